@@ -1,0 +1,2 @@
+//! The `pocketllm` command: see [`pocketllm::cli`].
+fn main() {}
