@@ -1,4 +1,7 @@
 //! PocketLLM: fine-tune a pretrained language model where it runs.
-#[macro_use]
+pub mod clock;
 pub mod error;
 pub mod future;
+pub mod gpu;
+pub mod kernel;
+pub mod reference;

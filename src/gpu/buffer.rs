@@ -1,0 +1,78 @@
+//! Named, counted buffers: in device memory, or in host memory for the CPU twins.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::memory::{Lease, MemoryClass, MemoryTracker};
+
+/// Where a buffer's bytes are.
+#[derive(Debug)]
+pub enum Storage {
+    /// In the GPU's memory.
+    Gpu(wgpu::Buffer),
+    /// In the host's memory, as 32-bit words.
+    Host(RefCell<Vec<u32>>),
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: u64,
+    name: String,
+    bytes: u64,
+    storage: Storage,
+    _lease: Lease,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Cached bind groups may still refer to the buffer; its memory is given back now all the same.
+        if let Storage::Gpu(buffer) = &self.storage {
+            buffer.destroy();
+        }
+    }
+}
+
+/// A shared handle to a buffer; the memory is freed with the last one.
+#[derive(Clone, Debug)]
+pub struct Buffer(Rc<Inner>);
+
+impl Buffer {
+    /// Wraps storage that a backend has allocated.
+    pub(crate) fn new(
+        name: &str,
+        bytes: u64,
+        storage: Storage,
+        tracker: &MemoryTracker,
+        class: MemoryClass,
+    ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Buffer(Rc::new(Inner {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            name: name.to_owned(),
+            bytes,
+            storage,
+            _lease: tracker.lease(class, bytes),
+        }))
+    }
+
+    /// Never used twice in a process.
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// What it was called when it was made.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its size in bytes, a multiple of 16.
+    pub fn bytes(&self) -> u64 {
+        self.0.bytes
+    }
+
+    /// Where its bytes are; for backends.
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+}

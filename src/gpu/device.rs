@@ -1,0 +1,247 @@
+//! Opening a WebGPU device, and its buffers and faults.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use super::backend::check_range;
+use super::executor::Executor;
+use super::memory::{MemoryClass, MemoryTracker, MemoryUse};
+use super::{Backend, Buffer, Limits, Recording, Storage};
+use crate::error::{Code, Error, Result, bail, err};
+use crate::future::LocalFuture;
+
+/// Which limits to ask the adapter for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LimitsChoice {
+    /// The largest buffers and bindings that the adapter offers.
+    #[default]
+    Adapter,
+    /// WebGPU's defaults, as the smallest phone has them.
+    Default,
+}
+
+/// How to open a device.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GpuOptions {
+    /// Which limits to ask for.
+    pub limits: LimitsChoice,
+}
+
+/// The first fault that the device reported outside of a call.
+#[derive(Clone, Default)]
+pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
+
+impl Fault {
+    fn set(&self, error: Error) {
+        if let Ok(mut slot) = self.0.lock() {
+            // A lost device is the cause of whatever else is reported.
+            if slot.is_none() || error.code() == Code::DeviceLost {
+                *slot = Some(error);
+            }
+        }
+    }
+
+    /// The fault as an error, if there was one.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.0.lock() {
+            Ok(slot) => slot.clone().map_or(Ok(()), Err),
+            Err(_) => Err(err!(DeviceLost, "the GPU's error handler panicked")),
+        }
+    }
+}
+
+/// A WebGPU device: natively over Vulkan, Metal or Direct3D 12, in the tab over the browser's own.
+pub struct Gpu {
+    adapter: wgpu::AdapterInfo,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    limits: Limits,
+    tracker: MemoryTracker,
+    fault: Fault,
+    executor: RefCell<Executor>,
+}
+
+impl Gpu {
+    /// Opens the best adapter there is.
+    ///
+    /// # Errors
+    /// `webgpu-unavailable` when there is none.
+    pub async fn open(options: GpuOptions) -> Result<Rc<Gpu>> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions {
+                power_preference: wgpu::PowerPreference::HighPerformance,
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| err!(WebgpuUnavailable, "no WebGPU adapter: {e}"))?;
+        let offered = adapter.limits();
+        let mut wanted = wgpu::Limits::default();
+        if options.limits == LimitsChoice::Adapter {
+            wanted.max_buffer_size = offered.max_buffer_size;
+            wanted.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
+        }
+        let limits = Limits {
+            binding_bytes: wanted.max_storage_buffer_binding_size,
+            buffer_bytes: wanted.max_buffer_size,
+        };
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("pocketllm"),
+                required_limits: wanted,
+                memory_hints: wgpu::MemoryHints::MemoryUsage,
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| err!(WebgpuUnavailable, "the adapter gives no device: {e}"))?;
+        let fault = Fault::default();
+        let lost = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            lost.set(err!(DeviceLost, "the GPU device was lost ({reason:?}): {message}"));
+        });
+        let uncaptured = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            uncaptured.set(match error {
+                wgpu::Error::OutOfMemory { .. } => err!(OutOfMemory, "the GPU is out of memory: {error}"),
+                other => err!(LimitExceeded, "the GPU refused a call: {other}"),
+            });
+        }));
+        Ok(Rc::new(Gpu {
+            adapter: adapter.get_info(),
+            device,
+            queue,
+            limits,
+            tracker: MemoryTracker::default(),
+            fault,
+            executor: RefCell::default(),
+        }))
+    }
+
+    /// The adapter as its driver describes it.
+    pub fn adapter(&self) -> &wgpu::AdapterInfo {
+        &self.adapter
+    }
+
+    /// Gives the device up; everything asked of it later fails with `device-lost`.
+    pub fn destroy(&self) {
+        self.fault.set(err!(DeviceLost, "the GPU device was destroyed"));
+        self.device.destroy();
+    }
+
+    pub(crate) fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    pub(crate) fn tracker(&self) -> &MemoryTracker {
+        &self.tracker
+    }
+
+    /// Waits for `done` to be sent to by a callback of the device.
+    pub(crate) async fn wait<T>(&self, done: futures_channel::oneshot::Receiver<T>) -> Result<T> {
+        // The browser calls back by itself; natively the device must be driven.
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
+            self.fault.check()?;
+            bail!(DeviceLost, "waiting for the GPU: {error}");
+        }
+        let value = done.await;
+        self.fault.check()?;
+        value.map_err(|_| err!(DeviceLost, "the GPU dropped a request without an answer"))
+    }
+
+    async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        check_range(buffer, offset, bytes)?;
+        let Storage::Gpu(source) = buffer.storage() else {
+            bail!(InvalidArgument, "buffer {} is not on the GPU", buffer.name());
+        };
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some("read-back"),
+            size: bytes,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        };
+        let staging = self.device.create_buffer(&descriptor);
+        let _lease = self.tracker.lease(MemoryClass::Transfer, bytes);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(source, offset, &staging, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver is gone only when the read was given up.
+            let _ = sender.send(result);
+        });
+        self.wait(receiver).await?.map_err(|e| err!(DeviceLost, "reading {} back: {e}", buffer.name()))?;
+        let data = staging
+            .get_mapped_range(..)
+            .map_err(|e| err!(DeviceLost, "reading {} back: {e}", buffer.name()))?
+            .to_vec();
+        staging.destroy();
+        Ok(data)
+    }
+}
+
+impl Backend for Gpu {
+    fn name(&self) -> String {
+        match self.adapter.name.as_str() {
+            "" => "WebGPU".to_owned(),
+            name => name.to_owned(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.tracker.usage()
+    }
+
+    fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
+        let bytes = bytes.max(16).next_multiple_of(16);
+        if bytes > self.limits.buffer_bytes {
+            let limit = self.limits.buffer_bytes;
+            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
+        }
+        self.fault.check()?;
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(name),
+            size: bytes,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        Ok(Buffer::new(name, bytes, Storage::Gpu(buffer), &self.tracker, class))
+    }
+
+    fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
+        let whole = data.len() & !3;
+        check_range(buffer, offset, data.len().next_multiple_of(4) as u64)?;
+        self.fault.check()?;
+        let Storage::Gpu(target) = buffer.storage() else {
+            bail!(InvalidArgument, "buffer {} is not on the GPU", buffer.name());
+        };
+        self.queue.write_buffer(target, offset, &data[..whole]);
+        if whole < data.len() {
+            let mut word = [0; 4];
+            word[..data.len() - whole].copy_from_slice(&data[whole..]);
+            self.queue.write_buffer(target, offset + whole as u64, &word);
+        }
+        Ok(())
+    }
+
+    fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.fault.check()?;
+            Executor::run(&self.executor, self, recording).await?;
+            self.fault.check()
+        })
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(self.read_back(buffer, offset, bytes))
+    }
+}

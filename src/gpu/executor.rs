@@ -1,0 +1,238 @@
+//! The one place where recordings meet the device: pipelines and bind groups by key, submits by time.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
+use futures_channel::oneshot::{self, Receiver};
+
+use super::memory::{Lease, MemoryClass};
+use super::{Dispatch, Gpu, Recording, Storage, shader};
+use crate::clock::Instant;
+use crate::error::{Result, bail};
+
+/// Uniforms are bound at offsets that are multiples of this: WebGPU's default `minUniformBufferOffsetAlignment`.
+const SLOT: usize = 256;
+
+/// How long one submit should keep the GPU busy: short of what a phone's watchdog or a page's next frame minds.
+const SUBMIT_MS: f64 = 100.0;
+
+/// Submits under way at once: one runs while the next is being encoded.
+const IN_FLIGHT: usize = 2;
+
+/// Bind groups kept before all are dropped: many times what one step needs.
+const MAX_BIND_GROUPS: usize = 8192;
+
+#[derive(PartialEq, Eq, Hash)]
+struct BindGroupKey {
+    pipeline: usize,
+    slot: usize,
+    ranges: Vec<(u64, u64, u64)>,
+}
+
+struct Uniforms {
+    buffer: wgpu::Buffer,
+    slots: usize,
+    _lease: Lease,
+}
+
+/// Caches and the measured speed of one device.
+pub(crate) struct Executor {
+    pipelines: Vec<wgpu::ComputePipeline>,
+    pipeline_by_key: HashMap<String, usize>,
+    bind_groups: HashMap<BindGroupKey, wgpu::BindGroup>,
+    uniforms: Option<Uniforms>,
+    work_per_ms: f64,
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Executor {
+            pipelines: Vec::new(),
+            pipeline_by_key: HashMap::new(),
+            bind_groups: HashMap::new(),
+            uniforms: None,
+            // A slow software GPU; the first submits are small until the device is known.
+            work_per_ms: 1e6,
+        }
+    }
+}
+
+/// A submit whose end has not been seen.
+struct Pending {
+    done: Receiver<()>,
+    work: u64,
+}
+
+impl Executor {
+    /// Runs a recording. The cell is never borrowed across an await.
+    pub(crate) async fn run(this: &RefCell<Executor>, gpu: &Gpu, recording: &Recording) -> Result<()> {
+        this.borrow_mut().write_uniforms(gpu, recording);
+        let mut pending: VecDeque<Pending> = VecDeque::new();
+        let mut last_end = Instant::now();
+        let mut first = 0;
+        while first < recording.dispatches.len() {
+            let (count, work) = this.borrow().budget(&recording.dispatches[first..]);
+            let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
+            gpu.queue().submit([commands]);
+            let (sender, done) = oneshot::channel();
+            gpu.queue().on_submitted_work_done(move || {
+                // Nobody waits for the last submits of a recording.
+                let _ = sender.send(());
+            });
+            pending.push_back(Pending { done, work });
+            first += count;
+            if pending.len() >= IN_FLIGHT && first < recording.dispatches.len() {
+                let Some(oldest) = pending.pop_front() else { break };
+                gpu.wait(oldest.done).await?;
+                let now = Instant::now();
+                this.borrow_mut().learn(oldest.work, now.since(last_end));
+                last_end = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of the next dispatches make one submit, and their work.
+    fn budget(&self, dispatches: &[Dispatch]) -> (usize, u64) {
+        let limit = (self.work_per_ms * SUBMIT_MS) as u64;
+        let mut work = 0_u64;
+        for (count, dispatch) in dispatches.iter().enumerate() {
+            if count > 0 && work.saturating_add(dispatch.work) > limit {
+                return (count, work);
+            }
+            work = work.saturating_add(dispatch.work);
+        }
+        (dispatches.len(), work)
+    }
+
+    /// Moves the measured speed a part of the way to that of a submit, and never by more than a factor of 2.
+    fn learn(&mut self, work: u64, ms: f64) {
+        let seen = work as f64 / ms.max(0.05);
+        let bounded = seen.clamp(self.work_per_ms / 2.0, self.work_per_ms * 2.0);
+        self.work_per_ms = 0.5 * self.work_per_ms + 0.5 * bounded;
+    }
+
+    fn write_uniforms(&mut self, gpu: &Gpu, recording: &Recording) {
+        let slots = recording.dispatches.len();
+        if self.uniforms.as_ref().is_none_or(|u| u.slots < slots) {
+            let slots = slots.next_power_of_two().max(256);
+            let bytes = (slots * SLOT) as u64;
+            let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+                label: Some("uniforms"),
+                size: bytes,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            // Bind groups hold the old buffer until they are dropped.
+            self.bind_groups.clear();
+            let lease = gpu.tracker().lease(MemoryClass::Transfer, bytes);
+            self.uniforms = Some(Uniforms { buffer, slots, _lease: lease });
+        }
+        let mut data = vec![0; slots * SLOT];
+        for (slot, dispatch) in data.chunks_exact_mut(SLOT).zip(&recording.dispatches) {
+            slot[..dispatch.uniform.len()].copy_from_slice(&dispatch.uniform);
+        }
+        if let Some(uniforms) = &self.uniforms {
+            gpu.queue().write_buffer(&uniforms.buffer, 0, &data);
+        }
+    }
+
+    fn encode(
+        &mut self,
+        gpu: &Gpu,
+        recording: &Recording,
+        first: usize,
+        count: usize,
+    ) -> Result<wgpu::CommandBuffer> {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for slot in first..first + count {
+                let dispatch = &recording.dispatches[slot];
+                let pipeline = self.pipeline(gpu, dispatch)?;
+                let key = self.bind_group(gpu, dispatch, pipeline, slot)?;
+                pass.set_pipeline(&self.pipelines[pipeline]);
+                pass.set_bind_group(0, self.bind_groups.get(&key), &[]);
+                let [x, y, z] = dispatch.grid;
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+        Ok(encoder.finish())
+    }
+
+    fn pipeline(&mut self, gpu: &Gpu, dispatch: &Dispatch) -> Result<usize> {
+        let key = dispatch.variant.key();
+        if let Some(&index) = self.pipeline_by_key.get(&key) {
+            return Ok(index);
+        }
+        let text = shader::compose(&dispatch.variant)?;
+        let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(&key),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
+        });
+        let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&key),
+            // The shader's own declarations are the layout: bindings are typed once, in WGSL.
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &[],
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        self.pipelines.push(pipeline);
+        self.pipeline_by_key.insert(key, self.pipelines.len() - 1);
+        Ok(self.pipelines.len() - 1)
+    }
+
+    fn bind_group(
+        &mut self,
+        gpu: &Gpu,
+        dispatch: &Dispatch,
+        pipeline: usize,
+        slot: usize,
+    ) -> Result<BindGroupKey> {
+        let ranges = dispatch.bindings.iter().map(|b| (b.buffer.id(), b.offset, b.bytes)).collect();
+        let key = BindGroupKey { pipeline, slot, ranges };
+        if self.bind_groups.contains_key(&key) {
+            return Ok(key);
+        }
+        let kernel = dispatch.variant.kernel.name;
+        let Some(uniforms) = &self.uniforms else {
+            bail!(InvalidArgument, "{kernel}: no uniforms were written");
+        };
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: 0,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &uniforms.buffer,
+                offset: (slot * SLOT) as u64,
+                size: std::num::NonZeroU64::new(SLOT as u64),
+            }),
+        }];
+        for (index, binding) in dispatch.bindings.iter().enumerate() {
+            let Storage::Gpu(buffer) = binding.buffer.storage() else {
+                bail!(InvalidArgument, "{kernel}: buffer {} is not on the GPU", binding.buffer.name());
+            };
+            entries.push(wgpu::BindGroupEntry {
+                binding: index as u32 + 1,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer,
+                    offset: binding.offset,
+                    size: std::num::NonZeroU64::new(binding.bytes),
+                }),
+            });
+        }
+        let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel),
+            layout: &self.pipelines[pipeline].get_bind_group_layout(0),
+            entries: &entries,
+        });
+        if self.bind_groups.len() >= MAX_BIND_GROUPS {
+            self.bind_groups.clear();
+        }
+        self.bind_groups.insert(BindGroupKey { pipeline, slot, ranges: key.ranges.clone() }, group);
+        Ok(key)
+    }
+}

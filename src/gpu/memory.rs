@@ -1,0 +1,99 @@
+//! Accounting of device memory: every buffer's bytes, by what they are for.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a buffer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryClass {
+    /// Stored weights.
+    Weights,
+    /// Weights of the branches, formed anew for each matrix.
+    Scratch,
+    /// Hidden states, attention inputs, logits, losses, key/value caches.
+    Activations,
+    /// Uniforms, read-back and other small buffers.
+    Transfer,
+}
+
+/// Bytes in use now, by class, and the most there ever were in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MemoryUse {
+    /// Bytes of stored weights.
+    pub weights: u64,
+    /// Bytes of branch weights.
+    pub scratch: u64,
+    /// Bytes of activations.
+    pub activations: u64,
+    /// Bytes of uniforms and read-back buffers.
+    pub transfer: u64,
+    /// The largest sum of the four since the device was opened.
+    pub peak: u64,
+}
+
+impl MemoryUse {
+    /// All bytes in use now.
+    pub fn total(&self) -> u64 {
+        self.weights + self.scratch + self.activations + self.transfer
+    }
+
+    fn class_mut(&mut self, class: MemoryClass) -> &mut u64 {
+        match class {
+            MemoryClass::Weights => &mut self.weights,
+            MemoryClass::Scratch => &mut self.scratch,
+            MemoryClass::Activations => &mut self.activations,
+            MemoryClass::Transfer => &mut self.transfer,
+        }
+    }
+}
+
+/// Counts the bytes of one device's buffers.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryTracker(Rc<RefCell<MemoryUse>>);
+
+impl MemoryTracker {
+    /// What is in use now.
+    pub fn usage(&self) -> MemoryUse {
+        *self.0.borrow()
+    }
+
+    /// Counts `bytes` until the lease is dropped.
+    pub(crate) fn lease(&self, class: MemoryClass, bytes: u64) -> Lease {
+        let mut usage = self.0.borrow_mut();
+        *usage.class_mut(class) += bytes;
+        usage.peak = usage.peak.max(usage.total());
+        Lease { tracker: self.clone(), class, bytes }
+    }
+}
+
+/// Bytes counted as in use for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    tracker: MemoryTracker,
+    class: MemoryClass,
+    bytes: u64,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        *self.tracker.0.borrow_mut().class_mut(self.class) -= self.bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_count_and_release() {
+        let tracker = MemoryTracker::default();
+        let a = tracker.lease(MemoryClass::Weights, 100);
+        let b = tracker.lease(MemoryClass::Scratch, 50);
+        drop(a);
+        let c = tracker.lease(MemoryClass::Activations, 20);
+        assert_eq!(tracker.usage().total(), 70);
+        assert_eq!(tracker.usage().peak, 150);
+        drop((b, c));
+        assert_eq!(tracker.usage().total(), 0);
+    }
+}

@@ -1,0 +1,19 @@
+//! Floor 2: the device, its memory, and the recordings that run on it.
+//!
+//! A [`Recording`] is data: dispatches of kernels over named [`Buffer`]s. Nothing that records touches
+//! the device. Two [`Backend`]s run recordings: [`Gpu`] through wgpu, and the host's CPU twins
+//! ([`crate::reference::Host`]).
+
+mod backend;
+mod buffer;
+mod device;
+mod executor;
+mod memory;
+mod recording;
+pub mod shader;
+
+pub use backend::{Backend, Limits};
+pub use buffer::{Buffer, Storage};
+pub use device::{Gpu, GpuOptions, LimitsChoice};
+pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
+pub use recording::{Binding, Dispatch, Kernel, Recording, TwinCall, Variant};

@@ -1,0 +1,220 @@
+//! Recordings: lists of kernel dispatches, as plain data.
+
+use std::cell::{Ref, RefMut};
+
+use bytemuck::{AnyBitPattern, NoUninit, Pod};
+
+use super::{Buffer, Storage};
+use crate::error::{Result, err};
+
+/// A kernel: one WGSL file and the CPU twin that computes the same.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The name of its file in `shaders/`, without the extension.
+    pub name: &'static str,
+    /// The file's text, with `//#use` lines still in it.
+    pub source: &'static str,
+    /// The same computation on the host.
+    pub twin: fn(&TwinCall<'_>) -> Result<()>,
+}
+
+/// A kernel with its providers and generated constants chosen: what one pipeline is made from.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// For each `//#use @slot` in the text, the snippet that fills it.
+    pub providers: Vec<(&'static str, &'static str)>,
+    /// `const NAME: u32 = value;` lines put before the text.
+    pub constants: Vec<(&'static str, u32)>,
+}
+
+impl From<&'static Kernel> for Variant {
+    fn from(kernel: &'static Kernel) -> Self {
+        Variant { kernel, providers: Vec::new(), constants: Vec::new() }
+    }
+}
+
+impl Variant {
+    /// The same with a provider chosen.
+    pub fn provide(mut self, slot: &'static str, snippet: &'static str) -> Self {
+        self.providers.push((slot, snippet));
+        self
+    }
+
+    /// The same with a generated constant.
+    pub fn constant(mut self, name: &'static str, value: u32) -> Self {
+        self.constants.push((name, value));
+        self
+    }
+
+    /// A text that tells it from every other variant.
+    pub fn key(&self) -> String {
+        let mut key = self.kernel.name.to_owned();
+        for (slot, snippet) in &self.providers {
+            key += &format!(" {slot}={snippet}");
+        }
+        for (name, value) in &self.constants {
+            key += &format!(" {name}={value}");
+        }
+        key
+    }
+}
+
+/// A range of a buffer, bound to a kernel.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The buffer.
+    pub buffer: Buffer,
+    /// First byte; a multiple of 256 unless the whole buffer is bound.
+    pub offset: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl From<&Buffer> for Binding {
+    fn from(buffer: &Buffer) -> Self {
+        Binding { buffer: buffer.clone(), offset: 0, bytes: buffer.bytes() }
+    }
+}
+
+/// One dispatch of a kernel.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel as it is to be compiled.
+    pub variant: Variant,
+    /// The bytes of `@binding(0)`.
+    pub uniform: Vec<u8>,
+    /// What goes to `@binding(1)` and on.
+    pub bindings: Vec<Binding>,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+    /// About how many scalar operations it takes: what submits are budgeted by.
+    pub work: u64,
+}
+
+/// A list of dispatches, run in order; each sees what the ones before it wrote.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// The dispatches.
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// The most workgroups a dispatch may have in one dimension: WebGPU's default limit.
+pub(crate) const MAX_WORKGROUPS: u32 = 65_535;
+
+impl Recording {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a dispatch; nothing is added where the grid is empty.
+    pub fn push<U: NoUninit>(
+        &mut self,
+        variant: impl Into<Variant>,
+        uniform: &U,
+        bindings: Vec<Binding>,
+        grid: [u32; 3],
+        work: u64,
+    ) {
+        if grid.contains(&0) {
+            return;
+        }
+        let uniform = bytemuck::bytes_of(uniform).to_vec();
+        self.dispatches.push(Dispatch { variant: variant.into(), uniform, bindings, grid, work });
+    }
+
+    /// A grid of `groups` workgroups folded over x and y, for kernels that use `lib/linear.wgsl`: a dimension holds at most 65,535.
+    pub fn fold(groups: u64) -> [u32; 3] {
+        let rows = groups.div_ceil(u64::from(MAX_WORKGROUPS)).max(1);
+        let columns = groups.div_ceil(rows);
+        // A product of two dimensions reaches 2^32 workgroups, beyond any buffer's elements.
+        [columns as u32, rows as u32, 1]
+    }
+}
+
+/// What a CPU twin is called with: a dispatch over buffers in host memory.
+pub struct TwinCall<'a>(pub(crate) &'a Dispatch);
+
+impl<'a> TwinCall<'a> {
+    /// The uniform's fields.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the bytes are of another size.
+    pub fn uniform<U: AnyBitPattern>(&self) -> Result<U> {
+        bytemuck::try_pod_read_unaligned(&self.0.uniform)
+            .map_err(|e| err!(InvalidArgument, "{}: uniform: {e}", self.0.variant.kernel.name))
+    }
+
+    /// The dispatch.
+    pub fn dispatch(&self) -> &'a Dispatch {
+        self.0
+    }
+
+    /// The snippet that fills a provider's slot.
+    pub fn provider(&self, slot: &str) -> Option<&'static str> {
+        self.0.variant.providers.iter().find(|(s, _)| *s == slot).map(|(_, snippet)| *snippet)
+    }
+
+    /// A generated constant.
+    pub fn constant(&self, name: &str) -> Option<u32> {
+        self.0.variant.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
+    }
+
+    fn binding(&self, index: usize) -> Result<(&'a Binding, &'a std::cell::RefCell<Vec<u32>>)> {
+        let name = self.0.variant.kernel.name;
+        let binding = self
+            .0
+            .bindings
+            .get(index)
+            .ok_or_else(|| err!(InvalidArgument, "{name}: no binding {}", index + 1))?;
+        match binding.buffer.storage() {
+            Storage::Host(words) => Ok((binding, words)),
+            Storage::Gpu(_) => {
+                Err(err!(InvalidArgument, "{name}: buffer {} is not on the host", binding.buffer.name()))
+            }
+        }
+    }
+
+    /// The elements that `@binding(index + 1)` reads: f32 or u32.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the same buffer is being written by this dispatch, as WebGPU forbids.
+    pub fn input<T: Pod>(&self, index: usize) -> Result<Ref<'a, [T]>> {
+        let (binding, words) = self.binding(index)?;
+        let words = words.try_borrow().map_err(|_| self.aliased(binding))?;
+        let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);
+        Ok(Ref::map(words, |w| bytemuck::cast_slice(&w[first..first + count])))
+    }
+
+    /// The elements that `@binding(index + 1)` reads and writes.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the same buffer is bound twice, as WebGPU forbids.
+    pub fn output<T: Pod>(&self, index: usize) -> Result<RefMut<'a, [T]>> {
+        let (binding, words) = self.binding(index)?;
+        let words = words.try_borrow_mut().map_err(|_| self.aliased(binding))?;
+        let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);
+        Ok(RefMut::map(words, |w| bytemuck::cast_slice_mut(&mut w[first..first + count])))
+    }
+
+    fn aliased(&self, binding: &Binding) -> crate::error::Error {
+        let (kernel, buffer) = (self.0.variant.kernel.name, binding.buffer.name());
+        err!(InvalidArgument, "{kernel}: buffer {buffer} is read and written in one dispatch")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_grids_cover_and_stay_within_the_limit() {
+        for groups in [0_u64, 1, 65_535, 65_536, 1 << 20, (1 << 20) + 1, 1 << 28] {
+            let [x, y, _] = Recording::fold(groups);
+            assert!(u64::from(x) * u64::from(y) >= groups);
+            assert!(x <= MAX_WORKGROUPS && y <= MAX_WORKGROUPS);
+        }
+    }
+}

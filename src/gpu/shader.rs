@@ -1,0 +1,63 @@
+//! Composition of WGSL: a kernel's text with the snippets it names.
+//!
+//! One directive, on a line of its own: `//#use name` stands for `shaders/lib/name.wgsl`, once per text;
+//! `//#use @slot` stands for the snippet that the variant's provider puts in that slot.
+
+use std::collections::HashSet;
+
+use super::Variant;
+use crate::error::{Result, err};
+
+macro_rules! snippets {
+    ($($name:literal),* $(,)?) => {
+        /// Every file of `shaders/lib/`: name and text.
+        pub const SNIPPETS: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../shaders/lib/", $name, ".wgsl")))),*];
+    };
+}
+
+snippets!["linear"];
+
+/// The whole WGSL text of a variant.
+///
+/// # Errors
+/// `invalid-argument` naming a snippet or slot that is not there: a fault of the program, found by the test that composes every variant.
+pub fn compose(variant: &Variant) -> Result<String> {
+    let mut text = String::new();
+    for (name, value) in &variant.constants {
+        text += &format!("const {name}: u32 = {value}u;\n");
+    }
+    append(&mut text, variant, variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
+    Ok(text)
+}
+
+fn append(
+    text: &mut String,
+    variant: &Variant,
+    place: &str,
+    source: &str,
+    used: &mut HashSet<&'static str>,
+) -> Result<()> {
+    for line in source.lines() {
+        let Some(wanted) = line.trim().strip_prefix("//#use ") else {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        };
+        let wanted = match wanted.strip_prefix('@') {
+            Some(slot) => {
+                let provider = variant.providers.iter().find(|(s, _)| *s == slot);
+                provider.ok_or_else(|| err!(InvalidArgument, "{place}: nothing provides @{slot}"))?.1
+            }
+            None => wanted,
+        };
+        let (name, snippet) = SNIPPETS
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .ok_or_else(|| err!(InvalidArgument, "{place}: no snippet {wanted}"))?;
+        if used.insert(name) {
+            append(text, variant, name, snippet, used)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! A backend in host memory: runs each dispatch with its kernel's CPU twin.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::error::{Result, bail};
+use crate::future::LocalFuture;
+use crate::gpu::{
+    Backend, Buffer, Limits, MemoryClass, MemoryTracker, MemoryUse, Recording, Storage, TwinCall,
+};
+
+/// Runs recordings on the CPU, one dispatch after another.
+#[derive(Default)]
+pub struct Host {
+    tracker: MemoryTracker,
+}
+
+impl Host {
+    /// A host backend.
+    pub fn open() -> Rc<Host> {
+        Rc::default()
+    }
+
+    fn words<'a>(buffer: &'a Buffer, offset: u64, bytes: u64) -> Result<&'a RefCell<Vec<u32>>> {
+        let Storage::Host(words) = buffer.storage() else {
+            bail!(InvalidArgument, "buffer {} is not on the host", buffer.name());
+        };
+        let inside = offset.checked_add(bytes).is_some_and(|end| end <= buffer.bytes());
+        if !inside || !offset.is_multiple_of(4) {
+            bail!(InvalidArgument, "buffer {}: {bytes} bytes at {offset}", buffer.name());
+        }
+        Ok(words)
+    }
+}
+
+impl Backend for Host {
+    fn name(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn limits(&self) -> Limits {
+        // The same splits of large tensors as on the smallest GPU, so that both run the same recording.
+        Limits::WEBGPU_DEFAULT
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.tracker.usage()
+    }
+
+    fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
+        let bytes = bytes.max(16).next_multiple_of(16);
+        let limit = self.limits().buffer_bytes;
+        if bytes > limit {
+            bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
+        }
+        let words = RefCell::new(vec![0; (bytes / 4) as usize]);
+        Ok(Buffer::new(name, bytes, Storage::Host(words), &self.tracker, class))
+    }
+
+    fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
+        let words = Host::words(buffer, offset, data.len().next_multiple_of(4) as u64)?;
+        for (word, bytes) in words.borrow_mut()[(offset / 4) as usize..].iter_mut().zip(data.chunks(4)) {
+            let mut padded = [0; 4];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            *word = u32::from_le_bytes(padded);
+        }
+        Ok(())
+    }
+
+    fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
+        let run = || {
+            for dispatch in &recording.dispatches {
+                (dispatch.variant.kernel.twin)(&TwinCall(dispatch))?;
+            }
+            Ok(())
+        };
+        let result = run();
+        Box::pin(async move { result })
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>> {
+        let result = Host::words(buffer, offset, bytes).map(|words| {
+            let first = (offset / 4) as usize;
+            words.borrow()[first..first + (bytes / 4) as usize]
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect()
+        });
+        Box::pin(async move { result })
+    }
+}
