@@ -16,7 +16,16 @@ macro_rules! snippets {
     };
 }
 
-snippets!["linear"];
+snippets![
+    "counter_matrix",
+    "counter_packed",
+    "linear",
+    "perturb",
+    "rows_scalar",
+    "rows_vec4",
+    "storage_f32",
+    "threefry"
+];
 
 /// The whole WGSL text of a variant.
 ///

@@ -7,9 +7,11 @@
 //! `stride` apart stands at `(b * tokens + t) * stride + c`. Small parameters (norm weights, biases) are
 //! `[branch, vector_stride]`: all of the model's vectors side by side, formed for every branch.
 
+pub mod embedding;
+pub mod materialise;
+pub mod matmul;
 pub mod residual;
+pub mod step;
 
-use crate::gpu::Kernel;
-
-/// Every kernel, for tests that go over all of them.
-pub const ALL: &[&Kernel] = &[&residual::KERNEL];
+/// In place of a vector's offset: there is none.
+pub const NO_VECTOR: u32 = u32::MAX;

@@ -1,0 +1,11 @@
+// Provider @rows: operands whose rows begin at, and hold, whole quads.
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [branch, row, a_stride]
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>; // [branch, column, k]
+
+fn load_a4(start: u32, k: u32) -> vec4<f32> {
+    return a[(start + k) / 4u];
+}
+
+fn load_w4(start: u32, k: u32) -> vec4<f32> {
+    return w[(start + k) / 4u];
+}

@@ -1,0 +1,61 @@
+//! Embedding: rows of a table as each branch sees them.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/embedding.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "embedding",
+    source: include_str!("../../shaders/embedding.wgsl"),
+    twin: reference::embedding::run,
+};
+
+/// `@binding(0)`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Params {
+    /// Rows looked up in each branch.
+    pub tokens: u32,
+    /// Elements of a row.
+    pub width: u32,
+    /// Branches.
+    pub branches: u32,
+    /// The table's ordinal.
+    pub ordinal: u32,
+    /// 1: weight decay applies to the table.
+    pub decays: u32,
+    /// The part's first row.
+    pub first_row: u32,
+    /// The part's rows.
+    pub rows: u32,
+    /// 1: add to the output instead of replacing it.
+    pub accumulate: u32,
+}
+
+/// Every composition of the kernel.
+pub fn variants() -> Vec<Variant> {
+    vec![Variant::from(&KERNEL).provide("storage", "storage_f32")]
+}
+
+const GROUP: u64 = 64;
+
+/// About how many operations an element takes: its quad's direction is drawn for each.
+const WORK: u64 = 300;
+
+/// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
+pub fn record(
+    recording: &mut Recording,
+    params: &Params,
+    step: &Buffer,
+    stored: Binding,
+    ids: &Buffer,
+    y: &Buffer,
+) {
+    let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
+    let grid = Recording::fold(elements.div_ceil(GROUP));
+    let bindings = vec![step.into(), stored, ids.into(), y.into()];
+    let variant = Variant::from(&KERNEL).provide("storage", "storage_f32");
+    recording.push(variant, params, bindings, grid, elements * WORK);
+}

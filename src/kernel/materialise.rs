@@ -1,0 +1,81 @@
+//! Materialise: the branches' weights from the stored ones, with the pending update applied on the way.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/materialise.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "materialise",
+    source: include_str!("../../shaders/materialise.wgsl"),
+    twin: reference::materialise::run,
+};
+
+/// `@binding(0)`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+pub struct Params {
+    /// Quads of the range.
+    pub quads: u32,
+    /// Quad of the stored buffer where the range begins.
+    pub first_stored: u32,
+    /// Index in its tensor of the range's first quad.
+    pub first_quad: u32,
+    /// The tensor's ordinal.
+    pub ordinal: u32,
+    /// Branches to write; 0: only the update is applied.
+    pub branches: u32,
+    /// Quads between the branches' weights.
+    pub branch_stride: u32,
+    /// 1: weight decay applies.
+    pub decays: u32,
+}
+
+/// Every composition of the kernel.
+pub fn variants() -> Vec<Variant> {
+    vec![matrix(), packed()]
+}
+
+fn matrix() -> Variant {
+    Variant::from(&KERNEL).provide("storage", "storage_f32").provide("counter", "counter_matrix")
+}
+
+fn packed() -> Variant {
+    Variant::from(&KERNEL).provide("storage", "storage_f32").provide("counter", "counter_packed")
+}
+
+const GROUP: u64 = 64;
+
+/// About how many operations a quad takes: the generator twice, the table, the additions.
+const WORK: u64 = 300;
+
+/// A range of one tensor: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`.
+pub fn record_matrix(
+    recording: &mut Recording,
+    params: &Params,
+    step: &Buffer,
+    stored: Binding,
+    weights: &Buffer,
+) {
+    let bindings = vec![step.into(), stored, weights.into()];
+    push(recording, matrix(), params, bindings);
+}
+
+/// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each quad.
+pub fn record_packed(
+    recording: &mut Recording,
+    params: &Params,
+    step: &Buffer,
+    stored: &Buffer,
+    weights: &Buffer,
+    counters: &Buffer,
+) {
+    let bindings = vec![step.into(), stored.into(), weights.into(), counters.into()];
+    push(recording, packed(), params, bindings);
+}
+
+fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>) {
+    let grid = Recording::fold(u64::from(params.quads).div_ceil(GROUP));
+    recording.push(variant, params, bindings, grid, u64::from(params.quads) * WORK);
+}

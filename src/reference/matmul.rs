@@ -1,0 +1,43 @@
+//! Twin of `shaders/matmul.wgsl`.
+
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::NO_VECTOR;
+use crate::kernel::matmul::Params;
+
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let (a, w, vectors) = (call.input::<f32>(0)?, call.input::<f32>(1)?, call.input::<f32>(2)?);
+    let mut c = call.output::<f32>(3)?;
+    let depth = params.depth as usize;
+    let (rows, columns) = (params.rows as usize, params.columns as usize);
+    for b in 0..call.dispatch().grid[2] as usize {
+        for row in 0..rows {
+            let a = &a[b * params.a_branch as usize + row * params.a_stride as usize..][..depth];
+            let first = (b * rows + row) * params.c_stride as usize + params.c_column as usize;
+            for (n, c) in c[first..first + columns].iter_mut().enumerate() {
+                let w = &w[params.w_start as usize + b * params.w_branch as usize + n * depth..][..depth];
+                let bias = match params.bias {
+                    NO_VECTOR => 0.0,
+                    bias => vectors[b * params.vector_stride as usize + bias as usize + n],
+                };
+                *c = dot(a, w) + bias;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Eight partial sums, so that the compiler may keep them in one vector register.
+fn dot(a: &[f32], w: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    let (whole_a, rest_a) = a.as_chunks::<8>();
+    let (whole_w, rest_w) = w.as_chunks::<8>();
+    for (a, w) in whole_a.iter().zip(whole_w) {
+        for i in 0..8 {
+            sums[i] += a[i] * w[i];
+        }
+    }
+    let rest: f32 = rest_a.iter().zip(rest_w).map(|(a, w)| a * w).sum();
+    sums.iter().sum::<f32>() + rest
+}
