@@ -1,0 +1,137 @@
+//! `pocketllm bench`: a plain forward pass beside a whole training step, on random tokens.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{Context, open};
+use crate::clock::Instant;
+use crate::error::{Result, bail};
+use crate::model::{Extent, HeadKind, Input, ModelSpec, Score, TensorKind};
+use crate::reference::threefry::threefry2x32;
+use crate::text::encode::Target;
+use crate::zo::random::stream_key;
+use crate::zo::spsa::{self, Update};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+    /// Sequences a batch
+    #[arg(long, default_value_t = 8)]
+    batch_size: u32,
+    /// Tokens a sequence
+    #[arg(long, default_value_t = 64)]
+    seq_len: u32,
+    /// What is trained
+    #[arg(long, value_parser = ["full"], default_value = "full")]
+    method: String,
+    /// Rounds that are timed, after one that is not; the median counts
+    #[arg(long, default_value_t = 3)]
+    repeat: u32,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
+        bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
+    }
+    let mut session = open::session(context, &args.model).await?;
+    let spec = session.model.spec();
+    if args.seq_len > spec.max_length {
+        bail!(InvalidArgument, "--seq-len {}: the model takes {}", args.seq_len, spec.max_length);
+    }
+    let (length, tokens) = (args.seq_len, args.batch_size * args.seq_len);
+    let ids: Vec<u32> = (0..tokens).map(|i| threefry2x32([1, 2], [i, 0])[0] % spec.vocabulary).collect();
+    let positions: Vec<u32> = (0..tokens).map(|i| i % length).collect();
+    let cu_seqlens: Vec<u32> = (0..=args.batch_size).map(|i| i * length).collect();
+    // One mask a sequence, or every token but the last: what the two kinds of model are trained on.
+    let targets: Vec<Target> = match spec.head.kind {
+        HeadKind::MaskedLm => {
+            cu_seqlens[1..].iter().map(|end| Target { position: end - 1, label: ids[0] }).collect()
+        }
+        HeadKind::CausalLm => (0..tokens - 1)
+            .filter(|i| (i + 1) % length != 0)
+            .map(|i| Target { position: i, label: ids[i as usize + 1] })
+            .collect(),
+    };
+    let flops = forward_flops(spec, tokens, targets.len() as u32);
+    let input = Input { ids: &ids, positions: &positions, cu_seqlens: &cu_seqlens };
+    let extent = Extent { branches: 2, tokens, targets: targets.len() as u32, labels: 0 };
+    let (model, ws) = session.prepare(extent)?;
+    let (mut forwards, mut steps) = (Vec::new(), Vec::new());
+    let mut pending: Option<Update> = None;
+    for round in 0..=args.repeat {
+        let start = Instant::now();
+        let plain = model.evaluate(ws, &input, &targets, Score::Vocabulary).await?;
+        let forward_ms = start.elapsed_ms();
+        let key = stream_key(0, round, 0);
+        let step = spsa::step(pending.as_ref(), Some((key, 1e-3)));
+        let start = Instant::now();
+        let losses = model.branch_losses(ws, &input, &targets, Score::Vocabulary, &step, 2).await?;
+        let step_ms = start.elapsed_ms();
+        // What is timed must be right first: the branches' losses lie about that of the weights between them.
+        let loss = plain.losses.iter().sum::<f32>() / plain.losses.len() as f32;
+        let middle = losses.iter().sum::<f32>() / 2.0;
+        if !loss.is_finite() || (middle - loss).abs() > 0.05 * loss {
+            bail!(NonFiniteLoss, "the step's losses {losses:?} are not about the forward pass's {loss}");
+        }
+        // Small enough to leave the weights as they are, for the next round's check.
+        pending = Some(Update { key, coefficient: 1e-12, decay: 1.0 });
+        if round > 0 {
+            forwards.push(forward_ms);
+            steps.push(step_ms);
+        }
+    }
+    let (forward_ms, step_ms) = (median(forwards), median(steps));
+    let memory = model.backend().memory();
+    let value = json!({
+        "forward_ms": forward_ms,
+        "step_ms": step_ms,
+        "step_over_two_forwards": step_ms / (2.0 * forward_ms),
+        "tokens_per_s": f64::from(tokens) / step_ms * 1e3,
+        "gflops": flops / forward_ms / 1e6,
+        "gpu_bytes": {
+            "weights": memory.weights,
+            "scratch": memory.scratch,
+            "activations": memory.activations,
+            "peak": memory.peak,
+        },
+        "adapter": model.backend().name(),
+    });
+    if context.json {
+        println!("{value}");
+        return Ok(());
+    }
+    println!("adapter                 {}", model.backend().name());
+    println!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6);
+    println!("step                    {step_ms:.1} ms, {:.0} tokens/s", f64::from(tokens) / step_ms * 1e3);
+    println!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms));
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    println!(
+        "GPU memory              {:.1} MB weights, {:.1} MB scratch, {:.1} MB activations, {:.1} MB peak",
+        mb(memory.weights),
+        mb(memory.scratch),
+        mb(memory.activations),
+        mb(memory.peak)
+    );
+    Ok(())
+}
+
+/// Multiply-adds of the linear layers and the head, twice; attention's own are left out.
+fn forward_flops(spec: &ModelSpec, tokens: u32, targets: u32) -> f64 {
+    let tensors = spec.tensors.as_slice();
+    let head = &tensors[spec.head.table];
+    let looked_up = |name: &str| name.contains("embed");
+    let layers: f64 = tensors
+        .iter()
+        .filter(|t| t.kind == TensorKind::Matrix && !looked_up(&t.name) && t.name != head.name)
+        .map(|t| t.elements() as f64)
+        .sum();
+    2.0 * (layers * f64::from(tokens) + head.elements() as f64 * f64::from(targets))
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

@@ -1,0 +1,53 @@
+//! `pocketllm evaluate`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::data::{PromptArgs, dataset};
+use super::{Context, open, replay};
+use crate::error::Result;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+    /// Replay this trajectory first; it also knows template and labels
+    #[arg(long)]
+    trajectory: Option<PathBuf>,
+    /// The data to evaluate on
+    #[arg(long)]
+    eval: PathBuf,
+    #[command(flatten)]
+    prompt: PromptArgs,
+    /// Tokens that an example is cut to; 0: as the trajectory says, or what the model takes, at most 512
+    #[arg(long, default_value_t = 0)]
+    max_length: u32,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let data = dataset(&args.eval)?;
+    let mut session = open::session(context, &args.model).await?;
+    let header = match &args.trajectory {
+        Some(path) => Some(replay::apply(&mut session, path).await?),
+        None => None,
+    };
+    let objective = args.prompt.or_from(header.as_ref()).objective(&session)?;
+    let context_length = session.model.spec().max_length;
+    let length = match (args.max_length, &header) {
+        (0, Some(header)) => header.max_length.min(context_length),
+        (0, None) => context_length.min(512),
+        (wanted, _) => wanted.min(context_length),
+    };
+    let examples = objective.encode(&session, &data, length)?;
+    let report = session.evaluate(&objective, &examples, &mut || Ok(())).await?;
+    if context.json {
+        let (loss, accuracy, examples) = (report.loss, report.accuracy, report.examples);
+        println!("{}", json!({ "loss": loss, "accuracy": accuracy, "examples": examples }));
+    } else {
+        let accuracy = report.accuracy.map_or(String::new(), |a| format!("accuracy {:.2}%, ", a * 100.0));
+        println!("{accuracy}loss {:.5} on {} examples", report.loss, report.examples);
+    }
+    Ok(())
+}

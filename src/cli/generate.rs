@@ -1,0 +1,69 @@
+//! `pocketllm generate`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{Context, open, replay};
+use crate::error::Result;
+use crate::model::Sampling;
+use crate::text::stream::Detokenizer;
+use crate::zo::random::sampling_key;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+    /// Replay this trajectory first
+    #[arg(long)]
+    trajectory: Option<PathBuf>,
+    /// The text to continue
+    #[arg(long)]
+    prompt: String,
+    /// The most tokens to write
+    #[arg(long, default_value_t = 64)]
+    max_tokens: u32,
+    /// 0: always the most likely token
+    #[arg(long, default_value_t = 0.0)]
+    temperature: f32,
+    /// Seed of the sampling
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let mut session = open::session(context, &args.model).await?;
+    if let Some(path) = &args.trajectory {
+        replay::apply(&mut session, path).await?;
+    }
+    let tokenizer = session.tokenizer()?;
+    let prompt = tokenizer.encode(&args.prompt, true)?;
+    let sampling = Sampling { temperature: args.temperature };
+    let mut generation = session.model.generate(&prompt, args.max_tokens, sampling)?;
+    let mut text = Detokenizer::new(tokenizer);
+    let mut ids = Vec::new();
+    let mut written = String::new();
+    for index in 0..args.max_tokens {
+        let Some(id) = generation.next(&session.model, sampling_key(args.seed, index)).await? else { break };
+        if Some(id) == tokenizer.eos() {
+            break;
+        }
+        ids.push(id);
+        if let Some(piece) = text.push(id)? {
+            if !context.json {
+                print!("{piece}");
+                // Shown as it comes; a closed pipe is noticed by the line's end.
+                let _ = std::io::stdout().flush();
+            }
+            written += &piece;
+        }
+    }
+    if context.json {
+        println!("{}", json!({ "text": written, "ids": ids, "prompt_ids": prompt }));
+    } else {
+        println!();
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! `pocketllm logits`.
+
+use std::path::PathBuf;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::{Context, open};
+use crate::error::{Result, bail, err};
+use crate::model::{Extent, Input};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+    /// A text; may be given several times
+    #[arg(long)]
+    text: Vec<String>,
+    /// Token ids separated by commas; may be given several times
+    #[arg(long)]
+    ids: Vec<String>,
+    /// Storage of the weights
+    #[arg(long, value_parser = ["f32"], default_value = "f32")]
+    dtype: String,
+    /// The safetensors file to write: `logits_0`.. f32 `[tokens, vocabulary]` and `input_ids_0`.. i64 `[tokens]`
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let listed = args.ids.iter().map(|list| parse_ids(list)).collect::<Result<Vec<_>>>()?;
+    if args.text.is_empty() && listed.is_empty() {
+        bail!(InvalidArgument, "give --text or --ids");
+    }
+    let mut session = open::session(context, &args.model).await?;
+    let mut inputs = Vec::new();
+    for text in &args.text {
+        inputs.push(session.tokenizer()?.encode(text, true)?);
+    }
+    inputs.extend(listed);
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (index, ids) in inputs.iter().enumerate() {
+        if ids.is_empty() {
+            bail!(InvalidArgument, "input {index} has no tokens");
+        }
+        let tokens = ids.len() as u32;
+        let positions: Vec<u32> = (0..tokens).collect();
+        let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
+        let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+        let (model, workspace) = session.prepare(extent)?;
+        let logits = model.logits(workspace, &input).await?;
+        let shape = vec![ids.len(), model.spec().vocabulary as usize];
+        tensors.push((format!("logits_{index}"), Dtype::F32, shape, bytemuck::cast_slice(&logits).to_vec()));
+        let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();
+        tensors.push((format!("input_ids_{index}"), Dtype::I64, vec![ids.len()], wide));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, data)| Ok((name, TensorView::new(*dtype, shape.clone(), data)?)))
+        .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+        .map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
+    let bytes = safetensors::serialize(views, None).map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
+    std::fs::write(&args.out, bytes).map_err(|e| open::write_error(&args.out, &e))?;
+    if context.json {
+        let adapter = session.model.backend().name();
+        println!("{}", serde_json::json!({ "out": args.out, "inputs": inputs.len(), "adapter": adapter }));
+    }
+    Ok(())
+}
+
+fn parse_ids(list: &str) -> Result<Vec<u32>> {
+    list.split(',')
+        .map(|id| id.trim().parse().map_err(|_| err!(InvalidArgument, "--ids {list}: {id:?} is not a token id")))
+        .collect()
+}

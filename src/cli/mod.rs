@@ -1,0 +1,92 @@
+//! Floor 7, native: the command line. Progress goes to stderr, results to stdout.
+//!
+//! Exit status: 0 done, 1 failed, 2 bad usage. With `--json`, results and errors are JSON on stdout.
+
+mod bench;
+mod data;
+mod evaluate;
+mod finetune;
+mod generate;
+mod logits;
+mod open;
+mod replay;
+mod run_dir;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Code, Error, Result};
+
+/// Fine-tunes language models by MeZO, on WebGPU, at the memory of inference.
+#[derive(Debug, Parser)]
+#[command(name = "pocketllm", version, about)]
+struct Cli {
+    /// Print results and errors as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where to compute: the GPU, or the kernels' plain twins on the CPU (slow)
+    #[arg(long, global = true, value_enum, default_value_t)]
+    device: open::Device,
+    /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
+    #[arg(long, global = true, value_enum, default_value_t)]
+    limits: open::LimitsArg,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the logits of texts or token ids to a safetensors file
+    Logits(logits::Args),
+    /// Fine-tune a model on a data file
+    Finetune(finetune::Args),
+    /// Form the fine-tuned weights from the base model and a trajectory
+    Replay(replay::Args),
+    /// Measure loss and accuracy on a data file
+    Evaluate(evaluate::Args),
+    /// Continue a prompt
+    Generate(generate::Args),
+    /// Measure a forward pass and a training step
+    Bench(bench::Args),
+}
+
+/// What every command needs of the global flags.
+struct Context {
+    json: bool,
+    device: open::Device,
+    limits: open::LimitsArg,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = Context { json: cli.json, device: cli.device, limits: cli.limits };
+    let result = pollster::block_on(run(&context, &cli.command));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&context, &error);
+            ExitCode::from(if error.code() == Code::InvalidArgument { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(context: &Context, command: &Command) -> Result<()> {
+    match command {
+        Command::Logits(args) => logits::run(context, args).await,
+        Command::Finetune(args) => finetune::run(context, args).await,
+        Command::Replay(args) => replay::run(context, args).await,
+        Command::Evaluate(args) => evaluate::run(context, args).await,
+        Command::Generate(args) => generate::run(context, args).await,
+        Command::Bench(args) => bench::run(context, args).await,
+    }
+}
+
+fn report(context: &Context, error: &Error) {
+    if context.json {
+        let (code, message) = (error.code().as_str(), error.message());
+        println!("{}", serde_json::json!({ "error": { "code": code, "message": message } }));
+    }
+    eprintln!("error: {error}");
+}

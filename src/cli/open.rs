@@ -1,0 +1,102 @@
+//! Opens the device and the model that a command works on, showing how far it is.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Context;
+use crate::error::{Code, Error, Result};
+use crate::format::files::FsDir;
+use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
+use crate::reference::Host;
+use crate::train::Session;
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Device {
+    /// The GPU, through WebGPU's own API.
+    #[default]
+    Gpu,
+    /// The kernels' plain twins.
+    Cpu,
+}
+
+/// Which limits to use.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum LimitsArg {
+    /// The adapter's.
+    #[default]
+    Adapter,
+    /// WebGPU's defaults.
+    Default,
+}
+
+/// The backend that the flags ask for.
+pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
+    Ok(match context.device {
+        Device::Cpu => Host::open(),
+        Device::Gpu => {
+            let limits = match context.limits {
+                LimitsArg::Adapter => LimitsChoice::Adapter,
+                LimitsArg::Default => LimitsChoice::Default,
+            };
+            Gpu::open(GpuOptions { limits }).await?
+        }
+    })
+}
+
+/// The model at `path`, loaded onto a new backend.
+pub(super) async fn session(context: &Context, path: &Path) -> Result<Session> {
+    let backend = backend(context).await?;
+    let dir = FsDir::new(path)?;
+    let bar = bar(0, "loading  {bar:30} {percent:>3}%  {elapsed}");
+    let session = Session::open(backend, &dir, &mut |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.loaded);
+        Ok(())
+    })
+    .await;
+    bar.finish_and_clear();
+    session
+}
+
+/// A progress bar on stderr, drawn only where that is a terminal.
+pub(super) fn bar(length: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// A file's bytes.
+///
+/// # Errors
+/// `invalid-argument` when it cannot be read.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| Error::new(Code::InvalidArgument, format!("{}: {e}", path.display())))
+}
+
+/// The error of a write: a full disk has a code of its own.
+pub(super) fn write_error(path: &Path, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::StorageFull,
+        _ => Code::InvalidArgument,
+    };
+    Error::new(code, format!("{}: {error}", path.display()))
+}
+
+/// Makes a directory and those above it.
+pub(super) fn make_dir(path: &Path) -> Result<PathBuf> {
+    std::fs::create_dir_all(path).map_err(|e| write_error(path, &e))?;
+    Ok(path.to_owned())
+}
+
+/// A path as text, for messages.
+pub(super) fn name(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,51 @@
+//! `pocketllm replay`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Context, finetune, open};
+use crate::error::Result;
+use crate::train::{Session, replay};
+use crate::zo::trajectory::{Header, Trajectory};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The base model: Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+    /// The trajectory of a run on it
+    #[arg(long)]
+    trajectory: PathBuf,
+    /// Directory for model.safetensors
+    #[arg(long)]
+    out: PathBuf,
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let mut session = open::session(context, &args.model).await?;
+    apply(&mut session, &args.trajectory).await?;
+    let path = finetune::write_model(&session, &args.out).await?;
+    if context.json {
+        println!("{}", json!({ "model": path }));
+    } else {
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// Replays a trajectory file on a session's base weights; returns its settings.
+pub(super) async fn apply(session: &mut Session, path: &Path) -> Result<Header> {
+    let trajectory = Trajectory::parse(&open::name(path), &open::read(path)?)?;
+    if trajectory.torn_bytes > 0 {
+        eprintln!("{}: the last record was cut off after {} bytes", path.display(), trajectory.torn_bytes);
+    }
+    let bar = open::bar(trajectory.records.len() as u64, "replaying {bar:30} {pos}/{len} steps");
+    replay(session, &trajectory, &mut |step| {
+        bar.set_position(step.into());
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(trajectory.header)
+}

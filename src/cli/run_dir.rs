@@ -1,0 +1,149 @@
+//! A run's directory: `trajectory.pocket` and `log.jsonl`, which survive being killed at any moment.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::open::{make_dir, name, write_error};
+use crate::error::{Result, bail};
+use crate::train::EvaluationReport;
+use crate::zo::trajectory::{Header, Record, Trajectory};
+
+/// An open run.
+pub(super) struct RunDir {
+    trajectory_path: PathBuf,
+    trajectory: File,
+    log_path: PathBuf,
+    log: File,
+    evaluated: Vec<u64>,
+}
+
+impl RunDir {
+    /// The trajectory of the run in `dir`, if there is one.
+    ///
+    /// # Errors
+    /// `file-corrupt` when it is damaged before its last record.
+    pub(super) fn existing(dir: &Path) -> Result<Option<Trajectory>> {
+        let path = dir.join("trajectory.pocket");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => bail!(InvalidArgument, "{}: {error}", path.display()),
+        };
+        // Killed before the header was whole: nothing was trained yet.
+        if bytes.len() < 16 {
+            return Ok(None);
+        }
+        Trajectory::parse(&name(&path), &bytes).map(Some)
+    }
+
+    /// Starts or continues the files. A torn tail of the trajectory is cut; log lines of steps that the trajectory does not have are
+    /// dropped, and those it has but the log lost are written again, without their time.
+    ///
+    /// # Errors
+    /// `storage-full`, or `invalid-argument` when the files cannot be written.
+    pub(super) fn open(dir: &Path, header: &Header, records: &[Record]) -> Result<RunDir> {
+        make_dir(dir)?;
+        let trajectory_path = dir.join("trajectory.pocket");
+        let log_path = dir.join("log.jsonl");
+        let open = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).open(path)
+        };
+        let mut trajectory = open(&trajectory_path).map_err(|e| write_error(&trajectory_path, &e))?;
+        let start = header.to_bytes()?;
+        let whole = start.len() + records.len() * crate::zo::trajectory::RECORD_BYTES;
+        let result = if records.is_empty() {
+            trajectory.set_len(0).and_then(|()| trajectory.write_all(&start))
+        } else {
+            trajectory
+                .set_len(whole as u64)
+                .and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
+        };
+        result.map_err(|e| write_error(&trajectory_path, &e))?;
+        let mut log = open(&log_path).map_err(|e| write_error(&log_path, &e))?;
+        let mut text = String::new();
+        // A log with a torn or damaged line is put right from the trajectory.
+        let mut bytes = Vec::new();
+        log.read_to_end(&mut bytes).map_err(|e| write_error(&log_path, &e))?;
+        let old = String::from_utf8_lossy(&bytes);
+        let (lines, evaluated) = repaired(&old, records);
+        for line in lines {
+            text += &line.to_string();
+            text.push('\n');
+        }
+        log.set_len(0)
+            .and_then(|()| log.seek(SeekFrom::Start(0)).map(drop))
+            .and_then(|()| log.write_all(text.as_bytes()))
+            .map_err(|e| write_error(&log_path, &e))?;
+        Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
+    }
+
+    /// Appends a step: the record first, since it alone is the run.
+    ///
+    /// # Errors
+    /// `storage-full`, or `invalid-argument` when the files cannot be written.
+    pub(super) fn step(&mut self, record: &Record, ms: f64) -> Result<()> {
+        self.trajectory.write_all(&record.to_bytes()).map_err(|e| write_error(&self.trajectory_path, &e))?;
+        self.line(&step_line(record, json!((ms * 1e3).round() / 1e3)))
+    }
+
+    /// Appends an evaluation after `step` steps.
+    ///
+    /// # Errors
+    /// As [`RunDir::step`].
+    pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
+        self.evaluated.push(step.into());
+        self.line(&json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy }))
+    }
+
+    /// Whether the log has the evaluation after `step` steps.
+    pub(super) fn has_evaluation(&self, step: u32) -> bool {
+        self.evaluated.contains(&step.into())
+    }
+
+    /// Waits until everything is on the disk.
+    ///
+    /// # Errors
+    /// `storage-full`, or `invalid-argument`.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.trajectory.sync_data().map_err(|e| write_error(&self.trajectory_path, &e))?;
+        self.log.sync_data().map_err(|e| write_error(&self.log_path, &e))
+    }
+
+    fn line(&mut self, value: &Value) -> Result<()> {
+        self.log.write_all(format!("{value}\n").as_bytes()).map_err(|e| write_error(&self.log_path, &e))
+    }
+}
+
+/// Steps count from 1 here: the number of steps done.
+fn step_line(record: &Record, ms: Value) -> Value {
+    json!({
+        "step": record.step + 1,
+        "loss_plus": record.loss_plus,
+        "loss_minus": record.loss_minus,
+        "projected_grad": record.projected_grad,
+        "lr": record.learning_rate,
+        "ms": ms,
+    })
+}
+
+/// The log's lines that the records bear out, in order, and the steps after which there was an evaluation.
+fn repaired(old: &str, records: &[Record]) -> (Vec<Value>, Vec<u64>) {
+    let lines: Vec<Value> = old.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let step_of = |line: &Value| line.get("step").and_then(Value::as_u64);
+    let evaluations = |step: u64| {
+        lines.iter().filter(move |l| l.get("eval_loss").is_some() && step_of(l) == Some(step)).take(1).cloned()
+    };
+    let mut kept: Vec<Value> = evaluations(0).collect();
+    for record in records {
+        let step = u64::from(record.step) + 1;
+        let logged = lines.iter().find(|l| l.get("loss_plus").is_some() && step_of(l) == Some(step));
+        kept.push(logged.cloned().unwrap_or_else(|| step_line(record, Value::Null)));
+        kept.extend(evaluations(step));
+    }
+    let evaluated = kept.iter().filter(|l| l.get("eval_loss").is_some()).filter_map(step_of).collect();
+    (kept, evaluated)
+}

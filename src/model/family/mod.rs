@@ -1,0 +1,92 @@
+//! One short file a family: from `config.json` to a [`ModelSpec`].
+
+mod bert;
+mod llama;
+mod opt;
+
+use super::{Activation, ModelSpec};
+use crate::error::{Result, bail, err};
+use crate::format::config::Config;
+
+/// The spec of a model by its `model_type`.
+///
+/// # Errors
+/// `model-unsupported` naming the field of `config.json` that is missing or has a value that is not implemented.
+pub fn spec(config: &Config) -> Result<ModelSpec> {
+    let spec = match config.str("model_type")? {
+        "bert" => bert::bert(config),
+        "roberta" => bert::roberta(config),
+        "opt" => opt::opt(config),
+        "llama" => llama::llama(config),
+        other => bail!(
+            ModelUnsupported,
+            "{}: model_type {other:?}; supported are \"bert\", \"roberta\", \"opt\" and \"llama\"",
+            config.name()
+        ),
+    }?;
+    check_sizes(config, &spec)?;
+    Ok(spec)
+}
+
+/// Sizes that the kernels can index with 32 bits, and that fit together.
+fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
+    let name = config.name();
+    let positive = [
+        ("vocab_size", spec.vocabulary),
+        ("hidden_size", spec.hidden),
+        ("num_attention_heads", spec.heads),
+        ("num_key_value_heads", spec.kv_heads),
+        ("head_dim", spec.head_dim),
+        ("intermediate_size", spec.intermediate),
+        ("max_position_embeddings", spec.max_length),
+    ];
+    for (field, value) in positive {
+        if value == 0 || value > 1 << 24 {
+            bail!(ModelUnsupported, "{name}: {field} is {value}, expected 1 to 16777216");
+        }
+    }
+    if spec.heads % spec.kv_heads != 0 {
+        let (heads, kv) = (spec.heads, spec.kv_heads);
+        bail!(ModelUnsupported, "{name}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kv}");
+    }
+    if spec.head_dim > 256 {
+        bail!(ModelUnsupported, "{name}: head size {}, at most 256 is supported", spec.head_dim);
+    }
+    for tensor in spec.tensors.as_slice() {
+        if tensor.elements() >= 1 << 32 {
+            bail!(ModelUnsupported, "{name}: {} has {} elements, at most 2^32 - 1", tensor.name, tensor.elements());
+        }
+    }
+    Ok(())
+}
+
+/// `hidden / heads`, which must divide.
+fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
+    if heads == 0 || hidden % heads != 0 {
+        let name = config.name();
+        bail!(ModelUnsupported, "{name}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}");
+    }
+    Ok(hidden / heads)
+}
+
+/// The number of layers, bounded so that a spec stays small.
+fn layer_count(config: &Config) -> Result<u32> {
+    match config.u32("num_hidden_layers")? {
+        count @ 1..=1024 => Ok(count),
+        count => bail!(ModelUnsupported, "{}: num_hidden_layers is {count}, expected 1 to 1024", config.name()),
+    }
+}
+
+fn activation(config: &Config, field: &str, default: &str) -> Result<Activation> {
+    let name = config.str_or(field, default)?;
+    Activation::from_name(name)
+        .ok_or_else(|| err!(ModelUnsupported, "{}: {field} {name:?} is not implemented", config.name()))
+}
+
+/// A field that must have one value, since the other is not implemented.
+fn require(config: &Config, field: &str, value: bool, default: bool) -> Result<()> {
+    if config.bool_or(field, default)? != value {
+        bail!(ModelUnsupported, "{}: {field} is {}, only {value} is implemented", config.name(), !value);
+    }
+    Ok(())
+}

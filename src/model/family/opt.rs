@@ -1,0 +1,70 @@
+//! OPT (Zhang et al. 2022): a pre-norm decoder with learned positions.
+
+use super::{activation, head_dim, layer_count, require};
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+use crate::model::{HeadKind, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Positions, TensorList};
+
+/// OPT's position table has two rows before position 0.
+const POSITION_OFFSET: u32 = 2;
+
+pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
+    require(config, "do_layer_norm_before", true, true)?;
+    require(config, "_remove_final_layer_norm", false, false)?;
+    require(config, "layer_norm_elementwise_affine", true, true)?;
+    let hidden = config.u32("hidden_size")?;
+    let projected = config.u32_or("word_embed_proj_dim", hidden)?;
+    if projected != hidden {
+        let name = config.name();
+        bail!(ModelUnsupported, "{name}: word_embed_proj_dim {projected}, only hidden_size ({hidden}) is implemented");
+    }
+    let heads = config.u32("num_attention_heads")?;
+    let intermediate = config.u32("ffn_dim")?;
+    let vocabulary = config.u32("vocab_size")?;
+    let max_length = config.u32("max_position_embeddings")?;
+    let bias = config.bool_or("enable_bias", true)?;
+    let norm = NormKind::Layer { eps: 1e-5 };
+    let activation = activation(config, "activation_function", "relu")?;
+
+    // Some checkpoints were saved from the model without its head.
+    let mut tensors = TensorList::new(&[("model.decoder.", "decoder.")]);
+    let token_table = tensors.matrix("model.decoder.embed_tokens.weight", vocabulary, hidden);
+    let rows = max_length.saturating_add(POSITION_OFFSET);
+    let table = tensors.matrix("model.decoder.embed_positions.weight", rows, hidden);
+    let layers = (0..layer_count(config)?).map(|i| {
+        let layer = format!("model.decoder.layers.{i}");
+        let query = tensors.linear(format!("{layer}.self_attn.q_proj"), hidden, hidden, bias);
+        let key = tensors.linear(format!("{layer}.self_attn.k_proj"), hidden, hidden, bias);
+        let value = tensors.linear(format!("{layer}.self_attn.v_proj"), hidden, hidden, bias);
+        let output = tensors.linear(format!("{layer}.self_attn.out_proj"), hidden, hidden, bias);
+        let attention_norm = tensors.norm(format!("{layer}.self_attn_layer_norm"), norm, hidden);
+        let up = tensors.linear(format!("{layer}.fc1"), intermediate, hidden, bias);
+        let down = tensors.linear(format!("{layer}.fc2"), hidden, intermediate, bias);
+        let mlp_norm = tensors.norm(format!("{layer}.final_layer_norm"), norm, hidden);
+        LayerSpec { query, key, value, output, attention_norm, mlp: Mlp::Plain { up, activation, down }, mlp_norm }
+    });
+    let layers = layers.collect();
+    let final_norm = tensors.norm("model.decoder.final_layer_norm", norm, hidden);
+    let tied = config.bool_or("tie_word_embeddings", true)?;
+    let head_table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+    Ok(ModelSpec {
+        family: "opt",
+        vocabulary,
+        hidden,
+        heads,
+        kv_heads: heads,
+        head_dim: head_dim(config, hidden, heads)?,
+        intermediate,
+        max_length,
+        causal: true,
+        pre_norm: true,
+        token_table,
+        type_table: None,
+        positions: Positions::Learned { table, offset: POSITION_OFFSET },
+        embedding_norm: None,
+        layers,
+        final_norm: Some(final_norm),
+        head: HeadSpec { kind: HeadKind::CausalLm, transform: None, table: head_table, bias: None },
+        tensors,
+    })
+}

@@ -1,0 +1,97 @@
+//! Generation: one token after another, with the keys and values of those before kept.
+
+use super::transformer::{Input, KvCache, Pass, Transformer, blocks};
+use super::workspace::{Extent, Workspace};
+use crate::error::{Result, bail};
+use crate::gpu::{Backend, Recording};
+use crate::kernel::sample;
+use crate::kernel::step::Step;
+
+/// How a token is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sampling {
+    /// 0: the most likely token. Otherwise logits are divided by it before one is drawn.
+    pub temperature: f32,
+}
+
+/// A text being continued, by the model that began it.
+pub struct Generation {
+    workspace: Workspace,
+    cache: KvCache,
+    sampling: Sampling,
+    /// Tokens that the model has not seen.
+    unseen: Vec<u32>,
+}
+
+impl Transformer {
+    /// Starts to continue a prompt of at least one token, by at most `max_tokens`.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the model is no causal language model, the prompt is empty or longer than the model's context, or
+    /// the temperature is negative or not finite.
+    pub fn generate(&self, prompt: &[u32], max_tokens: u32, sampling: Sampling) -> Result<Generation> {
+        let spec = self.spec();
+        if !spec.causal {
+            bail!(InvalidArgument, "a {} model fills masks; only causal language models generate", spec.family);
+        }
+        if prompt.is_empty() {
+            bail!(InvalidArgument, "the prompt has no tokens");
+        }
+        if prompt.len() >= spec.max_length as usize {
+            let (have, most) = (prompt.len(), spec.max_length);
+            bail!(InvalidArgument, "the prompt has {have} tokens, the model takes fewer than {most}");
+        }
+        if !sampling.temperature.is_finite() || sampling.temperature < 0.0 {
+            bail!(InvalidArgument, "temperature is {}, expected 0 or more", sampling.temperature);
+        }
+        let tokens = prompt.len() as u32;
+        let capacity = tokens.saturating_add(max_tokens).min(spec.max_length);
+        let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
+        Ok(Generation {
+            workspace: self.workspace(None, extent)?,
+            cache: self.cache(capacity)?,
+            sampling,
+            unseen: prompt.to_vec(),
+        })
+    }
+}
+
+impl Generation {
+    /// The next token, drawn with `key` where the temperature is not 0; none when the cache is full.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn next(&mut self, model: &Transformer, key: [u32; 2]) -> Result<Option<u32>> {
+        let ws = &self.workspace;
+        let tokens = self.unseen.len() as u32;
+        let length = self.cache.length;
+        if length + tokens > self.cache.capacity {
+            return Ok(None);
+        }
+        let positions: Vec<u32> = (length..length + tokens).collect();
+        let input = Input { ids: &self.unseen, positions: &positions, cu_seqlens: &[0, tokens] };
+        model.write_input(ws, &input, &Step::plain(), length)?;
+        model.backend().write(&ws.target_rows, 0, &(tokens - 1).to_le_bytes())?;
+        let pass = Pass { branches: 1, tokens, plain: true, cache: Some(&self.cache) };
+        let mut r = Recording::new();
+        let scored = model.record_scored(&mut r, ws, &pass, 1)?;
+        let table = model.weights().matrix(model.spec().head.table)?;
+        for block in blocks(table, model.vocabulary_at_once(ws, &pass, 1)?) {
+            model.record_block(&mut r, ws, &pass, 1, scored, &block)?;
+            let params = sample::Params {
+                width: block.rows,
+                first: block.first_row,
+                start: (block.first_row == 0).into(),
+                temperature: self.sampling.temperature,
+                key,
+            };
+            sample::record(&mut r, &params, &ws.logits, &ws.state, &ws.predictions);
+        }
+        model.backend().run(&r).await?;
+        let bytes = model.backend().read(&ws.predictions, 0, 4).await?;
+        let token = bytemuck::pod_read_unaligned::<u32>(&bytes);
+        self.cache.length += tokens;
+        self.unseen = vec![token];
+        Ok(Some(token))
+    }
+}

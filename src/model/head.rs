@@ -1,0 +1,292 @@
+//! Heads: from hidden states at the targets to losses, predictions and logits.
+
+use super::spec::{Positions, TensorId};
+use super::transformer::{Input, Pass, Target, Transformer, blocks};
+use super::workspace::Workspace;
+use crate::error::{Result, bail};
+use crate::gpu::{Backend, Buffer, Recording};
+use crate::kernel::step::Step;
+use crate::kernel::{
+    NO_VECTOR, activation, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss,
+};
+use crate::text::encode;
+
+/// What a target is scored against.
+#[derive(Clone, Copy, Debug)]
+pub enum Score<'a> {
+    /// These tokens only; a target's label is an index into them.
+    Labels(&'a [u32]),
+    /// The whole vocabulary; a target's label is a token.
+    Vocabulary,
+}
+
+/// Losses and predictions of each target, of a pass over the weights as they are.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Cross-entropy `[target]`, natural logarithm.
+    pub losses: Vec<f32>,
+    /// The best label or token `[target]`.
+    pub predictions: Vec<u32>,
+    /// Logits of the labels `[target, label]`; empty for the whole vocabulary.
+    pub label_logits: Vec<f32>,
+}
+
+impl Transformer {
+    /// Mean cross-entropy over the targets for each of the step's `branches`, with the pending update applied on the way.
+    ///
+    /// # Errors
+    /// `invalid-argument` for an input that the model cannot take; those of the backend.
+    pub async fn branch_losses(
+        &self,
+        ws: &Workspace,
+        input: &Input<'_>,
+        targets: &[encode::Target],
+        score: Score<'_>,
+        step: &Step,
+        branches: u32,
+    ) -> Result<Vec<f32>> {
+        let pass = Pass { branches, tokens: input.ids.len() as u32, plain: false, cache: None };
+        self.write_input(ws, input, step, 0)?;
+        self.write_targets(ws, targets, score)?;
+        let mut r = Recording::new();
+        self.record_loss(&mut r, ws, &pass, targets.len() as u32, score)?;
+        for table in self.tables_left(score) {
+            self.record_update_matrix(&mut r, ws, table)?;
+        }
+        self.backend().run(&r).await?;
+        self.read_f32(&ws.mean, branches).await
+    }
+
+    /// Losses and predictions with the weights as they are; no update may be pending.
+    ///
+    /// # Errors
+    /// As [`Transformer::branch_losses`].
+    pub async fn evaluate(
+        &self,
+        ws: &Workspace,
+        input: &Input<'_>,
+        targets: &[encode::Target],
+        score: Score<'_>,
+    ) -> Result<Evaluation> {
+        let count = targets.len() as u32;
+        let pass = Pass { branches: 1, tokens: input.ids.len() as u32, plain: true, cache: None };
+        self.write_input(ws, input, &Step::plain(), 0)?;
+        self.write_targets(ws, targets, score)?;
+        let mut r = Recording::new();
+        self.record_loss(&mut r, ws, &pass, count, score)?;
+        self.backend().run(&r).await?;
+        let predictions = self.backend().read(&ws.predictions, 0, u64::from(count) * 4).await?;
+        let label_logits = match score {
+            Score::Labels(labels) => self.read_f32(&ws.logits, count * labels.len() as u32).await?,
+            Score::Vocabulary => Vec::new(),
+        };
+        Ok(Evaluation {
+            losses: self.read_f32(&ws.losses, count).await?,
+            predictions: bytemuck::pod_collect_to_vec(&predictions),
+            label_logits,
+        })
+    }
+
+    /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the weights as they are.
+    ///
+    /// # Errors
+    /// As [`Transformer::branch_losses`].
+    pub async fn logits(&self, ws: &Workspace, input: &Input<'_>) -> Result<Vec<f32>> {
+        let tokens = input.ids.len() as u32;
+        let pass = Pass { branches: 1, tokens, plain: true, cache: None };
+        self.write_input(ws, input, &Step::plain(), 0)?;
+        let rows: Vec<u32> = (0..tokens).collect();
+        self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
+        let mut r = Recording::new();
+        let scored = self.record_scored(&mut r, ws, &pass, tokens)?;
+        let vocabulary = self.spec().vocabulary as usize;
+        let mut logits = vec![0.0; tokens as usize * vocabulary];
+        let table = self.weights().matrix(self.spec().head.table)?;
+        for block in blocks(table, self.vocabulary_at_once(ws, &pass, tokens)?) {
+            self.record_block(&mut r, ws, &pass, tokens, scored, &block)?;
+            self.backend().run(&r).await?;
+            let part = self.read_f32(&ws.logits, tokens * block.rows).await?;
+            for (row, part) in part.chunks_exact(block.rows as usize).enumerate() {
+                let first = row * vocabulary + block.first_row as usize;
+                logits[first..first + part.len()].copy_from_slice(part);
+            }
+            r = Recording::new();
+        }
+        Ok(logits)
+    }
+
+    /// Applies the pending update of `step` to all weights, without a pass.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
+        self.backend().write(&ws.step, 0, bytemuck::bytes_of(step))?;
+        let mut r = Recording::new();
+        self.record_update(&mut r, ws)?;
+        self.backend().run(&r).await
+    }
+
+    fn write_targets(&self, ws: &Workspace, targets: &[encode::Target], score: Score<'_>) -> Result<()> {
+        if targets.is_empty() {
+            bail!(InvalidArgument, "no targets to score");
+        }
+        let rows: Vec<u32> = targets.iter().map(|t| t.position).collect();
+        let labels: Vec<u32> = targets.iter().map(|t| t.label).collect();
+        self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
+        self.backend().write(&ws.target_labels, 0, bytemuck::cast_slice(&labels))?;
+        if let Score::Labels(ids) = score {
+            self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(ids))?;
+        }
+        Ok(())
+    }
+
+    /// Records a pass and the loss of its targets: `ws.losses`, `ws.predictions` and `ws.mean`.
+    fn record_loss(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        count: u32,
+        score: Score<'_>,
+    ) -> Result<()> {
+        let scored = self.record_scored(r, ws, pass, count)?;
+        let bias = self.bias(self.spec().head.bias)?;
+        let vector_stride = self.vector_stride();
+        match score {
+            Score::Labels(labels) => {
+                let labels = labels.len() as u32;
+                self.record_label_logits(r, ws, pass, count, scored, labels)?;
+                let params = cross_entropy_labels::Params { targets: count, labels, bias, vector_stride };
+                cross_entropy_labels::record(r, &params, pass.branches, ws);
+            }
+            Score::Vocabulary => {
+                let table = self.weights().matrix(self.spec().head.table)?;
+                for block in blocks(table, self.vocabulary_at_once(ws, pass, count)?) {
+                    self.record_block(r, ws, pass, count, scored, &block)?;
+                    let params = cross_entropy_block::Params {
+                        targets: count,
+                        width: block.rows,
+                        first: block.first_row,
+                        start: (block.first_row == 0).into(),
+                    };
+                    cross_entropy_block::record(r, &params, pass.branches, ws);
+                }
+            }
+        }
+        mean_loss::record(r, &mean_loss::Params { targets: count }, pass.branches, &ws.losses, &ws.mean);
+        Ok(())
+    }
+
+    /// Records a pass and the head's transform of its target rows; returns the buffer `[branch, count, hidden]`.
+    pub(super) fn record_scored<'w>(
+        &self,
+        r: &mut Recording,
+        ws: &'w Workspace,
+        pass: &Pass<'_>,
+        count: u32,
+    ) -> Result<&'w Buffer> {
+        let spec = self.spec();
+        let hidden = self.record_hidden(r, ws, pass)?;
+        let params = gather_rows::Params { rows: pass.tokens, count, width: spec.hidden };
+        gather_rows::record(r, &params, pass.branches, hidden, &ws.target_rows, &ws.gathered);
+        let Some(transform) = &spec.head.transform else {
+            return Ok(&ws.gathered);
+        };
+        let output = Target { buffer: &ws.transformed, stride: spec.hidden, column: 0 };
+        self.record_linear(r, ws, pass, count, &transform.dense, &ws.gathered, output)?;
+        let elements = pass.branches * count * spec.hidden;
+        activation::record(r, transform.activation, &ws.transformed, elements);
+        self.norm(r, ws, pass.branches, count, &transform.norm, &ws.transformed, &ws.gathered)?;
+        Ok(&ws.gathered)
+    }
+
+    /// `ws.logits[b, t, l]` without bias, from the label words' rows of the table.
+    fn record_label_logits(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        count: u32,
+        scored: &Buffer,
+        labels: u32,
+    ) -> Result<()> {
+        let hidden = self.spec().hidden;
+        let table = self.spec().head.table;
+        self.record_rows(r, ws, table, &ws.label_ids, labels, pass.branches, &ws.label_rows, false)?;
+        let params = matmul::Params {
+            rows: count,
+            columns: labels,
+            depth: hidden,
+            a_stride: hidden,
+            a_branch: count * hidden,
+            w_start: 0,
+            w_branch: labels * hidden,
+            c_stride: labels,
+            c_column: 0,
+            bias: NO_VECTOR,
+            vector_stride: 0,
+        };
+        let w = (&ws.label_rows).into();
+        matmul::record(r, &params, pass.branches, scored, w, &ws.vectors, &ws.logits);
+        Ok(())
+    }
+
+    /// `ws.logits[b, t, :]` for a block of the vocabulary, with bias.
+    pub(super) fn record_block(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        count: u32,
+        scored: &Buffer,
+        block: &super::transformer::Block<'_>,
+    ) -> Result<()> {
+        let head = &self.spec().head;
+        let table = self.weights().matrix(head.table)?;
+        let bias = self.bias(head.bias)?;
+        let w = self.record_branch_weights(r, ws, pass, table, block);
+        let params = matmul::Params {
+            rows: count,
+            columns: block.rows,
+            depth: table.width,
+            a_stride: table.width,
+            a_branch: count * table.width,
+            w_start: w.start,
+            w_branch: w.branch,
+            c_stride: block.rows,
+            c_column: 0,
+            bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+            vector_stride: self.vector_stride(),
+        };
+        matmul::record(r, &params, pass.branches, scored, w.buffer.into(), &ws.vectors, &ws.logits);
+        Ok(())
+    }
+
+    /// How many rows of the vocabulary are scored at a time: what scratch and logits hold.
+    pub(super) fn vocabulary_at_once(&self, ws: &Workspace, pass: &Pass<'_>, count: u32) -> Result<u32> {
+        let table = self.weights().matrix(self.spec().head.table)?;
+        let logits = ws.logits.bytes() / 4 / (u64::from(pass.branches) * u64::from(count.max(1)));
+        let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(ws, pass, table));
+        Ok(if most >= table.rows { table.rows } else { (most & !3).max(4) })
+    }
+
+    /// Matrices that a scored pass looks rows up in, but does not materialise: their update is applied after it.
+    fn tables_left(&self, score: Score<'_>) -> Vec<TensorId> {
+        let spec = self.spec();
+        let mut tables = vec![spec.token_table];
+        tables.extend(spec.type_table);
+        if let Positions::Learned { table, .. } = spec.positions {
+            tables.push(table);
+        }
+        match score {
+            Score::Vocabulary => tables.retain(|table| *table != spec.head.table),
+            Score::Labels(_) if spec.head.table != spec.token_table => tables.push(spec.head.table),
+            Score::Labels(_) => {}
+        }
+        tables
+    }
+
+    pub(super) async fn read_f32(&self, buffer: &Buffer, count: u32) -> Result<Vec<f32>> {
+        Ok(bytemuck::pod_collect_to_vec(&self.backend().read(buffer, 0, u64::from(count) * 4).await?))
+    }
+}

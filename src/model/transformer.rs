@@ -1,0 +1,529 @@
+//! The transformer: records a pass, from tokens to the hidden states of the last layer, and applies updates.
+
+use std::rc::Rc;
+
+use super::spec::{LayerSpec, Linear, Mlp, ModelSpec, Norm, NormKind, Positions, TensorId};
+use super::weights::{LoadProgress, Matrix, Part, Weights};
+use super::workspace::{Extent, Workspace};
+use crate::error::{Result, bail};
+use crate::format::checkpoint::Checkpoint;
+use crate::gpu::{Backend, Buffer, Recording};
+use crate::kernel::step::Step;
+use crate::kernel::{
+    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, materialise, matmul, residual,
+    rms_norm, rotary,
+};
+
+/// Packed tokens: sequences laid end to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Token ids `[token]`.
+    pub ids: &'a [u32],
+    /// Place of each token in its sequence `[token]`, from 0.
+    pub positions: &'a [u32],
+    /// Where each sequence begins, and where the last ends `[sequences + 1]`.
+    pub cu_seqlens: &'a [u32],
+}
+
+/// Keys and values of the tokens so far, for each layer.
+pub struct KvCache {
+    /// `[capacity, 2 * kv_heads * head_dim]` a layer.
+    layers: Vec<Buffer>,
+    /// Tokens in it.
+    pub(super) length: u32,
+    /// Tokens that fit.
+    pub(super) capacity: u32,
+}
+
+/// What a pass runs over.
+pub(super) struct Pass<'a> {
+    /// Branches of the step.
+    pub branches: u32,
+    /// Tokens of each branch.
+    pub tokens: u32,
+    /// One branch that sees the stored weights as they are: they are bound directly.
+    pub plain: bool,
+    /// Keys and values of earlier tokens, and where this pass's go.
+    pub cache: Option<&'a KvCache>,
+}
+
+/// A model on a backend, ready to run.
+pub struct Transformer {
+    backend: Rc<dyn Backend>,
+    weights: Weights,
+}
+
+impl Transformer {
+    /// Of loaded weights.
+    pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
+        Transformer { backend, weights }
+    }
+
+    /// The model's description.
+    pub fn spec(&self) -> &ModelSpec {
+        self.weights.spec()
+    }
+
+    /// The stored weights.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Loads the base weights again, over trained ones.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub async fn reload(
+        &mut self,
+        checkpoint: &Checkpoint,
+        progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
+    ) -> Result<()> {
+        self.weights.fill(self.backend.as_ref(), checkpoint, progress).await
+    }
+
+    /// What it runs on.
+    pub fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    /// A workspace for passes of this extent, grown from `old` where that is too small.
+    ///
+    /// # Errors
+    /// Those of [`Workspace::new`].
+    pub fn workspace(&self, old: Option<Workspace>, extent: Extent) -> Result<Workspace> {
+        let extent = match old {
+            Some(old) if old.fits(extent) => return Ok(old),
+            // The old one is given back first: the two need not fit side by side.
+            Some(old) => old.extent.union(extent),
+            None => extent,
+        };
+        Workspace::new(self.backend(), self.spec(), self.vector_stride(), extent)
+    }
+
+    /// An empty key/value cache for `capacity` tokens.
+    ///
+    /// # Errors
+    /// `limit-exceeded`.
+    pub fn cache(&self, capacity: u32) -> Result<KvCache> {
+        let spec = self.spec();
+        let bytes = u64::from(capacity) * u64::from(2 * spec.kv_heads * spec.head_dim) * 4;
+        let layers = (0..spec.layers.len())
+            .map(|i| {
+                let name = format!("keys and values {i}");
+                self.backend.create(&name, bytes, crate::gpu::MemoryClass::Activations)
+            })
+            .collect::<Result<_>>()?;
+        Ok(KvCache { layers, length: 0, capacity })
+    }
+
+    /// Puts a pass's input and step into the workspace.
+    ///
+    /// # Errors
+    /// `invalid-argument` when a token is not of the vocabulary or a sequence is too long.
+    pub fn write_input(
+        &self,
+        workspace: &Workspace,
+        input: &Input<'_>,
+        step: &Step,
+        cached: u32,
+    ) -> Result<()> {
+        let spec = self.spec();
+        if let Some(id) = input.ids.iter().find(|id| **id >= spec.vocabulary) {
+            bail!(InvalidArgument, "token {id} is not of the vocabulary of {}", spec.vocabulary);
+        }
+        if let Some(position) = input.positions.iter().find(|p| **p >= spec.max_length) {
+            bail!(InvalidArgument, "position {position} is beyond the model's {}", spec.max_length);
+        }
+        let offset = match spec.positions {
+            Positions::Learned { offset, .. } => offset,
+            Positions::Rotary { .. } => 0,
+        };
+        let positions: Vec<u32> = input.positions.iter().map(|p| p + offset).collect();
+        let mut spans = Vec::with_capacity(input.ids.len());
+        for bounds in input.cu_seqlens.windows(2) {
+            for token in bounds[0]..bounds[1] {
+                let end = if spec.causal { cached + token + 1 } else { bounds[1] };
+                spans.push([bounds[0], end]);
+            }
+        }
+        let backend = self.backend();
+        backend.write(&workspace.ids, 0, bytemuck::cast_slice(input.ids))?;
+        backend.write(&workspace.positions, 0, bytemuck::cast_slice(&positions))?;
+        backend.write(&workspace.spans, 0, bytemuck::cast_slice(&spans))?;
+        backend.write(&workspace.step, 0, bytemuck::bytes_of(step))
+    }
+
+    /// Records the vectors of the branches, embedding and layers. Returns the buffer that the last hidden states end in.
+    pub(super) fn record_hidden<'w>(
+        &self,
+        r: &mut Recording,
+        ws: &'w Workspace,
+        pass: &Pass<'_>,
+    ) -> Result<&'w Buffer> {
+        let spec = self.spec();
+        let count = pass.branches * pass.tokens * spec.hidden;
+        let (mut x, mut other) = (&ws.hidden, &ws.normed);
+        self.record_vectors(r, ws, pass.branches);
+        self.record_embedding(r, ws, pass, x)?;
+        if let Some(norm) = &spec.embedding_norm {
+            self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+            std::mem::swap(&mut x, &mut other);
+        }
+        for (index, layer) in spec.layers.iter().enumerate() {
+            for sublayer in [Sublayer::Attention, Sublayer::Mlp] {
+                let norm = match sublayer {
+                    Sublayer::Attention => &layer.attention_norm,
+                    Sublayer::Mlp => &layer.mlp_norm,
+                };
+                let input = if spec.pre_norm {
+                    self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+                    other
+                } else {
+                    x
+                };
+                match sublayer {
+                    Sublayer::Attention => self.record_attention(r, ws, pass, index, layer, input, other)?,
+                    Sublayer::Mlp => self.record_mlp(r, ws, pass, &layer.mlp, input, other)?,
+                }
+                residual::record(r, x, other, count);
+                if !spec.pre_norm {
+                    self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+                    std::mem::swap(&mut x, &mut other);
+                }
+            }
+        }
+        if let Some(norm) = &spec.final_norm {
+            self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+            return Ok(other);
+        }
+        Ok(x)
+    }
+
+    /// x = token + position + type, as each branch sees the tables.
+    fn record_embedding(&self, r: &mut Recording, ws: &Workspace, pass: &Pass<'_>, x: &Buffer) -> Result<()> {
+        let spec = self.spec();
+        let (tokens, branches) = (pass.tokens, pass.branches);
+        self.record_rows(r, ws, spec.token_table, &ws.ids, tokens, branches, x, false)?;
+        if let Some(table) = spec.type_table {
+            self.record_rows(r, ws, table, &ws.types, tokens, branches, x, true)?;
+        }
+        if let Positions::Learned { table, .. } = spec.positions {
+            self.record_rows(r, ws, table, &ws.positions, tokens, branches, x, true)?;
+        }
+        Ok(())
+    }
+
+    /// Rows of a table as each branch sees them: `y[b, i, :] (+)= table_b[ids[i], :]`.
+    #[expect(clippy::too_many_arguments, reason = "a table, what to look up, and where it goes")]
+    pub(super) fn record_rows(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        table: TensorId,
+        ids: &Buffer,
+        count: u32,
+        branches: u32,
+        y: &Buffer,
+        accumulate: bool,
+    ) -> Result<()> {
+        let table = self.weights.matrix(table)?;
+        for part in &table.parts {
+            let params = embedding::Params {
+                tokens: count,
+                width: table.width,
+                branches,
+                ordinal: table.id as u32,
+                decays: 1,
+                first_row: part.first_row,
+                rows: part.rows,
+                accumulate: accumulate.into(),
+            };
+            embedding::record(r, &params, &ws.step, (&part.buffer).into(), ids, y);
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the pass, the layer, and where it reads and writes")]
+    fn record_attention(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        index: usize,
+        layer: &LayerSpec,
+        input: &Buffer,
+        output: &Buffer,
+    ) -> Result<()> {
+        let spec = self.spec();
+        let (q_width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
+        let stride = spec.qkv_width();
+        let qkv = |column| Target { buffer: &ws.qkv, stride, column };
+        self.record_linear(r, ws, pass, pass.tokens, &layer.query, input, qkv(0))?;
+        self.record_linear(r, ws, pass, pass.tokens, &layer.key, input, qkv(q_width))?;
+        self.record_linear(r, ws, pass, pass.tokens, &layer.value, input, qkv(q_width + kv_width))?;
+        if let Some(rotation) = &ws.rotation {
+            let params = rotary::Params {
+                tokens: pass.tokens,
+                heads: spec.heads + spec.kv_heads,
+                head_dim: spec.head_dim,
+                stride,
+            };
+            rotary::record(r, &params, pass.branches, &ws.qkv, rotation, &ws.positions);
+        }
+        let mut params = attention::Params {
+            tokens: pass.tokens,
+            heads: spec.heads,
+            group: spec.heads / spec.kv_heads,
+            q_stride: stride,
+            kv_rows: pass.tokens,
+            kv_stride: stride,
+            k_column: q_width,
+            v_column: q_width + kv_width,
+            scale: 1.0 / (spec.head_dim as f32).sqrt(),
+        };
+        let mut keys_and_values = &ws.qkv;
+        if let Some(cache) = pass.cache {
+            let appended = append_rows::Params {
+                rows: pass.tokens,
+                width: 2 * kv_width,
+                src_stride: stride,
+                src_column: q_width,
+                dst_stride: 2 * kv_width,
+                dst_row: cache.length,
+            };
+            keys_and_values = &cache.layers[index];
+            append_rows::record(r, &appended, &ws.qkv, keys_and_values);
+            params.kv_rows = cache.capacity;
+            params.kv_stride = 2 * kv_width;
+            params.k_column = 0;
+            params.v_column = kv_width;
+        }
+        let buffers = (&ws.qkv, keys_and_values, &ws.spans, &ws.attended);
+        attention::record(r, &params, pass.branches, spec.head_dim, buffers.0, buffers.1, buffers.2, buffers.3);
+        let output = Target { buffer: output, stride: spec.hidden, column: 0 };
+        self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)
+    }
+
+    fn record_mlp(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        mlp: &Mlp,
+        input: &Buffer,
+        output: &Buffer,
+    ) -> Result<()> {
+        let spec = self.spec();
+        let width = spec.intermediate;
+        let rows = pass.branches * pass.tokens;
+        let output = Target { buffer: output, stride: spec.hidden, column: 0 };
+        match mlp {
+            Mlp::Plain { up, activation, down } => {
+                let wide = Target { buffer: &ws.wide, stride: width, column: 0 };
+                self.record_linear(r, ws, pass, pass.tokens, up, input, wide)?;
+                activation::record(r, *activation, &ws.wide, rows * width);
+                self.record_linear(r, ws, pass, pass.tokens, down, &ws.wide, output)
+            }
+            Mlp::Gated { gate, up, activation, down } => {
+                let Some(product) = &ws.gated else {
+                    bail!(InvalidArgument, "the workspace has no room for a gated MLP");
+                };
+                let wide = |column| Target { buffer: &ws.wide, stride: 2 * width, column };
+                self.record_linear(r, ws, pass, pass.tokens, gate, input, wide(0))?;
+                self.record_linear(r, ws, pass, pass.tokens, up, input, wide(width))?;
+                gated::record(r, *activation, &ws.wide, product, rows, width);
+                self.record_linear(r, ws, pass, pass.tokens, down, product, output)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a norm, the rows, and where they are")]
+    pub(super) fn norm(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        branches: u32,
+        rows: u32,
+        norm: &Norm,
+        x: &Buffer,
+        y: &Buffer,
+    ) -> Result<()> {
+        let weight = self.weights.vector(norm.weight)?;
+        let bias = self.bias(norm.bias)?;
+        let (width, vector_stride) = (self.spec().hidden, self.vector_stride());
+        match norm.kind {
+            NormKind::Layer { eps } => {
+                let params = layer_norm::Params { rows, width, weight, bias, vector_stride, eps };
+                layer_norm::record(r, &params, branches, x, &ws.vectors, y);
+            }
+            NormKind::Rms { eps } => {
+                let params = rms_norm::Params { rows, width, weight, vector_stride, eps };
+                rms_norm::record(r, &params, branches, x, &ws.vectors, y);
+            }
+        }
+        Ok(())
+    }
+
+    /// y = W x + b for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
+    #[expect(clippy::too_many_arguments, reason = "the pass, the layer, and where it reads and writes")]
+    pub(super) fn record_linear(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        rows: u32,
+        linear: &Linear,
+        x: &Buffer,
+        y: Target<'_>,
+    ) -> Result<()> {
+        let matrix = self.weights.matrix(linear.weight)?;
+        let bias = self.bias(linear.bias)?;
+        for block in blocks(matrix, self.rows_at_once(ws, pass, matrix)) {
+            let w = self.record_branch_weights(r, ws, pass, matrix, &block);
+            let params = matmul::Params {
+                rows,
+                columns: block.rows,
+                depth: matrix.width,
+                a_stride: matrix.width,
+                a_branch: rows * matrix.width,
+                w_start: w.start,
+                w_branch: w.branch,
+                c_stride: y.stride,
+                c_column: y.column + block.first_row,
+                bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+                vector_stride: self.vector_stride(),
+            };
+            matmul::record(r, &params, pass.branches, x, w.buffer.into(), &ws.vectors, y.buffer);
+        }
+        Ok(())
+    }
+
+    /// How many rows of a matrix the scratch holds for every branch; all, where the stored weights are used as they are.
+    pub(super) fn rows_at_once(&self, ws: &Workspace, pass: &Pass<'_>, matrix: &Matrix) -> u32 {
+        if pass.plain {
+            return matrix.rows;
+        }
+        let bytes = ws.scratch.bytes() / u64::from(pass.branches.max(1)) - 16;
+        ((bytes / (u64::from(matrix.width) * 4)) as u32 & !3).max(4)
+    }
+
+    /// Where a block's weights are for every branch: where they are stored, or in the scratch after a materialise.
+    pub(super) fn record_branch_weights<'w>(
+        &self,
+        r: &mut Recording,
+        ws: &'w Workspace,
+        pass: &Pass<'_>,
+        matrix: &Matrix,
+        block: &Block<'w>,
+    ) -> BranchWeights<'w> {
+        if pass.plain {
+            let start = (block.first_row - block.part.first_row) * matrix.width;
+            return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
+        }
+        let stride = self.record_materialise(r, ws, pass.branches, matrix, block);
+        BranchWeights { buffer: &ws.scratch, start: 0, branch: stride * 4 }
+    }
+
+    /// Materialises a block for `branches` branches (0: only the update); returns the quads between branches.
+    fn record_materialise(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        branches: u32,
+        matrix: &Matrix,
+        block: &Block<'_>,
+    ) -> u32 {
+        // A part begins at a multiple of four rows, and so does a block: both begin with a whole quad.
+        let quads = (block.rows * matrix.width).div_ceil(4);
+        let params = materialise::Params {
+            quads,
+            first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
+            first_quad: block.first_row * matrix.width / 4,
+            ordinal: matrix.id as u32,
+            branches,
+            branch_stride: quads,
+            decays: 1,
+        };
+        materialise::record_matrix(r, &params, &ws.step, (&block.part.buffer).into(), &ws.scratch);
+        quads
+    }
+
+    /// All vectors as the branches see them (0 branches: only the update).
+    fn record_vectors(&self, r: &mut Recording, ws: &Workspace, branches: u32) {
+        let vectors = self.weights.vectors();
+        let params = materialise::Params {
+            quads: vectors.quads,
+            branches,
+            branch_stride: vectors.quads,
+            ..Default::default()
+        };
+        materialise::record_packed(r, &params, &ws.step, &vectors.stored, &ws.vectors, &vectors.counters);
+    }
+
+    /// Applies the pending update to a matrix that no linear layer of the pass has materialised.
+    pub(super) fn record_update_matrix(&self, r: &mut Recording, ws: &Workspace, id: TensorId) -> Result<()> {
+        let matrix = self.weights.matrix(id)?;
+        for block in blocks(matrix, matrix.rows) {
+            self.record_materialise(r, ws, 0, matrix, &block);
+        }
+        Ok(())
+    }
+
+    /// Records the pending update of every tensor, without a pass.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub fn record_update(&self, r: &mut Recording, ws: &Workspace) -> Result<()> {
+        self.record_vectors(r, ws, 0);
+        for matrix in self.weights.matrices() {
+            self.record_update_matrix(r, ws, matrix.id)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
+        id.map_or(Ok(NO_VECTOR), |id| self.weights.vector(id))
+    }
+
+    pub(super) fn vector_stride(&self) -> u32 {
+        self.weights.vectors().quads * 4
+    }
+}
+
+enum Sublayer {
+    Attention,
+    Mlp,
+}
+
+/// Where a linear layer writes: rows `stride` apart, from `column` on.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub buffer: &'a Buffer,
+    pub stride: u32,
+    pub column: u32,
+}
+
+/// Rows of a matrix that one matmul goes over; never across parts.
+pub(super) struct Block<'a> {
+    pub part: &'a Part,
+    pub first_row: u32,
+    pub rows: u32,
+}
+
+/// Weights as a matmul takes them: first element, and elements between branches.
+pub(super) struct BranchWeights<'a> {
+    pub buffer: &'a Buffer,
+    pub start: u32,
+    pub branch: u32,
+}
+
+/// A matrix in blocks of at most `most` rows, a multiple of 4 or all.
+pub(super) fn blocks(matrix: &Matrix, most: u32) -> impl Iterator<Item = Block<'_>> {
+    matrix.parts.iter().flat_map(move |part| {
+        (0..part.rows).step_by(most.max(1) as usize).map(move |first| Block {
+            part,
+            first_row: part.first_row + first,
+            rows: most.min(part.rows - first),
+        })
+    })
+}

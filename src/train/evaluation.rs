@@ -1,0 +1,92 @@
+//! Evaluation: mean loss over all targets, and accuracy where there are labels.
+
+use serde::Serialize;
+
+use super::objective::{Examples, Objective};
+use super::session::Session;
+use crate::error::Result;
+use crate::model::{Evaluation, Extent, Score};
+use crate::text::batch::Batch;
+use crate::text::encode::Example;
+
+/// Tokens that one pass of an evaluation takes, unless one example is longer.
+const TOKENS: usize = 1024;
+
+/// What an evaluation found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct EvaluationReport {
+    /// Mean cross-entropy over the targets.
+    pub loss: f64,
+    /// The part of the targets whose label is the most likely one; none for language modelling.
+    pub accuracy: Option<f64>,
+    /// Examples.
+    pub examples: usize,
+}
+
+impl Session {
+    /// Evaluates the weights as they are. `keep_going` is asked before each pass.
+    ///
+    /// # Errors
+    /// Those of the backend, and what `keep_going` stops it with.
+    pub async fn evaluate(
+        &mut self,
+        objective: &Objective,
+        examples: &Examples,
+        keep_going: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<EvaluationReport> {
+        let (mut loss, mut right, mut count) = (0.0, 0_usize, 0_usize);
+        let mut rest = &examples.examples[..];
+        while !rest.is_empty() {
+            keep_going()?;
+            let (now, later) = rest.split_at(fitting(rest));
+            rest = later;
+            let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
+            let seen = self.evaluate_batch(objective, &batch).await?;
+            loss += seen.losses.iter().map(|l| f64::from(*l)).sum::<f64>();
+            count += seen.losses.len();
+            right += seen.predictions.iter().zip(&batch.targets).filter(|(p, t)| **p == t.label).count();
+        }
+        let classified = matches!(objective, Objective::Classification { .. });
+        Ok(EvaluationReport {
+            loss: loss / count.max(1) as f64,
+            accuracy: classified.then(|| right as f64 / count.max(1) as f64),
+            examples: examples.examples.len(),
+        })
+    }
+
+    /// Losses, predictions and label logits of one packed batch.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn evaluate_batch(&mut self, objective: &Objective, batch: &Batch) -> Result<Evaluation> {
+        let (model, ws) = self.prepare(extent(batch, 1, objective.score()))?;
+        model.evaluate(ws, &input(batch), &batch.targets, objective.score()).await
+    }
+}
+
+/// How many of the next examples make one pass.
+fn fitting(examples: &[Example]) -> usize {
+    let mut tokens = 0;
+    let count = examples
+        .iter()
+        .take_while(|example| {
+            tokens += example.ids.len();
+            tokens <= TOKENS
+        })
+        .count();
+    count.max(1)
+}
+
+/// The workspace that a batch needs.
+pub(super) fn extent(batch: &Batch, branches: u32, score: Score<'_>) -> Extent {
+    let labels = match score {
+        Score::Labels(ids) => ids.len() as u32,
+        Score::Vocabulary => 0,
+    };
+    Extent { branches, tokens: batch.ids.len() as u32, targets: batch.targets.len() as u32, labels }
+}
+
+/// A batch as the model takes it.
+pub(super) fn input(batch: &Batch) -> crate::model::Input<'_> {
+    crate::model::Input { ids: &batch.ids, positions: &batch.positions, cu_seqlens: &batch.cu_seqlens }
+}

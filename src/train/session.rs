@@ -1,0 +1,89 @@
+//! A model with its tokenizer, loaded and ready: what training, evaluation and generation share.
+
+use std::rc::Rc;
+
+use crate::error::{Result, bail, err};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::files::ModelDir;
+use crate::format::model_files::{ModelFiles, TokenizerFile};
+use crate::gpu::Backend;
+use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
+use crate::text::encode;
+use crate::text::tokenizer::{GgufVocab, Tokenizer};
+
+/// A loaded model.
+pub struct Session {
+    /// The directory or file it came from.
+    pub name: String,
+    /// The transformer, on its backend.
+    pub model: Transformer,
+    tokenizer: Option<Tokenizer>,
+    checkpoint: Checkpoint,
+    workspace: Option<Workspace>,
+}
+
+impl Session {
+    /// Reads header, configuration and tokenizer, then streams the weights to the backend.
+    ///
+    /// # Errors
+    /// `file-corrupt`, `model-unsupported`, `limit-exceeded`, those of reading, and what `progress` stops it with.
+    pub async fn open(
+        backend: Rc<dyn Backend>,
+        dir: &dyn ModelDir,
+        progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
+    ) -> Result<Session> {
+        let files = ModelFiles::open(dir).await?;
+        let spec = Rc::new(family::spec(&files.config)?);
+        let tokenizer = tokenizer(&files.tokenizer)?;
+        if let Some(tokenizer) = &tokenizer {
+            let (have, most) = (tokenizer.vocab_size(), spec.vocabulary as usize);
+            if have > most {
+                bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
+            }
+        }
+        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
+        let model = Transformer::new(backend, weights);
+        Ok(Session { name: files.name, model, tokenizer, checkpoint: files.checkpoint, workspace: None })
+    }
+
+    /// Loads the base weights again, over trained ones.
+    ///
+    /// # Errors
+    /// Those of reading, and what `progress` stops it with.
+    pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
+        self.model.reload(&self.checkpoint, progress).await
+    }
+
+    /// The tokenizer.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without one.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.as_ref().ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+    }
+
+    /// Which head the model has, as the text floor calls it.
+    pub fn head(&self) -> encode::HeadKind {
+        match self.model.spec().head.kind {
+            HeadKind::MaskedLm => encode::HeadKind::MaskedLm,
+            HeadKind::CausalLm => encode::HeadKind::CausalLm,
+        }
+    }
+
+    /// The model beside a workspace at least this large.
+    ///
+    /// # Errors
+    /// `limit-exceeded`.
+    pub fn prepare(&mut self, extent: Extent) -> Result<(&Transformer, &Workspace)> {
+        let workspace = self.model.workspace(self.workspace.take(), extent)?;
+        Ok((&self.model, self.workspace.insert(workspace)))
+    }
+}
+
+fn tokenizer(file: &TokenizerFile) -> Result<Option<Tokenizer>> {
+    match file {
+        TokenizerFile::Absent => Ok(None),
+        TokenizerFile::Json(bytes, name) => Tokenizer::from_json(bytes, name).map(Some),
+        TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(GgufVocab::default()).map(Some),
+    }
+}

@@ -1,0 +1,80 @@
+//! The settings of a run, checked before anything is started.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, bail};
+use crate::zo::schedule::Schedule;
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// Steps of the run.
+    pub steps: u32,
+    /// Examples a step.
+    pub batch_size: u32,
+    /// Learning rate; MeZO's are 1e-7 to 1e-5 for full parameters.
+    pub learning_rate: f32,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Matrices shrink by learning rate * weight decay a step.
+    pub weight_decay: f32,
+    /// Perturbation scale.
+    pub epsilon: f32,
+    /// Seed of directions and data order.
+    pub seed: u64,
+    /// Evaluate every so many steps, and after the last; 0: never.
+    pub evaluate_every: u32,
+    /// Tokens that an example is cut to; 0: what the model takes, at most 512.
+    pub max_length: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            steps: 1000,
+            batch_size: 16,
+            learning_rate: 1e-6,
+            schedule: Schedule::Constant,
+            weight_decay: 0.0,
+            epsilon: 1e-3,
+            seed: 0,
+            evaluate_every: 0,
+            max_length: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// # Errors
+    /// `invalid-argument` naming the setting, its value and what it may be.
+    pub fn check(&self) -> Result<()> {
+        let counts = [("steps", self.steps, 100_000_000), ("batch size", self.batch_size, 65_536)];
+        for (name, value, most) in counts {
+            if value == 0 || value > most {
+                bail!(InvalidArgument, "{name} is {value}, expected 1 to {most}");
+            }
+        }
+        let positive = [("learning rate", self.learning_rate), ("epsilon", self.epsilon)];
+        for (name, value) in positive {
+            if !value.is_finite() || value <= 0.0 {
+                bail!(InvalidArgument, "{name} is {value}, expected a positive number");
+            }
+        }
+        if !self.weight_decay.is_finite() || self.weight_decay < 0.0 {
+            bail!(InvalidArgument, "weight decay is {}, expected 0 or more", self.weight_decay);
+        }
+        if self.learning_rate * self.weight_decay >= 1.0 {
+            bail!(InvalidArgument, "learning rate * weight decay is 1 or more: every step would erase the weights");
+        }
+        Ok(())
+    }
+
+    /// Tokens that an example is cut to for a model of this context.
+    pub fn length_for(&self, context: u32) -> u32 {
+        match self.max_length {
+            0 => context.min(512),
+            wanted => wanted.min(context),
+        }
+    }
+}

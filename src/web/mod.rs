@@ -1,0 +1,28 @@
+//! Floor 7, wasm32: what JavaScript sees. The npm package wraps it; nothing here is for people to call by hand.
+//!
+//! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
+//! another: the package's worker queues them.
+
+mod options;
+mod tuner;
+
+pub use tuner::Tuner;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::error::Error;
+
+/// Makes panics readable in the browser's console.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// An `Error` with its `code`.
+fn js_error(error: Error) -> JsValue {
+    let thrown = js_sys::Error::new(error.message());
+    // Setting a field of a fresh, extensible object cannot fail.
+    let _ = js_sys::Reflect::set(&thrown, &"code".into(), &error.code().as_str().into());
+    thrown.into()
+}

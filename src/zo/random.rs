@@ -1,0 +1,138 @@
+//! The random numbers of a run, exactly: another program can draw the same.
+//!
+//! Generator: Threefry-2x32 with 13 rounds ([`crate::reference::threefry`]).
+//!
+//! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. A direction's stream is
+//!   its probe's index; the order of the data has stream `0x8000_0000` and the epoch in place of the step; sampling has
+//!   stream `0x8000_0001` and the generated token's index.
+//! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o` takes lane `e mod 4` of
+//!   `(x0, x1) = threefry(key, counter = (e div 4, o))`: the low half of x0, its high half, the low half of x1, its high half.
+//! - *Gaussian*: of a lane's 16 bits, bit 15 is the sign (set: negative) and bits 0 to 10 index a table of 2048 half-normal
+//!   quantiles, `Phi^-1(1/2 + (i + 1/2) / 4096)` scaled to unit variance (`quantiles.bin`, f32 little-endian).
+//! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
+//!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
+//! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
+//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches.
+
+use std::sync::OnceLock;
+
+use crate::kernel::step::QUANTILES;
+use crate::reference::threefry::threefry2x32;
+
+/// Stream of the order of the data.
+const ORDER: u32 = 0x8000_0000;
+
+/// Stream of sampled tokens.
+const SAMPLING: u32 = 0x8000_0001;
+
+/// Scaled quantiles below this become zero, so that no sum of normal weights is subnormal.
+const SMALLEST: f32 = 1e-30;
+
+/// The key of a step's stream.
+pub fn stream_key(seed: u64, step: u32, stream: u32) -> [u32; 2] {
+    threefry2x32([seed as u32, (seed >> 32) as u32], [step, stream])
+}
+
+/// The key that token number `index` of a generation is sampled with.
+pub fn sampling_key(seed: u64, index: u32) -> [u32; 2] {
+    stream_key(seed, index, SAMPLING)
+}
+
+/// The table of half-normal quantiles, unit variance.
+pub fn quantiles() -> &'static [f32; QUANTILES] {
+    static TABLE: OnceLock<[f32; QUANTILES]> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let bytes: &[u8; QUANTILES * 4] = include_bytes!("quantiles.bin");
+        let (words, _) = bytes.as_chunks::<4>();
+        std::array::from_fn(|i| f32::from_le_bytes(words[i]))
+    })
+}
+
+/// The table times `factor`.
+pub fn scaled_quantiles(factor: f32) -> [f32; QUANTILES] {
+    quantiles().map(|q| {
+        let scaled = factor * q;
+        if scaled.abs() < SMALLEST { 0.0 } else { scaled }
+    })
+}
+
+/// Epoch `epoch`'s order of `n` examples.
+pub fn permutation(seed: u64, epoch: u32, n: usize) -> Vec<usize> {
+    let key = stream_key(seed, epoch, ORDER);
+    let mut words = (0_u32..).flat_map(|block| threefry2x32(key, [block, 0]));
+    let mut order: Vec<usize> = (0..n).collect();
+    for i in (1..n).rev() {
+        let word = words.next().unwrap_or_default();
+        order.swap(i, word as usize % (i + 1));
+    }
+    order
+}
+
+/// Which examples make up a step's batch. Keeps the epoch it is in.
+#[derive(Clone, Debug)]
+pub struct Order {
+    seed: u64,
+    examples: usize,
+    epoch: Option<(u32, Vec<usize>)>,
+}
+
+impl Order {
+    /// The order of `examples` examples, at least one.
+    pub fn new(seed: u64, examples: usize) -> Self {
+        Order { seed, examples: examples.max(1), epoch: None }
+    }
+
+    /// The examples of step `step`'s batch.
+    pub fn batch(&mut self, step: u32, batch_size: usize) -> Vec<usize> {
+        let first = u64::from(step) * batch_size as u64;
+        (first..first + batch_size as u64)
+            .map(|i| {
+                let (epoch, at) = (i / self.examples as u64, (i % self.examples as u64) as usize);
+                self.epoch(epoch as u32)[at]
+            })
+            .collect()
+    }
+
+    fn epoch(&mut self, epoch: u32) -> &[usize] {
+        if self.epoch.as_ref().is_none_or(|(at, _)| *at != epoch) {
+            self.epoch = None;
+        }
+        let (seed, examples) = (self.seed, self.examples);
+        &self.epoch.get_or_insert_with(|| (epoch, permutation(seed, epoch, examples))).1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_unit_variance_and_rises() {
+        let table = quantiles();
+        let variance = table.iter().map(|q| f64::from(*q).powi(2)).sum::<f64>() / QUANTILES as f64;
+        assert!((variance - 1.0).abs() < 1e-6, "{variance}");
+        assert!(table.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(table[0] > 0.0);
+    }
+
+    #[test]
+    fn every_epoch_visits_every_example_once() {
+        let mut order = Order::new(7, 10);
+        for epoch in 0..3 {
+            let mut seen: Vec<usize> = (0..5).flat_map(|step| order.batch(epoch * 5 + step, 2)).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn batches_go_on_over_the_end_of_an_epoch() {
+        let mut order = Order::new(7, 3);
+        let all: Vec<usize> = (0..6).flat_map(|step| order.batch(step, 4)).collect();
+        for epoch in all.chunks(3) {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2]);
+        }
+    }
+}
