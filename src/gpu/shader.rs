@@ -16,7 +16,7 @@ macro_rules! snippets {
     };
 }
 
-snippets!["linear"];
+snippets!["linear", "threefry"];
 
 /// The whole WGSL text of a variant.
 ///

@@ -5,5 +5,6 @@
 
 mod host;
 pub mod residual;
+pub mod threefry;
 
 pub use host::Host;
