@@ -16,7 +16,19 @@ macro_rules! snippets {
     };
 }
 
-snippets!["linear", "threefry"];
+snippets![
+    "activation_gelu",
+    "activation_gelu_tanh",
+    "activation_relu",
+    "activation_silu",
+    "attention_scalar",
+    "attention_vec4",
+    "linear",
+    "threefry",
+    "vector",
+    "workgroup_best",
+    "workgroup_sum",
+];
 
 /// The whole WGSL text of a variant.
 ///
