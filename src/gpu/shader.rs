@@ -17,6 +17,12 @@ macro_rules! snippets {
 }
 
 snippets![
+    "activation_gelu",
+    "activation_gelu_tanh",
+    "activation_relu",
+    "activation_silu",
+    "attention_scalar",
+    "attention_vec4",
     "counter_matrix",
     "counter_packed",
     "linear",
@@ -24,7 +30,10 @@ snippets![
     "rows_scalar",
     "rows_vec4",
     "storage_f32",
-    "threefry"
+    "threefry",
+    "vector",
+    "workgroup_best",
+    "workgroup_sum",
 ];
 
 /// The whole WGSL text of a variant.

@@ -1,7 +1,5 @@
 //! Embedding: rows of a table as each branch sees them.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
@@ -12,26 +10,26 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::embedding::run,
 };
 
-/// `@binding(0)`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Params {
-    /// Rows looked up in each branch.
-    pub tokens: u32,
-    /// Elements of a row.
-    pub width: u32,
-    /// Branches.
-    pub branches: u32,
-    /// The table's ordinal.
-    pub ordinal: u32,
-    /// 1: weight decay applies to the table.
-    pub decays: u32,
-    /// The part's first row.
-    pub first_row: u32,
-    /// The part's rows.
-    pub rows: u32,
-    /// 1: add to the output instead of replacing it.
-    pub accumulate: u32,
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Rows looked up in each branch.
+        pub tokens: u32,
+        /// Elements of a row.
+        pub width: u32,
+        /// Branches.
+        pub branches: u32,
+        /// The table's ordinal.
+        pub ordinal: u32,
+        /// 1: weight decay applies to the table.
+        pub decays: u32,
+        /// The part's first row.
+        pub first_row: u32,
+        /// The part's rows.
+        pub rows: u32,
+        /// 1: add to the output instead of replacing it.
+        pub accumulate: u32,
+    }
 }
 
 /// Every composition of the kernel.

@@ -1,7 +1,5 @@
 //! Materialise: the branches' weights from the stored ones, with the pending update applied on the way.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
@@ -12,24 +10,24 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::materialise::run,
 };
 
-/// `@binding(0)`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Params {
-    /// Quads of the range.
-    pub quads: u32,
-    /// Quad of the stored buffer where the range begins.
-    pub first_stored: u32,
-    /// Index in its tensor of the range's first quad.
-    pub first_quad: u32,
-    /// The tensor's ordinal.
-    pub ordinal: u32,
-    /// Branches to write; 0: only the update is applied.
-    pub branches: u32,
-    /// Quads between the branches' weights.
-    pub branch_stride: u32,
-    /// 1: weight decay applies.
-    pub decays: u32,
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Quads of the range.
+        pub quads: u32,
+        /// Quad of the stored buffer where the range begins.
+        pub first_stored: u32,
+        /// Index in its tensor of the range's first quad.
+        pub first_quad: u32,
+        /// The tensor's ordinal.
+        pub ordinal: u32,
+        /// Branches to write; 0: only the update is applied.
+        pub branches: u32,
+        /// Quads between the branches' weights.
+        pub branch_stride: u32,
+        /// 1: weight decay applies.
+        pub decays: u32,
+    }
 }
 
 /// Every composition of the kernel.

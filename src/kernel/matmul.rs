@@ -1,7 +1,5 @@
 //! Matmul with bias: a Linear layer.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
@@ -12,32 +10,32 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::matmul::run,
 };
 
-/// `@binding(0)`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
-pub struct Params {
-    /// Rows of `a` and `c` in each branch.
-    pub rows: u32,
-    /// Columns of `c`, rows of `w`.
-    pub columns: u32,
-    /// Columns of `a` and `w`.
-    pub depth: u32,
-    /// Elements between rows of `a`.
-    pub a_stride: u32,
-    /// Elements between branches of `a`.
-    pub a_branch: u32,
-    /// First element of `w`.
-    pub w_start: u32,
-    /// Elements between branches of `w`; 0: all share one.
-    pub w_branch: u32,
-    /// Elements between rows of `c`.
-    pub c_stride: u32,
-    /// First column of `c`.
-    pub c_column: u32,
-    /// Where the bias stands in `vectors`, or [`NO_VECTOR`](super::NO_VECTOR).
-    pub bias: u32,
-    /// Elements between branches of `vectors`.
-    pub vector_stride: u32,
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Rows of `a` and `c` in each branch.
+        pub rows: u32,
+        /// Columns of `c`, rows of `w`.
+        pub columns: u32,
+        /// Columns of `a` and `w`.
+        pub depth: u32,
+        /// Elements between rows of `a`.
+        pub a_stride: u32,
+        /// Elements between branches of `a`.
+        pub a_branch: u32,
+        /// First element of `w`.
+        pub w_start: u32,
+        /// Elements between branches of `w`; 0: all share one.
+        pub w_branch: u32,
+        /// Elements between rows of `c`.
+        pub c_stride: u32,
+        /// First column of `c`.
+        pub c_column: u32,
+        /// Where the bias stands in `vectors`, or [`NO_VECTOR`](super::NO_VECTOR).
+        pub bias: u32,
+        /// Elements between branches of `vectors`.
+        pub vector_stride: u32,
+    }
 }
 
 /// Outputs that one workgroup makes in each direction.

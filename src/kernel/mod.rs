@@ -7,11 +7,94 @@
 //! `stride` apart stands at `(b * tokens + t) * stride + c`. Small parameters (norm weights, biases) are
 //! `[branch, vector_stride]`: all of the model's vectors side by side, formed for every branch.
 
+pub mod activation;
+pub mod append_rows;
+pub mod attention;
+pub mod cross_entropy_block;
+pub mod cross_entropy_labels;
 pub mod embedding;
+pub mod gated;
+pub mod gather_rows;
+pub mod layer_norm;
 pub mod materialise;
 pub mod matmul;
+pub mod mean_loss;
 pub mod residual;
+pub mod rms_norm;
+pub mod rotary;
+pub mod sample;
 pub mod step;
 
-/// In place of a vector's offset: there is none.
+use crate::gpu::{Recording, Variant};
+
+/// In a uniform, in the place of a vector's offset: the model has no such vector.
 pub const NO_VECTOR: u32 = u32::MAX;
+
+/// Declares a kernel's uniform, and its fields' offsets for the test that holds them against the WGSL.
+macro_rules! uniform {
+    (
+        $(#[$about:meta])*
+        pub struct Params { $($(#[$about_field:meta])* pub $field:ident: $kind:ty,)* }
+    ) => {
+        $(#[$about])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct Params { $($(#[$about_field])* pub $field: $kind,)* }
+
+        /// Name and byte offset of each field of the uniform.
+        pub const FIELDS: &[(&str, usize)] =
+            &[$((stringify!($field), std::mem::offset_of!(Params, $field))),*];
+    };
+}
+use uniform;
+
+/// A kernel as tests see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its variants.
+    pub variants: fn() -> Vec<Variant>,
+    /// Bytes of its uniform.
+    pub uniform_bytes: usize,
+    /// Name and byte offset of each field of its uniform.
+    pub uniform_fields: &'static [(&'static str, usize)],
+}
+
+macro_rules! entries {
+    ($($kernel:ident),* $(,)?) => {
+        /// Every kernel, for tests that go over all of them.
+        pub const ALL: &[Entry] = &[$(Entry {
+            variants: $kernel::variants,
+            uniform_bytes: size_of::<$kernel::Params>(),
+            uniform_fields: $kernel::FIELDS,
+        }),*];
+    };
+}
+
+entries![
+    activation,
+    append_rows,
+    attention,
+    cross_entropy_block,
+    cross_entropy_labels,
+    embedding,
+    gated,
+    gather_rows,
+    layer_norm,
+    materialise,
+    matmul,
+    mean_loss,
+    residual,
+    rms_norm,
+    rotary,
+    sample,
+];
+
+/// A grid with one workgroup of 64 for every 64 threads, for kernels that use `lib/linear.wgsl`.
+fn threads(count: u64) -> [u32; 3] {
+    Recording::fold(count.div_ceil(64))
+}
+
+/// A grid with one workgroup a row, for kernels that use `lib/linear.wgsl`.
+fn groups(rows: u32) -> [u32; 3] {
+    Recording::fold(u64::from(rows))
+}

@@ -1,8 +1,6 @@
 //! Residual connection: adds one tensor to another in place.
 
-use bytemuck::{Pod, Zeroable};
-
-use crate::gpu::{Buffer, Kernel, Recording};
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/residual.wgsl`.
@@ -12,18 +10,21 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::residual::run,
 };
 
-/// `@binding(0)`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub struct Params {
-    /// Elements of both tensors.
-    pub count: u32,
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Elements of both tensors.
+        pub count: u32,
+    }
 }
 
-const GROUP: u64 = 64;
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
 
 /// `x[i] += y[i]` for `count` elements.
 pub fn record(recording: &mut Recording, x: &Buffer, y: &Buffer, count: u32) {
-    let grid = Recording::fold(u64::from(count).div_ceil(GROUP));
-    recording.push(&KERNEL, &Params { count }, vec![x.into(), y.into()], grid, u64::from(count));
+    let (grid, work) = (super::threads(u64::from(count)), u64::from(count));
+    recording.push(&KERNEL, &Params { count }, vec![x.into(), y.into()], grid, work);
 }

@@ -4,7 +4,7 @@ use super::transformer::{Input, KvCache, Pass, Transformer, blocks};
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, Recording};
-use crate::kernel::sample;
+use crate::kernel::{NO_VECTOR, sample};
 use crate::kernel::step::Step;
 
 /// How a token is chosen.
@@ -72,23 +72,28 @@ impl Generation {
         let input = Input { ids: &self.unseen, positions: &positions, cu_seqlens: &[0, tokens] };
         model.write_input(ws, &input, &Step::plain(), length)?;
         model.backend().write(&ws.target_rows, 0, &(tokens - 1).to_le_bytes())?;
-        let pass = Pass { branches: 1, tokens, plain: true, cache: Some(&self.cache) };
+        let visible = u64::from(tokens) * u64::from(length + tokens);
+        let pass = Pass { visible, cache: Some(&self.cache), ..Pass::new(&input, 1, true) };
         let mut r = Recording::new();
         let scored = model.record_scored(&mut r, ws, &pass, 1)?;
+        let bias = model.bias(model.spec().head.bias)?;
         let table = model.weights().matrix(model.spec().head.table)?;
         for block in blocks(table, model.vocabulary_at_once(ws, &pass, 1)?) {
-            model.record_block(&mut r, ws, &pass, 1, scored, &block)?;
+            model.record_block(&mut r, ws, &pass, 1, scored, &block, NO_VECTOR)?;
             let params = sample::Params {
                 width: block.rows,
                 first: block.first_row,
+                bias,
+                vector_stride: model.vector_stride(),
                 start: (block.first_row == 0).into(),
                 temperature: self.sampling.temperature,
-                key,
+                key_low: key[0],
+                key_high: key[1],
             };
-            sample::record(&mut r, &params, &ws.logits, &ws.state, &ws.predictions);
+            sample::record(&mut r, &ws.logits, &ws.vectors, &ws.state, params);
         }
         model.backend().run(&r).await?;
-        let bytes = model.backend().read(&ws.predictions, 0, 4).await?;
+        let bytes = model.backend().read(&ws.state, 0, 4).await?;
         let token = bytemuck::pod_read_unaligned::<u32>(&bytes);
         self.cache.length += tokens;
         self.unseen = vec![token];

@@ -1,7 +1,7 @@
 //! Heads: from hidden states at the targets to losses, predictions and logits.
 
 use super::spec::{Positions, TensorId};
-use super::transformer::{Input, Pass, Target, Transformer, blocks};
+use super::transformer::{Block, Input, Pass, Target, Transformer, blocks};
 use super::workspace::Workspace;
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, Buffer, Recording};
@@ -45,7 +45,7 @@ impl Transformer {
         step: &Step,
         branches: u32,
     ) -> Result<Vec<f32>> {
-        let pass = Pass { branches, tokens: input.ids.len() as u32, plain: false, cache: None };
+        let pass = Pass::new(input, branches, false);
         self.write_input(ws, input, step, 0)?;
         self.write_targets(ws, targets, score)?;
         let mut r = Recording::new();
@@ -69,7 +69,7 @@ impl Transformer {
         score: Score<'_>,
     ) -> Result<Evaluation> {
         let count = targets.len() as u32;
-        let pass = Pass { branches: 1, tokens: input.ids.len() as u32, plain: true, cache: None };
+        let pass = Pass::new(input, 1, true);
         self.write_input(ws, input, &Step::plain(), 0)?;
         self.write_targets(ws, targets, score)?;
         let mut r = Recording::new();
@@ -93,17 +93,18 @@ impl Transformer {
     /// As [`Transformer::branch_losses`].
     pub async fn logits(&self, ws: &Workspace, input: &Input<'_>) -> Result<Vec<f32>> {
         let tokens = input.ids.len() as u32;
-        let pass = Pass { branches: 1, tokens, plain: true, cache: None };
+        let pass = Pass::new(input, 1, true);
         self.write_input(ws, input, &Step::plain(), 0)?;
         let rows: Vec<u32> = (0..tokens).collect();
         self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
         let mut r = Recording::new();
         let scored = self.record_scored(&mut r, ws, &pass, tokens)?;
+        let bias = self.bias(self.spec().head.bias)?;
         let vocabulary = self.spec().vocabulary as usize;
         let mut logits = vec![0.0; tokens as usize * vocabulary];
         let table = self.weights().matrix(self.spec().head.table)?;
         for block in blocks(table, self.vocabulary_at_once(ws, &pass, tokens)?) {
-            self.record_block(&mut r, ws, &pass, tokens, scored, &block)?;
+            self.record_block(&mut r, ws, &pass, tokens, scored, &block, bias)?;
             self.backend().run(&r).await?;
             let part = self.read_f32(&ws.logits, tokens * block.rows).await?;
             for (row, part) in part.chunks_exact(block.rows as usize).enumerate() {
@@ -156,24 +157,49 @@ impl Transformer {
             Score::Labels(labels) => {
                 let labels = labels.len() as u32;
                 self.record_label_logits(r, ws, pass, count, scored, labels)?;
-                let params = cross_entropy_labels::Params { targets: count, labels, bias, vector_stride };
-                cross_entropy_labels::record(r, &params, pass.branches, ws);
+                let params = cross_entropy_labels::Params {
+                    rows: pass.branches * count,
+                    rows_per_branch: count,
+                    labels,
+                    bias,
+                    vector_stride,
+                };
+                let tensors = cross_entropy_labels::Tensors {
+                    logits: &ws.logits,
+                    vectors: &ws.vectors,
+                    label_ids: &ws.label_ids,
+                    targets: &ws.target_labels,
+                    loss: &ws.losses,
+                    prediction: &ws.predictions,
+                };
+                cross_entropy_labels::record(r, tensors, params);
             }
             Score::Vocabulary => {
                 let table = self.weights().matrix(self.spec().head.table)?;
                 for block in blocks(table, self.vocabulary_at_once(ws, pass, count)?) {
-                    self.record_block(r, ws, pass, count, scored, &block)?;
+                    self.record_block(r, ws, pass, count, scored, &block, NO_VECTOR)?;
                     let params = cross_entropy_block::Params {
-                        targets: count,
+                        rows: pass.branches * count,
+                        rows_per_branch: count,
                         width: block.rows,
                         first: block.first_row,
+                        bias,
+                        vector_stride,
                         start: (block.first_row == 0).into(),
                     };
-                    cross_entropy_block::record(r, &params, pass.branches, ws);
+                    let tensors = cross_entropy_block::Tensors {
+                        logits: &ws.logits,
+                        vectors: &ws.vectors,
+                        targets: &ws.target_labels,
+                        state: &ws.state,
+                        loss: &ws.losses,
+                        prediction: &ws.predictions,
+                    };
+                    cross_entropy_block::record(r, tensors, params);
                 }
             }
         }
-        mean_loss::record(r, &mean_loss::Params { targets: count }, pass.branches, &ws.losses, &ws.mean);
+        mean_loss::record(r, &ws.losses, &ws.mean, pass.branches, count);
         Ok(())
     }
 
@@ -187,8 +213,13 @@ impl Transformer {
     ) -> Result<&'w Buffer> {
         let spec = self.spec();
         let hidden = self.record_hidden(r, ws, pass)?;
-        let params = gather_rows::Params { rows: pass.tokens, count, width: spec.hidden };
-        gather_rows::record(r, &params, pass.branches, hidden, &ws.target_rows, &ws.gathered);
+        let params = gather_rows::Params {
+            branches: pass.branches,
+            tokens: pass.tokens,
+            count,
+            width: spec.hidden,
+        };
+        gather_rows::record(r, hidden, &ws.target_rows, &ws.gathered, params);
         let Some(transform) = &spec.head.transform else {
             return Ok(&ws.gathered);
         };
@@ -231,7 +262,8 @@ impl Transformer {
         Ok(())
     }
 
-    /// `ws.logits[b, t, :]` for a block of the vocabulary, with bias.
+    /// `ws.logits[b, t, :]` for a block of the vocabulary, with the bias at `biased`, or without where what reads them adds it.
+    #[expect(clippy::too_many_arguments, reason = "the pass, what is scored, and against what")]
     pub(super) fn record_block(
         &self,
         r: &mut Recording,
@@ -239,11 +271,10 @@ impl Transformer {
         pass: &Pass<'_>,
         count: u32,
         scored: &Buffer,
-        block: &super::transformer::Block<'_>,
+        block: &Block<'_>,
+        biased: u32,
     ) -> Result<()> {
-        let head = &self.spec().head;
-        let table = self.weights().matrix(head.table)?;
-        let bias = self.bias(head.bias)?;
+        let table = self.weights().matrix(self.spec().head.table)?;
         let w = self.record_branch_weights(r, ws, pass, table, block);
         let params = matmul::Params {
             rows: count,
@@ -255,7 +286,7 @@ impl Transformer {
             w_branch: w.branch,
             c_stride: block.rows,
             c_column: 0,
-            bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+            bias: if biased == NO_VECTOR { biased } else { biased + block.first_row },
             vector_stride: self.vector_stride(),
         };
         matmul::record(r, &params, pass.branches, scored, w.buffer.into(), &ws.vectors, &ws.logits);

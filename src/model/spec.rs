@@ -4,6 +4,8 @@
 //! the model's canonical order; a tensor's index there is its *ordinal*, part of the counter its random direction is
 //! drawn from ([`crate::zo::random`]), so the order of a family never changes.
 
+pub use crate::kernel::activation::Activation;
+
 /// Index of a tensor in the model's canonical order: its ordinal.
 pub type TensorId = usize;
 
@@ -142,42 +144,6 @@ pub struct Norm {
     pub weight: TensorId,
     /// Shift, of a layer norm.
     pub bias: Option<TensorId>,
-}
-
-/// The nonlinearity of an MLP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// x Phi(x), Phi by the error function.
-    Gelu,
-    /// GELU's tanh approximation.
-    GeluTanh,
-    /// max(x, 0).
-    Relu,
-    /// x sigmoid(x).
-    Silu,
-}
-
-impl Activation {
-    /// From `hidden_act` or `activation_function`.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "gelu" => Some(Activation::Gelu),
-            "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Some(Activation::GeluTanh),
-            "relu" => Some(Activation::Relu),
-            "silu" | "swish" => Some(Activation::Silu),
-            _ => None,
-        }
-    }
-
-    /// The provider of `@activation`.
-    pub fn provider(self) -> &'static str {
-        match self {
-            Activation::Gelu => "activation_gelu",
-            Activation::GeluTanh => "activation_gelu_tanh",
-            Activation::Relu => "activation_relu",
-            Activation::Silu => "activation_silu",
-        }
-    }
 }
 
 /// How a token's place reaches the model.

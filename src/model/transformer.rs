@@ -43,8 +43,19 @@ pub(super) struct Pass<'a> {
     pub tokens: u32,
     /// One branch that sees the stored weights as they are: they are bound directly.
     pub plain: bool,
+    /// Pairs of a token and a key that it sees.
+    pub visible: u64,
     /// Keys and values of earlier tokens, and where this pass's go.
     pub cache: Option<&'a KvCache>,
+}
+
+impl Pass<'_> {
+    /// Of an input through so many branches; plain where they see the stored weights.
+    pub fn new(input: &Input<'_>, branches: u32, plain: bool) -> Self {
+        // Of causal attention about half: close enough to budget submits by.
+        let visible = input.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
+        Pass { branches, tokens: input.ids.len() as u32, plain, visible, cache: None }
+    }
 }
 
 /// A model on a backend, ready to run.
@@ -263,17 +274,18 @@ impl Transformer {
         self.record_linear(r, ws, pass, pass.tokens, &layer.value, input, qkv(q_width + kv_width))?;
         if let Some(rotation) = &ws.rotation {
             let params = rotary::Params {
+                rows: pass.branches * pass.tokens,
                 tokens: pass.tokens,
+                stride,
                 heads: spec.heads + spec.kv_heads,
                 head_dim: spec.head_dim,
-                stride,
             };
-            rotary::record(r, &params, pass.branches, &ws.qkv, rotation, &ws.positions);
+            rotary::record(r, &ws.qkv, rotation, &ws.positions, params);
         }
         let mut params = attention::Params {
             tokens: pass.tokens,
             heads: spec.heads,
-            group: spec.heads / spec.kv_heads,
+            kv_heads: spec.kv_heads,
             q_stride: stride,
             kv_rows: pass.tokens,
             kv_stride: stride,
@@ -281,25 +293,27 @@ impl Transformer {
             v_column: q_width + kv_width,
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
         };
-        let mut keys_and_values = &ws.qkv;
+        let mut key_value = &ws.qkv;
         if let Some(cache) = pass.cache {
             let appended = append_rows::Params {
                 rows: pass.tokens,
                 width: 2 * kv_width,
-                src_stride: stride,
-                src_column: q_width,
-                dst_stride: 2 * kv_width,
-                dst_row: cache.length,
+                stride,
+                column: q_width,
+                first_row: cache.length,
             };
-            keys_and_values = &cache.layers[index];
-            append_rows::record(r, &appended, &ws.qkv, keys_and_values);
+            key_value = &cache.layers[index];
+            append_rows::record(r, &ws.qkv, key_value, appended);
             params.kv_rows = cache.capacity;
             params.kv_stride = 2 * kv_width;
             params.k_column = 0;
             params.v_column = kv_width;
         }
-        let buffers = (&ws.qkv, keys_and_values, &ws.spans, &ws.attended);
-        attention::record(r, &params, pass.branches, spec.head_dim, buffers.0, buffers.1, buffers.2, buffers.3);
+        let shape =
+            attention::Shape { branches: pass.branches, head_dim: spec.head_dim, visible: pass.visible };
+        let tensors =
+            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, output: &ws.attended };
+        attention::record(r, tensors, shape, params)?;
         let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)
     }
@@ -331,7 +345,7 @@ impl Transformer {
                 let wide = |column| Target { buffer: &ws.wide, stride: 2 * width, column };
                 self.record_linear(r, ws, pass, pass.tokens, gate, input, wide(0))?;
                 self.record_linear(r, ws, pass, pass.tokens, up, input, wide(width))?;
-                gated::record(r, *activation, &ws.wide, product, rows, width);
+                gated::record(r, *activation, &ws.wide, product, gated::Params { rows, width });
                 self.record_linear(r, ws, pass, pass.tokens, down, product, output)
             }
         }
@@ -353,12 +367,27 @@ impl Transformer {
         let (width, vector_stride) = (self.spec().hidden, self.vector_stride());
         match norm.kind {
             NormKind::Layer { eps } => {
-                let params = layer_norm::Params { rows, width, weight, bias, vector_stride, eps };
-                layer_norm::record(r, &params, branches, x, &ws.vectors, y);
+                let params = layer_norm::Params {
+                    rows: branches * rows,
+                    rows_per_branch: rows,
+                    width,
+                    weight,
+                    bias,
+                    vector_stride,
+                    epsilon: eps,
+                };
+                layer_norm::record(r, x, &ws.vectors, y, params);
             }
             NormKind::Rms { eps } => {
-                let params = rms_norm::Params { rows, width, weight, vector_stride, eps };
-                rms_norm::record(r, &params, branches, x, &ws.vectors, y);
+                let params = rms_norm::Params {
+                    rows: branches * rows,
+                    rows_per_branch: rows,
+                    width,
+                    weight,
+                    vector_stride,
+                    epsilon: eps,
+                };
+                rms_norm::record(r, x, &ws.vectors, y, params);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ mod llama;
 mod opt;
 
 use super::{Activation, ModelSpec};
-use crate::error::{Result, bail, err};
+use crate::error::{Result, bail};
 use crate::format::config::Config;
 
 /// The spec of a model by its `model_type`.
@@ -77,10 +77,15 @@ fn layer_count(config: &Config) -> Result<u32> {
     }
 }
 
+/// A nonlinearity by the name that transformers has for it.
 fn activation(config: &Config, field: &str, default: &str) -> Result<Activation> {
-    let name = config.str_or(field, default)?;
-    Activation::from_name(name)
-        .ok_or_else(|| err!(ModelUnsupported, "{}: {field} {name:?} is not implemented", config.name()))
+    match config.str_or(field, default)? {
+        "gelu" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+        "relu" => Ok(Activation::Relu),
+        "silu" | "swish" => Ok(Activation::Silu),
+        other => bail!(ModelUnsupported, "{}: {field} {other:?} is not implemented", config.name()),
+    }
 }
 
 /// A field that must have one value, since the other is not implemented.

@@ -1,0 +1,24 @@
+// Activation: x[i] = activate(x[i]), in place.
+// Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
+
+struct Params {
+    count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>; // [branch, token, width]
+
+//#use linear
+//#use @activate
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_group(group, groups) * 64u + local;
+    if (i < params.count) {
+        x[i] = activate(x[i]);
+    }
+}

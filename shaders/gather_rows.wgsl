@@ -1,0 +1,32 @@
+// Gather of rows: y[b, i, :] = x[b, picks[i], :], the positions that a head works on.
+// Dispatch: one thread an element of y, 64 a workgroup, workgroups folded over x and y.
+
+struct Params {
+    branches: u32,
+    tokens: u32, // rows of x in a branch
+    count: u32, // rows of y in a branch
+    width: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, tokens, width]
+@group(0) @binding(2) var<storage, read> picks: array<u32>; // [count]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, count, width]
+
+//#use linear
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_group(group, groups) * 64u + local;
+    let row = i / params.width;
+    let branch = row / params.count;
+    if (branch >= params.branches) {
+        return;
+    }
+    let source = branch * params.tokens + picks[row % params.count];
+    y[i] = x[source * params.width + i % params.width];
+}

@@ -1,0 +1,57 @@
+// Layer norm: y[r, i] = (x[r, i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], mean and variance over the row,
+// the variance from differences to the mean (one pass over squares would cancel).
+// Dispatch: one workgroup a row, workgroups folded over x and y.
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    rows: u32, // branch * token
+    rows_per_branch: u32,
+    width: u32,
+    weight: u32, // offset in vectors
+    bias: u32, // offset in vectors, or NO_VECTOR
+    vector_stride: u32,
+    epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, token, width]
+@group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, width]
+
+//#use linear
+//#use vector
+//#use workgroup_sum
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_group(group, groups);
+    if (row >= params.rows) {
+        return;
+    }
+    let branch = row / params.rows_per_branch;
+    let first = row * params.width;
+
+    var sum = 0.0;
+    for (var i = local; i < params.width; i += WORKGROUP) {
+        sum += x[first + i];
+    }
+    let mean = workgroup_sum(local, sum) / f32(params.width);
+
+    var squares = 0.0;
+    for (var i = local; i < params.width; i += WORKGROUP) {
+        let difference = x[first + i] - mean;
+        squares += difference * difference;
+    }
+    let variance = workgroup_sum(local, squares) / f32(params.width);
+
+    let scale = 1.0 / sqrt(variance + params.epsilon);
+    for (var i = local; i < params.width; i += WORKGROUP) {
+        let bias = vector_or_zero(branch, params.bias, i);
+        y[first + i] = (x[first + i] - mean) * scale * vector_at(branch, params.weight, i) + bias;
+    }
+}

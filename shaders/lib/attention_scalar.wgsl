@@ -1,0 +1,29 @@
+// Access to attention's tensors element by element, for any head size and layout: four elements from `first` + 4 * chunk,
+// zeros beyond HEAD_DIM.
+alias Element = f32;
+
+fn load_query(first: u32, chunk: u32) -> vec4<f32> {
+    let i = first + chunk * 4u;
+    var value = vec4<f32>(query[i], 0.0, 0.0, 0.0);
+    if (chunk * 4u + 1u < HEAD_DIM) { value.y = query[i + 1u]; }
+    if (chunk * 4u + 2u < HEAD_DIM) { value.z = query[i + 2u]; }
+    if (chunk * 4u + 3u < HEAD_DIM) { value.w = query[i + 3u]; }
+    return value;
+}
+
+fn load_key_value(first: u32, chunk: u32) -> vec4<f32> {
+    let i = first + chunk * 4u;
+    var value = vec4<f32>(key_value[i], 0.0, 0.0, 0.0);
+    if (chunk * 4u + 1u < HEAD_DIM) { value.y = key_value[i + 1u]; }
+    if (chunk * 4u + 2u < HEAD_DIM) { value.z = key_value[i + 2u]; }
+    if (chunk * 4u + 3u < HEAD_DIM) { value.w = key_value[i + 3u]; }
+    return value;
+}
+
+fn store_output(first: u32, chunk: u32, value: vec4<f32>) {
+    let i = first + chunk * 4u;
+    output[i] = value.x;
+    if (chunk * 4u + 1u < HEAD_DIM) { output[i + 1u] = value.y; }
+    if (chunk * 4u + 2u < HEAD_DIM) { output[i + 2u] = value.z; }
+    if (chunk * 4u + 3u < HEAD_DIM) { output[i + 3u] = value.w; }
+}

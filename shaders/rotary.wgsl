@@ -1,0 +1,43 @@
+// Rotary positions, in place on the first `heads` heads of each row, as Hugging Face pairs the columns (i with i + d/2):
+//   x[i]       = x[i] cos - x[i + d/2] sin
+//   x[i + d/2] = x[i + d/2] cos + x[i] sin
+// with cos and sin of (position, i) from a table made on the host.
+// Dispatch: one thread a pair, 64 a workgroup, workgroups folded over x and y.
+
+struct Params {
+    rows: u32, // branch * token
+    tokens: u32,
+    stride: u32, // of a row of x
+    heads: u32, // to rotate: query heads and key heads, side by side from column 0
+    head_dim: u32, // even
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>; // [branch, token, stride]
+@group(0) @binding(2) var<storage, read> table: array<vec2<f32>>; // [position, head_dim / 2] (cos, sin)
+@group(0) @binding(3) var<storage, read> positions: array<u32>; // [token]: row of the table
+
+//#use linear
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_group(group, groups) * 64u + local;
+    let pairs = params.head_dim / 2u;
+    let pair = i % pairs;
+    let head = (i / pairs) % params.heads;
+    let row = i / (pairs * params.heads);
+    if (row >= params.rows) {
+        return;
+    }
+    let turn = table[positions[row % params.tokens] * pairs + pair];
+    let first = row * params.stride + head * params.head_dim + pair;
+    let second = first + pairs;
+    let a = x[first];
+    let b = x[second];
+    x[first] = a * turn.x - b * turn.y;
+    x[second] = b * turn.x + a * turn.y;
+}

@@ -1,0 +1,70 @@
+//! The activation of a feed-forward layer.
+
+use crate::error::{Result, err};
+use crate::gpu::{Buffer, Kernel, Recording, TwinCall, Variant};
+use crate::reference;
+
+/// See `shaders/activation.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "activation",
+    source: include_str!("../../shaders/activation.wgsl"),
+    twin: reference::activation::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Elements.
+        pub count: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    Activation::ALL.iter().map(|a| Variant::from(&KERNEL).provide("activate", a.snippet())).collect()
+}
+
+/// `x[i] = activate(x[i])` for `count` elements.
+pub fn record(recording: &mut Recording, activation: Activation, x: &Buffer, count: u32) {
+    let variant = Variant::from(&KERNEL).provide("activate", activation.snippet());
+    let (grid, work) = (super::threads(u64::from(count)), 20 * u64::from(count));
+    recording.push(variant, &Params { count }, vec![x.into()], grid, work);
+}
+
+/// A function of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x/2 (1 + erf(x / sqrt 2)).
+    Gelu,
+    /// GELU with tanh in the place of erf: `gelu_new`, `gelu_pytorch_tanh`.
+    GeluTanh,
+    /// max(x, 0).
+    Relu,
+    /// x sigmoid(x).
+    Silu,
+}
+
+impl Activation {
+    /// All of them.
+    pub const ALL: [Activation; 4] =
+        [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu];
+
+    /// The snippet that provides `activate`.
+    pub fn snippet(self) -> &'static str {
+        match self {
+            Activation::Gelu => "activation_gelu",
+            Activation::GeluTanh => "activation_gelu_tanh",
+            Activation::Relu => "activation_relu",
+            Activation::Silu => "activation_silu",
+        }
+    }
+
+    /// The activation that a dispatch was recorded with.
+    pub(crate) fn of(call: &TwinCall<'_>) -> Result<Activation> {
+        let snippet = call.provider("activate");
+        Activation::ALL
+            .into_iter()
+            .find(|a| Some(a.snippet()) == snippet)
+            .ok_or_else(|| err!(InvalidArgument, "activation: no such provider: {snippet:?}"))
+    }
+}

@@ -1,0 +1,106 @@
+//! Attention over spans of visible keys, with grouped heads.
+
+use crate::error::{Result, bail};
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/attention.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "attention",
+    source: include_str!("../../shaders/attention.wgsl"),
+    twin: reference::attention::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Tokens of a branch.
+        pub tokens: u32,
+        /// Query heads.
+        pub heads: u32,
+        /// Key and value heads; divides `heads`.
+        pub kv_heads: u32,
+        /// Columns of a row of `query`.
+        pub q_stride: u32,
+        /// Rows of a branch in `key_value`.
+        pub kv_rows: u32,
+        /// Columns of a row of `key_value`.
+        pub kv_stride: u32,
+        /// Column where the key heads begin.
+        pub k_column: u32,
+        /// Column where the value heads begin.
+        pub v_column: u32,
+        /// Of the scores, as a rule 1 / sqrt(head_dim).
+        pub scale: f32,
+    }
+}
+
+/// Variants with head sizes of every kind.
+pub fn variants() -> Vec<Variant> {
+    let head_dims =
+        [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
+    let of = |split| head_dims.map(|(access, head_dim)| variant(access, head_dim, split));
+    [1, SPLIT].into_iter().flat_map(of).collect()
+}
+
+/// The tensors. `query` and `key_value` may be the same fused projection.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensors<'a> {
+    /// `[branch, token, q_stride]` f32, head h at column `h * head_dim`.
+    pub query: &'a Buffer,
+    /// `[branch, kv_rows, kv_stride]` f32.
+    pub key_value: &'a Buffer,
+    /// `[token]` of two u32: the rows of `key_value` that a token sees, first and end.
+    pub spans: &'a Buffer,
+    /// `[branch, token, heads * head_dim]` f32, written.
+    pub output: &'a Buffer,
+}
+
+/// What the uniform does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Branches.
+    pub branches: u32,
+    /// Columns of a head, at most [`MAX_HEAD_DIM`].
+    pub head_dim: u32,
+    /// The lengths of all spans together.
+    pub visible: u64,
+}
+
+/// Two vectors of this many elements are what a thread's registers are asked to hold.
+pub const MAX_HEAD_DIM: u32 = 256;
+
+/// Fewer threads than this leave a GPU idle; then the keys of a token are shared out among `SPLIT` threads.
+const FEW_THREADS: u64 = 2048;
+const SPLIT: u32 = 64;
+
+/// `output[b, t, h] = softmax(scale * q k^T) v` over the keys in the token's span.
+///
+/// # Errors
+/// `model-unsupported` when `head_dim` is 0 or above [`MAX_HEAD_DIM`], or `kv_heads` does not divide `heads`.
+pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, params: Params) -> Result<()> {
+    let (heads, kv_heads) = (params.heads, params.kv_heads);
+    if shape.head_dim == 0 || shape.head_dim > MAX_HEAD_DIM {
+        bail!(ModelUnsupported, "attention: head size {}, expected 1 to {MAX_HEAD_DIM}", shape.head_dim);
+    }
+    if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        bail!(ModelUnsupported, "attention: {heads} heads cannot share {kv_heads} key and value heads");
+    }
+    let columns = [shape.head_dim, params.q_stride, params.kv_stride, params.k_column, params.v_column];
+    let access = match columns.iter().all(|c| c.is_multiple_of(4)) {
+        true => "attention_vec4",
+        false => "attention_scalar",
+    };
+    let threads = u64::from(params.tokens) * u64::from(heads) * u64::from(shape.branches);
+    let split = if threads < FEW_THREADS && shape.visible > 4 * u64::from(params.tokens) { SPLIT } else { 1 };
+    let grid = [params.tokens.div_ceil(64 / split), heads, shape.branches];
+    let Tensors { query, key_value, spans, output } = tensors;
+    let bindings = [query, key_value, spans, output].map(Into::into).to_vec();
+    let work = 4 * shape.visible * u64::from(heads) * u64::from(shape.head_dim) * u64::from(shape.branches);
+    recording.push(variant(access, shape.head_dim, split), &params, bindings, grid, work);
+    Ok(())
+}
+
+fn variant(access: &'static str, head_dim: u32, split: u32) -> Variant {
+    Variant::from(&KERNEL).provide("access", access).constant("HEAD_DIM", head_dim).constant("SPLIT", split)
+}

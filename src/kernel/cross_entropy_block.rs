@@ -1,0 +1,61 @@
+//! Cross-entropy over the full vocabulary, block by block.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/cross_entropy_block.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "cross_entropy_block",
+    source: include_str!("../../shaders/cross_entropy_block.wgsl"),
+    twin: reference::cross_entropy_block::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Branches times targets.
+        pub rows: u32,
+        /// Targets.
+        pub rows_per_branch: u32,
+        /// Tokens of the block.
+        pub width: u32,
+        /// Token of the block's column 0.
+        pub first: u32,
+        /// Offset in `vectors` of the vocabulary's bias, or [`NO_VECTOR`](super::NO_VECTOR).
+        pub bias: u32,
+        /// Elements of a branch in `vectors`.
+        pub vector_stride: u32,
+        /// 1 in the first block, 0 in those after.
+        pub start: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// The tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensors<'a> {
+    /// `[branch, target, width]` f32.
+    pub logits: &'a Buffer,
+    /// `[branch, vector_stride]` f32.
+    pub vectors: &'a Buffer,
+    /// `[target]` u32: the right token.
+    pub targets: &'a Buffer,
+    /// `[branch, target]` of 16 bytes, carried from block to block.
+    pub state: &'a Buffer,
+    /// `[branch, target]` f32, right after the last block.
+    pub loss: &'a Buffer,
+    /// `[branch, target]` u32, right after the last block: the token of the largest logit.
+    pub prediction: &'a Buffer,
+}
+
+/// `loss = log(sum of exp(logits + bias)) - (logits + bias)[target]`, over the blocks so far.
+pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params) {
+    let Tensors { logits, vectors, targets, state, loss, prediction } = tensors;
+    let bindings = [logits, vectors, targets, state, loss, prediction].map(Into::into).to_vec();
+    let work = 12 * u64::from(params.rows) * u64::from(params.width);
+    recording.push(&KERNEL, &params, bindings, super::groups(params.rows), work);
+}

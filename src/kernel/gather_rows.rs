@@ -1,0 +1,36 @@
+//! Gather of rows: the positions that a head works on.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/gather_rows.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "gather_rows",
+    source: include_str!("../../shaders/gather_rows.wgsl"),
+    twin: reference::gather_rows::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Branches.
+        pub branches: u32,
+        /// Rows of x in a branch.
+        pub tokens: u32,
+        /// Rows of y in a branch.
+        pub count: u32,
+        /// Columns.
+        pub width: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// `y[b, i, :] = x[b, picks[i], :]`: x `[branch, tokens, width]`, picks `[count]` u32, y `[branch, count, width]`.
+pub fn record(recording: &mut Recording, x: &Buffer, picks: &Buffer, y: &Buffer, params: Params) {
+    let count = u64::from(params.branches) * u64::from(params.count) * u64::from(params.width);
+    recording.push(&KERNEL, &params, vec![x.into(), picks.into(), y.into()], super::threads(count), count);
+}

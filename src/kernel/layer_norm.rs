@@ -1,0 +1,44 @@
+//! Layer norm over the last axis.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/layer_norm.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "layer_norm",
+    source: include_str!("../../shaders/layer_norm.wgsl"),
+    twin: reference::layer_norm::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Branches times tokens.
+        pub rows: u32,
+        /// Tokens.
+        pub rows_per_branch: u32,
+        /// Columns.
+        pub width: u32,
+        /// Offset of the weight in `vectors`.
+        pub weight: u32,
+        /// Offset of the bias in `vectors`, or [`NO_VECTOR`](super::NO_VECTOR).
+        pub bias: u32,
+        /// Elements of a branch in `vectors`.
+        pub vector_stride: u32,
+        /// Added to the variance.
+        pub epsilon: f32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// `y[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * weight + bias`: x, y `[branch, token, width]`, vectors
+/// `[branch, vector_stride]`.
+pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
+    let grid = super::groups(params.rows);
+    let work = 8 * u64::from(params.rows) * u64::from(params.width);
+    recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, work);
+}

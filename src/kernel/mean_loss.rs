@@ -1,0 +1,31 @@
+//! Mean of the losses of each branch.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/mean_loss.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "mean_loss",
+    source: include_str!("../../shaders/mean_loss.wgsl"),
+    twin: reference::mean_loss::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Losses of a branch.
+        pub count: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// `mean[b] = (sum over n of loss[b, n]) / count`: loss `[branch, count]`, mean `[branch]`.
+pub fn record(recording: &mut Recording, loss: &Buffer, mean: &Buffer, branches: u32, count: u32) {
+    let work = u64::from(branches) * u64::from(count);
+    let bindings = vec![loss.into(), mean.into()];
+    recording.push(&KERNEL, &Params { count }, bindings, [branches, 1, 1], work);
+}

@@ -1,0 +1,42 @@
+//! RMS norm over the last axis.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/rms_norm.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "rms_norm",
+    source: include_str!("../../shaders/rms_norm.wgsl"),
+    twin: reference::rms_norm::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Branches times tokens.
+        pub rows: u32,
+        /// Tokens.
+        pub rows_per_branch: u32,
+        /// Columns.
+        pub width: u32,
+        /// Offset of the weight in `vectors`.
+        pub weight: u32,
+        /// Elements of a branch in `vectors`.
+        pub vector_stride: u32,
+        /// Added to the mean of the squares.
+        pub epsilon: f32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// `y[r, :] = x[r, :] / sqrt(mean of squares + epsilon) * weight`: x, y `[branch, token, width]`, vectors
+/// `[branch, vector_stride]`.
+pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
+    let grid = super::groups(params.rows);
+    let work = 5 * u64::from(params.rows) * u64::from(params.width);
+    recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, work);
+}

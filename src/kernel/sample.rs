@@ -1,0 +1,45 @@
+//! Draw of the next token, the vocabulary block by block.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/sample.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "sample",
+    source: include_str!("../../shaders/sample.wgsl"),
+    twin: reference::sample::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Tokens of the block.
+        pub width: u32,
+        /// Token of the block's column 0.
+        pub first: u32,
+        /// Offset in `vectors` of the vocabulary's bias, or [`NO_VECTOR`](super::NO_VECTOR).
+        pub bias: u32,
+        /// Elements of a branch in `vectors`.
+        pub vector_stride: u32,
+        /// 1 in the first block, 0 in those after.
+        pub start: u32,
+        /// 0 takes the largest logit.
+        pub temperature: f32,
+        /// Threefry's key, first word: another one for every token drawn.
+        pub key_low: u32,
+        /// Threefry's key, second word.
+        pub key_high: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// Takes a block's logits `[width]` into account; after the last block `chosen[0]` is the token drawn: vectors
+/// `[1, vector_stride]`, chosen `[2]` u32.
+pub fn record(recording: &mut Recording, logits: &Buffer, vectors: &Buffer, chosen: &Buffer, params: Params) {
+    let bindings = vec![logits.into(), vectors.into(), chosen.into()];
+    recording.push(&KERNEL, &params, bindings, [1, 1, 1], 60 * u64::from(params.width));
+}

@@ -1,0 +1,43 @@
+//! Twin of `shaders/attention.wgsl`.
+
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::attention::Params;
+
+/// `output[b, t, h] = softmax(scale * q k^T) v` over the keys in the token's span.
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
+    let query = call.input::<f32>(0)?;
+    let key_value = call.input::<f32>(1)?;
+    let spans = call.input::<[u32; 2]>(2)?;
+    let mut output = call.output::<f32>(3)?;
+    let (tokens, heads) = (params.tokens as usize, params.heads as usize);
+    let sharing = heads / params.kv_heads as usize;
+    let branches = call.dispatch().grid[2] as usize;
+    let mut weights = Vec::new();
+    for (i, output) in output.chunks_exact_mut(head_dim).take(branches * tokens * heads).enumerate() {
+        let (row, head) = (i / heads, i % heads);
+        let (branch, token) = (row / tokens, row % tokens);
+        let q = &query[row * params.q_stride as usize + head * head_dim..][..head_dim];
+        let [first, end] = spans[token];
+        let at = |key: u32, column: u32| {
+            let row = branch * params.kv_rows as usize + key as usize;
+            let column = column as usize + head / sharing * head_dim;
+            &key_value[row * params.kv_stride as usize + column..][..head_dim]
+        };
+        let score = |key| q.iter().zip(at(key, params.k_column)).map(|(q, k)| q * k).sum::<f32>();
+        weights.clear();
+        weights.extend((first..end).map(|key| params.scale * score(key)));
+        let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
+        let sum: f32 = weights.iter().sum();
+        output.fill(0.0);
+        for (key, weight) in (first..end).zip(&weights) {
+            for (output, v) in output.iter_mut().zip(at(key, params.v_column)) {
+                *output += weight / sum * v;
+            }
+        }
+    }
+    Ok(())
+}

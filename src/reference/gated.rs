@@ -1,0 +1,22 @@
+//! Twin of `shaders/gated.wgsl`.
+
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::activation::Activation;
+use crate::kernel::gated::Params;
+use crate::reference::activation::activate;
+
+/// `y[r, c] = activate(x[r, c]) * x[r, width + c]`.
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let activation = Activation::of(call)?;
+    let x = call.input::<f32>(0)?;
+    let mut y = call.output::<f32>(1)?;
+    let width = params.width as usize;
+    for (x, y) in x.chunks_exact(2 * width).zip(y.chunks_exact_mut(width)).take(params.rows as usize) {
+        for c in 0..width {
+            y[c] = activate(activation, x[c]) * x[width + c];
+        }
+    }
+    Ok(())
+}

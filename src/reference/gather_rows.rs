@@ -1,0 +1,19 @@
+//! Twin of `shaders/gather_rows.wgsl`.
+
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::gather_rows::Params;
+
+/// `y[b, i, :] = x[b, picks[i], :]`.
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let x = call.input::<f32>(0)?;
+    let picks = call.input::<u32>(1)?;
+    let mut y = call.output::<f32>(2)?;
+    let (width, count) = (params.width as usize, params.count as usize);
+    for (r, y) in y.chunks_exact_mut(width).take(params.branches as usize * count).enumerate() {
+        let source = r / count * params.tokens as usize + picks[r % count] as usize;
+        y.copy_from_slice(&x[source * width..][..width]);
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Twin of `shaders/rms_norm.wgsl`.
+
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::rms_norm::Params;
+use crate::reference::Vectors;
+
+/// `y[r, :] = x[r, :] / sqrt(mean of squares + epsilon) * weight`.
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let x = call.input::<f32>(0)?;
+    let vectors = call.input::<f32>(1)?;
+    let vectors = Vectors::new(&vectors, params.vector_stride);
+    let mut y = call.output::<f32>(2)?;
+    let width = params.width as usize;
+    let rows = x.chunks_exact(width).zip(y.chunks_exact_mut(width)).take(params.rows as usize);
+    for (r, (x, y)) in rows.enumerate() {
+        let branch = r / params.rows_per_branch as usize;
+        let mean = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
+        let scale = 1.0 / (mean + params.epsilon).sqrt();
+        for i in 0..width {
+            y[i] = x[i] * scale * vectors.at(branch, params.weight, i);
+        }
+    }
+    Ok(())
+}
