@@ -1,4 +1,6 @@
 //! PocketLLM: fine-tune a pretrained language model where it runs.
 #[macro_use]
 pub mod error;
+pub mod dtype;
+pub mod format;
 pub mod future;
