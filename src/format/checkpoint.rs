@@ -1,0 +1,315 @@
+//! A model's tensors: what they are called, how they are stored, and their elements on demand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use super::source::{ByteSource, buffer};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::future::LocalFuture;
+
+/// Bytes read at once where stored rows have to be picked apart.
+const GATHER_BYTES: u64 = 1 << 20;
+
+/// In which order a tensor's rows lie in its file, compared to Hugging Face's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowOrder {
+    /// The same.
+    AsStored,
+    /// Inside of each head of `head_rows` rows, the two rotary halves alternate: Hugging Face's row
+    /// `s * head_rows / 2 + i` (half `s`) is stored as row `2 * i + s`.
+    RotaryInterleaved {
+        /// Rows of one head: even and not 0.
+        head_rows: u64,
+    },
+}
+
+/// One tensor of a [`Checkpoint`], in Hugging Face's name and shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Hugging Face's name, such as `model.layers.0.self_attn.q_proj.weight`.
+    pub name: String,
+    /// How the elements are stored.
+    pub dtype: DType,
+    /// The shape, outermost dimension first: a matrix is `[rows, columns]`. Empty for a scalar.
+    pub shape: Vec<u64>,
+    elements: u64,
+    bytes: u64,
+    /// Index of the file in the checkpoint.
+    source: usize,
+    /// Where the tensor begins in that file.
+    offset: u64,
+    order: RowOrder,
+}
+
+impl TensorInfo {
+    /// A tensor of the checkpoint's file number `source`.
+    ///
+    /// # Errors
+    /// `file-corrupt` where the shape's product overflows or its rows are not whole blocks; the
+    /// message names the tensor, and the caller adds the file.
+    pub(crate) fn new(
+        name: String,
+        dtype: DType,
+        shape: Vec<u64>,
+        source: usize,
+        offset: u64,
+    ) -> Result<Self> {
+        let elements = match shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n)) {
+            Some(elements) => elements,
+            None => bail!(FileCorrupt, "tensor `{name}`: the product of shape {shape:?} overflows 64 bits"),
+        };
+        let row = shape.last().copied().unwrap_or(1);
+        if !row.is_multiple_of(dtype.block_len() as u64) {
+            bail!(
+                FileCorrupt,
+                "tensor `{name}`: expected rows of a multiple of {} elements for {dtype}, found shape {shape:?}",
+                dtype.block_len()
+            );
+        }
+        let bytes =
+            dtype.bytes_for(elements).map_err(|e| err!(FileCorrupt, "tensor `{name}`: {}", e.message()))?;
+        Ok(TensorInfo { name, dtype, shape, elements, bytes, source, offset, order: RowOrder::AsStored })
+    }
+
+    /// Declares that the rows are stored with each head's rotary halves interleaved, for `heads`
+    /// heads.
+    ///
+    /// # Errors
+    /// `file-corrupt` where the rows are not that many heads of an even number of rows.
+    pub(crate) fn with_interleaved_heads(mut self, heads: u64) -> Result<Self> {
+        let rows = self.shape.first().copied().unwrap_or(1);
+        let head_rows = rows.checked_div(heads).unwrap_or(0);
+        if head_rows == 0 || head_rows % 2 != 0 || head_rows * heads != rows {
+            bail!(
+                FileCorrupt,
+                "tensor `{}`: expected {heads} heads of an even number of rows, found shape {:?}",
+                self.name,
+                self.shape
+            );
+        }
+        self.order = RowOrder::RotaryInterleaved { head_rows };
+        Ok(self)
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// Bytes the tensor takes in its file.
+    pub fn stored_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The first dimension, or 1 for a scalar.
+    pub fn rows(&self) -> u64 {
+        self.shape.first().copied().unwrap_or(1)
+    }
+
+    /// Elements of one row: the product of all dimensions but the first.
+    pub fn columns(&self) -> u64 {
+        self.shape.iter().skip(1).product()
+    }
+}
+
+/// The tensors of a model, by Hugging Face's names, over one or more files.
+#[derive(Clone, Default)]
+pub struct Checkpoint {
+    /// The floating-point tensors. Integer buffers, such as BERT's `position_ids`, are left out.
+    pub tensors: BTreeMap<String, TensorInfo>,
+    /// The file's own notes: safetensors' `__metadata__`; empty for GGUF.
+    pub metadata: BTreeMap<String, String>,
+    sources: Vec<Rc<dyn ByteSource>>,
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&str> = self.sources.iter().map(|source| source.name()).collect();
+        f.debug_struct("Checkpoint").field("files", &files).field("tensors", &self.tensors).finish()
+    }
+}
+
+impl Checkpoint {
+    /// A checkpoint whose tensors lie in `sources`.
+    pub(crate) fn new(
+        tensors: BTreeMap<String, TensorInfo>,
+        metadata: BTreeMap<String, String>,
+        sources: Vec<Rc<dyn ByteSource>>,
+    ) -> Self {
+        Checkpoint { tensors, metadata, sources }
+    }
+
+    /// The tensor of this name.
+    ///
+    /// # Errors
+    /// `file-corrupt` where there is none.
+    pub fn get(&self, name: &str) -> Result<&TensorInfo> {
+        self.tensors
+            .get(name)
+            .ok_or_else(|| err!(FileCorrupt, "{}: expected a tensor `{name}`, found none", self.name()))
+    }
+
+    /// The name of the tensor's file, for messages.
+    pub fn file_of(&self, tensor: &TensorInfo) -> &str {
+        self.sources.get(tensor.source).map_or("", |source| source.name())
+    }
+
+    /// Elements of all tensors together.
+    pub fn elements(&self) -> u64 {
+        self.tensors.values().fold(0, |sum, tensor| sum.saturating_add(tensor.elements))
+    }
+
+    /// Elements `first_element .. first_element + count` of the tensor, row-major in Hugging Face's
+    /// layout, decoded to f32. Values that are not finite are passed on as they are.
+    ///
+    /// Reads the blocks that hold these elements and nothing else, except where GGUF interleaves the
+    /// rows of a rotary head and the range ends inside of one: there at most every second row read
+    /// is not needed. Memory: the result, its stored bytes, and 1 MiB or two rows. Ask for a few MiB
+    /// at a time.
+    ///
+    /// # Errors
+    /// `invalid-argument` where the range is not inside of the tensor; those of [`ByteSource::read`].
+    pub fn read_f32<'a>(
+        &'a self,
+        tensor: &'a TensorInfo,
+        first_element: u64,
+        count: usize,
+    ) -> LocalFuture<'a, Result<Vec<f32>>> {
+        Box::pin(async move {
+            let end = match first_element.checked_add(count as u64) {
+                Some(end) if end <= tensor.elements => end,
+                _ => bail!(
+                    InvalidArgument,
+                    "tensor `{}`: {count} elements at {first_element} of {}",
+                    tensor.name,
+                    tensor.elements
+                ),
+            };
+            let block = tensor.dtype.block_len() as u64;
+            let (first, last) = (first_element / block, end.div_ceil(block));
+            let bytes = self.gather(tensor, first, last - first).await?;
+            let no_memory = |_| err!(OutOfMemory, "tensor `{}`: no memory for {count} elements", tensor.name);
+            let mut values: Vec<f32> = Vec::new();
+            let decoded = (bytes.len() / tensor.dtype.block_bytes()) * tensor.dtype.block_len();
+            values.try_reserve_exact(decoded).map_err(no_memory)?;
+            values.resize(decoded, 0.0);
+            tensor.dtype.dequantize(&bytes, &mut values);
+            // The range may begin and end inside of a block.
+            let skip = (first_element - first * block) as usize;
+            values.truncate(skip + count);
+            values.drain(..skip);
+            Ok(values)
+        })
+    }
+
+    /// Blocks `first_block .. first_block + count` of the tensor as they are stored, in Hugging
+    /// Face's row order: what a quantized weight is uploaded from. A block is one element in the
+    /// plain formats.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::read_f32`].
+    pub fn read_blocks<'a>(
+        &'a self,
+        tensor: &'a TensorInfo,
+        first_block: u64,
+        count: usize,
+    ) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(async move {
+            let blocks = tensor.bytes / tensor.dtype.block_bytes() as u64;
+            if first_block.checked_add(count as u64).is_none_or(|end| end > blocks) {
+                bail!(
+                    InvalidArgument,
+                    "tensor `{}`: {count} blocks at {first_block} of {blocks}",
+                    tensor.name
+                );
+            }
+            self.gather(tensor, first_block, count as u64).await
+        })
+    }
+
+    /// The bytes of blocks `first .. first + count` in Hugging Face's row order.
+    async fn gather(&self, tensor: &TensorInfo, first: u64, count: u64) -> Result<Vec<u8>> {
+        let head_rows = match tensor.order {
+            RowOrder::AsStored => return self.read_stored(tensor, first, count).await,
+            RowOrder::RotaryInterleaved { head_rows } => head_rows,
+        };
+        let half = head_rows / 2;
+        let stored_row = |row: u64| {
+            let inside = row % head_rows;
+            row - inside + (inside % half) * 2 + inside / half
+        };
+        let row = (tensor.columns() / tensor.dtype.block_len() as u64).max(1); // blocks
+        let head = head_rows * row; // blocks
+        let row_bytes = row * tensor.dtype.block_bytes() as u64;
+        let row_len = row_bytes as usize;
+        let rows_at_once = (GATHER_BYTES / row_bytes).max(1);
+
+        let mut out = buffer(&tensor.name, (count * tensor.dtype.block_bytes() as u64) as usize)?;
+        let (mut at, end) = (first, first + count);
+        while at < end {
+            let (this_row, inside) = (at / row, at % row);
+            if inside != 0 || end - at < row {
+                // Part of one row.
+                let n = (row - inside).min(end - at);
+                out.extend(self.read_stored(tensor, stored_row(this_row) * row + inside, n).await?);
+                at += n;
+            } else if this_row.is_multiple_of(head_rows) && end - at >= head && head_rows <= rows_at_once {
+                // Whole heads: read in one piece, put in order here.
+                let heads = ((end - at) / head).min((rows_at_once / head_rows).max(1));
+                let stored = self.read_stored(tensor, at, heads * head).await?;
+                for row in 0..heads * head_rows {
+                    out.extend(
+                        stored.chunks_exact(row_len).nth(stored_row(row) as usize).unwrap_or_default(),
+                    );
+                }
+                at += heads * head;
+            } else {
+                // Rows of one half of a head: every second row stored.
+                let rows = (half - this_row % half).min((end - at) / row).min(rows_at_once.div_ceil(2));
+                let stored =
+                    self.read_stored(tensor, stored_row(this_row) * row, (2 * rows - 1) * row).await?;
+                for row in stored.chunks_exact(row_len).step_by(2) {
+                    out.extend(row);
+                }
+                at += rows * row;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The bytes of blocks `first .. first + count` as they lie in the file.
+    async fn read_stored(&self, tensor: &TensorInfo, first: u64, count: u64) -> Result<Vec<u8>> {
+        let Some(source) = self.sources.get(tensor.source) else {
+            bail!(InvalidArgument, "tensor `{}` is of another checkpoint", tensor.name);
+        };
+        let block = tensor.dtype.block_bytes() as u64;
+        let Ok(len) = usize::try_from(count * block) else {
+            bail!(OutOfMemory, "tensor `{}`: {count} blocks of {block} bytes at once", tensor.name);
+        };
+        let bytes = source
+            .read(tensor.offset + first * block, len)
+            .await
+            .map_err(|error| error.at(format_args!("tensor `{}`", tensor.name)))?;
+        if bytes.len() != len {
+            bail!(
+                FileCorrupt,
+                "{}: tensor `{}`: expected {len} bytes, found {}",
+                source.name(),
+                tensor.name,
+                bytes.len()
+            );
+        }
+        Ok(bytes)
+    }
+
+    fn name(&self) -> String {
+        let files: Vec<&str> = self.sources.iter().map(|source| source.name()).collect();
+        match files.as_slice() {
+            [] => "checkpoint".to_owned(),
+            [one] => (*one).to_owned(),
+            [first, .., last] => format!("{first} .. {last}"),
+        }
+    }
+}

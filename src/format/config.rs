@@ -1,0 +1,167 @@
+//! `config.json` as a checked view: every field is asked for by name and type.
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+
+/// A model's configuration, in Hugging Face's keys. A field that is `null` counts as absent.
+///
+/// Every getter refuses a field of the wrong type with `model-unsupported`, naming the file, the
+/// field, what was expected and what was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    name: String,
+    fields: Map<String, Value>,
+}
+
+impl Config {
+    /// Parses a JSON object; `name` is the file's, for messages.
+    ///
+    /// # Errors
+    /// `file-corrupt` where it is not one.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Config { name: name.to_owned(), fields }),
+            Ok(other) => bail!(FileCorrupt, "{name}: expected a JSON object, found {}", show(&other)),
+            Err(error) => bail!(FileCorrupt, "{name}: not valid JSON: {error}"),
+        }
+    }
+
+    /// A configuration from fields that come from elsewhere, such as a GGUF header.
+    pub fn from_fields(name: &str, fields: Map<String, Value>) -> Self {
+        Config { name: name.to_owned(), fields }
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the field is there and not null.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The field as JSON.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.fields.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A number from 0 to 2^32 - 1, where the field is there.
+    pub fn opt_u32(&self, key: &str) -> Result<Option<u32>> {
+        self.opt(key, "an integer from 0 to 4294967295", as_u32)
+    }
+
+    /// A number from 0 to 2^32 - 1.
+    pub fn u32(&self, key: &str) -> Result<u32> {
+        self.opt_u32(key)?.ok_or_else(|| self.missing(key, "an integer"))
+    }
+
+    /// A number from 0 to 2^32 - 1, or `default` where the field is absent.
+    pub fn u32_or(&self, key: &str, default: u32) -> Result<u32> {
+        Ok(self.opt_u32(key)?.unwrap_or(default))
+    }
+
+    /// One number or a list of them, such as `eos_token_id`; empty where the field is absent.
+    pub fn u32_list(&self, key: &str) -> Result<Vec<u32>> {
+        let list = self.opt(key, "an integer or a list of integers", |value| match value {
+            Value::Array(items) => items.iter().map(as_u32).collect(),
+            one => as_u32(one).map(|n| vec![n]),
+        })?;
+        Ok(list.unwrap_or_default())
+    }
+
+    /// A number that is finite in f32, where the field is there.
+    pub fn opt_f32(&self, key: &str) -> Result<Option<f32>> {
+        self.opt(key, "a finite number", |value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite()))
+    }
+
+    /// A number that is finite in f32.
+    pub fn f32(&self, key: &str) -> Result<f32> {
+        self.opt_f32(key)?.ok_or_else(|| self.missing(key, "a number"))
+    }
+
+    /// A number that is finite in f32, or `default` where the field is absent.
+    pub fn f32_or(&self, key: &str, default: f32) -> Result<f32> {
+        Ok(self.opt_f32(key)?.unwrap_or(default))
+    }
+
+    /// True or false, where the field is there.
+    pub fn opt_bool(&self, key: &str) -> Result<Option<bool>> {
+        self.opt(key, "true or false", Value::as_bool)
+    }
+
+    /// True or false.
+    pub fn bool(&self, key: &str) -> Result<bool> {
+        self.opt_bool(key)?.ok_or_else(|| self.missing(key, "true or false"))
+    }
+
+    /// True or false, or `default` where the field is absent.
+    pub fn bool_or(&self, key: &str, default: bool) -> Result<bool> {
+        Ok(self.opt_bool(key)?.unwrap_or(default))
+    }
+
+    /// A string, where the field is there.
+    pub fn opt_str(&self, key: &str) -> Result<Option<&str>> {
+        self.opt(key, "a string", Value::as_str)
+    }
+
+    /// A string.
+    pub fn str(&self, key: &str) -> Result<&str> {
+        self.opt_str(key)?.ok_or_else(|| self.missing(key, "a string"))
+    }
+
+    /// A string, or `default` where the field is absent.
+    pub fn str_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str> {
+        Ok(self.opt_str(key)?.unwrap_or(default))
+    }
+
+    /// A list of strings, such as `architectures`; empty where the field is absent.
+    pub fn str_list(&self, key: &str) -> Result<Vec<&str>> {
+        let list = self.opt(key, "a list of strings", |value| {
+            value.as_array().and_then(|items| items.iter().map(Value::as_str).collect())
+        })?;
+        Ok(list.unwrap_or_default())
+    }
+
+    /// An object inside, such as `rope_scaling`, as a view of its own, where the field is there.
+    pub fn opt_object(&self, key: &str) -> Result<Option<Config>> {
+        let fields = self.opt(key, "an object", Value::as_object)?;
+        Ok(fields.map(|fields| Config { name: format!("{}: `{key}`", self.name), fields: fields.clone() }))
+    }
+
+    fn opt<'a, T>(
+        &'a self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        match read(value) {
+            Some(read) => Ok(Some(read)),
+            None => {
+                bail!(ModelUnsupported, "{}: `{key}`: expected {expected}, found {}", self.name, show(value))
+            }
+        }
+    }
+
+    fn missing(&self, key: &str, expected: &str) -> crate::error::Error {
+        err!(ModelUnsupported, "{}: `{key}`: expected {expected}, found nothing", self.name)
+    }
+}
+
+fn as_u32(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|n| u32::try_from(n).ok())
+}
+
+/// A value short enough for a message.
+fn show(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(fields) => format!("an object of {} fields", fields.len()),
+        Value::String(text) if text.chars().count() > 40 => {
+            format!("\"{}...\"", text.chars().take(40).collect::<String>())
+        }
+        other => other.to_string(),
+    }
+}

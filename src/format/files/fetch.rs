@@ -1,0 +1,77 @@
+//! Files below a URL.
+
+use std::rc::Rc;
+
+use web_sys::AbortSignal;
+
+use super::{ModelDir, check_file_name, is_gguf};
+use crate::error::Result;
+use crate::format::source::{ByteSource, FetchSource};
+use crate::future::LocalFuture;
+
+/// A model directory on a server, or the URL of a single `.gguf` file.
+#[derive(Clone, Debug)]
+pub struct FetchDir {
+    name: String,
+    /// Before the file's name, with its slash.
+    base: String,
+    /// After it: `?download=true` and the like.
+    query: String,
+    /// The file's name, where the URL is a file's.
+    single: Option<String>,
+    signal: Option<AbortSignal>,
+}
+
+impl FetchDir {
+    /// The directory, or `.gguf` file, at `url`; `signal` stops every download from it.
+    pub fn new(url: &str, signal: Option<AbortSignal>) -> Self {
+        let path_end = url.find(['?', '#']).unwrap_or(url.len());
+        let (path, rest) = url.split_at(path_end);
+        let query = rest.split('#').next().unwrap_or_default().to_owned();
+        let path = path.trim_end_matches('/');
+        let (before, last) = match path.rsplit_once('/') {
+            Some((before, last)) => (format!("{before}/"), last),
+            None => (String::new(), path),
+        };
+        let name = if last.is_empty() { url } else { last }.to_owned();
+        if is_gguf(last) {
+            FetchDir { name, base: before, query, single: Some(last.to_owned()), signal }
+        } else {
+            FetchDir { name, base: format!("{path}/"), query, single: None, signal }
+        }
+    }
+
+    /// The same directory under another name, such as the hub id that the URL stands for.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        // A single file keeps its own: that it ends in .gguf says what it is.
+        if self.single.is_none() {
+            self.name = name.into();
+        }
+        self
+    }
+}
+
+impl ModelDir for FetchDir {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>> {
+        Box::pin(async move {
+            match &self.single {
+                // It came from the URL, and may be percent-encoded.
+                Some(single) if single == file => {}
+                Some(_) => return Ok(None),
+                None => check_file_name(&self.name, file)?,
+            }
+            let url = format!("{}{file}{}", self.base, self.query);
+            let source = FetchSource::open(file, &url, self.signal.clone()).await?;
+            Ok(source.map(|source| Rc::new(source) as Rc<dyn ByteSource>))
+        })
+    }
+
+    fn gguf_files(&self) -> Vec<String> {
+        self.single.iter().cloned().collect()
+    }
+}

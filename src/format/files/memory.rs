@@ -1,0 +1,53 @@
+//! Files that are already in memory.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::{ModelDir, gguf_among};
+use crate::error::Result;
+use crate::format::source::{ByteSource, MemorySource};
+use crate::future::LocalFuture;
+
+/// A directory held in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDir {
+    name: String,
+    files: BTreeMap<String, Rc<[u8]>>,
+}
+
+impl MemoryDir {
+    /// An empty directory of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        MemoryDir { name: name.into(), files: BTreeMap::new() }
+    }
+
+    /// The directory with one more file, or with that file replaced.
+    #[must_use]
+    pub fn with(mut self, file: impl Into<String>, bytes: impl Into<Rc<[u8]>>) -> Self {
+        self.insert(file, bytes);
+        self
+    }
+
+    /// Adds a file, or replaces it.
+    pub fn insert(&mut self, file: impl Into<String>, bytes: impl Into<Rc<[u8]>>) {
+        self.files.insert(file.into(), bytes.into());
+    }
+}
+
+impl ModelDir for MemoryDir {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>> {
+        let found = self
+            .files
+            .get(file)
+            .map(|bytes| Rc::new(MemorySource::new(file, bytes.clone())) as Rc<dyn ByteSource>);
+        Box::pin(std::future::ready(Ok(found)))
+    }
+
+    fn gguf_files(&self) -> Vec<String> {
+        gguf_among(self.files.keys().map(String::as_str))
+    }
+}

@@ -1,0 +1,182 @@
+//! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated to
+//! what Hugging Face's files of the same model would say.
+
+mod llama;
+mod metadata;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub use metadata::{Metadata, Value};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::checkpoint::{Checkpoint, TensorInfo};
+use super::config::Config;
+use super::source::ByteSource;
+use crate::dtype::DType;
+use crate::error::Result;
+use window::Window;
+
+/// More dimensions than the format has.
+const MAX_DIMENSIONS: u32 = 4;
+
+/// A GGUF file's header, with the weights under Hugging Face's names.
+#[derive(Clone, Debug)]
+pub struct Gguf {
+    /// All of the header's keys and values; the tokenizer is built from `tokenizer.ggml.*`.
+    pub metadata: Metadata,
+    /// The weights, in Hugging Face's names, shapes and row order.
+    pub checkpoint: Checkpoint,
+    /// The fields that Hugging Face's `config.json` has.
+    pub config: Config,
+}
+
+/// Parses the header.
+///
+/// # Errors
+/// `file-corrupt`, naming file and tensor or key, where the file does not follow the format;
+/// `model-unsupported` where the architecture, or a tensor's type, is none that is read.
+pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
+    let (metadata, tensors) = parse_header(source.as_ref()).await?;
+    let name = source.name().to_owned();
+    let (config, tensors) = match metadata.str("general.architecture")? {
+        "llama" => llama::translate(&source, &metadata, tensors).await?,
+        other => bail!(ModelUnsupported, "{name}: `general.architecture`: expected llama, found {other}"),
+    };
+    let mut named = BTreeMap::new();
+    for tensor in tensors {
+        if let Some(twice) = named.insert(tensor.name.clone(), tensor) {
+            bail!(FileCorrupt, "{name}: tensor `{}` is there twice", twice.name);
+        }
+    }
+    Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), vec![source]), config })
+}
+
+/// Metadata and tensors as the file names and orders them, with shapes outermost first.
+async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, Vec<TensorInfo>)> {
+    let file = source.name();
+    let mut window = Window::new(source);
+    let magic = window.take(4, "magic").await?;
+    if magic != b"GGUF" {
+        bail!(FileCorrupt, "{file}: expected a file that begins with GGUF, found {magic:02x?}");
+    }
+    match window.u32("version").await? {
+        2 | 3 => {}
+        0x0200_0000 | 0x0300_0000 => {
+            bail!(ModelUnsupported, "{file}: expected little-endian GGUF, found big-endian")
+        }
+        other => bail!(ModelUnsupported, "{file}: expected GGUF version 2 or 3, found {other}"),
+    }
+    // A tensor takes at least a name's length, dimensions, type and offset; a value at least a
+    // key's length, a type and a byte.
+    let tensor_count = window.count(8 + 4 + 4 + 8, "number of tensors").await?;
+    let value_count = window.count(8 + 4 + 1, "number of metadata values").await?;
+    let metadata = Metadata::read(file, &mut window, value_count).await?;
+    let alignment = u64::from(metadata.opt_u32("general.alignment")?.unwrap_or(32));
+    if !alignment.is_power_of_two() {
+        bail!(FileCorrupt, "{file}: `general.alignment`: expected a power of two, found {alignment}");
+    }
+    window.check_count(tensor_count, 8 + 4 + 4 + 8, "number of tensors")?;
+    let mut tensors = Vec::new();
+    let mut names = BTreeSet::new();
+    for _ in 0..tensor_count {
+        let (name, dtype, shape, offset) = tensor_info(file, &mut window).await?;
+        if !names.insert(name.clone()) {
+            bail!(FileCorrupt, "{file}: tensor `{name}` is there twice");
+        }
+        if !offset.is_multiple_of(alignment) {
+            bail!(
+                FileCorrupt,
+                "{file}: tensor `{name}`: expected an offset aligned to {alignment}, found {offset}"
+            );
+        }
+        tensors.push((name, dtype, shape, offset));
+    }
+    let data = window.position().next_multiple_of(alignment);
+    let mut spans = Vec::with_capacity(tensors.len());
+    let mut infos = Vec::with_capacity(tensors.len());
+    for (name, dtype, shape, offset) in tensors {
+        let begin = data.saturating_add(offset);
+        let info = TensorInfo::new(name, dtype, shape, 0, begin).map_err(|error| error.at(file))?;
+        let end = begin.saturating_add(info.stored_bytes());
+        if end > source.len() {
+            bail!(
+                FileCorrupt,
+                "{file}: tensor `{}`: expected {} bytes at offset {begin}, the file ends at {}",
+                info.name,
+                info.stored_bytes(),
+                source.len()
+            );
+        }
+        spans.push((begin, end, info.name.clone()));
+        infos.push(info);
+    }
+    spans.sort();
+    for pair in spans.windows(2) {
+        if let [(_, end, before), (begin, _, name)] = pair
+            && begin < end
+        {
+            bail!(
+                FileCorrupt,
+                "{file}: tensor `{name}`: overlaps `{before}`: begins at {begin}, expected {end}"
+            );
+        }
+    }
+    Ok((metadata, infos))
+}
+
+/// One tensor's entry: name, type, shape with the outermost dimension first, and offset.
+async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DType, Vec<u64>, u64)> {
+    let name = window.string("tensor name").await?;
+    let dimensions = window.u32(&name).await?;
+    if dimensions > MAX_DIMENSIONS {
+        bail!(
+            FileCorrupt,
+            "{file}: tensor `{name}`: expected at most {MAX_DIMENSIONS} dimensions, found {dimensions}"
+        );
+    }
+    let mut shape = Vec::new();
+    for _ in 0..dimensions {
+        shape.push(window.u64(&name).await?);
+    }
+    // GGUF lists the dimension that is contiguous in memory first.
+    shape.reverse();
+    let dtype = match window.u32(&name).await? {
+        0 => DType::F32,
+        1 => DType::F16,
+        2 => DType::Q4_0,
+        3 => DType::Q4_1,
+        8 => DType::Q8_0,
+        30 => DType::BF16,
+        other => bail!(
+            ModelUnsupported,
+            "{file}: tensor `{name}`: expected type F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found {}",
+            type_name(other)
+        ),
+    };
+    Ok((name, dtype, shape, window.u64("tensor offset").await?))
+}
+
+/// ggml's names of the types that are not read.
+fn type_name(kind: u32) -> String {
+    let name = match kind {
+        6 => "Q5_0",
+        7 => "Q5_1",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        15 => "Q8_K",
+        16..=23 | 29 => "an IQ type",
+        24..=27 => "an integer type",
+        28 => "F64",
+        34 | 35 => "a ternary type",
+        39 => "MXFP4",
+        other => return format!("type {other}"),
+    };
+    name.to_owned()
+}

@@ -1,0 +1,108 @@
+//! A cursor over the beginning of a file whose length in bytes is not known before it is read.
+
+use crate::error::Result;
+use crate::format::source::ByteSource;
+
+/// The longest header read, in bytes: as for safetensors. A vocabulary of 256k tokens takes about 10 MB.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Bytes read at first; each further read doubles, up to [`MAX_READ`].
+const FIRST_READ: u64 = 64 << 10;
+const MAX_READ: u64 = 4 << 20;
+
+/// Reads ahead in growing steps and forgets what has been taken.
+pub(super) struct Window<'a> {
+    source: &'a dyn ByteSource,
+    buffer: Vec<u8>,
+    /// Of the next byte, in the buffer.
+    at: usize,
+    /// Of the buffer's end, in the file.
+    end: u64,
+    next_read: u64,
+}
+
+impl<'a> Window<'a> {
+    pub(super) fn new(source: &'a dyn ByteSource) -> Self {
+        Window { source, buffer: Vec::new(), at: 0, end: 0, next_read: FIRST_READ }
+    }
+
+    /// Offset of the next byte in the file.
+    pub(super) fn position(&self) -> u64 {
+        self.end - (self.buffer.len() - self.at) as u64
+    }
+
+    /// Bytes a header can still have: what remains in the file, or of the limit.
+    fn remaining(&self) -> u64 {
+        self.source.len().min(MAX_HEADER_BYTES) - self.position()
+    }
+
+    /// The next `len` bytes; `what` is what they are, for messages.
+    pub(super) async fn take(&mut self, len: u64, what: &str) -> Result<&[u8]> {
+        let remaining = self.remaining();
+        if len > remaining {
+            let (name, at) = (self.source.name(), self.position());
+            bail!(
+                FileCorrupt,
+                "{name}: expected {len} bytes of {what} at offset {at}, the header has {remaining} left"
+            );
+        }
+        let held = (self.buffer.len() - self.at) as u64;
+        if held < len {
+            let more = (len - held).max(self.next_read).min(remaining - held);
+            self.next_read = (self.next_read * 2).min(MAX_READ);
+            self.buffer.drain(..self.at);
+            self.at = 0;
+            let read = self.source.read(self.end, more as usize).await?;
+            self.end += read.len() as u64;
+            self.buffer.extend(read);
+        }
+        let from = self.at;
+        match self.buffer.get(from..from + len as usize) {
+            Some(bytes) => {
+                self.at += len as usize;
+                Ok(bytes)
+            }
+            None => bail!(FileCorrupt, "{}: the file became shorter", self.source.name()),
+        }
+    }
+
+    async fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(self.take(N as u64, what).await?);
+        Ok(bytes)
+    }
+
+    pub(super) async fn u32(&mut self, what: &str) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(what).await?))
+    }
+
+    pub(super) async fn u64(&mut self, what: &str) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array(what).await?))
+    }
+
+    /// A count of things that take at least `each` bytes: refused where they cannot all be there.
+    pub(super) async fn count(&mut self, each: u64, what: &str) -> Result<u64> {
+        let count = self.u64(what).await?;
+        self.check_count(count, each, what)?;
+        Ok(count)
+    }
+
+    pub(super) fn check_count(&self, count: u64, each: u64, what: &str) -> Result<()> {
+        let most = self.remaining() / each;
+        if count > most {
+            bail!(FileCorrupt, "{}: expected a {what} of at most {most}, found {count}", self.source.name());
+        }
+        Ok(())
+    }
+
+    /// A length and that many bytes of UTF-8.
+    pub(super) async fn string(&mut self, what: &str) -> Result<String> {
+        let at = self.position();
+        let len = self.u64(what).await?;
+        let text = std::str::from_utf8(self.take(len, what).await?).map(str::to_owned);
+        match text {
+            Ok(text) => Ok(text),
+            Err(error) => bail!(FileCorrupt, "{}: {what} at offset {at}: {error}", self.source.name()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Everything a model is made of, found in a directory or in one `.gguf` file.
+
+use std::collections::BTreeMap;
+
+use super::checkpoint::Checkpoint;
+use super::config::Config;
+use super::files::ModelDir;
+use super::gguf::{self, Metadata};
+use super::safetensors;
+use super::source::read_whole;
+use crate::error::Result;
+use crate::future::LocalFuture;
+
+/// The longest `config.json` read, in bytes.
+pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// The longest `tokenizer.json`, or other tokenizer file, read, in bytes.
+pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
+
+/// Small files that a tokenizer or generation may want, read where they are there.
+const SIDE_FILES: [&str; 3] = ["tokenizer_config.json", "generation_config.json", "chat_template.jinja"];
+
+/// What older models have instead of `tokenizer.json`.
+const OLD_TOKENIZER_FILES: [&str; 5] =
+    ["vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
+
+/// What the tokenizer is built from.
+#[derive(Clone, Debug)]
+pub enum TokenizerFile {
+    /// A `tokenizer.json`: its bytes, and the file's name for messages.
+    Json(Vec<u8>, String),
+    /// A GGUF header with `tokenizer.ggml.*`.
+    Gguf(Metadata),
+    /// There is none; see [`ModelFiles::side_files`] for the older kind.
+    Absent,
+}
+
+/// A model as it was found: nothing of its weights has been read yet.
+#[derive(Clone, Debug)]
+pub struct ModelFiles {
+    /// The directory's or file's name, for people.
+    pub name: String,
+    /// The configuration, in Hugging Face's keys.
+    pub config: Config,
+    /// The weights, in Hugging Face's names.
+    pub checkpoint: Checkpoint,
+    /// What the tokenizer is built from.
+    pub tokenizer: TokenizerFile,
+    /// `tokenizer_config.json`, `generation_config.json`, `chat_template.jinja`, and, where there is no
+    /// `tokenizer.json`, `vocab.json`, `merges.txt`, `vocab.txt` and the like: those that are there.
+    pub side_files: BTreeMap<String, Vec<u8>>,
+}
+
+impl ModelFiles {
+    /// Finds the model in `dir`: `config.json` with `model.safetensors` or its index, else the one
+    /// `.gguf` file.
+    ///
+    /// # Errors
+    /// `invalid-argument` where something is missing, or there are several `.gguf` files and none was
+    /// chosen; `limit-exceeded` where a small file is too long; those of the parsers and sources.
+    pub fn open(dir: &dyn ModelDir) -> LocalFuture<'_, Result<ModelFiles>> {
+        Box::pin(async move {
+            // Where the place is itself a .gguf file, it has no other files: do not ask for them.
+            let found = dir.gguf_files();
+            if let [only] = found.as_slice()
+                && super::files::is_gguf(dir.name())
+            {
+                return open_gguf(dir, only).await;
+            }
+            match (read_small(dir, "config.json", MAX_CONFIG_BYTES).await?, found.as_slice()) {
+                (Some(config), _) => open_hugging_face(dir, &config).await,
+                (None, [only]) => open_gguf(dir, only).await,
+                (None, []) => {
+                    bail!(
+                        InvalidArgument,
+                        "{}: expected a config.json or a .gguf file, found neither",
+                        dir.name()
+                    )
+                }
+                (None, several) => bail!(
+                    InvalidArgument,
+                    "{}: expected one .gguf file, found {}: choose one of them",
+                    dir.name(),
+                    several.join(", ")
+                ),
+            }
+        })
+    }
+}
+
+async fn open_gguf(dir: &dyn ModelDir, file: &str) -> Result<ModelFiles> {
+    let Some(source) = dir.open(file).await? else {
+        bail!(InvalidArgument, "{}: expected a file {file}, found nothing", dir.name());
+    };
+    let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(source).await?;
+    Ok(ModelFiles {
+        name: dir.name().to_owned(),
+        config,
+        checkpoint,
+        tokenizer: TokenizerFile::Gguf(metadata),
+        side_files: BTreeMap::new(),
+    })
+}
+
+async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFiles> {
+    let config = Config::parse("config.json", config)?;
+    let checkpoint = if let Some(source) = dir.open("model.safetensors").await? {
+        safetensors::parse(source).await?
+    } else if let Some(index) = dir.open(safetensors::INDEX_FILE).await? {
+        safetensors::open_sharded(dir, index.as_ref()).await?
+    } else {
+        let found = match dir.open("pytorch_model.bin").await {
+            Ok(Some(_)) => "pytorch_model.bin, which is not read: save the model as safetensors",
+            _ => "neither",
+        };
+        bail!(
+            InvalidArgument,
+            "{}: expected model.safetensors or {} beside config.json, found {found}",
+            dir.name(),
+            safetensors::INDEX_FILE
+        );
+    };
+    let mut side_files = BTreeMap::new();
+    let tokenizer = match read_small(dir, "tokenizer.json", MAX_TOKENIZER_BYTES).await? {
+        Some(bytes) => TokenizerFile::Json(bytes, "tokenizer.json".to_owned()),
+        None => {
+            read_sides(dir, &OLD_TOKENIZER_FILES, &mut side_files).await?;
+            TokenizerFile::Absent
+        }
+    };
+    read_sides(dir, &SIDE_FILES, &mut side_files).await?;
+    Ok(ModelFiles { name: dir.name().to_owned(), config, checkpoint, tokenizer, side_files })
+}
+
+async fn read_sides(dir: &dyn ModelDir, files: &[&str], to: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    for &file in files {
+        if let Some(bytes) = read_small(dir, file, MAX_TOKENIZER_BYTES).await? {
+            to.insert(file.to_owned(), bytes);
+        }
+    }
+    Ok(())
+}
+
+async fn read_small(dir: &dyn ModelDir, file: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    match dir.open(file).await? {
+        Some(source) => Ok(Some(read_whole(source.as_ref(), limit).await?)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,70 @@
+//! A model split over several safetensors files by `model.safetensors.index.json`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::Deserialize;
+
+use super::{INDEX_LIMIT, parse_file};
+use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::files::{ModelDir, check_file_name};
+use crate::format::source::{ByteSource, read_whole};
+
+/// The index's usual name.
+pub const INDEX_FILE: &str = "model.safetensors.index.json";
+
+/// Which file holds which tensor.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Opens the files that `index` names in `dir` and parses their headers. Every tensor is taken from
+/// the file the index gives; what else the files hold is left out.
+///
+/// # Errors
+/// `file-corrupt` where the index is not one, names a file outside of the directory or one that is
+/// missing, or a tensor its file does not hold; and those of [`super::parse`].
+pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<Checkpoint> {
+    let name = index.name();
+    let bytes = read_whole(index, INDEX_LIMIT).await?;
+    let index: Index = match serde_json::from_slice(&bytes) {
+        Ok(index) => index,
+        Err(error) => bail!(FileCorrupt, "{name}: {error}"),
+    };
+    drop(bytes);
+    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (tensor, file) in &index.weight_map {
+        wanted.entry(file).or_default().push(tensor);
+    }
+    let mut sources: Vec<Rc<dyn ByteSource>> = Vec::new();
+    let mut tensors = BTreeMap::new();
+    let mut metadata = BTreeMap::new();
+    for (file, names) in wanted {
+        if check_file_name(name, file).is_err() {
+            bail!(FileCorrupt, "{name}: expected plain file names, found {file:?}");
+        }
+        let Some(source) = dir.open(file).await? else {
+            bail!(FileCorrupt, "{name}: expected {file} beside it, found nothing");
+        };
+        let parsed = parse_file(source.as_ref(), sources.len()).await?;
+        let mut held: BTreeMap<String, _> =
+            parsed.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        for name_of_tensor in names {
+            match held.remove(name_of_tensor) {
+                Some(tensor) => {
+                    tensors.insert(tensor.name.clone(), tensor);
+                }
+                None if parsed.ignored.contains(name_of_tensor) => {}
+                None => bail!(
+                    FileCorrupt,
+                    "{file}: expected tensor `{name_of_tensor}`, as {name} says, found none"
+                ),
+            }
+        }
+        metadata.extend(parsed.metadata);
+        sources.push(source);
+    }
+    Ok(Checkpoint::new(tensors, metadata, sources))
+}

@@ -1,0 +1,287 @@
+//! Files of an HTTP server, read by ranges (RFC 9110, section 14).
+
+use js_sys::{Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, Request, RequestInit, Response, Window, WorkerGlobalScope};
+
+use super::{ByteSource, check_range};
+use crate::error::{Error, Result};
+use crate::future::LocalFuture;
+
+/// The longest file taken whole from a server that does not serve ranges, in bytes.
+pub const WHOLE_LIMIT: u64 = 8 << 20;
+
+/// Bytes asked for first: most headers and configurations, in one request.
+const FIRST_RANGE: u64 = 256 << 10;
+
+/// Pauses before a request is repeated, in milliseconds.
+const RETRY_AFTER: [i32; 2] = [500, 2000];
+
+/// A file at a URL. Nothing but its beginning is kept: every further read is a request for a range.
+///
+/// Works in a page and in a worker. A server that answers a range with the whole file is borne up to
+/// [`WHOLE_LIMIT`], beyond which it is refused: the file would be downloaded again for every read.
+#[derive(Debug)]
+pub struct FetchSource {
+    name: String,
+    url: String,
+    signal: Option<AbortSignal>,
+    len: u64,
+    /// The file's beginning; all of it where the server does not serve ranges.
+    head: Vec<u8>,
+    etag: Option<String>,
+}
+
+impl FetchSource {
+    /// Asks the server for the file's beginning and length. `None` where it has no such file.
+    ///
+    /// # Errors
+    /// `network` where the server does not answer, answers with a failure, or serves no ranges of a
+    /// file longer than [`WHOLE_LIMIT`]; `aborted` when `signal` is.
+    pub async fn open(name: &str, url: &str, signal: Option<AbortSignal>) -> Result<Option<Self>> {
+        let mut source = FetchSource {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            signal,
+            len: 0,
+            head: Vec::new(),
+            etag: None,
+        };
+        let response = source.request("GET", Some((0, FIRST_RANGE))).await?;
+        source.etag = header(&response, "etag");
+        match response.status() {
+            404 | 410 => return Ok(None),
+            206 => {
+                source.len = match content_range_total(&response) {
+                    Some(total) => total,
+                    // Another origin may hide Content-Range, never Content-Length.
+                    None => source.content_length().await?,
+                };
+                source.head = source.body(&response, FIRST_RANGE).await?;
+                source.len = source.len.max(source.head.len() as u64);
+            }
+            // An empty file has no range.
+            416 => {}
+            200 => {
+                // A development server answers a missing file with its page.
+                if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+                    return Ok(None);
+                }
+                source.head = source.body(&response, WHOLE_LIMIT).await?;
+                source.len = source.head.len() as u64;
+            }
+            status => bail!(Network, "{name}: expected status 206 from {url}, found {status}"),
+        }
+        Ok(Some(source))
+    }
+
+    /// The file's length from a HEAD request.
+    async fn content_length(&self) -> Result<u64> {
+        let response = self.request("HEAD", None).await?;
+        match header(&response, "content-length").and_then(|value| value.parse().ok()) {
+            Some(len) if response.ok() => Ok(len),
+            _ => bail!(
+                Network,
+                "{}: expected a length from {}, found none: expose Content-Range or send Content-Length",
+                self.name,
+                self.url
+            ),
+        }
+    }
+
+    /// Sends a request, and again after a pause where the connection or the server failed.
+    async fn request(&self, method: &str, range: Option<(u64, u64)>) -> Result<Response> {
+        let mut pauses = RETRY_AFTER.iter();
+        loop {
+            let answer = self.request_once(method, range).await;
+            let passing = match &answer {
+                Ok(response) => matches!(response.status(), 408 | 429 | 500 | 502 | 503 | 504),
+                Err(_) => true,
+            };
+            if self.aborted() {
+                return Err(self.failure(&JsValue::UNDEFINED));
+            }
+            match pauses.next() {
+                Some(&pause) if passing => {
+                    sleep(pause).await;
+                }
+                _ => return answer.map_err(|error| self.failure(&error)),
+            }
+        }
+    }
+
+    async fn request_once(
+        &self,
+        method: &str,
+        range: Option<(u64, u64)>,
+    ) -> std::result::Result<Response, JsValue> {
+        let init = RequestInit::new();
+        init.set_method(method);
+        init.set_signal(self.signal.as_ref());
+        if let Some((offset, len)) = range {
+            let headers = Headers::new()?;
+            headers.set("Range", &format!("bytes={offset}-{}", offset + len - 1))?;
+            init.set_headers_headers(&headers);
+        }
+        let request = Request::new_with_str_and_init(&self.url, &init)?;
+        let global = js_sys::global();
+        let answer = if let Some(worker) = global.dyn_ref::<WorkerGlobalScope>() {
+            worker.fetch_with_request(&request)
+        } else if let Some(window) = global.dyn_ref::<Window>() {
+            window.fetch_with_request(&request)
+        } else {
+            return Err(JsValue::from_str("there is no fetch here"));
+        };
+        JsFuture::from(answer).await?.dyn_into()
+    }
+
+    /// The body, read as it comes, so that one longer than `limit` is left off instead of held.
+    async fn body(&self, response: &Response, limit: u64) -> Result<Vec<u8>> {
+        let said = header(response, "content-length").and_then(|value| value.parse::<u64>().ok());
+        // Of a compressed answer the length is another; only the plain one is a reason to refuse.
+        let plain = header(response, "content-encoding").is_none();
+        if let Some(said) = said.filter(|&said| plain && said > limit) {
+            self.cancel(response);
+            return Err(self.too_long(limit, &said.to_string()));
+        }
+        let reader = property(response.as_ref(), "body")
+            .and_then(|body| call(&body, "getReader"))
+            .map_err(|error| self.failure(&error))?;
+        let mut bytes = Vec::new();
+        loop {
+            let step = read_step(&reader).await.map_err(|error| self.failure(&error))?;
+            let Some(chunk) = step else { return Ok(bytes) };
+            if bytes.len() as u64 + u64::from(chunk.length()) > limit {
+                let _ = call(&reader, "cancel");
+                return Err(self.too_long(limit, "more"));
+            }
+            bytes.extend(chunk.to_vec());
+        }
+    }
+
+    /// Stops the download of a body that is not wanted.
+    fn cancel(&self, response: &Response) {
+        let _ = property(response.as_ref(), "body").and_then(|body| call(&body, "cancel"));
+    }
+
+    fn too_long(&self, limit: u64, found: &str) -> Error {
+        err!(
+            Network,
+            "{}: expected at most {limit} bytes from {}, found {found}: longer files need a server that answers \
+             Range requests with status 206",
+            self.name,
+            self.url
+        )
+    }
+
+    fn aborted(&self) -> bool {
+        self.signal.as_ref().is_some_and(AbortSignal::aborted)
+    }
+
+    /// What a rejected promise means.
+    fn failure(&self, error: &JsValue) -> Error {
+        if self.aborted() {
+            return err!(Aborted, "{}: the download was stopped", self.name);
+        }
+        let text = property(error, "message").ok().and_then(|message| message.as_string());
+        err!(Network, "{}: {}: {}", self.name, self.url, text.unwrap_or_else(|| format!("{error:?}")))
+    }
+
+    async fn fetch_range(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let response = self.request("GET", Some((offset, len as u64))).await?;
+        if response.status() != 206 {
+            self.cancel(&response);
+            let (url, status) = (&self.url, response.status());
+            bail!(
+                Network,
+                "{}: expected status 206 for {len} bytes at {offset} from {url}, found {status}",
+                self.name
+            );
+        }
+        let etag = header(&response, "etag");
+        if etag.is_some() && self.etag.is_some() && etag != self.etag {
+            self.cancel(&response);
+            bail!(Network, "{}: {} was replaced while it was being read", self.name, self.url);
+        }
+        if let Some(start) = content_range_start(&response)
+            && start != offset
+        {
+            self.cancel(&response);
+            bail!(Network, "{}: expected bytes from {offset} of {}, found {start}", self.name, self.url);
+        }
+        self.body(&response, len as u64).await
+    }
+}
+
+impl ByteSource for FetchSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>> {
+        Box::pin(async move {
+            check_range(&self.name, offset, len, self.len)?;
+            if self.aborted() {
+                return Err(self.failure(&JsValue::UNDEFINED));
+            }
+            let from_head =
+                usize::try_from(offset).ok().and_then(|from| self.head.get(from..from.checked_add(len)?));
+            if let Some(bytes) = from_head {
+                return Ok(bytes.to_vec());
+            }
+            let bytes = self.fetch_range(offset, len).await?;
+            check_range(&self.name, offset, len, offset + bytes.len() as u64)?;
+            Ok(bytes)
+        })
+    }
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).ok().flatten()
+}
+
+/// `bytes 0-99/1234`: 1234, where the server tells.
+fn content_range_total(response: &Response) -> Option<u64> {
+    header(response, "content-range")?.rsplit_once('/')?.1.trim().parse().ok()
+}
+
+/// `bytes 0-99/1234`: 0, where the server tells.
+fn content_range_start(response: &Response) -> Option<u64> {
+    header(response, "content-range")?.trim().strip_prefix("bytes")?.trim().split_once('-')?.0.parse().ok()
+}
+
+/// The next chunk of a stream's reader; `None` at its end.
+async fn read_step(reader: &JsValue) -> std::result::Result<Option<Uint8Array>, JsValue> {
+    let promise: Promise = call(reader, "read")?.dyn_into()?;
+    let step = JsFuture::from(promise).await?;
+    if property(&step, "done")?.is_truthy() {
+        return Ok(None);
+    }
+    Ok(Some(property(&step, "value")?.dyn_into()?))
+}
+
+/// Waits; where there is no timer, not at all.
+async fn sleep(milliseconds: i32) {
+    let promise = Promise::new(&mut |resolve, _| {
+        let timer = property(&js_sys::global(), "setTimeout").and_then(JsCast::dyn_into::<Function>);
+        let set =
+            timer.and_then(|set| set.call2(&JsValue::UNDEFINED, &resolve, &JsValue::from(milliseconds)));
+        if set.is_err() {
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        }
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+fn property(object: &JsValue, name: &str) -> std::result::Result<JsValue, JsValue> {
+    Reflect::get(object, &JsValue::from_str(name))
+}
+
+fn call(object: &JsValue, name: &str) -> std::result::Result<JsValue, JsValue> {
+    property(object, name)?.dyn_into::<Function>()?.call0(object)
+}

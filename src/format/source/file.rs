@@ -1,0 +1,77 @@
+//! Files of the operating system.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::{ByteSource, buffer, check_range};
+use crate::error::Result;
+use crate::future::LocalFuture;
+
+/// A file on disk, read at positions, never mapped: another program may shorten it meanwhile.
+#[derive(Debug)]
+pub struct FileSource {
+    name: String,
+    file: File,
+    len: u64,
+}
+
+impl FileSource {
+    /// Opens the file at `path`; `None` where there is none.
+    ///
+    /// # Errors
+    /// `invalid-argument` where it exists and cannot be opened.
+    pub fn open(path: &Path) -> Result<Option<Self>> {
+        let name = match path.file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => path.display().to_string(),
+        };
+        let opened = File::open(path).and_then(|file| {
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::Error::other("expected a file, found a directory"));
+            }
+            Ok((file, metadata.len()))
+        });
+        match opened {
+            Ok((file, len)) => Ok(Some(FileSource { name, file, len })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(err!(InvalidArgument, "{}: cannot be opened: {error}", path.display())),
+        }
+    }
+
+    fn read_now(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+        check_range(&self.name, offset, len, self.len)?;
+        let mut bytes = buffer(&self.name, len)?;
+        bytes.resize(len, 0);
+        read_exact_at(&self.file, &mut bytes, offset)
+            .map_err(|error| err!(FileCorrupt, "{}: {len} bytes at offset {offset}: {error}", self.name))?;
+        Ok(bytes)
+    }
+}
+
+impl ByteSource for FileSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>> {
+        Box::pin(std::future::ready(self.read_now(offset, len)))
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn read_exact_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(bytes)
+}

@@ -1,0 +1,69 @@
+//! Random access to the bytes of one file, wherever they lie.
+
+mod memory;
+pub use memory::MemorySource;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod file;
+#[cfg(not(target_arch = "wasm32"))]
+pub use file::FileSource;
+
+#[cfg(target_arch = "wasm32")]
+mod blob;
+#[cfg(target_arch = "wasm32")]
+mod fetch;
+#[cfg(target_arch = "wasm32")]
+pub use blob::BlobSource;
+#[cfg(target_arch = "wasm32")]
+pub use fetch::FetchSource;
+
+use crate::error::Result;
+use crate::future::LocalFuture;
+
+/// One file, readable at any offset. Its length does not change while it is open.
+pub trait ByteSource {
+    /// The file's name, for messages.
+    fn name(&self) -> &str;
+
+    /// The file's length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether the file holds no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Exactly `len` bytes from `offset` on.
+    ///
+    /// # Errors
+    /// `file-corrupt` where the file ends before `offset + len`; `network` or `aborted` where the
+    /// bytes come from a server.
+    fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>>;
+}
+
+/// Reads a whole small file.
+///
+/// # Errors
+/// `limit-exceeded` where it is longer than `limit` bytes, and those of [`ByteSource::read`].
+pub async fn read_whole(source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> {
+    let len = source.len();
+    match usize::try_from(len) {
+        Ok(n) if len <= limit => source.read(0, n).await,
+        _ => bail!(LimitExceeded, "{}: expected at most {limit} bytes, found {len}", source.name()),
+    }
+}
+
+/// Refuses a range that is not inside of a file of `end` bytes.
+fn check_range(name: &str, offset: u64, len: usize, end: u64) -> Result<()> {
+    match offset.checked_add(len as u64) {
+        Some(to) if to <= end => Ok(()),
+        _ => bail!(FileCorrupt, "{name}: expected {len} bytes at offset {offset}, the file ends at {end}"),
+    }
+}
+
+/// An empty vector with room for `len` bytes, or `out-of-memory` instead of an abort.
+pub(crate) fn buffer(name: &str, len: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| err!(OutOfMemory, "{name}: no memory for {len} bytes"))?;
+    Ok(bytes)
+}
