@@ -71,7 +71,7 @@ def run(command, what):
     except subprocess.CalledProcessError as error:
         raise FetchError(
             "%s: `%s` failed with exit code %d (its message is above); "
-            "check the network and the registry settings" % (what, command[0], error.returncode)
+            "check the network and the registry settings" % (what, " ".join(command), error.returncode)
         ) from None
 
 

@@ -350,8 +350,12 @@ def golden_gguf(seed):
     loaded = LlamaForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, attn_implementation="eager")
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, loaded.get_parameter(name)), "transformers reads %s differently" % name
-
     cases = random_cases(300, FEW_LENGTHS, seed)
+    with torch.no_grad():
+        ids = torch.tensor([cases[-1]])
+        gap = (model(input_ids=ids).logits - loaded.eval()(input_ids=ids).logits).abs().max()
+    assert gap < 1e-5, "transformers reads the metadata differently: logits differ by %g" % gap
+
     texts = ["The capital of France is", "it was 1984, great!", "naïve 映画 🎬\n\n  two  spaces", "<|im_start|>user\nhi<|im_end|>\n", ""]
     write_cases(folder, cases, [{"text": text, "ids": tokenizer.encode(text).ids} for text in texts])
     write_expected(folder, model, cases)
