@@ -34,7 +34,7 @@ from transformers import (
 HERE = Path(__file__).resolve().parent
 LENGTHS = (1, 3, 7, 17, 33, 65, 128)
 FEW_LENGTHS = (1, 7, 33)  # where the point is the file format, not the transformer
-UNTIED_LENGTHS = (1, 3, 7, 17, 33, 128)  # a little fewer, for the repository's size
+UNTIED_LENGTHS = (1, 3, 7, 33, 128)  # a little fewer, for the repository's size
 FIRST_ORDINARY_ID = 5  # below are padding and other special tokens, which change positions in some families
 
 

@@ -132,7 +132,7 @@ def main():
         text = json.dumps(result, ensure_ascii=False)
         for key in list(result)[1:]:
             text = text.replace(', "%s": ' % key, ',\n "%s": ' % key, 1)
-        text = text.replace('{"text": ', '\n  {"text": ')
+        text = text.replace(', {"text": ', ',\n  {"text": ').replace('[{"text": ', '[\n  {"text": ')
         Path(arguments.out).write_text("{\n " + text[1:-1] + "\n}\n", encoding="utf-8")
 
 
