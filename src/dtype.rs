@@ -9,7 +9,7 @@ use std::fmt;
 
 use half::f16;
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 
 /// How the elements of a tensor are stored. Everything is little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

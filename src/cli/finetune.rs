@@ -87,7 +87,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     settings.check()?;
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
-        bail!(InvalidArgument, "{}: there is a run; give --resume to go on, or another --out", args.out.display());
+        bail!(
+            InvalidArgument,
+            "{}: there is a run; give --resume to go on, or another --out",
+            args.out.display()
+        );
     }
     let data = dataset(&args.train)?;
     let held_out = args.eval.as_deref().map(dataset).transpose()?;
@@ -100,7 +104,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut trainer = Trainer::new(&session, settings, objective, template, examples)?;
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
-            eprintln!("the last record was cut off after {} bytes: its step is done again", trajectory.torn_bytes);
+            eprintln!(
+                "the last record was cut off after {} bytes: its step is done again",
+                trajectory.torn_bytes
+            );
         }
         let bar = open::bar(trajectory.records.len() as u64, "replaying {bar:30} {pos}/{len} steps");
         trainer

@@ -70,6 +70,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
 
 fn parse_ids(list: &str) -> Result<Vec<u32>> {
     list.split(',')
-        .map(|id| id.trim().parse().map_err(|_| err!(InvalidArgument, "--ids {list}: {id:?} is not a token id")))
+        .map(|id| {
+            id.trim().parse().map_err(|_| err!(InvalidArgument, "--ids {list}: {id:?} is not a token id"))
+        })
         .collect()
 }

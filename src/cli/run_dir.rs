@@ -58,9 +58,7 @@ impl RunDir {
         let result = if records.is_empty() {
             trajectory.set_len(0).and_then(|()| trajectory.write_all(&start))
         } else {
-            trajectory
-                .set_len(whole as u64)
-                .and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
+            trajectory.set_len(whole as u64).and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
         };
         result.map_err(|e| write_error(&trajectory_path, &e))?;
         let mut log = open(&log_path).map_err(|e| write_error(&log_path, &e))?;
@@ -135,7 +133,11 @@ fn repaired(old: &str, records: &[Record]) -> (Vec<Value>, Vec<u64>) {
     let lines: Vec<Value> = old.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let step_of = |line: &Value| line.get("step").and_then(Value::as_u64);
     let evaluations = |step: u64| {
-        lines.iter().filter(move |l| l.get("eval_loss").is_some() && step_of(l) == Some(step)).take(1).cloned()
+        lines
+            .iter()
+            .filter(move |l| l.get("eval_loss").is_some() && step_of(l) == Some(step))
+            .take(1)
+            .cloned()
     };
     let mut kept: Vec<Value> = evaluations(0).collect();
     for record in records {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::source::{ByteSource, buffer};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
 /// Bytes read at once where stored rows have to be picked apart.
@@ -304,7 +304,8 @@ impl Checkpoint {
         Ok(bytes)
     }
 
-    fn name(&self) -> String {
+    /// What messages call it: the files.
+    pub fn name(&self) -> String {
         let files: Vec<&str> = self.sources.iter().map(|source| source.name()).collect();
         match files.as_slice() {
             [] => "checkpoint".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 
 /// A model's configuration, in Hugging Face's keys. A field that is `null` counts as absent.
 ///

@@ -8,7 +8,7 @@ use super::files::ModelDir;
 use super::gguf::{self, Metadata};
 use super::safetensors;
 use super::source::read_whole;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
 /// The longest `config.json` read, in bytes.

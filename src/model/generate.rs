@@ -3,9 +3,9 @@
 use super::transformer::{Input, KvCache, Pass, Transformer, blocks};
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
-use crate::gpu::{Backend, Recording};
-use crate::kernel::{NO_VECTOR, sample};
+use crate::gpu::Recording;
 use crate::kernel::step::Step;
+use crate::kernel::{NO_VECTOR, sample};
 
 /// How a token is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,7 +32,11 @@ impl Transformer {
     pub fn generate(&self, prompt: &[u32], max_tokens: u32, sampling: Sampling) -> Result<Generation> {
         let spec = self.spec();
         if !spec.causal {
-            bail!(InvalidArgument, "a {} model fills masks; only causal language models generate", spec.family);
+            bail!(
+                InvalidArgument,
+                "a {} model fills masks; only causal language models generate",
+                spec.family
+            );
         }
         if prompt.is_empty() {
             bail!(InvalidArgument, "the prompt has no tokens");

@@ -4,7 +4,7 @@ use super::spec::{Positions, TensorId};
 use super::transformer::{Block, Input, Pass, Target, Transformer, blocks};
 use super::workspace::Workspace;
 use crate::error::{Result, bail};
-use crate::gpu::{Backend, Buffer, Recording};
+use crate::gpu::{Buffer, Recording};
 use crate::kernel::step::Step;
 use crate::kernel::{
     NO_VECTOR, activation, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss,
@@ -213,12 +213,8 @@ impl Transformer {
     ) -> Result<&'w Buffer> {
         let spec = self.spec();
         let hidden = self.record_hidden(r, ws, pass)?;
-        let params = gather_rows::Params {
-            branches: pass.branches,
-            tokens: pass.tokens,
-            count,
-            width: spec.hidden,
-        };
+        let params =
+            gather_rows::Params { branches: pass.branches, tokens: pass.tokens, count, width: spec.hidden };
         gather_rows::record(r, hidden, &ws.target_rows, &ws.gathered, params);
         let Some(transform) = &spec.head.transform else {
             return Ok(&ws.gathered);

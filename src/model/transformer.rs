@@ -10,8 +10,8 @@ use crate::format::checkpoint::Checkpoint;
 use crate::gpu::{Backend, Buffer, Recording};
 use crate::kernel::step::Step;
 use crate::kernel::{
-    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, materialise, matmul, residual,
-    rms_norm, rotary,
+    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, materialise, matmul,
+    residual, rms_norm, rotary,
 };
 
 /// Packed tokens: sequences laid end to end.
@@ -51,7 +51,7 @@ pub(super) struct Pass<'a> {
 
 impl Pass<'_> {
     /// Of an input through so many branches; plain where they see the stored weights.
-    pub fn new(input: &Input<'_>, branches: u32, plain: bool) -> Self {
+    pub(super) fn new(input: &Input<'_>, branches: u32, plain: bool) -> Self {
         // Of causal attention about half: close enough to budget submits by.
         let visible = input.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
         Pass { branches, tokens: input.ids.len() as u32, plain, visible, cache: None }

@@ -117,7 +117,8 @@ impl Workspace {
         let Extent { branches, tokens, targets, labels } = extent;
         let rows = u64::from(branches) * u64::from(tokens);
         let scored = u64::from(branches) * u64::from(targets);
-        let activation = |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
+        let activation =
+            |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
         let gated = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Gated { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);

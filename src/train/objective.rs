@@ -4,9 +4,7 @@ use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
 use crate::text::dataset::{Dataset, Rows};
-use crate::text::encode::{
-    ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainTextEncoder,
-};
+use crate::text::encode::{ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainTextEncoder};
 use crate::text::template::Template;
 
 /// What a run, an evaluation or a classification scores.
@@ -43,7 +41,10 @@ impl Objective {
                 let labels = LabelWords::find(session.tokenizer()?, session.head(), &template, labels)?;
                 Ok(Objective::Classification { template, labels })
             }
-            _ => bail!(InvalidArgument, "classification takes a template and two labels or more, got {template:?} and {labels:?}"),
+            _ => bail!(
+                InvalidArgument,
+                "classification takes a template and two labels or more, got {template:?} and {labels:?}"
+            ),
         }
     }
 
@@ -72,7 +73,8 @@ impl Objective {
         let length = max_length as usize;
         let examples: Vec<Example> = match (self, &data.rows) {
             (Objective::Classification { template, labels }, Rows::Classified(rows)) => {
-                let encoder = ClassificationEncoder::new(tokenizer, template, labels, session.head(), length)?;
+                let encoder =
+                    ClassificationEncoder::new(tokenizer, template, labels, session.head(), length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
             (Objective::Classification { .. }, _) => {
@@ -82,14 +84,19 @@ impl Objective {
                 bail!(InvalidArgument, "{}: text with labels needs a template and labels", data.name)
             }
             (Objective::LanguageModel, _) if !session.model.spec().causal => {
-                bail!(InvalidArgument, "{}: a {} model fills masks: it needs text with labels, a template and label words", data.name, session.model.spec().family)
+                bail!(
+                    InvalidArgument,
+                    "{}: a {} model fills masks: it needs text with labels, a template and label words",
+                    data.name,
+                    session.model.spec().family
+                )
             }
             (Objective::LanguageModel, Rows::Completion(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
-            (Objective::LanguageModel, Rows::Plain(texts)) => {
-                PlainTextEncoder::new(tokenizer, length)?.encode(texts)?
+            (Objective::LanguageModel, Rows::Plain(text)) => {
+                PlainTextEncoder::new(tokenizer, length)?.encode(text)?
             }
         };
         if examples.is_empty() {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::files::ModelDir;
+use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
 use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
@@ -59,7 +60,9 @@ impl Session {
     /// # Errors
     /// `model-unsupported` when the model came without one.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer.as_ref().ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+        self.tokenizer
+            .as_ref()
+            .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
     }
 
     /// Which head the model has, as the text floor calls it.
@@ -84,6 +87,21 @@ fn tokenizer(file: &TokenizerFile) -> Result<Option<Tokenizer>> {
     match file {
         TokenizerFile::Absent => Ok(None),
         TokenizerFile::Json(bytes, name) => Tokenizer::from_json(bytes, name).map(Some),
-        TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(GgufVocab::default()).map(Some),
+        TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(vocab(metadata)?).map(Some),
     }
+}
+
+/// The fields of a GGUF file's metadata that make its tokenizer.
+fn vocab(metadata: &Metadata) -> Result<GgufVocab> {
+    let text = |key: &str| Ok(metadata.opt_str(key)?.unwrap_or_default().to_owned());
+    Ok(GgufVocab {
+        model: text("tokenizer.ggml.model")?,
+        pre: text("tokenizer.ggml.pre")?,
+        tokens: metadata.strings("tokenizer.ggml.tokens")?.to_vec(),
+        merges: metadata.opt_strings("tokenizer.ggml.merges")?.unwrap_or_default().to_vec(),
+        token_types: metadata.opt_ints("tokenizer.ggml.token_type")?.unwrap_or_default().to_vec(),
+        bos: metadata.opt_u32("tokenizer.ggml.bos_token_id")?,
+        eos: metadata.opt_u32("tokenizer.ggml.eos_token_id")?,
+        add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
+    })
 }

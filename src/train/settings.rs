@@ -65,7 +65,10 @@ impl Settings {
             bail!(InvalidArgument, "weight decay is {}, expected 0 or more", self.weight_decay);
         }
         if self.learning_rate * self.weight_decay >= 1.0 {
-            bail!(InvalidArgument, "learning rate * weight decay is 1 or more: every step would erase the weights");
+            bail!(
+                InvalidArgument,
+                "learning rate * weight decay is 1 or more: every step would erase the weights"
+            );
         }
         Ok(())
     }

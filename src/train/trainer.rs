@@ -151,7 +151,10 @@ impl Trainer {
             bail!(InvalidArgument, "{} losses of two branches", losses.len());
         };
         if !loss_plus.is_finite() || !loss_minus.is_finite() {
-            bail!(NonFiniteLoss, "step {step}: losses {loss_plus} and {loss_minus}; a smaller learning rate or epsilon is needed");
+            bail!(
+                NonFiniteLoss,
+                "step {step}: losses {loss_plus} and {loss_minus}; a smaller learning rate or epsilon is needed"
+            );
         }
         let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
         let record = Record {

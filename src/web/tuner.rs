@@ -287,7 +287,9 @@ impl Tuner {
     async fn settle(&mut self) -> Result<()> {
         match &mut self.state {
             State::Training(trainer) => trainer.settle(&mut self.session).await,
-            State::Unknown => bail!(InvalidArgument, "the weights were left half changed: restore or train again"),
+            State::Unknown => {
+                bail!(InvalidArgument, "the weights were left half changed: restore or train again")
+            }
             State::Base | State::Restored(_) => Ok(()),
         }
     }

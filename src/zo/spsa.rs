@@ -32,9 +32,9 @@ impl Update {
     }
 }
 
-/// What weights are multiplied by in a step, in f32: 1 - learning rate * weight decay.
+/// What weights are multiplied by in a step, 1 - learning rate * weight decay: formed in f64 and rounded once.
 pub fn decay(learning_rate: f32, weight_decay: f32) -> f32 {
-    1.0 - learning_rate * weight_decay
+    (1.0 - f64::from(learning_rate) * f64::from(weight_decay)) as f32
 }
 
 /// What the device adds in a step: the pending update, then nothing (`direction` absent: one plain branch), or

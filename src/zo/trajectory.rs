@@ -94,7 +94,8 @@ impl Header {
     /// `trajectory-mismatch` naming the first setting that differs.
     pub fn check_same_run(&self, other: &Header) -> Result<()> {
         let (mine, theirs) = (serde_json::to_value(self), serde_json::to_value(other));
-        let (Ok(serde_json::Value::Object(mine)), Ok(serde_json::Value::Object(theirs))) = (mine, theirs) else {
+        let (Ok(serde_json::Value::Object(mine)), Ok(serde_json::Value::Object(theirs))) = (mine, theirs)
+        else {
             bail!(InvalidArgument, "trajectory header: cannot be written as JSON");
         };
         for (field, value) in &mine {
@@ -122,7 +123,10 @@ impl Header {
         let found = hex(fingerprint);
         if self.fingerprint != found {
             let expected = &self.fingerprint;
-            bail!(TrajectoryMismatch, "the trajectory was made with other weights: fingerprint {expected}, this model's is {found}");
+            bail!(
+                TrajectoryMismatch,
+                "the trajectory was made with other weights: fingerprint {expected}, this model's is {found}"
+            );
         }
         Ok(())
     }
@@ -218,9 +222,15 @@ impl Trajectory {
                 break;
             };
             if record.step as usize != index || record.probe != 0 {
-                bail!(FileCorrupt, "{name}: record {index} is of step {}, probe {}", record.step, record.probe);
+                bail!(
+                    FileCorrupt,
+                    "{name}: record {index} is of step {}, probe {}",
+                    record.step,
+                    record.probe
+                );
             }
-            let finite = [record.projected_grad, record.learning_rate, record.decay].iter().all(|x| x.is_finite());
+            let finite =
+                [record.projected_grad, record.learning_rate, record.decay].iter().all(|x| x.is_finite());
             if !finite {
                 bail!(FileCorrupt, "{name}: record {index} has a value that is not finite");
             }

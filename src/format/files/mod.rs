@@ -20,7 +20,7 @@ pub use fetch::FetchDir;
 use std::rc::Rc;
 
 use super::source::ByteSource;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
 /// Where a model's files are: a directory, a list from a file picker, a URL, or a single `.gguf`.

@@ -17,7 +17,7 @@ pub use blob::BlobSource;
 #[cfg(target_arch = "wasm32")]
 pub use fetch::FetchSource;
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
 /// One file, readable at any offset. Its length does not change while it is open.

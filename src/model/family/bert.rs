@@ -68,10 +68,12 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
         ("cls.predictions.bias", "cls.predictions.decoder.bias"),
         ("lm_head.bias", "lm_head.decoder.bias"),
     ]);
-    let token_table = tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, hidden);
+    let token_table =
+        tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, hidden);
     let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, hidden);
     let types = config.u32_or("type_vocab_size", 2)?;
-    let type_table = tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, hidden);
+    let type_table =
+        tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, hidden);
     let embedding_norm = tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, hidden);
     let layers = (0..layer_count(config)?).map(|i| {
         let layer = format!("{family}.encoder.layer.{i}");

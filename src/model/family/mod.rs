@@ -47,14 +47,22 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
     }
     if spec.heads % spec.kv_heads != 0 {
         let (heads, kv) = (spec.heads, spec.kv_heads);
-        bail!(ModelUnsupported, "{name}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kv}");
+        bail!(
+            ModelUnsupported,
+            "{name}: num_attention_heads {heads} is not a multiple of num_key_value_heads {kv}"
+        );
     }
     if spec.head_dim > 256 {
         bail!(ModelUnsupported, "{name}: head size {}, at most 256 is supported", spec.head_dim);
     }
     for tensor in spec.tensors.as_slice() {
         if tensor.elements() >= 1 << 32 {
-            bail!(ModelUnsupported, "{name}: {} has {} elements, at most 2^32 - 1", tensor.name, tensor.elements());
+            bail!(
+                ModelUnsupported,
+                "{name}: {} has {} elements, at most 2^32 - 1",
+                tensor.name,
+                tensor.elements()
+            );
         }
     }
     Ok(())
@@ -64,7 +72,10 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
 fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
     if heads == 0 || hidden % heads != 0 {
         let name = config.name();
-        bail!(ModelUnsupported, "{name}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}");
+        bail!(
+            ModelUnsupported,
+            "{name}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+        );
     }
     Ok(hidden / heads)
 }
@@ -73,7 +84,9 @@ fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
 fn layer_count(config: &Config) -> Result<u32> {
     match config.u32("num_hidden_layers")? {
         count @ 1..=1024 => Ok(count),
-        count => bail!(ModelUnsupported, "{}: num_hidden_layers is {count}, expected 1 to 1024", config.name()),
+        count => {
+            bail!(ModelUnsupported, "{}: num_hidden_layers is {count}, expected 1 to 1024", config.name())
+        }
     }
 }
 

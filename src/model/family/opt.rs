@@ -16,7 +16,10 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
     let projected = config.u32_or("word_embed_proj_dim", hidden)?;
     if projected != hidden {
         let name = config.name();
-        bail!(ModelUnsupported, "{name}: word_embed_proj_dim {projected}, only hidden_size ({hidden}) is implemented");
+        bail!(
+            ModelUnsupported,
+            "{name}: word_embed_proj_dim {projected}, only hidden_size ({hidden}) is implemented"
+        );
     }
     let heads = config.u32("num_attention_heads")?;
     let intermediate = config.u32("ffn_dim")?;
@@ -41,7 +44,15 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         let up = tensors.linear(format!("{layer}.fc1"), intermediate, hidden, bias);
         let down = tensors.linear(format!("{layer}.fc2"), hidden, intermediate, bias);
         let mlp_norm = tensors.norm(format!("{layer}.final_layer_norm"), norm, hidden);
-        LayerSpec { query, key, value, output, attention_norm, mlp: Mlp::Plain { up, activation, down }, mlp_norm }
+        LayerSpec {
+            query,
+            key,
+            value,
+            output,
+            attention_norm,
+            mlp: Mlp::Plain { up, activation, down },
+            mlp_norm,
+        }
     });
     let layers = layers.collect();
     let final_norm = tensors.norm("model.decoder.final_layer_norm", norm, hidden);
