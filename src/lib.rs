@@ -1,6 +1,5 @@
 //! PocketLLM: fine-tune a pretrained language model where it runs.
-#[macro_use]
-pub mod error;
 pub mod dtype;
+pub mod error;
 pub mod format;
 pub mod future;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::source::{ByteSource, buffer};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
 /// Bytes read at once where stored rows have to be picked apart.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::safetensors::MAX_HEADER_BYTES;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 
 /// Values encoded at once.
 const CHUNK: usize = 16 * 1024;

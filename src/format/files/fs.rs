@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{ModelDir, check_file_name, gguf_among, is_gguf};
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
 use crate::future::LocalFuture;
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value as Json, json};
 
 use super::Metadata;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::config::Config;
 use crate::format::source::ByteSource;

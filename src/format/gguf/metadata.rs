@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::window::Window;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bail, err};
 
 /// One value of the header.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,7 @@ use super::checkpoint::{Checkpoint, TensorInfo};
 use super::config::Config;
 use super::source::ByteSource;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use window::Window;
 
 /// More dimensions than the format has.

@@ -1,6 +1,6 @@
 //! A cursor over the beginning of a file whose length in bytes is not known before it is read.
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::source::ByteSource;
 
 /// The longest header read, in bytes: as for safetensors. A vocabulary of 256k tokens takes about 10 MB.

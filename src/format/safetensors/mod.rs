@@ -17,7 +17,7 @@ use std::rc::Rc;
 use super::checkpoint::{Checkpoint, TensorInfo};
 use super::source::ByteSource;
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bail};
 use header::{Entry, Header};
 
 /// The longest header read, in bytes: the reference implementation's limit.

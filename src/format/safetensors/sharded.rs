@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use super::{INDEX_LIMIT, parse_file};
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::files::{ModelDir, check_file_name};
 use crate::format::source::{ByteSource, read_whole};

@@ -6,7 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
 use super::{ByteSource, check_range};
-use crate::error::Result;
+use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
 /// A `Blob`, read slice by slice; the browser keeps it on disk.

@@ -6,7 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, Request, RequestInit, Response, Window, WorkerGlobalScope};
 
 use super::{ByteSource, check_range};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bail, err};
 use crate::future::LocalFuture;
 
 /// The longest file taken whole from a server that does not serve ranges, in bytes.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{ByteSource, buffer, check_range};
-use crate::error::Result;
+use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
 /// A file on disk, read at positions, never mapped: another program may shorten it meanwhile.

@@ -15,9 +15,9 @@ mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub use blob::BlobSource;
 #[cfg(target_arch = "wasm32")]
-pub use fetch::FetchSource;
+pub use fetch::{FetchSource, WHOLE_LIMIT};
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
 /// One file, readable at any offset. Its length does not change while it is open.
