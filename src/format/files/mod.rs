@@ -89,6 +89,7 @@ mod tests {
         check_file_name("m", "model-00001-of-00002.safetensors").unwrap();
     }
 
+    #[allow(clippy::unwrap_used)] // part of a test
     fn sources() -> (tempfile::TempDir, Vec<Rc<dyn ByteSource>>) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x"), b"0123456789").unwrap();
