@@ -149,6 +149,7 @@ async fn read_small(dir: &dyn ModelDir, file: &str, limit: u64) -> Result<Option
 }
 
 #[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests {
     use pollster::block_on;
 

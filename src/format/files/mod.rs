@@ -63,7 +63,8 @@ fn gguf_among<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     found
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests {
     use pollster::block_on;
 
@@ -89,7 +90,6 @@ mod tests {
         check_file_name("m", "model-00001-of-00002.safetensors").unwrap();
     }
 
-    #[allow(clippy::unwrap_used)] // part of a test
     fn sources() -> (tempfile::TempDir, Vec<Rc<dyn ByteSource>>) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x"), b"0123456789").unwrap();
