@@ -165,3 +165,86 @@ fn show(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    fn config(json: &str) -> Config {
+        Config::parse("config.json", json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn fields_are_read_by_type() {
+        let config = config(
+            r#"{"n":7,"x":1e-5,"i":2,"b":true,"s":"gelu","gone":null,"eos":[1,2],"names":["A","B"],"rope":{"factor":8}}"#,
+        );
+        assert_eq!(config.u32("n").unwrap(), 7);
+        assert_eq!(config.u32_or("gone", 3).unwrap(), 3);
+        assert_eq!(config.opt_u32("never").unwrap(), None);
+        assert_eq!(config.f32("x").unwrap(), 1e-5);
+        assert_eq!(config.f32("i").unwrap(), 2.0);
+        assert_eq!(config.f32_or("gone", 0.5).unwrap(), 0.5);
+        assert!(config.bool("b").unwrap() && config.bool_or("never", true).unwrap());
+        assert_eq!(config.str("s").unwrap(), "gelu");
+        assert_eq!(config.str_or("gone", "silu").unwrap(), "silu");
+        assert_eq!(config.u32_list("eos").unwrap(), [1, 2]);
+        assert_eq!(config.u32_list("n").unwrap(), [7]);
+        assert!(config.u32_list("gone").unwrap().is_empty());
+        assert_eq!(config.str_list("names").unwrap(), ["A", "B"]);
+        assert!(config.has("n") && !config.has("gone") && !config.has("never"));
+        let rope = config.opt_object("rope").unwrap().unwrap();
+        assert_eq!(rope.f32("factor").unwrap(), 8.0);
+        let error = rope.str("type").unwrap_err();
+        assert!(error.message().contains("config.json: `rope`: `type`"), "{error}");
+        assert!(config.opt_object("gone").unwrap().is_none());
+    }
+
+    #[test]
+    fn wrong_fields_are_refused_by_name() {
+        let config =
+            config(r#"{"n":-1,"big":4294967296,"half":1.5,"s":3,"huge":1e39,"list":[1,-2],"deep":{}}"#);
+        let errors = [
+            (config.u32("n").unwrap_err(), "`n`", "-1"),
+            (config.u32("big").unwrap_err(), "`big`", "4294967296"),
+            (config.u32("half").unwrap_err(), "`half`", "1.5"),
+            (config.u32("missing").unwrap_err(), "`missing`", "nothing"),
+            (config.str("s").map(str::to_owned).unwrap_err(), "`s`", "3"),
+            (config.f32("huge").unwrap_err(), "`huge`", "1e+39"),
+            (config.bool("s").unwrap_err(), "`s`", "true or false"),
+            (config.u32_list("list").unwrap_err(), "`list`", "a list of 2"),
+            (config.f32("deep").unwrap_err(), "`deep`", "an object of 0 fields"),
+            (config.opt_object("s").map(|_| ()).unwrap_err(), "`s`", "an object"),
+        ];
+        for (error, field, found) in errors {
+            assert_eq!(error.code(), Code::ModelUnsupported);
+            for part in ["config.json", field, found] {
+                assert!(error.message().contains(part), "{part:?} not in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_corrupt() {
+        let deep = "[".repeat(100_000);
+        let deep_field = format!("{{\"a\":{}", "{\"a\":".repeat(100_000));
+        for bad in [
+            "",
+            "[]",
+            "3",
+            "{",
+            "{\"a\":NaN}",
+            "{\"a\":Infinity}",
+            "{\"a\":1e999}",
+            "{}x",
+            &deep,
+            &deep_field,
+        ] {
+            let error = Config::parse("config.json", bad.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), Code::FileCorrupt);
+            assert!(error.message().contains("config.json"), "{error}");
+        }
+        assert!(Config::parse("config.json", &[b'{', 0xff]).is_err());
+    }
+}

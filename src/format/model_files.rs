@@ -147,3 +147,80 @@ async fn read_small(dir: &dyn ModelDir, file: &str, limit: u64) -> Result<Option
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::error::Code;
+    use crate::format::files::MemoryDir;
+
+    const CONFIG: &[u8] = br#"{"model_type":"bert"}"#;
+
+    fn weights() -> Vec<u8> {
+        let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+        [&(header.len() as u64).to_le_bytes()[..], header, &1f32.to_le_bytes()].concat()
+    }
+
+    fn dir() -> MemoryDir {
+        MemoryDir::new("tiny").with("config.json", CONFIG)
+    }
+
+    #[test]
+    fn a_hugging_face_directory() {
+        let dir = dir()
+            .with("model.safetensors", weights())
+            .with("tokenizer.json", b"{}".to_vec())
+            .with("tokenizer_config.json", b"{ }".to_vec())
+            .with("vocab.txt", b"".to_vec());
+        let files = block_on(ModelFiles::open(&dir)).unwrap();
+        assert_eq!(files.name, "tiny");
+        assert_eq!(files.config.str("model_type").unwrap(), "bert");
+        assert_eq!(files.checkpoint.tensors.len(), 1);
+        assert!(
+            matches!(files.tokenizer, TokenizerFile::Json(bytes, name) if bytes == b"{}" && name == "tokenizer.json")
+        );
+        assert_eq!(files.side_files.keys().collect::<Vec<_>>(), ["tokenizer_config.json"]);
+    }
+
+    #[test]
+    fn an_older_or_sharded_directory() {
+        let dir = dir()
+            .with("model.safetensors.index.json", br#"{"weight_map":{"a":"1.safetensors"}}"#.to_vec())
+            .with("1.safetensors", weights())
+            .with("vocab.json", b"{}".to_vec())
+            .with("merges.txt", b"".to_vec());
+        let files = block_on(ModelFiles::open(&dir)).unwrap();
+        assert_eq!(files.checkpoint.tensors.len(), 1);
+        assert!(matches!(files.tokenizer, TokenizerFile::Absent));
+        assert_eq!(files.side_files.keys().collect::<Vec<_>>(), ["merges.txt", "vocab.json"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let many = MemoryDir::new("many").with("a.gguf", b"".to_vec()).with("b.gguf", b"".to_vec());
+        for (dir, says) in [
+            (MemoryDir::new("empty"), "config.json or a .gguf"),
+            (dir(), "found neither"),
+            (dir().with("pytorch_model.bin", b"".to_vec()), "save the model as safetensors"),
+            (many, "a.gguf, b.gguf"),
+        ] {
+            let error = block_on(ModelFiles::open(&dir)).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.message().contains(says), "{error}");
+        }
+        let broken = dir().with("config.json", b"{".to_vec());
+        assert_eq!(block_on(ModelFiles::open(&broken)).unwrap_err().code(), Code::FileCorrupt);
+        let gguf = MemoryDir::new("one").with("a.gguf", b"GGUF".to_vec());
+        let error = block_on(ModelFiles::open(&gguf)).unwrap_err();
+        assert!(error.message().contains("a.gguf: expected 4 bytes of version"), "{error}");
+    }
+
+    #[test]
+    fn long_small_files_are_refused() {
+        let dir = dir().with("config.json", vec![b' '; MAX_CONFIG_BYTES as usize + 1]);
+        assert_eq!(block_on(ModelFiles::open(&dir)).unwrap_err().code(), Code::LimitExceeded);
+    }
+}

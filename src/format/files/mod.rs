@@ -62,3 +62,86 @@ fn gguf_among<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     found.sort();
     found
 }
+
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::error::Code;
+    use crate::format::source::{FileSource, MemorySource, read_whole};
+
+    #[test]
+    fn gguf_names_are_told_by_their_end() {
+        for (name, is) in
+            [("a.gguf", true), ("A.GGUF", true), (".gguf", true), ("gguf", false), ("é", false), ("", false)]
+        {
+            assert_eq!(is_gguf(name), is, "{name}");
+        }
+        assert!(!is_gguf("éééguf"));
+    }
+
+    #[test]
+    fn names_from_outside_stay_inside() {
+        for bad in ["", ".", "..", "../a", "a/b", "a\\b", "/a", "C:a", "a\0", "a?b", "a#b", "%2e%2e"] {
+            assert_eq!(check_file_name("m", bad).unwrap_err().code(), Code::InvalidArgument, "{bad:?}");
+        }
+        check_file_name("m", "model-00001-of-00002.safetensors").unwrap();
+    }
+
+    fn sources() -> (tempfile::TempDir, Vec<Rc<dyn ByteSource>>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("x"), b"0123456789").unwrap();
+        let file = FileSource::open(&dir.path().join("x")).unwrap().unwrap();
+        let memory = MemorySource::new("x", b"0123456789".to_vec());
+        (dir, vec![Rc::new(file), Rc::new(memory)])
+    }
+
+    #[test]
+    fn sources_give_exactly_what_is_asked_for() {
+        let (_dir, sources) = sources();
+        for source in sources {
+            assert_eq!((source.name(), source.len(), source.is_empty()), ("x", 10, false));
+            assert_eq!(block_on(source.read(3, 4)).unwrap(), b"3456");
+            assert_eq!(block_on(source.read(10, 0)).unwrap(), b"");
+            assert_eq!(block_on(read_whole(source.as_ref(), 10)).unwrap(), b"0123456789");
+            assert_eq!(block_on(read_whole(source.as_ref(), 9)).unwrap_err().code(), Code::LimitExceeded);
+            for (offset, len) in [(8, 3), (11, 0), (u64::MAX, 1), (0, usize::MAX)] {
+                let error = block_on(source.read(offset, len)).unwrap_err();
+                assert_eq!(error.code(), Code::FileCorrupt);
+                let expected = format!("x: expected {len} bytes at offset {offset}, the file ends at 10");
+                assert_eq!(error.message(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_becomes_shorter_is_an_error() {
+        let (dir, sources) = sources();
+        std::fs::write(dir.path().join("x"), b"0").unwrap();
+        assert_eq!(block_on(sources[0].read(3, 4)).unwrap_err().code(), Code::FileCorrupt);
+    }
+
+    #[test]
+    fn directories_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.gguf"), b"a").unwrap();
+        std::fs::write(dir.path().join("b"), b"b").unwrap();
+        std::fs::create_dir(dir.path().join("c")).unwrap();
+        let whole = FsDir::new(dir.path()).unwrap();
+        assert_eq!(whole.gguf_files(), ["a.gguf"]);
+        assert!(block_on(whole.open("b")).unwrap().is_some());
+        assert!(block_on(whole.open("none")).unwrap().is_none());
+        assert!(block_on(whole.open("../b")).is_err());
+        assert!(block_on(whole.open("c")).is_err());
+        let single = FsDir::new(dir.path().join("a.gguf")).unwrap();
+        assert_eq!((single.name(), single.gguf_files()), ("a.gguf", vec!["a.gguf".to_owned()]));
+        assert!(block_on(single.open("a.gguf")).unwrap().is_some());
+        assert!(block_on(single.open("b")).unwrap().is_none());
+        for bad in ["b", "none"] {
+            let error = FsDir::new(dir.path().join(bad)).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+        }
+    }
+}

@@ -7,6 +7,7 @@
 mod header;
 mod sharded;
 #[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
 
 pub use sharded::{INDEX_FILE, open_sharded};

@@ -3,7 +3,7 @@
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, Request, RequestInit, Response, Window, WorkerGlobalScope};
+use web_sys::{AbortSignal, Headers, Request, RequestInit, Response};
 
 use super::{ByteSource, check_range};
 use crate::error::{Error, Result, bail, err};
@@ -125,14 +125,10 @@ impl FetchSource {
             init.set_headers_headers(&headers);
         }
         let request = Request::new_with_str_and_init(&self.url, &init)?;
+        // Not through Window or WorkerGlobalScope: a page and a worker have it alike.
         let global = js_sys::global();
-        let answer = if let Some(worker) = global.dyn_ref::<WorkerGlobalScope>() {
-            worker.fetch_with_request(&request)
-        } else if let Some(window) = global.dyn_ref::<Window>() {
-            window.fetch_with_request(&request)
-        } else {
-            return Err(JsValue::from_str("there is no fetch here"));
-        };
+        let fetch: Function = property(&global, "fetch")?.dyn_into()?;
+        let answer: Promise = fetch.call1(&global, &request)?.dyn_into()?;
         JsFuture::from(answer).await?.dyn_into()
     }
 

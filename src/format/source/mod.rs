@@ -15,7 +15,7 @@ mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub use blob::BlobSource;
 #[cfg(target_arch = "wasm32")]
-pub use fetch::FetchSource;
+pub use fetch::{FetchSource, WHOLE_LIMIT};
 
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;

