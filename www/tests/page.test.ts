@@ -131,7 +131,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
 
   await page.getByLabel('Steps', { exact: true }).fill('2');
   await page.getByRole('button', { name: 'Train some more' }).click();
-  await page.getByText(`Trained for ${first + 2} steps`).waitFor({ timeout: LONG });
+  await page.locator('#train-status', { hasText: `Trained for ${first + 2} steps` }).waitFor({ timeout: LONG });
   expect(faults).toEqual([]);
   await context.close();
 });

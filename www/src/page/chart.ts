@@ -96,11 +96,11 @@ export class LossChart {
         },
         axes: [
           { ...axis, size: 28, space: 56 },
-          { ...axis, size: 44, space: 36 },
+          { ...axis, size: 44, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
         ],
         series: [
           {},
-          { stroke: colour('--edge'), width: 1, alpha: 0.45, points: { show: false } },
+          { stroke: colour('--edge'), width: 1, alpha: 0.6, points: { show: false } },
           { stroke: colour('--accent'), width: 2.5, points: { show: false } },
           { stroke: colour('--ink'), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, fill: colour('--surface') } },
         ],

@@ -120,7 +120,7 @@ export function setUpData(app: App, flow: Flow): void {
           showPreview();
           changed();
         });
-        const share = el('meter', { value: String(many / rows), 'aria-hidden': 'true' });
+        const share = el('progress', { value: String(many / rows), 'aria-hidden': 'true' });
         const figure = el('span', { class: 'figure' }, `${count(many)} (${percent(many / rows)})`);
         return el(
           'div',
@@ -216,10 +216,12 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
   return { kind: 'free', data: parsed.data, name: parsed.name };
 }
 
-/** A few rows to show, every label among them first. */
+/** A few rows to show, every label among them first, and those first that read as prose. */
 function oneOfEach(rows: readonly Row[]): Row[] {
-  const firsts = [...new Map([...rows].reverse().map((row) => [row.label, row])).values()].reverse();
-  return [...firsts, ...rows.filter((row) => !firsts.includes(row)).slice(0, SHOWN)].slice(0, SHOWN);
+  const prose = ({ text }: Row): number => text.slice(0, 110).replace(/[^a-z ,.]/g, '').length / Math.min(110, text.length);
+  const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
+  const firsts = [...new Map([...best].reverse().map((row) => [row.label, row])).values()].reverse();
+  return [...firsts, ...best.filter((row) => !firsts.includes(row))].slice(0, SHOWN);
 }
 
 async function fetchText(path: string): Promise<string> {

@@ -27,6 +27,7 @@ export function setUpTrain(app: App, flow: Flow): void {
   const start = byId('train-start', HTMLButtonElement);
   const stop = byId('train-stop', HTMLButtonElement);
   const next = byId('train-next', HTMLButtonElement);
+  const after = byId('train-after', HTMLElement);
   const live = byId('live', HTMLElement);
   const problem = byId('train-problem', HTMLElement);
   const sentences = byId('sentences', HTMLTextAreaElement);
@@ -137,7 +138,7 @@ export function setUpTrain(app: App, flow: Flow): void {
     flow.freeze(busy);
     form.hidden = busy;
     start.hidden = busy;
-    next.hidden = true;
+    after.hidden = true;
     stop.hidden = !busy;
     stop.disabled = false;
     stop.textContent = 'Stop';
@@ -150,11 +151,12 @@ export function setUpTrain(app: App, flow: Flow): void {
     setBusy(false);
     byId('train-left', HTMLElement).textContent = '';
     const trained = app.trained > 0;
+    byId('train-bar', HTMLProgressElement).value = trained ? 1 : 0;
     status(trained ? `Trained for ${count(app.trained)} steps` : 'Stopped before the first step');
     if (!trained) return;
     start.textContent = 'Train some more';
     start.classList.add('quiet');
-    next.hidden = false;
+    after.hidden = false;
     next.focus();
     flow.summarise(3, `${count(app.trained)} steps, loss ${chart.mean.toFixed(2)}`);
     announce(byId('train-status', HTMLElement).textContent ?? '');

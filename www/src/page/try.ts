@@ -116,13 +116,13 @@ function showAccuracy({ before, after, trained }: App): void {
       ...(was === undefined ? [] : [el('span', { class: 'before' }, `${percent(was)} →`)]),
       el('span', {}, percent(after.accuracy)),
     ),
-    el('div', { class: 'bar' }, ...(was === undefined ? [] : [meter(was, 'before')]), meter(after.accuracy, 'after')),
+    el('div', { class: 'bar' }, ...(was === undefined ? [] : [bar(was, 'before')]), bar(after.accuracy, 'after')),
     el('p', { class: 'note' }, `Before and after ${count(trained)} steps, on ${count(after.examples)} texts kept aside.`),
   );
 }
 
-function meter(share: number, when: 'before' | 'after'): HTMLMeterElement {
-  return el('meter', { class: when, value: String(share), 'aria-hidden': 'true' });
+function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {
+  return el('progress', { class: when, value: String(share), 'aria-hidden': 'true' });
 }
 
 /** One sentence with a pair of bars for each label. */
@@ -148,8 +148,8 @@ function comparison({ text, before, after }: Comparison, app: App): HTMLLIElemen
         el(
           'div',
           { class: 'bar' },
-          ...(was === undefined ? [] : [meter(was, 'before')]),
-          ...(is === undefined ? [] : [meter(is, 'after')]),
+          ...(was === undefined ? [] : [bar(was, 'before')]),
+          ...(is === undefined ? [] : [bar(is, 'after')]),
         ),
         figures,
       );
