@@ -35,6 +35,7 @@ export class Tuner implements WasmTuner {
   #busy = false;
   #config: WasmTrainConfig | undefined;
   #until = 0;
+  #restored = false;
   #written = 0;
   #pieces: string[] = [];
   #parameters = 4_416_698;
@@ -81,7 +82,9 @@ export class Tuner implements WasmTuner {
     return this.#alone(async () => {
       if (config.data.length === 0) throw failure('data-invalid', 'the data are empty');
       this.#config = config;
-      this.#until = this.#done + config.steps;
+      if (!this.#restored) this.#done = 0;
+      this.#restored = false;
+      this.#until = config.steps;
       const examples = typeof config.data === 'string' ? config.data.split('\n').length : config.data.length;
       return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [] };
     });
@@ -133,6 +136,7 @@ export class Tuner implements WasmTuner {
       const sure = 1 / labels.length + (0.95 - 1 / labels.length) * (1 - Math.exp(-this.#done / 20));
       const rest = (1 - sure) / Math.max(1, labels.length - 1);
       const scores = labels.map((label, at) => ({ label, probability: at === lean ? sure : rest }));
+      scores.sort((a, b) => b.probability - a.probability);
       return { label: labels[lean] ?? '', scores };
     });
   }
@@ -153,6 +157,7 @@ export class Tuner implements WasmTuner {
   }
 
   exportTrajectory(): Uint8Array<ArrayBuffer> {
+    if (this.#done === 0) throw failure('invalid-argument', 'nothing has been trained yet');
     return new Uint8Array(64 + 12 * this.#done).fill(this.#done);
   }
 
@@ -170,6 +175,7 @@ export class Tuner implements WasmTuner {
     return this.#alone(async () => {
       if (trajectory.length < 64) throw failure('file-corrupt', 'trajectory: expected 64 bytes of header');
       this.#done = (trajectory.length - 64) / 12;
+      this.#restored = true;
       return { step: this.#done };
     });
   }

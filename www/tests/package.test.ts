@@ -151,7 +151,7 @@ describe('train', () => {
     expect((await tuner.export('trajectory')).size).toBe(64 + 12 * 3);
   });
 
-  test('an abort gives the step in hand, then throws; training can go on after it', async () => {
+  test('an abort gives the step in hand, then throws; a restored run goes on', async () => {
     pace.stepMs = 20;
     const tuner = await open();
     const controller = new AbortController();
@@ -165,7 +165,19 @@ describe('train', () => {
     expect((await failure(run())).code).toBe('aborted');
     expect(got.map(({ step }) => step)).toEqual([1, 2, 3]);
     expect((await tuner.export('trajectory')).size).toBe(64 + 12 * 3);
-    expect((await all(tuner.train(training)))[0]?.step).toBe(4);
+    await tuner.restore(await tuner.export('trajectory'));
+    expect((await all(tuner.train(training))).map(({ step }) => step)).toEqual([4, 5]);
+    expect((await all(tuner.train(training)))[0]?.step).toBe(1);
+  });
+
+  test('the first step waits for onStart, which finds the model untrained', async () => {
+    const tuner = await open();
+    let before: number | undefined;
+    const onStart = async (): Promise<void> => {
+      before = (await tuner.classify('win a prize')).scores[0]?.probability;
+    };
+    await all(tuner.train({ ...training, onStart }));
+    expect(before).toBe(0.5);
   });
 
   test('a file is read by the engine, with its name', async () => {

@@ -34,6 +34,12 @@ async function tinySettings(page: Page, steps: number): Promise<void> {
   await page.getByLabel('Rows to measure on').fill('12');
 }
 
+/** The number in "Trained for n steps". */
+async function trainedSteps(page: Page): Promise<number> {
+  const status = (await page.locator('#train-status').textContent()) ?? '';
+  return Number(/([\d,]+) step/.exec(status)?.[1]?.replace(',', ''));
+}
+
 /** Pixels of the plot that are not see-through. */
 async function drawnPixels(page: Page): Promise<number> {
   return page.locator('#plot canvas').evaluate((canvas: HTMLCanvasElement) => {
@@ -125,13 +131,21 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await shoot(page, 'phone-dark-3-live');
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
-  const first = Number(/([\d,]+) steps/.exec((await page.locator('#train-status').textContent()) ?? '')?.[1]);
+  const first = await trainedSteps(page);
   expect(first).toBeGreaterThanOrEqual(1);
   expect(first).toBeLessThan(5000);
 
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
+  await page.waitForTimeout(2000);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
+  expect(await trainedSteps(page)).toBeGreaterThan(first);
+
   await page.getByLabel('Steps', { exact: true }).fill('2');
-  await page.getByRole('button', { name: 'Train some more' }).click();
-  await page.locator('#train-status', { hasText: `Trained for ${first + 2} steps` }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Start again, untrained' }).click();
+  await page.locator('#train-status', { hasText: 'Trained for 2 steps' }).waitFor({ timeout: LONG });
+  expect(await page.getByRole('button', { name: 'Go on' }).count()).toBe(0);
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -16,7 +16,8 @@ export class Engine implements Endpoint {
   readonly #load: () => Promise<WasmTunerClass>;
   #tuner: WasmTuner | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #run = 0;
+  #training = 0;
+  #generation = 0;
   #broken: Error | undefined;
   #closed = false;
 
@@ -71,8 +72,8 @@ export class Engine implements Endpoint {
   }
 
   /** Refuses the next() of a loop that a later call has replaced. */
-  #current(run: number, what: string): WasmTuner {
-    if (run !== this.#run) {
+  #current(run: number, latest: number, what: string): WasmTuner {
+    if (run !== latest) {
       throw new PocketError('invalid-argument', `this ${what} has ended: another was started after it`);
     }
     return this.#open();
@@ -103,9 +104,9 @@ export class Engine implements Endpoint {
         ...(await readData(data, config.dataName)),
         ...(held === undefined ? {} : renamed(await readData(held, config.evalName))),
       });
-      return { ...start, run: ++this.#run };
+      return { ...start, run: ++this.#training };
     },
-    step: async ([run]) => this.#current(run, 'training').step(),
+    step: async ([run]) => this.#current(run, this.#training, 'training').step(),
     evaluate: async ([{ data, ...config }], hooks) => {
       const tuner = this.#open();
       const { cancel, release } = follow(hooks.signal);
@@ -118,9 +119,9 @@ export class Engine implements Endpoint {
     classify: async ([text, options]) => this.#open().classify(text, options),
     startGeneration: async ([prompt, options]) => {
       await this.#open().startGeneration(prompt, options);
-      return ++this.#run;
+      return ++this.#generation;
     },
-    nextToken: async ([run]) => this.#current(run, 'generation').nextToken(),
+    nextToken: async ([run]) => this.#current(run, this.#generation, 'generation').nextToken(),
     exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
     // A Blob a chunk: the browser may keep blobs out of this process, and memory here stays small.
     exportModel: async () => {

@@ -81,7 +81,11 @@ export class FineTuner {
   /**
    * Trains, one step for each turn of the loop: the next step begins when it is asked for, so a
    * slow loop never piles up work, and leaving the loop stops training. The weights, and the
-   * trajectory, are then those of the last step seen. Training again goes on from there.
+   * trajectory, are then those of the last step seen.
+   *
+   * A training starts from the base weights. One that follows {@link restore}, with the same data
+   * and settings as the restored run, goes on with it instead. To pause, ask for no further step
+   * for a while: meanwhile the model can be asked, measured and exported.
    *
    * @throws {@link PocketError} `data-invalid`, `non-finite-loss`, `device-lost`, `out-of-memory`,
    * `limit-exceeded`, `aborted` or `invalid-argument`.
@@ -90,7 +94,7 @@ export class FineTuner {
     const config = trainConfig(options);
     const { signal, onStart } = options;
     const { run, ...start } = await this.#endpoint.call('startTraining', [config], { signal });
-    onStart?.(start);
+    await onStart?.(start);
     for (;;) {
       if (signal?.aborted) throw abortedError('training', signal);
       const step = await this.#endpoint.call('step', [run]);
@@ -143,7 +147,7 @@ export class FineTuner {
   }
 
   /**
-   * Replays a trajectory onto the base weights; training can then go on.
+   * Replays a trajectory onto the base weights; {@link FineTuner.train} can then go on with its run.
    *
    * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`.
    */

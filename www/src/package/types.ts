@@ -123,7 +123,7 @@ export interface TrainOptions extends Prompting {
   readonly estimator?: 'spsa' | undefined;
   /** Random directions a step; 1. */
   readonly probes?: 1 | undefined;
-  /** How many steps to take. */
+  /** The number of the last step. */
   readonly steps: number;
   /** Examples a step; 16 when left out. */
   readonly batchSize?: number | undefined;
@@ -146,13 +146,16 @@ export interface TrainOptions extends Prompting {
    * yielded first, so that what was seen is what the weights and the trajectory hold.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Called once, when the data have been read and the first step is about to begin. */
-  readonly onStart?: ((start: TrainStart) => void) | undefined;
+  /**
+   * Called once, when the data have been read and the first step is about to begin; that step
+   * waits for the promise it may return. The weights are still those the training starts from.
+   */
+  readonly onStart?: ((start: TrainStart) => unknown) | undefined;
 }
 
 /** What a training is about to do. */
 export interface TrainStart {
-  /** The number of its first step: above 1 when it goes on from earlier steps. */
+  /** The number of its first step: above 1 when it goes on with a restored run. */
   readonly firstStep: number;
   /** The number of its last step. */
   readonly steps: number;
@@ -216,7 +219,7 @@ export interface ClassifyOptions extends Prompting {
 export interface Classification {
   /** The likeliest label. */
   readonly label: string;
-  /** Every label with its probability; they sum to 1. */
+  /** Every label with its probability, the likeliest first; they sum to 1. */
   readonly scores: readonly { readonly label: string; readonly probability: number }[];
 }
 

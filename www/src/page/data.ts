@@ -52,7 +52,7 @@ export function setUpData(app: App, flow: Flow): void {
       parsed = read.parsed;
       apart = read.apart;
       if (parsed.kind === 'free' && !causal()) {
-        throw new PocketError('data-invalid', 'this model sorts texts: expected the columns text and label in the first line');
+        throw new PocketError('data-invalid', 'This model sorts texts: expected the columns text and label in the first line');
       }
       show();
     } catch (error) {
@@ -190,12 +190,12 @@ export function setUpData(app: App, flow: Flow): void {
   function labelled({ rows }: Parsed & { kind: 'labelled' }): App['dataset'] & { kind: 'labelled' } {
     const used = [...words];
     const empty = used.find(([, word]) => word === '');
-    if (empty !== undefined) throw new PocketError('data-invalid', `the label “${empty[0]}” has no word`);
-    if (new Set(words.values()).size < words.size) throw new PocketError('data-invalid', 'two labels have the same word');
+    if (empty !== undefined) throw new PocketError('data-invalid', `The label “${empty[0]}” has no word`);
+    if (new Set(words.values()).size < words.size) throw new PocketError('data-invalid', 'Two labels have the same word');
     template.setAttribute('aria-invalid', 'true');
-    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'the sentence: expected {text} in it');
+    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'The sentence: expected {text} in it');
     if (!causal() && template.value.split('[MASK]').length !== 2) {
-      throw new PocketError('data-invalid', 'the sentence: expected [MASK] in it, once');
+      throw new PocketError('data-invalid', 'The sentence: expected [MASK] in it, once');
     }
     template.removeAttribute('aria-invalid');
     const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
@@ -212,7 +212,7 @@ export function setUpData(app: App, flow: Flow): void {
 }
 
 function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
-  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'there are no examples yet');
+  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'There are no examples yet');
   return { kind: 'free', data: parsed.data, name: parsed.name };
 }
 

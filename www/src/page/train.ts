@@ -22,6 +22,14 @@ interface Settings {
   schedule: 'constant' | 'linear';
 }
 
+/** A training and what it is measured on. */
+interface Run {
+  readonly tuner: FineTuner;
+  readonly dataset: Dataset;
+  readonly heldOut: number;
+  readonly steps: AsyncGenerator<TrainStep, void, void>;
+}
+
 export function setUpTrain(app: App, flow: Flow): void {
   const form = byId('settings', HTMLFormElement);
   const start = byId('train-start', HTMLButtonElement);
@@ -31,32 +39,49 @@ export function setUpTrain(app: App, flow: Flow): void {
   const live = byId('live', HTMLElement);
   const problem = byId('train-problem', HTMLElement);
   const sentences = byId('sentences', HTMLTextAreaElement);
+  const resume = byId('train-resume', HTMLButtonElement);
   const chart = new LossChart(byId('plot', HTMLElement));
-  let controller: AbortController | undefined;
+  let measuring: AbortController | undefined;
+  let stopped = false;
+  /** The run that can go on: it rests between two steps. */
+  let current: Run | undefined;
+  let ran: Dataset | undefined;
   let offered = '';
   let setFor: FineTuner | undefined;
 
   onChoice('length', () => (field('steps').value = chosen('length')));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    void run();
+    void begin();
   });
   stop.addEventListener('click', () => {
-    controller?.abort();
+    if (measuring === undefined) stopped = true;
+    measuring?.abort();
     stop.disabled = true;
   });
+  resume.addEventListener('click', () => void (current !== undefined && run(current)));
   next.addEventListener('click', () => flow.open(4));
   flow.onOpen(3, () => {
     byId('sentences-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
     offerSentences();
     if (setFor !== app.tuner) suitModel();
     setFor = app.tuner;
+    if (current?.tuner !== app.tuner || current?.dataset !== app.dataset) forget();
   });
 
   function field(name: string): HTMLInputElement | HTMLSelectElement {
     const found = form.elements.namedItem(name);
     if (!(found instanceof HTMLInputElement || found instanceof HTMLSelectElement)) throw new Error(`no field ${name}`);
     return found;
+  }
+
+  /** Another model or other data: what is on show belongs to neither. */
+  function forget(): void {
+    current = undefined;
+    if (app.trained > 0 && ran === app.dataset) return;
+    [live.hidden, after.hidden] = [true, true];
+    start.textContent = 'Start training';
+    start.classList.remove('quiet');
   }
 
   /** Sets what suits a model of this size; a person may change it. */
@@ -100,36 +125,49 @@ export function setUpTrain(app: App, flow: Flow): void {
     };
   }
 
-  async function run(): Promise<void> {
+  /** Begins with the untrained model. */
+  async function begin(): Promise<void> {
     const { tuner, dataset } = app;
     if (tuner === undefined || dataset === undefined) return;
     showProblem(problem);
-    let chosenSettings: Settings;
+    let given: Settings;
     try {
-      chosenSettings = settings();
+      given = settings();
     } catch (error) {
       showProblem(problem, error);
       return;
     }
-    controller = new AbortController();
+    app.trained = 0;
+    await run({ tuner, dataset, heldOut: given.heldOut, steps: train(tuner, dataset, given) });
+  }
+
+  /** Takes steps until the end or until stopped; then asks and measures again. */
+  async function run(run: Run): Promise<void> {
+    showProblem(problem);
     setBusy(true);
-    const before = app.trained;
+    stopped = false;
+    current = run;
+    ran = run.dataset;
+    const from = app.trained;
+    const pace = new Pace();
     try {
-      await measure(tuner, dataset, chosenSettings, 'before', controller.signal);
-      await train(tuner, dataset, chosenSettings, controller.signal);
-    } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
-    }
-    try {
-      // What was learned is measured even of a run that was stopped: the abort was for the training.
-      if (app.trained > before && problem.childElementCount === 0) {
-        controller = new AbortController();
-        stop.disabled = false;
-        stop.textContent = 'Skip';
-        await measure(tuner, dataset, chosenSettings, 'after', controller.signal);
+      while (!stopped) {
+        const { done, value } = await run.steps.next();
+        if (done) {
+          current = undefined;
+          break;
+        }
+        app.trained = value.step;
+        chart.add(value);
+        pace.add(value);
+        show(value, pace);
+        if (value.step === value.steps) current = undefined;
       }
+      chart.draw();
+      if (app.trained > from) await measure(run, 'after');
     } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
+      current = undefined;
+      showProblem(problem, error);
     }
     finish();
   }
@@ -154,7 +192,8 @@ export function setUpTrain(app: App, flow: Flow): void {
     byId('train-bar', HTMLProgressElement).value = trained ? 1 : 0;
     status(trained ? `Trained for ${count(app.trained)} steps` : 'Stopped before the first step');
     if (!trained) return;
-    start.textContent = 'Train some more';
+    start.textContent = 'Start again, untrained';
+    resume.hidden = current === undefined;
     start.classList.add('quiet');
     after.hidden = false;
     next.focus();
@@ -166,62 +205,55 @@ export function setUpTrain(app: App, flow: Flow): void {
     byId('train-status', HTMLElement).textContent = text;
   }
 
-  /** Asks the model about the person's sentences and the rows kept aside. */
-  async function measure(
-    tuner: FineTuner,
-    dataset: Dataset,
-    { heldOut }: Settings,
-    when: 'before' | 'after',
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Asks the model about the person's sentences and measures it on the rows kept aside. */
+  async function measure({ tuner, dataset, heldOut }: Omit<Run, 'steps'>, when: 'before' | 'after'): Promise<void> {
+    delete app[when];
     if (dataset.kind !== 'labelled') return;
     const { template, labels } = dataset;
-    status(when === 'before' ? 'Asking the model before it learns' : 'Asking the model again');
     byId('train-bar', HTMLProgressElement).removeAttribute('value');
-    if (when === 'before') {
-      delete app.after;
-      // A further run is still compared with the model as it was at the beginning.
-      const known = app.trained > 0 ? app.comparisons : [];
-      const texts = sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-      app.comparisons = texts.map((text) => known.find((each) => each.text === text) ?? { text });
+    byId('train-left', HTMLElement).textContent = '';
+    status(when === 'before' ? 'Asking the model before it learns' : 'Asking the model again');
+    stop.textContent = 'Skip';
+    stop.disabled = false;
+    measuring = new AbortController();
+    const { signal } = measuring;
+    try {
+      for (const each of app.comparisons) {
+        if (signal.aborted) return;
+        each[when] = await tuner.classify(each.text, { template, labels });
+      }
+      const rows = dataset.heldOut.slice(0, heldOut);
+      if (rows.length === 0) return;
+      status(`${when === 'before' ? 'First' : 'Last'} measure, on ${count(rows.length)} texts kept aside`);
+      app[when] = await tuner.evaluate(rows, { template, labels, signal });
+    } catch (error) {
+      if (!isAbort(error)) throw error;
+    } finally {
+      measuring = undefined;
+      stop.textContent = 'Stop';
     }
-    for (const each of app.comparisons) {
-      if (signal.aborted) return;
-      if (when === 'after' || each.before === undefined) each[when] = await tuner.classify(each.text, { template, labels });
-    }
-    if (dataset.heldOut.length === 0 || heldOut === 0 || (when === 'before' && app.trained > 0 && app.before !== undefined)) return;
-    const rows = dataset.heldOut.slice(0, heldOut);
-    status(`${when === 'before' ? 'First measure' : 'Last measure'}, on ${count(rows.length)} texts kept aside`);
-    const evaluation = await tuner.evaluate(rows, { template, labels, signal });
-    app[when] = evaluation;
   }
 
-  async function train(tuner: FineTuner, dataset: Dataset, chosenSettings: Settings, signal: AbortSignal): Promise<void> {
-    const { heldOut, ...rest } = chosenSettings;
+  function train(tuner: FineTuner, dataset: Dataset, { heldOut, ...given }: Settings): AsyncGenerator<TrainStep, void, void> {
+    status('Reading the examples');
     const what: Pick<TrainOptions, 'data' | 'dataName' | 'template' | 'labels'> =
       dataset.kind === 'labelled'
         ? { data: dataset.train, template: dataset.template, labels: dataset.labels }
         : { data: dataset.data, dataName: dataset.name };
-    const pace = new Pace();
-    status('Reading the examples');
-    const options: TrainOptions = {
+    return tuner.train({
       ...what,
-      ...rest,
-      signal,
-      onStart: ({ steps, warnings }) => {
+      ...given,
+      onStart: async ({ steps, warnings }) => {
         chart.start(steps);
         byId('verdict', HTMLElement).textContent = warnings.join(' ');
+        const texts = sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+        app.comparisons = texts.map((text) => ({ text }));
+        delete app.after;
+        await measure({ tuner, dataset, heldOut }, 'before');
+        status('First step');
         announce('Training has begun');
       },
-    };
-    for await (const step of tuner.train(options)) {
-      app.trained = step.step;
-      chart.add(step);
-      pace.add(step);
-      show(step, pace);
-      if (!Number.isFinite(step.loss)) throw new PocketError('non-finite-loss', `step ${step.step}: the loss is not a number`);
-    }
-    chart.draw();
+    });
   }
 
   let shown = 0;

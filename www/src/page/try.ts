@@ -130,7 +130,7 @@ function comparison({ text, before, after }: Comparison, app: App): HTMLLIElemen
   const share = (from: Classification | undefined, label: string): number | undefined =>
     from?.scores.find((score) => score.label === label)?.probability;
   const names = app.dataset?.kind === 'labelled' ? app.dataset.names : new Map<string, string>();
-  const labels = (after ?? before)?.scores.map(({ label }) => label) ?? [];
+  const labels = app.dataset?.kind === 'labelled' ? app.dataset.labels : [];
   return el(
     'li',
     {},
