@@ -1,0 +1,63 @@
+/** What the site ships beside its code: the built-in model and the sample data, when they have been fetched. */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Plugin } from 'vite';
+
+const MODELS = resolve(import.meta.dirname, '../../models');
+const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json'];
+const TRAIN_ROWS = 1000;
+const HELD_OUT_ROWS = 200;
+
+/** The records of a CSV file as they are written, quotes and line breaks within them kept. */
+export function csvRecords(text: string): string[] {
+  const records: string[] = [];
+  let start = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '"') quoted = !quoted;
+    else if (text[at] === '\n' && !quoted) {
+      records.push(text.slice(start, at).replace(/\r$/, ''));
+      start = at + 1;
+    }
+  }
+  if (start < text.length) records.push(text.slice(start));
+  return records.filter((record) => record.trim() !== '');
+}
+
+/** `samples/junk-mail.csv` and `samples/junk-mail-held-out.csv`, or nothing. */
+function samples(): [name: string, text: string][] {
+  const read = (name: string): string[] =>
+    existsSync(join(MODELS, name)) ? csvRecords(readFileSync(join(MODELS, name), 'utf8')) : [];
+  const [header, ...rows] = read('junk-mail-train.csv');
+  if (header === undefined) return [];
+  const apart = ['junk-mail-eval.csv', 'junk-mail-test.csv', 'junk-mail-held-out.csv'].map(read).find((each) => each.length > 1);
+  const heldOut = apart?.slice(1) ?? rows.slice(TRAIN_ROWS);
+  const file = (records: string[]): string => `${[header, ...records].join('\n')}\n`;
+  return [
+    ['samples/junk-mail.csv', file(rows.slice(0, TRAIN_ROWS))],
+    ['samples/junk-mail-held-out.csv', file(heldOut.slice(0, HELD_OUT_ROWS))],
+  ];
+}
+
+export function assets(): Plugin {
+  return {
+    name: 'pocketllm:assets',
+    apply: 'build',
+    writeBundle({ dir }) {
+      const place = (name: string): string => {
+        const path = join(dir ?? '.', name);
+        mkdirSync(dirname(path), { recursive: true });
+        return path;
+      };
+      const bert = join(MODELS, 'bert');
+      if (existsSync(join(bert, 'config.json'))) {
+        for (const file of MODEL_FILES) copyFileSync(join(bert, file), place(`models/bert/${file}`));
+      } else {
+        this.warn('models/bert is missing: the site is built without its built-in model');
+      }
+      const files = samples();
+      if (files.length === 0) this.warn('models/junk-mail-train.csv is missing: the site is built without sample data');
+      for (const [name, text] of files) writeFileSync(place(name), text);
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Fine-tunes a pretrained transformer inside a browser tab, on WebGPU.
+ *
+ * ```js
+ * import { FineTuner } from 'pocketllm';
+ *
+ * const tuner = await FineTuner.create({ model: './models/bert/' });
+ * const data = [{ text: 'win a free cruise', label: 'junk' }, { text: 'lunch at noon?', label: 'real' }];
+ * const task = { template: 'This is [MASK] mail . {text}', labels: ['real', 'junk'] };
+ * for await (const { step, loss } of tuner.train({ ...task, data, steps: 200, learningRate: 2e-5 })) {
+ *   console.log(step, loss);
+ * }
+ * console.log(await tuner.classify('you have won'));
+ * await tuner.dispose();
+ * ```
+ */
+import { abortedError, PocketError } from './errors.js';
+import { createConfig, evaluateConfig, generateConfig, trainConfig } from './options.js';
+import { Remote, type Endpoint } from './protocol.js';
+import type {
+  Classification,
+  ClassifyOptions,
+  CreateOptions,
+  Data,
+  Evaluation,
+  EvaluateOptions,
+  ExportKind,
+  GenerateOptions,
+  ModelInfo,
+  Restored,
+  TrainOptions,
+  TrainStep,
+} from './types.js';
+
+export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
+export type * from './types.js';
+
+/** A model on the GPU that can be trained, asked and written out. Make one with {@link FineTuner.create}. */
+export class FineTuner {
+  readonly #endpoint: Endpoint;
+  #info: ModelInfo;
+
+  private constructor(endpoint: Endpoint, info: ModelInfo) {
+    this.#endpoint = endpoint;
+    this.#info = info;
+  }
+
+  /**
+   * Finds the GPU and loads a model onto it.
+   *
+   * @throws {@link PocketError} `webgpu-unavailable`, `model-unsupported`, `file-corrupt`,
+   * `limit-exceeded`, `out-of-memory`, `network`, `aborted` or `invalid-argument`.
+   */
+  static async create(options: CreateOptions): Promise<FineTuner> {
+    const config = createConfig(options, globalThis.document?.baseURI ?? globalThis.location?.href);
+    const { signal, onProgress, worker = true } = options;
+    if (signal?.aborted) throw abortedError('create', signal);
+    const endpoint =
+      worker === false
+        ? (await import('./load.js')).localEngine()
+        : new Remote(typeof worker === 'function' ? worker() : startWorker());
+    try {
+      return new FineTuner(endpoint, await endpoint.call('create', [config], { signal, onProgress }));
+    } catch (error) {
+      void endpoint.close();
+      throw error;
+    }
+  }
+
+  /** What is known of the model. Its memory figures are of the last {@link refresh}. */
+  get info(): ModelInfo {
+    return this.#info;
+  }
+
+  /** Asks the engine for {@link info} anew: memory on the GPU changes as training begins. */
+  async refresh(): Promise<ModelInfo> {
+    this.#info = await this.#endpoint.call('info', []);
+    return this.#info;
+  }
+
+  /**
+   * Trains, one step for each turn of the loop: the next step begins when it is asked for, so a
+   * slow loop never piles up work, and leaving the loop stops training. The weights, and the
+   * trajectory, are then those of the last step seen.
+   *
+   * A training starts from the base weights. One that follows {@link restore}, with the same data
+   * and settings as the restored run, goes on with it instead. To pause, ask for no further step
+   * for a while: meanwhile the model can be asked, measured and exported.
+   *
+   * @throws {@link PocketError} `data-invalid`, `non-finite-loss`, `device-lost`, `out-of-memory`,
+   * `limit-exceeded`, `aborted` or `invalid-argument`.
+   */
+  async *train(options: TrainOptions): AsyncGenerator<TrainStep, void, void> {
+    const config = trainConfig(options);
+    const { signal, onStart } = options;
+    const { run, ...start } = await this.#endpoint.call('startTraining', [config], { signal });
+    await onStart?.(start);
+    for (;;) {
+      if (signal?.aborted) throw abortedError('training', signal);
+      const step = await this.#endpoint.call('step', [run]);
+      if (step === undefined) return;
+      yield step;
+    }
+  }
+
+  /**
+   * Measures loss and accuracy on rows that should not be those trained on.
+   *
+   * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
+   */
+  async evaluate(data: Data, options: EvaluateOptions = {}): Promise<Evaluation> {
+    return this.#endpoint.call('evaluate', [evaluateConfig(data, options)], { signal: options.signal });
+  }
+
+  /** Asks the model, as it is now, which of the labels fits a text. */
+  async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
+    return this.#endpoint.call('classify', [text, options]);
+  }
+
+  /** Goes on with a text, piece by piece; causal models only. */
+  async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
+    const { signal } = options;
+    const run = await this.#endpoint.call('startGeneration', [prompt, generateConfig(options)], { signal });
+    for (;;) {
+      if (signal?.aborted) throw abortedError('generation', signal);
+      const piece = await this.#endpoint.call('nextToken', [run]);
+      if (piece === undefined) return;
+      yield piece;
+    }
+  }
+
+  /**
+   * Writes out what was learned: `trajectory`, a few bytes a step, which with the base model
+   * gives the same weights again, bit for bit; or `model`, the whole as a safetensors file.
+   */
+  async export(kind: ExportKind): Promise<Blob> {
+    switch (kind) {
+      case 'trajectory':
+        return this.#endpoint.call('exportTrajectory', []);
+      case 'model':
+        return this.#endpoint.call('exportModel', []);
+      case 'adapter':
+        throw new PocketError('invalid-argument', 'full-parameter training has no adapter');
+      default:
+        throw new PocketError('invalid-argument', `export: "trajectory" or "model", found "${String(kind)}"`);
+    }
+  }
+
+  /**
+   * Replays a trajectory onto the base weights; {@link FineTuner.train} can then go on with its run.
+   *
+   * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`.
+   */
+  async restore(trajectory: Blob): Promise<Restored> {
+    return this.#endpoint.call('restore', [trajectory]);
+  }
+
+  /** Frees the GPU and ends the worker. Calls still running end with `aborted`; later ones are refused. */
+  async dispose(): Promise<void> {
+    await this.#endpoint.close();
+  }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });
+}

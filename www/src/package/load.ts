@@ -1,0 +1,35 @@
+import init, { Tuner } from 'pocketllm-engine';
+import { Engine } from './engine.js';
+import { PocketError, toError } from './errors.js';
+import type { WasmTunerClass } from './wasm.js';
+
+let loading: Promise<WasmTunerClass> | undefined;
+
+/** Fetches and starts the WebAssembly module, once a thread; a failure may be tried again. */
+function loadModule(): Promise<WasmTunerClass> {
+  loading ??= init().then(
+    () => Tuner,
+    (thrown: unknown) => {
+      loading = undefined;
+      throw asLoadError(thrown);
+    },
+  );
+  return loading;
+}
+
+function asLoadError(thrown: unknown): Error {
+  const error = toError(thrown);
+  if (error instanceof PocketError) return error;
+  if (error instanceof WebAssembly.CompileError || error instanceof WebAssembly.LinkError) {
+    return new PocketError('file-corrupt', `pocketllm_bg.wasm: ${error.message}`, { cause: error });
+  }
+  if (error instanceof RangeError) {
+    return new PocketError('out-of-memory', `pocketllm_bg.wasm: ${error.message}`, { cause: error });
+  }
+  return new PocketError('network', `pocketllm_bg.wasm could not be loaded: ${error.message}`, { cause: error });
+}
+
+/** A new engine in this thread. */
+export function localEngine(): Engine {
+  return new Engine(loadModule);
+}

@@ -1,0 +1,193 @@
+/**
+ * What the calling thread and the engine say to each other, over one interface with two
+ * implementations: {@link Engine} in the same thread, {@link Remote} across a worker's boundary.
+ */
+import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
+import type {
+  Classification,
+  ClassifyOptions,
+  Data,
+  Evaluation,
+  LoadProgress,
+  ModelInfo,
+  Restored,
+  TrainStart,
+  TrainStep,
+} from './types.js';
+import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
+
+/** As the engine's configuration, with data that may still be a file. */
+export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data };
+export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
+
+/** Every call, its arguments and what it answers. A `run` numbers a loop, so that a stale one is noticed. */
+export interface Calls {
+  create(options: WasmCreateOptions): ModelInfo;
+  info(): ModelInfo;
+  startTraining(config: TrainConfig): TrainStart & { run: number };
+  step(run: number): TrainStep | undefined;
+  evaluate(config: EvaluateConfig): Evaluation;
+  classify(text: string, options: ClassifyOptions): Classification;
+  startGeneration(prompt: string, options: WasmGenerateOptions): number;
+  nextToken(run: number): string | undefined;
+  exportTrajectory(): Blob;
+  exportModel(): Blob;
+  restore(trajectory: Blob): Restored;
+  dispose(): void;
+}
+export type CallName = keyof Calls;
+export type Result<K extends CallName> = ReturnType<Calls[K]>;
+
+/** What a call may bring with it beside its arguments. */
+export interface CallHooks {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** Something that answers calls. */
+export interface Endpoint {
+  call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks?: CallHooks): Promise<Result<K>>;
+  /** Frees everything; calls still waiting end with `aborted`, later ones are refused. */
+  close(): Promise<void>;
+}
+
+type ToWorker =
+  | { kind: 'call'; id: number; name: CallName; args: Parameters<Calls[CallName]> }
+  | { kind: 'abort'; id: number };
+type FromWorker =
+  | { kind: 'value'; id: number; value: Result<CallName> }
+  | { kind: 'error'; id: number; error: PlainError }
+  | { kind: 'progress'; id: number; progress: LoadProgress };
+
+/** The part of a worker's global scope, or of a message port, that serving needs. */
+export interface ServerPort {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+
+/** Answers what comes in at `port` with `engine`: the worker's whole programme. */
+export function serve(port: ServerPort, engine: Endpoint): void {
+  const running = new Map<number, AbortController>();
+  port.onmessage = ({ data: message }) => {
+    if (message.kind === 'abort') {
+      running.get(message.id)?.abort();
+      return;
+    }
+    const { id, name, args } = message;
+    const controller = new AbortController();
+    running.set(id, controller);
+    const onProgress = (progress: LoadProgress): void => port.postMessage({ kind: 'progress', id, progress });
+    engine
+      .call(name, args, { signal: controller.signal, onProgress })
+      .then(
+        (value) => port.postMessage({ kind: 'value', id, value }),
+        (error: unknown) => port.postMessage({ kind: 'error', id, error: toPlain(error) }),
+      )
+      .finally(() => running.delete(id));
+  };
+}
+
+/** What calls after {@link Endpoint.close} end with. */
+export function disposedError(): PocketError {
+  return new PocketError('invalid-argument', 'this FineTuner has been disposed of');
+}
+
+interface Pending {
+  resolve(value: never): void;
+  reject(error: Error): void;
+  readonly onProgress?: CallHooks['onProgress'];
+}
+
+/** How long {@link Remote.close} waits for the engine to free the GPU before it ends the worker. */
+const CLOSE_MS = 1000;
+
+/** The engine in a worker. */
+export class Remote implements Endpoint {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #next = 0;
+  #heard = false;
+  #failure: Error | undefined;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    worker.onmessageerror = () => this.#fail(new Error('internal error: a message from the worker could not be read'));
+    worker.onerror = (event) => {
+      // A script that cannot be fetched gives an event without a message.
+      this.#fail(
+        !this.#heard && !event.message
+          ? new PocketError('network', 'the script of the worker could not be loaded')
+          : new Error(`internal error in the worker: ${event.message || 'it stopped'}`),
+      );
+    };
+  }
+
+  call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks: CallHooks = {}): Promise<Result<K>> {
+    const { signal, onProgress } = hooks;
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (signal?.aborted) return Promise.reject(abortedError(name, signal));
+    return new Promise<Result<K>>((resolve, reject) => {
+      const id = this.#next++;
+      const onAbort = (): void => {
+        this.#send({ kind: 'abort', id });
+        this.#pending.delete(id);
+        reject(abortedError(name, signal));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const done = (): void => signal?.removeEventListener('abort', onAbort);
+      this.#pending.set(id, {
+        resolve: (value) => (done(), resolve(value)),
+        reject: (error) => (done(), reject(error)),
+        onProgress,
+      });
+      try {
+        this.#send({ kind: 'call', id, name, args });
+      } catch (thrown) {
+        this.#pending.delete(id);
+        done();
+        reject(new PocketError('invalid-argument', `${name}: ${String(thrown)}`, { cause: thrown }));
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    for (const [id, pending] of this.#pending) {
+      this.#send({ kind: 'abort', id });
+      pending.reject(abortedError('the call'));
+    }
+    this.#pending.clear();
+    const disposing = this.call('dispose', []);
+    this.#failure = disposedError();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
+    await Promise.race([disposing.catch(() => undefined), late]);
+    clearTimeout(timer);
+    this.#worker.terminate();
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    this.#heard = true;
+    const pending = this.#pending.get(message.id);
+    if (pending === undefined) return;
+    if (message.kind === 'progress') {
+      pending.onProgress?.(message.progress);
+      return;
+    }
+    this.#pending.delete(message.id);
+    if (message.kind === 'error') pending.reject(fromPlain(message.error));
+    else pending.resolve(message.value as never);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+    this.#worker.terminate();
+  }
+}

@@ -1,0 +1,245 @@
+/** One labelled row, prompt-and-completion pair or conversation. */
+export type Example =
+  /** To classify: `label` is one of the `labels` of the call. `text_b` is the second text of a pair. */
+  | { text: string; text_b?: string; label: string }
+  /** To continue: the loss counts the completion's tokens. */
+  | { prompt: string; completion: string }
+  /** To chat: the model's own chat template is used. */
+  | { messages: { role: string; content: string }[] };
+
+/**
+ * What to learn from, or to measure on: rows; or the text of a CSV, TSV or JSONL file, or plain
+ * text; or such a file as a `File` or `Blob`, which is read in the worker.
+ */
+export type Data = string | readonly Example[] | Blob;
+
+/** A model file by the name that it has in its directory. */
+export interface NamedBlob {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** What is being done now. */
+  readonly stage: 'device' | 'config' | 'tokenizer' | 'weights';
+  /** The file being read; empty while the device is being found. */
+  readonly file: string;
+  /** Bytes read so far. */
+  readonly loaded: number;
+  /** Bytes in all; 0 while unknown. */
+  readonly total: number;
+}
+
+/** Options of {@link FineTuner.create}. */
+export interface CreateOptions {
+  /**
+   * The model, as one of
+   * - an absolute URL, or a path beginning with `/`, `./` or `../`, of a directory in Hugging
+   *   Face's layout (`config.json`, `tokenizer.json`, `model.safetensors` or its shards);
+   * - the URL or path of a `.gguf` file;
+   * - a hub id, `owner/name`, fetched from huggingface.co;
+   * - the files of such a directory, or one `.gguf` file, from a picker. They are read piece by
+   *   piece and are never whole in memory.
+   */
+  readonly model: string | URL | readonly (File | NamedBlob)[];
+  /** How weights are held on the GPU. Full-parameter training wants `'f32'`, the default. */
+  readonly dtype?: 'f32' | undefined;
+  /**
+   * `'default'` stays within WebGPU's default limits, so that what runs here runs on every
+   * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
+   */
+  readonly limits?: 'default' | 'adapter' | undefined;
+  /** Called while the model loads. */
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Ends loading with a `PocketError` of code `aborted`, and frees what was loaded. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Where the work is done. `true`, the default, starts a Web Worker of this package's own.
+   * `false` runs in the calling thread. A function returns a worker that runs
+   * `pocketllm/worker`, for bundlers and policies that need the worker made in their own way.
+   */
+  readonly worker?: boolean | (() => Worker) | undefined;
+}
+
+/** Bytes on the GPU, by purpose. */
+export interface GpuBytes {
+  readonly weights: number;
+  readonly scratch: number;
+  readonly activations: number;
+  /** The most there has been at one time. */
+  readonly peak: number;
+  /** All that is held now. */
+  readonly total: number;
+}
+
+/** What is known of the loaded model. */
+export interface ModelInfo {
+  /** The architecture: `bert`, `roberta`, `opt`, `llama`, .. */
+  readonly family: string;
+  /** What it was trained to do: fill a gap in a text, or go on with one. */
+  readonly head: 'masked-lm' | 'causal-lm';
+  readonly parameters: number;
+  /** How weights are held on the GPU. */
+  readonly dtype: string;
+  readonly gpuBytes: GpuBytes;
+  /** The GPU, as the browser names it. */
+  readonly adapter: string;
+  /** Tokens in the vocabulary. */
+  readonly vocabulary: number;
+  /** The most tokens one text can have. */
+  readonly maxLength: number;
+  /** How the tokenizer spells the gap of a masked model. */
+  readonly maskToken?: string;
+  /** WebAssembly memory in use. */
+  readonly wasmBytes: number;
+}
+
+/** How a text is put to the model, and which words may answer. */
+export interface Prompting {
+  /**
+   * The sentence that the text is set into: `{text}` and `{text_b}` stand for the row's texts,
+   * `[MASK]` for the gap to fill (masked models; causal models answer at the end).
+   * When left out: that of the last training.
+   */
+  readonly template?: string | undefined;
+  /** The words that may answer; each must be in the vocabulary. When left out: those of the last training. */
+  readonly labels?: readonly string[] | undefined;
+}
+
+/** Options of {@link FineTuner.train}. */
+export interface TrainOptions extends Prompting {
+  /** What to learn from. */
+  readonly data: Data;
+  /** A file name whose ending says what `data` is when it is a string or a bare `Blob`: `.csv`, `.tsv`, `.jsonl` or `.txt`. */
+  readonly dataName?: string | undefined;
+  /** Rows kept aside, to measure on every `evaluateEvery` steps. */
+  readonly eval?: Data | undefined;
+  /** As `dataName`, for `eval`. */
+  readonly evalName?: string | undefined;
+  /** What is trained. `'full'`, the default: every parameter. */
+  readonly method?: 'full' | undefined;
+  /** How the gradient is estimated. `'spsa'`, the default: two-point SPSA (MeZO). */
+  readonly estimator?: 'spsa' | undefined;
+  /** Random directions a step; 1. */
+  readonly probes?: 1 | undefined;
+  /** The number of the last step. */
+  readonly steps: number;
+  /** Examples a step; 16 when left out. */
+  readonly batchSize?: number | undefined;
+  /** The step size: 1e-5 suits small models, 1e-6 or 1e-7 large ones. */
+  readonly learningRate: number;
+  /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
+  readonly schedule?: 'constant' | 'linear' | undefined;
+  /** Decoupled weight decay; 0 when left out. */
+  readonly weightDecay?: number | undefined;
+  /** The perturbation scale; 1e-3 when left out. */
+  readonly epsilon?: number | undefined;
+  /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
+  readonly seed?: number | bigint | undefined;
+  /** Measure on `eval` every so many steps; never when left out. */
+  readonly evaluateEvery?: number | undefined;
+  /** Cut texts to so many tokens; the model's own maximum when left out. */
+  readonly maxLength?: number | undefined;
+  /**
+   * Ends training with a `PocketError` of code `aborted`. A step already begun is finished and
+   * yielded first, so that what was seen is what the weights and the trajectory hold.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called once, when the data have been read and the first step is about to begin; that step
+   * waits for the promise it may return. The weights are still those the training starts from.
+   */
+  readonly onStart?: ((start: TrainStart) => unknown) | undefined;
+}
+
+/** What a training is about to do. */
+export interface TrainStart {
+  /** The number of its first step: above 1 when it goes on with a restored run. */
+  readonly firstStep: number;
+  /** The number of its last step. */
+  readonly steps: number;
+  /** Examples to learn from. */
+  readonly examples: number;
+  /** What was odd in the data and was left out or cut, in words. */
+  readonly warnings: readonly string[];
+}
+
+/** What one training step reports. */
+export interface TrainStep {
+  /** The number of this step, from 1. */
+  readonly step: number;
+  /** The number of the last step. */
+  readonly steps: number;
+  /** Loss with the weights moved by +epsilon along the random direction. */
+  readonly lossPlus: number;
+  /** Loss with the weights moved by -epsilon. */
+  readonly lossMinus: number;
+  /** (lossPlus - lossMinus) / (2 epsilon). */
+  readonly projectedGrad: number;
+  /** The mean of the two losses. */
+  readonly loss: number;
+  /** The learning rate of this step. */
+  readonly learningRate: number;
+  /** Time taken, in milliseconds. */
+  readonly ms: number;
+  /** Tokens in the batch. */
+  readonly tokens: number;
+  /** Bytes held on the GPU. */
+  readonly gpuBytes: number;
+  /** Present on the steps that were followed by a measurement. */
+  readonly evaluation?: Evaluation;
+}
+
+/** A measurement on rows that were not trained on. */
+export interface Evaluation {
+  /** Mean loss. */
+  readonly loss: number;
+  /** Share of rows answered rightly, 0 to 1; absent for rows without labels. */
+  readonly accuracy?: number;
+  /** Rows measured. */
+  readonly examples: number;
+}
+
+/** Options of {@link FineTuner.evaluate}. */
+export interface EvaluateOptions extends Prompting {
+  /** As {@link TrainOptions.dataName}. */
+  readonly dataName?: string | undefined;
+  /** Ends the measurement with a `PocketError` of code `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link FineTuner.classify}. */
+export interface ClassifyOptions extends Prompting {
+  /** The second text, where the template has `{text_b}`. */
+  readonly textB?: string | undefined;
+}
+
+/** What the model makes of a text. */
+export interface Classification {
+  /** The likeliest label. */
+  readonly label: string;
+  /** Every label with its probability, the likeliest first; they sum to 1. */
+  readonly scores: readonly { readonly label: string; readonly probability: number }[];
+}
+
+/** Options of {@link FineTuner.generate}. */
+export interface GenerateOptions {
+  /** The most tokens to write; 64 when left out. */
+  readonly maxTokens?: number | undefined;
+  /** 0, the default, always takes the likeliest token; 1 draws as the model weighs them. */
+  readonly temperature?: number | undefined;
+  /** Seed of the draws; 0 when left out. */
+  readonly seed?: number | undefined;
+  /** Ends writing with a `PocketError` of code `aborted`, after the token in hand. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What {@link FineTuner.restore} brought back. */
+export interface Restored {
+  /** The last step of the trajectory. */
+  readonly step: number;
+}
+
+/** What {@link FineTuner.export} can write. `adapter` needs adapter training, and is refused without it. */
+export type ExportKind = 'trajectory' | 'adapter' | 'model';

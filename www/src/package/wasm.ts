@@ -1,0 +1,83 @@
+/**
+ * The surface of the engine, as `wasm-bindgen --target web` generates it in `pkg/pocketllm.js`.
+ * Whatever it throws is an object with the string fields `code` and `message`.
+ */
+import type {
+  Classification,
+  ClassifyOptions,
+  Evaluation,
+  LoadProgress,
+  ModelInfo,
+  NamedBlob,
+  Prompting,
+  Restored,
+  TrainStart,
+  TrainStep,
+} from './types.js';
+
+/** Set `aborted` to ask a running call to stop. */
+export interface Cancel {
+  aborted: boolean;
+}
+
+export interface WasmCreateOptions {
+  readonly files?: readonly NamedBlob[];
+  readonly url?: string;
+  readonly limits?: 'default' | 'adapter';
+  readonly dtype?: 'f32';
+}
+
+export interface WasmTrainConfig extends Prompting {
+  readonly data: string | readonly object[];
+  readonly dataName?: string;
+  readonly eval?: string | readonly object[];
+  readonly evalName?: string;
+  readonly method: 'full';
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly schedule?: 'constant' | 'linear';
+  readonly weightDecay?: number;
+  readonly epsilon: number;
+  readonly seed?: number | bigint;
+  readonly evaluateEvery?: number;
+  readonly maxLength?: number;
+}
+
+export interface WasmEvaluateConfig extends Prompting {
+  readonly data: string | readonly object[];
+  readonly dataName?: string;
+}
+
+export interface WasmGenerateOptions {
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+export interface WasmTuner {
+  info(): ModelInfo;
+  startTraining(config: WasmTrainConfig): Promise<TrainStart>;
+  /** One step, or `undefined` when there is none left. */
+  step(): Promise<TrainStep | undefined>;
+  evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation>;
+  classify(text: string, options?: ClassifyOptions): Promise<Classification>;
+  startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void>;
+  /** The next piece of text, or `undefined` at the end. */
+  nextToken(): Promise<string | undefined>;
+  exportTrajectory(): Uint8Array<ArrayBuffer>;
+  /** Streams a safetensors file. A chunk is valid only during the call. */
+  exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
+  /** Replays a trajectory onto the base weights. */
+  restore(trajectory: Uint8Array): Promise<Restored>;
+  free(): void;
+}
+
+export interface WasmTunerClass {
+  create(
+    options: WasmCreateOptions,
+    onProgress: (progress: LoadProgress) => void,
+    cancel: Cancel,
+  ): Promise<WasmTuner>;
+  wasmMemory(): number;
+}

@@ -1,0 +1,241 @@
+/** Step 2: examples, their labels, and the sentence that the model completes. */
+import { PocketError } from 'pocketllm';
+import { byId, chosen, el, onChoice } from './dom.ts';
+import { bytes, count, excerpt, percent, plural } from './format.ts';
+import { showProblem } from './problem.ts';
+import { MAX_BYTES, parse, split, type Parsed, type Row } from './rows.ts';
+import type { App, Flow } from './state.ts';
+
+const HELD_OUT = 200;
+const SHOWN = 3;
+
+export function setUpData(app: App, flow: Flow): void {
+  const problem = byId('data-problem', HTMLElement);
+  const view = byId('data-view', HTMLElement);
+  const next = byId('data-next', HTMLButtonElement);
+  const paste = byId('paste-input', HTMLTextAreaElement);
+  const picker = byId('data-input', HTMLInputElement);
+  const template = byId('template', HTMLInputElement);
+  let parsed: Parsed | undefined;
+  /** Rows that a sample brings to measure on; others are split. */
+  let apart: Row[] | undefined;
+  let words = new Map<string, string>();
+  let reading = 0;
+
+  const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
+
+  onChoice('data', () => void refresh());
+  paste.addEventListener('input', debounced(() => void refresh(), 300));
+  picker.addEventListener('change', () => void refresh());
+  template.addEventListener('input', () => (showPreview(), changed()));
+  next.addEventListener('click', finish);
+  flow.onOpen(2, () => void (parsed === undefined && refresh()));
+
+  function changed(): void {
+    delete app.dataset;
+    flow.lockAfter(2);
+  }
+
+  /** Reads what is chosen now. Only the latest reading counts. */
+  async function refresh(): Promise<void> {
+    const mine = ++reading;
+    const source = chosen('data');
+    for (const each of ['sample', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = each !== source;
+    showProblem(problem);
+    view.hidden = true;
+    next.disabled = true;
+    parsed = undefined;
+    changed();
+    try {
+      const read = await readSource(source);
+      if (mine !== reading || read === undefined) return;
+      parsed = read.parsed;
+      apart = read.apart;
+      if (parsed.kind === 'free' && !causal()) {
+        throw new PocketError('data-invalid', 'This model sorts texts: expected the columns text and label in the first line');
+      }
+      show();
+    } catch (error) {
+      if (mine === reading) showProblem(problem, error);
+    }
+  }
+
+  async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
+    if (source === 'sample') {
+      const held = parse(await fetchText('./samples/junk-mail-held-out.csv'), 'junk-mail-held-out.csv');
+      return {
+        parsed: parse(await fetchText('./samples/junk-mail.csv'), 'junk-mail.csv'),
+        ...(held.kind === 'labelled' ? { apart: held.rows } : {}),
+      };
+    }
+    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: parse(paste.value) };
+    const file = picker.files?.[0];
+    if (file === undefined) return undefined;
+    byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
+    if (file.size > MAX_BYTES) {
+      throw new PocketError('data-invalid', `${file.name}: expected at most ${bytes(MAX_BYTES)}, found ${bytes(file.size)}`);
+    }
+    return { parsed: parse(await file.text(), file.name) };
+  }
+
+  function show(): void {
+    if (parsed === undefined) return;
+    byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
+    if (parsed.kind === 'labelled') {
+      words = new Map([...parsed.labels.keys()].map((label) => [label, label.toLowerCase()]));
+      template.value = defaultTemplate(parsed.rows);
+      byId('template-note', HTMLElement).textContent = causal()
+        ? 'Your text goes where {text} stands; the model answers at the end.'
+        : 'Your text goes where {text} stands; the model fills in [MASK].';
+      showLabels(parsed.labels, parsed.rows.length);
+    }
+    showPreview();
+    showNote();
+    view.hidden = false;
+    next.disabled = false;
+  }
+
+  function defaultTemplate(rows: readonly Row[]): string {
+    const pairs = rows.some(({ text_b }) => text_b !== undefined);
+    const sample = chosen('data') === 'sample';
+    if (causal()) return pairs ? '{text} {text_b} It was' : sample ? '{text} This is mail that is' : '{text} It was';
+    if (sample) return 'This is [MASK] mail . {text}';
+    return pairs ? '{text} ? [MASK] , {text_b}' : '{text} It was [MASK] .';
+  }
+
+  function showLabels(labels: ReadonlyMap<string, number>, rows: number): void {
+    byId('label-rows', HTMLElement).replaceChildren(
+      ...[...labels].map(([label, many], at) => {
+        const input = el('input', {
+          type: 'text',
+          id: `word-${at}`,
+          value: words.get(label) ?? '',
+          spellcheck: 'false',
+          autocapitalize: 'off',
+          autocomplete: 'off',
+          'aria-label': `Word for ${label}`,
+        });
+        input.addEventListener('input', () => {
+          words.set(label, input.value.trim());
+          showPreview();
+          changed();
+        });
+        const share = el('progress', { value: String(many / rows), 'aria-hidden': 'true' });
+        const figure = el('span', { class: 'figure' }, `${count(many)} (${percent(many / rows)})`);
+        return el(
+          'div',
+          { class: 'label-row' },
+          el('div', {}, el('p', { class: 'label-count' }, el('b', {}, label), figure), el('div', { class: 'bar' }, share)),
+          input,
+        );
+      }),
+    );
+  }
+
+  function showPreview(): void {
+    if (parsed === undefined) return;
+    const items =
+      parsed.kind === 'free'
+        ? parsed.shown.map((text) => el('li', {}, excerpt(text, 160)))
+        : oneOfEach(parsed.rows).map((row) => el('li', {}, ...filled(row)));
+    byId('preview', HTMLElement).replaceChildren(...items);
+  }
+
+  /** The row within its sentence, its answer set where the model is to find it. */
+  function filled(row: Row): Node[] {
+    const answer = el('span', { class: 'blank' }, words.get(row.label) || '?');
+    const parts = template.value.split(/(\{text\}|\{text_b\}|\[MASK\])/);
+    const nodes = parts.map((part): Node => {
+      if (part === '{text}') return new Text(excerpt(row.text, 110));
+      if (part === '{text_b}') return new Text(excerpt(row.text_b ?? '', 60));
+      return part === '[MASK]' ? answer : new Text(part);
+    });
+    return causal() ? [...nodes, new Text(' '), answer] : nodes;
+  }
+
+  function showNote(): void {
+    if (parsed === undefined) return;
+    const lines: string[] = [];
+    if (parsed.kind === 'labelled') {
+      const { train, heldOut } = apart === undefined ? split(parsed.rows, HELD_OUT) : { train: parsed.rows, heldOut: apart };
+      lines.push(`${plural(train.length, 'example')} to learn from.`);
+      lines.push(
+        heldOut.length > 0
+          ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
+          : 'Too few to keep some aside, so nothing can be measured: ten or more would do.',
+      );
+    }
+    const [first, ...rest] = parsed.problems;
+    if (first !== undefined) lines.push(`Left out: ${first}${rest.length > 0 ? ` and ${plural(rest.length, 'more row')}` : ''}.`);
+    byId('data-note', HTMLElement).textContent = lines.join(' ');
+  }
+
+  function finish(): void {
+    showProblem(problem);
+    try {
+      app.dataset = parsed?.kind === 'labelled' ? labelled(parsed) : free(parsed);
+    } catch (error) {
+      showProblem(problem, error);
+      return;
+    }
+    const { dataset } = app;
+    flow.done(
+      2,
+      dataset.kind === 'labelled'
+        ? `${plural(dataset.train.length, 'example')}: ${[...dataset.names.values()].join(', ')}`
+        : 'Text to learn to write from',
+    );
+  }
+
+  function labelled({ rows }: Parsed & { kind: 'labelled' }): App['dataset'] & { kind: 'labelled' } {
+    const used = [...words];
+    const empty = used.find(([, word]) => word === '');
+    if (empty !== undefined) throw new PocketError('data-invalid', `The label “${empty[0]}” has no word`);
+    if (new Set(words.values()).size < words.size) throw new PocketError('data-invalid', 'Two labels have the same word');
+    template.setAttribute('aria-invalid', 'true');
+    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'The sentence: expected {text} in it');
+    if (!causal() && template.value.split('[MASK]').length !== 2) {
+      throw new PocketError('data-invalid', 'The sentence: expected [MASK] in it, once');
+    }
+    template.removeAttribute('aria-invalid');
+    const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
+    const { train, heldOut } = apart === undefined ? split(rows, HELD_OUT) : { train: rows, heldOut: apart };
+    return {
+      kind: 'labelled',
+      train: train.map(worded),
+      heldOut: heldOut.filter(({ label }) => words.has(label)).map(worded),
+      template: template.value.trim(),
+      labels: [...words.values()],
+      names: new Map(used.map(([label, word]) => [word, label])),
+    };
+  }
+}
+
+function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
+  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'There are no examples yet');
+  return { kind: 'free', data: parsed.data, name: parsed.name };
+}
+
+/** A few rows to show, every label among them first, and those first that read as prose. */
+function oneOfEach(rows: readonly Row[]): Row[] {
+  const prose = ({ text }: Row): number => text.slice(0, 110).replace(/[^a-z ,.]/g, '').length / Math.min(110, text.length);
+  const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
+  const firsts = [...new Map([...best].reverse().map((row) => [row.label, row])).values()].reverse();
+  return [...firsts, ...best.filter((row) => !firsts.includes(row))].slice(0, SHOWN);
+}
+
+async function fetchText(path: string): Promise<string> {
+  const response = await fetch(path).catch(() => undefined);
+  if (!response?.ok) {
+    throw new PocketError('network', `${path}: ${response === undefined ? 'no answer' : `the answer was ${response.status}`}`);
+  }
+  return response.text();
+}
+
+function debounced(work: () => void, ms: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, ms);
+  };
+}

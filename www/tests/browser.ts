@@ -1,0 +1,95 @@
+/** The built site at a sub-path of a local server, and a Chromium whose WebGPU runs in software. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { preview, type PreviewServer } from 'vite';
+
+export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
+export const OUT = resolve(import.meta.dirname, 'out');
+const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
+const BASE = '/a/sub-path/';
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+export async function openSite(): Promise<Site> {
+  if (!existsSync(`${SITE}/index.html`)) throw new Error(`${SITE} is missing: run npm run build first`);
+  mkdirSync(OUT, { recursive: true });
+  const server: PreviewServer = await preview({
+    configFile: false,
+    logLevel: 'error',
+    base: BASE,
+    build: { outDir: SITE },
+    preview: { host: '127.0.0.1', port: 41730 },
+  });
+  const browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ARGUMENTS,
+  });
+  return {
+    url: server.resolvedUrls?.local[0] ?? '',
+    browser,
+    async close() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+export const PHONE = {
+  viewport: { width: 360, height: 800 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+  reducedMotion: 'reduce',
+} as const;
+export const DESKTOP = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const;
+
+/** A page with what went wrong in it, and every request that left for another host. */
+export interface Visit {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly faults: string[];
+  readonly strangers: string[];
+}
+
+export async function visit(
+  site: Site,
+  options: Parameters<Browser['newContext']>[0],
+  prepare?: (context: BrowserContext) => Promise<void>,
+): Promise<Visit> {
+  const context = await site.browser.newContext(options);
+  await prepare?.(context);
+  const page = await context.newPage();
+  page.setDefaultTimeout(FAKE ? 8_000 : 60_000);
+  const faults: string[] = [];
+  const strangers: string[] = [];
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => {
+    // A file that is not there is a case of its own; the browser logs it in any case.
+    if (message.type() === 'error' && !message.text().includes('Failed to load resource')) faults.push(message.text());
+  });
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol.startsWith('http') && url.origin !== new URL(site.url).origin) strangers.push(url.href);
+  });
+  page.on('dialog', (dialog) => void dialog.accept());
+  await page.goto(site.url);
+  return { context, page, faults, strangers };
+}
+
+export async function shoot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: `${OUT}/${name}.png`, fullPage: true });
+}

@@ -1,0 +1,226 @@
+/**
+ * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
+ * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
+ */
+import type { Classification, Evaluation, LoadProgress, ModelInfo, TrainStart, TrainStep } from '../src/package/types.js';
+import type {
+  Cancel,
+  WasmCreateOptions,
+  WasmEvaluateConfig,
+  WasmGenerateOptions,
+  WasmTrainConfig,
+  WasmTuner,
+} from '../src/package/wasm.js';
+
+/** What the engine throws: bare objects. */
+function failure(code: string, message: string): { code: string; message: string } {
+  return { code, message };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Set by unit tests, which need no waiting. */
+export const pace = { stepMs: 40, loadMs: 60 };
+
+/** How often the engine was called while a call was running; the real one would panic. */
+export const seen = { overlaps: 0, live: 0 };
+
+export default async function init(): Promise<void> {
+  await pause(1);
+}
+
+export class Tuner implements WasmTuner {
+  #causal = false;
+  #done = 0;
+  #busy = false;
+  #config: WasmTrainConfig | undefined;
+  #until = 0;
+  #restored = false;
+  #written = 0;
+  #pieces: string[] = [];
+  #parameters = 4_416_698;
+
+  static async create(
+    options: WasmCreateOptions,
+    onProgress: (progress: LoadProgress) => void,
+    cancel: Cancel,
+  ): Promise<Tuner> {
+    const tuner = new Tuner();
+    onProgress({ stage: 'device', file: '', loaded: 0, total: 0 });
+    tuner.#causal = await readConfig(options);
+    onProgress({ stage: 'tokenizer', file: 'tokenizer.json', loaded: 711_649, total: 711_649 });
+    for (let part = 0; part <= 10; part++) {
+      if (cancel.aborted) throw failure('aborted', 'loading was aborted');
+      await pause(pace.loadMs);
+      onProgress({ stage: 'weights', file: 'model.safetensors', loaded: part * 1_767_155, total: 17_671_552 });
+    }
+    seen.live++;
+    return tuner;
+  }
+
+  static wasmMemory(): number {
+    return 12 * 2 ** 20;
+  }
+
+  info(): ModelInfo {
+    const weights = this.#parameters * 4;
+    return {
+      family: this.#causal ? 'llama' : 'bert',
+      head: this.#causal ? 'causal-lm' : 'masked-lm',
+      parameters: this.#parameters,
+      dtype: 'f32',
+      gpuBytes: { weights, scratch: 4e6, activations: 3e6, peak: weights + 8e6, total: weights + 7e6 },
+      adapter: 'stand-in without a GPU',
+      vocabulary: 30_522,
+      maxLength: 512,
+      ...(this.#causal ? {} : { maskToken: '[MASK]' }),
+      wasmBytes: Tuner.wasmMemory(),
+    };
+  }
+
+  async startTraining(config: WasmTrainConfig): Promise<TrainStart> {
+    return this.#alone(async () => {
+      if (config.data.length === 0) throw failure('data-invalid', 'the data are empty');
+      this.#config = config;
+      if (!this.#restored) this.#done = 0;
+      this.#restored = false;
+      this.#until = config.steps;
+      const examples = typeof config.data === 'string' ? config.data.split('\n').length : config.data.length;
+      return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [] };
+    });
+  }
+
+  async step(): Promise<TrainStep | undefined> {
+    return this.#alone(async () => {
+      const config = this.#config;
+      if (config === undefined || this.#done >= this.#until) return undefined;
+      await pause(pace.stepMs);
+      const step = ++this.#done;
+      const base = this.#loss(step);
+      const wobble = 0.02 * Math.sin(step * 12.9898);
+      const [lossPlus, lossMinus] = [base + wobble, base - wobble];
+      if (config.learningRate > 1) throw failure('non-finite-loss', `step ${step}: the loss is not a number`);
+      const measured = config.evaluateEvery !== undefined && step % config.evaluateEvery === 0;
+      return {
+        step,
+        steps: this.#until,
+        lossPlus,
+        lossMinus,
+        projectedGrad: (lossPlus - lossMinus) / (2 * config.epsilon),
+        loss: (lossPlus + lossMinus) / 2,
+        learningRate: config.learningRate,
+        ms: pace.stepMs,
+        tokens: config.batchSize * 61,
+        gpuBytes: this.info().gpuBytes.total,
+        ...(measured ? { evaluation: this.#evaluation(200) } : {}),
+      };
+    });
+  }
+
+  async evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation> {
+    return this.#alone(async () => {
+      for (let part = 0; part < 5; part++) {
+        if (cancel.aborted) throw failure('aborted', 'evaluation was aborted');
+        await pause(pace.stepMs);
+      }
+      return this.#evaluation(config.data.length);
+    });
+  }
+
+  async classify(text: string): Promise<Classification> {
+    return this.#alone(async () => {
+      if (text.startsWith('!panic')) throw new WebAssembly.RuntimeError('unreachable');
+      if (text.startsWith('!lost')) throw failure('device-lost', 'the GPU went away');
+      const labels = this.#config?.labels ?? ['real', 'junk'];
+      const lean = /free|win|won|money|offer|click/i.test(text) ? labels.length - 1 : 0;
+      const sure = 1 / labels.length + (0.95 - 1 / labels.length) * (1 - Math.exp(-this.#done / 20));
+      const rest = (1 - sure) / Math.max(1, labels.length - 1);
+      const scores = labels.map((label, at) => ({ label, probability: at === lean ? sure : rest }));
+      scores.sort((a, b) => b.probability - a.probability);
+      return { label: labels[lean] ?? '', scores };
+    });
+  }
+
+  async startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void> {
+    return this.#alone(async () => {
+      if (!this.#causal) throw failure('invalid-argument', 'a masked model cannot generate');
+      this.#written = 0;
+      this.#pieces = Array.from({ length: options.maxTokens }, (_, at) => (at === 0 ? ` (${prompt.length})` : ` word${at}`));
+    });
+  }
+
+  async nextToken(): Promise<string | undefined> {
+    return this.#alone(async () => {
+      await pause(pace.stepMs);
+      return this.#pieces[this.#written++];
+    });
+  }
+
+  exportTrajectory(): Uint8Array<ArrayBuffer> {
+    if (this.#done === 0) throw failure('invalid-argument', 'nothing has been trained yet');
+    return new Uint8Array(64 + 12 * this.#done).fill(this.#done);
+  }
+
+  async exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+    return this.#alone(async () => {
+      const reused = new Uint8Array(1000);
+      for (let part = 0; part < 4; part++) {
+        write(reused.fill(part));
+        await pause(1);
+      }
+    });
+  }
+
+  async restore(trajectory: Uint8Array): Promise<{ step: number }> {
+    return this.#alone(async () => {
+      if (trajectory.length < 64) throw failure('file-corrupt', 'trajectory: expected 64 bytes of header');
+      this.#done = (trajectory.length - 64) / 12;
+      this.#restored = true;
+      return { step: this.#done };
+    });
+  }
+
+  free(): void {
+    seen.live--;
+  }
+
+  #loss(step: number): number {
+    return 0.42 + 0.29 * Math.exp(-step / 150) + 0.05 * Math.sin(step * 78.233) * Math.cos(step * 3.7);
+  }
+
+  #evaluation(examples: number): Evaluation {
+    return { loss: this.#loss(this.#done), accuracy: 0.52 + 0.28 * (1 - Math.exp(-this.#done / 200)), examples };
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy) seen.overlaps++;
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+/** Reads `config.json` for its kind of model. A `.gguf` counts as causal. */
+async function readConfig(options: WasmCreateOptions): Promise<boolean> {
+  if (options.files?.some(({ name }) => name.endsWith('.gguf')) || options.url?.endsWith('.gguf')) return true;
+  let text: string;
+  if (options.files !== undefined) {
+    const file = options.files.find(({ name }) => name === 'config.json');
+    if (file === undefined) throw failure('file-corrupt', 'config.json: the file is missing');
+    text = await file.blob.text();
+  } else {
+    if (options.url?.startsWith('test:') === true) return false;
+    const response = await fetch(`${options.url}config.json`).catch(() => undefined);
+    if (!response?.ok) throw failure('network', `${options.url}config.json: ${response?.status ?? 'no answer'}`);
+    text = await response.text();
+  }
+  try {
+    const config = JSON.parse(text) as { model_type?: string };
+    return config.model_type === 'llama';
+  } catch {
+    throw failure('file-corrupt', 'config.json: expected JSON');
+  }
+}

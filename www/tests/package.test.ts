@@ -1,0 +1,295 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Engine } from '../src/package/engine.ts';
+import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type TrainStep } from '../src/package/index.ts';
+import { createConfig } from '../src/package/options.ts';
+import { serve, type ServerPort } from '../src/package/protocol.ts';
+import { pace, seen, Tuner } from './fake-wasm.ts';
+
+/** The worker's programme at the far end of a real message channel: everything is structured-cloned. */
+function fakeWorker(load: () => Promise<typeof Tuner> = async () => Tuner): Worker & { ended: boolean } {
+  const { port1, port2 } = new MessageChannel();
+  serve(port2 as unknown as ServerPort, new Engine(load));
+  const worker = port1 as MessagePort & { ended?: boolean; terminate?: () => void };
+  worker.ended = false;
+  worker.terminate = () => {
+    worker.ended = true;
+    port1.close();
+    port2.close();
+  };
+  return worker as unknown as Worker & { ended: boolean };
+}
+
+const config = new File(['{"model_type": "bert"}'], 'config.json');
+const files = [config];
+const data = [
+  { text: 'lunch at noon', label: 'real' },
+  { text: 'win a prize', label: 'junk' },
+];
+const training = { data, labels: ['real', 'junk'], template: '{text} [MASK]', steps: 5, batchSize: 2, learningRate: 1e-5 };
+
+let worker = fakeWorker();
+const open = (options: Partial<CreateOptions> = {}): Promise<FineTuner> =>
+  FineTuner.create({ model: files, worker: () => (worker = fakeWorker()), ...options });
+
+async function failure(promise: Promise<unknown>): Promise<PocketError> {
+  const error = await promise.then(
+    () => expect.fail('it did not fail'),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(PocketError);
+  return error as PocketError;
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const out: T[] = [];
+  for await (const item of items) out.push(item);
+  return out;
+}
+
+beforeEach(() => {
+  Object.assign(pace, { stepMs: 1, loadMs: 1 });
+  Object.assign(seen, { overlaps: 0, live: 0 });
+});
+
+describe('create', () => {
+  test('reports progress in order and answers with what is known of the model', async () => {
+    const progress: LoadProgress[] = [];
+    const tuner = await open({ onProgress: (each) => progress.push(each) });
+    expect(tuner.info).toMatchObject({ family: 'bert', head: 'masked-lm', vocabulary: 30522 });
+    expect(progress[0]?.stage).toBe('device');
+    const weights = progress.filter(({ stage }) => stage === 'weights').map(({ loaded }) => loaded);
+    expect(weights).toEqual([...weights].sort((a, b) => a - b));
+    expect(weights.length).toBe(11);
+  });
+
+  test('an error keeps its code and message across the boundary, and ends the worker', async () => {
+    const error = await failure(open({ model: [new File(['{'], 'config.json')] }));
+    expect(error.code).toBe('file-corrupt');
+    expect(error.message).toBe('config.json: expected JSON');
+    await expect.poll(() => worker.ended).toBe(true);
+  });
+
+  test('an abort in mid-load rejects at once with the reason, and frees everything', async () => {
+    pace.loadMs = 20;
+    const controller = new AbortController();
+    const loading = open({ signal: controller.signal, onProgress: ({ stage }) => stage === 'weights' && controller.abort('enough') });
+    const error = await failure(loading);
+    expect(error.code).toBe('aborted');
+    expect(error.cause).toBe('enough');
+    await expect.poll(() => worker.ended).toBe(true);
+    expect(seen.live).toBe(0);
+  });
+
+  test('a signal already aborted starts no worker', async () => {
+    let started = false;
+    const start = (): Worker => ((started = true), fakeWorker());
+    expect((await failure(open({ signal: AbortSignal.abort(), worker: start }))).code).toBe('aborted');
+    expect(started).toBe(false);
+  });
+
+  test('a worker whose script cannot be loaded is a network error', async () => {
+    const dead = { postMessage: () => undefined, terminate: () => undefined } as unknown as Worker;
+    const creating = open({ worker: () => dead });
+    dead.onerror?.({ message: '' } as ErrorEvent);
+    expect((await failure(creating)).code).toBe('network');
+  });
+
+  test('a module that cannot be loaded is reported, and asked for again the next time', async () => {
+    let tries = 0;
+    const load = async (): Promise<typeof Tuner> => {
+      if (++tries === 1) throw new PocketError('network', 'pocketllm_bg.wasm could not be loaded');
+      return Tuner;
+    };
+    const engine = new Engine(load);
+    const create = (): Promise<unknown> => engine.call('create', [{ url: 'test:' }]);
+    expect((await failure(create())).code).toBe('network');
+    await expect(create()).resolves.toMatchObject({ family: 'bert' });
+  });
+
+  test.each([
+    [{ model: files, dtpye: 'f32' }, 'unknown option "dtpye"'],
+    [{ model: files, dtype: 'q8' }, 'dtype must be "f32", found q8'],
+    [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
+    [{ model: [] }, 'model holds no files'],
+    [{ model: 7 }, 'model must be a URL'],
+  ])('refuses %o', async (options, message) => {
+    const error = await failure(FineTuner.create(options as unknown as CreateOptions));
+    expect(error.code).toBe('invalid-argument');
+    expect(error.message).toContain(message);
+  });
+
+  test.each([
+    ['owner/name', 'https://huggingface.co/owner/name/resolve/main/'],
+    ['./models/bert', 'https://page.test/sub/models/bert/'],
+    ['/models/bert/', 'https://page.test/models/bert/'],
+    ['models/small.gguf', 'https://page.test/sub/models/small.gguf'],
+    ['https://host.test/a?b=1', 'https://host.test/a/?b=1'],
+  ])('model %s is at %s', (model, url) => {
+    expect(createConfig({ model }, 'https://page.test/sub/')).toEqual({ url });
+  });
+});
+
+describe('train', () => {
+  test('yields every step and then ends', async () => {
+    const tuner = await open();
+    let examples = 0;
+    const steps = await all(tuner.train({ ...training, onStart: (start) => (examples = start.examples) }));
+    expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
+    expect(examples).toBe(2);
+    for (const { lossPlus, lossMinus, projectedGrad } of steps) {
+      expect(projectedGrad).toBeCloseTo((lossPlus - lossMinus) / 2e-3);
+    }
+  });
+
+  test('takes no step that was not asked for', async () => {
+    const tuner = await open();
+    for await (const { step } of tuner.train({ ...training, steps: 100 })) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      if (step === 3) break;
+    }
+    expect((await tuner.export('trajectory')).size).toBe(64 + 12 * 3);
+  });
+
+  test('an abort gives the step in hand, then throws; a restored run goes on', async () => {
+    pace.stepMs = 20;
+    const tuner = await open();
+    const controller = new AbortController();
+    const got: TrainStep[] = [];
+    const run = async (): Promise<void> => {
+      for await (const step of tuner.train({ ...training, steps: 100, signal: controller.signal })) {
+        got.push(step);
+        if (step.step === 2) setTimeout(() => controller.abort(), 5);
+      }
+    };
+    expect((await failure(run())).code).toBe('aborted');
+    expect(got.map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect((await tuner.export('trajectory')).size).toBe(64 + 12 * 3);
+    await tuner.restore(await tuner.export('trajectory'));
+    expect((await all(tuner.train(training))).map(({ step }) => step)).toEqual([4, 5]);
+    expect((await all(tuner.train(training)))[0]?.step).toBe(1);
+  });
+
+  test('the first step waits for onStart, which finds the model untrained', async () => {
+    const tuner = await open();
+    let before: number | undefined;
+    const onStart = async (): Promise<void> => {
+      before = (await tuner.classify('win a prize')).scores[0]?.probability;
+    };
+    await all(tuner.train({ ...training, onStart }));
+    expect(before).toBe(0.5);
+  });
+
+  test('a file is read by the engine, with its name', async () => {
+    const tuner = await open();
+    const file = new File(['text,label\nhello,real\nwin,junk'], 'mail.csv');
+    const starts: number[] = [];
+    await all(tuner.train({ ...training, data: file, onStart: ({ examples }) => starts.push(examples) }));
+    expect(starts).toEqual([3]);
+  });
+
+  test('a second training ends the first', async () => {
+    const tuner = await open();
+    const first = tuner.train({ ...training, steps: 100 });
+    await first.next();
+    await tuner.train(training).next();
+    expect((await failure(first.next())).message).toContain('another was started');
+  });
+
+  test('calls made while a step runs wait for it', async () => {
+    pace.stepMs = 10;
+    const tuner = await open();
+    const loop = tuner.train(training);
+    await Promise.all([loop.next(), tuner.classify('win'), tuner.evaluate(data), tuner.export('model')]);
+    expect(seen.overlaps).toBe(0);
+  });
+
+  test('losses that are not finite', async () => {
+    const tuner = await open();
+    const error = await failure(all(tuner.train({ ...training, learningRate: 5 })));
+    expect(error.code).toBe('non-finite-loss');
+  });
+
+  test.each([
+    [{ learningRate: NaN }, 'learningRate must be a finite number'],
+    [{ learningRate: undefined }, 'learningRate is missing'],
+    [{ steps: 1.5 }, 'steps must be a whole number'],
+    [{ method: 'lora' }, 'method must be "full", found lora'],
+    [{ task: 'sst2' }, 'unknown option "task"'],
+    [{ data: undefined }, 'data must be a string'],
+  ])('refuses %o', async (change, message) => {
+    const tuner = await open();
+    const error = await failure(all(tuner.train({ ...training, ...(change as object) })));
+    expect(error.code).toBe('invalid-argument');
+    expect(error.message).toContain(message);
+  });
+});
+
+describe('the trained model', () => {
+  test('classifies, measures, and is written out and restored', async () => {
+    const tuner = await open();
+    await all(tuner.train(training));
+    const { label, scores } = await tuner.classify('win a prize');
+    expect(label).toBe('junk');
+    expect(scores.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1);
+    expect(await tuner.evaluate(data)).toMatchObject({ examples: 2 });
+    const model = new Uint8Array(await (await tuner.export('model')).arrayBuffer());
+    expect([model.length, model[0], model[999], model[1000], model[3999]]).toEqual([4000, 0, 0, 1, 3]);
+
+    const other = await open();
+    expect(await other.restore(await tuner.export('trajectory'))).toEqual({ step: 5 });
+    expect((await failure(other.restore(new Blob(['short'])))).code).toBe('file-corrupt');
+    expect((await failure(other.export('adapter'))).message).toBe('full-parameter training has no adapter');
+  });
+
+  test('an abort ends a measurement', async () => {
+    pace.stepMs = 20;
+    const tuner = await open();
+    const controller = new AbortController();
+    const measuring = tuner.evaluate(data, { signal: controller.signal });
+    controller.abort();
+    expect((await failure(measuring)).code).toBe('aborted');
+    await expect(tuner.classify('still there')).resolves.toMatchObject({ label: 'real' });
+  });
+
+  test('generates piece by piece', async () => {
+    const tuner = await open({ model: [new File([''], 'small.gguf')] });
+    expect(await all(tuner.generate('The capital', { maxTokens: 3 }))).toEqual([' (11)', ' word1', ' word2']);
+  });
+
+  test('a panic ends the engine: nothing runs on broken memory', async () => {
+    const tuner = await open();
+    await expect(tuner.classify('!panic')).rejects.toThrow('internal error: unreachable');
+    await expect(tuner.classify('hello')).rejects.toThrow('internal error: unreachable');
+    expect((await failure((await open()).classify('!lost'))).code).toBe('device-lost');
+  });
+});
+
+describe('dispose', () => {
+  test('frees the model, ends the worker, and ends what waits', async () => {
+    pace.stepMs = 30;
+    const tuner = await open();
+    const loop = tuner.train(training);
+    await loop.next();
+    const waiting = failure(loop.next());
+    await tuner.dispose();
+    expect((await waiting).code).toBe('aborted');
+    expect(seen.live).toBe(0);
+    expect(worker.ended).toBe(true);
+    expect((await failure(tuner.classify('hello'))).message).toContain('disposed');
+    await tuner.dispose();
+  });
+
+  test('an engine in the same thread behaves alike', async () => {
+    const engine = new Engine(async () => Tuner);
+    await engine.call('create', [{ url: 'test:' }]);
+    expect(seen.live).toBe(1);
+    const running = engine.call('classify', ['hello', {}]);
+    const waiting = failure(engine.call('classify', ['hello', {}]));
+    await engine.close();
+    await running.catch(() => undefined);
+    expect((await waiting).code).toBe('aborted');
+    expect(seen.live).toBe(0);
+    expect((await failure(engine.call('info', []))).message).toContain('disposed');
+  });
+});

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { defineConfig, type Plugin, type UserConfig } from 'vite';
+import { assets } from './build/assets.ts';
+
+const here = (path: string): string => resolve(import.meta.dirname, path);
+
+/** `POCKETLLM_ENGINE=fake` builds everything around a stand-in, into `tests/out`, for work without the wasm. */
+const fake = process.env['POCKETLLM_ENGINE'] === 'fake';
+const packageDir = here(fake ? 'tests/out/lib' : 'lib');
+const siteDir = here(fake ? 'tests/out/site' : 'dist');
+
+/** The generated module stays a file of its own, so that `new URL(.., import.meta.url)` in it holds wherever it lies. */
+function engine(): Plugin {
+  return {
+    name: 'pocketllm:engine',
+    resolveId(id) {
+      if (id !== 'pocketllm-engine') return null;
+      if (fake) return here('tests/fake-wasm.ts');
+      if (!existsSync(here('pkg/pocketllm.js'))) this.error('www/pkg/pocketllm.js is missing: run www/build-wasm first');
+      return { id: './wasm/pocketllm.js', external: true };
+    },
+    generateBundle() {
+      if (fake) return;
+      for (const file of ['pocketllm.js', 'pocketllm_bg.wasm']) {
+        this.emitFile({ type: 'asset', fileName: `wasm/${file}`, source: readFileSync(here(`pkg/${file}`)) });
+      }
+    },
+  };
+}
+
+/** Keeps `new Worker(new URL('./worker.js', import.meta.url))` as it is written: the user's bundler is to see it. */
+function verbatimWorker(): Plugin {
+  const written = "new URL('./worker.js', import.meta.url)";
+  const token = '__POCKETLLM_WORKER_URL__';
+  return {
+    name: 'pocketllm:verbatim-worker',
+    enforce: 'pre',
+    transform: (code) => (code.includes(written) ? code.replace(written, token) : null),
+    renderChunk: (code) => (code.includes(token) ? code.replace(token, written) : null),
+  };
+}
+
+const packageBuild: UserConfig = {
+  publicDir: false,
+  plugins: [engine(), verbatimWorker()],
+  build: {
+    outDir: packageDir,
+    emptyOutDir: true,
+    target: 'es2022',
+    minify: false,
+    lib: { entry: { index: here('src/package/index.ts'), worker: here('src/package/worker.ts') }, formats: ['es'] },
+    rolldownOptions: { output: { chunkFileNames: '[name].js' } },
+  },
+};
+
+const pageBuild: UserConfig = {
+  base: './',
+  plugins: [assets()],
+  resolve: {
+    alias: [
+      { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },
+      { find: /^pocketllm\/worker/, replacement: resolve(packageDir, 'worker.js') },
+    ],
+  },
+  worker: { format: 'es' },
+  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  preview: { port: 8080 },
+};
+
+export default defineConfig(({ mode }) => {
+  if (mode === 'package') return packageBuild;
+  return { ...pageBuild, test: { include: ['tests/**/*.test.ts'], testTimeout: 20_000 } };
+});
