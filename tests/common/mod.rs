@@ -1,0 +1,134 @@
+//! What the tests on a device share: one test body for native and for the browser, and the comparison of a recording on
+//! the device with its CPU twins.
+
+// Each test binary uses its own part of this.
+#![allow(dead_code, unused_macros, unused_imports)]
+
+use std::rc::Rc;
+
+use pocketllm::error::Code;
+use pocketllm::gpu::{Backend, Buffer, Gpu, GpuOptions, LimitsChoice, MemoryClass, Recording};
+use pocketllm::reference::Host;
+use pocketllm::reference::threefry::threefry2x32;
+
+/// A test that needs a device: natively it blocks, in a browser it is awaited.
+macro_rules! device_test {
+    (async fn $name:ident($backend:ident: Rc<dyn Backend>) $body:block) => {
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on(async {
+                let Some($backend) = $crate::common::device(stringify!($name)).await else { return };
+                $body
+            })
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            let Some($backend) = $crate::common::device(stringify!($name)).await else { return };
+            $body
+        }
+    };
+}
+pub(crate) use device_test;
+
+/// Whether a missing adapter is a failure: set where the tests run (native) or were built (wasm).
+fn required() -> bool {
+    let native = std::env::var("POCKETLLM_REQUIRE_GPU").ok();
+    native.as_deref().or(option_env!("POCKETLLM_REQUIRE_GPU")) == Some("1")
+}
+
+pub(crate) fn say(line: &str) {
+    #[cfg(not(target_arch = "wasm32"))]
+    println!("{line}");
+    #[cfg(target_arch = "wasm32")]
+    wasm_bindgen_test::console_log!("{line}");
+}
+
+/// The adapter with WebGPU's default limits, or nothing where there is none and none is required.
+pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
+    match Gpu::open(GpuOptions { limits: LimitsChoice::Default }).await {
+        Ok(gpu) => Some(gpu),
+        Err(error) if error.code() == Code::WebgpuUnavailable && !required() => {
+            say(&format!("{test}: skipped: {error}"));
+            None
+        }
+        Err(error) => panic!("{test}: {error}"),
+    }
+}
+
+/// Makes the buffers of a test on one backend.
+pub(crate) struct Lab<'a>(pub(crate) &'a dyn Backend);
+
+impl Lab<'_> {
+    pub(crate) fn floats(&self, name: &str, values: &[f32]) -> Buffer {
+        self.words(name, &values.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn words(&self, name: &str, values: &[u32]) -> Buffer {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let buffer = self.0.create(name, bytes.len() as u64, MemoryClass::Activations).unwrap();
+        self.0.write(&buffer, 0, &bytes).unwrap();
+        buffer
+    }
+
+    /// Filled with a number that no kernel writes, so that what is left unwritten shows.
+    pub(crate) fn unwritten(&self, name: &str, count: u32) -> Buffer {
+        self.floats(name, &vec![UNWRITTEN; count as usize])
+    }
+
+    pub(crate) async fn read(&self, buffer: &Buffer) -> Vec<u32> {
+        let bytes = self.0.read(buffer, 0, buffer.bytes()).await.unwrap();
+        bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    }
+}
+
+/// See [`Lab::unwritten`].
+pub(crate) const UNWRITTEN: f32 = 1234.5;
+
+/// Words of each output buffer, on the device and on the host.
+pub(crate) type Outputs = Vec<(Vec<u32>, Vec<u32>)>;
+
+/// Records the same on the device and on the host, runs both and reads the named buffers back.
+pub(crate) async fn both(
+    backend: &Rc<dyn Backend>,
+    build: impl Fn(&Lab<'_>, &mut Recording) -> Vec<Buffer>,
+) -> Outputs {
+    let host: Rc<dyn Backend> = Host::open();
+    let mut read = Vec::new();
+    for backend in [backend, &host] {
+        let lab = Lab(backend.as_ref());
+        let mut recording = Recording::new();
+        let outputs = build(&lab, &mut recording);
+        backend.run(&recording).await.unwrap();
+        let mut words = Vec::new();
+        for output in &outputs {
+            words.push(lab.read(output).await);
+        }
+        read.push(words);
+    }
+    let host = read.pop().unwrap_or_default();
+    read.pop().unwrap_or_default().into_iter().zip(host).collect()
+}
+
+/// The largest difference of two tensors of floats, over the larger of 1 and the host's largest magnitude.
+pub(crate) fn difference(device: &[u32], host: &[u32]) -> f32 {
+    let largest =
+        host.iter().map(|v| f32::from_bits(*v).abs()).filter(|v| *v != UNWRITTEN).fold(1.0, f32::max);
+    let pairs = device.iter().zip(host).map(|(a, b)| (f32::from_bits(*a), f32::from_bits(*b)));
+    // A NaN must not pass as no difference.
+    pairs.map(|(a, b)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY }).fold(0.0, f32::max)
+        / largest
+}
+
+/// Numbers in -1..1 that are the same everywhere.
+pub(crate) fn noise(seed: u32, count: u32) -> Vec<f32> {
+    let unit = |i| threefry2x32([seed, 0], [i, 0])[0] as f32 / 4_294_967_296.0;
+    (0..count).map(|i| 2.0 * unit(i) - 1.0).collect()
+}
+
+/// Whole numbers below `end` that are the same everywhere.
+pub(crate) fn choices(seed: u32, count: u32, end: u32) -> Vec<u32> {
+    (0..count).map(|i| threefry2x32([seed, 1], [i, 0])[0] % end).collect()
+}

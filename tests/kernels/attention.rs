@@ -1,0 +1,104 @@
+//! Attention over spans of every kind.
+
+use std::rc::Rc;
+
+use pocketllm::gpu::{Backend, Buffer, Recording};
+use pocketllm::kernel::attention;
+
+use crate::close;
+use crate::common::{Lab, both, device_test, noise};
+
+/// A case of attention; queries, keys and values are one fused projection unless there is a cache.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    branches: u32,
+    tokens: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_dim: u32,
+    scale: f32,
+    sees: Sees,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Sees {
+    /// Sequences of this many tokens end to end, each seeing itself whole.
+    Packed(u32),
+    /// The same, each token seeing up to itself.
+    Causal(u32),
+    /// A cache of this many rows, all of them.
+    Cache(u32),
+}
+
+impl Case {
+    fn spans(&self) -> Vec<u32> {
+        let span = |t: u32| match self.sees {
+            Sees::Packed(length) => [t / length * length, (t / length * length + length).min(self.tokens)],
+            Sees::Causal(length) => [t / length * length, t + 1],
+            Sees::Cache(rows) => [0, rows],
+        };
+        (0..self.tokens).flat_map(span).collect()
+    }
+
+    fn record(&self, lab: &Lab<'_>, recording: &mut Recording) -> Vec<Buffer> {
+        let Case { branches, tokens, heads, kv_heads, head_dim, scale, .. } = *self;
+        let stride = (heads + 2 * kv_heads) * head_dim;
+        let query = lab.floats("qkv", &noise(1, branches * tokens * stride));
+        let mut params = attention::Params {
+            tokens,
+            heads,
+            kv_heads,
+            q_stride: stride,
+            kv_rows: tokens,
+            kv_stride: stride,
+            k_column: heads * head_dim,
+            v_column: (heads + kv_heads) * head_dim,
+            scale,
+        };
+        let mut key_value = query.clone();
+        if let Sees::Cache(rows) = self.sees {
+            (params.kv_rows, params.kv_stride) = (rows, 2 * kv_heads * head_dim);
+            (params.k_column, params.v_column) = (0, kv_heads * head_dim);
+            key_value = lab.floats("cache", &noise(2, branches * rows * params.kv_stride));
+        }
+        let spans = self.spans();
+        let visible = spans.chunks_exact(2).map(|s| u64::from(s[1] - s[0])).sum();
+        let spans = lab.words("spans", &spans);
+        let output = lab.unwritten("output", branches * tokens * heads * head_dim);
+        let tensors =
+            attention::Tensors { query: &query, key_value: &key_value, spans: &spans, output: &output };
+        let shape = attention::Shape { branches, head_dim, visible };
+        attention::record(recording, tensors, shape, params).unwrap();
+        vec![output]
+    }
+}
+
+/// Branches, tokens, heads, heads of keys and values, head size.
+fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
+    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees }
+}
+
+device_test! {
+    async fn attention_over_spans(backend: Rc<dyn Backend>) {
+        let cases = [
+            // One thread a token: many tokens, or next to no keys.
+            case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37)),
+            case([2, 130, 9, 3, 64], 1.0, Sees::Causal(65)),
+            case([1, 1, 1, 1, 1], 1.0, Sees::Causal(1)),
+            case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2)),
+            case([1, 3, 3, 3, 65], 0.2, Sees::Causal(3)),
+            case([1, 3, 1, 1, 256], 0.0625, Sees::Causal(3)),
+            // Keys shared out among threads: few tokens.
+            case([1, 1, 9, 3, 64], 0.125, Sees::Cache(300)),
+            case([1, 1, 9, 3, 64], 1.0, Sees::Cache(65)),
+            case([3, 17, 3, 1, 3], 0.6, Sees::Causal(17)),
+            case([1, 17, 5, 5, 65], 0.2, Sees::Packed(13)),
+            // A span of nothing.
+            case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0)),
+        ];
+        for case in cases {
+            let outputs = both(&backend, |lab, recording| case.record(lab, recording)).await;
+            close("attention", &format!("{case:?}"), &outputs[0]);
+        }
+    }
+}

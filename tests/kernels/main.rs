@@ -1,0 +1,168 @@
+//! Each kernel on the device against its CPU twin, over ragged shapes.
+
+// A test fails by panicking.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod attention;
+#[path = "../common/mod.rs"]
+mod common;
+mod losses;
+
+use std::rc::Rc;
+
+use common::{both, choices, device_test, difference, noise};
+use pocketllm::gpu::Backend;
+use pocketllm::kernel::activation::Activation;
+use pocketllm::kernel::*;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// The largest difference allowed, relative to the larger of 1 and the largest magnitude of the tensor.
+const TOLERANCES: &[(&str, f32, &str)] = &[
+    ("residual", 0.0, "one addition, correctly rounded everywhere"),
+    ("gather_rows", 0.0, "a copy"),
+    ("append_rows", 0.0, "a copy"),
+    ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
+    ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
+    ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
+    ("activation", 3e-6, "exp to 3 + 2|x| ulp, division to 2.5 ulp"),
+    ("gated", 3e-6, "as activation"),
+    ("attention", 1e-5, "sums in another order; exp of scores up to 10 apart, to 3 + 2|x| ulp"),
+    ("cross_entropy", 5e-6, "exp to 3 + 2|x| ulp, log to 2^-21 absolutely, sums in another order"),
+    ("mean_loss", 1e-6, "sums in another order"),
+    ("sample", 1e-5, "two logs to 2^-21 absolutely"),
+];
+
+/// Holds a tensor of the device against the twin's.
+fn close(kernel: &str, shape: &str, (device, host): &(Vec<u32>, Vec<u32>)) {
+    let tolerance = TOLERANCES.iter().find(|(name, ..)| *name == kernel).unwrap().1;
+    let seen = difference(device, host);
+    common::say(&format!("{kernel} {shape}: {seen:.1e} of {tolerance:.0e}"));
+    assert!(seen <= tolerance, "{kernel} {shape}: differs by {seen:e}, allowed {tolerance:e}");
+}
+
+device_test! {
+    async fn elementwise_kernels(backend: Rc<dyn Backend>) {
+        for count in [1, 3, 65, 257] {
+            let outputs = both(&backend, |lab, recording| {
+                let x = lab.floats("x", &noise(1, count));
+                residual::record(recording, &x, &lab.floats("y", &noise(2, count)), count);
+                vec![x]
+            }).await;
+            close("residual", &count.to_string(), &outputs[0]);
+        }
+        for activation in Activation::ALL {
+            // Both tails, where a careless formula overflows, each with its own scale; and the middle.
+            let middle: Vec<f32> = (-60..=60).map(|i| i as f32 / 10.0).collect();
+            for values in [middle, vec![-300.0, -88.0, -30.0, 30.0, 88.0, 300.0], vec![-1e30, 1e30]] {
+                let count = values.len() as u32;
+                let outputs = both(&backend, |lab, recording| {
+                    let x = lab.floats("x", &values);
+                    activation::record(recording, activation, &x, count);
+                    vec![x]
+                }).await;
+                close("activation", &format!("{activation:?} from {}", values[0]), &outputs[0]);
+            }
+            let outputs = both(&backend, |lab, recording| {
+                let (rows, width) = (3, 65);
+                let x = lab.floats("x", &noise(3, rows * 2 * width));
+                let y = lab.unwritten("y", rows * width);
+                gated::record(recording, activation, &x, &y, gated::Params { rows, width });
+                vec![y]
+            }).await;
+            close("gated", &format!("{activation:?}"), &outputs[0]);
+        }
+    }
+}
+
+device_test! {
+    async fn norms(backend: Rc<dyn Backend>) {
+        let shapes = [(2, 3, 1), (1, 1, 3), (2, 17, 30), (3, 2, 36), (1, 3, 64), (2, 5, 65), (1, 2, 100), (2, 3, 257)];
+        for (branches, tokens, width) in shapes {
+            let (rows, vector_stride) = (branches * tokens, 2 * width + 5);
+            let shape = format!("{branches} x {tokens} x {width}");
+            let outputs = both(&backend, |lab, recording| {
+                // Off centre, as a real model's activations are.
+                let x: Vec<f32> = noise(1, rows * width).iter().map(|v| v + 0.5).collect();
+                let x = lab.floats("x", &x);
+                let vectors = lab.floats("vectors", &noise(2, branches * vector_stride));
+                let ys = ["y", "unbiased", "rms"].map(|name| lab.unwritten(name, rows * width));
+                let (weight, epsilon) = (3, 1e-5);
+                for (y, bias) in ys.iter().zip([3 + width, NO_VECTOR]) {
+                    let params = layer_norm::Params {
+                        rows, rows_per_branch: tokens, width, weight, bias, vector_stride, epsilon,
+                    };
+                    layer_norm::record(recording, &x, &vectors, y, params);
+                }
+                let params =
+                    rms_norm::Params { rows, rows_per_branch: tokens, width, weight, vector_stride, epsilon };
+                rms_norm::record(recording, &x, &vectors, &ys[2], params);
+                ys.to_vec()
+            }).await;
+            close("layer_norm", &shape, &outputs[0]);
+            close("layer_norm", &format!("{shape} without bias"), &outputs[1]);
+            close("rms_norm", &shape, &outputs[2]);
+        }
+    }
+}
+
+device_test! {
+    async fn more_rows_than_a_dimension_of_the_grid(backend: Rc<dyn Backend>) {
+        // The grid is folded into 2 x 32,769, one workgroup too many.
+        let rows = 65_537;
+        let outputs = both(&backend, |lab, recording| {
+            let x = lab.floats("x", &noise(1, rows));
+            let vectors = lab.floats("vectors", &noise(2, 4));
+            let y = lab.unwritten("y", rows + 3);
+            let params = rms_norm::Params {
+                rows, rows_per_branch: rows, width: 1, weight: 2, vector_stride: 4, epsilon: 1e-2,
+            };
+            rms_norm::record(recording, &x, &vectors, &y, params);
+            vec![y]
+        }).await;
+        close("rms_norm", "65537 rows", &outputs[0]);
+    }
+}
+
+device_test! {
+    async fn rotary_positions(backend: Rc<dyn Backend>) {
+        for (branches, tokens, heads, head_dim, rest) in [(1, 1, 1, 2, 0), (2, 17, 5, 6, 7), (2, 3, 12, 64, 192)] {
+            let stride = heads * head_dim + rest;
+            let outputs = both(&backend, |lab, recording| {
+                let angles = noise(4, 20 * head_dim / 2);
+                let table: Vec<f32> = angles.iter().flat_map(|a| [(3.0 * a).cos(), (3.0 * a).sin()]).collect();
+                let x = lab.floats("x", &noise(1, branches * tokens * stride));
+                let table = lab.floats("table", &table);
+                let positions = lab.words("positions", &choices(5, tokens, 20));
+                let params = rotary::Params { rows: branches * tokens, tokens, stride, heads, head_dim };
+                rotary::record(recording, &x, &table, &positions, params);
+                vec![x]
+            }).await;
+            close("rotary", &format!("{branches} x {tokens} x {heads} x {head_dim}"), &outputs[0]);
+        }
+    }
+}
+
+device_test! {
+    async fn copies_of_rows(backend: Rc<dyn Backend>) {
+        for (branches, tokens, count, width) in [(1, 1, 1, 1), (2, 17, 5, 30), (3, 5, 9, 65)] {
+            let outputs = both(&backend, |lab, recording| {
+                let x = lab.floats("x", &noise(1, branches * tokens * width));
+                let picks = lab.words("picks", &choices(2, count, tokens));
+                let y = lab.unwritten("y", branches * count * width);
+                gather_rows::record(recording, &x, &picks, &y, gather_rows::Params { branches, tokens, count, width });
+                // The first rows of x, two columns narrower where there are so many.
+                let column = 2.min(width - 1);
+                let cache = lab.unwritten("cache", (tokens + 3) * (width - column));
+                let params = append_rows::Params {
+                    rows: tokens, width: width - column, stride: width, column, first_row: 2,
+                };
+                append_rows::record(recording, &x, &cache, params);
+                vec![y, cache]
+            }).await;
+            close("gather_rows", &format!("{branches} x {tokens} x {width}"), &outputs[0]);
+            close("append_rows", &format!("{tokens} x {width}"), &outputs[1]);
+        }
+    }
+}
