@@ -1,0 +1,228 @@
+//! A person's training or evaluation file, read into rows.
+//!
+//! CSV and TSV need a header; JSONL (or one JSON array) the same names as keys: `text` (and `text_b`) with
+//! `label`, or `prompt` with `completion`. Any other file is plain text.
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::error::{Error, Result};
+use crate::text::{delimited, json_rows};
+
+/// A labelled text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classified {
+    /// The text to classify; may be empty.
+    pub text: String,
+    /// The second text of a pair.
+    pub text_b: Option<String>,
+    /// The label as the file spells it, without surrounding white space.
+    pub label: String,
+    /// 1-based line of the file on which the row starts (header included), or number in a JSON array.
+    pub row: usize,
+}
+
+/// A prompt with the text that should follow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// What the model is given; may be empty.
+    pub prompt: String,
+    /// What it should write.
+    pub completion: String,
+    /// As [`Classified::row`].
+    pub row: usize,
+}
+
+/// The rows of a file, all of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Labelled texts.
+    Classified(Vec<Classified>),
+    /// Prompts with completions.
+    Completion(Vec<Completion>),
+    /// Plain text: each element is one stream, to be cut into windows of the context's length.
+    Plain(Vec<String>),
+}
+
+/// A file's rows under its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// The file's name, for messages.
+    pub name: String,
+    /// Its rows: at least one.
+    pub rows: Rows,
+}
+
+/// Reads a file's bytes; the ending of `name` says how: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json`, else plain text.
+///
+/// # Errors
+/// `data-invalid` naming the file, and the row and field where one is at fault, what was expected and what was
+/// found: bytes that are not UTF-8, no rows, a missing column or key, a value of the wrong type, chat data.
+pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
+    let text = decode(bytes).map_err(|e| e.at(name))?;
+    if text.trim().is_empty() {
+        bail!(DataInvalid, "{name}: expected rows or text, found an empty file");
+    }
+    let ending = name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
+    let rows = match ending.as_str() {
+        "csv" => delimited::csv(name, text)?,
+        "tsv" => delimited::tsv(name, text)?,
+        "jsonl" | "ndjson" => json_rows::lines(name, text)?,
+        "json" => json_rows::json(name, text)?,
+        _ => Rows::Plain(vec![text.to_string()]),
+    };
+    let dataset = Dataset { name: name.to_string(), rows };
+    if dataset.is_empty() {
+        bail!(DataInvalid, "{name}: expected at least one row, found none");
+    }
+    Ok(dataset)
+}
+
+/// UTF-8 without a byte-order mark.
+fn decode(bytes: &[u8]) -> Result<&str> {
+    if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = bytes {
+        bail!(DataInvalid, "expected UTF-8, found UTF-16 at byte 0: save the file as UTF-8");
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let offset = e.valid_up_to();
+        let found = bytes.get(offset).copied().unwrap_or_default();
+        err!(DataInvalid, "expected UTF-8, found the byte 0x{found:02x} at byte {offset}")
+    })?;
+    Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))
+}
+
+impl Dataset {
+    /// Number of rows (of streams, for plain text).
+    pub fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Classified(rows) => rows.len(),
+            Rows::Completion(rows) => rows.len(),
+            Rows::Plain(texts) => texts.len(),
+        }
+    }
+
+    /// Whether there is no row; [`read`] never returns such a one.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and
+    /// its bytes, an absent `text_b` as the length 2^64 - 1. The file's name, format and row numbers do not
+    /// matter, the rows' order does.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let mut field = |text: Option<&str>| match text {
+            Some(text) => {
+                hash.update(&(text.len() as u64).to_le_bytes());
+                hash.update(text.as_bytes());
+            }
+            None => hash.update(&u64::MAX.to_le_bytes()),
+        };
+        match &self.rows {
+            Rows::Classified(rows) => {
+                field(Some("classified"));
+                for row in rows {
+                    field(Some(&row.text));
+                    field(row.text_b.as_deref());
+                    field(Some(&row.label));
+                }
+            }
+            Rows::Completion(rows) => {
+                field(Some("completion"));
+                for row in rows {
+                    field(Some(&row.prompt));
+                    field(Some(&row.completion));
+                }
+            }
+            Rows::Plain(texts) => {
+                field(Some("plain"));
+                texts.iter().for_each(|text| field(Some(text)));
+            }
+        }
+        hash.digest()
+    }
+}
+
+/// The kind of a row, by the columns or keys that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Classified,
+    Completion,
+}
+
+impl Kind {
+    /// The kind that these column names or keys make; `place` is the file and row, for the message.
+    pub(crate) fn of<'a>(place: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<Kind> {
+        let has = |name: &str| names.clone().any(|n| n.eq_ignore_ascii_case(name));
+        if has("messages") {
+            bail!(
+                DataInvalid,
+                "{place}, field `messages`: chat data are not supported yet; expected `text` and `label`, or `prompt` and `completion`"
+            );
+        }
+        let found = || names.clone().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        if has("text") && has("label") {
+            Ok(Kind::Classified)
+        } else if has("prompt") && has("completion") {
+            Ok(Kind::Completion)
+        } else {
+            let (missing, of) = match (has("text"), has("label"), has("prompt"), has("completion")) {
+                (true, ..) => ("label", "`text` and `label`"),
+                (_, true, ..) => ("text", "`text` and `label`"),
+                (_, _, true, _) => ("completion", "`prompt` and `completion`"),
+                (.., true) => ("prompt", "`prompt` and `completion`"),
+                _ => ("text", "`text` and `label`, or `prompt` and `completion`"),
+            };
+            bail!(DataInvalid, "{place}, field `{missing}`: expected {of}, found {}", found())
+        }
+    }
+
+    pub(crate) fn empty(self) -> Rows {
+        match self {
+            Kind::Classified => Rows::Classified(Vec::new()),
+            Kind::Completion => Rows::Completion(Vec::new()),
+        }
+    }
+}
+
+impl Rows {
+    /// Adds a row whose fields `get` looks up by name: `None` when it is absent.
+    pub(crate) fn add(
+        &mut self,
+        place: &str,
+        row: usize,
+        get: impl Fn(&str) -> Result<Option<String>>,
+    ) -> Result<()> {
+        let need = |name: &str| match get(name) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(missing(place, name)),
+            Err(e) => Err(e),
+        };
+        let filled = |name: &str| {
+            let value = need(name)?;
+            if value.trim().is_empty() {
+                bail!(DataInvalid, "{place}, field `{name}`: expected a value, found nothing");
+            }
+            Ok(value)
+        };
+        match self {
+            Rows::Classified(rows) => {
+                let label = filled("label")?.trim().to_string();
+                rows.push(Classified { text: need("text")?, text_b: get("text_b")?, label, row });
+            }
+            Rows::Completion(rows) => {
+                let completion = filled("completion")?;
+                rows.push(Completion { prompt: need("prompt")?, completion, row });
+            }
+            Rows::Plain(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn missing(place: &str, name: &str) -> Error {
+    err!(DataInvalid, "{place}, field `{name}`: expected a value, found none")
+}
+
+#[cfg(test)]
+#[path = "dataset_tests.rs"]
+mod tests;

@@ -1,0 +1,135 @@
+//! Labelled rows to prompts with one target.
+
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::text::dataset::Classified;
+use crate::text::encode::labels::check_template;
+use crate::text::encode::{Example, HeadKind, LabelWords, Target, index};
+use crate::text::template::{Rendered, Template};
+use crate::text::tokenizer::{Piece, Tokenizer};
+
+/// Encodes labelled rows by a template. The ids are those of the rendered template as Hugging Face tokenises it,
+/// with special tokens; what is too long loses tokens from the end of `{text}`, then of `{text_b}`.
+#[derive(Clone, Debug)]
+pub struct ClassificationEncoder<'t> {
+    tokenizer: &'t Tokenizer,
+    template: Template,
+    labels: LabelWords,
+    head: HeadKind,
+    max_len: usize,
+}
+
+impl<'t> ClassificationEncoder<'t> {
+    /// An encoder to at most `max_len` tokens.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the template does not suit the head, or alone is longer than `max_len`.
+    pub fn new(
+        tokenizer: &'t Tokenizer,
+        template: Template,
+        labels: LabelWords,
+        head: HeadKind,
+        max_len: usize,
+    ) -> Result<Self> {
+        check_template(tokenizer, head, &template)?;
+        let encoder = ClassificationEncoder { tokenizer, template, labels, head, max_len };
+        let empty = encoder.template.render("", Some(""))?;
+        let least = encoder.tokenizer.encode(&empty, true)?.len();
+        if least > max_len {
+            bail!(
+                InvalidArgument,
+                "template: expected at most {max_len} tokens with an empty text, found {least}"
+            );
+        }
+        Ok(encoder)
+    }
+
+    /// The labels and their words.
+    pub fn labels(&self) -> &LabelWords {
+        &self.labels
+    }
+
+    /// The row's prompt with one target: the label's index at the mask, or at the prompt's last token.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the row: an unknown label, no `text_b` where the template has one, a prompt that
+    /// cannot be shortened enough or whose mask is not the only one.
+    pub fn encode(&self, row: &Classified) -> Result<Example> {
+        let place = |e: crate::error::Error| e.at(format!("row {}", row.row));
+        let label = self.labels.index_of(&row.label).map_err(place)?;
+        let (ids, position) = self.encode_text(&row.text, row.text_b.as_deref()).map_err(place)?;
+        Ok(Example { ids, targets: vec![Target { position, label }] })
+    }
+
+    /// The prompt of texts without a label, and the position that is scored.
+    ///
+    /// # Errors
+    /// As [`ClassificationEncoder::encode`], without a row's number.
+    pub fn encode_text(&self, text: &str, text_b: Option<&str>) -> Result<(Vec<u32>, u32)> {
+        let rendered = self.template.render_ranges(text, text_b)?;
+        let mut pieces = self.tokenizer.pieces(&rendered.string, true)?;
+        if self.head == HeadKind::CausalLm {
+            // The label word follows the prompt: an end-of-text token would stand between the two.
+            pieces.truncate(pieces.iter().rposition(|p| !p.added).map_or(pieces.len(), |last| last + 1));
+        }
+        self.shorten(&mut pieces, &rendered)?;
+        let position = match self.head {
+            HeadKind::MaskedLm => self.mask_position(&pieces)?,
+            HeadKind::CausalLm => match pieces.len().checked_sub(1) {
+                Some(last) => last,
+                None => bail!(DataInvalid, "expected a prompt of at least one token, found none"),
+            },
+        };
+        Ok((pieces.iter().map(|p| p.id).collect(), index(position)))
+    }
+
+    /// Takes tokens out of the texts until the prompt fits.
+    fn shorten(&self, pieces: &mut Vec<Piece>, rendered: &Rendered) -> Result<()> {
+        let whole = pieces.len();
+        let mut excess = whole.saturating_sub(self.max_len);
+        if excess == 0 {
+            return Ok(());
+        }
+        let mut drop = vec![false; whole];
+        for ranges in [&rendered.text, &rendered.text_b] {
+            // The tokens of each place where the text stands, in order.
+            let mut places: Vec<Vec<usize>> = ranges
+                .iter()
+                .map(|r| (0..whole).filter(|&i| is_within(&pieces[i], r, &rendered.string)).collect())
+                .collect();
+            while excess > 0 {
+                let Some(last) = places.iter_mut().max_by_key(|p| p.len()).and_then(Vec::pop) else { break };
+                drop[last] = true;
+                excess -= 1;
+            }
+        }
+        if excess > 0 {
+            let (least, max) = (self.max_len + excess, self.max_len);
+            bail!(DataInvalid, "expected at most {max} tokens without the texts, found {least}");
+        }
+        let mut keep = drop.iter().map(|d| !d);
+        pieces.retain(|_| keep.next().unwrap_or(true));
+        Ok(())
+    }
+
+    /// Where the only mask is.
+    fn mask_position(&self, pieces: &[Piece]) -> Result<usize> {
+        let mask = self.tokenizer.mask().map(|(_, id)| id);
+        let mut masks = pieces.iter().enumerate().filter(|(_, p)| Some(p.id) == mask).map(|(i, _)| i);
+        match (masks.next(), masks.count()) {
+            (Some(position), 0) => Ok(position),
+            (None, _) => bail!(DataInvalid, "expected the template's mask among the tokens, found none"),
+            (Some(_), more) => {
+                bail!(DataInvalid, "expected one mask, the template's, found {} in the text", more)
+            }
+        }
+    }
+}
+
+/// Whether a token came from `range` of the string; the space before a word may be the template's.
+fn is_within(piece: &Piece, range: &Range<usize>, string: &str) -> bool {
+    let starts = piece.start >= range.start
+        || string.get(piece.start..range.start).is_some_and(|before| before.trim().is_empty());
+    !piece.added && starts && piece.end > range.start && piece.end <= range.end
+}

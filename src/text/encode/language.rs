@@ -1,0 +1,122 @@
+//! Language modelling: prompts with completions, and plain text.
+
+use crate::error::Result;
+use crate::text::dataset::Completion;
+use crate::text::encode::{Example, Target, index};
+use crate::text::tokenizer::Tokenizer;
+
+/// Encodes prompts with completions for a causal model; only the completion's tokens are scored, then the end of
+/// the text if the model has a token for it.
+#[derive(Clone, Debug)]
+pub struct CompletionEncoder<'t> {
+    tokenizer: &'t Tokenizer,
+    max_len: usize,
+}
+
+impl<'t> CompletionEncoder<'t> {
+    /// An encoder to at most `max_len` tokens.
+    ///
+    /// # Errors
+    /// `invalid-argument` when `max_len` is below 2: nothing could be predicted.
+    pub fn new(tokenizer: &'t Tokenizer, max_len: usize) -> Result<Self> {
+        if max_len < 2 {
+            bail!(InvalidArgument, "length: expected at least 2 tokens, found {max_len}");
+        }
+        Ok(CompletionEncoder { tokenizer, max_len })
+    }
+
+    /// The prompt's tokens, as they are when the model is asked to go on, then the completion's. The last token is
+    /// not among the ids: nothing is predicted from it. What is too long loses tokens from the prompt's start,
+    /// behind its special tokens.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the row: a completion that does not fit by itself, or has nothing to score.
+    pub fn encode(&self, row: &Completion) -> Result<Example> {
+        self.encode_row(row).map_err(|e| e.at(format!("row {}", row.row)))
+    }
+
+    fn encode_row(&self, row: &Completion) -> Result<Example> {
+        let tokenizer = self.tokenizer;
+        let mut prompt = tokenizer.pieces(&row.prompt, true)?;
+        let special = prompt.iter().take_while(|p| p.added).count();
+        // A closing special token would stand between prompt and completion.
+        let end = prompt.iter().rposition(|p| !p.added).map_or(special, |last| last + 1);
+        prompt.truncate(end);
+        let mut ids: Vec<u32> = prompt.iter().map(|p| p.id).collect();
+        // As one text where its tokens begin with the prompt's: a tokenizer may mark the start of a text.
+        let full = tokenizer.encode(&format!("{}{}", row.prompt, row.completion), false)?;
+        let mut completion = match full.strip_prefix(&ids[special..]) {
+            Some(rest) => rest.to_vec(),
+            None => tokenizer.encode(&row.completion, false)?,
+        };
+        if let Some(eos) = tokenizer.eos().filter(|&eos| completion.last() != Some(&eos)) {
+            completion.push(eos);
+        }
+        if special == 0 && ids.is_empty() && completion.len() < 2 {
+            bail!(DataInvalid, "field `completion`: expected a token to predict, found none after the first");
+        }
+
+        // The ids end before the completion's last token, and start with the special ones.
+        let length = ids.len() + completion.len() - 1;
+        let excess = length.saturating_sub(self.max_len);
+        let removable = ids.len().saturating_sub(special.max(1));
+        if excess > removable {
+            bail!(
+                DataInvalid,
+                "field `completion`: expected at most {} tokens, found {}",
+                completion.len().saturating_sub(excess - removable),
+                completion.len()
+            );
+        }
+        ids.drain(special..special + excess);
+
+        let first = ids.len();
+        ids.extend_from_slice(&completion);
+        let targets =
+            (first.max(1)..ids.len()).map(|p| Target { position: index(p - 1), label: ids[p] }).collect();
+        ids.pop();
+        Ok(Example { ids, targets })
+    }
+}
+
+/// Cuts plain text into windows for a causal model: every token predicts the next.
+#[derive(Clone, Debug)]
+pub struct PlainEncoder<'t> {
+    tokenizer: &'t Tokenizer,
+    context: usize,
+}
+
+impl<'t> PlainEncoder<'t> {
+    /// An encoder to windows of `context` tokens.
+    ///
+    /// # Errors
+    /// `invalid-argument` when `context` is 0.
+    pub fn new(tokenizer: &'t Tokenizer, context: usize) -> Result<Self> {
+        if context == 0 {
+            bail!(InvalidArgument, "context: expected at least 1 token, found 0");
+        }
+        Ok(PlainEncoder { tokenizer, context })
+    }
+
+    /// The windows of one stream, in order. Each token of the text but the first is a label exactly once: a window's
+    /// last token predicts the next window's first. The last window may be shorter.
+    ///
+    /// # Errors
+    /// `data-invalid` when the text has fewer than two tokens.
+    pub fn encode(&self, text: &str) -> Result<Vec<Example>> {
+        let stream = self.tokenizer.encode_stream(text)?;
+        let last =
+            stream.len().checked_sub(1).filter(|&n| n > 0).ok_or_else(|| {
+                err!(DataInvalid, "text: expected at least two tokens, found {}", stream.len())
+            })?;
+        let windows = (0..last).step_by(self.context).map(|start| {
+            let end = (start + self.context).min(last);
+            let targets = stream[start + 1..=end].iter().enumerate();
+            Example {
+                ids: stream[start..end].to_vec(),
+                targets: targets.map(|(p, &label)| Target { position: index(p), label }).collect(),
+            }
+        });
+        Ok(windows.collect())
+    }
+}

@@ -1,0 +1,314 @@
+//! Text to token ids and back, by the crate `tokenizers`, from a `tokenizer.json` or a GGUF's vocabulary.
+
+use serde::Deserialize;
+use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use tokenizers::{AddedToken, Encoding};
+
+use crate::error::Result;
+pub use crate::text::gguf_vocab::GgufVocab;
+
+/// Spellings of the mask token among the supported families.
+const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
+
+/// Spellings of an end-of-text token, the likeliest first. A `tokenizer.json` does not say which token it is.
+const ENDS: [&str; 7] =
+    ["</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>"];
+
+/// A vocabulary's ids may not exceed this: far above every real one, far below what could overflow.
+const MAX_ID: u64 = 1 << 24;
+
+/// Text longer than this many bytes is tokenised in pieces of about this size, where the tokenizer allows it.
+const STREAM_PIECE: usize = 64 << 10;
+
+/// A tokenizer: immutable once read, the same ids on every target.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// What the tokenizer was read from, for messages.
+    source: String,
+    /// Ids put before and after a text by a GGUF's `add_bos`/`add_eos`; a `tokenizer.json` has its own post-processor.
+    prefix: Option<u32>,
+    suffix: Option<u32>,
+    mask: Option<(String, u32)>,
+    eos: Option<u32>,
+    vocab_size: usize,
+}
+
+/// One token of an encoded text, with the bytes of the text it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) id: u32,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Put there by the post-processor (`[CLS]`, bos ...) and not by the text.
+    pub(crate) added: bool,
+}
+
+impl Tokenizer {
+    /// Reads a Hugging Face `tokenizer.json`. Its truncation and padding settings are switched off.
+    ///
+    /// # Errors
+    /// `file-corrupt` naming `file_name` when the bytes are not a tokenizer; `model-unsupported` for a feature
+    /// that is not implemented.
+    pub fn from_json(bytes: &[u8], file_name: &str) -> Result<Self> {
+        probe(bytes, file_name)?;
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer, found: {e}"))?;
+        inner.with_truncation(None).map_err(|e| err!(FileCorrupt, "{file_name}: {e}"))?;
+        inner.with_padding(None);
+        let mask = MASKS.iter().find_map(|m| inner.token_to_id(m).map(|id| (m.to_string(), id)));
+        if let Some((spelling, id)) = &mask {
+            // Some files list the mask in the vocabulary only, where the text `[MASK]` would be split up.
+            if !inner.get_added_tokens_decoder().contains_key(id) {
+                inner.add_special_tokens(&[AddedToken::from(spelling.clone(), true)]);
+            }
+        }
+        let added = inner.get_added_tokens_decoder();
+        let eos = ENDS.iter().find_map(|e| inner.token_to_id(e).filter(|id| added.contains_key(id)));
+        let vocab_size = inner.get_vocab_size(true);
+        if vocab_size == 0 {
+            bail!(FileCorrupt, "{file_name}: expected a vocabulary, found none");
+        }
+        Ok(Tokenizer { inner, source: file_name.into(), prefix: None, suffix: None, mask, eos, vocab_size })
+    }
+
+    /// Builds the tokenizer that a GGUF file's `tokenizer.ggml.*` fields describe.
+    ///
+    /// # Errors
+    /// `model-unsupported` naming the field when the tokenizer is of another kind than byte-level BPE or its
+    /// pre-tokenizer is not known; `file-corrupt` naming the field when the fields contradict each other.
+    pub fn from_gguf(vocab: GgufVocab) -> Result<Self> {
+        let prefix = vocab.bos.filter(|_| vocab.add_bos);
+        let suffix = vocab.eos.filter(|_| vocab.add_eos);
+        let eos = vocab.eos;
+        let vocab_size = vocab.tokens.len();
+        let inner = vocab.build()?;
+        let source = "tokenizer.ggml".to_string();
+        Ok(Tokenizer { inner, source, prefix, suffix, mask: None, eos, vocab_size })
+    }
+
+    /// The ids of `text`; with `special`, framed as the model was trained (`[CLS]` ... `[SEP]`, bos ...).
+    ///
+    /// The spelling of a special token inside `text` becomes that token, as in Hugging Face's tokenizers.
+    ///
+    /// # Errors
+    /// `file-corrupt` when the tokenizer cannot spell the text (it lacks its own unknown token).
+    pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, special).map_err(|e| self.cannot_encode(e))?;
+        let mut ids = Vec::with_capacity(encoding.len() + 2);
+        ids.extend(self.prefix.filter(|_| special));
+        ids.extend_from_slice(encoding.get_ids());
+        ids.extend(self.suffix.filter(|_| special));
+        Ok(ids)
+    }
+
+    /// The ids of a long text, without a special token at its end. Memory stays bounded by cutting the text at
+    /// line ends, where the tokenizer's ids do not depend on it.
+    pub(crate) fn encode_stream(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids: Vec<u32> =
+            self.pieces("a", true)?.iter().take_while(|p| p.added).map(|p| p.id).collect();
+        let mut rest = text;
+        // A tokenizer that marks the start of a text (SentencePiece's dummy prefix) must see it whole.
+        let whole = self.encode("a.\nb", false)?;
+        let parts = [self.encode("a.\n", false)?, self.encode("b", false)?].concat();
+        while whole == parts && rest.len() > STREAM_PIECE {
+            let Some(cut) = line_end_after(rest, STREAM_PIECE) else { break };
+            let (head, tail) = rest.split_at(cut);
+            ids.extend(self.encode(head, false)?);
+            rest = tail;
+        }
+        ids.extend(self.encode(rest, false)?);
+        Ok(ids)
+    }
+
+    /// Like [`Tokenizer::encode`], with each token's byte range in `text`.
+    pub(crate) fn pieces(&self, text: &str, special: bool) -> Result<Vec<Piece>> {
+        let encoding: Encoding = self.inner.encode(text, special).map_err(|e| self.cannot_encode(e))?;
+        let frame = |id: u32| Piece { id, start: 0, end: 0, added: true };
+        let mut pieces = Vec::with_capacity(encoding.len() + 2);
+        pieces.extend(self.prefix.filter(|_| special).map(frame));
+        let tokens =
+            encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_special_tokens_mask());
+        pieces.extend(tokens.map(|((&id, &(start, end)), &added)| Piece {
+            id,
+            start,
+            end,
+            added: added != 0,
+        }));
+        pieces.extend(self.suffix.filter(|_| special).map(frame));
+        Ok(pieces)
+    }
+
+    /// The text of `ids`; `skip_special` leaves special tokens out. Bytes that are not UTF-8 become U+FFFD, ids
+    /// outside of the vocabulary (rows that pad an embedding) become nothing.
+    ///
+    /// # Errors
+    /// `file-corrupt` when the tokenizer's own decoder fails.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        self.inner
+            .decode(ids, skip_special)
+            .map_err(|e| err!(FileCorrupt, "{}: cannot decode {} tokens: {e}", self.source, ids.len()))
+    }
+
+    /// The id of a token by its exact spelling in the vocabulary (`##ing`, `Ġgreat`, `[MASK]`).
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// A token's spelling in the vocabulary.
+    pub fn id_to_token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// Number of tokens, special ones included. A model's embedding may have more rows.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The mask token's spelling and id, if the vocabulary has one.
+    pub fn mask(&self) -> Option<(String, u32)> {
+        self.mask.clone()
+    }
+
+    /// The token that ends a text: as the GGUF says, or guessed from the spelling in a `tokenizer.json`.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// Sets the end-of-text token where another file knows it (`eos_token_id` of `config.json`).
+    ///
+    /// # Errors
+    /// `file-corrupt` when `eos` is not in the vocabulary.
+    pub fn with_eos(mut self, eos: Option<u32>) -> Result<Self> {
+        if let Some(id) = eos.filter(|&id| self.id_to_token(id).is_none()) {
+            let size = self.vocab_size;
+            bail!(
+                FileCorrupt,
+                "eos_token_id: expected an id among the tokenizer's {size} tokens, found {id}"
+            );
+        }
+        self.eos = eos;
+        Ok(self)
+    }
+
+    /// The one token that spells `word` inside a text, after a space or directly after what precedes it.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the word, how it was spelled and the tokens that it splits into.
+    pub fn single_token(&self, word: &str, leading_space: bool) -> Result<u32> {
+        // In context, since a tokenizer may treat the start of a text as the start of a word.
+        let (before, spelled) =
+            if leading_space { ("a", format!(" {word}")) } else { ("\n", word.to_string()) };
+        let context = self.encode(before, false)?;
+        let full = self.encode(&format!("{before}{spelled}"), false)?;
+        let ids = match full.strip_prefix(context.as_slice()) {
+            Some(rest) => rest.to_vec(),
+            None => self.encode(&spelled, false)?,
+        };
+        let names: Vec<String> = ids.iter().map(|&id| self.id_to_token(id).unwrap_or_default()).collect();
+        if let ([id], [name]) = (ids.as_slice(), names.as_slice()) {
+            if !is_unknown(name) {
+                return Ok(*id);
+            }
+        }
+        bail!(
+            DataInvalid,
+            "label word {word:?}: expected one token of the vocabulary for {spelled:?}, found {} ({})",
+            names.len(),
+            names.join(", ")
+        )
+    }
+
+    fn cannot_encode(&self, e: impl std::fmt::Display) -> crate::error::Error {
+        err!(FileCorrupt, "{}: cannot encode the text: {e}", self.source)
+    }
+}
+
+/// Whether a token is the one for words that the vocabulary cannot spell.
+fn is_unknown(token: &str) -> bool {
+    matches!(token, "[UNK]" | "<unk>" | "<|unk|>")
+}
+
+/// The first place at or after `from` behind a single line end between two lines with text, so that no run of
+/// white space is torn apart.
+fn line_end_after(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is_text = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_graphic());
+    (from.max(2)..bytes.len())
+        .find(|&i| bytes[i - 1] == b'\n' && is_text(bytes.get(i - 2)) && is_text(bytes.get(i)))
+}
+
+/// The parts of a tokenizer.json that the crate `tokenizers` trusts without a check: it would panic on them.
+#[derive(Deserialize)]
+struct Probe {
+    model: ModelProbe,
+    #[serde(default)]
+    added_tokens: Vec<AddedProbe>,
+}
+
+#[derive(Deserialize)]
+struct ModelProbe {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    #[serde(default)]
+    vocab: MaxId,
+}
+
+#[derive(Deserialize)]
+struct AddedProbe {
+    id: u64,
+}
+
+/// The largest id of a vocabulary, read without keeping the vocabulary.
+#[derive(Default)]
+struct MaxId(u64);
+
+impl<'de> Deserialize<'de> for MaxId {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Walk;
+        impl<'de> Visitor<'de> for Walk {
+            type Value = MaxId;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a vocabulary of tokens and ids")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<MaxId, A::Error> {
+                let mut max = 0;
+                while let Some((_, id)) = map.next_entry::<IgnoredAny, u64>()? {
+                    max = max.max(id);
+                }
+                Ok(MaxId(max))
+            }
+            // Unigram: a list whose order is the ids'.
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<MaxId, A::Error> {
+                let mut count = 0;
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(MaxId(count))
+            }
+        }
+        deserializer.deserialize_any(Walk)
+    }
+}
+
+fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
+    let probe: Probe = serde_json::from_slice(bytes)
+        .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer.json, found: {e}"))?;
+    let max = probe.added_tokens.iter().map(|t| t.id).chain([probe.model.vocab.0]).max().unwrap_or(0);
+    if max > MAX_ID {
+        bail!(FileCorrupt, "{file_name}: expected token ids up to {MAX_ID}, found {max}");
+    }
+    let wordpiece = probe.model.kind.as_deref() == Some("WordPiece");
+    if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
+        bail!(
+            ModelUnsupported,
+            "{file_name}: model.continuing_subword_prefix: expected none outside of WordPiece, found {prefix:?}"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "tokenizer_tests.rs"]
+mod tests;
