@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bail, err};
 use crate::text::{delimited, json_rows};
 
 /// A labelled text.

@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::text::dataset::{Kind, Rows};
 
 /// Comma-separated rows; quotes protect commas and line ends.

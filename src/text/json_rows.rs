@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::text::dataset::{Kind, Rows};
 
 /// One object a line; blank lines are skipped.

@@ -12,7 +12,7 @@ pub mod batch;
 pub mod dataset;
 mod delimited;
 pub mod encode;
-mod gguf_vocab;
+pub mod gguf_vocab;
 mod json_rows;
 pub mod stream;
 pub mod template;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 
 /// The placeholder for the mask in every template, whatever the model's own spelling.
 const MASK: &str = "[MASK]";

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokenizers::{AddedToken, Encoding};
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 pub use crate::text::gguf_vocab::GgufVocab;
 
 /// Spellings of the mask token among the supported families.

@@ -4,7 +4,7 @@ use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
 use crate::text::dataset::{Dataset, Rows};
-use crate::text::encode::{ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainTextEncoder};
+use crate::text::encode::{ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainEncoder};
 use crate::text::template::Template;
 
 /// What a run, an evaluation or a classification scores.
@@ -37,8 +37,10 @@ impl Objective {
         match (template, labels) {
             (None, []) => Ok(Objective::LanguageModel),
             (Some(text), labels) if labels.len() > 1 => {
-                let template = Template::parse(text)?;
-                let labels = LabelWords::find(session.tokenizer()?, session.head(), &template, labels)?;
+                let tokenizer = session.tokenizer()?;
+                let mask = tokenizer.mask().map(|(word, _)| word);
+                let template = Template::parse(text, mask.as_deref())?;
+                let labels = LabelWords::find(tokenizer, session.head(), &template, labels)?;
                 Ok(Objective::Classification { template, labels })
             }
             _ => bail!(
@@ -73,8 +75,8 @@ impl Objective {
         let length = max_length as usize;
         let examples: Vec<Example> = match (self, &data.rows) {
             (Objective::Classification { template, labels }, Rows::Classified(rows)) => {
-                let encoder =
-                    ClassificationEncoder::new(tokenizer, template, labels, session.head(), length)?;
+                let (template, labels, head) = (template.clone(), labels.clone(), session.head());
+                let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
             (Objective::Classification { .. }, _) => {
@@ -95,8 +97,10 @@ impl Objective {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
-            (Objective::LanguageModel, Rows::Plain(text)) => {
-                PlainTextEncoder::new(tokenizer, length)?.encode(text)?
+            (Objective::LanguageModel, Rows::Plain(texts)) => {
+                let encoder = PlainEncoder::new(tokenizer, length)?;
+                let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
+                windows.into_iter().flatten().collect()
             }
         };
         if examples.is_empty() {

@@ -10,7 +10,8 @@ use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
 use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
 use crate::text::encode;
-use crate::text::tokenizer::{GgufVocab, Tokenizer};
+use crate::text::gguf_vocab::GgufVocab;
+use crate::text::tokenizer::Tokenizer;
 
 /// A loaded model.
 pub struct Session {
@@ -94,14 +95,17 @@ fn tokenizer(file: &TokenizerFile) -> Result<Option<Tokenizer>> {
 /// The fields of a GGUF file's metadata that make its tokenizer.
 fn vocab(metadata: &Metadata) -> Result<GgufVocab> {
     let text = |key: &str| Ok(metadata.opt_str(key)?.unwrap_or_default().to_owned());
+    let types = metadata.opt_ints("tokenizer.ggml.token_type")?.unwrap_or_default();
     Ok(GgufVocab {
         model: text("tokenizer.ggml.model")?,
         pre: text("tokenizer.ggml.pre")?,
         tokens: metadata.strings("tokenizer.ggml.tokens")?.to_vec(),
         merges: metadata.opt_strings("tokenizer.ggml.merges")?.unwrap_or_default().to_vec(),
-        token_types: metadata.opt_ints("tokenizer.ggml.token_type")?.unwrap_or_default().to_vec(),
+        token_types: types.iter().map(|kind| *kind as i32).collect(),
         bos: metadata.opt_u32("tokenizer.ggml.bos_token_id")?,
         eos: metadata.opt_u32("tokenizer.ggml.eos_token_id")?,
+        unk: metadata.opt_u32("tokenizer.ggml.unknown_token_id")?,
         add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
+        add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
     })
 }

@@ -433,7 +433,7 @@ impl Tuner {
             let Some(id) = next.filter(|id| Some(*id) != tokenizer.eos()) else { break };
             writing.tokens.push(id);
             // A token may end within a character: shown when the character is whole.
-            let mut text = Detokenizer::new(tokenizer);
+            let mut text = Detokenizer::new(tokenizer, true);
             let mut whole = String::new();
             for id in &writing.tokens {
                 whole += &text.push(*id)?.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::text::dataset::Classified;
 use crate::text::encode::labels::check_template;
 use crate::text::encode::{Example, HeadKind, LabelWords, Target, index};

@@ -1,6 +1,6 @@
 //! Label words: the tokens whose scores stand for the labels.
 
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::text::encode::HeadKind;
 use crate::text::template::Template;
 use crate::text::tokenizer::Tokenizer;

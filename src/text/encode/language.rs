@@ -1,6 +1,6 @@
 //! Language modelling: prompts with completions, and plain text.
 
-use crate::error::Result;
+use crate::error::{Result, bail, err};
 use crate::text::dataset::Completion;
 use crate::text::encode::{Example, Target, index};
 use crate::text::tokenizer::Tokenizer;
