@@ -223,10 +223,10 @@ impl Tokenizer {
             None => self.encode(&spelled, false)?,
         };
         let names: Vec<String> = ids.iter().map(|&id| self.id_to_token(id).unwrap_or_default()).collect();
-        if let ([id], [name]) = (ids.as_slice(), names.as_slice()) {
-            if !is_unknown(name) {
-                return Ok(*id);
-            }
+        if let ([id], [name]) = (ids.as_slice(), names.as_slice())
+            && !is_unknown(name)
+        {
+            return Ok(*id);
         }
         bail!(
             DataInvalid,
