@@ -150,7 +150,8 @@ fn bad_json_is_refused_by_name() {
 
 #[test]
 fn bad_gguf_fields_are_refused_by_name() {
-    let cases: [(&str, Code, fn(&mut GgufVocab)); 12] = [
+    type Spoil = fn(&mut GgufVocab);
+    let cases: [(&str, Code, Spoil); 12] = [
         ("tokenizer.ggml.model", Code::ModelUnsupported, |v| v.model = "llama".into()),
         ("tokenizer.ggml.pre", Code::ModelUnsupported, |v| v.pre = "tekken".into()),
         ("tokenizer.ggml.tokens", Code::FileCorrupt, |v| v.tokens.clear()),
