@@ -1,1 +1,148 @@
+use super::*;
+use crate::error::Code;
 
+fn rows(name: &str, text: &str) -> Vec<Classified> {
+    match read(name, text.as_bytes()).unwrap().rows {
+        Rows::Classified(rows) => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The message of the refusal, which must be `data-invalid` and name the file.
+fn refused(name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let e = read(name, bytes.as_ref()).unwrap_err();
+    assert_eq!(e.code(), Code::DataInvalid);
+    assert!(e.message().starts_with(name), "{e}");
+    e.message().to_string()
+}
+
+#[test]
+fn csv_with_quotes_bom_and_any_case() {
+    let text = "\u{FEFF}ID,Text,LABEL\r\n1,\"a, \"\"b\"\"\nsecond line\", pos \r\n\r\n2,,neg\r\n";
+    let rows = rows("Data.CSV", text);
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].text, "a, \"b\"\nsecond line");
+    assert_eq!((rows[0].label.as_str(), rows[0].row, rows[0].text_b.as_deref()), ("pos", 2, None));
+    assert_eq!((rows[1].text.as_str(), rows[1].label.as_str()), ("", "neg"));
+    assert_eq!(rows[1].row, 5, "lines are counted, not records");
+}
+
+#[test]
+fn tsv_with_and_without_quoting() {
+    let quoted = rows("a.tsv", "text\ttext_b\tlabel\n\"a\tb\"\tc\t1\n");
+    assert_eq!((quoted[0].text.as_str(), quoted[0].text_b.as_deref()), ("a\tb", Some("c")));
+    // As in GLUE: a quote is a character.
+    let plain = rows("a.tsv", "text\tlabel\n\"unclosed\t1\nsay \"hi\"\t0\n");
+    assert_eq!((plain[0].text.as_str(), plain[1].text.as_str()), ("\"unclosed", "say \"hi\""));
+    let merged = rows("a.tsv", "text\tlabel\n\"open\t1\nend\"\t0\n\"\"\t2\n");
+    assert_eq!(merged.len(), 3);
+    assert!(refused("a.tsv", "text\tlabel\na\t1\nb\n").contains("row 3, field `label`"));
+}
+
+#[test]
+fn json_lines_and_arrays() {
+    let lines = "{\"text\":\"a\",\"label\":1}\n\n{\"Text\":\"b\",\"label\":\" x \",\"text_b\":null,\"more\":[]}\n{\"text\":\"c\",\"label\":2.0}";
+    let expected = [("a", "1", 1), ("b", "x", 3), ("c", "2", 4)];
+    for name in ["a.jsonl", "a.ndjson", "a.json"] {
+        let rows = rows(name, lines);
+        let found: Vec<_> = rows.iter().map(|r| (r.text.as_str(), r.label.as_str(), r.row)).collect();
+        assert_eq!(found, expected);
+    }
+    let array = rows("a.json", "[{\"text\":\"a\",\"label\":true},\n\n{\"text\":\"b\",\"label\":0}]");
+    assert_eq!((array[0].label.as_str(), array[1].row), ("true", 2));
+}
+
+#[test]
+fn completions_and_plain_text() {
+    let d = read("a.csv", b"prompt,completion\n,x\nq, y \n").unwrap();
+    let row = |prompt: &str, completion: &str, row| Completion {
+        prompt: prompt.into(),
+        completion: completion.into(),
+        row,
+    };
+    assert_eq!(d.rows, Rows::Completion(vec![row("", "x", 2), row("q", " y ", 3)]));
+    for name in ["a.txt", "a", "README.md", ".hidden"] {
+        assert_eq!(read(name, "é\r\n".as_bytes()).unwrap().rows, Rows::Plain(vec!["é\r\n".into()]));
+    }
+}
+
+#[test]
+fn refusals_name_the_place() {
+    for name in ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"] {
+        for empty in ["", " \n\t\n", "\u{FEFF}"] {
+            assert!(refused(name, empty).contains("empty"));
+        }
+        assert!(refused(name, b"abc\xff").contains("0xff at byte 3"));
+        assert!(refused(name, b"\xff\xfea\0").contains("UTF-16"));
+    }
+    for (name, text, parts) in [
+        ("a.csv", "text,label\n", &["at least one row"][..]),
+        ("a.csv", "text,label\na,b\nc\n", &["row 3", "`label`", "2 fields", "found 1"]),
+        ("a.csv", "text,label\na,b,c\n", &["row 2", "2 fields", "found 3"]),
+        ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "found 1"]),
+        ("a.csv", "text,label\na, \n", &["row 2", "`label`"]),
+        ("a.csv", "text,sentiment\na,b\n", &["header", "`label`", "`sentiment`"]),
+        ("a.csv", "just a line\n", &["header", "`text`", "`just a line`"]),
+        ("a.csv", "text,Text,label\na,b,c\n", &["header", "`Text` twice"]),
+        ("a.csv", "prompt,text\na,b\n", &["`label`"]),
+        ("a.csv", "messages\n[]\n", &["chat data"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":1}\nnope\n", &["row 2", "JSON object"]),
+        ("a.jsonl", "{\"text\":3,\"label\":1}\n", &["row 1", "`text`", "a string", "the number 3"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":[1]}", &["row 1", "`label`", "an array"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\"}", &["row 2", "`label`", "found none"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":null}", &["row 1", "`label`"]),
+        ("a.jsonl", "{\"prompt\":\"a\",\"completion\":\"\"}", &["row 1", "`completion`", "nothing"]),
+        ("a.jsonl", "[1]\n", &["row 1", "an array"]),
+        ("a.jsonl", "{\"messages\":[]}\n", &["row 1", "chat data are not supported yet"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"messages\":[]}\n", &["row 2", "chat data"]),
+        ("a.json", "[]", &["at least one row"]),
+        ("a.json", "[{\"text\":\"a\",\"label\":1},2]", &["row 2", "the number 2"]),
+        ("a.json", "\"text\"", &["array"]),
+        ("a.json", &format!("{}1", "[".repeat(100_000)), &["array"]),
+    ] {
+        let message = refused(name, text);
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn torn_files_are_read_or_refused_without_panic() {
+    for (name, text) in [
+        ("a.csv", "\u{FEFF}text,text_b,label\n\"é,\n\"\"\",b,1\nc,d,2\n"),
+        ("a.tsv", "text\tlabel\n\"é\t1\"\t2\n"),
+        ("a.jsonl", "{\"text\":\"é\\u00e9\",\"label\":1}\n{\"prompt\":\"\",\"completion\":\"x\"}\n"),
+        ("a.json", "[{\"text\":\"é\",\"label\":1.5e3}]"),
+        ("a.txt", "é\n"),
+    ] {
+        let bytes = text.as_bytes();
+        for end in 0..=bytes.len() {
+            let _ = read(name, &bytes[..end]);
+            let _ = read(name, &bytes[end..]);
+            let mut torn = bytes.to_vec();
+            for byte in [0u8, b'"', b'\n', 0xff] {
+                torn.splice(end..end, [byte]);
+                let _ = read(name, &torn);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fingerprint_is_of_the_content() {
+    let print = |name: &str, text: &str| read(name, text.as_bytes()).unwrap().fingerprint();
+    let csv = print("a.csv", "text,label\na,1\nb,2\n");
+    assert_eq!(csv, print("b.jsonl", "{\"text\":\"a\",\"label\":1}\n\n{\"label\":\"2\",\"text\":\"b\"}"));
+    let others = [
+        print("a.csv", "text,label\nb,2\na,1\n"),
+        print("a.csv", "text,label\na,1\n"),
+        print("a.csv", "text,text_b,label\na,,1\nb,,2\n"),
+        print("a.csv", "prompt,completion\na,1\nb,2\n"),
+        print("a.csv", "text,label\na1,b\n2,x\n"),
+        print("a.txt", "text,label\na,1\nb,2\n"),
+    ];
+    assert!(!others.contains(&csv));
+    // Trajectory files keep it: it must not change between releases.
+    assert_eq!(csv, 144_570_385_755_322_967);
+}

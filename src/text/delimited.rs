@@ -11,9 +11,36 @@ pub(crate) fn csv(name: &str, text: &str) -> Result<Rows> {
 }
 
 /// Tab-separated rows. By their registered format quotes mean nothing in them (so in GLUE's files), but
-/// spreadsheets write them as in CSV: the latter is tried first, and holds if every row then has all columns.
+/// spreadsheets write them as in CSV: quotes count where all of them are well-formed.
 pub(crate) fn tsv(name: &str, text: &str) -> Result<Rows> {
-    rows(name, text, b'\t', true).or_else(|_| rows(name, text, b'\t', false))
+    rows(name, text, b'\t', quotes_are_well_formed(text.as_bytes()))
+}
+
+/// Whether each field that begins with a quote also ends with one, as RFC 4180 has it. A field with both a tab and
+/// a line end would be two rows whose quotes happen to match.
+fn quotes_are_well_formed(text: &[u8]) -> bool {
+    let is_end = |b: Option<&u8>| matches!(b, None | Some(b'\t' | b'\n' | b'\r'));
+    let mut i = 0;
+    while i < text.len() {
+        if text[i] == b'"' {
+            let start = i;
+            loop {
+                let Some(quote) = text[i + 1..].iter().position(|&b| b == b'"') else { return false };
+                i += 1 + quote;
+                if text.get(i + 1) != Some(&b'"') {
+                    break;
+                }
+                i += 1;
+            }
+            i += 1;
+            let field = &text[start..i];
+            if !is_end(text.get(i)) || (field.contains(&b'\t') && field.contains(&b'\n')) {
+                return false;
+            }
+        }
+        i += text[i..].iter().position(|&b| b == b'\t' || b == b'\n').unwrap_or(text.len() - i) + 1;
+    }
+    true
 }
 
 fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
@@ -37,10 +64,11 @@ fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
         }
     }
     let mut rows = Kind::of(&format!("{name}, header"), columns.iter().copied())?.empty();
+    let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
 
     for record in records {
         let record = record.map_err(|e| err!(DataInvalid, "{name}: expected rows of text, found: {e}"))?;
-        let row = line_of(&record);
+        let row = lines.of(&record);
         let place = format!("{name}, row {row}");
         if record.len() != columns.len() {
             let field = columns.get(record.len()).map(|c| format!(", field `{c}`")).unwrap_or_default();
@@ -59,7 +87,24 @@ fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
     Ok(rows)
 }
 
-/// The line on which a record starts, from 1.
-fn line_of(record: &StringRecord) -> usize {
-    record.position().map_or(0, |p| usize::try_from(p.line()).unwrap_or(usize::MAX))
+/// Counts lines up to each record: the reader's own count lags behind at CRLF and at the blank lines it skips.
+struct Lines<'t> {
+    text: &'t [u8],
+    byte: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line on which a record starts, from 1.
+    fn of(&mut self, record: &StringRecord) -> usize {
+        let start = record.position().and_then(|p| usize::try_from(p.byte()).ok()).unwrap_or(self.byte);
+        while let Some(&b) = self.text.get(self.byte) {
+            if self.byte >= start && b != b'\r' && b != b'\n' {
+                break;
+            }
+            self.line += usize::from(b == b'\n');
+            self.byte += 1;
+        }
+        self.line
+    }
 }

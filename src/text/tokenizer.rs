@@ -121,6 +121,23 @@ impl Tokenizer {
         Ok(ids)
     }
 
+    /// The special tokens that a text starts with.
+    pub(crate) fn opening(&self) -> Result<Vec<u32>> {
+        Ok(self.pieces("a", true)?.iter().take_while(|p| p.added).map(|p| p.id).collect())
+    }
+
+    /// Like [`Tokenizer::pieces`] with special tokens, but only those before the text: what follows it is to be
+    /// predicted.
+    pub(crate) fn open_pieces(&self, text: &str) -> Result<Vec<Piece>> {
+        let mut pieces = self.pieces(text, true)?;
+        let end = match pieces.iter().rposition(|p| !p.added) {
+            Some(last) => last + 1,
+            None => self.opening()?.len(),
+        };
+        pieces.truncate(end);
+        Ok(pieces)
+    }
+
     /// Like [`Tokenizer::encode`], with each token's byte range in `text`.
     pub(crate) fn pieces(&self, text: &str, special: bool) -> Result<Vec<Piece>> {
         let encoding: Encoding = self.inner.encode(text, special).map_err(|e| self.cannot_encode(e))?;
@@ -206,10 +223,10 @@ impl Tokenizer {
             None => self.encode(&spelled, false)?,
         };
         let names: Vec<String> = ids.iter().map(|&id| self.id_to_token(id).unwrap_or_default()).collect();
-        if let ([id], [name]) = (ids.as_slice(), names.as_slice()) {
-            if !is_unknown(name) {
-                return Ok(*id);
-            }
+        if let ([id], [name]) = (ids.as_slice(), names.as_slice())
+            && !is_unknown(name)
+        {
+            return Ok(*id);
         }
         bail!(
             DataInvalid,
@@ -311,4 +328,4 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
 
 #[cfg(test)]
 #[path = "tokenizer_tests.rs"]
-mod tests;
+pub(crate) mod tests;

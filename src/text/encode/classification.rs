@@ -68,11 +68,10 @@ impl<'t> ClassificationEncoder<'t> {
     /// As [`ClassificationEncoder::encode`], without a row's number.
     pub fn encode_text(&self, text: &str, text_b: Option<&str>) -> Result<(Vec<u32>, u32)> {
         let rendered = self.template.render_ranges(text, text_b)?;
-        let mut pieces = self.tokenizer.pieces(&rendered.string, true)?;
-        if self.head == HeadKind::CausalLm {
-            // The label word follows the prompt: an end-of-text token would stand between the two.
-            pieces.truncate(pieces.iter().rposition(|p| !p.added).map_or(pieces.len(), |last| last + 1));
-        }
+        let mut pieces = match self.head {
+            HeadKind::MaskedLm => self.tokenizer.pieces(&rendered.string, true)?,
+            HeadKind::CausalLm => self.tokenizer.open_pieces(&rendered.string)?,
+        };
         self.shorten(&mut pieces, &rendered)?;
         let position = match self.head {
             HeadKind::MaskedLm => self.mask_position(&pieces)?,

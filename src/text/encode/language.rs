@@ -37,11 +37,8 @@ impl<'t> CompletionEncoder<'t> {
 
     fn encode_row(&self, row: &Completion) -> Result<Example> {
         let tokenizer = self.tokenizer;
-        let mut prompt = tokenizer.pieces(&row.prompt, true)?;
+        let prompt = tokenizer.open_pieces(&row.prompt)?;
         let special = prompt.iter().take_while(|p| p.added).count();
-        // A closing special token would stand between prompt and completion.
-        let end = prompt.iter().rposition(|p| !p.added).map_or(special, |last| last + 1);
-        prompt.truncate(end);
         let mut ids: Vec<u32> = prompt.iter().map(|p| p.id).collect();
         // As one text where its tokens begin with the prompt's: a tokenizer may mark the start of a text.
         let full = tokenizer.encode(&format!("{}{}", row.prompt, row.completion), false)?;
@@ -52,8 +49,12 @@ impl<'t> CompletionEncoder<'t> {
         if let Some(eos) = tokenizer.eos().filter(|&eos| completion.last() != Some(&eos)) {
             completion.push(eos);
         }
-        if special == 0 && ids.is_empty() && completion.len() < 2 {
-            bail!(DataInvalid, "field `completion`: expected a token to predict, found none after the first");
+        if completion.is_empty() || (ids.is_empty() && completion.len() < 2) {
+            bail!(
+                DataInvalid,
+                "field `completion`: expected a token to predict after another, found {} in all",
+                completion.len()
+            );
         }
 
         // The ids end before the completion's last token, and start with the special ones.

@@ -1,1 +1,211 @@
+use super::*;
+use crate::error::{Code, Result};
+use crate::text::dataset::{Classified, Completion};
+use crate::text::template::Template;
+use crate::text::tokenizer::Tokenizer;
+use crate::text::tokenizer::tests::{bert, gpt};
 
+fn spell(t: &Tokenizer, ids: &[u32]) -> String {
+    ids.iter().map(|&id| t.id_to_token(id).unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+fn row(text: &str, text_b: Option<&str>, label: &str) -> Classified {
+    Classified { text: text.into(), text_b: text_b.map(Into::into), label: label.into(), row: 9 }
+}
+
+fn labels(words: &[&str]) -> Vec<String> {
+    words.iter().map(|w| w.to_string()).collect()
+}
+
+fn encoder<'t>(
+    t: &'t Tokenizer,
+    template: &str,
+    words: &[&str],
+    max_len: usize,
+) -> Result<ClassificationEncoder<'t>> {
+    let mask = t.mask().map(|(spelling, _)| spelling);
+    let head = if mask.is_some() { HeadKind::MaskedLm } else { HeadKind::CausalLm };
+    let template = Template::parse(template, mask.as_deref())?;
+    let found = LabelWords::find(t, head, &template, &labels(words))?;
+    ClassificationEncoder::new(t, template, found, head, max_len)
+}
+
+#[test]
+fn a_masked_prompt_has_its_target_at_the_mask() {
+    let t = bert();
+    let e = encoder(&t, "{text} It was [MASK] .", &["terrible", "great"], 64).unwrap();
+    let example = e.encode(&row("A good movie", None, "Great")).unwrap();
+    assert_eq!(spell(&t, &example.ids), "[CLS] a good movie it was [MASK] . [SEP]");
+    assert_eq!(example.ids, t.encode("A good movie It was [MASK] .", true).unwrap());
+    assert_eq!(example.targets, [Target { position: 6, label: 1 }]);
+    assert_eq!(e.labels().ids, [t.token_to_id("terrible").unwrap(), t.token_to_id("great").unwrap()]);
+}
+
+#[test]
+fn a_mask_in_the_text_stays_text() {
+    let t = bert();
+    let e = encoder(&t, "{text} [MASK] {text_b}", &["a", "b"], 64).unwrap();
+    let example = e.encode(&row("[MASK]", Some("[mask] [MASK][MASK]"), "0")).unwrap();
+    assert_eq!(spell(&t, &example.ids), "[CLS] [ mask ] [MASK] [ mask ] [ mask ] [ mask ] [SEP]");
+    assert_eq!(example.targets, [Target { position: 4, label: 0 }]);
+    // Where the template's own letters would complete it, the row is refused instead.
+    let e = encoder(&t, "[{text}] [MASK]", &["a", "b"], 64).unwrap();
+    let error = e.encode(&row("MASK", None, "0")).unwrap_err();
+    assert!(error.code() == Code::DataInvalid && error.message().contains("row 9"), "{error}");
+}
+
+#[test]
+fn long_texts_lose_tokens_before_the_template_does() {
+    let t = bert();
+    let long = "a b ".repeat(50);
+    for max in 9..40 {
+        let e = encoder(&t, "{text} ? [MASK] , {text_b} .", &["good", "great"], max).unwrap();
+        let example = e.encode(&row(&long, Some("the movie was good"), "good")).unwrap();
+        assert_eq!(example.ids.len(), max);
+        let spelled = spell(&t, &example.ids);
+        assert!(spelled.starts_with("[CLS] ") && spelled.ends_with(" . [SEP]"), "{spelled}");
+        let kept = max.saturating_sub(10);
+        assert_eq!(example.targets[0].position as usize, 1 + kept + 1);
+        assert_eq!(example.ids[1 + kept + 1], 4);
+        assert_eq!(spelled.contains("the movie was good"), max >= 10, "{spelled}");
+    }
+    // The template alone is 6 tokens.
+    assert!(encoder(&t, "{text} ? [MASK] , {text_b} .", &["good", "great"], 6).is_ok());
+    let e = encoder(&t, "{text} ? [MASK] , {text_b} .", &["good", "great"], 5).unwrap_err();
+    assert_eq!(e.code(), Code::InvalidArgument);
+    // A text that stands twice is shortened evenly.
+    let e = encoder(&t, "{text} . {text} [MASK]", &["good", "great"], 10).unwrap();
+    let ids = e.encode(&row("a a a a a a", None, "0")).unwrap().ids;
+    assert_eq!(spell(&t, &ids), "[CLS] a a a . a a a [MASK] [SEP]");
+}
+
+#[test]
+fn a_causal_prompt_has_its_target_at_its_end() {
+    for (bos, eos) in [(false, false), (true, false), (true, true)] {
+        let t = gpt(bos, eos);
+        let e = encoder(&t, "{text} it was", &["great", "bad"], 64).unwrap();
+        let example = e.encode(&row("No", None, "bad")).unwrap();
+        let expected = if bos { "<|bos|> No Ġ it Ġwas" } else { "No Ġ it Ġwas" };
+        assert_eq!(spell(&t, &example.ids), expected);
+        assert_eq!(example.targets, [Target { position: example.ids.len() as u32 - 1, label: 1 }]);
+        assert_eq!(e.labels().ids[0], t.token_to_id("Ġgreat").unwrap());
+        let line = encoder(&t, "{text}?\n", &["great", "bad"], 64).unwrap();
+        assert_eq!(line.labels().ids[0], t.token_to_id("great").unwrap());
+        // The first word's token begins with the template's space; it is the text's all the same.
+        let short =
+            encoder(&t, "it {text} was", &["great", "bad"], 4 + usize::from(bos) + usize::from(eos)).unwrap();
+        let ids = short.encode(&row("great great great great", None, "0")).unwrap().ids;
+        assert!(spell(&t, &ids).ends_with("it Ġgreat Ġgreat Ġwas") || eos, "{}", spell(&t, &ids));
+    }
+}
+
+#[test]
+fn label_words_must_be_tokens_of_their_own() {
+    let t = bert();
+    let template = "{text} [MASK]";
+    let message = |words: &[&str]| encoder(&t, template, words, 64).unwrap_err().to_string();
+    assert!(message(&["great", "nope"]).contains("\"nope\""));
+    assert!(message(&["great", "goods"]).contains("good, ##s"));
+    assert!(message(&["1=great", "0:Great"]).contains("of its own"));
+    assert!(message(&["great", "Great"]).contains("twice"));
+    assert!(message(&["great", " "]).contains("empty"));
+    assert!(message(&["great"]).contains("at least two"));
+    assert!(message(&[]).contains("at least two"));
+    for (template, code) in [("{text}", Code::InvalidArgument), ("[MASK]", Code::InvalidArgument)] {
+        assert_eq!(encoder(&t, template, &["a", "b"], 64).unwrap_err().code(), code);
+    }
+    let causal = Template::parse("{text} [MASK]", None).unwrap();
+    let e = LabelWords::find(&gpt(false, false), HeadKind::CausalLm, &causal, &labels(&["great", "bad"]));
+    assert_eq!(e.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
+fn rows_name_labels_by_name_word_or_index() {
+    let t = bert();
+    let e = encoder(&t, "{text} [MASK]", &["spam:terrible", "ham = good", "."], 64).unwrap();
+    let found = |label: &str| e.encode(&row("a", None, label)).map(|x| x.targets[0].label);
+    for (label, index) in
+        [("spam", 0), ("HAM", 1), ("Terrible", 0), ("good", 1), (" 0 ", 0), ("2", 2), (".", 2)]
+    {
+        assert_eq!(found(label).unwrap(), index, "{label}");
+    }
+    for unknown in ["3", "-1", "eggs", "1.5", ""] {
+        let e = found(unknown).unwrap_err();
+        assert_eq!(e.code(), Code::DataInvalid);
+        for part in ["row 9", "`label`", "spam, ham, .", unknown] {
+            assert!(e.message().contains(part), "{e}");
+        }
+    }
+    // Names win over indices.
+    let e = encoder(&t, "{text} [MASK]", &["1:terrible", "0:good"], 64).unwrap();
+    assert_eq!(e.encode(&row("a", None, "0")).unwrap().targets[0].label, 1);
+}
+
+fn completion(prompt: &str, completion: &str) -> Completion {
+    Completion { prompt: prompt.into(), completion: completion.into(), row: 9 }
+}
+
+/// Each target as `token -> next`.
+fn arrows(t: &Tokenizer, e: &Example) -> Vec<String> {
+    e.targets.iter().map(|x| spell(t, &[e.ids[x.position as usize], x.label])).collect()
+}
+
+#[test]
+fn only_the_completion_is_scored() {
+    let t = gpt(true, true);
+    let e = CompletionEncoder::new(&t, 64).unwrap().encode(&completion("it was", " great bad")).unwrap();
+    assert_eq!(spell(&t, &e.ids), "<|bos|> it Ġwas Ġgreat Ġbad");
+    assert_eq!(arrows(&t, &e), ["Ġwas Ġgreat", "Ġgreat Ġbad", "Ġbad <|end|>"]);
+    // A completion that ends the text itself, and an empty prompt.
+    let e = CompletionEncoder::new(&t, 64).unwrap().encode(&completion("", "great<|end|>")).unwrap();
+    assert_eq!(arrows(&t, &e), ["<|bos|> great", "great <|end|>"]);
+    let bare = gpt(false, false);
+    let e = CompletionEncoder::new(&bare, 64).unwrap().encode(&completion("", "great bad")).unwrap();
+    assert_eq!(arrows(&bare, &e), ["great Ġbad", "Ġbad <|end|>"]);
+    // Text whose tokens would join across the border keeps the prompt's own tokens.
+    let e = CompletionEncoder::new(&bare, 64).unwrap().encode(&completion("gr", "eat")).unwrap();
+    assert_eq!(spell(&bare, &e.ids), "gr ea t");
+}
+
+#[test]
+fn long_prompts_lose_their_start() {
+    let t = gpt(true, false);
+    let row = completion(&"great ".repeat(30), "bad bad");
+    for max in 4..40 {
+        let e = CompletionEncoder::new(&t, max).unwrap().encode(&row).unwrap();
+        assert!(e.ids.len() <= max);
+        assert_eq!(e.ids[0], 1, "bos stays");
+        assert_eq!(e.targets.len(), 3);
+        for x in &e.targets[..2] {
+            assert_eq!(e.ids[x.position as usize + 1], x.label);
+        }
+    }
+    let e = CompletionEncoder::new(&t, 2).unwrap().encode(&row).unwrap_err();
+    assert!(
+        e.code() == Code::DataInvalid && e.message().contains("row 9, ") | e.message().contains("row 9: "),
+        "{e}"
+    );
+    assert_eq!(CompletionEncoder::new(&t, 1).unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
+fn windows_score_every_token_once() {
+    let t = gpt(true, false);
+    let text = "it was great bad 12 ".repeat(7);
+    let stream = t.encode(&text, true).unwrap();
+    for context in 1..=stream.len() + 1 {
+        let windows = PlainEncoder::new(&t, context).unwrap().encode(&text).unwrap();
+        let labels: Vec<u32> = windows.iter().flat_map(|w| w.targets.iter().map(|x| x.label)).collect();
+        let ids: Vec<u32> = windows.iter().flat_map(|w| w.ids.iter().copied()).collect();
+        assert_eq!(labels, stream[1..]);
+        assert_eq!(ids, stream[..stream.len() - 1]);
+        assert!(
+            windows
+                .iter()
+                .all(|w| !w.ids.is_empty() && w.ids.len() <= context && w.targets.len() == w.ids.len())
+        );
+    }
+    let bare = gpt(false, false);
+    assert!(PlainEncoder::new(&bare, 8).unwrap().encode("a").is_err());
+    assert!(PlainEncoder::new(&bare, 0).is_err());
+}
