@@ -38,7 +38,7 @@ var<workgroup> factors: array<f32, TILE>; // [query]: what the outputs so far ar
 // Scores of the keys that the query sees, LOWEST for the others.
 fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32) -> vec4<f32> {
     let span = spans[min(token, params.tokens - 1u)];
-    return select(vec4<f32>(LOWEST), scores, keys >= vec4<u32>(span.x) & keys < vec4<u32>(span.y));
+    return select(vec4<f32>(LOWEST), scores, (keys >= vec4<u32>(span.x)) & (keys < vec4<u32>(span.y)));
 }
 
 @compute @workgroup_size(64)
