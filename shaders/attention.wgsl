@@ -1,10 +1,10 @@
-// Attention: out[b, t, h] = softmax(scale * q k^T) v over the keys that token t sees, a half-open span of rows that is data: its
-// sequence (bidirectional), its sequence up to itself (causal), the cache up to its position (decoding). The softmax is online:
-// a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
-//   generated: HEAD_DIM, 1..256;  SPLIT, a power of two up to 64: invocations that share one token's keys
+// Attention: output[b, t, h] = softmax(scale * q k^T) v over the keys that token t sees, a half-open span of rows that is data:
+// its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. The softmax is online: tile by
+// tile of keys, a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
+//   generated: HEAD_DIM, 1..256
 //   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
-// Dispatch: [ceil(tokens * SPLIT / 64), heads, branches] workgroups of 64; SPLIT neighbours take every SPLIT-th key of a
-// token and combine at the end.
+// Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64: 32 queries against tiles of 32 keys. An invocation takes 4
+// queries: of their scores those of 4 keys, of their outputs every 8th chunk of 4 columns. For few tokens: attention_decode.
 
 struct Params {
     tokens: u32,
@@ -26,101 +26,124 @@ struct Params {
 
 //#use @access
 
+const TILE: u32 = 32u; // queries, and keys
 const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
-const TOKENS: u32 = 64u / SPLIT;
+const OWN_CHUNKS: u32 = (CHUNKS + 7u) / 8u;
 // Lower than any score, and finite: some compilers assume that there are no infinities.
 const LOWEST: f32 = -1.0e30;
 
-var<workgroup> parts: array<vec4<f32>, 64>;
+var<workgroup> weights: array<vec4<f32>, 256>; // [query, key / 4]: scores, then exp(score - maximum)
+var<workgroup> factors: array<f32, TILE>; // [query]: what the outputs so far are to be multiplied by
 
-// Over the SPLIT invocations of one token, in fixed order.
-fn split_sum(local: u32, value: vec4<f32>) -> vec4<f32> {
-    workgroupBarrier();
-    parts[local] = value;
-    for (var reach = SPLIT / 2u; reach > 0u; reach /= 2u) {
-        workgroupBarrier();
-        if (local % SPLIT < reach) {
-            parts[local] += parts[local + reach];
-        }
-    }
-    workgroupBarrier();
-    return parts[local - local % SPLIT];
-}
-
-fn split_max(local: u32, value: f32) -> f32 {
-    workgroupBarrier();
-    parts[local].x = value;
-    for (var reach = SPLIT / 2u; reach > 0u; reach /= 2u) {
-        workgroupBarrier();
-        if (local % SPLIT < reach) {
-            parts[local].x = max(parts[local].x, parts[local + reach].x);
-        }
-    }
-    workgroupBarrier();
-    return parts[local - local % SPLIT].x;
+// Scores of the keys that the query sees, LOWEST for the others.
+fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32) -> vec4<f32> {
+    let span = spans[min(token, params.tokens - 1u)];
+    return select(vec4<f32>(LOWEST), scores, (keys >= vec4<u32>(span.x)) & (keys < vec4<u32>(span.y)));
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let branch = group.z;
     let head = group.y;
-    let token = group.x * TOKENS + local / SPLIT;
-    // Those beyond the last token see nothing, but go along to the barriers.
-    var span = vec2<u32>(0u, 0u);
-    if (token < params.tokens) {
-        span = spans[token];
+    let first_token = group.x * TILE;
+    let last_token = min(first_token + TILE, params.tokens) - 1u;
+    // The keys that any of the queries sees.
+    var first_key = 0xffffffffu;
+    var end_key = 0u;
+    for (var t = first_token; t <= last_token; t++) {
+        first_key = min(first_key, spans[t].x);
+        end_key = max(end_key, spans[t].y);
     }
-    let row = branch * params.tokens + min(token, params.tokens - 1u);
-    var q: array<vec4<f32>, CHUNKS>;
-    var sum: array<vec4<f32>, CHUNKS>;
-    for (var c = 0u; c < CHUNKS; c++) {
-        q[c] = params.scale * load_query(row * params.q_stride + head * HEAD_DIM, c);
-        sum[c] = vec4<f32>(0.0);
-    }
-    var maximum = LOWEST;
-    var weights = 0.0;
+    let lane = local % 8u;
+    let own = (local / 8u) * 4u; // first of the invocation's queries
+    let tokens = first_token + own + vec4<u32>(0u, 1u, 2u, 3u);
+    let q_at = (branch * params.tokens + min(tokens, vec4<u32>(last_token))) * params.q_stride + head * HEAD_DIM;
     let kv_first = branch * params.kv_rows;
-    let kv_column = (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let k_column = params.k_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let v_column = params.v_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
 
-    // Four keys at a time, so that the accumulator is rescaled once for four.
-    for (var key = span.x + local % SPLIT; key < span.y; key += 4u * SPLIT) {
-        let keys = vec4<u32>(key, key + SPLIT, key + 2u * SPLIT, key + 3u * SPLIT);
-        let at = (kv_first + min(keys, vec4<u32>(span.y - 1u))) * params.kv_stride + kv_column;
-        var scores = vec4<f32>(0.0);
+    // [own query, own chunk]
+    var sums: array<vec4<f32>, 4u * OWN_CHUNKS>;
+    for (var i = 0u; i < 4u * OWN_CHUNKS; i++) {
+        sums[i] = vec4<f32>(0.0);
+    }
+    // Of query `local`, in the first 32 invocations.
+    var maximum = LOWEST;
+    var total = 0.0;
+
+    for (var tile = first_key; tile < end_key; tile += TILE) {
+        let keys = tile + lane * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+        let k_at = (kv_first + min(keys, vec4<u32>(end_key - 1u))) * params.kv_stride + k_column;
+        var scores = mat4x4<f32>(); // a column for each query
         for (var c = 0u; c < CHUNKS; c++) {
-            scores.x += dot(q[c], load_key_value(at.x + params.k_column, c));
-            scores.y += dot(q[c], load_key_value(at.y + params.k_column, c));
-            scores.z += dot(q[c], load_key_value(at.z + params.k_column, c));
-            scores.w += dot(q[c], load_key_value(at.w + params.k_column, c));
+            let q = mat4x4<f32>(
+                load_query(q_at.x, c), load_query(q_at.y, c), load_query(q_at.z, c), load_query(q_at.w, c));
+            let k = mat4x4<f32>(load_key_value(k_at.x, c), load_key_value(k_at.y, c),
+                load_key_value(k_at.z, c), load_key_value(k_at.w, c));
+            scores += transpose(k) * q;
         }
-        scores = select(vec4<f32>(LOWEST), scores, keys < vec4<u32>(span.y));
-        let larger = max(maximum, max(max(scores.x, scores.y), max(scores.z, scores.w)));
-        let keep = exp(maximum - larger);
-        let p = exp(scores - larger);
-        maximum = larger;
-        weights = weights * keep + ((p.x + p.y) + (p.z + p.w));
-        for (var c = 0u; c < CHUNKS; c++) {
-            sum[c] = sum[c] * keep
-                + p.x * load_key_value(at.x + params.v_column, c)
-                + p.y * load_key_value(at.y + params.v_column, c)
-                + p.z * load_key_value(at.z + params.v_column, c)
-                + p.w * load_key_value(at.w + params.v_column, c);
+        scores *= params.scale;
+        // The weights of the tile before have been used.
+        workgroupBarrier();
+        weights[own * 8u + lane] = masked(scores[0], keys, tokens.x);
+        weights[own * 8u + 8u + lane] = masked(scores[1], keys, tokens.y);
+        weights[own * 8u + 16u + lane] = masked(scores[2], keys, tokens.z);
+        weights[own * 8u + 24u + lane] = masked(scores[3], keys, tokens.w);
+        workgroupBarrier();
+        if (local < TILE) {
+            var larger = maximum;
+            for (var j = 0u; j < 8u; j++) {
+                let four = weights[local * 8u + j];
+                larger = max(larger, max(max(four.x, four.y), max(four.z, four.w)));
+            }
+            // Of a query that has seen no key yet, every weight is to be 0.
+            let reference = select(larger, 0.0, larger == LOWEST);
+            let factor = exp(maximum - reference);
+            total *= factor;
+            for (var j = 0u; j < 8u; j++) {
+                let four = exp(weights[local * 8u + j] - reference);
+                weights[local * 8u + j] = four;
+                total += (four.x + four.y) + (four.z + four.w);
+            }
+            factors[local] = factor;
+            maximum = larger;
+        }
+        workgroupBarrier();
+        for (var o = 0u; o < OWN_CHUNKS; o++) {
+            let c = lane + 8u * o;
+            if (c < CHUNKS) {
+                var sum = mat4x4<f32>(factors[own] * sums[4u * o], factors[own + 1u] * sums[4u * o + 1u],
+                    factors[own + 2u] * sums[4u * o + 2u], factors[own + 3u] * sums[4u * o + 3u]);
+                for (var j = 0u; j < 8u; j++) {
+                    let keys = min(tile + j * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end_key - 1u));
+                    let v_at = (kv_first + keys) * params.kv_stride + v_column;
+                    let v = mat4x4<f32>(load_key_value(v_at.x, c), load_key_value(v_at.y, c),
+                        load_key_value(v_at.z, c), load_key_value(v_at.w, c));
+                    sum += v * mat4x4<f32>(weights[own * 8u + j], weights[own * 8u + 8u + j],
+                        weights[own * 8u + 16u + j], weights[own * 8u + 24u + j]);
+                }
+                sums[4u * o] = sum[0];
+                sums[4u * o + 1u] = sum[1];
+                sums[4u * o + 2u] = sum[2];
+                sums[4u * o + 3u] = sum[3];
+            }
         }
     }
 
-    if (SPLIT > 1u) {
-        let larger = split_max(local, maximum);
-        let keep = exp(maximum - larger);
-        weights = split_sum(local, vec4<f32>(weights * keep)).x;
-        for (var c = 0u; c < CHUNKS; c++) {
-            sum[c] = split_sum(local, sum[c] * keep);
-        }
+    workgroupBarrier();
+    if (local < TILE) {
+        // A token that sees nothing gets zeros.
+        factors[local] = 1.0 / select(total, 1.0, total == 0.0);
     }
-    // A token that sees nothing gets zeros.
-    let inverse = 1.0 / select(weights, 1.0, weights == 0.0);
-    if (token < params.tokens && local % SPLIT == 0u) {
-        for (var c = 0u; c < CHUNKS; c++) {
-            store_output((row * params.heads + head) * HEAD_DIM, c, sum[c] * inverse);
+    workgroupBarrier();
+    for (var o = 0u; o < OWN_CHUNKS; o++) {
+        let c = lane + 8u * o;
+        for (var i = 0u; i < 4u; i++) {
+            let token = first_token + own + i;
+            if (c < CHUNKS && token <= last_token) {
+                let row = branch * params.tokens + token;
+                store_output((row * params.heads + head) * HEAD_DIM, c, factors[own + i] * sums[4u * o + i]);
+            }
         }
     }
 }

@@ -1,20 +1,18 @@
-// GELU: x/2 * (1 + erf(x / sqrt(2))).
-// erf(a) = a P(a^2) / Q(a^2) on [-4, 4], where it has reached 1 in f32; the rational approximation of Eigen and XLA, within
-// 2e-7 of erf, and relatively so near 0.
+// GELU: x/2 * (1 + erf(x / sqrt(2))), written as max(x, 0) - |x|/2 * erfc(|x| / sqrt(2)): 1 + erf would cancel for negative x.
+// erfc to 1.2e-7 relatively (Numerical Recipes, erfcc); beyond 12 it is 0 in f32.
 fn activate(x: f32) -> f32 {
-    let a = clamp(x * 0.7071067812, -4.0, 4.0);
-    let s = a * a;
-    var p = -2.72614225801306e-10;
-    p = p * s + 2.77068142495902e-08;
-    p = p * s - 2.10102402082508e-06;
-    p = p * s - 5.69250639462346e-05;
-    p = p * s - 7.34990630326855e-04;
-    p = p * s - 2.95459980854025e-03;
-    p = p * s - 1.60960333262415e-02;
-    var q = -1.45660718464996e-05;
-    q = q * s - 2.13374055278905e-04;
-    q = q * s - 1.68282697438203e-03;
-    q = q * s - 7.37332916720468e-03;
-    q = q * s - 1.42647390514189e-02;
-    return 0.5 * x * (1.0 + a * p / q);
+    let z = min(abs(x) * 0.7071067812, 12.0);
+    let t = 1.0 / (1.0 + 0.5 * z);
+    var p = 0.17087277;
+    p = p * t - 0.82215223;
+    p = p * t + 1.48851587;
+    p = p * t - 1.13520398;
+    p = p * t + 0.27886807;
+    p = p * t - 0.18628806;
+    p = p * t + 0.09678418;
+    p = p * t + 0.37409196;
+    p = p * t + 1.00002368;
+    p = p * t - 1.26551223;
+    // Not max: a NaN stays a NaN.
+    return select(x, 0.0, x < 0.0) - 0.5 * abs(x) * t * exp(p - z * z);
 }

@@ -2,5 +2,5 @@
 // overflows to NaN on some and is coarse on others. The bound keeps exp finite.
 fn activate(x: f32) -> f32 {
     let u = 0.7978845608 * (x + 0.044715 * x * x * x);
-    return x / (1.0 + exp(min(-2.0 * u, 80.0)));
+    return x / (1.0 + exp(min(-2.0 * u, 88.0)));
 }

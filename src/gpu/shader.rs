@@ -33,6 +33,7 @@ snippets![
     "threefry",
     "vector",
     "workgroup_best",
+    "workgroup_max",
     "workgroup_sum",
 ];
 

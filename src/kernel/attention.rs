@@ -11,6 +11,13 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::attention::run,
 };
 
+/// The same for few tokens: see `shaders/attention_decode.wgsl`.
+pub static DECODE: Kernel = Kernel {
+    name: "attention_decode",
+    source: include_str!("../../shaders/attention_decode.wgsl"),
+    twin: reference::attention::run,
+};
+
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
@@ -39,8 +46,8 @@ super::uniform! {
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
-    let of = |split| head_dims.map(|(access, head_dim)| variant(access, head_dim, split));
-    [1, SPLIT].into_iter().flat_map(of).collect()
+    let of = |kernel| head_dims.map(|(access, head_dim)| variant(kernel, access, head_dim));
+    [&KERNEL, &DECODE].into_iter().flat_map(of).collect()
 }
 
 /// The tensors. `query` and `key_value` may be the same fused projection.
@@ -67,12 +74,11 @@ pub struct Shape {
     pub visible: u64,
 }
 
-/// Two vectors of this many elements are what a thread's registers are asked to hold.
+/// A workgroup of 64 holds the chunks of 4 columns of one head.
 pub const MAX_HEAD_DIM: u32 = 256;
 
-/// Fewer threads than this leave a GPU idle; then the keys of a token are shared out among `SPLIT` threads.
-const FEW_THREADS: u64 = 2048;
-const SPLIT: u32 = 64;
+/// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.
+const FEW_TOKENS: u32 = 4;
 
 /// `output[b, t, h] = softmax(scale * q k^T) v` over the keys in the token's span.
 ///
@@ -91,16 +97,18 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         true => "attention_vec4",
         false => "attention_scalar",
     };
-    let threads = u64::from(params.tokens) * u64::from(heads) * u64::from(shape.branches);
-    let split = if threads < FEW_THREADS && shape.visible > 4 * u64::from(params.tokens) { SPLIT } else { 1 };
-    let grid = [params.tokens.div_ceil(64 / split), heads, shape.branches];
+    let (kernel, columns) = match params.tokens {
+        0..=FEW_TOKENS => (&DECODE, params.tokens),
+        _ => (&KERNEL, params.tokens.div_ceil(32)),
+    };
+    let grid = [columns, heads, shape.branches];
     let Tensors { query, key_value, spans, output } = tensors;
     let bindings = [query, key_value, spans, output].map(Into::into).to_vec();
     let work = 4 * shape.visible * u64::from(heads) * u64::from(shape.head_dim) * u64::from(shape.branches);
-    recording.push(variant(access, shape.head_dim, split), &params, bindings, grid, work);
+    recording.push(variant(kernel, access, shape.head_dim), &params, bindings, grid, work);
     Ok(())
 }
 
-fn variant(access: &'static str, head_dim: u32, split: u32) -> Variant {
-    Variant::from(&KERNEL).provide("access", access).constant("HEAD_DIM", head_dim).constant("SPLIT", split)
+fn variant(kernel: &'static Kernel, access: &'static str, head_dim: u32) -> Variant {
+    Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim)
 }

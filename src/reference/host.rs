@@ -21,7 +21,7 @@ impl Host {
         Rc::default()
     }
 
-    fn words<'a>(buffer: &'a Buffer, offset: u64, bytes: u64) -> Result<&'a RefCell<Vec<u32>>> {
+    fn words(buffer: &Buffer, offset: u64, bytes: u64) -> Result<&RefCell<Vec<u32>>> {
         let Storage::Host(words) = buffer.storage() else {
             bail!(InvalidArgument, "buffer {} is not on the host", buffer.name());
         };

@@ -13,12 +13,14 @@ use pocketllm::reference::threefry::threefry2x32;
 
 /// A test that needs a device: natively it blocks, in a browser it is awaited.
 macro_rules! device_test {
-    (async fn $name:ident($backend:ident: Rc<dyn Backend>) $body:block) => {
+    (async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
         fn $name() {
             pollster::block_on(async {
-                let Some($backend) = $crate::common::device(stringify!($name)).await else { return };
+                let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
+                    return;
+                };
                 $body
             })
         }
@@ -26,7 +28,9 @@ macro_rules! device_test {
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
-            let Some($backend) = $crate::common::device(stringify!($name)).await else { return };
+            let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
+                return;
+            };
             $body
         }
     };

@@ -81,20 +81,23 @@ fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, see
 device_test! {
     async fn attention_over_spans(backend: Rc<dyn Backend>) {
         let cases = [
-            // One thread a token: many tokens, or next to no keys.
+            // 32 tokens a workgroup.
             case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37)),
-            case([2, 130, 9, 3, 64], 1.0, Sees::Causal(65)),
+            case([2, 65, 9, 3, 64], 1.0, Sees::Causal(65)),
+            case([3, 17, 3, 1, 3], 0.6, Sees::Causal(17)),
+            case([1, 33, 5, 5, 65], 0.2, Sees::Packed(13)),
+            case([1, 5, 2, 1, 36], 0.6, Sees::Cache(100)),
+            case([1, 9, 2, 2, 64], 0.125, Sees::Causal(9)),
+            // A workgroup for each token.
+            case([1, 1, 9, 3, 64], 0.125, Sees::Cache(300)),
+            case([1, 1, 9, 3, 64], 1.0, Sees::Cache(65)),
             case([1, 1, 1, 1, 1], 1.0, Sees::Causal(1)),
             case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2)),
             case([1, 3, 3, 3, 65], 0.2, Sees::Causal(3)),
             case([1, 3, 1, 1, 256], 0.0625, Sees::Causal(3)),
-            // Keys shared out among threads: few tokens.
-            case([1, 1, 9, 3, 64], 0.125, Sees::Cache(300)),
-            case([1, 1, 9, 3, 64], 1.0, Sees::Cache(65)),
-            case([3, 17, 3, 1, 3], 0.6, Sees::Causal(17)),
-            case([1, 17, 5, 5, 65], 0.2, Sees::Packed(13)),
-            // A span of nothing.
+            // Spans of nothing.
             case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0)),
+            case([1, 6, 3, 1, 3], 0.6, Sees::Cache(0)),
         ];
         for case in cases {
             let outputs = both(&backend, |lab, recording| case.record(lab, recording)).await;

@@ -1,0 +1,101 @@
+// Attention for few tokens over many keys, as when decoding with a cache: the same as attention.wgsl computes, with the keys of one
+// token shared out in a workgroup. Tiles of 256 keys: an invocation scores 4 of them, then sums the values of every
+// GROUPS-th four in one chunk of 4 columns.
+//   generated: HEAD_DIM, 1..256
+//   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
+// Dispatch: [tokens, heads, branches] workgroups of 64.
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    tokens: u32,
+    heads: u32,
+    kv_heads: u32, // divides heads
+    q_stride: u32, // of a row of query
+    kv_rows: u32, // of a branch
+    kv_stride: u32, // of a row of key_value
+    k_column: u32,
+    v_column: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> query: array<Element>; // [branch, token, q_stride], head h at column h * HEAD_DIM
+@group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
+@group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
+@group(0) @binding(4) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
+
+//#use @access
+//#use workgroup_max
+//#use workgroup_sum
+
+const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
+const GROUPS: u32 = WORKGROUP / CHUNKS;
+// Lower than any score, and finite: some compilers assume that there are no infinities.
+const LOWEST: f32 = -1.0e30;
+
+var<workgroup> weights: array<vec4<f32>, WORKGROUP>; // [key of the tile / 4]
+var<workgroup> parts: array<vec4<f32>, WORKGROUP>; // [group, chunk]
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let branch = group.z;
+    let head = group.y;
+    let span = spans[group.x];
+    let row = branch * params.tokens + group.x;
+    let q_at = row * params.q_stride + head * HEAD_DIM;
+    let kv_first = branch * params.kv_rows;
+    let k_column = params.k_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let v_column = params.v_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let chunk = local % CHUNKS;
+    var maximum = LOWEST;
+    var total = 0.0; // of the keys that this invocation scored
+    var sum = vec4<f32>(0.0);
+
+    for (var tile = span.x; tile < span.y; tile += 4u * WORKGROUP) {
+        let keys = tile + 4u * local + vec4<u32>(0u, 1u, 2u, 3u);
+        var scores = vec4<f32>(LOWEST);
+        if (keys.x < span.y) {
+            let k_at = (kv_first + min(keys, vec4<u32>(span.y - 1u))) * params.kv_stride + k_column;
+            var products = vec4<f32>(0.0);
+            for (var c = 0u; c < CHUNKS; c++) {
+                let k = mat4x4<f32>(load_key_value(k_at.x, c), load_key_value(k_at.y, c),
+                    load_key_value(k_at.z, c), load_key_value(k_at.w, c));
+                products += load_query(q_at, c) * k;
+            }
+            scores = select(scores, params.scale * products, keys < vec4<u32>(span.y));
+        }
+        let own_max = max(max(scores.x, scores.y), max(scores.z, scores.w));
+        // Also a barrier: the weights of the tile before have been used.
+        let larger = max(maximum, workgroup_max(local, own_max));
+        let factor = exp(maximum - larger);
+        let four = exp(scores - larger);
+        maximum = larger;
+        total = total * factor + ((four.x + four.y) + (four.z + four.w));
+        weights[local] = four;
+        workgroupBarrier();
+        sum *= factor;
+        if (local < GROUPS * CHUNKS) {
+            let fours = min((span.y - tile + 3u) / 4u, WORKGROUP);
+            for (var j = local / CHUNKS; j < fours; j += GROUPS) {
+                let keys = min(tile + 4u * j + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(span.y - 1u));
+                let v_at = (kv_first + keys) * params.kv_stride + v_column;
+                let v = mat4x4<f32>(load_key_value(v_at.x, chunk), load_key_value(v_at.y, chunk),
+                    load_key_value(v_at.z, chunk), load_key_value(v_at.w, chunk));
+                sum += v * weights[j];
+            }
+        }
+    }
+
+    let whole = workgroup_sum(local, total);
+    parts[local] = sum;
+    workgroupBarrier();
+    if (local < CHUNKS) {
+        var all = vec4<f32>(0.0);
+        for (var g = 0u; g < GROUPS; g++) {
+            all += parts[g * CHUNKS + local];
+        }
+        // A token that sees nothing gets zeros.
+        store_output((row * params.heads + head) * HEAD_DIM, local, all / select(whole, 1.0, whole == 0.0));
+    }
+}
