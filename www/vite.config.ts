@@ -70,5 +70,5 @@ const pageBuild: UserConfig = {
 
 export default defineConfig(({ mode }) => {
   if (mode === 'package') return packageBuild;
-  return { ...pageBuild, test: { include: ['tests/**/*.test.ts'], testTimeout: 20_000 } };
+  return { ...pageBuild, test: { include: ['tests/**/*.test.ts'], testTimeout: 20_000, fileParallelism: false } };
 });

@@ -24,15 +24,16 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export async function openSite(): Promise<Site> {
+/** Serves the built site, or another folder. */
+export async function openSite(root = SITE, port = 41730): Promise<Site> {
   if (!existsSync(`${SITE}/index.html`)) throw new Error(`${SITE} is missing: run npm run build first`);
   mkdirSync(OUT, { recursive: true });
   const server: PreviewServer = await preview({
     configFile: false,
     logLevel: 'error',
     base: BASE,
-    build: { outDir: SITE },
-    preview: { host: '127.0.0.1', port: 41730 },
+    build: { outDir: root },
+    preview: { host: '127.0.0.1', port },
   });
   const browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
@@ -69,6 +70,7 @@ export async function visit(
   site: Site,
   options: Parameters<Browser['newContext']>[0],
   prepare?: (context: BrowserContext) => Promise<void>,
+  path = '',
 ): Promise<Visit> {
   const context = await site.browser.newContext(options);
   await prepare?.(context);
@@ -86,7 +88,7 @@ export async function visit(
     if (url.protocol.startsWith('http') && url.origin !== new URL(site.url).origin) strangers.push(url.href);
   });
   page.on('dialog', (dialog) => void dialog.accept());
-  await page.goto(site.url);
+  await page.goto(site.url + path);
   return { context, page, faults, strangers };
 }
 

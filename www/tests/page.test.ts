@@ -126,7 +126,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await useSample(page);
   await tinySettings(page, 5000);
   await page.getByRole('button', { name: 'Start training' }).click();
-  await page.getByText(/Step [1-9]\d* of/).waitFor({ timeout: LONG });
+  await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   await page.waitForTimeout(4000);
   await shoot(page, 'phone-dark-3-live');
   await page.getByRole('button', { name: 'Stop' }).click();

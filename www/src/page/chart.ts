@@ -5,6 +5,8 @@ import type { TrainStep } from 'pocketllm';
 
 /** Share of the past in the running mean. */
 const SMOOTHING = 0.95;
+/** Distances between the marks of the axis: there is no half step. */
+const WHOLE = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** Between two drawings; a fast GPU takes many steps in that time. */
 const DRAW_MS = 100;
 
@@ -95,7 +97,7 @@ export class LossChart {
           y: { range: (_, low, high) => spread(low, high) },
         },
         axes: [
-          { ...axis, size: 28, space: 56 },
+          { ...axis, size: 28, space: 56, incrs: WHOLE },
           { ...axis, size: 44, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
         ],
         series: [

@@ -1,5 +1,5 @@
 /** Step 1: a model from this page or from the person's files. */
-import { FineTuner, type LoadProgress } from 'pocketllm';
+import { FineTuner, PocketError, type LoadProgress } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { announce, byId, chosen, facts, onChoice } from './dom.ts';
 import { bytes, compact } from './format.ts';
@@ -80,7 +80,9 @@ export function setUpModel(app: App, flow: Flow): void {
       showFacts();
       announce('The model is loaded');
     } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
+      // Here the only argument is the choice of files.
+      const wrong = error instanceof PocketError && error.code === 'invalid-argument';
+      if (!isAbort(error)) showProblem(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
     } finally {
       setBusy(false);
     }

@@ -244,13 +244,15 @@ export function setUpTrain(app: App, flow: Flow): void {
       ...what,
       ...given,
       onStart: async ({ steps, warnings }) => {
+        byId('figure', HTMLElement).hidden = true;
+        byId('train-facts', HTMLElement).replaceChildren();
         chart.start(steps);
         byId('verdict', HTMLElement).textContent = warnings.join(' ');
         const texts = sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
         app.comparisons = texts.map((text) => ({ text }));
         delete app.after;
         await measure({ tuner, dataset, heldOut }, 'before');
-        status('First step');
+        status('First step: the GPU gets ready');
         announce('Training has begun');
       },
     });
@@ -263,13 +265,14 @@ export function setUpTrain(app: App, flow: Flow): void {
     if (now - shown < 100 && !last) return;
     shown = now;
     status(`Step ${count(step.step)} of ${count(step.steps)}`);
+    byId('figure', HTMLElement).hidden = false;
     byId('train-left', HTMLElement).textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
     byId('train-bar', HTMLProgressElement).value = pace.taken / (pace.taken + step.steps - step.step);
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
     byId('verdict', HTMLElement).textContent = verdict(chart, pace.taken);
     facts(byId('train-facts', HTMLElement), [
       ['Tokens a second', count(Math.round(pace.tokensPerSecond))],
-      ['Time a step', `${Math.round(pace.stepMs)} ms`],
+      ['Time a step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
       ['GPU memory', bytes(step.gpuBytes)],
     ]);
     const tenth = Math.max(1, Math.round(step.steps / 10));
