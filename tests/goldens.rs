@@ -1,0 +1,100 @@
+//! Logits of a tiny model of every family and file format, against Hugging Face transformers': on the device and on the
+//! CPU twins. `tests/golden/generate.py` made models and logits.
+
+mod common;
+
+use std::rc::Rc;
+
+use common::{device_test, say};
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::Backend;
+use pocketllm::model::{Extent, Input};
+use pocketllm::reference::Host;
+use pocketllm::train::Session;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// Differences are taken over the standard deviation of the logits. Two orders of summation in f32 part by about
+/// 1e-6 of it; 1e-4 is what the project promises.
+const TOLERANCE: f32 = 1e-4;
+
+macro_rules! golden {
+    ($folder:literal, $($file:literal),*; expected: $expected:literal) => {
+        (
+            $folder,
+            &[$(($file, include_bytes!(concat!("golden/", $folder, "/", $file)) as &[u8])),*] as &[(&str, &[u8])],
+            include_str!(concat!("golden/", $expected, "/cases.json")),
+            include_bytes!(concat!("golden/", $expected, "/expected.safetensors")) as &[u8],
+        )
+    };
+}
+
+type Golden = (&'static str, &'static [(&'static str, &'static [u8])], &'static str, &'static [u8]);
+
+fn goldens() -> Vec<Golden> {
+    vec![
+        golden!["bert", "config.json", "model.safetensors", "tokenizer.json"; expected: "bert"],
+        golden!["roberta", "config.json", "model.safetensors"; expected: "roberta"],
+        golden!["opt", "config.json", "model.safetensors"; expected: "opt"],
+        golden!["llama", "config.json", "model.safetensors"; expected: "llama"],
+        golden!["llama-untied", "config.json", "model.safetensors"; expected: "llama-untied"],
+        golden![
+            "sharded", "config.json", "model.safetensors.index.json", "model-00001-of-00003.safetensors",
+            "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"; expected: "llama-untied"
+        ],
+        golden!["half/f16", "config.json", "model.safetensors"; expected: "half/f16"],
+        golden!["half/bf16", "config.json", "model.safetensors"; expected: "half/bf16"],
+        golden!["llama-gguf", "model.gguf"; expected: "llama-gguf"],
+    ]
+}
+
+device_test! {
+    async fn logits_are_those_of_transformers(backend: Rc<dyn Backend>) {
+        for golden in goldens() {
+            check(backend.clone(), golden).await;
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn the_twins_agree_with_transformers_too() {
+    for golden in goldens() {
+        // The host's futures are ready at once.
+        let mut checked = Box::pin(check(Host::open(), golden));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(checked.as_mut().poll(&mut context).is_ready());
+    }
+}
+
+async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden) {
+    let dir = files.iter().fold(MemoryDir::new(name), |dir, (file, bytes)| dir.with(*file, *bytes));
+    let mut session = Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap();
+    let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
+    let cases: Vec<Vec<u32>> = serde_json::from_value(cases["ids"].clone()).unwrap();
+    let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+    let mut worst = 0.0_f32;
+    for (index, ids) in cases.iter().enumerate() {
+        let tokens = ids.len() as u32;
+        let positions: Vec<u32> = (0..tokens).collect();
+        let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
+        let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+        let (model, workspace) = session.prepare(extent).unwrap();
+        let logits = model.logits(workspace, &input).await.unwrap();
+        let tensor = expected.tensor(&format!("logits_{index}")).unwrap();
+        let right: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
+        worst = worst.max(difference(&logits, &right));
+    }
+    say(&format!("{name}: {} cases, largest difference {worst:.1e} standard deviations", cases.len()));
+    assert!(worst <= TOLERANCE, "{name}: {worst}");
+}
+
+fn difference(ours: &[f32], right: &[f32]) -> f32 {
+    assert_eq!(ours.len(), right.len());
+    let mean = right.iter().sum::<f32>() / right.len() as f32;
+    let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
+    let apart = ours.iter().zip(right).map(|(a, b)| (a - b).abs());
+    // A NaN must not pass as no difference.
+    apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation
+}

@@ -1,0 +1,277 @@
+//! MeZO against a second implementation in numpy and PyTorch (`tests/golden/mezo.py`): the random direction, the order of the
+//! data, ten steps of two models, and two hundred updates, bit for bit where that is promised.
+
+mod common;
+
+use std::rc::Rc;
+
+use common::{device_test, noise, say};
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::{Backend, MemoryClass, Recording};
+use pocketllm::kernel::materialise;
+use pocketllm::reference::Host;
+use pocketllm::reference::threefry::threefry2x32;
+use pocketllm::text::dataset;
+use pocketllm::text::encode::{Example, Target};
+use pocketllm::train::{Examples, Objective, Session, Settings, Trainer, replay};
+use pocketllm::zo::random::{permutation, stream_key};
+use pocketllm::zo::schedule::Schedule;
+use pocketllm::zo::spsa::{self, Update};
+use pocketllm::zo::trajectory::{Header, Record, Trajectory, hex};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// Losses of a step: the projected gradients of the steps before differ in their last bits, and so do the weights.
+const LOSS: f64 = 1e-4;
+
+fn expected() -> Value {
+    serde_json::from_str(include_str!("golden/mezo/expected.json")).unwrap()
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap()
+}
+
+fn float(value: &Value) -> f32 {
+    value.as_f64().unwrap() as f32
+}
+
+fn word(value: &Value) -> u32 {
+    u32::from_str_radix(value.as_str().unwrap(), 16).unwrap()
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn the_order_of_the_data_is_as_specified() {
+    for case in expected()["data_order"].as_array().unwrap() {
+        let order = permutation(number(&case["seed"]), number(&case["epoch"]) as u32, number(&case["n"]) as usize);
+        let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
+        assert_eq!(order, right, "{case}");
+    }
+}
+
+/// z of elements `start..start + count` of a tensor, by the materialise kernel over weights of zero.
+async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u32, count: u32) -> Vec<u32> {
+    let first_quad = start / 4;
+    let quads = (start + count).div_ceil(4) - first_quad;
+    let stored = backend.create("stored", u64::from(quads) * 16, MemoryClass::Weights).unwrap();
+    let weights = backend.create("weights", u64::from(quads) * 16, MemoryClass::Scratch).unwrap();
+    let step = backend.create("step", 17_000, MemoryClass::Transfer).unwrap();
+    // Epsilon 1: the scaled table is the table.
+    backend.write(&step, 0, bytemuck::bytes_of(&*spsa::step(None, Some((key, 1.0))))).unwrap();
+    let params = materialise::Params {
+        quads,
+        first_quad,
+        ordinal,
+        branches: 1,
+        branch_stride: quads,
+        ..Default::default()
+    };
+    let mut r = Recording::new();
+    materialise::record_matrix(&mut r, &params, &step, (&stored).into(), &weights);
+    backend.run(&r).await.unwrap();
+    let bytes = backend.read(&weights, 0, u64::from(quads) * 16).await.unwrap();
+    let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
+    words[(start % 4) as usize..][..count as usize].to_vec()
+}
+
+device_test! {
+    async fn the_direction_is_as_specified_on_device_and_host(backend: Rc<dyn Backend>) {
+        let backends: [Rc<dyn Backend>; 2] = [backend, Host::open()];
+        for case in expected()["z"].as_array().unwrap() {
+            let key = stream_key(number(&case["seed"]), number(&case["step"]) as u32, 0);
+            let right: Vec<u32> = case["z"].as_array().unwrap().iter().map(word).collect();
+            let (ordinal, start) = (number(&case["ordinal"]) as u32, number(&case["start"]) as u32);
+            for backend in &backends {
+                let z = direction(backend.as_ref(), key, ordinal, start, right.len() as u32).await;
+                assert_eq!(z, right, "{} {case}", backend.name());
+            }
+        }
+        // And many more, device against host.
+        let key = threefry2x32([3, 4], [5, 6]);
+        let (device, host) = (
+            direction(backends[0].as_ref(), key, 9, 0, 1 << 20).await,
+            direction(backends[1].as_ref(), key, 9, 0, 1 << 20).await,
+        );
+        assert!(device == host, "device and host draw other bits");
+    }
+}
+
+device_test! {
+    async fn an_update_and_two_branches_are_the_same_bits_on_device_and_host(backend: Rc<dyn Backend>) {
+        let update = Update { key: stream_key(1, 2, 0), coefficient: -3e-4, decay: 0.999 };
+        let step = spsa::step(Some(&update), Some((stream_key(1, 3, 0), 1e-3)));
+        let mut results = Vec::new();
+        for backend in [backend, Host::open()] {
+            let quads = 4099_u32;
+            let bytes = u64::from(quads) * 16;
+            let stored = backend.create("stored", bytes, MemoryClass::Weights).unwrap();
+            backend.write(&stored, 0, bytemuck::cast_slice(&noise(7, quads * 4))).unwrap();
+            let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
+            let uploaded = backend.create("step", 17_000, MemoryClass::Transfer).unwrap();
+            backend.write(&uploaded, 0, bytemuck::bytes_of(&*step)).unwrap();
+            let params = materialise::Params {
+                quads, branches: 2, branch_stride: quads, ordinal: 4, decays: 1, ..Default::default()
+            };
+            let mut r = Recording::new();
+            materialise::record_matrix(&mut r, &params, &uploaded, (&stored).into(), &weights);
+            backend.run(&r).await.unwrap();
+            let stored = backend.read(&stored, 0, bytes).await.unwrap();
+            results.push((stored, backend.read(&weights, 0, 2 * bytes).await.unwrap()));
+        }
+        assert!(results[0].0 == results[1].0, "the updated weights differ");
+        assert!(results[0].1 == results[1].1, "the branches' weights differ");
+    }
+}
+
+async fn bert(backend: Rc<dyn Backend>) -> Session {
+    let dir = MemoryDir::new("bert")
+        .with("config.json", include_bytes!("golden/bert/config.json") as &[u8])
+        .with("model.safetensors", include_bytes!("golden/bert/model.safetensors") as &[u8])
+        .with("tokenizer.json", include_bytes!("golden/bert/tokenizer.json") as &[u8]);
+    Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap()
+}
+
+async fn llama(backend: Rc<dyn Backend>) -> Session {
+    let dir = MemoryDir::new("llama")
+        .with("config.json", include_bytes!("golden/llama/config.json") as &[u8])
+        .with("model.safetensors", include_bytes!("golden/llama/model.safetensors") as &[u8]);
+    Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap()
+}
+
+fn settings(run: &Value) -> Settings {
+    Settings {
+        steps: 10,
+        batch_size: number(&run["batch_size"]) as u32,
+        learning_rate: float(&run["lr"]),
+        schedule: Schedule::Constant,
+        weight_decay: float(&run["weight_decay"]),
+        epsilon: float(&run["eps"]),
+        seed: number(&run["seed"]),
+        ..Settings::default()
+    }
+}
+
+async fn ten_steps(session: &mut Session, trainer: &mut Trainer, run: &Value) {
+    for right in run["steps"].as_array().unwrap() {
+        let record = trainer.step(session).await.unwrap().unwrap().record;
+        for (ours, name) in [(record.loss_plus, "loss_plus"), (record.loss_minus, "loss_minus")] {
+            let apart = (f64::from(ours) - right[name].as_f64().unwrap()).abs();
+            assert!(apart <= LOSS, "step {}: {name} {ours}, expected {}", record.step, right[name]);
+        }
+    }
+    assert!(trainer.step(session).await.unwrap().is_none());
+}
+
+device_test! {
+    async fn ten_steps_of_label_words_are_pytorchs(backend: Rc<dyn Backend>) {
+        let run = &expected()["label_words"];
+        let mut session = bert(backend).await;
+        let template = run["template"].as_str().unwrap();
+        let labels: Vec<String> = serde_json::from_value(run["labels"].clone()).unwrap();
+        let objective = Objective::new(&session, Some(template), &labels).unwrap();
+        let data = dataset::read("train.csv", include_bytes!("golden/bert/train.csv")).unwrap();
+        let examples = objective.encode(&session, &data, 128).unwrap();
+        let ids: Vec<Vec<u32>> = serde_json::from_value(run["first_input_ids"].clone()).unwrap();
+        for (example, ids) in examples.examples.iter().zip(ids) {
+            assert_eq!(example.ids, ids);
+        }
+        let mut trainer = Trainer::new(&session, settings(run), objective, Some(template), examples).unwrap();
+        ten_steps(&mut session, &mut trainer, run).await;
+    }
+}
+
+device_test! {
+    async fn ten_steps_of_next_tokens_are_pytorchs(backend: Rc<dyn Backend>) {
+        let run = &expected()["next_token"];
+        let mut session = llama(backend).await;
+        let sequences: Vec<Vec<u32>> = serde_json::from_value(run["sequences"].clone()).unwrap();
+        let examples = sequences.into_iter().map(|ids| {
+            let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
+            Example { targets: (1..ids.len()).map(target).collect(), ids: ids.clone() }
+        });
+        let examples = Examples { examples: examples.collect(), fingerprint: 0 };
+        let mut trainer =
+            Trainer::new(&session, settings(run), Objective::LanguageModel, None, examples).unwrap();
+        ten_steps(&mut session, &mut trainer, run).await;
+    }
+}
+
+/// SHA-256 of each tensor's f32 bytes, by name.
+async fn digests(session: &Session) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (id, tensor) in session.model.spec().tensors.as_slice().iter().enumerate() {
+        let mut hash = Sha256::new();
+        let mut add = |values: &[f32]| {
+            hash.update(bytemuck::cast_slice::<f32, u8>(values));
+            Ok(())
+        };
+        session.model.weights().read(session.model.backend(), id, &mut add).await.unwrap();
+        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        found.push((tensor.name.clone(), digest));
+    }
+    found
+}
+
+fn header(session: &Session, run: &Value) -> Header {
+    Header {
+        family: session.model.spec().family.to_owned(),
+        parameters: session.model.spec().parameters(),
+        fingerprint: hex(session.model.weights().fingerprint()),
+        method: "full".to_owned(),
+        estimator: "two-point".to_owned(),
+        dtype: "f32".to_owned(),
+        seed: number(&run["seed"]).to_string(),
+        epsilon: float(&run["eps"]),
+        learning_rate: float(&run["lr"]),
+        schedule: Schedule::Constant,
+        weight_decay: float(&run["weight_decay"]),
+        steps: 200,
+        batch_size: 1,
+        max_length: 128,
+        data: hex(0),
+        template: None,
+        labels: Vec::new(),
+    }
+}
+
+async fn two_hundred_updates(backend: Rc<dyn Backend>) {
+    let expected = expected();
+    let run = &expected["replay"];
+    let mut session = bert(backend).await;
+    let (rate, decay) = (float(&run["lr"]), spsa::decay(float(&run["lr"]), float(&run["weight_decay"])));
+    assert_eq!(decay.to_bits(), word(&run["decay_factor_bits"]));
+    let record = |(step, bits): (usize, &Value)| Record {
+        step: step as u32,
+        probe: 0,
+        projected_grad: f32::from_bits(word(bits)),
+        learning_rate: rate,
+        decay,
+        loss_plus: 0.0,
+        loss_minus: 0.0,
+    };
+    let records: Vec<Record> =
+        run["projected_grad_bits"].as_array().unwrap().iter().enumerate().map(record).collect();
+    for (record, bits) in records.iter().zip(run["coefficient_bits"].as_array().unwrap()) {
+        assert_eq!(Update::of(0, record).coefficient.to_bits(), word(bits));
+    }
+    // By way of the file, as a run would be replayed.
+    let header = header(&session, run);
+    let bytes = Trajectory { header, records, torn_bytes: 0 }.to_bytes().unwrap();
+    let trajectory = Trajectory::parse("golden", &bytes).unwrap();
+    replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
+    for (name, digest) in digests(&session).await {
+        assert_eq!(digest, run["weights"][&name]["sha256"].as_str().unwrap(), "{name}");
+    }
+    say(&format!("{}: 200 updates, every tensor's SHA-256 is numpy's", session.model.backend().name()));
+}
+
+device_test! {
+    async fn two_hundred_updates_are_numpys_bit_for_bit(backend: Rc<dyn Backend>) {
+        two_hundred_updates(backend).await;
+        two_hundred_updates(Host::open()).await;
+    }
+}
