@@ -47,7 +47,8 @@ fn word(value: &Value) -> u32 {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn the_order_of_the_data_is_as_specified() {
     for case in expected()["data_order"].as_array().unwrap() {
-        let order = permutation(number(&case["seed"]), number(&case["epoch"]) as u32, number(&case["n"]) as usize);
+        let order =
+            permutation(number(&case["seed"]), number(&case["epoch"]) as u32, number(&case["n"]) as usize);
         let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
         assert_eq!(order, right, "{case}");
     }

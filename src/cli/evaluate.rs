@@ -7,6 +7,7 @@ use serde_json::json;
 use super::data::{PromptArgs, dataset};
 use super::{Context, open, replay};
 use crate::error::Result;
+use crate::train::length;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +22,7 @@ pub(super) struct Args {
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// Tokens that an example is cut to; 0: as the trajectory says, or what the model takes, at most 512
+    /// Tokens that an example is cut to; 0: as the trajectory says, or 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
 }
@@ -34,12 +35,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         None => None,
     };
     let objective = args.prompt.or_from(header.as_ref()).objective(&session)?;
-    let context_length = session.model.spec().max_length;
-    let length = match (args.max_length, &header) {
-        (0, Some(header)) => header.max_length.min(context_length),
-        (0, None) => context_length.min(512),
-        (wanted, _) => wanted.min(context_length),
+    let wanted = match (args.max_length, &header) {
+        (0, Some(header)) => header.max_length,
+        (wanted, _) => wanted,
     };
+    let length = length(wanted, session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let report = session.evaluate(&objective, &examples, &mut || Ok(())).await?;
     if context.json {

@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// Evaluate before the first step, every so many steps, and after the last; 0: before and after
     #[arg(long, default_value_t = 0)]
     eval_every: u32,
-    /// Tokens that an example is cut to; 0: what the model takes, at most 512
+    /// Tokens that an example is cut to; 0: 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
     /// Also write the fine-tuned model
@@ -97,7 +97,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let held_out = args.eval.as_deref().map(dataset).transpose()?;
     let mut session = open::session(context, &args.model).await?;
     let objective = args.prompt.objective(&session)?;
-    let length = settings.length_for(session.model.spec().max_length);
+    let length = settings.length_for(session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template.as_deref();

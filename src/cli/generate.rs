@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// 0: always the most likely token
     #[arg(long, default_value_t = 0.0)]
     temperature: f32,
+    /// Go on after the token that ends a text
+    #[arg(long)]
+    ignore_eos: bool,
     /// Seed of the sampling
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -47,7 +50,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut written = String::new();
     for index in 0..args.max_tokens {
         let Some(id) = generation.next(&session.model, sampling_key(args.seed, index)).await? else { break };
-        if Some(id) == tokenizer.eos() {
+        if Some(id) == tokenizer.eos() && !args.ignore_eos {
             break;
         }
         ids.push(id);

@@ -16,7 +16,7 @@ pub(crate) mod layer_norm;
 pub(crate) mod materialise;
 pub(crate) mod matmul;
 pub(crate) mod mean_loss;
-pub(crate) mod perturb;
+pub mod perturb;
 pub(crate) mod residual;
 pub(crate) mod rms_norm;
 pub(crate) mod rotary;

@@ -4,7 +4,7 @@ use super::threefry::threefry2x32;
 use crate::kernel::step::{Branch, QUANTILES, Step};
 
 /// The scaled z of a quad. `counter` = (quad's index in its tensor, tensor's ordinal).
-pub(crate) fn direction(key: [u32; 2], counter: [u32; 2], scaled: &[f32; QUANTILES]) -> [f32; 4] {
+pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &[f32; QUANTILES]) -> [f32; 4] {
     let bits = threefry2x32(key, counter);
     let samples = [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16];
     samples.map(|sample| {

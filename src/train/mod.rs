@@ -13,5 +13,5 @@ pub use objective::{Examples, Objective};
 pub use replay::replay;
 pub use save::save_model;
 pub use session::Session;
-pub use settings::Settings;
+pub use settings::{Settings, length};
 pub use trainer::{StepReport, Trainer};

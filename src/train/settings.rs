@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, bail};
+use crate::model::{HeadKind, ModelSpec};
 use crate::zo::schedule::Schedule;
 
 /// How to train.
@@ -25,7 +26,7 @@ pub struct Settings {
     pub seed: u64,
     /// Evaluate every so many steps, and after the last; 0: never.
     pub evaluate_every: u32,
-    /// Tokens that an example is cut to; 0: what the model takes, at most 512.
+    /// Tokens that an example is cut to; 0: what the model takes, at most 128 for a masked and 512 for a causal model.
     pub max_length: u32,
 }
 
@@ -73,11 +74,18 @@ impl Settings {
         Ok(())
     }
 
-    /// Tokens that an example is cut to for a model of this context.
-    pub fn length_for(&self, context: u32) -> u32 {
-        match self.max_length {
-            0 => context.min(512),
-            wanted => wanted.min(context),
-        }
+    /// Tokens that an example is cut to for a model.
+    pub fn length_for(&self, spec: &ModelSpec) -> u32 {
+        length(self.max_length, spec)
     }
+}
+
+/// Tokens that an example is cut to: `wanted`, or what MeZO takes for such a model, within the model's context.
+pub fn length(wanted: u32, spec: &ModelSpec) -> u32 {
+    let wanted = match (wanted, spec.head.kind) {
+        (0, HeadKind::MaskedLm) => 128,
+        (0, HeadKind::CausalLm) => 512,
+        (wanted, _) => wanted,
+    };
+    wanted.min(spec.max_length)
 }

@@ -62,7 +62,7 @@ impl Trainer {
             weight_decay: settings.weight_decay,
             steps: settings.steps,
             batch_size: settings.batch_size,
-            max_length: settings.length_for(spec.max_length),
+            max_length: settings.length_for(spec),
             data: hex(examples.fingerprint),
             template: template.map(str::to_owned),
             labels: objective.label_words().to_vec(),

@@ -15,7 +15,7 @@ use crate::model::{Generation, HeadKind, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::{Classified, Dataset, Rows};
 use crate::text::stream::Detokenizer;
-use crate::train::{EvaluationReport, Examples, Objective, Session, Trainer, replay};
+use crate::train::{EvaluationReport, Examples, Objective, Session, Trainer, length, replay};
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::Trajectory;
 
@@ -48,6 +48,8 @@ pub struct Tuner {
     held_out: Option<Examples>,
     template: Option<String>,
     labels: Vec<String>,
+    /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
+    max_length: u32,
     writing: Option<Writing>,
 }
 
@@ -280,7 +282,15 @@ impl Tuner {
         })
         .await?;
         let (template, labels) = (None, Vec::new());
-        Ok(Tuner { session, state: State::Base, held_out: None, template, labels, writing: None })
+        Ok(Tuner {
+            session,
+            state: State::Base,
+            held_out: None,
+            template,
+            labels,
+            max_length: 0,
+            writing: None,
+        })
     }
 
     /// Applies what the last step decided, so that the weights are those of the records.
@@ -312,7 +322,7 @@ impl Tuner {
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let held_out = options::data(config, "eval", options::text(config, "evalName"))?;
         let objective = Objective::new(&self.session, template.as_deref(), &labels)?;
-        let length = settings.length_for(self.session.model.spec().max_length);
+        let length = settings.length_for(self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
@@ -330,6 +340,7 @@ impl Tuner {
         let first_step = trainer.done() + 1;
         self.held_out = held_out;
         (self.template, self.labels) = (template, labels);
+        self.max_length = length;
         self.state = State::Training(Box::new(trainer));
         Ok(Start { first_step, steps, examples: count, warnings: Vec::new() })
     }
@@ -378,7 +389,7 @@ impl Tuner {
         let data = options::data(config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let objective = self.objective(config)?;
-        let length = self.session.model.spec().max_length.min(512);
+        let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
         self.session.evaluate(&objective, &examples, &mut || options::check_cancel(cancel)).await
@@ -392,7 +403,7 @@ impl Tuner {
         };
         let row = Classified { text, text_b: options::text(options, "textB"), label: first.clone(), row: 1 };
         let data = Dataset { name: "the text".to_owned(), rows: Rows::Classified(vec![row]) };
-        let length = self.session.model.spec().max_length.min(512);
+        let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
         let batch = Batch::pack(&examples.examples.iter().collect::<Vec<_>>());
@@ -459,6 +470,7 @@ impl Tuner {
             return Err(error);
         }
         (self.template, self.labels) = (trajectory.header.template.clone(), trajectory.header.labels.clone());
+        self.max_length = trajectory.header.max_length;
         let steps = trajectory.records.len() as u32;
         self.state = State::Restored(Box::new(trajectory));
         Ok(steps)
