@@ -1,4 +1,30 @@
-//! PocketLLM: fine-tune a pretrained language model where it runs.
+//! PocketLLM fine-tunes a pretrained language model where it runs: in a browser tab over WebGPU, or natively over the same shaders.
+//!
+//! Training is MeZO (Malladi et al. 2023, arXiv 2305.17333), as PocketLLM (arXiv 2407.01031) put it on a phone: two forward
+//! passes at theta +/- epsilon z, the direction z drawn from a seed on the GPU, no backward pass, no optimizer state.
+//!
+//! # The map
+//! Floors, each importing only from those below (`tests/floors.rs` checks it):
+//!
+//! | floor | modules | what is there |
+//! |---|---|---|
+//! | 0 | [`error`], [`dtype`], [`future`], [`clock`] | the error type with its stable codes, number formats of files |
+//! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, templates, packed batches |
+//! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
+//! | 3 | [`kernel`], [`reference`] | a typed wrapper for each file of `shaders/`; its CPU twin |
+//! | 4 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
+//! | 5 | [`zo`] | random numbers, the two-point estimate, schedules, the trajectory file |
+//! | 6 | [`train`] | session, objective, trainer, evaluation, replay, saving |
+//! | 7 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
+//!
+//! # Invariants
+//! - Recording touches no device; `gpu/executor.rs` alone submits, `reference/host.rs` alone runs twins.
+//! - The transformer knows no family and no file format; a family knows no kernel.
+//! - Weights change by additions of values that the host has scaled, so a trajectory replays to the same bits everywhere. Perturbed
+//!   weights are never stored.
+//! - Nothing from outside sizes an allocation unchecked; nothing panics on bad input.
+//! - No file is ever whole in memory: weights stream to the device a few MiB at a time.
+
 pub mod clock;
 pub mod dtype;
 pub mod error;

@@ -3,6 +3,7 @@
 
 // Each test binary uses its own part of this.
 #![allow(dead_code, unused_macros, unused_imports)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::rc::Rc;
 
