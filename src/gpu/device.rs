@@ -1,6 +1,6 @@
 //! Opening a WebGPU device, and its buffers and faults.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -60,7 +60,12 @@ pub struct Gpu {
     tracker: MemoryTracker,
     fault: Fault,
     executor: RefCell<Executor>,
+    /// Bytes written since the last submit.
+    unsent: Cell<u64>,
 }
+
+/// Bytes that may wait to be written: wgpu keeps them in staging memory until something is submitted.
+const MAX_UNSENT: u64 = 32 << 20;
 
 impl Gpu {
     /// Opens the best adapter there is.
@@ -115,6 +120,7 @@ impl Gpu {
             tracker: MemoryTracker::default(),
             fault,
             executor: RefCell::default(),
+            unsent: Cell::new(0),
         }))
     }
 
@@ -229,6 +235,16 @@ impl Backend for Gpu {
             let mut word = [0; 4];
             word[..data.len() - whole].copy_from_slice(&data[whole..]);
             self.queue.write_buffer(target, offset + whole as u64, &word);
+        }
+        self.unsent.set(self.unsent.get() + data.len() as u64);
+        if self.unsent.get() >= MAX_UNSENT {
+            self.unsent.set(0);
+            self.queue.submit([]);
+            // Natively, frees the staging memory of what has been written; the browser does so by itself.
+            #[cfg(not(target_arch = "wasm32"))]
+            if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
+                bail!(DeviceLost, "writing {}: {error}", buffer.name());
+            }
         }
         Ok(())
     }

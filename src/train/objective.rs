@@ -71,25 +71,31 @@ impl Objective {
     /// # Errors
     /// `data-invalid` naming the row; `invalid-argument` when the data are of another kind than the objective.
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
+        let examples = self.examples(session, data, max_length as usize).map_err(|e| e.at(&data.name))?;
+        if examples.is_empty() {
+            bail!(DataInvalid, "{}: no examples", data.name);
+        }
+        Ok(Examples { examples, fingerprint: data.fingerprint() })
+    }
+
+    fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
         let tokenizer = session.tokenizer()?;
-        let length = max_length as usize;
-        let examples: Vec<Example> = match (self, &data.rows) {
+        Ok(match (self, &data.rows) {
             (Objective::Classification { template, labels }, Rows::Classified(rows)) => {
                 let (template, labels, head) = (template.clone(), labels.clone(), session.head());
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
             (Objective::Classification { .. }, _) => {
-                bail!(DataInvalid, "{}: classification needs the columns text and label", data.name)
+                bail!(DataInvalid, "classification needs the fields text and label")
             }
             (Objective::LanguageModel, Rows::Classified(_)) => {
-                bail!(InvalidArgument, "{}: text with labels needs a template and labels", data.name)
+                bail!(InvalidArgument, "text with labels needs a template and labels")
             }
             (Objective::LanguageModel, _) if !session.model.spec().causal => {
                 bail!(
                     InvalidArgument,
-                    "{}: a {} model fills masks: it needs text with labels, a template and label words",
-                    data.name,
+                    "a {} model fills masks: it needs text with labels, a template and label words",
                     session.model.spec().family
                 )
             }
@@ -102,10 +108,6 @@ impl Objective {
                 let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
                 windows.into_iter().flatten().collect()
             }
-        };
-        if examples.is_empty() {
-            bail!(DataInvalid, "{}: no examples", data.name);
-        }
-        Ok(Examples { examples, fingerprint: data.fingerprint() })
+        })
     }
 }

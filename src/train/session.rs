@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
+use crate::format::config::Config;
 use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
@@ -36,7 +37,7 @@ impl Session {
     ) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
         let spec = Rc::new(family::spec(&files.config)?);
-        let tokenizer = tokenizer(&files.tokenizer)?;
+        let tokenizer = tokenizer(&files.tokenizer, &files.config)?;
         if let Some(tokenizer) = &tokenizer {
             let (have, most) = (tokenizer.vocab_size(), spec.vocabulary as usize);
             if have > most {
@@ -84,10 +85,17 @@ impl Session {
     }
 }
 
-fn tokenizer(file: &TokenizerFile) -> Result<Option<Tokenizer>> {
+fn tokenizer(file: &TokenizerFile, config: &Config) -> Result<Option<Tokenizer>> {
     match file {
         TokenizerFile::Absent => Ok(None),
-        TokenizerFile::Json(bytes, name) => Tokenizer::from_json(bytes, name).map(Some),
+        TokenizerFile::Json(bytes, name) => {
+            let tokenizer = Tokenizer::from_json(bytes, name)?;
+            // The file does not say which token ends a text; config.json may, with one id or a list.
+            match config.has("eos_token_id").then(|| config.u32_list("eos_token_id")).transpose()? {
+                Some(ends) => tokenizer.with_eos(ends.first().copied()).map(Some),
+                None => Ok(Some(tokenizer)),
+            }
+        }
         TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(vocab(metadata)?).map(Some),
     }
 }
