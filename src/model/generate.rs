@@ -1,6 +1,7 @@
 //! Generation: one token after another, with the keys and values of those before kept.
 
-use super::transformer::{Input, KvCache, Pass, Transformer, blocks};
+use super::linear::blocks;
+use super::transformer::{Input, KvCache, Pass, Transformer};
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::gpu::Recording;

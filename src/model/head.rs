@@ -1,7 +1,8 @@
 //! Heads: from hidden states at the targets to losses, predictions and logits.
 
+use super::linear::{Block, Target, blocks};
 use super::spec::{Positions, TensorId};
-use super::transformer::{Block, Input, Pass, Target, Transformer, blocks};
+use super::transformer::{Input, Pass, Transformer};
 use super::workspace::Workspace;
 use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};

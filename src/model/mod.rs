@@ -3,6 +3,7 @@
 pub mod family;
 mod generate;
 mod head;
+mod linear;
 mod spec;
 mod transformer;
 mod weights;
