@@ -1,7 +1,7 @@
 //! What is learned: a data set as examples with targets, and what the targets are scored against.
 
 use super::session::Session;
-use crate::error::{Result, bail};
+use crate::error::{Error, Result, bail};
 use crate::model::Score;
 use crate::text::dataset::{Dataset, Rows};
 use crate::text::encode::{ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainEncoder};
@@ -73,11 +73,13 @@ impl Objective {
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
         let tokenizer = session.tokenizer()?;
         let length = max_length as usize;
+        // The encoders know a row by its number; whose row it is, only the data set knows.
+        let named = |e: Error| e.at(&data.name);
         let examples: Vec<Example> = match (self, &data.rows) {
             (Objective::Classification { template, labels }, Rows::Classified(rows)) => {
                 let (template, labels, head) = (template.clone(), labels.clone(), session.head());
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
-                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
+                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>().map_err(named)?
             }
             (Objective::Classification { .. }, _) => {
                 bail!(DataInvalid, "{}: classification needs the columns text and label", data.name)
@@ -95,11 +97,12 @@ impl Objective {
             }
             (Objective::LanguageModel, Rows::Completion(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
-                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
+                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>().map_err(named)?
             }
             (Objective::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;
-                let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
+                let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>();
+                let windows = windows.map_err(named)?;
                 windows.into_iter().flatten().collect()
             }
         };
