@@ -171,7 +171,7 @@ both_targets! {
 
 both_targets! {
     async fn overlapping_tensors() {
-        let both = header_edited(|header| header[KEY]["data_offsets"] = header[QUERY]["data_offsets"].clone());
+        let both = header_edited(|header| header[QUERY]["data_offsets"] = header[KEY]["data_offsets"].clone());
         weights_refused("the same place", both, &["tensor `", "overlaps `", KEY, QUERY]).await;
         let moved = header_edited(|header| {
             let offsets = &mut header[QUERY]["data_offsets"];
@@ -205,7 +205,7 @@ both_targets! {
         weights_refused("turned", turned, &[WIDE, "has shape [36, 44], expected [44, 36]"]).await;
         let flat = header_edited(|header| header[WIDE]["shape"] = json!([44 * 36]));
         weights_refused("flat", flat, &[WIDE, "has shape [1584]"]).await;
-        for shape in [json!([44, 35]), json!([u64::MAX, u64::MAX]), json!([1 << 40, 1 << 40])] {
+        for shape in [json!([44, 35]), json!([u64::MAX, u64::MAX]), json!([1_u64 << 40, 1_u64 << 40])] {
             let other = header_edited(|header| header[WIDE]["shape"] = shape);
             weights_refused("another size", other, &[WIDE, "bytes for F32 ["]).await;
         }
