@@ -60,7 +60,10 @@ struct Context {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return refuse(&usage),
+    };
     let context = Context { json: cli.json, device: cli.device, limits: cli.limits };
     let result = pollster::block_on(run(&context, &cli.command));
     match result {
@@ -70,6 +73,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(if error.code() == Code::InvalidArgument { 2 } else { 1 })
         }
     }
+}
+
+/// Bad usage, or a request for help: no [`Context`] could be made, so the flag is looked for by hand.
+fn refuse(usage: &clap::Error) -> ExitCode {
+    if usage.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+        print_json(Code::InvalidArgument, usage.to_string().trim_end());
+    }
+    // Nothing can be done about a closed stderr.
+    let _ = usage.print();
+    if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 async fn run(context: &Context, command: &Command) -> Result<()> {
@@ -85,8 +98,11 @@ async fn run(context: &Context, command: &Command) -> Result<()> {
 
 fn report(context: &Context, error: &Error) {
     if context.json {
-        let (code, message) = (error.code().as_str(), error.message());
-        println!("{}", serde_json::json!({ "error": { "code": code, "message": message } }));
+        print_json(error.code(), error.message());
     }
     eprintln!("error: {error}");
+}
+
+fn print_json(code: Code, message: &str) {
+    println!("{}", serde_json::json!({ "error": { "code": code.as_str(), "message": message } }));
 }

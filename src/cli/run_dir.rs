@@ -1,7 +1,7 @@
 //! A run's directory: `trajectory.pocket` and `log.jsonl`, which survive being killed at any moment.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -32,8 +32,7 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => bail!(InvalidArgument, "{}: {error}", path.display()),
         };
-        // Killed before the header was whole: nothing was trained yet.
-        if bytes.len() < 16 {
+        if Trajectory::is_unbegun(&bytes) {
             return Ok(None);
         }
         Trajectory::parse(&name(&path), &bytes).map(Some)
@@ -48,11 +47,12 @@ impl RunDir {
         make_dir(dir)?;
         let trajectory_path = dir.join("trajectory.pocket");
         let log_path = dir.join("log.jsonl");
-        let open = |path: &Path| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).open(path)
-        };
-        let mut trajectory = open(&trajectory_path).map_err(|e| write_error(&trajectory_path, &e))?;
+        let mut trajectory = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&trajectory_path)
+            .map_err(|e| write_error(&trajectory_path, &e))?;
         let start = header.to_bytes()?;
         let whole = start.len() + records.len() * crate::zo::trajectory::RECORD_BYTES;
         let result = if records.is_empty() {
@@ -61,21 +61,20 @@ impl RunDir {
             trajectory.set_len(whole as u64).and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
         };
         result.map_err(|e| write_error(&trajectory_path, &e))?;
-        let mut log = open(&log_path).map_err(|e| write_error(&log_path, &e))?;
-        let mut text = String::new();
         // A log with a torn or damaged line is put right from the trajectory.
-        let mut bytes = Vec::new();
-        log.read_to_end(&mut bytes).map_err(|e| write_error(&log_path, &e))?;
-        let old = String::from_utf8_lossy(&bytes);
-        let (lines, evaluated) = repaired(&old, records);
-        for line in lines {
-            text += &line.to_string();
-            text.push('\n');
-        }
-        log.set_len(0)
-            .and_then(|()| log.seek(SeekFrom::Start(0)).map(drop))
-            .and_then(|()| log.write_all(text.as_bytes()))
+        let old = match std::fs::read(&log_path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(write_error(&log_path, &error)),
+        };
+        let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records);
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        // By way of a temporary name: evaluations and times are in no other file, and must outlive a kill here.
+        let partial = dir.join("log.jsonl.partial");
+        std::fs::write(&partial, text)
+            .and_then(|()| std::fs::rename(&partial, &log_path))
             .map_err(|e| write_error(&log_path, &e))?;
+        let log = OpenOptions::new().append(true).open(&log_path).map_err(|e| write_error(&log_path, &e))?;
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 

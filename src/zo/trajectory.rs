@@ -239,6 +239,14 @@ impl Trajectory {
         Ok(Trajectory { header, records, torn_bytes })
     }
 
+    /// Whether a file ends before its header does: its writer was stopped before anything was trained.
+    pub fn is_unbegun(bytes: &[u8]) -> bool {
+        let begins = bytes.iter().zip(MAGIC).all(|(found, expected)| found == expected);
+        let Some(length) = bytes.get(12..).and_then(|rest| rest.first_chunk::<4>()) else { return begins };
+        let length = u32::from_le_bytes(*length) as usize;
+        begins && length <= MAX_HEADER && bytes.len() < 16 + length + 4
+    }
+
     /// The file's bytes.
     ///
     /// # Errors
@@ -341,6 +349,15 @@ mod tests {
                 }
                 Err(error) => assert!(cut < header && error.code() == Code::FileCorrupt, "{cut}: {error}"),
             }
+            assert_eq!(Trajectory::is_unbegun(&bytes[..cut]), cut < header, "{cut}");
+        }
+    }
+
+    #[test]
+    fn another_file_is_no_run_that_did_not_begin() {
+        for bytes in [&b"notes"[..], b"PKTLTRAJ\x01\0\0\0\xff\xff\xff\xff"] {
+            assert!(!Trajectory::is_unbegun(bytes));
+            assert_eq!(Trajectory::parse("t", bytes).unwrap_err().code(), Code::FileCorrupt);
         }
     }
 

@@ -1,0 +1,427 @@
+//! The command line as its users have it: the built binary, its files, its exit codes, and a run that is killed again and
+//! again. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU twins.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use pocketllm::reference::threefry::threefry2x32;
+use pocketllm::zo::trajectory::{RECORD_BYTES, Trajectory};
+use serde_json::Value;
+
+const STEPS: usize = 150;
+const KILLS: usize = 20;
+const TEMPLATE: &str = "{text} It was [MASK] .";
+
+fn golden(path: &str) -> String {
+    format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn binary(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    binary(args).output().unwrap()
+}
+
+/// `gpu`, or `cpu` where there is no adapter and none is required.
+fn device() -> &'static str {
+    static DEVICE: OnceLock<&str> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let out = path(dir.path(), "probe");
+        let probe = run(&["--json", "logits", "--model", &golden("bert"), "--ids", "5", "--out", &out]);
+        if probe.status.success() {
+            return "gpu";
+        }
+        let error = json(&probe)["error"].clone();
+        let required = std::env::var("POCKETLLM_REQUIRE_GPU").is_ok_and(|v| v == "1");
+        assert!(error["code"] == "webgpu-unavailable" && !required, "no GPU: {error}");
+        println!("no GPU, on the CPU instead: {}", error["message"]);
+        "cpu"
+    })
+}
+
+fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).to_str().unwrap().to_owned()
+}
+
+/// The one JSON value that is all of stdout.
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("stdout: {e}: {text}\nstderr: {}", stderr(output)))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn done(what: &str, output: &Output) {
+    assert!(output.status.success(), "{what}: {}: {}", output.status, stderr(output));
+}
+
+/// The run that every test here repeats.
+fn finetune(out: &Path, more: &[&str]) -> Command {
+    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let steps = STEPS.to_string();
+    let mut command = binary(&["--json", "--device", device(), "finetune", "--model", &model]);
+    command.args(["--train", &data, "--eval", &data, "--eval-every", "40"]);
+    command.args(["--template", TEMPLATE, "--labels", "great,terrible", "--steps", &steps]);
+    command.args(["--batch-size", "8", "--lr", "1e-3", "--weight-decay", "0.1", "--schedule", "linear"]);
+    command.args(["--seed", "7", "--save-model", "--out"]).arg(out).args(more);
+    command
+}
+
+/// What the uninterrupted run wrote.
+struct Reference {
+    trajectory: Vec<u8>,
+    weights: Vec<u8>,
+    log: Vec<Value>,
+    took: Duration,
+}
+
+fn reference() -> &'static Reference {
+    static REFERENCE: OnceLock<Reference> = OnceLock::new();
+    REFERENCE.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        done("the uninterrupted run", &finetune(dir.path(), &[]).output().unwrap());
+        let took = start.elapsed();
+        let reference = Reference {
+            trajectory: std::fs::read(dir.path().join("trajectory.pocket")).unwrap(),
+            weights: std::fs::read(dir.path().join("model.safetensors")).unwrap(),
+            log: log(dir.path()),
+            took,
+        };
+        assert_eq!(Trajectory::parse("t", &reference.trajectory).unwrap().records.len(), STEPS);
+        assert_ne!(reference.weights, std::fs::read(golden("bert/model.safetensors")).unwrap());
+        reference
+    })
+}
+
+/// The log's lines, without their times.
+fn log(dir: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(dir.join("log.jsonl")).unwrap();
+    let without_time = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().remove("ms");
+        line
+    };
+    text.lines().map(without_time).collect()
+}
+
+/// A finished run's files are those of the uninterrupted one.
+fn same_as_uninterrupted(dir: &Path) {
+    let reference = reference();
+    let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
+    assert!(read("trajectory.pocket") == reference.trajectory, "the trajectory differs");
+    assert!(read("model.safetensors") == reference.weights, "the weights differ");
+    let log = log(dir);
+    let steps: Vec<u64> =
+        log.iter().filter(|l| l.get("loss_plus").is_some()).filter_map(|l| l["step"].as_u64()).collect();
+    assert_eq!(steps, (1..=STEPS as u64).collect::<Vec<_>>(), "the log's steps");
+    // Evaluations too, in their places: they are made from the same weights.
+    assert_eq!(log, reference.log);
+}
+
+/// Bytes of records in a run's trajectory, torn ones included.
+fn written(dir: &Path, header: usize) -> usize {
+    std::fs::metadata(dir.join("trajectory.pocket")).map_or(0, |m| (m.len() as usize).saturating_sub(header))
+}
+
+/// Waits until the child ends, at most until `until`. Returns whether it did.
+fn ended(child: &mut Child, until: Instant) -> bool {
+    loop {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(left.min(Duration::from_millis(2)));
+    }
+}
+
+#[test]
+fn a_run_killed_twenty_times_ends_as_one_that_was_not() {
+    let reference = reference();
+    let header = reference.trajectory.len() - STEPS * RECORD_BYTES;
+    let unit = |i: u32| f64::from(threefry2x32([20, 9], [i, 0])[0]) / 4_294_967_296.0;
+    let mut dir = tempfile::tempdir().unwrap();
+    let (mut kills, mut while_training, mut complete) = (0, 0, 0);
+    let mut at = Vec::new();
+    for turn in 0.. {
+        assert!(turn < 200, "only {kills} kills");
+        if kills == KILLS {
+            break;
+        }
+        let before = written(dir.path(), header);
+        let mut child = finetune(dir.path(), &["--resume"]).spawn().unwrap();
+        let start = Instant::now();
+        // One in four at any moment after the start; the others once this process has stepped.
+        let mut alive = if turn % 4 == 0 {
+            !ended(&mut child, start + Duration::from_secs_f64(0.05 + 0.95 * unit(2 * turn)))
+        } else {
+            let mut alive = true;
+            while alive && written(dir.path(), header) == before {
+                alive = !ended(&mut child, Instant::now() + Duration::from_millis(2));
+            }
+            alive && !ended(&mut child, Instant::now() + reference.took.mul_f64(0.3 * unit(2 * turn + 1)))
+        };
+        if alive {
+            child.kill().unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        // It may have ended by itself just before.
+        alive &= !output.status.success();
+        if alive {
+            #[cfg(unix)]
+            assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9));
+            kills += 1;
+            let bytes = std::fs::read(dir.path().join("trajectory.pocket")).unwrap_or_default();
+            assert!(reference.trajectory.starts_with(&bytes), "kill {kills}: not the beginning of the run");
+            let steps = written(dir.path(), header) / RECORD_BYTES;
+            while_training += usize::from(steps > 0 && steps < STEPS);
+            at.push(steps);
+        } else {
+            done("resumed", &output);
+            same_as_uninterrupted(dir.path());
+            complete += 1;
+            dir = tempfile::tempdir().unwrap();
+        }
+    }
+    done("the last part", &finetune(dir.path(), &["--resume"]).output().unwrap());
+    same_as_uninterrupted(dir.path());
+    println!("killed after the steps {at:?}; complete {complete} times before the last part");
+    assert!(while_training >= KILLS / 2, "only {while_training} of {KILLS} kills came between two steps");
+}
+
+#[test]
+fn a_torn_tail_is_reported_and_done_again() {
+    let reference = reference();
+    let header = reference.trajectory.len() - STEPS * RECORD_BYTES;
+    for (cut, records) in [(1, 149), (31, 150), (17, 60), (8, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let torn = RECORD_BYTES - cut;
+        let length = header + records * RECORD_BYTES - cut;
+        std::fs::write(dir.path().join("trajectory.pocket"), &reference.trajectory[..length]).unwrap();
+        let output = finetune(dir.path(), &["--resume"]).output().unwrap();
+        done("resumed", &output);
+        let said = format!("the last record was cut off after {torn} bytes");
+        assert!(stderr(&output).contains(&said), "{cut}: {}", stderr(&output));
+        let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+        assert!(read("trajectory.pocket") == reference.trajectory, "cut by {cut}: the trajectory differs");
+        assert!(read("model.safetensors") == reference.weights, "cut by {cut}: the weights differ");
+    }
+    // Within the header nothing was trained yet.
+    for length in [0, 5, 16, header - 1] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("trajectory.pocket"), &reference.trajectory[..length]).unwrap();
+        done("from the start", &finetune(dir.path(), &["--resume"]).output().unwrap());
+        same_as_uninterrupted(dir.path());
+    }
+}
+
+#[test]
+fn a_damaged_log_is_put_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let trajectory = &reference().trajectory;
+    std::fs::write(dir.path().join("trajectory.pocket"), trajectory).unwrap();
+    let lines: Vec<String> = reference().log.iter().map(Value::to_string).collect();
+    // A line torn in the middle, one twice, one of a step that is not there.
+    let log = [&lines[..90], &lines[80..90], &["{\"step\":9999,\"loss_plus\":1}".to_owned()], &lines[91..]];
+    let text = log.concat().join("\n").replace(&lines[20], &lines[20][..30]);
+    std::fs::write(dir.path().join("log.jsonl"), text).unwrap();
+    done("resumed", &finetune(dir.path(), &["--resume"]).output().unwrap());
+    same_as_uninterrupted(dir.path());
+}
+
+#[test]
+fn replay_is_the_same_on_the_cpu_and_on_the_gpu() {
+    let dir = tempfile::tempdir().unwrap();
+    let trajectory = path(dir.path(), "trajectory.pocket");
+    std::fs::write(&trajectory, &reference().trajectory).unwrap();
+    for on in ["cpu", device()] {
+        let out = path(dir.path(), on);
+        let args = ["--model", &golden("bert"), "--trajectory", &trajectory, "--out", &out];
+        let output = run(&[&["--json", "--device", on, "replay"], &args[..]].concat());
+        done(on, &output);
+        let model = json(&output)["model"].as_str().unwrap().to_owned();
+        assert!(std::fs::read(model).unwrap() == reference().weights, "{on}: other weights");
+    }
+}
+
+#[test]
+fn exit_codes_and_json_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = path(dir.path(), "run");
+    let broken = path(dir.path(), "broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::copy(golden("bert/config.json"), dir.path().join("broken/config.json")).unwrap();
+    std::fs::write(dir.path().join("broken/model.safetensors"), [0xff; 64]).unwrap();
+    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let tune = |more: &[&str]| {
+        let all = ["finetune", "--device", "cpu", "--model", &model, "--train", &data, "--out", &out];
+        let prompt = ["--template", TEMPLATE, "--labels", "great,terrible", "--steps", "1"];
+        [&all[..], &prompt, more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let logits = |model: &str| {
+        ["logits", "--device", "cpu", "--model", model, "--ids", "5", "--out", &out]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    for (args, status, code, says) in [
+        (tune(&["--no-such-flag"]), 2, "invalid-argument", "--no-such-flag"),
+        (tune(&["--batch-size", "many"]), 2, "invalid-argument", "--batch-size"),
+        (vec!["dance".to_owned()], 2, "invalid-argument", "dance"),
+        (tune(&["--lr", "NaN"]), 2, "invalid-argument", "learning rate is NaN"),
+        (tune(&["--batch-size", "0"]), 2, "invalid-argument", "batch size is 0"),
+        (logits("/no/such/model"), 2, "invalid-argument", "/no/such/model"),
+        (logits(&broken), 1, "file-corrupt", "model.safetensors: expected a header of at most 56 bytes"),
+    ] {
+        let plain: Vec<&str> = args.iter().map(String::as_str).collect();
+        let output = run(&plain);
+        assert_eq!(output.status.code(), Some(status), "{plain:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty() && stderr(&output).contains(says), "{plain:?}: {}", stderr(&output));
+        let output = run(&[&["--json"], &plain[..]].concat());
+        assert_eq!(output.status.code(), Some(status));
+        let error = json(&output)["error"].clone();
+        assert_eq!(error["code"], code, "{plain:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(says), "{plain:?}: {error}");
+        assert!(!Path::new(&out).exists(), "{plain:?}: a refused run must leave nothing");
+    }
+    for args in [&["--help"][..], &["--version"], &["--json", "finetune", "--help"]] {
+        let output = run(args);
+        done("help", &output);
+        assert!(!output.stdout.is_empty() && output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn an_existing_run_is_not_overwritten_nor_mixed_with_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("trajectory.pocket");
+    std::fs::write(&file, &reference().trajectory).unwrap();
+    for (more, status, code, says) in [
+        (&[][..], 2, "invalid-argument", "--resume"),
+        (&["--resume", "--seed=8"], 2, "invalid-argument", "--seed"),
+        (&["--resume", "--eps=2e-3"], 1, "trajectory-mismatch", "epsilon"),
+        (&["--resume", "--max-length=9"], 1, "trajectory-mismatch", "max_length"),
+    ] {
+        let output = finetune(dir.path(), more).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{more:?}: {}", stderr(&output));
+        let error = json(&output)["error"].clone();
+        assert!(
+            error["code"] == code && error["message"].as_str().unwrap().contains(says),
+            "{more:?}: {error}"
+        );
+        assert!(std::fs::read(&file).unwrap() == reference().trajectory, "{more:?}: the run was changed");
+    }
+    // What is no trajectory is nobody's run, and not ours to overwrite, however short.
+    std::fs::write(&file, b"my notes").unwrap();
+    let output = finetune(dir.path(), &["--resume"]).output().unwrap();
+    assert_eq!((output.status.code(), &json(&output)["error"]["code"]), (Some(1), &"file-corrupt".into()));
+    assert_eq!(std::fs::read(&file).unwrap(), b"my notes");
+}
+
+#[test]
+fn logits_are_those_of_the_golden_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = path(dir.path(), "logits.safetensors");
+    let read = |file: &Path| -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+        let bytes = std::fs::read(file).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = tensors.tensors();
+        tensors.into_iter().map(|(name, t)| (name, (t.shape().to_vec(), t.data().to_vec()))).collect()
+    };
+    for (model, folder) in [("bert", "bert"), ("llama-gguf/model.gguf", "llama-gguf")] {
+        let text = std::fs::read_to_string(golden(&format!("{folder}/cases.json"))).unwrap();
+        let cases: Value = serde_json::from_str(&text).unwrap();
+        let ids = cases["ids"][2].to_string();
+        let words = cases["texts"][0]["text"].as_str().unwrap();
+        let args = [
+            "--model",
+            &golden(model),
+            "--ids",
+            ids.trim_matches(['[', ']']),
+            "--text",
+            words,
+            "--out",
+            &out,
+        ];
+        let output = run(&[&["--json", "--device", device(), "logits"], &args[..]].concat());
+        done(model, &output);
+        assert_eq!(json(&output)["inputs"], 2);
+        let expected = read(&PathBuf::from(golden(&format!("{folder}/expected.safetensors"))));
+        let found = read(Path::new(&out));
+        // Texts come before ids.
+        let (expected, found_logits) = (&expected["logits_2"], &found["logits_1"]);
+        assert_eq!(found_logits.0, expected.0, "{model}");
+        let floats = |bytes: &[u8]| -> Vec<f32> {
+            bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+        };
+        let (a, b) = (floats(&found_logits.1), floats(&expected.1));
+        let mean = b.iter().sum::<f32>() / b.len() as f32;
+        let deviation = (b.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / b.len() as f32).sqrt();
+        let worst = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-4 * deviation, "{model}: {worst} of {deviation}");
+        let written: Vec<u64> =
+            found["input_ids_0"].1.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
+        assert_eq!(serde_json::json!(written), cases["texts"][0]["ids"], "{model}");
+    }
+}
+
+#[test]
+fn evaluate_knows_the_prompt_from_the_trajectory() {
+    let dir = tempfile::tempdir().unwrap();
+    let trajectory = path(dir.path(), "t.pocket");
+    std::fs::write(&trajectory, &reference().trajectory).unwrap();
+    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let evaluate = |more: &[&str]| {
+        let all = ["--json", "--device", device(), "evaluate", "--model", &model, "--eval", &data];
+        let output = run(&[&all[..], more].concat());
+        done("evaluate", &output);
+        json(&output)
+    };
+    let base = evaluate(&["--template", TEMPLATE, "--labels", "great,terrible"]);
+    let tuned = evaluate(&["--trajectory", &trajectory]);
+    let logged = |step: usize| {
+        let at = |l: &&Value| l["step"] == step && l.get("eval_loss").is_some();
+        reference().log.iter().find(at).unwrap().clone()
+    };
+    for (found, logged) in [(&base, logged(0)), (&tuned, logged(STEPS))] {
+        assert_eq!(found["examples"], 60);
+        assert_eq!(found["loss"], logged["eval_loss"]);
+        assert_eq!(found["accuracy"], logged["eval_accuracy"]);
+    }
+    assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{tuned} is not better than {base}");
+}
+
+#[test]
+fn generate_continues_a_prompt_the_same_way_each_time() {
+    let model = golden("llama-gguf/model.gguf");
+    let generate = |on: &str, more: &[&str]| {
+        let all = ["--json", "--device", on, "generate", "--model", &model, "--max-tokens", "8"];
+        let output = run(&[&all[..], &["--prompt", "The capital of France is"], more].concat());
+        done("generate", &output);
+        json(&output)
+    };
+    let greedy = generate(device(), &[]);
+    let prompt = serde_json::json!([54, 260, 280, 276, 223, 40, 84, 259, 284, 273]);
+    assert_eq!(greedy["prompt_ids"], prompt);
+    assert!(
+        greedy["text"].is_string() && greedy["ids"].as_array().is_some_and(|ids| ids.len() <= 8),
+        "{greedy}"
+    );
+    assert_eq!(generate("cpu", &[]), greedy);
+    let hot = ["--temperature", "2", "--seed", "5"];
+    assert_eq!(generate(device(), &hot), generate(device(), &hot));
+}
