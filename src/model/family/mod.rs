@@ -45,7 +45,7 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
             bail!(ModelUnsupported, "{name}: {field} is {value}, expected 1 to 16777216");
         }
     }
-    if spec.heads % spec.kv_heads != 0 {
+    if !spec.heads.is_multiple_of(spec.kv_heads) {
         let (heads, kv) = (spec.heads, spec.kv_heads);
         bail!(
             ModelUnsupported,
@@ -70,7 +70,7 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
 
 /// `hidden / heads`, which must divide.
 fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
-    if heads == 0 || hidden % heads != 0 {
+    if heads == 0 || !hidden.is_multiple_of(heads) {
         let name = config.name();
         bail!(
             ModelUnsupported,
