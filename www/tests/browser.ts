@@ -1,7 +1,7 @@
 /** The built site at a sub-path of a local server, and a Chromium whose WebGPU runs in software. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type JSHandle, type Page } from 'playwright-core';
 import { preview, type PreviewServer } from 'vite';
 
 export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
@@ -90,6 +90,27 @@ export async function visit(
   page.on('dialog', (dialog) => void dialog.accept());
   await page.goto(site.url + path);
   return { context, page, faults, strangers };
+}
+
+export type Package = typeof import('../src/package/index.ts');
+
+/** The built package imported into a page without a bundler; the site is the folder that holds `lib`. */
+export async function visitPackage(site: Site): Promise<Visit & { readonly module: JSHandle<Package> }> {
+  const visited = await visit(site, {}, undefined, 'lib/index.js');
+  const module = await visited.page.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
+  return { ...visited, module };
+}
+
+/** Files of the disk as a picker in the page gives them: nothing of them is read before the page asks for it. */
+export async function pick(page: Page, paths: string[]): Promise<JSHandle<File[]>> {
+  const input = await page.evaluateHandle(() => {
+    const made = document.createElement('input');
+    made.type = 'file';
+    made.multiple = true;
+    return document.body.appendChild(made);
+  });
+  await input.setInputFiles(paths);
+  return input.evaluateHandle((each) => [...(each.files ?? [])]);
 }
 
 export async function shoot(page: Page, name: string): Promise<void> {

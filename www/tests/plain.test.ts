@@ -1,7 +1,7 @@
 /** The built package in a page without a bundler: `import` of its file, in a worker and without. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, openSite, OUT, visit, type Site } from './browser.ts';
+import { FAKE, openSite, OUT, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 300_000;
 let site: Site;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(async () => site?.close());
 
 interface Given {
-  module: typeof import('../src/package/index.ts');
+  module: Package;
   base: string;
   models: string;
   worker: boolean;
@@ -56,9 +56,8 @@ async function fineTune({ module, base, models, worker }: Given): Promise<unknow
 }
 
 test.each([true, false])('worker: %s', { timeout: LONG }, async (worker) => {
-  const { context, page } = await visit(site, {}, undefined, 'lib/index.js');
+  const { context, page, module } = await visitPackage(site);
   const models = FAKE ? 'site/models/bert/' : 'dist/models/bert/';
-  const module = await page.evaluateHandle<Given['module']>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
   expect(await page.evaluate(fineTune, { module, base: site.url, models, worker })).toEqual({
     stages: true,
     finite: true,
