@@ -4,6 +4,7 @@
 //! another: the package's worker queues them.
 
 mod options;
+mod report;
 mod tuner;
 
 pub use tuner::Tuner;

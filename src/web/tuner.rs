@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
 use super::options::{self, GenerateOptions, Progress, TrainOptions, to_js};
+use super::report::{Classification, Evaluated, GpuBytes, Info, Scored, Start, Step};
 use crate::error::{Result, bail, err};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
-use crate::model::{Generation, HeadKind, LoadProgress, Sampling};
+use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::{Classified, Dataset, Rows};
 use crate::text::stream::Detokenizer;
@@ -51,85 +51,6 @@ pub struct Tuner {
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
     max_length: u32,
     writing: Option<Writing>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct GpuBytes {
-    weights: u64,
-    scratch: u64,
-    activations: u64,
-    peak: u64,
-    total: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Info {
-    family: &'static str,
-    head: HeadKind,
-    parameters: u64,
-    dtype: &'static str,
-    gpu_bytes: GpuBytes,
-    adapter: String,
-    vocabulary: u32,
-    max_length: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mask_token: Option<String>,
-    wasm_bytes: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Start {
-    first_step: u32,
-    steps: u32,
-    examples: usize,
-    warnings: Vec<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Evaluated {
-    loss: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accuracy: Option<f64>,
-    examples: usize,
-}
-
-impl From<EvaluationReport> for Evaluated {
-    fn from(report: EvaluationReport) -> Self {
-        Evaluated { loss: report.loss, accuracy: report.accuracy, examples: report.examples }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Step {
-    step: u32,
-    steps: u32,
-    loss_plus: f32,
-    loss_minus: f32,
-    projected_grad: f32,
-    loss: f32,
-    learning_rate: f32,
-    ms: f64,
-    tokens: usize,
-    gpu_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    evaluation: Option<Evaluated>,
-}
-
-#[derive(Serialize)]
-struct Scored {
-    label: String,
-    probability: f64,
-}
-
-#[derive(Serialize)]
-struct Classification {
-    label: String,
-    scores: Vec<Scored>,
 }
 
 #[wasm_bindgen]
