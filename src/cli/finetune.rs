@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValue;
 use serde_json::json;
 
 use super::data::{PromptArgs, dataset};
@@ -32,8 +33,11 @@ pub(super) struct Args {
     #[arg(long, value_parser = ["f32"], default_value = "f32")]
     dtype: String,
     /// How the gradient is estimated
-    #[arg(long, value_parser = ["two-point"], default_value = "two-point")]
+    #[arg(long, value_parser = [PossibleValue::new("two-point").alias("spsa")], default_value = "two-point")]
     estimator: String,
+    /// Directions a step
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1), default_value_t = 1)]
+    probes: u32,
     /// Steps of the run
     #[arg(long, default_value_t = 1000)]
     steps: u32,

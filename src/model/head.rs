@@ -132,6 +132,18 @@ impl Transformer {
         if targets.is_empty() {
             bail!(InvalidArgument, "no targets to score");
         }
+        // A tokenizer may know tokens that the model's table has no row for.
+        let vocabulary = self.spec().vocabulary;
+        let scored = match score {
+            Score::Labels(ids) => ids.iter().copied().max(),
+            Score::Vocabulary => targets.iter().map(|t| t.label).max(),
+        };
+        if let Some(token) = scored.filter(|token| *token >= vocabulary) {
+            bail!(
+                InvalidArgument,
+                "token {token} is to be predicted, the model's vocabulary has {vocabulary}"
+            );
+        }
         let rows: Vec<u32> = targets.iter().map(|t| t.position).collect();
         let labels: Vec<u32> = targets.iter().map(|t| t.label).collect();
         self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;

@@ -117,7 +117,11 @@ impl Weights {
                 let count = rows as usize * tensor.width as usize;
                 let mut values = checkpoint.read_f32(info, first, count).await?;
                 for value in &mut values {
-                    if !value.is_normal() && value.is_finite() {
+                    if !value.is_finite() {
+                        let (file, name) = (checkpoint.name(), &info.name);
+                        bail!(FileCorrupt, "{file}: {name} holds {value}, expected finite numbers");
+                    }
+                    if !value.is_normal() {
                         *value = 0.0;
                     }
                 }

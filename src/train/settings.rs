@@ -80,7 +80,7 @@ impl Settings {
     }
 }
 
-/// Tokens that an example is cut to: `wanted`, or what MeZO takes for such a model, within the model's context.
+/// Tokens that an example is cut to: `wanted`, or 128 for a masked and 512 for a causal model, within the model's context.
 pub fn length(wanted: u32, spec: &ModelSpec) -> u32 {
     let wanted = match (wanted, spec.head.kind) {
         (0, HeadKind::MaskedLm) => 128,
