@@ -14,6 +14,6 @@ pub mod shader;
 
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
-pub use device::{Gpu, GpuOptions, LimitsChoice};
+pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub use recording::{Binding, Dispatch, Kernel, Recording, TwinCall, Variant};

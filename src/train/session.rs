@@ -20,7 +20,7 @@ pub struct Session {
     pub name: String,
     /// The transformer, on its backend.
     pub model: Transformer,
-    tokenizer: Option<Tokenizer>,
+    tokenizer: Option<Rc<Tokenizer>>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
 }
@@ -46,6 +46,7 @@ impl Session {
         }
         let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
         let model = Transformer::new(backend, weights);
+        let tokenizer = tokenizer.map(Rc::new);
         Ok(Session { name: files.name, model, tokenizer, checkpoint: files.checkpoint, workspace: None })
     }
 
@@ -61,7 +62,7 @@ impl Session {
     ///
     /// # Errors
     /// `model-unsupported` when the model came without one.
-    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+    pub fn tokenizer(&self) -> Result<&Rc<Tokenizer>> {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))

@@ -3,7 +3,7 @@
 use js_sys::{Array, Function, JSON, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Blob;
+use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
@@ -26,8 +26,8 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, or `url`.
-pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
+/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; `signal` ends downloads.
+pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
         for file in Array::from(&files) {
@@ -37,10 +37,12 @@ pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
                 _ => bail!(InvalidArgument, "files: each needs a name and a blob"),
             }
         }
-        return Ok(Box::new(BlobDir::new("the chosen files", named)));
+        let name = text(options, "name").unwrap_or_else(|| "the chosen files".to_owned());
+        return Ok(Box::new(BlobDir::new(name, named)));
     }
+    let signal = field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok());
     match text(options, "url") {
-        Some(url) => Ok(Box::new(FetchDir::new(&url, None))),
+        Some(url) => Ok(Box::new(FetchDir::new(&url, signal))),
         None => bail!(InvalidArgument, "model: expected files or a url"),
     }
 }
@@ -90,6 +92,8 @@ pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result
 #[serde(rename_all = "camelCase")]
 pub(super) struct TrainOptions {
     method: Option<String>,
+    estimator: Option<String>,
+    probes: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
     learning_rate: f64,
@@ -112,6 +116,14 @@ impl TrainOptions {
     pub(super) fn settings(&self, seed: u64) -> Result<Settings> {
         if let Some(method) = self.method.as_deref().filter(|method| *method != "full") {
             bail!(InvalidArgument, "method {method:?}, expected \"full\"");
+        }
+        let estimator = self.estimator.as_deref().unwrap_or("two-point");
+        // SPSA is what the method was called first (Spall 1992).
+        if !["two-point", "spsa"].contains(&estimator) {
+            bail!(InvalidArgument, "estimator {estimator:?}, expected \"two-point\"");
+        }
+        if let Some(probes) = self.probes.filter(|probes| *probes != 1.0) {
+            bail!(InvalidArgument, "probes is {probes}, expected 1");
         }
         let settings = Settings {
             steps: count("steps", self.steps)?,

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::model::HeadKind;
 use crate::train::EvaluationReport;
+use crate::zo::schedule::Schedule;
+use crate::zo::trajectory::Trajectory;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +72,57 @@ pub(super) struct Step {
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,
+}
+
+/// What a trajectory holds, so that its run can be shown and gone on with.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Restored {
+    pub step: u32,
+    pub losses: Vec<f32>,
+    pub settings: RunSettings,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RunSettings {
+    pub method: String,
+    pub estimator: String,
+    pub seed: String,
+    pub epsilon: f32,
+    pub learning_rate: f32,
+    pub schedule: Schedule,
+    pub weight_decay: f32,
+    pub steps: u32,
+    pub batch_size: u32,
+    pub max_length: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    pub labels: Vec<String>,
+}
+
+impl From<&Trajectory> for Restored {
+    fn from(trajectory: &Trajectory) -> Self {
+        let Trajectory { header, records, .. } = trajectory;
+        Restored {
+            step: records.len() as u32,
+            losses: records.iter().map(|r| (r.loss_plus + r.loss_minus) / 2.0).collect(),
+            settings: RunSettings {
+                method: header.method.clone(),
+                estimator: header.estimator.clone(),
+                seed: header.seed.clone(),
+                epsilon: header.epsilon,
+                learning_rate: header.learning_rate,
+                schedule: header.schedule,
+                weight_decay: header.weight_decay,
+                steps: header.steps,
+                batch_size: header.batch_size,
+                max_length: header.max_length,
+                template: header.template.clone(),
+                labels: header.labels.clone(),
+            },
+        }
+    }
 }
 
 #[derive(Serialize)]

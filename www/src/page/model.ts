@@ -7,10 +7,12 @@ import { isAbort, showProblem } from './problem.ts';
 import type { App, Flow } from './state.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
+  download: 'Fetching the model',
   device: 'Waking the GPU',
   config: 'Reading the description',
   tokenizer: 'Reading the vocabulary',
   weights: 'Reading the weights',
+  replay: 'Doing the steps again',
 };
 
 /**
