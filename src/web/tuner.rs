@@ -110,14 +110,16 @@ impl Tuner {
         }
     }
 
-    /// What the trajectory file has from a step (counted from 0) on: its records, and from step 0 the header before them.
-    #[wasm_bindgen(js_name = trajectoryFrom)]
-    pub fn trajectory_from(&self, step: u32) -> std::result::Result<Uint8Array, JsValue> {
-        let bytes = self.trajectory().and_then(|trajectory| {
-            let mut bytes = if step == 0 { trajectory.header.to_bytes()? } else { Vec::new() };
-            let first = trajectory.records.partition_point(|record| record.step < step);
-            bytes.extend(trajectory.records[first..].iter().flat_map(Record::to_bytes));
-            Ok(bytes)
+    /// The trajectory file of the training or of what was restored; or the end of it, from the records of `step` (counted
+    /// from 0) on.
+    #[wasm_bindgen(js_name = exportTrajectory)]
+    pub fn export_trajectory(&self, step: Option<u32>) -> std::result::Result<Uint8Array, JsValue> {
+        let bytes = self.trajectory().and_then(|trajectory| match step {
+            None => trajectory.to_bytes(),
+            Some(step) => {
+                let first = trajectory.records.partition_point(|record| record.step < step);
+                Ok(trajectory.records[first..].iter().flat_map(Record::to_bytes).collect())
+            }
         });
         Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
     }

@@ -181,10 +181,11 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  trajectoryFrom(step: number): Uint8Array<ArrayBuffer> {
+  exportTrajectory(from?: number): Uint8Array<ArrayBuffer> {
+    const step = from ?? 0;
     if (this.#config === undefined && this.#done === 0) throw failure('invalid-argument', 'nothing has been trained yet');
     const records = new Uint8Array(12 * (this.#done - step)).map((_, at) => step + 1 + Math.floor(at / 12));
-    return step > 0 ? records : Uint8Array.from([...new Uint8Array(64), ...records]);
+    return from !== undefined ? records : Uint8Array.from([...new Uint8Array(64), ...records]);
   }
 
   async exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void> {

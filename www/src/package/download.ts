@@ -59,7 +59,8 @@ async function attempt(
   for (;;) {
     if (remote.size !== undefined && loaded >= remote.size) break;
     try {
-      const response = await fetch(remote.url, { ...(loaded > 0 ? { headers: { range: `bytes=${loaded}-` } } : {}), ...(signal ? { signal } : {}) });
+      // Past the browser's own cache, which would keep a second copy.
+      const response = await fetch(remote.url, { cache: 'no-store', ...(loaded > 0 ? { headers: { range: `bytes=${loaded}-` } } : {}), ...(signal ? { signal } : {}) });
       const changed = remote.etag !== undefined && response.headers.get('etag') !== null && response.headers.get('etag') !== remote.etag;
       if (response.status === 416 && remote.size === undefined) break;
       if (!response.ok) throw refusal(remote, response);

@@ -122,7 +122,7 @@ export class Engine implements Endpoint {
     if (options === undefined) throw new PocketError('device-lost', 'the GPU was lost, and there is no model to load again');
     let trajectory: Uint8Array | undefined;
     try {
-      trajectory = lost.trajectoryFrom(0);
+      trajectory = lost.exportTrajectory();
     } catch {
       // Nothing has been trained.
     }
@@ -217,7 +217,7 @@ export class Engine implements Endpoint {
       if (generation !== this.#generation) throw replaced('generation');
       return this.#open().nextToken();
     },
-    exportTrajectory: async () => new Blob([this.#open().trajectoryFrom(0)], { type: OCTETS }),
+    exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
     // A Blob a chunk: the browser may keep blobs out of this process, and memory here stays small.
     exportModel: async (_, hooks) => {
       const parts = await this.#lasting(hooks, async (tuner) => {

@@ -26,7 +26,7 @@ export class Journal {
     const journal = new Journal(name, await open(runs, name + ENDING));
     try {
       // Over the same bytes where a run goes on, so that it is whole at every moment.
-      journal.#append(tuner.trajectoryFrom(0));
+      journal.#append(tuner.exportTrajectory());
       journal.#file.truncate(journal.#length);
     } catch (thrown) {
       journal.close();
@@ -39,7 +39,7 @@ export class Journal {
   append(tuner: WasmTuner, step: number): void {
     if (this.#broken) throw new PocketError('storage-full', `${this.#name}: a step could not be kept; train again to go on from the one before`);
     this.#broken = true;
-    this.#append(tuner.trajectoryFrom(step));
+    this.#append(tuner.exportTrajectory(step));
     this.#broken = false;
   }
 

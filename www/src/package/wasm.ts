@@ -73,8 +73,8 @@ export interface WasmTuner {
   startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;
-  /** What the trajectory file has from a step (counted from 0) on; from 0, all of it. */
-  trajectoryFrom(step: number): Uint8Array<ArrayBuffer>;
+  /** The trajectory file, or the end of it from the records of `step` (counted from 0) on. */
+  exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
   /** Replays a trajectory onto the base weights. */
