@@ -54,6 +54,7 @@ export function setUpModel(app: App, flow: Flow): void {
   const progress = byId('model-progress', HTMLElement);
   const list = byId('model-facts', HTMLElement);
   const id = byId('hub-id', HTMLInputElement);
+  const record = byId('record', HTMLElement);
   const recordInput = byId('record-input', HTMLInputElement);
   const hint = note.textContent ?? '';
   let controller: AbortController | undefined;
@@ -68,7 +69,7 @@ export function setUpModel(app: App, flow: Flow): void {
     byId('model-files', HTMLElement).hidden = source !== 'files';
     byId('model-hub', HTMLElement).hidden = source !== 'hub';
     [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, false];
-    showRecord(false);
+    record.hidden = true;
     load.disabled = (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
     note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
@@ -167,18 +168,13 @@ export function setUpModel(app: App, flow: Flow): void {
     cancel.hidden = !busy;
     load.hidden = busy || app.tuner !== undefined;
     next.hidden = busy || app.tuner === undefined;
-    showRecord(!next.hidden);
+    record.hidden = next.hidden;
     if (busy) [list.hidden, unkept.hidden] = [true, true];
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
     byId('load-stage', HTMLElement).textContent = 'Starting';
     byId('load-bytes', HTMLElement).textContent = '';
     for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #shelf button')) input.disabled = busy;
     if (!busy && isSealed()) closeHub();
-  }
-
-  function showRecord(shown: boolean): void {
-    byId('record-label', HTMLElement).hidden = !shown;
-    recordInput.disabled = !shown;
   }
 
   /** A training from elsewhere: its steps are done again here, and it can be asked or gone on with. */
