@@ -115,6 +115,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
   expect(await trainedSteps(page)).toBeGreaterThan(first);
 
+  await page.getByRole('button', { name: 'Train anew' }).click();
   await page.getByLabel('Steps', { exact: true }).fill('2');
   await page.getByRole('button', { name: 'Start again, untrained' }).click();
   await page.locator('#train-status', { hasText: 'Trained for 2 steps' }).waitFor({ timeout: LONG });

@@ -16,7 +16,7 @@ afterAll(async () => site?.close());
 test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
-  await page.getByText('works without a network').waitFor({ timeout: LONG });
+  await page.getByText('Works without a network').waitFor({ timeout: LONG });
   await page.getByRole('radio', { name: 'Paste' }).check();
   const requests: string[] = [];
   context.on('request', (request) => requests.push(request.url()));
@@ -80,7 +80,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
 test('in flight mode, after a first visit: the page, the model, the sample and a training', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
-  await page.getByText('works without a network').waitFor({ timeout: LONG });
+  await page.getByText('Works without a network').waitFor({ timeout: LONG });
   await page.close();
   await context.setOffline(true);
   await site.unplug();

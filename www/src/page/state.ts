@@ -85,6 +85,7 @@ export class Flow {
       if (this.#state(other) === 'open' || (other < step && this.#state(other) === 'locked')) this.#section(other).dataset['state'] = 'done';
     }
     this.#section(step).dataset['state'] = 'open';
+    document.body.dataset['step'] = String(step);
     this.#show();
     this.#onOpen.get(step)?.();
     const head = this.#head(step);

@@ -62,6 +62,11 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     stop.disabled = true;
   });
   resume.addEventListener('click', () => void goOn());
+  byId('train-again', HTMLButtonElement).addEventListener('click', (event) => {
+    if (event.currentTarget instanceof HTMLElement) event.currentTarget.hidden = true;
+    showForm(true);
+    start.scrollIntoView({ block: 'end' });
+  });
   next.addEventListener('click', () => flow.open(4));
   flow.onOpen(3, () => {
     byId('sentences-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
@@ -74,6 +79,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (app.restored !== undefined) start.textContent = `Go on from step ${count(app.restored.step)}`;
   });
 
+  function showForm(shown: boolean): void {
+    [settings.form.hidden, start.hidden] = [!shown, !shown];
+  }
+
   /** Another model or other data: what is on show belongs to neither. */
   function forget(): void {
     void current?.runner.end();
@@ -81,7 +90,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (app.trained > 0 && ran === app.dataset && ran !== undefined) return;
     [live.hidden, after.hidden] = [true, true];
     start.textContent = 'Start training';
-    start.classList.remove('quiet');
+    showForm(true);
   }
 
   /** Something to compare from the start: the sample's own sentences, or rows kept aside. */
@@ -201,8 +210,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
 
   function setBusy(busy: boolean): void {
     flow.freeze(busy);
-    settings.form.hidden = busy;
-    start.hidden = busy;
+    showForm(!busy);
     after.hidden = true;
     [pause.hidden, stop.hidden] = [!busy, !busy];
     stop.disabled = false;
@@ -221,8 +229,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     status(trained ? `Trained for ${count(app.trained)} steps` : 'Stopped before the first step');
     if (!trained) return;
     start.textContent = 'Start again, untrained';
+    showForm(false);
+    byId('train-again', HTMLElement).hidden = false;
     resume.hidden = current === undefined || app.trained >= current.settings.steps;
-    start.classList.add('quiet');
     after.hidden = false;
     next.focus();
     flow.summarise(3, `${count(app.trained)} steps, loss ${chart.mean.toFixed(2)}`);
