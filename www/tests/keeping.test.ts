@@ -148,7 +148,7 @@ test('no room: the error says so, and without keeping it goes', { timeout: LONG 
   const { page, module } = await visit();
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
-  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left for it/);
+  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left/);
   expect(await load(page, module, { cache: false })).toBe('loaded');
 });
 

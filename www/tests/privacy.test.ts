@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
 import { loadModel, LONG, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
-const OWN = `text,label\n${'"Lunch, at noon?",friend\nPay here now,scam\n'.repeat(12)}`;
+const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(12)}`;
 
 let site: Site;
 beforeAll(async () => {
@@ -16,7 +16,7 @@ afterAll(async () => site?.close());
 test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
-  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
   await page.getByRole('radio', { name: 'Paste' }).check();
   const requests: string[] = [];
   context.on('request', (request) => requests.push(request.url()));
@@ -80,7 +80,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
 test('in flight mode, after a first visit: the page, the model, the sample and a training', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
-  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
   await page.close();
   await context.setOffline(true);
   await site.unplug();
