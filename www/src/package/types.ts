@@ -1,11 +1,37 @@
 /** One labelled row, prompt-and-completion pair or conversation. */
-export type Example =
-  /** To classify: `label` is one of the `labels` of the call. `text_b` is the second text of a pair. */
-  | { text: string; text_b?: string; label: string }
-  /** To continue: the loss counts the completion's tokens. */
-  | { prompt: string; completion: string }
-  /** To chat: the model's own chat template is used. */
-  | { messages: { role: string; content: string }[] };
+export type Example = LabelledText | Completion | Conversation;
+
+/** To classify. */
+export interface LabelledText {
+  /** The text. */
+  text: string;
+  /** The second text of a pair. */
+  text_b?: string;
+  /** One of the `labels` of the call. */
+  label: string;
+}
+
+/** To continue: the loss counts the completion's tokens. */
+export interface Completion {
+  /** What the model is given. */
+  prompt: string;
+  /** What it should write. */
+  completion: string;
+}
+
+/** To chat: the model's own chat template is used. */
+export interface Conversation {
+  /** Who said what, in order. */
+  messages: ChatMessage[];
+}
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** `system`, `user` or `assistant`, as a rule; the model's template decides. */
+  role: string;
+  /** What was said. */
+  content: string;
+}
 
 /**
  * What to learn from, or to measure on: rows; or the text of a CSV, TSV or JSONL file, or plain
@@ -15,7 +41,9 @@ export type Data = string | readonly Example[] | Blob;
 
 /** A model file by the name that it has in its directory. */
 export interface NamedBlob {
+  /** Such as `config.json`. */
   readonly name: string;
+  /** Its bytes. */
   readonly blob: Blob;
 }
 
@@ -87,8 +115,11 @@ export interface CreateOptions {
 
 /** Bytes on the GPU, by purpose. */
 export interface GpuBytes {
+  /** The model's weights. */
   readonly weights: number;
+  /** Weights as they are moved for a step, matrix by matrix. */
   readonly scratch: number;
+  /** What passes between the layers. */
   readonly activations: number;
   /** The most there has been at one time. */
   readonly peak: number;
@@ -102,9 +133,11 @@ export interface ModelInfo {
   readonly family: string;
   /** What it was trained to do: fill a gap in a text, or go on with one. */
   readonly head: 'masked-lm' | 'causal-lm';
+  /** How many numbers its weights are. */
   readonly parameters: number;
   /** How weights are held on the GPU. */
   readonly dtype: string;
+  /** What it holds on the GPU. */
   readonly gpuBytes: GpuBytes;
   /** The GPU, as the browser names it. */
   readonly adapter: string;
@@ -251,7 +284,15 @@ export interface Classification {
   /** The likeliest label. */
   readonly label: string;
   /** Every label with its probability, the likeliest first; they sum to 1. */
-  readonly scores: readonly { readonly label: string; readonly probability: number }[];
+  readonly scores: readonly Score[];
+}
+
+/** A label and how likely the model finds it. */
+export interface Score {
+  /** One of the `labels`. */
+  readonly label: string;
+  /** 0 to 1. */
+  readonly probability: number;
 }
 
 /** Options of {@link FineTuner.generate}. */
@@ -284,19 +325,38 @@ export interface Restored {
 
 /** The settings that a trajectory was made with. */
 export interface RunSettings {
+  /** As {@link TrainOptions.method}. */
   readonly method: string;
+  /** As {@link TrainOptions.estimator}. */
   readonly estimator: string;
   /** In decimal: it may have 64 bits. */
   readonly seed: string;
+  /** As {@link TrainOptions.epsilon}. */
   readonly epsilon: number;
+  /** As {@link TrainOptions.learningRate}. */
   readonly learningRate: number;
+  /** As {@link TrainOptions.schedule}. */
   readonly schedule: 'constant' | 'linear';
+  /** As {@link TrainOptions.weightDecay}. */
   readonly weightDecay: number;
+  /** As {@link TrainOptions.steps}. */
   readonly steps: number;
+  /** As {@link TrainOptions.batchSize}. */
   readonly batchSize: number;
+  /** As {@link TrainOptions.maxLength}. */
   readonly maxLength: number;
+  /** As {@link Prompting.template}. */
   readonly template?: string;
+  /** As {@link Prompting.labels}. */
   readonly labels: readonly string[];
+}
+
+/** A file of a model and its length. */
+export interface FileSize {
+  /** Its name in the model's directory. */
+  readonly name: string;
+  /** Absent where the server does not tell. */
+  readonly bytes?: number;
 }
 
 /** What {@link inspectModel} found out. */
@@ -310,7 +370,7 @@ export interface ModelSize {
   /** Parameters, where the hub tells. */
   readonly parameters?: number;
   /** Its files. */
-  readonly files: readonly { readonly name: string; readonly bytes?: number }[];
+  readonly files: readonly FileSize[];
 }
 
 /** What {@link FineTuner.export} can write. `adapter` needs adapter training, and is refused without it. */
