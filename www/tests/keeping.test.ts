@@ -100,7 +100,7 @@ test('a broken connection: the download goes on where it ended, by itself and in
   hub.broken = { after: 40_000, times: 1e9 };
   hub.asked.length = 0;
   const broken = load(page, module);
-  await expect.poll(() => hub.asked.length).toBeGreaterThan(5);
+  await expect.poll(() => hub.asked.length, { timeout: 20_000 }).toBeGreaterThan(5);
   await page.close();
   await broken.catch(() => undefined);
   hub.broken.times = 0;

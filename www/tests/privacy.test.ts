@@ -35,7 +35,7 @@ test('from the first pasted text to the exported record, not one request', { tim
 
   // What does go out is counted.
   await page.evaluate(() => fetch(`./icon.svg?${Math.random()}`).catch(() => undefined));
-  await expect.poll(() => page.locator('#requests').textContent()).toBe('1 request since they came in.');
+  await expect.poll(() => page.locator('#requests').textContent(), { timeout: LONG }).toBe('1 request since they came in.');
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -67,7 +67,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
   );
   expect(await whether(page, 'https://huggingface.co/api/models')).toBe(false);
   expect(await blocked).toContain('huggingface.co');
-  await expect.poll(() => worker.evaluate(reach, own)).toBe('refused');
+  await expect.poll(() => worker.evaluate(reach, own), { timeout: LONG }).toBe('refused');
   expect(hits).toBe(0);
   // The same request from a page without that policy arrives: the policy is what refused it.
   const plain = await context.newPage();
