@@ -1,4 +1,4 @@
-// Matmul with bias: c[b, r, n] = sum_k a[b, r, k] * w[b, n, k] + bias[b, n]; the weights row-major, as a Linear layer has them.
+// Matmul with bias: c[b, r, n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]; the weights row-major, as a Linear layer has them.
 // Each thread holds 4 x 4 outputs in registers and walks k by quads. Accumulates in f32.
 // Dispatch: a workgroup of 8 x 8 threads makes 32 x 32 outputs; x: columns, y: rows, z: branch.
 
@@ -14,6 +14,7 @@ struct Params {
     c_column: u32, // first column of c
     bias: u32, // offset in vectors, or 0xffffffff
     vector_stride: u32,
+    accumulate: u32, // 1: adds to c
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,6 +34,9 @@ fn store_row(b: u32, row: u32, column: u32, values: vec4<f32>) {
             var value = values[j];
             if (params.bias != 0xffffffffu) {
                 value += vectors[b * params.vector_stride + params.bias + column + j];
+            }
+            if (params.accumulate == 1u) {
+                value += c[start + column + j];
             }
             c[start + column + j] = value;
         }

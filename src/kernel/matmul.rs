@@ -35,6 +35,8 @@ super::uniform! {
         pub bias: u32,
         /// Elements between branches of `vectors`.
         pub vector_stride: u32,
+        /// 1: what is computed is added to `c`; 0: it is written over it.
+        pub accumulate: u32,
     }
 }
 
@@ -49,7 +51,7 @@ pub fn variants() -> Vec<Variant> {
     ]
 }
 
-/// `c[b, r, c_column + n] = sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches.
+/// `c[b, r, c_column + n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches.
 pub fn record(
     recording: &mut Recording,
     params: &Params,

@@ -265,6 +265,7 @@ impl Transformer {
             c_column: 0,
             bias: NO_VECTOR,
             vector_stride: 0,
+            accumulate: 0,
         };
         let w = (&ws.label_rows).into();
         matmul::record(r, &params, pass.branches, scored, w, &ws.vectors, &ws.logits);
@@ -297,6 +298,7 @@ impl Transformer {
             c_column: 0,
             bias: if biased == NO_VECTOR { biased } else { biased + block.first_row },
             vector_stride: self.vector_stride(),
+            accumulate: 0,
         };
         matmul::record(r, &params, pass.branches, scored, w.buffer.into(), &ws.vectors, &ws.logits);
         Ok(())

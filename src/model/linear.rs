@@ -37,6 +37,7 @@ impl Transformer {
                 c_column: y.column + block.first_row,
                 bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
                 vector_stride: self.vector_stride(),
+                accumulate: 0,
             };
             matmul::record(r, &params, pass.branches, x, w.buffer.into(), &ws.vectors, y.buffer);
         }

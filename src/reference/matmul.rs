@@ -21,7 +21,8 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
                     NO_VECTOR => 0.0,
                     bias => vectors[b * params.vector_stride as usize + bias as usize + n],
                 };
-                *c = dot(a, w) + bias;
+                let value = dot(a, w) + bias;
+                *c = if params.accumulate == 1 { value + *c } else { value };
             }
         }
     }

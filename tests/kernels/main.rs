@@ -7,6 +7,7 @@ mod attention;
 #[path = "../common/mod.rs"]
 mod common;
 mod losses;
+mod matmul;
 
 use std::rc::Rc;
 
@@ -23,6 +24,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("residual", 0.0, "one addition, correctly rounded everywhere"),
     ("gather_rows", 0.0, "a copy"),
     ("append_rows", 0.0, "a copy"),
+    ("matmul", 2e-6, "sums in another order"),
     ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
     ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
