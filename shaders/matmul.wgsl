@@ -14,7 +14,7 @@ struct Params {
     c_column: u32, // first column of c
     bias: u32, // offset in vectors, or 0xffffffff
     vector_stride: u32,
-    accumulate: u32, // 1: adds to c
+    added: f32, // not 0: this times the result is added to c; 0: written over it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,8 +35,8 @@ fn store_row(b: u32, row: u32, column: u32, values: vec4<f32>) {
             if (params.bias != 0xffffffffu) {
                 value += vectors[b * params.vector_stride + params.bias + column + j];
             }
-            if (params.accumulate == 1u) {
-                value += c[start + column + j];
+            if (params.added != 0.0) {
+                value = c[start + column + j] + params.added * value;
             }
             c[start + column + j] = value;
         }

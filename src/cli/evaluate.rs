@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::data::{PromptArgs, dataset};
+use super::method::DtypeArgs;
 use super::{Context, open, replay};
 use crate::error::Result;
 use crate::train::length;
@@ -17,6 +18,8 @@ pub(super) struct Args {
     /// Replay this trajectory first; it also knows template and labels
     #[arg(long)]
     trajectory: Option<PathBuf>,
+    #[command(flatten)]
+    dtype: DtypeArgs,
     /// The data to evaluate on
     #[arg(long)]
     eval: PathBuf,
@@ -29,7 +32,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = dataset(&args.eval)?;
-    let mut session = open::session(context, &args.model).await?;
+    let mut session =
+        open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
+            .await?;
     let header = match &args.trajectory {
         Some(path) => Some(replay::apply(&mut session, path).await?),
         None => None,

@@ -3,10 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValue;
 use serde_json::json;
 
 use super::data::{PromptArgs, dataset};
+use super::method::{DtypeArgs, MethodArgs, named};
 use super::run_dir::RunDir;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
@@ -26,24 +26,22 @@ pub(super) struct Args {
     eval: Option<PathBuf>,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// What is trained
-    #[arg(long, value_parser = ["full"], default_value = "full")]
-    method: String,
-    /// Storage of the weights
-    #[arg(long, value_parser = ["f32"], default_value = "f32")]
-    dtype: String,
-    /// How the gradient is estimated
-    #[arg(long, value_parser = [PossibleValue::new("two-point").alias("spsa")], default_value = "two-point")]
-    estimator: String,
-    /// Directions a step
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1), default_value_t = 1)]
-    probes: u32,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    dtype: DtypeArgs,
+    /// What is made small
+    #[arg(long, value_parser = ["loss", "accuracy", "f1"], default_value = "loss")]
+    objective: String,
     /// Steps of the run
     #[arg(long, default_value_t = 1000)]
     steps: u32,
     /// Examples a step
     #[arg(long, default_value_t = 16)]
     batch_size: u32,
+    /// Examples that go through the model at a time, where the memory does not hold a batch; 0: all
+    #[arg(long, default_value_t = 0)]
+    micro_batch: u32,
     /// Learning rate; 1e-7 to 1e-5 for large models, more for tiny ones
     #[arg(long, default_value_t = 1e-6)]
     lr: f32,
@@ -80,6 +78,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let settings = Settings {
         steps: args.steps,
         batch_size: args.batch_size,
+        micro_batch: args.micro_batch,
+        objective: named("--objective", &args.objective)?,
+        method: args.method.method(),
+        trainable: args.method.trainable(),
+        estimator: args.method.estimator()?,
         learning_rate: args.lr,
         schedule: args.schedule,
         weight_decay: args.weight_decay,
@@ -99,13 +102,16 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let data = dataset(&args.train)?;
     let held_out = args.eval.as_deref().map(dataset).transpose()?;
-    let mut session = open::session(context, &args.model).await?;
+    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
     let objective = args.prompt.objective(&session)?;
     let length = settings.length_for(session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template.as_deref();
     let mut trainer = Trainer::new(&session, settings, objective, template, examples)?;
+    if existing.is_none() {
+        trainer.begin(&mut session).await?;
+    }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
             eprintln!(
@@ -113,7 +119,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
                 trajectory.torn_bytes
             );
         }
-        let bar = open::bar(trajectory.records.len() as u64, "replaying {bar:30} {pos}/{len} steps");
+        let bar = open::bar(trajectory.steps().into(), "replaying {bar:30} {pos}/{len} steps");
         trainer
             .resume(&mut session, trajectory, &mut |step| {
                 bar.set_position(step.into());
@@ -160,8 +166,8 @@ async fn train(
             last = Some(report);
         }
         let Some(report) = trainer.step(session).await? else { break };
-        run.step(&report.record, report.ms)?;
-        let loss = f64::from(report.record.loss_plus + report.record.loss_minus) / 2.0;
+        run.step(trainer.last_records(), report.ms)?;
+        let loss = f64::from(report.loss());
         let shown = smooth.map_or(loss, |before| 0.98 * before + 0.02 * loss);
         smooth = Some(shown);
         bar.set_message(format!("loss {shown:.4}"));
@@ -192,11 +198,11 @@ fn summary(
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
 ) {
-    let records = &trainer.trajectory().records;
-    let loss = records.last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
+    let steps = trainer.done();
+    let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
     if context.json {
         let value = json!({
-            "steps": records.len(),
+            "steps": steps,
             "loss": loss,
             "eval_loss": last.map(|r| r.loss),
             "eval_accuracy": last.and_then(|r| r.accuracy),
@@ -207,6 +213,6 @@ fn summary(
         println!("{value}");
     } else {
         let loss = loss.map_or(String::new(), |loss| format!(", last loss {loss:.4}"));
-        println!("{} steps{loss}: {}", records.len(), args.out.join("trajectory.pocket").display());
+        println!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display());
     }
 }

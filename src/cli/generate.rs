@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::method::DtypeArgs;
 use super::{Context, open, replay};
 use crate::error::Result;
 use crate::model::Sampling;
@@ -19,6 +20,8 @@ pub(super) struct Args {
     /// Replay this trajectory first
     #[arg(long)]
     trajectory: Option<PathBuf>,
+    #[command(flatten)]
+    dtype: DtypeArgs,
     /// The text to continue
     #[arg(long)]
     prompt: String,
@@ -37,7 +40,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let mut session = open::session(context, &args.model).await?;
+    let mut session =
+        open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
+            .await?;
     if let Some(path) = &args.trajectory {
         replay::apply(&mut session, path).await?;
     }

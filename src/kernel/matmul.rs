@@ -35,8 +35,8 @@ super::uniform! {
         pub bias: u32,
         /// Elements between branches of `vectors`.
         pub vector_stride: u32,
-        /// 1: what is computed is added to `c`; 0: it is written over it.
-        pub accumulate: u32,
+        /// Not 0: this times what is computed is added to `c`; 0: it is written over it.
+        pub added: f32,
     }
 }
 

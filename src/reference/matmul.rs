@@ -22,7 +22,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
                     bias => vectors[b * params.vector_stride as usize + bias as usize + n],
                 };
                 let value = dot(a, w) + bias;
-                *c = if params.accumulate == 1 { value + *c } else { value };
+                *c = if params.added == 0.0 { value } else { *c + params.added * value };
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Floor 6: from files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
 
 mod evaluation;
+mod follow;
+mod measure;
+mod method;
 mod objective;
 mod replay;
 mod save;
@@ -9,8 +12,9 @@ mod settings;
 mod trainer;
 
 pub use evaluation::EvaluationReport;
+pub use method::{Method, Setup, dtype, dtype_name};
 pub use objective::{Examples, Objective};
-pub use replay::replay;
+pub use replay::{method as method_of, replay};
 pub use save::save_model;
 pub use session::Session;
 pub use settings::{Settings, length};

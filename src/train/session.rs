@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
@@ -9,7 +10,7 @@ use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
-use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
+use crate::model::{Extent, HeadKind, LoadProgress, TensorId, Transformer, Weights, Workspace, family};
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
 use crate::text::tokenizer::Tokenizer;
@@ -23,16 +24,21 @@ pub struct Session {
     tokenizer: Option<Tokenizer>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
+    dtype: DType,
+    /// Whether the base weights may have been trained.
+    pub(super) touched: bool,
 }
 
 impl Session {
-    /// Reads header, configuration and tokenizer, then streams the weights to the backend.
+    /// Reads header, configuration and tokenizer, then streams the weights to the backend, matrices as `dtype` says
+    /// ([`crate::model::stored_as`]).
     ///
     /// # Errors
     /// `file-corrupt`, `model-unsupported`, `limit-exceeded`, those of reading, and what `progress` stops it with.
     pub async fn open(
         backend: Rc<dyn Backend>,
         dir: &dyn ModelDir,
+        dtype: DType,
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
@@ -44,17 +50,44 @@ impl Session {
                 bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
             }
         }
-        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
+        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, dtype, progress).await?;
         let model = Transformer::new(backend, weights);
-        Ok(Session { name: files.name, model, tokenizer, checkpoint: files.checkpoint, workspace: None })
+        let (name, checkpoint) = (files.name, files.checkpoint);
+        let mut session =
+            Session { name, model, tokenizer, checkpoint, workspace: None, dtype, touched: false };
+        // Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
+        session.train_tensors(&|_| false)?;
+        Ok(session)
     }
 
-    /// Loads the base weights again, over trained ones.
+    /// Back to the base model: an adapter is taken away, and trained weights are loaded again.
     ///
     /// # Errors
     /// Those of reading, and what `progress` stops it with.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
-        self.model.reload(&self.checkpoint, progress).await
+        self.remove_adapter();
+        if self.touched {
+            self.model.reload(&self.checkpoint, progress).await?;
+            self.touched = false;
+        }
+        Ok(())
+    }
+
+    /// How the matrices are stored, as asked for at loading.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Chooses the base tensors that are trained.
+    pub(super) fn train_tensors(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
+        self.workspace = None;
+        self.model.train(trained)
+    }
+
+    /// Takes away what stands beside the weights.
+    pub(super) fn remove_adapter(&mut self) {
+        self.workspace = None;
+        self.model.set_adapter(None);
     }
 
     /// The tokenizer.

@@ -8,8 +8,11 @@ use web_sys::Blob;
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
 use crate::text::dataset::{self, Dataset};
-use crate::train::Settings;
+use crate::train::{Method, Settings};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
+use crate::zo::trajectory::Measure;
 
 /// A field of an object; `undefined` where it is absent or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -90,6 +93,20 @@ pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result
 #[serde(rename_all = "camelCase")]
 pub(super) struct TrainOptions {
     method: Option<String>,
+    lora_rank: Option<f64>,
+    lora_alpha: Option<f64>,
+    lora_targets: Option<Vec<String>>,
+    prefix_length: Option<f64>,
+    trainable: Option<Vec<String>>,
+    estimator: Option<EstimatorKind>,
+    probes: Option<f64>,
+    distribution: Option<Distribution>,
+    clip: Option<f64>,
+    momentum: Option<f64>,
+    rank: Option<f64>,
+    interval: Option<f64>,
+    objective: Option<Measure>,
+    micro_batch: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
     learning_rate: f64,
@@ -110,12 +127,14 @@ impl TrainOptions {
 
     /// Checked settings; the seed comes apart, since it may be a bigint.
     pub(super) fn settings(&self, seed: u64) -> Result<Settings> {
-        if let Some(method) = self.method.as_deref().filter(|method| *method != "full") {
-            bail!(InvalidArgument, "method {method:?}, expected \"full\"");
-        }
         let settings = Settings {
             steps: count("steps", self.steps)?,
             batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
+            micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
+            objective: self.objective.unwrap_or_default(),
+            method: self.method()?,
+            trainable: self.trainable.clone().unwrap_or_default(),
+            estimator: self.estimator()?,
             learning_rate: self.learning_rate as f32,
             schedule: self.schedule.unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
@@ -126,6 +145,35 @@ impl TrainOptions {
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    fn method(&self) -> Result<Method> {
+        Ok(match self.method.as_deref() {
+            None | Some("full") => Method::Full,
+            Some("lora") => Method::Lora {
+                rank: count("loraRank", self.lora_rank.unwrap_or(8.0))?,
+                alpha: self.lora_alpha.unwrap_or(16.0) as f32,
+                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".into(), "v".into()]),
+            },
+            Some("prefix") => {
+                Method::Prefix { length: count("prefixLength", self.prefix_length.unwrap_or(5.0))? }
+            }
+            Some(other) => bail!(InvalidArgument, "method {other:?}, expected full, lora or prefix"),
+        })
+    }
+
+    fn estimator(&self) -> Result<Estimator> {
+        let preset = Estimator::new(self.estimator.unwrap_or_default());
+        let or = |name, given: Option<f64>, preset| given.map_or(Ok(preset), |value| count(name, value));
+        Ok(Estimator {
+            probes: or("probes", self.probes, preset.probes)?,
+            distribution: self.distribution.unwrap_or(preset.distribution),
+            clip: self.clip.unwrap_or(0.0) as f32,
+            momentum: self.momentum.unwrap_or(0.0) as f32,
+            rank: or("rank", self.rank, preset.rank)?,
+            interval: or("interval", self.interval, preset.interval)?,
+            ..preset
+        })
     }
 }
 

@@ -15,7 +15,9 @@ use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::{Classified, Dataset, Rows};
 use crate::text::stream::Detokenizer;
-use crate::train::{EvaluationReport, Examples, Objective, Session, Trainer, length, replay};
+use crate::train::{
+    EvaluationReport, Examples, Objective, Session, Trainer, dtype, dtype_name, length, replay,
+};
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::Trajectory;
 
@@ -73,7 +75,7 @@ impl Tuner {
             family: spec.family,
             head: spec.head.kind,
             parameters: spec.parameters(),
-            dtype: "f32",
+            dtype: dtype_name(self.session.dtype()),
             gpu_bytes: GpuBytes {
                 weights: memory.weights,
                 scratch: memory.scratch,
@@ -180,9 +182,7 @@ impl Tuner {
 
 impl Tuner {
     async fn load(options: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Tuner> {
-        if let Some(dtype) = options::text(options, "dtype").filter(|dtype| dtype != "f32") {
-            bail!(InvalidArgument, "dtype {dtype:?}, expected \"f32\"");
-        }
+        let dtype = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
         let dir = options::model_dir(options)?;
         let limits = match options::text(options, "limits").as_deref() {
             Some("default") => LimitsChoice::Default,
@@ -195,7 +195,7 @@ impl Tuner {
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
         let backend: Rc<dyn Backend> = gpu;
-        let session = Session::open(backend, dir.as_ref(), &mut |p: LoadProgress| {
+        let session = Session::open(backend, dir.as_ref(), dtype, &mut |p: LoadProgress| {
             options::check_cancel(cancel)?;
             let (loaded, total) = (p.loaded * 4, p.total * 4);
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
@@ -256,7 +256,10 @@ impl Tuner {
         };
         match restored {
             Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
-            None => self.reset().await?,
+            None => {
+                self.reset().await?;
+                trainer.begin(&mut self.session).await?;
+            }
         }
         let first_step = trainer.done() + 1;
         self.held_out = held_out;
@@ -280,15 +283,14 @@ impl Tuner {
             }
             _ => None,
         };
-        let record = report.record;
         Ok(Some(Step {
-            step: record.step + 1,
+            step: report.step + 1,
             steps: trainer.settings().steps,
-            loss_plus: record.loss_plus,
-            loss_minus: record.loss_minus,
-            projected_grad: record.projected_grad,
-            loss: (record.loss_plus + record.loss_minus) / 2.0,
-            learning_rate: record.learning_rate,
+            loss_plus: report.loss_plus(),
+            loss_minus: report.loss_minus(),
+            projected_grad: report.projected_grad(),
+            loss: report.loss(),
+            learning_rate: report.learning_rate,
             ms: report.ms,
             tokens: report.tokens,
             gpu_bytes: self.session.model.backend().memory().total(),
@@ -392,7 +394,7 @@ impl Tuner {
         }
         (self.template, self.labels) = (trajectory.header.template.clone(), trajectory.header.labels.clone());
         self.max_length = trajectory.header.max_length;
-        let steps = trajectory.records.len() as u32;
+        let steps = trajectory.steps();
         self.state = State::Restored(Box::new(trajectory));
         Ok(steps)
     }

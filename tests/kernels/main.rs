@@ -153,7 +153,9 @@ device_test! {
                 let x = lab.floats("x", &noise(1, branches * tokens * width));
                 let picks = lab.words("picks", &choices(2, count, tokens));
                 let y = lab.unwritten("y", branches * count * width);
-                gather_rows::record(recording, &x, &picks, &y, gather_rows::Params { branches, tokens, count, width });
+                gather_rows::record(recording, &x, &picks, &y, gather_rows::Params {
+                    branches, x_start: 0, x_branch: tokens * width, count, width,
+                });
                 // The first rows of x, two columns narrower where there are so many.
                 let column = 2.min(width - 1);
                 let cache = lab.unwritten("cache", (tokens + 3) * (width - column));

@@ -31,14 +31,14 @@ const SHAPES: &[Shape] = &[
 device_test! {
     async fn matmuls(backend: Rc<dyn Backend>) {
         for &shape in SHAPES {
-            for (biased, accumulate) in [(false, 0), (true, 0), (false, 1), (true, 1)] {
-                check(&backend, shape, biased, accumulate).await;
+            for (biased, added) in [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)] {
+                check(&backend, shape, biased, added).await;
             }
         }
     }
 }
 
-async fn check(backend: &Rc<dyn Backend>, shape: Shape, biased: bool, accumulate: u32) {
+async fn check(backend: &Rc<dyn Backend>, shape: Shape, biased: bool, added: f32) {
     let [branches, rows, columns, depth] = shape;
     // One or all rows of w more than are used; c has columns before and after, which must be left as they are.
     let whole = depth.is_multiple_of(4);
@@ -65,12 +65,12 @@ async fn check(backend: &Rc<dyn Backend>, shape: Shape, biased: bool, accumulate
             c_column,
             bias: if biased { 3 } else { NO_VECTOR },
             vector_stride,
-            accumulate,
+            added,
         };
         matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &c);
         vec![c]
     })
     .await;
-    let name = format!("{branches} x {rows} x {columns} x {depth}, bias {biased}, accumulate {accumulate}");
+    let name = format!("{branches} x {rows} x {columns} x {depth}, bias {biased}, added {added}");
     close("matmul", &name, &outputs[0]);
 }
