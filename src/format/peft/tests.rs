@@ -41,7 +41,7 @@ fn weights(tensors: &[AdapterTensor]) -> Vec<u8> {
         writer.write(&values).unwrap();
     }
     assert!(writer.write(&[]).is_err());
-    drop(writer.finish().unwrap());
+    let _sink = writer.finish().unwrap();
     assert_eq!(file.len() as u64, len);
     file
 }
