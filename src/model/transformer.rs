@@ -369,6 +369,7 @@ impl Transformer {
             k_column: q_width,
             v_column: q_width + kv_width,
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
+            ..Default::default()
         };
         let mut key_value = &ws.qkv;
         if let Some(cache) = pass.cache {
@@ -388,8 +389,13 @@ impl Transformer {
         }
         let shape =
             attention::Shape { branches: pass.branches, head_dim: spec.head_dim, visible: pass.visible };
-        let tensors =
-            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, output: &ws.attended };
+        let tensors = attention::Tensors {
+            query: &ws.qkv,
+            key_value,
+            spans: &ws.spans,
+            prefix: &ws.spans, // none yet
+            output: &ws.attended,
+        };
         attention::record(r, tensors, shape, params)?;
         let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)
