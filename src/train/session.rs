@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::chat;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
@@ -10,6 +11,7 @@ use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
 use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
+use crate::text::chat::ChatTemplate;
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
 use crate::text::tokenizer::Tokenizer;
@@ -21,6 +23,7 @@ pub struct Session {
     /// The transformer, on its backend.
     pub model: Transformer,
     tokenizer: Option<Tokenizer>,
+    chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
 }
@@ -44,9 +47,10 @@ impl Session {
                 bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
             }
         }
+        let chat = chat::template(&files);
         let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
         let model = Transformer::new(backend, weights);
-        Ok(Session { name: files.name, model, tokenizer, checkpoint: files.checkpoint, workspace: None })
+        Ok(Session { name: files.name, model, tokenizer, chat, checkpoint: files.checkpoint, workspace: None })
     }
 
     /// Loads the base weights again, over trained ones.
@@ -65,6 +69,14 @@ impl Session {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+    }
+
+    /// The template by which the model writes conversations.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without one, or it cannot be run.
+    pub fn chat_template(&self) -> Result<&ChatTemplate> {
+        self.chat.as_ref().map_err(Clone::clone)
     }
 
     /// Which head the model has, as the text floor calls it.

@@ -64,6 +64,7 @@ impl Trainer {
             batch_size: settings.batch_size,
             max_length: settings.length_for(spec),
             data: hex(examples.fingerprint),
+            task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
             labels: objective.label_words().to_vec(),
         };

@@ -4,7 +4,7 @@
 //!
 //! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. A direction's stream is
 //!   its probe's index; the order of the data has stream `0x8000_0000` and the epoch in place of the step; sampling has
-//!   stream `0x8000_0001` and the generated token's index.
+//!   stream `0x8000_0001` and the generated token's index; a draw of rows from a file has stream `0x8000_0002` and step 0.
 //! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o` takes lane `e mod 4` of
 //!   `(x0, x1) = threefry(key, counter = (e div 4, o))`: the low half of x0, its high half, the low half of x1, its high half.
 //! - *Gaussian*: of a lane's 16 bits, bit 15 is the sign (set: negative) and bits 0 to 10 index a table of 2048 half-normal
@@ -12,7 +12,8 @@
 //! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
 //!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
 //! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
-//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches.
+//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches. A draw of rows
+//!   is made of the first of such a permutation.
 
 use std::sync::OnceLock;
 
@@ -24,6 +25,9 @@ const ORDER: u32 = 0x8000_0000;
 
 /// Stream of sampled tokens.
 const SAMPLING: u32 = 0x8000_0001;
+
+/// Stream of a draw of rows.
+const SAMPLE: u32 = 0x8000_0002;
 
 /// Scaled quantiles below this become zero, so that no sum of normal weights is subnormal.
 const SMALLEST: f32 = 1e-30;
@@ -58,7 +62,15 @@ pub fn scaled_quantiles(factor: f32) -> [f32; QUANTILES] {
 
 /// Epoch `epoch`'s order of `n` examples.
 pub fn permutation(seed: u64, epoch: u32, n: usize) -> Vec<usize> {
-    let key = stream_key(seed, epoch, ORDER);
+    shuffled(stream_key(seed, epoch, ORDER), n)
+}
+
+/// The order in which rows are drawn from a file of `n`.
+pub fn sample_order(seed: u64, n: usize) -> Vec<usize> {
+    shuffled(stream_key(seed, 0, SAMPLE), n)
+}
+
+fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
     let mut words = (0_u32..).flat_map(|block| threefry2x32(key, [block, 0]));
     let mut order: Vec<usize> = (0..n).collect();
     for i in (1..n).rev() {
