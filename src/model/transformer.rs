@@ -371,6 +371,17 @@ impl Transformer {
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
             ..Default::default()
         };
+        // Where there is no prefix, any buffer does.
+        let mut prefix = &ws.qkv;
+        if let Some((rows, key, value)) = self.adapter().and_then(|adapter| adapter.prefix(index))
+            && let Some(stored) = self.factor(ws, pass, key)
+        {
+            prefix = stored.buffer;
+            params.prefix_rows = rows;
+            params.prefix_stride = stored.branch;
+            params.prefix_key = key.first;
+            params.prefix_value = value.first;
+        }
         let mut key_value = &ws.qkv;
         if let Some(cache) = pass.cache {
             let appended = append_rows::Params {
@@ -393,7 +404,7 @@ impl Transformer {
             query: &ws.qkv,
             key_value,
             spans: &ws.spans,
-            prefix: &ws.spans, // none yet
+            prefix,
             output: &ws.attended,
         };
         attention::record(r, tensors, shape, params)?;

@@ -258,7 +258,7 @@ impl Tuner {
             Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
             None => {
                 self.reset().await?;
-                trainer.begin(&mut self.session).await?;
+                trainer.begin(&mut self.session, &[]).await?;
             }
         }
         let first_step = trainer.done() + 1;
@@ -325,7 +325,7 @@ impl Tuner {
             bail!(InvalidArgument, "to classify, give a template and labels");
         };
         let row = Classified { text, text_b: options::text(options, "textB"), label: first.clone(), row: 1 };
-        let data = Dataset { name: "the text".to_owned(), rows: Rows::Classified(vec![row]) };
+        let data = Dataset { name: "the text".to_owned(), rows: Rows::Classified(vec![row]), task: None };
         let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
