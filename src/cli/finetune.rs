@@ -113,13 +113,15 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         );
     }
     if args.eval.is_some() && args.prompt.hold_out > 0 {
-        bail!(InvalidArgument, "--hold-out takes rows of --train where there is no --eval; give one of the two");
+        bail!(
+            InvalidArgument,
+            "--hold-out takes rows of --train where there is no --eval; give one of the two"
+        );
     }
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
     let mut session = open::session(context, &args.model).await?;
-    let defaults =
-        args.prompt.task()?.map(|task| task.defaults(session.head(), &args.method)).transpose()?;
+    let defaults = args.prompt.task()?.map(|task| task.defaults(session.head(), &args.method)).transpose()?;
     let settings = args.settings(defaults)?;
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);

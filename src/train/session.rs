@@ -50,7 +50,14 @@ impl Session {
         let chat = chat::template(&files);
         let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
         let model = Transformer::new(backend, weights);
-        Ok(Session { name: files.name, model, tokenizer, chat, checkpoint: files.checkpoint, workspace: None })
+        Ok(Session {
+            name: files.name,
+            model,
+            tokenizer,
+            chat,
+            checkpoint: files.checkpoint,
+            workspace: None,
+        })
     }
 
     /// Loads the base weights again, over trained ones.
