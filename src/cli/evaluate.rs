@@ -57,7 +57,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let examples = objective.encode(&session, &data, length)?;
     let report = session.evaluate(&objective, &examples, &mut || Ok(())).await?;
     if context.json {
-        let mut value = json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });
+        let mut value =
+            json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });
         if let Some(f1) = report.f1 {
             value["f1"] = json!(f1);
         }

@@ -10,10 +10,10 @@ use super::method::{DtypeArgs, MethodArgs, named};
 use super::run_dir::RunDir;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
-use crate::text::task::Defaults;
 use crate::format::files::FsDir;
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
+use crate::text::task::Defaults;
 use crate::train::{EvaluationReport, Examples, Session, Settings, Trainer, read_adapter, save_model};
 use crate::zo::schedule::Schedule;
 
@@ -122,7 +122,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         );
     }
     if args.eval.is_some() && args.prompt.hold_out > 0 {
-        bail!(InvalidArgument, "--hold-out takes rows of --train where there is no --eval; give one of the two");
+        bail!(
+            InvalidArgument,
+            "--hold-out takes rows of --train where there is no --eval; give one of the two"
+        );
     }
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;

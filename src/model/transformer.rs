@@ -400,13 +400,8 @@ impl Transformer {
         }
         let shape =
             attention::Shape { branches: pass.branches, head_dim: spec.head_dim, visible: pass.visible };
-        let tensors = attention::Tensors {
-            query: &ws.qkv,
-            key_value,
-            spans: &ws.spans,
-            prefix,
-            output: &ws.attended,
-        };
+        let tensors =
+            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
         attention::record(r, tensors, shape, params)?;
         let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)

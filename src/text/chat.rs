@@ -42,8 +42,8 @@ pub struct Conversation {
 
 /// A model's chat template.
 ///
-/// It is run as Hugging Face's `apply_chat_template` does, with two limits: there is no `strftime_now`, so that a text does not depend on
-/// the day (templates that write the date have a fixed one for this case), and no tools.
+/// It is run as Hugging Face's `apply_chat_template` does, but there are no tools, and today is always 26 July 2024, so that a text does not
+/// depend on the day: a run that is resumed tomorrow learns the same. (Llama 3's templates name that day where there is no clock.)
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
@@ -54,7 +54,10 @@ pub struct ChatTemplate {
 
 impl fmt::Debug for ChatTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChatTemplate").field("name", &self.name).field("tokens", &self.tokens).finish_non_exhaustive()
+        f.debug_struct("ChatTemplate")
+            .field("name", &self.name)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,6 +75,9 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
+        // To Python nothing is not iterable; templates ask whether tools are.
+        environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+        environment.add_function("strftime_now", |format: String| on_the_day(&format));
         environment
             .add_template_owned("chat", without_generation_tags(source))
             .map_err(|e| err!(ModelUnsupported, "{name}: expected a chat template, found: {e}"))?;
@@ -97,7 +103,8 @@ impl ChatTemplate {
         };
         let tokens: Vec<_> = TOKENS.iter().filter_map(token).collect();
         if let Some(bytes) = jinja {
-            let source = std::str::from_utf8(bytes).map_err(|e| err!(FileCorrupt, "{JINJA}: expected UTF-8: {e}"))?;
+            let source =
+                std::str::from_utf8(bytes).map_err(|e| err!(FileCorrupt, "{JINJA}: expected UTF-8: {e}"))?;
             return ChatTemplate::new(JINJA, source, tokens).map(Some);
         }
         let source = match config.get("chat_template") {
@@ -110,7 +117,10 @@ impl ChatTemplate {
             Some(_) => None,
         };
         let Some(source) = source else {
-            bail!(FileCorrupt, "{CONFIG}: `chat_template`: expected a text, or a list with one named default");
+            bail!(
+                FileCorrupt,
+                "{CONFIG}: `chat_template`: expected a text, or a list with one named default"
+            );
         };
         ChatTemplate::new(CONFIG, source, tokens).map(Some)
     }
@@ -139,6 +149,28 @@ impl ChatTemplate {
             _ => err!(ModelUnsupported, "the chat template of {} cannot be run: {error}", self.name),
         })
     }
+}
+
+/// The day of [`ChatTemplate`] in strftime's format, at midnight.
+fn on_the_day(format: &str) -> String {
+    let mut out = String::new();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        match (c, (c == '%').then(|| chars.next()).flatten()) {
+            ('%', Some('Y')) => out.push_str("2024"),
+            ('%', Some('y')) => out.push_str("24"),
+            ('%', Some('m')) => out.push_str("07"),
+            ('%', Some('d')) => out.push_str("26"),
+            ('%', Some('B')) => out.push_str("July"),
+            ('%', Some('b')) => out.push_str("Jul"),
+            ('%', Some('A')) => out.push_str("Friday"),
+            ('%', Some('a')) => out.push_str("Fri"),
+            ('%', Some('H' | 'M' | 'S')) => out.push_str("00"),
+            ('%', Some(other)) => out.push(other),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// The tags `generation` and `endgeneration`, which Hugging Face reads as marks around an answer, as ones that do nothing.

@@ -248,7 +248,9 @@ impl Rows {
                 rows.push(Completion { prompt: need("prompt")?, completion, row });
             }
             // A table's cell holds no messages.
-            Rows::Chat(_) => bail!(DataInvalid, "{place}, field `messages`: expected chat data as .jsonl, found a table"),
+            Rows::Chat(_) => {
+                bail!(DataInvalid, "{place}, field `messages`: expected chat data as .jsonl, found a table")
+            }
             Rows::Questions(_) | Rows::Plain(_) => {}
         }
         Ok(())

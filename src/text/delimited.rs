@@ -62,6 +62,9 @@ fn kind(name: &str, columns: &[String]) -> Result<Kind> {
     Kind::of(&format!("{name}, header"), columns.iter().map(String::as_str))
 }
 
+/// What takes the columns' names, a record's row and the record.
+pub(crate) type Add<'a> = dyn FnMut(&[String], usize, &StringRecord) -> Result<()> + 'a;
+
 /// Gives each record of a table to `add`, with the columns' names and its row; the first record is the header unless `columns` are given.
 /// Quotes count as [`csv`] and [`tsv`] have it.
 pub(crate) fn each(
@@ -69,7 +72,7 @@ pub(crate) fn each(
     text: &str,
     delimiter: u8,
     columns: Option<&[&str]>,
-    add: &mut dyn FnMut(&[String], usize, &StringRecord) -> Result<()>,
+    add: &mut Add<'_>,
 ) -> Result<()> {
     let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
     walk(name, text, delimiter, quoting, columns, add).map(drop)
@@ -82,7 +85,7 @@ fn walk(
     delimiter: u8,
     quoting: bool,
     columns: Option<&[&str]>,
-    add: &mut dyn FnMut(&[String], usize, &StringRecord) -> Result<()>,
+    add: &mut Add<'_>,
 ) -> Result<Vec<String>> {
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
@@ -97,7 +100,8 @@ fn walk(
         Some(columns) => columns.iter().map(|c| c.to_string()).collect(),
         None => match records.next() {
             Some(record) => {
-                let header = record.map_err(|e| err!(DataInvalid, "{name}: expected a header, found: {e}"))?;
+                let header =
+                    record.map_err(|e| err!(DataInvalid, "{name}: expected a header, found: {e}"))?;
                 header.iter().map(|c| c.trim().to_string()).collect()
             }
             None => bail!(DataInvalid, "{name}: expected a header, found an empty file"),

@@ -72,7 +72,10 @@ fn messages(value: Option<&Value>) -> Result<Vec<Message>> {
             Some(Value::String(text)) => Ok(text.clone()),
             other => {
                 let (turn, found) = (i + 1, other.map_or_else(|| "none".to_owned(), describe));
-                Err(err!(DataInvalid, "field `messages`, message {turn}, `{key}`: expected a string, found {found}"))
+                Err(err!(
+                    DataInvalid,
+                    "field `messages`, message {turn}, `{key}`: expected a string, found {found}"
+                ))
             }
         };
         messages.push(Message { role: text("role")?, content: text("content")? });

@@ -37,7 +37,8 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
     let modules = adapter.modules(&base(spec))?;
     let method = match &adapter.config.method {
         peft::Method::Lora(lora) => {
-            let rank = u32::try_from(lora.rank).map_err(|_| err!(LimitExceeded, "LoRA of rank {}", lora.rank))?;
+            let rank =
+                u32::try_from(lora.rank).map_err(|_| err!(LimitExceeded, "LoRA of rank {}", lora.rank))?;
             let targets = modules.iter().map(|module| module.path.clone()).collect();
             Method::Lora { rank, alpha: lora.scale() * rank as f32, targets }
         }
@@ -77,7 +78,8 @@ impl Session {
         };
         let (method, task_type) = match adapter.spec() {
             AdapterSpec::Lora { rank, alpha, .. } => {
-                let lora = Lora { rank: u64::from(*rank), alpha: *alpha, rank_stabilized: false, targets: None };
+                let lora =
+                    Lora { rank: u64::from(*rank), alpha: *alpha, rank_stabilized: false, targets: None };
                 (peft::Method::Lora(lora), None)
             }
             AdapterSpec::Prefix { length } => {

@@ -48,7 +48,8 @@ impl<'t> ChatEncoder<'t> {
         let mut turns: Vec<(String, Range<usize>)> = Vec::new();
         for &i in &answers {
             let before = self.template.render(&messages[..i], true)?;
-            let whole = if i == last { full.clone() } else { self.template.render(&messages[..=i], false)? };
+            let whole =
+                if i == last { full.clone() } else { self.template.render(&messages[..=i], false)? };
             if !whole.starts_with(&before) {
                 bail!(
                     ModelUnsupported,

@@ -55,7 +55,11 @@ impl<'t> CompletionEncoder<'t> {
             completion.push(eos);
         }
         if completion.is_empty() || (ids.is_empty() && completion.len() < 2) {
-            bail!(DataInvalid, "expected a token to predict after another, found {} in all", completion.len());
+            bail!(
+                DataInvalid,
+                "expected a token to predict after another, found {} in all",
+                completion.len()
+            );
         }
 
         // The ids end before the completion's last token, and start with the special ones.

@@ -39,7 +39,9 @@ pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
     }
     let list = |paths: &[&str]| match record.get(paths) {
         Some(Value::Array(items)) => Ok(items),
-        Some(other) => bail!(DataInvalid, "field `{}`: expected an array, found {}", paths[0], describe(other)),
+        Some(other) => {
+            bail!(DataInvalid, "field `{}`: expected an array, found {}", paths[0], describe(other))
+        }
         None => bail!(DataInvalid, "field `{}`: expected an array, found none", paths[0]),
     };
     let passage: Vec<char> = record.text(&["passage.text", "passage"])?.chars().collect();
@@ -48,9 +50,14 @@ pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
             return Ok(text.to_owned());
         }
         let place = |key| item.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let span = place("start").zip(place("end")).and_then(|(start, end)| passage.get(start..=end.min(passage.len())));
+        let span = place("start")
+            .zip(place("end"))
+            .and_then(|(start, end)| passage.get(start..=end.min(passage.len())));
         span.map(|chars| chars.iter().collect()).ok_or_else(|| {
-            err!(DataInvalid, "entity: expected its text, or its start and end within the passage, found {item}")
+            err!(
+                DataInvalid,
+                "entity: expected its text, or its start and end within the passage, found {item}"
+            )
         })
     };
     let mut names: Vec<String> = Vec::new();
@@ -80,9 +87,11 @@ pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
 /// SQuAD: `answers` as objects with `text`, or as one object with a list of them.
 pub(super) fn texts(record: &Record<'_>) -> Result<Vec<String>> {
     let texts: Vec<String> = match record.get(&["answers"]) {
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(|a| a.as_str().or_else(|| a.get("text")?.as_str())).map(str::to_owned).collect()
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(|a| a.as_str().or_else(|| a.get("text")?.as_str()))
+            .map(str::to_owned)
+            .collect(),
         Some(Value::Object(object)) => strings(object.get("text")),
         Some(other) => bail!(DataInvalid, "field `answers`: expected an array, found {}", describe(other)),
         None => Vec::new(),
@@ -106,7 +115,8 @@ pub(super) fn numbers_dates_spans(record: &Record<'_>) -> Result<Vec<String>> {
             _ => text("/number").map(str::to_owned),
         };
         let spans = strings(answer.get("spans"));
-        let date: Vec<&str> = ["/date/day", "/date/month", "/date/year"].into_iter().filter_map(text).collect();
+        let date: Vec<&str> =
+            ["/date/day", "/date/month", "/date/year"].into_iter().filter_map(text).collect();
         let texts = match number {
             Some(number) => vec![number],
             None if !spans.is_empty() => spans,

@@ -15,8 +15,8 @@ use crate::error::{Error, Result, bail, err};
 use crate::text::dataset::{Classified, Dataset, Rows, decode};
 use crate::text::encode::HeadKind;
 use crate::text::metrics::Normalise;
-pub(crate) use record::Record;
 use record::Layout;
+pub(crate) use record::Record;
 
 /// A prompt with what may follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,8 +87,11 @@ struct Field {
 #[derive(Clone, Copy, Debug)]
 struct Prompt {
     template: &'static str,
-    edits: &'static [(&'static str, fn(&str) -> String)],
+    edits: &'static [Edit],
 }
+
+/// A field's name, and what is done to its text.
+type Edit = (&'static str, fn(&str) -> String);
 
 /// A label's word and the names that files have for the label, beside the word and its index.
 #[derive(Clone, Copy, Debug)]
@@ -138,7 +141,9 @@ fn plain(name: &str) -> String {
 /// `invalid-argument` with the names that are known.
 pub fn find(name: &str) -> Result<&'static Task> {
     known::TASKS.iter().find(|task| plain(task.name) == plain(name)).ok_or_else(|| {
-        let names = |head| known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect::<Vec<_>>();
+        let names = |head| {
+            known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect::<Vec<_>>()
+        };
         err!(
             InvalidArgument,
             "task: expected for a masked model {}; for a causal one {}; found {name:?}",
@@ -166,7 +171,8 @@ impl Task {
                 HeadKind::MaskedLm => "masked",
                 HeadKind::CausalLm => "causal",
             };
-            let others: Vec<_> = known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect();
+            let others: Vec<_> =
+                known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect();
             err!(
                 InvalidArgument,
                 "task {}: expected a task for {kind} language models, which are {}",
@@ -216,7 +222,8 @@ impl Task {
     /// `invalid-argument` when the task has no form for such models.
     pub fn read(&self, head: HeadKind, name: &str, bytes: &[u8]) -> Result<Dataset> {
         let prompt = self.form(head)?;
-        let lossy = if self.layout.lines.is_some() { record::without_stray_bytes(bytes) } else { bytes.into() };
+        let lossy =
+            if self.layout.lines.is_some() { record::without_stray_bytes(bytes) } else { bytes.into() };
         let text = decode(&lossy).map_err(|e| e.at(name))?;
         if text.trim().is_empty() {
             bail!(DataInvalid, "{name}: expected the rows of {}, found an empty file", self.name);
@@ -265,7 +272,12 @@ impl Task {
                 };
                 let second = self.fields.iter().any(|f| f.name == "text_b");
                 let text_b = second.then(|| field("text_b")).transpose()?;
-                rows.push(Classified { text: field("text")?, text_b, label: label.to_owned(), row: record.row });
+                rows.push(Classified {
+                    text: field("text")?,
+                    text_b,
+                    label: label.to_owned(),
+                    row: record.row,
+                });
             }
             Rows::Questions(rows) => {
                 let rendered = render(prompt.template, field)?;
@@ -295,7 +307,7 @@ impl Task {
 /// The index of a label by a name, its word or the index itself.
 fn index_of(words: &[Word], label: &str) -> Result<usize> {
     let same = |name: &&str| name.eq_ignore_ascii_case(label);
-    let by_name = words.iter().position(|w| w.names.iter().any(|name| same(&name)) || same(&w.word));
+    let by_name = words.iter().position(|w| w.names.iter().any(&same) || same(&w.word));
     by_name.or_else(|| label.parse().ok().filter(|i| *i < words.len())).ok_or_else(|| {
         let names: Vec<_> = words.iter().map(|w| w.names.first().unwrap_or(&w.word)).copied().collect();
         err!(

@@ -51,8 +51,14 @@ impl<'v> Record<'v> {
     fn need(&self, paths: &[&str]) -> Result<&'v Value> {
         self.get(paths).ok_or_else(|| {
             let expected: Vec<String> = paths.iter().map(|p| format!("`{p}`")).collect();
-            let found: Vec<String> = self.scopes.iter().rev().take(1).flat_map(|s| s.as_object()).flat_map(keys).collect();
-            err!(DataInvalid, "field {}: expected a value, found the fields {}", expected.join(" or "), found.join(", "))
+            let found: Vec<String> =
+                self.scopes.iter().rev().take(1).flat_map(|s| s.as_object()).flat_map(keys).collect();
+            err!(
+                DataInvalid,
+                "field {}: expected a value, found the fields {}",
+                expected.join(" or "),
+                found.join(", ")
+            )
         })
     }
 
@@ -89,11 +95,14 @@ fn keys(object: &Map<String, Value>) -> impl Iterator<Item = String> {
 
 /// The value at `a.b` of an object; keys in any case.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, |value, key| {
-        let object = value.as_object()?;
-        object.get(key).or_else(|| object.iter().find(|(k, _)| k.trim().eq_ignore_ascii_case(key)).map(|(_, v)| v))
-    })
-    .filter(|value| !value.is_null())
+    path.split('.')
+        .try_fold(value, |value, key| {
+            let object = value.as_object()?;
+            object
+                .get(key)
+                .or_else(|| object.iter().find(|(k, _)| k.trim().eq_ignore_ascii_case(key)).map(|(_, v)| v))
+        })
+        .filter(|value| !value.is_null())
 }
 
 /// The examples of a row: one, or those of its nested arrays.
@@ -132,10 +141,13 @@ pub(super) fn values(layout: &Layout, task: &str, name: &str, text: &str) -> Res
     match (ending.as_str(), layout.lines) {
         ("csv", lines) => table(name, text, b',', lines.is_some()),
         ("tsv", _) => table(name, text, b'\t', false),
-        ("jsonl" | "ndjson" | "json", _) => json(name, text),
+        ("jsonl" | "ndjson", _) => json_lines(name, text),
+        ("json", _) => json(name, text),
         (_, Some(lines)) => self::lines(lines, name, text),
         // SNLI's and MNLI's own .txt files are tables.
-        ("txt", None) if text.lines().next().is_some_and(|header| header.contains('\t')) => table(name, text, b'\t', false),
+        ("txt", None) if text.lines().next().is_some_and(|header| header.contains('\t')) => {
+            table(name, text, b'\t', false)
+        }
         (_, None) => bail!(
             DataInvalid,
             "{name}: expected a .tsv, .csv, .jsonl or .json file of {task}, found another kind of file"
@@ -169,37 +181,48 @@ fn table(name: &str, text: &str, delimiter: u8, may_lack_header: bool) -> Result
     Ok(rows)
 }
 
-/// Objects a line; or one JSON value: an array of objects, an object with them under `data`, or an object of objects.
+/// One JSON value: an array of objects, an object with them under `data`, or an object of objects; or objects line by line.
 fn json(name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
-    let number = |values: Vec<Value>| values.into_iter().enumerate().map(|(i, v)| (i + 1, v)).collect::<Vec<_>>();
-    let rows = match serde_json::from_str::<Value>(text) {
+    let number =
+        |values: Vec<Value>| numbered(name, values.into_iter().enumerate().map(|(i, v)| Ok((i + 1, v))));
+    match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(values)) => number(values),
         Ok(Value::Object(mut object)) => match object.remove("data") {
             Some(Value::Array(values)) => number(values),
-            Some(other) => bail!(DataInvalid, "{name}, field `data`: expected an array, found {}", describe(&other)),
+            Some(other) => {
+                bail!(DataInvalid, "{name}, field `data`: expected an array, found {}", describe(&other))
+            }
             None if !object.is_empty() && object.values().all(Value::is_object) => {
                 number(object.into_iter().map(|(_, value)| value).collect())
             }
-            None => vec![(1, Value::Object(object))],
+            None => number(vec![Value::Object(object)]),
         },
         Ok(other) => bail!(DataInvalid, "{name}: expected JSON objects, found {}", describe(&other)),
-        Err(_) => {
-            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            let parse = |(i, line)| {
-                let row = i + 1;
-                let value = serde_json::from_str(line)
-                    .map_err(|e| err!(DataInvalid, "{name}, row {row}: expected a JSON object, found: {e}"))?;
-                Ok((row, value))
-            };
-            lines.map(parse).collect::<Result<_>>()?
-        }
-    };
-    for (row, value) in &rows {
-        if !value.is_object() {
-            bail!(DataInvalid, "{name}, row {row}: expected a JSON object, found {}", describe(value));
-        }
+        Err(_) => json_lines(name, text),
     }
-    Ok(rows)
+}
+
+fn json_lines(name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let parse = |(i, line)| {
+        let row = i + 1;
+        let value = serde_json::from_str(line)
+            .map_err(|e| err!(DataInvalid, "{name}, row {row}: expected a JSON object, found: {e}"))?;
+        Ok((row, value))
+    };
+    numbered(name, lines.map(parse))
+}
+
+/// Rows that must be objects.
+fn numbered(name: &str, rows: impl Iterator<Item = Result<(usize, Value)>>) -> Result<Vec<(usize, Value)>> {
+    let object = |item: Result<(usize, Value)>| {
+        let (row, value) = item?;
+        if !value.is_object() {
+            bail!(DataInvalid, "{name}, row {row}: expected a JSON object, found {}", describe(&value));
+        }
+        Ok((row, value))
+    };
+    rows.map(object).collect()
 }
 
 /// An example a line, blank ones skipped.
@@ -218,7 +241,8 @@ fn lines(format: Lines, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
             let start: String = line.trim().chars().take(40).collect();
             err!(DataInvalid, "{name}, row {row}: expected {}, found {start:?}", format.example())
         })?;
-        let fields = [("label", label), ("text", text)].map(|(key, value)| (key.to_owned(), Value::from(value)));
+        let fields =
+            [("label", label), ("text", text)].map(|(key, value)| (key.to_owned(), Value::from(value)));
         Ok((row, Value::Object(fields.into_iter().collect())))
     };
     lines.map(parse).collect()
