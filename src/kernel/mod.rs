@@ -22,12 +22,14 @@ pub mod materialise;
 pub mod matmul;
 pub mod mean_loss;
 pub mod merge;
+pub mod pack;
 pub mod residual;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
 pub mod step;
 pub mod storage;
+pub mod tiles;
 
 use crate::gpu::{Recording, Variant};
 
@@ -90,6 +92,7 @@ entries![
     matmul,
     mean_loss,
     merge,
+    pack,
     residual,
     rms_norm,
     rotary,

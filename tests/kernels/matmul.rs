@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::close;
 use crate::common::{both, device_test, noise};
-use pocketllm::gpu::Backend;
+use pocketllm::gpu::{Backend, CLASSES, Tuning};
+use pocketllm::kernel::tiles::TILES;
 use pocketllm::kernel::{NO_VECTOR, matmul};
 
 /// Branches, rows, columns, depth.
@@ -30,15 +31,16 @@ const SHAPES: &[Shape] = &[
 
 device_test! {
     async fn matmuls(backend: Rc<dyn Backend>) {
-        for &shape in SHAPES {
-            for (biased, added) in [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)] {
-                check(&backend, shape, biased, added).await;
+        for (tile, cut) in (0..).zip(TILES) {
+            for (i, &shape) in SHAPES.iter().enumerate() {
+                let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
+                check(&backend, (tile, cut.name), shape, biased, added).await;
             }
         }
     }
 }
 
-async fn check(backend: &Rc<dyn Backend>, shape: Shape, biased: bool, added: f32) {
+async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &str), shape: Shape, biased: bool, added: f32) {
     let [branches, rows, columns, depth] = shape;
     // One or all rows of w more than are used; c has columns before and after, which must be left as they are.
     let whole = depth.is_multiple_of(4);
@@ -67,10 +69,19 @@ async fn check(backend: &Rc<dyn Backend>, shape: Shape, biased: bool, added: f32
             vector_stride,
             added,
         };
+        // Room for a's panels and for 48 of w's columns: more are packed one block after another.
+        let bytes =
+            matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
+        let panels = lab.unwritten("panels", (bytes / 4) as u32);
+        recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels) };
         matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &c);
-        vec![c]
+        // Once more on the same a: packed panels of it may be used again.
+        let again = lab.floats("again", &noise(4, branches * rows * c_stride));
+        matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &again);
+        vec![c, again]
     })
     .await;
-    let name = format!("{branches} x {rows} x {columns} x {depth}, bias {biased}, added {added}");
+    let name = format!("{cut} {branches} x {rows} x {columns} x {depth}, bias {biased}, added {added}");
     close("matmul", &name, &outputs[0]);
+    assert_eq!(outputs[0].0, outputs[1].0, "{name}: the same twice");
 }
