@@ -7,9 +7,10 @@ use web_sys::Blob;
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
+use crate::model::ModelSpec;
 use crate::text::dataset::{self, Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Method, Objective, Session, Settings};
+use crate::train::{Draw, Method, Objective, Session, Settings, preset};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
@@ -202,7 +203,7 @@ pub(super) struct TrainOptions {
     micro_batch: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
-    learning_rate: f64,
+    learning_rate: Option<f64>,
     schedule: Option<Schedule>,
     weight_decay: Option<f64>,
     epsilon: Option<f64>,
@@ -224,19 +225,21 @@ impl TrainOptions {
     }
 
     /// Checked settings; the seed comes apart, since it may be a bigint.
-    pub(super) fn settings(&self, seed: u64) -> Result<Settings> {
+    pub(super) fn settings(&self, model: &ModelSpec, seed: u64) -> Result<Settings> {
+        let (method, estimator) = (self.method()?, self.estimator()?);
+        let preset = preset(model, &method, &estimator);
         let settings = Settings {
             steps: count("steps", self.steps)?,
             batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
             micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
             objective: self.objective.unwrap_or_default(),
-            method: self.method()?,
+            method,
             trainable: self.trainable.clone().unwrap_or_default(),
-            estimator: self.estimator()?,
-            learning_rate: self.learning_rate as f32,
+            estimator,
+            learning_rate: self.learning_rate.map_or(preset.learning_rate, |rate| rate as f32),
             schedule: self.schedule.unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
-            epsilon: self.epsilon.unwrap_or(1e-3) as f32,
+            epsilon: self.epsilon.map_or(preset.epsilon, |epsilon| epsilon as f32),
             seed,
             evaluate_every: count("evaluateEvery", self.evaluate_every.unwrap_or(0.0))?,
             max_length: count("maxLength", self.max_length.unwrap_or(0.0))?,

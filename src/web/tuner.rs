@@ -233,7 +233,7 @@ impl Tuner {
 
     async fn start(&mut self, config: &JsValue) -> Result<Start> {
         let given: TrainOptions = options::parse(config.clone(), "training options")?;
-        let settings = given.settings(options::seed(config)?)?;
+        let settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
         let prompting = Prompting::of(config, Prompting::default())?;
         let read =
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
