@@ -62,7 +62,11 @@ pub struct Gpu {
     executor: RefCell<Executor>,
     /// Bytes written since the last submit.
     unsent: Cell<u64>,
+    stop: RefCell<Option<StopCheck>>,
 }
+
+/// Asked before each submit; its error ends the recording there.
+pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 
 /// Bytes that may wait to be written: wgpu keeps them in staging memory until something is submitted.
 const MAX_UNSENT: u64 = 32 << 20;
@@ -121,6 +125,7 @@ impl Gpu {
             fault,
             executor: RefCell::default(),
             unsent: Cell::new(0),
+            stop: RefCell::new(None),
         }))
     }
 
@@ -133,6 +138,15 @@ impl Gpu {
     pub fn destroy(&self) {
         self.fault.set(err!(DeviceLost, "the GPU device was destroyed"));
         self.device.destroy();
+    }
+
+    /// Asks `check` before each submit from now on. A recording that it ends is done in part: its buffers are in between.
+    pub fn stop_when(&self, check: Option<StopCheck>) {
+        *self.stop.borrow_mut() = check;
+    }
+
+    pub(crate) fn check_stop(&self) -> Result<()> {
+        self.stop.borrow().as_ref().map_or(Ok(()), |check| check())
     }
 
     pub(crate) fn device(&self) -> &wgpu::Device {

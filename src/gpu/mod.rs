@@ -14,7 +14,7 @@ pub mod shader;
 
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
-pub use device::{Gpu, GpuOptions, LimitsChoice};
+pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub(crate) use recording::MAX_WORKGROUPS;
 pub use recording::{Binding, CLASSES, Dispatch, Kernel, Recording, Tuning, TwinCall, Variant};

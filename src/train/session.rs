@@ -23,7 +23,7 @@ pub struct Session {
     pub name: String,
     /// The transformer, on its backend.
     pub model: Transformer,
-    tokenizer: Option<Tokenizer>,
+    tokenizer: Option<Rc<Tokenizer>>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
@@ -57,6 +57,7 @@ impl Session {
         let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, dtype, progress).await?;
         let model = Transformer::new(backend, weights);
         let (name, checkpoint) = (files.name, files.checkpoint);
+        let tokenizer = tokenizer.map(Rc::new);
         let mut session =
             Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false };
         // Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
@@ -98,7 +99,7 @@ impl Session {
     ///
     /// # Errors
     /// `model-unsupported` when the model came without one.
-    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+    pub fn tokenizer(&self) -> Result<&Rc<Tokenizer>> {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))

@@ -3,7 +3,7 @@
 use js_sys::{Array, Function, JSON, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Blob;
+use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
@@ -31,8 +31,8 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, or `url`.
-pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
+/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; `signal` ends downloads.
+pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
         for file in Array::from(&files) {
@@ -42,10 +42,12 @@ pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
                 _ => bail!(InvalidArgument, "files: each needs a name and a blob"),
             }
         }
-        return Ok(Box::new(BlobDir::new("the chosen files", named)));
+        let name = text(options, "name").unwrap_or_else(|| "the chosen files".to_owned());
+        return Ok(Box::new(BlobDir::new(name, named)));
     }
+    let signal = field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok());
     match text(options, "url") {
-        Some(url) => Ok(Box::new(FetchDir::new(&url, None))),
+        Some(url) => Ok(Box::new(FetchDir::new(&url, signal))),
         None => bail!(InvalidArgument, "model: expected files or a url"),
     }
 }
@@ -182,6 +184,14 @@ fn source(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<(
     Ok(Some((file, text)))
 }
 
+/// A learning rate, or "auto".
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Rate {
+    Given(f64),
+    Named(String),
+}
+
 /// The scalar options of a training.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -203,7 +213,7 @@ pub(super) struct TrainOptions {
     micro_batch: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
-    learning_rate: Option<f64>,
+    learning_rate: Option<Rate>,
     schedule: Option<Schedule>,
     weight_decay: Option<f64>,
     epsilon: Option<f64>,
@@ -236,7 +246,13 @@ impl TrainOptions {
             method,
             trainable: self.trainable.clone().unwrap_or_default(),
             estimator,
-            learning_rate: self.learning_rate.map_or(preset.learning_rate, |rate| rate as f32),
+            learning_rate: match &self.learning_rate {
+                Some(Rate::Given(rate)) => *rate as f32,
+                Some(Rate::Named(name)) if name != "auto" => {
+                    bail!(InvalidArgument, "learningRate {name:?}, expected a number or \"auto\"")
+                }
+                Some(Rate::Named(_)) | None => preset.learning_rate,
+            },
             schedule: self.schedule.unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
             epsilon: self.epsilon.map_or(preset.epsilon, |epsilon| epsilon as f32),
@@ -246,6 +262,16 @@ impl TrainOptions {
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether the learning rate is to be searched for.
+    pub(super) fn searches(&self) -> bool {
+        matches!(self.learning_rate, Some(Rate::Named(_)))
+    }
+
+    /// Whether this method is asked for, or none.
+    pub(super) fn trains(&self, method: &Method) -> bool {
+        self.method.as_deref().is_none_or(|name| name == method.name())
     }
 
     fn method(&self) -> Result<Method> {
