@@ -1,7 +1,8 @@
 // Attention: output[b, t, h] = softmax(scale * q k^T) v over the keys that token t sees, a half-open span of rows that is data:
-// its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. The softmax is online: tile by
+// its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. Before these every token sees the
+// rows of the prefix, if there is one: keys and values that an adapter holds. The softmax is online: tile by
 // tile of keys, a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
-//   generated: HEAD_DIM, 1..256
+//   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
 //   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
 // Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64: 32 queries against tiles of 32 keys. An invocation takes 4
 // queries: of their scores those of 4 keys, of their outputs every 8th chunk of 4 columns. For few tokens: attention_decode.
@@ -16,13 +17,18 @@ struct Params {
     k_column: u32,
     v_column: u32,
     scale: f32,
+    prefix_rows: u32, // 0: there is no prefix
+    prefix_stride: u32, // of a branch of prefix
+    prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
+    prefix_value: u32, // and its values
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<Element>; // [branch, token, q_stride], head h at column h * HEAD_DIM
 @group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
 @group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
-@group(0) @binding(4) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
+@group(0) @binding(4) var<storage, read> prefix: array<Element>; // [branch, prefix_stride]: an adapter's tensors, packed
+@group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
 
 //#use @access
 
@@ -36,8 +42,9 @@ var<workgroup> weights: array<vec4<f32>, 256>; // [query, key / 4]: scores, then
 var<workgroup> factors: array<f32, TILE>; // [query]: what the outputs so far are to be multiplied by
 
 // Scores of the keys that the query sees, LOWEST for the others.
-fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32) -> vec4<f32> {
-    let span = spans[min(token, params.tokens - 1u)];
+fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32, in_prefix: bool) -> vec4<f32> {
+    var span = spans[min(token, params.tokens - 1u)];
+    if (in_prefix) { span = vec2<u32>(0u, params.prefix_rows); }
     return select(vec4<f32>(LOWEST), scores, (keys >= vec4<u32>(span.x)) & (keys < vec4<u32>(span.y)));
 }
 
@@ -58,9 +65,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let own = (local / 8u) * 4u; // first of the invocation's queries
     let tokens = first_token + own + vec4<u32>(0u, 1u, 2u, 3u);
     let q_at = (branch * params.tokens + min(tokens, vec4<u32>(last_token))) * params.q_stride + head * HEAD_DIM;
-    let kv_first = branch * params.kv_rows;
-    let k_column = params.k_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
-    let v_column = params.v_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let kv_head = (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let span_at = branch * params.kv_rows * params.kv_stride + kv_head;
+    let prefix_at = branch * params.prefix_stride + kv_head;
 
     // [own query, own chunk]
     var sums: array<vec4<f32>, 4u * OWN_CHUNKS>;
@@ -71,24 +78,32 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var maximum = LOWEST;
     var total = 0.0;
 
-    for (var tile = first_key; tile < end_key; tile += TILE) {
+    let prefix_tiles = PREFIXED * ((params.prefix_rows + TILE - 1u) / TILE);
+    let tiles = prefix_tiles + (max(end_key, first_key) - first_key + TILE - 1u) / TILE;
+    for (var i = 0u; i < tiles; i++) {
+        let in_prefix = i < prefix_tiles;
+        let tile = select(first_key + (i - prefix_tiles) * TILE, i * TILE, in_prefix);
+        let last_key = select(end_key, params.prefix_rows, in_prefix) - 1u;
+        let stride = select(params.kv_stride, params.kv_heads * HEAD_DIM, in_prefix);
+        let k_first = select(span_at + params.k_column, prefix_at + params.prefix_key, in_prefix);
+        let v_first = select(span_at + params.v_column, prefix_at + params.prefix_value, in_prefix);
         let keys = tile + lane * 4u + vec4<u32>(0u, 1u, 2u, 3u);
-        let k_at = (kv_first + min(keys, vec4<u32>(end_key - 1u))) * params.kv_stride + k_column;
+        let k_at = k_first + min(keys, vec4<u32>(last_key)) * stride;
         var scores = mat4x4<f32>(); // a column for each query
         for (var c = 0u; c < CHUNKS; c++) {
             let q = mat4x4<f32>(
                 load_query(q_at.x, c), load_query(q_at.y, c), load_query(q_at.z, c), load_query(q_at.w, c));
-            let k = mat4x4<f32>(load_key_value(k_at.x, c), load_key_value(k_at.y, c),
-                load_key_value(k_at.z, c), load_key_value(k_at.w, c));
+            let k = mat4x4<f32>(load_key_value(in_prefix, k_at.x, c), load_key_value(in_prefix, k_at.y, c),
+                load_key_value(in_prefix, k_at.z, c), load_key_value(in_prefix, k_at.w, c));
             scores += transpose(k) * q;
         }
         scores *= params.scale;
         // The weights of the tile before have been used.
         workgroupBarrier();
-        weights[own * 8u + lane] = masked(scores[0], keys, tokens.x);
-        weights[own * 8u + 8u + lane] = masked(scores[1], keys, tokens.y);
-        weights[own * 8u + 16u + lane] = masked(scores[2], keys, tokens.z);
-        weights[own * 8u + 24u + lane] = masked(scores[3], keys, tokens.w);
+        weights[own * 8u + lane] = masked(scores[0], keys, tokens.x, in_prefix);
+        weights[own * 8u + 8u + lane] = masked(scores[1], keys, tokens.y, in_prefix);
+        weights[own * 8u + 16u + lane] = masked(scores[2], keys, tokens.z, in_prefix);
+        weights[own * 8u + 24u + lane] = masked(scores[3], keys, tokens.w, in_prefix);
         workgroupBarrier();
         if (local < TILE) {
             var larger = maximum;
@@ -115,10 +130,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 var sum = mat4x4<f32>(factors[own] * sums[4u * o], factors[own + 1u] * sums[4u * o + 1u],
                     factors[own + 2u] * sums[4u * o + 2u], factors[own + 3u] * sums[4u * o + 3u]);
                 for (var j = 0u; j < 8u; j++) {
-                    let keys = min(tile + j * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end_key - 1u));
-                    let v_at = (kv_first + keys) * params.kv_stride + v_column;
-                    let v = mat4x4<f32>(load_key_value(v_at.x, c), load_key_value(v_at.y, c),
-                        load_key_value(v_at.z, c), load_key_value(v_at.w, c));
+                    let v_at = v_first + min(tile + j * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_key)) * stride;
+                    let v = mat4x4<f32>(load_key_value(in_prefix, v_at.x, c), load_key_value(in_prefix, v_at.y, c),
+                        load_key_value(in_prefix, v_at.z, c), load_key_value(in_prefix, v_at.w, c));
                     sum += v * mat4x4<f32>(weights[own * 8u + j], weights[own * 8u + 8u + j],
                         weights[own * 8u + 16u + j], weights[own * 8u + 24u + j]);
                 }

@@ -1,7 +1,7 @@
 // Attention for few tokens over many keys, as when decoding with a cache: the same as attention.wgsl computes, with the keys of one
 // token shared out in a workgroup. Tiles of 256 keys: an invocation scores 4 of them, then sums the values of every
 // GROUPS-th four in one chunk of 4 columns.
-//   generated: HEAD_DIM, 1..256
+//   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
 //   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
 // Dispatch: [tokens, heads, branches] workgroups of 64.
 
@@ -17,13 +17,18 @@ struct Params {
     k_column: u32,
     v_column: u32,
     scale: f32,
+    prefix_rows: u32, // 0: there is no prefix
+    prefix_stride: u32, // of a branch of prefix
+    prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
+    prefix_value: u32, // and its values
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<Element>; // [branch, token, q_stride], head h at column h * HEAD_DIM
 @group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
 @group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
-@group(0) @binding(4) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
+@group(0) @binding(4) var<storage, read> prefix: array<Element>; // [branch, prefix_stride]: an adapter's tensors, packed
+@group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
 
 //#use @access
 //#use workgroup_max
@@ -44,26 +49,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let span = spans[group.x];
     let row = branch * params.tokens + group.x;
     let q_at = row * params.q_stride + head * HEAD_DIM;
-    let kv_first = branch * params.kv_rows;
-    let k_column = params.k_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
-    let v_column = params.v_column + (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let kv_head = (head / (params.heads / params.kv_heads)) * HEAD_DIM;
+    let span_at = branch * params.kv_rows * params.kv_stride + kv_head;
+    let prefix_at = branch * params.prefix_stride + kv_head;
     let chunk = local % CHUNKS;
     var maximum = LOWEST;
     var total = 0.0; // of the keys that this invocation scored
     var sum = vec4<f32>(0.0);
 
-    for (var tile = span.x; tile < span.y; tile += 4u * WORKGROUP) {
+    let prefix_tiles = PREFIXED * ((params.prefix_rows + 4u * WORKGROUP - 1u) / (4u * WORKGROUP));
+    let tiles = prefix_tiles + (max(span.y, span.x) - span.x + 4u * WORKGROUP - 1u) / (4u * WORKGROUP);
+    for (var i = 0u; i < tiles; i++) {
+        let in_prefix = i < prefix_tiles;
+        let tile = 4u * WORKGROUP * select(i - prefix_tiles, i, in_prefix) + select(span.x, 0u, in_prefix);
+        let end = select(span.y, params.prefix_rows, in_prefix);
+        let stride = select(params.kv_stride, params.kv_heads * HEAD_DIM, in_prefix);
+        let k_first = select(span_at + params.k_column, prefix_at + params.prefix_key, in_prefix);
+        let v_first = select(span_at + params.v_column, prefix_at + params.prefix_value, in_prefix);
         let keys = tile + 4u * local + vec4<u32>(0u, 1u, 2u, 3u);
         var scores = vec4<f32>(LOWEST);
-        if (keys.x < span.y) {
-            let k_at = (kv_first + min(keys, vec4<u32>(span.y - 1u))) * params.kv_stride + k_column;
+        if (keys.x < end) {
+            let k_at = k_first + min(keys, vec4<u32>(end - 1u)) * stride;
             var products = vec4<f32>(0.0);
             for (var c = 0u; c < CHUNKS; c++) {
-                let k = mat4x4<f32>(load_key_value(k_at.x, c), load_key_value(k_at.y, c),
-                    load_key_value(k_at.z, c), load_key_value(k_at.w, c));
+                let k = mat4x4<f32>(load_key_value(in_prefix, k_at.x, c), load_key_value(in_prefix, k_at.y, c),
+                    load_key_value(in_prefix, k_at.z, c), load_key_value(in_prefix, k_at.w, c));
                 products += load_query(q_at, c) * k;
             }
-            scores = select(scores, params.scale * products, keys < vec4<u32>(span.y));
+            scores = select(scores, params.scale * products, keys < vec4<u32>(end));
         }
         let own_max = max(max(scores.x, scores.y), max(scores.z, scores.w));
         // Also a barrier: the weights of the tile before have been used.
@@ -76,12 +89,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         sum *= factor;
         if (local < GROUPS * CHUNKS) {
-            let fours = min((span.y - tile + 3u) / 4u, WORKGROUP);
+            let fours = min((end - tile + 3u) / 4u, WORKGROUP);
             for (var j = local / CHUNKS; j < fours; j += GROUPS) {
-                let keys = min(tile + 4u * j + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(span.y - 1u));
-                let v_at = (kv_first + keys) * params.kv_stride + v_column;
-                let v = mat4x4<f32>(load_key_value(v_at.x, chunk), load_key_value(v_at.y, chunk),
-                    load_key_value(v_at.z, chunk), load_key_value(v_at.w, chunk));
+                let v_at = v_first + min(tile + 4u * j + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u)) * stride;
+                let v = mat4x4<f32>(load_key_value(in_prefix, v_at.x, chunk), load_key_value(in_prefix, v_at.y, chunk),
+                    load_key_value(in_prefix, v_at.z, chunk), load_key_value(in_prefix, v_at.w, chunk));
                 sum += v * weights[j];
             }
         }

@@ -1,5 +1,5 @@
 // Embedding: y[b, t, :] = w_b[ids[t], :], added to what y holds where `accumulate` is 1; w_b as branch b sees it,
-// with the pending update (which materialise writes later) and the branch's perturbation formed on the way.
+// with the pending updates (which materialise writes later) and the branch's perturbation formed on the way.
 // Rows outside of [first_row, first_row + rows) belong to another part of the table and are left alone.
 // Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
 

@@ -1,15 +1,16 @@
-// Gather of rows: y[b, i, :] = x[b, picks[i], :], the positions that a head works on.
+// Gather of rows: y[b, i, :] = x[b, picks[i], :]: the positions that a head works on, the rows of a low-rank factor.
 // Dispatch: one thread an element of y, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {
     branches: u32,
-    tokens: u32, // rows of x in a branch
+    x_start: u32, // first element of x
+    x_branch: u32, // elements between branches of x
     count: u32, // rows of y in a branch
     width: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, tokens, width]
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, row, width]
 @group(0) @binding(2) var<storage, read> picks: array<u32>; // [count]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, count, width]
 
@@ -27,6 +28,6 @@ fn main(
     if (branch >= params.branches) {
         return;
     }
-    let source = branch * params.tokens + picks[row % params.count];
-    y[i] = x[source * params.width + i % params.width];
+    let source = params.x_start + branch * params.x_branch + picks[row % params.count] * params.width;
+    y[i] = x[source + i % params.width];
 }

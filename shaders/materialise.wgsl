@@ -1,5 +1,5 @@
-// Materialise: reads stored weights once, applies the pending update to them, and writes what each branch sees.
-//   w    = w * decay + c * z(update key)       where an update is pending, written back
+// Materialise: reads stored weights once, applies the pending updates to them, and writes what each branch sees.
+//   w    = w * decay + c * z(update key)       for each pending update, written back
 //   w_b  = w + sign_b * eps * z(key_b)         for each branch b
 // Dispatch: one thread a quad, 64 a workgroup, workgroups folded over x and y.
 
@@ -8,7 +8,7 @@ struct Params {
     first_stored: u32, // quad of the storage's binding where this range begins
     first_quad: u32, // index in its tensor of the range's first quad
     ordinal: u32, // of the tensor, in the model's canonical order
-    branches: u32, // 0: only the update is applied
+    branches: u32, // 0: only the updates are applied
     branch_stride: u32, // quads from one branch's weights to the next's
     decays: u32, // 1: weight decay applies to this tensor
 }
@@ -34,20 +34,12 @@ fn main(
     }
     let counter = counter_of(i);
     let w = updated(load_quad(params.first_stored + i), counter, params.decays);
-    if (step_.update == 1u) {
+    if (step_.updates > 0u) {
         store_quad(params.first_stored + i, w);
     }
-    var z = vec4<f32>();
+    var added = vec4<f32>();
     for (var b = 0u; b < params.branches; b++) {
-        let branch = step_.branches[b];
-        var seen = w;
-        if (branch.perturbed == 1u) {
-            // The two branches of a probe stand side by side and share its direction.
-            if (b == 0u || any(branch.key != step_.branches[b - 1u].key)) {
-                z = direction(branch.key, counter, 0u);
-            }
-            seen += flip(z, branch.sign);
-        }
-        weights[b * params.branch_stride + i] = seen;
+        added = perturbation(b, counter, added);
+        weights[b * params.branch_stride + i] = w + added;
     }
 }

@@ -1,6 +1,6 @@
-// Matmul with bias: c[b, r, n] = sum_k a[b, r, k] * w[b, n, k] + bias[b, n]; the weights row-major, as a Linear layer has them.
-// Each thread holds 4 x 4 outputs in registers and walks k by quads. Accumulates in f32.
-// Dispatch: a workgroup of 8 x 8 threads makes 32 x 32 outputs; x: columns, y: rows, z: branch.
+// Matmul with bias: c[b, r, n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]; the weights row-major, as a Linear layer has them.
+// How the work is cut is @tile's, how operands are laid out @operands'. Accumulates in f32, in an order that a tile fixes.
+// Dispatch: a workgroup of GROUP_X x GROUP_Y threads, each with a tile of the outputs; x: columns, y: rows, z: branch.
 
 struct Params {
     rows: u32, // of a and c in each branch
@@ -14,64 +14,59 @@ struct Params {
     c_column: u32, // first column of c
     bias: u32, // offset in vectors, or 0xffffffff
     vector_stride: u32,
+    added: f32, // not 0: this times the result is added to c; 0: written over it
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// bindings 1, 2: a and w (@rows)
+// bindings 1, 2: a and w (@operands)
 @group(0) @binding(3) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
 @group(0) @binding(4) var<storage, read_write> c: array<f32>; // [branch, row, c_stride]
 
-//#use @rows
+//#use @operands
+//#use @tile
 
-fn store_row(b: u32, row: u32, column: u32, values: vec4<f32>) {
+// One output: its place in c, and its bias's in vectors.
+fn store(at: u32, bias: u32, sum: f32) {
+    var value = sum;
+    if (params.bias != 0xffffffffu) {
+        value += vectors[bias];
+    }
+    if (params.added != 0.0) {
+        value = c[at] + params.added * value;
+    }
+    c[at] = value;
+}
+
+// Four columns of one row; what is beyond the end is left out.
+fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     if (row >= params.rows) {
         return;
     }
-    let start = (b * params.rows + row) * params.c_stride + params.c_column;
-    for (var j = 0u; j < 4u; j++) {
-        if (column + j < params.columns) {
-            var value = values[j];
-            if (params.bias != 0xffffffffu) {
-                value += vectors[b * params.vector_stride + params.bias + column + j];
-            }
-            c[start + column + j] = value;
-        }
+    let at = (b * params.rows + row) * params.c_stride + params.c_column + column;
+    let bias = b * params.vector_stride + params.bias + column;
+    if (column < params.columns) {
+        store(at, bias, sums.x);
+    }
+    if (column + 1u < params.columns) {
+        store(at + 1u, bias + 1u, sums.y);
+    }
+    if (column + 2u < params.columns) {
+        store(at + 2u, bias + 2u, sums.z);
+    }
+    if (column + 3u < params.columns) {
+        store(at + 3u, bias + 3u, sums.w);
     }
 }
 
-@compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let column = id.x * 4u;
-    let row = id.y * 4u;
-    let b = id.z;
-    if (column >= params.columns || row >= params.rows) {
-        return;
-    }
-    // Rows and columns beyond the end repeat the last: they are loaded, and not stored.
-    let rows = min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.rows - 1u));
-    let columns = min(vec4<u32>(column, column + 1u, column + 2u, column + 3u), vec4<u32>(params.columns - 1u));
-    let a_at = vec4<u32>(b * params.a_branch) + rows * params.a_stride;
-    let w_at = vec4<u32>(params.w_start + b * params.w_branch) + columns * params.depth;
-    var c0 = vec4<f32>();
-    var c1 = vec4<f32>();
-    var c2 = vec4<f32>();
-    var c3 = vec4<f32>();
-    for (var k = 0u; k < params.depth; k += 4u) {
-        let w0 = load_w4(w_at.x, k);
-        let w1 = load_w4(w_at.y, k);
-        let w2 = load_w4(w_at.z, k);
-        let w3 = load_w4(w_at.w, k);
-        let a0 = load_a4(a_at.x, k);
-        c0 += vec4<f32>(dot(a0, w0), dot(a0, w1), dot(a0, w2), dot(a0, w3));
-        let a1 = load_a4(a_at.y, k);
-        c1 += vec4<f32>(dot(a1, w0), dot(a1, w1), dot(a1, w2), dot(a1, w3));
-        let a2 = load_a4(a_at.z, k);
-        c2 += vec4<f32>(dot(a2, w0), dot(a2, w1), dot(a2, w2), dot(a2, w3));
-        let a3 = load_a4(a_at.w, k);
-        c3 += vec4<f32>(dot(a3, w0), dot(a3, w1), dot(a3, w2), dot(a3, w3));
-    }
-    store_row(b, row, column, c0);
-    store_row(b, row + 1u, column, c1);
-    store_row(b, row + 2u, column, c2);
-    store_row(b, row + 3u, column, c3);
+// A block of 4 x 4 outputs: sums[i] has four columns of row + i.
+fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
+    store_row(b, row, column, sums[0]);
+    store_row(b, row + 1u, column, sums[1]);
+    store_row(b, row + 2u, column, sums[2]);
+    store_row(b, row + 3u, column, sums[3]);
+}
+
+@compute @workgroup_size(GROUP_X, GROUP_Y)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+    make_tile(group, local);
 }

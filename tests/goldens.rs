@@ -71,7 +71,8 @@ fn the_twins_agree_with_transformers_too() {
 
 async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden) {
     let dir = files.iter().fold(MemoryDir::new(name), |dir, (file, bytes)| dir.with(*file, *bytes));
-    let mut session = Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap();
+    let mut session =
+        Session::open(backend, &dir, pocketllm::dtype::DType::F32, &mut |_| Ok(())).await.unwrap();
     let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
     let cases: Vec<Vec<u32>> = serde_json::from_value(cases["ids"].clone()).unwrap();
     let expected = safetensors::SafeTensors::deserialize(expected).unwrap();

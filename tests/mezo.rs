@@ -7,18 +7,21 @@ mod common;
 use std::rc::Rc;
 
 use common::{device_test, noise, say};
+use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
 use pocketllm::kernel::materialise;
+use pocketllm::kernel::step::{Branch, MAX_BYTES};
 use pocketllm::reference::Host;
 use pocketllm::reference::threefry::threefry2x32;
 use pocketllm::text::dataset;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{Examples, Objective, Session, Settings, Trainer, replay};
-use pocketllm::zo::random::{permutation, stream_key};
+use pocketllm::zo::estimator::{self, Estimator};
+use pocketllm::zo::random::{Distribution, permutation, stream_key};
 use pocketllm::zo::schedule::Schedule;
-use pocketllm::zo::spsa::{self, Update};
-use pocketllm::zo::trajectory::{Header, Record, Trajectory, hex};
+use pocketllm::zo::trajectory::{Header, Measure, Record, Trajectory, hex};
+use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -61,9 +64,11 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
     let quads = (start + count).div_ceil(4) - first_quad;
     let stored = backend.create("stored", u64::from(quads) * 16, MemoryClass::Weights).unwrap();
     let weights = backend.create("weights", u64::from(quads) * 16, MemoryClass::Scratch).unwrap();
-    let step = backend.create("step", 17_000, MemoryClass::Transfer).unwrap();
+    let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
     // Epsilon 1: the scaled table is the table.
-    backend.write(&step, 0, bytemuck::bytes_of(&*spsa::step(None, Some((key, 1.0))))).unwrap();
+    let branch = Branch { key, sign: 0, perturbed: 1 };
+    let added = update::step(&[], &[branch], 1.0, Distribution::Gaussian);
+    backend.write(&step, 0, &added.to_bytes()).unwrap();
     let params = materialise::Params {
         quads,
         first_quad,
@@ -73,7 +78,7 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
         ..Default::default()
     };
     let mut r = Recording::new();
-    materialise::record_matrix(&mut r, &params, &step, (&stored).into(), &weights);
+    materialise::record_matrix(&mut r, DType::F32, &params, &step, &stored, &weights);
     backend.run(&r).await.unwrap();
     let bytes = backend.read(&weights, 0, u64::from(quads) * 16).await.unwrap();
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
@@ -104,28 +109,37 @@ device_test! {
 
 device_test! {
     async fn an_update_and_two_branches_are_the_same_bits_on_device_and_host(backend: Rc<dyn Backend>) {
-        let update = Update { key: stream_key(1, 2, 0), coefficient: -3e-4, decay: 0.999 };
-        let step = spsa::step(Some(&update), Some((stream_key(1, 3, 0), 1e-3)));
-        let mut results = Vec::new();
-        for backend in [backend, Host::open()] {
-            let quads = 4099_u32;
-            let bytes = u64::from(quads) * 16;
-            let stored = backend.create("stored", bytes, MemoryClass::Weights).unwrap();
-            backend.write(&stored, 0, bytemuck::cast_slice(&noise(7, quads * 4))).unwrap();
-            let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
-            let uploaded = backend.create("step", 17_000, MemoryClass::Transfer).unwrap();
-            backend.write(&uploaded, 0, bytemuck::bytes_of(&*step)).unwrap();
-            let params = materialise::Params {
-                quads, branches: 2, branch_stride: quads, ordinal: 4, decays: 1, ..Default::default()
-            };
-            let mut r = Recording::new();
-            materialise::record_matrix(&mut r, &params, &uploaded, (&stored).into(), &weights);
-            backend.run(&r).await.unwrap();
-            let stored = backend.read(&stored, 0, bytes).await.unwrap();
-            results.push((stored, backend.read(&weights, 0, 2 * bytes).await.unwrap()));
+        let update = |step, rounding| Update {
+            key: stream_key(1, step, 0),
+            coefficient: -3e-4,
+            distribution: Distribution::Gaussian,
+            decay: 0.999,
+            rounding: Some(rounding),
+        };
+        let branches = Estimator::default().branch_list(1, 3);
+        let step = update::step(&[update(1, [5, 6]), update(2, [7, 8])], &branches, 1e-3, Distribution::Gaussian);
+        for dtype in [DType::F32, DType::F16] {
+            let mut results = Vec::new();
+            for backend in [backend.clone(), Host::open()] {
+                let quads = 4099_u32;
+                let bytes = u64::from(quads) * 16;
+                let stored = backend.create("stored", bytes, MemoryClass::Weights).unwrap();
+                backend.write(&stored, 0, &dtype.quantize(&noise(7, quads * 4))).unwrap();
+                let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
+                let uploaded = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
+                backend.write(&uploaded, 0, &step.to_bytes()).unwrap();
+                let params = materialise::Params {
+                    quads, branches: 2, branch_stride: quads, ordinal: 4, decays: 1, ..Default::default()
+                };
+                let mut r = Recording::new();
+                materialise::record_matrix(&mut r, dtype, &params, &uploaded, &stored, &weights);
+                backend.run(&r).await.unwrap();
+                let stored = backend.read(&stored, 0, bytes).await.unwrap();
+                results.push((stored, backend.read(&weights, 0, 2 * bytes).await.unwrap()));
+            }
+            assert!(results[0].0 == results[1].0, "the updated weights differ");
+            assert!(results[0].1 == results[1].1, "the branches' weights differ");
         }
-        assert!(results[0].0 == results[1].0, "the updated weights differ");
-        assert!(results[0].1 == results[1].1, "the branches' weights differ");
     }
 }
 
@@ -134,14 +148,14 @@ async fn bert(backend: Rc<dyn Backend>) -> Session {
         .with("config.json", include_bytes!("golden/bert/config.json") as &[u8])
         .with("model.safetensors", include_bytes!("golden/bert/model.safetensors") as &[u8])
         .with("tokenizer.json", include_bytes!("golden/bert/tokenizer.json") as &[u8]);
-    Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap()
+    Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
 async fn llama(backend: Rc<dyn Backend>) -> Session {
     let dir = MemoryDir::new("llama")
         .with("config.json", include_bytes!("golden/llama/config.json") as &[u8])
         .with("model.safetensors", include_bytes!("golden/llama/model.safetensors") as &[u8]);
-    Session::open(backend, &dir, &mut |_| Ok(())).await.unwrap()
+    Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
 fn settings(run: &Value) -> Settings {
@@ -159,7 +173,8 @@ fn settings(run: &Value) -> Settings {
 
 async fn ten_steps(session: &mut Session, trainer: &mut Trainer, run: &Value) {
     for right in run["steps"].as_array().unwrap() {
-        let record = trainer.step(session).await.unwrap().unwrap().record;
+        trainer.step(session).await.unwrap().unwrap();
+        let record = trainer.last_records()[0];
         for (ours, name) in [(record.loss_plus, "loss_plus"), (record.loss_minus, "loss_minus")] {
             let apart = (f64::from(ours) - right[name].as_f64().unwrap()).abs();
             assert!(apart <= LOSS, "step {}: {name} {ours}, expected {}", record.step, right[name]);
@@ -195,7 +210,7 @@ device_test! {
             let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
             Example { targets: (1..ids.len()).map(target).collect(), ids: ids.clone() }
         });
-        let examples = Examples { examples: examples.collect(), fingerprint: 0 };
+        let examples = Examples::new(examples.collect(), 0);
         let mut trainer =
             Trainer::new(&session, settings(run), Objective::LanguageModel, None, examples).unwrap();
         ten_steps(&mut session, &mut trainer, run).await;
@@ -223,8 +238,9 @@ fn header(session: &Session, run: &Value) -> Header {
         family: session.model.spec().family.to_owned(),
         parameters: session.model.spec().parameters(),
         fingerprint: hex(session.model.weights().fingerprint()),
-        method: "full".to_owned(),
-        estimator: "two-point".to_owned(),
+        method: "full".into(),
+        estimator: Estimator::default(),
+        trainable: Vec::new(),
         dtype: "f32".to_owned(),
         seed: number(&run["seed"]).to_string(),
         epsilon: float(&run["eps"]),
@@ -233,10 +249,15 @@ fn header(session: &Session, run: &Value) -> Header {
         weight_decay: float(&run["weight_decay"]),
         steps: 200,
         batch_size: 1,
+        micro_batch: 0,
+        objective: Measure::Loss,
         max_length: 128,
         data: hex(0),
+        task: None,
         template: None,
         labels: Vec::new(),
+        initial_values: 0,
+        initial: Vec::new(),
     }
 }
 
@@ -244,7 +265,7 @@ async fn two_hundred_updates(backend: Rc<dyn Backend>) {
     let expected = expected();
     let run = &expected["replay"];
     let mut session = bert(backend).await;
-    let (rate, decay) = (float(&run["lr"]), spsa::decay(float(&run["lr"]), float(&run["weight_decay"])));
+    let (rate, decay) = (float(&run["lr"]), estimator::decay(float(&run["lr"]), float(&run["weight_decay"])));
     assert_eq!(decay.to_bits(), word(&run["decay_factor_bits"]));
     let record = |(step, bits): (usize, &Value)| Record {
         step: step as u32,
@@ -258,7 +279,10 @@ async fn two_hundred_updates(backend: Rc<dyn Backend>) {
     let records: Vec<Record> =
         run["projected_grad_bits"].as_array().unwrap().iter().enumerate().map(record).collect();
     for (record, bits) in records.iter().zip(run["coefficient_bits"].as_array().unwrap()) {
-        assert_eq!(Update::of(0, record).coefficient.to_bits(), word(bits));
+        assert_eq!(
+            Estimator::default().updates(0, std::slice::from_ref(record))[0].coefficient.to_bits(),
+            word(bits)
+        );
     }
     // By way of the file, as a run would be replayed.
     let header = header(&session, run);

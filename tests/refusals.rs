@@ -84,7 +84,7 @@ fn bert() -> MemoryDir {
 }
 
 async fn open(dir: &MemoryDir) -> Result<Session> {
-    Session::open(Host::open(), dir, &mut |_| Ok(())).await
+    Session::open(Host::open(), dir, pocketllm::dtype::DType::F32, &mut |_| Ok(())).await
 }
 
 fn labels(words: &[&str]) -> Vec<String> {

@@ -11,12 +11,17 @@ fn load_query(first: u32, chunk: u32) -> vec4<f32> {
     return value;
 }
 
-fn load_key_value(first: u32, chunk: u32) -> vec4<f32> {
+fn key_value_at(in_prefix: bool, i: u32) -> f32 {
+    if (PREFIXED == 1u && in_prefix) { return prefix[i]; }
+    return key_value[i];
+}
+
+fn load_key_value(in_prefix: bool, first: u32, chunk: u32) -> vec4<f32> {
     let i = first + chunk * 4u;
-    var value = vec4<f32>(key_value[i], 0.0, 0.0, 0.0);
-    if (chunk * 4u + 1u < HEAD_DIM) { value.y = key_value[i + 1u]; }
-    if (chunk * 4u + 2u < HEAD_DIM) { value.z = key_value[i + 2u]; }
-    if (chunk * 4u + 3u < HEAD_DIM) { value.w = key_value[i + 3u]; }
+    var value = vec4<f32>(key_value_at(in_prefix, i), 0.0, 0.0, 0.0);
+    if (chunk * 4u + 1u < HEAD_DIM) { value.y = key_value_at(in_prefix, i + 1u); }
+    if (chunk * 4u + 2u < HEAD_DIM) { value.z = key_value_at(in_prefix, i + 2u); }
+    if (chunk * 4u + 3u < HEAD_DIM) { value.w = key_value_at(in_prefix, i + 3u); }
     return value;
 }
 

@@ -1,11 +1,13 @@
-// Access to attention's tensors four elements at a time, where the head size, the strides and the columns are multiples of 4.
+// Access to attention's tensors four elements at a time, where the head size, the strides, the columns and the
+// prefix's places are multiples of 4.
 alias Element = vec4<f32>;
 
 fn load_query(first: u32, chunk: u32) -> vec4<f32> {
     return query[first / 4u + chunk];
 }
 
-fn load_key_value(first: u32, chunk: u32) -> vec4<f32> {
+fn load_key_value(in_prefix: bool, first: u32, chunk: u32) -> vec4<f32> {
+    if (PREFIXED == 1u && in_prefix) { return prefix[first / 4u + chunk]; }
     return key_value[first / 4u + chunk];
 }
 

@@ -1,12 +1,15 @@
 // The random direction z, drawn from counters, and the weights that it makes: src/zo/random.rs has the derivation.
 //
 // A quad is four consecutive elements of a tensor: one call of the generator gives 64 bits, 16 for each element:
-// bit 15 is the sign, bits 0..11 index a table of half-normal quantiles that the host has already scaled, so that
-// only additions are left to do here: they round the same on every device, where a multiply-add might be fused.
+// bit 15 is the sign, bits 0..11 index a table of quantiles that the host has already scaled, so that only additions are
+// left to do here: they round the same on every device, where a multiply-add might be fused.
 
 //#use threefry
 
 const QUANTILES: u32 = 2048u;
+
+// In the place of a tensor's ordinal: the tensor is frozen.
+const FROZEN: u32 = 0xffffffffu;
 
 struct Branch {
     key: vec2<u32>, // of (seed, step, probe)
@@ -14,14 +17,20 @@ struct Branch {
     perturbed: u32, // 0: this branch sees the weights as they are
 }
 
+struct Update {
+    key: vec2<u32>, // of (seed, step, probe)
+    rounding: vec2<u32>, // key of the bits that weights of less than f32 are rounded with
+    decay: f32, // tensors that decay are multiplied by this first
+    rounds: u32, // 1: the weights are rounded as they are stored after this update
+}
+
 // What a step adds to the weights: written once a step.
 struct Step {
-    update_key: vec2<u32>, // of the pending update's (seed, step, probe)
-    update: u32, // 1: an update is pending
-    decay: f32, // the pending update first multiplies by this the tensors that decay
     zero: u32, // always 0, which no compiler knows
+    updates: u32, // updates that are pending
     branches: array<Branch, 16>,
-    scaled: array<f32, 4096>, // [2, quantile]: epsilon x quantile; the update's coefficient x quantile
+    update: array<Update, 16>, // in order
+    scaled: array<f32>, // [1 + update, quantile]: epsilon x quantile; each update's coefficient x quantile
 }
 
 @group(0) @binding(1) var<storage, read> step_: Step;
@@ -41,16 +50,35 @@ fn direction(key: vec2<u32>, counter: vec2<u32>, table: u32) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(z) ^ sign);
 }
 
-// The weights after the pending update.
+// The weights after the pending updates.
 fn updated(weights: vec4<f32>, counter: vec2<u32>, decays: u32) -> vec4<f32> {
-    if (step_.update == 0u) {
-        return weights;
-    }
     var w = weights;
-    if (decays == 1u) {
-        w = fence(w * step_.decay);
+    if (counter.y == FROZEN) {
+        return w;
     }
-    return fence(w + direction(step_.update_key, counter, QUANTILES));
+    for (var u = 0u; u < step_.updates; u++) {
+        if (decays == 1u) {
+            w = fence(w * step_.update[u].decay);
+        }
+        w = fence(w + direction(step_.update[u].key, counter, (u + 1u) * QUANTILES));
+        if (step_.update[u].rounds == 1u) {
+            w = rounded(w, step_.update[u].rounding, counter);
+        }
+    }
+    return w;
+}
+
+// What a branch adds to the weights; `before` is what the branch before it adds: the two branches of a probe stand side by
+// side and share its direction.
+fn perturbation(b: u32, counter: vec2<u32>, before: vec4<f32>) -> vec4<f32> {
+    let branch = step_.branches[b];
+    if (branch.perturbed == 0u || counter.y == FROZEN) {
+        return vec4<f32>();
+    }
+    if (b > 0u && step_.branches[b - 1u].perturbed == 1u && all(branch.key == step_.branches[b - 1u].key)) {
+        return flip(before, branch.sign ^ step_.branches[b - 1u].sign);
+    }
+    return flip(direction(branch.key, counter, 0u), branch.sign);
 }
 
 fn flip(x: vec4<f32>, sign: u32) -> vec4<f32> {

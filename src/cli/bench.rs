@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::method::{DtypeArgs, MethodArgs};
 use super::{Context, open};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::model::{Extent, HeadKind, Input, ModelSpec, Score, TensorKind};
 use crate::reference::threefry::threefry2x32;
 use crate::text::encode::Target;
-use crate::zo::random::stream_key;
-use crate::zo::spsa::{self, Update};
+use crate::train::Setup;
+use crate::zo::trajectory::Record;
+use crate::zo::update::{self, Update};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,9 +26,10 @@ pub(super) struct Args {
     /// Tokens a sequence
     #[arg(long, default_value_t = 64)]
     seq_len: u32,
-    /// What is trained
-    #[arg(long, value_parser = ["full"], default_value = "full")]
-    method: String,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    dtype: DtypeArgs,
     /// Rounds that are timed, after one that is not; the median counts
     #[arg(long, default_value_t = 3)]
     repeat: u32,
@@ -36,7 +39,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
         bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
     }
-    let mut session = open::session(context, &args.model).await?;
+    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
     let spec = session.model.spec();
     if args.seq_len > spec.max_length {
         bail!(InvalidArgument, "--seq-len {}: the model takes {}", args.seq_len, spec.max_length);
@@ -57,27 +60,45 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     };
     let flops = forward_flops(spec, tokens, targets.len() as u32);
     let input = Input { ids: &ids, positions: &positions, cu_seqlens: &cu_seqlens };
-    let extent = Extent { branches: 2, tokens, targets: targets.len() as u32, labels: 0 };
+    let estimator = args.method.estimator()?;
+    let (method, trainable) = (args.method.method(), args.method.trainable());
+    let setup =
+        Setup { method: &method, estimator: &estimator, trainable: &trainable, seed: 0, initial: &[] };
+    session.set_up(&setup).await?;
+    let branches = estimator.branches();
+    let extent = Extent { branches, tokens, targets: targets.len() as u32, labels: 0 };
     let (model, ws) = session.prepare(extent)?;
     let (mut forwards, mut steps) = (Vec::new(), Vec::new());
-    let mut pending: Option<Update> = None;
+    let mut pending: Vec<Update> = Vec::new();
     for round in 0..=args.repeat {
         let start = Instant::now();
         let plain = model.evaluate(ws, &input, &targets, Score::Vocabulary).await?;
         let forward_ms = start.elapsed_ms();
-        let key = stream_key(0, round, 0);
-        let step = spsa::step(pending.as_ref(), Some((key, 1e-3)));
+        let list = estimator.branch_list(0, round);
+        let step = update::step(&pending, &list, 1e-3, estimator.distribution);
         let start = Instant::now();
-        let losses = model.branch_losses(ws, &input, &targets, Score::Vocabulary, &step, 2).await?;
+        let losses =
+            model.branch_scores(ws, &input, &targets, Score::Vocabulary, &step, branches, false).await?.means;
         let step_ms = start.elapsed_ms();
         // What is timed must be right first: the branches' losses lie about that of the weights between them.
         let loss = plain.losses.iter().sum::<f32>() / plain.losses.len() as f32;
-        let middle = losses.iter().sum::<f32>() / 2.0;
+        let middle = losses.iter().sum::<f32>() / losses.len() as f32;
         if !loss.is_finite() || (middle - loss).abs() > 0.05 * loss {
             bail!(NonFiniteLoss, "the step's losses {losses:?} are not about the forward pass's {loss}");
         }
         // Small enough to leave the weights as they are, for the next round's check.
-        pending = Some(Update { key, coefficient: 1e-12, decay: 1.0 });
+        let records: Vec<Record> = (0..estimator.probes)
+            .map(|probe| Record {
+                step: round,
+                probe,
+                projected_grad: 1.0,
+                learning_rate: 1e-12,
+                decay: 1.0,
+                loss_plus: 0.0,
+                loss_minus: 0.0,
+            })
+            .collect();
+        pending = estimator.updates(0, &records);
         if round > 0 {
             forwards.push(forward_ms);
             steps.push(step_ms);
@@ -93,6 +114,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         "gflops": flops / forward_ms / 1e6,
         "gpu_bytes": {
             "weights": memory.weights,
+            "adapter": memory.adapter,
             "scratch": memory.scratch,
             "activations": memory.activations,
             "peak": memory.peak,

@@ -3,14 +3,21 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValue;
 use serde_json::json;
 
-use super::data::{PromptArgs, dataset};
+use super::data::PromptArgs;
+use super::method::{DtypeArgs, MethodArgs, named};
 use super::run_dir::RunDir;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
-use crate::train::{EvaluationReport, Examples, Session, Settings, Trainer, save_model};
+use crate::format::files::FsDir;
+use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
+use crate::model::{Adapter, AdapterSpec};
+use crate::text::task::Defaults;
+use crate::train::{
+    Diagnosis, EvaluationReport, Examples, Objective, Preset, Session, Settings, Trainer, preset,
+    read_adapter, save_model, search,
+};
 use crate::zo::schedule::Schedule;
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +25,7 @@ pub(super) struct Args {
     /// Hugging Face directory, or .gguf file
     #[arg(long)]
     model: PathBuf,
-    /// Training data: .csv, .tsv, .jsonl with text and label or prompt and completion, or plain text
+    /// Training data: .csv, .tsv, .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or a task's files
     #[arg(long)]
     train: PathBuf,
     /// Held-out data
@@ -26,46 +33,47 @@ pub(super) struct Args {
     eval: Option<PathBuf>,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// What is trained
-    #[arg(long, value_parser = ["full"], default_value = "full")]
-    method: String,
-    /// Storage of the weights
-    #[arg(long, value_parser = ["f32"], default_value = "f32")]
-    dtype: String,
-    /// How the gradient is estimated
-    #[arg(long, value_parser = [PossibleValue::new("two-point").alias("spsa")], default_value = "two-point")]
-    estimator: String,
-    /// Directions a step
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1), default_value_t = 1)]
-    probes: u32,
-    /// Steps of the run
-    #[arg(long, default_value_t = 1000)]
-    steps: u32,
-    /// Examples a step
-    #[arg(long, default_value_t = 16)]
-    batch_size: u32,
-    /// Learning rate; 1e-7 to 1e-5 for large models, more for tiny ones
-    #[arg(long, default_value_t = 1e-6)]
-    lr: f32,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    dtype: DtypeArgs,
+    /// What is made small
+    #[arg(long, value_parser = ["loss", "accuracy", "f1"], default_value = "loss")]
+    objective: String,
+    /// Steps of the run [default: the task's, or 1000]
+    #[arg(long)]
+    steps: Option<u32>,
+    /// Examples a step [default: the task's, or 16]
+    #[arg(long)]
+    batch_size: Option<u32>,
+    /// Examples that go through the model at a time, where the memory does not hold a batch; 0: all
+    #[arg(long, default_value_t = 0)]
+    micro_batch: u32,
+    /// Learning rate, or auto: a short search around the default [default: by method, estimator and the model's size]
+    #[arg(long)]
+    lr: Option<Rate>,
     /// How the learning rate changes: constant or linear
     #[arg(long, default_value = "constant")]
     schedule: Schedule,
-    /// Weight decay of the matrices
-    #[arg(long, default_value_t = 0.0)]
-    weight_decay: f32,
-    /// Perturbation scale
-    #[arg(long, default_value_t = 1e-3)]
-    eps: f32,
+    /// Weight decay of the matrices [default: the task's, or 0]
+    #[arg(long)]
+    weight_decay: Option<f32>,
+    /// Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix]
+    #[arg(long)]
+    eps: Option<f32>,
     /// Seed of directions and data order
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Evaluate before the first step, every so many steps, and after the last; 0: before and after
     #[arg(long, default_value_t = 0)]
     eval_every: u32,
-    /// Tokens that an example is cut to; 0: 128 for a masked model, 512 for a causal one
+    /// Tokens that an example is cut to; 0: as the task says, or 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
-    /// Also write the fine-tuned model
+    /// Train this adapter of peft's further; it says method, rank, alpha and targets
+    #[arg(long, conflicts_with = "method")]
+    adapter: Option<PathBuf>,
+    /// Also write the fine-tuned model, or the adapter in peft's form
     #[arg(long)]
     save_model: bool,
     /// Go on with the run in --out
@@ -76,19 +84,62 @@ pub(super) struct Args {
     out: PathBuf,
 }
 
+/// A learning rate as it is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rate {
+    /// This one.
+    Given(f32),
+    /// What a search finds.
+    Auto,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Rate::Auto),
+            _ => text.parse().map(Rate::Given).map_err(|e| format!("{e}; expected a number or auto")),
+        }
+    }
+}
+
+impl Args {
+    /// The settings; what was not given is the task's, or a default: of learning rate and epsilon the preset, which depends on the model.
+    fn settings(&self, task: Option<Defaults>, preset: Option<Preset>) -> Result<Settings> {
+        let default = Settings::default();
+        let preset =
+            preset.unwrap_or(Preset { learning_rate: default.learning_rate, epsilon: default.epsilon });
+        let steps = self.steps.unwrap_or(task.map_or(default.steps, |t| t.steps));
+        let settings = Settings {
+            steps,
+            batch_size: self.batch_size.unwrap_or(task.map_or(default.batch_size, |t| t.batch_size)),
+            micro_batch: self.micro_batch,
+            objective: named("--objective", &self.objective)?,
+            method: self.method.method(),
+            trainable: self.method.trainable(),
+            estimator: self.method.estimator()?,
+            learning_rate: match self.lr {
+                Some(Rate::Given(rate)) => rate,
+                Some(Rate::Auto) | None => preset.learning_rate,
+            },
+            schedule: self.schedule,
+            weight_decay: self.weight_decay.unwrap_or(task.map_or(default.weight_decay, |t| t.weight_decay)),
+            epsilon: self.eps.unwrap_or(preset.epsilon),
+            seed: self.seed,
+            evaluate_every: if self.eval_every == 0 { steps } else { self.eval_every },
+            max_length: match (self.max_length, task) {
+                (0, Some(task)) => task.max_length,
+                (length, _) => length,
+            },
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let settings = Settings {
-        steps: args.steps,
-        batch_size: args.batch_size,
-        learning_rate: args.lr,
-        schedule: args.schedule,
-        weight_decay: args.weight_decay,
-        epsilon: args.eps,
-        seed: args.seed,
-        evaluate_every: if args.eval_every == 0 { args.steps } else { args.eval_every },
-        max_length: args.max_length,
-    };
-    settings.check()?;
+    args.settings(None, None)?;
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
         bail!(
@@ -97,15 +148,42 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             args.out.display()
         );
     }
-    let data = dataset(&args.train)?;
-    let held_out = args.eval.as_deref().map(dataset).transpose()?;
-    let mut session = open::session(context, &args.model).await?;
+    if args.eval.is_some() && args.prompt.hold_out > 0 {
+        bail!(
+            InvalidArgument,
+            "--hold-out takes rows of --train where there is no --eval; give one of the two"
+        );
+    }
+    let data = args.prompt.open(&args.train)?;
+    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
+    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    let adapter = match &args.adapter {
+        Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
+        None => None,
+    };
+    let method = adapter.as_ref().map_or_else(|| args.method.method(), |adapter| adapter.method.clone());
+    let defaults =
+        args.prompt.task()?.map(|task| task.defaults(session.head(), method.name())).transpose()?;
+    let begin = preset(session.model.spec(), &method, &args.method.estimator()?);
+    let mut settings = Settings { method, ..args.settings(defaults, Some(begin))? };
+    let (data, rest) = args.prompt.draw(data.read(&session)?)?;
+    let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let objective = args.prompt.objective(&session)?;
     let length = settings.length_for(session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
-    let template = args.prompt.template.as_deref();
-    let mut trainer = Trainer::new(&session, settings, objective, template, examples)?;
+    let template = args.prompt.template(&session)?;
+    if args.lr == Some(Rate::Auto) {
+        settings.learning_rate = match &existing {
+            Some(trajectory) => trajectory.header.learning_rate,
+            None => find_rate(&mut session, &settings, &objective, &examples).await?,
+        };
+    }
+    let mut trainer = Trainer::new(&session, settings, objective, template.as_deref(), examples)?;
+    if existing.is_none() {
+        let initial = adapter.map_or_else(Vec::new, |adapter| adapter.values);
+        trainer.begin(&mut session, &initial).await?;
+    }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
             eprintln!(
@@ -113,7 +191,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
                 trajectory.torn_bytes
             );
         }
-        let bar = open::bar(trajectory.records.len() as u64, "replaying {bar:30} {pos}/{len} steps");
+        let bar = open::bar(trajectory.steps().into(), "replaying {bar:30} {pos}/{len} steps");
         trainer
             .resume(&mut session, trajectory, &mut |step| {
                 bar.set_position(step.into());
@@ -125,10 +203,32 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        write_model(&session, &args.out).await?;
+        write_result(&session, &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref());
     Ok(())
+}
+
+/// Searches for a learning rate, and says what each led to.
+async fn find_rate(
+    session: &mut Session,
+    settings: &Settings,
+    objective: &Objective,
+    examples: &Examples,
+) -> Result<f32> {
+    let bar = open::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
+    let (rate, trials) = search(session, settings, objective, examples, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    for trial in &trials {
+        let chosen = if trial.learning_rate == rate { "  <- chosen" } else { "" };
+        eprintln!("learning rate {:e}: loss {:.4}{chosen}", trial.learning_rate, trial.loss);
+    }
+    Ok(rate)
 }
 
 /// Steps until the run is complete. Returns the last evaluation.
@@ -141,6 +241,8 @@ async fn train(
     let steps = trainer.settings().steps;
     let bar = open::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  left {eta}");
     bar.set_position(trainer.done().into());
+    let settings = trainer.settings();
+    let mut diagnosis = Diagnosis::new(steps, settings.learning_rate, settings.epsilon);
     let mut last = None;
     let mut smooth: Option<f64> = None;
     loop {
@@ -160,8 +262,11 @@ async fn train(
             last = Some(report);
         }
         let Some(report) = trainer.step(session).await? else { break };
-        run.step(&report.record, report.ms)?;
-        let loss = f64::from(report.record.loss_plus + report.record.loss_minus) / 2.0;
+        run.step(trainer.last_records(), report.ms)?;
+        if let Some(warning) = diagnosis.observe(&report) {
+            bar.suspend(|| eprintln!("step {:>6}: warning: {}", trainer.done(), warning.message));
+        }
+        let loss = f64::from(report.loss());
         let shown = smooth.map_or(loss, |before| 0.98 * before + 0.02 * loss);
         smooth = Some(shown);
         bar.set_message(format!("loss {shown:.4}"));
@@ -173,8 +278,24 @@ async fn train(
     Ok(last)
 }
 
+/// Writes what was trained into a directory: the whole model, or the adapter beside it as `peft` loads it. Returns the file of weights.
+pub(super) async fn write_result(session: &Session, dir: &Path) -> Result<PathBuf> {
+    match session.model.adapter().map(Adapter::spec) {
+        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
+        Some(_) => {
+            let adapter = session.save_adapter().await?;
+            open::make_dir(dir)?;
+            let config = dir.join(CONFIG_FILE);
+            std::fs::write(&config, adapter.config).map_err(|e| open::write_error(&config, &e))?;
+            let weights = dir.join(WEIGHTS_FILE);
+            std::fs::write(&weights, adapter.weights).map_err(|e| open::write_error(&weights, &e))?;
+            Ok(weights)
+        }
+    }
+}
+
 /// Writes `model.safetensors` into a directory, by way of a temporary name.
-pub(super) async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
+async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
     let path = open::make_dir(dir)?.join("model.safetensors");
     let partial = dir.join("model.safetensors.partial");
     let failed = |e: &std::io::Error| open::write_error(&path, e);
@@ -192,14 +313,15 @@ fn summary(
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
 ) {
-    let records = &trainer.trajectory().records;
-    let loss = records.last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
+    let steps = trainer.done();
+    let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
     if context.json {
         let value = json!({
-            "steps": records.len(),
+            "steps": steps,
             "loss": loss,
             "eval_loss": last.map(|r| r.loss),
             "eval_accuracy": last.and_then(|r| r.accuracy),
+            "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
             "adapter": session.model.backend().name(),
@@ -207,6 +329,6 @@ fn summary(
         println!("{value}");
     } else {
         let loss = loss.map_or(String::new(), |loss| format!(", last loss {loss:.4}"));
-        println!("{} steps{loss}: {}", records.len(), args.out.join("trajectory.pocket").display());
+        println!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display());
     }
 }

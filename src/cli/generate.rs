@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::method::DtypeArgs;
 use super::{Context, open, replay};
 use crate::error::Result;
 use crate::model::Sampling;
@@ -19,6 +20,11 @@ pub(super) struct Args {
     /// Replay this trajectory first
     #[arg(long)]
     trajectory: Option<PathBuf>,
+    /// Put this adapter of peft's beside the weights
+    #[arg(long, conflicts_with = "trajectory")]
+    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    dtype: DtypeArgs,
     /// The text to continue
     #[arg(long)]
     prompt: String,
@@ -37,7 +43,10 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let mut session = open::session(context, &args.model).await?;
+    let mut session =
+        open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
+            .await?;
+    open::adapt(&mut session, args.adapter.as_deref()).await?;
     if let Some(path) = &args.trajectory {
         replay::apply(&mut session, path).await?;
     }
@@ -45,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let prompt = tokenizer.encode(&args.prompt, true)?;
     let sampling = Sampling { temperature: args.temperature };
     let mut generation = session.model.generate(&prompt, args.max_tokens, sampling)?;
-    let mut text = Detokenizer::new(tokenizer, true);
+    let mut text = Detokenizer::new(tokenizer.as_ref(), true);
     let mut ids = Vec::new();
     let mut written = String::new();
     for index in 0..args.max_tokens {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::method::DtypeArgs;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
 use crate::model::{Extent, Input};
@@ -19,9 +20,11 @@ pub(super) struct Args {
     /// Token ids separated by commas; may be given several times
     #[arg(long)]
     ids: Vec<String>,
-    /// Storage of the weights
-    #[arg(long, value_parser = ["f32"], default_value = "f32")]
-    dtype: String,
+    /// Put this adapter of peft's beside the weights
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    dtype: DtypeArgs,
     /// The safetensors file to write: `logits_0`.. f32 `[tokens, vocabulary]` and `input_ids_0`.. i64 `[tokens]`
     #[arg(long)]
     out: PathBuf,
@@ -32,7 +35,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.text.is_empty() && listed.is_empty() {
         bail!(InvalidArgument, "give --text or --ids");
     }
-    let mut session = open::session(context, &args.model).await?;
+    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    open::adapt(&mut session, args.adapter.as_deref()).await?;
     let mut inputs = Vec::new();
     for text in &args.text {
         inputs.push(session.tokenizer()?.encode(text, true)?);

@@ -8,6 +8,7 @@ mod evaluate;
 mod finetune;
 mod generate;
 mod logits;
+mod method;
 mod open;
 mod replay;
 mod run_dir;

@@ -8,11 +8,13 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
+use super::method::DtypeArgs;
+use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::format::files::FsDir;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::reference::Host;
-use crate::train::Session;
+use crate::train::{Session, read_adapter};
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -49,11 +51,11 @@ pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
 }
 
 /// The model at `path`, loaded onto a new backend.
-pub(super) async fn session(context: &Context, path: &Path) -> Result<Session> {
+pub(super) async fn session(context: &Context, path: &Path, dtype: DType) -> Result<Session> {
     let backend = backend(context).await?;
     let dir = FsDir::new(path)?;
     let bar = bar(0, "loading  {bar:30} {percent:>3}%  {elapsed}");
-    let session = Session::open(backend, &dir, &mut |progress| {
+    let session = Session::open(backend, &dir, dtype, &mut |progress| {
         bar.set_length(progress.total);
         bar.set_position(progress.loaded);
         Ok(())
@@ -61,6 +63,18 @@ pub(super) async fn session(context: &Context, path: &Path) -> Result<Session> {
     .await;
     bar.finish_and_clear();
     session
+}
+
+/// Puts the adapter in `path` beside the session's weights, if one is given.
+pub(super) async fn adapt(session: &mut Session, path: Option<&Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let adapter = read_adapter(session, &FsDir::new(path)?).await?;
+    session.use_adapter(&adapter).await
+}
+
+/// How weights are to be stored: as a trajectory's run did, if one is given.
+pub(super) fn dtype_for(args: &DtypeArgs, trajectory: Option<&Path>) -> Result<DType> {
+    trajectory.map_or_else(|| args.dtype(), super::replay::dtype_of)
 }
 
 /// A progress bar on stderr, drawn only where that is a terminal.

@@ -67,7 +67,8 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(write_error(&log_path, &error)),
         };
-        let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records);
+        let probes = header.estimator.probes.max(1) as usize;
+        let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         // By way of a temporary name: evaluations and times are in no other file, and must outlive a kill here.
         let partial = dir.join("log.jsonl.partial");
@@ -78,13 +79,14 @@ impl RunDir {
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 
-    /// Appends a step: the record first, since it alone is the run.
+    /// Appends a step, its probes: the records first, since they alone are the run.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
-    pub(super) fn step(&mut self, record: &Record, ms: f64) -> Result<()> {
-        self.trajectory.write_all(&record.to_bytes()).map_err(|e| write_error(&self.trajectory_path, &e))?;
-        self.line(&step_line(record, json!((ms * 1e3).round() / 1e3)))
+    pub(super) fn step(&mut self, probes: &[Record], ms: f64) -> Result<()> {
+        let bytes: Vec<u8> = probes.iter().flat_map(Record::to_bytes).collect();
+        self.trajectory.write_all(&bytes).map_err(|e| write_error(&self.trajectory_path, &e))?;
+        self.line(&step_line(probes, json!((ms * 1e3).round() / 1e3)))
     }
 
     /// Appends an evaluation after `step` steps.
@@ -93,7 +95,11 @@ impl RunDir {
     /// As [`RunDir::step`].
     pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
         self.evaluated.push(step.into());
-        self.line(&json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy }))
+        let mut line = json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy });
+        if let Some(f1) = report.f1 {
+            line["eval_f1"] = json!(f1);
+        }
+        self.line(&line)
     }
 
     /// Whether the log has the evaluation after `step` steps.
@@ -116,19 +122,23 @@ impl RunDir {
 }
 
 /// Steps count from 1 here: the number of steps done.
-fn step_line(record: &Record, ms: Value) -> Value {
+fn step_line(probes: &[Record], ms: Value) -> Value {
+    // Of several probes the means; what each measured is in the trajectory.
+    let mean = |of: fn(&Record) -> f32| {
+        (probes.iter().map(|r| f64::from(of(r))).sum::<f64>() / probes.len().max(1) as f64) as f32
+    };
     json!({
-        "step": record.step + 1,
-        "loss_plus": record.loss_plus,
-        "loss_minus": record.loss_minus,
-        "projected_grad": record.projected_grad,
-        "lr": record.learning_rate,
+        "step": probes.first().map_or(0, |r| r.step + 1),
+        "loss_plus": mean(|r| r.loss_plus),
+        "loss_minus": mean(|r| r.loss_minus),
+        "projected_grad": mean(|r| r.projected_grad),
+        "lr": mean(|r| r.learning_rate),
         "ms": ms,
     })
 }
 
 /// The log's lines that the records bear out, in order, and the steps after which there was an evaluation.
-fn repaired(old: &str, records: &[Record]) -> (Vec<Value>, Vec<u64>) {
+fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<Value>, Vec<u64>) {
     let lines: Vec<Value> = old.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let step_of = |line: &Value| line.get("step").and_then(Value::as_u64);
     let evaluations = |step: u64| {
@@ -139,10 +149,10 @@ fn repaired(old: &str, records: &[Record]) -> (Vec<Value>, Vec<u64>) {
             .cloned()
     };
     let mut kept: Vec<Value> = evaluations(0).collect();
-    for record in records {
-        let step = u64::from(record.step) + 1;
+    for (index, records) in records.chunks(probes).enumerate() {
+        let step = index as u64 + 1;
         let logged = lines.iter().find(|l| l.get("loss_plus").is_some() && step_of(l) == Some(step));
-        kept.push(logged.cloned().unwrap_or_else(|| step_line(record, Value::Null)));
+        kept.push(logged.cloned().unwrap_or_else(|| step_line(records, Value::Null)));
         kept.extend(evaluations(step));
     }
     let evaluated = kept.iter().filter(|l| l.get("eval_loss").is_some()).filter_map(step_of).collect();

@@ -8,6 +8,7 @@
 //! - [`config`]: `config.json` as a checked view.
 //! - [`model_files`]: all of it together, found in a directory or a `.gguf` file.
 //! - [`safetensors_writer`]: the way back, streamed.
+//! - [`peft`]: adapters, both ways.
 //!
 //! Invariants: no file is ever held whole (config and tokenizer excepted, whose sizes are bounded);
 //! no number from a file sizes an allocation before it has been checked against the file's length;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod files;
 pub mod gguf;
 pub mod model_files;
+pub mod peft;
 pub mod safetensors;
 pub mod safetensors_writer;
 pub mod source;

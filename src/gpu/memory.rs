@@ -8,6 +8,8 @@ use std::rc::Rc;
 pub enum MemoryClass {
     /// Stored weights.
     Weights,
+    /// What is trained beside the weights: low-rank factors, prefixes.
+    Adapter,
     /// Weights of the branches, formed anew for each matrix.
     Scratch,
     /// Hidden states, attention inputs, logits, losses, key/value caches.
@@ -21,25 +23,28 @@ pub enum MemoryClass {
 pub struct MemoryUse {
     /// Bytes of stored weights.
     pub weights: u64,
+    /// Bytes of an adapter's tensors.
+    pub adapter: u64,
     /// Bytes of branch weights.
     pub scratch: u64,
     /// Bytes of activations.
     pub activations: u64,
     /// Bytes of uniforms and read-back buffers.
     pub transfer: u64,
-    /// The largest sum of the four since the device was opened.
+    /// The largest sum of the five since the device was opened.
     pub peak: u64,
 }
 
 impl MemoryUse {
     /// All bytes in use now.
     pub fn total(&self) -> u64 {
-        self.weights + self.scratch + self.activations + self.transfer
+        self.weights + self.adapter + self.scratch + self.activations + self.transfer
     }
 
     fn class_mut(&mut self, class: MemoryClass) -> &mut u64 {
         match class {
             MemoryClass::Weights => &mut self.weights,
+            MemoryClass::Adapter => &mut self.adapter,
             MemoryClass::Scratch => &mut self.scratch,
             MemoryClass::Activations => &mut self.activations,
             MemoryClass::Transfer => &mut self.transfer,

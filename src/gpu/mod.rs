@@ -16,4 +16,5 @@ pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
 pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
-pub use recording::{Binding, Dispatch, Kernel, Recording, TwinCall, Variant};
+pub(crate) use recording::MAX_WORKGROUPS;
+pub use recording::{Binding, CLASSES, Dispatch, Kernel, Recording, Tuning, TwinCall, Variant};

@@ -98,6 +98,20 @@ pub struct Dispatch {
 pub struct Recording {
     /// The dispatches.
     pub dispatches: Vec<Dispatch>,
+    /// How kernels that can be cut in several ways are.
+    pub tuning: Tuning,
+}
+
+/// Classes of matmuls, by rows and columns, that are tuned apart ([`crate::kernel::tiles`]).
+pub const CLASSES: usize = 6;
+
+/// What the tuner decides, and what its choice needs.
+#[derive(Clone, Debug, Default)]
+pub struct Tuning {
+    /// A cut for each class of matmuls.
+    pub tiles: [u8; CLASSES],
+    /// Scratch for operands in panels; without it, none are packed.
+    pub panels: Option<Buffer>,
 }
 
 /// The most workgroups a dispatch may have in one dimension: WebGPU's default limit.
@@ -107,6 +121,11 @@ impl Recording {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty one, for kernels cut so.
+    pub fn tuned(tuning: Tuning) -> Self {
+        Recording { dispatches: Vec::new(), tuning }
     }
 
     /// Adds a dispatch; nothing is added where the grid is empty.

@@ -39,15 +39,24 @@ super::uniform! {
         pub v_column: u32,
         /// Of the scores, as a rule 1 / sqrt(head_dim).
         pub scale: f32,
+        /// Keys that every token sees before its span; 0: there is no prefix.
+        pub prefix_rows: u32,
+        /// Elements of a branch in `prefix`.
+        pub prefix_stride: u32,
+        /// The element of a branch where the prefix's keys begin, `[prefix_rows, kv_heads * head_dim]`.
+        pub prefix_key: u32,
+        /// And its values.
+        pub prefix_value: u32,
     }
 }
 
-/// Variants with head sizes of every kind.
+/// Variants with head sizes of every kind, without a prefix and with one.
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
-    let of = |kernel| head_dims.map(|(access, head_dim)| variant(kernel, access, head_dim));
-    [&KERNEL, &DECODE].into_iter().flat_map(of).collect()
+    let of =
+        |(kernel, prefixed)| head_dims.map(|(access, head_dim)| variant(kernel, access, head_dim, prefixed));
+    [(&KERNEL, false), (&KERNEL, true), (&DECODE, false), (&DECODE, true)].into_iter().flat_map(of).collect()
 }
 
 /// The tensors. `query` and `key_value` may be the same fused projection.
@@ -59,6 +68,8 @@ pub struct Tensors<'a> {
     pub key_value: &'a Buffer,
     /// `[token]` of two u32: the rows of `key_value` that a token sees, first and end.
     pub spans: &'a Buffer,
+    /// `[branch, prefix_stride]` f32: an adapter's tensors, packed. Any buffer where there is no prefix.
+    pub prefix: &'a Buffer,
     /// `[branch, token, heads * head_dim]` f32, written.
     pub output: &'a Buffer,
 }
@@ -70,7 +81,7 @@ pub struct Shape {
     pub branches: u32,
     /// Columns of a head, at most [`MAX_HEAD_DIM`].
     pub head_dim: u32,
-    /// The lengths of all spans together.
+    /// The lengths of all spans together, without the prefix.
     pub visible: u64,
 }
 
@@ -80,7 +91,7 @@ pub const MAX_HEAD_DIM: u32 = 256;
 /// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.
 const FEW_TOKENS: u32 = 4;
 
-/// `output[b, t, h] = softmax(scale * q k^T) v` over the keys in the token's span.
+/// `output[b, t, h] = softmax(scale * q k^T) v` over the rows of the prefix and the keys in the token's span.
 ///
 /// # Errors
 /// `model-unsupported` when `head_dim` is 0 or above [`MAX_HEAD_DIM`], or `kv_heads` does not divide `heads`.
@@ -93,7 +104,8 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         bail!(ModelUnsupported, "attention: {heads} heads cannot share {kv_heads} key and value heads");
     }
     let columns = [shape.head_dim, params.q_stride, params.kv_stride, params.k_column, params.v_column];
-    let access = match columns.iter().all(|c| c.is_multiple_of(4)) {
+    let places = [params.prefix_stride, params.prefix_key, params.prefix_value];
+    let access = match columns.iter().chain(&places).all(|c| c.is_multiple_of(4)) {
         true => "attention_vec4",
         false => "attention_scalar",
     };
@@ -102,13 +114,16 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         _ => (&KERNEL, params.tokens.div_ceil(32)),
     };
     let grid = [columns, heads, shape.branches];
-    let Tensors { query, key_value, spans, output } = tensors;
-    let bindings = [query, key_value, spans, output].map(Into::into).to_vec();
-    let work = 4 * shape.visible * u64::from(heads) * u64::from(shape.head_dim) * u64::from(shape.branches);
-    recording.push(variant(kernel, access, shape.head_dim), &params, bindings, grid, work);
+    let Tensors { query, key_value, spans, prefix, output } = tensors;
+    let bindings = [query, key_value, spans, prefix, output].map(Into::into).to_vec();
+    let visible = shape.visible + u64::from(params.tokens) * u64::from(params.prefix_rows);
+    let work = 4 * visible * u64::from(heads) * u64::from(shape.head_dim) * u64::from(shape.branches);
+    let variant = variant(kernel, access, shape.head_dim, params.prefix_rows > 0);
+    recording.push(variant, &params, bindings, grid, work);
     Ok(())
 }
 
-fn variant(kernel: &'static Kernel, access: &'static str, head_dim: u32) -> Variant {
-    Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim)
+fn variant(kernel: &'static Kernel, access: &'static str, head_dim: u32, prefixed: bool) -> Variant {
+    let variant = Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim);
+    variant.constant("PREFIXED", prefixed.into())
 }

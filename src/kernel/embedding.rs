@@ -1,6 +1,7 @@
-//! Embedding: rows of a table as each branch sees them.
+//! Embedding: rows of a trained table as each branch sees them.
 
-use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
+use crate::dtype::DType;
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/embedding.wgsl`.
@@ -34,7 +35,11 @@ super::uniform! {
 
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
-    vec![Variant::from(&KERNEL).provide("storage", "storage_f32")]
+    [DType::F32, DType::F16].map(variant).to_vec()
+}
+
+fn variant(dtype: DType) -> Variant {
+    Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
 const GROUP: u64 = 64;
@@ -45,15 +50,15 @@ const WORK: u64 = 300;
 /// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
 pub fn record(
     recording: &mut Recording,
+    dtype: DType,
     params: &Params,
     step: &Buffer,
-    stored: Binding,
+    stored: &Buffer,
     ids: &Buffer,
     y: &Buffer,
 ) {
     let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
     let grid = Recording::fold(elements.div_ceil(GROUP));
-    let bindings = vec![step.into(), stored, ids.into(), y.into()];
-    let variant = Variant::from(&KERNEL).provide("storage", "storage_f32");
-    recording.push(variant, params, bindings, grid, elements * WORK);
+    let bindings = vec![step.into(), stored.into(), ids.into(), y.into()];
+    recording.push(variant(dtype), params, bindings, grid, elements * WORK);
 }

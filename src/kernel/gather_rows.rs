@@ -1,4 +1,4 @@
-//! Gather of rows: the positions that a head works on.
+//! Gather of rows: the positions that a head works on, the rows of a low-rank factor.
 
 use crate::gpu::{Buffer, Kernel, Recording, Variant};
 use crate::reference;
@@ -15,8 +15,10 @@ super::uniform! {
     pub struct Params {
         /// Branches.
         pub branches: u32,
-        /// Rows of x in a branch.
-        pub tokens: u32,
+        /// First element of x.
+        pub x_start: u32,
+        /// Elements between branches of x.
+        pub x_branch: u32,
         /// Rows of y in a branch.
         pub count: u32,
         /// Columns.
@@ -29,7 +31,7 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// `y[b, i, :] = x[b, picks[i], :]`: x `[branch, tokens, width]`, picks `[count]` u32, y `[branch, count, width]`.
+/// `y[b, i, :] = x[b, picks[i], :]`: x `[branch, row, width]`, picks `[count]` u32, y `[branch, count, width]`.
 pub fn record(recording: &mut Recording, x: &Buffer, picks: &Buffer, y: &Buffer, params: Params) {
     let count = u64::from(params.branches) * u64::from(params.count) * u64::from(params.width);
     recording.push(&KERNEL, &params, vec![x.into(), picks.into(), y.into()], super::threads(count), count);

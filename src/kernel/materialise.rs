@@ -1,5 +1,6 @@
-//! Materialise: the branches' weights from the stored ones, with the pending update applied on the way.
+//! Materialise: the branches' weights from the stored ones, with the pending updates applied on the way.
 
+use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
 use crate::reference;
 
@@ -21,7 +22,7 @@ super::uniform! {
         pub first_quad: u32,
         /// The tensor's ordinal.
         pub ordinal: u32,
-        /// Branches to write; 0: only the update is applied.
+        /// Branches to write; 0: only the updates are applied.
         pub branches: u32,
         /// Quads between the branches' weights.
         pub branch_stride: u32,
@@ -32,11 +33,12 @@ super::uniform! {
 
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
-    vec![matrix(), packed()]
+    vec![matrix(DType::F32), matrix(DType::F16), packed()]
 }
 
-fn matrix() -> Variant {
-    Variant::from(&KERNEL).provide("storage", "storage_f32").provide("counter", "counter_matrix")
+fn matrix(dtype: DType) -> Variant {
+    let storage = super::storage::provider(dtype);
+    Variant::from(&KERNEL).provide("storage", storage).provide("counter", "counter_matrix")
 }
 
 fn packed() -> Variant {
@@ -48,16 +50,17 @@ const GROUP: u64 = 64;
 /// About how many operations a quad takes: the generator twice, the table, the additions.
 const WORK: u64 = 300;
 
-/// A range of one tensor: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`.
+/// A range of one tensor, f32 or f16: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`.
 pub fn record_matrix(
     recording: &mut Recording,
+    dtype: DType,
     params: &Params,
     step: &Buffer,
-    stored: Binding,
+    stored: &Buffer,
     weights: &Buffer,
 ) {
-    let bindings = vec![step.into(), stored, weights.into()];
-    push(recording, matrix(), params, bindings);
+    let bindings = vec![step.into(), stored.into(), weights.into()];
+    push(recording, matrix(dtype), params, bindings);
 }
 
 /// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each quad.

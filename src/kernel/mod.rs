@@ -12,18 +12,24 @@ pub mod append_rows;
 pub mod attention;
 pub mod cross_entropy_block;
 pub mod cross_entropy_labels;
+pub mod dequantize;
 pub mod embedding;
 pub mod gated;
 pub mod gather_rows;
 pub mod layer_norm;
+pub mod lookup;
 pub mod materialise;
 pub mod matmul;
 pub mod mean_loss;
+pub mod merge;
+pub mod pack;
 pub mod residual;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
 pub mod step;
+pub mod storage;
+pub mod tiles;
 
 use crate::gpu::{Recording, Variant};
 
@@ -76,13 +82,17 @@ entries![
     attention,
     cross_entropy_block,
     cross_entropy_labels,
+    dequantize,
     embedding,
     gated,
     gather_rows,
     layer_norm,
+    lookup,
     materialise,
     matmul,
     mean_loss,
+    merge,
+    pack,
     residual,
     rms_norm,
     rotary,

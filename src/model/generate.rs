@@ -42,15 +42,15 @@ impl Transformer {
         if prompt.is_empty() {
             bail!(InvalidArgument, "the prompt has no tokens");
         }
-        if prompt.len() >= spec.max_length as usize {
-            let (have, most) = (prompt.len(), spec.max_length);
+        if prompt.len() >= self.room() as usize {
+            let (have, most) = (prompt.len(), self.room());
             bail!(InvalidArgument, "the prompt has {have} tokens, the model takes fewer than {most}");
         }
         if !sampling.temperature.is_finite() || sampling.temperature < 0.0 {
             bail!(InvalidArgument, "temperature is {}, expected 0 or more", sampling.temperature);
         }
         let tokens = prompt.len() as u32;
-        let capacity = tokens.saturating_add(max_tokens).min(spec.max_length);
+        let capacity = tokens.saturating_add(max_tokens).min(self.room());
         let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
         Ok(Generation {
             workspace: self.workspace(None, extent)?,
@@ -82,6 +82,7 @@ impl Generation {
         let mut r = Recording::new();
         let scored = model.record_scored(&mut r, ws, &pass, 1)?;
         let bias = model.bias(model.spec().head.bias)?;
+        let vectors = model.vectors_of(ws, &pass);
         let table = model.weights().matrix(model.spec().head.table)?;
         for block in blocks(table, model.vocabulary_at_once(ws, &pass, 1)?) {
             model.record_block(&mut r, ws, &pass, 1, scored, &block, NO_VECTOR)?;
@@ -89,13 +90,13 @@ impl Generation {
                 width: block.rows,
                 first: block.first_row,
                 bias,
-                vector_stride: model.vector_stride(),
+                vector_stride: vectors.stride,
                 start: (block.first_row == 0).into(),
                 temperature: self.sampling.temperature,
                 key_low: key[0],
                 key_high: key[1],
             };
-            sample::record(&mut r, &ws.logits, &ws.vectors, &ws.state, params);
+            sample::record(&mut r, &ws.logits, vectors.buffer, &ws.state, params);
         }
         model.backend().run(&r).await?;
         let bytes = model.backend().read(&ws.state, 0, 4).await?;

@@ -21,6 +21,15 @@ pub enum Score<'a> {
     Vocabulary,
 }
 
+/// What the branches of a step make of a batch.
+#[derive(Clone, Debug)]
+pub struct BranchScores {
+    /// Mean cross-entropy over the targets `[branch]`.
+    pub means: Vec<f32>,
+    /// The best label or token `[branch, target]`, where asked for.
+    pub predictions: Vec<u32>,
+}
+
 /// Losses and predictions of each target, of a pass over the weights as they are.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -33,11 +42,13 @@ pub struct Evaluation {
 }
 
 impl Transformer {
-    /// Mean cross-entropy over the targets for each of the step's `branches`, with the pending update applied on the way.
+    /// Mean cross-entropy over the targets for each of the step's `branches`, with the pending updates applied on the way; and what
+    /// each branch predicts, where that is asked for.
     ///
     /// # Errors
     /// `invalid-argument` for an input that the model cannot take; those of the backend.
-    pub async fn branch_losses(
+    #[expect(clippy::too_many_arguments, reason = "a batch, what is scored, and the step")]
+    pub async fn branch_scores(
         &self,
         ws: &Workspace,
         input: &Input<'_>,
@@ -45,23 +56,34 @@ impl Transformer {
         score: Score<'_>,
         step: &Step,
         branches: u32,
-    ) -> Result<Vec<f32>> {
+        predictions: bool,
+    ) -> Result<BranchScores> {
         let pass = Pass::new(input, branches, false);
         self.write_input(ws, input, step, 0)?;
         self.write_targets(ws, targets, score)?;
         let mut r = Recording::new();
         self.record_loss(&mut r, ws, &pass, targets.len() as u32, score)?;
-        for table in self.tables_left(score) {
-            self.record_update_matrix(&mut r, ws, table)?;
+        if step.header.count > 0 {
+            for table in self.tables_left(score) {
+                self.record_update_matrix(&mut r, ws, table)?;
+            }
         }
         self.backend().run(&r).await?;
-        self.read_f32(&ws.mean, branches).await
+        let means = self.read_f32(&ws.mean, branches).await?;
+        let predictions = match predictions {
+            true => {
+                let bytes = u64::from(branches) * targets.len() as u64 * 4;
+                bytemuck::pod_collect_to_vec(&self.backend().read(&ws.predictions, 0, bytes).await?)
+            }
+            false => Vec::new(),
+        };
+        Ok(BranchScores { means, predictions })
     }
 
     /// Losses and predictions with the weights as they are; no update may be pending.
     ///
     /// # Errors
-    /// As [`Transformer::branch_losses`].
+    /// As [`Transformer::branch_scores`].
     pub async fn evaluate(
         &self,
         ws: &Workspace,
@@ -91,7 +113,7 @@ impl Transformer {
     /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the weights as they are.
     ///
     /// # Errors
-    /// As [`Transformer::branch_losses`].
+    /// As [`Transformer::branch_scores`].
     pub async fn logits(&self, ws: &Workspace, input: &Input<'_>) -> Result<Vec<f32>> {
         let tokens = input.ids.len() as u32;
         let pass = Pass::new(input, 1, true);
@@ -117,12 +139,12 @@ impl Transformer {
         Ok(logits)
     }
 
-    /// Applies the pending update of `step` to all weights, without a pass.
+    /// Applies the pending updates of `step` to all weights, without a pass.
     ///
     /// # Errors
     /// Those of the backend.
     pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
-        self.backend().write(&ws.step, 0, bytemuck::bytes_of(step))?;
+        self.backend().write(&ws.step, 0, &step.to_bytes())?;
         let mut r = Recording::new();
         self.record_update(&mut r, ws)?;
         self.backend().run(&r).await
@@ -165,7 +187,7 @@ impl Transformer {
     ) -> Result<()> {
         let scored = self.record_scored(r, ws, pass, count)?;
         let bias = self.bias(self.spec().head.bias)?;
-        let vector_stride = self.vector_stride();
+        let vectors = self.vectors_of(ws, pass);
         match score {
             Score::Labels(labels) => {
                 let labels = labels.len() as u32;
@@ -175,11 +197,11 @@ impl Transformer {
                     rows_per_branch: count,
                     labels,
                     bias,
-                    vector_stride,
+                    vector_stride: vectors.stride,
                 };
                 let tensors = cross_entropy_labels::Tensors {
                     logits: &ws.logits,
-                    vectors: &ws.vectors,
+                    vectors: vectors.buffer,
                     label_ids: &ws.label_ids,
                     targets: &ws.target_labels,
                     loss: &ws.losses,
@@ -197,12 +219,12 @@ impl Transformer {
                         width: block.rows,
                         first: block.first_row,
                         bias,
-                        vector_stride,
+                        vector_stride: vectors.stride,
                         start: (block.first_row == 0).into(),
                     };
                     let tensors = cross_entropy_block::Tensors {
                         logits: &ws.logits,
-                        vectors: &ws.vectors,
+                        vectors: vectors.buffer,
                         targets: &ws.target_labels,
                         state: &ws.state,
                         loss: &ws.losses,
@@ -226,8 +248,13 @@ impl Transformer {
     ) -> Result<&'w Buffer> {
         let spec = self.spec();
         let hidden = self.record_hidden(r, ws, pass)?;
-        let params =
-            gather_rows::Params { branches: pass.branches, tokens: pass.tokens, count, width: spec.hidden };
+        let params = gather_rows::Params {
+            branches: pass.branches,
+            x_start: 0,
+            x_branch: pass.tokens * spec.hidden,
+            count,
+            width: spec.hidden,
+        };
         gather_rows::record(r, hidden, &ws.target_rows, &ws.gathered, params);
         let Some(transform) = &spec.head.transform else {
             return Ok(&ws.gathered);
@@ -236,7 +263,7 @@ impl Transformer {
         self.record_linear(r, ws, pass, count, &transform.dense, &ws.gathered, output)?;
         let elements = pass.branches * count * spec.hidden;
         activation::record(r, transform.activation, &ws.transformed, elements);
-        self.norm(r, ws, pass.branches, count, &transform.norm, &ws.transformed, &ws.gathered)?;
+        self.norm(r, ws, pass, count, &transform.norm, &ws.transformed, &ws.gathered)?;
         Ok(&ws.gathered)
     }
 
@@ -252,7 +279,7 @@ impl Transformer {
     ) -> Result<()> {
         let hidden = self.spec().hidden;
         let table = self.spec().head.table;
-        self.record_rows(r, ws, table, &ws.label_ids, labels, pass.branches, &ws.label_rows, false)?;
+        self.record_rows(r, ws, pass, table, &ws.label_ids, labels, &ws.label_rows, false)?;
         let params = matmul::Params {
             rows: count,
             columns: labels,
@@ -265,9 +292,10 @@ impl Transformer {
             c_column: 0,
             bias: NO_VECTOR,
             vector_stride: 0,
+            added: 0.0,
         };
         let w = (&ws.label_rows).into();
-        matmul::record(r, &params, pass.branches, scored, w, &ws.vectors, &ws.logits);
+        matmul::record(r, &params, pass.branches, scored, w, self.vectors_of(ws, pass).buffer, &ws.logits);
         Ok(())
     }
 
@@ -285,6 +313,7 @@ impl Transformer {
     ) -> Result<()> {
         let table = self.weights().matrix(self.spec().head.table)?;
         let w = self.record_branch_weights(r, ws, pass, table, block);
+        let vectors = self.vectors_of(ws, pass);
         let params = matmul::Params {
             rows: count,
             columns: block.rows,
@@ -296,9 +325,15 @@ impl Transformer {
             c_stride: block.rows,
             c_column: 0,
             bias: if biased == NO_VECTOR { biased } else { biased + block.first_row },
-            vector_stride: self.vector_stride(),
+            vector_stride: vectors.stride,
+            added: 0.0,
         };
-        matmul::record(r, &params, pass.branches, scored, w.buffer.into(), &ws.vectors, &ws.logits);
+        matmul::record(r, &params, pass.branches, scored, w.buffer.into(), vectors.buffer, &ws.logits);
+        if let Some(pair) = self.pair(table.id) {
+            let y = Target { buffer: &ws.logits, stride: block.rows, column: 0 };
+            let rows = block.first_row..block.first_row + block.rows;
+            self.record_pair(r, ws, pass, count, pair, (scored, table.width), y, rows);
+        }
         Ok(())
     }
 

@@ -1,12 +1,15 @@
-//! Linear layers over branch weights: stored weights, read once, become what each branch sees, in blocks of rows.
+//! Linear layers over branch weights: stored weights, read once, become what each branch sees, in blocks of rows; and the
+//! adapters' factors beside them.
 
+use super::adapter::{Factor, Group, Pair};
 use super::spec::{Linear, TensorId};
 use super::transformer::{Pass, Transformer};
 use super::weights::{Matrix, Part};
 use super::workspace::Workspace;
-use crate::error::Result;
+use crate::dtype::DType;
+use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};
-use crate::kernel::{NO_VECTOR, materialise, matmul};
+use crate::kernel::{NO_VECTOR, dequantize, gather_rows, materialise, matmul, merge};
 
 impl Transformer {
     /// y = W x + b for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
@@ -23,6 +26,7 @@ impl Transformer {
     ) -> Result<()> {
         let matrix = self.weights().matrix(linear.weight)?;
         let bias = self.bias(linear.bias)?;
+        let vectors = self.vectors_of(ws, pass);
         for block in blocks(matrix, self.rows_at_once(ws, pass, matrix)) {
             let w = self.record_branch_weights(r, ws, pass, matrix, &block);
             let params = matmul::Params {
@@ -36,23 +40,144 @@ impl Transformer {
                 c_stride: y.stride,
                 c_column: y.column + block.first_row,
                 bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
-                vector_stride: self.vector_stride(),
+                vector_stride: vectors.stride,
+                added: 0.0,
             };
-            matmul::record(r, &params, pass.branches, x, w.buffer.into(), &ws.vectors, y.buffer);
+            matmul::record(r, &params, pass.branches, x, w.buffer.into(), vectors.buffer, y.buffer);
+        }
+        if let Some(pair) = self.pair(linear.weight) {
+            self.record_pair(r, ws, pass, rows, pair, (x, matrix.width), y, 0..matrix.rows);
         }
         Ok(())
     }
 
+    /// y += scale * B (A x) for `columns` of y's columns, the rows of B; x with its width.
+    #[expect(clippy::too_many_arguments, reason = "the pass, the factors, and where they read and write")]
+    pub(super) fn record_pair(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        rows: u32,
+        pair: &Pair,
+        (x, width): (&Buffer, u32),
+        y: Target<'_>,
+        columns: std::ops::Range<u32>,
+    ) {
+        let (Some(a), Some(b)) = (self.factor(ws, pass, pair.a), self.factor(ws, pass, pair.b)) else {
+            return;
+        };
+        let inner = Target { buffer: &ws.inner, stride: pair.rank, column: 0 };
+        self.record_factor(r, pass, rows, (x, width), a, inner, pair.rank, 0.0);
+        let b = BranchWeights { start: b.start + columns.start * pair.rank, ..b };
+        let count = columns.end - columns.start;
+        self.record_factor(r, pass, rows, (&ws.inner, pair.rank), b, y, count, pair.scale);
+    }
+
+    /// Adds the factors' part of looked-up rows: `y[b, i, :] += scale * B[ids[i], :] A`.
+    #[expect(clippy::too_many_arguments, reason = "the pass, the factors, and where they read and write")]
+    pub(super) fn record_pair_rows(
+        &self,
+        r: &mut Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        pair: &Pair,
+        ids: &Buffer,
+        count: u32,
+        y: &Buffer,
+        width: u32,
+    ) {
+        let transposed = pair.transposed.and_then(|a| self.factor(ws, pass, a));
+        let (Some(a), Some(b)) = (transposed, self.factor(ws, pass, pair.b)) else { return };
+        let rows = gather_rows::Params {
+            branches: pass.branches,
+            x_start: b.start,
+            x_branch: b.branch,
+            count,
+            width: pair.rank,
+        };
+        gather_rows::record(r, b.buffer, ids, &ws.inner, rows);
+        let y = Target { buffer: y, stride: width, column: 0 };
+        self.record_factor(r, pass, count, (&ws.inner, pair.rank), a, y, width, pair.scale);
+    }
+
+    /// y (+)= added * W x for a factor W of an adapter.
+    #[expect(clippy::too_many_arguments, reason = "the pass, the factor, and where it reads and writes")]
+    fn record_factor(
+        &self,
+        r: &mut Recording,
+        pass: &Pass<'_>,
+        rows: u32,
+        (x, depth): (&Buffer, u32),
+        w: BranchWeights<'_>,
+        y: Target<'_>,
+        columns: u32,
+        added: f32,
+    ) {
+        let params = matmul::Params {
+            rows,
+            columns,
+            depth,
+            a_stride: depth,
+            a_branch: rows * depth,
+            w_start: w.start,
+            w_branch: w.branch,
+            c_stride: y.stride,
+            c_column: y.column,
+            bias: NO_VECTOR,
+            vector_stride: 0,
+            added,
+        };
+        // No bias is read: any buffer does.
+        matmul::record(
+            r,
+            &params,
+            pass.branches,
+            x,
+            w.buffer.into(),
+            &self.weights().vectors().stored,
+            y.buffer,
+        );
+    }
+
+    /// Where a pass finds a factor: as every branch sees it, or as it is stored.
+    pub(super) fn factor<'w>(
+        &'w self,
+        ws: &'w Workspace,
+        pass: &Pass<'_>,
+        factor: Factor,
+    ) -> Option<BranchWeights<'w>> {
+        let adapter = self.adapter()?;
+        let (buffer, branch) = match (factor.group, &ws.adapter) {
+            (Group::Trained, Some(formed)) if !pass.plain => (formed, adapter.trained.stride()),
+            (Group::Trained, _) => (&adapter.trained.stored, 0),
+            (Group::Fixed, _) => (&adapter.fixed.as_ref()?.stored, 0),
+        };
+        Some(BranchWeights { buffer, start: factor.first, branch })
+    }
+
+    /// Where a pass finds the model's vectors: as every branch sees them, or as they are stored.
+    pub(super) fn vectors_of<'w>(&'w self, ws: &'w Workspace, pass: &Pass<'_>) -> Vectors<'w> {
+        match &ws.vectors {
+            Some(formed) if !pass.plain => {
+                Vectors { buffer: formed, stride: self.weights().vectors().stride() }
+            }
+            _ => Vectors { buffer: &self.weights().vectors().stored, stride: 0 },
+        }
+    }
+
     /// How many rows of a matrix the scratch holds for every branch; all, where the stored weights are used as they are.
     pub(super) fn rows_at_once(&self, ws: &Workspace, pass: &Pass<'_>, matrix: &Matrix) -> u32 {
-        if pass.plain {
-            return matrix.rows;
-        }
-        let bytes = ws.scratch.bytes() / u64::from(pass.branches.max(1)) - 16;
+        let copies = match (matrix.trained && !pass.plain, matrix.dtype) {
+            (true, _) => pass.branches.max(1),
+            (false, DType::F32) => return matrix.rows,
+            (false, _) => 1,
+        };
+        let bytes = ws.scratch.bytes() / u64::from(copies) - 16;
         ((bytes / (u64::from(matrix.width) * 4)) as u32 & !3).max(4)
     }
 
-    /// Where a block's weights are for every branch: where they are stored, or in the scratch after a materialise.
+    /// Where a block's weights are for every branch: where they are stored, or in the scratch, materialised or dequantized.
     pub(super) fn record_branch_weights<'w>(
         &self,
         r: &mut Recording,
@@ -61,9 +186,15 @@ impl Transformer {
         matrix: &Matrix,
         block: &Block<'w>,
     ) -> BranchWeights<'w> {
-        if pass.plain {
-            let start = (block.first_row - block.part.first_row) * matrix.width;
-            return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
+        let start = (block.first_row - block.part.first_row) * matrix.width;
+        if pass.plain || !matrix.trained {
+            if matrix.dtype == DType::F32 {
+                return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
+            }
+            let quads = (block.rows * matrix.width).div_ceil(4);
+            let params = dequantize::Params { quads, first_stored: start / 4 };
+            dequantize::record(r, matrix.dtype, &params, &block.part.buffer, &ws.scratch);
+            return BranchWeights { buffer: &ws.scratch, start: 0, branch: 0 };
         }
         let stride = self.record_materialise(r, ws, pass.branches, matrix, block);
         BranchWeights { buffer: &ws.scratch, start: 0, branch: stride * 4 }
@@ -89,42 +220,93 @@ impl Transformer {
             branch_stride: quads,
             decays: 1,
         };
-        materialise::record_matrix(r, &params, &ws.step, (&block.part.buffer).into(), &ws.scratch);
+        materialise::record_matrix(r, matrix.dtype, &params, &ws.step, &block.part.buffer, &ws.scratch);
         quads
     }
 
-    /// All vectors as the branches see them (0 branches: only the update).
-    pub(super) fn record_vectors(&self, r: &mut Recording, ws: &Workspace, branches: u32) {
-        let vectors = self.weights().vectors();
-        let params = materialise::Params {
-            quads: vectors.quads,
-            branches,
-            branch_stride: vectors.quads,
-            ..Default::default()
-        };
-        materialise::record_packed(r, &params, &ws.step, &vectors.stored, &ws.vectors, &vectors.counters);
+    /// Vectors and adapter as the branches see them (0 branches: only the updates), where they are trained.
+    pub(super) fn record_packed(&self, r: &mut Recording, ws: &Workspace, branches: u32) {
+        let vectors = (Some(self.weights().vectors()), &ws.vectors, 0);
+        // As MeZO does: norms and biases do not decay, adapters do.
+        let adapter = (self.adapter().map(|adapter| &adapter.trained), &ws.adapter, 1);
+        for (packed, formed, decays) in [vectors, adapter] {
+            if let (Some(packed), Some(formed)) = (packed, formed) {
+                let params = materialise::Params {
+                    quads: packed.quads,
+                    branches,
+                    branch_stride: packed.quads,
+                    decays,
+                    ..Default::default()
+                };
+                materialise::record_packed(r, &params, &ws.step, &packed.stored, formed, &packed.counters);
+            }
+        }
     }
 
-    /// Applies the pending update to a matrix that no linear layer of the pass has materialised.
+    /// Applies the pending updates to a matrix that no linear layer of the pass has materialised, where it is trained.
     pub(super) fn record_update_matrix(&self, r: &mut Recording, ws: &Workspace, id: TensorId) -> Result<()> {
         let matrix = self.weights().matrix(id)?;
+        if !matrix.trained {
+            return Ok(());
+        }
         for block in blocks(matrix, matrix.rows) {
             self.record_materialise(r, ws, 0, matrix, &block);
         }
         Ok(())
     }
 
-    /// Records the pending update of every tensor, without a pass.
+    /// Records the addition of the low-rank adapter's product to every matrix it stands beside; f16 is rounded with `key`.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of the caller only: there is no such adapter, or a matrix is quantized.
+    pub fn record_merge(&self, r: &mut Recording, key: [u32; 2]) -> Result<()> {
+        let Some((adapter, fixed)) = self.adapter().and_then(|a| Some((a, a.fixed.as_ref()?))) else {
+            bail!(InvalidArgument, "there is no low-rank sum to merge");
+        };
+        for id in adapter.adapted() {
+            let (matrix, Some(pair)) = (self.weights().matrix(*id)?, adapter.pair(*id)) else { continue };
+            if matrix.dtype.is_quantized() {
+                bail!(InvalidArgument, "a sum cannot be merged into {}", matrix.dtype);
+            }
+            for part in &matrix.parts {
+                let params = merge::Params {
+                    quads: (part.rows * matrix.width).div_ceil(4),
+                    first_stored: 0,
+                    first_quad: part.first_row * matrix.width / 4,
+                    width: matrix.width,
+                    rank: pair.rank,
+                    a_start: pair.a.first,
+                    b_start: pair.b.first,
+                    ordinal: matrix.id as u32,
+                    key_low: key[0],
+                    key_high: key[1],
+                    zero: 0,
+                };
+                let (a, b) = (&fixed.stored, &adapter.trained.stored);
+                merge::record(r, matrix.dtype, &params, &part.buffer, a, b);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the pending updates of every tensor, without a pass.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub fn record_update(&self, r: &mut Recording, ws: &Workspace) -> Result<()> {
-        self.record_vectors(r, ws, 0);
+        self.record_packed(r, ws, 0);
         for matrix in self.weights().matrices() {
             self.record_update_matrix(r, ws, matrix.id)?;
         }
         Ok(())
     }
+}
+
+/// The model's vectors as a pass sees them, `stride` elements between branches.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<'a> {
+    pub buffer: &'a Buffer,
+    pub stride: u32,
 }
 
 /// Where a linear layer writes: rows `stride` apart, from `column` on.
@@ -143,6 +325,7 @@ pub(super) struct Block<'a> {
 }
 
 /// Weights as a matmul takes them: first element, and elements between branches.
+#[derive(Clone, Copy)]
 pub(super) struct BranchWeights<'a> {
     pub buffer: &'a Buffer,
     pub start: u32,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::adapter::{Adapter, Pair};
 use super::linear::Target;
 use super::spec::{LayerSpec, Mlp, ModelSpec, Norm, NormKind, Positions, TensorId};
 use super::weights::{LoadProgress, Weights};
@@ -11,7 +12,8 @@ use crate::format::checkpoint::Checkpoint;
 use crate::gpu::{Backend, Buffer, Recording};
 use crate::kernel::step::Step;
 use crate::kernel::{
-    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, residual, rms_norm, rotary,
+    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, lookup, residual, rms_norm,
+    rotary,
 };
 
 /// Packed tokens: sequences laid end to end.
@@ -62,12 +64,13 @@ impl Pass<'_> {
 pub struct Transformer {
     backend: Rc<dyn Backend>,
     weights: Weights,
+    adapter: Option<Adapter>,
 }
 
 impl Transformer {
     /// Of loaded weights.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
-        Transformer { backend, weights }
+        Transformer { backend, weights, adapter: None }
     }
 
     /// The model's description.
@@ -78,6 +81,57 @@ impl Transformer {
     /// The stored weights.
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// Chooses the tensors that branches and updates change. Workspaces made before no longer fit.
+    ///
+    /// # Errors
+    /// Those of [`Weights::train`].
+    pub fn train(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
+        self.weights.train(self.backend.as_ref(), trained)
+    }
+
+    /// Keys and values of a text, as a prefix holds them: for each layer keys `[token, kv_heads * head_dim]`, then values.
+    ///
+    /// # Errors
+    /// `invalid-argument` for tokens that the model does not have; those of the backend.
+    pub async fn keys_and_values(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let tokens = ids.len() as u32;
+        let positions: Vec<u32> = (0..tokens).collect();
+        let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
+        let ws = self.workspace(None, Extent { tokens, ..Extent::least() })?;
+        let cache = self.cache(tokens)?;
+        self.write_input(&ws, &input, &Step::plain(), 0)?;
+        let pass = Pass { cache: Some(&cache), ..Pass::new(&input, 1, true) };
+        let mut r = Recording::new();
+        self.record_hidden(&mut r, &ws, &pass)?;
+        self.backend.run(&r).await?;
+        let width = (self.spec().kv_heads * self.spec().head_dim) as usize;
+        let mut values = Vec::new();
+        for layer in &cache.layers {
+            let bytes = self.backend.read(layer, 0, u64::from(tokens) * 2 * width as u64 * 4).await?;
+            let rows: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+            for part in 0..2 {
+                values.extend(
+                    rows.chunks_exact(2 * width).flat_map(|row| &row[part * width..(part + 1) * width]),
+                );
+            }
+        }
+        Ok(values)
+    }
+
+    /// What stands beside the weights.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
+
+    /// Puts an adapter beside the weights, or takes it away. Workspaces made before no longer fit.
+    pub fn set_adapter(&mut self, adapter: Option<Adapter>) {
+        self.adapter = adapter;
+    }
+
+    pub(super) fn pair(&self, matrix: TensorId) -> Option<&Pair> {
+        self.adapter.as_ref().and_then(|adapter| adapter.pair(matrix))
     }
 
     /// Loads the base weights again, over trained ones.
@@ -108,7 +162,7 @@ impl Transformer {
             Some(old) => old.extent.union(extent),
             None => extent,
         };
-        Workspace::new(self.backend(), self.spec(), self.vector_stride(), extent)
+        Workspace::new(self.backend(), &self.weights, self.adapter(), extent)
     }
 
     /// An empty key/value cache for `capacity` tokens.
@@ -142,13 +196,15 @@ impl Transformer {
         if let Some(id) = input.ids.iter().find(|id| **id >= spec.vocabulary) {
             bail!(InvalidArgument, "token {id} is not of the vocabulary of {}", spec.vocabulary);
         }
-        if let Some(position) = input.positions.iter().find(|p| **p >= spec.max_length) {
-            bail!(InvalidArgument, "position {position} is beyond the model's {}", spec.max_length);
+        let room = self.room();
+        if let Some(position) = input.positions.iter().find(|p| **p >= room) {
+            bail!(InvalidArgument, "position {position} is beyond the {room} that the model has");
         }
         let offset = match spec.positions {
             Positions::Learned { offset, .. } => offset,
             Positions::Rotary { .. } => 0,
         };
+        let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);
         let positions: Vec<u32> = input.positions.iter().map(|p| p + offset).collect();
         let mut spans = Vec::with_capacity(input.ids.len());
         for bounds in input.cu_seqlens.windows(2) {
@@ -161,7 +217,12 @@ impl Transformer {
         backend.write(&workspace.ids, 0, bytemuck::cast_slice(input.ids))?;
         backend.write(&workspace.positions, 0, bytemuck::cast_slice(&positions))?;
         backend.write(&workspace.spans, 0, bytemuck::cast_slice(&spans))?;
-        backend.write(&workspace.step, 0, bytemuck::bytes_of(step))
+        backend.write(&workspace.step, 0, &step.to_bytes())
+    }
+
+    /// The longest sequence beside the prefix, if there is one.
+    pub fn room(&self) -> u32 {
+        self.spec().max_length - self.adapter().map_or(0, Adapter::prefix_length)
     }
 
     /// Records the vectors of the branches, embedding and layers. Returns the buffer that the last hidden states end in.
@@ -174,10 +235,12 @@ impl Transformer {
         let spec = self.spec();
         let count = pass.branches * pass.tokens * spec.hidden;
         let (mut x, mut other) = (&ws.hidden, &ws.normed);
-        self.record_vectors(r, ws, pass.branches);
+        if !pass.plain {
+            self.record_packed(r, ws, pass.branches);
+        }
         self.record_embedding(r, ws, pass, x)?;
         if let Some(norm) = &spec.embedding_norm {
-            self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+            self.norm(r, ws, pass, pass.tokens, norm, x, other)?;
             std::mem::swap(&mut x, &mut other);
         }
         for (index, layer) in spec.layers.iter().enumerate() {
@@ -187,7 +250,7 @@ impl Transformer {
                     Sublayer::Mlp => &layer.mlp_norm,
                 };
                 let input = if spec.pre_norm {
-                    self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+                    self.norm(r, ws, pass, pass.tokens, norm, x, other)?;
                     other
                 } else {
                     x
@@ -198,13 +261,13 @@ impl Transformer {
                 }
                 residual::record(r, x, other, count);
                 if !spec.pre_norm {
-                    self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+                    self.norm(r, ws, pass, pass.tokens, norm, x, other)?;
                     std::mem::swap(&mut x, &mut other);
                 }
             }
         }
         if let Some(norm) = &spec.final_norm {
-            self.norm(r, ws, pass.branches, pass.tokens, norm, x, other)?;
+            self.norm(r, ws, pass, pass.tokens, norm, x, other)?;
             return Ok(other);
         }
         Ok(x)
@@ -213,13 +276,12 @@ impl Transformer {
     /// x = token + position + type, as each branch sees the tables.
     fn record_embedding(&self, r: &mut Recording, ws: &Workspace, pass: &Pass<'_>, x: &Buffer) -> Result<()> {
         let spec = self.spec();
-        let (tokens, branches) = (pass.tokens, pass.branches);
-        self.record_rows(r, ws, spec.token_table, &ws.ids, tokens, branches, x, false)?;
+        self.record_rows(r, ws, pass, spec.token_table, &ws.ids, pass.tokens, x, false)?;
         if let Some(table) = spec.type_table {
-            self.record_rows(r, ws, table, &ws.types, tokens, branches, x, true)?;
+            self.record_rows(r, ws, pass, table, &ws.types, pass.tokens, x, true)?;
         }
         if let Positions::Learned { table, .. } = spec.positions {
-            self.record_rows(r, ws, table, &ws.positions, tokens, branches, x, true)?;
+            self.record_rows(r, ws, pass, table, &ws.positions, pass.tokens, x, true)?;
         }
         Ok(())
     }
@@ -230,26 +292,41 @@ impl Transformer {
         &self,
         r: &mut Recording,
         ws: &Workspace,
+        pass: &Pass<'_>,
         table: TensorId,
         ids: &Buffer,
         count: u32,
-        branches: u32,
         y: &Buffer,
         accumulate: bool,
     ) -> Result<()> {
         let table = self.weights.matrix(table)?;
         for part in &table.parts {
+            if pass.plain || !table.trained {
+                let params = lookup::Params {
+                    tokens: count,
+                    width: table.width,
+                    branches: pass.branches,
+                    first_row: part.first_row,
+                    rows: part.rows,
+                    accumulate: accumulate.into(),
+                };
+                lookup::record(r, table.dtype, &params, &part.buffer, ids, y);
+                continue;
+            }
             let params = embedding::Params {
                 tokens: count,
                 width: table.width,
-                branches,
+                branches: pass.branches,
                 ordinal: table.id as u32,
                 decays: 1,
                 first_row: part.first_row,
                 rows: part.rows,
                 accumulate: accumulate.into(),
             };
-            embedding::record(r, &params, &ws.step, (&part.buffer).into(), ids, y);
+            embedding::record(r, table.dtype, &params, &ws.step, &part.buffer, ids, y);
+        }
+        if let Some(pair) = self.pair(table.id) {
+            self.record_pair_rows(r, ws, pass, pair, ids, count, y, table.width);
         }
         Ok(())
     }
@@ -292,7 +369,19 @@ impl Transformer {
             k_column: q_width,
             v_column: q_width + kv_width,
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
+            ..Default::default()
         };
+        // Where there is no prefix, any buffer does.
+        let mut prefix = &ws.qkv;
+        if let Some((rows, key, value)) = self.adapter().and_then(|adapter| adapter.prefix(index))
+            && let Some(stored) = self.factor(ws, pass, key)
+        {
+            prefix = stored.buffer;
+            params.prefix_rows = rows;
+            params.prefix_stride = stored.branch;
+            params.prefix_key = key.first;
+            params.prefix_value = value.first;
+        }
         let mut key_value = &ws.qkv;
         if let Some(cache) = pass.cache {
             let appended = append_rows::Params {
@@ -312,7 +401,7 @@ impl Transformer {
         let shape =
             attention::Shape { branches: pass.branches, head_dim: spec.head_dim, visible: pass.visible };
         let tensors =
-            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, output: &ws.attended };
+            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
         attention::record(r, tensors, shape, params)?;
         let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)
@@ -356,7 +445,7 @@ impl Transformer {
         &self,
         r: &mut Recording,
         ws: &Workspace,
-        branches: u32,
+        pass: &Pass<'_>,
         rows: u32,
         norm: &Norm,
         x: &Buffer,
@@ -364,11 +453,12 @@ impl Transformer {
     ) -> Result<()> {
         let weight = self.weights.vector(norm.weight)?;
         let bias = self.bias(norm.bias)?;
-        let (width, vector_stride) = (self.spec().hidden, self.vector_stride());
+        let vectors = self.vectors_of(ws, pass);
+        let (width, vector_stride) = (self.spec().hidden, vectors.stride);
         match norm.kind {
             NormKind::Layer { eps } => {
                 let params = layer_norm::Params {
-                    rows: branches * rows,
+                    rows: pass.branches * rows,
                     rows_per_branch: rows,
                     width,
                     weight,
@@ -376,18 +466,18 @@ impl Transformer {
                     vector_stride,
                     epsilon: eps,
                 };
-                layer_norm::record(r, x, &ws.vectors, y, params);
+                layer_norm::record(r, x, vectors.buffer, y, params);
             }
             NormKind::Rms { eps } => {
                 let params = rms_norm::Params {
-                    rows: branches * rows,
+                    rows: pass.branches * rows,
                     rows_per_branch: rows,
                     width,
                     weight,
                     vector_stride,
                     epsilon: eps,
                 };
-                rms_norm::record(r, x, &ws.vectors, y, params);
+                rms_norm::record(r, x, vectors.buffer, y, params);
             }
         }
         Ok(())
@@ -395,10 +485,6 @@ impl Transformer {
 
     pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
         id.map_or(Ok(NO_VECTOR), |id| self.weights.vector(id))
-    }
-
-    pub(super) fn vector_stride(&self) -> u32 {
-        self.weights.vectors().quads * 4
     }
 }
 

@@ -4,10 +4,13 @@ use std::rc::Rc;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::packed::Packed;
 use super::spec::{ModelSpec, TensorId, TensorKind, TensorSpec};
+use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::gpu::{Backend, Buffer, MemoryClass};
+use crate::kernel::storage;
 
 /// Elements decoded at a time: 4 MiB of f32.
 const CHUNK: u64 = 1 << 20;
@@ -15,11 +18,11 @@ const CHUNK: u64 = 1 << 20;
 /// Consecutive rows of a matrix in a buffer of their own.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// First row; a multiple of 4, so that a part begins with a whole quad.
+    /// First row; a multiple of 4, so that a part begins with a whole quad, and with a whole group of every format.
     pub first_row: u32,
     /// Rows.
     pub rows: u32,
-    /// `[rows, width]` f32.
+    /// `[rows, width]` in the matrix's format ([`crate::kernel::storage`]).
     pub buffer: Buffer,
 }
 
@@ -28,6 +31,10 @@ pub struct Part {
 pub struct Matrix {
     /// Its ordinal.
     pub id: TensorId,
+    /// How the device holds it.
+    pub dtype: DType,
+    /// Whether branches and updates change it.
+    pub trained: bool,
     /// Rows in all parts.
     pub rows: u32,
     /// Elements of a row.
@@ -36,23 +43,12 @@ pub struct Matrix {
     pub parts: Vec<Part>,
 }
 
-/// All vectors of the model in one buffer, each beginning with a whole quad.
-#[derive(Clone, Debug)]
-pub struct Vectors {
-    /// `[quads * 4]` f32.
-    pub stored: Buffer,
-    /// For each quad: its index in its tensor, the tensor's ordinal.
-    pub counters: Buffer,
-    /// Quads of all vectors.
-    pub quads: u32,
-}
-
 /// Where each tensor is.
 #[derive(Clone, Debug)]
 enum Place {
     Matrix(Matrix),
-    /// First element in the vectors' buffer.
-    Vector(u32),
+    /// Index in the vectors.
+    Vector(usize),
 }
 
 /// Progress of loading.
@@ -68,12 +64,12 @@ pub struct LoadProgress {
 pub struct Weights {
     spec: Rc<ModelSpec>,
     places: Vec<Place>,
-    vectors: Vectors,
+    vectors: Packed,
     fingerprint: u64,
 }
 
 impl Weights {
-    /// Loads every tensor of the spec, a few MiB at a time.
+    /// Loads every tensor of the spec, a few MiB at a time; matrices as `wanted`, see [`stored_as`].
     ///
     /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on it.
     ///
@@ -83,11 +79,12 @@ impl Weights {
         backend: &dyn Backend,
         spec: Rc<ModelSpec>,
         checkpoint: &Checkpoint,
+        wanted: DType,
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Weights> {
         // A checkpoint that does not fit is refused before anything is allocated.
-        spec.tensors.as_slice().iter().try_for_each(|tensor| find(checkpoint, tensor).map(drop))?;
-        let mut weights = Weights::allocate(backend, spec)?;
+        let formats = formats(&spec, checkpoint, wanted)?;
+        let mut weights = Weights::allocate(backend, spec, &formats)?;
         weights.fill(backend, checkpoint, progress).await?;
         Ok(weights)
     }
@@ -115,7 +112,15 @@ impl Weights {
                 let rows = rows_at_once.min(tensor.rows - row);
                 let first = u64::from(row) * u64::from(tensor.width);
                 let count = rows as usize * tensor.width as usize;
-                let mut values = checkpoint.read_f32(info, first, count).await?;
+                let blocks = self.kept_blocks(id, info, checkpoint, first, count).await?;
+                let mut values = match &blocks {
+                    Some(blocks) => {
+                        let mut values = vec![0.0; count];
+                        info.dtype.dequantize(blocks, &mut values);
+                        values
+                    }
+                    None => checkpoint.read_f32(info, first, count).await?,
+                };
                 for value in &mut values {
                     if !value.is_finite() {
                         let (file, name) = (checkpoint.name(), &info.name);
@@ -125,9 +130,12 @@ impl Weights {
                         *value = 0.0;
                     }
                 }
-                let bytes: &[u8] = bytemuck::cast_slice(&values);
-                hash.update(bytes);
-                self.write_rows(backend, id, row, rows, bytes)?;
+                hash.update(bytemuck::cast_slice(&values));
+                let encoded = match blocks {
+                    Some(blocks) => blocks,
+                    None => self.encode(id, &values).map_err(|e| e.at(checkpoint.name()))?,
+                };
+                self.write_rows(backend, id, row, rows, encoded)?;
                 row += rows;
                 loaded += count as u64;
                 progress(LoadProgress { loaded, total })?;
@@ -137,49 +145,100 @@ impl Weights {
         Ok(())
     }
 
-    /// The buffers, filled with zeros.
-    fn allocate(backend: &dyn Backend, spec: Rc<ModelSpec>) -> Result<Weights> {
+    /// The buffers, filled with zeros; for each tensor of the spec how the device holds it.
+    ///
+    /// # Errors
+    /// `limit-exceeded` naming a tensor that no binding holds four rows of.
+    pub fn allocate(backend: &dyn Backend, spec: Rc<ModelSpec>, formats: &[DType]) -> Result<Weights> {
         let mut places = Vec::new();
-        let mut counters: Vec<[u32; 2]> = Vec::new();
-        for (id, tensor) in spec.tensors.as_slice().iter().enumerate() {
+        let mut vectors = Vec::new();
+        for ((id, tensor), dtype) in spec.tensors.as_slice().iter().enumerate().zip(formats) {
             places.push(match tensor.kind {
-                TensorKind::Matrix => Place::Matrix(allocate_matrix(backend, id, tensor)?),
+                TensorKind::Matrix => Place::Matrix(allocate_matrix(backend, id, tensor, *dtype)?),
                 TensorKind::Vector => {
-                    let first = counters.len() as u32 * 4;
-                    counters.extend((0..tensor.width.div_ceil(4)).map(|quad| [quad, id as u32]));
-                    Place::Vector(first)
+                    vectors.push((id, tensor.elements()));
+                    Place::Vector(vectors.len() - 1)
                 }
             });
         }
-        let quads = counters.len() as u32;
-        let stored = backend.create("vectors", u64::from(quads) * 16, MemoryClass::Weights)?;
-        let counter_buffer = backend.create("counters", u64::from(quads) * 8, MemoryClass::Weights)?;
-        backend.write(&counter_buffer, 0, bytemuck::cast_slice(&counters))?;
-        let vectors = Vectors { stored, counters: counter_buffer, quads };
+        let vectors = Packed::allocate(backend, "vectors", MemoryClass::Weights, vectors)?;
         Ok(Weights { spec, places, vectors, fingerprint: 0 })
     }
 
-    /// Writes whole rows, which begin at a multiple of 4.
+    /// Chooses the tensors that branches and updates change; without a call all.
+    ///
+    /// # Errors
+    /// `invalid-argument` for a matrix whose format cannot be trained; those of the backend.
+    pub fn train(&mut self, backend: &dyn Backend, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
+        for place in &mut self.places {
+            if let Place::Matrix(matrix) = place {
+                matrix.trained = trained(matrix.id);
+                if matrix.trained && matrix.dtype.is_quantized() {
+                    let name = &self.spec.tensors.as_slice()[matrix.id].name;
+                    bail!(
+                        InvalidArgument,
+                        "{name} is stored as {}: full-parameter training needs dtype f32 or f16; over quantized weights \
+                         train an adapter (method lora or prefix, or estimator low-rank)",
+                        matrix.dtype
+                    );
+                }
+            }
+        }
+        self.vectors.train(backend, trained)
+    }
+
+    /// The file's own blocks where the device holds them as they are.
+    async fn kept_blocks(
+        &self,
+        id: TensorId,
+        info: &TensorInfo,
+        checkpoint: &Checkpoint,
+        first: u64,
+        count: usize,
+    ) -> Result<Option<Vec<u8>>> {
+        let len = info.dtype.block_len() as u64;
+        match &self.places[id] {
+            Place::Matrix(matrix) if matrix.dtype == info.dtype && info.dtype.is_quantized() => {
+                checkpoint.read_blocks(info, first / len, count / len as usize).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Values as the device holds the tensor, in files' order.
+    fn encode(&self, id: TensorId, values: &[f32]) -> Result<Vec<u8>> {
+        let Place::Matrix(matrix) = &self.places[id] else { return Ok(DType::F32.quantize(values)) };
+        let most = half::f16::MAX.to_f32();
+        if matrix.dtype == DType::F16
+            && let Some(value) = values.iter().find(|value| value.abs() > most)
+        {
+            let name = &self.spec.tensors.as_slice()[id].name;
+            bail!(InvalidArgument, "{name} holds {value}, f16 holds at most {most}: use dtype f32");
+        }
+        Ok(matrix.dtype.quantize(values))
+    }
+
+    /// Writes whole rows in files' order, which begin at a multiple of 4.
     fn write_rows(
         &self,
         backend: &dyn Backend,
         id: TensorId,
         row: u32,
         rows: u32,
-        bytes: &[u8],
+        encoded: Vec<u8>,
     ) -> Result<()> {
         match &self.places[id] {
-            Place::Vector(first) => backend.write(&self.vectors.stored, u64::from(*first) * 4, bytes),
+            Place::Vector(index) => self.vectors.write(backend, *index, 0, bytemuck::cast_slice(&encoded)),
             Place::Matrix(matrix) => {
-                let row_bytes = u64::from(matrix.width) * 4;
+                let encoded = storage::to_device(matrix.dtype, encoded);
+                let at = |row: u32| storage::bytes(matrix.dtype, u64::from(row) * u64::from(matrix.width));
                 for part in &matrix.parts {
                     let first = row.max(part.first_row);
                     let end = (row + rows).min(part.first_row + part.rows);
                     if first < end {
-                        let from = (u64::from(first - row) * row_bytes) as usize;
-                        let len = (u64::from(end - first) * row_bytes) as usize;
-                        let offset = u64::from(first - part.first_row) * row_bytes;
-                        backend.write(&part.buffer, offset, &bytes[from..from + len])?;
+                        let (from, len) = (at(first - row) as usize, at(end - first) as usize);
+                        let bytes = &encoded[from..(from + len).min(encoded.len())];
+                        backend.write(&part.buffer, at(first - part.first_row), bytes)?;
                     }
                 }
                 Ok(())
@@ -187,7 +246,7 @@ impl Weights {
         }
     }
 
-    /// Reads a tensor back, in chunks of a few MiB where it is large.
+    /// Reads a tensor back as f32, in chunks of a few MiB where it is large.
     ///
     /// # Errors
     /// Those of [`Backend::read`].
@@ -197,20 +256,24 @@ impl Weights {
         id: TensorId,
         sink: &mut dyn FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
-        let mut pass_on = |bytes: Vec<u8>| sink(&bytemuck::pod_collect_to_vec::<u8, f32>(&bytes));
         match &self.places[id] {
-            Place::Vector(first) => {
-                let bytes = u64::from(self.spec.tensors.as_slice()[id].width) * 4;
-                pass_on(backend.read(&self.vectors.stored, u64::from(*first) * 4, bytes).await?)
-            }
+            Place::Vector(index) => sink(&self.vectors.read(backend, *index).await?),
             Place::Matrix(matrix) => {
+                let (group, len) = (storage::group_bytes(matrix.dtype), storage::group_len(matrix.dtype));
                 for part in &matrix.parts {
-                    let end = u64::from(part.rows) * u64::from(matrix.width) * 4;
-                    let mut offset = 0;
-                    while offset < end {
-                        let bytes = (end - offset).min(CHUNK * 4);
-                        pass_on(backend.read(&part.buffer, offset, bytes).await?)?;
-                        offset += bytes;
+                    let elements = u64::from(part.rows) * u64::from(matrix.width);
+                    let mut done = 0;
+                    while done < elements {
+                        let count = (elements - done).min(CHUNK);
+                        let (offset, bytes) = (done / len * group, count.div_ceil(len) * group);
+                        let file = storage::from_device(
+                            matrix.dtype,
+                            backend.read(&part.buffer, offset, bytes).await?,
+                        );
+                        let mut values = vec![0.0; count.next_multiple_of(len) as usize];
+                        matrix.dtype.dequantize(&file, &mut values);
+                        sink(&values[..count as usize])?;
+                        done += count;
                     }
                 }
                 Ok(())
@@ -239,19 +302,19 @@ impl Weights {
         }
     }
 
-    /// Where a vector stands in [`Vectors::stored`], in elements.
+    /// Where a vector stands among the vectors, in elements.
     ///
     /// # Errors
     /// `invalid-argument` for the ordinal of a matrix: a fault of a family.
     pub fn vector(&self, id: TensorId) -> Result<u32> {
         match self.places.get(id) {
-            Some(Place::Vector(first)) => Ok(*first),
+            Some(Place::Vector(index)) => Ok(self.vectors.first(*index)),
             _ => bail!(InvalidArgument, "tensor {id} is not a vector"),
         }
     }
 
     /// All vectors.
-    pub fn vectors(&self) -> &Vectors {
+    pub fn vectors(&self) -> &Packed {
         &self.vectors
     }
 
@@ -264,9 +327,32 @@ impl Weights {
     }
 }
 
-fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec) -> Result<Matrix> {
-    let row_bytes = u64::from(tensor.width) * 4;
-    let most = (backend.limits().whole_binding() / row_bytes).min(u64::from(u32::MAX)) as u32 & !3;
+/// How the device holds each tensor of a checkpoint: vectors in f32, matrices as [`stored_as`] says.
+///
+/// # Errors
+/// `file-corrupt` naming a tensor that is missing or has another shape.
+pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
+    let tensors = spec.tensors.as_slice().iter();
+    tensors.map(|tensor| Ok(stored_as(tensor, find(checkpoint, tensor)?.dtype, wanted))).collect()
+}
+
+/// How the device holds a tensor that a file has as `found`. f32 and f16 are as asked for. Where a block format is asked for,
+/// blocks that the file has are kept as they are, whichever format they have, since quantizing twice would only lose; and a
+/// matrix whose rows are no whole blocks is held in f16.
+pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
+    match (tensor.kind, wanted) {
+        (TensorKind::Vector, _) => DType::F32,
+        (TensorKind::Matrix, DType::F32 | DType::F16) => wanted,
+        (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
+        (TensorKind::Matrix, _) if found.is_quantized() => found,
+        (TensorKind::Matrix, _) => wanted,
+    }
+}
+
+fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec, dtype: DType) -> Result<Matrix> {
+    // Of four rows: whole groups in every format.
+    let four = storage::bytes(dtype, 4 * u64::from(tensor.width));
+    let most = (backend.limits().whole_binding() / four).min(u64::from(u32::MAX / 4)) as u32 * 4;
     if most == 0 {
         bail!(LimitExceeded, "{}: four rows of {} do not fit a binding", tensor.name, tensor.width);
     }
@@ -275,11 +361,11 @@ fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec) -> 
     while first_row < tensor.rows {
         let rows = most.min(tensor.rows - first_row);
         let name = format!("{}[{first_row}..]", tensor.name);
-        let buffer = backend.create(&name, u64::from(rows) * row_bytes, MemoryClass::Weights)?;
-        parts.push(Part { first_row, rows, buffer });
+        let bytes = storage::bytes(dtype, u64::from(rows) * u64::from(tensor.width));
+        parts.push(Part { first_row, rows, buffer: backend.create(&name, bytes, MemoryClass::Weights)? });
         first_row += rows;
     }
-    Ok(Matrix { id, rows: tensor.rows, width: tensor.width, parts })
+    Ok(Matrix { id, dtype, trained: !dtype.is_quantized(), rows: tensor.rows, width: tensor.width, parts })
 }
 
 /// The tensor under its name or one of its aliases, with the shape that the spec expects.

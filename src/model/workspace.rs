@@ -1,6 +1,10 @@
 //! The buffers that a pass works in: activations for so many branches and tokens, and the scratch of branch weights.
 
+use super::adapter::Adapter;
+use super::packed::Packed;
 use super::spec::{Mlp, ModelSpec, Positions};
+use super::weights::{Matrix, Weights};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Backend, Buffer, MemoryClass};
 
@@ -24,6 +28,11 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// The least: to apply updates without a pass.
+    pub fn least() -> Extent {
+        Extent { branches: 1, tokens: 1, targets: 1, labels: 0 }
+    }
+
     /// Large enough for both.
     pub fn union(self, other: Extent) -> Extent {
         Extent {
@@ -62,8 +71,12 @@ pub struct Workspace {
     pub wide: Buffer,
     /// The gated product `[branch, token, intermediate]`.
     pub gated: Option<Buffer>,
-    /// Vectors as each branch sees them `[branch, vector_stride]`.
-    pub vectors: Buffer,
+    /// Vectors as each branch sees them `[branch, stride]`, where they are trained.
+    pub vectors: Option<Buffer>,
+    /// The adapter's trained tensors as each branch sees them `[branch, stride]`.
+    pub adapter: Option<Buffer>,
+    /// Between an adapter's two factors `[branch, row, rank]`.
+    pub inner: Buffer,
     /// Branch weights of a block of rows.
     pub scratch: Buffer,
     /// Target rows `[branch, target, hidden]`.
@@ -109,10 +122,11 @@ impl Workspace {
     /// `limit-exceeded` naming the activation that would not fit.
     pub fn new(
         backend: &dyn Backend,
-        spec: &ModelSpec,
-        vector_stride: u32,
+        weights: &Weights,
+        adapter: Option<&Adapter>,
         extent: Extent,
     ) -> Result<Workspace> {
+        let spec = weights.spec();
         let extent = extent.rounded();
         let Extent { branches, tokens, targets, labels } = extent;
         let rows = u64::from(branches) * u64::from(tokens);
@@ -127,11 +141,12 @@ impl Workspace {
             Positions::Rotary { theta } => Some(rotation(backend, spec, theta)?),
             Positions::Learned { .. } => None,
         };
-        // Enough for four rows of every matrix in every branch, and no more than the largest needs.
-        let matrices = || spec.tensors.as_slice().iter().filter(|t| t.rows > 1);
-        let least = matrices().map(|t| 16 * u64::from(t.width)).max().unwrap_or(16);
-        let largest = matrices().map(|t| t.elements() * 4 + 16).max().unwrap_or(16);
-        let scratch = u64::from(branches) * largest.min((SCRATCH_BYTES / u64::from(branches)).max(least));
+        let formed = |packed: &Packed, name: &str| {
+            let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
+            packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
+        };
+        // Rows that go through an adapter's factors: tokens, targets or label words.
+        let inner = u64::from(tokens.max(targets).max(labels)) * u64::from(adapter.map_or(0, Adapter::rank));
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
         Ok(Workspace {
@@ -142,8 +157,10 @@ impl Workspace {
             attended: activation("attended", rows * attended)?,
             wide: activation("wide", rows * intermediate * if gated { 2 } else { 1 })?,
             gated: if gated { Some(activation("gated", rows * intermediate)?) } else { None },
-            vectors: activation("vectors of branches", u64::from(branches) * u64::from(vector_stride))?,
-            scratch: backend.create("branch weights", scratch, MemoryClass::Scratch)?,
+            vectors: formed(weights.vectors(), "vectors of branches")?,
+            adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
+            inner: activation("between factors", u64::from(branches) * inner)?,
+            scratch: backend.create("branch weights", scratch(weights, branches), MemoryClass::Scratch)?,
             gathered: activation("targets", scored * hidden)?,
             transformed: activation("transformed targets", scored * hidden)?,
             logits: activation("logits", logits / 4)?,
@@ -159,11 +176,7 @@ impl Workspace {
             target_labels: activation("target labels", u64::from(targets))?,
             label_ids: activation("label ids", u64::from(labels))?,
             label_rows: activation("label rows", u64::from(branches) * u64::from(labels) * hidden)?,
-            step: backend.create(
-                "step",
-                size_of::<crate::kernel::step::Step>() as u64,
-                MemoryClass::Transfer,
-            )?,
+            step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotation,
         })
     }
@@ -172,6 +185,18 @@ impl Workspace {
     pub fn fits(&self, extent: Extent) -> bool {
         self.extent.union(extent) == self.extent
     }
+}
+
+/// Bytes for four rows of every matrix in as many copies as it needs, and no more than the largest takes whole.
+fn scratch(weights: &Weights, branches: u32) -> u64 {
+    let of = |matrix: &Matrix| {
+        // One copy to evaluate with, even where f32 is trained: it is bound as it is.
+        let copies = u64::from(if matrix.trained { branches } else { (matrix.dtype != DType::F32).into() });
+        let row = u64::from(matrix.width) * 4;
+        let whole = copies * (u64::from(matrix.rows) * row + 16);
+        whole.min(SCRATCH_BYTES.max(copies * (4 * row + 16)))
+    };
+    weights.matrices().map(of).max().unwrap_or(16)
 }
 
 /// cos and sin on the host, in f64: a GPU's own are too coarse for far positions.

@@ -4,14 +4,15 @@ use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::attention::Params;
 
-/// `output[b, t, h] = softmax(scale * q k^T) v` over the keys in the token's span.
+/// `output[b, t, h] = softmax(scale * q k^T) v` over the rows of the prefix and the keys in the token's span.
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
     let query = call.input::<f32>(0)?;
     let key_value = call.input::<f32>(1)?;
     let spans = call.input::<[u32; 2]>(2)?;
-    let mut output = call.output::<f32>(3)?;
+    let prefix = call.input::<f32>(3)?;
+    let mut output = call.output::<f32>(4)?;
     let (tokens, heads) = (params.tokens as usize, params.heads as usize);
     let sharing = heads / params.kv_heads as usize;
     let branches = call.dispatch().grid[2] as usize;
@@ -21,20 +22,29 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
         let (branch, token) = (row / tokens, row % tokens);
         let q = &query[row * params.q_stride as usize + head * head_dim..][..head_dim];
         let [first, end] = spans[token];
-        let at = |key: u32, column: u32| {
+        let column = head / sharing * head_dim;
+        let in_span = |key: u32, of: u32| {
             let row = branch * params.kv_rows as usize + key as usize;
-            let column = column as usize + head / sharing * head_dim;
-            &key_value[row * params.kv_stride as usize + column..][..head_dim]
+            &key_value[row * params.kv_stride as usize + of as usize + column..][..head_dim]
         };
-        let score = |key| q.iter().zip(at(key, params.k_column)).map(|(q, k)| q * k).sum::<f32>();
+        let in_prefix = |key: u32, of: u32| {
+            let row = key as usize * params.kv_heads as usize * head_dim;
+            &prefix[branch * params.prefix_stride as usize + of as usize + row + column..][..head_dim]
+        };
+        // Key and value of each row that the token sees.
+        let rows = (0..params.prefix_rows)
+            .map(|key| (in_prefix(key, params.prefix_key), in_prefix(key, params.prefix_value)))
+            .chain((first..end).map(|key| (in_span(key, params.k_column), in_span(key, params.v_column))));
         weights.clear();
-        weights.extend((first..end).map(|key| params.scale * score(key)));
+        weights.extend(
+            rows.clone().map(|(k, _)| params.scale * q.iter().zip(k).map(|(q, k)| q * k).sum::<f32>()),
+        );
         let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
         let sum: f32 = weights.iter().sum();
         output.fill(0.0);
-        for (key, weight) in (first..end).zip(&weights) {
-            for (output, v) in output.iter_mut().zip(at(key, params.v_column)) {
+        for ((_, v), weight) in rows.zip(&weights) {
+            for (output, v) in output.iter_mut().zip(v) {
                 *output += weight / sum * v;
             }
         }

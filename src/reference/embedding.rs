@@ -1,16 +1,17 @@
 //! Twin of `shaders/embedding.wgsl`.
 
 use super::perturb::{seen, updated};
+use super::storage::load_quad;
 use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::embedding::Params;
-use crate::kernel::step::Step;
+use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let words = call.input::<u32>(0)?;
-    let step: &Step = super::step(&words)?;
-    let stored = call.output::<[f32; 4]>(1)?;
+    let step = super::step(&call.input::<u32>(0)?)?;
+    let dtype = storage::provided(call.provider("storage"));
+    let stored = call.output::<u32>(1)?;
     let ids = call.input::<u32>(2)?;
     let mut y = call.output::<f32>(3)?;
     let width = params.width as usize;
@@ -19,12 +20,12 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
         if id < params.first_row || id - params.first_row >= params.rows {
             continue;
         }
-        let branch = &step.branches[row / params.tokens as usize];
         for (column, y) in y.iter_mut().enumerate() {
             let element = id as usize * width + column;
             let counter = [(element / 4) as u32, params.ordinal];
-            let quad = stored[(element - params.first_row as usize * width) / 4];
-            let w = seen(step, updated(step, quad, counter, params.decays), counter, branch)[element % 4];
+            let quad = load_quad(dtype, &stored, (element - params.first_row as usize * width) / 4);
+            let w = updated(&step, dtype, quad, counter, params.decays);
+            let w = seen(&step, w, counter, row / params.tokens as usize)[element % 4];
             *y = if params.accumulate == 1 { *y + w } else { w };
         }
     }

@@ -12,8 +12,8 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut y = call.output::<f32>(2)?;
     let (width, count) = (params.width as usize, params.count as usize);
     for (r, y) in y.chunks_exact_mut(width).take(params.branches as usize * count).enumerate() {
-        let source = r / count * params.tokens as usize + picks[r % count] as usize;
-        y.copy_from_slice(&x[source * width..][..width]);
+        let branch = params.x_start as usize + r / count * params.x_branch as usize;
+        y.copy_from_slice(&x[branch + picks[r % count] as usize * width..][..width]);
     }
     Ok(())
 }

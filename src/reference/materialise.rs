@@ -1,16 +1,17 @@
 //! Twin of `shaders/materialise.wgsl`.
 
 use super::perturb::{seen, updated};
+use super::storage::{load_quad, store_quad};
 use crate::error::{Result, bail};
 use crate::gpu::TwinCall;
 use crate::kernel::materialise::Params;
-use crate::kernel::step::Step;
+use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let words = call.input::<u32>(0)?;
-    let step: &Step = super::step(&words)?;
-    let mut stored = call.output::<[f32; 4]>(1)?;
+    let step = super::step(&call.input::<u32>(0)?)?;
+    let dtype = storage::provided(call.provider("storage"));
+    let mut stored = call.output::<u32>(1)?;
     let mut weights = call.output::<[f32; 4]>(2)?;
     let counters = match call.provider("counter") {
         Some("counter_packed") => Some(call.input::<[u32; 2]>(3)?),
@@ -18,19 +19,20 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     };
     let (quads, stride) = (params.quads as usize, params.branch_stride as usize);
     let first = params.first_stored as usize;
-    if first + quads > stored.len() || params.branches as usize * stride > weights.len().max(stride) {
-        bail!(InvalidArgument, "materialise: {quads} quads at {first} in {}", stored.len());
+    let have = stored.len() as u64 * 4 / storage::bytes(dtype, 4);
+    if (first + quads) as u64 > have || params.branches as usize * stride > weights.len().max(stride) {
+        bail!(InvalidArgument, "materialise: {quads} quads at {first} in {have}");
     }
     for i in 0..quads {
         let counter = counters
             .as_ref()
             .map_or([params.first_quad.wrapping_add(i as u32), params.ordinal], |counters| counters[i]);
-        let w = updated(step, stored[first + i], counter, params.decays);
-        if step.update == 1 {
-            stored[first + i] = w;
+        let w = updated(&step, dtype, load_quad(dtype, &stored, first + i), counter, params.decays);
+        if step.header.count > 0 {
+            store_quad(dtype, &mut stored, first + i, w);
         }
         for b in 0..params.branches as usize {
-            weights[b * stride + i] = seen(step, w, counter, &step.branches[b]);
+            weights[b * stride + i] = seen(&step, w, counter, b);
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::NO_VECTOR;
 use crate::kernel::matmul::Params;
+use crate::kernel::pack::PANEL;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
@@ -11,21 +12,44 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut c = call.output::<f32>(3)?;
     let depth = params.depth as usize;
     let (rows, columns) = (params.rows as usize, params.columns as usize);
+    let packed = call.provider("operands") == Some("operands_panels");
     for b in 0..call.dispatch().grid[2] as usize {
+        let a = &a[b * params.a_branch as usize..];
+        let w = &w[params.w_start as usize + b * params.w_branch as usize..];
+        let (unpacked_a, unpacked_w);
+        let (a, a_stride, w) = if packed {
+            unpacked_a = unpack(a, rows, depth);
+            unpacked_w = unpack(w, columns, depth);
+            (&unpacked_a[..], depth, &unpacked_w[..])
+        } else {
+            (a, params.a_stride as usize, w)
+        };
         for row in 0..rows {
-            let a = &a[b * params.a_branch as usize + row * params.a_stride as usize..][..depth];
+            let a = &a[row * a_stride..][..depth];
             let first = (b * rows + row) * params.c_stride as usize + params.c_column as usize;
             for (n, c) in c[first..first + columns].iter_mut().enumerate() {
-                let w = &w[params.w_start as usize + b * params.w_branch as usize + n * depth..][..depth];
+                let w = &w[n * depth..][..depth];
                 let bias = match params.bias {
                     NO_VECTOR => 0.0,
                     bias => vectors[b * params.vector_stride as usize + bias as usize + n],
                 };
-                *c = dot(a, w) + bias;
+                let value = dot(a, w) + bias;
+                *c = if params.added == 0.0 { value } else { *c + params.added * value };
             }
         }
     }
     Ok(())
+}
+
+/// `[row, depth]` of panels.
+fn unpack(panels: &[f32], rows: usize, depth: usize) -> Vec<f32> {
+    let panel = PANEL as usize;
+    let mut unpacked = Vec::with_capacity(rows * depth);
+    for row in 0..rows {
+        let values = panels[row / panel * depth * panel + row % panel..].iter().step_by(panel);
+        unpacked.extend(values.take(depth));
+    }
+    unpacked
 }
 
 /// Eight partial sums, so that the compiler may keep them in one vector register.

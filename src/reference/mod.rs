@@ -8,19 +8,24 @@ pub(crate) mod append_rows;
 pub(crate) mod attention;
 pub(crate) mod cross_entropy_block;
 pub(crate) mod cross_entropy_labels;
+pub(crate) mod dequantize;
 pub(crate) mod embedding;
 pub(crate) mod gated;
 pub(crate) mod gather_rows;
 mod host;
 pub(crate) mod layer_norm;
+pub(crate) mod lookup;
 pub(crate) mod materialise;
 pub(crate) mod matmul;
 pub(crate) mod mean_loss;
+pub(crate) mod merge;
+pub(crate) mod pack;
 pub mod perturb;
 pub(crate) mod residual;
 pub(crate) mod rms_norm;
 pub(crate) mod rotary;
 pub(crate) mod sample;
+pub mod storage;
 pub mod threefry;
 
 pub use host::Host;
@@ -30,9 +35,9 @@ use crate::kernel::NO_VECTOR;
 use crate::kernel::step::Step;
 
 /// The step in a buffer's words.
-fn step(words: &[u32]) -> Result<&Step> {
-    let bytes = bytemuck::cast_slice(&words[..words.len().min(size_of::<Step>() / 4)]);
-    bytemuck::try_from_bytes(bytes).map_err(|e| err!(InvalidArgument, "the step's buffer: {e}"))
+fn step(words: &[u32]) -> Result<Step> {
+    Step::from_words(words)
+        .ok_or_else(|| err!(InvalidArgument, "the step's buffer has {} words", words.len()))
 }
 
 /// Small parameters, `[branch, stride]`: twin of `shaders/lib/vector.wgsl`.

@@ -1,35 +1,64 @@
 //! Twin of `shaders/lib/perturb.wgsl`: the random direction, and the weights it makes.
 
+use super::storage::stochastic_half;
 use super::threefry::threefry2x32;
-use crate::kernel::step::{Branch, QUANTILES, Step};
+use crate::dtype::DType;
+use crate::kernel::step::{FROZEN, Step, Table};
+
+/// The four samples of a quad: 16 bits each.
+fn samples(key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
+    let bits = threefry2x32(key, counter);
+    [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16]
+}
 
 /// The scaled z of a quad. `counter` = (quad's index in its tensor, tensor's ordinal).
-pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &[f32; QUANTILES]) -> [f32; 4] {
-    let bits = threefry2x32(key, counter);
-    let samples = [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16];
-    samples.map(|sample| {
+pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
+    samples(key, counter).map(|sample| {
         let magnitude = scaled[(sample & 0x7ff) as usize];
         f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
     })
 }
 
-/// The weights of a quad after the pending update.
-pub(crate) fn updated(step: &Step, weights: [f32; 4], counter: [u32; 2], decays: u32) -> [f32; 4] {
-    if step.update == 0 {
+/// A quad rounded as it is stored.
+pub fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
+    if dtype != DType::F16 {
         return weights;
     }
-    let z = direction(step.update_key, counter, &step.coefficient);
-    std::array::from_fn(|i| {
-        let w = if decays == 1 { weights[i] * step.decay } else { weights[i] };
-        w + z[i]
-    })
+    let random = samples(key, counter);
+    std::array::from_fn(|i| stochastic_half(weights[i], random[i]).to_f32())
 }
 
-/// The weights that a branch sees, from the updated ones.
-pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], branch: &Branch) -> [f32; 4] {
-    if branch.perturbed == 0 {
+/// The weights of a quad after the pending updates.
+pub(crate) fn updated(
+    step: &Step,
+    dtype: DType,
+    weights: [f32; 4],
+    counter: [u32; 2],
+    decays: u32,
+) -> [f32; 4] {
+    if counter[1] == FROZEN {
         return weights;
     }
-    let z = direction(branch.key, counter, &step.perturbation);
-    std::array::from_fn(|i| weights[i] + f32::from_bits(z[i].to_bits() ^ branch.sign))
+    let mut w = weights;
+    let pending = &step.header.updates[..step.header.count as usize];
+    for (update, table) in pending.iter().zip(step.tables.iter().skip(1)) {
+        let z = direction(update.key, counter, table);
+        w = std::array::from_fn(|i| if decays == 1 { w[i] * update.decay } else { w[i] } + z[i]);
+        if update.rounds == 1 {
+            w = rounded(dtype, w, update.rounding, counter);
+        }
+    }
+    w
+}
+
+/// The weights that branch `b` sees, from the updated ones.
+pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
+    let branch = step.header.branches[b];
+    let added = match step.tables.first() {
+        Some(table) if branch.perturbed == 1 && counter[1] != FROZEN => {
+            direction(branch.key, counter, table).map(|z| f32::from_bits(z.to_bits() ^ branch.sign))
+        }
+        _ => [0.0; 4],
+    };
+    std::array::from_fn(|i| weights[i] + added[i])
 }

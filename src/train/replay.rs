@@ -1,33 +1,73 @@
 //! Replay: the fine-tuned weights from the base weights and the trajectory, bit for bit on every device.
 
+use super::follow::Follower;
+use super::method::{Method, Setup};
 use super::session::Session;
-use crate::error::Result;
-use crate::model::Extent;
-use crate::zo::spsa::{self, Update};
-use crate::zo::trajectory::Trajectory;
+use crate::error::{Result, bail, err};
+use crate::zo::trajectory::{Header, Trajectory};
 
-/// Applies a trajectory's updates to the base weights it was made with. `progress` is told the steps done, and may stop it.
+/// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them; an adapter that was
+/// trained is put beside them. `progress` is told the steps done, and may stop it.
 ///
 /// # Errors
-/// `trajectory-mismatch` when the model is another one; those of the backend; what `progress` stops it with, after which the
-/// weights are those of the steps done.
+/// `trajectory-mismatch` when the model or its storage is another one; those of the backend; what `progress` stops it with, after which
+/// the weights are those of some step.
 pub async fn replay(
     session: &mut Session,
     trajectory: &Trajectory,
     progress: &mut dyn FnMut(u32) -> Result<()>,
 ) -> Result<()> {
     check_model(session, trajectory)?;
-    let seed = trajectory.header.seed()?;
-    let (model, ws) = session.prepare(Extent { branches: 1, tokens: 1, targets: 1, labels: 0 })?;
-    for record in &trajectory.records {
-        model.apply_update(ws, &spsa::step(Some(&Update::of(seed, record)), None)).await?;
-        progress(record.step + 1)?;
-    }
-    Ok(())
+    let header = &trajectory.header;
+    let method = method(header)?;
+    session
+        .set_up(&Setup {
+            method: &method,
+            estimator: &header.estimator,
+            trainable: &header.trainable,
+            seed: header.seed()?,
+            initial: &header.initial,
+        })
+        .await?;
+    follow(session, trajectory, progress).await.map(drop)
 }
 
-/// Whether a trajectory was made with the session's model.
+/// Applies a trajectory's updates to a session that is set up for it.
+pub(super) async fn follow(
+    session: &mut Session,
+    trajectory: &Trajectory,
+    progress: &mut dyn FnMut(u32) -> Result<()>,
+) -> Result<Follower> {
+    let header = &trajectory.header;
+    let mut follower = Follower::new(header.seed()?, header.estimator.clone());
+    let probes = header.estimator.probes as usize;
+    for step in 0..trajectory.steps() {
+        follower.enter(session, step).await?;
+        let end = (step as usize + 1) * probes;
+        let first = end.saturating_sub(probes * header.estimator.reach());
+        follower.queue(session, &trajectory.records[first..end]).await?;
+        progress(step + 1)?;
+    }
+    follower.settle(session).await?;
+    Ok(follower)
+}
+
+/// What a trajectory trained.
+///
+/// # Errors
+/// `file-corrupt` for a method that this program does not know.
+pub fn method(header: &Header) -> Result<Method> {
+    serde_json::from_value(header.method.clone())
+        .map_err(|e| err!(FileCorrupt, "trajectory: method {}: {e}", header.method))
+}
+
+/// Whether a trajectory was made with the session's model, stored as it is.
 pub(super) fn check_model(session: &Session, trajectory: &Trajectory) -> Result<()> {
     let (spec, weights) = (session.model.spec(), session.model.weights());
-    trajectory.header.check_model(spec.family, spec.parameters(), weights.fingerprint())
+    trajectory.header.check_model(spec.family, spec.parameters(), weights.fingerprint())?;
+    let (made, here) = (&trajectory.header.dtype, super::method::dtype_name(session.dtype()));
+    if made != here {
+        bail!(TrajectoryMismatch, "the trajectory was made with dtype {made}, the model is loaded as {here}");
+    }
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::chat;
+use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
@@ -9,7 +11,8 @@ use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
-use crate::model::{Extent, HeadKind, LoadProgress, Transformer, Weights, Workspace, family};
+use crate::model::{Extent, HeadKind, LoadProgress, TensorId, Transformer, Weights, Workspace, family};
+use crate::text::chat::ChatTemplate;
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
 use crate::text::tokenizer::Tokenizer;
@@ -21,18 +24,24 @@ pub struct Session {
     /// The transformer, on its backend.
     pub model: Transformer,
     tokenizer: Option<Rc<Tokenizer>>,
+    chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
+    dtype: DType,
+    /// Whether the base weights may have been trained.
+    pub(super) touched: bool,
 }
 
 impl Session {
-    /// Reads header, configuration and tokenizer, then streams the weights to the backend.
+    /// Reads header, configuration and tokenizer, then streams the weights to the backend, matrices as `dtype` says
+    /// ([`crate::model::stored_as`]).
     ///
     /// # Errors
     /// `file-corrupt`, `model-unsupported`, `limit-exceeded`, those of reading, and what `progress` stops it with.
     pub async fn open(
         backend: Rc<dyn Backend>,
         dir: &dyn ModelDir,
+        dtype: DType,
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
@@ -44,18 +53,46 @@ impl Session {
                 bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
             }
         }
-        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, progress).await?;
+        let chat = chat::template(&files);
+        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, dtype, progress).await?;
         let model = Transformer::new(backend, weights);
+        let (name, checkpoint) = (files.name, files.checkpoint);
         let tokenizer = tokenizer.map(Rc::new);
-        Ok(Session { name: files.name, model, tokenizer, checkpoint: files.checkpoint, workspace: None })
+        let mut session =
+            Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false };
+        // Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
+        session.train_tensors(&|_| false)?;
+        Ok(session)
     }
 
-    /// Loads the base weights again, over trained ones.
+    /// Back to the base model: an adapter is taken away, and trained weights are loaded again.
     ///
     /// # Errors
     /// Those of reading, and what `progress` stops it with.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
-        self.model.reload(&self.checkpoint, progress).await
+        self.remove_adapter();
+        if self.touched {
+            self.model.reload(&self.checkpoint, progress).await?;
+            self.touched = false;
+        }
+        Ok(())
+    }
+
+    /// How the matrices are stored, as asked for at loading.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Chooses the base tensors that are trained.
+    pub(super) fn train_tensors(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
+        self.workspace = None;
+        self.model.train(trained)
+    }
+
+    /// Takes away what stands beside the weights.
+    pub(super) fn remove_adapter(&mut self) {
+        self.workspace = None;
+        self.model.set_adapter(None);
     }
 
     /// The tokenizer.
@@ -66,6 +103,14 @@ impl Session {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+    }
+
+    /// The template by which the model writes conversations.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without one, or it cannot be run.
+    pub fn chat_template(&self) -> Result<&ChatTemplate> {
+        self.chat.as_ref().map_err(Clone::clone)
     }
 
     /// Which head the model has, as the text floor calls it.

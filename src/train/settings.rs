@@ -2,18 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::method::Method;
 use crate::error::{Result, bail};
 use crate::model::{HeadKind, ModelSpec};
+use crate::zo::estimator::Estimator;
 use crate::zo::schedule::Schedule;
+use crate::zo::trajectory::Measure;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Settings {
     /// Steps of the run.
     pub steps: u32,
     /// Examples a step.
     pub batch_size: u32,
+    /// Examples that go through the model at a time; 0: the whole batch.
+    pub micro_batch: u32,
+    /// What is made small.
+    pub objective: Measure,
+    /// What is trained.
+    pub method: Method,
+    /// Of the model's tensors only those whose name matches one of these patterns (`*`, `?`); empty: all.
+    pub trainable: Vec<String>,
+    /// How the gradient is estimated.
+    #[serde(flatten)]
+    pub estimator: Estimator,
     /// Learning rate; MeZO's are 1e-7 to 1e-5 for full parameters.
     pub learning_rate: f32,
     /// How the learning rate changes.
@@ -35,6 +49,11 @@ impl Default for Settings {
         Settings {
             steps: 1000,
             batch_size: 16,
+            micro_batch: 0,
+            objective: Measure::Loss,
+            method: Method::Full,
+            trainable: Vec::new(),
+            estimator: Estimator::default(),
             learning_rate: 1e-6,
             schedule: Schedule::Constant,
             weight_decay: 0.0,
@@ -50,6 +69,7 @@ impl Settings {
     /// # Errors
     /// `invalid-argument` naming the setting, its value and what it may be.
     pub fn check(&self) -> Result<()> {
+        self.estimator.check()?;
         let counts = [("steps", self.steps, 100_000_000), ("batch size", self.batch_size, 65_536)];
         for (name, value, most) in counts {
             if value == 0 || value > most {
@@ -74,9 +94,10 @@ impl Settings {
         Ok(())
     }
 
-    /// Tokens that an example is cut to for a model.
+    /// Tokens that an example is cut to for a model: a prefix takes its length of the model's positions.
     pub fn length_for(&self, spec: &ModelSpec) -> u32 {
-        length(self.max_length, spec)
+        let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };
+        length(self.max_length, spec).min(spec.max_length.saturating_sub(prefix))
     }
 }
 

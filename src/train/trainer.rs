@@ -1,27 +1,62 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
 use super::evaluation::{EvaluationReport, extent, input};
+use super::follow::Follower;
+use super::measure;
+use super::method::{Setup, dtype_name};
 use super::objective::{Examples, Objective};
-use super::replay::check_model;
+use super::replay::{check_model, follow};
 use super::session::Session;
 use super::settings::Settings;
 use crate::clock::Instant;
-use crate::error::{Result, bail};
-use crate::model::Extent;
+use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
-use crate::zo::random::{Order, stream_key};
-use crate::zo::spsa::{self, Update};
-use crate::zo::trajectory::{Header, Record, Trajectory, hex};
+use crate::zo::estimator::{Probe, decay};
+use crate::zo::random::Order;
+use crate::zo::trajectory::{Header, Measure, Record, Trajectory, hex};
+use crate::zo::update;
 
 /// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// What the trajectory keeps of it.
-    pub record: Record,
+    /// From 0.
+    pub step: u32,
+    /// What was measured along each direction.
+    pub probes: Vec<Probe>,
+    /// The step's learning rate.
+    pub learning_rate: f32,
     /// Wall time, milliseconds.
     pub ms: f64,
     /// Tokens of the batch.
     pub tokens: usize,
+}
+
+impl StepReport {
+    /// Mean over the probes.
+    fn mean(&self, of: impl Fn(&Probe) -> f32) -> f32 {
+        let sum: f64 = self.probes.iter().map(|probe| f64::from(of(probe))).sum();
+        (sum / self.probes.len().max(1) as f64) as f32
+    }
+
+    /// Mean over the probes of the loss at theta + epsilon z.
+    pub fn loss_plus(&self) -> f32 {
+        self.mean(|probe| probe.loss_plus)
+    }
+
+    /// Mean over the probes of the loss at theta - epsilon z, or at theta.
+    pub fn loss_minus(&self) -> f32 {
+        self.mean(|probe| probe.loss_minus)
+    }
+
+    /// Mean over the probes of the projected gradient.
+    pub fn projected_grad(&self) -> f32 {
+        self.mean(|probe| probe.projected_grad)
+    }
+
+    /// Mean of all branches' losses, weighted as the estimator does.
+    pub fn loss(&self) -> f32 {
+        self.mean(|probe| (probe.loss_plus + probe.loss_minus) / 2.0)
+    }
 }
 
 /// A run under way: settings, data, and the records so far. The weights are the session's.
@@ -31,11 +66,12 @@ pub struct Trainer {
     examples: Examples,
     order: Order,
     trajectory: Trajectory,
-    pending: Option<Update>,
+    /// None until the session is set up.
+    follower: Option<Follower>,
 }
 
 impl Trainer {
-    /// A run from its first step, on a session with base weights.
+    /// A run from its first step, on a session with base weights; nothing is changed until [`Trainer::begin`] or the first step.
     ///
     /// # Errors
     /// `invalid-argument` for a setting out of range.
@@ -52,9 +88,11 @@ impl Trainer {
             family: spec.family.to_owned(),
             parameters: spec.parameters(),
             fingerprint: hex(weights.fingerprint()),
-            method: "full".to_owned(),
-            estimator: "two-point".to_owned(),
-            dtype: "f32".to_owned(),
+            method: serde_json::to_value(&settings.method)
+                .map_err(|e| err!(InvalidArgument, "method: {e}"))?,
+            trainable: settings.trainable.clone(),
+            estimator: settings.estimator.clone(),
+            dtype: dtype_name(session.dtype()).to_owned(),
             seed: settings.seed.to_string(),
             epsilon: settings.epsilon,
             learning_rate: settings.learning_rate,
@@ -62,14 +100,32 @@ impl Trainer {
             weight_decay: settings.weight_decay,
             steps: settings.steps,
             batch_size: settings.batch_size,
+            micro_batch: settings.micro_batch,
+            objective: settings.objective,
             max_length: settings.length_for(spec),
             data: hex(examples.fingerprint),
+            task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
             labels: objective.label_words().to_vec(),
+            initial_values: 0,
+            initial: Vec::new(),
         };
         let order = Order::new(settings.seed, examples.examples.len());
         let trajectory = Trajectory { header, records: Vec::new(), torn_bytes: 0 };
-        Ok(Trainer { settings, objective, examples, order, trajectory, pending: None })
+        Ok(Trainer { settings, objective, examples, order, trajectory, follower: None })
+    }
+
+    /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
+    /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says.
+    ///
+    /// # Errors
+    /// Those of [`Session::set_up`].
+    pub async fn begin(&mut self, session: &mut Session, initial: &[f32]) -> Result<()> {
+        let initial = session.set_up(&self.setup(initial)).await?;
+        let header = &mut self.trajectory.header;
+        (header.initial_values, header.initial) = (initial.len() as u64, initial);
+        self.follower = Some(Follower::new(self.settings.seed, self.settings.estimator.clone()));
+        Ok(())
     }
 
     /// Goes on from a trajectory of the same run: its updates are applied to the session's base weights.
@@ -83,8 +139,9 @@ impl Trainer {
         progress: &mut dyn FnMut(u32) -> Result<()>,
     ) -> Result<()> {
         self.check(session, &trajectory)?;
-        super::replay(session, &trajectory, progress).await?;
-        self.trajectory.records = trajectory.records;
+        session.set_up(&self.setup(&trajectory.header.initial)).await?;
+        self.follower = Some(follow(session, &trajectory, progress).await?);
+        self.trajectory = trajectory;
         Ok(())
     }
 
@@ -94,14 +151,24 @@ impl Trainer {
     /// `trajectory-mismatch` naming the setting that differs.
     pub fn adopt(&mut self, session: &Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
-        self.trajectory.records = trajectory.records;
+        let estimator = self.settings.estimator.clone();
+        self.follower = Some(Follower::after(self.settings.seed, estimator, trajectory.steps()));
+        self.trajectory = trajectory;
         Ok(())
+    }
+
+    fn setup<'a>(&'a self, initial: &'a [f32]) -> Setup<'a> {
+        let Settings { method, estimator, trainable, seed, .. } = &self.settings;
+        Setup { method, estimator, trainable, seed: *seed, initial }
     }
 
     fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
         check_model(session, trajectory)?;
-        trajectory.header.check_same_run(&self.trajectory.header)?;
-        if trajectory.records.len() > self.settings.steps as usize {
+        let header = &self.trajectory.header;
+        // What the adapter began as is the trajectory's to say.
+        let header = Header { initial_values: trajectory.header.initial_values, ..header.clone() };
+        trajectory.header.check_same_run(&header)?;
+        if trajectory.steps() > self.settings.steps {
             bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);
         }
         Ok(())
@@ -124,7 +191,7 @@ impl Trainer {
 
     /// Steps done.
     pub fn done(&self) -> u32 {
-        self.trajectory.records.len() as u32
+        self.trajectory.steps()
     }
 
     /// One step; none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
@@ -136,39 +203,62 @@ impl Trainer {
         if step >= self.settings.steps {
             return Ok(None);
         }
+        if self.follower.is_none() {
+            self.begin(session, &[]).await?;
+        }
+        let Some(follower) = &mut self.follower else { return Ok(None) };
         let start = Instant::now();
-        let settings = &self.settings;
+        let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let chosen = self.order.batch(step, settings.batch_size as usize);
-        let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
-        let key = stream_key(settings.seed, step, 0);
-        let added = spsa::step(self.pending.as_ref(), Some((key, settings.epsilon)));
-        let score = self.objective.score();
-        let (model, ws) = session.prepare(extent(&batch, 2, score))?;
-        let losses = model.branch_losses(ws, &input(&batch), &batch.targets, score, &added, 2).await?;
-        // The pass has written the pending update to the weights.
-        self.pending = None;
-        let [loss_plus, loss_minus] = losses[..] else {
-            bail!(InvalidArgument, "{} losses of two branches", losses.len());
-        };
-        if !loss_plus.is_finite() || !loss_minus.is_finite() {
+        follower.enter(session, step).await?;
+        let branches = estimator.branch_list(settings.seed, step);
+        let micro = if settings.micro_batch == 0 { settings.batch_size } else { settings.micro_batch };
+        let mut sums = vec![0.0; branches.len()];
+        let (mut weights, mut tokens) = (0.0, 0);
+        for chosen in chosen.chunks(micro as usize) {
+            let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
+            let distribution = estimator.distribution;
+            let added = update::step(follower.pending(), &branches, settings.epsilon, distribution);
+            let (score, count) = (self.objective.score(), branches.len() as u32);
+            let (model, ws) = session.prepare(extent(&batch, count, score))?;
+            let predicted = settings.objective != Measure::Loss;
+            let scores = model
+                .branch_scores(ws, &input(&batch), &batch.targets, score, &added, count, predicted)
+                .await?;
+            // The pass has written the pending updates to the weights.
+            follower.applied();
+            let (values, weight) = measure::values(settings.objective, &batch, &scores);
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * weight);
+            weights += weight;
+            tokens += batch.ids.len();
+        }
+        let losses: Vec<f32> = sums.iter().map(|sum| (sum / weights) as f32).collect();
+        if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
             bail!(
                 NonFiniteLoss,
-                "step {step}: losses {loss_plus} and {loss_minus}; a smaller learning rate or epsilon is needed"
+                "step {step}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed"
             );
         }
         let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
-        let record = Record {
+        let probes = estimator.estimate(&losses, settings.epsilon);
+        let decay = decay(learning_rate, settings.weight_decay);
+        self.trajectory.records.extend((0..).zip(&probes).map(|(probe, seen)| Record {
             step,
-            probe: 0,
-            projected_grad: spsa::projected_gradient(loss_plus, loss_minus, settings.epsilon),
+            probe,
+            projected_grad: seen.projected_grad,
             learning_rate,
-            decay: spsa::decay(learning_rate, settings.weight_decay),
-            loss_plus,
-            loss_minus,
-        };
-        self.pending = Some(Update::of(settings.seed, &record));
-        self.trajectory.records.push(record);
-        Ok(Some(StepReport { record, ms: start.elapsed_ms(), tokens: batch.ids.len() }))
+            decay,
+            loss_plus: seen.loss_plus,
+            loss_minus: seen.loss_minus,
+        }));
+        follower.queue(session, &self.trajectory.records).await?;
+        Ok(Some(StepReport { step, probes, learning_rate, ms: start.elapsed_ms(), tokens }))
+    }
+
+    /// The records of the last step done.
+    pub fn last_records(&self) -> &[Record] {
+        let records = &self.trajectory.records;
+        &records[records.len().saturating_sub(self.settings.estimator.probes as usize)..]
     }
 
     /// Whether an evaluation is due after the steps done.
@@ -182,12 +272,10 @@ impl Trainer {
     /// # Errors
     /// Those of the backend.
     pub async fn settle(&mut self, session: &mut Session) -> Result<()> {
-        if let Some(update) = self.pending {
-            let (model, ws) = session.prepare(Extent { branches: 1, tokens: 1, targets: 1, labels: 0 })?;
-            model.apply_update(ws, &spsa::step(Some(&update), None)).await?;
-            self.pending = None;
+        match &mut self.follower {
+            Some(follower) => follower.settle(session).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Evaluates the weights of the steps done on held-out examples.

@@ -7,9 +7,14 @@ use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
-use crate::text::dataset::{self, Dataset};
-use crate::train::Settings;
+use crate::model::ModelSpec;
+use crate::text::dataset::{self, Classified, Dataset, Rows};
+use crate::text::task::{self, Task};
+use crate::train::{Draw, Method, Objective, Session, Settings, preset};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
+use crate::zo::trajectory::{Header, Measure};
 
 /// A field of an object; `undefined` where it is absent or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -73,8 +78,100 @@ impl Progress<'_> {
     }
 }
 
-/// The data in field `name`: a file's text, or an array of rows; `file` is what messages call it.
-pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<Dataset>> {
+/// How examples are put to the model: a task, or a template and labels.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prompting {
+    task: Option<&'static Task>,
+    template: Option<String>,
+    labels: Vec<String>,
+}
+
+impl Prompting {
+    /// That of a call; what it does not say is as in `last`.
+    pub(super) fn of(config: &JsValue, last: Prompting) -> Result<Prompting> {
+        let (task, template) = (text(config, "task"), text(config, "template"));
+        let labels: Option<Vec<String>> =
+            field(config, "labels").map(|labels| parse(labels, "labels")).transpose()?;
+        match task {
+            Some(_) if template.is_some() || labels.is_some() => {
+                bail!(InvalidArgument, "task: expected no template and labels beside it, found some")
+            }
+            Some(name) => Ok(Prompting { task: Some(task::find(&name)?), ..Prompting::default() }),
+            None if template.is_none() && labels.is_none() => Ok(last),
+            None => Ok(Prompting {
+                task: None,
+                template: template.or(last.template),
+                labels: labels.unwrap_or(last.labels),
+            }),
+        }
+    }
+
+    /// That of the run that made a trajectory.
+    pub(super) fn of_run(header: &Header) -> Result<Prompting> {
+        match &header.task {
+            Some(name) => Ok(Prompting { task: Some(task::find(name)?), ..Prompting::default() }),
+            None => {
+                Ok(Prompting { task: None, template: header.template.clone(), labels: header.labels.clone() })
+            }
+        }
+    }
+
+    /// The objective for a model.
+    pub(super) fn objective(&self, session: &Session) -> Result<Objective> {
+        match self.task {
+            Some(task) => Objective::of_task(session, task),
+            None => Objective::new(session, self.template.as_deref(), &self.labels),
+        }
+    }
+
+    /// The template that labels are put into.
+    pub(super) fn template(&self, session: &Session) -> Result<Option<&str>> {
+        match self.task {
+            Some(task) => task.template(session.head()).map(Some),
+            None => Ok(self.template.as_deref()),
+        }
+    }
+
+    /// One text to be classified; its label does not matter, and is `label`.
+    pub(super) fn row(
+        &self,
+        session: &Session,
+        text: String,
+        text_b: Option<String>,
+        label: &str,
+    ) -> Result<Dataset> {
+        let name = "the text";
+        match self.task {
+            Some(task) => {
+                let row = serde_json::json!([{ "text": text, "text_b": text_b, "label": label }]);
+                task.read(session.head(), &format!("{name}.json"), row.to_string().as_bytes())
+            }
+            None => {
+                let row = Classified { text, text_b, label: label.to_owned(), row: 1 };
+                Ok(Dataset { name: name.to_owned(), rows: Rows::Classified(vec![row]), task: None })
+            }
+        }
+    }
+
+    /// The data in field `name` of `config`: a file's text, or an array of rows; `file` is what messages call it.
+    pub(super) fn data(
+        &self,
+        session: &Session,
+        config: &JsValue,
+        name: &str,
+        file: Option<String>,
+    ) -> Result<Option<Dataset>> {
+        let Some((file, text)) = source(config, name, file)? else { return Ok(None) };
+        let read = match self.task {
+            Some(task) => task.read(session.head(), &file, text.as_bytes()),
+            None => dataset::read(&file, text.as_bytes()),
+        };
+        read.map(Some)
+    }
+}
+
+/// The name and text of the data in field `name`.
+fn source(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<(String, String)>> {
     let Some(value) = field(config, name) else { return Ok(None) };
     let (text, file) = match value.as_string() {
         Some(text) => (text, file.unwrap_or_else(|| format!("{name}.txt"))),
@@ -84,7 +181,15 @@ pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result
             (json, format!("{name}.json"))
         }
     };
-    dataset::read(&file, text.as_bytes()).map(Some)
+    Ok(Some((file, text)))
+}
+
+/// A learning rate, or "auto".
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Rate {
+    Given(f64),
+    Named(String),
 }
 
 /// The scalar options of a training.
@@ -92,52 +197,110 @@ pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result
 #[serde(rename_all = "camelCase")]
 pub(super) struct TrainOptions {
     method: Option<String>,
-    estimator: Option<String>,
+    lora_rank: Option<f64>,
+    lora_alpha: Option<f64>,
+    lora_targets: Option<Vec<String>>,
+    prefix_length: Option<f64>,
+    trainable: Option<Vec<String>>,
+    estimator: Option<EstimatorKind>,
     probes: Option<f64>,
+    distribution: Option<Distribution>,
+    clip: Option<f64>,
+    momentum: Option<f64>,
+    rank: Option<f64>,
+    interval: Option<f64>,
+    objective: Option<Measure>,
+    micro_batch: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
-    learning_rate: f64,
+    learning_rate: Option<Rate>,
     schedule: Option<Schedule>,
     weight_decay: Option<f64>,
     epsilon: Option<f64>,
     evaluate_every: Option<f64>,
     max_length: Option<f64>,
-    template: Option<String>,
-    labels: Option<Vec<String>>,
+    shots: Option<f64>,
+    hold_out: Option<f64>,
+    data_seed: Option<f64>,
 }
 
 impl TrainOptions {
-    /// Template and labels.
-    pub(super) fn prompting(&self) -> (Option<String>, Vec<String>) {
-        (self.template.clone(), self.labels.clone().unwrap_or_default())
+    /// Which rows are learned from.
+    pub(super) fn draw(&self) -> Result<Draw> {
+        Ok(Draw {
+            shots: count("shots", self.shots.unwrap_or(0.0))?,
+            hold_out: count("holdOut", self.hold_out.unwrap_or(0.0))?,
+            seed: count("dataSeed", self.data_seed.unwrap_or(0.0))?.into(),
+        })
     }
 
     /// Checked settings; the seed comes apart, since it may be a bigint.
-    pub(super) fn settings(&self, seed: u64) -> Result<Settings> {
-        if let Some(method) = self.method.as_deref().filter(|method| *method != "full") {
-            bail!(InvalidArgument, "method {method:?}, expected \"full\"");
-        }
-        let estimator = self.estimator.as_deref().unwrap_or("two-point");
-        // SPSA is what the method was called first (Spall 1992).
-        if !["two-point", "spsa"].contains(&estimator) {
-            bail!(InvalidArgument, "estimator {estimator:?}, expected \"two-point\"");
-        }
-        if let Some(probes) = self.probes.filter(|probes| *probes != 1.0) {
-            bail!(InvalidArgument, "probes is {probes}, expected 1");
-        }
+    pub(super) fn settings(&self, model: &ModelSpec, seed: u64) -> Result<Settings> {
+        let (method, estimator) = (self.method()?, self.estimator()?);
+        let preset = preset(model, &method, &estimator);
         let settings = Settings {
             steps: count("steps", self.steps)?,
             batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
-            learning_rate: self.learning_rate as f32,
+            micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
+            objective: self.objective.unwrap_or_default(),
+            method,
+            trainable: self.trainable.clone().unwrap_or_default(),
+            estimator,
+            learning_rate: match &self.learning_rate {
+                Some(Rate::Given(rate)) => *rate as f32,
+                Some(Rate::Named(name)) if name != "auto" => {
+                    bail!(InvalidArgument, "learningRate {name:?}, expected a number or \"auto\"")
+                }
+                Some(Rate::Named(_)) | None => preset.learning_rate,
+            },
             schedule: self.schedule.unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
-            epsilon: self.epsilon.unwrap_or(1e-3) as f32,
+            epsilon: self.epsilon.map_or(preset.epsilon, |epsilon| epsilon as f32),
             seed,
             evaluate_every: count("evaluateEvery", self.evaluate_every.unwrap_or(0.0))?,
             max_length: count("maxLength", self.max_length.unwrap_or(0.0))?,
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether the learning rate is to be searched for.
+    pub(super) fn searches(&self) -> bool {
+        matches!(self.learning_rate, Some(Rate::Named(_)))
+    }
+
+    /// Whether this method is asked for, or none.
+    pub(super) fn trains(&self, method: &Method) -> bool {
+        self.method.as_deref().is_none_or(|name| name == method.name())
+    }
+
+    fn method(&self) -> Result<Method> {
+        Ok(match self.method.as_deref() {
+            None | Some("full") => Method::Full,
+            Some("lora") => Method::Lora {
+                rank: count("loraRank", self.lora_rank.unwrap_or(8.0))?,
+                alpha: self.lora_alpha.unwrap_or(16.0) as f32,
+                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".into(), "v".into()]),
+            },
+            Some("prefix") => {
+                Method::Prefix { length: count("prefixLength", self.prefix_length.unwrap_or(5.0))? }
+            }
+            Some(other) => bail!(InvalidArgument, "method {other:?}, expected full, lora or prefix"),
+        })
+    }
+
+    fn estimator(&self) -> Result<Estimator> {
+        let preset = Estimator::new(self.estimator.unwrap_or_default());
+        let or = |name, given: Option<f64>, preset| given.map_or(Ok(preset), |value| count(name, value));
+        Ok(Estimator {
+            probes: or("probes", self.probes, preset.probes)?,
+            distribution: self.distribution.unwrap_or(preset.distribution),
+            clip: self.clip.unwrap_or(0.0) as f32,
+            momentum: self.momentum.unwrap_or(0.0) as f32,
+            rank: or("rank", self.rank, preset.rank)?,
+            interval: or("interval", self.interval, preset.interval)?,
+            ..preset
+        })
     }
 }
 

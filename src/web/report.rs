@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::error::Result;
 use crate::model::HeadKind;
-use crate::train::EvaluationReport;
+use crate::train::{EvaluationReport, Trial, Warning, method_of};
+use crate::zo::estimator::Estimator;
 use crate::zo::schedule::Schedule;
-use crate::zo::trajectory::Trajectory;
+use crate::zo::trajectory::{Record, Trajectory};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +42,11 @@ pub(super) struct Start {
     pub steps: u32,
     pub examples: usize,
     pub warnings: Vec<String>,
+    /// The rate of every step, or what the schedule begins with.
+    pub learning_rate: f32,
+    /// What a search for the rate tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<Trial>,
 }
 
 #[derive(Serialize)]
@@ -48,12 +55,14 @@ pub(super) struct Evaluated {
     pub loss: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
     pub examples: usize,
 }
 
 impl From<EvaluationReport> for Evaluated {
     fn from(report: EvaluationReport) -> Self {
-        Evaluated { loss: report.loss, accuracy: report.accuracy, examples: report.examples }
+        Evaluated { loss: report.loss, accuracy: report.accuracy, f1: report.f1, examples: report.examples }
     }
 }
 
@@ -72,6 +81,9 @@ pub(super) struct Step {
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,
+    /// What is wrong with the run, said once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Warning>,
 }
 
 /// What a trajectory holds, so that its run can be shown and gone on with.
@@ -86,8 +98,10 @@ pub(super) struct Restored {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RunSettings {
-    pub method: String,
-    pub estimator: String,
+    pub method: &'static str,
+    #[serde(flatten)]
+    pub estimator: Estimator,
+    pub dtype: String,
     pub seed: String,
     pub epsilon: f32,
     pub learning_rate: f32,
@@ -101,15 +115,21 @@ pub(super) struct RunSettings {
     pub labels: Vec<String>,
 }
 
-impl From<&Trajectory> for Restored {
-    fn from(trajectory: &Trajectory) -> Self {
+impl Restored {
+    /// # Errors
+    /// Those of [`method_of`].
+    pub(super) fn of(trajectory: &Trajectory) -> Result<Restored> {
         let Trajectory { header, records, .. } = trajectory;
-        Restored {
-            step: records.len() as u32,
-            losses: records.iter().map(|r| (r.loss_plus + r.loss_minus) / 2.0).collect(),
+        let loss = |probes: &[Record]| {
+            probes.iter().map(|r| (r.loss_plus + r.loss_minus) / 2.0).sum::<f32>() / probes.len() as f32
+        };
+        Ok(Restored {
+            step: trajectory.steps(),
+            losses: records.chunks(header.estimator.probes.max(1) as usize).map(loss).collect(),
             settings: RunSettings {
-                method: header.method.clone(),
+                method: method_of(header)?.name(),
                 estimator: header.estimator.clone(),
+                dtype: header.dtype.clone(),
                 seed: header.seed.clone(),
                 epsilon: header.epsilon,
                 learning_rate: header.learning_rate,
@@ -121,7 +141,7 @@ impl From<&Trajectory> for Restored {
                 template: header.template.clone(),
                 labels: header.labels.clone(),
             },
-        }
+        })
     }
 }
 

@@ -7,17 +7,21 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, GenerateOptions, Progress, TrainOptions, to_js};
+use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
 use super::report::{Classification, Evaluated, GpuBytes, Info, Restored, Scored, Start, Step};
+use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
 use crate::gpu::{Gpu, GpuOptions, LimitsChoice};
 use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
-use crate::text::dataset::{Classified, Dataset, Rows};
+use crate::text::dataset::Dataset;
 use crate::text::stream::Detokenizer;
 use crate::text::tokenizer::Tokenizer;
-use crate::train::{EvaluationReport, Examples, Objective, Session, Trainer, length, replay};
+use crate::train::{
+    AdapterFile, Diagnosis, EvaluationReport, Examples, Session, Trainer, draw, dtype, dtype_name, length,
+    read_adapter, replay, search,
+};
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::{Record, Trajectory};
 
@@ -25,6 +29,8 @@ use crate::zo::trajectory::{Record, Trajectory};
 enum State {
     /// The base model's.
     Base,
+    /// The base model's, with an adapter that was loaded beside them.
+    Adapted(Box<AdapterFile>),
     /// Those of a run.
     Training(Box<Trainer>),
     /// Those of a trajectory.
@@ -51,9 +57,10 @@ pub struct Tuner {
     session: Session,
     state: State,
     held_out: Option<Examples>,
-    template: Option<String>,
-    labels: Vec<String>,
+    /// As the last training or restored trajectory had it.
+    prompting: Prompting,
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
+    diagnosis: Option<Diagnosis>,
     max_length: u32,
     writing: Option<Writing>,
 }
@@ -78,7 +85,7 @@ impl Tuner {
             family: spec.family,
             head: spec.head.kind,
             parameters: spec.parameters(),
-            dtype: "f32",
+            dtype: dtype_name(self.session.dtype()),
             gpu_bytes: GpuBytes {
                 weights: memory.weights,
                 scratch: memory.scratch,
@@ -173,6 +180,24 @@ impl Tuner {
         crate::train::save_model(&self.session, &mut sink).await.map_err(js_error)
     }
 
+    /// The adapter as peft has it: `{ config, weights }`, a text and bytes.
+    #[wasm_bindgen(js_name = exportAdapter)]
+    pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
+        self.settle().await.map_err(js_error)?;
+        let adapter = self.session.save_adapter().await.map_err(js_error)?;
+        let parts = js_sys::Object::new();
+        let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
+        set("config", &adapter.config.into())?;
+        set("weights", &Uint8Array::from(&adapter.weights[..]))?;
+        Ok(parts.into())
+    }
+
+    /// Puts an adapter in peft's form, `files: {name, blob}[]`, beside the base weights, in the place of what was trained.
+    #[wasm_bindgen(js_name = useAdapter)]
+    pub async fn use_adapter(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
+        self.load_adapter(&options).await.map_err(js_error)
+    }
+
     /// Replays a trajectory onto the base weights.
     pub async fn restore(
         &mut self,
@@ -181,7 +206,7 @@ impl Tuner {
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
         let trajectory = Trajectory::parse("the trajectory", &trajectory.to_vec()).map_err(js_error)?;
-        let restored = Restored::from(&trajectory);
+        let restored = Restored::of(&trajectory).map_err(js_error)?;
         self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
         to_js(&restored).map_err(js_error)
     }
@@ -195,9 +220,7 @@ impl Tuner {
 
 impl Tuner {
     async fn load(options: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Tuner> {
-        if let Some(dtype) = options::text(options, "dtype").filter(|dtype| dtype != "f32") {
-            bail!(InvalidArgument, "dtype {dtype:?}, expected \"f32\"");
-        }
+        let dtype = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
         let dir = options::model_dir(options, cancel)?;
         let limits = match options::text(options, "limits").as_deref() {
             Some("default") => LimitsChoice::Default,
@@ -206,17 +229,16 @@ impl Tuner {
         };
         Progress { stage: "device", file: "", loaded: 0, total: 0 }.tell(on_progress);
         let gpu = Gpu::open(GpuOptions { limits }).await?;
-        let session = Self::load_session(gpu.clone(), dir.as_ref(), on_progress, cancel).await;
+        let session = Self::load_session(gpu.clone(), dir.as_ref(), dtype, on_progress, cancel).await;
         let session = session.inspect_err(|_| gpu.destroy())?;
-        let (template, labels) = (None, Vec::new());
         Ok(Tuner {
             gpu,
             session,
             state: State::Base,
             held_out: None,
-            template,
-            labels,
+            prompting: Prompting::default(),
             max_length: 0,
+            diagnosis: None,
             writing: None,
         })
     }
@@ -224,13 +246,14 @@ impl Tuner {
     async fn load_session(
         gpu: Rc<Gpu>,
         dir: &dyn ModelDir,
+        dtype: DType,
         on_progress: &Function,
         cancel: &JsValue,
     ) -> Result<Session> {
         options::check_cancel(cancel)?;
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
-        Session::open(gpu, dir, &mut |p: LoadProgress| {
+        Session::open(gpu, dir, dtype, &mut |p: LoadProgress| {
             options::check_cancel(cancel)?;
             let (loaded, total) = (p.loaded * 4, p.total * 4);
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
@@ -239,12 +262,23 @@ impl Tuner {
         .await
     }
 
+    async fn load_adapter(&mut self, options: &JsValue) -> Result<()> {
+        let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
+        let adapter = read_adapter(&self.session, dir.as_ref()).await?;
+        self.reset().await?;
+        self.session.use_adapter(&adapter).await?;
+        self.state = State::Adapted(Box::new(adapter));
+        Ok(())
+    }
+
     /// The records of the training or of what was restored.
     fn trajectory(&self) -> Result<&Trajectory> {
         match &self.state {
             State::Training(trainer) => Ok(trainer.trajectory()),
             State::Restored(trajectory) | State::Torn(trajectory) => Ok(trajectory),
-            State::Base | State::Unknown => bail!(InvalidArgument, "nothing has been trained yet"),
+            State::Base | State::Adapted(_) | State::Unknown => {
+                bail!(InvalidArgument, "nothing has been trained yet")
+            }
         }
     }
 
@@ -259,7 +293,7 @@ impl Tuner {
             State::Unknown => {
                 bail!(InvalidArgument, "the weights were left half changed: restore or train again")
             }
-            State::Base | State::Restored(_) => Ok(()),
+            State::Base | State::Adapted(_) | State::Restored(_) => Ok(()),
         }
     }
 
@@ -275,18 +309,48 @@ impl Tuner {
 
     async fn start(&mut self, config: &JsValue) -> Result<Start> {
         let given: TrainOptions = options::parse(config.clone(), "training options")?;
-        let settings = given.settings(options::seed(config)?)?;
-        let (template, labels) = given.prompting();
-        let data = options::data(config, "data", options::text(config, "dataName"))?;
-        let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let held_out = options::data(config, "eval", options::text(config, "evalName"))?;
-        let objective = Objective::new(&self.session, template.as_deref(), &labels)?;
+        let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
+        // An adapter that was loaded is trained further, unless something else is asked for.
+        let initial = match &self.state {
+            State::Adapted(adapter) if given.trains(&adapter.method) => {
+                settings.method = adapter.method.clone();
+                adapter.values.clone()
+            }
+            _ => Vec::new(),
+        };
+        let prompting = Prompting::of(config, Prompting::default())?;
+        let read =
+            |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
+        let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
+        let held_out = read("eval", "evalName")?;
+        let wanted = given.draw()?;
+        if held_out.is_some() && wanted.hold_out > 0 {
+            bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
+        }
+        let (data, rest) = draw(data, wanted)?;
+        let held_out = held_out.or(rest);
+        let objective = prompting.objective(&self.session)?;
         let length = settings.length_for(self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
         let (steps, count) = (settings.steps, examples.examples.len());
-        let mut trainer = Trainer::new(&self.session, settings, objective, template.as_deref(), examples)?;
+        let restored_before = matches!(self.state, State::Restored(_));
+        let trials = match given.searches() && !restored_before {
+            true => {
+                self.reset().await?;
+                let mut go_on = |_, _| Ok(());
+                let (rate, trials) =
+                    search(&mut self.session, &settings, &objective, &examples, &mut go_on).await?;
+                settings.learning_rate = rate;
+                trials
+            }
+            false => Vec::new(),
+        };
+        let learning_rate = settings.learning_rate;
+        let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
+        let mut trainer =
+            Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
         // A restored run goes on where it was; anything else begins with the base weights.
         let restored = match &self.state {
             State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
@@ -294,14 +358,18 @@ impl Tuner {
         };
         match restored {
             Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
-            None => self.reset().await?,
+            None => {
+                self.reset().await?;
+                trainer.begin(&mut self.session, &initial).await?;
+            }
         }
         let first_step = trainer.done() + 1;
         self.held_out = held_out;
-        (self.template, self.labels) = (template, labels);
+        self.prompting = prompting;
         self.max_length = length;
         self.state = State::Training(Box::new(trainer));
-        Ok(Start { first_step, steps, examples: count, warnings: Vec::new() })
+        self.diagnosis = Some(diagnosis);
+        Ok(Start { first_step, steps, examples: count, warnings: Vec::new(), learning_rate, trials })
     }
 
     async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
@@ -331,36 +399,27 @@ impl Tuner {
             }
             _ => None,
         };
-        let record = report.record;
         Ok(Some(Step {
-            step: record.step + 1,
+            step: report.step + 1,
             steps: trainer.settings().steps,
-            loss_plus: record.loss_plus,
-            loss_minus: record.loss_minus,
-            projected_grad: record.projected_grad,
-            loss: (record.loss_plus + record.loss_minus) / 2.0,
-            learning_rate: record.learning_rate,
+            loss_plus: report.loss_plus(),
+            loss_minus: report.loss_minus(),
+            projected_grad: report.projected_grad(),
+            loss: report.loss(),
+            learning_rate: report.learning_rate,
             ms: report.ms,
             tokens: report.tokens,
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
+            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
         }))
     }
 
-    /// The objective of a call: its own template and labels, or those of the last training.
-    fn objective(&self, config: &JsValue) -> Result<Objective> {
-        let template = options::text(config, "template").or_else(|| self.template.clone());
-        let labels = match options::field(config, "labels") {
-            Some(labels) => options::parse(labels, "labels")?,
-            None => self.labels.clone(),
-        };
-        Objective::new(&self.session, template.as_deref(), &labels)
-    }
-
     async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
-        let data = options::data(config, "data", options::text(config, "dataName"))?;
+        let prompting = Prompting::of(config, self.prompting.clone())?;
+        let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let objective = self.objective(config)?;
+        let objective = prompting.objective(&self.session)?;
         let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
@@ -368,13 +427,13 @@ impl Tuner {
     }
 
     async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
-        let objective = self.objective(options)?;
+        let prompting = Prompting::of(options, self.prompting.clone())?;
+        let objective = prompting.objective(&self.session)?;
         let words = objective.label_words().to_vec();
         let Some(first) = words.first() else {
             bail!(InvalidArgument, "to classify, give a template and labels");
         };
-        let row = Classified { text, text_b: options::text(options, "textB"), label: first.clone(), row: 1 };
-        let data = Dataset { name: "the text".to_owned(), rows: Rows::Classified(vec![row]) };
+        let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
         let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
@@ -435,7 +494,7 @@ impl Tuner {
     ) -> Result<()> {
         self.reset().await?;
         self.state = State::Torn(Box::new(trajectory.clone()));
-        let total = trajectory.records.len() as u64;
+        let total = u64::from(trajectory.steps());
         let mut progress = |steps: u32| {
             if let Some(listener) = on_progress {
                 let loaded = u64::from(steps);
@@ -449,7 +508,7 @@ impl Tuner {
             }
             return Err(error);
         }
-        (self.template, self.labels) = (trajectory.header.template.clone(), trajectory.header.labels.clone());
+        self.prompting = Prompting::of_run(&trajectory.header)?;
         self.max_length = trajectory.header.max_length;
         self.state = State::Restored(Box::new(trajectory));
         Ok(())

@@ -1,6 +1,7 @@
-//! Floor 5: zeroth-order optimisation: the random direction, the two-point estimate, the update, and its record.
+//! Floor 5: zeroth-order optimisation: the random direction, estimators of the gradient, the update, and its record.
 
+pub mod estimator;
 pub mod random;
 pub mod schedule;
-pub mod spsa;
 pub mod trajectory;
+pub mod update;

@@ -3,20 +3,29 @@
 //! Generator: Threefry-2x32 with 13 rounds ([`crate::reference::threefry`]).
 //!
 //! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. A direction's stream is
-//!   its probe's index; the order of the data has stream `0x8000_0000` and the epoch in place of the step; sampling has
-//!   stream `0x8000_0001` and the generated token's index.
+//!   its probe's index. Other streams, each with what stands in place of the step:
+//!   `0x8000_0000` the order of the data (epoch), `0x8000_0001` sampling (index of the generated token), `0x8000_0002` the rounding of
+//!   updates (step), `0x8000_0003` the tokens that a prefix begins as (0), `0x8000_0004` LoRA's A (0), `0x8000_0005` the signs of V
+//!   in low-rank directions (window), `0x8000_0006` the rounding where a window's sum is merged (window), `0x8000_0007` a draw of
+//!   rows from a file (0).
 //! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o` takes lane `e mod 4` of
 //!   `(x0, x1) = threefry(key, counter = (e div 4, o))`: the low half of x0, its high half, the low half of x1, its high half.
 //! - *Gaussian*: of a lane's 16 bits, bit 15 is the sign (set: negative) and bits 0 to 10 index a table of 2048 half-normal
 //!   quantiles, `Phi^-1(1/2 + (i + 1/2) / 4096)` scaled to unit variance (`quantiles.bin`, f32 little-endian).
+//! - *Rademacher*: bit 15 is the sign; every entry of the table is 1.
+//! - *Low rank*: the direction of a matrix `[rows, width]` is U V^T. U `[rows, rank]` is drawn as above, with the ordinal that B has
+//!   ([`crate::model::AdapterSpec`]); element e of V^T `[rank, width]` is the sign of lane `e mod 4` at counter `(e div 4, ordinal of A)`.
+//! - *Rounding to f16* ([`crate::reference::storage::stochastic_half`]): the lane's 16 bits are the random bits of an element.
 //! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
 //!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
 //! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
-//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches.
+//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches. A draw of rows
+//!   is made of the first of such a permutation.
 
 use std::sync::OnceLock;
 
-use crate::kernel::step::QUANTILES;
+use crate::kernel::step::{QUANTILES, Table};
+use crate::reference::perturb::direction;
 use crate::reference::threefry::threefry2x32;
 
 /// Stream of the order of the data.
@@ -24,6 +33,24 @@ const ORDER: u32 = 0x8000_0000;
 
 /// Stream of sampled tokens.
 const SAMPLING: u32 = 0x8000_0001;
+
+/// Stream of the bits that updates are rounded with.
+const ROUNDING: u32 = 0x8000_0002;
+
+/// Stream of the tokens that a prefix is initialised with.
+const PREFIX: u32 = 0x8000_0003;
+
+/// Stream of LoRA's initial A.
+const LORA: u32 = 0x8000_0004;
+
+/// Stream of the signs of low-rank directions.
+const SIGNS: u32 = 0x8000_0005;
+
+/// Stream of the bits that merged sums are rounded with.
+const MERGING: u32 = 0x8000_0006;
+
+/// Stream of a draw of rows.
+const SAMPLE: u32 = 0x8000_0007;
 
 /// Scaled quantiles below this become zero, so that no sum of normal weights is subnormal.
 const SMALLEST: f32 = 1e-30;
@@ -38,9 +65,58 @@ pub fn sampling_key(seed: u64, index: u32) -> [u32; 2] {
     stream_key(seed, index, SAMPLING)
 }
 
+/// The key that a step's updates are rounded with.
+pub fn rounding_key(seed: u64, step: u32) -> [u32; 2] {
+    stream_key(seed, step, ROUNDING)
+}
+
+/// The key that a window's merged sum is rounded with.
+pub fn merging_key(seed: u64, window: u32) -> [u32; 2] {
+    stream_key(seed, window, MERGING)
+}
+
+/// What directions are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Distribution {
+    /// The normal distribution, in 4096 steps.
+    #[default]
+    Gaussian,
+    /// 1 or -1.
+    Rademacher,
+}
+
+/// The tokens, below `vocabulary`, whose keys and values a prefix begins as.
+pub fn prefix_tokens(seed: u64, count: u32, vocabulary: u32) -> Vec<u32> {
+    let key = stream_key(seed, 0, PREFIX);
+    (0..count).map(|i| threefry2x32(key, [i, 0])[0] % vocabulary.max(1)).collect()
+}
+
+/// LoRA's initial A with this ordinal, uniform in +/- 1 / sqrt(width) as peft draws it: 24 random bits an element, the word x0 of
+/// counter (element, ordinal).
+pub fn lora_a(seed: u64, ordinal: u32, rows: u32, width: u32) -> Vec<f32> {
+    let key = stream_key(seed, 0, LORA);
+    let bound = 1.0 / f64::from(width).sqrt();
+    let value = |i| f64::from(threefry2x32(key, [i, ordinal])[0] >> 8) / f64::from(1 << 24);
+    (0..rows * width).map(|i| ((2.0 * value(i) - 1.0) * bound) as f32).collect()
+}
+
+/// The signs V^T `[rank, width]` of a window's low-rank directions, row by row.
+pub fn signs(seed: u64, window: u32, ordinal: u32, rank: u32, width: u32) -> Vec<f32> {
+    let key = stream_key(seed, window, SIGNS);
+    let quads =
+        (0..(rank * width).div_ceil(4)).flat_map(|quad| direction(key, [quad, ordinal], &[1.0; QUANTILES]));
+    quads.take((rank * width) as usize).collect()
+}
+
+/// The order in which rows are drawn from a file of `n`.
+pub fn sample_order(seed: u64, n: usize) -> Vec<usize> {
+    shuffled(stream_key(seed, 0, SAMPLE), n)
+}
+
 /// The table of half-normal quantiles, unit variance.
-pub fn quantiles() -> &'static [f32; QUANTILES] {
-    static TABLE: OnceLock<[f32; QUANTILES]> = OnceLock::new();
+pub fn quantiles() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let bytes: &[u8; QUANTILES * 4] = include_bytes!("quantiles.bin");
         let (words, _) = bytes.as_chunks::<4>();
@@ -48,17 +124,24 @@ pub fn quantiles() -> &'static [f32; QUANTILES] {
     })
 }
 
-/// The table times `factor`.
-pub fn scaled_quantiles(factor: f32) -> [f32; QUANTILES] {
-    quantiles().map(|q| {
-        let scaled = factor * q;
+/// A distribution's table times `factor`.
+pub fn scaled(distribution: Distribution, factor: f32) -> Table {
+    let scale = |magnitude: f32| {
+        let scaled = factor * magnitude;
         if scaled.abs() < SMALLEST { 0.0 } else { scaled }
-    })
+    };
+    match distribution {
+        Distribution::Gaussian => quantiles().map(scale),
+        Distribution::Rademacher => [scale(1.0); QUANTILES],
+    }
 }
 
 /// Epoch `epoch`'s order of `n` examples.
 pub fn permutation(seed: u64, epoch: u32, n: usize) -> Vec<usize> {
-    let key = stream_key(seed, epoch, ORDER);
+    shuffled(stream_key(seed, epoch, ORDER), n)
+}
+
+fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
     let mut words = (0_u32..).flat_map(|block| threefry2x32(key, [block, 0]));
     let mut order: Vec<usize> = (0..n).collect();
     for i in (1..n).rev() {

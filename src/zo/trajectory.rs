@@ -1,15 +1,17 @@
-//! The trajectory file: all that a fine-tune is, beside the base weights. Append-only, 32 bytes a step.
+//! The trajectory file: all that a fine-tune is, beside the base weights. Append-only, 32 bytes a probe.
 //!
 //! ```text
-//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  u32 crc32 of all before it
+//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_values` x f32  u32 crc32 of all before it
 //! then records of 32 bytes: u32 step, u32 probe, f32 projected_grad, f32 learning_rate, f32 decay, f32 loss_plus, f32 loss_minus,
 //! u32 crc32 of the 28 bytes before it
 //! ```
+//! A step has as many records as it has probes, in their order, and is complete or it is not there.
 //! Little-endian; crc32 as in zlib. A record is complete or it is not there: a tail that was cut while being written is
 //! dropped and reported, and the run goes on from the step before.
 
 use serde::{Deserialize, Serialize};
 
+use super::estimator::Estimator;
 use super::schedule::Schedule;
 use crate::error::{Result, bail, err};
 
@@ -31,11 +33,15 @@ pub struct Header {
     pub parameters: u64,
     /// [`crate::model::Weights::fingerprint`] of its weights, 16 hexadecimal digits.
     pub fingerprint: String,
-    /// Always "full".
-    pub method: String,
-    /// Always "two-point".
-    pub estimator: String,
-    /// Storage of the trained weights: "f32".
+    /// What is trained: `"full"`, or an object of `lora` or `prefix`.
+    pub method: serde_json::Value,
+    /// Patterns of the tensors that are trained, where not all are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trainable: Vec<String>,
+    /// How the gradient is estimated: `estimator`, `probes` and what else [`Estimator`] has.
+    #[serde(flatten)]
+    pub estimator: Estimator,
+    /// How the matrices are stored: f32, f16, q8, q4.
     pub dtype: String,
     /// Seed of directions and data order, in decimal: JavaScript's numbers do not hold 64 bits.
     pub seed: String,
@@ -51,14 +57,42 @@ pub struct Header {
     pub steps: u32,
     /// Examples a batch.
     pub batch_size: u32,
+    /// Examples of a pass, where a batch takes several.
+    #[serde(default)]
+    pub micro_batch: u32,
+    /// What is made small: `loss`, `accuracy` or `f1`.
+    #[serde(default)]
+    pub objective: Measure,
     /// Tokens that an example is cut to.
     pub max_length: u32,
     /// Fingerprint of the training data, 16 hexadecimal digits.
     pub data: String,
+    /// The task by name, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// Prompt template, for classification.
     pub template: Option<String>,
     /// Label words, for classification.
     pub labels: Vec<String>,
+    /// Values that follow the JSON, f32: what an adapter begins as, where that does not follow from the seed.
+    #[serde(default)]
+    pub initial_values: u64,
+    /// Those values.
+    #[serde(skip)]
+    pub initial: Vec<f32>,
+}
+
+/// What a run makes small, on the examples of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// The mean cross-entropy of the targets.
+    #[default]
+    Loss,
+    /// The part of the targets that are not predicted.
+    Accuracy,
+    /// 1 - the mean over the examples of the F1 of predicted tokens, each predicted from the right ones before it.
+    F1,
 }
 
 impl Header {
@@ -79,10 +113,15 @@ impl Header {
         if json.len() > MAX_HEADER {
             bail!(InvalidArgument, "trajectory header: {} bytes, at most {MAX_HEADER}", json.len());
         }
+        if self.initial_values != self.initial.len() as u64 {
+            let (said, have) = (self.initial_values, self.initial.len());
+            bail!(InvalidArgument, "trajectory header: {said} initial values, there are {have}");
+        }
         let mut bytes = MAGIC.to_vec();
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((json.len() as u32).to_le_bytes());
         bytes.extend(json);
+        bytes.extend_from_slice(bytemuck::cast_slice(&self.initial));
         let crc = crc32fast::hash(&bytes);
         bytes.extend(crc.to_le_bytes());
         Ok(bytes)
@@ -142,17 +181,17 @@ pub fn hex(fingerprint: u64) -> String {
 pub struct Record {
     /// From 0.
     pub step: u32,
-    /// From 0; always 0 for two-point.
+    /// From 0.
     pub probe: u32,
-    /// (loss+ - loss-) / (2 epsilon).
+    /// The estimate of the gradient's projection on the probe's direction: see [`super::estimator`].
     pub projected_grad: f32,
     /// The step's learning rate.
     pub learning_rate: f32,
-    /// What decaying tensors were multiplied by.
+    /// What decaying tensors are multiplied by in the step, once for all probes.
     pub decay: f32,
     /// Loss at theta + epsilon z.
     pub loss_plus: f32,
-    /// Loss at theta - epsilon z.
+    /// Loss at theta - epsilon z, or at theta for a one-sided estimate.
     pub loss_minus: f32,
 }
 
@@ -198,7 +237,7 @@ impl Record {
 pub struct Trajectory {
     /// Model and settings.
     pub header: Header,
-    /// Steps 0, 1, 2, ...
+    /// Probes of step 0, of step 1, ...
     pub records: Vec<Record>,
     /// Bytes at the end that are no complete record, and were left out.
     pub torn_bytes: usize,
@@ -211,6 +250,7 @@ impl Trajectory {
     /// `file-corrupt` naming the place, unless only the last record is incomplete: see [`Trajectory::torn_bytes`].
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Trajectory> {
         let (header, body) = parse_header(name, bytes)?;
+        let probes = header.estimator.probes as usize;
         let mut records: Vec<Record> = Vec::with_capacity(body.len() / RECORD_BYTES);
         let mut torn_bytes = 0;
         for (index, chunk) in body.chunks(RECORD_BYTES).enumerate() {
@@ -221,7 +261,7 @@ impl Trajectory {
                 }
                 break;
             };
-            if record.step as usize != index || record.probe != 0 {
+            if (record.step as usize, record.probe as usize) != (index / probes, index % probes) {
                 bail!(
                     FileCorrupt,
                     "{name}: record {index} is of step {}, probe {}",
@@ -236,7 +276,16 @@ impl Trajectory {
             }
             records.push(record);
         }
+        // A step of which not all probes are there is not there.
+        let whole = records.len() / probes * probes;
+        torn_bytes += (records.len() - whole) * RECORD_BYTES;
+        records.truncate(whole);
         Ok(Trajectory { header, records, torn_bytes })
+    }
+
+    /// Whole steps.
+    pub fn steps(&self) -> u32 {
+        (self.records.len() / self.header.estimator.probes.max(1) as usize) as u32
     }
 
     /// Whether a file ends before its header does: its writer was stopped before anything was trained.
@@ -244,7 +293,12 @@ impl Trajectory {
         let begins = bytes.iter().zip(MAGIC).all(|(found, expected)| found == expected);
         let Some(length) = bytes.get(12..).and_then(|rest| rest.first_chunk::<4>()) else { return begins };
         let length = u32::from_le_bytes(*length) as usize;
-        begins && length <= MAX_HEADER && bytes.len() < 16 + length + 4
+        let Some(json) = bytes.get(16..).and_then(|rest| rest.get(..length)) else {
+            return begins && length <= MAX_HEADER;
+        };
+        let values = serde_json::from_slice::<Header>(json).map_or(0, |header| header.initial_values);
+        let end = values.saturating_mul(4).saturating_add(16 + length as u64 + 4);
+        begins && length <= MAX_HEADER && (bytes.len() as u64) < end
     }
 
     /// The file's bytes.
@@ -285,11 +339,18 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         bail!(FileCorrupt, "{name}: header of {length} bytes, at most {MAX_HEADER}");
     }
     let (json, rest) = rest.split_at_checked(length).ok_or_else(short)?;
+    // A damaged JSON is told by the checksum, unless it no longer says where that is.
+    let parsed: serde_json::Result<Header> = serde_json::from_slice(json);
+    let values = parsed.as_ref().map_or(0, |header| header.initial_values);
+    let split = usize::try_from(values.saturating_mul(4)).ok().and_then(|len| rest.split_at_checked(len));
+    let (initial, rest) = split.ok_or_else(short)?;
     let (crc, body) = rest.split_first_chunk::<4>().ok_or_else(short)?;
-    if crc32fast::hash(&bytes[..16 + length]) != u32::from_le_bytes(*crc) {
+    if crc32fast::hash(&bytes[..bytes.len() - body.len() - 4]) != u32::from_le_bytes(*crc) {
         bail!(FileCorrupt, "{name}: the header's checksum does not match");
     }
-    let header = serde_json::from_slice(json).map_err(|e| err!(FileCorrupt, "{name}: header: {e}"))?;
+    let mut header = parsed.map_err(|e| err!(FileCorrupt, "{name}: header: {e}"))?;
+    header.estimator.check().map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
+    header.initial = bytemuck::pod_collect_to_vec(initial);
     Ok((header, body))
 }
 
@@ -304,7 +365,8 @@ mod tests {
             parameters: 10,
             fingerprint: hex(7),
             method: "full".into(),
-            estimator: "two-point".into(),
+            trainable: Vec::new(),
+            estimator: Estimator::default(),
             dtype: "f32".into(),
             seed: u64::MAX.to_string(),
             epsilon: 1e-3,
@@ -313,10 +375,15 @@ mod tests {
             weight_decay: 0.0,
             steps: 3,
             batch_size: 8,
+            micro_batch: 0,
+            objective: Measure::Loss,
             max_length: 128,
             data: hex(9),
+            task: None,
             template: Some("{text} [MASK]".into()),
             labels: vec!["a".into(), "b".into()],
+            initial_values: 2,
+            initial: vec![0.5, -1.5],
         };
         let record = |step| Record {
             step,

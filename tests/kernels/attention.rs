@@ -18,6 +18,8 @@ struct Case {
     head_dim: u32,
     scale: f32,
     sees: Sees,
+    /// Rows of the prefix.
+    prefix: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ impl Case {
     }
 
     fn record(&self, lab: &Lab<'_>, recording: &mut Recording) -> Vec<Buffer> {
-        let Case { branches, tokens, heads, kv_heads, head_dim, scale, .. } = *self;
+        let Case { branches, tokens, heads, kv_heads, head_dim, scale, prefix, .. } = *self;
         let stride = (heads + 2 * kv_heads) * head_dim;
         let query = lab.floats("qkv", &noise(1, branches * tokens * stride));
         let mut params = attention::Params {
@@ -54,6 +56,7 @@ impl Case {
             k_column: heads * head_dim,
             v_column: (heads + kv_heads) * head_dim,
             scale,
+            ..Default::default()
         };
         let mut key_value = query.clone();
         if let Sees::Cache(rows) = self.sees {
@@ -61,12 +64,26 @@ impl Case {
             (params.k_column, params.v_column) = (0, kv_heads * head_dim);
             key_value = lab.floats("cache", &noise(2, branches * rows * params.kv_stride));
         }
+        let mut prefix_rows = lab.floats("prefix", &[f32::NAN]);
+        if prefix > 0 {
+            // Between other tensors of the adapter, values before keys.
+            let count = (prefix * kv_heads * head_dim).next_multiple_of(4);
+            params.prefix_rows = prefix;
+            (params.prefix_value, params.prefix_key) = (8, 12 + count);
+            params.prefix_stride = params.prefix_key + count + 4;
+            prefix_rows = lab.floats("prefix", &noise(3, branches * params.prefix_stride));
+        }
         let spans = self.spans();
         let visible = spans.chunks_exact(2).map(|s| u64::from(s[1] - s[0])).sum();
         let spans = lab.words("spans", &spans);
         let output = lab.unwritten("output", branches * tokens * heads * head_dim);
-        let tensors =
-            attention::Tensors { query: &query, key_value: &key_value, spans: &spans, output: &output };
+        let tensors = attention::Tensors {
+            query: &query,
+            key_value: &key_value,
+            spans: &spans,
+            prefix: &prefix_rows,
+            output: &output,
+        };
         let shape = attention::Shape { branches, head_dim, visible };
         attention::record(recording, tensors, shape, params).unwrap();
         vec![output]
@@ -75,7 +92,11 @@ impl Case {
 
 /// Branches, tokens, heads, heads of keys and values, head size.
 fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
-    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees }
+    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0 }
+}
+
+fn prefixed(prefix: u32, case: Case) -> Case {
+    Case { prefix, ..case }
 }
 
 device_test! {
@@ -98,6 +119,16 @@ device_test! {
             // Spans of nothing.
             case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0)),
             case([1, 6, 3, 1, 3], 0.6, Sees::Cache(0)),
+            // A prefix: shorter than a tile, just one tile, several; before spans of every kind.
+            prefixed(5, case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37))),
+            prefixed(32, case([3, 33, 4, 2, 36], 0.6, Sees::Causal(17))),
+            prefixed(70, case([2, 17, 3, 1, 3], 0.6, Sees::Causal(17))),
+            prefixed(1, case([2, 33, 5, 5, 3], 0.2, Sees::Packed(13))),
+            prefixed(3, case([1, 6, 3, 1, 3], 0.6, Sees::Cache(0))),
+            prefixed(5, case([1, 1, 9, 3, 64], 0.125, Sees::Cache(300))),
+            prefixed(257, case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2))),
+            prefixed(256, case([2, 2, 4, 2, 3], 0.2, Sees::Causal(2))),
+            prefixed(2, case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0))),
         ];
         for case in cases {
             let outputs = both(&backend, |lab, recording| case.record(lab, recording)).await;

@@ -7,6 +7,7 @@ mod attention;
 #[path = "../common/mod.rs"]
 mod common;
 mod losses;
+mod matmul;
 
 use std::rc::Rc;
 
@@ -23,6 +24,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("residual", 0.0, "one addition, correctly rounded everywhere"),
     ("gather_rows", 0.0, "a copy"),
     ("append_rows", 0.0, "a copy"),
+    ("matmul", 2e-6, "sums in another order"),
     ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
     ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
@@ -151,7 +153,9 @@ device_test! {
                 let x = lab.floats("x", &noise(1, branches * tokens * width));
                 let picks = lab.words("picks", &choices(2, count, tokens));
                 let y = lab.unwritten("y", branches * count * width);
-                gather_rows::record(recording, &x, &picks, &y, gather_rows::Params { branches, tokens, count, width });
+                gather_rows::record(recording, &x, &picks, &y, gather_rows::Params {
+                    branches, x_start: 0, x_branch: tokens * width, count, width,
+                });
                 // The first rows of x, two columns narrower where there are so many.
                 let column = 2.min(width - 1);
                 let cache = lab.unwritten("cache", (tokens + 3) * (width - column));

@@ -227,7 +227,7 @@ describe('train', () => {
     [{ learningRate: undefined }, 'learningRate is missing'],
     [{ steps: 1.5 }, 'steps must be a whole number'],
     [{ method: 'lora' }, 'method must be "full", found lora'],
-    [{ task: 'sst2' }, 'unknown option "task"'],
+    [{ tsak: 'sst-2' }, 'unknown option "tsak"'],
     [{ data: undefined }, 'data must be a string'],
   ])('refuses %o', async (change, message) => {
     const tuner = await open();

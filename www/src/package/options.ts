@@ -9,16 +9,17 @@ const HUB = 'https://huggingface.co';
 const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
 /** What the engine has of each; the types say the same. */
-export const DTYPES: readonly DType[] = ['f32'];
-export const METHODS: readonly Method[] = ['full'];
-export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa'];
+export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4'];
+export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
+export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
 
 const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
-const PROMPTING = ['template', 'labels'];
+const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'estimator', 'probes', 'steps', 'batchSize', 'learningRate'],
-  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'keep', 'signal', 'onStart'],
+  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
+  ...['keep', 'signal', 'onStart'],
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -100,7 +101,7 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseOther('train', 'estimator', options.estimator, ESTIMATORS);
   refuseOther('train', 'probes', options.probes, [1]);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength'], true);
+  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
   refuseBadNumber('train', options, ['learningRate', 'epsilon', 'weightDecay'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
   if (options.learningRate === undefined) throw invalid('train: learningRate is missing');

@@ -1,22 +1,24 @@
-// Provider @rows: operands of any width; beyond a row's end there are zeros.
+// Provider @operands: row-major operands of any width; beyond a row's end there are zeros.
 @group(0) @binding(1) var<storage, read> a: array<f32>; // [branch, row, a_stride]
 @group(0) @binding(2) var<storage, read> w: array<f32>; // [branch, column, k]
 
-fn load_a4(start: u32, k: u32) -> vec4<f32> {
+//#use operands_rows
+
+fn load_a4(at: u32, k: u32) -> vec4<f32> {
     var x = vec4<f32>();
     for (var j = 0u; j < 4u; j++) {
         if (k + j < params.depth) {
-            x[j] = a[start + k + j];
+            x[j] = a[at + j];
         }
     }
     return x;
 }
 
-fn load_w4(start: u32, k: u32) -> vec4<f32> {
+fn load_w4(at: u32, k: u32) -> vec4<f32> {
     var x = vec4<f32>();
     for (var j = 0u; j < 4u; j++) {
         if (k + j < params.depth) {
-            x[j] = w[start + k + j];
+            x[j] = w[at + j];
         }
     }
     return x;

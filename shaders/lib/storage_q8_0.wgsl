@@ -1,0 +1,12 @@
+// Provider @storage: ggml's Q8_0, two blocks of 32 to a group of 17 words: a byte an element, then two f16 scales.
+//#use half
+@group(0) @binding(2) var<storage, read> stored: array<u32>;
+
+fn load_quad(i: u32) -> vec4<f32> {
+    let group = i / 16u * 17u;
+    let quants = stored[group + i % 16u];
+    let scale = from_half(vec4<u32>((stored[group + 16u] >> (i % 16u / 8u * 16u)) & 0xffffu));
+    // Each byte to the top, and down again with its sign.
+    let bytes = vec4<i32>(vec4<u32>(quants) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+    return vec4<f32>(bytes) * scale;
+}

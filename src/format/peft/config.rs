@@ -1,0 +1,240 @@
+//! `adapter_config.json`.
+
+use serde_json::{Value, json};
+
+use super::Module;
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+
+/// The longest `adapter_config.json` read, in bytes.
+pub(super) const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// More layers than any model has: a bound for what is listed layer by layer.
+const MAX_LAYERS: u32 = 1 << 16;
+
+/// What an adapter is, and what it was trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdapterConfig {
+    /// `base_model_name_or_path`: the model it belongs to.
+    pub base_model: Option<String>,
+    /// `task_type`, such as [`super::CAUSAL_LM`]: which of its classes `peft` wraps the model in. A prefix needs one.
+    pub task_type: Option<String>,
+    /// The method and its sizes.
+    pub method: Method,
+}
+
+/// The methods that are read and written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Method {
+    /// Low-rank additions to linear layers (Hu et al. 2021).
+    Lora(Lora),
+    /// Keys and values before those of the sequence (Li and Liang 2021).
+    Prefix(Prefix),
+}
+
+/// The settings of LoRA.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lora {
+    /// r, at least 1.
+    pub rank: u64,
+    /// Alpha.
+    pub alpha: f32,
+    /// Scale by alpha / sqrt(r) instead of alpha / r (rsLoRA).
+    pub rank_stabilized: bool,
+    /// `target_modules` where it is a list: each the end of the paths of adapted modules. `None` for a pattern; the file's
+    /// tensors say which modules it stood for.
+    pub targets: Option<Vec<String>>,
+}
+
+impl Lora {
+    /// What B A x is multiplied by.
+    pub fn scale(&self) -> f32 {
+        let rank = self.rank as f64;
+        (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
+    }
+}
+
+/// The sizes of a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// `num_virtual_tokens`.
+    pub tokens: u64,
+    /// `num_layers`.
+    pub layers: u64,
+    /// `token_dim`: columns of a token's keys in one layer, heads * head size.
+    pub width: u64,
+    /// `num_attention_heads`: the heads of keys and values.
+    pub heads: u64,
+}
+
+impl Prefix {
+    /// Columns of `prompt_embeddings`.
+    pub(super) fn columns(&self) -> Option<u64> {
+        self.layers.checked_mul(2)?.checked_mul(self.width)
+    }
+}
+
+/// Fields that change what LoRA computes. Each may be absent, null, false or empty.
+const REFUSED_LORA: [&str; 16] = [
+    "alora_invocation_tokens",
+    "alpha_pattern",
+    "arrow_config",
+    "kasa_config",
+    "layer_replication",
+    "lora_bias",
+    "megatron_config",
+    "modules_to_save",
+    "monteclora_config",
+    "rank_pattern",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_bdlora",
+    "use_dora",
+    "use_qalora",
+    "velora_config",
+];
+
+/// Ways to draw A and B that leave the base weights as they are. Others subtract the start from them.
+const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+
+impl AdapterConfig {
+    /// Reads the file's fields.
+    ///
+    /// # Errors
+    /// `file-corrupt` where it is no JSON object; `model-unsupported`, naming the file and the field, where one is missing, of
+    /// the wrong kind, or asks for what is not implemented.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<AdapterConfig> {
+        let config = Config::parse(name, bytes)?;
+        let text = |key| Ok(config.opt_str(key)?.filter(|text| !text.is_empty()).map(str::to_owned));
+        let method = match config.str("peft_type")? {
+            "LORA" => Method::Lora(lora(&config)?),
+            "PREFIX_TUNING" => Method::Prefix(prefix(&config)?),
+            other => bail!(
+                ModelUnsupported,
+                "{name}: `peft_type`: expected \"LORA\" or \"PREFIX_TUNING\", found {other:?}"
+            ),
+        };
+        Ok(AdapterConfig {
+            base_model: text("base_model_name_or_path")?,
+            task_type: text("task_type")?,
+            method,
+        })
+    }
+
+    /// The file's text, for the adapter of these modules (of none for a prefix).
+    pub fn to_json(&self, modules: &[Module]) -> String {
+        let mut fields = json!({
+            "base_model_name_or_path": self.base_model,
+            "inference_mode": true,
+            "revision": null,
+            "task_type": self.task_type,
+        });
+        let own = match &self.method {
+            Method::Lora(lora) => json!({
+                "peft_type": "LORA",
+                "bias": "none",
+                "fan_in_fan_out": false,
+                "init_lora_weights": true,
+                "lora_alpha": lora.alpha,
+                "lora_dropout": 0.0,
+                "modules_to_save": null,
+                "r": lora.rank,
+                // Whole paths: the end of one may be the end of another.
+                "target_modules": modules.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(),
+                "use_dora": false,
+                "use_rslora": lora.rank_stabilized,
+            }),
+            Method::Prefix(prefix) => json!({
+                "peft_type": "PREFIX_TUNING",
+                "encoder_hidden_size": prefix.width,
+                "num_attention_heads": prefix.heads,
+                "num_layers": prefix.layers,
+                "num_transformer_submodules": 1,
+                "num_virtual_tokens": prefix.tokens,
+                "prefix_projection": false,
+                "token_dim": prefix.width,
+            }),
+        };
+        if let (Some(fields), Value::Object(own)) = (fields.as_object_mut(), own) {
+            fields.extend(own);
+        }
+        format!("{fields:#}\n")
+    }
+}
+
+fn lora(config: &Config) -> Result<Lora> {
+    let name = config.name();
+    for field in REFUSED_LORA {
+        refuse(config, field)?;
+    }
+    let bias = config.str_or("bias", "none")?;
+    if bias != "none" {
+        bail!(ModelUnsupported, "{name}: `bias`: expected \"none\", found {bias:?}");
+    }
+    match config.value("init_lora_weights") {
+        None | Some(Value::Bool(_)) => {}
+        Some(Value::String(start)) if PLAIN_STARTS.contains(&start.as_str()) => {}
+        Some(other) => bail!(
+            ModelUnsupported,
+            "{name}: `init_lora_weights`: {other} changes the base weights, which is not implemented"
+        ),
+    }
+    // Says how the base layer stores its weight, which A and B do not depend on; still to be of its type.
+    config.opt_bool("fan_in_fan_out")?;
+    let targets = match config.value("target_modules") {
+        Some(Value::String(_)) | None => None,
+        Some(_) => Some(config.str_list("target_modules")?.into_iter().map(str::to_owned).collect()),
+    };
+    Ok(Lora {
+        rank: at_least_one(config, "r")?,
+        alpha: config.f32("lora_alpha")?,
+        rank_stabilized: config.bool_or("use_rslora", false)?,
+        targets,
+    })
+}
+
+fn prefix(config: &Config) -> Result<Prefix> {
+    let name = config.name();
+    // An MLP forms the keys and values while it trains; saved, they are as any others.
+    if config.bool_or("prefix_projection", false)? {
+        bail!(ModelUnsupported, "{name}: `prefix_projection`: expected false, found true");
+    }
+    refuse(config, "modules_to_save")?;
+    let submodules = config.u32_or("num_transformer_submodules", 1)?;
+    if submodules != 1 {
+        bail!(ModelUnsupported, "{name}: `num_transformer_submodules`: expected 1, found {submodules}");
+    }
+    let (width, heads) = (at_least_one(config, "token_dim")?, at_least_one(config, "num_attention_heads")?);
+    if !width.is_multiple_of(heads) {
+        bail!(
+            ModelUnsupported,
+            "{name}: `token_dim`: expected a multiple of `num_attention_heads` {heads}, found {width}"
+        );
+    }
+    let layers = at_least_one(config, "num_layers")?;
+    if layers > MAX_LAYERS.into() {
+        bail!(ModelUnsupported, "{name}: `num_layers`: expected at most {MAX_LAYERS}, found {layers}");
+    }
+    Ok(Prefix { tokens: at_least_one(config, "num_virtual_tokens")?, layers, width, heads })
+}
+
+fn at_least_one(config: &Config, field: &str) -> Result<u64> {
+    match config.u32(field)? {
+        0 => bail!(ModelUnsupported, "{}: `{field}`: expected at least 1, found 0", config.name()),
+        n => Ok(n.into()),
+    }
+}
+
+/// Refuses a field that is set.
+fn refuse(config: &Config, field: &str) -> Result<()> {
+    let set = match config.value(field) {
+        None | Some(Value::Bool(false)) => false,
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(_) => true,
+    };
+    if set {
+        bail!(ModelUnsupported, "{}: `{field}` is set, which is not implemented", config.name());
+    }
+    Ok(())
+}

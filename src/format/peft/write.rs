@@ -1,0 +1,87 @@
+//! Writes `adapter_model.safetensors`.
+
+use std::collections::BTreeMap;
+
+use super::AdapterTensor;
+use crate::dtype::DType;
+use crate::error::{Result, bail};
+use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+
+/// An adapter's weights being written, in f32. Tensors come in the order of [`super::tensors`]. A prefix is held until its end: the file
+/// has the layers side by side in each row.
+pub struct AdapterWriter<'a, S> {
+    tensors: &'a [AdapterTensor],
+    writer: SafetensorsWriter<S>,
+    next: usize,
+    /// The parts of the file's tensor so far, where it is made of several.
+    parts: Vec<Vec<f32>>,
+}
+
+impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
+    /// Writes the header for these tensors, as [`super::tensors`] lists them.
+    ///
+    /// # Errors
+    /// Those of [`SafetensorsWriter::new`].
+    pub fn new(tensors: &'a [AdapterTensor], sink: S) -> Result<Self> {
+        let spec = |tensor: &AdapterTensor| TensorSpec {
+            name: tensor.name.clone(),
+            dtype: DType::F32,
+            shape: vec![tensor.rows, tensor.columns],
+        };
+        let whole = tensors.iter().filter(|tensor| tensor.first_column == 0);
+        let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+        let writer = SafetensorsWriter::new(&whole.map(spec).collect::<Vec<_>>(), &metadata, sink)?;
+        Ok(AdapterWriter { tensors, writer, next: 0, parts: Vec::new() })
+    }
+
+    /// Length of the finished file in bytes.
+    pub fn file_len(&self) -> u64 {
+        self.writer.file_len()
+    }
+
+    /// Adds the next tensor, whole.
+    ///
+    /// # Errors
+    /// `invalid-argument` where there is none left, or it is of another size; the sink's own.
+    pub fn write(&mut self, values: &[f32]) -> Result<()> {
+        let Some(tensor) = self.tensors.get(self.next) else {
+            bail!(InvalidArgument, "the adapter: all {} tensors are written", self.tensors.len());
+        };
+        let expected = tensor.rows.checked_mul(tensor.width);
+        if expected != Some(values.len() as u64) {
+            bail!(
+                InvalidArgument,
+                "adapter tensor {} of `{}`: expected {} x {} elements, found {}",
+                self.next,
+                tensor.name,
+                tensor.rows,
+                tensor.width,
+                values.len()
+            );
+        }
+        self.next += 1;
+        if tensor.columns == tensor.width {
+            return self.writer.write_f32(&tensor.name, values);
+        }
+        self.parts.push(values.to_vec());
+        if tensor.first_column + tensor.width < tensor.columns {
+            return Ok(());
+        }
+        let parts = std::mem::take(&mut self.parts);
+        let width = tensor.width as usize;
+        for row in 0..tensor.rows as usize {
+            for part in &parts {
+                self.writer.write_f32(&tensor.name, &part[row * width..][..width])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the file and gives the sink back.
+    ///
+    /// # Errors
+    /// `invalid-argument` where a tensor has not been written.
+    pub fn finish(self) -> Result<S> {
+        self.writer.finish()
+    }
+}

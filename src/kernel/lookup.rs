@@ -1,0 +1,53 @@
+//! Lookup: rows of a frozen table.
+
+use crate::dtype::DType;
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/lookup.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "lookup",
+    source: include_str!("../../shaders/lookup.wgsl"),
+    twin: reference::lookup::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Rows looked up.
+        pub tokens: u32,
+        /// Elements of a row.
+        pub width: u32,
+        /// Branches, which all see the same rows.
+        pub branches: u32,
+        /// The part's first row.
+        pub first_row: u32,
+        /// The part's rows.
+        pub rows: u32,
+        /// 1: add to the output instead of replacing it.
+        pub accumulate: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(variant).to_vec()
+}
+
+fn variant(dtype: DType) -> Variant {
+    Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
+}
+
+/// `y[b, t, :] (+)= w[ids[t], :]` for the rows that one part of the table holds.
+pub fn record(
+    recording: &mut Recording,
+    dtype: DType,
+    params: &Params,
+    stored: &Buffer,
+    ids: &Buffer,
+    y: &Buffer,
+) {
+    let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
+    let bindings = vec![ids.into(), stored.into(), y.into()];
+    recording.push(variant(dtype), params, bindings, super::threads(elements), elements * 16);
+}

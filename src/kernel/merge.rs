@@ -1,0 +1,61 @@
+//! Merge: the product of two factors into stored weights.
+
+use crate::dtype::DType;
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/merge.wgsl`.
+pub static KERNEL: Kernel =
+    Kernel { name: "merge", source: include_str!("../../shaders/merge.wgsl"), twin: reference::merge::run };
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Quads of the range.
+        pub quads: u32,
+        /// Quad of the stored buffer where the range begins.
+        pub first_stored: u32,
+        /// Index in its tensor of the range's first quad.
+        pub first_quad: u32,
+        /// Elements of a row of the weights.
+        pub width: u32,
+        /// Rows of a, columns of b.
+        pub rank: u32,
+        /// First element of a.
+        pub a_start: u32,
+        /// First element of b.
+        pub b_start: u32,
+        /// The tensor's ordinal.
+        pub ordinal: u32,
+        /// What f16 weights are rounded with.
+        pub key_low: u32,
+        /// The key's other word.
+        pub key_high: u32,
+        /// Always 0.
+        pub zero: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    [DType::F32, DType::F16].map(variant).to_vec()
+}
+
+fn variant(dtype: DType) -> Variant {
+    Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
+}
+
+/// `stored[r, c] += sum_j b[r, j] * a[j, c]` for a range of one tensor, f32 or f16.
+pub fn record(
+    recording: &mut Recording,
+    dtype: DType,
+    params: &Params,
+    stored: &Buffer,
+    a: &Buffer,
+    b: &Buffer,
+) {
+    let quads = u64::from(params.quads);
+    let work = quads * u64::from(params.rank) * 16;
+    let bindings = vec![a.into(), stored.into(), b.into()];
+    recording.push(variant(dtype), params, bindings, super::threads(quads), work);
+}

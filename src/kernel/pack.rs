@@ -1,0 +1,47 @@
+//! Pack: operands of the matmul on panels.
+
+use crate::gpu::{Binding, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/pack.wgsl`.
+pub static KERNEL: Kernel =
+    Kernel { name: "pack", source: include_str!("../../shaders/pack.wgsl"), twin: reference::pack::run };
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Rows in each branch.
+        pub rows: u32,
+        /// Columns, a multiple of 4.
+        pub depth: u32,
+        /// Elements between rows, a multiple of 4.
+        pub stride: u32,
+        /// Element of the first row, a multiple of 4.
+        pub start: u32,
+        /// Elements between the branches' rows, a multiple of 4.
+        pub branch: u32,
+        /// Branches.
+        pub branches: u32,
+        /// Elements between the branches' panels.
+        pub packed_branch: u32,
+    }
+}
+
+/// Rows of a panel.
+pub const PANEL: u32 = 16;
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![variant()]
+}
+
+fn variant() -> Variant {
+    Variant::from(&KERNEL).provide("storage", "storage_f32")
+}
+
+/// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
+pub fn record(recording: &mut Recording, params: &Params, rows: Binding, packed: Binding) {
+    let blocks = u64::from(params.rows.div_ceil(PANEL) * 4) * u64::from(params.depth / 4);
+    let threads = blocks * u64::from(params.branches);
+    recording.push(variant(), params, vec![packed, rows], super::threads(threads), threads * 16);
+}

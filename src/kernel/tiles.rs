@@ -1,0 +1,170 @@
+//! How a matmul can be cut, and which cut a class of matmuls takes: what the tuner chooses and a run records.
+
+use crate::error::{Result, err};
+use crate::gpu::{CLASSES, Variant};
+
+/// A way to cut a matmul: a snippet `shaders/lib/tile_*.wgsl`, its workgroup, and the layout of its operands.
+#[derive(Debug)]
+pub struct Tile {
+    /// What choices call it.
+    pub name: &'static str,
+    snippet: &'static str,
+    constants: &'static [(&'static str, u32)],
+    /// Whether operands are packed in panels first.
+    pub packed: bool,
+    /// Rows and columns that a workgroup makes.
+    pub outputs: [u32; 2],
+}
+
+/// Every cut. Which index has which never changes: the first is what a recording takes that was told nothing.
+pub const TILES: &[Tile] = &[
+    Tile {
+        name: "4x4",
+        snippet: "tile_4x4",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
+        packed: false,
+        outputs: [32, 32],
+    },
+    Tile {
+        name: "8x8",
+        snippet: "tile_8x8",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
+        packed: false,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "16x16-packed",
+        snippet: "tile_16x16",
+        constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
+        packed: true,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "16x16-packed-wide",
+        snippet: "tile_16x16",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
+        packed: true,
+        outputs: [16, 256],
+    },
+    Tile {
+        name: "1x16",
+        snippet: "tile_1x16",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
+        packed: false,
+        outputs: [1, 256],
+    },
+    Tile {
+        name: "split",
+        snippet: "tile_split",
+        constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
+        packed: false,
+        outputs: [4, 4],
+    },
+    Tile {
+        name: "shared-64x64",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
+        packed: false,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "shared-128x64",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        packed: false,
+        outputs: [128, 64],
+    },
+];
+
+impl Tile {
+    /// The matmul cut this way, over operands of this layout.
+    pub(super) fn variant(&self, operands: &'static str) -> Variant {
+        let variant = Variant::from(&super::matmul::KERNEL);
+        let variant = variant.provide("operands", operands).provide("tile", self.snippet);
+        self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value))
+    }
+}
+
+/// Rows and columns up to which a matmul belongs to a class; the last of each has no end.
+const ROWS: [u32; 2] = [4, 32];
+const COLUMNS: [u32; 1] = [32];
+
+/// The class of a matmul of so many rows and columns.
+pub fn class(rows: u32, columns: u32) -> usize {
+    let of = |ends: &[u32], n: u32| ends.iter().filter(|end| n > **end).count();
+    of(&ROWS, rows) * (COLUMNS.len() + 1) + of(&COLUMNS, columns)
+}
+
+/// A matmul that stands for its class when candidates are timed: rows, columns, depth.
+pub fn example(class: usize) -> [u32; 3] {
+    let columns = COLUMNS.len() + 1;
+    [[1, 32, 256][class / columns], [8, 512][class % columns], 512]
+}
+
+/// Which cut each class takes, by index in [`TILES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice(pub [u8; CLASSES]);
+
+impl Choice {
+    /// One that does well enough untuned: a software GPU runs a thread's loop as it is written and pays for each load,
+    /// any other shares loads through workgroup memory.
+    pub fn untuned(software: bool) -> Choice {
+        let few = if software { "1x16" } else { "split" };
+        let many = if software { "16x16-packed" } else { "shared-64x64" };
+        Choice([few, few, "4x4", "8x8", "4x4", many].map(|name| index(name).unwrap_or_default()))
+    }
+
+    /// Whether any class's operands are packed: such a run needs a scratch for panels.
+    pub fn packs(&self) -> bool {
+        self.0.iter().any(|tile| TILES[usize::from(*tile)].packed)
+    }
+}
+
+fn index(name: &str) -> Option<u8> {
+    TILES.iter().position(|tile| tile.name == name).map(|at| at as u8)
+}
+
+/// The names of the classes' tiles, with commas between.
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(|tile| TILES[usize::from(*tile)].name).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl std::str::FromStr for Choice {
+    type Err = crate::error::Error;
+
+    fn from_str(text: &str) -> Result<Choice> {
+        let tiles: Option<Vec<u8>> = text.split(',').map(index).collect();
+        let tiles = tiles.and_then(|tiles| <[u8; CLASSES]>::try_from(tiles).ok());
+        tiles.map(Choice).ok_or_else(|| {
+            let names: Vec<&str> = TILES.iter().map(|tile| tile.name).collect();
+            err!(InvalidArgument, "tiles '{text}': expected {CLASSES} of {}", names.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_as_they_are_written() {
+        for choice in [Choice([0; CLASSES]), Choice::untuned(true), Choice::untuned(false)] {
+            assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
+        }
+        for wrong in ["", "4x4", "4x4,4x4,4x4,4x4,4x4,5x5"] {
+            assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_class_has_an_example_of_its_own() {
+        for at in 0..CLASSES {
+            let [rows, columns, _] = example(at);
+            assert_eq!(class(rows, columns), at);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What stands beside the base weights: low-rank factors (LoRA, Hu et al. 2021, arXiv 2106.09685) and prefixes of keys and
+//! values (Li and Liang 2021, arXiv 2101.00190), in f32, over weights in any format.
+//!
+//! Tensors of an adapter have the ordinals after the model's T tensors. Factors: for number i of the adapted matrices, in the
+//! order of the layers and inside of a layer query, key, value, output, gate, up, down, A `[rank, inputs]` has T + 2i and B
+//! `[outputs, rank]` T + 2i + 1. A prefix: keys of layer l `[length, kv_heads * head_dim]` T + 2l, values T + 2l + 1.
+
+use std::collections::BTreeMap;
+
+use super::packed::Packed;
+use super::spec::{Linear, ModelSpec, TensorId, TensorKind};
+use crate::error::{Result, bail};
+use crate::gpu::{Backend, MemoryClass};
+
+/// What kind of adapter, and how large.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AdapterSpec {
+    /// y += alpha / rank * B (A x), A and B trained.
+    Lora {
+        /// Inner width.
+        rank: u32,
+        /// Numerator of the scale.
+        alpha: f32,
+        /// Roles (q, k, v, o, gate, up, down), or last parts of module names; `all-linear`: every one.
+        targets: Vec<String>,
+    },
+    /// Rows of keys and values before every sequence, in every layer.
+    Prefix {
+        /// Rows.
+        length: u32,
+    },
+    /// The sum of low-rank updates of every matrix: y += B (A x), A fixed signs, B trained, `rank` columns at a time.
+    LowRank {
+        /// Inner width of one window's direction: a multiple of 4.
+        rank: u32,
+        /// Windows whose directions are kept apart.
+        slots: u32,
+    },
+}
+
+/// A tensor of an adapter.
+#[derive(Clone, Debug)]
+pub struct AdapterTensor {
+    /// The base tensor it belongs to and its part, `a` or `b`; or the layer and `key` or `value`.
+    pub name: String,
+    /// Its ordinal.
+    pub ordinal: TensorId,
+    /// Rows.
+    pub rows: u32,
+    /// Elements of a row.
+    pub width: u32,
+}
+
+/// Which of an adapter's buffers a tensor is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// Formed for every branch.
+    Trained,
+    /// Shared by all branches.
+    Fixed,
+}
+
+/// A tensor's place: its buffer, and its first element there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Factor {
+    pub group: Group,
+    pub first: u32,
+}
+
+/// The two factors beside a matrix.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    /// `[rank, inputs]`.
+    pub a: Factor,
+    /// `[outputs, rank]`.
+    pub b: Factor,
+    /// A transposed, `[inputs, rank]`, where rows of the matrix are looked up.
+    pub transposed: Option<Factor>,
+    pub rank: u32,
+    pub scale: f32,
+}
+
+/// An adapter's tensors on the device.
+pub struct Adapter {
+    spec: AdapterSpec,
+    /// What is trained, in the order of the ordinals.
+    pub trained: Packed,
+    /// What is not: the signs of low-rank directions.
+    pub fixed: Option<Packed>,
+    tensors: Vec<AdapterTensor>,
+    fixed_tensors: Vec<AdapterTensor>,
+    adapted: Vec<TensorId>,
+    pairs: BTreeMap<TensorId, Pair>,
+}
+
+impl Adapter {
+    /// An adapter of zeros for a model; of the matrices, those that `chosen` names for [`AdapterSpec::LowRank`].
+    ///
+    /// # Errors
+    /// `invalid-argument` for a size of 0, or targets that the model does not have; `limit-exceeded` when it does not fit a binding.
+    pub fn allocate(
+        backend: &dyn Backend,
+        model: &ModelSpec,
+        spec: AdapterSpec,
+        chosen: &dyn Fn(TensorId) -> bool,
+    ) -> Result<Adapter> {
+        let first = model.tensors.as_slice().len();
+        let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
+        // For each adapted matrix its A, B and transposed A, as indices into the two lists.
+        let mut adapted: Vec<(TensorId, usize)> = Vec::new();
+        match &spec {
+            AdapterSpec::Lora { rank, alpha, targets } => {
+                if *rank == 0 || *rank > 1024 || !alpha.is_finite() || *alpha <= 0.0 {
+                    bail!(
+                        InvalidArgument,
+                        "LoRA of rank {rank} and alpha {alpha}, expected 1 to 1024 and more than 0"
+                    );
+                }
+                for (i, linear) in targeted(model, targets)?.into_iter().enumerate() {
+                    let name = &model.tensors.as_slice()[linear.weight].name;
+                    let ordinal = first + 2 * i;
+                    adapted.push((linear.weight, tensors.len()));
+                    tensors.push(tensor(format!("{name}.a"), ordinal, *rank, linear.width));
+                    tensors.push(tensor(format!("{name}.b"), ordinal + 1, linear.rows, *rank));
+                }
+            }
+            AdapterSpec::Prefix { length } => {
+                if *length == 0 || *length >= model.max_length {
+                    let most = model.max_length - 1;
+                    bail!(InvalidArgument, "a prefix of {length}, expected 1 to {most}");
+                }
+                let width = model.kv_heads * model.head_dim;
+                for layer in 0..model.layers.len() {
+                    for (part, name) in ["key", "value"].into_iter().enumerate() {
+                        let ordinal = first + 2 * layer + part;
+                        tensors.push(tensor(format!("prefix.{layer}.{name}"), ordinal, *length, width));
+                    }
+                }
+            }
+            AdapterSpec::LowRank { rank, slots } => {
+                if *rank == 0 || rank % 4 != 0 || *rank > 256 || *slots == 0 || *slots > 64 {
+                    bail!(InvalidArgument, "low-rank directions of rank {rank}, expected 4, 8, .. 256");
+                }
+                let width = rank * slots;
+                let matrices = model.tensors.as_slice().iter().enumerate();
+                let matrices = matrices.filter(|(id, t)| t.kind == TensorKind::Matrix && chosen(*id));
+                for (i, (id, matrix)) in matrices.enumerate() {
+                    let ordinal = first + 2 * i;
+                    adapted.push((id, tensors.len()));
+                    fixed_tensors.push(tensor(format!("{}.a", matrix.name), ordinal, width, matrix.width));
+                    fixed_tensors.push(tensor(format!("{}.a^T", matrix.name), ordinal, matrix.width, width));
+                    tensors.push(tensor(format!("{}.b", matrix.name), ordinal + 1, matrix.rows, width));
+                }
+            }
+        }
+        let list = |tensors: &[AdapterTensor]| -> Vec<(TensorId, u64)> {
+            tensors.iter().map(|t| (t.ordinal, u64::from(t.rows) * u64::from(t.width))).collect()
+        };
+        let trained = Packed::allocate(backend, "adapter", MemoryClass::Adapter, list(&tensors))?;
+        let fixed = match fixed_tensors.is_empty() {
+            true => None,
+            false => Some(Packed::allocate(backend, "signs", MemoryClass::Adapter, list(&fixed_tensors))?),
+        };
+        let pairs = adapted.iter().filter_map(|&(id, at)| {
+            let in_trained = |index| Factor { group: Group::Trained, first: trained.first(index) };
+            let pair = match (&spec, &fixed) {
+                (AdapterSpec::LowRank { rank, slots }, Some(fixed)) => {
+                    let in_fixed = |index| Factor { group: Group::Fixed, first: fixed.first(index) };
+                    let (a, transposed) = (in_fixed(2 * at), Some(in_fixed(2 * at + 1)));
+                    Pair { a, b: in_trained(at), transposed, rank: rank * slots, scale: 1.0 }
+                }
+                (AdapterSpec::Lora { rank, alpha, .. }, _) => {
+                    let (a, b) = (in_trained(at), in_trained(at + 1));
+                    Pair { a, b, transposed: None, rank: *rank, scale: alpha / *rank as f32 }
+                }
+                _ => return None,
+            };
+            Some((id, pair))
+        });
+        let pairs = pairs.collect();
+        let adapted = adapted.into_iter().map(|(id, _)| id).collect();
+        Ok(Adapter { spec, trained, fixed, tensors, fixed_tensors, adapted, pairs })
+    }
+
+    /// What it is.
+    pub fn spec(&self) -> &AdapterSpec {
+        &self.spec
+    }
+
+    /// The trained tensors, in the order of [`Adapter::trained`].
+    pub fn tensors(&self) -> &[AdapterTensor] {
+        &self.tensors
+    }
+
+    /// The fixed tensors, in the order of [`Adapter::fixed`].
+    pub fn fixed_tensors(&self) -> &[AdapterTensor] {
+        &self.fixed_tensors
+    }
+
+    /// The matrices that have factors, in the order of the factors' ordinals.
+    pub fn adapted(&self) -> &[TensorId] {
+        &self.adapted
+    }
+
+    /// The factors beside a matrix.
+    pub(super) fn pair(&self, id: TensorId) -> Option<&Pair> {
+        self.pairs.get(&id)
+    }
+
+    /// The widest inner width, 0 for a prefix.
+    pub(super) fn rank(&self) -> u32 {
+        self.pairs.values().map(|pair| pair.rank).max().unwrap_or(0)
+    }
+
+    /// Rows of keys and values before every sequence, and where layer `layer`'s begin.
+    pub(super) fn prefix(&self, layer: usize) -> Option<(u32, Factor, Factor)> {
+        let at = |index| Factor { group: Group::Trained, first: self.trained.first(index) };
+        match self.spec {
+            AdapterSpec::Prefix { length } => Some((length, at(2 * layer), at(2 * layer + 1))),
+            _ => None,
+        }
+    }
+
+    /// Rows of the prefix, 0 without one.
+    pub fn prefix_length(&self) -> u32 {
+        self.prefix(0).map_or(0, |(length, ..)| length)
+    }
+}
+
+fn tensor(name: String, ordinal: TensorId, rows: u32, width: u32) -> AdapterTensor {
+    AdapterTensor { name, ordinal, rows, width }
+}
+
+/// The linear layers that LoRA targets name, in canonical order.
+fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<Linear>> {
+    let mut known = Vec::new();
+    let mut linears = Vec::new();
+    let mut used = vec![false; targets.len()];
+    for (role, linear) in model.linears() {
+        let name = &model.tensors.as_slice()[linear.weight].name;
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let matches = |target: &String| {
+            target == role
+                || target == "all-linear"
+                || module == target
+                || module.strip_suffix(target.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let mut hit = false;
+        for (target, used) in targets.iter().zip(&mut used) {
+            let matched = matches(target);
+            *used |= matched;
+            hit |= matched;
+        }
+        if hit {
+            linears.push(linear);
+        }
+        for name in [role, module.rsplit('.').next().unwrap_or(module)] {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+    }
+    if let Some((target, _)) = targets.iter().zip(&used).find(|(_, used)| !**used) {
+        bail!(
+            InvalidArgument,
+            "no linear layer is called {target:?}; there are {}, all-linear",
+            known.join(", ")
+        );
+    }
+    if linears.is_empty() {
+        bail!(InvalidArgument, "LoRA needs target modules, such as q,v");
+    }
+    Ok(linears)
+}

@@ -1,0 +1,28 @@
+//! Twin of `shaders/lookup.wgsl`.
+
+use super::storage::load_quad;
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::lookup::Params;
+use crate::kernel::storage;
+
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let ids = call.input::<u32>(0)?;
+    let stored = call.input::<u32>(1)?;
+    let mut y = call.output::<f32>(2)?;
+    let dtype = storage::provided(call.provider("storage"));
+    let width = params.width as usize;
+    for (row, y) in y.chunks_mut(width).take((params.branches * params.tokens) as usize).enumerate() {
+        let id = ids[row % params.tokens as usize];
+        if id < params.first_row || id - params.first_row >= params.rows {
+            continue;
+        }
+        for (column, y) in y.iter_mut().enumerate() {
+            let element = (id - params.first_row) as usize * width + column;
+            let w = load_quad(dtype, &stored, element / 4)[element % 4];
+            *y = if params.accumulate == 1 { *y + w } else { w };
+        }
+    }
+    Ok(())
+}

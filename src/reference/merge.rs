@@ -1,0 +1,37 @@
+//! Twin of `shaders/merge.wgsl`.
+
+use super::perturb::rounded;
+use super::storage::{load_quad, store_quad};
+use crate::error::Result;
+use crate::gpu::TwinCall;
+use crate::kernel::merge::Params;
+use crate::kernel::storage;
+
+pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+    let params: Params = call.uniform()?;
+    let (a, b) = (call.input::<f32>(0)?, call.input::<f32>(2)?);
+    let mut stored = call.output::<u32>(1)?;
+    let dtype = storage::provided(call.provider("storage"));
+    let (width, rank) = (params.width as usize, params.rank as usize);
+    let (a_start, b_start) = (params.a_start as usize, params.b_start as usize);
+    for i in 0..params.quads as usize {
+        let (at, quad) = (params.first_stored as usize + i, params.first_quad as usize + i);
+        let mut w = load_quad(dtype, &stored, at);
+        for (lane, w) in w.iter_mut().enumerate() {
+            let (row, column) = ((quad * 4 + lane) / width, (quad * 4 + lane) % width);
+            for j in 0..rank {
+                // The last quad may go on beyond the tensor, into padding.
+                let (Some(a), Some(b)) =
+                    (a.get(a_start + j * width + column), b.get(b_start + row * rank + j))
+                else {
+                    continue;
+                };
+                *w += b * a;
+            }
+        }
+        let counter = [quad as u32, params.ordinal];
+        let w = rounded(dtype, w, [params.key_low, params.key_high], counter);
+        store_quad(dtype, &mut stored, at, w);
+    }
+    Ok(())
+}

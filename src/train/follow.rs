@@ -1,0 +1,131 @@
+//! Keeps a session's weights in step with a run's records: pending updates, and the windows of low-rank directions.
+
+use super::session::Session;
+use crate::error::Result;
+use crate::gpu::Recording;
+use crate::kernel::step::MAX_UPDATES;
+use crate::model::{AdapterSpec, Extent};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random::{merging_key, signs};
+use crate::zo::trajectory::Record;
+use crate::zo::update::{self, Update};
+
+/// The updates that have been decided and not applied, and the window of directions that the session is set up for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Follower {
+    seed: u64,
+    estimator: Estimator,
+    pending: Vec<Update>,
+    window: Option<u32>,
+}
+
+impl Follower {
+    pub(super) fn new(seed: u64, estimator: Estimator) -> Self {
+        Follower { seed, estimator, pending: Vec::new(), window: None }
+    }
+
+    /// As it stands when `steps` steps have been applied.
+    pub(super) fn after(seed: u64, estimator: Estimator, steps: u32) -> Self {
+        let last = steps.checked_sub(1).filter(|_| estimator.kind == EstimatorKind::LowRank);
+        let window = last.map(|step| step / estimator.interval);
+        Follower { window, ..Follower::new(seed, estimator) }
+    }
+
+    /// What the next pass over the weights is to apply.
+    pub(super) fn pending(&self) -> &[Update] {
+        &self.pending
+    }
+
+    /// The pending updates have been applied.
+    pub(super) fn applied(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Before step `step`: where a window of low-rank directions begins, the sum so far is put away and signs are drawn.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub(super) async fn enter(&mut self, session: &mut Session, step: u32) -> Result<()> {
+        if self.estimator.kind != EstimatorKind::LowRank {
+            return Ok(());
+        }
+        let window = step / self.estimator.interval;
+        if self.window == Some(window) {
+            return Ok(());
+        }
+        self.settle(session).await?;
+        if let Some(before) = self.window.replace(window) {
+            put_away(session, merging_key(self.seed, before)).await?;
+        }
+        draw(session, self.seed, window)
+    }
+
+    /// The records so far end with a new step: its updates are pending. As many steps wait as one pass applies.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub(super) async fn queue(&mut self, session: &mut Session, records: &[Record]) -> Result<()> {
+        let updates = self.estimator.updates(self.seed, records);
+        if self.pending.len() + updates.len() > MAX_UPDATES {
+            self.settle(session).await?;
+        }
+        self.pending.extend(updates);
+        Ok(())
+    }
+
+    /// Applies what is pending.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub(super) async fn settle(&mut self, session: &mut Session) -> Result<()> {
+        if !self.pending.is_empty() {
+            let (model, ws) = session.prepare(Extent::least())?;
+            model.apply_update(ws, &update::apply(&self.pending)).await?;
+            self.pending.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Merges the sum of a window into the weights, or leaves it in its columns where they cannot take it.
+async fn put_away(session: &mut Session, key: [u32; 2]) -> Result<()> {
+    let Some(adapter) = session.model.adapter() else { return Ok(()) };
+    if let AdapterSpec::LowRank { slots: 1, .. } = adapter.spec() {
+        let mut r = Recording::new();
+        session.model.record_merge(&mut r, key)?;
+        session.model.backend().run(&r).await?;
+        for (index, tensor) in adapter.tensors().iter().enumerate() {
+            let zeros = vec![0.0; tensor.rows as usize * tensor.width as usize];
+            adapter.trained.write(session.model.backend(), index, 0, &zeros)?;
+        }
+    }
+    Ok(())
+}
+
+/// The signs of a window's directions. With several slots each keeps its signs for the whole run, and only the window's columns
+/// are trained.
+fn draw(session: &Session, seed: u64, window: u32) -> Result<()> {
+    let backend = session.model.backend();
+    let Some(adapter) = session.model.adapter() else { return Ok(()) };
+    let (AdapterSpec::LowRank { rank, slots }, Some(fixed)) = (adapter.spec(), &adapter.fixed) else {
+        return Ok(());
+    };
+    if *slots == 1 || window == 0 {
+        let drawn = if *slots == 1 { window..window + 1 } else { 0..*slots };
+        for (index, pair) in adapter.fixed_tensors().chunks_exact(2).enumerate() {
+            let (a, inputs) = (&pair[0], pair[0].width as usize);
+            let draw = |window| signs(seed, window, a.ordinal as u32, *rank, a.width);
+            let values: Vec<f32> = drawn.clone().flat_map(draw).collect();
+            let rows: Vec<&[f32]> = values.chunks_exact(inputs).collect();
+            let transposed: Vec<f32> = (0..inputs).flat_map(|i| rows.iter().map(move |row| row[i])).collect();
+            fixed.write(backend, 2 * index, 0, &values)?;
+            fixed.write(backend, 2 * index + 1, 0, &transposed)?;
+        }
+    }
+    if *slots > 1 {
+        let quads = rank / 4;
+        let first = window % slots * quads;
+        adapter.trained.train_columns(backend, |_| (quads * slots, first..first + quads))?;
+    }
+    Ok(())
+}

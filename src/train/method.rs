@@ -1,0 +1,246 @@
+//! What is trained: all weights or some, or an adapter beside them; and how a session is set up for it.
+
+use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
+
+use super::session::Session;
+use crate::dtype::DType;
+use crate::error::{Result, bail};
+use crate::model::{Adapter, AdapterSpec, TensorId};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random;
+
+/// Windows whose low-rank directions are kept apart over weights that nothing can be merged into.
+const SLOTS: u32 = 4;
+
+/// What a run trains.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// The model's own weights.
+    #[default]
+    Full,
+    /// Low-rank factors beside linear layers (Hu et al. 2021).
+    Lora {
+        /// Inner width.
+        rank: u32,
+        /// Numerator of the scale.
+        alpha: f32,
+        /// Roles or module names.
+        targets: Vec<String>,
+    },
+    /// Keys and values before every sequence (Li and Liang 2021).
+    Prefix {
+        /// Rows.
+        length: u32,
+    },
+}
+
+impl Method {
+    /// LoRA as MeZO uses it: rank 8, alpha 16, queries and values.
+    pub fn lora() -> Method {
+        Method::Lora { rank: 8, alpha: 16.0, targets: vec!["q".to_owned(), "v".to_owned()] }
+    }
+
+    /// A prefix as MeZO uses it: 5 rows.
+    pub fn prefix() -> Method {
+        Method::Prefix { length: 5 }
+    }
+
+    /// Its name: full, lora or prefix.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Method::Full => "full",
+            Method::Lora { .. } => "lora",
+            Method::Prefix { .. } => "prefix",
+        }
+    }
+
+    /// The adapter that it trains.
+    pub fn adapter(&self) -> Option<AdapterSpec> {
+        match self.clone() {
+            Method::Full => None,
+            Method::Lora { rank, alpha, targets } => Some(AdapterSpec::Lora { rank, alpha, targets }),
+            Method::Prefix { length } => Some(AdapterSpec::Prefix { length }),
+        }
+    }
+}
+
+/// What a run trains and how, as far as the session must be set up for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// What is trained.
+    pub method: &'a Method,
+    /// With which directions.
+    pub estimator: &'a Estimator,
+    /// Patterns with `*` and `?`: of the model's tensors only those whose name matches one are trained. Empty: all.
+    pub trainable: &'a [String],
+    /// Seed of what the adapter begins as.
+    pub seed: u64,
+    /// What the adapter begins as, tensor after tensor; empty: drawn from the seed.
+    pub initial: &'a [f32],
+}
+
+impl Setup<'_> {
+    fn low_rank(&self) -> bool {
+        self.estimator.kind == EstimatorKind::LowRank
+    }
+
+    fn check(&self) -> Result<()> {
+        if *self.method != Method::Full && self.low_rank() {
+            bail!(
+                InvalidArgument,
+                "low-rank directions are for method full: the factors of {} are small already",
+                self.method.name()
+            );
+        }
+        if *self.method != Method::Full && !self.trainable.is_empty() {
+            bail!(InvalidArgument, "a choice of tensors is for method full, not {}", self.method.name());
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Puts up what a run trains, as it is before the first step. Returns the adapter's first values where they do not follow from
+    /// the seed: a prefix begins as keys and values that this device has computed.
+    ///
+    /// # Errors
+    /// `invalid-argument` for settings that the model or its format cannot be trained with; those of the backend.
+    pub async fn set_up(&mut self, setup: &Setup<'_>) -> Result<Vec<f32>> {
+        setup.check()?;
+        self.remove_adapter();
+        self.touched |= *setup.method == Method::Full;
+        let chosen = chosen(self, setup.trainable)?;
+        let adapter = match setup.method.adapter() {
+            None if setup.low_rank() => {
+                // Sums of updates go into the weights where these can take them.
+                let slots = if self.dtype().is_quantized() { SLOTS } else { 1 };
+                Some(AdapterSpec::LowRank { rank: setup.estimator.rank, slots })
+            }
+            adapter => adapter,
+        };
+        let full = adapter.is_none();
+        let tensors = self.model.spec().tensors.as_slice();
+        let is_vector: Vec<bool> = tensors.iter().map(|t| t.rows == 1).collect();
+        let trained = |id: TensorId| chosen[id] && (full || (setup.low_rank() && is_vector[id]));
+        self.train_tensors(&trained)?;
+        let Some(adapter) = adapter else { return Ok(Vec::new()) };
+        self.add_adapter(adapter, setup.seed, setup.initial, &|id| chosen[id]).await
+    }
+
+    /// Puts an adapter beside the weights. Without values it is drawn from the seed; see [`Session::set_up`] for what is returned.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the values are of another number than the adapter's; those of the backend.
+    pub async fn add_adapter(
+        &mut self,
+        spec: AdapterSpec,
+        seed: u64,
+        initial: &[f32],
+        chosen: &dyn Fn(TensorId) -> bool,
+    ) -> Result<Vec<f32>> {
+        self.remove_adapter();
+        let backend = self.model.backend();
+        let adapter = Adapter::allocate(backend, self.model.spec(), spec.clone(), chosen)?;
+        let mut drawn = Vec::new();
+        match &spec {
+            _ if !initial.is_empty() => {
+                write_all(self, &adapter, initial)?;
+                drawn = initial.to_vec();
+            }
+            AdapterSpec::Lora { .. } => {
+                for (index, a) in adapter.tensors().iter().enumerate().step_by(2) {
+                    let values = random::lora_a(seed, a.ordinal as u32, a.rows, a.width);
+                    adapter.trained.write(backend, index, 0, &values)?;
+                }
+            }
+            AdapterSpec::Prefix { length } => {
+                let tokens = random::prefix_tokens(seed, *length, self.model.spec().vocabulary);
+                drawn = self.model.keys_and_values(&tokens).await?;
+                write_all(self, &adapter, &drawn)?;
+            }
+            // B begins with zeros; the signs belong to a window.
+            AdapterSpec::LowRank { .. } => {}
+        }
+        self.model.set_adapter(Some(adapter));
+        Ok(drawn)
+    }
+
+    /// The adapter's trained values, tensor after tensor.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn adapter_values(&self) -> Result<Vec<f32>> {
+        let mut values = Vec::new();
+        if let Some(adapter) = self.model.adapter() {
+            for index in 0..adapter.tensors().len() {
+                values.extend(adapter.trained.read(self.model.backend(), index).await?);
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Writes an adapter's values, tensor after tensor.
+fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()> {
+    let size = |i: usize| adapter.tensors()[i].rows as usize * adapter.tensors()[i].width as usize;
+    let total: usize = (0..adapter.tensors().len()).map(size).sum();
+    if values.len() != total {
+        bail!(TrajectoryMismatch, "the adapter has {total} values, {} are given", values.len());
+    }
+    let mut rest = values;
+    for index in 0..adapter.tensors().len() {
+        let (now, later) = rest.split_at(size(index));
+        adapter.trained.write(session.model.backend(), index, 0, now)?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// For each of the model's tensors, whether a pattern names it.
+fn chosen(session: &Session, patterns: &[String]) -> Result<Vec<bool>> {
+    let tensors = session.model.spec().tensors.as_slice();
+    let mut chosen = vec![patterns.is_empty(); tensors.len()];
+    for pattern in patterns {
+        let matcher = WildMatch::new(pattern);
+        let mut hit = false;
+        for (tensor, chosen) in tensors.iter().zip(&mut chosen) {
+            if matcher.matches(&tensor.name) {
+                *chosen = true;
+                hit = true;
+            }
+        }
+        if !hit {
+            let example = tensors.first().map_or("", |t| t.name.as_str());
+            bail!(InvalidArgument, "no tensor's name matches {pattern:?}; the first is called {example}");
+        }
+    }
+    Ok(chosen)
+}
+
+/// A storage format by the name that people give it.
+///
+/// # Errors
+/// `invalid-argument` for another.
+pub fn dtype(name: &str) -> Result<DType> {
+    Ok(match name {
+        "f32" => DType::F32,
+        "f16" => DType::F16,
+        "q8" | "q8_0" => DType::Q8_0,
+        "q4" | "q4_0" => DType::Q4_0,
+        "q4_1" => DType::Q4_1,
+        _ => bail!(InvalidArgument, "dtype {name:?}, expected f32, f16, q8, q4 or q4_1"),
+    })
+}
+
+/// The name of a storage format.
+pub fn dtype_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 | DType::BF16 => "f32",
+        DType::F16 => "f16",
+        DType::Q8_0 => "q8",
+        DType::Q4_0 => "q4",
+        DType::Q4_1 => "q4_1",
+    }
+}

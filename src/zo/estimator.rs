@@ -1,0 +1,295 @@
+//! Zeroth-order estimators of the gradient: which branches a step has, and what their losses say about its directions.
+//!
+//! - *two-point*: SPSA (Spall 1992) as MeZO uses it (Malladi et al. 2023, arXiv 2305.17333): the losses at theta + eps z and at
+//!   theta - eps z give the gradient's projection on z, `g = (l+ - l-) / (2 eps)`. With n probes (n-SPSA) the estimate is the mean over n z's.
+//! - *one-sided*: FZOO (Dang et al. 2025, arXiv 2506.09034): n directions against the loss l0 at theta itself, the step divided by the
+//!   standard deviation of the n losses: `g_i = (l_i - l0) / sigma`, sigma over n - 1. The paper's factor 1 / eps is left to the
+//!   learning rate: a step moves a parameter by about learning rate / sqrt(n), whatever eps is.
+//! - *low-rank*: LOZO (Chen et al. 2024, arXiv 2410.07698): two-point, where the direction of a matrix is U V^T, V drawn anew every
+//!   `interval` steps. `g` is divided by the rank.
+//!
+//! The step is `theta += sum_i -(learning rate * g_i / n) z_i`. With momentum m, a step also goes along the directions of the steps
+//! before, drawn again from their seeds: `m^j` times what step `t - j` measured, for as many j as one pass over the weights takes.
+
+use serde::{Deserialize, Serialize};
+
+use super::random::{Distribution, stream_key};
+use super::trajectory::Record;
+use super::update::Update;
+use crate::error::{Result, bail};
+use crate::kernel::step::{Branch, MAX_BRANCHES, MAX_UPDATES};
+
+/// Which estimator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EstimatorKind {
+    /// Losses on both sides of each direction.
+    #[default]
+    #[serde(alias = "spsa", alias = "n-spsa", alias = "mezo")]
+    TwoPoint,
+    /// Losses on one side of several directions.
+    #[serde(alias = "fzoo")]
+    OneSided,
+    /// Losses on both sides of directions of low rank.
+    #[serde(alias = "lozo")]
+    LowRank,
+}
+
+/// How the gradient is estimated and used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Estimator {
+    /// Which.
+    #[serde(rename = "estimator")]
+    pub kind: EstimatorKind,
+    /// Directions a step.
+    pub probes: u32,
+    /// What directions are made of.
+    pub distribution: Distribution,
+    /// Projected gradients are cut to this magnitude; 0: they are not.
+    pub clip: f32,
+    /// How much of the step before goes into the next.
+    pub momentum: f32,
+    /// Rank of low-rank directions: a multiple of 4; 0 for others.
+    pub rank: u32,
+    /// Steps that low-rank directions share V for; 0 for others.
+    pub interval: u32,
+}
+
+impl Default for Estimator {
+    fn default() -> Self {
+        Estimator::new(EstimatorKind::TwoPoint)
+    }
+}
+
+/// What was measured along one direction.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probe {
+    /// Loss at theta + epsilon z.
+    pub loss_plus: f32,
+    /// Loss at theta - epsilon z, or at theta.
+    pub loss_minus: f32,
+    /// The estimate of the gradient's projection on z.
+    pub projected_grad: f32,
+}
+
+impl Estimator {
+    /// With its paper's settings.
+    pub fn new(kind: EstimatorKind) -> Self {
+        let (probes, distribution) = match kind {
+            EstimatorKind::OneSided => (8, Distribution::Rademacher),
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => (1, Distribution::Gaussian),
+        };
+        let (rank, interval) = if kind == EstimatorKind::LowRank { (4, 50) } else { (0, 0) };
+        Estimator { kind, probes, distribution, clip: 0.0, momentum: 0.0, rank, interval }
+    }
+
+    /// # Errors
+    /// `invalid-argument` naming the setting, its value and what it may be.
+    pub fn check(&self) -> Result<()> {
+        let most = match self.kind {
+            EstimatorKind::OneSided => MAX_BRANCHES as u32 - 1,
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => MAX_BRANCHES as u32 / 2,
+        };
+        let least = if self.kind == EstimatorKind::OneSided { 2 } else { 1 };
+        if !(least..=most).contains(&self.probes) {
+            bail!(InvalidArgument, "{} probes, expected {least} to {most}", self.probes);
+        }
+        if !self.clip.is_finite() || self.clip < 0.0 {
+            bail!(InvalidArgument, "clip is {}, expected 0 or more", self.clip);
+        }
+        if !(0.0..1.0).contains(&self.momentum) {
+            bail!(InvalidArgument, "momentum is {}, expected 0 or more and less than 1", self.momentum);
+        }
+        let low_rank = self.kind == EstimatorKind::LowRank;
+        if low_rank && (self.rank == 0 || self.rank % 4 != 0 || self.rank > 256) {
+            bail!(InvalidArgument, "rank is {}, expected 4, 8, .. 256", self.rank);
+        }
+        if low_rank && !(1..=100_000).contains(&self.interval) {
+            bail!(InvalidArgument, "interval is {}, expected 1 to 100000 steps", self.interval);
+        }
+        if !low_rank && (self.rank != 0 || self.interval != 0) {
+            bail!(InvalidArgument, "rank and interval are settings of the estimator low-rank");
+        }
+        if low_rank && self.momentum > 0.0 {
+            bail!(InvalidArgument, "momentum is not for low-rank directions: those of past steps are gone");
+        }
+        Ok(())
+    }
+
+    /// Branches of a step.
+    pub fn branches(&self) -> u32 {
+        match self.kind {
+            EstimatorKind::OneSided => self.probes + 1,
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => 2 * self.probes,
+        }
+    }
+
+    /// What the branches of a step see.
+    pub fn branch_list(&self, seed: u64, step: u32) -> Vec<Branch> {
+        let branch = |probe, sign| Branch { key: stream_key(seed, step, probe), sign, perturbed: 1 };
+        match self.kind {
+            EstimatorKind::OneSided => {
+                std::iter::once(Branch::PLAIN).chain((0..self.probes).map(|probe| branch(probe, 0))).collect()
+            }
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => {
+                (0..self.probes).flat_map(|probe| [branch(probe, 0), branch(probe, 0x8000_0000)]).collect()
+            }
+        }
+    }
+
+    /// What the branches' losses say, direction by direction.
+    pub fn estimate(&self, losses: &[f32], epsilon: f32) -> Vec<Probe> {
+        let clipped = |g: f32| if self.clip > 0.0 { g.clamp(-self.clip, self.clip) } else { g };
+        match self.kind {
+            EstimatorKind::OneSided => {
+                let (base, rest) = losses.split_first().map_or((0.0, losses), |(base, rest)| (*base, rest));
+                let sigma = deviation(rest);
+                let slope = |loss: f32| match sigma > 0.0 {
+                    true => ((f64::from(loss) - f64::from(base)) / sigma) as f32,
+                    false => 0.0,
+                };
+                let probe = |&loss: &f32| Probe {
+                    loss_plus: loss,
+                    loss_minus: base,
+                    projected_grad: clipped(slope(loss)),
+                };
+                rest.iter().map(probe).collect()
+            }
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => {
+                let pairs = losses.as_chunks::<2>().0.iter();
+                let probe = |&[loss_plus, loss_minus]: &[f32; 2]| Probe {
+                    loss_plus,
+                    loss_minus,
+                    projected_grad: clipped(projected_gradient(loss_plus, loss_minus, epsilon)),
+                };
+                pairs.map(probe).collect()
+            }
+        }
+    }
+
+    /// Steps whose directions one step goes along: one, or as many as fit with momentum.
+    pub fn reach(&self) -> usize {
+        if self.momentum > 0.0 { MAX_UPDATES / self.probes as usize } else { 1 }
+    }
+
+    /// The updates of the last step of `records`, whole steps of which at least [`Estimator::reach`] (or all) are given.
+    pub fn updates(&self, seed: u64, records: &[Record]) -> Vec<Update> {
+        let probes = self.probes as usize;
+        let Some(last) = records.last() else { return Vec::new() };
+        let divisor = f64::from(self.probes) * f64::from(self.rank.max(1));
+        let mut updates = Vec::new();
+        let mut weight = 1.0;
+        for step in records.rchunks(probes).take(self.reach()) {
+            for record in step {
+                let product = f64::from(last.learning_rate) * weight * f64::from(record.projected_grad);
+                updates.push(Update {
+                    key: stream_key(seed, record.step, record.probe),
+                    coefficient: -(product / divisor) as f32,
+                    distribution: self.distribution,
+                    // The step decays once, before its first update.
+                    decay: if updates.is_empty() { last.decay } else { 1.0 },
+                    rounding: None,
+                });
+            }
+            weight *= f64::from(self.momentum);
+        }
+        if let Some(update) = updates.last_mut() {
+            update.rounding = Some(super::random::rounding_key(seed, last.step));
+        }
+        updates
+    }
+}
+
+/// (loss+ - loss-) / (2 epsilon).
+pub fn projected_gradient(loss_plus: f32, loss_minus: f32, epsilon: f32) -> f32 {
+    ((f64::from(loss_plus) - f64::from(loss_minus)) / (2.0 * f64::from(epsilon))) as f32
+}
+
+/// What weights are multiplied by in a step, 1 - learning rate * weight decay: formed in f64 and rounded once.
+pub fn decay(learning_rate: f32, weight_decay: f32) -> f32 {
+    (1.0 - f64::from(learning_rate) * f64::from(weight_decay)) as f32
+}
+
+/// The standard deviation over n - 1.
+fn deviation(losses: &[f32]) -> f64 {
+    let n = losses.len() as f64;
+    let mean = losses.iter().map(|l| f64::from(*l)).sum::<f64>() / n.max(1.0);
+    let squares: f64 = losses.iter().map(|l| (f64::from(*l) - mean).powi(2)).sum();
+    (squares / (n - 1.0).max(1.0)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(step: u32, probe: u32, projected_grad: f32) -> Record {
+        Record {
+            step,
+            probe,
+            projected_grad,
+            learning_rate: 0.5,
+            decay: 0.9,
+            loss_plus: 0.0,
+            loss_minus: 0.0,
+        }
+    }
+
+    #[test]
+    fn the_estimate_is_the_slope() {
+        assert_eq!(projected_gradient(1.5, 1.0, 0.25), 1.0);
+        assert_eq!(projected_gradient(1.0, 1.0, 1e-3), 0.0);
+    }
+
+    #[test]
+    fn one_sided_slopes_are_in_standard_deviations() {
+        let estimator = Estimator { probes: 2, ..Estimator::new(EstimatorKind::OneSided) };
+        assert_eq!(estimator.branches(), 3);
+        let probes = estimator.estimate(&[1.0, 2.0, 4.0], 1e-3);
+        let sigma = 2.0_f32.sqrt();
+        assert!((probes[0].projected_grad - 1.0 / sigma).abs() < 1e-6);
+        assert!((probes[1].projected_grad - 3.0 / sigma).abs() < 1e-6);
+        assert_eq!(estimator.estimate(&[1.0, 1.0, 1.0], 1e-3)[0].projected_grad, 0.0);
+    }
+
+    #[test]
+    fn probes_share_the_step_and_decay_once() {
+        let estimator = Estimator { probes: 2, ..Estimator::default() };
+        let updates = estimator.updates(1, &[record(0, 0, 3.0), record(0, 1, -1.0)]);
+        assert_eq!(updates.iter().map(|u| u.coefficient).collect::<Vec<_>>(), [-0.75, 0.25]);
+        assert_eq!(updates.iter().map(|u| u.decay).collect::<Vec<_>>(), [0.9, 1.0]);
+        assert_eq!(updates.iter().map(|u| u.rounding.is_some()).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn momentum_goes_along_the_directions_before() {
+        let estimator = Estimator { momentum: 0.5, ..Estimator::default() };
+        let records: Vec<Record> = (0..40).map(|step| record(step, 0, 1.0)).collect();
+        let updates = estimator.updates(1, &records);
+        assert_eq!(updates.len(), MAX_UPDATES);
+        assert_eq!((updates[0].coefficient, updates[2].coefficient), (-0.5, -0.125));
+        assert_eq!(updates[2].key, stream_key(1, 37, 0));
+    }
+
+    #[test]
+    fn clipped_gradients_keep_their_sign() {
+        let estimator = Estimator { clip: 2.0, ..Estimator::default() };
+        assert_eq!(estimator.estimate(&[0.0, 1.0], 1e-3)[0].projected_grad, -2.0);
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused() {
+        let base = Estimator::default();
+        for bad in [
+            Estimator { probes: 0, ..base.clone() },
+            Estimator { probes: 9, ..base.clone() },
+            Estimator { momentum: 1.0, ..base.clone() },
+            Estimator { clip: f32::NAN, ..base.clone() },
+            Estimator { rank: 4, ..base },
+            Estimator { rank: 6, ..Estimator::new(EstimatorKind::LowRank) },
+            Estimator { probes: 1, ..Estimator::new(EstimatorKind::OneSided) },
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
+    }
+}

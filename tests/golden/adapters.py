@@ -1,0 +1,309 @@
+"""Write the golden adapters: LoRA and prefixes saved by Hugging Face peft, and what peft computes with them.
+
+    python tests/golden/adapters.py
+
+(Not called peft.py: a script's own folder comes first where Python looks for `import peft`.) README.md beside this file says
+what the files hold. What peft 0.21 and transformers 5 do, and so what ours has to do:
+
+**LoRA.** y = W x + b + scale * B (A x), scale = alpha / r, or alpha / sqrt(r) with rsLoRA. A is [r, inputs], B [outputs, r].
+
+**Prefix.** `prompt_embeddings` is [virtual tokens, layers * 2 * kv_heads * head_dim]. peft views a row as [layers * 2, kv_heads, head_dim]:
+entry 2 l is the key of layer l, 2 l + 1 its value, and hands them to the model as a filled cache (`past_key_values`). From there on
+they are what earlier tokens would have left in it:
+- keys are used as they stand: no rotary turn, no projection, no bias;
+- position of token i of a sequence = number of virtual tokens + i, for learned positions (bert, opt; roberta from its own offset)
+  and rotary ones, so a sequence may be that much shorter at most;
+- every token sees all of the prefix: in a causal model before those tokens that it sees anyway, in a masked one (bert, roberta: their
+  attention over a cache is bidirectional) beside all tokens of its sequence;
+- a batch without padding needs no attention mask; the result is the same with one of ones.
+peft has no task type for masked language models. FEATURE_EXTRACTION hands keys and values over in the same way and returns the model's
+own output, logits included; CAUSAL_LM fails on such a model (no `prepare_inputs_for_generation`), no task type at all too (KeyError).
+`check_prefix` asserts all this against past_key_values given to the model directly.
+
+**Directions.** T is the number of the base model's tensors. The adapter's have the ordinals after them, in f32: of the i-th adapted linear
+layer A has T + 2 i and B T + 2 i + 1, counted layer by layer and in each as `ORDER` has them; of a prefix the keys of layer l,
+[virtual tokens, kv_heads * head_dim], have T + 2 l and the values T + 2 l + 1. z is drawn from them as mezo.py says.
+
+**Bases.** `f32`: the weights as they are in the file. `f16`: every matrix rounded to f16. `q8`, `q4`: every matrix whose width is a multiple of 32
+through gguf's Q8_0 or Q4_0 and back, others rounded to f16. Vectors (biases, norms) stay f32. All arithmetic is f32.
+A block of 32 elements x, in f32:
+    Q8_0    d = max |x| / 127;  q = x * (1 / d), to the nearest integer, halves away from 0
+    Q4_0    d = m / -8, m the element of the largest magnitude (the first of equals), with its sign;  q = min(15, trunc(x * (1 / d) + 8.5))
+with 0 in the place of 1 / d where d is 0; d is rounded to f16 only when it is stored. Back: d * q, and d * (q - 8). `quantized` in
+expected.json has the SHA-256 of each matrix's blocks as GGUF stores them: d, then 32 bytes, or 16 bytes with elements i and i + 16 in the low and
+the high half of byte i.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import gguf
+import numpy as np
+import torch
+import transformers
+from generate import HERE, fresh, random_cases, randomise, save
+from mezo import compact_json, label_word_loss, next_token_loss, perturbed, samples, step_key
+from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, DynamicCache, LlamaConfig, LlamaForCausalLM
+
+FOLDER = HERE / "peft"
+VIRTUAL_TOKENS = 5
+LORA_EPS, PREFIX_EPS = 1e-2, 1e-1
+SEED, STEP = 20240707, 3
+TYPES = {"q8": gguf.GGMLQuantizationType.Q8_0, "q4": gguf.GGMLQuantizationType.Q4_0}
+
+# Linear layers of a layer in the order of their ordinals.
+ORDER = {
+    "bert": ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"],
+    "opt": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"],
+    "llama": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
+}  # fmt: skip
+ORDER["roberta"] = ORDER["bert"]
+LAYERS = {
+    "bert": "bert.encoder.layer.%d.", "roberta": "roberta.encoder.layer.%d.",
+    "opt": "model.decoder.layers.%d.", "llama": "model.layers.%d.",
+}  # fmt: skip
+QUERY_VALUE = {"bert": ["query", "value"], "roberta": ["query", "value"], "opt": ["q_proj", "v_proj"], "llama": ["q_proj", "v_proj"]}
+# With the MLP: a list, a list of whole names' ends, a pattern.
+WIDE = {
+    "bert": ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
+    "roberta": r".*\.encoder\.layer\.\d+\.(attention\.self\.value|intermediate\.dense|output\.dense)",
+    "opt": ["k_proj", "out_proj", "fc1", "fc2"],
+    "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+}
+
+
+def blocks_bert():
+    """Rows of whole blocks of 32."""
+    config = BertConfig(
+        vocab_size=61, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=96,
+        max_position_embeddings=40, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12, pad_token_id=0,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(BertForMaskedLM(config), 31)
+
+
+def blocks_llama():
+    config = LlamaConfig(
+        vocab_size=61, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+        intermediate_size=96, max_position_embeddings=40, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(LlamaForCausalLM(config), 32)
+
+
+# --- bases ----------------------------------------------------------------------------------------------------------
+
+
+def as_stored(weight, dtype):
+    """A parameter as a base of this format gives it back."""
+    if dtype == "f32" or weight.dim() != 2:
+        return weight
+    if dtype in TYPES and weight.shape[1] % 32 == 0:
+        blocks = gguf.quants.quantize(weight.numpy().astype(np.float32), TYPES[dtype])
+        return torch.from_numpy(gguf.quants.dequantize(blocks, TYPES[dtype]).reshape(weight.shape).astype(np.float32))
+    return weight.to(torch.float16).to(torch.float32)
+
+
+def block_digests(path):
+    """Of each matrix whose rows are whole blocks."""
+    matrices = {name: w.numpy().astype(np.float32) for name, w in load_file(path / "model.safetensors").items() if w.dim() == 2}
+    return {
+        name: {d: hashlib.sha256(gguf.quants.quantize(w, TYPES[d]).tobytes()).hexdigest() for d in TYPES}
+        for name, w in sorted(matrices.items())
+    }
+
+
+def load_base(path, dtype):
+    kind = json.loads((path / "config.json").read_text())["model_type"]
+    cls = AutoModelForMaskedLM if kind in ("bert", "roberta") else AutoModelForCausalLM
+    model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(as_stored(parameter.detach(), dtype))
+    return model
+
+
+# --- adapters -------------------------------------------------------------------------------------------------------
+
+
+def kind_of(model):
+    return model.config.model_type
+
+
+def task_type(model, prefix):
+    if kind_of(model) in ("opt", "llama"):
+        return "CAUSAL_LM"
+    return "FEATURE_EXTRACTION" if prefix else None
+
+
+def configuration(model, adapter):
+    kind = kind_of(model)
+    if adapter == "prefix":
+        return PrefixTuningConfig(task_type=task_type(model, True), num_virtual_tokens=VIRTUAL_TOKENS)
+    options = {"task_type": task_type(model, False), "bias": "none", "lora_dropout": 0.0}
+    if adapter == "lora":
+        return LoraConfig(r=4, lora_alpha=8, target_modules=QUERY_VALUE[kind], **options)
+    if kind == "opt":
+        return LoraConfig(r=3, lora_alpha=5, use_rslora=True, target_modules=WIDE[kind], **options)
+    return LoraConfig(r=4, lora_alpha=8, target_modules=WIDE[kind], **options)
+
+
+def parameters(model):
+    """The adapter's parameters, in the order of their ordinals; for a prefix, the one that holds all."""
+    named = dict(model.named_parameters())
+    if model.active_peft_config.is_prompt_learning:
+        return [named["prompt_encoder.default.embedding.weight"]]
+    found = []
+    for layer in range(model.config.num_hidden_layers):
+        for part in ORDER[kind_of(model)]:
+            names = ["base_model.model." + LAYERS[kind_of(model)] % layer + part + ".lora_%s.default.weight" % ab for ab in "AB"]
+            found += [named[name] for name in names if name in named]
+    assert len(found) == sum("lora_" in name for name in named), "an adapted layer without a place"
+    return found
+
+
+def split(model, values):
+    """Parameters' values as the tensors that have ordinals."""
+    if not model.active_peft_config.is_prompt_learning:
+        return values
+    return [part.copy() for part in np.split(values[0], 2 * model.config.num_hidden_layers, axis=1)]
+
+
+def joined(model, tensors):
+    return [np.concatenate(tensors, axis=1)] if model.active_peft_config.is_prompt_learning else tensors
+
+
+def load(model, tensors):
+    with torch.no_grad():
+        for parameter, values in zip(parameters(model), joined(model, tensors)):
+            parameter.copy_(torch.from_numpy(values))
+
+
+def write_adapter(folder, base_name, adapter, seed):
+    """Random values, none of them 0, saved as peft saves them."""
+    model = get_peft_model(load_base(HERE / base_name, "f32"), configuration(load_base(HERE / base_name, "f32"), adapter))
+    model.peft_config["default"].base_model_name_or_path = base_name
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in parameters(model):
+            parameter.copy_((0.5 if adapter == "prefix" else 0.2) * torch.randn(parameter.shape, generator=generator))
+    shutil.rmtree(folder, ignore_errors=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no hub to ask whether the vocabulary grew
+        model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    config = json.loads((folder / "adapter_config.json").read_text())
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"].sort()  # saved in the order of a set
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def check_prefix(base, model, ids):
+    """peft's own result is that of the cache given directly, with a mask and without one."""
+    config = model.config
+    rows = parameters(model)[0].detach()
+    heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
+    parts = rows.view(1, VIRTUAL_TOKENS, 2 * config.num_hidden_layers, heads, -1).permute(2, 0, 3, 1, 4)
+    ids = torch.tensor([ids])
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        for options in ({}, {"attention_mask": torch.ones(1, VIRTUAL_TOKENS + ids.shape[1])}):
+            cache = DynamicCache([(parts[2 * l], parts[2 * l + 1]) for l in range(config.num_hidden_layers)])
+            assert torch.equal(base(input_ids=ids, past_key_values=cache, **options).logits, expected)
+        # The positions are those after the prefix, whoever names them.
+        if kind_of(model) != "opt":
+            first = config.pad_token_id + 1 if kind_of(model) == "roberta" else 0
+            positions = first + VIRTUAL_TOKENS + torch.arange(ids.shape[1])[None]
+            cache = DynamicCache([(parts[2 * l], parts[2 * l + 1]) for l in range(config.num_hidden_layers)])
+            assert torch.equal(base(input_ids=ids, past_key_values=cache, position_ids=positions).logits, expected)
+
+
+# --- what is expected -----------------------------------------------------------------------------------------------
+
+
+def objective(model, base_name):
+    """A batch, and the function of a model that gives its loss."""
+    vocab = model.config.vocab_size
+    if kind_of(model) in ("opt", "llama"):
+        sequences = random_cases(vocab, (9, 2, 14), 41)
+        return {"sequences": sequences}, lambda m: next_token_loss(m, sequences)
+    mask, labels, targets = 4, [7, 19], [1, 0, 1, 1]
+    sequences = random_cases(vocab, (8, 3, 13, 6), 42)
+    for i, ids in enumerate(sequences):
+        ids[i % len(ids)] = mask
+    batch = {"sequences": sequences, "mask_id": mask, "label_ids": labels, "labels": targets}
+    return batch, lambda m: label_word_loss(m, sequences, mask, labels, targets)
+
+
+def two_points(model, loss, eps, tensors_before):
+    """Losses at the adapter, at + eps z and at - eps z."""
+    tensors = split(model, [p.detach().numpy().copy() for p in parameters(model)])
+    key = step_key(SEED, STEP, 0)
+    branches = [perturbed(w, samples(key, tensors_before + i, 0, w.size), np.float32(eps)) for i, w in enumerate(tensors)]
+    at = loss(model)
+    load(model, [plus for plus, _ in branches])
+    plus = loss(model)
+    load(model, [minus for _, minus in branches])
+    minus = loss(model)
+    load(model, tensors)
+    return {"loss": at, "loss_plus": plus, "loss_minus": minus}
+
+
+def golden(base_name, adapter, dtypes, logits_of, lengths, seed):
+    name = "%s-%s" % (base_name.split("/")[-1], adapter)
+    folder = FOLDER / name
+    write_adapter(folder, base_name, adapter, seed)
+    eps = PREFIX_EPS if adapter == "prefix" else LORA_EPS
+    ids, logits, bases, batch, count = None, {}, {}, None, None
+    for dtype in dtypes:
+        base = load_base(HERE / base_name, dtype)
+        ids = ids or random_cases(base.config.vocab_size, lengths, 43)
+        count = len(list(base.named_parameters()))
+        plain = [base(input_ids=torch.tensor([case])).logits[0].detach() for case in ids]
+        model = PeftModel.from_pretrained(base, folder).eval()
+        if adapter == "prefix":
+            check_prefix(base, model, ids[-1])
+        batch, loss = objective(model, base_name)
+        bases[dtype] = two_points(model, loss, eps, count)
+        for i, case in enumerate(ids):
+            with torch.no_grad():
+                found = model(input_ids=torch.tensor([case])).logits[0].contiguous()
+            assert (found - plain[i]).abs().max() > 0.05 * plain[i].std(), "the adapter does nothing"
+            if dtype in logits_of:
+                logits["%s_%d" % (dtype, i)] = found
+    save_file(logits, folder / "expected.safetensors")
+    row = bases[dtypes[0]]
+    print("%-20s loss %.4f, + %.4f, - %.4f" % (name, row["loss"], row["loss_plus"], row["loss_minus"]))
+    return {"adapter": name, "base": base_name, "tensors": count, "eps": float(np.float32(eps)), "ids": ids, **batch, "bases": bases}
+
+
+def main():
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for name, model in (("peft/blocks-bert", blocks_bert()), ("peft/blocks-llama", blocks_llama())):
+        fresh(name)
+        save(model.to(torch.float16), HERE / name)
+    cases = []
+    for base in ("bert", "roberta", "opt", "llama"):
+        for adapter in ("lora", "lora-wide", "prefix"):
+            cases.append(golden(base, adapter, ("f32", "f16"), ("f32",), (3, 17), 50 + len(cases)))
+    for base in ("peft/blocks-bert", "peft/blocks-llama"):
+        for adapter in ("lora", "lora-wide", "prefix"):
+            cases.append(golden(base, adapter, ("f32", "f16", "q8", "q4"), ("f32", "f16", "q8", "q4"), (1, 11), 50 + len(cases)))
+    expected = {"seed": SEED, "step": STEP, "virtual_tokens": VIRTUAL_TOKENS, "cases": cases}
+    expected["quantized"] = {base: block_digests(HERE / base) for base in ("peft/blocks-bert", "peft/blocks-llama")}
+    (FOLDER / "expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

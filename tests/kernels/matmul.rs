@@ -1,0 +1,87 @@
+//! The matmul, over ragged shapes.
+
+use std::rc::Rc;
+
+use super::close;
+use crate::common::{both, device_test, noise};
+use pocketllm::gpu::{Backend, CLASSES, Tuning};
+use pocketllm::kernel::tiles::TILES;
+use pocketllm::kernel::{NO_VECTOR, matmul};
+
+/// Branches, rows, columns, depth.
+type Shape = [u32; 4];
+
+const SHAPES: &[Shape] = &[
+    [1, 1, 1, 1],
+    [2, 3, 1, 64],
+    [2, 33, 1, 7],
+    [1, 5, 64, 1],
+    [2, 17, 4, 36],
+    [1, 70, 8, 30],
+    [2, 9, 30, 3],
+    [1, 12, 65, 8],
+    [3, 1, 100, 64],
+    [1, 2, 33, 128],
+    [2, 7, 31, 65],
+    [2, 8, 36, 100],
+    [1, 64, 64, 64],
+    [2, 67, 130, 52],
+    [1, 131, 67, 257],
+];
+
+device_test! {
+    async fn matmuls(backend: Rc<dyn Backend>) {
+        for (tile, cut) in (0..).zip(TILES) {
+            for (i, &shape) in SHAPES.iter().enumerate() {
+                let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
+                check(&backend, (tile, cut.name), shape, biased, added).await;
+            }
+        }
+    }
+}
+
+async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &str), shape: Shape, biased: bool, added: f32) {
+    let [branches, rows, columns, depth] = shape;
+    // One or all rows of w more than are used; c has columns before and after, which must be left as they are.
+    let whole = depth.is_multiple_of(4);
+    let (w_start, w_branch) = (2 * depth, if branches == 2 { 0 } else { (columns + 4) * depth });
+    let (a_stride, c_column, c_stride) = (depth + if whole { 8 } else { 3 }, 5, columns + 9);
+    let vector_stride = columns + 7;
+    let outputs = both(backend, |lab, recording| {
+        let a = lab.floats("a", &noise(1, branches * rows * a_stride));
+        // Of a size that keeps the sums about 1.
+        let scale = (3.0 / depth as f32).sqrt();
+        let w: Vec<f32> = noise(2, (columns + 4) * depth * branches).iter().map(|w| w * scale).collect();
+        let w = lab.floats("w", &w);
+        let vectors = lab.floats("vectors", &noise(3, branches * vector_stride));
+        let c = lab.floats("c", &noise(4, branches * rows * c_stride));
+        let params = matmul::Params {
+            rows,
+            columns,
+            depth,
+            a_stride,
+            a_branch: rows * a_stride,
+            w_start,
+            w_branch,
+            c_stride,
+            c_column,
+            bias: if biased { 3 } else { NO_VECTOR },
+            vector_stride,
+            added,
+        };
+        // Room for a's panels and for 48 of w's columns: more are packed one block after another.
+        let bytes =
+            matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
+        let panels = lab.unwritten("panels", (bytes / 4) as u32);
+        recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels) };
+        matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &c);
+        // Once more on the same a: packed panels of it may be used again.
+        let again = lab.floats("again", &noise(4, branches * rows * c_stride));
+        matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &again);
+        vec![c, again]
+    })
+    .await;
+    let name = format!("{cut} {branches} x {rows} x {columns} x {depth}, bias {biased}, added {added}");
+    close("matmul", &name, &outputs[0]);
+    assert_eq!(outputs[0].0, outputs[1].0, "{name}: the same twice");
+}

@@ -1,0 +1,217 @@
+//! Adapters that Hugging Face's peft saved: read, checked against the model, written back, and their values put to use.
+//! `tests/golden/adapters.py` made them; `tests/reference/peft_load.py` loads what is written here into peft.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pocketllm::dtype::DType;
+use pocketllm::format::checkpoint::Checkpoint;
+use pocketllm::format::files::{FsDir, MemoryDir};
+use pocketllm::format::model_files::ModelFiles;
+use pocketllm::format::peft::{
+    Adapter, AdapterTensor, AdapterWriter, Base, CONFIG_FILE, Lora, Method, Module, WEIGHTS_FILE, tensors,
+};
+use pocketllm::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+use pocketllm::model::{Extent, Input, Mlp, ModelSpec, family};
+use pocketllm::reference::Host;
+use pocketllm::train::Session;
+use pollster::block_on;
+use serde_json::Value;
+
+/// In standard deviations of the logits: what the project promises of an exported adapter.
+const TOLERANCE: f32 = 1e-4;
+
+fn golden(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path)
+}
+
+struct Case {
+    name: String,
+    expected: Value,
+    files: ModelFiles,
+    spec: ModelSpec,
+    adapter: Adapter,
+}
+
+fn cases() -> Vec<Case> {
+    let text = fs::read_to_string(golden("peft/expected.json")).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let case = |expected: &Value| {
+        let name = expected["adapter"].as_str().unwrap().to_owned();
+        let dir = FsDir::new(golden(expected["base"].as_str().unwrap())).unwrap();
+        let files = block_on(ModelFiles::open(&dir)).unwrap();
+        let spec = family::spec(&files.config).unwrap();
+        let dir = FsDir::new(golden("peft").join(&name)).unwrap();
+        let adapter = block_on(Adapter::open(&dir)).unwrap();
+        Case { name, expected: expected.clone(), files, spec, adapter }
+    };
+    all["cases"].as_array().unwrap().iter().map(case).collect()
+}
+
+/// What an adapter of this model has to fit.
+fn base(spec: &ModelSpec) -> Base {
+    let linears = spec.layers.iter().flat_map(|layer| {
+        let mut linears = vec![layer.query, layer.key, layer.value, layer.output];
+        match layer.mlp {
+            Mlp::Plain { up, down, .. } => linears.extend([up, down]),
+            Mlp::Gated { gate, up, down, .. } => linears.extend([gate, up, down]),
+        }
+        linears
+    });
+    let module = |linear: pocketllm::model::Linear| {
+        let name = &spec.tensors.as_slice()[linear.weight].name;
+        Module::of_weight(name, linear.rows.into(), linear.width.into()).unwrap()
+    };
+    Base {
+        linears: linears.map(module).collect(),
+        layers: spec.layers.len() as u64,
+        kv_heads: spec.kv_heads.into(),
+        kv_width: (spec.kv_heads * spec.head_dim).into(),
+    }
+}
+
+/// The adapter's values, tensor by tensor in their order.
+fn values(adapter: &Adapter, tensors: &[AdapterTensor]) -> Vec<Vec<f32>> {
+    tensors.iter().map(|tensor| block_on(adapter.read(tensor)).unwrap()).collect()
+}
+
+/// The bytes of each tensor of a safetensors file.
+fn contents(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+    let file = safetensors::SafeTensors::deserialize(file).unwrap();
+    let tensors = file.tensors();
+    tensors.into_iter().map(|(name, t)| (name, (t.shape().to_vec(), t.data().to_vec()))).collect()
+}
+
+#[test]
+fn adapters_of_peft_are_read_and_written_back() {
+    let cases = cases();
+    assert_eq!(cases.len(), 18);
+    for Case { name, expected, spec, adapter, .. } in &cases {
+        // The first ordinal of the adapter.
+        assert_eq!(spec.tensors.as_slice().len() as u64, expected["tensors"].as_u64().unwrap(), "{name}");
+        let modules = adapter.modules(&base(spec)).unwrap();
+        let tensors = tensors(&adapter.config.method, &modules).unwrap();
+        assert_eq!(adapter.config.base_model.as_deref(), expected["base"].as_str());
+        match &adapter.config.method {
+            Method::Lora(lora) => {
+                let per_layer = modules.len() / spec.layers.len();
+                assert_eq!(tensors.len(), 2 * modules.len());
+                let (scale, few) = match name.as_str() {
+                    "opt-lora-wide" => (5.0 / 3.0_f32.sqrt(), 4),
+                    "roberta-lora-wide" => (2.0, 3),
+                    "llama-lora-wide" | "blocks-llama-lora-wide" => (2.0, 7),
+                    wide if wide.ends_with("wide") => (2.0, 6),
+                    _ => (2.0, 2),
+                };
+                assert_eq!((lora.scale(), per_layer), (scale, few), "{name}");
+            }
+            Method::Prefix(prefix) => {
+                assert_eq!((prefix.tokens, tensors.len()), (5, 2 * spec.layers.len()), "{name}");
+            }
+        }
+
+        let values = values(adapter, &tensors);
+        let mut file = Vec::new();
+        let mut writer = AdapterWriter::new(&tensors, |bytes: &[u8]| {
+            file.extend_from_slice(bytes);
+            Ok(())
+        })
+        .unwrap();
+        for values in &values {
+            writer.write(values).unwrap();
+        }
+        let _sink = writer.finish().unwrap();
+        let theirs = fs::read(golden("peft").join(name).join(WEIGHTS_FILE)).unwrap();
+        assert_eq!(contents(&file), contents(&theirs), "{name}");
+
+        // Where peft_load.py finds it.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peft").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(CONFIG_FILE), adapter.config.to_json(&modules)).unwrap();
+        fs::write(folder.join(WEIGHTS_FILE), &file).unwrap();
+        let again = block_on(Adapter::open(&FsDir::new(&folder).unwrap())).unwrap();
+        assert_eq!(again.modules(&base(spec)).unwrap(), modules);
+        assert_eq!(again.config.task_type, adapter.config.task_type);
+    }
+}
+
+#[test]
+fn lora_added_to_the_weights_gives_the_logits_of_peft() {
+    for case in cases() {
+        let Method::Lora(lora) = &case.adapter.config.method else { continue };
+        let merged = merged(&case, lora);
+        let dir = MemoryDir::new(case.name.as_str())
+            .with(
+                "config.json",
+                fs::read(golden(case.expected["base"].as_str().unwrap()).join("config.json")).unwrap(),
+            )
+            .with("model.safetensors", merged);
+        let mut session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
+        let expected = fs::read(golden("peft").join(&case.name).join("expected.safetensors")).unwrap();
+        let expected = contents(&expected);
+        let mut worst = 0.0_f32;
+        for (i, ids) in case.expected["ids"].as_array().unwrap().iter().enumerate() {
+            let ids: Vec<u32> = serde_json::from_value(ids.clone()).unwrap();
+            let tokens = ids.len() as u32;
+            let positions: Vec<u32> = (0..tokens).collect();
+            let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, tokens] };
+            let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+            let (model, workspace) = session.prepare(extent).unwrap();
+            let ours = block_on(model.logits(workspace, &input)).unwrap();
+            let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
+            worst = worst.max(difference(&ours, &right));
+        }
+        println!("{}: largest difference {worst:.1e} standard deviations", case.name);
+        assert!(worst <= TOLERANCE, "{}: {worst}", case.name);
+    }
+}
+
+/// A safetensors file of the base with W + scale B A in the place of W.
+fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
+    let modules = case.adapter.modules(&base(&case.spec)).unwrap();
+    let values = values(&case.adapter, &tensors(&case.adapter.config.method, &modules).unwrap());
+    let checkpoint: &Checkpoint = &case.files.checkpoint;
+    let spec = |(name, tensor): (&String, &pocketllm::format::checkpoint::TensorInfo)| TensorSpec {
+        name: name.clone(),
+        dtype: DType::F32,
+        shape: tensor.shape.clone(),
+    };
+    let specs: Vec<TensorSpec> = checkpoint.tensors.iter().map(spec).collect();
+    let mut file = Vec::new();
+    let sink = |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    };
+    let mut writer = SafetensorsWriter::new(&specs, &BTreeMap::new(), sink).unwrap();
+    let mut added = 0;
+    for (name, tensor) in &checkpoint.tensors {
+        let mut weight = block_on(checkpoint.read_f32(tensor, 0, tensor.elements() as usize)).unwrap();
+        if let Some(i) = modules.iter().position(|module| module.weight() == *name) {
+            let (a, b) = (&values[2 * i], &values[2 * i + 1]);
+            let (rank, inputs) = (lora.rank as usize, modules[i].inputs as usize);
+            for (at, weight) in weight.iter_mut().enumerate() {
+                let (row, column) = (at / inputs, at % inputs);
+                let product: f64 =
+                    (0..rank).map(|k| f64::from(b[row * rank + k]) * f64::from(a[k * inputs + column])).sum();
+                *weight = (f64::from(*weight) + f64::from(lora.scale()) * product) as f32;
+            }
+            added += 1;
+        }
+        writer.write_f32(name, &weight).unwrap();
+    }
+    assert_eq!(added, modules.len());
+    let _sink = writer.finish().unwrap();
+    file
+}
+
+fn difference(ours: &[f32], right: &[f32]) -> f32 {
+    assert_eq!(ours.len(), right.len());
+    let mean = right.iter().sum::<f32>() / right.len() as f32;
+    let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
+    let apart = ours.iter().zip(right).map(|(a, b)| (a - b).abs());
+    // A NaN must not pass as no difference.
+    apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation
+}
