@@ -96,8 +96,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await shoot(page, 'phone-dark-3-live');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByText(/^Paused after \d+ steps?$/).waitFor();
-  await page.waitForTimeout(300);
+  await page.getByText(/^Paused after \d+ steps?$/).waitFor({ timeout: LONG });
   const paused = await page.locator('#train-status').textContent();
   await page.waitForTimeout(500);
   expect(await page.locator('#train-status').textContent()).toBe(paused);
@@ -229,7 +228,7 @@ test('typed examples, and a record that is brought to another visit', { timeout:
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
   await page.getByRole('button', { name: 'Load this model' }).click();
-  await page.getByText('Bring a training record').waitFor({ timeout: LONG });
+  await page.getByText('Bring a record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
   await page.getByText('A file is missing or damaged').waitFor();
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: record });
