@@ -229,8 +229,8 @@ export class Engine implements Endpoint {
     exportAdapter: async (_, hooks) => {
       const { config: text, weights } = await this.#lasting(hooks, (tuner) => tuner.exportAdapter());
       const files = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
-      // Stored as they are: weights do not shrink.
-      return new Blob([zipSync(files, { level: 0 }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
+      // Stored as they are, since weights do not shrink, and without the hour: the same adapter is the same file.
+      return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
     },
     useAdapter: async ([files], hooks) => {
       this.#endRun();
