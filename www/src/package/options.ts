@@ -19,7 +19,12 @@ const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'estimator', 'probes', 'steps', 'batchSize', 'learningRate'],
   ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
-  ...['keep', 'signal', 'onStart'],
+  ...['loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable', 'distribution', 'clip', 'momentum', 'rank', 'interval'],
+  ...['objective', 'microBatch', 'keep', 'signal', 'onStart'],
+];
+const COUNTS: readonly (keyof TrainOptions)[] = [
+  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
+  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -99,18 +104,16 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
   refuseOther('train', 'method', options.method, METHODS);
   refuseOther('train', 'estimator', options.estimator, ESTIMATORS);
-  refuseOther('train', 'probes', options.probes, [1]);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
-  refuseBadNumber('train', options, ['learningRate', 'epsilon', 'weightDecay'], false);
+  refuseBadNumber('train', options, [...COUNTS], true);
+  refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'loraAlpha', 'clip', 'momentum'], false);
+  if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
-  if (options.learningRate === undefined) throw invalid('train: learningRate is missing');
   refuseNoData('train', options.data);
   const { signal, onStart, ...rest } = options;
   return compact({
     ...rest,
     batchSize: options.batchSize ?? 16,
-    epsilon: options.epsilon ?? 1e-3,
   });
 }
 

@@ -150,19 +150,43 @@ export interface TrainOptions extends Prompting {
   readonly method?: Method | undefined;
   /** How the gradient is estimated; `'two-point'` when left out. */
   readonly estimator?: Estimator | undefined;
-  /** Random directions a step; 1. */
-  readonly probes?: 1 | undefined;
+  /** Random directions a step; 8 for `'one-sided'`, otherwise 1. */
+  readonly probes?: number | undefined;
+  /** What directions are made of; `'rademacher'` for `'one-sided'`, otherwise `'gaussian'`. */
+  readonly distribution?: 'gaussian' | 'rademacher' | undefined;
+  /** Cuts projected gradients to this magnitude; 0, the default: does not. */
+  readonly clip?: number | undefined;
+  /** How much of the step before goes into the next, from 0 to less than 1; 0 when left out. Takes no memory: past directions are drawn again. */
+  readonly momentum?: number | undefined;
+  /** Rank of `'low-rank'` directions, a multiple of 4; 4 when left out. */
+  readonly rank?: number | undefined;
+  /** Steps that `'low-rank'` directions share a factor for; 50 when left out. */
+  readonly interval?: number | undefined;
+  /** Inner width of LoRA's factors; 8 when left out. */
+  readonly loraRank?: number | undefined;
+  /** LoRA's scale is `loraAlpha / loraRank`; 16 when left out. */
+  readonly loraAlpha?: number | undefined;
+  /** The layers that LoRA stands beside: `q`, `k`, `v`, `o`, `gate`, `up`, `down`, names of modules, or `all-linear`; q and v when left out. */
+  readonly loraTargets?: readonly string[] | undefined;
+  /** Rows of a prefix; 5 when left out. */
+  readonly prefixLength?: number | undefined;
+  /** With method `'full'`, trains only the tensors whose name matches one of these patterns (`*` and `?`). */
+  readonly trainable?: readonly string[] | undefined;
+  /** What is made small: `'loss'`, the default, or 1 - `'accuracy'` or 1 - `'f1'`, which have no gradient. */
+  readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
+  /** Examples that go through the model at a time, where memory does not hold a batch; 0, the default: all. */
+  readonly microBatch?: number | undefined;
   /** The number of the last step. */
   readonly steps: number;
   /** Examples a step; 16 when left out. */
   readonly batchSize?: number | undefined;
-  /** The step size: 1e-5 suits small models, 1e-6 or 1e-7 large ones. */
-  readonly learningRate: number;
+  /** The step size; by method, estimator and the model's size when left out. `'auto'` tries five rates for 50 steps each before the first. */
+  readonly learningRate?: number | 'auto' | undefined;
   /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
   readonly schedule?: 'constant' | 'linear' | undefined;
   /** Decoupled weight decay; 0 when left out. */
   readonly weightDecay?: number | undefined;
-  /** The perturbation scale; 1e-3 when left out. */
+  /** The perturbation scale; 1e-3 for `'full'`, 1e-2 for `'lora'`, 1e-1 for `'prefix'` when left out. */
   readonly epsilon?: number | undefined;
   /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
   readonly seed?: number | bigint | undefined;
@@ -206,6 +230,10 @@ export interface TrainStart {
   readonly examples: number;
   /** What was odd in the data and was left out or cut, in words. */
   readonly warnings: readonly string[];
+  /** The learning rate, as given, preset or found. */
+  readonly learningRate: number;
+  /** What each rate led to, where one was searched for. */
+  readonly trials?: readonly { readonly learningRate: number; readonly loss: number }[];
 }
 
 /** What one training step reports. */
@@ -232,6 +260,8 @@ export interface TrainStep {
   readonly gpuBytes: number;
   /** Present on the steps that were followed by a measurement. */
   readonly evaluation?: Evaluation;
+  /** What has become plain to be wrong with the run, said once, with what to do. */
+  readonly warning?: { readonly trouble: 'rising' | 'flat' | 'no-difference' | 'large-difference'; readonly message: string };
 }
 
 /** A measurement on rows that were not trained on. */
