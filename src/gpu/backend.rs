@@ -28,6 +28,9 @@ pub trait Backend {
     /// A name for people: the adapter's, or "cpu".
     fn name(&self) -> String;
 
+    /// Whether it computes on the CPU.
+    fn is_software(&self) -> bool;
+
     /// The limits in force.
     fn limits(&self) -> Limits;
 
