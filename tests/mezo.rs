@@ -210,7 +210,7 @@ device_test! {
             let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
             Example { targets: (1..ids.len()).map(target).collect(), ids: ids.clone() }
         });
-        let examples = Examples { examples: examples.collect(), fingerprint: 0 };
+        let examples = Examples::new(examples.collect(), 0);
         let mut trainer =
             Trainer::new(&session, settings(run), Objective::LanguageModel, None, examples).unwrap();
         ten_steps(&mut session, &mut trainer, run).await;
@@ -253,6 +253,7 @@ fn header(session: &Session, run: &Value) -> Header {
         objective: Measure::Loss,
         max_length: 128,
         data: hex(0),
+        task: None,
         template: None,
         labels: Vec::new(),
         initial_values: 0,

@@ -149,7 +149,7 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
                 fs::read(golden(case.expected["base"].as_str().unwrap()).join("config.json")).unwrap(),
             )
             .with("model.safetensors", merged);
-        let mut session = block_on(Session::open(Host::open(), &dir, &mut |_| Ok(()))).unwrap();
+        let mut session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
         let expected = fs::read(golden("peft").join(&case.name).join("expected.safetensors")).unwrap();
         let expected = contents(&expected);
         let mut worst = 0.0_f32;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::data::{PromptArgs, dataset};
+use super::data::PromptArgs;
 use super::method::DtypeArgs;
 use super::{Context, open, replay};
 use crate::error::Result;
@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Replay this trajectory first; it also knows template and labels
     #[arg(long)]
     trajectory: Option<PathBuf>,
+    /// Put this adapter of peft's beside the weights
+    #[arg(long, conflicts_with = "trajectory")]
+    adapter: Option<PathBuf>,
     #[command(flatten)]
     dtype: DtypeArgs,
     /// The data to evaluate on
@@ -25,34 +28,45 @@ pub(super) struct Args {
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// Tokens that an example is cut to; 0: as the trajectory says, or 128 for a masked model, 512 for a causal one
+    /// Tokens that an example is cut to; 0: as the trajectory or the task says, or 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let data = dataset(&args.eval)?;
+    args.prompt.task()?;
     let mut session =
         open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
             .await?;
+    open::adapt(&mut session, args.adapter.as_deref()).await?;
     let header = match &args.trajectory {
         Some(path) => Some(replay::apply(&mut session, path).await?),
         None => None,
     };
-    let objective = args.prompt.or_from(header.as_ref()).objective(&session)?;
-    let wanted = match (args.max_length, &header) {
-        (0, Some(header)) => header.max_length,
-        (wanted, _) => wanted,
+    let prompt = args.prompt.or_from(header.as_ref());
+    let data = prompt.open(&args.eval)?.read(&session)?;
+    let (drawn, held_out) = prompt.draw(data)?;
+    let data = held_out.unwrap_or(drawn);
+    let objective = prompt.objective(&session)?;
+    let wanted = match (args.max_length, &header, prompt.task()?) {
+        (0, Some(header), _) => header.max_length,
+        (0, None, Some(task)) => task.defaults(session.head(), "full")?.max_length,
+        (wanted, ..) => wanted,
     };
     let length = length(wanted, session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let report = session.evaluate(&objective, &examples, &mut || Ok(())).await?;
     if context.json {
-        let (loss, accuracy, examples) = (report.loss, report.accuracy, report.examples);
-        println!("{}", json!({ "loss": loss, "accuracy": accuracy, "examples": examples }));
+        let mut value =
+            json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });
+        if let Some(f1) = report.f1 {
+            value["f1"] = json!(f1);
+        }
+        println!("{value}");
     } else {
         let accuracy = report.accuracy.map_or(String::new(), |a| format!("accuracy {:.2}%, ", a * 100.0));
-        println!("{accuracy}loss {:.5} on {} examples", report.loss, report.examples);
+        let f1 = report.f1.map_or(String::new(), |f1| format!("F1 {:.2}%, ", f1 * 100.0));
+        println!("{accuracy}{f1}loss {:.5} on {} examples", report.loss, report.examples);
     }
     Ok(())
 }

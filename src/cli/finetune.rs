@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::data::{PromptArgs, dataset};
+use super::data::PromptArgs;
 use super::method::{DtypeArgs, MethodArgs, named};
 use super::run_dir::RunDir;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
-use crate::train::{EvaluationReport, Examples, Session, Settings, Trainer, save_model};
+use crate::format::files::FsDir;
+use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
+use crate::model::{Adapter, AdapterSpec};
+use crate::text::task::Defaults;
+use crate::train::{EvaluationReport, Examples, Session, Settings, Trainer, read_adapter, save_model};
 use crate::zo::schedule::Schedule;
 
 #[derive(Debug, clap::Args)]
@@ -18,7 +22,7 @@ pub(super) struct Args {
     /// Hugging Face directory, or .gguf file
     #[arg(long)]
     model: PathBuf,
-    /// Training data: .csv, .tsv, .jsonl with text and label or prompt and completion, or plain text
+    /// Training data: .csv, .tsv, .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or a task's files
     #[arg(long)]
     train: PathBuf,
     /// Held-out data
@@ -33,37 +37,40 @@ pub(super) struct Args {
     /// What is made small
     #[arg(long, value_parser = ["loss", "accuracy", "f1"], default_value = "loss")]
     objective: String,
-    /// Steps of the run
-    #[arg(long, default_value_t = 1000)]
-    steps: u32,
-    /// Examples a step
-    #[arg(long, default_value_t = 16)]
-    batch_size: u32,
+    /// Steps of the run [default: the task's, or 1000]
+    #[arg(long)]
+    steps: Option<u32>,
+    /// Examples a step [default: the task's, or 16]
+    #[arg(long)]
+    batch_size: Option<u32>,
     /// Examples that go through the model at a time, where the memory does not hold a batch; 0: all
     #[arg(long, default_value_t = 0)]
     micro_batch: u32,
-    /// Learning rate; 1e-7 to 1e-5 for large models, more for tiny ones
-    #[arg(long, default_value_t = 1e-6)]
-    lr: f32,
+    /// Learning rate; 1e-7 to 1e-5 for large models, more for tiny ones [default: the task's, or 1e-6]
+    #[arg(long)]
+    lr: Option<f32>,
     /// How the learning rate changes: constant or linear
     #[arg(long, default_value = "constant")]
     schedule: Schedule,
-    /// Weight decay of the matrices
-    #[arg(long, default_value_t = 0.0)]
-    weight_decay: f32,
-    /// Perturbation scale
-    #[arg(long, default_value_t = 1e-3)]
-    eps: f32,
+    /// Weight decay of the matrices [default: the task's, or 0]
+    #[arg(long)]
+    weight_decay: Option<f32>,
+    /// Perturbation scale [default: the task's, or 1e-3]
+    #[arg(long)]
+    eps: Option<f32>,
     /// Seed of directions and data order
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Evaluate before the first step, every so many steps, and after the last; 0: before and after
     #[arg(long, default_value_t = 0)]
     eval_every: u32,
-    /// Tokens that an example is cut to; 0: 128 for a masked model, 512 for a causal one
+    /// Tokens that an example is cut to; 0: as the task says, or 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
-    /// Also write the fine-tuned model
+    /// Train this adapter of peft's further; it says method, rank, alpha and targets
+    #[arg(long, conflicts_with = "method")]
+    adapter: Option<PathBuf>,
+    /// Also write the fine-tuned model, or the adapter in peft's form
     #[arg(long)]
     save_model: bool,
     /// Go on with the run in --out
@@ -74,24 +81,38 @@ pub(super) struct Args {
     out: PathBuf,
 }
 
+impl Args {
+    /// The settings; what was not given is the task's, or a default.
+    fn settings(&self, task: Option<Defaults>) -> Result<Settings> {
+        let default = Settings::default();
+        let or = |of_task: fn(Defaults) -> f32, default: f32| task.map_or(default, of_task);
+        let steps = self.steps.unwrap_or(task.map_or(default.steps, |t| t.steps));
+        let settings = Settings {
+            steps,
+            batch_size: self.batch_size.unwrap_or(task.map_or(default.batch_size, |t| t.batch_size)),
+            micro_batch: self.micro_batch,
+            objective: named("--objective", &self.objective)?,
+            method: self.method.method(),
+            trainable: self.method.trainable(),
+            estimator: self.method.estimator()?,
+            learning_rate: self.lr.unwrap_or(or(|t| t.learning_rate, default.learning_rate)),
+            schedule: self.schedule,
+            weight_decay: self.weight_decay.unwrap_or(or(|t| t.weight_decay, default.weight_decay)),
+            epsilon: self.eps.unwrap_or(or(|t| t.epsilon, default.epsilon)),
+            seed: self.seed,
+            evaluate_every: if self.eval_every == 0 { steps } else { self.eval_every },
+            max_length: match (self.max_length, task) {
+                (0, Some(task)) => task.max_length,
+                (length, _) => length,
+            },
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let settings = Settings {
-        steps: args.steps,
-        batch_size: args.batch_size,
-        micro_batch: args.micro_batch,
-        objective: named("--objective", &args.objective)?,
-        method: args.method.method(),
-        trainable: args.method.trainable(),
-        estimator: args.method.estimator()?,
-        learning_rate: args.lr,
-        schedule: args.schedule,
-        weight_decay: args.weight_decay,
-        epsilon: args.eps,
-        seed: args.seed,
-        evaluate_every: if args.eval_every == 0 { args.steps } else { args.eval_every },
-        max_length: args.max_length,
-    };
-    settings.check()?;
+    args.settings(None)?;
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
         bail!(
@@ -100,17 +121,37 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             args.out.display()
         );
     }
-    let data = dataset(&args.train)?;
-    let held_out = args.eval.as_deref().map(dataset).transpose()?;
+    if args.eval.is_some() && args.prompt.hold_out > 0 {
+        bail!(
+            InvalidArgument,
+            "--hold-out takes rows of --train where there is no --eval; give one of the two"
+        );
+    }
+    let data = args.prompt.open(&args.train)?;
+    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
     let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    let method = args.method.method();
+    let defaults =
+        args.prompt.task()?.map(|task| task.defaults(session.head(), method.name())).transpose()?;
+    let mut settings = args.settings(defaults)?;
+    let adapter = match &args.adapter {
+        Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
+        None => None,
+    };
+    if let Some(adapter) = &adapter {
+        settings.method = adapter.method.clone();
+    }
+    let (data, rest) = args.prompt.draw(data.read(&session)?)?;
+    let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let objective = args.prompt.objective(&session)?;
     let length = settings.length_for(session.model.spec());
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
-    let template = args.prompt.template.as_deref();
-    let mut trainer = Trainer::new(&session, settings, objective, template, examples)?;
+    let template = args.prompt.template(&session)?;
+    let mut trainer = Trainer::new(&session, settings, objective, template.as_deref(), examples)?;
     if existing.is_none() {
-        trainer.begin(&mut session).await?;
+        let initial = adapter.map_or_else(Vec::new, |adapter| adapter.values);
+        trainer.begin(&mut session, &initial).await?;
     }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
@@ -131,7 +172,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        write_model(&session, &args.out).await?;
+        write_result(&session, &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref());
     Ok(())
@@ -179,8 +220,24 @@ async fn train(
     Ok(last)
 }
 
+/// Writes what was trained into a directory: the whole model, or the adapter beside it as `peft` loads it. Returns the file of weights.
+pub(super) async fn write_result(session: &Session, dir: &Path) -> Result<PathBuf> {
+    match session.model.adapter().map(Adapter::spec) {
+        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
+        Some(_) => {
+            let adapter = session.save_adapter().await?;
+            open::make_dir(dir)?;
+            let config = dir.join(CONFIG_FILE);
+            std::fs::write(&config, adapter.config).map_err(|e| open::write_error(&config, &e))?;
+            let weights = dir.join(WEIGHTS_FILE);
+            std::fs::write(&weights, adapter.weights).map_err(|e| open::write_error(&weights, &e))?;
+            Ok(weights)
+        }
+    }
+}
+
 /// Writes `model.safetensors` into a directory, by way of a temporary name.
-pub(super) async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
+async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
     let path = open::make_dir(dir)?.join("model.safetensors");
     let partial = dir.join("model.safetensors.partial");
     let failed = |e: &std::io::Error| open::write_error(&path, e);
@@ -206,6 +263,7 @@ fn summary(
             "loss": loss,
             "eval_loss": last.map(|r| r.loss),
             "eval_accuracy": last.and_then(|r| r.accuracy),
+            "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
             "adapter": session.model.backend().name(),

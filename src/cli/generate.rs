@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// Replay this trajectory first
     #[arg(long)]
     trajectory: Option<PathBuf>,
+    /// Put this adapter of peft's beside the weights
+    #[arg(long, conflicts_with = "trajectory")]
+    adapter: Option<PathBuf>,
     #[command(flatten)]
     dtype: DtypeArgs,
     /// The text to continue
@@ -43,6 +46,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut session =
         open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
             .await?;
+    open::adapt(&mut session, args.adapter.as_deref()).await?;
     if let Some(path) = &args.trajectory {
         replay::apply(&mut session, path).await?;
     }

@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// Token ids separated by commas; may be given several times
     #[arg(long)]
     ids: Vec<String>,
+    /// Put this adapter of peft's beside the weights
+    #[arg(long)]
+    adapter: Option<PathBuf>,
     #[command(flatten)]
     dtype: DtypeArgs,
     /// The safetensors file to write: `logits_0`.. f32 `[tokens, vocabulary]` and `input_ids_0`.. i64 `[tokens]`
@@ -33,6 +36,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         bail!(InvalidArgument, "give --text or --ids");
     }
     let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    open::adapt(&mut session, args.adapter.as_deref()).await?;
     let mut inputs = Vec::new();
     for text in &args.text {
         inputs.push(session.tokenizer()?.encode(text, true)?);

@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::files::FsDir;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::reference::Host;
-use crate::train::Session;
+use crate::train::{Session, read_adapter};
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -63,6 +63,13 @@ pub(super) async fn session(context: &Context, path: &Path, dtype: DType) -> Res
     .await;
     bar.finish_and_clear();
     session
+}
+
+/// Puts the adapter in `path` beside the session's weights, if one is given.
+pub(super) async fn adapt(session: &mut Session, path: Option<&Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let adapter = read_adapter(session, &FsDir::new(path)?).await?;
+    session.use_adapter(&adapter).await
 }
 
 /// How weights are to be stored: as a trajectory's run did, if one is given.

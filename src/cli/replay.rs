@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// The trajectory of a run on it
     #[arg(long)]
     trajectory: PathBuf,
-    /// Directory for model.safetensors
+    /// Directory for model.safetensors, or for the adapter
     #[arg(long)]
     out: PathBuf,
 }
@@ -26,7 +26,7 @@ pub(super) struct Args {
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut session = open::session(context, &args.model, dtype_of(&args.trajectory)?).await?;
     apply(&mut session, &args.trajectory).await?;
-    let path = finetune::write_model(&session, &args.out).await?;
+    let path = finetune::write_result(&session, &args.out).await?;
     if context.json {
         println!("{}", json!({ "model": path }));
     } else {

@@ -95,7 +95,11 @@ impl RunDir {
     /// As [`RunDir::step`].
     pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
         self.evaluated.push(step.into());
-        self.line(&json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy }))
+        let mut line = json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy });
+        if let Some(f1) = report.f1 {
+            line["eval_f1"] = json!(f1);
+        }
+        self.line(&line)
     }
 
     /// Whether the log has the evaluation after `step` steps.

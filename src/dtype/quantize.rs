@@ -39,9 +39,9 @@ fn q4_0(block: &[f32], bytes: &mut Vec<u8>) {
     // The first of the largest magnitudes, with its sign.
     let most = block.iter().fold(0.0_f32, |most, x| if x.abs() > most.abs() { *x } else { most });
     let d = most / -8.0;
-    let scale = f64::from(inverse(d));
+    let scale = inverse(d);
     bytes.extend(f16::from_f32(d).to_le_bytes());
-    pack(block, bytes, |x| (f64::from(x) * scale + 8.5) as u8);
+    pack(block, bytes, |x| (x * scale + 8.5) as u8);
 }
 
 fn q4_1(block: &[f32], bytes: &mut Vec<u8>) {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::packed::Packed;
-use super::spec::{Linear, Mlp, ModelSpec, TensorId, TensorKind};
+use super::spec::{Linear, ModelSpec, TensorId, TensorKind};
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, MemoryClass};
 
@@ -213,11 +213,10 @@ impl Adapter {
     }
 
     /// Rows of keys and values before every sequence, and where layer `layer`'s begin.
-    pub(super) fn prefix(&self, layer: usize) -> Option<(u32, u32, u32)> {
+    pub(super) fn prefix(&self, layer: usize) -> Option<(u32, Factor, Factor)> {
+        let at = |index| Factor { group: Group::Trained, first: self.trained.first(index) };
         match self.spec {
-            AdapterSpec::Prefix { length } => {
-                Some((length, self.trained.first(2 * layer), self.trained.first(2 * layer + 1)))
-            }
+            AdapterSpec::Prefix { length } => Some((length, at(2 * layer), at(2 * layer + 1))),
             _ => None,
         }
     }
@@ -237,36 +236,27 @@ fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<Linear>> {
     let mut known = Vec::new();
     let mut linears = Vec::new();
     let mut used = vec![false; targets.len()];
-    for layer in &model.layers {
-        let mlp = match layer.mlp {
-            Mlp::Plain { up, down, .. } => vec![("up", up), ("down", down)],
-            Mlp::Gated { gate, up, down, .. } => vec![("gate", gate), ("up", up), ("down", down)],
+    for (role, linear) in model.linears() {
+        let name = &model.tensors.as_slice()[linear.weight].name;
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let matches = |target: &String| {
+            target == role
+                || target == "all-linear"
+                || module == target
+                || module.strip_suffix(target.as_str()).is_some_and(|rest| rest.ends_with('.'))
         };
-        let attention = [("q", layer.query), ("k", layer.key), ("v", layer.value), ("o", layer.output)];
-        for (role, linear) in attention.into_iter().chain(mlp) {
-            let name = &model.tensors.as_slice()[linear.weight].name;
-            let module = name.strip_suffix(".weight").unwrap_or(name);
-            let matches = |target: &String| {
-                target == role
-                    || target == "all-linear"
-                    || module == target
-                    || module.strip_suffix(target.as_str()).is_some_and(|rest| rest.ends_with('.'))
-            };
-            let mut hit = false;
-            for (target, used) in targets.iter().zip(&mut used) {
-                let matched = matches(target);
-                *used |= matched;
-                hit |= matched;
-            }
-            if hit {
-                linears.push(linear);
-            }
-            let last = module.rsplit('.').next().unwrap_or(module);
-            if !known.contains(&role) {
-                known.push(role);
-            }
-            if !known.contains(&last) {
-                known.push(last);
+        let mut hit = false;
+        for (target, used) in targets.iter().zip(&mut used) {
+            let matched = matches(target);
+            *used |= matched;
+            hit |= matched;
+        }
+        if hit {
+            linears.push(linear);
+        }
+        for name in [role, module.rsplit('.').next().unwrap_or(module)] {
+            if !known.contains(&name) {
+                known.push(name);
             }
         }
     }

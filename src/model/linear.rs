@@ -141,7 +141,12 @@ impl Transformer {
     }
 
     /// Where a pass finds a factor: as every branch sees it, or as it is stored.
-    fn factor<'w>(&'w self, ws: &'w Workspace, pass: &Pass<'_>, factor: Factor) -> Option<BranchWeights<'w>> {
+    pub(super) fn factor<'w>(
+        &'w self,
+        ws: &'w Workspace,
+        pass: &Pass<'_>,
+        factor: Factor,
+    ) -> Option<BranchWeights<'w>> {
         let adapter = self.adapter()?;
         let (buffer, branch) = match (factor.group, &ws.adapter) {
             (Group::Trained, Some(formed)) if !pass.plain => (formed, adapter.trained.stride()),

@@ -288,6 +288,22 @@ impl ModelSpec {
         self.tensors.as_slice().iter().map(TensorSpec::elements).sum()
     }
 
+    /// The linear layers with their roles, layer by layer: q, k, v, o, then gate, up, down.
+    pub fn linears(&self) -> Vec<(&'static str, Linear)> {
+        let of = |layer: &LayerSpec| {
+            let mut linears =
+                vec![("q", layer.query), ("k", layer.key), ("v", layer.value), ("o", layer.output)];
+            match layer.mlp {
+                Mlp::Plain { up, down, .. } => linears.extend([("up", up), ("down", down)]),
+                Mlp::Gated { gate, up, down, .. } => {
+                    linears.extend([("gate", gate), ("up", up), ("down", down)]);
+                }
+            }
+            linears
+        };
+        self.layers.iter().flat_map(of).collect()
+    }
+
     /// Columns of a token's fused queries, keys and values.
     pub fn qkv_width(&self) -> u32 {
         (self.heads + 2 * self.kv_heads) * self.head_dim

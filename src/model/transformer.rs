@@ -371,6 +371,17 @@ impl Transformer {
             scale: 1.0 / (spec.head_dim as f32).sqrt(),
             ..Default::default()
         };
+        // Where there is no prefix, any buffer does.
+        let mut prefix = &ws.qkv;
+        if let Some((rows, key, value)) = self.adapter().and_then(|adapter| adapter.prefix(index))
+            && let Some(stored) = self.factor(ws, pass, key)
+        {
+            prefix = stored.buffer;
+            params.prefix_rows = rows;
+            params.prefix_stride = stored.branch;
+            params.prefix_key = key.first;
+            params.prefix_value = value.first;
+        }
         let mut key_value = &ws.qkv;
         if let Some(cache) = pass.cache {
             let appended = append_rows::Params {
@@ -389,13 +400,8 @@ impl Transformer {
         }
         let shape =
             attention::Shape { branches: pass.branches, head_dim: spec.head_dim, visible: pass.visible };
-        let tensors = attention::Tensors {
-            query: &ws.qkv,
-            key_value,
-            spans: &ws.spans,
-            prefix: &ws.spans, // none yet
-            output: &ws.attended,
-        };
+        let tensors =
+            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
         attention::record(r, tensors, shape, params)?;
         let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)

@@ -1,11 +1,14 @@
 //! A person's training or evaluation file, read into rows.
 //!
 //! CSV and TSV need a header; JSONL (or one JSON array) the same names as keys: `text` (and `text_b`) with
-//! `label`, or `prompt` with `completion`. Any other file is plain text.
+//! `label`, or `prompt` with `completion`; JSONL may also have `messages`, chat data. Any other file is plain text. The files that
+//! data sets are published in are read by [`crate::text::task`].
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::{Error, Result, bail, err};
+use crate::text::chat::Conversation;
+use crate::text::task::{Question, Reply};
 use crate::text::{delimited, json_rows};
 
 /// A labelled text.
@@ -39,6 +42,10 @@ pub enum Rows {
     Classified(Vec<Classified>),
     /// Prompts with completions.
     Completion(Vec<Completion>),
+    /// Prompts with what may follow them.
+    Questions(Vec<Question>),
+    /// Conversations.
+    Chat(Vec<Conversation>),
     /// Plain text: each element is one stream, to be cut into windows of the context's length.
     Plain(Vec<String>),
 }
@@ -50,13 +57,15 @@ pub struct Dataset {
     pub name: String,
     /// Its rows: at least one.
     pub rows: Rows,
+    /// The task that [`crate::text::task`] read them for, if any.
+    pub task: Option<&'static str>,
 }
 
 /// Reads a file's bytes; the ending of `name` says how: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json`, else plain text.
 ///
 /// # Errors
 /// `data-invalid` naming the file, and the row and field where one is at fault, what was expected and what was
-/// found: bytes that are not UTF-8, no rows, a missing column or key, a value of the wrong type, chat data.
+/// found: bytes that are not UTF-8, no rows, a missing column or key, a value of the wrong type.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
     let text = decode(bytes).map_err(|e| e.at(name))?;
     if text.trim().is_empty() {
@@ -70,7 +79,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
         "json" => json_rows::json(name, text)?,
         _ => Rows::Plain(vec![text.to_string()]),
     };
-    let dataset = Dataset { name: name.to_string(), rows };
+    let dataset = Dataset { name: name.to_string(), rows, task: None };
     if dataset.is_empty() {
         bail!(DataInvalid, "{name}: expected at least one row, found none");
     }
@@ -78,7 +87,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
 }
 
 /// UTF-8 without a byte-order mark.
-fn decode(bytes: &[u8]) -> Result<&str> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str> {
     if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = bytes {
         bail!(DataInvalid, "expected UTF-8, found UTF-16 at byte 0: save the file as UTF-8");
     }
@@ -96,6 +105,8 @@ impl Dataset {
         match &self.rows {
             Rows::Classified(rows) => rows.len(),
             Rows::Completion(rows) => rows.len(),
+            Rows::Questions(rows) => rows.len(),
+            Rows::Chat(rows) => rows.len(),
             Rows::Plain(texts) => texts.len(),
         }
     }
@@ -106,7 +117,7 @@ impl Dataset {
     }
 
     /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and
-    /// its bytes, an absent `text_b` as the length 2^64 - 1. The file's name, format and row numbers do not
+    /// its bytes, an absent `text_b` and the end of a list as the length 2^64 - 1. The file's name, format and row numbers do not
     /// matter, the rows' order does.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Xxh3::new();
@@ -133,6 +144,30 @@ impl Dataset {
                     field(Some(&row.completion));
                 }
             }
+            Rows::Questions(rows) => {
+                field(Some("questions"));
+                for row in rows {
+                    field(Some(&row.prompt));
+                    let (texts, correct) = match &row.reply {
+                        Reply::Choice { candidates, correct } => (candidates, correct.as_slice()),
+                        Reply::Text { answers, .. } => (answers, &[][..]),
+                    };
+                    texts.iter().for_each(|text| field(Some(text)));
+                    field(None);
+                    correct.iter().for_each(|i| field(Some(&i.to_string())));
+                    field(None);
+                }
+            }
+            Rows::Chat(rows) => {
+                field(Some("chat"));
+                for row in rows {
+                    for message in &row.messages {
+                        field(Some(&message.role));
+                        field(Some(&message.content));
+                    }
+                    field(None);
+                }
+            }
             Rows::Plain(texts) => {
                 field(Some("plain"));
                 texts.iter().for_each(|text| field(Some(text)));
@@ -147,6 +182,7 @@ impl Dataset {
 pub(crate) enum Kind {
     Classified,
     Completion,
+    Chat,
 }
 
 impl Kind {
@@ -154,10 +190,7 @@ impl Kind {
     pub(crate) fn of<'a>(place: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<Kind> {
         let has = |name: &str| names.clone().any(|n| n.eq_ignore_ascii_case(name));
         if has("messages") {
-            bail!(
-                DataInvalid,
-                "{place}, field `messages`: chat data are not supported yet; expected `text` and `label`, or `prompt` and `completion`"
-            );
+            return Ok(Kind::Chat);
         }
         let found = || names.clone().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
         if has("text") && has("label") {
@@ -180,6 +213,7 @@ impl Kind {
         match self {
             Kind::Classified => Rows::Classified(Vec::new()),
             Kind::Completion => Rows::Completion(Vec::new()),
+            Kind::Chat => Rows::Chat(Vec::new()),
         }
     }
 }
@@ -213,7 +247,11 @@ impl Rows {
                 let completion = filled("completion")?;
                 rows.push(Completion { prompt: need("prompt")?, completion, row });
             }
-            Rows::Plain(_) => {}
+            // A table's cell holds no messages.
+            Rows::Chat(_) => {
+                bail!(DataInvalid, "{place}, field `messages`: expected chat data as .jsonl, found a table")
+            }
+            Rows::Questions(_) | Rows::Plain(_) => {}
         }
         Ok(())
     }

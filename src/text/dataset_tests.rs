@@ -67,6 +67,18 @@ fn completions_and_plain_text() {
 }
 
 #[test]
+fn conversations() {
+    let line =
+        r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Oh","more":1}]}"#;
+    let d = read("a.jsonl", format!("\n{line}\n").as_bytes()).unwrap();
+    let Rows::Chat(rows) = &d.rows else { panic!("{d:?}") };
+    assert_eq!((rows.len(), rows[0].row, rows[0].messages[1].content.as_str()), (1, 2, "Oh"));
+    let other = read("a.jsonl", line.replace("Oh", "Ah").as_bytes()).unwrap();
+    assert_ne!(d.fingerprint(), other.fingerprint());
+    assert_eq!(read("b.json", format!("[{line}]").as_bytes()).unwrap().fingerprint(), d.fingerprint());
+}
+
+#[test]
 fn refusals_name_the_place() {
     for name in ["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt"] {
         for empty in ["", " \n\t\n", "\u{FEFF}"] {
@@ -85,7 +97,7 @@ fn refusals_name_the_place() {
         ("a.csv", "just a line\n", &["header", "`text`", "`just a line`"]),
         ("a.csv", "text,Text,label\na,b,c\n", &["header", "`Text` twice"]),
         ("a.csv", "prompt,text\na,b\n", &["`label`"]),
-        ("a.csv", "messages\n[]\n", &["chat data"]),
+        ("a.csv", "messages\n[]\n", &["chat data as .jsonl", "a table"]),
         ("a.jsonl", "{\"text\":\"a\",\"label\":1}\nnope\n", &["row 2", "JSON object"]),
         ("a.jsonl", "{\"text\":3,\"label\":1}\n", &["row 1", "`text`", "a string", "the number 3"]),
         ("a.jsonl", "{\"text\":\"a\",\"label\":[1]}", &["row 1", "`label`", "an array"]),
@@ -93,8 +105,17 @@ fn refusals_name_the_place() {
         ("a.jsonl", "{\"text\":\"a\",\"label\":null}", &["row 1", "`label`"]),
         ("a.jsonl", "{\"prompt\":\"a\",\"completion\":\"\"}", &["row 1", "`completion`", "nothing"]),
         ("a.jsonl", "[1]\n", &["row 1", "an array"]),
-        ("a.jsonl", "{\"messages\":[]}\n", &["row 1", "chat data are not supported yet"]),
-        ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"messages\":[]}\n", &["row 2", "chat data"]),
+        ("a.jsonl", "{\"messages\":[]}\n", &["row 1", "role is assistant", "none among 0"]),
+        ("a.jsonl", "{\"messages\":\"x\"}\n", &["row 1", "`messages`", "an array", "a string"]),
+        ("a.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", &["row 1", "none among 1"]),
+        ("a.jsonl", "{\"messages\":[{\"role\":\"user\"}]}", &["row 1", "message 1, `content`", "found none"]),
+        ("a.jsonl", "{\"messages\":[3]}", &["row 1", "message 1, `role`", "found none"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"messages\":[]}\n", &["row 2", "`label`"]),
+        (
+            "a.jsonl",
+            "{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}]}\n{\"text\":\"a\"}",
+            &["row 2", "`messages`"],
+        ),
         ("a.json", "[]", &["at least one row"]),
         ("a.json", "[{\"text\":\"a\",\"label\":1},2]", &["row 2", "the number 2"]),
         ("a.json", "\"text\"", &["array"]),

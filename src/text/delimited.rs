@@ -44,6 +44,49 @@ fn quotes_are_well_formed(text: &[u8]) -> bool {
 }
 
 fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
+    let mut rows: Option<Rows> = None;
+    let columns = walk(name, text, delimiter, quoting, None, &mut |columns, row, record| {
+        let rows = match &mut rows {
+            Some(rows) => rows,
+            None => rows.insert(kind(name, columns)?.empty()),
+        };
+        rows.add(&format!("{name}, row {row}"), row, |field| {
+            let column = columns.iter().position(|c| c.eq_ignore_ascii_case(field));
+            Ok(column.and_then(|c| record.get(c)).map(str::to_string))
+        })
+    })?;
+    rows.map_or_else(|| Ok(kind(name, &columns)?.empty()), Ok)
+}
+
+fn kind(name: &str, columns: &[String]) -> Result<Kind> {
+    Kind::of(&format!("{name}, header"), columns.iter().map(String::as_str))
+}
+
+/// What takes the columns' names, a record's row and the record.
+pub(crate) type Add<'a> = dyn FnMut(&[String], usize, &StringRecord) -> Result<()> + 'a;
+
+/// Gives each record of a table to `add`, with the columns' names and its row; the first record is the header unless `columns` are given.
+/// Quotes count as [`csv`] and [`tsv`] have it.
+pub(crate) fn each(
+    name: &str,
+    text: &str,
+    delimiter: u8,
+    columns: Option<&[&str]>,
+    add: &mut Add<'_>,
+) -> Result<()> {
+    let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
+    walk(name, text, delimiter, quoting, columns, add).map(drop)
+}
+
+/// As [`each`]; returns the columns' names.
+fn walk(
+    name: &str,
+    text: &str,
+    delimiter: u8,
+    quoting: bool,
+    columns: Option<&[&str]>,
+    add: &mut Add<'_>,
+) -> Result<Vec<String>> {
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
         .quoting(quoting)
@@ -53,38 +96,38 @@ fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
         .from_reader(text.as_bytes());
     let mut records = reader.records();
 
-    let header = match records.next() {
-        Some(record) => record.map_err(|e| err!(DataInvalid, "{name}: expected a header, found: {e}"))?,
-        None => bail!(DataInvalid, "{name}: expected a header, found an empty file"),
+    let columns: Vec<String> = match columns {
+        Some(columns) => columns.iter().map(|c| c.to_string()).collect(),
+        None => match records.next() {
+            Some(record) => {
+                let header =
+                    record.map_err(|e| err!(DataInvalid, "{name}: expected a header, found: {e}"))?;
+                header.iter().map(|c| c.trim().to_string()).collect()
+            }
+            None => bail!(DataInvalid, "{name}: expected a header, found an empty file"),
+        },
     };
-    let columns: Vec<&str> = header.iter().map(str::trim).collect();
     for (i, column) in columns.iter().enumerate() {
         if !column.is_empty() && columns[..i].iter().any(|c| c.eq_ignore_ascii_case(column)) {
             bail!(DataInvalid, "{name}, header: expected distinct columns, found `{column}` twice");
         }
     }
-    let mut rows = Kind::of(&format!("{name}, header"), columns.iter().copied())?.empty();
     let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
-
     for record in records {
         let record = record.map_err(|e| err!(DataInvalid, "{name}: expected rows of text, found: {e}"))?;
         let row = lines.of(&record);
-        let place = format!("{name}, row {row}");
         if record.len() != columns.len() {
             let field = columns.get(record.len()).map(|c| format!(", field `{c}`")).unwrap_or_default();
             bail!(
                 DataInvalid,
-                "{place}{field}: expected {} fields as in the header, found {}",
+                "{name}, row {row}{field}: expected {} fields as in the header, found {}",
                 columns.len(),
                 record.len()
             );
         }
-        rows.add(&place, row, |field| {
-            let column = columns.iter().position(|c| c.eq_ignore_ascii_case(field));
-            Ok(column.and_then(|c| record.get(c)).map(str::to_string))
-        })?;
+        add(&columns, row, &record)?;
     }
-    Ok(rows)
+    Ok(columns)
 }
 
 /// Counts lines up to each record: the reader's own count lags behind at CRLF and at the blank lines it skips.

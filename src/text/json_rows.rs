@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Result, bail, err};
+use crate::text::chat::{Conversation, Message};
 use crate::text::dataset::{Kind, Rows};
 
 /// One object a line; blank lines are skipped.
@@ -37,26 +38,61 @@ fn collect(name: &str, values: impl Iterator<Item = Result<(usize, Value)>>) -> 
         let Value::Object(object) = value else {
             bail!(DataInvalid, "{place}: expected a JSON object, found {}", describe(&value));
         };
-        let keys = object.keys().map(String::as_str);
-        if rows.is_some() && keys.clone().any(|k| k.eq_ignore_ascii_case("messages")) {
-            Kind::of(&place, keys)?;
-            continue;
-        }
         let rows = match &mut rows {
             Some(rows) => rows,
-            None => rows.insert(Kind::of(&place, keys)?.empty()),
+            None => rows.insert(Kind::of(&place, object.keys().map(String::as_str))?.empty()),
         };
-        rows.add(&place, row, |field| get(&object, &place, field))?;
+        match rows {
+            Rows::Chat(rows) => {
+                let messages = messages(find(&object, "messages")).map_err(|e| e.at(&place))?;
+                rows.push(Conversation { messages, row });
+            }
+            rows => rows.add(&place, row, |field| get(&object, &place, field))?,
+        }
     }
     rows.ok_or_else(|| err!(DataInvalid, "{name}: expected at least one row, found none"))
 }
 
+/// A field's value, its name in any case.
+fn find<'v>(object: &'v Map<String, Value>, field: &str) -> Option<&'v Value> {
+    object.get(field).or_else(|| {
+        object.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(field)).map(|(_, value)| value)
+    })
+}
+
+/// The turns of a conversation: at least one of them the assistant's.
+fn messages(value: Option<&Value>) -> Result<Vec<Message>> {
+    let Some(Value::Array(items)) = value else {
+        let found = value.map_or_else(|| "none".to_owned(), describe);
+        bail!(DataInvalid, "field `messages`: expected an array of messages, found {found}");
+    };
+    let mut messages = Vec::new();
+    for (i, item) in items.iter().enumerate() {
+        let text = |key: &str| match item.get(key) {
+            Some(Value::String(text)) => Ok(text.clone()),
+            other => {
+                let (turn, found) = (i + 1, other.map_or_else(|| "none".to_owned(), describe));
+                Err(err!(
+                    DataInvalid,
+                    "field `messages`, message {turn}, `{key}`: expected a string, found {found}"
+                ))
+            }
+        };
+        messages.push(Message { role: text("role")?, content: text("content")? });
+    }
+    if !messages.iter().any(Message::is_answer) {
+        bail!(
+            DataInvalid,
+            "field `messages`: expected a message whose role is assistant to learn from, found none among {}",
+            messages.len()
+        );
+    }
+    Ok(messages)
+}
+
 /// A field's text; a label may also be a number or a truth value. Null counts as absent.
 fn get(object: &Map<String, Value>, place: &str, field: &str) -> Result<Option<String>> {
-    let value = object.get(field).or_else(|| {
-        object.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(field)).map(|(_, value)| value)
-    });
-    match (value, field) {
+    match (find(object, field), field) {
         (None | Some(Value::Null), _) => Ok(None),
         (Some(Value::String(text)), _) => Ok(Some(text.clone())),
         (Some(Value::Number(n)), "label") => {
@@ -72,7 +108,7 @@ fn get(object: &Map<String, Value>, place: &str, field: &str) -> Result<Option<S
     }
 }
 
-fn describe(value: &Value) -> String {
+pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(b) => b.to_string(),

@@ -177,6 +177,11 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
+    /// Whether a token is a mark of the model's and no text (`</s>`, `<|im_end|>`).
+    pub fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+
     /// Number of tokens, special ones included. A model's embedding may have more rows.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size

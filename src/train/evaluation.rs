@@ -1,4 +1,4 @@
-//! Evaluation: mean loss over all targets, and accuracy where there are labels.
+//! Evaluation: mean loss over all targets, and accuracy where there are labels or answers.
 
 use serde::Serialize;
 
@@ -8,17 +8,21 @@ use crate::error::Result;
 use crate::model::{Evaluation, Extent, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
+use crate::text::metrics;
 
 /// Tokens that one pass of an evaluation takes, unless one example is longer.
-const TOKENS: usize = 1024;
+pub(super) const TOKENS: usize = 1024;
 
 /// What an evaluation found.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EvaluationReport {
-    /// Mean cross-entropy over the targets.
+    /// Mean cross-entropy over the targets; for questions, the tokens of the right answers.
     pub loss: f64,
-    /// The part of the targets whose label is the most likely one; none for language modelling.
+    /// The part of the examples that are answered rightly: the likeliest label, the candidate whose tokens have the highest mean
+    /// log-likelihood, or text that agrees with a right answer in all words. None for language modelling.
     pub accuracy: Option<f64>,
+    /// Mean F1 of the words of the text that the model writes against the best right answer; only where it writes.
+    pub f1: Option<f64>,
     /// Examples.
     pub examples: usize,
 }
@@ -34,6 +38,9 @@ impl Session {
         examples: &Examples,
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
+        if !examples.questions.is_empty() {
+            return self.ask(objective, examples, keep_going).await;
+        }
         let (mut loss, mut right, mut count) = (0.0, 0_usize, 0_usize);
         let mut rest = &examples.examples[..];
         while !rest.is_empty() {
@@ -44,14 +51,41 @@ impl Session {
             let seen = self.evaluate_batch(objective, &batch).await?;
             loss += seen.losses.iter().map(|l| f64::from(*l)).sum::<f64>();
             count += seen.losses.len();
-            right += seen.predictions.iter().zip(&batch.targets).filter(|(p, t)| **p == t.label).count();
+            right += metrics::right(&seen.predictions, &batch.targets);
         }
         let classified = matches!(objective, Objective::Classification { .. });
         Ok(EvaluationReport {
             loss: loss / count.max(1) as f64,
             accuracy: classified.then(|| right as f64 / count.max(1) as f64),
+            f1: None,
             examples: examples.examples.len(),
         })
+    }
+
+    /// The sum and number of the losses of each example's targets.
+    ///
+    /// # Errors
+    /// Those of the backend, and what `keep_going` stops it with.
+    pub(super) async fn example_losses(
+        &mut self,
+        objective: &Objective,
+        examples: &[Example],
+        keep_going: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Vec<(f64, usize)>> {
+        let mut sums = Vec::with_capacity(examples.len());
+        let mut rest = examples;
+        while !rest.is_empty() {
+            keep_going()?;
+            let (now, later) = rest.split_at(fitting(rest));
+            rest = later;
+            let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
+            let losses = self.evaluate_batch(objective, &batch).await?.losses;
+            for bounds in batch.example_targets.windows(2) {
+                let own = losses.get(bounds[0] as usize..bounds[1] as usize).unwrap_or_default();
+                sums.push((own.iter().map(|l| f64::from(*l)).sum(), own.len()));
+            }
+        }
+        Ok(sums)
     }
 
     /// Losses, predictions and label logits of one packed batch.

@@ -4,7 +4,10 @@ use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
 use crate::text::dataset::{Dataset, Rows};
-use crate::text::encode::{ClassificationEncoder, CompletionEncoder, Example, LabelWords, PlainEncoder};
+use crate::text::encode::{
+    ChatEncoder, ClassificationEncoder, CompletionEncoder, Example, HeadKind, LabelWords, PlainEncoder,
+};
+use crate::text::task::{Question, Task};
 use crate::text::template::Template;
 
 /// What a run, an evaluation or a classification scores.
@@ -16,16 +19,29 @@ pub enum Objective {
         /// Its label words.
         labels: LabelWords,
     },
-    /// The tokens of completions, or of plain text.
+    /// The tokens of completions, of answers, or of plain text.
     LanguageModel,
 }
 
 /// Encoded examples.
 pub struct Examples {
-    /// The examples.
+    /// The examples that training takes.
     pub examples: Vec<Example>,
+    /// The questions that they answer, one for each example; none where the data are no questions. An evaluation asks them.
+    pub(super) questions: Vec<Question>,
+    /// Tokens that they were cut to.
+    pub(super) length: usize,
+    /// The task whose they are, if any.
+    pub(super) task: Option<&'static str>,
     /// Fingerprint of the data they came from.
     pub fingerprint: u64,
+}
+
+impl Examples {
+    /// Examples that no data set made.
+    pub fn new(examples: Vec<Example>, fingerprint: u64) -> Examples {
+        Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint }
+    }
 }
 
 impl Objective {
@@ -50,6 +66,22 @@ impl Objective {
         }
     }
 
+    /// A task's objective for the session's model: cross-entropy over the label words for a masked one, over the tokens of the right answer
+    /// for a causal one.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the task has no form for such models; `data-invalid` for a label word that the model cannot use.
+    pub fn of_task(session: &Session, task: &'static Task) -> Result<Objective> {
+        let template = task.template(session.head())?;
+        match session.head() {
+            HeadKind::MaskedLm => {
+                let words: Vec<String> = task.words().into_iter().map(str::to_owned).collect();
+                Objective::new(session, Some(template), &words)
+            }
+            HeadKind::CausalLm => Ok(Objective::LanguageModel),
+        }
+    }
+
     /// What a target is scored against.
     pub fn score(&self) -> Score<'_> {
         match self {
@@ -71,11 +103,16 @@ impl Objective {
     /// # Errors
     /// `data-invalid` naming the row; `invalid-argument` when the data are of another kind than the objective.
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
-        let examples = self.examples(session, data, max_length as usize).map_err(|e| e.at(&data.name))?;
+        let length = max_length as usize;
+        let examples = self.examples(session, data, length).map_err(|e| e.at(&data.name))?;
         if examples.is_empty() {
             bail!(DataInvalid, "{}: no examples", data.name);
         }
-        Ok(Examples { examples, fingerprint: data.fingerprint() })
+        let questions = match &data.rows {
+            Rows::Questions(rows) => rows.clone(),
+            _ => Vec::new(),
+        };
+        Ok(Examples { examples, questions, length, task: data.task, fingerprint: data.fingerprint() })
     }
 
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
@@ -90,7 +127,7 @@ impl Objective {
                 bail!(DataInvalid, "classification needs the fields text and label")
             }
             (Objective::LanguageModel, Rows::Classified(_)) => {
-                bail!(InvalidArgument, "text with labels needs a template and labels")
+                bail!(InvalidArgument, "text with labels needs a template and labels, or a task")
             }
             (Objective::LanguageModel, _) if !session.model.spec().causal => {
                 bail!(
@@ -102,6 +139,19 @@ impl Objective {
             (Objective::LanguageModel, Rows::Completion(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
+            }
+            (Objective::LanguageModel, Rows::Questions(rows)) => {
+                let encoder = CompletionEncoder::new(tokenizer, length)?;
+                let answered = |row: &Question| {
+                    let answer = encoder.continuation(&row.prompt, &row.reply.trained(), false);
+                    answer.map_err(|e| e.at(format!("row {}, answer", row.row)))
+                };
+                rows.iter().map(answered).collect::<Result<_>>()?
+            }
+            (Objective::LanguageModel, Rows::Chat(rows)) => {
+                let encoder = ChatEncoder::new(tokenizer, session.chat_template()?, length)?;
+                let turns = rows.iter().map(|row| encoder.encode(row)).collect::<Result<Vec<_>>>()?;
+                turns.into_iter().flatten().collect()
             }
             (Objective::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;

@@ -6,22 +6,73 @@ use super::session::Session;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+use crate::model::{Adapter, TensorId};
 
-/// Writes all tensors to `sink` as one safetensors file, f32, a few MiB at a time; names and shapes are those that transformers loads.
+/// Writes all tensors to `sink` as one safetensors file, a few MiB at a time; names and shapes are those that transformers loads. Matrices
+/// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to what it stands beside.
 ///
 /// # Errors
 /// Those of the backend and of `sink`.
 pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let (model, tensors) = (&session.model, session.model.spec().tensors.as_slice());
+    let sums = match model.adapter().filter(|adapter| adapter.fixed.is_some()) {
+        Some(adapter) => sums(session, adapter).await?,
+        None => BTreeMap::new(),
+    };
     let specs: Vec<TensorSpec> = tensors
         .iter()
-        .map(|t| TensorSpec { name: t.name.clone(), dtype: DType::F32, shape: t.shape() })
+        .enumerate()
+        .map(|(id, t)| {
+            let half = model.weights().matrix(id).is_ok_and(|m| m.dtype == DType::F16) && sums.is_empty();
+            let dtype = if half { DType::F16 } else { DType::F32 };
+            TensorSpec { name: t.name.clone(), dtype, shape: t.shape() }
+        })
         .collect();
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let mut writer = SafetensorsWriter::new(&specs, &metadata, sink)?;
     for (id, spec) in specs.iter().enumerate() {
-        let mut write = |values: &[f32]| writer.write_f32(&spec.name, values);
+        let (mut element, width) = (0, tensors[id].width as usize);
+        let mut write = |values: &[f32]| {
+            let Some(sum) = sums.get(&id) else { return writer.write_f32(&spec.name, values) };
+            let mut values = values.to_vec();
+            sum.add_to(&mut values, element, width);
+            element += values.len();
+            writer.write_f32(&spec.name, &values)
+        };
         model.weights().read(model.backend(), id, &mut write).await?;
     }
     writer.finish().map(drop)
+}
+
+/// B `[rows, rank]` A `[rank, width]`.
+struct Sum {
+    a: Vec<f32>,
+    b: Vec<f32>,
+    rank: usize,
+}
+
+impl Sum {
+    /// Adds it to the elements from `first` on, as `shaders/merge.wgsl` does.
+    fn add_to(&self, values: &mut [f32], first: usize, width: usize) {
+        for (i, value) in values.iter_mut().enumerate() {
+            let (row, column) = ((first + i) / width, (first + i) % width);
+            let factors = &self.b[row * self.rank..][..self.rank];
+            for (j, b) in factors.iter().enumerate() {
+                *value += b * self.a[j * width + column];
+            }
+        }
+    }
+}
+
+/// The low-rank sums beside the matrices.
+async fn sums(session: &Session, adapter: &Adapter) -> Result<BTreeMap<TensorId, Sum>> {
+    let mut sums = BTreeMap::new();
+    let Some(fixed) = &adapter.fixed else { return Ok(sums) };
+    let backend = session.model.backend();
+    for (index, id) in adapter.adapted().iter().enumerate() {
+        let a = fixed.read(backend, 2 * index).await?;
+        let b = adapter.trained.read(backend, index).await?;
+        sums.insert(*id, Sum { a, b, rank: adapter.tensors()[index].width as usize });
+    }
+    Ok(sums)
 }

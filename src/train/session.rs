@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::chat;
 use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
@@ -11,6 +12,7 @@ use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
 use crate::model::{Extent, HeadKind, LoadProgress, TensorId, Transformer, Weights, Workspace, family};
+use crate::text::chat::ChatTemplate;
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
 use crate::text::tokenizer::Tokenizer;
@@ -22,6 +24,7 @@ pub struct Session {
     /// The transformer, on its backend.
     pub model: Transformer,
     tokenizer: Option<Tokenizer>,
+    chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
     dtype: DType,
@@ -50,11 +53,12 @@ impl Session {
                 bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
             }
         }
+        let chat = chat::template(&files);
         let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, dtype, progress).await?;
         let model = Transformer::new(backend, weights);
         let (name, checkpoint) = (files.name, files.checkpoint);
         let mut session =
-            Session { name, model, tokenizer, checkpoint, workspace: None, dtype, touched: false };
+            Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false };
         // Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
         session.train_tensors(&|_| false)?;
         Ok(session)
@@ -98,6 +102,14 @@ impl Session {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+    }
+
+    /// The template by which the model writes conversations.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without one, or it cannot be run.
+    pub fn chat_template(&self) -> Result<&ChatTemplate> {
+        self.chat.as_ref().map_err(Clone::clone)
     }
 
     /// Which head the model has, as the text floor calls it.

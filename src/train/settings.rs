@@ -94,9 +94,10 @@ impl Settings {
         Ok(())
     }
 
-    /// Tokens that an example is cut to for a model.
+    /// Tokens that an example is cut to for a model: a prefix takes its length of the model's positions.
     pub fn length_for(&self, spec: &ModelSpec) -> u32 {
-        length(self.max_length, spec)
+        let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };
+        length(self.max_length, spec).min(spec.max_length.saturating_sub(prefix))
     }
 }
 

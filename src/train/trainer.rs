@@ -104,6 +104,7 @@ impl Trainer {
             objective: settings.objective,
             max_length: settings.length_for(spec),
             data: hex(examples.fingerprint),
+            task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
             labels: objective.label_words().to_vec(),
             initial_values: 0,
@@ -114,12 +115,13 @@ impl Trainer {
         Ok(Trainer { settings, objective, examples, order, trajectory, follower: None })
     }
 
-    /// Sets the session up for the run's first step: what is trained, and the adapter if there is one.
+    /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
+    /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says.
     ///
     /// # Errors
     /// Those of [`Session::set_up`].
-    pub async fn begin(&mut self, session: &mut Session) -> Result<()> {
-        let initial = session.set_up(&self.setup(&[])).await?;
+    pub async fn begin(&mut self, session: &mut Session, initial: &[f32]) -> Result<()> {
+        let initial = session.set_up(&self.setup(initial)).await?;
         let header = &mut self.trajectory.header;
         (header.initial_values, header.initial) = (initial.len() as u64, initial);
         self.follower = Some(Follower::new(self.settings.seed, self.settings.estimator.clone()));
@@ -202,7 +204,7 @@ impl Trainer {
             return Ok(None);
         }
         if self.follower.is_none() {
-            self.begin(session).await?;
+            self.begin(session, &[]).await?;
         }
         let Some(follower) = &mut self.follower else { return Ok(None) };
         let start = Instant::now();

@@ -7,12 +7,13 @@ use web_sys::Blob;
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
-use crate::text::dataset::{self, Dataset};
-use crate::train::{Method, Settings};
+use crate::text::dataset::{self, Classified, Dataset, Rows};
+use crate::text::task::{self, Task};
+use crate::train::{Draw, Method, Objective, Session, Settings};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
-use crate::zo::trajectory::Measure;
+use crate::zo::trajectory::{Header, Measure};
 
 /// A field of an object; `undefined` where it is absent or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -74,8 +75,100 @@ impl Progress<'_> {
     }
 }
 
-/// The data in field `name`: a file's text, or an array of rows; `file` is what messages call it.
-pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<Dataset>> {
+/// How examples are put to the model: a task, or a template and labels.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prompting {
+    task: Option<&'static Task>,
+    template: Option<String>,
+    labels: Vec<String>,
+}
+
+impl Prompting {
+    /// That of a call; what it does not say is as in `last`.
+    pub(super) fn of(config: &JsValue, last: Prompting) -> Result<Prompting> {
+        let (task, template) = (text(config, "task"), text(config, "template"));
+        let labels: Option<Vec<String>> =
+            field(config, "labels").map(|labels| parse(labels, "labels")).transpose()?;
+        match task {
+            Some(_) if template.is_some() || labels.is_some() => {
+                bail!(InvalidArgument, "task: expected no template and labels beside it, found some")
+            }
+            Some(name) => Ok(Prompting { task: Some(task::find(&name)?), ..Prompting::default() }),
+            None if template.is_none() && labels.is_none() => Ok(last),
+            None => Ok(Prompting {
+                task: None,
+                template: template.or(last.template),
+                labels: labels.unwrap_or(last.labels),
+            }),
+        }
+    }
+
+    /// That of the run that made a trajectory.
+    pub(super) fn of_run(header: &Header) -> Result<Prompting> {
+        match &header.task {
+            Some(name) => Ok(Prompting { task: Some(task::find(name)?), ..Prompting::default() }),
+            None => {
+                Ok(Prompting { task: None, template: header.template.clone(), labels: header.labels.clone() })
+            }
+        }
+    }
+
+    /// The objective for a model.
+    pub(super) fn objective(&self, session: &Session) -> Result<Objective> {
+        match self.task {
+            Some(task) => Objective::of_task(session, task),
+            None => Objective::new(session, self.template.as_deref(), &self.labels),
+        }
+    }
+
+    /// The template that labels are put into.
+    pub(super) fn template(&self, session: &Session) -> Result<Option<&str>> {
+        match self.task {
+            Some(task) => task.template(session.head()).map(Some),
+            None => Ok(self.template.as_deref()),
+        }
+    }
+
+    /// One text to be classified; its label does not matter, and is `label`.
+    pub(super) fn row(
+        &self,
+        session: &Session,
+        text: String,
+        text_b: Option<String>,
+        label: &str,
+    ) -> Result<Dataset> {
+        let name = "the text";
+        match self.task {
+            Some(task) => {
+                let row = serde_json::json!([{ "text": text, "text_b": text_b, "label": label }]);
+                task.read(session.head(), &format!("{name}.json"), row.to_string().as_bytes())
+            }
+            None => {
+                let row = Classified { text, text_b, label: label.to_owned(), row: 1 };
+                Ok(Dataset { name: name.to_owned(), rows: Rows::Classified(vec![row]), task: None })
+            }
+        }
+    }
+
+    /// The data in field `name` of `config`: a file's text, or an array of rows; `file` is what messages call it.
+    pub(super) fn data(
+        &self,
+        session: &Session,
+        config: &JsValue,
+        name: &str,
+        file: Option<String>,
+    ) -> Result<Option<Dataset>> {
+        let Some((file, text)) = source(config, name, file)? else { return Ok(None) };
+        let read = match self.task {
+            Some(task) => task.read(session.head(), &file, text.as_bytes()),
+            None => dataset::read(&file, text.as_bytes()),
+        };
+        read.map(Some)
+    }
+}
+
+/// The name and text of the data in field `name`.
+fn source(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<(String, String)>> {
     let Some(value) = field(config, name) else { return Ok(None) };
     let (text, file) = match value.as_string() {
         Some(text) => (text, file.unwrap_or_else(|| format!("{name}.txt"))),
@@ -85,7 +178,7 @@ pub(super) fn data(config: &JsValue, name: &str, file: Option<String>) -> Result
             (json, format!("{name}.json"))
         }
     };
-    dataset::read(&file, text.as_bytes()).map(Some)
+    Ok(Some((file, text)))
 }
 
 /// The scalar options of a training.
@@ -115,14 +208,19 @@ pub(super) struct TrainOptions {
     epsilon: Option<f64>,
     evaluate_every: Option<f64>,
     max_length: Option<f64>,
-    template: Option<String>,
-    labels: Option<Vec<String>>,
+    shots: Option<f64>,
+    hold_out: Option<f64>,
+    data_seed: Option<f64>,
 }
 
 impl TrainOptions {
-    /// Template and labels.
-    pub(super) fn prompting(&self) -> (Option<String>, Vec<String>) {
-        (self.template.clone(), self.labels.clone().unwrap_or_default())
+    /// Which rows are learned from.
+    pub(super) fn draw(&self) -> Result<Draw> {
+        Ok(Draw {
+            shots: count("shots", self.shots.unwrap_or(0.0))?,
+            hold_out: count("holdOut", self.hold_out.unwrap_or(0.0))?,
+            seed: count("dataSeed", self.data_seed.unwrap_or(0.0))?.into(),
+        })
     }
 
     /// Checked settings; the seed comes apart, since it may be a bigint.

@@ -46,12 +46,14 @@ pub(super) struct Evaluated {
     pub loss: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
     pub examples: usize,
 }
 
 impl From<EvaluationReport> for Evaluated {
     fn from(report: EvaluationReport) -> Self {
-        Evaluated { loss: report.loss, accuracy: report.accuracy, examples: report.examples }
+        Evaluated { loss: report.loss, accuracy: report.accuracy, f1: report.f1, examples: report.examples }
     }
 }
 

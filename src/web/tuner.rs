@@ -7,17 +7,15 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, GenerateOptions, Progress, TrainOptions, to_js};
+use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
 use super::report::{Classification, Evaluated, GpuBytes, Info, Scored, Start, Step};
 use crate::error::{Result, bail, err};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
-use crate::text::dataset::{Classified, Dataset, Rows};
+use crate::text::dataset::Dataset;
 use crate::text::stream::Detokenizer;
-use crate::train::{
-    EvaluationReport, Examples, Objective, Session, Trainer, dtype, dtype_name, length, replay,
-};
+use crate::train::{EvaluationReport, Examples, Session, Trainer, draw, dtype, dtype_name, length, replay};
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::Trajectory;
 
@@ -48,8 +46,8 @@ pub struct Tuner {
     session: Session,
     state: State,
     held_out: Option<Examples>,
-    template: Option<String>,
-    labels: Vec<String>,
+    /// As the last training or restored trajectory had it.
+    prompting: Prompting,
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
     max_length: u32,
     writing: Option<Writing>,
@@ -202,13 +200,11 @@ impl Tuner {
             Ok(())
         })
         .await?;
-        let (template, labels) = (None, Vec::new());
         Ok(Tuner {
             session,
             state: State::Base,
             held_out: None,
-            template,
-            labels,
+            prompting: Prompting::default(),
             max_length: 0,
             writing: None,
         })
@@ -238,17 +234,25 @@ impl Tuner {
     async fn start(&mut self, config: &JsValue) -> Result<Start> {
         let given: TrainOptions = options::parse(config.clone(), "training options")?;
         let settings = given.settings(options::seed(config)?)?;
-        let (template, labels) = given.prompting();
-        let data = options::data(config, "data", options::text(config, "dataName"))?;
-        let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let held_out = options::data(config, "eval", options::text(config, "evalName"))?;
-        let objective = Objective::new(&self.session, template.as_deref(), &labels)?;
+        let prompting = Prompting::of(config, Prompting::default())?;
+        let read =
+            |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
+        let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
+        let held_out = read("eval", "evalName")?;
+        let wanted = given.draw()?;
+        if held_out.is_some() && wanted.hold_out > 0 {
+            bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
+        }
+        let (data, rest) = draw(data, wanted)?;
+        let held_out = held_out.or(rest);
+        let objective = prompting.objective(&self.session)?;
         let length = settings.length_for(self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
         let (steps, count) = (settings.steps, examples.examples.len());
-        let mut trainer = Trainer::new(&self.session, settings, objective, template.as_deref(), examples)?;
+        let mut trainer =
+            Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
         // A restored run goes on where it was; anything else begins with the base weights.
         let restored = match &self.state {
             State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
@@ -258,12 +262,12 @@ impl Tuner {
             Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
             None => {
                 self.reset().await?;
-                trainer.begin(&mut self.session).await?;
+                trainer.begin(&mut self.session, &[]).await?;
             }
         }
         let first_step = trainer.done() + 1;
         self.held_out = held_out;
-        (self.template, self.labels) = (template, labels);
+        self.prompting = prompting;
         self.max_length = length;
         self.state = State::Training(Box::new(trainer));
         Ok(Start { first_step, steps, examples: count, warnings: Vec::new() })
@@ -298,20 +302,11 @@ impl Tuner {
         }))
     }
 
-    /// The objective of a call: its own template and labels, or those of the last training.
-    fn objective(&self, config: &JsValue) -> Result<Objective> {
-        let template = options::text(config, "template").or_else(|| self.template.clone());
-        let labels = match options::field(config, "labels") {
-            Some(labels) => options::parse(labels, "labels")?,
-            None => self.labels.clone(),
-        };
-        Objective::new(&self.session, template.as_deref(), &labels)
-    }
-
     async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
-        let data = options::data(config, "data", options::text(config, "dataName"))?;
+        let prompting = Prompting::of(config, self.prompting.clone())?;
+        let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let objective = self.objective(config)?;
+        let objective = prompting.objective(&self.session)?;
         let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
@@ -319,13 +314,13 @@ impl Tuner {
     }
 
     async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
-        let objective = self.objective(options)?;
+        let prompting = Prompting::of(options, self.prompting.clone())?;
+        let objective = prompting.objective(&self.session)?;
         let words = objective.label_words().to_vec();
         let Some(first) = words.first() else {
             bail!(InvalidArgument, "to classify, give a template and labels");
         };
-        let row = Classified { text, text_b: options::text(options, "textB"), label: first.clone(), row: 1 };
-        let data = Dataset { name: "the text".to_owned(), rows: Rows::Classified(vec![row]) };
+        let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
         let length = length(self.max_length, self.session.model.spec());
         let examples = objective.encode(&self.session, &data, length)?;
         self.settle().await?;
@@ -392,7 +387,7 @@ impl Tuner {
             }
             return Err(error);
         }
-        (self.template, self.labels) = (trajectory.header.template.clone(), trajectory.header.labels.clone());
+        self.prompting = Prompting::of_run(&trajectory.header)?;
         self.max_length = trajectory.header.max_length;
         let steps = trajectory.steps();
         self.state = State::Restored(Box::new(trajectory));

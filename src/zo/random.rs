@@ -6,8 +6,8 @@
 //!   its probe's index. Other streams, each with what stands in place of the step:
 //!   `0x8000_0000` the order of the data (epoch), `0x8000_0001` sampling (index of the generated token), `0x8000_0002` the rounding of
 //!   updates (step), `0x8000_0003` the tokens that a prefix begins as (0), `0x8000_0004` LoRA's A (0), `0x8000_0005` the signs of V
-//!   in low-rank directions (window), `0x8000_0006` the rounding where a window's sum is merged (window), `0x8000_0007` the examples
-//!   of a class that are kept (0).
+//!   in low-rank directions (window), `0x8000_0006` the rounding where a window's sum is merged (window), `0x8000_0007` a draw of
+//!   rows from a file (0).
 //! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o` takes lane `e mod 4` of
 //!   `(x0, x1) = threefry(key, counter = (e div 4, o))`: the low half of x0, its high half, the low half of x1, its high half.
 //! - *Gaussian*: of a lane's 16 bits, bit 15 is the sign (set: negative) and bits 0 to 10 index a table of 2048 half-normal
@@ -19,7 +19,8 @@
 //! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
 //!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
 //! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
-//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches.
+//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches. A draw of rows
+//!   is made of the first of such a permutation.
 
 use std::sync::OnceLock;
 
@@ -48,8 +49,8 @@ const SIGNS: u32 = 0x8000_0005;
 /// Stream of the bits that merged sums are rounded with.
 const MERGING: u32 = 0x8000_0006;
 
-/// Stream of the examples that are kept of a class.
-const SHOTS: u32 = 0x8000_0007;
+/// Stream of a draw of rows.
+const SAMPLE: u32 = 0x8000_0007;
 
 /// Scaled quantiles below this become zero, so that no sum of normal weights is subnormal.
 const SMALLEST: f32 = 1e-30;
@@ -108,9 +109,9 @@ pub fn signs(seed: u64, window: u32, ordinal: u32, rank: u32, width: u32) -> Vec
     quads.take((rank * width) as usize).collect()
 }
 
-/// An order of `n` examples of a class, to keep the first of.
-pub fn shots(seed: u64, n: usize) -> Vec<usize> {
-    shuffled(stream_key(seed, 0, SHOTS), n)
+/// The order in which rows are drawn from a file of `n`.
+pub fn sample_order(seed: u64, n: usize) -> Vec<usize> {
+    shuffled(stream_key(seed, 0, SAMPLE), n)
 }
 
 /// The table of half-normal quantiles, unit variance.

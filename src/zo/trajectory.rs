@@ -67,6 +67,9 @@ pub struct Header {
     pub max_length: u32,
     /// Fingerprint of the training data, 16 hexadecimal digits.
     pub data: String,
+    /// The task by name, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     /// Prompt template, for classification.
     pub template: Option<String>,
     /// Label words, for classification.
@@ -376,6 +379,7 @@ mod tests {
             objective: Measure::Loss,
             max_length: 128,
             data: hex(9),
+            task: None,
             template: Some("{text} [MASK]".into()),
             labels: vec!["a".into(), "b".into()],
             initial_values: 2,

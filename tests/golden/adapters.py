@@ -26,8 +26,15 @@ layer A has T + 2 i and B T + 2 i + 1, counted layer by layer and in each as `OR
 
 **Bases.** `f32`: the weights as they are in the file. `f16`: every matrix rounded to f16. `q8`, `q4`: every matrix whose width is a multiple of 32
 through gguf's Q8_0 or Q4_0 and back, others rounded to f16. Vectors (biases, norms) stay f32. All arithmetic is f32.
+A block of 32 elements x, in f32:
+    Q8_0    d = max |x| / 127;  q = x * (1 / d), to the nearest integer, halves away from 0
+    Q4_0    d = m / -8, m the element of the largest magnitude (the first of equals), with its sign;  q = min(15, trunc(x * (1 / d) + 8.5))
+with 0 in the place of 1 / d where d is 0; d is rounded to f16 only when it is stored. Back: d * q, and d * (q - 8). `quantized` in
+expected.json has the SHA-256 of each matrix's blocks as GGUF stores them: d, then 32 bytes, or 16 bytes with elements i and i + 16 in the low and
+the high half of byte i.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -42,7 +49,7 @@ import transformers
 from generate import HERE, fresh, random_cases, randomise, save
 from mezo import compact_json, label_word_loss, next_token_loss, perturbed, samples, step_key
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, DynamicCache, LlamaConfig, LlamaForCausalLM
 
 FOLDER = HERE / "peft"
@@ -102,6 +109,15 @@ def as_stored(weight, dtype):
         blocks = gguf.quants.quantize(weight.numpy().astype(np.float32), TYPES[dtype])
         return torch.from_numpy(gguf.quants.dequantize(blocks, TYPES[dtype]).reshape(weight.shape).astype(np.float32))
     return weight.to(torch.float16).to(torch.float32)
+
+
+def block_digests(path):
+    """Of each matrix whose rows are whole blocks."""
+    matrices = {name: w.numpy().astype(np.float32) for name, w in load_file(path / "model.safetensors").items() if w.dim() == 2}
+    return {
+        name: {d: hashlib.sha256(gguf.quants.quantize(w, TYPES[d]).tobytes()).hexdigest() for d in TYPES}
+        for name, w in sorted(matrices.items())
+    }
 
 
 def load_base(path, dtype):
@@ -285,6 +301,7 @@ def main():
         for adapter in ("lora", "lora-wide", "prefix"):
             cases.append(golden(base, adapter, ("f32", "f16", "q8", "q4"), ("f32", "f16", "q8", "q4"), (1, 11), 50 + len(cases)))
     expected = {"seed": SEED, "step": STEP, "virtual_tokens": VIRTUAL_TOKENS, "cases": cases}
+    expected["quantized"] = {base: block_digests(HERE / base) for base in ("peft/blocks-bert", "peft/blocks-llama")}
     (FOLDER / "expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ added before the first round and after rounds 4, 8 and 12, with the parity const
 
 **Keys.** The key of a step is threefry(key = (seed_lo, seed_hi), counter = (step, stream)). Steps count from 0. The
 stream of a direction is its probe index (0 for two-point MeZO); 0x80000000 is the stream of the data's order, where the
-epoch takes the step's place.
+epoch takes the step's place; 0x80000002 that of the rounding to f16.
 
 **Directions.** Element e (row-major, in Hugging Face's layout) of the tensor with ordinal o draws from
 (x0, x1) = threefry(key = step key, counter = (e >> 2, o)). Its 16 bits s are lane e & 3 of: x0 & 0xffff, x0 >> 16, x1 & 0xffff,
@@ -25,6 +25,16 @@ operation, and no contraction:
     w = w * (1 - lr * wd)                          only if wd != 0 and only for matrices (not biases, not norm weights);
                                                    the factor in f64, rounded once to f32
     w = w + sign * (c * table[i])
+
+**Weights in f16.** A matrix stored in f16 takes an update by stochastic rounding: w as f32, the update above in f32, then the sum x to one of its
+two neighbours in f16, up in magnitude with the probability that keeps the mean. Of 16 random bits u and the bits of |x| with exponent field e and
+significand m (24 bits; the leading one is there unless e is 0):
+    e >= 113, an f16 normal:  drop = 13,       h = ((bits + (u >> 3)) >> 13) - (112 << 10): a carry goes on into the exponent
+    e < 113, an f16 subnormal: drop = 126 - e,  h = (m + r) >> drop, r = u >> (16 - drop) or u << (drop - 16): u as a fraction of 2^drop
+h is at most 0x7bff (65504), and x's sign is set in it, also where h is 0. For drop of 24 and more the same h comes, without a shift of 32 bits or a sum that
+overflows, as ((m >> min(drop - 24, 24)) + (u << 8)) >> 24. The bits u of element e of the tensor with ordinal o are drawn as z's
+are, lane e & 3 of threefry(key = threefry(seed, (step, 0x80000002)), counter = (e >> 2, o)), one 16-bit sample an element.
+Vectors stay f32. Weights begin as their values in the file, rounded to nearest even.
 
 **Data order.** The permutation of n examples in epoch k: start from 0..n-1; for i from n-1 down to 1: swap places i and r mod (i + 1).
 The r are the words x0, x1, x0, x1, ... of threefry(key = threefry(seed, (k, 0x80000000)), counter = (block, 0)) for block 0, 1, 2...
@@ -44,6 +54,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 TABLE = np.fromfile(HERE.parents[1] / "src/zo/quantiles.bin", dtype="<f4")
 DATA_ORDER = 0x80000000
+ROUNDING = 0x80000002
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 ROUNDS = 13
 
@@ -145,6 +156,48 @@ def updated(w, s, coefficient, lr, wd, is_matrix):
     return w + scaled(s, coefficient).reshape(w.shape)
 
 
+def stochastic_f16(x, u):
+    """f32 values to f16 bit patterns with 16 random bits each."""
+    bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32)
+    u = np.asarray(u).astype(np.int64)
+    size = (bits & np.uint32(0x7FFFFFFF)).astype(np.int64)
+    exponent = size >> 23
+    normal = ((size + (u >> 3)) >> 13) - (112 << 10)
+    significand = np.where(exponent > 0, (size & 0x7FFFFF) | 0x800000, size & 0x7FFFFF)
+    drop = 126 - exponent
+    # Above 40, 16 random bits cannot round up; 64-bit integers hold the sum up to there.
+    held = np.clip(drop, 14, 41)
+    fraction = np.where(held <= 16, u >> np.maximum(16 - held, 0), u << np.maximum(held - 16, 0))
+    subnormal = np.where(drop > 40, 0, (significand + fraction) >> held)
+    h = np.minimum(np.where(exponent >= 113, normal, subnormal), 0x7BFF)
+    return (h.astype(np.uint16) | ((bits >> 16) & 0x8000).astype(np.uint16)).reshape(np.shape(x))
+
+
+def stochastic_f16_in_32_bits(x, u):
+    """The same as a shader does it: no intermediate has more than 32 bits."""
+    bits = np.ascontiguousarray(x, dtype=np.float32).view(np.uint32).astype(np.uint32)
+    u, size = np.asarray(u).astype(np.uint32), bits & np.uint32(0x7FFFFFFF)
+    exponent = size >> np.uint32(23)
+    significand = np.where(exponent > 0, (size & np.uint32(0x7FFFFF)) | np.uint32(0x800000), size & np.uint32(0x7FFFFF))
+    drop = np.uint32(126) - np.minimum(exponent, np.uint32(112))
+    short = np.minimum(drop, np.uint32(23))
+    fraction = np.where(short <= 16, u >> (np.uint32(16) - np.minimum(short, 16)), u << (np.maximum(short, 16) - np.uint32(16)))
+    long = np.minimum(np.maximum(drop, 24) - np.uint32(24), 24)
+    far = ((significand >> long) + (u << np.uint32(8))) >> np.uint32(24)
+    subnormal = np.where(drop < 24, (significand + fraction) >> short, far)
+    normal = ((size + (u >> np.uint32(3))) >> np.uint32(13)) - np.uint32(112 << 10)
+    h = np.minimum(np.where(exponent >= 113, normal, subnormal), np.uint32(0x7BFF))
+    return (h | ((bits >> np.uint32(16)) & np.uint32(0x8000))).astype(np.uint16)
+
+
+def rounding_bits(seed, step, ordinal, start, count):
+    return samples(step_key(seed, step, ROUNDING), ordinal, start, count)
+
+
+def as_f32(h):
+    return h.view(np.float16).astype(np.float32)
+
+
 # --- models -------------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +275,21 @@ def replay(names, tensors, seed, gradients, lr, wd):
         for o, name in enumerate(names):
             w = weights[name]
             weights[name] = updated(w, samples(key, o, 0, w.size), coefficient, lr, wd, w.ndim == 2)
+    return weights
+
+
+def replay_f16(names, tensors, seed, gradients, lr, wd):
+    """The same with the matrices stored in f16. Returns f16 matrices and f32 vectors."""
+    weights = {name: w.astype(np.float16) if w.ndim == 2 else w for name, w in tensors.items()}
+    for step, gradient in enumerate(gradients):
+        key = step_key(seed, step, 0)
+        coefficient = update_coefficient(lr, gradient)
+        for o, name in enumerate(names):
+            w = weights[name]
+            x = updated(w.astype(np.float32), samples(key, o, 0, w.size), coefficient, lr, wd, w.ndim == 2)
+            if w.ndim == 2:
+                x = stochastic_f16(x, rounding_bits(seed, step, o, 0, w.size).reshape(w.shape)).view(np.float16)
+            weights[name] = x
     return weights
 
 
@@ -400,6 +468,69 @@ def replay_record():
     }  # fmt: skip
 
 
+# Values whose rounding takes another turn each: bit patterns.
+ROUNDED = [
+    0x00000000, 0x80000000, 0x00000001, 0x007FFFFF, 0x00800000,  # zeros, f32 subnormals, the smallest f32 normal
+    0x2AFFFFFF, 0x2B000001, 0x2F800001, 0x32FFFFFF, 0x33000000, 0x33000001, 0x33800000, 0xB3C00000,  # f16's 0 or one or two of its units
+    0x358637BD, 0x37800001, 0x387FC000, 0x387FDFFF, 0x387FFFFF, 0x38800000, 0xB8800001,  # up to f16's smallest normal
+    0x3C23D70A, 0x3CA3D70A, 0xBCA3D70A, 0x3F7FFFFF, 0x3F800000, 0x3F801FFF, 0x40490FDB,  # usual weights
+    0x477FC000, 0x477FE000, 0x477FE001, 0x477FFFFF, 0x47800000, 0xC9742400,  # 65280, 65504 and beyond
+]
+
+
+def check_rounding():
+    """What a mean promises, over all 2^16 values of u, and what rounding to nearest loses."""
+    every = np.arange(1 << 16, dtype=np.uint32)
+    generator = np.random.default_rng(9)
+    random = (generator.integers(0, 1 << 23, 200) | generator.integers(80, 142, 200) << 23).astype(np.uint32)
+    for pattern in np.concatenate([np.array(ROUNDED, dtype=np.uint32), random]):
+        x = np.full(1 << 16, pattern, dtype=np.uint32).view(np.float32)
+        rounded = stochastic_f16(x, every)
+        assert np.array_equal(rounded, stochastic_f16_in_32_bits(x, every)), hex(pattern)
+        value, results = float(x[0]), as_f32(rounded).astype(np.float64)
+        assert (results * np.sign(value or 1) >= 0).all() and bool((rounded[0] >> 15) == (pattern >> 31)), hex(pattern)
+        if abs(value) >= 65504:
+            assert (np.abs(results) == 65504).all()
+            continue
+        unit = 2.0 ** max(np.floor(np.log2(abs(value) or 1e-30)) - 10, -24)
+        assert (np.abs(results - value) < unit).all(), hex(pattern)
+        # Exact where u has as many bits as are dropped; below that u's 16 bits tell no finer fractions apart.
+        assert abs(results.mean() - value) <= unit * 2.0**-16, (hex(pattern), results.mean(), value)
+    w, nearest = np.full(4096, 0.02, dtype=np.float16), np.float16(0.02)
+    for step in range(1000):
+        x = w.astype(np.float32) + np.float32(1e-6)
+        w = stochastic_f16(x, rounding_bits(7, step, 3, 0, 4096)).view(np.float16)
+        nearest = np.float16(np.float32(nearest) + np.float32(1e-6))
+    moved = float(w.astype(np.float64).mean() - np.float64(np.float16(0.02)))
+    assert abs(moved - 1e-3) < 0.02e-3, moved
+    assert nearest == np.float16(0.02)
+    print("1,000 updates of 1e-6 on 4,096 weights of 0.02: %.6f in the mean; to nearest: 0" % moved)
+
+
+def rounding_record():
+    """f16 results of chosen values, and the whole of a replay in f16."""
+    from safetensors.numpy import load_file
+
+    u = samples(step_key(5, 2, ROUNDING), 1, 0, 4 * len(ROUNDED)).reshape(-1, 4)
+    u[:, 0], u[:, 3] = 0, 0xFFFF
+    values = np.array(ROUNDED, dtype=np.uint32).view(np.float32)
+    rows = [
+        {"x_bits": "%08x" % bits, "u": ["%04x" % v for v in us], "f16": ["%04x" % h for h in stochastic_f16(np.full(4, x), us)]}
+        for bits, x, us in zip(ROUNDED, values, u)
+    ]
+    config = json.loads((HERE / "bert/config.json").read_text())
+    names, seed, lr, wd = canonical_names(config), 2027, np.float32(1e-3), np.float32(0.01)
+    gradients = np.random.default_rng(10).normal(0, 3, 50).astype(np.float32)
+    weights = replay_f16(names, load_file(HERE / "bert/model.safetensors"), seed, gradients, lr, wd)
+    return {
+        "key_seed_7_step_3": ["%08x" % k for k in step_key(7, 3, ROUNDING)], "values": rows,
+        "replay": {
+            "model": "bert", "seed": seed, "lr": float(lr), "weight_decay": float(wd), "projected_grad_bits": f32_hex(gradients),
+            "sha256": {name: hashlib.sha256(np.ascontiguousarray(weights[name]).tobytes()).hexdigest() for name in names},
+        },
+    }  # fmt: skip
+
+
 def compact_json(value, indent=0, width=140):
     """JSON with a line for each small thing, for diffs that can be read."""
     line = json.dumps(value, ensure_ascii=False)
@@ -426,6 +557,7 @@ def main():
 
     torch.set_num_threads(1)
     transformers.logging.disable_progress_bar()
+    check_rounding()
     expected = {
         "known_answers": known_answers(),
         "z": z_samples(),
@@ -433,6 +565,7 @@ def main():
         "label_words": bert_run(),
         "next_token": llama_run(),
         "replay": replay_record(),
+        "rounding": rounding_record(),
     }
     (HERE / "mezo").mkdir(exist_ok=True)
     (HERE / "mezo/expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")

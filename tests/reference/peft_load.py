@@ -3,10 +3,11 @@
     pocketllm logits --model DIR --adapter ADAPTER --ids 5,6,7 --out logits.safetensors
     python tests/reference/peft_load.py --model DIR --adapter ADAPTER --logits logits.safetensors
 
-`cargo test --test peft` writes each golden adapter back, to target/tmp/peft/. ADAPTER holds adapter_config.json and adapter_model.safetensors. Ids come from input_ids_0.. in the file, or from --ids; names of the logits are
---prefix and the input's number. --base-dtype f16, q8 or q4 rounds the base weights first, as tests/golden/adapters.py says. peft must find a place for
-each of the adapter's tensors and a tensor for each place. Prints the largest difference in units of the logits' standard deviation
-for each input, and exits with 1 if one passes --tolerance. Without --logits it prints the last position's five best tokens.
+ADAPTER holds adapter_config.json and adapter_model.safetensors (`cargo test --test peft` writes each golden adapter back, to
+target/tmp/peft/). Ids come from input_ids_0.. in the file, or from --ids; names of the logits are --prefix and the input's number.
+--base-dtype f16, q8 or q4 rounds the base weights first, as tests/golden/adapters.py says. peft must find a place for each of the
+adapter's tensors and a tensor for each place. Prints the largest difference in units of the logits' standard deviation for each
+input, and exits with 1 if one passes --tolerance. Without --logits it prints the last position's five best tokens.
 """
 
 import argparse

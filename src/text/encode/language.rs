@@ -32,27 +32,32 @@ impl<'t> CompletionEncoder<'t> {
     /// # Errors
     /// `data-invalid` naming the row: a completion that does not fit by itself, or has nothing to score.
     pub fn encode(&self, row: &Completion) -> Result<Example> {
-        self.encode_row(row).map_err(|e| e.at(format!("row {}", row.row)))
+        self.continuation(&row.prompt, &row.completion, true)
+            .map_err(|e| e.at(format!("row {}: field `completion`", row.row)))
     }
 
-    fn encode_row(&self, row: &Completion) -> Result<Example> {
+    /// As [`CompletionEncoder::encode`], of texts; without `ends`, the end of the text is not scored.
+    ///
+    /// # Errors
+    /// `data-invalid` for a text that does not fit by itself, or has nothing to score.
+    pub fn continuation(&self, prompt: &str, text: &str, ends: bool) -> Result<Example> {
         let tokenizer = self.tokenizer;
-        let prompt = tokenizer.open_pieces(&row.prompt)?;
-        let special = prompt.iter().take_while(|p| p.added).count();
-        let mut ids: Vec<u32> = prompt.iter().map(|p| p.id).collect();
+        let opening = tokenizer.open_pieces(prompt)?;
+        let special = opening.iter().take_while(|p| p.added).count();
+        let mut ids: Vec<u32> = opening.iter().map(|p| p.id).collect();
         // As one text where its tokens begin with the prompt's: a tokenizer may mark the start of a text.
-        let full = tokenizer.encode(&format!("{}{}", row.prompt, row.completion), false)?;
+        let full = tokenizer.encode(&format!("{prompt}{text}"), false)?;
         let mut completion = match full.strip_prefix(&ids[special..]) {
             Some(rest) => rest.to_vec(),
-            None => tokenizer.encode(&row.completion, false)?,
+            None => tokenizer.encode(text, false)?,
         };
-        if let Some(eos) = tokenizer.eos().filter(|&eos| completion.last() != Some(&eos)) {
+        if let Some(eos) = tokenizer.eos().filter(|&eos| ends && completion.last() != Some(&eos)) {
             completion.push(eos);
         }
         if completion.is_empty() || (ids.is_empty() && completion.len() < 2) {
             bail!(
                 DataInvalid,
-                "field `completion`: expected a token to predict after another, found {} in all",
+                "expected a token to predict after another, found {} in all",
                 completion.len()
             );
         }
@@ -64,7 +69,7 @@ impl<'t> CompletionEncoder<'t> {
         if excess > removable {
             bail!(
                 DataInvalid,
-                "field `completion`: expected at most {} tokens, found {}",
+                "expected at most {} tokens, found {}",
                 completion.len().saturating_sub(excess - removable),
                 completion.len()
             );
@@ -77,6 +82,21 @@ impl<'t> CompletionEncoder<'t> {
             (first.max(1)..ids.len()).map(|p| Target { position: index(p - 1), label: ids[p] }).collect();
         ids.pop();
         Ok(Example { ids, targets })
+    }
+
+    /// The tokens of a prompt that the model is to go on from by up to `room` more. What is too long loses tokens as in
+    /// [`CompletionEncoder::encode`].
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn prompt(&self, prompt: &str, room: usize) -> Result<Vec<u32>> {
+        let pieces = self.tokenizer.open_pieces(prompt)?;
+        let special = pieces.iter().take_while(|p| p.added).count();
+        let mut ids: Vec<u32> = pieces.iter().map(|p| p.id).collect();
+        let most = self.max_len.saturating_sub(room).max(special + 1);
+        let excess = ids.len().saturating_sub(most);
+        ids.drain(special..special + excess);
+        Ok(ids)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Rows to examples: token ids with the positions that are scored and what is expected there.
 
+mod chat;
 mod classification;
 mod labels;
 mod language;
 
+pub use chat::ChatEncoder;
 pub use classification::ClassificationEncoder;
 pub use labels::LabelWords;
 pub use language::{CompletionEncoder, PlainEncoder};

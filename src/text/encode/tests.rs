@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::{Code, Result};
+use crate::text::chat::{ChatTemplate, Conversation, Message};
 use crate::text::dataset::{Classified, Completion};
 use crate::text::template::Template;
 use crate::text::tokenizer::Tokenizer;
@@ -208,4 +209,110 @@ fn windows_score_every_token_once() {
     let bare = gpt(false, false);
     assert!(PlainEncoder::new(&bare, 8).unwrap().encode("a").is_err());
     assert!(PlainEncoder::new(&bare, 0).is_err());
+}
+
+const TURNS: &str = "{% for m in messages %}<|bos|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|bos|>assistant\n{% endif %}";
+
+fn conversation(turns: &[(&str, &str)]) -> Conversation {
+    let message =
+        |(role, content): &(&str, &str)| Message { role: (*role).into(), content: (*content).into() };
+    Conversation { messages: turns.iter().map(message).collect(), row: 9 }
+}
+
+fn chat(t: &Tokenizer, template: &str, max: usize, turns: &[(&str, &str)]) -> Result<Vec<Example>> {
+    let template = ChatTemplate::new("a.jinja", template, Vec::new())?;
+    ChatEncoder::new(t, &template, max)?.encode(&conversation(turns))
+}
+
+#[test]
+fn only_the_assistants_turns_are_scored() {
+    let t = gpt(true, true);
+    let turns =
+        [("user", "it was"), ("assistant", "great"), ("user", "No"), ("assistant", "bad it"), ("user", "so")];
+    let examples = chat(&t, TURNS, 99, &turns).unwrap();
+    assert_eq!(examples.len(), 1);
+    let answers = ["great", "<|end|>", "bad", "Ġ", "it", "<|end|>"];
+    let labels: Vec<String> = examples[0].targets.iter().map(|x| spell(&t, &[x.label])).collect();
+    assert_eq!(labels, answers);
+    // The line end behind the mark is the template's; the template's bos stands for the tokenizer's.
+    assert_eq!(arrows(&t, &examples[0])[..2], ["Ċ great", "great <|end|>"]);
+    assert_eq!(examples[0].ids.iter().filter(|id| **id == 1).count(), 4);
+    let whole = t.encode("<|bos|>user\nit was<|end|>\n<|bos|>assistant\ngreat<|end|>", false).unwrap();
+    assert_eq!(examples[0].ids[..whole.len()], whole);
+
+    // Cut at the end: the last target's label may lie beyond.
+    let first = examples[0].targets[1].position as usize;
+    let cut = chat(&t, TURNS, first + 1, &turns).unwrap();
+    assert_eq!((cut[0].ids.len(), cut[0].targets.len()), (first + 1, 2));
+    let error = chat(&t, TURNS, 5, &turns).unwrap_err();
+    assert!(error.code() == Code::DataInvalid && error.message().contains("row 9: "), "{error}");
+    assert!(error.message().contains("first 5 tokens"), "{error}");
+    assert!(chat(&t, TURNS, 1, &turns).is_err());
+}
+
+#[test]
+fn turns_that_are_rewritten_later_are_examples_of_their_own() {
+    let t = gpt(false, false);
+    // The last answer is written otherwise than earlier ones.
+    let forgetful =
+        TURNS.replace("{{ m.content }}", "{{ m.content if loop.last or m.role == 'user' else 'bad' }}");
+    let turns = [("user", "it"), ("assistant", "great"), ("user", "No"), ("assistant", "great it")];
+    let examples = chat(&t, &forgetful, 99, &turns).unwrap();
+    let texts: Vec<String> = examples
+        .iter()
+        .map(|e| e.targets.iter().map(|x| spell(&t, &[x.label])).collect::<Vec<_>>().join("|"))
+        .collect();
+    assert_eq!(texts, ["great|<|end|>", "great|Ġ|it|<|end|>"]);
+    assert!(spell(&t, &examples[1].ids).contains("b") && !spell(&t, &examples[0].ids).contains("bad"));
+}
+
+#[test]
+fn templates_that_cannot_be_told_apart_are_refused() {
+    let t = gpt(false, false);
+    let turns = [("user", "it"), ("assistant", "great")];
+    let counting = format!("{{{{ messages | length }}}}{TURNS}");
+    let error = chat(&t, &counting, 99, &turns).unwrap_err();
+    assert_eq!(error.code(), Code::ModelUnsupported);
+    for part in ["row 9", "message 2", "prompt and completion"] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    assert_eq!(chat(&t, TURNS, 99, &[("user", "it")]).unwrap_err().code(), Code::DataInvalid);
+    let refusing = chat(&t, "{{ raise_exception('not like this') }}", 99, &turns).unwrap_err();
+    assert!(
+        refusing.message().contains("a.jinja") && refusing.message().contains("not like this"),
+        "{refusing}"
+    );
+    // Bad templates and those that would run for ever end.
+    for (bad, code) in [
+        ("{% for %}", Code::ModelUnsupported),
+        ("{{ nothing() }}", Code::ModelUnsupported),
+        (
+            "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}",
+            Code::ModelUnsupported,
+        ),
+        ("{% include 'x' %}", Code::ModelUnsupported),
+    ] {
+        assert_eq!(chat(&t, bad, 99, &turns).unwrap_err().code(), code, "{bad}");
+    }
+}
+
+#[test]
+fn chat_templates_are_found_in_their_files() {
+    let render = |jinja: Option<&str>, config: Option<&str>| -> Result<Option<String>> {
+        let template = ChatTemplate::from_files(jinja.map(str::as_bytes), config.map(str::as_bytes))?;
+        template.map(|t| t.render(&conversation(&[("user", "x")]).messages, true)).transpose()
+    };
+    assert_eq!(render(None, None).unwrap(), None);
+    assert_eq!(render(None, Some("{}")).unwrap(), None);
+    assert_eq!(render(None, Some(r#"{"chat_template":null}"#)).unwrap(), None);
+    let config = r#"{"bos_token":"<s>","eos_token":{"content":"</s>"},"chat_template":"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ unk_token }}"}"#;
+    assert_eq!(render(None, Some(config)).unwrap().unwrap(), "<s>x</s>");
+    assert_eq!(render(Some("{{ bos_token }}file"), Some(config)).unwrap().unwrap(), "<s>file");
+    let named = r#"{"chat_template":[{"name":"tool_use","template":"a"},{"name":"default","template":"b"}]}"#;
+    assert_eq!(render(None, Some(named)).unwrap().unwrap(), "b");
+    for bad in ["{", r#"{"chat_template":3}"#, r#"{"chat_template":[{"name":"rag","template":"a"}]}"#] {
+        assert_eq!(render(None, Some(bad)).unwrap_err().code(), Code::FileCorrupt, "{bad}");
+    }
+    let error = ChatTemplate::from_files(Some(b"\xff"), None).unwrap_err();
+    assert!(error.message().contains("chat_template.jinja"), "{error}");
 }

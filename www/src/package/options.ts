@@ -8,11 +8,11 @@ const HUB = 'https://huggingface.co';
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 const CREATE = ['model', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
-const PROMPTING = ['template', 'labels'];
+const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'estimator', 'probes', 'steps', 'batchSize', 'learningRate'],
-  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'signal', 'onStart'],
+  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed', 'signal', 'onStart'],
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -89,7 +89,7 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseOther('train', 'estimator', options.estimator, ['spsa']);
   refuseOther('train', 'probes', options.probes, [1]);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength'], true);
+  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
   refuseBadNumber('train', options, ['learningRate', 'epsilon', 'weightDecay'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
   if (options.learningRate === undefined) throw invalid('train: learningRate is missing');

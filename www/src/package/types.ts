@@ -98,6 +98,12 @@ export interface ModelInfo {
 /** How a text is put to the model, and which words may answer. */
 export interface Prompting {
   /**
+   * A task of the MeZO paper by name, instead of a template and labels: `sst-2`, `sst-5`, `snli`, `mnli`, `rte`, `trec` for masked
+   * models; `sst-2`, `rte`, `cb`, `boolq`, `wsc`, `wic`, `multirc`, `copa`, `record`, `squad`, `drop` for causal ones. The data
+   * are then a file of the data set as published (with `dataName`), or rows with `text`, `text_b` and `label`.
+   */
+  readonly task?: string | undefined;
+  /**
    * The sentence that the text is set into: `{text}` and `{text_b}` stand for the row's texts,
    * `[MASK]` for the gap to fill (masked models; causal models answer at the end).
    * When left out: that of the last training.
@@ -141,6 +147,12 @@ export interface TrainOptions extends Prompting {
   readonly evaluateEvery?: number | undefined;
   /** Cut texts to so many tokens; the model's own maximum when left out. */
   readonly maxLength?: number | undefined;
+  /** Learn from so many rows of each class, drawn from `data`; from every row when left out or 0. */
+  readonly shots?: number | undefined;
+  /** Keep so many of the other rows aside to measure on, where there is no `eval`. */
+  readonly holdOut?: number | undefined;
+  /** Seed of what `shots` and `holdOut` draw; 0 when left out. */
+  readonly dataSeed?: number | undefined;
   /**
    * Ends training with a `PocketError` of code `aborted`. A step already begun is finished and
    * yielded first, so that what was seen is what the weights and the trajectory hold.
@@ -197,6 +209,8 @@ export interface Evaluation {
   readonly loss: number;
   /** Share of rows answered rightly, 0 to 1; absent for rows without labels. */
   readonly accuracy?: number;
+  /** Mean F1 of the words that the model writes, 0 to 1; only for tasks in which it writes. */
+  readonly f1?: number;
   /** Rows measured. */
   readonly examples: number;
 }

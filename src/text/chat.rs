@@ -1,0 +1,198 @@
+//! Conversations, and the template that a model writes them by: Jinja, as Hugging Face's `apply_chat_template` runs it.
+
+use std::fmt;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, Value};
+use minijinja_contrib::pycompat::unknown_method_callback;
+
+use crate::error::{Result, bail, err};
+
+/// Steps of the template engine that one rendering may take: far more than a conversation that fits a model needs.
+const FUEL: u64 = 20_000_000;
+
+/// The special tokens that a template may name.
+const TOKENS: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// `system`, `user`, `assistant`, or another role that the template knows.
+    pub role: String,
+    /// What was said.
+    pub content: String,
+}
+
+impl Message {
+    /// Whether the model says it.
+    pub fn is_answer(&self) -> bool {
+        self.role == "assistant"
+    }
+}
+
+/// A conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its turns.
+    pub messages: Vec<Message>,
+    /// As [`crate::text::dataset::Classified::row`].
+    pub row: usize,
+}
+
+/// A model's chat template.
+///
+/// It is run as Hugging Face's `apply_chat_template` does, but there are no tools, and today is always 26 July 2024, so that a text does not
+/// depend on the day: a run that is resumed tomorrow learns the same. (Llama 3's templates name that day where there is no clock.)
+#[derive(Clone)]
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    /// The file that it is from, for messages.
+    name: String,
+    tokens: Vec<(String, String)>,
+}
+
+impl fmt::Debug for ChatTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatTemplate")
+            .field("name", &self.name)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ChatTemplate {
+    /// A template from its text. `tokens` are the special tokens that it may name, such as `bos_token`; `name` is the file, for messages.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the text is no template that can be run.
+    pub fn new(name: &str, source: &str, tokens: Vec<(String, String)>) -> Result<ChatTemplate> {
+        let mut environment = Environment::new();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.map_err(|e| err!(ModelUnsupported, "{name}: {e}"))?);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        });
+        // To Python nothing is not iterable; templates ask whether tools are.
+        environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+        environment.add_function("strftime_now", |format: String| on_the_day(&format));
+        environment
+            .add_template_owned("chat", without_generation_tags(source))
+            .map_err(|e| err!(ModelUnsupported, "{name}: expected a chat template, found: {e}"))?;
+        Ok(ChatTemplate { environment, name: name.to_owned(), tokens })
+    }
+
+    /// The template of a Hugging Face directory, if it has one: `chat_template.jinja`, else `chat_template` of
+    /// `tokenizer_config.json`, a text or a list of named ones of which `default` is taken.
+    ///
+    /// # Errors
+    /// `file-corrupt` when a file is not what it should be; as [`ChatTemplate::new`].
+    pub fn from_files(jinja: Option<&[u8]>, config: Option<&[u8]>) -> Result<Option<ChatTemplate>> {
+        const CONFIG: &str = "tokenizer_config.json";
+        const JINJA: &str = "chat_template.jinja";
+        let config: serde_json::Value = match config {
+            Some(bytes) => serde_json::from_slice(bytes).map_err(|e| err!(FileCorrupt, "{CONFIG}: {e}"))?,
+            None => serde_json::Value::Null,
+        };
+        let token = |key: &&str| {
+            let value = config.get(*key)?;
+            let text = value.as_str().or_else(|| value.get("content")?.as_str())?;
+            Some(((*key).to_owned(), text.to_owned()))
+        };
+        let tokens: Vec<_> = TOKENS.iter().filter_map(token).collect();
+        if let Some(bytes) = jinja {
+            let source =
+                std::str::from_utf8(bytes).map_err(|e| err!(FileCorrupt, "{JINJA}: expected UTF-8: {e}"))?;
+            return ChatTemplate::new(JINJA, source, tokens).map(Some);
+        }
+        let source = match config.get("chat_template") {
+            None | Some(serde_json::Value::Null) => return Ok(None),
+            Some(serde_json::Value::String(source)) => Some(source.as_str()),
+            Some(serde_json::Value::Array(named)) => named
+                .iter()
+                .find(|t| t.get("name").and_then(serde_json::Value::as_str) == Some("default"))
+                .and_then(|t| t.get("template")?.as_str()),
+            Some(_) => None,
+        };
+        let Some(source) = source else {
+            bail!(
+                FileCorrupt,
+                "{CONFIG}: `chat_template`: expected a text, or a list with one named default"
+            );
+        };
+        ChatTemplate::new(CONFIG, source, tokens).map(Some)
+    }
+
+    /// The conversation as the model reads it; with `add_generation_prompt`, up to where it begins to answer.
+    ///
+    /// # Errors
+    /// `data-invalid` when the template refuses the conversation, with its own words; `model-unsupported` when it does what cannot be run.
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let message =
+            |m: &Message| Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())]);
+        let tokens = self.tokens.iter().map(|(name, token)| (name.as_str(), Value::from(token.as_str())));
+        let values = Value::from_pairs(tokens.chain([
+            ("messages", messages.iter().map(message).collect::<Vec<_>>().into()),
+            ("add_generation_prompt", add_generation_prompt.into()),
+            // What Hugging Face passes where there are none.
+            ("tools", ().into()),
+            ("documents", ().into()),
+        ]));
+        let rendered = self.environment.get_template("chat").and_then(|template| template.render(values));
+        rendered.map_err(|error| match error.kind() {
+            ErrorKind::InvalidOperation | ErrorKind::UndefinedError => {
+                let says = error.detail().unwrap_or("the conversation is not of the form that it is for");
+                err!(DataInvalid, "the chat template of {} refuses the conversation: {says}", self.name)
+            }
+            _ => err!(ModelUnsupported, "the chat template of {} cannot be run: {error}", self.name),
+        })
+    }
+}
+
+/// The day of [`ChatTemplate`] in strftime's format, at midnight.
+fn on_the_day(format: &str) -> String {
+    let mut out = String::new();
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        match (c, (c == '%').then(|| chars.next()).flatten()) {
+            ('%', Some('Y')) => out.push_str("2024"),
+            ('%', Some('y')) => out.push_str("24"),
+            ('%', Some('m')) => out.push_str("07"),
+            ('%', Some('d')) => out.push_str("26"),
+            ('%', Some('B')) => out.push_str("July"),
+            ('%', Some('b')) => out.push_str("Jul"),
+            ('%', Some('A')) => out.push_str("Friday"),
+            ('%', Some('a')) => out.push_str("Fri"),
+            ('%', Some('H' | 'M' | 'S')) => out.push_str("00"),
+            ('%', Some(other)) => out.push(other),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The tags `generation` and `endgeneration`, which Hugging Face reads as marks around an answer, as ones that do nothing.
+fn without_generation_tags(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let (before, tag) = rest.split_at(start);
+        out.push_str(before);
+        let Some(end) = tag.find("%}") else {
+            rest = tag;
+            break;
+        };
+        let (tag, after) = tag.split_at(end + 2);
+        let inner = tag[2..end].trim_matches(['-', '+']).trim();
+        match inner {
+            "generation" => out.push_str(&tag.replacen("generation", "if true", 1)),
+            "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endif", 1)),
+            _ => out.push_str(tag),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}

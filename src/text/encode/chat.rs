@@ -1,0 +1,101 @@
+//! Conversations to examples in which the assistant's turns are scored.
+
+use std::ops::Range;
+
+use crate::error::{Result, bail};
+use crate::text::chat::{ChatTemplate, Conversation, Message};
+use crate::text::encode::{Example, Target, index};
+use crate::text::tokenizer::Tokenizer;
+
+/// Encodes conversations by the model's chat template. What is scored of a turn is what the model would have to write: all
+/// that follows the prompt to answer, up to the token that ends the turn.
+#[derive(Clone, Debug)]
+pub struct ChatEncoder<'t> {
+    tokenizer: &'t Tokenizer,
+    template: &'t ChatTemplate,
+    max_len: usize,
+}
+
+impl<'t> ChatEncoder<'t> {
+    /// An encoder to at most `max_len` tokens.
+    ///
+    /// # Errors
+    /// `invalid-argument` when `max_len` is below 2: nothing could be predicted.
+    pub fn new(tokenizer: &'t Tokenizer, template: &'t ChatTemplate, max_len: usize) -> Result<Self> {
+        if max_len < 2 {
+            bail!(InvalidArgument, "length: expected at least 2 tokens, found {max_len}");
+        }
+        Ok(ChatEncoder { tokenizer, template, max_len })
+    }
+
+    /// The conversation up to the assistant's last turn as one example; or, where the template writes an earlier turn otherwise than
+    /// the last one (as Qwen 3 does, which forgets what was thought), each of the assistant's turns as an example with what went before. What
+    /// is too long loses tokens from its end.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the row: no turn within `max_len` tokens, or a conversation that the template refuses; `model-unsupported`
+    /// when the template rewrites what went before an answer once the answer is there, so that its tokens cannot be told apart.
+    pub fn encode(&self, conversation: &Conversation) -> Result<Vec<Example>> {
+        self.encode_row(&conversation.messages).map_err(|e| e.at(format!("row {}", conversation.row)))
+    }
+
+    fn encode_row(&self, messages: &[Message]) -> Result<Vec<Example>> {
+        let answers: Vec<usize> = (0..messages.len()).filter(|&i| messages[i].is_answer()).collect();
+        let Some(&last) = answers.last() else {
+            bail!(DataInvalid, "field `messages`: expected a message whose role is assistant, found none");
+        };
+        let full = self.template.render(&messages[..=last], false)?;
+        let mut turns: Vec<(String, Range<usize>)> = Vec::new();
+        for &i in &answers {
+            let before = self.template.render(&messages[..i], true)?;
+            let whole =
+                if i == last { full.clone() } else { self.template.render(&messages[..=i], false)? };
+            if !whole.starts_with(&before) {
+                bail!(
+                    ModelUnsupported,
+                    "message {}: expected the chat template to write an answer behind its prompt, found other text before it: \
+                     give the data as prompt and completion instead",
+                    i + 1
+                );
+            }
+            let span = before.len()..whole.len();
+            turns.push((whole, span));
+        }
+        if turns.iter().all(|(whole, _)| full.starts_with(whole.as_str())) {
+            let spans: Vec<Range<usize>> = turns.into_iter().map(|(_, span)| span).collect();
+            return Ok(vec![self.example(&full, &spans)?]);
+        }
+        turns.iter().map(|(whole, span)| self.example(whole, std::slice::from_ref(span))).collect()
+    }
+
+    /// The tokens of a text, those within `spans` scored.
+    fn example(&self, text: &str, spans: &[Range<usize>]) -> Result<Example> {
+        // The template writes the special tokens itself.
+        let pieces = self.tokenizer.pieces(text, false)?;
+        let mut targets = Vec::new();
+        for span in spans {
+            let within = |i: &usize| pieces[*i].start >= span.start && pieces[*i].end <= span.end;
+            let mut scored: Vec<usize> = (1..pieces.len()).filter(within).collect();
+            // Behind the token that ends the turn, the template may put white space that the model never writes.
+            let end = scored.iter().rposition(|&i| self.tokenizer.is_special(pieces[i].id));
+            if let Some(end) = end
+                && text.get(pieces[scored[end]].end..span.end).is_some_and(|rest| rest.trim().is_empty())
+            {
+                scored.truncate(end + 1);
+            }
+            targets.extend(scored.iter().map(|&i| Target { position: index(i - 1), label: pieces[i].id }));
+        }
+        targets.sort_unstable_by_key(|t| t.position);
+        targets.dedup();
+        targets.retain(|t| (t.position as usize) < self.max_len);
+        let Some(last) = targets.last() else {
+            bail!(
+                DataInvalid,
+                "field `messages`: expected an answer within the first {} tokens, found none",
+                self.max_len
+            );
+        };
+        let ids = pieces.iter().take(last.position as usize + 1).map(|p| p.id).collect();
+        Ok(Example { ids, targets })
+    }
+}

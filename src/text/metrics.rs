@@ -1,0 +1,171 @@
+//! What is counted beside the loss: accuracy, exact match and token F1. Plain functions, so that they serve evaluation and, as
+//! objectives without a gradient, training.
+
+use std::collections::BTreeMap;
+
+use crate::text::encode::Target;
+
+/// How many of the predictions are their target's label.
+pub fn right(predictions: &[u32], targets: &[Target]) -> usize {
+    predictions.iter().zip(targets).filter(|(p, t)| **p == t.label).count()
+}
+
+/// The part of the targets whose label was predicted; 0 for none.
+pub fn accuracy(predictions: &[u32], targets: &[Target]) -> f64 {
+    right(predictions, targets) as f64 / targets.len().max(1) as f64
+}
+
+/// F1 of two bags of tokens: 2 precision recall / (precision + recall), 0 where they share none; two empty ones agree.
+pub fn token_f1<T: Ord>(predicted: &[T], gold: &[T]) -> f64 {
+    if predicted.is_empty() || gold.is_empty() {
+        return f64::from(u8::from(predicted.len() == gold.len()));
+    }
+    let mut left: BTreeMap<&T, usize> = BTreeMap::new();
+    for token in gold {
+        *left.entry(token).or_default() += 1;
+    }
+    let mut same = 0_usize;
+    for token in predicted {
+        if let Some(count) = left.get_mut(token).filter(|count| **count > 0) {
+            *count -= 1;
+            same += 1;
+        }
+    }
+    // 2pr / (p + r) with p = same / predicted and r = same / gold.
+    2.0 * same as f64 / (predicted.len() + gold.len()) as f64
+}
+
+/// Mean over the examples of a batch of [`token_f1`] between the tokens predicted at their targets and the right ones.
+/// `example_targets` is [`crate::text::batch::Batch::example_targets`].
+pub fn mean_token_f1(predictions: &[u32], targets: &[Target], example_targets: &[u32]) -> f64 {
+    let gold: Vec<u32> = targets.iter().map(|t| t.label).collect();
+    let mut sum = 0.0;
+    let mut count = 0_usize;
+    for bounds in example_targets.windows(2) {
+        let range = bounds[0] as usize..bounds[1] as usize;
+        if let (Some(predicted), Some(gold)) = (predictions.get(range.clone()), gold.get(range)) {
+            sum += token_f1(predicted, gold);
+            count += 1;
+        }
+    }
+    sum / count.max(1) as f64
+}
+
+/// How an answer in words is compared with the right ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalise {
+    /// As SQuAD's official script: lower case, no ASCII punctuation, no articles, words parted by one space.
+    Squad,
+    /// The same, but a word that is a number (a sign, digits, commas between thousands, a decimal point) stands for its value, so
+    /// that `1,000`, `1000` and `1000.0` agree and `3.5` is not 35; hyphens part words. This is DROP's rule for numbers; unlike its official
+    /// script, answers of several spans are alternatives and not a set to be matched span by span, as MeZO's authors have it.
+    Drop,
+}
+
+impl Normalise {
+    /// The words that are compared.
+    pub fn words(self, text: &str) -> Vec<String> {
+        let lower = text.to_lowercase();
+        let part = |c: char| c.is_whitespace() || (self == Normalise::Drop && c == '-');
+        let spaced = match self {
+            Normalise::Squad => lower.chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>(),
+            Normalise::Drop => lower,
+        };
+        let word = |word: &str| match (self, number(word)) {
+            (Normalise::Drop, Some(value)) => value,
+            _ => word.chars().filter(|c| !c.is_ascii_punctuation()).collect(),
+        };
+        let words = spaced.split(part).map(word);
+        words.filter(|w| !w.is_empty() && !matches!(w.as_str(), "a" | "an" | "the")).collect()
+    }
+
+    /// Whether the two agree in all words.
+    pub fn exact(self, predicted: &str, gold: &str) -> bool {
+        self.words(predicted) == self.words(gold)
+    }
+
+    /// The best F1 of `predicted` against any of the right answers; 0 where there is none. Where the first is `no answer` or
+    /// `CANNOTANSWER`, only that counts.
+    pub fn f1(self, predicted: &str, golds: &[String]) -> f64 {
+        let predicted = self.words(predicted);
+        let golds = match golds.first() {
+            Some(none) if none == "no answer" || none == "CANNOTANSWER" => {
+                return f64::from(u8::from(predicted == self.words(none)));
+            }
+            _ => golds,
+        };
+        golds.iter().map(|gold| token_f1(&predicted, &self.words(gold))).fold(0.0, f64::max)
+    }
+}
+
+/// The value of a word that is a number, spelled in one way.
+fn number(word: &str) -> Option<String> {
+    let trimmed = word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '.');
+    let trimmed = trimmed.strip_suffix('.').unwrap_or(trimmed);
+    let digits: String = trimmed.chars().filter(|c| *c != ',').collect();
+    if !digits.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    digits.parse::<f64>().ok().map(|value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn golds(all: &[&str]) -> Vec<String> {
+        all.iter().map(|s| s.to_string()).collect()
+    }
+
+    #[test]
+    fn accuracy_counts_what_is_right() {
+        let target = |label| Target { position: 0, label };
+        assert_eq!(accuracy(&[1, 2, 3, 4], &[target(1), target(0), target(3), target(4)]), 0.75);
+        assert_eq!(accuracy(&[], &[]), 0.0);
+    }
+
+    #[test]
+    fn f1_is_of_bags() {
+        assert_eq!(token_f1(&[1, 2, 3], &[3, 2, 1]), 1.0);
+        assert_eq!(token_f1(&[1, 1, 1], &[1]), 0.5);
+        assert_eq!(token_f1(&[1, 2], &[3]), 0.0);
+        assert_eq!(token_f1(&[1, 2, 3], &[1, 4]), 2.0 * (1.0 / 3.0) * 0.5 / (1.0 / 3.0 + 0.5));
+        assert_eq!((token_f1::<u32>(&[], &[]), token_f1(&[1], &[]), token_f1(&[], &[1])), (1.0, 0.0, 0.0));
+        let target = |label| Target { position: 0, label };
+        let targets = [target(1), target(2), target(7)];
+        assert_eq!(mean_token_f1(&[2, 1, 8], &targets, &[0, 2, 3]), 0.5);
+        assert_eq!(mean_token_f1(&[2], &targets, &[0, 2, 3]), 0.0);
+    }
+
+    #[test]
+    fn words_are_those_of_the_official_script() {
+        let words = |text: &str| Normalise::Squad.words(text).join(" ");
+        for (text, expected) in [
+            ("The  Denver Broncos!", "denver broncos"),
+            ("an apple, a day", "apple day"),
+            ("theatre", "theatre"),
+            ("U.S.-led", "usled"),
+            ("1,000", "1000"),
+            ("«Größe»", "«größe»"),
+            (" \n", ""),
+        ] {
+            assert_eq!(words(text), expected, "{text:?}");
+        }
+        assert!(Normalise::Squad.exact("The cat.", "cat"));
+        assert_eq!(Normalise::Squad.f1("the big cat", &golds(&["a dog", "big cat sat"])), 0.8);
+        assert_eq!(Normalise::Squad.f1("x", &[]), 0.0);
+        assert_eq!(Normalise::Squad.f1("no answer", &golds(&["no answer", "x"])), 1.0);
+        assert_eq!(Normalise::Squad.f1("x", &golds(&["no answer", "x"])), 0.0);
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        let same = |a: &str, b: &str| Normalise::Drop.exact(a, b);
+        assert!(same("1,000", "1000") && same("5.0", "5") && same("$20", "20") && same("3.5.", "3.50"));
+        assert!(!same("3.5", "35") && !same("50", "5.0") && !same("five", "5"));
+        assert!(same("5-yard run", "5 yard run") && same("The 12 yards", "12 yards"));
+        for odd in ["-", ".", ",", "1.2.3", "1e5", "-.-", "…", "٣", "1,,2", "99999999999999999999999999"] {
+            let _ = Normalise::Drop.words(odd);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Tasks by name, with the prompts and settings of the MeZO paper (arXiv 2305.17333) and readers for the files that their data
+//! sets are published in.
+//!
+//! A [`Task`] is a row of a table ([`known`]): where files keep each field, the prompt for a masked and for a causal model, what may answer
+//! it, how answers are counted. Reading gives an ordinary [`Dataset`], so that nothing above knows a task by its name:
+//! labelled texts with a template for a masked model, [`Question`]s for a causal one.
+
+mod answers;
+pub mod known;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result, bail, err};
+use crate::text::dataset::{Classified, Dataset, Rows, decode};
+use crate::text::encode::HeadKind;
+use crate::text::metrics::Normalise;
+use record::Layout;
+pub(crate) use record::Record;
+
+/// A prompt with what may follow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What the model is given, without white space at its end other than line ends.
+    pub prompt: String,
+    /// What follows.
+    pub reply: Reply,
+    /// The class of the row, where all rows share their labels.
+    pub class: Option<u32>,
+    /// As [`Classified::row`].
+    pub row: usize,
+}
+
+/// What follows a question, as it stands behind the prompt: with the space before it, if any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// One of these, the one that the model finds likeliest by its tokens' mean log-likelihood.
+    Choice {
+        /// All of them.
+        candidates: Vec<String>,
+        /// Indices of the right ones, at least one; the first is what is trained on.
+        correct: Vec<usize>,
+    },
+    /// Any text up to a line end, compared with these: at least one, the first is what is trained on.
+    Text {
+        /// Right answers.
+        answers: Vec<String>,
+        /// How they are compared.
+        normalise: Normalise,
+    },
+}
+
+impl Reply {
+    /// What is trained on, behind the prompt.
+    pub fn trained(&self) -> String {
+        match self {
+            Reply::Choice { candidates, correct } => {
+                correct.first().and_then(|i| candidates.get(*i)).cloned().unwrap_or_default()
+            }
+            Reply::Text { answers, .. } => format!(" {}\n", answers.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+/// A task; see [`known`].
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// Its name; [`find`] also takes it without hyphens and in any case.
+    pub name: &'static str,
+    /// For masked models: a template over `{text}`, `{text_b}` and `[MASK]`.
+    masked: Option<Prompt>,
+    /// For causal models: a template over the fields.
+    causal: Option<Prompt>,
+    fields: &'static [Field],
+    answers: Answers,
+    layout: Layout,
+}
+
+/// A field of the prompt: its name, and where files have it, tried in this order.
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: &'static str,
+    paths: &'static [&'static str],
+}
+
+/// A template, and what is done to a field's text (without white space around it) before it is put in.
+#[derive(Clone, Copy, Debug)]
+struct Prompt {
+    template: &'static str,
+    edits: &'static [Edit],
+}
+
+/// A field's name, and what is done to its text.
+type Edit = (&'static str, fn(&str) -> String);
+
+/// A label's word and the names that files have for the label, beside the word and its index.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    word: &'static str,
+    names: &'static [&'static str],
+}
+
+/// Candidates and the indices of the right ones.
+type Choices = (Vec<String>, Vec<usize>);
+
+#[derive(Clone, Copy, Debug)]
+enum Answers {
+    /// The same words for all rows. A row whose label is one of `skipped` has none, and is left out.
+    Words { label: &'static [&'static str], words: &'static [Word], skipped: &'static [&'static str] },
+    /// Each row has its own candidates.
+    Choices(fn(&Record<'_>) -> Result<Choices>),
+    /// Text, of which any of these is right.
+    Text(fn(&Record<'_>) -> Result<Vec<String>>, Normalise),
+}
+
+/// Settings that the paper's authors start from. Where they search a grid, these are of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Defaults {
+    /// Steps.
+    pub steps: u32,
+    /// Examples a step.
+    pub batch_size: u32,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Perturbation scale.
+    pub epsilon: f32,
+    /// Weight decay.
+    pub weight_decay: f32,
+    /// Tokens that an example is cut to, within what the model takes.
+    pub max_length: u32,
+}
+
+/// A name without what people write differently.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The task of this name, in any case and with or without hyphens.
+///
+/// # Errors
+/// `invalid-argument` with the names that are known.
+pub fn find(name: &str) -> Result<&'static Task> {
+    known::TASKS.iter().find(|task| plain(task.name) == plain(name)).ok_or_else(|| {
+        let names = |head| {
+            known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect::<Vec<_>>()
+        };
+        err!(
+            InvalidArgument,
+            "task: expected for a masked model {}; for a causal one {}; found {name:?}",
+            names(HeadKind::MaskedLm).join(", "),
+            names(HeadKind::CausalLm).join(", ")
+        )
+    })
+}
+
+impl Task {
+    fn prompt(&self, head: HeadKind) -> Option<&Prompt> {
+        match head {
+            HeadKind::MaskedLm => self.masked.as_ref(),
+            HeadKind::CausalLm => self.causal.as_ref(),
+        }
+    }
+
+    /// The task's form for models with this head.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the task has none.
+    fn form(&self, head: HeadKind) -> Result<&Prompt> {
+        self.prompt(head).ok_or_else(|| {
+            let kind = match head {
+                HeadKind::MaskedLm => "masked",
+                HeadKind::CausalLm => "causal",
+            };
+            let others: Vec<_> =
+                known::TASKS.iter().filter(|t| t.prompt(head).is_some()).map(|t| t.name).collect();
+            err!(
+                InvalidArgument,
+                "task {}: expected a task for {kind} language models, which are {}",
+                self.name,
+                others.join(", ")
+            )
+        })
+    }
+
+    /// The template for these models: `{text}`, `{text_b}` and `[MASK]` for a masked one, the task's own fields for a causal one.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the task has no form for them.
+    pub fn template(&self, head: HeadKind) -> Result<&'static str> {
+        self.form(head).map(|prompt| prompt.template)
+    }
+
+    /// The label words, in the order of the labels' indices; none where rows have their own candidates or text.
+    pub fn words(&self) -> Vec<&'static str> {
+        match self.answers {
+            Answers::Words { words, .. } => words.iter().map(|w| w.word).collect(),
+            Answers::Choices(_) | Answers::Text(..) => Vec::new(),
+        }
+    }
+
+    /// Settings to start from for a method: `full`, `lora` or `prefix`.
+    ///
+    /// # Errors
+    /// `invalid-argument` for another method.
+    pub fn defaults(&self, head: HeadKind, method: &str) -> Result<Defaults> {
+        let masked = head == HeadKind::MaskedLm;
+        let (learning_rate, epsilon, weight_decay) = match (method, masked) {
+            ("full", _) => (1e-6, 1e-3, 0.0),
+            ("lora", true) => (1e-4, 1e-3, 0.1),
+            ("lora", false) => (1e-4, 1e-2, 0.0),
+            ("prefix", _) => (1e-2, 1e-1, 0.0),
+            _ => bail!(InvalidArgument, "method: expected full, lora or prefix, found {method:?}"),
+        };
+        let (steps, batch_size, max_length) = if masked { (100_000, 64, 256) } else { (20_000, 16, 2048) };
+        Ok(Defaults { steps, batch_size, learning_rate, epsilon, weight_decay, max_length })
+    }
+
+    /// Reads a file of the data set as published, or of rows with `text`, `text_b` and `label`, for models with this head.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the file, and the row and field where one is at fault, what was expected and what was found;
+    /// `invalid-argument` when the task has no form for such models.
+    pub fn read(&self, head: HeadKind, name: &str, bytes: &[u8]) -> Result<Dataset> {
+        let prompt = self.form(head)?;
+        let lossy =
+            if self.layout.lines.is_some() { record::without_stray_bytes(bytes) } else { bytes.into() };
+        let text = decode(&lossy).map_err(|e| e.at(name))?;
+        if text.trim().is_empty() {
+            bail!(DataInvalid, "{name}: expected the rows of {}, found an empty file", self.name);
+        }
+        let values = record::values(&self.layout, self.name, name, text)?;
+        let mut rows = match head {
+            HeadKind::MaskedLm => Rows::Classified(Vec::new()),
+            HeadKind::CausalLm => Rows::Questions(Vec::new()),
+        };
+        for (row, value) in &values {
+            let at = |e: Error| e.at(format!("{name}, row {row}"));
+            for record in record::unnest(value, self.layout.nest, *row).map_err(at)? {
+                self.add(&mut rows, prompt, &record).map_err(at)?;
+            }
+        }
+        let dataset = Dataset { name: name.to_owned(), rows, task: Some(self.name) };
+        if dataset.is_empty() {
+            bail!(DataInvalid, "{name}: expected at least one row of {}, found none", self.name);
+        }
+        Ok(dataset)
+    }
+
+    fn add(&self, rows: &mut Rows, prompt: &Prompt, record: &Record<'_>) -> Result<()> {
+        let field = |name: &str| -> Result<String> {
+            let Some(field) = self.fields.iter().find(|f| f.name == name) else {
+                bail!(InvalidArgument, "task {}: no field {name}", self.name);
+            };
+            let text = record.text(field.paths)?;
+            let edit = prompt.edits.iter().find(|(edited, _)| *edited == name);
+            Ok(edit.map_or_else(|| text.trim().to_owned(), |(_, edit)| edit(text.trim())))
+        };
+        let label = match self.answers {
+            Answers::Words { label, words, skipped } => {
+                let found = record.label(label)?;
+                if skipped.contains(&found.as_str()) {
+                    return Ok(());
+                }
+                Some(index_of(words, &found)?)
+            }
+            Answers::Choices(_) | Answers::Text(..) => None,
+        };
+        match rows {
+            Rows::Classified(rows) => {
+                let Some(label) = label.and_then(|i| self.words().get(i).copied()) else {
+                    bail!(InvalidArgument, "task {}: no label words for a masked model", self.name);
+                };
+                let second = self.fields.iter().any(|f| f.name == "text_b");
+                let text_b = second.then(|| field("text_b")).transpose()?;
+                rows.push(Classified {
+                    text: field("text")?,
+                    text_b,
+                    label: label.to_owned(),
+                    row: record.row,
+                });
+            }
+            Rows::Questions(rows) => {
+                let rendered = render(prompt.template, field)?;
+                // A space before the answer belongs to the answer's first word.
+                let prompt = rendered.trim_end_matches(' ').to_owned();
+                let reply = match self.answers {
+                    Answers::Words { words, .. } => {
+                        let lead = if prompt.ends_with('\n') { "" } else { " " };
+                        let candidates = words.iter().map(|w| format!("{lead}{}", w.word)).collect();
+                        Reply::Choice { candidates, correct: label.into_iter().collect() }
+                    }
+                    Answers::Choices(of) => {
+                        let (candidates, correct) = of(record)?;
+                        Reply::Choice { candidates, correct }
+                    }
+                    Answers::Text(of, normalise) => Reply::Text { answers: of(record)?, normalise },
+                };
+                let class = label.and_then(|i| u32::try_from(i).ok());
+                rows.push(Question { prompt, reply, class, row: record.row });
+            }
+            Rows::Completion(_) | Rows::Plain(_) | Rows::Chat(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The index of a label by a name, its word or the index itself.
+fn index_of(words: &[Word], label: &str) -> Result<usize> {
+    let same = |name: &&str| name.eq_ignore_ascii_case(label);
+    let by_name = words.iter().position(|w| w.names.iter().any(&same) || same(&w.word));
+    by_name.or_else(|| label.parse().ok().filter(|i| *i < words.len())).ok_or_else(|| {
+        let names: Vec<_> = words.iter().map(|w| w.names.first().unwrap_or(&w.word)).copied().collect();
+        err!(
+            DataInvalid,
+            "label: expected {} or an index below {}, found {label:?}",
+            names.join(", "),
+            words.len()
+        )
+    })
+}
+
+/// A causal prompt: each `{field}` of the template replaced by its text.
+fn render(template: &str, mut field: impl FnMut(&str) -> Result<String>) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((literal, (name, after))) =
+        rest.split_once('{').and_then(|(literal, more)| Some((literal, more.split_once('}')?)))
+    {
+        out.push_str(literal);
+        out.push_str(&field(name)?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}

@@ -1,0 +1,136 @@
+//! Adapters as `peft` has them, onto a session and out of it.
+
+use super::method::Method;
+use super::session::Session;
+use crate::error::{Result, bail, err};
+use crate::format::files::ModelDir;
+use crate::format::peft::{
+    self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, tensors,
+};
+use crate::model::{AdapterSpec, HeadKind, Linear, ModelSpec};
+
+/// An adapter read from its files: what it trains, and its values, tensor after tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdapterFile {
+    /// LoRA or prefix.
+    pub method: Method,
+    /// In the order of [`crate::model::Adapter::tensors`].
+    pub values: Vec<f32>,
+}
+
+/// The two files of an adapter.
+#[derive(Clone, Debug)]
+pub struct AdapterBytes {
+    /// `adapter_config.json`.
+    pub config: String,
+    /// `adapter_model.safetensors`.
+    pub weights: Vec<u8>,
+}
+
+/// Reads an adapter's directory and checks it against a session's model.
+///
+/// # Errors
+/// `file-corrupt`, `model-unsupported` or `invalid-argument`, naming file and field.
+pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<AdapterFile> {
+    let spec = session.model.spec();
+    let adapter = peft::Adapter::open(dir).await?;
+    let modules = adapter.modules(&base(spec))?;
+    let method = match &adapter.config.method {
+        peft::Method::Lora(lora) => {
+            let rank =
+                u32::try_from(lora.rank).map_err(|_| err!(LimitExceeded, "LoRA of rank {}", lora.rank))?;
+            let targets = modules.iter().map(|module| module.path.clone()).collect();
+            Method::Lora { rank, alpha: lora.scale() * rank as f32, targets }
+        }
+        peft::Method::Prefix(prefix) => {
+            let length = u32::try_from(prefix.tokens)
+                .map_err(|_| err!(LimitExceeded, "a prefix of {} rows", prefix.tokens))?;
+            Method::Prefix { length }
+        }
+    };
+    let mut values = Vec::new();
+    for tensor in &tensors(&adapter.config.method, &modules)? {
+        values.extend(adapter.read(tensor).await?);
+    }
+    Ok(AdapterFile { method, values })
+}
+
+impl Session {
+    /// Puts an adapter beside the base weights, in the place of the one before; the base stays as it is.
+    ///
+    /// # Errors
+    /// As [`Session::add_adapter`].
+    pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
+        let Some(spec) = file.method.adapter() else {
+            bail!(InvalidArgument, "method full is no adapter");
+        };
+        self.add_adapter(spec, 0, &file.values, &|_| true).await.map(drop)
+    }
+
+    /// The adapter as `peft` loads it.
+    ///
+    /// # Errors
+    /// `invalid-argument` when there is none that `peft` knows; those of the backend.
+    pub async fn save_adapter(&self) -> Result<AdapterBytes> {
+        let spec = self.model.spec();
+        let Some(adapter) = self.model.adapter() else {
+            bail!(InvalidArgument, "no adapter has been trained or loaded");
+        };
+        let (method, task_type) = match adapter.spec() {
+            AdapterSpec::Lora { rank, alpha, .. } => {
+                let lora =
+                    Lora { rank: u64::from(*rank), alpha: *alpha, rank_stabilized: false, targets: None };
+                (peft::Method::Lora(lora), None)
+            }
+            AdapterSpec::Prefix { length } => {
+                let prefix = Prefix {
+                    tokens: u64::from(*length),
+                    layers: spec.layers.len() as u64,
+                    width: u64::from(spec.kv_heads * spec.head_dim),
+                    heads: u64::from(spec.kv_heads),
+                };
+                (peft::Method::Prefix(prefix), Some(FEATURE_EXTRACTION))
+            }
+            AdapterSpec::LowRank { .. } => {
+                bail!(InvalidArgument, "a sum of low-rank updates is saved as a model, not as an adapter")
+            }
+        };
+        let causal = spec.head.kind == HeadKind::CausalLm;
+        let all = base(spec).linears;
+        let names = spec.tensors.as_slice();
+        let adapted = adapter.adapted().iter().map(|id| &names[*id].name);
+        let modules: Vec<Module> =
+            adapted.filter_map(|name| all.iter().find(|module| module.weight() == *name).cloned()).collect();
+        let config = AdapterConfig {
+            base_model: Some(self.name.clone()),
+            task_type: if causal { Some(CAUSAL_LM) } else { task_type }.map(str::to_owned),
+            method: method.clone(),
+        };
+        let list = tensors(&method, &modules)?;
+        let mut weights = Vec::new();
+        let mut sink = |bytes: &[u8]| {
+            weights.extend_from_slice(bytes);
+            Ok(())
+        };
+        let mut writer = AdapterWriter::new(&list, &mut sink)?;
+        for index in 0..adapter.tensors().len() {
+            writer.write(&adapter.trained.read(self.model.backend(), index).await?)?;
+        }
+        writer.finish().map(drop)?;
+        Ok(AdapterBytes { config: config.to_json(&modules), weights })
+    }
+}
+
+/// What an adapter of this model has to fit.
+fn base(spec: &ModelSpec) -> Base {
+    let module = |linear: Linear| {
+        let name = &spec.tensors.as_slice()[linear.weight].name;
+        Module::of_weight(name, linear.rows.into(), linear.width.into())
+    };
+    Base {
+        linears: spec.linears().into_iter().filter_map(|(_, linear)| module(linear)).collect(),
+        layers: spec.layers.len() as u64,
+        kv_heads: spec.kv_heads.into(),
+        kv_width: (spec.kv_heads * spec.head_dim).into(),
+    }
+}

@@ -1,0 +1,155 @@
+//! Which rows of a data set are learned from: so many of each class, and others held out, drawn with a seed.
+
+use crate::error::{Result, bail};
+use crate::text::dataset::{Dataset, Rows};
+use crate::zo::random::sample_order;
+
+/// What is drawn from a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Draw {
+    /// Rows of each class; of all, where rows have no class. 0: every row.
+    pub shots: u32,
+    /// Rows that are held out of those not drawn, for evaluation; 0: none.
+    pub hold_out: u32,
+    /// Seed of the draw.
+    pub seed: u64,
+}
+
+/// Draws from `data`: rows to learn from, and rows held out. They are taken in the order of [`sample_order`]: each class's first `shots`, then
+/// of the rest the first `hold_out`; both keep the file's order. (The same file, seed and `shots` give the same rows everywhere.)
+///
+/// # Errors
+/// `invalid-argument` naming the class that has too few rows, or when too few are left to hold out.
+pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
+    let Draw { shots, hold_out, seed } = given;
+    if shots == 0 && hold_out == 0 {
+        return Ok((data, None));
+    }
+    let classes = classes(&data.rows)?;
+    let names: Vec<&str> = {
+        let mut names: Vec<&str> = classes.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    let order = sample_order(seed, classes.len());
+    let mut drawn = vec![false; classes.len()];
+    if shots > 0 {
+        for name in names {
+            let rows: Vec<usize> =
+                order.iter().copied().filter(|&i| classes[i] == name).take(shots as usize).collect();
+            if rows.len() < shots as usize {
+                let of = if name.is_empty() { String::new() } else { format!(" of the class {name:?}") };
+                bail!(InvalidArgument, "{}: expected {shots} rows{of}, found {}", data.name, rows.len());
+            }
+            rows.into_iter().for_each(|i| drawn[i] = true);
+        }
+    }
+    let mut held = vec![false; classes.len()];
+    let left: Vec<usize> = order.into_iter().filter(|&i| !drawn[i]).take(hold_out as usize).collect();
+    // Something must remain to learn from.
+    if left.len() < hold_out as usize || (shots == 0 && left.len() == classes.len()) {
+        bail!(
+            InvalidArgument,
+            "{}: expected more than {hold_out} rows to hold out, found {}",
+            data.name,
+            left.len()
+        );
+    }
+    left.into_iter().for_each(|i| held[i] = true);
+    let kept = (0..classes.len()).filter(|&i| if shots > 0 { drawn[i] } else { !held[i] });
+    let train = with(&data, &kept.collect::<Vec<_>>());
+    let held: Vec<usize> = (0..classes.len()).filter(|&i| held[i]).collect();
+    Ok((train, (hold_out > 0).then(|| with(&data, &held))))
+}
+
+/// Each row's class; empty where rows have none.
+fn classes(rows: &Rows) -> Result<Vec<String>> {
+    Ok(match rows {
+        Rows::Classified(rows) => rows.iter().map(|row| row.label.to_lowercase()).collect(),
+        Rows::Questions(rows) => {
+            rows.iter().map(|row| row.class.map_or_else(String::new, |c| c.to_string())).collect()
+        }
+        Rows::Completion(rows) => vec![String::new(); rows.len()],
+        Rows::Chat(rows) => vec![String::new(); rows.len()],
+        Rows::Plain(_) => bail!(InvalidArgument, "rows are drawn from data with rows, found plain text"),
+    })
+}
+
+/// The data set of these rows.
+fn with(data: &Dataset, rows: &[usize]) -> Dataset {
+    fn pick<T: Clone>(all: &[T], rows: &[usize]) -> Vec<T> {
+        rows.iter().filter_map(|i| all.get(*i).cloned()).collect()
+    }
+    let rows = match &data.rows {
+        Rows::Classified(all) => Rows::Classified(pick(all, rows)),
+        Rows::Completion(all) => Rows::Completion(pick(all, rows)),
+        Rows::Questions(all) => Rows::Questions(pick(all, rows)),
+        Rows::Chat(all) => Rows::Chat(pick(all, rows)),
+        Rows::Plain(all) => Rows::Plain(pick(all, rows)),
+    };
+    Dataset { name: data.name.clone(), rows, task: data.task }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use crate::text::dataset::{self, Classified};
+
+    fn data() -> Dataset {
+        let rows: String = (0..40).map(|i| format!("t{i},{}\n", ["a", "b", "A", "c"][i % 4])).collect();
+        dataset::read("x.csv", format!("text,label\n{rows}").as_bytes()).unwrap()
+    }
+
+    fn rows(data: &Dataset) -> &[Classified] {
+        match &data.rows {
+            Rows::Classified(rows) => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn so_many_of_each_class_and_others_held_out() {
+        let given = Draw { shots: 5, hold_out: 9, seed: 3 };
+        let (train, held) = draw(data(), given).unwrap();
+        let held = held.unwrap();
+        for class in ["a", "b", "c"] {
+            let count = rows(&train).iter().filter(|r| r.label.eq_ignore_ascii_case(class)).count();
+            assert_eq!(count, 5, "{class}");
+        }
+        assert_eq!((rows(&train).len(), rows(&held).len()), (15, 9));
+        assert!(rows(&held).iter().all(|row| !rows(&train).contains(row)));
+        assert!(rows(&train).windows(2).all(|pair| pair[0].row < pair[1].row), "in the file's order");
+        let again = draw(data(), given).unwrap();
+        assert_eq!(again.0, train);
+        assert_ne!(draw(data(), Draw { seed: 4, ..given }).unwrap().0, train);
+        // Fewer shots are among more, and holding out does not change what is drawn.
+        let fewer = draw(data(), Draw { shots: 2, hold_out: 0, seed: 3 }).unwrap().0;
+        assert!(rows(&fewer).iter().all(|row| rows(&train).contains(row)));
+    }
+
+    #[test]
+    fn all_rows_but_those_held_out() {
+        let (train, held) = draw(data(), Draw { hold_out: 10, ..Draw::default() }).unwrap();
+        assert_eq!((train.len(), held.unwrap().len()), (30, 10));
+        let (all, none) = draw(data(), Draw::default()).unwrap();
+        assert_eq!((all, none), (data(), None));
+    }
+
+    #[test]
+    fn too_few_rows_are_said() {
+        for (given, says) in [
+            (Draw { shots: 11, ..Draw::default() }, "of the class \"b\", found 10"),
+            (Draw { hold_out: 40, ..Draw::default() }, "more than 40"),
+            (Draw { shots: 5, hold_out: 26, seed: 0 }, "found 25"),
+            (Draw { hold_out: u32::MAX, ..Draw::default() }, "found 40"),
+        ] {
+            let error = draw(data(), given).unwrap_err();
+            assert_eq!(error.code(), Code::InvalidArgument);
+            assert!(error.message().starts_with("x.csv: ") && error.message().contains(says), "{error}");
+        }
+        let plain = dataset::read("x.txt", b"a b c").unwrap();
+        assert!(draw(plain, Draw { shots: 1, ..Draw::default() }).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! Asking a causal model questions: which candidate it finds likeliest, or what it writes.
+
+use super::evaluation::{EvaluationReport, TOKENS};
+use super::objective::{Examples, Objective};
+use super::session::Session;
+use crate::error::Result;
+use crate::model::Sampling;
+use crate::text::encode::{CompletionEncoder, Example};
+use crate::text::task::{Question, Reply};
+
+/// Tokens that an answer in words may take.
+const ANSWER_TOKENS: u32 = 50;
+
+/// What the questions so far came to.
+#[derive(Default)]
+struct Tally {
+    /// Losses of the right answers' tokens, and their number.
+    loss: (f64, usize),
+    right: usize,
+    f1: f64,
+    /// How many answers were written, not chosen.
+    written: usize,
+}
+
+impl Session {
+    /// Evaluates on questions.
+    ///
+    /// # Errors
+    /// `data-invalid` for a candidate that does not fit; those of the backend, and what `keep_going` stops it with.
+    pub(super) async fn ask(
+        &mut self,
+        objective: &Objective,
+        examples: &Examples,
+        keep_going: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<EvaluationReport> {
+        let mut tally = Tally::default();
+        let mut rest = &examples.questions[..];
+        while let Some(first) = rest.first() {
+            // So many questions that their candidates fill a pass.
+            let mut options: Vec<Example> = self.options(first, examples.length)?;
+            let mut counts = vec![options.len()];
+            while let Some(next) = rest.get(counts.len())
+                && options.iter().map(|o| o.ids.len()).sum::<usize>() < TOKENS
+            {
+                let more = self.options(next, examples.length)?;
+                counts.push(more.len());
+                options.extend(more);
+            }
+            let losses = self.example_losses(objective, &options, keep_going).await?;
+            let (now, later) = rest.split_at(counts.len());
+            rest = later;
+            let mut losses = &losses[..];
+            for (question, count) in now.iter().zip(counts) {
+                let (own, after) = losses.split_at(count);
+                losses = after;
+                match &question.reply {
+                    Reply::Choice { correct, .. } => tally.choose(own, correct),
+                    Reply::Text { answers, normalise } => {
+                        keep_going()?;
+                        let text = self.write(question, examples.length).await?;
+                        tally.add_loss(own.first());
+                        tally.right += usize::from(answers.iter().any(|gold| normalise.exact(&text, gold)));
+                        tally.f1 += normalise.f1(&text, answers);
+                        tally.written += 1;
+                    }
+                }
+            }
+        }
+        let count = examples.questions.len();
+        Ok(EvaluationReport {
+            loss: tally.loss.0 / tally.loss.1.max(1) as f64,
+            accuracy: Some(tally.right as f64 / count.max(1) as f64),
+            f1: (tally.written > 0).then(|| tally.f1 / tally.written as f64),
+            examples: count,
+        })
+    }
+
+    /// The question with each of its candidates; with the answer that is trained on, where it has none.
+    fn options(&self, question: &Question, length: usize) -> Result<Vec<Example>> {
+        let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
+        let option = |text: &str| {
+            let example = encoder.continuation(&question.prompt, text, false);
+            example.map_err(|e| e.at(format!("row {}, candidate {text:?}", question.row)))
+        };
+        match &question.reply {
+            Reply::Choice { candidates, .. } => candidates.iter().map(|text| option(text)).collect(),
+            Reply::Text { .. } => Ok(vec![option(&question.reply.trained())?]),
+        }
+    }
+
+    /// What the model writes behind the prompt, up to a line end: the likeliest token each time.
+    async fn write(&self, question: &Question, length: usize) -> Result<String> {
+        let tokenizer = self.tokenizer()?;
+        let encoder = CompletionEncoder::new(tokenizer, length)?;
+        let prompt = encoder.prompt(&question.prompt, ANSWER_TOKENS as usize)?;
+        let mut generation = self.model.generate(&prompt, ANSWER_TOKENS, Sampling::default())?;
+        let mut ids = Vec::new();
+        let mut text = String::new();
+        for _ in 0..ANSWER_TOKENS {
+            // No key is needed where nothing is drawn.
+            let Some(id) = generation.next(&self.model, [0, 0]).await? else { break };
+            if Some(id) == tokenizer.eos() {
+                break;
+            }
+            ids.push(id);
+            text = tokenizer.decode(&ids, true)?;
+            if text.contains('\n') {
+                break;
+            }
+        }
+        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+}
+
+impl Tally {
+    /// Counts a choice by the candidates' losses.
+    fn choose(&mut self, losses: &[(f64, usize)], correct: &[usize]) {
+        let mean = |(sum, count): &(f64, usize)| sum / (*count).max(1) as f64;
+        let best = (0..losses.len()).min_by(|a, b| mean(&losses[*a]).total_cmp(&mean(&losses[*b])));
+        self.right += usize::from(best.is_some_and(|best| correct.contains(&best)));
+        self.add_loss(correct.first().and_then(|i| losses.get(*i)));
+    }
+
+    fn add_loss(&mut self, losses: Option<&(f64, usize)>) {
+        let (sum, count) = losses.copied().unwrap_or_default();
+        self.loss = (self.loss.0 + sum, self.loss.1 + count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_mean_log_likelihood_is_chosen() {
+        let mut tally = Tally::default();
+        // Three tokens at 0.5 beat one at 0.6, though their sum is larger.
+        tally.choose(&[(1.5, 3), (0.6, 1)], &[0]);
+        tally.choose(&[(1.5, 3), (0.6, 1)], &[1]);
+        tally.choose(&[(1.0, 1), (1.0, 1)], &[1, 0]);
+        tally.choose(&[], &[]);
+        assert_eq!((tally.right, tally.loss), (2, (1.5 + 0.6 + 1.0, 5)));
+    }
+}

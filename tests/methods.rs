@@ -1,0 +1,488 @@
+//! Every method, storage format and estimator: adapters against peft (`tests/golden/adapters.py`), and replay bit for bit.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use common::{device_test, say};
+use pocketllm::dtype::DType;
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::{Backend, MemoryClass, Recording};
+use pocketllm::kernel::materialise;
+use pocketllm::kernel::step::MAX_BYTES;
+use pocketllm::model::{Extent, Input, Score};
+use pocketllm::reference::Host;
+use pocketllm::reference::storage::stochastic_half;
+use pocketllm::text::batch::Batch;
+use pocketllm::text::encode::{Example, Target};
+use pocketllm::train::{
+    Examples, Method, Objective, Session, Settings, Setup, Trainer, dtype, read_adapter, replay,
+};
+use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+use pocketllm::zo::random::{Distribution, rounding_key, stream_key};
+use pocketllm::zo::trajectory::{Measure, Trajectory};
+use pocketllm::zo::update::{self, Update};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// Logits, in standard deviations of the expected: sums in another order.
+const LOGITS: f32 = 1e-4;
+
+/// Losses, relative to the larger of 1 and the loss: as for logits.
+const LOSS: f64 = 2e-5;
+
+macro_rules! model {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!("golden/", $name, "/config.json")) as &[u8],
+            include_bytes!(concat!("golden/", $name, "/model.safetensors")) as &[u8],
+        )
+    };
+}
+
+const MODELS: &[(&str, &[u8], &[u8])] = &[
+    model!("bert"),
+    model!("roberta"),
+    model!("opt"),
+    model!("llama"),
+    model!("peft/blocks-bert"),
+    model!("peft/blocks-llama"),
+];
+
+macro_rules! adapter {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!("golden/peft/", $name, "/adapter_config.json")) as &[u8],
+            include_bytes!(concat!("golden/peft/", $name, "/adapter_model.safetensors")) as &[u8],
+            include_bytes!(concat!("golden/peft/", $name, "/expected.safetensors")) as &[u8],
+        )
+    };
+}
+
+type AdapterGolden = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
+
+const ADAPTERS: &[AdapterGolden] = &[
+    adapter!("bert-lora"),
+    adapter!("bert-lora-wide"),
+    adapter!("bert-prefix"),
+    adapter!("roberta-lora"),
+    adapter!("roberta-lora-wide"),
+    adapter!("roberta-prefix"),
+    adapter!("opt-lora"),
+    adapter!("opt-lora-wide"),
+    adapter!("opt-prefix"),
+    adapter!("llama-lora"),
+    adapter!("llama-lora-wide"),
+    adapter!("llama-prefix"),
+    adapter!("blocks-bert-lora"),
+    adapter!("blocks-bert-lora-wide"),
+    adapter!("blocks-bert-prefix"),
+    adapter!("blocks-llama-lora"),
+    adapter!("blocks-llama-lora-wide"),
+    adapter!("blocks-llama-prefix"),
+];
+
+async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
+    let (_, config, weights) = MODELS.iter().find(|(found, ..)| *found == name).unwrap();
+    let dir = MemoryDir::new(name).with("config.json", *config).with("model.safetensors", *weights);
+    Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<u32> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+/// The golden's batch: masked sequences with label words, or every next token.
+fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
+    let sequences = case["sequences"].as_array().unwrap().iter().map(numbers);
+    match case.get("mask_id") {
+        Some(mask) => {
+            let labels = numbers(&case["labels"]);
+            let examples = sequences.zip(labels).map(|(ids, label)| {
+                let mask = ids.iter().position(|id| u64::from(*id) == mask.as_u64().unwrap()).unwrap();
+                Example { targets: vec![Target { position: mask as u32, label }], ids }
+            });
+            (examples.collect(), numbers(&case["label_ids"]))
+        }
+        None => (sequences.map(next_tokens).collect(), Vec::new()),
+    }
+}
+
+fn next_tokens(ids: Vec<u32>) -> Example {
+    let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
+    Example { targets: (1..ids.len()).map(target).collect(), ids }
+}
+
+/// Losses of the branches that an estimator has at a step.
+async fn losses(
+    session: &mut Session,
+    case: &Value,
+    estimator: &Estimator,
+    (seed, step, eps): (u64, u32, f32),
+) -> Vec<f32> {
+    let (examples, labels) = batch(case);
+    let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
+    let score = if labels.is_empty() { Score::Vocabulary } else { Score::Labels(&labels) };
+    let branches = estimator.branches();
+    let (tokens, targets) = (batch.ids.len() as u32, batch.targets.len() as u32);
+    let extent = Extent { branches, tokens, targets, labels: labels.len() as u32 };
+    let added = update::step(&[], &estimator.branch_list(seed, step), eps, estimator.distribution);
+    let (model, ws) = session.prepare(extent).unwrap();
+    let input = Input { ids: &batch.ids, positions: &batch.positions, cu_seqlens: &batch.cu_seqlens };
+    model.branch_scores(ws, &input, &batch.targets, score, &added, branches, false).await.unwrap().means
+}
+
+async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base: &str, what: &str) {
+    let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+    for (i, ids) in case["ids"].as_array().unwrap().iter().enumerate() {
+        let Ok(right) = expected.tensor(&format!("{base}_{i}")) else { continue };
+        let right: Vec<f32> = bytemuck::pod_collect_to_vec(right.data());
+        let ids = numbers(ids);
+        let tokens = ids.len() as u32;
+        let positions: Vec<u32> = (0..tokens).collect();
+        let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, tokens] };
+        let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+        let (model, ws) = session.prepare(extent).unwrap();
+        let ours = model.logits(ws, &input).await.unwrap();
+        let mean = right.iter().sum::<f32>() / right.len() as f32;
+        let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
+        let apart = ours.iter().zip(&right).map(|(a, b)| (a - b).abs());
+        // A NaN must not pass as no difference.
+        let apart =
+            apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation;
+        assert!(apart <= LOGITS, "{what}, input {i}: logits differ by {apart} standard deviations");
+    }
+}
+
+device_test! {
+    async fn adapters_over_every_base_are_pefts(backend: Rc<dyn Backend>) {
+        let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+        let (seed, step) = (golden["seed"].as_u64().unwrap(), golden["step"].as_u64().unwrap() as u32);
+        let mut worst = 0.0_f64;
+        for case in golden["cases"].as_array().unwrap() {
+            let name = case["adapter"].as_str().unwrap();
+            let (_, config, weights, expected) = ADAPTERS.iter().find(|a| a.0 == name).unwrap();
+            let dir = MemoryDir::new(name)
+                .with("adapter_config.json", *config)
+                .with("adapter_model.safetensors", *weights);
+            for (base, right) in case["bases"].as_object().unwrap() {
+                let what = format!("{name} over {base}");
+                let mut session =
+                    open(backend.clone(), case["base"].as_str().unwrap(), dtype(base).unwrap()).await;
+                let adapter = read_adapter(&session, &dir).await.unwrap();
+                let estimator = Estimator::default();
+                let setup = Setup {
+                    method: &adapter.method, estimator: &estimator, trainable: &[], seed: 0, initial: &adapter.values,
+                };
+                session.set_up(&setup).await.unwrap();
+                check_logits(&mut session, case, expected, base, &what).await;
+                let eps = case["eps"].as_f64().unwrap() as f32;
+                let two = losses(&mut session, case, &estimator, (seed, step, eps)).await;
+                for (ours, key) in two.iter().zip(["loss_plus", "loss_minus"]) {
+                    let right = right[key].as_f64().unwrap();
+                    let apart = (f64::from(*ours) - right).abs() / right.max(1.0);
+                    assert!(apart <= LOSS, "{what}: {key} {ours}, peft has {right}");
+                    worst = worst.max(apart);
+                }
+                // What is saved is what was read.
+                let saved = session.save_adapter().await.unwrap();
+                let again = MemoryDir::new("again")
+                    .with("adapter_config.json", saved.config.into_bytes())
+                    .with("adapter_model.safetensors", saved.weights);
+                assert_eq!(read_adapter(&session, &again).await.unwrap().values, adapter.values, "{what}");
+            }
+        }
+        say(&format!("{}: losses of peft's adapters within {worst:.1e}", backend.name()));
+    }
+}
+
+/// SHA-256 of every tensor of the base as f32, or as f16 where it is stored so, and of the adapter.
+async fn digests(session: &Session) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for (id, tensor) in session.model.spec().tensors.as_slice().iter().enumerate() {
+        let half = session.model.weights().matrix(id).is_ok_and(|matrix| matrix.dtype == DType::F16);
+        let mut hash = Sha256::new();
+        let mut add = |values: &[f32]| {
+            hash.update(if half { DType::F16 } else { DType::F32 }.quantize(values));
+            Ok(())
+        };
+        session.model.weights().read(session.model.backend(), id, &mut add).await.unwrap();
+        found.insert(tensor.name.clone(), hex(hash));
+    }
+    let mut hash = Sha256::new();
+    hash.update(bytemuck::cast_slice::<f32, u8>(&session.adapter_values().await.unwrap()));
+    found.insert("adapter".to_owned(), hex(hash));
+    found
+}
+
+fn examples() -> Examples {
+    let sequences = [
+        [3_u32, 9, 17, 4, 30, 11].to_vec(),
+        vec![8, 2, 2, 40],
+        vec![5, 6, 7, 8, 9, 10, 11, 12],
+        vec![20, 21, 22],
+    ];
+    Examples::new(sequences.map(next_tokens).to_vec(), 0)
+}
+
+fn trainer(session: &Session, settings: &Settings) -> Trainer {
+    Trainer::new(session, settings.clone(), Objective::LanguageModel, None, examples()).unwrap()
+}
+
+/// Every kind of run: storage, method, estimator.
+fn runs() -> Vec<(DType, Settings)> {
+    let settings = |method: Method, estimator: Estimator| {
+        // Large enough that each step moves the loss, and f16 weights.
+        let (epsilon, learning_rate) = match method {
+            Method::Full => (1e-3, 1e-5),
+            Method::Lora { .. } => (1e-2, 1e-3),
+            Method::Prefix { .. } => (1e-1, 1e-2),
+        };
+        Settings {
+            steps: 8,
+            batch_size: 3,
+            seed: 11,
+            epsilon,
+            learning_rate,
+            method,
+            estimator,
+            ..Settings::default()
+        }
+    };
+    let two_point = Estimator::default;
+    let low_rank = Estimator { interval: 3, ..Estimator::new(EstimatorKind::LowRank) };
+    let lora = Method::Lora { rank: 4, alpha: 8.0, targets: vec!["all-linear".to_owned()] };
+    let mut runs = Vec::new();
+    for dtype in [DType::F32, DType::F16] {
+        for estimator in [
+            Estimator { probes: 3, ..two_point() },
+            Estimator { momentum: 0.9, ..two_point() },
+            Estimator { probes: 5, ..Estimator::new(EstimatorKind::OneSided) },
+            Estimator { probes: 2, distribution: Distribution::Rademacher, clip: 0.5, ..low_rank.clone() },
+        ] {
+            let decayed = Settings { weight_decay: 0.1, ..settings(Method::Full, estimator) };
+            runs.push((dtype, decayed));
+        }
+    }
+    for dtype in [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
+        runs.push((dtype, settings(lora.clone(), two_point())));
+        runs.push((dtype, settings(Method::prefix(), Estimator { probes: 2, ..two_point() })));
+    }
+    for dtype in [DType::Q8_0, DType::Q4_0] {
+        runs.push((dtype, settings(Method::Full, Estimator { interval: 1, ..low_rank.clone() })));
+    }
+    let some = Settings {
+        trainable: vec!["*q_proj*".to_owned(), "*norm*".to_owned()],
+        ..settings(Method::Full, two_point())
+    };
+    runs.push((DType::F32, some));
+    runs.push((
+        DType::F32,
+        Settings { micro_batch: 2, objective: Measure::F1, ..settings(lora, two_point()) },
+    ));
+    runs
+}
+
+device_test! {
+    async fn every_run_replays_and_resumes_to_the_same_bits(backend: Rc<dyn Backend>) {
+        const MODEL: &str = "peft/blocks-llama";
+        for (dtype, settings) in runs() {
+            let what = format!("{dtype} {:?} {:?}", settings.method, settings.estimator);
+            let mut session = open(backend.clone(), MODEL, dtype).await;
+            let before = digests(&session).await;
+            let mut run = trainer(&session, &settings);
+            while run.step(&mut session).await.unwrap().is_some() {}
+            run.settle(&mut session).await.unwrap();
+            let after = digests(&session).await;
+            assert_ne!(before, after, "{what}: nothing was trained");
+            let bytes = run.trajectory().to_bytes().unwrap();
+            let trajectory = Trajectory::parse("the run", &bytes).unwrap();
+            assert_eq!(trajectory.steps(), settings.steps, "{what}");
+            // On the device and on the host, whatever computed the losses.
+            for backend in [backend.clone(), Host::open()] {
+                let mut session = open(backend.clone(), MODEL, dtype).await;
+                replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
+                assert_eq!(digests(&session).await, after, "{what} replayed on {}", backend.name());
+            }
+            // A run that was cut off in the middle of a step goes on as if it had not been.
+            let probes = settings.estimator.probes as usize;
+            let cut = bytes.len() - 3 * 32 * probes - 5;
+            let mut session = open(backend.clone(), MODEL, dtype).await;
+            let mut second = trainer(&session, &settings);
+            let torn = Trajectory::parse("the run", &bytes[..cut]).unwrap();
+            assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
+            second.resume(&mut session, torn, &mut |_| Ok(())).await.unwrap();
+            while second.step(&mut session).await.unwrap().is_some() {}
+            second.settle(&mut session).await.unwrap();
+            assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
+            assert_eq!(digests(&session).await, after, "{what} resumed");
+        }
+    }
+}
+
+device_test! {
+    async fn probes_and_micro_batches_change_nothing_else(backend: Rc<dyn Backend>) {
+        let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+        let case = golden["cases"].as_array().unwrap().iter().find(|c| c["adapter"] == "blocks-llama-lora").unwrap();
+        // A branch's loss does not depend on the branches beside it.
+        let mut session = open(backend.clone(), "peft/blocks-llama", DType::F32).await;
+        let two = Estimator::default();
+        let setup = |estimator| Setup { method: &Method::Full, estimator, trainable: &[], seed: 0, initial: &[] };
+        session.set_up(&setup(&two)).await.unwrap();
+        let alone = losses(&mut session, case, &two, (5, 2, 1e-3)).await;
+        let four = Estimator { probes: 4, ..Estimator::default() };
+        let together = losses(&mut session, case, &four, (5, 2, 1e-3)).await;
+        assert_eq!(alone, together[..2], "the first probe of four");
+        // One probe by any name is the two-point estimate.
+        let named: Estimator = serde_json::from_str(r#"{"estimator": "n-spsa", "probes": 1}"#).unwrap();
+        assert_eq!(named, two);
+
+        let mut records = Vec::new();
+        for micro_batch in [0, 1, 2, 3] {
+            let settings = Settings {
+                steps: 4, batch_size: 4, micro_batch, epsilon: 1e-3, learning_rate: 1e-6, seed: 3, ..Settings::default()
+            };
+            let mut session = open(backend.clone(), "peft/blocks-llama", DType::F32).await;
+            let mut run = trainer(&session, &settings);
+            while run.step(&mut session).await.unwrap().is_some() {}
+            records.push(run.trajectory().records.clone());
+        }
+        for micro in &records[1..] {
+            for (whole, micro) in records[0].iter().zip(micro) {
+                let apart = (whole.loss_plus - micro.loss_plus).abs() / whole.loss_plus;
+                assert!(apart <= 1e-6, "{whole:?} {micro:?}");
+            }
+        }
+    }
+}
+
+device_test! {
+    async fn small_updates_of_f16_weights_add_up(backend: Rc<dyn Backend>) {
+        let quads = 1024_u32;
+        for backend in [backend, Host::open()] {
+            let stored = backend.create("stored", u64::from(quads) * 8, MemoryClass::Weights).unwrap();
+            backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; quads as usize * 4])).unwrap();
+            let weights = backend.create("weights", 16, MemoryClass::Scratch).unwrap();
+            let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
+            let params = materialise::Params { quads, ..Default::default() };
+            for first in (0..1000).step_by(10) {
+                // The same direction each time, rounded with other bits.
+                let update = |i| Update {
+                    key: stream_key(1, 0, 0),
+                    coefficient: 1e-6,
+                    distribution: Distribution::Rademacher,
+                    decay: 1.0,
+                    rounding: Some(rounding_key(1, i)),
+                };
+                let updates: Vec<Update> = (first..first + 10).map(update).collect();
+                backend.write(&step, 0, &update::apply(&updates).to_bytes()).unwrap();
+                let mut r = Recording::new();
+                materialise::record_matrix(&mut r, DType::F16, &params, &step, &stored, &weights);
+                backend.run(&r).await.unwrap();
+            }
+            let bytes = backend.read(&stored, 0, u64::from(quads) * 8).await.unwrap();
+            let mut values = vec![0.0; quads as usize * 4];
+            DType::F16.dequantize(&bytes, &mut values);
+            let table = [1.0; pocketllm::kernel::step::QUANTILES];
+            let signs = (0..quads).flat_map(|q| {
+                pocketllm::reference::perturb::direction(stream_key(1, 0, 0), [q, 0], &table)
+            });
+            let start = f64::from(half::f16::from_f32(0.02).to_f32());
+            let moved: f64 = values.iter().zip(signs).map(|(w, z)| (f64::from(*w) - start) * f64::from(z)).sum();
+            let mean = moved / f64::from(quads * 4);
+            say(&format!("{}: 1,000 updates of 1e-6 sum to {mean:.6e}", backend.name()));
+            assert!((mean - 1e-3).abs() <= 2e-5, "{}: {mean}", backend.name());
+        }
+    }
+}
+
+fn mezo() -> Value {
+    serde_json::from_str(include_str!("golden/mezo/expected.json")).unwrap()
+}
+
+fn word(value: &Value) -> u32 {
+    u32::from_str_radix(value.as_str().unwrap(), 16).unwrap()
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn stochastic_rounding_is_as_specified() {
+    for case in mezo()["rounding"]["values"].as_array().unwrap() {
+        let x = f32::from_bits(word(&case["x_bits"]));
+        for (u, right) in case["u"].as_array().unwrap().iter().zip(case["f16"].as_array().unwrap()) {
+            let ours = stochastic_half(x, word(u)).to_bits();
+            assert_eq!(u32::from(ours), word(right), "{x:e} with {u}");
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn quantized_matrices_are_ggufs() {
+    let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+    let mut checked = 0;
+    for (model, matrices) in golden["quantized"].as_object().unwrap() {
+        let (_, _, weights) = MODELS.iter().find(|(name, ..)| name == model).unwrap();
+        let file = safetensors::SafeTensors::deserialize(weights).unwrap();
+        for (name, formats) in matrices.as_object().unwrap() {
+            let tensor = file.tensor(name).unwrap();
+            let stored = if tensor.dtype() == safetensors::Dtype::F16 { DType::F16 } else { DType::F32 };
+            let mut values = vec![0.0; tensor.data().len() / stored.block_bytes()];
+            stored.dequantize(tensor.data(), &mut values);
+            for (format, digest) in formats.as_object().unwrap() {
+                let hash = Sha256::digest(dtype(format).unwrap().quantize(&values));
+                let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(hex, digest.as_str().unwrap(), "{model}: {name} as {format}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 40, "{checked}");
+}
+
+device_test! {
+    async fn fifty_updates_of_f16_weights_are_numpys(backend: Rc<dyn Backend>) {
+        let expected = mezo();
+        let run = &expected["rounding"]["replay"];
+        for backend in [backend, Host::open()] {
+            let mut session = open(backend, "bert", DType::F16).await;
+            let float = |name: &str| run[name].as_f64().unwrap() as f32;
+            let settings = Settings {
+                steps: 50,
+                batch_size: 1,
+                learning_rate: float("lr"),
+                weight_decay: float("weight_decay"),
+                seed: run["seed"].as_u64().unwrap(),
+                ..Settings::default()
+            };
+            let mut trajectory = Trainer::new(&session, settings, Objective::LanguageModel, None, examples())
+                .unwrap()
+                .trajectory()
+                .clone();
+            let bits = run["projected_grad_bits"].as_array().unwrap();
+            trajectory.records = (0..).zip(bits).map(|(step, bits)| pocketllm::zo::trajectory::Record {
+                step,
+                probe: 0,
+                projected_grad: f32::from_bits(word(bits)),
+                learning_rate: float("lr"),
+                decay: pocketllm::zo::estimator::decay(float("lr"), float("weight_decay")),
+                loss_plus: 0.0,
+                loss_minus: 0.0,
+            }).collect();
+            replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
+            for (name, digest) in digests(&session).await {
+                if name != "adapter" {
+                    assert_eq!(digest, run["sha256"][&name].as_str().unwrap(), "{name}");
+                }
+            }
+        }
+    }
+}
