@@ -28,7 +28,7 @@ pub trait Backend {
     /// A name for people: the adapter's, or "cpu".
     fn name(&self) -> String;
 
-    /// Whether it computes on the CPU.
+    /// Whether it is a GPU in software, which wants its kernels cut otherwise than a real one.
     fn is_software(&self) -> bool;
 
     /// The limits in force.

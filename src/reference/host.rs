@@ -39,7 +39,7 @@ impl Backend for Host {
     }
 
     fn is_software(&self) -> bool {
-        true
+        false
     }
 
     fn limits(&self) -> Limits {
