@@ -8,6 +8,7 @@ use super::method::{DtypeArgs, MethodArgs};
 use super::{Context, open};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
+use crate::kernel::tuner;
 use crate::model::{Extent, HeadKind, Input, ModelSpec, Score, TensorKind};
 use crate::reference::threefry::threefry2x32;
 use crate::text::encode::Target;
@@ -18,8 +19,11 @@ use crate::zo::update::{self, Update};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Hugging Face directory, or .gguf file
+    #[arg(long, required_unless_present = "kernels", conflicts_with = "kernels")]
+    model: Option<PathBuf>,
+    /// Measure the matmul kernel's cuts, and no model
     #[arg(long)]
-    model: PathBuf,
+    kernels: bool,
     /// Sequences a batch
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
@@ -36,10 +40,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let Some(path) = &args.model else {
+        return kernels(context).await;
+    };
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
         bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
     }
-    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    let mut session = open::session(context, path, args.dtype.dtype()?).await?;
     let spec = session.model.spec();
     if args.seq_len > spec.max_length {
         bail!(InvalidArgument, "--seq-len {}: the model takes {}", args.seq_len, spec.max_length);
@@ -137,6 +144,39 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         mb(memory.activations),
         mb(memory.peak)
     );
+    Ok(())
+}
+
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+const MATMULS: &[[u32; 3]] = &[
+    [512, 1024, 1024],
+    [512, 576, 1536],
+    [64, 1024, 1024],
+    [16, 1024, 1024],
+    [1, 1024, 1024],
+    [512, 8, 1024],
+];
+
+/// Measures the matmul kernel by itself.
+async fn kernels(context: &Context) -> Result<()> {
+    let backend = open::backend(context).await?;
+    let measured = tuner::measure(backend.as_ref(), MATMULS).await?;
+    if context.json {
+        let rows = measured.iter().map(
+            |m| json!({ "shape": m.shape, "tile": m.tile, "gflops": m.gflops, "of_multiply_add": m.of_peak }),
+        );
+        println!("{}", json!({ "adapter": backend.name(), "matmul": rows.collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    println!(
+        "adapter {}; rows x columns x depth, and the part of a pure multiply-add kernel's rate",
+        backend.name()
+    );
+    for m in measured {
+        let [rows, columns, depth] = m.shape;
+        let shape = format!("{rows} x {columns} x {depth}");
+        println!("{shape:20} {:18} {:8.2} GFLOP/s {:5.1}%", m.tile, m.gflops, 100.0 * m.of_peak);
+    }
     Ok(())
 }
 

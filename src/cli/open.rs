@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use super::method::DtypeArgs;
+use super::tiles;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result};
 use crate::format::files::FsDir;
@@ -62,7 +63,9 @@ pub(super) async fn session(context: &Context, path: &Path, dtype: DType) -> Res
     })
     .await;
     bar.finish_and_clear();
-    session
+    let mut session = session?;
+    session.set_tiles(tiles::choose(session.model.backend(), &context.tiles).await?);
+    Ok(session)
 }
 
 /// Puts the adapter in `path` beside the session's weights, if one is given.

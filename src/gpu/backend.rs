@@ -28,6 +28,9 @@ pub trait Backend {
     /// A name for people: the adapter's, or "cpu".
     fn name(&self) -> String;
 
+    /// Whether it is a GPU in software, which wants its kernels cut otherwise than a real one.
+    fn is_software(&self) -> bool;
+
     /// The limits in force.
     fn limits(&self) -> Limits;
 

@@ -213,6 +213,14 @@ impl Backend for Gpu {
         }
     }
 
+    fn is_software(&self) -> bool {
+        // A browser tells no kind of adapter, but the names of its own software GPUs.
+        let names = [&self.adapter.name, &self.adapter.driver, &self.adapter.driver_info];
+        let known =
+            |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));
+        self.adapter.device_type == wgpu::DeviceType::Cpu || names.iter().any(known)
+    }
+
     fn limits(&self) -> Limits {
         self.limits
     }

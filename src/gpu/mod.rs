@@ -11,6 +11,7 @@ mod executor;
 mod memory;
 mod recording;
 pub mod shader;
+pub mod timer;
 
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};

@@ -11,6 +11,7 @@ use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::Backend;
+use crate::kernel::tiles::Choice;
 use crate::model::{Extent, HeadKind, LoadProgress, TensorId, Transformer, Weights, Workspace, family};
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -87,6 +88,12 @@ impl Session {
     pub(super) fn train_tensors(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         self.workspace = None;
         self.model.train(trained)
+    }
+
+    /// Chooses how matmuls are cut ([`Transformer::set_tiles`]).
+    pub fn set_tiles(&mut self, tiles: Choice) {
+        self.workspace = None;
+        self.model.set_tiles(tiles);
     }
 
     /// Takes away what stands beside the weights.
