@@ -34,6 +34,11 @@ pub trait Backend {
     /// Device memory in use.
     fn memory(&self) -> MemoryUse;
 
+    /// Bytes that the device is known to have, where it says.
+    fn capacity(&self) -> Option<u64> {
+        None
+    }
+
     /// A zeroed buffer of at least `bytes`, rounded up to 16.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::backend::check_range;
 use super::executor::Executor;
-use super::memory::{MemoryClass, MemoryTracker, MemoryUse};
+use super::memory::{MemoryClass, MemoryTracker, MemoryUse, system_memory};
 use super::{Backend, Buffer, Limits, Recording, Storage};
 use crate::error::{Code, Error, Result, bail, err};
 use crate::future::LocalFuture;
@@ -205,6 +205,11 @@ impl Backend for Gpu {
 
     fn memory(&self) -> MemoryUse {
         self.tracker.usage()
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        // No API tells what a graphics card has; a software GPU has the system's.
+        (self.adapter.device_type == wgpu::DeviceType::Cpu).then(system_memory).flatten()
     }
 
     fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
