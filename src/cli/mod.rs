@@ -10,6 +10,7 @@ mod generate;
 mod logits;
 mod method;
 mod open;
+mod plan;
 mod replay;
 mod run_dir;
 mod tiles;
@@ -52,6 +53,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Continue a prompt
     Generate(generate::Args),
+    /// Say what a run takes of the GPU's memory, from the model's header alone
+    Plan(plan::Args),
     /// Measure a forward pass and a training step
     Bench(bench::Args),
 }
@@ -98,6 +101,7 @@ async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Replay(args) => replay::run(context, args).await,
         Command::Evaluate(args) => evaluate::run(context, args).await,
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Plan(args) => plan::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
     }
 }

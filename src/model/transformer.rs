@@ -72,7 +72,7 @@ pub struct Transformer {
 impl Transformer {
     /// Of loaded weights.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
-        let tiles = Choice::untuned(backend.is_software());
+        let tiles = Choice::untuned(backend.limits().software);
         Transformer { backend, weights, adapter: None, tiles }
     }
 

@@ -38,10 +38,6 @@ impl Backend for Host {
         "cpu".to_owned()
     }
 
-    fn is_software(&self) -> bool {
-        false
-    }
-
     fn limits(&self) -> Limits {
         // The same splits of large tensors as on the smallest GPU, so that both run the same recording.
         Limits::WEBGPU_DEFAULT

@@ -212,10 +212,9 @@ impl Trainer {
         let chosen = self.order.batch(step, settings.batch_size as usize);
         follower.enter(session, step).await?;
         let branches = estimator.branch_list(settings.seed, step);
-        let micro = if settings.micro_batch == 0 { settings.batch_size } else { settings.micro_batch };
         let mut sums = vec![0.0; branches.len()];
         let (mut weights, mut tokens) = (0.0, 0);
-        for chosen in chosen.chunks(micro as usize) {
+        for chosen in chosen.chunks(settings.at_once() as usize) {
             let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
             let distribution = estimator.distribution;
             let added = update::step(follower.pending(), &branches, settings.epsilon, distribution);
