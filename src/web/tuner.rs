@@ -357,7 +357,7 @@ impl Tuner {
             _ => None,
         };
         match restored {
-            Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
             None => {
                 self.reset().await?;
                 trainer.begin(&mut self.session, &initial).await?;
