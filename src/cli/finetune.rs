@@ -15,7 +15,9 @@ use crate::format::files::FsDir;
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::text::task::Defaults;
-use crate::train::{EvaluationReport, Examples, Session, Settings, Sizes, Trainer, read_adapter, save_model};
+use crate::train::{
+    EvaluationReport, Examples, Plan, Session, Settings, Sizes, Trainer, read_adapter, save_model,
+};
 use crate::zo::schedule::Schedule;
 
 #[derive(Debug, clap::Args)]
@@ -183,7 +185,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.save_model {
         write_result(&session, &args.out).await?;
     }
-    summary(context, args, &session, &trainer, last.as_ref());
+    summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())
 }
 
@@ -263,6 +265,7 @@ fn summary(
     session: &Session,
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
+    plan: &Plan,
 ) {
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
@@ -275,6 +278,7 @@ fn summary(
             "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
+            "plan": plan,
             "adapter": session.model.backend().name(),
         });
         println!("{value}");

@@ -9,7 +9,7 @@ use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
 use crate::text::dataset::{self, Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Method, Objective, Session, Settings};
+use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
@@ -30,7 +30,8 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, or `url`.
+/// Where the model's files are: `files: {name, blob}[]`, or `url`; or random weights, from the seed `randomWeights`, of a `config`, the
+/// text of a config.json.
 pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
@@ -42,6 +43,10 @@ pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
             }
         }
         return Ok(Box::new(BlobDir::new("the chosen files", named)));
+    }
+    if let Some(config) = text(options, "config") {
+        let seed = field(options, "randomWeights").map_or(Ok(0), |seed| parse(seed, "randomWeights"))?;
+        return Ok(Box::new(RandomModel::new("config", config.into_bytes(), seed)?));
     }
     match text(options, "url") {
         Some(url) => Ok(Box::new(FetchDir::new(&url, None))),

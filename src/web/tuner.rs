@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
 use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
+use super::plan;
 use super::report::{Classification, Evaluated, GpuBytes, Info, Scored, Start, Step};
 use crate::error::{Result, bail, err};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
@@ -15,7 +16,9 @@ use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::Dataset;
 use crate::text::stream::Detokenizer;
-use crate::train::{EvaluationReport, Examples, Session, Trainer, draw, dtype, dtype_name, length, replay};
+use crate::train::{
+    EvaluationReport, Examples, Session, Sizes, Trainer, draw, dtype, dtype_name, length, replay,
+};
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::Trajectory;
 
@@ -51,6 +54,8 @@ pub struct Tuner {
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
     max_length: u32,
     writing: Option<Writing>,
+    /// Bytes of GPU memory that a training may take.
+    max_gpu_bytes: Option<u64>,
 }
 
 #[wasm_bindgen]
@@ -193,13 +198,16 @@ impl Tuner {
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
         let backend: Rc<dyn Backend> = gpu;
-        let session = Session::open(backend, dir.as_ref(), dtype, &mut |p: LoadProgress| {
+        let max_gpu_bytes = plan::max_bytes(options)?;
+        let session = Session::describe(backend.limits(), dir.as_ref(), dtype).await?;
+        plan::check_weights(&session, max_gpu_bytes)?;
+        let mut progress = |p: LoadProgress| {
             options::check_cancel(cancel)?;
             let (loaded, total) = (p.loaded * 4, p.total * 4);
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
             Ok(())
-        })
-        .await?;
+        };
+        let session = session.load(backend, &mut progress).await?;
         Ok(Tuner {
             session,
             state: State::Base,
@@ -207,6 +215,7 @@ impl Tuner {
             prompting: Prompting::default(),
             max_length: 0,
             writing: None,
+            max_gpu_bytes,
         })
     }
 
@@ -250,6 +259,10 @@ impl Tuner {
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
+        if self.max_gpu_bytes.is_some() {
+            let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
+        }
         let (steps, count) = (settings.steps, examples.examples.len());
         let mut trainer =
             Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
