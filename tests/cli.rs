@@ -466,7 +466,7 @@ fn a_run_takes_what_was_planned_and_is_refused_where_that_is_too_much() {
     assert_eq!(refused.status.code(), Some(1));
     let error = json(&refused)["error"].clone();
     assert_eq!(error["code"], "out-of-memory");
-    assert!(error["message"].as_str().unwrap().contains("--micro-batch "), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("; --dtype f16 would take "), "{error}");
     assert!(!dir.path().join("log.jsonl").exists());
 
     let config = format!("{}/tests/configs/opt-1.3b.json", env!("CARGO_MANIFEST_DIR"));

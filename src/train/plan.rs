@@ -205,16 +205,16 @@ impl Session {
         let advice = match self.fitting_change(settings, sizes, capacity).await? {
             Some((change, peak)) => {
                 let change: Vec<String> = change.iter().map(|(what, value)| name(what, value)).collect();
-                format!("{} would take {} MB", change.join(" "), megabytes(peak))
+                format!("{} would take {}", change.join(" "), megabytes(peak))
             }
             None => "no setting makes it fit: take a smaller model".to_owned(),
         };
         bail!(
             OutOfMemory,
-            "the run would take {} MB of GPU memory ({} MB of them weights), there are {} MB; {advice}",
+            "the run would take {} of GPU memory ({} of them weights), there are {}; {advice}",
             megabytes(plan.peak),
             megabytes(plan.weights),
-            capacity / 1_000_000
+            megabytes(capacity)
         );
     }
 
@@ -285,8 +285,8 @@ fn bits(dtype: DType) -> usize {
 }
 
 /// As people read it.
-fn megabytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1_000_000)
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// See [`Plan::adam`].
