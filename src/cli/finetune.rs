@@ -16,8 +16,8 @@ use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::text::task::Defaults;
 use crate::train::{
-    Diagnosis, EvaluationReport, Examples, Objective, Preset, Session, Settings, Sizes, Trainer, preset,
-    read_adapter, save_model, search,
+    Diagnosis, EvaluationReport, Examples, Objective, Plan, Preset, Session, Settings, Sizes, Trainer,
+    preset, read_adapter, save_model, search,
 };
 use crate::zo::schedule::Schedule;
 
@@ -215,7 +215,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.save_model {
         write_result(&session, &args.out).await?;
     }
-    summary(context, args, &session, &trainer, last.as_ref());
+    summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())
 }
 
@@ -322,6 +322,7 @@ fn summary(
     session: &Session,
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
+    plan: &Plan,
 ) {
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
@@ -334,6 +335,7 @@ fn summary(
             "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
+            "plan": plan,
             "adapter": session.model.backend().name(),
         });
         println!("{value}");

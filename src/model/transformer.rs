@@ -174,13 +174,13 @@ impl Transformer {
     /// # Errors
     /// Those of [`Workspace::new`].
     pub fn workspace(&self, old: Option<Workspace>, extent: Extent) -> Result<Workspace> {
-        let extent = match old {
+        let room = match old {
             Some(old) if old.fits(extent) => return Ok(old),
             // The old one is given back first: the two need not fit side by side.
-            Some(old) => old.extent.union(extent),
-            None => extent,
+            Some(old) => old.room.union(extent.into()),
+            None => extent.into(),
         };
-        Workspace::new(self.backend(), &self.weights, self.adapter(), self.tiles, extent)
+        Workspace::new(self.backend(), &self.weights, self.adapter(), self.tiles, room)
     }
 
     /// An empty key/value cache for `capacity` tokens.

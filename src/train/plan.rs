@@ -205,13 +205,13 @@ impl Session {
         let advice = match self.fitting_change(settings, sizes, capacity).await? {
             Some((change, peak)) => {
                 let change: Vec<String> = change.iter().map(|(what, value)| name(what, value)).collect();
-                format!("{} would take {} MB", change.join(" "), megabytes(peak))
+                format!("{} would take {}", change.join(" "), megabytes(peak))
             }
             None => "no setting makes it fit: take a smaller model".to_owned(),
         };
         bail!(
             OutOfMemory,
-            "the run would take {} MB of GPU memory ({} MB of them weights), there are {} MB; {advice}",
+            "the run would take {} of GPU memory ({} of them weights), there are {}; {advice}",
             megabytes(plan.peak),
             megabytes(plan.weights),
             megabytes(capacity)
@@ -245,32 +245,31 @@ impl Session {
         for length in lengths {
             let cut = length.map_or_else(|| sizes.clone(), |length| sizes.cut(length));
             for (dtype, method) in &weights {
-                let mut at_once = settings.at_once();
-                loop {
-                    let micro = if at_once == settings.batch_size { 0 } else { at_once };
-                    let wanted = Settings { micro_batch: micro, method: method.clone(), ..settings.clone() };
-                    // Settings that the model cannot be trained with are no advice.
-                    if let Ok(plan) = self.plan(&wanted, *dtype, &cut).await
-                        && plan.peak <= capacity
-                    {
-                        let mut change = Change::new();
-                        if at_once != settings.at_once() {
-                            change.push(("micro-batch", at_once.to_string()));
-                        }
-                        if *method != settings.method {
-                            change.push(("method", method.name().to_owned()));
-                        }
-                        if *dtype != self.dtype() {
-                            change.push(("dtype", dtype_name(*dtype).to_owned()));
-                        }
-                        change.extend(length.map(|length| ("max-length", length.to_string())));
-                        return Ok(Some((change, plan.peak)));
+                // Halves of what goes through at a time, the smallest first: where that does not fit, none does.
+                let halves =
+                    std::iter::successors(Some(settings.at_once()), |n| (*n > 1).then(|| n.div_ceil(2)));
+                let mut most = None;
+                for micro_batch in halves.collect::<Vec<_>>().into_iter().rev() {
+                    let wanted = Settings { micro_batch, method: method.clone(), ..settings.clone() };
+                    match self.plan(&wanted, *dtype, &cut).await {
+                        Ok(plan) if plan.peak <= capacity => most = Some((micro_batch, plan.peak)),
+                        // Settings that the model cannot be trained with are no advice.
+                        _ => break,
                     }
-                    if at_once <= 1 {
-                        break;
-                    }
-                    at_once = at_once.div_ceil(2);
                 }
+                let Some((micro_batch, peak)) = most else { continue };
+                let mut change = Change::new();
+                if micro_batch != settings.at_once() {
+                    change.push(("micro-batch", micro_batch.to_string()));
+                }
+                if *method != settings.method {
+                    change.push(("method", method.name().to_owned()));
+                }
+                if *dtype != self.dtype() {
+                    change.push(("dtype", dtype_name(*dtype).to_owned()));
+                }
+                change.extend(length.map(|length| ("max-length", length.to_string())));
+                return Ok(Some((change, peak)));
             }
         }
         Ok(None)
@@ -286,8 +285,8 @@ fn bits(dtype: DType) -> usize {
 }
 
 /// As people read it.
-fn megabytes(bytes: u64) -> u64 {
-    bytes.div_ceil(1_000_000)
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// See [`Plan::adam`].
