@@ -425,3 +425,54 @@ fn generate_continues_a_prompt_the_same_way_each_time() {
     let hot = ["--temperature", "2", "--seed", "5"];
     assert_eq!(generate(device(), &hot), generate(device(), &hot));
 }
+
+#[test]
+fn a_run_takes_what_was_planned_and_is_refused_where_that_is_too_much() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = binary(&["--json", "--device", device(), "finetune", "--model", &golden("bert")])
+        .args([
+            "--train",
+            &golden("bert/train.csv"),
+            "--eval",
+            &golden("bert/train.csv"),
+            "--template",
+            TEMPLATE,
+        ])
+        .args([
+            "--labels",
+            "great,terrible",
+            "--steps",
+            "30",
+            "--batch-size",
+            "8",
+            "--micro-batch",
+            "3",
+            "--out",
+        ])
+        .arg(dir.path().join("run"))
+        .output()
+        .unwrap();
+    done("the run", &output);
+    assert!(stderr(&output).contains("GPU memory: "), "{}", stderr(&output));
+    let result = json(&output);
+    let planned = result["plan"]["peak"].as_u64().unwrap();
+    // The twins on the CPU have no uniforms, which are most of what so small a model moves.
+    let uniforms = if device() == "cpu" { result["plan"]["transfer"].as_u64().unwrap() } else { 0 };
+    let apart = result["gpu_bytes"]["peak"].as_u64().unwrap().abs_diff(planned);
+    assert!(apart * 100 <= planned + uniforms * 100, "{result}");
+
+    let refused =
+        finetune(dir.path(), &["--max-gpu-bytes", &(planned - 40_000).to_string()]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let error = json(&refused)["error"].clone();
+    assert_eq!(error["code"], "out-of-memory");
+    assert!(error["message"].as_str().unwrap().contains("; --dtype f16 would take "), "{error}");
+    assert!(!dir.path().join("log.jsonl").exists());
+
+    let config = format!("{}/tests/configs/opt-1.3b.json", env!("CARGO_MANIFEST_DIR"));
+    let plan = run(&[
+        "--json", "--limits", "default", "plan", "--config", &config, "--dtype", "q4", "--method", "lora",
+    ]);
+    done("plan", &plan);
+    assert!(json(&plan)["weights"].as_u64().unwrap() > 700_000_000);
+}

@@ -1,6 +1,6 @@
 //! `pocketllm bench`: a plain forward pass beside a whole training step, on random tokens.
 
-use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde_json::json;
 
@@ -8,18 +8,21 @@ use super::method::{DtypeArgs, MethodArgs};
 use super::{Context, open};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::model::{Extent, HeadKind, Input, ModelSpec, Score, TensorKind};
-use crate::reference::threefry::threefry2x32;
-use crate::text::encode::Target;
-use crate::train::Setup;
+use crate::gpu::Backend;
+use crate::kernel::tuner;
+use crate::model::{Extent, Input, ModelSpec, Score, TensorKind};
+use crate::text::batch::Batch;
+use crate::train::{Session, Settings, Setup, Sizes, random_examples, trial};
 use crate::zo::trajectory::Record;
 use crate::zo::update::{self, Update};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Hugging Face directory, or .gguf file
+    #[command(flatten)]
+    model: open::ModelArgs,
+    /// Measure the matmul kernel's cuts, and no model
     #[arg(long)]
-    model: PathBuf,
+    kernels: bool,
     /// Sequences a batch
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
@@ -33,35 +36,38 @@ pub(super) struct Args {
     /// Rounds that are timed, after one that is not; the median counts
     #[arg(long, default_value_t = 3)]
     repeat: u32,
+    /// Run the first step of a training and its update, and nothing beside it; and say what was planned
+    #[arg(long)]
+    one_step: bool,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    if args.kernels {
+        return kernels(context).await;
+    }
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
         bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
     }
-    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
-    let spec = session.model.spec();
-    if args.seq_len > spec.max_length {
-        bail!(InvalidArgument, "--seq-len {}: the model takes {}", args.seq_len, spec.max_length);
+    let (backend, dir) = (open::backend(context).await?, args.model.dir()?);
+    let mut session = open::describe(context, backend.as_ref(), dir.as_ref(), args.dtype.dtype()?).await?;
+    let most = session.model.spec().max_length;
+    if args.seq_len > most {
+        bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
     }
-    let (length, tokens) = (args.seq_len, args.batch_size * args.seq_len);
-    let ids: Vec<u32> = (0..tokens).map(|i| threefry2x32([1, 2], [i, 0])[0] % spec.vocabulary).collect();
-    let positions: Vec<u32> = (0..tokens).map(|i| i % length).collect();
-    let cu_seqlens: Vec<u32> = (0..=args.batch_size).map(|i| i * length).collect();
-    // One mask a sequence, or every token but the last: what the two kinds of model are trained on.
-    let targets: Vec<Target> = match spec.head.kind {
-        HeadKind::MaskedLm => {
-            cu_seqlens[1..].iter().map(|end| Target { position: end - 1, label: ids[0] }).collect()
-        }
-        HeadKind::CausalLm => (0..tokens - 1)
-            .filter(|i| (i + 1) % length != 0)
-            .map(|i| Target { position: i, label: ids[i as usize + 1] })
-            .collect(),
-    };
-    let flops = forward_flops(spec, tokens, targets.len() as u32);
-    let input = Input { ids: &ids, positions: &positions, cu_seqlens: &cu_seqlens };
     let estimator = args.method.estimator()?;
     let (method, trainable) = (args.method.method(), args.method.trainable());
+    if args.one_step {
+        let settings =
+            Settings { batch_size: args.batch_size, method, trainable, estimator, ..Settings::default() };
+        return one_step(context, session, backend, &settings, args.seq_len).await;
+    }
+    session = open::load(session, backend).await?;
+    let spec = session.model.spec();
+    let examples = random_examples(spec, args.batch_size, args.seq_len);
+    let Batch { ids, positions, cu_seqlens, targets, .. } = Batch::pack(&examples.iter().collect::<Vec<_>>());
+    let tokens = ids.len() as u32;
+    let flops = forward_flops(spec, tokens, targets.len() as u32);
+    let input = Input { ids: &ids, positions: &positions, cu_seqlens: &cu_seqlens };
     let setup =
         Setup { method: &method, estimator: &estimator, trainable: &trainable, seed: 0, initial: &[] };
     session.set_up(&setup).await?;
@@ -137,6 +143,72 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         mb(memory.activations),
         mb(memory.peak)
     );
+    Ok(())
+}
+
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+const MATMULS: &[[u32; 3]] = &[
+    [512, 1024, 1024],
+    [512, 576, 1536],
+    [64, 1024, 1024],
+    [16, 1024, 1024],
+    [1, 1024, 1024],
+    [512, 8, 1024],
+];
+
+/// Measures the matmul kernel by itself.
+async fn kernels(context: &Context) -> Result<()> {
+    let backend = open::backend(context).await?;
+    let measured = tuner::measure(backend.as_ref(), MATMULS).await?;
+    if context.json {
+        let rows = measured.iter().map(
+            |m| json!({ "shape": m.shape, "tile": m.tile, "gflops": m.gflops, "of_multiply_add": m.of_peak }),
+        );
+        println!("{}", json!({ "adapter": backend.name(), "matmul": rows.collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    println!(
+        "adapter {}; rows x columns x depth, and the part of a pure multiply-add kernel's rate",
+        backend.name()
+    );
+    for m in measured {
+        let [rows, columns, depth] = m.shape;
+        let shape = format!("{rows} x {columns} x {depth}");
+        println!("{shape:20} {:18} {:8.2} GFLOP/s {:5.1}%", m.tile, m.gflops, 100.0 * m.of_peak);
+    }
+    Ok(())
+}
+
+/// Runs one whole step of a training; prints what it took beside what was planned.
+async fn one_step(
+    context: &Context,
+    session: Session,
+    backend: Rc<dyn Backend>,
+    settings: &Settings,
+    length: u32,
+) -> Result<()> {
+    let sizes = Sizes::even(session.model.spec().head.kind, settings.batch_size, length, 0);
+    let settings = Settings { steps: 1, ..settings.clone() };
+    let plan = session.plan(&settings, session.dtype(), &sizes).await?;
+    eprintln!("{}", super::plan::line(&plan));
+    let mut session = open::load(session, backend).await?;
+    let report = trial(&mut session, &settings, length).await?;
+    let (memory, adapter) = (session.model.backend().memory(), session.model.backend().name());
+    if context.json {
+        let value = json!({
+            "step_ms": report.ms,
+            "loss_plus": report.loss_plus(),
+            "loss_minus": report.loss_minus(),
+            "gpu_bytes": memory,
+            "plan": plan,
+            "adapter": adapter,
+        });
+        println!("{value}");
+        return Ok(());
+    }
+    println!("adapter                 {adapter}");
+    println!("step                    {:.1} ms, loss {:.4}", report.ms, report.loss());
+    println!("GPU memory              {} bytes at most, {} planned", memory.peak, plan.peak);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::data::PromptArgs;
 use super::method::{DtypeArgs, MethodArgs, named};
+use super::plan::{LimitArgs, line};
 use super::run_dir::RunDir;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
@@ -15,8 +16,8 @@ use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::text::task::Defaults;
 use crate::train::{
-    Diagnosis, EvaluationReport, Examples, Objective, Preset, Session, Settings, Trainer, preset,
-    read_adapter, save_model, search,
+    Diagnosis, EvaluationReport, Examples, Objective, Plan, Preset, Session, Settings, Sizes, Trainer,
+    preset, read_adapter, save_model, search,
 };
 use crate::zo::schedule::Schedule;
 
@@ -73,6 +74,8 @@ pub(super) struct Args {
     /// Train this adapter of peft's further; it says method, rank, alpha and targets
     #[arg(long, conflicts_with = "method")]
     adapter: Option<PathBuf>,
+    #[command(flatten)]
+    limit: LimitArgs,
     /// Also write the fine-tuned model, or the adapter in peft's form
     #[arg(long)]
     save_model: bool,
@@ -156,7 +159,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
-    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
+    let backend = open::backend(context).await?;
+    // All that the data may be refused for is found before the weights are loaded.
+    let session =
+        open::describe(context, backend.as_ref(), &FsDir::new(&args.model)?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
         None => None,
@@ -173,6 +179,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template(&session)?;
+    let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+    let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
+    eprintln!("{}", line(&plan));
+    let mut session = open::load(session, backend).await?;
     if args.lr == Some(Rate::Auto) {
         settings.learning_rate = match &existing {
             Some(trajectory) => trajectory.header.learning_rate,
@@ -205,7 +215,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.save_model {
         write_result(&session, &args.out).await?;
     }
-    summary(context, args, &session, &trainer, last.as_ref());
+    summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())
 }
 
@@ -312,6 +322,7 @@ fn summary(
     session: &Session,
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
+    plan: &Plan,
 ) {
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
@@ -324,6 +335,7 @@ fn summary(
             "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
+            "plan": plan,
             "adapter": session.model.backend().name(),
         });
         println!("{value}");

@@ -10,8 +10,10 @@ mod generate;
 mod logits;
 mod method;
 mod open;
+mod plan;
 mod replay;
 mod run_dir;
+mod tiles;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,9 @@ struct Cli {
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
     #[arg(long, global = true, value_enum, default_value_t)]
     limits: open::LimitsArg,
+    /// How matmuls are cut: what is fastest on this adapter, measured once (auto), a safe choice (untuned), or names by class
+    #[arg(long, global = true, default_value = "untuned")]
+    tiles: String,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,13 +46,15 @@ enum Command {
     /// Write the logits of texts or token ids to a safetensors file
     Logits(logits::Args),
     /// Fine-tune a model on a data file
-    Finetune(finetune::Args),
+    Finetune(Box<finetune::Args>),
     /// Form the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
     /// Measure loss and accuracy on a data file
     Evaluate(evaluate::Args),
     /// Continue a prompt
     Generate(generate::Args),
+    /// Say what a run takes of the GPU's memory, from the model's header alone
+    Plan(plan::Args),
     /// Measure a forward pass and a training step
     Bench(bench::Args),
 }
@@ -57,6 +64,7 @@ struct Context {
     json: bool,
     device: open::Device,
     limits: open::LimitsArg,
+    tiles: String,
 }
 
 /// Runs the command line of this process.
@@ -65,7 +73,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    let context = Context { json: cli.json, device: cli.device, limits: cli.limits };
+    let context = Context { json: cli.json, device: cli.device, limits: cli.limits, tiles: cli.tiles };
     let result = pollster::block_on(run(&context, &cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +101,7 @@ async fn run(context: &Context, command: &Command) -> Result<()> {
         Command::Replay(args) => replay::run(context, args).await,
         Command::Evaluate(args) => evaluate::run(context, args).await,
         Command::Generate(args) => generate::run(context, args).await,
+        Command::Plan(args) => plan::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,
     }
 }

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use super::method::DtypeArgs;
+use super::tiles;
 use crate::dtype::DType;
-use crate::error::{Code, Error, Result};
-use crate::format::files::FsDir;
-use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
+use crate::error::{Code, Error, Result, bail};
+use crate::format::files::{FsDir, ModelDir};
+use crate::gpu::{Backend, Gpu, GpuOptions, Limits, LimitsChoice};
 use crate::reference::Host;
-use crate::train::{Session, read_adapter};
+use crate::train::{RandomModel, Session, read_adapter};
 
 /// Where to compute.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -50,19 +51,68 @@ pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
     })
 }
 
+/// The limits of the device that the flags ask for; WebGPU's defaults where there is none.
+pub(super) async fn limits(context: &Context) -> Limits {
+    match (context.device, context.limits) {
+        (Device::Cpu, _) | (_, LimitsArg::Default) => Limits::WEBGPU_DEFAULT,
+        _ => backend(context).await.map_or(Limits::WEBGPU_DEFAULT, |backend| backend.limits()),
+    }
+}
+
 /// The model at `path`, loaded onto a new backend.
 pub(super) async fn session(context: &Context, path: &Path, dtype: DType) -> Result<Session> {
     let backend = backend(context).await?;
-    let dir = FsDir::new(path)?;
+    load(describe(context, backend.as_ref(), &FsDir::new(path)?, dtype).await?, backend).await
+}
+
+/// A model whose weights are still to be loaded, with the cuts of matmuls that the flags ask for.
+pub(super) async fn describe(
+    context: &Context,
+    backend: &dyn Backend,
+    dir: &dyn ModelDir,
+    dtype: DType,
+) -> Result<Session> {
+    let mut session = Session::describe(backend.limits(), dir, dtype).await?;
+    session.set_tiles(tiles::choose(backend, &context.tiles).await?);
+    Ok(session)
+}
+
+/// The session with its weights on a backend.
+pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<Session> {
     let bar = bar(0, "loading  {bar:30} {percent:>3}%  {elapsed}");
-    let session = Session::open(backend, &dir, dtype, &mut |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.loaded);
-        Ok(())
-    })
-    .await;
+    let session = session
+        .load(backend, &mut |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.loaded);
+            Ok(())
+        })
+        .await;
     bar.finish_and_clear();
     session
+}
+
+/// Which model: one with weights, or a configuration with random ones.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ModelArgs {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long, conflicts_with = "config")]
+    model: Option<PathBuf>,
+    /// A config.json, instead of a model: its weights are random
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Seed of the random weights
+    #[arg(long, default_value_t = 0)]
+    random_weights: u64,
+}
+
+impl ModelArgs {
+    pub(super) fn dir(&self) -> Result<Box<dyn ModelDir>> {
+        match (&self.model, &self.config) {
+            (_, Some(path)) => Ok(Box::new(RandomModel::new(&name(path), read(path)?, self.random_weights)?)),
+            (Some(path), None) => Ok(Box::new(FsDir::new(path)?)),
+            (None, None) => bail!(InvalidArgument, "--model or --config is needed"),
+        }
+    }
 }
 
 /// Puts the adapter in `path` beside the session's weights, if one is given.

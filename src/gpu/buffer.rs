@@ -13,6 +13,8 @@ pub enum Storage {
     Gpu(wgpu::Buffer),
     /// In the host's memory, as 32-bit words.
     Host(RefCell<Vec<u32>>),
+    /// Nowhere: the buffer is only counted.
+    Counted,
 }
 
 #[derive(Debug)]

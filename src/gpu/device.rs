@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::backend::check_range;
 use super::executor::Executor;
-use super::memory::{MemoryClass, MemoryTracker, MemoryUse};
+use super::memory::{MemoryClass, MemoryTracker, MemoryUse, system_memory};
 use super::{Backend, Buffer, Limits, Recording, Storage};
 use crate::error::{Code, Error, Result, bail, err};
 use crate::future::LocalFuture;
@@ -94,6 +94,7 @@ impl Gpu {
         let limits = Limits {
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
+            software: is_software(&adapter.get_info()),
         };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
@@ -205,6 +206,13 @@ impl Gpu {
     }
 }
 
+/// Whether an adapter computes on the CPU. A browser tells no kind of adapter, but the names of its own software GPUs.
+fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
+    let names = [&adapter.name, &adapter.driver, &adapter.driver_info];
+    let known = |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));
+    adapter.device_type == wgpu::DeviceType::Cpu || names.iter().any(known)
+}
+
 impl Backend for Gpu {
     fn name(&self) -> String {
         match self.adapter.name.as_str() {
@@ -219,6 +227,11 @@ impl Backend for Gpu {
 
     fn memory(&self) -> MemoryUse {
         self.tracker.usage()
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        // No API tells what a graphics card has; a software GPU has the system's.
+        (self.adapter.device_type == wgpu::DeviceType::Cpu).then(system_memory).flatten()
     }
 
     fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {

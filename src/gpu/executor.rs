@@ -13,6 +13,16 @@ use crate::error::{Result, bail};
 /// Uniforms are bound at offsets that are multiples of this: WebGPU's default `minUniformBufferOffsetAlignment`.
 const SLOT: usize = 256;
 
+/// Slots that the uniforms of so many dispatches are given: some to spare, so that recordings of about the same length share them.
+fn slots_for(dispatches: usize) -> usize {
+    dispatches.next_power_of_two().max(256)
+}
+
+/// Bytes of the buffer that the uniforms of so many dispatches lie in.
+pub(super) fn uniform_bytes(dispatches: usize) -> u64 {
+    (slots_for(dispatches) * SLOT) as u64
+}
+
 /// How long one submit should keep the GPU busy: short of what a phone's watchdog or a page's next frame minds.
 const SUBMIT_MS: f64 = 100.0;
 
@@ -116,8 +126,7 @@ impl Executor {
     fn write_uniforms(&mut self, gpu: &Gpu, recording: &Recording) {
         let slots = recording.dispatches.len();
         if self.uniforms.as_ref().is_none_or(|u| u.slots < slots) {
-            let slots = slots.next_power_of_two().max(256);
-            let bytes = (slots * SLOT) as u64;
+            let (slots, bytes) = (slots_for(slots), uniform_bytes(slots));
             let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
                 label: Some("uniforms"),
                 size: bytes,

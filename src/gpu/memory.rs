@@ -85,6 +85,13 @@ impl Drop for Lease {
     }
 }
 
+/// Bytes of memory that this system can still give out, where it says so: on Linux.
+pub(super) fn system_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -190,7 +190,7 @@ impl<'a> TwinCall<'a> {
             .ok_or_else(|| err!(InvalidArgument, "{name}: no binding {}", index + 1))?;
         match binding.buffer.storage() {
             Storage::Host(words) => Ok((binding, words)),
-            Storage::Gpu(_) => {
+            Storage::Gpu(_) | Storage::Counted => {
                 Err(err!(InvalidArgument, "{name}: buffer {} is not on the host", binding.buffer.name()))
             }
         }

@@ -106,8 +106,8 @@ impl Adapter {
     ) -> Result<Adapter> {
         let first = model.tensors.as_slice().len();
         let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
-        // For each adapted matrix its A, B and transposed A, as indices into the two lists.
-        let mut adapted: Vec<(TensorId, usize)> = Vec::new();
+        // For each adapted matrix its place in the first list and, of its signs, in the second.
+        let mut adapted: Vec<(TensorId, usize, usize)> = Vec::new();
         match &spec {
             AdapterSpec::Lora { rank, alpha, targets } => {
                 if *rank == 0 || *rank > 1024 || !alpha.is_finite() || *alpha <= 0.0 {
@@ -119,7 +119,7 @@ impl Adapter {
                 for (i, linear) in targeted(model, targets)?.into_iter().enumerate() {
                     let name = &model.tensors.as_slice()[linear.weight].name;
                     let ordinal = first + 2 * i;
-                    adapted.push((linear.weight, tensors.len()));
+                    adapted.push((linear.weight, tensors.len(), 0));
                     tensors.push(tensor(format!("{name}.a"), ordinal, *rank, linear.width));
                     tensors.push(tensor(format!("{name}.b"), ordinal + 1, linear.rows, *rank));
                 }
@@ -146,9 +146,12 @@ impl Adapter {
                 let matrices = matrices.filter(|(id, t)| t.kind == TensorKind::Matrix && chosen(*id));
                 for (i, (id, matrix)) in matrices.enumerate() {
                     let ordinal = first + 2 * i;
-                    adapted.push((id, tensors.len()));
+                    adapted.push((id, tensors.len(), fixed_tensors.len()));
                     fixed_tensors.push(tensor(format!("{}.a", matrix.name), ordinal, width, matrix.width));
-                    fixed_tensors.push(tensor(format!("{}.a^T", matrix.name), ordinal, matrix.width, width));
+                    if model.looks_up(id) {
+                        let name = format!("{}.a^T", matrix.name);
+                        fixed_tensors.push(tensor(name, ordinal, matrix.width, width));
+                    }
                     tensors.push(tensor(format!("{}.b", matrix.name), ordinal + 1, matrix.rows, width));
                 }
             }
@@ -159,15 +162,15 @@ impl Adapter {
         let trained = Packed::allocate(backend, "adapter", MemoryClass::Adapter, list(&tensors))?;
         let fixed = match fixed_tensors.is_empty() {
             true => None,
-            false => Some(Packed::allocate(backend, "signs", MemoryClass::Adapter, list(&fixed_tensors))?),
+            false => Some(Packed::fixed(backend, "signs", MemoryClass::Adapter, list(&fixed_tensors))?),
         };
-        let pairs = adapted.iter().filter_map(|&(id, at)| {
+        let pairs = adapted.iter().filter_map(|&(id, at, signs)| {
             let in_trained = |index| Factor { group: Group::Trained, first: trained.first(index) };
             let pair = match (&spec, &fixed) {
                 (AdapterSpec::LowRank { rank, slots }, Some(fixed)) => {
                     let in_fixed = |index| Factor { group: Group::Fixed, first: fixed.first(index) };
-                    let (a, transposed) = (in_fixed(2 * at), Some(in_fixed(2 * at + 1)));
-                    Pair { a, b: in_trained(at), transposed, rank: rank * slots, scale: 1.0 }
+                    let transposed = model.looks_up(id).then(|| in_fixed(signs + 1));
+                    Pair { a: in_fixed(signs), b: in_trained(at), transposed, rank: rank * slots, scale: 1.0 }
                 }
                 (AdapterSpec::Lora { rank, alpha, .. }, _) => {
                     let (a, b) = (in_trained(at), in_trained(at + 1));
@@ -178,7 +181,7 @@ impl Adapter {
             Some((id, pair))
         });
         let pairs = pairs.collect();
-        let adapted = adapted.into_iter().map(|(id, _)| id).collect();
+        let adapted = adapted.into_iter().map(|(id, ..)| id).collect();
         Ok(Adapter { spec, trained, fixed, tensors, fixed_tensors, adapted, pairs })
     }
 
@@ -192,7 +195,8 @@ impl Adapter {
         &self.tensors
     }
 
-    /// The fixed tensors, in the order of [`Adapter::fixed`].
+    /// The fixed tensors, in the order of [`Adapter::fixed`]: for each adapted matrix A and, where rows of it are looked up, A
+    /// transposed, both of one ordinal.
     pub fn fixed_tensors(&self) -> &[AdapterTensor] {
         &self.fixed_tensors
     }

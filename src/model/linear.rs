@@ -230,7 +230,9 @@ impl Transformer {
         // As MeZO does: norms and biases do not decay, adapters do.
         let adapter = (self.adapter().map(|adapter| &adapter.trained), &ws.adapter, 1);
         for (packed, formed, decays) in [vectors, adapter] {
-            if let (Some(packed), Some(formed)) = (packed, formed) {
+            if let (Some(packed), Some(formed)) = (packed, formed)
+                && let Some(counters) = &packed.counters
+            {
                 let params = materialise::Params {
                     quads: packed.quads,
                     branches,
@@ -238,7 +240,7 @@ impl Transformer {
                     decays,
                     ..Default::default()
                 };
-                materialise::record_packed(r, &params, &ws.step, &packed.stored, formed, &packed.counters);
+                materialise::record_packed(r, &params, &ws.step, &packed.stored, formed, counters);
             }
         }
     }

@@ -21,4 +21,4 @@ pub use spec::{
 };
 pub use transformer::{Input, Transformer};
 pub use weights::{LoadProgress, Matrix, Part, Weights, formats, stored_as};
-pub use workspace::{Extent, Workspace};
+pub use workspace::{Extent, Room, Workspace};

@@ -23,8 +23,8 @@ struct Place {
 pub struct Packed {
     /// `[quads * 4]` f32.
     pub stored: Buffer,
-    /// For each quad: its index in its tensor, the tensor's ordinal or [`FROZEN`].
-    pub counters: Buffer,
+    /// For each quad: its index in its tensor, the tensor's ordinal or [`FROZEN`]. None where nothing is ever trained.
+    pub counters: Option<Buffer>,
     /// Quads of all tensors.
     pub quads: u32,
     places: Vec<Place>,
@@ -44,10 +44,27 @@ impl Packed {
         class: MemoryClass,
         tensors: impl IntoIterator<Item = (TensorId, u64)>,
     ) -> Result<Packed> {
+        let mut packed = Packed::fixed(backend, name, class, tensors)?;
+        let bytes = u64::from(packed.quads) * 8;
+        packed.counters = Some(backend.create(&format!("{name}: counters"), bytes, class)?);
+        packed.train(backend, &|_| true)?;
+        Ok(packed)
+    }
+
+    /// Of zeros, none of which is ever trained.
+    ///
+    /// # Errors
+    /// As [`Packed::allocate`].
+    pub fn fixed(
+        backend: &dyn Backend,
+        name: &str,
+        class: MemoryClass,
+        tensors: impl IntoIterator<Item = (TensorId, u64)>,
+    ) -> Result<Packed> {
         let mut places = Vec::new();
         let mut quads = 0_u64;
         for (ordinal, elements) in tensors {
-            places.push(Place { ordinal, elements, quad: quads as u32, trained: true });
+            places.push(Place { ordinal, elements, quad: quads as u32, trained: false });
             quads += elements.div_ceil(4);
         }
         let limit = backend.limits().whole_binding();
@@ -55,10 +72,7 @@ impl Packed {
             bail!(LimitExceeded, "{name}: {} bytes, a binding holds {limit}", quads * 16);
         }
         let stored = backend.create(name, quads * 16, class)?;
-        let counters = backend.create(&format!("{name}: counters"), quads * 8, class)?;
-        let packed = Packed { stored, counters, quads: quads as u32, places };
-        packed.write_counters(backend)?;
-        Ok(packed)
+        Ok(Packed { stored, counters: None, quads: quads as u32, places })
     }
 
     /// First element of tensor number `index`.
@@ -92,7 +106,7 @@ impl Packed {
             let ordinal = if place.trained { place.ordinal as u32 } else { FROZEN };
             (0..place.elements.div_ceil(4) as u32).map(move |quad| [quad, ordinal])
         });
-        write_chunks(backend, &self.counters, counters)
+        write_chunks(backend, self.counters.as_ref(), counters)
     }
 
     /// Within tensor number `index`, trains of every `columns` quads (a row) only `first..end`.
@@ -111,7 +125,7 @@ impl Packed {
                 [quad, if place.trained && inside { place.ordinal as u32 } else { FROZEN }]
             })
         });
-        write_chunks(backend, &self.counters, counters)
+        write_chunks(backend, self.counters.as_ref(), counters)
     }
 
     /// Writes a tensor's values from its element `first`, a multiple of 4, on.
@@ -136,9 +150,10 @@ impl Packed {
 
 fn write_chunks(
     backend: &dyn Backend,
-    buffer: &Buffer,
+    buffer: Option<&Buffer>,
     counters: impl Iterator<Item = [u32; 2]>,
 ) -> Result<()> {
+    let Some(buffer) = buffer else { return Ok(()) };
     let mut counters = counters.peekable();
     let mut offset = 0;
     while counters.peek().is_some() {

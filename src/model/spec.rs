@@ -304,6 +304,16 @@ impl ModelSpec {
         self.layers.iter().flat_map(of).collect()
     }
 
+    /// Whether rows of a matrix are looked up, beside what it is multiplied by: embeddings, and label words in the head.
+    pub fn looks_up(&self, matrix: TensorId) -> bool {
+        let positions = match self.positions {
+            Positions::Learned { table, .. } => Some(table),
+            Positions::Rotary { .. } => None,
+        };
+        let tables = [Some(self.token_table), self.type_table, positions, Some(self.head.table)];
+        tables.contains(&Some(matrix))
+    }
+
     /// Columns of a token's fused queries, keys and values.
     pub fn qkv_width(&self) -> u32 {
         (self.heads + 2 * self.kv_heads) * self.head_dim

@@ -7,9 +7,14 @@ use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Backend, Buffer, MemoryClass};
+use crate::kernel::matmul;
+use crate::kernel::tiles::Choice;
 
 /// The most branch weights formed at a time, bytes: larger matrices are gone through in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
+
+/// Of weights in panels: many columns at a time, and few beside the branch weights.
+const PANEL_BYTES: u64 = 8 << 20;
 
 /// The most logits held at a time, bytes.
 const LOGITS_BYTES: u64 = 8 << 20;
@@ -42,23 +47,55 @@ impl Extent {
             labels: self.labels.max(other.labels),
         }
     }
+}
 
-    /// Room to spare, so that batches of about the same size share a workspace.
-    fn rounded(self) -> Extent {
-        let round = |n: u32| n.max(1).next_multiple_of(64);
-        Extent {
-            branches: self.branches.max(1),
-            tokens: round(self.tokens),
-            targets: round(self.targets),
-            labels: self.labels.max(1).next_multiple_of(4),
+/// What passes of several extents need, one after another: the most of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    branches: u32,
+    tokens: u32,
+    targets: u32,
+    labels: u32,
+    /// Tokens of all branches: an evaluation's one branch may have more than each of a step's, and fewer than all of them.
+    rows: u64,
+    /// Target rows of all branches.
+    scored: u64,
+    /// Label words of all branches.
+    labelled: u64,
+}
+
+impl Room {
+    /// Large enough for both.
+    pub fn union(self, other: Room) -> Room {
+        Room {
+            branches: self.branches.max(other.branches),
+            tokens: self.tokens.max(other.tokens),
+            targets: self.targets.max(other.targets),
+            labels: self.labels.max(other.labels),
+            rows: self.rows.max(other.rows),
+            scored: self.scored.max(other.scored),
+            labelled: self.labelled.max(other.labelled),
         }
     }
 }
 
-/// Buffers for passes of up to a certain extent.
+impl From<Extent> for Room {
+    /// With some to spare, so that batches of about the same size share a workspace.
+    fn from(extent: Extent) -> Room {
+        let round = |n: u32| n.max(1).next_multiple_of(64);
+        let (branches, tokens, targets) =
+            (extent.branches.max(1), round(extent.tokens), round(extent.targets));
+        let labels = extent.labels.max(1).next_multiple_of(4);
+        let of_all = |n: u32| u64::from(branches) * u64::from(n);
+        let (rows, scored, labelled) = (of_all(tokens), of_all(targets), of_all(labels));
+        Room { branches, tokens, targets, labels, rows, scored, labelled }
+    }
+}
+
+/// Buffers for passes of up to certain extents.
 pub struct Workspace {
     /// What fits.
-    pub extent: Extent,
+    pub room: Room,
     /// Hidden states `[branch, token, hidden]`.
     pub hidden: Buffer,
     /// What a sublayer reads or returns `[branch, token, hidden]`.
@@ -79,6 +116,8 @@ pub struct Workspace {
     pub inner: Buffer,
     /// Branch weights of a block of rows.
     pub scratch: Buffer,
+    /// Operands of a matmul in panels, where that is how they are cut.
+    pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`.
     pub gathered: Buffer,
     /// Target rows through the head's transform `[branch, target, hidden]`.
@@ -124,13 +163,11 @@ impl Workspace {
         backend: &dyn Backend,
         weights: &Weights,
         adapter: Option<&Adapter>,
-        extent: Extent,
+        tiles: Choice,
+        room: Room,
     ) -> Result<Workspace> {
         let spec = weights.spec();
-        let extent = extent.rounded();
-        let Extent { branches, tokens, targets, labels } = extent;
-        let rows = u64::from(branches) * u64::from(tokens);
-        let scored = u64::from(branches) * u64::from(targets);
+        let Room { branches, tokens, targets, labels, rows, scored, labelled } = room;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
         let gated = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Gated { .. }));
@@ -146,11 +183,11 @@ impl Workspace {
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
         };
         // Rows that go through an adapter's factors: tokens, targets or label words.
-        let inner = u64::from(tokens.max(targets).max(labels)) * u64::from(adapter.map_or(0, Adapter::rank));
+        let inner = rows.max(scored).max(labelled) * u64::from(adapter.map_or(0, Adapter::rank));
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
         Ok(Workspace {
-            extent,
+            room,
             hidden: activation("hidden", rows * hidden)?,
             normed: activation("normed", rows * hidden)?,
             qkv: activation("qkv", rows * u64::from(spec.qkv_width()))?,
@@ -159,8 +196,9 @@ impl Workspace {
             gated: if gated { Some(activation("gated", rows * intermediate)?) } else { None },
             vectors: formed(weights.vectors(), "vectors of branches")?,
             adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
-            inner: activation("between factors", u64::from(branches) * inner)?,
+            inner: activation("between factors", inner)?,
             scratch: backend.create("branch weights", scratch(weights, branches), MemoryClass::Scratch)?,
+            panels: if tiles.packs() { Some(activation("panels", panels(weights, room) / 4)?) } else { None },
             gathered: activation("targets", scored * hidden)?,
             transformed: activation("transformed targets", scored * hidden)?,
             logits: activation("logits", logits / 4)?,
@@ -175,7 +213,7 @@ impl Workspace {
             target_rows: activation("target rows", u64::from(targets))?,
             target_labels: activation("target labels", u64::from(targets))?,
             label_ids: activation("label ids", u64::from(labels))?,
-            label_rows: activation("label rows", u64::from(branches) * u64::from(labels) * hidden)?,
+            label_rows: activation("label rows", labelled * hidden)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotation,
         })
@@ -183,8 +221,16 @@ impl Workspace {
 
     /// Whether a pass of this extent can run in it.
     pub fn fits(&self, extent: Extent) -> bool {
-        self.extent.union(extent) == self.extent
+        self.room.union(extent.into()) == self.room
     }
+}
+
+/// Bytes of panels: a matmul's whole input, and some columns of its weights at a time.
+fn panels(weights: &Weights, room: Room) -> u64 {
+    let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
+    // A branch's rows are whole panels: they are rounded to more than that.
+    let input = room.rows.max(room.scored) * u64::from(widest) * 4;
+    input + 256 + matmul::panel_bytes(1, widest, room.branches).max(PANEL_BYTES)
 }
 
 /// Bytes for four rows of every matrix in as many copies as it needs, and no more than the largest takes whole.

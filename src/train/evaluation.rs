@@ -45,7 +45,7 @@ impl Session {
         let mut rest = &examples.examples[..];
         while !rest.is_empty() {
             keep_going()?;
-            let (now, later) = rest.split_at(fitting(rest));
+            let (now, later) = rest.split_at(fitting(rest.iter().map(|example| example.ids.len())));
             rest = later;
             let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
             let seen = self.evaluate_batch(objective, &batch).await?;
@@ -76,7 +76,7 @@ impl Session {
         let mut rest = examples;
         while !rest.is_empty() {
             keep_going()?;
-            let (now, later) = rest.split_at(fitting(rest));
+            let (now, later) = rest.split_at(fitting(rest.iter().map(|example| example.ids.len())));
             rest = later;
             let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
             let losses = self.evaluate_batch(objective, &batch).await?.losses;
@@ -98,13 +98,12 @@ impl Session {
     }
 }
 
-/// How many of the next examples make one pass.
-fn fitting(examples: &[Example]) -> usize {
+/// How many of the next examples make one pass, by their tokens.
+pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     let mut tokens = 0;
-    let count = examples
-        .iter()
-        .take_while(|example| {
-            tokens += example.ids.len();
+    let count = lengths
+        .take_while(|length| {
+            tokens += length;
             tokens <= TOKENS
         })
         .count();

@@ -112,14 +112,19 @@ fn draw(session: &Session, seed: u64, window: u32) -> Result<()> {
     };
     if *slots == 1 || window == 0 {
         let drawn = if *slots == 1 { window..window + 1 } else { 0..*slots };
-        for (index, pair) in adapter.fixed_tensors().chunks_exact(2).enumerate() {
-            let (a, inputs) = (&pair[0], pair[0].width as usize);
-            let draw = |window| signs(seed, window, a.ordinal as u32, *rank, a.width);
+        let mut index = 0;
+        for tensors in adapter.fixed_tensors().chunk_by(|x, y| x.ordinal == y.ordinal) {
+            let (ordinal, inputs) = (tensors[0].ordinal as u32, tensors[0].width);
+            let draw = |window| signs(seed, window, ordinal, *rank, inputs);
             let values: Vec<f32> = drawn.clone().flat_map(draw).collect();
-            let rows: Vec<&[f32]> = values.chunks_exact(inputs).collect();
-            let transposed: Vec<f32> = (0..inputs).flat_map(|i| rows.iter().map(move |row| row[i])).collect();
-            fixed.write(backend, 2 * index, 0, &values)?;
-            fixed.write(backend, 2 * index + 1, 0, &transposed)?;
+            fixed.write(backend, index, 0, &values)?;
+            if tensors.len() > 1 {
+                let rows: Vec<&[f32]> = values.chunks_exact(inputs as usize).collect();
+                let columns = 0..inputs as usize;
+                let transposed: Vec<f32> = columns.flat_map(|i| rows.iter().map(move |row| row[i])).collect();
+                fixed.write(backend, index + 1, 0, &transposed)?;
+            }
+            index += tensors.len();
         }
     }
     if *slots > 1 {

@@ -1,5 +1,6 @@
 //! What is learned: a data set as examples with targets, and what the targets are scored against.
 
+use super::questions::ANSWER_TOKENS;
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
@@ -7,7 +8,7 @@ use crate::text::dataset::{Dataset, Rows};
 use crate::text::encode::{
     ChatEncoder, ClassificationEncoder, CompletionEncoder, Example, HeadKind, LabelWords, PlainEncoder,
 };
-use crate::text::task::{Question, Task};
+use crate::text::task::{Question, Reply, Task};
 use crate::text::template::Template;
 
 /// What a run, an evaluation or a classification scores.
@@ -43,6 +44,14 @@ impl Examples {
     /// Examples that no data set made.
     pub fn new(examples: Vec<Example>, fingerprint: u64) -> Examples {
         Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint }
+    }
+
+    /// Tokens that an evaluation may write to answer a question, 0 where it writes nothing, and of the longest prompt.
+    pub(super) fn written(&self) -> [u32; 2] {
+        let writes = |question: &Question| matches!(question.reply, Reply::Text { .. });
+        let asked = self.questions.iter().zip(&self.examples).filter(|(question, _)| writes(question));
+        let longest = asked.map(|(_, example)| example.ids.len() as u32).max();
+        longest.map_or([0; 2], |longest| [ANSWER_TOKENS, longest])
     }
 }
 

@@ -9,7 +9,7 @@ use crate::text::encode::{CompletionEncoder, Example};
 use crate::text::task::{Question, Reply};
 
 /// Tokens that an answer in words may take.
-const ANSWER_TOKENS: u32 = 50;
+pub(super) const ANSWER_TOKENS: u32 = 50;
 
 /// What the questions so far came to.
 #[derive(Default)]

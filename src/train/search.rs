@@ -17,6 +17,7 @@ const JUDGED: usize = 64;
 
 /// What a rate led to.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Trial {
     /// The rate.
     pub learning_rate: f32,

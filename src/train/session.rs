@@ -10,8 +10,11 @@ use crate::format::config::Config;
 use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
-use crate::gpu::Backend;
-use crate::model::{Extent, HeadKind, LoadProgress, TensorId, Transformer, Weights, Workspace, family};
+use crate::gpu::{Backend, Dry, Limits};
+use crate::kernel::tiles::Choice;
+use crate::model::{
+    Extent, HeadKind, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
+};
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
@@ -44,6 +47,15 @@ impl Session {
         dtype: DType,
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Session> {
+        Session::describe(backend.limits(), dir, dtype).await?.load(backend, progress).await
+    }
+
+    /// Reads header, configuration and tokenizer only. The weights are on no device: what is done with the session is counted
+    /// ([`Dry`]), until they are loaded.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn describe(limits: Limits, dir: &dyn ModelDir, dtype: DType) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
         let spec = Rc::new(family::spec(&files.config)?);
         let tokenizer = tokenizer(&files.tokenizer, &files.config)?;
@@ -54,15 +66,53 @@ impl Session {
             }
         }
         let chat = chat::template(&files);
-        let weights = Weights::load(backend.as_ref(), spec, &files.checkpoint, dtype, progress).await?;
-        let model = Transformer::new(backend, weights);
+        let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint) = (files.name, files.checkpoint);
         let tokenizer = tokenizer.map(Rc::new);
-        let mut session =
-            Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false };
-        // Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
-        session.train_tensors(&|_| false)?;
-        Ok(session)
+        Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false }.fresh()
+    }
+
+    /// The same model with its weights on no device, stored as `dtype` says.
+    ///
+    /// # Errors
+    /// `limit-exceeded`.
+    pub(super) fn counted(&self, dtype: DType) -> Result<Session> {
+        let (limits, spec) = (self.model.backend().limits(), self.model.weights().spec().clone());
+        let mut model = counted(limits, spec, &self.checkpoint, dtype)?;
+        model.set_tiles(self.model.tiles());
+        let session = Session {
+            name: self.name.clone(),
+            model,
+            tokenizer: None,
+            chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
+            checkpoint: self.checkpoint.clone(),
+            workspace: None,
+            dtype,
+            touched: false,
+        };
+        session.fresh()
+    }
+
+    /// Streams the weights to a backend.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn load(
+        self,
+        backend: Rc<dyn Backend>,
+        progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
+    ) -> Result<Session> {
+        let spec = self.model.weights().spec().clone();
+        let weights = Weights::load(backend.as_ref(), spec, &self.checkpoint, self.dtype, progress).await?;
+        let mut model = Transformer::new(backend, weights);
+        model.set_tiles(self.model.tiles());
+        Session { model, workspace: None, ..self }.fresh()
+    }
+
+    /// Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
+    fn fresh(mut self) -> Result<Session> {
+        self.train_tensors(&|_| false)?;
+        Ok(self)
     }
 
     /// Back to the base model: an adapter is taken away, and trained weights are loaded again.
@@ -87,6 +137,12 @@ impl Session {
     pub(super) fn train_tensors(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         self.workspace = None;
         self.model.train(trained)
+    }
+
+    /// Chooses how matmuls are cut ([`Transformer::set_tiles`]).
+    pub fn set_tiles(&mut self, tiles: Choice) {
+        self.workspace = None;
+        self.model.set_tiles(tiles);
     }
 
     /// Takes away what stands beside the weights.
@@ -129,6 +185,19 @@ impl Session {
         let workspace = self.model.workspace(self.workspace.take(), extent)?;
         Ok((&self.model, self.workspace.insert(workspace)))
     }
+}
+
+/// A transformer whose weights are counted only.
+fn counted(
+    limits: Limits,
+    spec: Rc<ModelSpec>,
+    checkpoint: &Checkpoint,
+    dtype: DType,
+) -> Result<Transformer> {
+    let formats = formats(&spec, checkpoint, dtype)?;
+    let backend = Dry::open(limits);
+    let weights = Weights::allocate(backend.as_ref(), spec, &formats)?;
+    Ok(Transformer::new(backend, weights))
 }
 
 fn tokenizer(file: &TokenizerFile, config: &Config) -> Result<Option<Tokenizer>> {

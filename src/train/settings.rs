@@ -94,6 +94,11 @@ impl Settings {
         Ok(())
     }
 
+    /// Examples that go through the model at a time.
+    pub fn at_once(&self) -> u32 {
+        if self.micro_batch == 0 { self.batch_size } else { self.micro_batch.min(self.batch_size) }
+    }
+
     /// Tokens that an example is cut to for a model: a prefix takes its length of the model's positions.
     pub fn length_for(&self, spec: &ModelSpec) -> u32 {
         let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };

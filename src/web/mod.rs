@@ -4,9 +4,11 @@
 //! another: the package's worker queues them.
 
 mod options;
+mod plan;
 mod report;
 mod tuner;
 
+pub use plan::plan;
 pub use tuner::Tuner;
 
 use wasm_bindgen::JsValue;

@@ -11,7 +11,7 @@ use crate::model::ModelSpec;
 use crate::text::chat::Message;
 use crate::text::dataset::{self, Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Method, Objective, Session, Settings, preset};
+use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings, preset};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
@@ -32,7 +32,8 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; `signal` ends downloads.
+/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; or random weights, from the seed
+/// `randomWeights`, of a `config`, the text of a config.json. `signal` ends downloads.
 pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
@@ -45,6 +46,10 @@ pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn M
         }
         let name = text(options, "name").unwrap_or_else(|| "the chosen files".to_owned());
         return Ok(Box::new(BlobDir::new(name, named)));
+    }
+    if let Some(config) = text(options, "config") {
+        let seed = field(options, "randomWeights").map_or(Ok(0), |seed| parse(seed, "randomWeights"))?;
+        return Ok(Box::new(RandomModel::new("config", config.into_bytes(), seed)?));
     }
     let signal = field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok());
     match text(options, "url") {
@@ -212,7 +217,7 @@ pub(super) struct TrainOptions {
     interval: Option<f64>,
     objective: Option<Measure>,
     micro_batch: Option<f64>,
-    steps: f64,
+    steps: Option<f64>,
     batch_size: Option<f64>,
     learning_rate: Option<Rate>,
     schedule: Option<Schedule>,
@@ -240,7 +245,7 @@ impl TrainOptions {
         let (method, estimator) = (self.method()?, self.estimator()?);
         let preset = preset(model, &method, &estimator);
         let settings = Settings {
-            steps: count("steps", self.steps)?,
+            steps: count("steps", self.steps.unwrap_or(1000.0))?,
             batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
             micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
             objective: self.objective.unwrap_or_default(),

@@ -8,19 +8,20 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
 use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
+use super::plan;
 use super::report::{Classification, Evaluated, GpuBytes, Info, Restored, Scored, Start, Step};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
-use crate::gpu::{Gpu, GpuOptions, LimitsChoice};
+use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::Dataset;
 use crate::text::stream::Detokenizer;
 use crate::text::tokenizer::Tokenizer;
 use crate::train::{
-    AdapterFile, Diagnosis, EvaluationReport, Examples, Session, Trainer, draw, dtype, dtype_name, length,
-    read_adapter, replay, search,
+    AdapterFile, Diagnosis, EvaluationReport, Examples, Session, Sizes, Trainer, draw, dtype, dtype_name,
+    length, read_adapter, replay, search,
 };
 use crate::zo::random::sampling_key;
 use crate::zo::trajectory::{Record, Trajectory};
@@ -61,8 +62,11 @@ pub struct Tuner {
     prompting: Prompting,
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
     max_length: u32,
+    /// Watches the training's losses.
     diagnosis: Option<Diagnosis>,
     writing: Option<Writing>,
+    /// Bytes of GPU memory that a training may take.
+    max_gpu_bytes: Option<u64>,
 }
 
 #[wasm_bindgen]
@@ -239,7 +243,9 @@ impl Tuner {
         };
         Progress { stage: "device", file: "", loaded: 0, total: 0 }.tell(on_progress);
         let gpu = Gpu::open(GpuOptions { limits }).await?;
-        let session = Self::load_session(gpu.clone(), dir.as_ref(), dtype, on_progress, cancel).await;
+        let max_gpu_bytes = plan::max_bytes(options)?;
+        let session =
+            Self::load_session(gpu.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
         let session = session.inspect_err(|_| gpu.destroy())?;
         Ok(Tuner {
             gpu,
@@ -250,6 +256,7 @@ impl Tuner {
             max_length: 0,
             diagnosis: None,
             writing: None,
+            max_gpu_bytes,
         })
     }
 
@@ -257,19 +264,22 @@ impl Tuner {
         gpu: Rc<Gpu>,
         dir: &dyn ModelDir,
         dtype: DType,
+        max_gpu_bytes: Option<u64>,
         on_progress: &Function,
         cancel: &JsValue,
     ) -> Result<Session> {
         options::check_cancel(cancel)?;
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
-        Session::open(gpu, dir, dtype, &mut |p: LoadProgress| {
+        let session = Session::describe(gpu.limits(), dir, dtype).await?;
+        plan::check_weights(&session, max_gpu_bytes)?;
+        let mut progress = |p: LoadProgress| {
             options::check_cancel(cancel)?;
             let (loaded, total) = (p.loaded * 4, p.total * 4);
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
             Ok(())
-        })
-        .await
+        };
+        session.load(gpu, &mut progress).await
     }
 
     async fn load_adapter(&mut self, options: &JsValue) -> Result<()> {
@@ -344,6 +354,10 @@ impl Tuner {
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
+        if self.max_gpu_bytes.is_some() {
+            let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
+        }
         let (steps, count) = (settings.steps, examples.examples.len());
         let restored_before = matches!(self.state, State::Restored(_));
         let trials = match given.searches() && !restored_before {
@@ -373,7 +387,7 @@ impl Tuner {
             _ => None,
         };
         match restored {
-            Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
             None => {
                 self.reset().await?;
                 trainer.begin(&mut self.session, &initial).await?;

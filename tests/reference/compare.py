@@ -24,13 +24,13 @@ TASKS = {
     "movies": ("models/movies-train.tsv", "models/movies-eval.tsv", "{text} It was [MASK] .", "terrible,great", 32),
 }
 
-FULL = (1e-5, 2e-5, 4e-5)
+FULL = (2e-5, 4e-5, 8e-5)
 # name: forwards a step, flags, eps, learning rates
 KINDS = {
     "two-point": (2, [], 1e-3, FULL),
     "two-point, Rademacher": (2, ["--distribution", "rademacher"], 1e-3, FULL),
-    "two-point, momentum 0.9": (2, ["--momentum", "0.9"], 1e-3, (2e-6, 4e-6, 8e-6)),
-    "4 probes": (8, ["--probes", "4"], 1e-3, (2e-5, 4e-5, 8e-5)),
+    "two-point, momentum 0.9": (2, ["--momentum", "0.9"], 1e-3, (4e-6, 8e-6, 1.6e-5)),
+    "4 probes": (8, ["--probes", "4"], 1e-3, (4e-5, 8e-5, 1.6e-4)),
     "one-sided, 8 probes (FZOO)": (9, ["--estimator", "one-sided"], 1e-3, (1e-4, 2e-4, 4e-4)),
     "low-rank 4, 50 steps (LOZO)": (2, ["--estimator", "low-rank"], 1e-3, FULL),
     "LoRA": (2, ["--method", "lora"], 1e-2, (1e-3, 3e-3, 1e-2)),

@@ -20,9 +20,12 @@ const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable'],
   ...['estimator', 'probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'objective', 'microBatch'],
-  ...['steps', 'batchSize', 'learningRate'],
-  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
-  ...['keep', 'signal', 'onStart'],
+  ...['steps', 'batchSize', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength'],
+  ...['shots', 'holdOut', 'dataSeed', 'keep', 'signal', 'onStart'],
+];
+const COUNTS: readonly (keyof TrainOptions)[] = [
+  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
+  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -105,8 +108,7 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseOther('train', 'distribution', options.distribution, ['gaussian', 'rademacher']);
   refuseOther('train', 'objective', options.objective, ['loss', 'accuracy', 'f1']);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
-  refuseBadNumber('train', options, ['probes', 'rank', 'interval', 'loraRank', 'prefixLength'], true);
+  refuseBadNumber('train', options, COUNTS, true);
   if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
   refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'clip', 'momentum', 'loraAlpha'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');

@@ -1,0 +1,105 @@
+//! `pocketllm plan`: what a run takes of the GPU's memory. Nothing of the weights is read.
+
+use super::method::{DtypeArgs, MethodArgs};
+use super::{Context, open};
+use crate::error::{Result, bail};
+use crate::train::{Plan, Session, Settings, Sizes};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    model: open::ModelArgs,
+    #[command(flatten)]
+    method: MethodArgs,
+    #[command(flatten)]
+    dtype: DtypeArgs,
+    /// Examples a step
+    #[arg(long, default_value_t = 8)]
+    batch_size: u32,
+    /// Examples that go through the model at a time; 0: all
+    #[arg(long, default_value_t = 0)]
+    micro_batch: u32,
+    /// Tokens of an example
+    #[arg(long, default_value_t = 64)]
+    seq_len: u32,
+    /// Label words that examples are classified by; 0: all of the vocabulary is scored
+    #[arg(long, default_value_t = 0)]
+    labels: u32,
+    #[command(flatten)]
+    limit: LimitArgs,
+}
+
+/// How much memory a run may take.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct LimitArgs {
+    /// Refuse a run that would take more bytes of GPU memory [default: what the device is known to have]
+    #[arg(long)]
+    max_gpu_bytes: Option<u64>,
+}
+
+impl LimitArgs {
+    /// The plan of a run, or the refusal of one that takes more than is allowed, or than there is.
+    pub(super) async fn check(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        sizes: &Sizes,
+        known: Option<u64>,
+    ) -> Result<Plan> {
+        let flag = |what: &str, value: &str| format!("--{what} {value}");
+        session.check_plan(settings, sizes, self.max_gpu_bytes.or(known), &flag).await
+    }
+}
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let settings = Settings {
+        steps: 1,
+        batch_size: args.batch_size,
+        micro_batch: args.micro_batch,
+        method: args.method.method(),
+        trainable: args.method.trainable(),
+        estimator: args.method.estimator()?,
+        ..Settings::default()
+    };
+    settings.check()?;
+    let limits = open::limits(context).await;
+    let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
+    let spec = session.model.spec();
+    let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec);
+    if args.seq_len == 0 || args.seq_len > most {
+        bail!(InvalidArgument, "--seq-len {}, expected 1 to {most}", args.seq_len);
+    }
+    let sizes = Sizes::even(spec.head.kind, args.batch_size, args.seq_len, args.labels);
+    let plan = args.limit.check(&session, &settings, &sizes, None).await?;
+    if context.json {
+        println!("{}", serde_json::json!(plan));
+        return Ok(());
+    }
+    let rows = [
+        ("weights", plan.weights),
+        ("adapter", plan.adapter),
+        ("branches' weights", plan.scratch),
+        ("activations", plan.activations),
+        ("transfer", plan.transfer),
+        ("at most at a time", plan.peak),
+        ("Adam in f32, at least", plan.adam),
+    ];
+    for (what, bytes) in rows {
+        println!("{what:<22} {:>10.1} MB", bytes as f64 / 1e6);
+    }
+    Ok(())
+}
+
+/// A plan in one line.
+pub(super) fn line(plan: &Plan) -> String {
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    format!(
+        "GPU memory: {:.1} MB at most: {:.1} weights, {:.1} adapter, {:.1} branches' weights, {:.1} activations; Adam would take {:.1}",
+        mb(plan.peak),
+        mb(plan.weights),
+        mb(plan.adapter),
+        mb(plan.scratch),
+        mb(plan.activations),
+        mb(plan.adam)
+    )
+}

@@ -1,0 +1,305 @@
+//! What a run will take of the GPU's memory, before any weight is read.
+//!
+//! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter, and the
+//! workspace of its largest passes, which are recorded there as well. So a plan is what a device will count.
+
+use serde::Serialize;
+
+use super::evaluation::fitting;
+use super::follow::Follower;
+use super::method::{Method, Setup, dtype_name};
+use super::objective::Examples;
+use super::session::Session;
+use super::settings::Settings;
+use crate::dtype::DType;
+use crate::error::{Result, bail};
+use crate::model::{Extent, HeadKind, Input, Mlp, ModelSpec, Sampling, Score};
+use crate::text::encode::Target;
+use crate::zo::estimator::EstimatorKind;
+use crate::zo::random::Order;
+use crate::zo::trajectory::Measure;
+use crate::zo::update;
+
+/// Examples drawn when the largest batch of a run is looked for: beyond them only a rare one is larger.
+const DRAWN: u32 = 1 << 20;
+
+/// Bytes of GPU memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Stored weights.
+    pub weights: u64,
+    /// An adapter's tensors.
+    pub adapter: u64,
+    /// Weights of the branches.
+    pub scratch: u64,
+    /// Hidden states, logits and the like.
+    pub activations: u64,
+    /// Uniforms and read-back.
+    pub transfer: u64,
+    /// The most there is at any time of a run.
+    pub peak: u64,
+    /// What Adam over all parameters would take at least, in f32: weights, gradients and two moments, and what the backward pass
+    /// needs of a batch: for each token of a layer the inputs of norms and linear layers, queries, keys, values, the MLP before and
+    /// after its nonlinearity; for each target its logits. Attention's probabilities are left out, as if they were formed anew.
+    pub adam: u64,
+}
+
+/// How large the examples of a run are.
+#[derive(Clone, Debug, Default)]
+pub struct Sizes {
+    /// Tokens and targets of each example that is trained on.
+    pub examples: Vec<[u32; 2]>,
+    /// Of each that is evaluated on.
+    pub held_out: Vec<[u32; 2]>,
+    /// Tokens that may be written to answer a question, 0 where nothing is written, and of the longest prompt.
+    pub written: [u32; 2],
+    /// Label words.
+    pub labels: u32,
+}
+
+impl Sizes {
+    /// Of encoded examples.
+    pub fn of(examples: &Examples, held_out: Option<&Examples>, score: Score<'_>) -> Sizes {
+        let list = |examples: &Examples| -> Vec<[u32; 2]> {
+            examples.examples.iter().map(|e| [e.ids.len() as u32, e.targets.len() as u32]).collect()
+        };
+        let labels = if let Score::Labels(ids) = score { ids.len() as u32 } else { 0 };
+        let written = held_out.map_or([0; 2], Examples::written);
+        Sizes { examples: list(examples), held_out: held_out.map_or_else(Vec::new, list), written, labels }
+    }
+
+    /// Of `count` examples of `length` tokens, with the targets that a model with this head is trained on.
+    pub fn even(head: HeadKind, count: u32, length: u32, labels: u32) -> Sizes {
+        let targets = match head {
+            HeadKind::MaskedLm => 1,
+            HeadKind::CausalLm => length.saturating_sub(1).max(1),
+        };
+        Sizes { examples: vec![[length, targets]; count as usize], labels, ..Sizes::default() }
+    }
+
+    /// The same cut to `length` tokens.
+    fn cut(&self, length: u32) -> Sizes {
+        let cut = |list: &[[u32; 2]]| list.iter().map(|size| size.map(|n| n.min(length))).collect();
+        let [written, prompt] = self.written;
+        let written = [written, prompt.min(length)];
+        Sizes { examples: cut(&self.examples), held_out: cut(&self.held_out), written, labels: self.labels }
+    }
+
+    fn longest(&self) -> u32 {
+        self.examples.iter().chain(&self.held_out).map(|[tokens, _]| *tokens).max().unwrap_or(0)
+    }
+
+    fn extent(&self, branches: u32, sizes: impl Iterator<Item = [u32; 2]>) -> Extent {
+        let [tokens, targets] = sizes.fold([0; 2], |sum: [u32; 2], size| {
+            [sum[0].saturating_add(size[0]), sum[1].saturating_add(size[1])]
+        });
+        Extent { branches, tokens, targets, labels: self.labels }
+    }
+
+    /// The largest of a step's passes.
+    fn step(&self, settings: &Settings) -> Extent {
+        let mut most = Extent { branches: settings.estimator.branches(), ..Extent::least() };
+        let mut order = Order::new(settings.seed, self.examples.len());
+        for step in 0..settings.steps.min(DRAWN.div_ceil(settings.batch_size.max(1))) {
+            let batch = order.batch(step, settings.batch_size as usize);
+            for chosen in batch.chunks(settings.at_once() as usize) {
+                let sizes = chosen.iter().filter_map(|i| self.examples.get(*i).copied());
+                most = most.union(self.extent(most.branches, sizes));
+            }
+        }
+        most
+    }
+
+    /// The largest of an evaluation's passes; none where nothing is held out.
+    fn evaluation(&self) -> Option<Extent> {
+        let mut most = None;
+        let mut rest = &self.held_out[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(fitting(rest.iter().map(|[tokens, _]| *tokens as usize)));
+            rest = later;
+            let extent = self.extent(1, now.iter().copied());
+            most = Some(most.map_or(extent, |before: Extent| before.union(extent)));
+        }
+        most
+    }
+}
+
+impl Session {
+    /// What a run with these settings on examples of these sizes takes, where the matrices are stored as `dtype` says.
+    ///
+    /// # Errors
+    /// `limit-exceeded` where a buffer is larger than the device allows; those of [`Session::set_up`].
+    pub async fn plan(&self, settings: &Settings, dtype: DType, sizes: &Sizes) -> Result<Plan> {
+        let mut session = self.counted(dtype)?;
+        let estimator = &settings.estimator;
+        let setup = Setup {
+            method: &settings.method,
+            estimator,
+            trainable: &settings.trainable,
+            seed: settings.seed,
+            initial: &[],
+        };
+        session.set_up(&setup).await?;
+        if let Some(extent) = sizes.evaluation() {
+            session.pass(extent, None).await?;
+        }
+        let [tokens, prompt] = sizes.written;
+        if tokens > 0 {
+            let prompt = vec![0; prompt.max(1) as usize];
+            session
+                .model
+                .generate(&prompt, tokens, Sampling::default())?
+                .next(&session.model, [0; 2])
+                .await?;
+        }
+        Follower::new(settings.seed, estimator.clone()).enter(&mut session, 0).await?;
+        let extent = sizes.step(settings);
+        session.pass(extent, Some(settings)).await?;
+        let (model, ws) = session.prepare(Extent::least())?;
+        model.apply_update(ws, &update::apply(&[])).await?;
+        let memory = session.model.backend().memory();
+        Ok(Plan {
+            weights: memory.weights,
+            adapter: memory.adapter,
+            scratch: memory.scratch,
+            activations: memory.activations,
+            transfer: memory.transfer,
+            peak: memory.peak,
+            adam: adam(session.model.spec(), extent),
+        })
+    }
+
+    /// A pass of this extent over tokens 0: of a step, or of an evaluation.
+    async fn pass(&mut self, extent: Extent, step: Option<&Settings>) -> Result<()> {
+        let (ids, labels) = (vec![0; extent.tokens as usize], vec![0; extent.labels as usize]);
+        let (model, ws) = self.prepare(extent)?;
+        let positions: Vec<u32> = (0..extent.tokens).map(|i| i % model.room()).collect();
+        let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, extent.tokens] };
+        let targets = vec![Target { position: 0, label: 0 }; extent.targets as usize];
+        let score = if labels.is_empty() { Score::Vocabulary } else { Score::Labels(&labels) };
+        match step {
+            None => drop(model.evaluate(ws, &input, &targets, score).await?),
+            Some(settings) => {
+                let (estimator, predicted) = (&settings.estimator, settings.objective != Measure::Loss);
+                let branches = estimator.branch_list(settings.seed, 0);
+                let step = update::step(&[], &branches, settings.epsilon, estimator.distribution);
+                model.branch_scores(ws, &input, &targets, score, &step, extent.branches, predicted).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a run whose plan is beyond `capacity` bytes. Returns the plan.
+    ///
+    /// # Errors
+    /// `out-of-memory` with the first change of settings that fits, each named as `name` says; those of [`Session::plan`].
+    pub async fn check_plan(
+        &self,
+        settings: &Settings,
+        sizes: &Sizes,
+        capacity: Option<u64>,
+        name: &dyn Fn(&str, &str) -> String,
+    ) -> Result<Plan> {
+        let plan = self.plan(settings, self.dtype(), sizes).await?;
+        let Some(capacity) = capacity.filter(|capacity| plan.peak > *capacity) else { return Ok(plan) };
+        let advice = match self.fitting_change(settings, sizes, capacity).await? {
+            Some((change, peak)) => {
+                let change: Vec<String> = change.iter().map(|(what, value)| name(what, value)).collect();
+                format!("{} would take {}", change.join(" "), megabytes(peak))
+            }
+            None => "no setting makes it fit: take a smaller model".to_owned(),
+        };
+        bail!(
+            OutOfMemory,
+            "the run would take {} of GPU memory ({} of them weights), there are {}; {advice}",
+            megabytes(plan.peak),
+            megabytes(plan.weights),
+            megabytes(capacity)
+        );
+    }
+
+    /// The first change that fits, from what costs nothing to what costs most: fewer examples at a time, weights in f16, an adapter over
+    /// smaller weights, shorter examples. With what it would take.
+    async fn fitting_change(
+        &self,
+        settings: &Settings,
+        sizes: &Sizes,
+        capacity: u64,
+    ) -> Result<Option<(Change, u64)>> {
+        let mut weights = vec![(self.dtype(), settings.method.clone())];
+        let adapter = if settings.method == Method::Full { Method::lora() } else { settings.method.clone() };
+        if self.dtype() == DType::F32 {
+            weights.push((DType::F16, settings.method.clone()));
+        }
+        // Low-rank directions are full-parameter training and go over blocks; tensors chosen by name have no adapter.
+        if settings.trainable.is_empty() {
+            let low_rank = settings.estimator.kind == EstimatorKind::LowRank;
+            let method = if low_rank { &settings.method } else { &adapter };
+            let smaller = [DType::F16, DType::Q8_0, DType::Q4_0].into_iter();
+            let smaller = smaller.filter(|dtype| bits(*dtype) < bits(self.dtype()));
+            weights.extend(smaller.map(|dtype| (dtype, method.clone())));
+        }
+        let longest = sizes.longest();
+        let shorter = (3..=9).rev().map(|n| 1 << n).filter(|length| *length < longest);
+        let lengths = std::iter::once(None).chain(shorter.map(Some));
+        for length in lengths {
+            let cut = length.map_or_else(|| sizes.clone(), |length| sizes.cut(length));
+            for (dtype, method) in &weights {
+                // Halves of what goes through at a time, the smallest first: where that does not fit, none does.
+                let halves =
+                    std::iter::successors(Some(settings.at_once()), |n| (*n > 1).then(|| n.div_ceil(2)));
+                let mut most = None;
+                for micro_batch in halves.collect::<Vec<_>>().into_iter().rev() {
+                    let wanted = Settings { micro_batch, method: method.clone(), ..settings.clone() };
+                    match self.plan(&wanted, *dtype, &cut).await {
+                        Ok(plan) if plan.peak <= capacity => most = Some((micro_batch, plan.peak)),
+                        // Settings that the model cannot be trained with are no advice.
+                        _ => break,
+                    }
+                }
+                let Some((micro_batch, peak)) = most else { continue };
+                let mut change = Change::new();
+                if micro_batch != settings.at_once() {
+                    change.push(("micro-batch", micro_batch.to_string()));
+                }
+                if *method != settings.method {
+                    change.push(("method", method.name().to_owned()));
+                }
+                if *dtype != self.dtype() {
+                    change.push(("dtype", dtype_name(*dtype).to_owned()));
+                }
+                change.extend(length.map(|length| ("max-length", length.to_string())));
+                return Ok(Some((change, peak)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Settings by the names that flags have, with their values.
+type Change = Vec<(&'static str, String)>;
+
+/// Bits of an element, nearly.
+fn bits(dtype: DType) -> usize {
+    dtype.block_bytes() * 8 / dtype.block_len()
+}
+
+/// As people read it.
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// See [`Plan::adam`].
+fn adam(spec: &ModelSpec, extent: Extent) -> u64 {
+    let inner = u64::from(spec.intermediate);
+    let token = |mlp: &Mlp| {
+        let wide = if matches!(mlp, Mlp::Gated { .. }) { 3 * inner } else { 2 * inner };
+        4 * u64::from(spec.hidden)
+            + u64::from(spec.qkv_width())
+            + u64::from(spec.heads * spec.head_dim)
+            + wide
+    };
+    let layers: u64 = spec.layers.iter().map(|layer| token(&layer.mlp)).sum();
+    let targets = u64::from(extent.targets) * u64::from(spec.vocabulary + spec.hidden);
+    4 * (4 * spec.parameters() + u64::from(extent.tokens) * layers + targets)
+}

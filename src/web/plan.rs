@@ -1,0 +1,76 @@
+//! What a run will take of the GPU's memory: told before anything is loaded, and held against what the caller allows.
+
+use js_sys::Array;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::JsValue;
+
+use super::js_error;
+use super::options::{self, TrainOptions, to_js};
+use crate::error::{Result, bail, err};
+use crate::gpu::Limits;
+use crate::train::{Plan, Session, Settings, Sizes, dtype};
+
+/// Bytes by what they are for, `peak` in all and `adam` for comparison, of `{ files | url | config, dtype, method, .., batchSize,
+/// microBatch, maxLength, labels, maxGpuBytes }`: the options of `create` and of a training in one object. Reads `config.json` and
+/// the weights' header only, and needs no GPU.
+#[wasm_bindgen]
+pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
+    let planned = planned(&options).await.map_err(js_error)?;
+    to_js(&planned).map_err(js_error)
+}
+
+async fn planned(options: &JsValue) -> Result<Plan> {
+    let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
+    let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
+    let given: TrainOptions = options::parse(options.clone(), "plan options")?;
+    let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
+    let settings = Settings { steps: 1, ..given.settings(session.model.spec(), 0)? };
+    let spec = session.model.spec();
+    let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
+    let length = settings.length_for(spec);
+    let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);
+    check(&session, &settings, &sizes, max_bytes(options)?).await
+}
+
+/// `maxGpuBytes`, where it is given.
+pub(super) fn max_bytes(options: &JsValue) -> Result<Option<u64>> {
+    match options::field(options, "maxGpuBytes").map(|value| value.as_f64()) {
+        None => Ok(None),
+        Some(Some(bytes)) if bytes >= 0.0 => Ok(Some(bytes as u64)),
+        Some(other) => Err(err!(InvalidArgument, "maxGpuBytes is {other:?}, expected a number of bytes")),
+    }
+}
+
+/// The plan of a run, or the refusal of one that takes more than is allowed.
+pub(super) async fn check(
+    session: &Session,
+    settings: &Settings,
+    sizes: &Sizes,
+    allowed: Option<u64>,
+) -> Result<Plan> {
+    session.check_plan(settings, sizes, allowed, &option).await
+}
+
+/// Refuses a described model whose weights alone take more than is allowed.
+pub(super) fn check_weights(session: &Session, allowed: Option<u64>) -> Result<()> {
+    let weights = session.model.backend().memory().weights;
+    match allowed.filter(|allowed| weights > *allowed) {
+        None => Ok(()),
+        Some(allowed) => bail!(
+            OutOfMemory,
+            "the weights would take {weights} bytes of GPU memory, {allowed} are allowed: take a smaller dtype \
+             (f16, q8, q4) or a smaller model"
+        ),
+    }
+}
+
+/// A setting as JavaScript writes it: `micro-batch` is `microBatch`.
+fn option(what: &str, value: &str) -> String {
+    let mut name = String::new();
+    for (index, word) in what.split('-').enumerate() {
+        let (first, rest) = word.split_at(word.len().min(1));
+        name += &if index == 0 { first.to_owned() } else { first.to_uppercase() };
+        name += rest;
+    }
+    if value.parse::<u32>().is_ok() { format!("{name}: {value}") } else { format!("{name}: '{value}'") }
+}

@@ -1,0 +1,59 @@
+//! One step of each of the papers' models at full size, on random weights: the memory that it takes beside the plan and the bound.
+//! Minutes on a software GPU and up to 3 GB of memory, so one runs only where it is asked for by name, natively or in a tab
+//! (where the name is built in):
+//!
+//! `POCKETLLM_PAPER=opt-lora cargo test --release --test paper_size -- --nocapture`
+//! `POCKETLLM_PAPER=opt-lora WASM_BINDGEN_TEST_TIMEOUT=7200 WASM_BINDGEN_USE_DEDICATED_WORKER=1 wasm-pack test --release --headless --chrome -- --test paper_size`
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::rc::Rc;
+
+use common::{device_test, say};
+use pocketllm::gpu::Backend;
+use pocketllm::train::{Method, RandomModel, Session, Settings, Sizes, dtype, trial};
+use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+const ROBERTA: &[u8] = include_bytes!("configs/roberta-large.json");
+const OPT: &[u8] = include_bytes!("configs/opt-1.3b.json");
+
+/// Bytes that a step may take.
+const GB: u64 = 1_000_000_000;
+
+device_test! {
+    async fn a_step_at_full_size_stays_within_its_bound(backend: Rc<dyn Backend>) {
+        let wanted = std::env::var("POCKETLLM_PAPER").ok();
+        let Some(wanted) = wanted.as_deref().or(option_env!("POCKETLLM_PAPER")) else {
+            say("paper_size: skipped: POCKETLLM_PAPER names no run");
+            return;
+        };
+        let (config, stored, method, kind, batch_size, bound) = match wanted {
+            "roberta-full" => (ROBERTA, "f16", Method::Full, EstimatorKind::TwoPoint, 8, GB / 100 * 85),
+            "opt-full" => (OPT, "f16", Method::Full, EstimatorKind::TwoPoint, 1, GB / 10 * 29),
+            "opt-lora" => (OPT, "q4", Method::lora(), EstimatorKind::TwoPoint, 1, GB),
+            "opt-low-rank" => (OPT, "q4", Method::Full, EstimatorKind::LowRank, 1, GB),
+            other => panic!("POCKETLLM_PAPER={other}: roberta-full, opt-full, opt-lora or opt-low-rank"),
+        };
+        let length = 64;
+        let estimator = Estimator::new(kind);
+        let settings = Settings { batch_size, method, estimator, steps: 1, ..Settings::default() };
+        let model = RandomModel::new(wanted, config.to_vec(), 1).unwrap();
+        let described = Session::describe(backend.limits(), &model, dtype(stored).unwrap()).await.unwrap();
+        let sizes = Sizes::even(described.model.spec().head.kind, batch_size, length, 0);
+        let plan = described.plan(&settings, dtype(stored).unwrap(), &sizes).await.unwrap();
+        let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
+        let report = trial(&mut session, &settings, length).await.unwrap();
+        let peak = backend.memory().peak;
+        say(&format!(
+            "{wanted} on {}: {peak} bytes at most, planned {}, Adam {}; a step of {:.0} s, losses {} {}",
+            backend.name(), plan.peak, plan.adam, report.ms / 1e3, report.loss_plus(), report.loss_minus(),
+        ));
+        assert!(report.loss().is_finite(), "{report:?}");
+        assert!(peak <= bound, "{peak} bytes, at most {bound}");
+        assert!(peak.abs_diff(plan.peak) * 100 <= 3 * peak, "{peak} bytes, planned {plan:?}");
+    }
+}

@@ -1,0 +1,91 @@
+//! What is planned is what a run takes: the plan of a run beside the bytes that the device counts.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::rc::Rc;
+
+use common::device_test;
+use pocketllm::error::Code;
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::{Backend, Limits, MemoryUse};
+use pocketllm::train::{Method, Plan, RandomModel, Session, Settings, Sizes, dtype, trial};
+use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+macro_rules! model {
+    ($name:literal) => {
+        MemoryDir::new($name)
+            .with("config.json", &include_bytes!(concat!("golden/", $name, "/config.json"))[..])
+            .with("model.safetensors", &include_bytes!(concat!("golden/", $name, "/model.safetensors"))[..])
+    };
+}
+
+fn settings(method: Method, kind: EstimatorKind) -> Settings {
+    Settings { batch_size: 3, steps: 1, method, estimator: Estimator::new(kind), ..Settings::default() }
+}
+
+device_test! {
+    async fn plans_are_what_the_device_counts(_backend: Rc<dyn Backend>) {
+        use EstimatorKind::{LowRank, OneSided, TwoPoint};
+        let runs = [
+            ("f32", settings(Method::Full, TwoPoint)),
+            ("f16", settings(Method::Full, TwoPoint)),
+            ("f32", settings(Method::Full, OneSided)),
+            ("f16", settings(Method::Full, LowRank)),
+            ("q4", settings(Method::Full, LowRank)),
+            ("q8", settings(Method::lora(), TwoPoint)),
+            ("q4", settings(Method::prefix(), TwoPoint)),
+            ("f32", Settings { micro_batch: 2, ..settings(Method::lora(), OneSided) }),
+        ];
+        for dir in [model!("roberta"), model!("opt"), model!("peft/blocks-llama")] {
+            for (stored, settings) in &runs {
+                let stored = dtype(stored).unwrap();
+                // A device of its own: what one keeps of uniforms is counted from the first run on.
+                let Some(backend) = common::device("plan").await else { return };
+                let described = Session::describe(backend.limits(), &dir, stored).await.unwrap();
+                let length = 24;
+                let sizes = Sizes::even(described.model.spec().head.kind, settings.batch_size, length, 0);
+                let plan = described.plan(settings, stored, &sizes).await.unwrap();
+                let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
+                trial(&mut session, settings, length).await.unwrap();
+                let MemoryUse { weights, adapter, scratch, activations, transfer, peak } = backend.memory();
+                let counted = Plan { weights, adapter, scratch, activations, transfer, peak, adam: plan.adam };
+                assert_eq!(plan, counted, "{settings:?} over {stored}");
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
+    pollster::block_on(async {
+        let config = include_bytes!("configs/opt-1.3b.json").to_vec();
+        let model = RandomModel::new("opt-1.3b.json", config, 0).unwrap();
+        let flag = |what: &str, value: &str| format!("--{what} {value}");
+        let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, dtype("f32").unwrap()).await.unwrap();
+        let settings = Settings { batch_size: 16, steps: 1, ..Settings::default() };
+        let sizes = Sizes::even(session.model.spec().head.kind, 16, 256, 0);
+        for (capacity, advice) in [
+            (20_u64 << 30, None),
+            (5_500 << 20, Some("--micro-batch 8 would take")),
+            (3_000 << 20, Some("--dtype f16 would take")),
+            (1_500 << 20, Some("--method lora --dtype q8 would take")),
+            (900 << 20, Some("--method lora --dtype q4 would take")),
+            (100 << 20, Some("take a smaller model")),
+        ] {
+            let checked = session.check_plan(&settings, &sizes, Some(capacity), &flag).await;
+            match (checked, advice) {
+                (Ok(plan), None) => assert!(plan.peak < capacity && plan.adam > 3 * plan.peak, "{plan:?}"),
+                (Err(error), Some(advice)) => {
+                    assert_eq!(error.code(), Code::OutOfMemory);
+                    assert!(error.message().contains(advice), "{capacity}: {error}");
+                }
+                (checked, _) => panic!("{capacity}: {checked:?}"),
+            }
+        }
+    });
+}
