@@ -1,9 +1,9 @@
 /** Options checked and completed, before they travel to the engine. */
 import { unzipSync } from 'fflate';
 import { PocketError } from './errors.js';
-import type { CreateConfig, EvaluateConfig, TrainConfig } from './protocol.js';
+import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
 import type { ModelSource, RemoteSource } from './source.js';
-import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, TrainOptions } from './types.js';
+import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, PlanOptions, TrainOptions } from './types.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
@@ -14,7 +14,7 @@ export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4'];
 export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
 export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
 
-const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
@@ -22,6 +22,10 @@ const TRAIN = [
   ...['estimator', 'probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'objective', 'microBatch'],
   ...['steps', 'batchSize', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength'],
   ...['shots', 'holdOut', 'dataSeed', 'keep', 'signal', 'onStart'],
+];
+const PLAN = [
+  ...['model', 'hub', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength'],
+  ...['trainable', 'estimator', 'probes', 'momentum', 'rank', 'interval', 'batchSize', 'microBatch', 'maxLength', 'labels'],
 ];
 const COUNTS: readonly (keyof TrainOptions)[] = [
   ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
@@ -61,8 +65,9 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseOther('create', 'dtype', options.dtype, DTYPES);
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false]);
-  const { limits, dtype, model, hub, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype }) };
+  refuseBadNumber('create', options, ['maxGpuBytes'], false);
+  const { limits, dtype, model, hub, maxGpuBytes, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, maxGpuBytes }) };
 }
 
 /** Where a model's option says that it is. */
@@ -115,6 +120,16 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseNoData('train', options.data);
   const { signal, onStart, ...rest } = options;
   return compact(rest);
+}
+
+export function planConfig(options: PlanOptions, base: string): PlanConfig {
+  refuseUnknown('planTraining', options, PLAN);
+  refuseOther('planTraining', 'dtype', options.dtype, DTYPES);
+  refuseOther('planTraining', 'method', options.method, METHODS);
+  refuseOther('planTraining', 'estimator', options.estimator, ESTIMATORS);
+  refuseBadNumber('planTraining', options, COUNTS, true);
+  const { model, hub, signal: _, worker: __, ...rest } = options;
+  return { source: modelSource(model, base, hub), ...compact(rest) };
 }
 
 function refuseNoData(call: string, data: Data): void {

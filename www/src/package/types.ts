@@ -101,6 +101,8 @@ export interface CreateOptions {
    * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
    */
   readonly limits?: 'default' | 'adapter' | undefined;
+  /** Refuses a model, or a training, that takes more bytes of GPU memory than this, before it takes them. */
+  readonly maxGpuBytes?: number | undefined;
   /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
   readonly hub?: string | undefined;
   /**
@@ -124,6 +126,34 @@ export interface CreateOptions {
    * `pocketllm/worker`, for bundlers and policies that need the worker made in their own way.
    */
   readonly worker?: boolean | (() => Worker) | undefined;
+}
+
+/** Options of {@link planTraining}: those of {@link FineTuner.create} and of a training that bytes depend on. */
+export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
+  Partial<
+    Pick<
+      TrainOptions,
+      | ('method' | 'loraRank' | 'loraAlpha' | 'loraTargets' | 'prefixLength' | 'trainable')
+      | ('estimator' | 'probes' | 'momentum' | 'rank' | 'interval' | 'batchSize' | 'microBatch' | 'maxLength' | 'labels')
+    >
+  >;
+
+/** What a training would take of the GPU's memory, in bytes. */
+export interface MemoryPlan {
+  /** The model's weights. */
+  readonly weights: number;
+  /** What is trained beside them. */
+  readonly adapter: number;
+  /** Weights as they are moved for a step, matrix by matrix. */
+  readonly scratch: number;
+  /** What passes between the layers. */
+  readonly activations: number;
+  /** What goes to and from the GPU. */
+  readonly transfer: number;
+  /** The most at any one time. */
+  readonly peak: number;
+  /** For comparison: what Adam, with its gradients, would take at least for the same batch. */
+  readonly adam: number;
 }
 
 /** Bytes on the GPU, by purpose. */
