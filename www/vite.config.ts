@@ -50,6 +50,7 @@ const packageBuild: UserConfig = {
     emptyOutDir: true,
     target: 'es2022',
     minify: false,
+    license: { fileName: 'licenses.md' },
     lib: { entry: { index: here('src/package/index.ts'), worker: here('src/package/worker.ts') }, formats: ['es'] },
     rolldownOptions: { output: { chunkFileNames: '[name].js' } },
   },
@@ -65,7 +66,7 @@ const pageBuild: UserConfig = {
     ],
   },
   worker: { format: 'es' },
-  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, license: { fileName: 'licenses.md' }, modulePreload: { polyfill: false } },
   preview: { port: 8080 },
 };
 

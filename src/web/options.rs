@@ -8,6 +8,7 @@ use web_sys::{AbortSignal, Blob};
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
 use crate::model::ModelSpec;
+use crate::text::chat::Message;
 use crate::text::dataset::{self, Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
 use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings, preset};
@@ -337,6 +338,17 @@ impl GenerateOptions {
     pub(super) fn tokens(&self) -> Result<u32> {
         count("maxTokens", self.max_tokens)
     }
+}
+
+/// The turns of a conversation: `{ role, content }[]`.
+pub(super) fn turns(messages: JsValue) -> Result<Vec<Message>> {
+    #[derive(Deserialize)]
+    struct Turn {
+        role: String,
+        content: String,
+    }
+    let turns: Vec<Turn> = parse(messages, "messages")?;
+    Ok(turns.into_iter().map(|Turn { role, content }| Message { role, content }).collect())
 }
 
 /// A Rust value as a plain object.

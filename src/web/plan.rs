@@ -1,8 +1,8 @@
 //! What a run will take of the GPU's memory: told before anything is loaded, and held against what the caller allows.
 
 use js_sys::Array;
-use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
 use super::options::{self, TrainOptions, to_js};

@@ -32,6 +32,7 @@ pub(super) struct Info {
     pub max_length: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mask_token: Option<String>,
+    pub chats: bool,
     pub wasm_bytes: u64,
 }
 

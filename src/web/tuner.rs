@@ -101,16 +101,26 @@ impl Tuner {
             vocabulary: spec.vocabulary,
             max_length: spec.max_length,
             mask_token: mask.map(|(word, _)| word),
+            chats: self.session.chat_template().is_ok(),
             wasm_bytes: wasm_bytes(),
         })
         .map_err(js_error)
     }
 
-    /// Starts a training, or goes on with the restored one.
+    /// Starts a training, or goes on with the restored one. A search for the learning rate tells how far it is, and can be
+    /// stopped.
     #[wasm_bindgen(js_name = startTraining)]
-    pub async fn start_training(&mut self, config: JsValue) -> std::result::Result<JsValue, JsValue> {
-        let start = self.start(&config).await.map_err(js_error)?;
-        to_js(&start).map_err(js_error)
+    pub async fn start_training(
+        &mut self,
+        config: JsValue,
+        on_progress: Function,
+        cancel: JsValue,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let stop = cancel.clone();
+        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&stop))));
+        let start = self.start(&config, &on_progress, &cancel).await;
+        self.gpu.stop_when(None);
+        to_js(&start.map_err(js_error)?).map_err(js_error)
     }
 
     /// One step of the training; `undefined` when it is complete. `cancel` stops it between two submits, and the run with it.
@@ -155,14 +165,14 @@ impl Tuner {
         to_js(&answer).map_err(js_error)
     }
 
-    /// Starts to continue a prompt.
+    /// Starts to continue a prompt: a text, or the turns of a conversation, which the model's own template writes out.
     #[wasm_bindgen(js_name = startGeneration)]
     pub async fn start_generation(
         &mut self,
-        prompt: String,
+        prompt: JsValue,
         options: JsValue,
     ) -> std::result::Result<(), JsValue> {
-        self.start_writing(&prompt, options).await.map_err(js_error)
+        self.start_writing(prompt, options).await.map_err(js_error)
     }
 
     /// The next piece of the text; `undefined` at its end.
@@ -317,7 +327,7 @@ impl Tuner {
         Ok(())
     }
 
-    async fn start(&mut self, config: &JsValue) -> Result<Start> {
+    async fn start(&mut self, config: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Start> {
         let given: TrainOptions = options::parse(config.clone(), "training options")?;
         let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
         // An adapter that was loaded is trained further, unless something else is asked for.
@@ -353,9 +363,15 @@ impl Tuner {
         let trials = match given.searches() && !restored_before {
             true => {
                 self.reset().await?;
-                let mut go_on = |_, _| Ok(());
+                self.state = State::Unknown;
+                let mut progress = |done: usize, all: usize| {
+                    let (loaded, total) = (done as u64, all as u64);
+                    Progress { stage: "search", file: "", loaded, total }.tell(on_progress);
+                    options::check_cancel(cancel)
+                };
                 let (rate, trials) =
-                    search(&mut self.session, &settings, &objective, &examples, &mut go_on).await?;
+                    search(&mut self.session, &settings, &objective, &examples, &mut progress).await?;
+                self.state = State::Base;
                 settings.learning_rate = rate;
                 trials
             }
@@ -466,12 +482,19 @@ impl Tuner {
         Ok(Classification { label, scores })
     }
 
-    async fn start_writing(&mut self, prompt: &str, options: JsValue) -> Result<()> {
+    async fn start_writing(&mut self, prompt: JsValue, options: JsValue) -> Result<()> {
         let seed = options::seed(&options)?;
         let given: GenerateOptions = options::parse(options, "generation options")?;
         self.settle().await?;
         let tokenizer = self.session.tokenizer()?.clone();
-        let tokens = tokenizer.encode(prompt, true)?;
+        let tokens = match prompt.as_string() {
+            Some(text) => tokenizer.encode(&text, true)?,
+            // The template writes the special tokens itself.
+            None => {
+                let turns = options::turns(prompt)?;
+                tokenizer.encode(&self.session.chat_template()?.render(&turns, true)?, false)?
+            }
+        };
         let left = given.tokens()?;
         let sampling = Sampling { temperature: given.temperature as f32 };
         let generation = self.session.model.generate(&tokens, left, sampling)?;

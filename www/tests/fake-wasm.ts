@@ -2,7 +2,7 @@
  * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
  * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
  */
-import type { Classification, Evaluation, LoadProgress, ModelInfo, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
+import type { Classification, Evaluation, LoadProgress, ModelInfo, NamedBlob, Prompt, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
 import type {
   Cancel,
   WasmCreateOptions,
@@ -29,6 +29,8 @@ export const trouble = { lose: 0 };
 const SETTINGS: RunSettings = {
   method: 'full',
   estimator: 'two-point',
+  probes: 1,
+  dtype: 'f32',
   seed: '0',
   epsilon: 1e-3,
   learningRate: 2e-5,
@@ -94,6 +96,7 @@ export class Tuner implements WasmTuner {
       vocabulary: 30_522,
       maxLength: 512,
       ...(this.#causal ? {} : { maskToken: '[MASK]' }),
+      chats: this.#causal,
       wasmBytes: Tuner.wasmMemory(),
     };
   }
@@ -106,7 +109,7 @@ export class Tuner implements WasmTuner {
       this.#restored = false;
       this.#until = config.steps;
       const examples = typeof config.data === 'string' ? config.data.split('\n').length : config.data.length;
-      return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [] };
+      return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [], learningRate: this.#rate() };
     });
   }
 
@@ -124,18 +127,18 @@ export class Tuner implements WasmTuner {
       const base = this.#loss(step);
       const wobble = 0.02 * Math.sin(step * 12.9898);
       const [lossPlus, lossMinus] = [base + wobble, base - wobble];
-      if (config.learningRate > 1) throw failure('non-finite-loss', `step ${step}: the loss is not a number`);
+      if (this.#rate() > 1) throw failure('non-finite-loss', `step ${step}: the loss is not a number`);
       const measured = config.evaluateEvery !== undefined && step % config.evaluateEvery === 0;
       return {
         step,
         steps: this.#until,
         lossPlus,
         lossMinus,
-        projectedGrad: (lossPlus - lossMinus) / (2 * config.epsilon),
+        projectedGrad: (lossPlus - lossMinus) / (2 * (config.epsilon ?? 1e-3)),
         loss: (lossPlus + lossMinus) / 2,
-        learningRate: config.learningRate,
+        learningRate: this.#rate(),
         ms: pace.stepMs,
-        tokens: config.batchSize * 61,
+        tokens: (config.batchSize ?? 16) * 61,
         gpuBytes: this.info().gpuBytes.total,
         ...(measured ? { evaluation: this.#evaluation(200) } : {}),
       };
@@ -166,7 +169,7 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  async startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void> {
+  async startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void> {
     return this.#alone(async () => {
       if (!this.#causal) throw failure('invalid-argument', 'a masked model cannot generate');
       this.#written = 0;
@@ -198,6 +201,15 @@ export class Tuner implements WasmTuner {
     });
   }
 
+  async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer> }> {
+    if (this.#config?.method !== 'lora') throw failure('invalid-argument', 'no adapter has been trained or loaded');
+    return { config: '{}', weights: new Uint8Array(16) };
+  }
+
+  async useAdapter({ files }: { readonly files: readonly NamedBlob[] }): Promise<void> {
+    if (!files.some(({ name }) => name === 'adapter_config.json')) throw failure('file-corrupt', 'adapter_config.json: the file is missing');
+  }
+
   async restore(trajectory: Uint8Array): Promise<Restored> {
     return this.#alone(async () => {
       if (trajectory.length < 64) throw failure('file-corrupt', 'trajectory: expected 64 bytes of header');
@@ -209,6 +221,11 @@ export class Tuner implements WasmTuner {
 
   free(): void {
     seen.live--;
+  }
+
+  #rate(): number {
+    const { learningRate } = this.#config ?? {};
+    return typeof learningRate === 'number' ? learningRate : 2e-5;
   }
 
   #loss(step: number): number {

@@ -100,7 +100,7 @@ test('a broken connection: the download goes on where it ended, by itself and in
   hub.broken = { after: 40_000, times: 1e9 };
   hub.asked.length = 0;
   const broken = load(page, module);
-  await expect.poll(() => hub.asked.length).toBeGreaterThan(5);
+  await expect.poll(() => hub.asked.length, { timeout: 20_000 }).toBeGreaterThan(5);
   await page.close();
   await broken.catch(() => undefined);
   hub.broken.times = 0;
@@ -148,7 +148,7 @@ test('no room: the error says so, and without keeping it goes', { timeout: LONG 
   const { page, module } = await visit();
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
-  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left for it/);
+  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left/);
   expect(await load(page, module, { cache: false })).toBe('loaded');
 });
 

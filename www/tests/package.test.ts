@@ -109,7 +109,7 @@ describe('create', () => {
 
   test.each([
     [{ model: files, dtpye: 'f32' }, 'unknown option "dtpye"'],
-    [{ model: files, dtype: 'q8' }, 'dtype must be "f32", found q8'],
+    [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4", found f64'],
     [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
     [{ model: [] }, 'model holds no files'],
     [{ model: 7 }, 'model must be a URL'],
@@ -224,9 +224,10 @@ describe('train', () => {
 
   test.each([
     [{ learningRate: NaN }, 'learningRate must be a finite number'],
-    [{ learningRate: undefined }, 'learningRate is missing'],
+    [{ learningRate: 'fast' }, 'learningRate must be a finite number'],
+    [{ probes: 1.5 }, 'probes must be a whole number'],
     [{ steps: 1.5 }, 'steps must be a whole number'],
-    [{ method: 'lora' }, 'method must be "full", found lora'],
+    [{ method: 'qlora' }, 'method must be "full" or "lora" or "prefix", found qlora'],
     [{ tsak: 'sst-2' }, 'unknown option "tsak"'],
     [{ data: undefined }, 'data must be a string'],
   ])('refuses %o', async (change, message) => {
@@ -251,7 +252,18 @@ describe('the trained model', () => {
     const other = await open();
     expect(await other.restore(await tuner.export('trajectory'))).toMatchObject({ step: 5, settings: { method: 'full' } });
     expect((await failure(other.restore(new Blob(['short'])))).code).toBe('file-corrupt');
-    expect((await failure(other.export('adapter'))).message).toBe('full-parameter training has no adapter');
+    expect((await failure(other.export('adapter'))).message).toBe('no adapter has been trained or loaded');
+  });
+
+  test('an adapter is written as an archive, and read from one or from its files', async () => {
+    const tuner = await open();
+    await all(tuner.train({ ...training, method: 'lora' }));
+    const archive = await tuner.export('adapter');
+    const other = await open();
+    await other.useAdapter(archive);
+    await other.useAdapter([new File(['{}'], 'adapter_config.json'), { name: 'adapter_model.safetensors', blob: new Blob(['']) }]);
+    expect((await failure(other.useAdapter(new Blob(['no archive'])))).code).toBe('file-corrupt');
+    expect((await failure(other.useAdapter([new File([''], 'other.json')]))).message).toContain('adapter_config.json');
   });
 
   test('an abort ends a measurement', async () => {

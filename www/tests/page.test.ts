@@ -1,9 +1,10 @@
 /** The page as a person uses it: in Chromium, on a phone's screen, by touch. */
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, LONG, tinySettings, useSample } from './steps.ts';
+import { loadModel, LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 15;
 
@@ -58,12 +59,12 @@ describe.each([
     expect(await drawnPixels(page)).toBeGreaterThan(500);
     await page.getByRole('button', { name: 'See what it learned' }).click();
 
-    await expect.poll(() => page.locator('#compare li').count()).toBe(2);
+    await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(2);
     for (const figures of await page.locator('.score-figures').allTextContents()) expect(figures).toMatch(/^\d+% → \d+%$/);
     expect(await page.locator('#accuracy').textContent()).toMatch(/\d+% →\d+%/);
     await page.getByLabel('Try another sentence').fill('You won a free cruise, click now');
     await page.getByRole('button', { name: 'Ask' }).click();
-    await expect.poll(() => page.locator('#compare li').count()).toBe(3);
+    await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
     await shoot(page, `${name}-4`);
     expect(await faultsOf(page)).toEqual([]);
 
@@ -95,8 +96,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await shoot(page, 'phone-dark-3-live');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByText(/^Paused after \d+ steps?$/).waitFor();
-  await page.waitForTimeout(300);
+  await page.getByText(/^Paused after \d+ steps?$/).waitFor({ timeout: LONG });
   const paused = await page.locator('#train-status').textContent();
   await page.waitForTimeout(500);
   expect(await page.locator('#train-status').textContent()).toBe(paused);
@@ -136,7 +136,7 @@ test('own examples, pasted: words, problems by row, and a setting that is wrong'
   await page.getByText('line 14 has no label').waitFor();
   expect(await page.getByLabel('Word for Friend').inputValue()).toBe('friend');
   await page.getByLabel('Word for Scam').fill('fraud');
-  await expect.poll(() => page.locator('#preview').textContent()).toContain('Pay here now It was fraud .');
+  await expect.poll(() => page.locator('#preview').textContent(), { timeout: LONG }).toContain('Pay here now It was fraud .');
   await page.getByLabel('The sentence it completes').fill('no places in it');
   await page.getByRole('button', { name: 'Next: training' }).click();
   await page.getByText('expected {text} in it').waitFor();
@@ -179,3 +179,131 @@ test('a browser without WebGPU is told so before anything is loaded', { timeout:
   await shoot(page, 'phone-light-1-no-webgpu');
   await context.close();
 });
+
+const golden = (name: string): string => resolve(import.meta.dirname, '../../tests/golden', name);
+
+test('typed examples, and a record that is brought to another visit', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Type' }).check();
+  const type = async (text: string, label: string): Promise<void> => {
+    await page.getByLabel('A text', { exact: true }).fill(text);
+    await page.getByLabel('Its label').fill(label);
+    await page.getByRole('button', { name: 'Add' }).click();
+  };
+  for (let at = 0; at < 6; at++) {
+    await type(`a fine film ${at}`, 'great');
+    await type(`a bad film ${at}`, 'terrible');
+  }
+  await page.getByText('12 texts, 2 labels.').waitFor();
+  await page.getByRole('button', { name: 'Remove “a bad film 5”' }).click();
+  await page.getByText('11 texts, 2 labels.').waitFor();
+  await page.getByText('9 examples to learn from. 2 more are kept aside').waitFor();
+  await shoot(page, 'phone-light-2-typed');
+  expect(await faultsOf(page)).toEqual([]);
+  await useSample(page);
+  await tinySettings(page, 5);
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  const keep = async (): Promise<Buffer> => {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);
+    return readFile(await file.path());
+  };
+  const record = await keep();
+  const answer = (): Promise<string[]> => page.locator('#compare li').last().locator('.score-figures').allTextContents();
+  const ask = async (): Promise<string[]> => {
+    const many = await page.locator('#compare li').count();
+    await page.getByLabel('Try another sentence').fill('a fine film');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(many + 1);
+    return answer();
+  };
+  const trained = await ask();
+
+  await page.reload();
+  await page.getByRole('button', { name: 'Forget it' }).click();
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByText('Bring a record or adapter').waitFor({ timeout: LONG });
+  await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
+  await page.getByText('A file is missing or damaged').waitFor();
+  await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: record });
+  await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+  if (!FAKE) expect(await ask()).toEqual(trained);
+  expect(await keep()).toEqual(record);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a model that writes: it learns from plain text, goes on from words, and talks', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(golden('llama-gguf/model.gguf'));
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one a line').fill('the cat sat on the mat. '.repeat(20));
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await tinySettings(page, 4);
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  await page.getByLabel('At most (tokens)').fill('12');
+  await page.getByLabel('Your words').fill('the cat');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  expect(await page.locator('#chat-log li').count()).toBe(2);
+  await page.getByRole('radio', { name: 'Talk' }).check();
+  await page.getByLabel('Your words').fill('hello');
+  await page.getByLabel('Your words').press('Enter');
+  await expect.poll(() => page.locator('#chat-log li').count(), { timeout: LONG }).toBe(4);
+  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  expect((await page.locator('#chat-log .model').first().textContent())?.length).toBeGreaterThan(0);
+  await shoot(page, 'phone-dark-4-chat');
+  expect(await faultsOf(page)).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('while it trains the page stays smooth, and it can be used before any model is there', { timeout: LONG }, async () => {
+  const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  const painted = await page.evaluate(
+    () => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().at(-1)?.startTime ?? 0)).observe({ type: 'paint', buffered: true })),
+  );
+  const fetched = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+  // The service worker fetches the engine for later; the page does not wait for it.
+  expect(fetched.filter((name) => name.endsWith('.wasm'))).toEqual([]);
+  await loadModel(page);
+  await useSample(page);
+  await tinySettings(page, 40);
+  await startTraining(page);
+  await reachStep(page, 2);
+  await site.browser.startTracing(page, { categories: ['toplevel'] });
+  await reachStep(page, 25);
+  const tasks = mainThreadTasks((await site.browser.stopTracing()).toString());
+  console.log(`first paint after ${painted.toFixed(0)} ms; ${tasks.length} tasks of the main thread while training, the longest ${tasks[0]?.toFixed(1)} ms of its time`);
+  expect(tasks.length).toBeGreaterThan(50);
+  expect(tasks[0]).toBeLessThan(50);
+  await context.close();
+});
+
+/**
+ * Milliseconds of processor time that each task of the page's main thread took, the longest first. Not the time on the clock,
+ * which the `longtask` entries tell: on a software GPU, whoever else wants the processor is in that.
+ */
+function mainThreadTasks(trace: string): number[] {
+  interface Event {
+    name: string;
+    ph: string;
+    tid: number;
+    tdur?: number;
+    args?: { name?: string };
+  }
+  const { traceEvents } = JSON.parse(trace) as { traceEvents: Event[] };
+  const main = new Set(traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain').map(({ tid }) => tid));
+  const tasks = traceEvents.filter(({ name, tid, tdur }) => name === 'ThreadControllerImpl::RunTask' && main.has(tid) && tdur !== undefined);
+  return tasks.map(({ tdur }) => (tdur ?? 0) / 1000).sort((a, b) => b - a);
+}

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
 import { loadModel, LONG, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
-const OWN = `text,label\n${'"Lunch, at noon?",friend\nPay here now,scam\n'.repeat(12)}`;
+const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(12)}`;
 
 let site: Site;
 beforeAll(async () => {
@@ -16,7 +16,7 @@ afterAll(async () => site?.close());
 test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
-  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
   await page.getByRole('radio', { name: 'Paste' }).check();
   const requests: string[] = [];
   context.on('request', (request) => requests.push(request.url()));
@@ -35,7 +35,7 @@ test('from the first pasted text to the exported record, not one request', { tim
 
   // What does go out is counted.
   await page.evaluate(() => fetch(`./icon.svg?${Math.random()}`).catch(() => undefined));
-  await expect.poll(() => page.locator('#requests').textContent()).toBe('1 request since they came in.');
+  await expect.poll(() => page.locator('#requests').textContent(), { timeout: LONG }).toBe('1 request since they came in.');
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -67,7 +67,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
   );
   expect(await whether(page, 'https://huggingface.co/api/models')).toBe(false);
   expect(await blocked).toContain('huggingface.co');
-  await expect.poll(() => worker.evaluate(reach, own)).toBe('refused');
+  await expect.poll(() => worker.evaluate(reach, own), { timeout: LONG }).toBe('refused');
   expect(hits).toBe(0);
   // The same request from a page without that policy arrives: the policy is what refused it.
   const plain = await context.newPage();
@@ -80,7 +80,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
 test('in flight mode, after a first visit: the page, the model, the sample and a training', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
-  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
   await page.close();
   await context.setOffline(true);
   await site.unplug();

@@ -212,5 +212,5 @@ test.skipIf(FAKE)('the hub breaks off, lies, and is put right; the model can be 
   await shoot(page, 'phone-light-1-shelf');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: `Delete ${ID}` }).click();
-  await expect.poll(() => page.locator('#shelf').isVisible()).toBe(false);
+  await expect.poll(() => page.locator('#shelf').isVisible(), { timeout: LONG }).toBe(false);
 });

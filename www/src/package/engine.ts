@@ -3,13 +3,14 @@
  * generated module demands (a second call into a running one is refused by wasm-bindgen). A GPU
  * that is lost is found again here, and the model brought back to where it was.
  */
+import { zipSync } from 'fflate';
 import { keptFiles } from './cache.js';
 import { sleep } from './download.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
-import type { Data, TrainStart } from './types.js';
+import type { Data, NamedBlob, TrainStart } from './types.js';
 import type { Cancel, WasmCreateOptions, WasmTrainConfig, WasmTuner, WasmTunerClass } from './wasm.js';
 
 type Handlers = {
@@ -33,6 +34,8 @@ export class Engine implements Endpoint {
   #tuner: WasmTuner | undefined;
   /** What the tuner was made of. */
   #options: WasmCreateOptions | undefined;
+  /** The adapter that was put beside it. */
+  #adapter: readonly NamedBlob[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #run: Run | undefined;
   #runs = 0;
@@ -134,7 +137,8 @@ export class Engine implements Endpoint {
       const tuner = await Tuner.create(options, onProgress, cancel);
       try {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
-        if (this.#run !== undefined) await tuner.startTraining(this.#run.config);
+        else if (this.#adapter !== undefined) await tuner.useAdapter({ files: this.#adapter });
+        if (this.#run !== undefined) await tuner.startTraining(this.#run.config, onProgress, cancel);
       } catch (thrown) {
         tuner.free();
         throw thrown;
@@ -160,6 +164,7 @@ export class Engine implements Endpoint {
         }
         this.#tuner = tuner;
         this.#options = options;
+        this.#adapter = undefined;
         return tuner.info();
       } finally {
         release();
@@ -173,9 +178,12 @@ export class Engine implements Endpoint {
         ...(held === undefined ? {} : renamed(await readData(held, rest.evalName))),
       };
       this.#endRun();
-      const start = await this.#lasting(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config));
+      const { cancel, release } = follow(hooks.signal);
+      const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
+      const start = await this.#lasting(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(release);
       const journal = keep === undefined ? undefined : await Journal.open(keep, this.#open());
-      this.#run = { number: ++this.#runs, config, journal };
+      // A rate that was searched for is not to be searched for again.
+      this.#run = { number: ++this.#runs, config: { ...config, learningRate: start.learningRate }, journal };
       return { ...start, run: this.#run.number };
     },
     step: async ([number], hooks) => {
@@ -218,6 +226,17 @@ export class Engine implements Endpoint {
       return this.#open().nextToken();
     },
     exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
+    exportAdapter: async (_, hooks) => {
+      const { config: text, weights } = await this.#lasting(hooks, (tuner) => tuner.exportAdapter());
+      const files = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
+      // Stored as they are: weights do not shrink.
+      return new Blob([zipSync(files, { level: 0 }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
+    },
+    useAdapter: async ([files], hooks) => {
+      this.#endRun();
+      await this.#lasting(hooks, (tuner) => tuner.useAdapter({ files }));
+      this.#adapter = files;
+    },
     // A Blob a chunk: the browser may keep blobs out of this process, and memory here stays small.
     exportModel: async (_, hooks) => {
       const parts = await this.#lasting(hooks, async (tuner) => {

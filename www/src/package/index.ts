@@ -16,7 +16,7 @@
  */
 import { abortedError, PocketError } from './errors.js';
 import { inspect } from './cache.js';
-import { createConfig, evaluateConfig, generateConfig, modelSource, trainConfig } from './options.js';
+import { adapterFiles, createConfig, evaluateConfig, generateConfig, modelSource, trainConfig } from './options.js';
 import { Remote, type CallHooks, type Endpoint } from './protocol.js';
 import type {
   Classification,
@@ -29,6 +29,8 @@ import type {
   GenerateOptions,
   ModelInfo,
   ModelSize,
+  NamedBlob,
+  Prompt,
   Restored,
   RestoreOptions,
   TrainOptions,
@@ -155,8 +157,11 @@ export class FineTuner {
     return this.#endpoint.call('classify', [text, options], this.#hooks());
   }
 
-  /** Goes on with a text, piece by piece; causal models only. */
-  async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
+  /**
+   * Goes on with a text, or answers in a conversation, piece by piece; causal models only. A conversation needs a model that
+   * came with a chat template: see `chats` of {@link ModelInfo}.
+   */
+  async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
     const { signal } = options;
     const run = await this.#endpoint.call('startGeneration', [prompt, generateConfig(options)], this.#hooks(signal));
     for (;;) {
@@ -169,7 +174,8 @@ export class FineTuner {
 
   /**
    * Writes out what was learned: `trajectory`, a few bytes a step, which with the base model
-   * gives the same weights again, bit for bit; or `model`, the whole as a safetensors file.
+   * gives the same weights again, bit for bit; `model`, the whole as a safetensors file; or
+   * `adapter`, what `lora` or `prefix` has trained, as a zip archive of the two files that peft loads.
    */
   async export(kind: ExportKind): Promise<Blob> {
     switch (kind) {
@@ -178,9 +184,9 @@ export class FineTuner {
       case 'model':
         return this.#endpoint.call('exportModel', [], this.#hooks());
       case 'adapter':
-        throw new PocketError('invalid-argument', 'full-parameter training has no adapter');
+        return this.#endpoint.call('exportAdapter', [], this.#hooks());
       default:
-        throw new PocketError('invalid-argument', `export: "trajectory" or "model", found "${String(kind)}"`);
+        throw new PocketError('invalid-argument', `export: "trajectory", "adapter" or "model", found "${String(kind)}"`);
     }
   }
 
@@ -191,6 +197,17 @@ export class FineTuner {
    */
   async restore(trajectory: Blob, options: RestoreOptions = {}): Promise<Restored> {
     return this.#endpoint.call('restore', [trajectory], this.#hooks(options.signal));
+  }
+
+  /**
+   * Puts an adapter as peft has it, made here or elsewhere, beside the base weights in the place of what was trained: the files
+   * `adapter_config.json` and `adapter_model.safetensors`, or the archive that {@link FineTuner.export} makes. A training by the
+   * same method then goes on from it.
+   *
+   * @throws {@link PocketError} `file-corrupt`, `model-unsupported` or `invalid-argument`, naming file and field.
+   */
+  async useAdapter(adapter: Blob | readonly (File | NamedBlob)[]): Promise<void> {
+    await this.#endpoint.call('useAdapter', [await adapterFiles(adapter)], this.#hooks());
   }
 
   /** Frees the GPU and ends the worker. Calls still running end with `aborted`; later ones are refused. */

@@ -25,7 +25,7 @@ export async function folder(path: readonly string[], create = false): Promise<F
     for (const name of ['pocketllm', ...path]) at = await at.getDirectoryHandle(name, { create });
     return at;
   } catch (thrown) {
-    if (isFull(thrown)) throw full('a folder', thrown);
+    if (isFull(thrown)) throw full('the folder for it', thrown);
     return undefined;
   }
 }
@@ -103,5 +103,5 @@ function isFull(thrown: unknown): boolean {
 }
 
 export function full(name: string, cause?: unknown): PocketError {
-  return new PocketError('storage-full', `${name}: the browser has no room left for it`, { cause });
+  return new PocketError('storage-full', `${name}: the browser has no room left`, { cause });
 }

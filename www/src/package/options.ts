@@ -1,8 +1,9 @@
 /** Options checked and completed, before they travel to the engine. */
+import { unzipSync } from 'fflate';
 import { PocketError } from './errors.js';
 import type { CreateConfig, EvaluateConfig, TrainConfig } from './protocol.js';
 import type { ModelSource, RemoteSource } from './source.js';
-import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, TrainOptions } from './types.js';
+import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, TrainOptions } from './types.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
@@ -17,14 +18,11 @@ const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'onProgress', 'signa
 const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
-  ...['data', 'dataName', 'eval', 'evalName', 'method', 'estimator', 'probes', 'steps', 'batchSize', 'learningRate'],
+  ...['data', 'dataName', 'eval', 'evalName', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable'],
+  ...['estimator', 'probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'objective', 'microBatch'],
+  ...['steps', 'batchSize', 'learningRate'],
   ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
-  ...['loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable', 'distribution', 'clip', 'momentum', 'rank', 'interval'],
-  ...['objective', 'microBatch', 'keep', 'signal', 'onStart'],
-];
-const COUNTS: readonly (keyof TrainOptions)[] = [
-  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
-  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
+  ...['keep', 'signal', 'onStart'],
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -104,17 +102,17 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
   refuseOther('train', 'method', options.method, METHODS);
   refuseOther('train', 'estimator', options.estimator, ESTIMATORS);
+  refuseOther('train', 'distribution', options.distribution, ['gaussian', 'rademacher']);
+  refuseOther('train', 'objective', options.objective, ['loss', 'accuracy', 'f1']);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, [...COUNTS], true);
-  refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'loraAlpha', 'clip', 'momentum'], false);
+  refuseBadNumber('train', options, ['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
+  refuseBadNumber('train', options, ['probes', 'rank', 'interval', 'loraRank', 'prefixLength'], true);
   if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
+  refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'clip', 'momentum', 'loraAlpha'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
   refuseNoData('train', options.data);
   const { signal, onStart, ...rest } = options;
-  return compact({
-    ...rest,
-    batchSize: options.batchSize ?? 16,
-  });
+  return compact(rest);
 }
 
 function refuseNoData(call: string, data: Data): void {
@@ -135,4 +133,16 @@ export function generateConfig(options: GenerateOptions): WasmGenerateOptions {
   refuseBadNumber('generate', options, ['maxTokens', 'seed'], true);
   refuseBadNumber('generate', options, ['temperature'], false);
   return { maxTokens: options.maxTokens ?? 64, temperature: options.temperature ?? 0, seed: options.seed ?? 0 };
+}
+
+/** The two files of an adapter, wherever they are: in a list, or in an archive as `export('adapter')` makes it. */
+export async function adapterFiles(source: Blob | readonly (File | NamedBlob)[]): Promise<NamedBlob[]> {
+  if (!(source instanceof Blob)) return source.map((file) => (file instanceof Blob ? { name: file.name, blob: file } : file));
+  let found: Record<string, Uint8Array>;
+  try {
+    found = unzipSync(new Uint8Array(await source.arrayBuffer()));
+  } catch (cause) {
+    throw new PocketError('file-corrupt', 'the adapter: expected a zip archive of adapter_config.json and adapter_model.safetensors', { cause });
+  }
+  return Object.entries(found).map(([name, bytes]) => ({ name, blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) }));
 }

@@ -10,6 +10,8 @@ import type {
   Evaluation,
   LoadProgress,
   ModelInfo,
+  NamedBlob,
+  Prompt,
   Restored,
   TrainStart,
   TrainStep,
@@ -32,10 +34,12 @@ export interface Calls {
   endTraining(run: number): void;
   evaluate(config: EvaluateConfig): Evaluation;
   classify(text: string, options: ClassifyOptions): Classification;
-  startGeneration(prompt: string, options: WasmGenerateOptions): number;
+  startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
   nextToken(run: number): string | undefined;
   exportTrajectory(): Blob;
   exportModel(): Blob;
+  exportAdapter(): Blob;
+  useAdapter(files: readonly NamedBlob[]): void;
   restore(trajectory: Blob): Restored;
   dispose(): void;
 }

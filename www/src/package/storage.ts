@@ -19,7 +19,9 @@ export interface StoredModel {
 
 /** A run whose steps were kept: see `keep` of `TrainOptions`. */
 export interface StoredRun {
+  /** As it was given to `keep`. */
   readonly name: string;
+  /** Bytes on the device. */
   readonly bytes: number;
   /** When its last step was kept, in milliseconds since 1970. */
   readonly modified: number;

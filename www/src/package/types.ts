@@ -1,11 +1,40 @@
 /** One labelled row, prompt-and-completion pair or conversation. */
-export type Example =
-  /** To classify: `label` is one of the `labels` of the call. `text_b` is the second text of a pair. */
-  | { text: string; text_b?: string; label: string }
-  /** To continue: the loss counts the completion's tokens. */
-  | { prompt: string; completion: string }
-  /** To chat: the model's own chat template is used. */
-  | { messages: { role: string; content: string }[] };
+export type Example = LabelledText | Completion | Conversation;
+
+/** To classify. */
+export interface LabelledText {
+  /** The text. */
+  text: string;
+  /** The second text of a pair. */
+  text_b?: string;
+  /** One of the `labels` of the call. */
+  label: string;
+}
+
+/** To continue: the loss counts the completion's tokens. */
+export interface Completion {
+  /** What the model is given. */
+  prompt: string;
+  /** What it should write. */
+  completion: string;
+}
+
+/** To chat: the model's own chat template is used. */
+export interface Conversation {
+  /** Who said what, in order. */
+  messages: ChatMessage[];
+}
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  /** `system`, `user` or `assistant`, as a rule; the model's template decides. */
+  role: string;
+  /** What was said. */
+  content: string;
+}
+
+/** What a model goes on from: a text; or a conversation, which its chat template writes out. */
+export type Prompt = string | readonly ChatMessage[];
 
 /**
  * What to learn from, or to measure on: rows; or the text of a CSV, TSV or JSONL file, or plain
@@ -15,7 +44,9 @@ export type Data = string | readonly Example[] | Blob;
 
 /** A model file by the name that it has in its directory. */
 export interface NamedBlob {
+  /** Such as `config.json`. */
   readonly name: string;
+  /** Its bytes. */
   readonly blob: Blob;
 }
 
@@ -23,23 +54,33 @@ export interface NamedBlob {
 export interface LoadProgress {
   /**
    * What is being done now. `download`: the files are coming from their server, counted together;
-   * `replay`: the steps of a trajectory are being applied again.
+   * `replay`: the steps of a trajectory are being applied again; `search`: learning rates are being tried.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'replay';
+  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'replay' | 'search';
   /** The file being read; empty where there is none. */
   readonly file: string;
-  /** Bytes so far; in a replay, steps. */
+  /** Bytes so far; in a replay, steps; in a search, rates. */
   readonly loaded: number;
-  /** Bytes, or steps, in all; 0 while unknown. */
+  /** Bytes, steps or rates in all; 0 while unknown. */
   readonly total: number;
 }
 
-/** Number formats for the weights on the GPU. */
-export type DType = 'f32';
-/** What a training changes. `full`: every parameter. */
-export type Method = 'full';
-/** How the gradient is estimated. `two-point`, also called `spsa`: the losses at two points, weights ± epsilon along a random direction (MeZO). */
-export type Estimator = 'two-point' | 'spsa';
+/**
+ * Number formats for the weight matrices on the GPU. `f32`; `f16`, half of that; `q8` and `q4`, a quarter and an eighth, in
+ * blocks of 32 as in GGUF. Quantized weights stay as they are, and are trained by `lora` or `prefix`.
+ */
+export type DType = 'f32' | 'f16' | 'q8' | 'q4';
+
+/** What a training changes: every parameter; small matrices beside the large ones (LoRA); or a few rows before the text (prefix tuning). */
+export type Method = 'full' | 'lora' | 'prefix';
+
+/**
+ * How the gradient is estimated.
+ * - `two-point`, also called `spsa`: from the losses at weights ± epsilon along each of `probes` random directions (MeZO);
+ * - `one-sided`, also called `fzoo`: from the losses along `probes` directions against the one at the weights themselves (FZOO);
+ * - `low-rank`, also called `lozo`: as `two-point`, along directions of low rank (LOZO).
+ */
+export type Estimator = 'two-point' | 'spsa' | 'one-sided' | 'fzoo' | 'low-rank' | 'lozo';
 
 /** Options of {@link FineTuner.create}. */
 export interface CreateOptions {
@@ -53,7 +94,7 @@ export interface CreateOptions {
    *   piece and are never whole in memory.
    */
   readonly model: string | URL | readonly (File | NamedBlob)[];
-  /** How weights are held on the GPU. Full-parameter training wants `'f32'`, the default. */
+  /** How weight matrices are held on the GPU; `'f32'` when left out. Full-parameter training wants `'f32'` or `'f16'`. */
   readonly dtype?: DType | undefined;
   /**
    * `'default'` stays within WebGPU's default limits, so that what runs here runs on every
@@ -71,8 +112,8 @@ export interface CreateOptions {
    */
   readonly cache?: boolean | undefined;
   /**
-   * Called while the model loads, and again when it has to be loaded anew because the system took
-   * the GPU back: the call under way then goes on by itself.
+   * Called while the model loads, while a learning rate is searched for, and again when the model has to be loaded
+   * anew because the system took the GPU back: the call under way then goes on by itself.
    */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Ends downloading and loading with a `PocketError` of code `aborted`, and frees what was loaded. */
@@ -87,8 +128,11 @@ export interface CreateOptions {
 
 /** Bytes on the GPU, by purpose. */
 export interface GpuBytes {
+  /** The model's weights. */
   readonly weights: number;
+  /** Weights as they are moved for a step, matrix by matrix. */
   readonly scratch: number;
+  /** What passes between the layers. */
   readonly activations: number;
   /** The most there has been at one time. */
   readonly peak: number;
@@ -102,9 +146,11 @@ export interface ModelInfo {
   readonly family: string;
   /** What it was trained to do: fill a gap in a text, or go on with one. */
   readonly head: 'masked-lm' | 'causal-lm';
+  /** How many numbers its weights are. */
   readonly parameters: number;
   /** How weights are held on the GPU. */
   readonly dtype: string;
+  /** What it holds on the GPU. */
   readonly gpuBytes: GpuBytes;
   /** The GPU, as the browser names it. */
   readonly adapter: string;
@@ -114,6 +160,8 @@ export interface ModelInfo {
   readonly maxLength: number;
   /** How the tokenizer spells the gap of a masked model. */
   readonly maskToken?: string;
+  /** Whether it came with a chat template, so that it can be trained on and asked by conversations. */
+  readonly chats: boolean;
   /** WebAssembly memory in use. */
   readonly wasmBytes: number;
 }
@@ -150,43 +198,46 @@ export interface TrainOptions extends Prompting {
   readonly method?: Method | undefined;
   /** How the gradient is estimated; `'two-point'` when left out. */
   readonly estimator?: Estimator | undefined;
-  /** Random directions a step; 8 for `'one-sided'`, otherwise 1. */
+  /** Random directions a step; 1 when left out, 8 for `one-sided`. */
   readonly probes?: number | undefined;
-  /** What directions are made of; `'rademacher'` for `'one-sided'`, otherwise `'gaussian'`. */
+  /** What directions are made of: `'gaussian'`, or `'rademacher'` (1 and -1), the default of `one-sided`. */
   readonly distribution?: 'gaussian' | 'rademacher' | undefined;
-  /** Cuts projected gradients to this magnitude; 0, the default: does not. */
+  /** Cut projected gradients to this magnitude; 0, the default, does not. */
   readonly clip?: number | undefined;
-  /** How much of the step before goes into the next, from 0 to less than 1; 0 when left out. Takes no memory: past directions are drawn again. */
+  /** How much of a step goes into the next, 0 to 1; 0 when left out. */
   readonly momentum?: number | undefined;
-  /** Rank of `'low-rank'` directions, a multiple of 4; 4 when left out. */
+  /** For `low-rank`: the rank of the directions, a multiple of 4; 4 when left out. */
   readonly rank?: number | undefined;
-  /** Steps that `'low-rank'` directions share a factor for; 50 when left out. */
+  /** For `low-rank`: steps that one half of the directions is kept for; 50 when left out. */
   readonly interval?: number | undefined;
-  /** Inner width of LoRA's factors; 8 when left out. */
+  /** For `lora`: the rank; 8 when left out. */
   readonly loraRank?: number | undefined;
-  /** LoRA's scale is `loraAlpha / loraRank`; 16 when left out. */
+  /** For `lora`: what the added matrices are scaled by, times the rank; 16 when left out. */
   readonly loraAlpha?: number | undefined;
-  /** The layers that LoRA stands beside: `q`, `k`, `v`, `o`, `gate`, `up`, `down`, names of modules, or `all-linear`; q and v when left out. */
+  /** For `lora`: the matrices beside which it trains, as `q`, `k`, `v`, `o`, or names; `['q', 'v']` when left out. */
   readonly loraTargets?: readonly string[] | undefined;
-  /** Rows of a prefix; 5 when left out. */
+  /** For `prefix`: rows before the text; 5 when left out. */
   readonly prefixLength?: number | undefined;
-  /** With method `'full'`, trains only the tensors whose name matches one of these patterns (`*` and `?`). */
+  /** For `full`: train only tensors whose names match one of these patterns, with `*` and `?`. */
   readonly trainable?: readonly string[] | undefined;
-  /** What is made small: `'loss'`, the default, or 1 - `'accuracy'` or 1 - `'f1'`, which have no gradient. */
+  /** What is made small: `'loss'`, the cross-entropy, when left out; or the share of wrong answers; or 1 - F1. */
   readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
-  /** Examples that go through the model at a time, where memory does not hold a batch; 0, the default: all. */
+  /** Examples that go through the model at a time, to save memory; the whole batch when left out. */
   readonly microBatch?: number | undefined;
   /** The number of the last step. */
   readonly steps: number;
   /** Examples a step; 16 when left out. */
   readonly batchSize?: number | undefined;
-  /** The step size; by method, estimator and the model's size when left out. `'auto'` tries five rates for 50 steps each before the first. */
+  /**
+   * The step size. When left out, what suits the model's size, the method and the estimator. `'auto'` tries five rates around
+   * that, for fifty steps each, before the first step.
+   */
   readonly learningRate?: number | 'auto' | undefined;
   /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
   readonly schedule?: 'constant' | 'linear' | undefined;
   /** Decoupled weight decay; 0 when left out. */
   readonly weightDecay?: number | undefined;
-  /** The perturbation scale; 1e-3 for `'full'`, 1e-2 for `'lora'`, 1e-1 for `'prefix'` when left out. */
+  /** The perturbation scale; what suits the method when left out, 1e-3 for `full`. */
   readonly epsilon?: number | undefined;
   /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
   readonly seed?: number | bigint | undefined;
@@ -230,10 +281,26 @@ export interface TrainStart {
   readonly examples: number;
   /** What was odd in the data and was left out or cut, in words. */
   readonly warnings: readonly string[];
-  /** The learning rate, as given, preset or found. */
+  /** The learning rate of every step, or that which the schedule begins with. */
   readonly learningRate: number;
-  /** What each rate led to, where one was searched for. */
-  readonly trials?: readonly { readonly learningRate: number; readonly loss: number }[];
+  /** What a search for the rate has tried. */
+  readonly trials?: readonly Trial[];
+}
+
+/** A learning rate that was tried. */
+export interface Trial {
+  /** The rate. */
+  readonly learningRate: number;
+  /** The loss that it led to; infinite where it diverged. */
+  readonly loss: number;
+}
+
+/** What is wrong with a run that does not learn. */
+export interface Warning {
+  /** In a word. */
+  readonly trouble: 'rising' | 'flat' | 'no-difference' | 'large-difference';
+  /** In a sentence, with what to do. */
+  readonly message: string;
 }
 
 /** What one training step reports. */
@@ -260,8 +327,8 @@ export interface TrainStep {
   readonly gpuBytes: number;
   /** Present on the steps that were followed by a measurement. */
   readonly evaluation?: Evaluation;
-  /** What has become plain to be wrong with the run, said once, with what to do. */
-  readonly warning?: { readonly trouble: 'rising' | 'flat' | 'no-difference' | 'large-difference'; readonly message: string };
+  /** What is wrong with the run, when that has become plain; once for each trouble. */
+  readonly warning?: Warning;
 }
 
 /** A measurement on rows that were not trained on. */
@@ -295,7 +362,15 @@ export interface Classification {
   /** The likeliest label. */
   readonly label: string;
   /** Every label with its probability, the likeliest first; they sum to 1. */
-  readonly scores: readonly { readonly label: string; readonly probability: number }[];
+  readonly scores: readonly Score[];
+}
+
+/** A label and how likely the model finds it. */
+export interface Score {
+  /** One of the `labels`. */
+  readonly label: string;
+  /** 0 to 1. */
+  readonly probability: number;
 }
 
 /** Options of {@link FineTuner.generate}. */
@@ -328,19 +403,42 @@ export interface Restored {
 
 /** The settings that a trajectory was made with. */
 export interface RunSettings {
+  /** As {@link TrainOptions.method}. */
   readonly method: string;
+  /** As {@link TrainOptions.estimator}. */
   readonly estimator: string;
+  /** As {@link TrainOptions.probes}. */
+  readonly probes: number;
+  /** As {@link CreateOptions.dtype}. */
+  readonly dtype: string;
   /** In decimal: it may have 64 bits. */
   readonly seed: string;
+  /** As {@link TrainOptions.epsilon}. */
   readonly epsilon: number;
+  /** As {@link TrainOptions.learningRate}. */
   readonly learningRate: number;
+  /** As {@link TrainOptions.schedule}. */
   readonly schedule: 'constant' | 'linear';
+  /** As {@link TrainOptions.weightDecay}. */
   readonly weightDecay: number;
+  /** As {@link TrainOptions.steps}. */
   readonly steps: number;
+  /** As {@link TrainOptions.batchSize}. */
   readonly batchSize: number;
+  /** As {@link TrainOptions.maxLength}. */
   readonly maxLength: number;
+  /** As {@link Prompting.template}. */
   readonly template?: string;
+  /** As {@link Prompting.labels}. */
   readonly labels: readonly string[];
+}
+
+/** A file of a model and its length. */
+export interface FileSize {
+  /** Its name in the model's directory. */
+  readonly name: string;
+  /** Absent where the server does not tell. */
+  readonly bytes?: number;
 }
 
 /** What {@link inspectModel} found out. */
@@ -354,8 +452,8 @@ export interface ModelSize {
   /** Parameters, where the hub tells. */
   readonly parameters?: number;
   /** Its files. */
-  readonly files: readonly { readonly name: string; readonly bytes?: number }[];
+  readonly files: readonly FileSize[];
 }
 
-/** What {@link FineTuner.export} can write. `adapter` needs adapter training, and is refused without it. */
+/** What {@link FineTuner.export} can write. `adapter` needs training by `lora` or `prefix`, or an adapter that was loaded. */
 export type ExportKind = 'trajectory' | 'adapter' | 'model';

@@ -6,14 +6,14 @@ import type {
   Classification,
   ClassifyOptions,
   DType,
-  Estimator,
   Evaluation,
   LoadProgress,
-  Method,
   ModelInfo,
   NamedBlob,
+  Prompt,
   Prompting,
   Restored,
+  TrainOptions,
   TrainStart,
   TrainStep,
 } from './types.js';
@@ -33,24 +33,14 @@ export interface WasmCreateOptions {
   readonly dtype?: DType;
 }
 
-export interface WasmTrainConfig extends Prompting {
+/** The options of a training, with its data read. */
+export type WasmTrainConfig = Given<Omit<TrainOptions, 'data' | 'eval' | 'keep' | 'signal' | 'onStart'>> & {
   readonly data: string | readonly object[];
-  readonly dataName?: string;
   readonly eval?: string | readonly object[];
-  readonly evalName?: string;
-  readonly method?: Method;
-  readonly estimator?: Estimator;
-  readonly probes?: number;
-  readonly steps: number;
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly schedule?: 'constant' | 'linear';
-  readonly weightDecay?: number;
-  readonly epsilon: number;
-  readonly seed?: number | bigint;
-  readonly evaluateEvery?: number;
-  readonly maxLength?: number;
-}
+};
+
+/** Absent where it is `undefined`. */
+type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 export interface WasmEvaluateConfig extends Prompting {
   readonly data: string | readonly object[];
@@ -65,18 +55,22 @@ export interface WasmGenerateOptions {
 
 export interface WasmTuner {
   info(): ModelInfo;
-  startTraining(config: WasmTrainConfig): Promise<TrainStart>;
+  startTraining(config: WasmTrainConfig, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<TrainStart>;
   /** One step, or `undefined` when there is none left. Stopped by `cancel`, the run is over. */
   step(cancel: Cancel): Promise<TrainStep | undefined>;
   evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation>;
   classify(text: string, options?: ClassifyOptions): Promise<Classification>;
-  startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void>;
+  startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;
   /** The trajectory file, or the end of it from the records of `step` (counted from 0) on. */
   exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
+  /** The two files of the adapter, as peft has them. */
+  exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer> }>;
+  /** Puts an adapter beside the base weights. */
+  useAdapter(options: { readonly files: readonly NamedBlob[] }): Promise<void>;
   /** Replays a trajectory onto the base weights. */
   restore(trajectory: Uint8Array, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<Restored>;
   free(): void;

@@ -1,5 +1,5 @@
 /** Writing with a causal model: it goes on from a person's words, or answers them. */
-import { PocketError } from 'pocketllm';
+import { PocketError, type ChatMessage } from 'pocketllm';
 import { byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
 import type { App } from './state.ts';
@@ -8,6 +8,8 @@ interface Turn {
   readonly who: 'you' | 'model';
   text: string;
 }
+
+const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, text }) => ({ role: who === 'you' ? 'user' : 'assistant', content: text }));
 
 /** What a talk looks like to a model that has no form of its own for it. */
 const transcript = (turns: readonly Turn[]): string =>
@@ -54,7 +56,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     log.append(bubble);
     try {
       const options = { maxTokens: number('chat-tokens', 1), temperature: number('chat-temperature', 0), seed: turns.length, signal: controller.signal };
-      for await (const piece of tuner.generate(talks ? transcript(turns) : words, options)) {
+      for await (const piece of tuner.generate(talks ? (tuner.info.chats ? messages(turns) : transcript(turns)) : words, options)) {
         answer.text += piece;
         bubble.textContent = talks ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
         log.scrollTop = log.scrollHeight;

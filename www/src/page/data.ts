@@ -36,7 +36,7 @@ export function setUpData(app: App, flow: Flow): void {
   picker.addEventListener('change', () => (seal(), void refresh()));
   share.addEventListener('change', () => (showNote(), changed()));
   template.addEventListener('input', () => (showPreview(), changed()));
-  next.addEventListener('click', finish);
+  next.addEventListener('click', () => void finish());
   flow.onOpen(2, () => void (parsed === undefined && refresh()));
 
   function changed(): void {
@@ -187,18 +187,22 @@ export function setUpData(app: App, flow: Flow): void {
     byId('data-left-list', HTMLElement).replaceChildren(...shown.map((line) => el('li', {}, line)));
   }
 
-  function finish(): void {
+  async function finish(): Promise<void> {
     showProblem(problem);
+    next.disabled = true;
     try {
-      app.dataset = parsed?.kind === 'labelled' ? labelled(parsed) : free(parsed);
+      const dataset = parsed?.kind === 'labelled' ? labelled(parsed) : free(parsed);
+      // Whether the model knows the words: better here, where they can be changed, than when training begins.
+      if (dataset.kind === 'labelled') await app.tuner?.classify('', { template: dataset.template, labels: dataset.labels, textB: '' });
+      app.dataset = dataset;
+      if (dataset.kind === 'labelled') app.prompting = dataset;
+      else delete app.prompting;
+      flow.done(2, summariseData(dataset));
     } catch (error) {
       showProblem(problem, error);
-      return;
+    } finally {
+      next.disabled = false;
     }
-    const { dataset } = app;
-    if (dataset.kind === 'labelled') app.prompting = dataset;
-    else delete app.prompting;
-    flow.done(2, summariseData(dataset));
   }
 
   function labelled({ rows }: Parsed & { kind: 'labelled' }): App['dataset'] & { kind: 'labelled' } {

@@ -1,5 +1,5 @@
 /** What this device has, beside what a model needs. */
-import { storage, type ModelSize } from 'pocketllm';
+import { storage, type DType, type ModelSize } from 'pocketllm';
 import { bytes } from './format.ts';
 
 export interface Need {
@@ -9,10 +9,12 @@ export interface Need {
   readonly tight: boolean;
 }
 
-/** Weights in f32, and a part more for what a step works on. */
-const gpuBytes = (parameters: number): number => parameters * 4 * 1.2;
+/** Bytes a parameter: blocks of 32 have a scale beside them. */
+const BYTES: Record<DType, number> = { f32: 4, f16: 2, q8: 34 / 32, q4: 18 / 32 };
+/** What a step works on, beside the weights. */
+const MORE = 1.2;
 
-export async function need({ bytes: download, keptBytes, parameters, files }: ModelSize): Promise<Need> {
+export async function need({ bytes: download, keptBytes, parameters, files }: ModelSize, dtype: DType): Promise<Need> {
   const room = await storage.room();
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
   const missing = Math.max(0, download - keptBytes);
@@ -23,7 +25,7 @@ export async function need({ bytes: download, keptBytes, parameters, files }: Mo
     const here = keptBytes > 0 ? `, ${bytes(keptBytes)} of it already here` : '';
     sentences.push(`${bytes(download)} to fetch${here}${free === undefined ? '' : `; this browser has room for ${bytes(free)}`}.`);
   }
-  const wanted = parameters === undefined ? estimate(files) : gpuBytes(parameters);
+  const wanted = (parameters ?? estimate(files)) * BYTES[dtype] * MORE;
   const has = memory === undefined ? '' : `; this device says it has ${memory} GB${memory >= 8 ? ' or more' : ''} of memory`;
   if (wanted > 0) sentences.push(`Training it takes about ${bytes(wanted)} on the GPU${has}.`);
   const full = free !== undefined && missing > free;
@@ -33,8 +35,8 @@ export async function need({ bytes: download, keptBytes, parameters, files }: Mo
   return { sentences, tight: full || heavy };
 }
 
-/** Where the hub tells no parameters: as if the weights were of 16 bits. */
+/** Parameters where the hub tells none: as if the weights were of 16 bits. */
 function estimate(files: ModelSize['files']): number {
   const weights = files.filter(({ name }) => name.endsWith('.safetensors')).reduce((sum, { bytes: size }) => sum + (size ?? 0), 0);
-  return weights * 2 * 1.2;
+  return weights / 2;
 }

@@ -15,6 +15,12 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
       if (file !== undefined) download(file, file.name);
     });
   });
+  byId('keep-adapter', HTMLButtonElement).addEventListener('click', (event) => {
+    void attempt(event.currentTarget, async () => {
+      const blob = await app.tuner?.export('adapter');
+      if (blob !== undefined) download(blob, `${fileName(app)}-adapter.zip`);
+    });
+  });
   byId('keep-model', HTMLButtonElement).addEventListener('click', (event) => {
     void attempt(event.currentTarget, async () => {
       const blob = await app.tuner?.export('model');

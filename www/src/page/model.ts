@@ -1,5 +1,5 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
-import { FineTuner, inspectModel, PocketError, storage, type LoadProgress, type StoredModel } from 'pocketllm';
+import { FineTuner, inspectModel, PocketError, storage, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
@@ -16,6 +16,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   tokenizer: 'Reading the vocabulary',
   weights: 'Reading the weights',
   replay: 'Doing the steps again',
+  search: 'Trying learning rates',
 };
 
 /**
@@ -30,16 +31,19 @@ function confinedWorker(): Worker {
   return worker;
 }
 
+const WITH_ADAPTER = ', with an adapter';
+
 /** Loads a model in place of the one there is. Rejects with what went wrong. */
 export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: { signal?: AbortSignal; cache?: boolean } = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
   const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
-  const tuner = await FineTuner.create({ model, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  const tuner = await FineTuner.create({ model, dtype: choice.dtype, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // Rather than lose a model that took an hour to come.
   void storage.persist();
   delete app.before;
   delete app.restored;
+  delete app.adapted;
   Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
 }
 
@@ -54,6 +58,7 @@ export function setUpModel(app: App, flow: Flow): void {
   const progress = byId('model-progress', HTMLElement);
   const list = byId('model-facts', HTMLElement);
   const id = byId('hub-id', HTMLInputElement);
+  const dtype = byId('dtype', HTMLSelectElement);
   const record = byId('record', HTMLElement);
   const recordInput = byId('record-input', HTMLInputElement);
   const hint = note.textContent ?? '';
@@ -84,6 +89,10 @@ export function setUpModel(app: App, flow: Flow): void {
     });
   }
   byId('model-folder-label', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
+  dtype.addEventListener('change', () => {
+    changed();
+    if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
+  });
   id.addEventListener('input', () => {
     kept = undefined;
     byId('hub-facts', HTMLElement).replaceChildren();
@@ -103,10 +112,11 @@ export function setUpModel(app: App, flow: Flow): void {
   changed();
 
   function choice(): ModelChoice {
-    if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source };
+    const held = dtype.value as DType;
+    if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source, dtype: held };
     const source = chosen('source');
-    if (source === 'hub') return { kind: 'hub', id: id.value.trim() };
-    return source === 'files' ? { kind: 'files', names: files.map(({ name }) => name) } : { kind: 'built-in' };
+    if (source === 'hub') return { kind: 'hub', id: id.value.trim(), dtype: held };
+    return source === 'files' ? { kind: 'files', names: files.map(({ name }) => name), dtype: held } : { kind: 'built-in', dtype: held };
   }
 
   /** What the model weighs, and what this device has, before it is fetched. */
@@ -119,7 +129,7 @@ export function setUpModel(app: App, flow: Flow): void {
     place.replaceChildren(el('p', {}, 'Asking for its size'));
     try {
       const size = await inspectModel(id.value.trim(), { signal });
-      const { sentences, tight } = await need(size);
+      const { sentences, tight } = await need(size, dtype.value as DType);
       place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
       place.classList.toggle('tight', tight);
       announce(sentences.join(' '));
@@ -173,11 +183,11 @@ export function setUpModel(app: App, flow: Flow): void {
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
     byId('load-stage', HTMLElement).textContent = 'Starting';
     byId('load-bytes', HTMLElement).textContent = '';
-    for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #shelf button')) input.disabled = busy;
+    for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #step-1 select, #shelf button')) input.disabled = busy;
     if (!busy && isSealed()) closeHub();
   }
 
-  /** A training from elsewhere: its steps are done again here, and it can be asked or gone on with. */
+  /** A training from elsewhere: its steps are done again here, and it can be asked or gone on with. Or an adapter, which is put on. */
   async function bringRecord(): Promise<void> {
     const file = recordInput.files?.[0];
     recordInput.value = '';
@@ -188,9 +198,19 @@ export function setUpModel(app: App, flow: Flow): void {
     controller = new AbortController();
     app.onProgress = showProgress;
     try {
+      if (/\.zip$/i.test(file.name)) {
+        await tuner.useAdapter(file);
+        app.adapted = true;
+        if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
+        flow.summarise(1, summary(app));
+        // A model that sorts has to be told what: that comes with the examples.
+        flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
+        return;
+      }
       app.restored = await tuner.restore(file, { signal: controller.signal });
       const { step, settings } = app.restored;
       app.trained = step;
+      app.adapted = settings.method !== 'full';
       app.comparisons = [];
       delete app.before;
       delete app.after;
@@ -232,7 +252,7 @@ function closeHub(): void {
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {
   byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  const units = stage === 'replay' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  const units = stage === 'replay' || stage === 'search' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;

@@ -1,5 +1,5 @@
 /** How fast a run goes, and whether it learns. */
-import type { TrainStep } from 'pocketllm';
+import type { TrainStep, Warning } from 'pocketllm';
 import type { LossChart } from './chart.ts';
 
 /** How fast it goes, over the last steps. */
@@ -33,10 +33,17 @@ export class Pace {
   }
 }
 
+const TROUBLES: Record<Warning['trouble'], string> = {
+  rising: 'The loss is rising: stop, and train anew with a learning rate a third of this one (Advanced).',
+  flat: 'The loss stays where it was: give it more examples, or auto for the learning rate (Advanced).',
+  'no-difference': 'Nothing is learned: the steps make no difference. Train anew with an epsilon ten times larger (Advanced).',
+  'large-difference': 'The steps are too coarse to learn from. Train anew with an epsilon a tenth of this one (Advanced).',
+};
+
 /** What the curve says, for someone who has never seen one. */
-export function verdict({ first, mean }: LossChart, taken: number): string {
+export function verdict({ first, mean }: LossChart, taken: number, trouble?: Warning): string {
+  if (trouble !== undefined) return TROUBLES[trouble.trouble];
   if (first === undefined || taken < 60) return 'The line wobbles at first. Give it some hundred steps.';
-  if (mean > first * 1.15) return 'The loss is rising: stop, and try a smaller learning rate under Advanced.';
   if (mean < first * 0.97) return 'The loss is falling: it learns.';
-  return taken < 400 ? 'Nothing much yet.' : 'The loss stays where it was: more examples or a larger learning rate may help.';
+  return 'Nothing much yet.';
 }

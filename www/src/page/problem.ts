@@ -34,7 +34,7 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'data-invalid': {
     title: 'These examples cannot be used as they are',
-    advice: 'Mend the place named above, then try again.',
+    advice: 'Mend what is named above, then try again. A label’s word must be one that the model knows: a common word, in small letters.',
   },
   'trajectory-mismatch': {
     title: 'This training record belongs to something else',

@@ -1,7 +1,8 @@
 /** A run that can pause: on the person's wish, and while the page is out of sight. Keeps the screen awake while it goes. */
 import type { TrainStep } from 'pocketllm';
 
-export type RunState = 'running' | 'paused' | 'hidden';
+/** `pausing`: a step is still in hand. */
+export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';
 
 export interface Listener {
   onStep(step: TrainStep): void;
@@ -15,6 +16,7 @@ export class Runner {
   #paused = false;
   #stopped = false;
   #finished = false;
+  #resting = false;
   #wake: (() => void) | undefined;
   #lock: WakeLockSentinel | undefined;
 
@@ -92,14 +94,19 @@ export class Runner {
 
   #changed(): void {
     const waits = this.#paused || this.#hidden();
-    this.#listener.onState(this.#paused ? 'paused' : this.#hidden() ? 'hidden' : 'running');
+    if (!waits) this.#listener.onState('running');
+    else if (!this.#resting) this.#listener.onState('pausing');
+    else this.#listener.onState(this.#paused ? 'paused' : 'hidden');
     if (!waits || this.#stopped) this.#wake?.();
   }
 
   async #mayGoOn(): Promise<void> {
     while ((this.#paused || this.#hidden()) && !this.#stopped) {
       this.#sleep();
+      this.#resting = true;
+      this.#listener.onState(this.#paused ? 'paused' : 'hidden');
       await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#resting = false;
       void this.#stayAwake();
     }
   }

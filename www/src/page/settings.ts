@@ -5,8 +5,10 @@ import { byId, chosen, el, onChoice } from './dom.ts';
 export interface Settings {
   steps: number;
   batchSize: number;
-  learningRate: number;
-  epsilon: number;
+  /** What suits the model, when absent. */
+  learningRate?: number | 'auto';
+  epsilon?: number;
+  probes?: number;
   weightDecay: number;
   maxLength: number;
   /** In decimal: it may have 64 bits. */
@@ -20,8 +22,8 @@ export interface Settings {
 }
 
 /** What the engine can do, in words. One entry is no choice, and is not shown. */
-const METHODS: Record<Method, string> = { full: 'every weight' };
-const ESTIMATORS: Partial<Record<Estimator, string>> = { 'two-point': 'two points' };
+const METHODS: Record<Method, string> = { full: 'every weight', lora: 'small additions (LoRA)', prefix: 'words before (prefix)' };
+const ESTIMATORS: Partial<Record<Estimator, string>> = { 'two-point': 'two points', 'one-sided': 'one-sided (FZOO)', 'low-rank': 'low rank (LOZO)' };
 
 export class SettingsForm {
   readonly form = byId('settings', HTMLFormElement);
@@ -36,15 +38,21 @@ export class SettingsForm {
   }
 
   /** Sets what suits a model of this size; a person may change it. */
-  suit({ parameters, maxLength }: ModelInfo): void {
-    this.#field('learningRate').value = parameters < 3e7 ? '2e-5' : parameters < 3e8 ? '1e-5' : '1e-6';
+  suit({ parameters, maxLength, dtype }: ModelInfo): void {
+    for (const name of ['learningRate', 'epsilon', 'probes']) this.#field(name).value = '';
     this.#field('batchSize').value = parameters < 3e7 ? '32' : '16';
     this.#field('maxLength').value = String(Math.min(128, maxLength));
+    // Quantized weights stay as they are.
+    const fixed = dtype.startsWith('q');
+    const method = this.#field('method');
+    for (const option of method.querySelectorAll('option')) option.disabled = fixed && option.value === 'full';
+    method.value = fixed ? 'lora' : 'full';
   }
 
   /** Sets what a record was made with, so that its run can go on. */
   adopt(settings: RunSettings): void {
-    for (const name of ['steps', 'batchSize', 'learningRate', 'epsilon', 'weightDecay', 'maxLength', 'seed', 'schedule', 'method', 'estimator'] as const) {
+    const names = ['steps', 'batchSize', 'learningRate', 'epsilon', 'weightDecay', 'maxLength', 'seed', 'schedule', 'method', 'estimator', 'probes'] as const;
+    for (const name of names) {
       const value = settings[name];
       // A 32-bit number printed in full would be another one in decimal.
       this.#field(name).value = typeof value === 'number' ? String(Number(value.toPrecision(7))) : value;
@@ -63,12 +71,15 @@ export class SettingsForm {
       input.focus();
       throw new PocketError('invalid-argument', `${label}: expected a ${whole ? 'whole ' : ''}number, ${least} or more, found “${input.value}”`);
     };
+    const given = (name: string): boolean => this.#field(name).value.trim() !== '';
     number('seed', 'Seed', 0, true);
+    const auto = this.#field('learningRate').value.trim() === 'auto';
     return {
       steps: number('steps', 'Steps', 1, true),
       batchSize: number('batchSize', 'Examples a step', 1, true),
-      learningRate: number('learningRate', 'Learning rate', 0, false),
-      epsilon: number('epsilon', 'Epsilon', 1e-9, false),
+      ...(auto ? { learningRate: 'auto' } : given('learningRate') ? { learningRate: number('learningRate', 'Learning rate', 0, false) } : {}),
+      ...(given('epsilon') ? { epsilon: number('epsilon', 'Epsilon', 1e-9, false) } : {}),
+      ...(given('probes') ? { probes: number('probes', 'Directions a step', 1, true) } : {}),
       weightDecay: number('weightDecay', 'Weight decay', 0, false),
       maxLength: number('maxLength', 'Longest text', 8, true),
       seed: this.#field('seed').value.trim(),

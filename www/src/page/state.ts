@@ -1,10 +1,12 @@
 /** What the four steps know of each other. */
-import type { Classification, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
+import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
 
-/** Where the model came from, so that it can be had again. */
-export type ModelChoice = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
+/** Where the model came from, and how it is held, so that it can be had again. */
+export type ModelChoice = Place & { dtype: DType };
+
+type Place = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
 
 /** How a text is put to the model, and what the person calls each word that may answer. */
 export interface Prompting {
@@ -35,6 +37,8 @@ export interface App {
   prompting?: Prompting;
   /** A record that was brought, until something else is trained. */
   restored?: Restored;
+  /** Whether what was trained, or brought, stands beside the weights. */
+  adapted?: boolean;
   comparisons: Comparison[];
   before?: Evaluation;
   after?: Evaluation;
@@ -44,7 +48,7 @@ export interface App {
   onProgress?: (progress: LoadProgress) => void;
 }
 
-export const newApp = (): App => ({ model: { kind: 'built-in' }, modelName: '', comparisons: [], trained: 0 });
+export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, modelName: '', comparisons: [], trained: 0 });
 
 export type StepNumber = 1 | 2 | 3 | 4;
 const ALL: readonly StepNumber[] = [1, 2, 3, 4];

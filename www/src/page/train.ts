@@ -1,5 +1,5 @@
 /** Step 3: a run that is watched, and kept as it goes. */
-import { type FineTuner, type TrainOptions, type TrainStep } from 'pocketllm';
+import type { FineTuner, TrainOptions, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, chosen, facts } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
@@ -50,6 +50,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   let setFor: FineTuner | undefined;
   let adopted: App['restored'];
   let shown = 0;
+  /** Until the first step: reading, and trying learning rates, can be stopped at once. */
+  let starting: AbortController | undefined;
+  let rate = 0;
+  let trouble: Warning | undefined;
 
   settings.form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -59,6 +63,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   stop.addEventListener('click', () => {
     if (measuring === undefined) current?.runner.stop();
     measuring?.abort();
+    starting?.abort();
     stop.disabled = true;
   });
   resume.addEventListener('click', () => void goOn());
@@ -122,6 +127,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     delete app.before;
     delete app.after;
     delete app.restored;
+    trouble = undefined;
+    app.adapted = given.method !== 'full';
     await run(await open(tuner, dataset, given, from?.losses ?? [], from === undefined));
   }
 
@@ -136,7 +143,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       ...trainOptions(given),
       ...what,
       ...(keeps ? { keep: RUN } : {}),
-      onStart: async ({ steps: last, warnings }) => {
+      signal: (starting = new AbortController()).signal,
+      onStart: async ({ steps: last, warnings, learningRate }) => {
+        starting = undefined;
+        rate = learningRate;
         byId('figure', HTMLElement).hidden = losses.length === 0;
         byId('train-facts', HTMLElement).replaceChildren();
         chart.start(last, losses);
@@ -155,13 +165,14 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         app.trained = step.step;
         chart.add(step);
         pace.add(step);
+        trouble = step.warning ?? trouble;
         show(step, pace);
       },
       onState: (state) => {
-        pause.textContent = state === 'paused' ? 'Go on' : 'Pause';
-        pause.setAttribute('aria-pressed', String(state === 'paused'));
+        pause.textContent = current?.runner.paused === true ? 'Go on' : 'Pause';
         left.textContent = '';
         if (state === 'running') pace.restart();
+        else if (state === 'pausing') status('Pausing after this step');
         else status(state === 'paused' ? `Paused after ${count(app.trained)} steps` : 'Waits while this page is out of sight');
       },
     });
@@ -175,15 +186,19 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     ran = it.dataset;
     setBusy(true);
     const from = app.trained;
-    app.onProgress = (progress) => status(`The GPU went away. ${stageName(progress)}`);
+    app.onProgress = (progress) => {
+      const searching = progress.stage === 'search';
+      status(searching ? `${stageName(progress)}: ${progress.loaded} of ${progress.total}` : `The GPU went away. ${stageName(progress)}`);
+    };
     try {
       if (from === 0) status('Reading the examples');
       await it.runner.go();
       chart.draw();
       if (app.trained > from || app.after === undefined) await measure(it, 'after');
     } catch (error) {
-      showProblem(problem, error);
+      if (!isAbort(error)) showProblem(problem, error);
     } finally {
+      starting = undefined;
       delete app.onProgress;
     }
     finish();
@@ -200,8 +215,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     setBusy(true);
     status('Doing the steps again');
     try {
-      const { losses } = await tuner.restore(await tuner.export('trajectory'));
-      await run(await open(tuner, dataset, given, losses, false));
+      const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
+      await run(await open(tuner, dataset, { ...given, learningRate: made.learningRate, epsilon: made.epsilon }, losses, false));
     } catch (error) {
       showProblem(problem, error);
       finish();
@@ -283,11 +298,12 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
     bar.value = step.step / step.steps;
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
-    byId('verdict', HTMLElement).textContent = verdict(chart, pace.taken);
+    byId('verdict', HTMLElement).textContent = verdict(chart, pace.taken, trouble);
     facts(byId('train-facts', HTMLElement), [
       ['Tokens a second', count(Math.round(pace.tokensPerSecond))],
       ['Time a step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
       ['GPU memory', bytes(step.gpuBytes)],
+      ['Learning rate', rate.toExponential(0)],
     ]);
     const tenth = Math.max(1, Math.round(step.steps / 10));
     if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, loss ${chart.mean.toFixed(2)}`);
@@ -296,7 +312,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   return async ({ settings: given, before, comparisons }, dataset, record) => {
     const { tuner } = app;
     if (tuner === undefined) return;
-    const { losses, step } = await tuner.restore(record);
+    const { losses, step, settings: made } = await tuner.restore(record);
+    // As the run has them: a rate that was found, or a preset, is in its record.
+    const same = { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
+    app.adapted = made.method !== 'full';
     app.dataset = dataset;
     if (dataset.kind === 'labelled') app.prompting = dataset;
     app.trained = step;
@@ -304,7 +323,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (before !== undefined) app.before = before;
     setFor = tuner;
     flow.open(3);
-    await run(await open(tuner, dataset, given, losses, false));
+    await run(await open(tuner, dataset, same, losses, false));
   };
 }
 

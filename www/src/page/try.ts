@@ -15,6 +15,7 @@ export function setUpTry(app: App, flow: Flow): void {
   flow.onOpen(4, () => {
     showProblem(problem);
     byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
+    byId('keep-adapter-item', HTMLElement).hidden = app.adapted !== true;
     byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
     byId('keep-model-note', HTMLElement).textContent =
       `A safetensors file that other programs can use, ${bytes((app.tuner?.info.parameters ?? 0) * 4)}.`;

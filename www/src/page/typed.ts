@@ -1,5 +1,5 @@
 /** Examples typed one by one, with their labels. */
-import { announce, byId, el } from './dom.ts';
+import { byId, el } from './dom.ts';
 import { excerpt, plural } from './format.ts';
 import type { Row } from './rows.ts';
 
@@ -55,7 +55,6 @@ export class TypedRows {
     );
     const said = this.rows.length === 0 ? '' : `${plural(this.rows.length, 'text')}, ${plural(this.labels, 'label')}. `;
     byId('type-note', HTMLElement).textContent = `${said}Two labels are the least, and ten texts of each a good beginning.`;
-    announce(said);
     this.#changed();
   }
 }

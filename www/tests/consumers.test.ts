@@ -1,0 +1,89 @@
+/** The packed package in two projects of its users, outside of this repository: one with Vite, one without a bundler. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FAKE, openSite, type Site } from './browser.ts';
+
+const LONG = 180_000;
+const WWW = resolve(import.meta.dirname, '..');
+const BERT = resolve(WWW, '../tests/golden/bert');
+
+/** What a user writes; it tells its outcome in the page's title. */
+const MAIN = `
+import { FineTuner, PocketError } from 'pocketllm';
+const tuner = await FineTuner.create({ model: './bert/' });
+const task = { template: '{text} It was [MASK] .', labels: ['great', 'terrible'] };
+const data = await (await fetch('./bert/train.csv')).text();
+const losses = [];
+for await (const { loss } of tuner.train({ ...task, data, dataName: 'train.csv', steps: 20, batchSize: 8, learningRate: 1e-3 })) losses.push(loss);
+const { label } = await tuner.classify('a fine film');
+const { size } = await tuner.export('trajectory');
+await tuner.dispose();
+document.title = losses.length === 20 && losses.every(Number.isFinite) && task.labels.includes(label) && size > 640 && PocketError ? 'trained' : 'failed';
+`;
+
+let folder: string;
+let tarball: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
+  run(WWW, 'npm', 'pack', '--pack-destination', folder);
+  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+}, 60_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(cwd: string, command: string, ...args: string[]): void {
+  execFileSync(command, args, { cwd, stdio: 'pipe' });
+}
+
+function project(name: string, files: Record<string, string>): string {
+  const path = join(folder, name);
+  mkdirSync(path);
+  for (const [file, text] of Object.entries({ 'package.json': '{ "type": "module", "private": true }', ...files })) writeFileSync(join(path, file), text);
+  run(path, 'npm', 'install', '--no-audit', '--no-fund', '--offline', tarball);
+  return path;
+}
+
+async function outcome(root: string, port: number): Promise<string> {
+  cpSync(BERT, join(root, 'bert'), { recursive: true });
+  const site: Site = await openSite(root, port);
+  try {
+    const page = await site.browser.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(String(error)));
+    await page.goto(site.url);
+    await expect.poll(async () => [await page.title(), ...faults].filter((each) => each !== ''), { timeout: LONG }).not.toEqual([]);
+    return [await page.title(), ...faults].join(' ');
+  } finally {
+    await site.close();
+  }
+}
+
+test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
+  const path = project('with-vite', {
+    'index.html': '<!doctype html><script type="module" src="/main.js"></script>',
+    'main.js': MAIN,
+    // Its worker imports a second module, so it cannot be one script of the old form.
+    'vite.config.js': "export default { base: './', worker: { format: 'es' }, build: { target: 'es2022' } }",
+    'tsconfig.json': '{ "compilerOptions": { "module": "ESNext", "moduleResolution": "bundler", "lib": ["ES2023", "DOM"], "strict": true, "noEmit": true, "types": [] } }',
+    'typed.ts': `
+      import { FineTuner, storage, type TrainStep } from 'pocketllm';
+      export async function* train(model: File[]): AsyncGenerator<TrainStep> {
+        const tuner = await FineTuner.create({ model, dtype: 'f32' });
+        yield* tuner.train({ data: 'text', steps: 1, learningRate: 1e-5, estimator: 'spsa', keep: 'run' });
+        await storage.deleteRun('run');
+        // @ts-expect-error: there is no such option
+        await FineTuner.create({ model, dtpye: 'f32' });
+      }`,
+  });
+  run(path, process.execPath, join(WWW, 'node_modules/vite/bin/vite.js'), 'build');
+  run(path, join(WWW, 'node_modules/.bin/tsc'), '-p', '.');
+  expect(await outcome(join(path, 'dist'), 41737)).toBe('trained');
+});
+
+test.skipIf(FAKE)('a static page', { timeout: LONG }, async () => {
+  const map = '<script type="importmap">{ "imports": { "pocketllm": "./node_modules/pocketllm/lib/index.js" } }</script>';
+  const path = project('static', { 'index.html': `<!doctype html>${map}<script type="module" src="./main.js"></script>`, 'main.js': MAIN });
+  expect(await outcome(path, 41738)).toBe('trained');
+});
