@@ -42,7 +42,7 @@ enum Command {
     /// Write the logits of texts or token ids to a safetensors file
     Logits(logits::Args),
     /// Fine-tune a model on a data file
-    Finetune(finetune::Args),
+    Finetune(Box<finetune::Args>),
     /// Form the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
     /// Measure loss and accuracy on a data file

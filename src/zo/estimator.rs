@@ -102,7 +102,7 @@ impl Estimator {
             bail!(InvalidArgument, "momentum is {}, expected 0 or more and less than 1", self.momentum);
         }
         let low_rank = self.kind == EstimatorKind::LowRank;
-        if low_rank && (self.rank == 0 || self.rank % 4 != 0 || self.rank > 256) {
+        if low_rank && (self.rank == 0 || !self.rank.is_multiple_of(4) || self.rank > 256) {
             bail!(InvalidArgument, "rank is {}, expected 4, 8, .. 256", self.rank);
         }
         if low_rank && !(1..=100_000).contains(&self.interval) {
