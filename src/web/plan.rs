@@ -22,10 +22,9 @@ pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
 async fn planned(options: &JsValue) -> Result<Plan> {
     let dir = options::model_dir(options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
-    let given = Object::new();
     // What no plan depends on may be left out.
-    let unsaid = to_js(&serde_json::json!({ "steps": 1, "learningRate": 1e-6 }))?;
-    let given = Object::assign2(&given, unsaid.unchecked_ref(), options.unchecked_ref());
+    let given = to_js(&serde_json::json!({ "steps": 1, "learningRate": 1e-6 }))?;
+    let given = Object::assign(given.unchecked_ref(), options.unchecked_ref());
     let given: TrainOptions = options::parse(given.into(), "plan options")?;
     let settings = Settings { steps: 1, ..given.settings(0)? };
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
