@@ -25,45 +25,33 @@ struct Params {
 //#use @operands
 //#use @tile
 
-// One output: its place in c, and its bias's in vectors.
-fn store(at: u32, bias: u32, sum: f32) {
-    var value = sum;
-    if (params.bias != 0xffffffffu) {
-        value += vectors[bias];
-    }
-    if (params.added != 0.0) {
-        value = c[at] + params.added * value;
-    }
-    c[at] = value;
-}
-
-// Four columns of one row; what is beyond the end is left out.
+// Blocks of 4 x 4 outputs: sums[i] has four columns of row + i; what is beyond the end is left out. In loops, as a tile has many.
 fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     if (row >= params.rows) {
         return;
     }
-    let at = (b * params.rows + row) * params.c_stride + params.c_column + column;
-    let bias = b * params.vector_stride + params.bias + column;
-    if (column < params.columns) {
-        store(at, bias, sums.x);
-    }
-    if (column + 1u < params.columns) {
-        store(at + 1u, bias + 1u, sums.y);
-    }
-    if (column + 2u < params.columns) {
-        store(at + 2u, bias + 2u, sums.z);
-    }
-    if (column + 3u < params.columns) {
-        store(at + 3u, bias + 3u, sums.w);
+    let start = (b * params.rows + row) * params.c_stride + params.c_column;
+    var values = sums;
+    for (var j = 0u; j < min(4u, params.columns - column); j++) {
+        var value = values[j];
+        if (params.bias != 0xffffffffu) {
+            value += vectors[b * params.vector_stride + params.bias + column + j];
+        }
+        if (params.added != 0.0) {
+            value = c[start + column + j] + params.added * value;
+        }
+        c[start + column + j] = value;
     }
 }
 
-// A block of 4 x 4 outputs: sums[i] has four columns of row + i.
 fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
-    store_row(b, row, column, sums[0]);
-    store_row(b, row + 1u, column, sums[1]);
-    store_row(b, row + 2u, column, sums[2]);
-    store_row(b, row + 3u, column, sums[3]);
+    if (column >= params.columns) {
+        return;
+    }
+    var rows = sums;
+    for (var i = 0u; i < 4u; i++) {
+        store_row(b, row + i, column, rows[i]);
+    }
 }
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)

@@ -9,7 +9,7 @@
 //! | floor | modules | what is there |
 //! |---|---|---|
 //! | 0 | [`error`], [`dtype`], [`future`], [`clock`] | the error type with its stable codes, number formats of files |
-//! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, templates, packed batches |
+//! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
 //! | 3 | [`kernel`], [`reference`] | a typed wrapper for each file of `shaders/`; its CPU twin |
 //! | 4 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |

@@ -256,6 +256,7 @@ fn header(session: &Session, run: &Value) -> Header {
         task: None,
         template: None,
         labels: Vec::new(),
+        tiles: String::new(),
         initial_values: 0,
         initial: Vec::new(),
     }

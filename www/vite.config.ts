@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { assets } from './build/assets.ts';
+import { offline } from './build/offline.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
@@ -56,7 +57,7 @@ const packageBuild: UserConfig = {
 
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [assets()],
+  plugins: [assets(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },

@@ -57,20 +57,13 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
         c32 += product(a3, w2);
         c33 += product(a3, w3);
     }
-    store_block(b, row, column, c00);
-    store_block(b, row, column + 4u, c01);
-    store_block(b, row, column + 8u, c02);
-    store_block(b, row, column + 12u, c03);
-    store_block(b, row + 4u, column, c10);
-    store_block(b, row + 4u, column + 4u, c11);
-    store_block(b, row + 4u, column + 8u, c12);
-    store_block(b, row + 4u, column + 12u, c13);
-    store_block(b, row + 8u, column, c20);
-    store_block(b, row + 8u, column + 4u, c21);
-    store_block(b, row + 8u, column + 8u, c22);
-    store_block(b, row + 8u, column + 12u, c23);
-    store_block(b, row + 12u, column, c30);
-    store_block(b, row + 12u, column + 4u, c31);
-    store_block(b, row + 12u, column + 8u, c32);
-    store_block(b, row + 12u, column + 12u, c33);
+    var blocks = array<mat4x4<f32>, 16>(
+        c00, c01, c02, c03,
+        c10, c11, c12, c13,
+        c20, c21, c22, c23,
+        c30, c31, c32, c33,
+    );
+    for (var i = 0u; i < 16u; i++) {
+        store_block(b, row + i / 4u * 4u, column + i % 4u * 4u, blocks[i]);
+    }
 }

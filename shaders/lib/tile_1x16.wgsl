@@ -23,8 +23,8 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
         c2 += x * load_w(w_at2, k);
         c3 += x * load_w(w_at3, k);
     }
-    store_row(b, row, column, c0);
-    store_row(b, row, column + 4u, c1);
-    store_row(b, row, column + 8u, c2);
-    store_row(b, row, column + 12u, c3);
+    var sums = array<vec4<f32>, 4>(c0, c1, c2, c3);
+    for (var i = 0u; i < 4u && column + i * 4u < params.columns; i++) {
+        store_row(b, row, column + i * 4u, sums[i]);
+    }
 }

@@ -25,8 +25,8 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
         c10 += product(a1, w0);
         c11 += product(a1, w1);
     }
-    store_block(b, row, column, c00);
-    store_block(b, row, column + 4u, c01);
-    store_block(b, row + 4u, column, c10);
-    store_block(b, row + 4u, column + 4u, c11);
+    var blocks = array<mat4x4<f32>, 4>(c00, c01, c10, c11);
+    for (var i = 0u; i < 4u; i++) {
+        store_block(b, row + i / 2u * 4u, column + i % 2u * 4u, blocks[i]);
+    }
 }

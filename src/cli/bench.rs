@@ -9,6 +9,7 @@ use super::{Context, open};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::gpu::Backend;
+use crate::kernel::tuner;
 use crate::model::{Extent, Input, ModelSpec, Score, TensorKind};
 use crate::text::batch::Batch;
 use crate::train::{Session, Settings, Setup, Sizes, random_examples, trial};
@@ -19,6 +20,9 @@ use crate::zo::update::{self, Update};
 pub(super) struct Args {
     #[command(flatten)]
     model: open::ModelArgs,
+    /// Measure the matmul kernel's cuts, and no model
+    #[arg(long)]
+    kernels: bool,
     /// Sequences a batch
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
@@ -38,11 +42,14 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    if args.kernels {
+        return kernels(context).await;
+    }
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
         bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
     }
     let (backend, dir) = (open::backend(context).await?, args.model.dir()?);
-    let mut session = Session::describe(backend.limits(), dir.as_ref(), args.dtype.dtype()?).await?;
+    let mut session = open::describe(context, backend.as_ref(), dir.as_ref(), args.dtype.dtype()?).await?;
     let most = session.model.spec().max_length;
     if args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
@@ -136,6 +143,39 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         mb(memory.activations),
         mb(memory.peak)
     );
+    Ok(())
+}
+
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+const MATMULS: &[[u32; 3]] = &[
+    [512, 1024, 1024],
+    [512, 576, 1536],
+    [64, 1024, 1024],
+    [16, 1024, 1024],
+    [1, 1024, 1024],
+    [512, 8, 1024],
+];
+
+/// Measures the matmul kernel by itself.
+async fn kernels(context: &Context) -> Result<()> {
+    let backend = open::backend(context).await?;
+    let measured = tuner::measure(backend.as_ref(), MATMULS).await?;
+    if context.json {
+        let rows = measured.iter().map(
+            |m| json!({ "shape": m.shape, "tile": m.tile, "gflops": m.gflops, "of_multiply_add": m.of_peak }),
+        );
+        println!("{}", json!({ "adapter": backend.name(), "matmul": rows.collect::<Vec<_>>() }));
+        return Ok(());
+    }
+    println!(
+        "adapter {}; rows x columns x depth, and the part of a pure multiply-add kernel's rate",
+        backend.name()
+    );
+    for m in measured {
+        let [rows, columns, depth] = m.shape;
+        let shape = format!("{rows} x {columns} x {depth}");
+        println!("{shape:20} {:18} {:8.2} GFLOP/s {:5.1}%", m.tile, m.gflops, 100.0 * m.of_peak);
+    }
     Ok(())
 }
 

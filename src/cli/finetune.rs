@@ -16,7 +16,8 @@ use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::text::task::Defaults;
 use crate::train::{
-    EvaluationReport, Examples, Plan, Session, Settings, Sizes, Trainer, read_adapter, save_model,
+    Diagnosis, EvaluationReport, Examples, Objective, Plan, Preset, Session, Settings, Sizes, Trainer,
+    preset, read_adapter, save_model, search,
 };
 use crate::zo::schedule::Schedule;
 
@@ -49,16 +50,16 @@ pub(super) struct Args {
     /// Examples that go through the model at a time, where the memory does not hold a batch; 0: all
     #[arg(long, default_value_t = 0)]
     micro_batch: u32,
-    /// Learning rate; 1e-7 to 1e-5 for large models, more for tiny ones [default: the task's, or 1e-6]
+    /// Learning rate, or auto: a short search around the default [default: by method, estimator and the model's size]
     #[arg(long)]
-    lr: Option<f32>,
+    lr: Option<Rate>,
     /// How the learning rate changes: constant or linear
     #[arg(long, default_value = "constant")]
     schedule: Schedule,
     /// Weight decay of the matrices [default: the task's, or 0]
     #[arg(long)]
     weight_decay: Option<f32>,
-    /// Perturbation scale [default: the task's, or 1e-3]
+    /// Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix]
     #[arg(long)]
     eps: Option<f32>,
     /// Seed of directions and data order
@@ -86,11 +87,32 @@ pub(super) struct Args {
     out: PathBuf,
 }
 
+/// A learning rate as it is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rate {
+    /// This one.
+    Given(f32),
+    /// What a search finds.
+    Auto,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Rate::Auto),
+            _ => text.parse().map(Rate::Given).map_err(|e| format!("{e}; expected a number or auto")),
+        }
+    }
+}
+
 impl Args {
-    /// The settings; what was not given is the task's, or a default.
-    fn settings(&self, task: Option<Defaults>) -> Result<Settings> {
+    /// The settings; what was not given is the task's, or a default: of learning rate and epsilon the preset, which depends on the model.
+    fn settings(&self, task: Option<Defaults>, preset: Option<Preset>) -> Result<Settings> {
         let default = Settings::default();
-        let or = |of_task: fn(Defaults) -> f32, default: f32| task.map_or(default, of_task);
+        let preset =
+            preset.unwrap_or(Preset { learning_rate: default.learning_rate, epsilon: default.epsilon });
         let steps = self.steps.unwrap_or(task.map_or(default.steps, |t| t.steps));
         let settings = Settings {
             steps,
@@ -100,10 +122,13 @@ impl Args {
             method: self.method.method(),
             trainable: self.method.trainable(),
             estimator: self.method.estimator()?,
-            learning_rate: self.lr.unwrap_or(or(|t| t.learning_rate, default.learning_rate)),
+            learning_rate: match self.lr {
+                Some(Rate::Given(rate)) => rate,
+                Some(Rate::Auto) | None => preset.learning_rate,
+            },
             schedule: self.schedule,
-            weight_decay: self.weight_decay.unwrap_or(or(|t| t.weight_decay, default.weight_decay)),
-            epsilon: self.eps.unwrap_or(or(|t| t.epsilon, default.epsilon)),
+            weight_decay: self.weight_decay.unwrap_or(task.map_or(default.weight_decay, |t| t.weight_decay)),
+            epsilon: self.eps.unwrap_or(preset.epsilon),
             seed: self.seed,
             evaluate_every: if self.eval_every == 0 { steps } else { self.eval_every },
             max_length: match (self.max_length, task) {
@@ -117,7 +142,7 @@ impl Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    args.settings(None)?;
+    args.settings(None, None)?;
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
         bail!(
@@ -136,18 +161,17 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
     let backend = open::backend(context).await?;
     // All that the data may be refused for is found before the weights are loaded.
-    let session = Session::describe(backend.limits(), &FsDir::new(&args.model)?, args.dtype.dtype()?).await?;
-    let method = args.method.method();
-    let defaults =
-        args.prompt.task()?.map(|task| task.defaults(session.head(), method.name())).transpose()?;
-    let mut settings = args.settings(defaults)?;
+    let session =
+        open::describe(context, backend.as_ref(), &FsDir::new(&args.model)?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
         None => None,
     };
-    if let Some(adapter) = &adapter {
-        settings.method = adapter.method.clone();
-    }
+    let method = adapter.as_ref().map_or_else(|| args.method.method(), |adapter| adapter.method.clone());
+    let defaults =
+        args.prompt.task()?.map(|task| task.defaults(session.head(), method.name())).transpose()?;
+    let begin = preset(session.model.spec(), &method, &args.method.estimator()?);
+    let mut settings = Settings { method, ..args.settings(defaults, Some(begin))? };
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let objective = args.prompt.objective(&session)?;
@@ -159,6 +183,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     eprintln!("{}", line(&plan));
     let mut session = open::load(session, backend).await?;
+    if args.lr == Some(Rate::Auto) {
+        settings.learning_rate = match &existing {
+            Some(trajectory) => trajectory.header.learning_rate,
+            None => find_rate(&mut session, &settings, &objective, &examples).await?,
+        };
+    }
     let mut trainer = Trainer::new(&session, settings, objective, template.as_deref(), examples)?;
     if existing.is_none() {
         let initial = adapter.map_or_else(Vec::new, |adapter| adapter.values);
@@ -189,6 +219,28 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Searches for a learning rate, and says what each led to.
+async fn find_rate(
+    session: &mut Session,
+    settings: &Settings,
+    objective: &Objective,
+    examples: &Examples,
+) -> Result<f32> {
+    let bar = open::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
+    let (rate, trials) = search(session, settings, objective, examples, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    for trial in &trials {
+        let chosen = if trial.learning_rate == rate { "  <- chosen" } else { "" };
+        eprintln!("learning rate {:e}: loss {:.4}{chosen}", trial.learning_rate, trial.loss);
+    }
+    Ok(rate)
+}
+
 /// Steps until the run is complete. Returns the last evaluation.
 async fn train(
     session: &mut Session,
@@ -199,6 +251,8 @@ async fn train(
     let steps = trainer.settings().steps;
     let bar = open::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  left {eta}");
     bar.set_position(trainer.done().into());
+    let settings = trainer.settings();
+    let mut diagnosis = Diagnosis::new(steps, settings.learning_rate, settings.epsilon);
     let mut last = None;
     let mut smooth: Option<f64> = None;
     loop {
@@ -219,6 +273,9 @@ async fn train(
         }
         let Some(report) = trainer.step(session).await? else { break };
         run.step(trainer.last_records(), report.ms)?;
+        if let Some(warning) = diagnosis.observe(&report) {
+            bar.suspend(|| eprintln!("step {:>6}: warning: {}", trainer.done(), warning.message));
+        }
         let loss = f64::from(report.loss());
         let shown = smooth.map_or(loss, |before| 0.98 * before + 0.02 * loss);
         smooth = Some(shown);

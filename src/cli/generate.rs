@@ -54,7 +54,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let prompt = tokenizer.encode(&args.prompt, true)?;
     let sampling = Sampling { temperature: args.temperature };
     let mut generation = session.model.generate(&prompt, args.max_tokens, sampling)?;
-    let mut text = Detokenizer::new(tokenizer, true);
+    let mut text = Detokenizer::new(tokenizer.as_ref(), true);
     let mut ids = Vec::new();
     let mut written = String::new();
     for index in 0..args.max_tokens {

@@ -13,6 +13,7 @@ mod open;
 mod plan;
 mod replay;
 mod run_dir;
+mod tiles;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,9 @@ struct Cli {
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
     #[arg(long, global = true, value_enum, default_value_t)]
     limits: open::LimitsArg,
+    /// How matmuls are cut: what is fastest on this adapter, measured once (auto), a safe choice (untuned), or names by class
+    #[arg(long, global = true, default_value = "untuned")]
+    tiles: String,
     #[command(subcommand)]
     command: Command,
 }
@@ -60,6 +64,7 @@ struct Context {
     json: bool,
     device: open::Device,
     limits: open::LimitsArg,
+    tiles: String,
 }
 
 /// Runs the command line of this process.
@@ -68,7 +73,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    let context = Context { json: cli.json, device: cli.device, limits: cli.limits };
+    let context = Context { json: cli.json, device: cli.device, limits: cli.limits, tiles: cli.tiles };
     let result = pollster::block_on(run(&context, &cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,

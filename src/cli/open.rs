@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use super::method::DtypeArgs;
+use super::tiles;
 use crate::dtype::DType;
 use crate::error::{Code, Error, Result, bail};
 use crate::format::files::{FsDir, ModelDir};
@@ -52,16 +53,25 @@ pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
 
 /// The limits of the device that the flags ask for; WebGPU's defaults where there is none.
 pub(super) async fn limits(context: &Context) -> Limits {
-    match (context.device, context.limits) {
-        (Device::Cpu, _) | (_, LimitsArg::Default) => Limits::WEBGPU_DEFAULT,
-        _ => backend(context).await.map_or(Limits::WEBGPU_DEFAULT, |backend| backend.limits()),
-    }
+    backend(context).await.map_or(Limits::WEBGPU_DEFAULT, |backend| backend.limits())
 }
 
 /// The model at `path`, loaded onto a new backend.
 pub(super) async fn session(context: &Context, path: &Path, dtype: DType) -> Result<Session> {
-    let (backend, dir) = (backend(context).await?, FsDir::new(path)?);
-    load(Session::describe(backend.limits(), &dir, dtype).await?, backend).await
+    let backend = backend(context).await?;
+    load(describe(context, backend.as_ref(), &FsDir::new(path)?, dtype).await?, backend).await
+}
+
+/// A model whose weights are still to be loaded, with the cuts of matmuls that the flags ask for.
+pub(super) async fn describe(
+    context: &Context,
+    backend: &dyn Backend,
+    dir: &dyn ModelDir,
+    dtype: DType,
+) -> Result<Session> {
+    let mut session = Session::describe(backend.limits(), dir, dtype).await?;
+    session.set_tiles(tiles::choose(backend, &context.tiles).await?);
+    Ok(session)
 }
 
 /// The session with its weights on a backend.
@@ -82,7 +92,7 @@ pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<S
 #[derive(Args, Clone, Debug)]
 pub(super) struct ModelArgs {
     /// Hugging Face directory, or .gguf file
-    #[arg(long, required_unless_present = "config", conflicts_with = "config")]
+    #[arg(long, conflicts_with = "config")]
     model: Option<PathBuf>,
     /// A config.json, instead of a model: its weights are random
     #[arg(long)]

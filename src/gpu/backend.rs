@@ -11,11 +11,14 @@ pub struct Limits {
     pub binding_bytes: u64,
     /// Largest buffer, bytes.
     pub buffer_bytes: u64,
+    /// Whether it is a GPU in software, which wants its kernels cut otherwise than a real one.
+    pub software: bool,
 }
 
 impl Limits {
     /// WebGPU's default limits, which every adapter has.
-    pub const WEBGPU_DEFAULT: Limits = Limits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20 };
+    pub const WEBGPU_DEFAULT: Limits =
+        Limits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, software: false };
 
     /// The largest buffer that can be bound whole, bytes.
     pub fn whole_binding(&self) -> u64 {

@@ -62,7 +62,11 @@ pub struct Gpu {
     executor: RefCell<Executor>,
     /// Bytes written since the last submit.
     unsent: Cell<u64>,
+    stop: RefCell<Option<StopCheck>>,
 }
+
+/// Asked before each submit; its error ends the recording there.
+pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 
 /// Bytes that may wait to be written: wgpu keeps them in staging memory until something is submitted.
 const MAX_UNSENT: u64 = 32 << 20;
@@ -90,6 +94,7 @@ impl Gpu {
         let limits = Limits {
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
+            software: is_software(&adapter.get_info()),
         };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
@@ -121,6 +126,7 @@ impl Gpu {
             fault,
             executor: RefCell::default(),
             unsent: Cell::new(0),
+            stop: RefCell::new(None),
         }))
     }
 
@@ -133,6 +139,15 @@ impl Gpu {
     pub fn destroy(&self) {
         self.fault.set(err!(DeviceLost, "the GPU device was destroyed"));
         self.device.destroy();
+    }
+
+    /// Asks `check` before each submit from now on. A recording that it ends is done in part: its buffers are in between.
+    pub fn stop_when(&self, check: Option<StopCheck>) {
+        *self.stop.borrow_mut() = check;
+    }
+
+    pub(crate) fn check_stop(&self) -> Result<()> {
+        self.stop.borrow().as_ref().map_or(Ok(()), |check| check())
     }
 
     pub(crate) fn device(&self) -> &wgpu::Device {
@@ -189,6 +204,13 @@ impl Gpu {
         staging.destroy();
         Ok(data)
     }
+}
+
+/// Whether an adapter computes on the CPU. A browser tells no kind of adapter, but the names of its own software GPUs.
+fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
+    let names = [&adapter.name, &adapter.driver, &adapter.driver_info];
+    let known = |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));
+    adapter.device_type == wgpu::DeviceType::Cpu || names.iter().any(known)
 }
 
 impl Backend for Gpu {

@@ -81,6 +81,7 @@ impl Executor {
         let mut last_end = Instant::now();
         let mut first = 0;
         while first < recording.dispatches.len() {
+            gpu.check_stop()?;
             let (count, work) = this.borrow().budget(&recording.dispatches[first..]);
             let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
             gpu.queue().submit([commands]);

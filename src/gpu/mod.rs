@@ -12,10 +12,11 @@ mod executor;
 mod memory;
 mod recording;
 pub mod shader;
+pub mod timer;
 
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
-pub use device::{Gpu, GpuOptions, LimitsChoice};
+pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use dry::Dry;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub(crate) use recording::MAX_WORKGROUPS;

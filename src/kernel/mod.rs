@@ -22,6 +22,7 @@ pub mod materialise;
 pub mod matmul;
 pub mod mean_loss;
 pub mod merge;
+pub mod multiply_add;
 pub mod pack;
 pub mod residual;
 pub mod rms_norm;
@@ -30,6 +31,7 @@ pub mod sample;
 pub mod step;
 pub mod storage;
 pub mod tiles;
+pub mod tuner;
 
 use crate::gpu::{Recording, Variant};
 
@@ -92,6 +94,7 @@ entries![
     matmul,
     mean_loss,
     merge,
+    multiply_add,
     pack,
     residual,
     rms_norm,

@@ -4,7 +4,6 @@ use super::linear::blocks;
 use super::transformer::{Input, KvCache, Pass, Transformer};
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
-use crate::gpu::Recording;
 use crate::kernel::step::Step;
 use crate::kernel::{NO_VECTOR, sample};
 
@@ -79,7 +78,7 @@ impl Generation {
         model.backend().write(&ws.target_rows, 0, &(tokens - 1).to_le_bytes())?;
         let visible = u64::from(tokens) * u64::from(length + tokens);
         let pass = Pass { visible, cache: Some(&self.cache), ..Pass::new(&input, 1, true) };
-        let mut r = Recording::new();
+        let mut r = model.recording(ws);
         let scored = model.record_scored(&mut r, ws, &pass, 1)?;
         let bias = model.bias(model.spec().head.bias)?;
         let vectors = model.vectors_of(ws, &pass);

@@ -61,7 +61,7 @@ impl Transformer {
         let pass = Pass::new(input, branches, false);
         self.write_input(ws, input, step, 0)?;
         self.write_targets(ws, targets, score)?;
-        let mut r = Recording::new();
+        let mut r = self.recording(ws);
         self.record_loss(&mut r, ws, &pass, targets.len() as u32, score)?;
         if step.header.count > 0 {
             for table in self.tables_left(score) {
@@ -95,7 +95,7 @@ impl Transformer {
         let pass = Pass::new(input, 1, true);
         self.write_input(ws, input, &Step::plain(), 0)?;
         self.write_targets(ws, targets, score)?;
-        let mut r = Recording::new();
+        let mut r = self.recording(ws);
         self.record_loss(&mut r, ws, &pass, count, score)?;
         self.backend().run(&r).await?;
         let predictions = self.backend().read(&ws.predictions, 0, u64::from(count) * 4).await?;
@@ -120,7 +120,7 @@ impl Transformer {
         self.write_input(ws, input, &Step::plain(), 0)?;
         let rows: Vec<u32> = (0..tokens).collect();
         self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
-        let mut r = Recording::new();
+        let mut r = self.recording(ws);
         let scored = self.record_scored(&mut r, ws, &pass, tokens)?;
         let bias = self.bias(self.spec().head.bias)?;
         let vocabulary = self.spec().vocabulary as usize;
@@ -134,7 +134,7 @@ impl Transformer {
                 let first = row * vocabulary + block.first_row as usize;
                 logits[first..first + part.len()].copy_from_slice(part);
             }
-            r = Recording::new();
+            r = self.recording(ws);
         }
         Ok(logits)
     }
@@ -145,7 +145,7 @@ impl Transformer {
     /// Those of the backend.
     pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
         self.backend().write(&ws.step, 0, &step.to_bytes())?;
-        let mut r = Recording::new();
+        let mut r = self.recording(ws);
         self.record_update(&mut r, ws)?;
         self.backend().run(&r).await
     }

@@ -9,8 +9,9 @@ use super::weights::{LoadProgress, Weights};
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::format::checkpoint::Checkpoint;
-use crate::gpu::{Backend, Buffer, Recording};
+use crate::gpu::{Backend, Buffer, Recording, Tuning};
 use crate::kernel::step::Step;
+use crate::kernel::tiles::Choice;
 use crate::kernel::{
     NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, lookup, residual, rms_norm,
     rotary,
@@ -65,12 +66,14 @@ pub struct Transformer {
     backend: Rc<dyn Backend>,
     weights: Weights,
     adapter: Option<Adapter>,
+    tiles: Choice,
 }
 
 impl Transformer {
     /// Of loaded weights.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
-        Transformer { backend, weights, adapter: None }
+        let tiles = Choice::untuned(backend.limits().software);
+        Transformer { backend, weights, adapter: None, tiles }
     }
 
     /// The model's description.
@@ -103,7 +106,7 @@ impl Transformer {
         let cache = self.cache(tokens)?;
         self.write_input(&ws, &input, &Step::plain(), 0)?;
         let pass = Pass { cache: Some(&cache), ..Pass::new(&input, 1, true) };
-        let mut r = Recording::new();
+        let mut r = self.recording(&ws);
         self.record_hidden(&mut r, &ws, &pass)?;
         self.backend.run(&r).await?;
         let width = (self.spec().kv_heads * self.spec().head_dim) as usize;
@@ -118,6 +121,21 @@ impl Transformer {
             }
         }
         Ok(values)
+    }
+
+    /// How matmuls are cut: what sums depend on in their last bits, so that a run is resumed with the choice it began with.
+    pub fn tiles(&self) -> Choice {
+        self.tiles
+    }
+
+    /// Chooses how matmuls are cut. Workspaces made before may lack the scratch for it.
+    pub fn set_tiles(&mut self, tiles: Choice) {
+        self.tiles = tiles;
+    }
+
+    /// An empty recording, cut as chosen.
+    pub(super) fn recording(&self, ws: &Workspace) -> Recording {
+        Recording::tuned(Tuning { tiles: self.tiles.0, panels: ws.panels.clone() })
     }
 
     /// What stands beside the weights.
@@ -162,7 +180,7 @@ impl Transformer {
             Some(old) => old.room.union(extent.into()),
             None => extent.into(),
         };
-        Workspace::new(self.backend(), &self.weights, self.adapter(), room)
+        Workspace::new(self.backend(), &self.weights, self.adapter(), self.tiles, room)
     }
 
     /// An empty key/value cache for `capacity` tokens.

@@ -7,9 +7,14 @@ use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Backend, Buffer, MemoryClass};
+use crate::kernel::matmul;
+use crate::kernel::tiles::Choice;
 
 /// The most branch weights formed at a time, bytes: larger matrices are gone through in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
+
+/// Of weights in panels: many columns at a time, and few beside the branch weights.
+const PANEL_BYTES: u64 = 8 << 20;
 
 /// The most logits held at a time, bytes.
 const LOGITS_BYTES: u64 = 8 << 20;
@@ -111,6 +116,8 @@ pub struct Workspace {
     pub inner: Buffer,
     /// Branch weights of a block of rows.
     pub scratch: Buffer,
+    /// Operands of a matmul in panels, where that is how they are cut.
+    pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`.
     pub gathered: Buffer,
     /// Target rows through the head's transform `[branch, target, hidden]`.
@@ -156,6 +163,7 @@ impl Workspace {
         backend: &dyn Backend,
         weights: &Weights,
         adapter: Option<&Adapter>,
+        tiles: Choice,
         room: Room,
     ) -> Result<Workspace> {
         let spec = weights.spec();
@@ -190,6 +198,7 @@ impl Workspace {
             adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
             inner: activation("between factors", inner)?,
             scratch: backend.create("branch weights", scratch(weights, branches), MemoryClass::Scratch)?,
+            panels: if tiles.packs() { Some(activation("panels", panels(weights, room) / 4)?) } else { None },
             gathered: activation("targets", scored * hidden)?,
             transformed: activation("transformed targets", scored * hidden)?,
             logits: activation("logits", logits / 4)?,
@@ -214,6 +223,14 @@ impl Workspace {
     pub fn fits(&self, extent: Extent) -> bool {
         self.room.union(extent.into()) == self.room
     }
+}
+
+/// Bytes of panels: a matmul's whole input, and some columns of its weights at a time.
+fn panels(weights: &Weights, room: Room) -> u64 {
+    let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
+    let one = matmul::panel_bytes(1, widest, room.branches);
+    // Of a room's rows every branch has whole panels.
+    room.rows.max(room.scored) * u64::from(widest) * 4 + 256 + one.max(PANEL_BYTES)
 }
 
 /// Bytes for four rows of every matrix in as many copies as it needs, and no more than the largest takes whole.

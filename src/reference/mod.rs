@@ -19,6 +19,7 @@ pub(crate) mod materialise;
 pub(crate) mod matmul;
 pub(crate) mod mean_loss;
 pub(crate) mod merge;
+pub(crate) mod multiply_add;
 pub(crate) mod pack;
 pub mod perturb;
 pub(crate) mod residual;

@@ -205,7 +205,11 @@ impl Kind {
                 (.., true) => ("prompt", "`prompt` and `completion`"),
                 _ => ("text", "`text` and `label`, or `prompt` and `completion`"),
             };
-            bail!(DataInvalid, "{place}, field `{missing}`: expected {of}, found {}", found())
+            bail!(
+                DataInvalid,
+                "{place}, field `{missing}`: expected {of}, found {} (files of a published data set are read by its task)",
+                found()
+            )
         }
     }
 

@@ -1,5 +1,7 @@
 //! Generated ids back to text as they arrive.
 
+use std::borrow::Borrow;
+
 use crate::error::Result;
 use crate::text::tokenizer::Tokenizer;
 
@@ -12,8 +14,8 @@ const MAX_HELD: usize = 8;
 /// The pieces joined, with [`Detokenizer::finish`]'s, are the text of all ids decoded at once, if that is UTF-8;
 /// if not, the two may show its broken bytes with another number of U+FFFD.
 #[derive(Debug)]
-pub struct Detokenizer<'t> {
-    tokenizer: &'t Tokenizer,
+pub struct Detokenizer<T> {
+    tokenizer: T,
     skip_special: bool,
     /// The ids decoded together: a few emitted ones, since a token's text may depend on the one before
     /// (WordPiece, SentencePiece), then those not yet emitted.
@@ -22,9 +24,9 @@ pub struct Detokenizer<'t> {
     emitted: usize,
 }
 
-impl<'t> Detokenizer<'t> {
-    /// A stream at its start; `skip_special` leaves special tokens out of the text.
-    pub fn new(tokenizer: &'t Tokenizer, skip_special: bool) -> Self {
+impl<T: Borrow<Tokenizer>> Detokenizer<T> {
+    /// A stream at its start; `skip_special` leaves special tokens out of the text. The tokenizer is borrowed or shared.
+    pub fn new(tokenizer: T, skip_special: bool) -> Self {
         Detokenizer { tokenizer, skip_special, ids: Vec::new(), emitted: 0 }
     }
 
@@ -46,8 +48,9 @@ impl<'t> Detokenizer<'t> {
     }
 
     fn take(&mut self, all: bool) -> Result<Option<String>> {
-        let before = self.tokenizer.decode(&self.ids[..self.emitted], self.skip_special)?;
-        let text = self.tokenizer.decode(&self.ids, self.skip_special)?;
+        let tokenizer = self.tokenizer.borrow();
+        let before = tokenizer.decode(&self.ids[..self.emitted], self.skip_special)?;
+        let text = tokenizer.decode(&self.ids, self.skip_special)?;
         if text.len() <= before.len() {
             if all {
                 self.ids.truncate(self.emitted);

@@ -12,6 +12,7 @@ use crate::text::task::{Question, Reply, Task};
 use crate::text::template::Template;
 
 /// What a run, an evaluation or a classification scores.
+#[derive(Clone, Debug)]
 pub enum Objective {
     /// The label word in a template.
     Classification {
@@ -25,6 +26,7 @@ pub enum Objective {
 }
 
 /// Encoded examples.
+#[derive(Clone, Debug)]
 pub struct Examples {
     /// The examples that training takes.
     pub examples: Vec<Example>,

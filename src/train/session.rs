@@ -11,6 +11,7 @@ use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gpu::{Backend, Dry, Limits};
+use crate::kernel::tiles::Choice;
 use crate::model::{
     Extent, HeadKind, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
 };
@@ -25,7 +26,7 @@ pub struct Session {
     pub name: String,
     /// The transformer, on its backend.
     pub model: Transformer,
-    tokenizer: Option<Tokenizer>,
+    tokenizer: Option<Rc<Tokenizer>>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     workspace: Option<Workspace>,
@@ -67,6 +68,7 @@ impl Session {
         let chat = chat::template(&files);
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint) = (files.name, files.checkpoint);
+        let tokenizer = tokenizer.map(Rc::new);
         Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false }.fresh()
     }
 
@@ -76,9 +78,11 @@ impl Session {
     /// `limit-exceeded`.
     pub(super) fn counted(&self, dtype: DType) -> Result<Session> {
         let (limits, spec) = (self.model.backend().limits(), self.model.weights().spec().clone());
+        let mut model = counted(limits, spec, &self.checkpoint, dtype)?;
+        model.set_tiles(self.model.tiles());
         let session = Session {
             name: self.name.clone(),
-            model: counted(limits, spec, &self.checkpoint, dtype)?,
+            model,
             tokenizer: None,
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
@@ -100,7 +104,9 @@ impl Session {
     ) -> Result<Session> {
         let spec = self.model.weights().spec().clone();
         let weights = Weights::load(backend.as_ref(), spec, &self.checkpoint, self.dtype, progress).await?;
-        Session { model: Transformer::new(backend, weights), workspace: None, ..self }.fresh()
+        let mut model = Transformer::new(backend, weights);
+        model.set_tiles(self.model.tiles());
+        Session { model, workspace: None, ..self }.fresh()
     }
 
     /// Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
@@ -133,6 +139,12 @@ impl Session {
         self.model.train(trained)
     }
 
+    /// Chooses how matmuls are cut ([`Transformer::set_tiles`]).
+    pub fn set_tiles(&mut self, tiles: Choice) {
+        self.workspace = None;
+        self.model.set_tiles(tiles);
+    }
+
     /// Takes away what stands beside the weights.
     pub(super) fn remove_adapter(&mut self) {
         self.workspace = None;
@@ -143,7 +155,7 @@ impl Session {
     ///
     /// # Errors
     /// `model-unsupported` when the model came without one.
-    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+    pub fn tokenizer(&self) -> Result<&Rc<Tokenizer>> {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))

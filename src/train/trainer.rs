@@ -107,6 +107,7 @@ impl Trainer {
             task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
             labels: objective.label_words().to_vec(),
+            tiles: session.model.tiles().to_string(),
             initial_values: 0,
             initial: Vec::new(),
         };
@@ -139,6 +140,7 @@ impl Trainer {
         progress: &mut dyn FnMut(u32) -> Result<()>,
     ) -> Result<()> {
         self.check(session, &trajectory)?;
+        keep_cuts(session, &trajectory.header)?;
         session.set_up(&self.setup(&trajectory.header.initial)).await?;
         self.follower = Some(follow(session, &trajectory, progress).await?);
         self.trajectory = trajectory;
@@ -149,8 +151,9 @@ impl Trainer {
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the setting that differs.
-    pub fn adopt(&mut self, session: &Session, trajectory: Trajectory) -> Result<()> {
+    pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
+        keep_cuts(session, &trajectory.header)?;
         let estimator = self.settings.estimator.clone();
         self.follower = Some(Follower::after(self.settings.seed, estimator, trajectory.steps()));
         self.trajectory = trajectory;
@@ -165,8 +168,9 @@ impl Trainer {
     fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
         check_model(session, trajectory)?;
         let header = &self.trajectory.header;
-        // What the adapter began as is the trajectory's to say.
-        let header = Header { initial_values: trajectory.header.initial_values, ..header.clone() };
+        // What the adapter began as and how matmuls are cut is the trajectory's to say.
+        let Header { initial_values, tiles, .. } = &trajectory.header;
+        let header = Header { initial_values: *initial_values, tiles: tiles.clone(), ..header.clone() };
         trajectory.header.check_same_run(&header)?;
         if trajectory.steps() > self.settings.steps {
             bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);
@@ -290,4 +294,12 @@ impl Trainer {
         self.settle(session).await?;
         session.evaluate(&self.objective, examples, keep_going).await
     }
+}
+
+/// Cuts matmuls as the run did when it began.
+fn keep_cuts(session: &mut Session, header: &Header) -> Result<()> {
+    if !header.tiles.is_empty() {
+        session.set_tiles(header.tiles.parse().map_err(|e: crate::error::Error| e.at("trajectory"))?);
+    }
+    Ok(())
 }

@@ -3,13 +3,14 @@
 use js_sys::{Array, Function, JSON, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::Blob;
+use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
+use crate::model::ModelSpec;
 use crate::text::dataset::{self, Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings};
+use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings, preset};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::Distribution;
 use crate::zo::schedule::Schedule;
@@ -30,9 +31,9 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, or `url`; or random weights, from the seed `randomWeights`, of a `config`, the
-/// text of a config.json.
-pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
+/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; or random weights, from the seed
+/// `randomWeights`, of a `config`, the text of a config.json. `signal` ends downloads.
+pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
         for file in Array::from(&files) {
@@ -42,14 +43,16 @@ pub(super) fn model_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
                 _ => bail!(InvalidArgument, "files: each needs a name and a blob"),
             }
         }
-        return Ok(Box::new(BlobDir::new("the chosen files", named)));
+        let name = text(options, "name").unwrap_or_else(|| "the chosen files".to_owned());
+        return Ok(Box::new(BlobDir::new(name, named)));
     }
     if let Some(config) = text(options, "config") {
         let seed = field(options, "randomWeights").map_or(Ok(0), |seed| parse(seed, "randomWeights"))?;
         return Ok(Box::new(RandomModel::new("config", config.into_bytes(), seed)?));
     }
+    let signal = field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok());
     match text(options, "url") {
-        Some(url) => Ok(Box::new(FetchDir::new(&url, None))),
+        Some(url) => Ok(Box::new(FetchDir::new(&url, signal))),
         None => bail!(InvalidArgument, "model: expected files or a url"),
     }
 }
@@ -186,6 +189,14 @@ fn source(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<(
     Ok(Some((file, text)))
 }
 
+/// A learning rate, or "auto".
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Rate {
+    Given(f64),
+    Named(String),
+}
+
 /// The scalar options of a training.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -207,7 +218,7 @@ pub(super) struct TrainOptions {
     micro_batch: Option<f64>,
     steps: f64,
     batch_size: Option<f64>,
-    learning_rate: f64,
+    learning_rate: Option<Rate>,
     schedule: Option<Schedule>,
     weight_decay: Option<f64>,
     epsilon: Option<f64>,
@@ -229,25 +240,43 @@ impl TrainOptions {
     }
 
     /// Checked settings; the seed comes apart, since it may be a bigint.
-    pub(super) fn settings(&self, seed: u64) -> Result<Settings> {
+    pub(super) fn settings(&self, model: &ModelSpec, seed: u64) -> Result<Settings> {
+        let (method, estimator) = (self.method()?, self.estimator()?);
+        let preset = preset(model, &method, &estimator);
         let settings = Settings {
             steps: count("steps", self.steps)?,
             batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
             micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
             objective: self.objective.unwrap_or_default(),
-            method: self.method()?,
+            method,
             trainable: self.trainable.clone().unwrap_or_default(),
-            estimator: self.estimator()?,
-            learning_rate: self.learning_rate as f32,
+            estimator,
+            learning_rate: match &self.learning_rate {
+                Some(Rate::Given(rate)) => *rate as f32,
+                Some(Rate::Named(name)) if name != "auto" => {
+                    bail!(InvalidArgument, "learningRate {name:?}, expected a number or \"auto\"")
+                }
+                Some(Rate::Named(_)) | None => preset.learning_rate,
+            },
             schedule: self.schedule.unwrap_or_default(),
             weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
-            epsilon: self.epsilon.unwrap_or(1e-3) as f32,
+            epsilon: self.epsilon.map_or(preset.epsilon, |epsilon| epsilon as f32),
             seed,
             evaluate_every: count("evaluateEvery", self.evaluate_every.unwrap_or(0.0))?,
             max_length: count("maxLength", self.max_length.unwrap_or(0.0))?,
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Whether the learning rate is to be searched for.
+    pub(super) fn searches(&self) -> bool {
+        matches!(self.learning_rate, Some(Rate::Named(_)))
+    }
+
+    /// Whether this method is asked for, or none.
+    pub(super) fn trains(&self, method: &Method) -> bool {
+        self.method.as_deref().is_none_or(|name| name == method.name())
     }
 
     fn method(&self) -> Result<Method> {

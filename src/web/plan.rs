@@ -20,15 +20,15 @@ pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
 }
 
 async fn planned(options: &JsValue) -> Result<Plan> {
-    let dir = options::model_dir(options)?;
+    let dir = options::model_dir(options, options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     // What no plan depends on may be left out.
-    let given = to_js(&serde_json::json!({ "steps": 1, "learningRate": 1e-6 }))?;
+    let given = to_js(&serde_json::json!({ "steps": 1 }))?;
     let given = Object::assign(given.unchecked_ref(), options.unchecked_ref());
     let given: TrainOptions = options::parse(given.into(), "plan options")?;
-    let settings = Settings { steps: 1, ..given.settings(0)? };
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
     let spec = session.model.spec();
+    let settings = Settings { steps: 1, ..given.settings(spec, 0)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
     let length = settings.length_for(spec);
     let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);

@@ -2,8 +2,12 @@
 
 use serde::Serialize;
 
+use crate::error::Result;
 use crate::model::HeadKind;
-use crate::train::EvaluationReport;
+use crate::train::{EvaluationReport, Trial, Warning, method_of};
+use crate::zo::estimator::Estimator;
+use crate::zo::schedule::Schedule;
+use crate::zo::trajectory::{Record, Trajectory};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +42,11 @@ pub(super) struct Start {
     pub steps: u32,
     pub examples: usize,
     pub warnings: Vec<String>,
+    /// The rate of every step, or what the schedule begins with.
+    pub learning_rate: f32,
+    /// What a search for the rate tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<Trial>,
 }
 
 #[derive(Serialize)]
@@ -72,6 +81,68 @@ pub(super) struct Step {
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,
+    /// What is wrong with the run, said once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Warning>,
+}
+
+/// What a trajectory holds, so that its run can be shown and gone on with.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Restored {
+    pub step: u32,
+    pub losses: Vec<f32>,
+    pub settings: RunSettings,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RunSettings {
+    pub method: &'static str,
+    #[serde(flatten)]
+    pub estimator: Estimator,
+    pub dtype: String,
+    pub seed: String,
+    pub epsilon: f32,
+    pub learning_rate: f32,
+    pub schedule: Schedule,
+    pub weight_decay: f32,
+    pub steps: u32,
+    pub batch_size: u32,
+    pub max_length: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    pub labels: Vec<String>,
+}
+
+impl Restored {
+    /// # Errors
+    /// Those of [`method_of`].
+    pub(super) fn of(trajectory: &Trajectory) -> Result<Restored> {
+        let Trajectory { header, records, .. } = trajectory;
+        let loss = |probes: &[Record]| {
+            probes.iter().map(|r| (r.loss_plus + r.loss_minus) / 2.0).sum::<f32>() / probes.len() as f32
+        };
+        Ok(Restored {
+            step: trajectory.steps(),
+            losses: records.chunks(header.estimator.probes.max(1) as usize).map(loss).collect(),
+            settings: RunSettings {
+                method: method_of(header)?.name(),
+                estimator: header.estimator.clone(),
+                dtype: header.dtype.clone(),
+                seed: header.seed.clone(),
+                epsilon: header.epsilon,
+                learning_rate: header.learning_rate,
+                schedule: header.schedule,
+                weight_decay: header.weight_decay,
+                steps: header.steps,
+                batch_size: header.batch_size,
+                max_length: header.max_length,
+                template: header.template.clone(),
+                labels: header.labels.clone(),
+            },
+        })
+    }
 }
 
 #[derive(Serialize)]

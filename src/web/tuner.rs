@@ -9,28 +9,36 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
 use super::plan;
-use super::report::{Classification, Evaluated, GpuBytes, Info, Scored, Start, Step};
-use crate::error::{Result, bail, err};
+use super::report::{Classification, Evaluated, GpuBytes, Info, Restored, Scored, Start, Step};
+use crate::dtype::DType;
+use crate::error::{Code, Result, bail, err};
+use crate::format::files::ModelDir;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::{Generation, LoadProgress, Sampling};
 use crate::text::batch::Batch;
 use crate::text::dataset::Dataset;
 use crate::text::stream::Detokenizer;
+use crate::text::tokenizer::Tokenizer;
 use crate::train::{
-    EvaluationReport, Examples, Session, Sizes, Trainer, draw, dtype, dtype_name, length, replay,
+    AdapterFile, Diagnosis, EvaluationReport, Examples, Session, Sizes, Trainer, draw, dtype, dtype_name,
+    length, read_adapter, replay, search,
 };
 use crate::zo::random::sampling_key;
-use crate::zo::trajectory::Trajectory;
+use crate::zo::trajectory::{Record, Trajectory};
 
 /// What the weights on the device are.
 enum State {
     /// The base model's.
     Base,
+    /// The base model's, with an adapter that was loaded beside them.
+    Adapted(Box<AdapterFile>),
     /// Those of a run.
     Training(Box<Trainer>),
     /// Those of a trajectory.
     Restored(Box<Trajectory>),
-    /// Neither: a replay or reload was broken off.
+    /// A step or a replay was stopped between two submits: to be formed anew from this trajectory before they are used.
+    Torn(Box<Trajectory>),
+    /// None of these: a reload was broken off.
     Unknown,
 }
 
@@ -39,19 +47,21 @@ struct Writing {
     seed: u64,
     index: u32,
     left: u32,
-    tokens: Vec<u32>,
-    shown: usize,
+    end: Option<u32>,
+    text: Detokenizer<Rc<Tokenizer>>,
 }
 
 /// A loaded model.
 #[wasm_bindgen]
 pub struct Tuner {
+    gpu: Rc<Gpu>,
     session: Session,
     state: State,
     held_out: Option<Examples>,
     /// As the last training or restored trajectory had it.
     prompting: Prompting,
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
+    diagnosis: Option<Diagnosis>,
     max_length: u32,
     writing: Option<Writing>,
     /// Bytes of GPU memory that a training may take.
@@ -102,12 +112,26 @@ impl Tuner {
         to_js(&start).map_err(js_error)
     }
 
-    /// One step of the training; `undefined` when it is complete.
-    pub async fn step(&mut self) -> std::result::Result<JsValue, JsValue> {
-        match self.next_step().await.map_err(js_error)? {
+    /// One step of the training; `undefined` when it is complete. `cancel` stops it between two submits, and the run with it.
+    pub async fn step(&mut self, cancel: JsValue) -> std::result::Result<JsValue, JsValue> {
+        match self.stoppable_step(cancel).await.map_err(js_error)? {
             Some(step) => to_js(&step).map_err(js_error),
             None => Ok(JsValue::UNDEFINED),
         }
+    }
+
+    /// The trajectory file of the training or of what was restored; or the end of it, from the records of `step` (counted
+    /// from 0) on.
+    #[wasm_bindgen(js_name = exportTrajectory)]
+    pub fn export_trajectory(&self, step: Option<u32>) -> std::result::Result<Uint8Array, JsValue> {
+        let bytes = self.trajectory().and_then(|trajectory| match step {
+            None => trajectory.to_bytes(),
+            Some(step) => {
+                let first = trajectory.records.partition_point(|record| record.step < step);
+                Ok(trajectory.records[first..].iter().flat_map(Record::to_bytes).collect())
+            }
+        });
+        Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
     }
 
     /// Loss and accuracy on data, with the weights of the steps so far.
@@ -146,17 +170,6 @@ impl Tuner {
         self.next_piece().await.map_err(js_error)
     }
 
-    /// The trajectory file of the training or of what was restored.
-    #[wasm_bindgen(js_name = exportTrajectory)]
-    pub fn export_trajectory(&self) -> std::result::Result<Uint8Array, JsValue> {
-        let bytes = match &self.state {
-            State::Training(trainer) => trainer.trajectory().to_bytes(),
-            State::Restored(trajectory) => trajectory.to_bytes(),
-            State::Base | State::Unknown => Err(err!(InvalidArgument, "nothing has been trained yet")),
-        };
-        Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
-    }
-
     /// The model as a safetensors file, given to `write` in chunks that are valid during the call only.
     #[wasm_bindgen(js_name = exportModel)]
     pub async fn export_model(&mut self, write: Function) -> std::result::Result<(), JsValue> {
@@ -170,10 +183,35 @@ impl Tuner {
         crate::train::save_model(&self.session, &mut sink).await.map_err(js_error)
     }
 
-    /// Replays a trajectory onto the base weights; returns `{ step }`, the steps done.
-    pub async fn restore(&mut self, trajectory: Uint8Array) -> std::result::Result<JsValue, JsValue> {
-        let steps = self.replay(&trajectory.to_vec()).await.map_err(js_error)?;
-        to_js(&serde_json::json!({ "step": steps })).map_err(js_error)
+    /// The adapter as peft has it: `{ config, weights }`, a text and bytes.
+    #[wasm_bindgen(js_name = exportAdapter)]
+    pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
+        self.settle().await.map_err(js_error)?;
+        let adapter = self.session.save_adapter().await.map_err(js_error)?;
+        let parts = js_sys::Object::new();
+        let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
+        set("config", &adapter.config.into())?;
+        set("weights", &Uint8Array::from(&adapter.weights[..]))?;
+        Ok(parts.into())
+    }
+
+    /// Puts an adapter in peft's form, `files: {name, blob}[]`, beside the base weights, in the place of what was trained.
+    #[wasm_bindgen(js_name = useAdapter)]
+    pub async fn use_adapter(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
+        self.load_adapter(&options).await.map_err(js_error)
+    }
+
+    /// Replays a trajectory onto the base weights.
+    pub async fn restore(
+        &mut self,
+        trajectory: Uint8Array,
+        on_progress: Function,
+        cancel: JsValue,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let trajectory = Trajectory::parse("the trajectory", &trajectory.to_vec()).map_err(js_error)?;
+        let restored = Restored::of(&trajectory).map_err(js_error)?;
+        self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
+        to_js(&restored).map_err(js_error)
     }
 
     /// Bytes of WebAssembly memory.
@@ -186,7 +224,7 @@ impl Tuner {
 impl Tuner {
     async fn load(options: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Tuner> {
         let dtype = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
-        let dir = options::model_dir(options)?;
+        let dir = options::model_dir(options, cancel)?;
         let limits = match options::text(options, "limits").as_deref() {
             Some("default") => LimitsChoice::Default,
             None | Some("adapter") => LimitsChoice::Adapter,
@@ -194,12 +232,35 @@ impl Tuner {
         };
         Progress { stage: "device", file: "", loaded: 0, total: 0 }.tell(on_progress);
         let gpu = Gpu::open(GpuOptions { limits }).await?;
+        let max_gpu_bytes = plan::max_bytes(options)?;
+        let session =
+            Self::load_session(gpu.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
+        let session = session.inspect_err(|_| gpu.destroy())?;
+        Ok(Tuner {
+            gpu,
+            session,
+            state: State::Base,
+            held_out: None,
+            prompting: Prompting::default(),
+            max_length: 0,
+            diagnosis: None,
+            writing: None,
+            max_gpu_bytes,
+        })
+    }
+
+    async fn load_session(
+        gpu: Rc<Gpu>,
+        dir: &dyn ModelDir,
+        dtype: DType,
+        max_gpu_bytes: Option<u64>,
+        on_progress: &Function,
+        cancel: &JsValue,
+    ) -> Result<Session> {
         options::check_cancel(cancel)?;
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
-        let backend: Rc<dyn Backend> = gpu;
-        let max_gpu_bytes = plan::max_bytes(options)?;
-        let session = Session::describe(backend.limits(), dir.as_ref(), dtype).await?;
+        let session = Session::describe(gpu.limits(), dir, dtype).await?;
         plan::check_weights(&session, max_gpu_bytes)?;
         let mut progress = |p: LoadProgress| {
             options::check_cancel(cancel)?;
@@ -207,26 +268,41 @@ impl Tuner {
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
             Ok(())
         };
-        let session = session.load(backend, &mut progress).await?;
-        Ok(Tuner {
-            session,
-            state: State::Base,
-            held_out: None,
-            prompting: Prompting::default(),
-            max_length: 0,
-            writing: None,
-            max_gpu_bytes,
-        })
+        session.load(gpu, &mut progress).await
+    }
+
+    async fn load_adapter(&mut self, options: &JsValue) -> Result<()> {
+        let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
+        let adapter = read_adapter(&self.session, dir.as_ref()).await?;
+        self.reset().await?;
+        self.session.use_adapter(&adapter).await?;
+        self.state = State::Adapted(Box::new(adapter));
+        Ok(())
+    }
+
+    /// The records of the training or of what was restored.
+    fn trajectory(&self) -> Result<&Trajectory> {
+        match &self.state {
+            State::Training(trainer) => Ok(trainer.trajectory()),
+            State::Restored(trajectory) | State::Torn(trajectory) => Ok(trajectory),
+            State::Base | State::Adapted(_) | State::Unknown => {
+                bail!(InvalidArgument, "nothing has been trained yet")
+            }
+        }
     }
 
     /// Applies what the last step decided, so that the weights are those of the records.
     async fn settle(&mut self) -> Result<()> {
         match &mut self.state {
             State::Training(trainer) => trainer.settle(&mut self.session).await,
+            State::Torn(trajectory) => {
+                let trajectory = trajectory.as_ref().clone();
+                self.replay(trajectory, None, &JsValue::UNDEFINED).await
+            }
             State::Unknown => {
                 bail!(InvalidArgument, "the weights were left half changed: restore or train again")
             }
-            State::Base | State::Restored(_) => Ok(()),
+            State::Base | State::Adapted(_) | State::Restored(_) => Ok(()),
         }
     }
 
@@ -242,7 +318,15 @@ impl Tuner {
 
     async fn start(&mut self, config: &JsValue) -> Result<Start> {
         let given: TrainOptions = options::parse(config.clone(), "training options")?;
-        let settings = given.settings(options::seed(config)?)?;
+        let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
+        // An adapter that was loaded is trained further, unless something else is asked for.
+        let initial = match &self.state {
+            State::Adapted(adapter) if given.trains(&adapter.method) => {
+                settings.method = adapter.method.clone();
+                adapter.values.clone()
+            }
+            _ => Vec::new(),
+        };
         let prompting = Prompting::of(config, Prompting::default())?;
         let read =
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
@@ -264,6 +348,20 @@ impl Tuner {
             plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         let (steps, count) = (settings.steps, examples.examples.len());
+        let restored_before = matches!(self.state, State::Restored(_));
+        let trials = match given.searches() && !restored_before {
+            true => {
+                self.reset().await?;
+                let mut go_on = |_, _| Ok(());
+                let (rate, trials) =
+                    search(&mut self.session, &settings, &objective, &examples, &mut go_on).await?;
+                settings.learning_rate = rate;
+                trials
+            }
+            false => Vec::new(),
+        };
+        let learning_rate = settings.learning_rate;
+        let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
         let mut trainer =
             Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
         // A restored run goes on where it was; anything else begins with the base weights.
@@ -272,10 +370,10 @@ impl Tuner {
             _ => None,
         };
         match restored {
-            Some(trajectory) => trainer.adopt(&self.session, trajectory)?,
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
             None => {
                 self.reset().await?;
-                trainer.begin(&mut self.session, &[]).await?;
+                trainer.begin(&mut self.session, &initial).await?;
             }
         }
         let first_step = trainer.done() + 1;
@@ -283,7 +381,21 @@ impl Tuner {
         self.prompting = prompting;
         self.max_length = length;
         self.state = State::Training(Box::new(trainer));
-        Ok(Start { first_step, steps, examples: count, warnings: Vec::new() })
+        self.diagnosis = Some(diagnosis);
+        Ok(Start { first_step, steps, examples: count, warnings: Vec::new(), learning_rate, trials })
+    }
+
+    async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
+        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
+        let step = self.next_step().await;
+        self.gpu.stop_when(None);
+        if let (Err(error), State::Training(trainer)) = (&step, &self.state)
+            && error.code() == Code::Aborted
+        {
+            // The update before this step may be in some of the weights and not in others.
+            self.state = State::Torn(Box::new(trainer.trajectory().clone()));
+        }
+        step
     }
 
     async fn next_step(&mut self) -> Result<Option<Step>> {
@@ -312,6 +424,7 @@ impl Tuner {
             tokens: report.tokens,
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
+            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
         }))
     }
 
@@ -356,55 +469,69 @@ impl Tuner {
         let seed = options::seed(&options)?;
         let given: GenerateOptions = options::parse(options, "generation options")?;
         self.settle().await?;
-        let tokens = self.session.tokenizer()?.encode(prompt, true)?;
+        let tokenizer = self.session.tokenizer()?.clone();
+        let tokens = tokenizer.encode(prompt, true)?;
         let left = given.tokens()?;
         let sampling = Sampling { temperature: given.temperature as f32 };
         let generation = self.session.model.generate(&tokens, left, sampling)?;
-        self.writing = Some(Writing { generation, seed, index: 0, left, tokens: Vec::new(), shown: 0 });
+        let (end, text) = (tokenizer.eos(), Detokenizer::new(tokenizer, true));
+        self.writing = Some(Writing { generation, seed, index: 0, left, end, text });
         Ok(())
     }
 
     async fn next_piece(&mut self) -> Result<Option<String>> {
         let Some(writing) = &mut self.writing else { return Ok(None) };
-        let tokenizer = self.session.tokenizer()?;
         while writing.left > 0 {
             writing.left -= 1;
             let key = sampling_key(writing.seed, writing.index);
             writing.index += 1;
             let next = writing.generation.next(&self.session.model, key).await?;
-            let Some(id) = next.filter(|id| Some(*id) != tokenizer.eos()) else { break };
-            writing.tokens.push(id);
+            let Some(id) = next.filter(|id| Some(*id) != writing.end) else { break };
             // A token may end within a character: shown when the character is whole.
-            let mut text = Detokenizer::new(tokenizer, true);
-            let mut whole = String::new();
-            for id in &writing.tokens {
-                whole += &text.push(*id)?.unwrap_or_default();
-            }
-            if whole.len() > writing.shown {
-                let piece = whole.split_off(writing.shown);
-                writing.shown += piece.len();
+            if let Some(piece) = writing.text.push(id)? {
                 return Ok(Some(piece));
             }
         }
-        self.writing = None;
-        Ok(None)
+        match self.writing.take() {
+            Some(writing) => writing.text.finish(),
+            None => Ok(None),
+        }
     }
 
-    async fn replay(&mut self, bytes: &[u8]) -> Result<u32> {
-        let trajectory = Trajectory::parse("the trajectory", bytes)?;
+    /// Forms the weights of a trajectory from the base weights.
+    async fn replay(
+        &mut self,
+        trajectory: Trajectory,
+        on_progress: Option<&Function>,
+        cancel: &JsValue,
+    ) -> Result<()> {
         self.reset().await?;
-        self.state = State::Unknown;
-        if let Err(error) = replay(&mut self.session, &trajectory, &mut |_| Ok(())).await {
-            if error.code() == crate::error::Code::TrajectoryMismatch {
+        self.state = State::Torn(Box::new(trajectory.clone()));
+        let total = u64::from(trajectory.steps());
+        let mut progress = |steps: u32| {
+            if let Some(listener) = on_progress {
+                let loaded = u64::from(steps);
+                Progress { stage: "replay", file: "", loaded, total }.tell(listener);
+            }
+            options::check_cancel(cancel)
+        };
+        if let Err(error) = replay(&mut self.session, &trajectory, &mut progress).await {
+            if error.code() == Code::TrajectoryMismatch {
                 self.state = State::Base;
             }
             return Err(error);
         }
         self.prompting = Prompting::of_run(&trajectory.header)?;
         self.max_length = trajectory.header.max_length;
-        let steps = trajectory.steps();
         self.state = State::Restored(Box::new(trajectory));
-        Ok(steps)
+        Ok(())
+    }
+}
+
+impl Drop for Tuner {
+    /// What the device holds goes with it, whatever still refers to it in JavaScript.
+    fn drop(&mut self) {
+        self.gpu.destroy();
     }
 }
 

@@ -74,6 +74,9 @@ pub struct Header {
     pub template: Option<String>,
     /// Label words, for classification.
     pub labels: Vec<String>,
+    /// How matmuls were cut when the run began: another cut gives losses other last bits, so a resumed run keeps it.
+    #[serde(default)]
+    pub tiles: String,
     /// Values that follow the JSON, f32: what an adapter begins as, where that does not follow from the seed.
     #[serde(default)]
     pub initial_values: u64,
@@ -382,6 +385,7 @@ mod tests {
             task: None,
             template: Some("{text} [MASK]".into()),
             labels: vec!["a".into(), "b".into()],
+            tiles: String::new(),
             initial_values: 2,
             initial: vec![0.5, -1.5],
         };

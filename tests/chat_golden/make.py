@@ -53,6 +53,8 @@ HEADERS = """{{- bos_token }}
 {%- if tools is iterable and tools | length > 0 %}
     {{- "Tools: " + (tools | tojson) + "\\n" }}
 {%- endif %}
+{{- {'roles': messages | map(attribute='role') | list, 'none': none, 'n': 1, 'x': true, 'text': messages[0].content, 'empty': []} | tojson }}
+{{- [{'a': [1, 2], 'b': {}}, 'é "<&'] | tojson(indent=2) }}
 {{- "Date: " + date_string + "\\n\\n" }}
 {{- system_message }}
 {{- "<|eot|>" }}

@@ -25,6 +25,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("gather_rows", 0.0, "a copy"),
     ("append_rows", 0.0, "a copy"),
     ("matmul", 2e-6, "sums in another order"),
+    ("multiply_add", 1e-6, "a sum of 64 in another order; products and sums that a device may fuse"),
     ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
     ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
@@ -75,6 +76,18 @@ device_test! {
             }).await;
             close("gated", &format!("{activation:?}"), &outputs[0]);
         }
+    }
+}
+
+device_test! {
+    async fn multiply_and_add(backend: Rc<dyn Backend>) {
+        let outputs = both(&backend, |lab, recording| {
+            let x = lab.floats("x", &[0.5, -0.5, 0.25, 0.75, 1.0, 2.0, -1.0, 0.5]);
+            let y = lab.unwritten("y", 128);
+            multiply_add::record(recording, &x, &y, 128, 9);
+            vec![y]
+        }).await;
+        close("multiply_add", "128 x 9", &outputs[0]);
     }
 }
 

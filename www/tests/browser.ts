@@ -1,4 +1,5 @@
 /** The built site at a sub-path of a local server, and a Chromium whose WebGPU runs in software. */
+import axe from 'axe-core';
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type JSHandle, type Page } from 'playwright-core';
@@ -21,11 +22,13 @@ const ARGUMENTS = [
 export interface Site {
   readonly url: string;
   readonly browser: Browser;
+  /** Ends the server and leaves the browser. */
+  unplug(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Serves the built site, or another folder. */
-export async function openSite(root = SITE, port = 41730): Promise<Site> {
+/** Serves the built site, or another folder; `more` are further arguments of the browser. */
+export async function openSite(root = SITE, port = 41730, more: readonly string[] = []): Promise<Site> {
   if (!existsSync(`${SITE}/index.html`)) throw new Error(`${SITE} is missing: run npm run build first`);
   mkdirSync(OUT, { recursive: true });
   const server: PreviewServer = await preview({
@@ -37,14 +40,17 @@ export async function openSite(root = SITE, port = 41730): Promise<Site> {
   });
   const browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ARGUMENTS,
+    args: [...ARGUMENTS, ...more],
   });
+  let unplugged: Promise<void> | undefined;
+  const unplug = (): Promise<void> => (unplugged ??= server.close());
   return {
     url: server.resolvedUrls?.local[0] ?? '',
     browser,
+    unplug,
     async close() {
       await browser.close();
-      await server.close();
+      await unplug();
     },
   };
 }
@@ -111,6 +117,31 @@ export async function pick(page: Page, paths: string[]): Promise<JSHandle<File[]
   });
   await input.setInputFiles(paths);
   return input.evaluateHandle((each) => [...(each.files ?? [])]);
+}
+
+/** What axe finds, in a line each. */
+export async function axeFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ['violations'] });
+    return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target.join(' ')}`));
+  });
+}
+
+/** Nothing wider than the screen, nothing to touch that is smaller than a fingertip, and nothing that axe finds. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  const layout = await page.evaluate(() => {
+    const faults: string[] = [];
+    if (document.documentElement.scrollWidth > innerWidth) faults.push(`page is ${document.documentElement.scrollWidth} px wide`);
+    for (const element of document.querySelectorAll('button, input, select, textarea, summary, label.button')) {
+      const target = element.matches('input[type=radio], input[type=checkbox]') ? (element.closest('label') ?? element) : element;
+      const { width, height } = target.getBoundingClientRect();
+      if (element.classList.contains('hidden') || width === 0) continue;
+      if (height < 44 || width < 44) faults.push(`${element.id || element.outerHTML.slice(0, 60)}: ${width} x ${height}`);
+    }
+    return faults;
+  });
+  return [...layout, ...(await axeFaults(page))];
 }
 
 export async function shoot(page: Page, name: string): Promise<void> {

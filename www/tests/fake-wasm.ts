@@ -2,7 +2,7 @@
  * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
  * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
  */
-import type { Classification, Evaluation, LoadProgress, ModelInfo, TrainStart, TrainStep } from '../src/package/types.js';
+import type { Classification, Evaluation, LoadProgress, ModelInfo, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
 import type {
   Cancel,
   WasmCreateOptions,
@@ -22,6 +22,25 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Set by unit tests, which need no waiting. */
 export const pace = { stepMs: 40, loadMs: 60 };
 
+/** `lose`: in which part of a step from now the GPU is lost; a step has four. */
+export const trouble = { lose: 0 };
+
+/** What every trajectory of the stand-in says of its run. */
+const SETTINGS: RunSettings = {
+  method: 'full',
+  estimator: 'two-point',
+  seed: '0',
+  epsilon: 1e-3,
+  learningRate: 2e-5,
+  schedule: 'constant',
+  weightDecay: 0,
+  steps: 5000,
+  batchSize: 4,
+  maxLength: 32,
+  template: 'This is [MASK] mail . {text}',
+  labels: ['real', 'junk'],
+};
+
 /** How often the engine was called while a call was running; the real one would panic. */
 export const seen = { overlaps: 0, live: 0 };
 
@@ -39,6 +58,7 @@ export class Tuner implements WasmTuner {
   #written = 0;
   #pieces: string[] = [];
   #parameters = 4_416_698;
+  #lost = false;
 
   static async create(
     options: WasmCreateOptions,
@@ -90,11 +110,16 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  async step(): Promise<TrainStep | undefined> {
+  async step(cancel: Cancel): Promise<TrainStep | undefined> {
     return this.#alone(async () => {
       const config = this.#config;
       if (config === undefined || this.#done >= this.#until) return undefined;
-      await pause(pace.stepMs);
+      for (let part = 0; part < 4; part++) {
+        await pause(pace.stepMs / 4);
+        if (cancel.aborted) throw failure('aborted', 'stopped as asked');
+        if (trouble.lose > 0 && trouble.lose-- === 1) this.#lost = true;
+        if (this.#lost) throw failure('device-lost', 'the GPU went away');
+      }
       const step = ++this.#done;
       const base = this.#loss(step);
       const wobble = 0.02 * Math.sin(step * 12.9898);
@@ -156,9 +181,11 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  exportTrajectory(): Uint8Array<ArrayBuffer> {
-    if (this.#done === 0) throw failure('invalid-argument', 'nothing has been trained yet');
-    return new Uint8Array(64 + 12 * this.#done).fill(this.#done);
+  exportTrajectory(from?: number): Uint8Array<ArrayBuffer> {
+    const step = from ?? 0;
+    if (this.#config === undefined && this.#done === 0) throw failure('invalid-argument', 'nothing has been trained yet');
+    const records = new Uint8Array(12 * (this.#done - step)).map((_, at) => step + 1 + Math.floor(at / 12));
+    return from !== undefined ? records : Uint8Array.from([...new Uint8Array(64), ...records]);
   }
 
   async exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void> {
@@ -171,12 +198,12 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  async restore(trajectory: Uint8Array): Promise<{ step: number }> {
+  async restore(trajectory: Uint8Array): Promise<Restored> {
     return this.#alone(async () => {
       if (trajectory.length < 64) throw failure('file-corrupt', 'trajectory: expected 64 bytes of header');
-      this.#done = (trajectory.length - 64) / 12;
+      this.#done = Math.floor((trajectory.length - 64) / 12);
       this.#restored = true;
-      return { step: this.#done };
+      return { step: this.#done, losses: Array.from({ length: this.#done }, (_, at) => this.#loss(at + 1)), settings: SETTINGS };
     });
   }
 

@@ -316,3 +316,38 @@ fn chat_templates_are_found_in_their_files() {
     let error = ChatTemplate::from_files(Some(b"\xff"), None).unwrap_err();
     assert!(error.message().contains("chat_template.jinja"), "{error}");
 }
+
+#[test]
+fn no_chat_template_exhausts_what_there_is() {
+    let t = gpt(false, false);
+    let turns = [("user", "it"), ("assistant", "great")];
+    for greedy in [
+        "{{ 'x' * 1000000000000 }}".to_owned(),
+        "{{ ('x' * 100000) * 100000 }}".to_owned(),
+        "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s.replace('a', ns.s) %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s | replace('a', ns.s) %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = [ns.s, ns.s] | join(ns.s) %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{% set ns = namespace(s='ab') %}{% for i in range(60) %}{% set ns.s = ns.s.join([ns.s, ns.s]) %}{% endfor %}{{ ns.s }}".to_owned(),
+        "{{ range(100000000000) | list }}".to_owned(),
+        "{{ '%999999999999d' | format(1) }}".to_owned(),
+        "{{ '{:>999999999999}'.format(1) }}".to_owned(),
+        "{{ 'a' | indent(1000000000000, true) }}".to_owned(),
+        "{{ [1] | tojson(indent=100000000000) }}".to_owned(),
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".to_owned(),
+        format!("{{{{ {}1 }}}}", "(".repeat(200_000)),
+        "{% if true %}".repeat(200_000),
+        format!("{{{{ {}1 }}}}", "not ".repeat(200_000)),
+        format!("{{{{ {{'a': {{}}}} == {}1 }}}}", "not ".repeat(200_000)),
+        format!("{{{{ {}1 }}}}", "1 + ".repeat(200_000)),
+        format!("{{{{ a{} }}}}", ".a".repeat(200_000)),
+        format!("{{{{ a{} }}}}", "|trim".repeat(200_000)),
+    ] {
+        assert!(chat(&t, &greedy, 99, &turns).is_err(), "{}", &greedy[..greedy.len().min(100)]);
+    }
+    // As long as a tag may be.
+    for chain in ["not ", "- ", "1 + ", "a.", "(", "[", "{1:", "1|abs|", "1 if a else ", "x is not ", "a("] {
+        let _ = chat(&t, &format!("{{{{ {}1 }}}}", chain.repeat(1480 / chain.len())), 99, &turns);
+    }
+}

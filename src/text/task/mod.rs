@@ -113,17 +113,13 @@ enum Answers {
     Text(fn(&Record<'_>) -> Result<Vec<String>>, Normalise),
 }
 
-/// Settings that the paper's authors start from. Where they search a grid, these are of it.
+/// Settings that the paper's authors start from. Learning rate and epsilon depend on the model's size: see `train::preset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
     /// Steps.
     pub steps: u32,
     /// Examples a step.
     pub batch_size: u32,
-    /// Learning rate.
-    pub learning_rate: f32,
-    /// Perturbation scale.
-    pub epsilon: f32,
     /// Weight decay.
     pub weight_decay: f32,
     /// Tokens that an example is cut to, within what the model takes.
@@ -204,15 +200,13 @@ impl Task {
     /// `invalid-argument` for another method.
     pub fn defaults(&self, head: HeadKind, method: &str) -> Result<Defaults> {
         let masked = head == HeadKind::MaskedLm;
-        let (learning_rate, epsilon, weight_decay) = match (method, masked) {
-            ("full", _) => (1e-6, 1e-3, 0.0),
-            ("lora", true) => (1e-4, 1e-3, 0.1),
-            ("lora", false) => (1e-4, 1e-2, 0.0),
-            ("prefix", _) => (1e-2, 1e-1, 0.0),
+        let weight_decay = match (method, masked) {
+            ("full" | "prefix", _) | ("lora", false) => 0.0,
+            ("lora", true) => 0.1,
             _ => bail!(InvalidArgument, "method: expected full, lora or prefix, found {method:?}"),
         };
         let (steps, batch_size, max_length) = if masked { (100_000, 64, 256) } else { (20_000, 16, 2048) };
-        Ok(Defaults { steps, batch_size, learning_rate, epsilon, weight_decay, max_length })
+        Ok(Defaults { steps, batch_size, weight_decay, max_length })
     }
 
     /// Reads a file of the data set as published, or of rows with `text`, `text_b` and `label`, for models with this head.

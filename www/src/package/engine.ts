@@ -1,22 +1,41 @@
 /**
  * The engine behind one queue: whatever thread it lives in, calls run one after another, as the
- * generated module demands (a second call into a running one is refused by wasm-bindgen).
+ * generated module demands (a second call into a running one is refused by wasm-bindgen). A GPU
+ * that is lost is found again here, and the model brought back to where it was.
  */
-import { PocketError, abortedError, toError } from './errors.js';
-import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result } from './protocol.js';
-import type { Data } from './types.js';
-import type { Cancel, WasmTuner, WasmTunerClass } from './wasm.js';
+import { keptFiles } from './cache.js';
+import { sleep } from './download.js';
+import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
+import { Journal } from './journal.js';
+import { canWrite } from './opfs.js';
+import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
+import type { Data, TrainStart } from './types.js';
+import type { Cancel, WasmCreateOptions, WasmTrainConfig, WasmTuner, WasmTunerClass } from './wasm.js';
 
 type Handlers = {
   [K in CallName]: (args: Parameters<Calls[K]>, hooks: CallHooks) => Promise<Result<K>>;
 };
 
+/** A training under way: what it takes to begin it again, and where it is kept. */
+interface Run {
+  readonly number: number;
+  readonly config: WasmTrainConfig;
+  readonly journal: Journal | undefined;
+}
+
+const OCTETS = 'application/octet-stream';
+/** Before the GPU is asked for again: a browser needs a while to start its GPU process anew. */
+const RECOVERY_PAUSES = [100, 1000, 3000];
+
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
   readonly #load: () => Promise<WasmTunerClass>;
   #tuner: WasmTuner | undefined;
+  /** What the tuner was made of. */
+  #options: WasmCreateOptions | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #training = 0;
+  #run: Run | undefined;
+  #runs = 0;
   #generation = 0;
   #broken: Error | undefined;
   #closed = false;
@@ -53,6 +72,7 @@ export class Engine implements Endpoint {
   #judge(thrown: unknown): Error {
     if (thrown instanceof WebAssembly.RuntimeError) {
       this.#broken = new Error(`internal error: ${thrown.message}`, { cause: thrown });
+      this.#endRun();
       return this.#broken;
     }
     if (thrown instanceof RangeError && /memory|allocation/i.test(thrown.message)) {
@@ -62,8 +82,14 @@ export class Engine implements Endpoint {
   }
 
   #free(): void {
+    this.#endRun();
     this.#tuner?.free();
     this.#tuner = undefined;
+  }
+
+  #endRun(): void {
+    this.#run?.journal?.close();
+    this.#run = undefined;
   }
 
   #open(): WasmTuner {
@@ -71,75 +97,179 @@ export class Engine implements Endpoint {
     return this.#tuner;
   }
 
-  /** Refuses the next() of a loop that a later call has replaced. */
-  #current(run: number, latest: number, what: string): WasmTuner {
-    if (run !== latest) {
-      throw new PocketError('invalid-argument', `this ${what} has ended: another was started after it`);
+  /** Does `work`; where the GPU is lost meanwhile, brings the model back and does it again. */
+  async #lasting<T>(hooks: CallHooks, work: (tuner: WasmTuner) => Promise<T>): Promise<T> {
+    for (const pause of RECOVERY_PAUSES) {
+      try {
+        return await work(this.#open());
+      } catch (thrown) {
+        const error = this.#judge(thrown);
+        if (!isCode(error, 'device-lost') || this.#closed) throw error;
+        // No adapter is found, or it is lost at once, while the browser is still starting the GPU anew.
+        await this.#recover(pause, hooks).catch((again: unknown) => {
+          const failed = this.#judge(again);
+          if (!isCode(failed, 'device-lost', 'webgpu-unavailable')) throw failed;
+        });
+      }
     }
-    return this.#open();
+    return work(this.#open());
+  }
+
+  /** A new device with the same model, the same steps done and the same training begun. */
+  async #recover(pause: number, hooks: CallHooks): Promise<void> {
+    const options = this.#options;
+    const lost = this.#open();
+    if (options === undefined) throw new PocketError('device-lost', 'the GPU was lost, and there is no model to load again');
+    let trajectory: Uint8Array | undefined;
+    try {
+      trajectory = lost.exportTrajectory();
+    } catch {
+      // Nothing has been trained.
+    }
+    const { cancel, release } = follow(hooks.signal);
+    const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
+    try {
+      await sleep(pause, hooks.signal);
+      const Tuner = await this.#load();
+      const tuner = await Tuner.create(options, onProgress, cancel);
+      try {
+        if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
+        if (this.#run !== undefined) await tuner.startTraining(this.#run.config);
+      } catch (thrown) {
+        tuner.free();
+        throw thrown;
+      }
+      // Only now: until then, what was done so far lives in the one that was lost.
+      this.#tuner = tuner;
+      lost.free();
+    } finally {
+      release();
+    }
   }
 
   readonly #handlers: Handlers = {
-    create: async ([options], hooks) => {
-      const Tuner = await this.#load();
+    create: async ([config], hooks) => {
       const { cancel, release } = follow(hooks.signal);
       try {
         this.#free();
+        const [Tuner, options] = await Promise.all([this.#load(), engineOptions(config, hooks)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
         if (cancel.aborted || this.#closed) {
           tuner.free();
           throw abortedError('loading', hooks.signal);
         }
         this.#tuner = tuner;
+        this.#options = options;
         return tuner.info();
       } finally {
         release();
       }
     },
     info: async () => this.#open().info(),
-    startTraining: async ([{ data, eval: held, ...config }]) => {
-      const tuner = this.#open();
-      const start = await tuner.startTraining({
-        ...config,
-        ...(await readData(data, config.dataName)),
-        ...(held === undefined ? {} : renamed(await readData(held, config.evalName))),
-      });
-      return { ...start, run: ++this.#training };
+    startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
+      const config = {
+        ...rest,
+        ...(await readData(data, rest.dataName)),
+        ...(held === undefined ? {} : renamed(await readData(held, rest.evalName))),
+      };
+      this.#endRun();
+      const start = await this.#lasting(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config));
+      const journal = keep === undefined ? undefined : await Journal.open(keep, this.#open());
+      this.#run = { number: ++this.#runs, config, journal };
+      return { ...start, run: this.#run.number };
     },
-    step: async ([run]) => this.#current(run, this.#training, 'training').step(),
-    evaluate: async ([{ data, ...config }], hooks) => {
-      const tuner = this.#open();
+    step: async ([number], hooks) => {
+      const run = this.#run;
+      if (run?.number !== number) throw replaced('training');
       const { cancel, release } = follow(hooks.signal);
       try {
-        return await tuner.evaluate({ ...config, ...(await readData(data, config.dataName)) }, cancel);
+        const step = await this.#lasting(hooks, (tuner) => tuner.step(cancel));
+        if (step === undefined) this.#endRun();
+        else run.journal?.append(this.#open(), step.step - 1);
+        return step;
+      } catch (thrown) {
+        const error = this.#judge(thrown);
+        // The engine has left the run: to go on is to restore and train again.
+        if (isCode(error, 'aborted')) this.#endRun();
+        throw error;
       } finally {
         release();
       }
     },
-    classify: async ([text, options]) => this.#open().classify(text, options),
-    startGeneration: async ([prompt, options]) => {
-      await this.#open().startGeneration(prompt, options);
+    endTraining: async ([number]) => {
+      if (this.#run?.number === number) this.#endRun();
+    },
+    evaluate: async ([{ data, ...config }], hooks) => {
+      const read = { ...config, ...(await readData(data, config.dataName)) };
+      const { cancel, release } = follow(hooks.signal);
+      try {
+        return await this.#lasting(hooks, (tuner) => tuner.evaluate(read, cancel));
+      } finally {
+        release();
+      }
+    },
+    classify: async ([text, options], hooks) => this.#lasting(hooks, (tuner) => tuner.classify(text, options)),
+    startGeneration: async ([prompt, options], hooks) => {
+      await this.#lasting(hooks, (tuner) => tuner.startGeneration(prompt, options));
       return ++this.#generation;
     },
-    nextToken: async ([run]) => this.#current(run, this.#generation, 'generation').nextToken(),
+    nextToken: async ([generation]) => {
+      if (generation !== this.#generation) throw replaced('generation');
+      return this.#open().nextToken();
+    },
     exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
     // A Blob a chunk: the browser may keep blobs out of this process, and memory here stays small.
-    exportModel: async () => {
-      const parts: Blob[] = [];
-      await this.#open().exportModel((chunk) => parts.push(new Blob([chunk])));
+    exportModel: async (_, hooks) => {
+      const parts = await this.#lasting(hooks, async (tuner) => {
+        const blobs: Blob[] = [];
+        await tuner.exportModel((chunk) => blobs.push(new Blob([chunk])));
+        return blobs;
+      });
       return new Blob(parts, { type: OCTETS });
     },
-    restore: async ([trajectory]) =>
-      this.#open().restore(new Uint8Array(await trajectory.arrayBuffer())),
+    restore: async ([trajectory], hooks) => {
+      const bytes = new Uint8Array(await trajectory.arrayBuffer());
+      this.#endRun();
+      const { cancel, release } = follow(hooks.signal);
+      try {
+        return await this.#lasting(hooks, (tuner) => tuner.restore(bytes, (progress) => hooks.onProgress?.(progress), cancel));
+      } finally {
+        release();
+      }
+    },
     dispose: async () => this.#free(),
   };
 }
 
-const OCTETS = 'application/octet-stream';
+/** The model as the engine takes it: the files that are kept here, or else its address. */
+async function engineOptions({ source, cache, ...rest }: CreateConfig, hooks: CallHooks): Promise<WasmCreateOptions> {
+  if (source.kind === 'files') return { ...rest, files: source.files };
+  if (cache && canWrite()) {
+    await requireGpu();
+    const kept = await keptFiles(source, hooks);
+    if (kept !== undefined) return { ...rest, ...kept };
+  }
+  if (source.kind === 'url') return { ...rest, url: source.url };
+  return { ...rest, url: `${source.host}/${source.id}/resolve/main/${source.file ?? ''}` };
+}
+
+/** Before a model is downloaded that could not be used. */
+async function requireGpu(): Promise<void> {
+  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
+  if ((await gpu?.requestAdapter().catch(() => null)) == null) {
+    throw new PocketError('webgpu-unavailable', gpu === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
+  }
+}
+
+const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceof PocketError && codes.includes(error.code);
+
+/** Refuses the next() of a loop that a later call has replaced. */
+const replaced = (what: string): PocketError =>
+  new PocketError('invalid-argument', `this ${what} has ended: another was started after it`);
 
 /** The signal as the engine's flag, until released. */
 function follow(signal: AbortSignal | undefined): { cancel: Cancel; release: () => void } {
-  const cancel: Cancel = { aborted: signal?.aborted ?? false };
+  const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
   const onAbort = (): void => {
     cancel.aborted = true;
   };

@@ -15,8 +15,9 @@
  * ```
  */
 import { abortedError, PocketError } from './errors.js';
-import { createConfig, evaluateConfig, generateConfig, trainConfig } from './options.js';
-import { Remote, type Endpoint } from './protocol.js';
+import { inspect } from './cache.js';
+import { createConfig, evaluateConfig, generateConfig, modelSource, trainConfig } from './options.js';
+import { Remote, type CallHooks, type Endpoint } from './protocol.js';
 import type {
   Classification,
   ClassifyOptions,
@@ -27,22 +28,54 @@ import type {
   ExportKind,
   GenerateOptions,
   ModelInfo,
+  ModelSize,
   Restored,
+  RestoreOptions,
   TrainOptions,
   TrainStep,
 } from './types.js';
 
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
+export { storage, type Room, type StoredModel, type StoredRun } from './storage.js';
 export type * from './types.js';
+
+/**
+ * Asks a model's server how large it is, and how much of it is on the device, before anything is downloaded.
+ *
+ * @throws {@link PocketError} `network`, `model-unsupported`, `aborted` or `invalid-argument`.
+ */
+export async function inspectModel(
+  model: string | URL,
+  { hub, signal }: { readonly hub?: string; readonly signal?: AbortSignal } = {},
+): Promise<ModelSize> {
+  const source = modelSource(model, baseUri(), hub);
+  if (source.kind === 'files') throw new PocketError('invalid-argument', 'inspectModel: expected an address or a hub id');
+  const { listing, keptBytes } = await inspect(source, signal);
+  const { name, files, parameters } = listing;
+  return {
+    name,
+    bytes: files.every(({ size }) => size !== undefined) ? files.reduce((sum, { size }) => sum + (size ?? 0), 0) : 0,
+    keptBytes,
+    ...(parameters === undefined ? {} : { parameters }),
+    files: files.map(({ name: file, size }) => ({ name: file, ...(size === undefined ? {} : { bytes: size }) })),
+  };
+}
 
 /** A model on the GPU that can be trained, asked and written out. Make one with {@link FineTuner.create}. */
 export class FineTuner {
   readonly #endpoint: Endpoint;
+  readonly #onProgress: CreateOptions['onProgress'];
   #info: ModelInfo;
 
-  private constructor(endpoint: Endpoint, info: ModelInfo) {
+  private constructor(endpoint: Endpoint, info: ModelInfo, onProgress: CreateOptions['onProgress']) {
     this.#endpoint = endpoint;
     this.#info = info;
+    this.#onProgress = onProgress;
+  }
+
+  /** Every call may have to load the model again, where the GPU is lost. */
+  #hooks(signal?: AbortSignal): CallHooks {
+    return { signal, onProgress: this.#onProgress };
   }
 
   /**
@@ -52,7 +85,7 @@ export class FineTuner {
    * `limit-exceeded`, `out-of-memory`, `network`, `aborted` or `invalid-argument`.
    */
   static async create(options: CreateOptions): Promise<FineTuner> {
-    const config = createConfig(options, globalThis.document?.baseURI ?? globalThis.location?.href);
+    const config = createConfig(options, baseUri());
     const { signal, onProgress, worker = true } = options;
     if (signal?.aborted) throw abortedError('create', signal);
     const endpoint =
@@ -60,7 +93,7 @@ export class FineTuner {
         ? (await import('./load.js')).localEngine()
         : new Remote(typeof worker === 'function' ? worker() : startWorker());
     try {
-      return new FineTuner(endpoint, await endpoint.call('create', [config], { signal, onProgress }));
+      return new FineTuner(endpoint, await endpoint.call('create', [config], { signal, onProgress }), onProgress);
     } catch (error) {
       void endpoint.close();
       throw error;
@@ -81,7 +114,8 @@ export class FineTuner {
   /**
    * Trains, one step for each turn of the loop: the next step begins when it is asked for, so a
    * slow loop never piles up work, and leaving the loop stops training. The weights, and the
-   * trajectory, are then those of the last step seen.
+   * trajectory, are then those of the last step seen. A GPU that the system takes back is asked
+   * for again, the model loaded, the steps replayed, and the run goes on with the same bits.
    *
    * A training starts from the base weights. One that follows {@link restore}, with the same data
    * and settings as the restored run, goes on with it instead. To pause, ask for no further step
@@ -93,13 +127,17 @@ export class FineTuner {
   async *train(options: TrainOptions): AsyncGenerator<TrainStep, void, void> {
     const config = trainConfig(options);
     const { signal, onStart } = options;
-    const { run, ...start } = await this.#endpoint.call('startTraining', [config], { signal });
-    await onStart?.(start);
-    for (;;) {
-      if (signal?.aborted) throw abortedError('training', signal);
-      const step = await this.#endpoint.call('step', [run]);
-      if (step === undefined) return;
-      yield step;
+    const { run, ...start } = await this.#endpoint.call('startTraining', [config], this.#hooks(signal));
+    try {
+      await onStart?.(start);
+      for (;;) {
+        const step = await this.#endpoint.call('step', [run], this.#hooks(signal));
+        if (step === undefined) return;
+        yield step;
+      }
+    } finally {
+      // After dispose there is nothing left to end.
+      await this.#endpoint.call('endTraining', [run]).catch(() => undefined);
     }
   }
 
@@ -109,18 +147,18 @@ export class FineTuner {
    * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
    */
   async evaluate(data: Data, options: EvaluateOptions = {}): Promise<Evaluation> {
-    return this.#endpoint.call('evaluate', [evaluateConfig(data, options)], { signal: options.signal });
+    return this.#endpoint.call('evaluate', [evaluateConfig(data, options)], this.#hooks(options.signal));
   }
 
   /** Asks the model, as it is now, which of the labels fits a text. */
   async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
-    return this.#endpoint.call('classify', [text, options]);
+    return this.#endpoint.call('classify', [text, options], this.#hooks());
   }
 
   /** Goes on with a text, piece by piece; causal models only. */
   async *generate(prompt: string, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
     const { signal } = options;
-    const run = await this.#endpoint.call('startGeneration', [prompt, generateConfig(options)], { signal });
+    const run = await this.#endpoint.call('startGeneration', [prompt, generateConfig(options)], this.#hooks(signal));
     for (;;) {
       if (signal?.aborted) throw abortedError('generation', signal);
       const piece = await this.#endpoint.call('nextToken', [run]);
@@ -138,7 +176,7 @@ export class FineTuner {
       case 'trajectory':
         return this.#endpoint.call('exportTrajectory', []);
       case 'model':
-        return this.#endpoint.call('exportModel', []);
+        return this.#endpoint.call('exportModel', [], this.#hooks());
       case 'adapter':
         throw new PocketError('invalid-argument', 'full-parameter training has no adapter');
       default:
@@ -149,10 +187,10 @@ export class FineTuner {
   /**
    * Replays a trajectory onto the base weights; {@link FineTuner.train} can then go on with its run.
    *
-   * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`.
+   * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`, `aborted`.
    */
-  async restore(trajectory: Blob): Promise<Restored> {
-    return this.#endpoint.call('restore', [trajectory]);
+  async restore(trajectory: Blob, options: RestoreOptions = {}): Promise<Restored> {
+    return this.#endpoint.call('restore', [trajectory], this.#hooks(options.signal));
   }
 
   /** Frees the GPU and ends the worker. Calls still running end with `aborted`; later ones are refused. */
@@ -160,6 +198,9 @@ export class FineTuner {
     await this.#endpoint.close();
   }
 }
+
+/** What relative addresses are relative to. */
+const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.location?.href;
 
 function startWorker(): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });

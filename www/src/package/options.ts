@@ -1,18 +1,30 @@
 /** Options checked and completed, before they travel to the engine. */
 import { PocketError } from './errors.js';
-import type { EvaluateConfig, TrainConfig } from './protocol.js';
-import type { CreateOptions, Data, EvaluateOptions, GenerateOptions, NamedBlob, TrainOptions } from './types.js';
-import type { WasmCreateOptions, WasmGenerateOptions } from './wasm.js';
+import type { CreateConfig, EvaluateConfig, TrainConfig } from './protocol.js';
+import type { ModelSource, RemoteSource } from './source.js';
+import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, TrainOptions } from './types.js';
+import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
-const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
-const CREATE = ['model', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
+/** What the engine has of each; the types say the same. */
+export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4'];
+export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
+export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
+
+const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'estimator', 'probes', 'steps', 'batchSize', 'learningRate'],
-  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed', 'signal', 'onStart'],
+  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
+  ...['loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable', 'distribution', 'clip', 'momentum', 'rank', 'interval'],
+  ...['objective', 'microBatch', 'keep', 'signal', 'onStart'],
+];
+const COUNTS: readonly (keyof TrainOptions)[] = [
+  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
+  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -43,26 +55,31 @@ function compact<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
 }
 
 /** `base` is what relative addresses are relative to. */
-export function createConfig(options: CreateOptions, base: string): WasmCreateOptions {
+export function createConfig(options: CreateOptions, base: string): CreateConfig {
   refuseUnknown('create', options, CREATE);
-  refuseOther('create', 'dtype', options.dtype, ['f32']);
+  refuseOther('create', 'dtype', options.dtype, DTYPES);
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
-  const { limits, dtype } = options;
-  return { ...modelSource(options.model, base), ...compact({ limits, dtype }) };
+  refuseOther('create', 'cache', options.cache, [true, false]);
+  const { limits, dtype, model, hub, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype }) };
 }
 
-function modelSource(model: CreateOptions['model'], base: string): { url: string } | { files: NamedBlob[] } {
-  if (typeof model === 'string' || model instanceof URL) return { url: modelUrl(String(model), base) };
+/** Where a model's option says that it is. */
+export function modelSource(model: CreateOptions['model'], base: string, hub = HUB): ModelSource {
+  if (typeof model === 'string' || model instanceof URL) return remoteSource(String(model), base, hub);
   if (typeof model !== 'object' || model === null || !(Symbol.iterator in model)) {
     throw invalid('create: model must be a URL, a hub id ("owner/name") or an array of files');
   }
   const files = [...model].map((file) => (file instanceof Blob ? { name: file.name, blob: file } : file));
   if (files.length === 0) throw invalid('create: model holds no files');
-  return { files };
+  return { kind: 'files', files };
 }
 
-function modelUrl(model: string, base: string): string {
-  if (HUB_ID.test(model) && !model.endsWith('.gguf')) return `${HUB}/${model}/resolve/main/`;
+function remoteSource(model: string, base: string, hub: string): RemoteSource {
+  const host = hub.replace(/\/+$/, '');
+  const [, id, file] = HUB_ID.exec(model) ?? [];
+  if (id !== undefined && file !== undefined) return { kind: 'hub', host, id, file };
+  if (id !== undefined && !id.endsWith('.gguf')) return { kind: 'hub', host, id };
   let url: URL;
   try {
     url = new URL(model, base);
@@ -70,7 +87,7 @@ function modelUrl(model: string, base: string): string {
     throw new PocketError('invalid-argument', `create: "${model}" is neither a URL nor a hub id ("owner/name")`, { cause });
   }
   if (!url.pathname.endsWith('.gguf') && !url.pathname.endsWith('/')) url.pathname += '/';
-  return url.href;
+  return { kind: 'url', url: url.href };
 }
 
 /** Names the number that is not one, before it travels anywhere. */
@@ -85,21 +102,18 @@ function refuseBadNumber(call: string, options: object, names: readonly string[]
 
 export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
-  refuseOther('train', 'method', options.method, ['full']);
-  refuseOther('train', 'estimator', options.estimator, ['spsa']);
-  refuseOther('train', 'probes', options.probes, [1]);
+  refuseOther('train', 'method', options.method, METHODS);
+  refuseOther('train', 'estimator', options.estimator, ESTIMATORS);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
-  refuseBadNumber('train', options, ['learningRate', 'epsilon', 'weightDecay'], false);
+  refuseBadNumber('train', options, [...COUNTS], true);
+  refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'loraAlpha', 'clip', 'momentum'], false);
+  if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
-  if (options.learningRate === undefined) throw invalid('train: learningRate is missing');
   refuseNoData('train', options.data);
-  const { signal, onStart, estimator, probes, ...rest } = options;
+  const { signal, onStart, ...rest } = options;
   return compact({
     ...rest,
-    method: 'full' as const,
     batchSize: options.batchSize ?? 16,
-    epsilon: options.epsilon ?? 1e-3,
   });
 }
 

@@ -14,18 +14,22 @@ import type {
   TrainStart,
   TrainStep,
 } from './types.js';
+import type { ModelSource } from './source.js';
 import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
 
 /** As the engine's configuration, with data that may still be a file. */
-export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data };
+export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
+export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype'> & { source: ModelSource; cache: boolean };
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 
 /** Every call, its arguments and what it answers. A `run` numbers a loop, so that a stale one is noticed. */
 export interface Calls {
-  create(options: WasmCreateOptions): ModelInfo;
+  create(config: CreateConfig): ModelInfo;
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
   step(run: number): TrainStep | undefined;
+  /** Closes the run's file; its loop has been left. */
+  endTraining(run: number): void;
   evaluate(config: EvaluateConfig): Evaluation;
   classify(text: string, options: ClassifyOptions): Classification;
   startGeneration(prompt: string, options: WasmGenerateOptions): number;

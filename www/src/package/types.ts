@@ -21,15 +21,25 @@ export interface NamedBlob {
 
 /** How far loading has come. */
 export interface LoadProgress {
-  /** What is being done now. */
-  readonly stage: 'device' | 'config' | 'tokenizer' | 'weights';
-  /** The file being read; empty while the device is being found. */
+  /**
+   * What is being done now. `download`: the files are coming from their server, counted together;
+   * `replay`: the steps of a trajectory are being applied again.
+   */
+  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'replay';
+  /** The file being read; empty where there is none. */
   readonly file: string;
-  /** Bytes read so far. */
+  /** Bytes so far; in a replay, steps. */
   readonly loaded: number;
-  /** Bytes in all; 0 while unknown. */
+  /** Bytes, or steps, in all; 0 while unknown. */
   readonly total: number;
 }
+
+/** Number formats for the weights on the GPU. */
+export type DType = 'f32';
+/** What a training changes. `full`: every parameter. */
+export type Method = 'full';
+/** How the gradient is estimated. `two-point`, also called `spsa`: the losses at two points, weights ± epsilon along a random direction (MeZO). */
+export type Estimator = 'two-point' | 'spsa';
 
 /** Options of {@link FineTuner.create}. */
 export interface CreateOptions {
@@ -38,21 +48,34 @@ export interface CreateOptions {
    * - an absolute URL, or a path beginning with `/`, `./` or `../`, of a directory in Hugging
    *   Face's layout (`config.json`, `tokenizer.json`, `model.safetensors` or its shards);
    * - the URL or path of a `.gguf` file;
-   * - a hub id, `owner/name`, fetched from huggingface.co;
+   * - a hub id, `owner/name`, or `owner/name/file.gguf` where a repository has several;
    * - the files of such a directory, or one `.gguf` file, from a picker. They are read piece by
    *   piece and are never whole in memory.
    */
   readonly model: string | URL | readonly (File | NamedBlob)[];
   /** How weights are held on the GPU. Full-parameter training wants `'f32'`, the default. */
-  readonly dtype?: 'f32' | undefined;
+  readonly dtype?: DType | undefined;
   /**
    * `'default'` stays within WebGPU's default limits, so that what runs here runs on every
    * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
    */
   readonly limits?: 'default' | 'adapter' | undefined;
-  /** Called while the model loads. */
+  /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
+  readonly hub?: string | undefined;
+  /**
+   * `true`, the default, keeps a model from a server in the origin's private file system: the
+   * download goes on where it was broken off, is checked against the hub's hashes, and happens
+   * once. The model is then read from there without a request, until {@link storage} deletes it.
+   * `false` reads it from its server each time. Only a worker can write there, so with
+   * `worker: false` nothing is kept.
+   */
+  readonly cache?: boolean | undefined;
+  /**
+   * Called while the model loads, and again when it has to be loaded anew because the system took
+   * the GPU back: the call under way then goes on by itself.
+   */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Ends loading with a `PocketError` of code `aborted`, and frees what was loaded. */
+  /** Ends downloading and loading with a `PocketError` of code `aborted`, and frees what was loaded. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Where the work is done. `true`, the default, starts a Web Worker of this package's own.
@@ -123,23 +146,47 @@ export interface TrainOptions extends Prompting {
   readonly eval?: Data | undefined;
   /** As `dataName`, for `eval`. */
   readonly evalName?: string | undefined;
-  /** What is trained. `'full'`, the default: every parameter. */
-  readonly method?: 'full' | undefined;
-  /** How the gradient is estimated. `'spsa'`, the default: two-point SPSA (MeZO). */
-  readonly estimator?: 'spsa' | undefined;
-  /** Random directions a step; 1. */
-  readonly probes?: 1 | undefined;
+  /** What is trained; `'full'` when left out. */
+  readonly method?: Method | undefined;
+  /** How the gradient is estimated; `'two-point'` when left out. */
+  readonly estimator?: Estimator | undefined;
+  /** Random directions a step; 8 for `'one-sided'`, otherwise 1. */
+  readonly probes?: number | undefined;
+  /** What directions are made of; `'rademacher'` for `'one-sided'`, otherwise `'gaussian'`. */
+  readonly distribution?: 'gaussian' | 'rademacher' | undefined;
+  /** Cuts projected gradients to this magnitude; 0, the default: does not. */
+  readonly clip?: number | undefined;
+  /** How much of the step before goes into the next, from 0 to less than 1; 0 when left out. Takes no memory: past directions are drawn again. */
+  readonly momentum?: number | undefined;
+  /** Rank of `'low-rank'` directions, a multiple of 4; 4 when left out. */
+  readonly rank?: number | undefined;
+  /** Steps that `'low-rank'` directions share a factor for; 50 when left out. */
+  readonly interval?: number | undefined;
+  /** Inner width of LoRA's factors; 8 when left out. */
+  readonly loraRank?: number | undefined;
+  /** LoRA's scale is `loraAlpha / loraRank`; 16 when left out. */
+  readonly loraAlpha?: number | undefined;
+  /** The layers that LoRA stands beside: `q`, `k`, `v`, `o`, `gate`, `up`, `down`, names of modules, or `all-linear`; q and v when left out. */
+  readonly loraTargets?: readonly string[] | undefined;
+  /** Rows of a prefix; 5 when left out. */
+  readonly prefixLength?: number | undefined;
+  /** With method `'full'`, trains only the tensors whose name matches one of these patterns (`*` and `?`). */
+  readonly trainable?: readonly string[] | undefined;
+  /** What is made small: `'loss'`, the default, or 1 - `'accuracy'` or 1 - `'f1'`, which have no gradient. */
+  readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
+  /** Examples that go through the model at a time, where memory does not hold a batch; 0, the default: all. */
+  readonly microBatch?: number | undefined;
   /** The number of the last step. */
   readonly steps: number;
   /** Examples a step; 16 when left out. */
   readonly batchSize?: number | undefined;
-  /** The step size: 1e-5 suits small models, 1e-6 or 1e-7 large ones. */
-  readonly learningRate: number;
+  /** The step size; by method, estimator and the model's size when left out. `'auto'` tries five rates for 50 steps each before the first. */
+  readonly learningRate?: number | 'auto' | undefined;
   /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
   readonly schedule?: 'constant' | 'linear' | undefined;
   /** Decoupled weight decay; 0 when left out. */
   readonly weightDecay?: number | undefined;
-  /** The perturbation scale; 1e-3 when left out. */
+  /** The perturbation scale; 1e-3 for `'full'`, 1e-2 for `'lora'`, 1e-1 for `'prefix'` when left out. */
   readonly epsilon?: number | undefined;
   /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
   readonly seed?: number | bigint | undefined;
@@ -154,8 +201,16 @@ export interface TrainOptions extends Prompting {
   /** Seed of what `shots` and `holdOut` draw; 0 when left out. */
   readonly dataSeed?: number | undefined;
   /**
-   * Ends training with a `PocketError` of code `aborted`. A step already begun is finished and
-   * yielded first, so that what was seen is what the weights and the trajectory hold.
+   * Keeps the run under this name in the origin's private file system: each step is on the disk
+   * before it is yielded, so that a tab that is killed loses nothing that was seen. To go on,
+   * {@link FineTuner.restore} what {@link storage} `.run(name)` gives and train with the same
+   * options; a training that does not go on with the kept run replaces it.
+   */
+  readonly keep?: string | undefined;
+  /**
+   * Ends training with a `PocketError` of code `aborted`, in the middle of a step too: within one
+   * piece of GPU work, about a tenth of a second. A step broken off leaves no trace. To end
+   * between two steps, leave the loop instead.
    */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -175,6 +230,10 @@ export interface TrainStart {
   readonly examples: number;
   /** What was odd in the data and was left out or cut, in words. */
   readonly warnings: readonly string[];
+  /** The learning rate, as given, preset or found. */
+  readonly learningRate: number;
+  /** What each rate led to, where one was searched for. */
+  readonly trials?: readonly { readonly learningRate: number; readonly loss: number }[];
 }
 
 /** What one training step reports. */
@@ -201,6 +260,8 @@ export interface TrainStep {
   readonly gpuBytes: number;
   /** Present on the steps that were followed by a measurement. */
   readonly evaluation?: Evaluation;
+  /** What has become plain to be wrong with the run, said once, with what to do. */
+  readonly warning?: { readonly trouble: 'rising' | 'flat' | 'no-difference' | 'large-difference'; readonly message: string };
 }
 
 /** A measurement on rows that were not trained on. */
@@ -249,10 +310,51 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of {@link FineTuner.restore}. */
+export interface RestoreOptions {
+  /** Ends the replay with a `PocketError` of code `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What {@link FineTuner.restore} brought back. */
 export interface Restored {
   /** The last step of the trajectory. */
   readonly step: number;
+  /** The loss of each step. */
+  readonly losses: readonly number[];
+  /** The settings of its run: give them to `train`, with the same data, to go on with it. */
+  readonly settings: RunSettings;
+}
+
+/** The settings that a trajectory was made with. */
+export interface RunSettings {
+  readonly method: string;
+  readonly estimator: string;
+  /** In decimal: it may have 64 bits. */
+  readonly seed: string;
+  readonly epsilon: number;
+  readonly learningRate: number;
+  readonly schedule: 'constant' | 'linear';
+  readonly weightDecay: number;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly maxLength: number;
+  readonly template?: string;
+  readonly labels: readonly string[];
+}
+
+/** What {@link inspectModel} found out. */
+export interface ModelSize {
+  /** A hub id, or the last part of an address. */
+  readonly name: string;
+  /** Bytes to download in all; 0 where the server does not tell. */
+  readonly bytes: number;
+  /** Bytes of them that are on the device already. */
+  readonly keptBytes: number;
+  /** Parameters, where the hub tells. */
+  readonly parameters?: number;
+  /** Its files. */
+  readonly files: readonly { readonly name: string; readonly bytes?: number }[];
 }
 
 /** What {@link FineTuner.export} can write. `adapter` needs adapter training, and is refused without it. */

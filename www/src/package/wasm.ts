@@ -5,8 +5,11 @@
 import type {
   Classification,
   ClassifyOptions,
+  DType,
+  Estimator,
   Evaluation,
   LoadProgress,
+  Method,
   ModelInfo,
   NamedBlob,
   Prompting,
@@ -15,16 +18,19 @@ import type {
   TrainStep,
 } from './types.js';
 
-/** Set `aborted` to ask a running call to stop. */
+/** Set `aborted` to ask a running call to stop. `signal` ends its downloads at once. */
 export interface Cancel {
   aborted: boolean;
+  readonly signal?: AbortSignal;
 }
 
 export interface WasmCreateOptions {
   readonly files?: readonly NamedBlob[];
+  /** What to call the files together. */
+  readonly name?: string;
   readonly url?: string;
   readonly limits?: 'default' | 'adapter';
-  readonly dtype?: 'f32';
+  readonly dtype?: DType;
 }
 
 export interface WasmTrainConfig extends Prompting {
@@ -32,7 +38,9 @@ export interface WasmTrainConfig extends Prompting {
   readonly dataName?: string;
   readonly eval?: string | readonly object[];
   readonly evalName?: string;
-  readonly method: 'full';
+  readonly method?: Method;
+  readonly estimator?: Estimator;
+  readonly probes?: number;
   readonly steps: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -58,18 +66,19 @@ export interface WasmGenerateOptions {
 export interface WasmTuner {
   info(): ModelInfo;
   startTraining(config: WasmTrainConfig): Promise<TrainStart>;
-  /** One step, or `undefined` when there is none left. */
-  step(): Promise<TrainStep | undefined>;
+  /** One step, or `undefined` when there is none left. Stopped by `cancel`, the run is over. */
+  step(cancel: Cancel): Promise<TrainStep | undefined>;
   evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation>;
   classify(text: string, options?: ClassifyOptions): Promise<Classification>;
   startGeneration(prompt: string, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;
-  exportTrajectory(): Uint8Array<ArrayBuffer>;
+  /** The trajectory file, or the end of it from the records of `step` (counted from 0) on. */
+  exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
   /** Replays a trajectory onto the base weights. */
-  restore(trajectory: Uint8Array): Promise<Restored>;
+  restore(trajectory: Uint8Array, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<Restored>;
   free(): void;
 }
 

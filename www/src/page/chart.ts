@@ -39,25 +39,30 @@ export class LossChart {
     return this.#means[Math.min(19, this.#means.length - 1)];
   }
 
-  /** Begins anew with a run whose last step is `last`. */
-  start(last: number): void {
+  /** Begins anew with a run whose last step is `last`, and which has had these losses. */
+  start(last: number, losses: readonly number[] = []): void {
     for (const series of [this.#steps, this.#losses, this.#means, this.#measured]) series.length = 0;
     this.#last = last;
     this.#mean = 0;
     this.#weight = 0;
+    losses.forEach((loss, at) => this.#push(at + 1, loss, null));
     this.#build();
   }
 
   add({ step, loss, evaluation }: TrainStep): void {
+    this.#push(step, loss, evaluation?.loss ?? null);
+    if (this.#pending) return;
+    this.#pending = true;
+    setTimeout(() => requestAnimationFrame(() => this.draw()), Math.max(0, this.#drawn + DRAW_MS - performance.now()));
+  }
+
+  #push(step: number, loss: number, measured: number | null): void {
     this.#mean = SMOOTHING * this.#mean + (1 - SMOOTHING) * loss;
     this.#weight = SMOOTHING * this.#weight + (1 - SMOOTHING);
     this.#steps.push(step);
     this.#losses.push(loss);
     this.#means.push(this.mean);
-    this.#measured.push(evaluation?.loss ?? null);
-    if (this.#pending) return;
-    this.#pending = true;
-    setTimeout(() => requestAnimationFrame(() => this.draw()), Math.max(0, this.#drawn + DRAW_MS - performance.now()));
+    this.#measured.push(measured);
   }
 
   draw(): void {
@@ -104,7 +109,7 @@ export class LossChart {
           {},
           { stroke: colour('--edge'), width: 1, alpha: 0.6, points: { show: false } },
           { stroke: colour('--accent'), width: 2.5, points: { show: false } },
-          { stroke: colour('--ink'), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, fill: colour('--surface') } },
+          { stroke: colour('--ink'), width: 0, paths: () => null, points: { show: true, size: 9, width: 2.5, stroke: colour('--thread-strong'), fill: colour('--surface') } },
         ],
       },
       [this.#steps, this.#losses, this.#means, this.#measured],

@@ -2,12 +2,16 @@
 import { PocketError } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
+import { seal } from './privacy.ts';
 import { showProblem } from './problem.ts';
-import { MAX_BYTES, parse, split, type Parsed, type Row } from './rows.ts';
-import type { App, Flow } from './state.ts';
+import { labelledRows, MAX_BYTES, parse, split, type Parsed, type Row } from './rows.ts';
+import type { App, Dataset, Flow } from './state.ts';
+import { TypedRows } from './typed.ts';
 
-const HELD_OUT = 200;
+/** Enough to tell 5% from chance; more only takes time. */
+const HELD_OUT = 400;
 const SHOWN = 3;
+const LEFT_SHOWN = 20;
 
 export function setUpData(app: App, flow: Flow): void {
   const problem = byId('data-problem', HTMLElement);
@@ -21,12 +25,16 @@ export function setUpData(app: App, flow: Flow): void {
   let apart: Row[] | undefined;
   let words = new Map<string, string>();
   let reading = 0;
+  const typed = new TypedRows(() => (seal(), void refresh()));
+  const share = byId('split', HTMLSelectElement);
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
 
   onChoice('data', () => void refresh());
-  paste.addEventListener('input', debounced(() => void refresh(), 300));
-  picker.addEventListener('change', () => void refresh());
+  const pasted = debounced(() => void refresh(), 300);
+  paste.addEventListener('input', () => (seal(), pasted()));
+  picker.addEventListener('change', () => (seal(), void refresh()));
+  share.addEventListener('change', () => (showNote(), changed()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', finish);
   flow.onOpen(2, () => void (parsed === undefined && refresh()));
@@ -40,7 +48,7 @@ export function setUpData(app: App, flow: Flow): void {
   async function refresh(): Promise<void> {
     const mine = ++reading;
     const source = chosen('data');
-    for (const each of ['sample', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = each !== source;
+    for (const each of ['sample', 'type', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = each !== source;
     showProblem(problem);
     view.hidden = true;
     next.disabled = true;
@@ -68,6 +76,7 @@ export function setUpData(app: App, flow: Flow): void {
         ...(held.kind === 'labelled' ? { apart: held.rows } : {}),
       };
     }
+    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: labelledRows(typed.rows) };
     if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: parse(paste.value) };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
@@ -81,8 +90,9 @@ export function setUpData(app: App, flow: Flow): void {
   function show(): void {
     if (parsed === undefined) return;
     byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
+    byId('split-view', HTMLElement).hidden = parsed.kind !== 'labelled' || apart !== undefined;
     if (parsed.kind === 'labelled') {
-      words = new Map([...parsed.labels.keys()].map((label) => [label, label.toLowerCase()]));
+      words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
       template.value = defaultTemplate(parsed.rows);
       byId('template-note', HTMLElement).textContent = causal()
         ? 'Your text goes where {text} stands; the model answers at the end.'
@@ -153,21 +163,28 @@ export function setUpData(app: App, flow: Flow): void {
     return causal() ? [...nodes, new Text(' '), answer] : nodes;
   }
 
+  const parts = (rows: readonly Row[]): { train: Row[]; heldOut: Row[] } =>
+    apart === undefined ? split(rows, Number(share.value), HELD_OUT) : { train: [...rows], heldOut: apart };
+
   function showNote(): void {
     if (parsed === undefined) return;
     const lines: string[] = [];
     if (parsed.kind === 'labelled') {
-      const { train, heldOut } = apart === undefined ? split(parsed.rows, HELD_OUT) : { train: parsed.rows, heldOut: apart };
+      const { train, heldOut } = parts(parsed.rows);
       lines.push(`${plural(train.length, 'example')} to learn from.`);
       lines.push(
         heldOut.length > 0
           ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
-          : 'Too few to keep some aside, so nothing can be measured: ten or more would do.',
+          : 'None are kept aside, so nothing can be measured: with ten or more, some can be.',
       );
     }
-    const [first, ...rest] = parsed.problems;
-    if (first !== undefined) lines.push(`Left out: ${first}${rest.length > 0 ? ` and ${plural(rest.length, 'more row')}` : ''}.`);
     byId('data-note', HTMLElement).textContent = lines.join(' ');
+    const { problems } = parsed;
+    byId('data-left', HTMLElement).hidden = problems.length === 0;
+    byId('data-left-count', HTMLElement).textContent = `${plural(problems.length, 'row')} left out`;
+    const more = problems.length - LEFT_SHOWN;
+    const shown = [...problems.slice(0, LEFT_SHOWN), ...(more > 0 ? [`and ${count(more)} more`] : [])];
+    byId('data-left-list', HTMLElement).replaceChildren(...shown.map((line) => el('li', {}, line)));
   }
 
   function finish(): void {
@@ -179,12 +196,9 @@ export function setUpData(app: App, flow: Flow): void {
       return;
     }
     const { dataset } = app;
-    flow.done(
-      2,
-      dataset.kind === 'labelled'
-        ? `${plural(dataset.train.length, 'example')}: ${[...dataset.names.values()].join(', ')}`
-        : 'Text to learn to write from',
-    );
+    if (dataset.kind === 'labelled') app.prompting = dataset;
+    else delete app.prompting;
+    flow.done(2, summariseData(dataset));
   }
 
   function labelled({ rows }: Parsed & { kind: 'labelled' }): App['dataset'] & { kind: 'labelled' } {
@@ -199,7 +213,7 @@ export function setUpData(app: App, flow: Flow): void {
     }
     template.removeAttribute('aria-invalid');
     const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
-    const { train, heldOut } = apart === undefined ? split(rows, HELD_OUT) : { train: rows, heldOut: apart };
+    const { train, heldOut } = parts(rows);
     return {
       kind: 'labelled',
       train: train.map(worded),
@@ -207,13 +221,20 @@ export function setUpData(app: App, flow: Flow): void {
       template: template.value.trim(),
       labels: [...words.values()],
       names: new Map(used.map(([label, word]) => [word, label])),
+      own: chosen('data') !== 'sample',
     };
   }
 }
 
 function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
   if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'There are no examples yet');
-  return { kind: 'free', data: parsed.data, name: parsed.name };
+  return { kind: 'free', data: parsed.data, name: parsed.name, own: true };
+}
+
+/** The examples in a few words, for the heading of their step. */
+export function summariseData(dataset: Dataset): string {
+  if (dataset.kind === 'free') return 'Text to learn to write from';
+  return `${plural(dataset.train.length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
 }
 
 /** A few rows to show, every label among them first, and those first that read as prose. */

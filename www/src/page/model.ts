@@ -1,16 +1,21 @@
-/** Step 1: a model from this page or from the person's files. */
-import { FineTuner, PocketError, type LoadProgress } from 'pocketllm';
+/** Step 1: a model from this page, from the hub, from this device or from the person's files. */
+import { FineTuner, inspectModel, PocketError, storage, type LoadProgress, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
-import { announce, byId, chosen, facts, onChoice } from './dom.ts';
-import { bytes, compact } from './format.ts';
+import { need } from './device.ts';
+import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
+import { bytes, compact, count } from './format.ts';
+import { isSealed, onSeal, WATCH } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
-import type { App, Flow } from './state.ts';
+import { hubId, showShelf } from './shelf.ts';
+import type { App, Flow, ModelChoice } from './state.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
+  download: 'Fetching the model',
   device: 'Waking the GPU',
   config: 'Reading the description',
   tokenizer: 'Reading the vocabulary',
   weights: 'Reading the weights',
+  replay: 'Doing the steps again',
 };
 
 /**
@@ -18,73 +23,142 @@ const STAGES: Record<LoadProgress['stage'], string> = {
  * none. One that begins as a blob inherits this page's policy, so it too can reach no other host.
  */
 function confinedWorker(): Worker {
-  const script = `import ${JSON.stringify(new URL(workerUrl, import.meta.url).href)};`;
+  const script = `import ${JSON.stringify(new URL(workerUrl, import.meta.url).href)};\n${WATCH}`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(url, { type: 'module', name: 'pocketllm' });
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
   return worker;
 }
 
+/** Loads a model in place of the one there is. Rejects with what went wrong. */
+export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: { signal?: AbortSignal; cache?: boolean } = {}): Promise<void> {
+  await app.tuner?.dispose();
+  delete app.tuner;
+  const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
+  const tuner = await FineTuner.create({ model, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  // Rather than lose a model that took an hour to come.
+  void storage.persist();
+  delete app.before;
+  delete app.restored;
+  Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
+}
+
 export function setUpModel(app: App, flow: Flow): void {
   const load = byId('model-load', HTMLButtonElement);
   const cancel = byId('model-cancel', HTMLButtonElement);
+  const unkept = byId('model-unkept', HTMLButtonElement);
   const next = byId('model-next', HTMLButtonElement);
-  const picker = byId('model-input', HTMLInputElement);
+  const pickers = [byId('model-input', HTMLInputElement), byId('model-folder', HTMLInputElement)];
   const note = byId('model-chosen', HTMLElement);
   const problem = byId('model-problem', HTMLElement);
   const progress = byId('model-progress', HTMLElement);
   const list = byId('model-facts', HTMLElement);
+  const id = byId('hub-id', HTMLInputElement);
+  const record = byId('record', HTMLElement);
+  const recordInput = byId('record-input', HTMLInputElement);
   const hint = note.textContent ?? '';
   let controller: AbortController | undefined;
+  let looking = new AbortController();
+  let files: File[] = [];
+  /** Taken from the list of what is on this device. */
+  let kept: StoredModel | undefined;
 
-  const files = (): File[] => [...(picker.files ?? [])];
-  const refresh = (): void => {
-    const own = chosen('source') === 'files';
-    byId('model-files', HTMLElement).hidden = !own;
-    load.disabled = own && files().length === 0;
-    note.textContent = files().map(({ name, size }) => `${name} (${bytes(size)})`).join(', ') || hint;
-  };
   const changed = (): void => {
     showProblem(problem);
-    next.hidden = true;
-    load.hidden = false;
-    list.hidden = true;
-    refresh();
+    const source = chosen('source');
+    byId('model-files', HTMLElement).hidden = source !== 'files';
+    byId('model-hub', HTMLElement).hidden = source !== 'hub';
+    [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, false];
+    record.hidden = true;
+    load.disabled = (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
+    note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
-  onChoice('source', changed);
-  picker.addEventListener('change', changed);
+  onChoice('source', () => {
+    kept = undefined;
+    changed();
+  });
+  for (const picker of pickers) {
+    picker.addEventListener('change', () => {
+      files = [...(picker.files ?? [])].filter(({ name }) => /\.(json|safetensors|gguf|jinja|txt)$/i.test(name));
+      changed();
+    });
+  }
+  byId('model-folder-label', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
+  id.addEventListener('input', () => {
+    kept = undefined;
+    byId('hub-facts', HTMLElement).replaceChildren();
+    changed();
+  });
+  byId('model-hub', HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault();
+    void look();
+  });
   cancel.addEventListener('click', () => controller?.abort());
   next.addEventListener('click', () => flow.done(1, summary(app)));
   load.addEventListener('click', () => void run());
-  refresh();
+  unkept.addEventListener('click', () => void run(false));
+  recordInput.addEventListener('change', () => void bringRecord());
+  onSeal(closeHub);
+  void showShelf(take);
+  changed();
 
-  async function run(): Promise<void> {
+  function choice(): ModelChoice {
+    if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source };
+    const source = chosen('source');
+    if (source === 'hub') return { kind: 'hub', id: id.value.trim() };
+    return source === 'files' ? { kind: 'files', names: files.map(({ name }) => name) } : { kind: 'built-in' };
+  }
+
+  /** What the model weighs, and what this device has, before it is fetched. */
+  async function look(): Promise<void> {
+    if (id.value.trim() === '') return;
+    looking.abort();
+    const { signal } = (looking = new AbortController());
+    const place = byId('hub-facts', HTMLElement);
+    showProblem(problem);
+    place.replaceChildren(el('p', {}, 'Asking for its size'));
+    try {
+      const size = await inspectModel(id.value.trim(), { signal });
+      const { sentences, tight } = await need(size);
+      place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
+      place.classList.toggle('tight', tight);
+      announce(sentences.join(' '));
+    } catch (error) {
+      if (isAbort(error)) return;
+      place.replaceChildren();
+      showProblem(problem, error);
+    }
+  }
+
+  function take(model: StoredModel): void {
+    const hub = hubId(model);
+    const builtIn = model.source === new URL('./models/bert/', document.baseURI).href;
+    kept = hub === undefined && !builtIn ? model : undefined;
+    const radio = document.querySelector<HTMLInputElement>(`input[name="source"][value="${hub === undefined ? 'built-in' : 'hub'}"]`);
+    if (radio !== null) radio.checked = true;
+    if (hub !== undefined) id.value = hub;
+    changed();
+    void run();
+  }
+
+  async function run(cache = true): Promise<void> {
     controller = new AbortController();
     showProblem(problem);
     setBusy(true);
     flow.lockAfter(1);
+    app.onProgress = showProgress;
     try {
-      await app.tuner?.dispose();
-      delete app.tuner;
-      app.builtIn = chosen('source') === 'built-in';
-      app.tuner = await FineTuner.create({
-        model: app.builtIn ? './models/bert/' : files(),
-        signal: controller.signal,
-        onProgress: showProgress,
-        worker: confinedWorker,
-      });
-      app.modelName = app.builtIn ? 'Small BERT' : nameOf(files());
-      app.trained = 0;
-      app.comparisons = [];
-      delete app.before;
+      await loadModel(app, choice(), files, { signal: controller.signal, cache });
       showFacts();
       announce('The model is loaded');
     } catch (error) {
       // Here the only argument is the choice of files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
       if (!isAbort(error)) showProblem(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
+      unkept.hidden = !(error instanceof PocketError && error.code === 'storage-full');
     } finally {
       setBusy(false);
+      void showShelf(take);
     }
     if (app.tuner !== undefined) next.focus();
   }
@@ -94,11 +168,45 @@ export function setUpModel(app: App, flow: Flow): void {
     cancel.hidden = !busy;
     load.hidden = busy || app.tuner !== undefined;
     next.hidden = busy || app.tuner === undefined;
-    if (busy) list.hidden = true;
+    record.hidden = next.hidden;
+    if (busy) [list.hidden, unkept.hidden] = [true, true];
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
     byId('load-stage', HTMLElement).textContent = 'Starting';
     byId('load-bytes', HTMLElement).textContent = '';
-    for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input')) input.disabled = busy;
+    for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #shelf button')) input.disabled = busy;
+    if (!busy && isSealed()) closeHub();
+  }
+
+  /** A training from elsewhere: its steps are done again here, and it can be asked or gone on with. */
+  async function bringRecord(): Promise<void> {
+    const file = recordInput.files?.[0];
+    recordInput.value = '';
+    const { tuner } = app;
+    if (file === undefined || tuner === undefined) return;
+    showProblem(problem);
+    setBusy(true);
+    controller = new AbortController();
+    app.onProgress = showProgress;
+    try {
+      app.restored = await tuner.restore(file, { signal: controller.signal });
+      const { step, settings } = app.restored;
+      app.trained = step;
+      app.comparisons = [];
+      delete app.before;
+      delete app.after;
+      delete app.prompting;
+      if (settings.template !== undefined) {
+        const names = new Map(settings.labels.map((label) => [label, label]));
+        app.prompting = { template: settings.template, labels: [...settings.labels], names };
+      }
+      flow.summarise(1, summary(app));
+      flow.summarise(3, `${count(step)} steps, from a record`);
+      flow.open(4);
+    } catch (error) {
+      if (!isAbort(error)) showProblem(problem, error);
+    } finally {
+      setBusy(false);
+    }
   }
 
   function showFacts(): void {
@@ -115,22 +223,36 @@ export function setUpModel(app: App, flow: Flow): void {
   }
 }
 
-function showProgress({ stage, loaded, total }: LoadProgress): void {
+/** After texts have been entered nothing is fetched: only what is on this device can be loaded. */
+function closeHub(): void {
+  byId('hub-id', HTMLInputElement).disabled = true;
+  byId('hub-look', HTMLButtonElement).disabled = true;
+  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'Closed since your texts came in. Reload this page to fetch another model.'));
+}
+
+export function showProgress({ stage, loaded, total }: LoadProgress): void {
   byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  byId('load-bytes', HTMLElement).textContent = total > 0 ? `${bytes(loaded)} of ${bytes(total)}` : '';
+  const units = stage === 'replay' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;
   else bar.removeAttribute('value');
 }
 
-function summary(app: App): string {
+/** The stage in words, for another place than step 1. */
+export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
+
+export function summary(app: App): string {
   const parameters = compact(app.tuner?.info.parameters ?? 0);
   return `${app.modelName}, ${parameters} parameters`;
 }
 
-/** What to call a model of the person's own. */
-function nameOf(files: readonly File[]): string {
+function nameOf(choice: ModelChoice, files: readonly File[]): string {
+  if (choice.kind === 'built-in') return 'Small BERT';
+  if (choice.kind === 'hub') return choice.id;
+  if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
   const weights = files.find(({ name }) => /\.(gguf|safetensors)$/.test(name)) ?? files[0];
   const folder = weights?.webkitRelativePath.split('/').at(-2);
   return folder ?? weights?.name.replace(/\.(gguf|safetensors)$/, '') ?? 'My model';
 }
+

@@ -13,8 +13,8 @@ const WORDS: Record<ErrorCode, Words> = {
       'Use a current Chrome or Edge (on Android 12 or later, or on a computer), Safari 26, or Firefox 141 on Windows. On Linux, open chrome://flags, turn on “Unsafe WebGPU Support”, and start Chrome again.',
   },
   'device-lost': {
-    title: 'The GPU went away',
-    advice: 'The system took it back, often for lack of memory. Close other tabs and apps, load the model again, and start anew.',
+    title: 'The GPU went away, and does not come back',
+    advice: 'The system took it, often for lack of memory. Close other tabs and apps and reload this page: the training goes on from its last step.',
   },
   'out-of-memory': {
     title: 'There is not enough memory',
@@ -37,20 +37,20 @@ const WORDS: Record<ErrorCode, Words> = {
     advice: 'Mend the place named above, then try again.',
   },
   'trajectory-mismatch': {
-    title: 'This training record belongs to another model',
-    advice: 'Load the model that it was made with.',
+    title: 'This training record belongs to something else',
+    advice: 'Load the model that it was made with, and give the same examples and settings to go on with it.',
   },
   'non-finite-loss': {
     title: 'The training went out of bounds',
     advice: 'Load the model again and use a learning rate ten times smaller (under Advanced).',
   },
   'storage-full': {
-    title: 'The device’s storage is full',
-    advice: 'Free some space and try again.',
+    title: 'There is no room left to keep it',
+    advice: 'Free some space on this device, or delete a model under “Models on this device”, and try again. What is kept already is not lost.',
   },
   network: {
     title: 'A file could not be fetched',
-    advice: 'Look whether you are online, then try again.',
+    advice: 'Look whether you are online and whether the name is right, then try again: what has come so far is kept.',
   },
   aborted: { title: 'Stopped', advice: '' },
   'invalid-argument': {

@@ -147,6 +147,17 @@ function fromObjects(sources: Source[], name: string): Parsed {
       labels.set(label, (labels.get(label) ?? 0) + 1);
     }
   }
+  return counted(rows, problems, labels, name, labelName);
+}
+
+/** Rows that were typed one by one. */
+export function labelledRows(rows: readonly Row[]): Parsed & { kind: 'labelled' } {
+  const labels = new Map<string, number>();
+  for (const { label } of rows) labels.set(label, (labels.get(label) ?? 0) + 1);
+  return counted([...rows], [], labels, '', 'label');
+}
+
+function counted(rows: Row[], problems: string[], labels: Map<string, number>, name: string, labelName: string): Parsed & { kind: 'labelled' } {
   if (labels.size < 2) {
     throw invalid(`${name || 'the examples'}: expected at least two different labels, found ${labels.size === 0 ? 'none' : `only “${[...labels.keys()].join()}”`}`);
   }
@@ -163,8 +174,8 @@ function shownFree(fields: Record<string, unknown>): string {
   return `${String(fields['prompt'])}${String(fields['completion'] ?? '')}`;
 }
 
-/** Keeps a fifth of the rows apart, at most `most`; the same rows every time. */
-export function split(rows: readonly Row[], most: number): { train: Row[]; heldOut: Row[] } {
+/** Keeps a share of the rows apart, at most `most` of them; the same rows every time. */
+export function split(rows: readonly Row[], share: number, most: number): { train: Row[]; heldOut: Row[] } {
   const shuffled = [...rows];
   let state = 0x9e3779b9;
   for (let at = shuffled.length - 1; at > 0; at--) {
@@ -172,6 +183,6 @@ export function split(rows: readonly Row[], most: number): { train: Row[]; heldO
     const other = Math.floor((state / 2 ** 32) * (at + 1));
     [shuffled[at], shuffled[other]] = [shuffled[other] as Row, shuffled[at] as Row];
   }
-  const apart = rows.length < 10 ? 0 : Math.min(most, Math.floor(rows.length / 5));
+  const apart = rows.length < 10 ? 0 : Math.min(most, Math.floor(rows.length * share));
   return { train: shuffled.slice(apart), heldOut: shuffled.slice(0, apart) };
 }

@@ -1,21 +1,24 @@
 /** What the four steps know of each other. */
-import type { Classification, Evaluation, Example, FineTuner } from 'pocketllm';
+import type { Classification, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
 
-/** The examples as they will be trained on. */
+/** Where the model came from, so that it can be had again. */
+export type ModelChoice = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
+
+/** How a text is put to the model, and what the person calls each word that may answer. */
+export interface Prompting {
+  template: string;
+  /** The words that may answer. */
+  labels: string[];
+  /** What the person calls each word. */
+  names: Map<string, string>;
+}
+
+/** The examples as they will be trained on; `own`: the person's, not the sample. */
 export type Dataset =
-  | {
-      kind: 'labelled';
-      train: Row[];
-      heldOut: Row[];
-      template: string;
-      /** The words that may answer. */
-      labels: string[];
-      /** What the person calls each word. */
-      names: Map<string, string>;
-    }
-  | { kind: 'free'; data: string | Example[]; name: string };
+  | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean } & Prompting)
+  | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
 
 export interface Comparison {
   text: string;
@@ -25,17 +28,23 @@ export interface Comparison {
 
 export interface App {
   tuner?: FineTuner;
+  model: ModelChoice;
   modelName: string;
-  builtIn: boolean;
   dataset?: Dataset;
+  /** Of the data, or of a record that was brought. */
+  prompting?: Prompting;
+  /** A record that was brought, until something else is trained. */
+  restored?: Restored;
   comparisons: Comparison[];
   before?: Evaluation;
   after?: Evaluation;
   /** Steps taken since the model was loaded. */
   trained: number;
+  /** Hears of loading: the model's first, and again when a GPU was lost. */
+  onProgress?: (progress: LoadProgress) => void;
 }
 
-export const newApp = (): App => ({ modelName: '', builtIn: true, comparisons: [], trained: 0 });
+export const newApp = (): App => ({ model: { kind: 'built-in' }, modelName: '', comparisons: [], trained: 0 });
 
 export type StepNumber = 1 | 2 | 3 | 4;
 const ALL: readonly StepNumber[] = [1, 2, 3, 4];
@@ -70,16 +79,19 @@ export class Flow {
     byId(`summary-${step}`, HTMLElement).textContent = summary;
   }
 
+  /** Opens a step; what lies before it can be gone back to. */
   open(step: StepNumber): void {
     for (const other of ALL) {
-      if (this.#state(other) === 'open') this.#section(other).dataset['state'] = 'done';
+      if (this.#state(other) === 'open' || (other < step && this.#state(other) === 'locked')) this.#section(other).dataset['state'] = 'done';
     }
     this.#section(step).dataset['state'] = 'open';
+    document.body.dataset['step'] = String(step);
     this.#show();
     this.#onOpen.get(step)?.();
     const head = this.#head(step);
     head.focus({ preventScroll: true });
-    head.scrollIntoView({ block: 'start', behavior: 'smooth' });
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    head.scrollIntoView({ block: 'start', behavior: still ? 'instant' : 'smooth' });
     announce(`Step ${step} of 4`);
   }
 

@@ -1,38 +1,37 @@
-/** Step 3: settings, and a run that is watched. */
-import { PocketError, type FineTuner, type TrainOptions, type TrainStep } from 'pocketllm';
+/** Step 3: a run that is watched, and kept as it goes. */
+import { type FineTuner, type TrainOptions, type TrainStep } from 'pocketllm';
 import { LossChart } from './chart.ts';
-import { announce, byId, facts, onChoice, chosen } from './dom.ts';
+import { announce, byId, chosen, facts } from './dom.ts';
 import { bytes, count, duration, percent } from './format.ts';
+import { stageName } from './model.ts';
+import { Pace, verdict } from './pace.ts';
 import { isAbort, showProblem } from './problem.ts';
-import type { App, Dataset, Flow } from './state.ts';
+import { Runner } from './runner.ts';
+import { canKeep, RUN, saveSession, type Session } from './session.ts';
+import { SettingsForm, trainOptions, type Settings } from './settings.ts';
+import type { Row } from './rows.ts';
+import type { App, Comparison, Dataset, Flow } from './state.ts';
 
 const SAMPLE_SENTENCES = [
   'Can we move the meeting to Thursday? I will send the notes tonight.',
   'Congratulations, you have won a free holiday! Click here to claim your prize today.',
 ];
 
-interface Settings {
-  steps: number;
-  batchSize: number;
-  learningRate: number;
-  epsilon: number;
-  maxLength: number;
-  seed: number;
-  heldOut: number;
-  schedule: 'constant' | 'linear';
-}
-
 /** A training and what it is measured on. */
 interface Run {
   readonly tuner: FineTuner;
   readonly dataset: Dataset;
-  readonly heldOut: number;
-  readonly steps: AsyncGenerator<TrainStep, void, void>;
+  readonly settings: Settings;
+  readonly runner: Runner;
 }
 
-export function setUpTrain(app: App, flow: Flow): void {
-  const form = byId('settings', HTMLFormElement);
+/** Brings back a training from another tab. */
+export type Resume = (session: Session, dataset: Dataset, record: Blob) => Promise<void>;
+
+export function setUpTrain(app: App, flow: Flow): Resume {
+  const settings = new SettingsForm();
   const start = byId('train-start', HTMLButtonElement);
+  const pause = byId('train-pause', HTMLButtonElement);
   const stop = byId('train-stop', HTMLButtonElement);
   const next = byId('train-next', HTMLButtonElement);
   const after = byId('train-after', HTMLElement);
@@ -40,56 +39,58 @@ export function setUpTrain(app: App, flow: Flow): void {
   const problem = byId('train-problem', HTMLElement);
   const sentences = byId('sentences', HTMLTextAreaElement);
   const resume = byId('train-resume', HTMLButtonElement);
+  const bar = byId('train-bar', HTMLProgressElement);
+  const left = byId('train-left', HTMLElement);
   const chart = new LossChart(byId('plot', HTMLElement));
   let measuring: AbortController | undefined;
-  let stopped = false;
   /** The run that can go on: it rests between two steps. */
   let current: Run | undefined;
   let ran: Dataset | undefined;
   let offered = '';
   let setFor: FineTuner | undefined;
+  let adopted: App['restored'];
+  let shown = 0;
 
-  onChoice('length', () => (field('steps').value = chosen('length')));
-  form.addEventListener('submit', (event) => {
+  settings.form.addEventListener('submit', (event) => {
     event.preventDefault();
     void begin();
   });
+  pause.addEventListener('click', () => (current?.runner.paused ? current.runner.resume() : current?.runner.pause()));
   stop.addEventListener('click', () => {
-    if (measuring === undefined) stopped = true;
+    if (measuring === undefined) current?.runner.stop();
     measuring?.abort();
     stop.disabled = true;
   });
-  resume.addEventListener('click', () => void (current !== undefined && run(current)));
+  resume.addEventListener('click', () => void goOn());
+  byId('train-again', HTMLButtonElement).addEventListener('click', (event) => {
+    if (event.currentTarget instanceof HTMLElement) event.currentTarget.hidden = true;
+    showForm(true);
+    start.scrollIntoView({ block: 'end' });
+  });
   next.addEventListener('click', () => flow.open(4));
   flow.onOpen(3, () => {
     byId('sentences-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
     offerSentences();
-    if (setFor !== app.tuner) suitModel();
+    if (setFor !== app.tuner && app.tuner !== undefined) settings.suit(app.tuner.info);
     setFor = app.tuner;
+    if (app.restored !== adopted && app.restored !== undefined) settings.adopt(app.restored.settings);
+    adopted = app.restored;
     if (current?.tuner !== app.tuner || current?.dataset !== app.dataset) forget();
+    if (app.restored !== undefined) start.textContent = `Go on from step ${count(app.restored.step)}`;
   });
 
-  function field(name: string): HTMLInputElement | HTMLSelectElement {
-    const found = form.elements.namedItem(name);
-    if (!(found instanceof HTMLInputElement || found instanceof HTMLSelectElement)) throw new Error(`no field ${name}`);
-    return found;
+  function showForm(shown: boolean): void {
+    [settings.form.hidden, start.hidden] = [!shown, !shown];
   }
 
   /** Another model or other data: what is on show belongs to neither. */
   function forget(): void {
+    void current?.runner.end();
     current = undefined;
-    if (app.trained > 0 && ran === app.dataset) return;
+    if (app.trained > 0 && ran === app.dataset && ran !== undefined) return;
     [live.hidden, after.hidden] = [true, true];
     start.textContent = 'Start training';
-    start.classList.remove('quiet');
-  }
-
-  /** Sets what suits a model of this size; a person may change it. */
-  function suitModel(): void {
-    const { parameters, maxLength } = app.tuner?.info ?? { parameters: 0, maxLength: 128 };
-    field('learningRate').value = parameters < 3e7 ? '2e-5' : parameters < 3e8 ? '1e-5' : '1e-6';
-    field('batchSize').value = parameters < 3e7 ? '32' : '16';
-    field('maxLength').value = String(Math.min(128, maxLength));
+    showForm(true);
   }
 
   /** Something to compare from the start: the sample's own sentences, or rows kept aside. */
@@ -101,100 +102,136 @@ export function setUpTrain(app: App, flow: Flow): void {
     sentences.value = offered;
   }
 
-  /** The settings, or an error that names the first that is wrong. */
-  function settings(): Settings {
-    const number = (name: string, label: string, least: number, whole: boolean): number => {
-      const input = field(name);
-      const value = Number(input.value.trim().replace(',', '.') || NaN);
-      const good = Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value));
-      input.setAttribute('aria-invalid', String(!good));
-      if (good) return value;
-      byId('advanced', HTMLDetailsElement).open = true;
-      input.focus();
-      throw new PocketError('invalid-argument', `${label}: expected a ${whole ? 'whole ' : ''}number, ${least} or more, found “${input.value}”`);
-    };
-    return {
-      steps: number('steps', 'Steps', 1, true),
-      batchSize: number('batchSize', 'Examples a step', 1, true),
-      learningRate: number('learningRate', 'Learning rate', 0, false),
-      epsilon: number('epsilon', 'Epsilon', 1e-9, false),
-      maxLength: number('maxLength', 'Longest text', 8, true),
-      seed: number('seed', 'Seed', 0, true),
-      heldOut: number('heldOut', 'Rows to measure on', 0, true),
-      schedule: field('schedule').value === 'linear' ? 'linear' : 'constant',
-    };
-  }
-
-  /** Begins with the untrained model. */
+  /** Begins with the untrained model, or with a record that was brought. */
   async function begin(): Promise<void> {
     const { tuner, dataset } = app;
     if (tuner === undefined || dataset === undefined) return;
     showProblem(problem);
     let given: Settings;
     try {
-      given = settings();
+      given = settings.read();
     } catch (error) {
       showProblem(problem, error);
       return;
     }
-    app.trained = 0;
-    await run({ tuner, dataset, heldOut: given.heldOut, steps: train(tuner, dataset, given) });
+    await current?.runner.end();
+    const from = app.restored;
+    const texts = dataset.kind === 'labelled' ? sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '') : [];
+    app.comparisons = texts.map((text) => ({ text }));
+    app.trained = from?.step ?? 0;
+    delete app.before;
+    delete app.after;
+    delete app.restored;
+    await run(await open(tuner, dataset, given, from?.losses ?? [], from === undefined));
+  }
+
+  /** A run, ready for its first step. `asks`: whether the model is to be asked before it. */
+  async function open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
+    const keeps = await canKeep();
+    const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'template' | 'labels'> =
+      dataset.kind === 'labelled'
+        ? { data: dataset.train, template: dataset.template, labels: dataset.labels, ...evaluated(dataset.heldOut.slice(0, given.heldOut)) }
+        : { data: dataset.data, dataName: dataset.name };
+    const steps = tuner.train({
+      ...trainOptions(given),
+      ...what,
+      ...(keeps ? { keep: RUN } : {}),
+      onStart: async ({ steps: last, warnings }) => {
+        byId('figure', HTMLElement).hidden = losses.length === 0;
+        byId('train-facts', HTMLElement).replaceChildren();
+        chart.start(last, losses);
+        byId('verdict', HTMLElement).textContent = warnings.join(' ');
+        if (asks) {
+          await measure({ tuner, dataset, settings: given }, 'before');
+          await saveSession(session(app, dataset, given));
+        }
+        status('First step: the GPU gets ready');
+        announce('Training has begun');
+      },
+    });
+    const pace = new Pace();
+    const runner = new Runner(steps, given.background, {
+      onStep: (step) => {
+        app.trained = step.step;
+        chart.add(step);
+        pace.add(step);
+        show(step, pace);
+      },
+      onState: (state) => {
+        pause.textContent = state === 'paused' ? 'Go on' : 'Pause';
+        pause.setAttribute('aria-pressed', String(state === 'paused'));
+        left.textContent = '';
+        if (state === 'running') pace.restart();
+        else status(state === 'paused' ? `Paused after ${count(app.trained)} steps` : 'Waits while this page is out of sight');
+      },
+    });
+    return { tuner, dataset, settings: given, runner };
   }
 
   /** Takes steps until the end or until stopped; then asks and measures again. */
-  async function run(run: Run): Promise<void> {
+  async function run(it: Run): Promise<void> {
     showProblem(problem);
+    current = it;
+    ran = it.dataset;
     setBusy(true);
-    stopped = false;
-    current = run;
-    ran = run.dataset;
     const from = app.trained;
-    const pace = new Pace();
+    app.onProgress = (progress) => status(`The GPU went away. ${stageName(progress)}`);
     try {
-      while (!stopped) {
-        const { done, value } = await run.steps.next();
-        if (done) {
-          current = undefined;
-          break;
-        }
-        app.trained = value.step;
-        chart.add(value);
-        pace.add(value);
-        show(value, pace);
-        if (value.step === value.steps) current = undefined;
-      }
+      if (from === 0) status('Reading the examples');
+      await it.runner.go();
       chart.draw();
-      if (app.trained > from) await measure(run, 'after');
+      if (app.trained > from || app.after === undefined) await measure(it, 'after');
     } catch (error) {
-      current = undefined;
       showProblem(problem, error);
+    } finally {
+      delete app.onProgress;
     }
     finish();
   }
 
+  /** The same run, also when an error has ended it: its steps are known. */
+  async function goOn(): Promise<void> {
+    if (current === undefined) return;
+    const { tuner, dataset, settings: given, runner } = current;
+    if (!runner.finished) {
+      await run(current);
+      return;
+    }
+    setBusy(true);
+    status('Doing the steps again');
+    try {
+      const { losses } = await tuner.restore(await tuner.export('trajectory'));
+      await run(await open(tuner, dataset, given, losses, false));
+    } catch (error) {
+      showProblem(problem, error);
+      finish();
+    }
+  }
+
   function setBusy(busy: boolean): void {
     flow.freeze(busy);
-    form.hidden = busy;
-    start.hidden = busy;
+    showForm(!busy);
     after.hidden = true;
-    stop.hidden = !busy;
+    [pause.hidden, stop.hidden] = [!busy, !busy];
     stop.disabled = false;
     stop.textContent = 'Stop';
+    pause.textContent = 'Pause';
     if (!busy) return;
     live.hidden = false;
-    stop.focus();
+    pause.focus();
   }
 
   function finish(): void {
     setBusy(false);
-    byId('train-left', HTMLElement).textContent = '';
+    left.textContent = '';
     const trained = app.trained > 0;
-    byId('train-bar', HTMLProgressElement).value = trained ? 1 : 0;
+    bar.value = trained ? 1 : 0;
     status(trained ? `Trained for ${count(app.trained)} steps` : 'Stopped before the first step');
     if (!trained) return;
     start.textContent = 'Start again, untrained';
-    resume.hidden = current === undefined;
-    start.classList.add('quiet');
+    showForm(false);
+    byId('train-again', HTMLElement).hidden = false;
+    resume.hidden = current === undefined || app.trained >= current.settings.steps;
     after.hidden = false;
     next.focus();
     flow.summarise(3, `${count(app.trained)} steps, loss ${chart.mean.toFixed(2)}`);
@@ -206,13 +243,14 @@ export function setUpTrain(app: App, flow: Flow): void {
   }
 
   /** Asks the model about the person's sentences and measures it on the rows kept aside. */
-  async function measure({ tuner, dataset, heldOut }: Omit<Run, 'steps'>, when: 'before' | 'after'): Promise<void> {
+  async function measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
     delete app[when];
     if (dataset.kind !== 'labelled') return;
     const { template, labels } = dataset;
-    byId('train-bar', HTMLProgressElement).removeAttribute('value');
-    byId('train-left', HTMLElement).textContent = '';
+    bar.removeAttribute('value');
+    left.textContent = '';
     status(when === 'before' ? 'Asking the model before it learns' : 'Asking the model again');
+    pause.hidden = true;
     stop.textContent = 'Skip';
     stop.disabled = false;
     measuring = new AbortController();
@@ -231,34 +269,10 @@ export function setUpTrain(app: App, flow: Flow): void {
     } finally {
       measuring = undefined;
       stop.textContent = 'Stop';
+      pause.hidden = false;
     }
   }
 
-  function train(tuner: FineTuner, dataset: Dataset, { heldOut, ...given }: Settings): AsyncGenerator<TrainStep, void, void> {
-    status('Reading the examples');
-    const what: Pick<TrainOptions, 'data' | 'dataName' | 'template' | 'labels'> =
-      dataset.kind === 'labelled'
-        ? { data: dataset.train, template: dataset.template, labels: dataset.labels }
-        : { data: dataset.data, dataName: dataset.name };
-    return tuner.train({
-      ...what,
-      ...given,
-      onStart: async ({ steps, warnings }) => {
-        byId('figure', HTMLElement).hidden = true;
-        byId('train-facts', HTMLElement).replaceChildren();
-        chart.start(steps);
-        byId('verdict', HTMLElement).textContent = warnings.join(' ');
-        const texts = sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '');
-        app.comparisons = texts.map((text) => ({ text }));
-        delete app.after;
-        await measure({ tuner, dataset, heldOut }, 'before');
-        status('First step: the GPU gets ready');
-        announce('Training has begun');
-      },
-    });
-  }
-
-  let shown = 0;
   function show(step: TrainStep, pace: Pace): void {
     const now = performance.now();
     const last = step.step === step.steps;
@@ -266,8 +280,8 @@ export function setUpTrain(app: App, flow: Flow): void {
     shown = now;
     status(`Step ${count(step.step)} of ${count(step.steps)}`);
     byId('figure', HTMLElement).hidden = false;
-    byId('train-left', HTMLElement).textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
-    byId('train-bar', HTMLProgressElement).value = pace.taken / (pace.taken + step.steps - step.step);
+    left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
+    bar.value = step.step / step.steps;
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
     byId('verdict', HTMLElement).textContent = verdict(chart, pace.taken);
     facts(byId('train-facts', HTMLElement), [
@@ -278,39 +292,27 @@ export function setUpTrain(app: App, flow: Flow): void {
     const tenth = Math.max(1, Math.round(step.steps / 10));
     if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, loss ${chart.mean.toFixed(2)}`);
   }
+
+  return async ({ settings: given, before, comparisons }, dataset, record) => {
+    const { tuner } = app;
+    if (tuner === undefined) return;
+    const { losses, step } = await tuner.restore(record);
+    app.dataset = dataset;
+    if (dataset.kind === 'labelled') app.prompting = dataset;
+    app.trained = step;
+    app.comparisons = comparisons.map((each): Comparison => ({ ...each }));
+    if (before !== undefined) app.before = before;
+    setFor = tuner;
+    flow.open(3);
+    await run(await open(tuner, dataset, given, losses, false));
+  };
 }
 
-/** How fast it goes, over the last steps. */
-class Pace {
-  taken = 0;
-  stepMs = 0;
-  #tokens = 0;
-  #at = performance.now();
+const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval'> => (rows.length > 0 ? { eval: rows } : {});
 
-  add({ tokens }: TrainStep): void {
-    const now = performance.now();
-    // The first step compiles shaders: it is forgotten as soon as there is a second.
-    const keep = this.taken < 2 ? 0 : 0.9;
-    this.stepMs = keep * this.stepMs + (1 - keep) * (now - this.#at);
-    this.#tokens = keep * this.#tokens + (1 - keep) * tokens;
-    this.#at = now;
-    this.taken++;
-  }
-
-  get tokensPerSecond(): number {
-    return this.#tokens / (this.stepMs / 1000);
-  }
-
-  secondsLeft({ step, steps }: TrainStep): number {
-    return ((steps - step) * this.stepMs) / 1000;
-  }
-}
-
-/** What the curve says, for someone who has never seen one. */
-function verdict(chart: LossChart, taken: number): string {
-  const { first, mean } = chart;
-  if (first === undefined || taken < 60) return 'The line wobbles at first. Give it some hundred steps.';
-  if (mean > first * 1.15) return 'The loss is rising: stop, and try a smaller learning rate under Advanced.';
-  if (mean < first * 0.97) return 'The loss is falling: it learns.';
-  return taken < 400 ? 'Nothing much yet.' : 'The loss stays where it was: more examples or a larger learning rate may help.';
+/** What another tab needs to go on. */
+function session({ model, modelName, before, comparisons }: App, dataset: Dataset, settings: Settings): Session {
+  const saved = dataset.kind === 'labelled' ? { ...dataset, names: [...dataset.names] } : dataset;
+  const asked = comparisons.map(({ text, before: was }) => ({ text, ...(was === undefined ? {} : { before: was }) }));
+  return { version: 1, model, modelName, dataset: saved, settings, ...(before === undefined ? {} : { before }), comparisons: asked };
 }

@@ -1,8 +1,10 @@
 /** Step 4: what it learned, beside what it knew; and taking it home. */
 import type { Classification } from 'pocketllm';
-import { byId, download, el } from './dom.ts';
+import { setUpChat } from './chat.ts';
+import { byId, el } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
-import { isAbort, showProblem } from './problem.ts';
+import { setUpKeeping } from './keep.ts';
+import { showProblem } from './problem.ts';
 import type { App, Comparison, Flow } from './state.ts';
 
 export function setUpTry(app: App, flow: Flow): void {
@@ -12,9 +14,8 @@ export function setUpTry(app: App, flow: Flow): void {
 
   flow.onOpen(4, () => {
     showProblem(problem);
-    const sorts = app.dataset?.kind === 'labelled';
-    byId('compare-view', HTMLElement).hidden = !sorts;
-    byId('write', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
+    byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
+    byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
     byId('keep-model-note', HTMLElement).textContent =
       `A safetensors file that other programs can use, ${bytes((app.tuner?.info.parameters ?? 0) * 4)}.`;
     showAccuracy(app);
@@ -29,9 +30,9 @@ export function setUpTry(app: App, flow: Flow): void {
     event.preventDefault();
     void attempt(byId('ask', HTMLFormElement), async () => {
       const text = question.value.trim();
-      const { tuner, dataset } = app;
-      if (text === '' || tuner === undefined || dataset?.kind !== 'labelled') return;
-      const { template, labels } = dataset;
+      const { tuner, prompting } = app;
+      if (text === '' || tuner === undefined || prompting === undefined) return;
+      const { template, labels } = prompting;
       app.comparisons.push({ text, after: await tuner.classify(text, { template, labels }) });
       question.value = '';
       showComparisons();
@@ -39,22 +40,9 @@ export function setUpTry(app: App, flow: Flow): void {
     });
   });
 
-  byId('keep-trajectory', HTMLButtonElement).addEventListener('click', (event) => {
-    void attempt(event.currentTarget, async () => {
-      const blob = await app.tuner?.export('trajectory');
-      if (blob !== undefined) download(blob, `${fileName(app)}.pocket`);
-    });
-  });
-
-  byId('keep-model', HTMLButtonElement).addEventListener('click', (event) => {
-    void attempt(event.currentTarget, async () => {
-      const blob = await app.tuner?.export('model');
-      if (blob !== undefined) download(blob, `${fileName(app)}.safetensors`);
-    });
-  });
-
-  byId('train-more', HTMLButtonElement).addEventListener('click', () => flow.open(3));
-  setUpWriting(app, problem);
+  setUpKeeping(app, attempt);
+  byId('train-more', HTMLButtonElement).addEventListener('click', () => flow.open(app.dataset === undefined ? 2 : 3));
+  setUpChat(app, problem);
 
   /** Does it with its buttons off, and says what went wrong. */
   async function attempt(place: EventTarget | null, work: () => Promise<void>): Promise<void> {
@@ -68,37 +56,6 @@ export function setUpTry(app: App, flow: Flow): void {
       showProblem(problem, error);
     } finally {
       for (const button of buttons) button.disabled = false;
-    }
-  }
-}
-
-function setUpWriting(app: App, problem: HTMLElement): void {
-  const start = byId('write-start', HTMLButtonElement);
-  const stop = byId('write-stop', HTMLButtonElement);
-  const prompt = byId('write-input', HTMLTextAreaElement);
-  const written = byId('written', HTMLElement);
-  let controller = new AbortController();
-
-  stop.addEventListener('click', () => controller.abort());
-  byId('write', HTMLFormElement).addEventListener('submit', (event) => {
-    event.preventDefault();
-    void write();
-  });
-
-  async function write(): Promise<void> {
-    if (app.tuner === undefined || prompt.value.trim() === '') return;
-    controller = new AbortController();
-    showProblem(problem);
-    [start.hidden, stop.hidden] = [true, false];
-    written.textContent = prompt.value;
-    try {
-      for await (const piece of app.tuner.generate(prompt.value, { maxTokens: 64, signal: controller.signal })) {
-        written.append(piece);
-      }
-    } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
-    } finally {
-      [start.hidden, stop.hidden] = [false, true];
     }
   }
 }
@@ -129,8 +86,7 @@ function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {
 function comparison({ text, before, after }: Comparison, app: App): HTMLLIElement {
   const share = (from: Classification | undefined, label: string): number | undefined =>
     from?.scores.find((score) => score.label === label)?.probability;
-  const names = app.dataset?.kind === 'labelled' ? app.dataset.names : new Map<string, string>();
-  const labels = app.dataset?.kind === 'labelled' ? app.dataset.labels : [];
+  const { names, labels } = app.prompting ?? { names: new Map<string, string>(), labels: [] };
   return el(
     'li',
     {},
@@ -155,9 +111,4 @@ function comparison({ text, before, after }: Comparison, app: App): HTMLLIElemen
       );
     }),
   );
-}
-
-function fileName({ modelName, trained }: App): string {
-  const model = modelName.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
-  return `${model || 'model'}-${trained}-steps`;
 }

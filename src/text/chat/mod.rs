@@ -1,5 +1,7 @@
 //! Conversations, and the template that a model writes them by: Jinja, as Hugging Face's `apply_chat_template` runs it.
 
+mod json;
+
 use std::fmt;
 
 use minijinja::syntax::SyntaxConfig;
@@ -10,6 +12,10 @@ use crate::error::{Result, bail, err};
 
 /// Steps of the template engine that one rendering may take: far more than a conversation that fits a model needs.
 const FUEL: u64 = 20_000_000;
+
+/// Bytes outside of quotes that one tag of a template may have, real ones have a few hundred: the engine takes an expression apart
+/// recursively, and a very long one would exhaust the stack.
+const MOST_OF_A_TAG: usize = 1500;
 
 /// The special tokens that a template may name.
 const TOKENS: [&str; 7] =
@@ -67,11 +73,23 @@ impl ChatTemplate {
     /// # Errors
     /// `model-unsupported` when the text is no template that can be run.
     pub fn new(name: &str, source: &str, tokens: Vec<(String, String)>) -> Result<ChatTemplate> {
+        let longest = longest_tag(source);
+        if longest > MOST_OF_A_TAG {
+            bail!(
+                ModelUnsupported,
+                "{name}: expected tags of at most {MOST_OF_A_TAG} bytes outside of quotes, found {longest}"
+            );
+        }
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|e| err!(ModelUnsupported, "{name}: {e}"))?);
         environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_unknown_method_callback(|state, value, method, args| match method {
+            // A format with a width pads to any that it is told, whatever the fuel.
+            "format" if value.as_str().is_none_or(has_format) => Err(ErrorKind::UnknownMethod.into()),
+            _ => unknown_method_callback(state, value, method, args),
+        });
+        environment.add_filter("tojson", json::tojson);
         environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
@@ -149,6 +167,48 @@ impl ChatTemplate {
             _ => err!(ModelUnsupported, "the chat template of {} cannot be run: {error}", self.name),
         })
     }
+}
+
+/// Whether Python's `str.format` would do more than put values in.
+fn has_format(text: &str) -> bool {
+    text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
+}
+
+/// The most bytes outside of quotes that a tag has.
+fn longest_tag(source: &str) -> usize {
+    let (mut longest, mut own) = (0, 0);
+    let (mut tag, mut quote, mut brackets) = (false, None, 0_usize);
+    let mut bytes = source.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let pair = (byte, bytes.peek().copied().unwrap_or_default());
+        match (tag, quote) {
+            (false, _) => {
+                if matches!(pair, (b'{', b'{' | b'%')) {
+                    bytes.next();
+                    (tag, own, brackets) = (true, 0, 0);
+                }
+            }
+            (true, Some(end)) => {
+                if byte == b'\\' {
+                    bytes.next();
+                } else if byte == end {
+                    quote = None;
+                }
+            }
+            (true, None) => {
+                own += 1;
+                longest = longest.max(own);
+                match pair {
+                    (b'\'' | b'"', _) => quote = Some(byte),
+                    (b'(' | b'[' | b'{', _) => brackets += 1,
+                    (b')' | b']' | b'}', _) if brackets > 0 => brackets -= 1,
+                    (b'}', b'}') | (b'%', b'}') => tag = false,
+                    _ => {}
+                }
+            }
+        }
+    }
+    longest
 }
 
 /// The day of [`ChatTemplate`] in strftime's format, at midnight.

@@ -1,0 +1,62 @@
+//! Times recordings against one another, in loops long enough for a browser's coarse clock.
+
+use super::{Backend, Buffer, Recording};
+use crate::clock::Instant;
+use crate::error::Result;
+
+/// How long to time.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// A loop of one recording takes at least so long: many times what a clock in a browser, of 65 to 100 microseconds, can tell apart.
+    pub loop_ms: f64,
+    /// Rounds, each over all recordings; the fastest counts, since what else the machine does only slows.
+    pub rounds: u32,
+    /// A recording so many times slower than the fastest is not timed again.
+    pub hopeless: f64,
+    /// No round begins after so long.
+    pub total_ms: f64,
+}
+
+/// Milliseconds that one run of each recording takes. They write to `probe`, the end of which is waited for.
+///
+/// # Errors
+/// Those of [`Backend::run`].
+pub async fn time(
+    backend: &dyn Backend,
+    recordings: &[Recording],
+    probe: &Buffer,
+    timing: Timing,
+) -> Result<Vec<f64>> {
+    let mut times = Vec::new();
+    let mut loops = Vec::new();
+    let start = Instant::now();
+    for recording in recordings {
+        // The first run compiles.
+        run(backend, recording, probe).await?;
+        let ms = run(backend, recording, probe).await?;
+        let fastest = times.iter().copied().fold(ms, f64::min);
+        let repeat =
+            if ms > timing.hopeless * fastest { 0 } else { (timing.loop_ms / ms.max(0.05)).ceil() as usize };
+        let dispatches = (0..repeat).flat_map(|_| recording.dispatches.clone()).collect();
+        loops.push((repeat, Recording { dispatches, tuning: recording.tuning.clone() }));
+        times.push(ms);
+    }
+    for _ in 0..timing.rounds {
+        if start.elapsed_ms() > timing.total_ms {
+            break;
+        }
+        for ((repeat, recording), best) in loops.iter().zip(&mut times) {
+            if *repeat > 0 {
+                *best = best.min(run(backend, recording, probe).await? / *repeat as f64);
+            }
+        }
+    }
+    Ok(times)
+}
+
+async fn run(backend: &dyn Backend, recording: &Recording, probe: &Buffer) -> Result<f64> {
+    let start = Instant::now();
+    backend.run(recording).await?;
+    backend.read(probe, 0, 16).await?;
+    Ok(start.elapsed_ms())
+}

@@ -1,0 +1,37 @@
+//! Multiply and add: the rate that a matmul is measured against.
+
+use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::reference;
+
+/// See `shaders/multiply_add.wgsl`.
+pub static KERNEL: Kernel = Kernel {
+    name: "multiply_add",
+    source: include_str!("../../shaders/multiply_add.wgsl"),
+    twin: reference::multiply_add::run,
+};
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Multiply-adds of each accumulator.
+        pub rounds: u32,
+    }
+}
+
+/// Every variant that can be recorded.
+pub fn variants() -> Vec<Variant> {
+    vec![(&KERNEL).into()]
+}
+
+/// `y[i]` for i < `threads`, a multiple of 64: the sum of 64 accumulators after `rounds` of c = c * x + z.
+/// x: 4 of x, then 4 of z.
+pub fn record(recording: &mut Recording, x: &Buffer, y: &Buffer, threads: u32, rounds: u32) {
+    let grid = [threads / 64, 1, 1];
+    let work = flops(threads, rounds) as u64;
+    recording.push(&KERNEL, &Params { rounds }, vec![x.into(), y.into()], grid, work);
+}
+
+/// Operations of [`record`].
+pub fn flops(threads: u32, rounds: u32) -> f64 {
+    f64::from(threads) * f64::from(rounds) * 128.0
+}

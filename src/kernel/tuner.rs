@@ -1,0 +1,151 @@
+//! Chooses how matmuls are cut on a device, and measures them.
+
+use super::matmul::{self, Params};
+use super::tiles::{self, Choice, TILES};
+use super::{NO_VECTOR, multiply_add};
+use crate::error::{Result, bail};
+use crate::gpu::timer::{self, Timing};
+use crate::gpu::{Backend, Buffer, CLASSES, MemoryClass, Recording, Tuning};
+use crate::reference::Host;
+
+/// A cut replaces the untuned one only where it is this many times as fast: noise must not choose.
+const BETTER: f64 = 1.05;
+
+/// A second or two on a software GPU, most of it compilation.
+const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms: 1000.0 };
+
+/// Times every cut on an example of each class, and chooses the fastest.
+///
+/// # Errors
+/// Those of [`Backend::create`] and [`Backend::run`].
+pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
+    let mut choice = Choice::untuned(backend.limits().software);
+    for class in 0..CLASSES {
+        let bench = Bench::new(backend, tiles::example(class))?;
+        let recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
+        let times = timer::time(backend, &recordings, &bench.c, TUNING).await?;
+        let untuned = times[usize::from(choice.0[class])];
+        let fastest = (0..times.len()).min_by(|a, b| times[*a].total_cmp(&times[*b])).unwrap_or_default();
+        if times[fastest] * BETTER < untuned {
+            choice.0[class] = fastest as u8;
+        }
+    }
+    Ok(choice)
+}
+
+/// What a cut of a matmul was measured to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Rows, columns, depth.
+    pub shape: [u32; 3],
+    /// Of [`TILES`].
+    pub tile: &'static str,
+    /// 10^9 operations a second.
+    pub gflops: f64,
+    /// The same, over what a kernel that only multiplies and adds does beside it.
+    pub of_peak: f64,
+}
+
+/// Measures every cut of matmuls of these shapes, each after it was found to compute what the twin computes.
+///
+/// # Errors
+/// `invalid-argument` naming a cut that computes something else; those of [`Backend::run`].
+pub async fn measure(backend: &dyn Backend, shapes: &[[u32; 3]]) -> Result<Vec<Measured>> {
+    const TIMING: Timing = Timing { loop_ms: 50.0, rounds: 7, hopeless: 20.0, total_ms: 60_000.0 };
+    const THREADS: u32 = 4096;
+    const ROUNDS: u32 = 512;
+    let mut measured = Vec::new();
+    for &shape in shapes {
+        let bench = Bench::new(backend, shape)?;
+        bench.check(backend).await?;
+        let mut recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
+        let peak_y = backend.create("sums", u64::from(THREADS) * 4, MemoryClass::Scratch)?;
+        let mut peak = Recording::new();
+        multiply_add::record(&mut peak, &bench.w, &peak_y, THREADS, ROUNDS);
+        recordings.push(peak);
+        let times = timer::time(backend, &recordings, &bench.c, TIMING).await?;
+        let flops = 2.0 * shape.iter().map(|n| f64::from(*n)).product::<f64>();
+        let peak = multiply_add::flops(THREADS, ROUNDS) / times[TILES.len()];
+        measured.extend(TILES.iter().zip(&times).map(|(tile, ms)| Measured {
+            shape,
+            tile: tile.name,
+            gflops: flops / ms / 1e6,
+            of_peak: flops / ms / peak,
+        }));
+    }
+    Ok(measured)
+}
+
+/// A matmul's buffers.
+struct Bench {
+    shape: [u32; 3],
+    a: Buffer,
+    w: Buffer,
+    panels: Buffer,
+    c: Buffer,
+}
+
+impl Bench {
+    fn new(backend: &dyn Backend, shape: [u32; 3]) -> Result<Bench> {
+        let [rows, columns, depth] = shape;
+        let bytes = |x: u32, y: u32| u64::from(x) * u64::from(y) * 4;
+        let panels = matmul::panel_bytes(rows, depth, 1) + matmul::panel_bytes(columns, depth, 1) + 256;
+        let bench = Bench {
+            shape,
+            a: backend.create("a", bytes(rows, depth), MemoryClass::Scratch)?,
+            w: backend.create("w", bytes(columns, depth), MemoryClass::Scratch)?,
+            panels: backend.create("panels", panels, MemoryClass::Scratch)?,
+            c: backend.create("c", bytes(rows, columns), MemoryClass::Scratch)?,
+        };
+        for (buffer, scale) in [(&bench.a, 1.0), (&bench.w, (3.0 / depth as f32).sqrt())] {
+            // Fractional parts of the multiples of the golden ratio: spread over -1..1, and cheap.
+            let values: Vec<f32> = (0..buffer.bytes() / 4)
+                .map(|i| ((i as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32 * scale)
+                .collect();
+            backend.write(buffer, 0, bytemuck::cast_slice(&values))?;
+        }
+        Ok(bench)
+    }
+
+    fn record(&self, tile: usize) -> Recording {
+        let [rows, columns, depth] = self.shape;
+        let params = Params {
+            rows,
+            columns,
+            depth,
+            a_stride: depth,
+            a_branch: rows * depth,
+            c_stride: columns,
+            bias: NO_VECTOR,
+            ..Default::default()
+        };
+        let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()) };
+        let mut recording = Recording::tuned(tuning);
+        matmul::record(&mut recording, &params, 1, &self.a, (&self.w).into(), &self.a, &self.c);
+        recording
+    }
+
+    /// Holds every cut's result against the twin's.
+    async fn check(&self, backend: &dyn Backend) -> Result<()> {
+        let host = Host::open();
+        let twin = Bench::new(host.as_ref(), self.shape)?;
+        host.run(&twin.record(0)).await?;
+        let expected = read(host.as_ref(), &twin.c).await?;
+        for (tile, cut) in TILES.iter().enumerate() {
+            // What an earlier cut left must not pass for this one's.
+            backend.write(&self.c, 0, &vec![0xff; self.c.bytes() as usize])?;
+            backend.run(&self.record(tile)).await?;
+            let seen = read(backend, &self.c).await?;
+            let far = |x: f32, y: f32| !x.is_finite() || (x - y).abs() > 1e-4;
+            let wrong = seen.iter().zip(&expected).find(|(x, y)| far(**x, **y));
+            if let Some((x, y)) = wrong {
+                bail!(InvalidArgument, "matmul {} of {:?}: {x}, expected {y}", cut.name, self.shape);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn read(backend: &dyn Backend, buffer: &Buffer) -> Result<Vec<f32>> {
+    Ok(bytemuck::pod_collect_to_vec(&backend.read(buffer, 0, buffer.bytes()).await?))
+}

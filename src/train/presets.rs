@@ -1,0 +1,65 @@
+//! Learning rates and perturbation scales to begin with.
+//!
+//! From MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7 to 1e-6 for OPT), and from this
+//! repository's own comparison on a model of 4 million parameters (README): the smaller the model, the larger the rate. Rates of
+//! full and LoRA training are scaled between the two by a power of the number of parameters.
+
+use super::method::Method;
+use crate::model::{HeadKind, ModelSpec};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+
+/// Parameters of RoBERTa-large, which MeZO's rates are for.
+const LARGE: f64 = 355e6;
+
+/// How fast the rate falls with size: 1e-6 at RoBERTa-large, 2e-5 at 4.4 million parameters.
+const POWER: f64 = 0.68;
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preset {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Perturbation scale.
+    pub epsilon: f32,
+}
+
+/// The preset of a method and an estimator for a model.
+pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator) -> Preset {
+    let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
+    let causal = model.head.kind == HeadKind::CausalLm;
+    let (two_point, epsilon) = match method {
+        Method::Full => (1e-6 * size, 1e-3),
+        Method::Lora { .. } => (1e-4 * size, 1e-2),
+        Method::Prefix { .. } if causal => (1e-3 * size.max(1.0), 1e-1),
+        Method::Prefix { .. } => (1e-2 * size.max(1.0), 1e-1),
+    };
+    let factor = match estimator.kind {
+        // Its slopes are in standard deviations: a step is learning rate / sqrt(probes) long in every parameter.
+        EstimatorKind::OneSided => 10.0,
+        // The mean of several directions has less noise.
+        EstimatorKind::TwoPoint => f64::from(estimator.probes).sqrt(),
+        EstimatorKind::LowRank => 1.0,
+    };
+    // Past steps go on: together they are 1 / (1 - momentum) as long.
+    let learning_rate = two_point * factor * f64::from(1.0 - estimator.momentum);
+    Preset { learning_rate: rounded(learning_rate), epsilon }
+}
+
+/// To one digit.
+fn rounded(x: f64) -> f32 {
+    let unit = 10_f64.powf(x.log10().floor());
+    // By way of text: 2 * 1e-5 is not the number that people write as 2e-5.
+    format!("{}e{}", (x / unit).round(), unit.log10().round()).parse().unwrap_or(x as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn rates_have_one_digit() {
+        assert_eq!(rounded(2.0394e-5), 2e-5);
+        assert_eq!(rounded(9.7e-7), 1e-6);
+        assert_eq!(rounded(0.2), 0.2);
+    }
+}

@@ -1,0 +1,78 @@
+//! A short search for the learning rate: a few rates around the preset, each for a few steps from the same start.
+
+use super::objective::{Examples, Objective};
+use super::session::Session;
+use super::settings::Settings;
+use super::trainer::Trainer;
+use crate::error::{Code, Result};
+
+/// Times the preset.
+const FACTORS: [f32; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
+
+/// Steps at each rate.
+const STEPS: u32 = 50;
+
+/// Examples of the training data that each end is judged by.
+const JUDGED: usize = 64;
+
+/// What a rate led to.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trial {
+    /// The rate.
+    pub learning_rate: f32,
+    /// Mean loss afterwards, on the same examples for every rate; infinite where a step's was not finite.
+    pub loss: f64,
+}
+
+/// Tries rates around `settings.learning_rate`, and returns the one that led to the lowest loss with what each did. The session is then back at
+/// its base. `progress` is told the trials done and in all, and may stop it.
+///
+/// # Errors
+/// `non-finite-loss` when no rate keeps the loss finite; those of the backend; what `progress` stops it with.
+pub async fn search(
+    session: &mut Session,
+    settings: &Settings,
+    objective: &Objective,
+    examples: &Examples,
+    progress: &mut dyn FnMut(usize, usize) -> Result<()>,
+) -> Result<(f32, Vec<Trial>)> {
+    let judged = Examples::new(examples.examples.iter().take(JUDGED).cloned().collect(), 0);
+    let mut trials = Vec::new();
+    for factor in FACTORS {
+        progress(trials.len(), FACTORS.len())?;
+        let learning_rate = rounded(settings.learning_rate * factor);
+        let tried = Settings { steps: STEPS, learning_rate, ..settings.clone() };
+        let mut trainer = Trainer::new(session, tried, objective.clone(), None, examples.clone())?;
+        let loss = match finish(session, &mut trainer, &judged).await {
+            Ok(loss) if loss.is_finite() => loss,
+            Ok(_) => f64::INFINITY,
+            Err(error) if error.code() == Code::NonFiniteLoss => f64::INFINITY,
+            Err(error) => return Err(error),
+        };
+        trials.push(Trial { learning_rate, loss });
+        session.reset(&mut |_| Ok(())).await?;
+    }
+    progress(FACTORS.len(), FACTORS.len())?;
+    let best = trials.iter().filter(|trial| trial.loss.is_finite()).min_by(|a, b| a.loss.total_cmp(&b.loss));
+    match best {
+        Some(best) => Ok((best.learning_rate, trials)),
+        None => Err(crate::error::err!(
+            NonFiniteLoss,
+            "no learning rate from {:e} to {:e} keeps the loss finite: a smaller epsilon than {:e} is needed",
+            trials.first().map_or(0.0, |t| t.learning_rate),
+            trials.last().map_or(0.0, |t| t.learning_rate),
+            settings.epsilon
+        )),
+    }
+}
+
+async fn finish(session: &mut Session, trainer: &mut Trainer, judged: &Examples) -> Result<f64> {
+    while trainer.step(session).await?.is_some() {}
+    Ok(trainer.evaluate(session, judged, &mut || Ok(())).await?.loss)
+}
+
+/// To two digits, so that the rate can be given again.
+fn rounded(rate: f32) -> f32 {
+    format!("{rate:.1e}").parse().unwrap_or(rate)
+}

@@ -1,0 +1,154 @@
+/** Models kept in the private file system: fetched once, checked, and read from there ever after without a request. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { download, type RemoteFile } from './download.js';
+import { abortedError, PocketError } from './errors.js';
+import { entries, fileIn, folder, full, open, remove, writeText } from './opfs.js';
+import { list, sourceId, type Listing, type RemoteSource } from './source.js';
+import type { LoadProgress, NamedBlob } from './types.js';
+
+const MANIFEST = 'manifest.json';
+/** Beside a file that has been checked whole. */
+const DONE = '.done';
+const PROGRESS_MS = 60;
+
+/** What is written beside a model's files. */
+export interface Manifest extends Listing {
+  /** What the model was asked for by. */
+  readonly source: string;
+}
+
+const key = (source: string): string => bytesToHex(sha256(new TextEncoder().encode(source))).slice(0, 24);
+const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+
+interface Hooks {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** The model's files, downloaded where they are not here yet; `undefined` where nothing can be kept. */
+export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ name: string; files: NamedBlob[] } | undefined> {
+  const id = sourceId(source);
+  const at = await folder(['models', key(id)], true);
+  if (at === undefined) return undefined;
+  const fetchAll = async (): Promise<{ name: string; files: NamedBlob[] }> => {
+    const manifest = (await readManifest(at)) ?? (await newManifest(at, source, id, hooks.signal));
+    await room(manifest, at);
+    return { name: manifest.name, files: await fetchFiles(manifest, at, hooks) };
+  };
+  // Two tabs that want the same model: the second waits, and finds it here.
+  const options = hooks.signal === undefined ? {} : { signal: hooks.signal };
+  try {
+    return await navigator.locks.request(`pocketllm/models/${key(id)}`, options, fetchAll);
+  } catch (thrown) {
+    throw hooks.signal?.aborted ? abortedError('the download', hooks.signal) : thrown;
+  }
+}
+
+/** What a model weighs, and how much of it is here, before anything is downloaded. */
+export async function inspect(source: RemoteSource, signal?: AbortSignal): Promise<{ listing: Listing; keptBytes: number }> {
+  const at = await folder(['models', key(sourceId(source))]);
+  const manifest = at === undefined ? undefined : await readManifest(at);
+  if (at === undefined || manifest === undefined) return { listing: await list(source, signal), keptBytes: 0 };
+  return { listing: manifest, keptBytes: await keptBytes(at) };
+}
+
+/** Every model that is here, wholly or in part. */
+export async function keptModels(): Promise<{ key: string; manifest: Manifest; bytes: number; complete: boolean }[]> {
+  const at = await folder(['models']);
+  if (at === undefined) return [];
+  const found = await Promise.all(
+    (await entries(at)).map(async (each) => {
+      if (each.kind !== 'directory') return [];
+      const inside = await at.getDirectoryHandle(each.name);
+      const manifest = await readManifest(inside);
+      if (manifest === undefined) return [];
+      const done = await Promise.all(manifest.files.map(({ name }) => fileIn(inside, name + DONE)));
+      return [{ key: each.name, manifest, bytes: await keptBytes(inside), complete: !done.includes(undefined) }];
+    }),
+  );
+  return found.flat();
+}
+
+export async function deleteModel(which: string): Promise<void> {
+  const at = await folder(['models']);
+  if (at !== undefined) await remove(at, which);
+}
+
+async function readManifest(at: FileSystemDirectoryHandle): Promise<Manifest | undefined> {
+  const file = await fileIn(at, MANIFEST);
+  if (file === undefined) return undefined;
+  try {
+    return JSON.parse(await file.text()) as Manifest;
+  } catch {
+    // It was cut short while being written; what has been downloaded counts all the same.
+    return undefined;
+  }
+}
+
+async function newManifest(at: FileSystemDirectoryHandle, source: RemoteSource, id: string, signal?: AbortSignal): Promise<Manifest> {
+  const manifest: Manifest = { source: id, ...(await list(source, signal)) };
+  await writeText(at, MANIFEST, JSON.stringify(manifest));
+  return manifest;
+}
+
+async function keptBytes(at: FileSystemDirectoryHandle): Promise<number> {
+  const files = (await entries(at)).filter(({ kind, name }) => kind === 'file' && name !== MANIFEST && !name.endsWith(DONE));
+  const sizes = await Promise.all(files.map(async ({ name }) => (await fileIn(at, name))?.size ?? 0));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Refuses a model that the browser has no room for, before its first byte. */
+async function room(manifest: Manifest, at: FileSystemDirectoryHandle): Promise<void> {
+  const { quota, usage } = await navigator.storage.estimate();
+  const missing = bytesOf(manifest.files) - (await keptBytes(at));
+  if (quota === undefined || usage === undefined || missing <= quota - usage) return;
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
+  throw full(`${manifest.name}: ${megabytes(missing)} more to keep, ${megabytes(Math.max(0, quota - usage))} free`);
+}
+
+async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, onProgress }: Hooks): Promise<NamedBlob[]> {
+  const total = files.every(({ size }) => size !== undefined) ? bytesOf(files) : 0;
+  let before = 0;
+  let told = -Infinity;
+  const tell = (file: string, loaded: number): void => {
+    const now = performance.now();
+    if (now - told < PROGRESS_MS && before + loaded < total) return;
+    told = now;
+    onProgress?.({ stage: 'download', file, loaded: before + loaded, total });
+  };
+  const blobs: NamedBlob[] = [];
+  for (const remote of files) {
+    const blob = (await checked(remote, at)) ?? (await fetchFile(remote, at, signal, (loaded) => tell(remote.name, loaded)));
+    before += blob.size;
+    blobs.push({ name: remote.name, blob });
+  }
+  return blobs;
+}
+
+/** The file, if it was once checked and is as long as it was then. */
+async function checked({ name, size }: RemoteFile, at: FileSystemDirectoryHandle): Promise<File | undefined> {
+  const [file, done] = await Promise.all([fileIn(at, name), fileIn(at, name + DONE)]);
+  if (file === undefined || done === undefined) return undefined;
+  return file.size === (size ?? Number(await done.text())) ? file : undefined;
+}
+
+async function fetchFile(
+  remote: RemoteFile,
+  at: FileSystemDirectoryHandle,
+  signal: AbortSignal | undefined,
+  onBytes: (loaded: number) => void,
+): Promise<File> {
+  const file = await open(at, remote.name);
+  let size: number;
+  try {
+    await download(remote, file, signal, onBytes);
+    size = file.getSize();
+  } finally {
+    file.close();
+  }
+  await writeText(at, remote.name + DONE, String(size));
+  const kept = await fileIn(at, remote.name);
+  if (kept === undefined) throw new PocketError('storage-full', `${remote.name}: the browser did not keep it`);
+  return kept;
+}

@@ -1,0 +1,43 @@
+/** Taking home what was learned: as a file, or by the system's share sheet. */
+import { byId, download } from './dom.ts';
+import type { App } from './state.ts';
+
+type Attempt = (place: EventTarget | null, work: () => Promise<void>) => Promise<void>;
+
+export function setUpKeeping(app: App, attempt: Attempt): void {
+  const record = async (): Promise<File | undefined> => {
+    const blob = await app.tuner?.export('trajectory');
+    return blob === undefined ? undefined : new File([blob], `${fileName(app)}.pocket`, { type: 'application/octet-stream' });
+  };
+  byId('keep-trajectory', HTMLButtonElement).addEventListener('click', (event) => {
+    void attempt(event.currentTarget, async () => {
+      const file = await record();
+      if (file !== undefined) download(file, file.name);
+    });
+  });
+  byId('keep-model', HTMLButtonElement).addEventListener('click', (event) => {
+    void attempt(event.currentTarget, async () => {
+      const blob = await app.tuner?.export('model');
+      if (blob !== undefined) download(blob, `${fileName(app)}.safetensors`);
+    });
+  });
+  const share = byId('share-trajectory', HTMLButtonElement);
+  share.hidden = !canShare(new File([''], 'record.pocket', { type: 'application/octet-stream' }));
+  share.addEventListener('click', (event) => {
+    void attempt(event.currentTarget, async () => {
+      const file = await record();
+      if (file === undefined) return;
+      await navigator.share({ files: [file], title: file.name }).catch((error: unknown) => {
+        // The sheet was closed again.
+        if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
+      });
+    });
+  });
+}
+
+const canShare = (file: File): boolean => navigator.canShare?.({ files: [file] }) ?? false;
+
+function fileName({ modelName, trained }: App): string {
+  const model = modelName.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  return `${model || 'model'}-${trained}-steps`;
+}

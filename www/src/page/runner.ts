@@ -1,0 +1,122 @@
+/** A run that can pause: on the person's wish, and while the page is out of sight. Keeps the screen awake while it goes. */
+import type { TrainStep } from 'pocketllm';
+
+export type RunState = 'running' | 'paused' | 'hidden';
+
+export interface Listener {
+  onStep(step: TrainStep): void;
+  onState(state: RunState): void;
+}
+
+export class Runner {
+  readonly #steps: AsyncGenerator<TrainStep, void, void>;
+  readonly #listener: Listener;
+  readonly #background: boolean;
+  #paused = false;
+  #stopped = false;
+  #finished = false;
+  #wake: (() => void) | undefined;
+  #lock: WakeLockSentinel | undefined;
+
+  /** `background`: goes on while the page is hidden. */
+  constructor(steps: AsyncGenerator<TrainStep, void, void>, background: boolean, listener: Listener) {
+    this.#steps = steps;
+    this.#background = background;
+    this.#listener = listener;
+  }
+
+  /** Whether the last step has been taken. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Takes steps until the end, or until stopped; what it throws ends the run. */
+  async go(): Promise<void> {
+    this.#stopped = false;
+    this.#paused = false;
+    const onSight = (): void => {
+      this.#changed();
+      if (document.visibilityState === 'visible') void this.#stayAwake();
+    };
+    document.addEventListener('visibilitychange', onSight);
+    void this.#stayAwake();
+    try {
+      for (;;) {
+        await this.#mayGoOn();
+        if (this.#stopped) return;
+        const { done, value } = await this.#steps.next();
+        if (done || value.step === value.steps) this.#finished = true;
+        if (done) return;
+        this.#listener.onStep(value);
+        if (this.#finished) {
+          await this.#steps.next();
+          return;
+        }
+      }
+    } catch (error) {
+      this.#finished = true;
+      throw error;
+    } finally {
+      document.removeEventListener('visibilitychange', onSight);
+      this.#sleep();
+    }
+  }
+
+  /** Between two steps; the run stays ready to go on. */
+  pause(): void {
+    this.#paused = true;
+    this.#changed();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#changed();
+  }
+
+  /** Ends {@link go} after the step in hand; it can be called again. */
+  stop(): void {
+    this.#stopped = true;
+    this.#changed();
+  }
+
+  /** Ends it for good, and closes its file. */
+  async end(): Promise<void> {
+    await this.#steps.return();
+  }
+
+  #hidden = (): boolean => document.visibilityState === 'hidden' && !this.#background;
+
+  #changed(): void {
+    const waits = this.#paused || this.#hidden();
+    this.#listener.onState(this.#paused ? 'paused' : this.#hidden() ? 'hidden' : 'running');
+    if (!waits || this.#stopped) this.#wake?.();
+  }
+
+  async #mayGoOn(): Promise<void> {
+    while ((this.#paused || this.#hidden()) && !this.#stopped) {
+      this.#sleep();
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      void this.#stayAwake();
+    }
+  }
+
+  async #stayAwake(): Promise<void> {
+    if (this.#lock !== undefined || this.#paused || this.#hidden()) return;
+    try {
+      this.#lock = await navigator.wakeLock.request('screen');
+      // The system lets go of it whenever the page is hidden.
+      this.#lock.addEventListener('release', () => (this.#lock = undefined));
+    } catch {
+      // Not on this device, or the battery is low: training goes on until the screen turns off.
+    }
+  }
+
+  #sleep(): void {
+    void this.#lock?.release();
+    this.#lock = undefined;
+  }
+}

@@ -1,0 +1,65 @@
+/** What a training needs to go on in another tab: kept beside its record, on this device only, until the person forgets it. */
+import { storage, type Classification, type Evaluation, type Example } from 'pocketllm';
+import type { ModelChoice } from './state.ts';
+import type { Settings } from './settings.ts';
+import type { Row } from './rows.ts';
+
+/** The name that the run's steps are kept under. */
+export const RUN = 'page';
+const FILE = 'page-session.json';
+
+export type SavedDataset =
+  | { kind: 'labelled'; train: Row[]; heldOut: Row[]; template: string; labels: string[]; names: [word: string, label: string][]; own: boolean }
+  | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
+
+export interface Session {
+  readonly version: 1;
+  readonly model: ModelChoice;
+  readonly modelName: string;
+  readonly dataset: SavedDataset;
+  readonly settings: Settings;
+  /** The answers before the first step: they cannot be asked for again later. */
+  readonly before?: Evaluation;
+  readonly comparisons: readonly { text: string; before?: Classification }[];
+}
+
+/** Whether anything can be kept here: some private windows have no file system. */
+export const canKeep = async (): Promise<boolean> => (await root()) !== undefined;
+
+/** Writes it whole, or throws: without it a run could not go on. */
+export async function saveSession(session: Session): Promise<void> {
+  const folder = await root();
+  if (folder === undefined) return;
+  const writer = await (await folder.getFileHandle(FILE, { create: true })).createWritable();
+  // The old file stays until the new one is closed.
+  await writer.write(JSON.stringify(session));
+  await writer.close();
+}
+
+/** The training that waits, if one does. */
+export async function savedSession(): Promise<{ session: Session; record: Blob; modified: number } | undefined> {
+  try {
+    const file = await (await (await root())?.getFileHandle(FILE))?.getFile();
+    const [run] = (await storage.runs()).filter(({ name }) => name === RUN);
+    const record = await storage.run(RUN);
+    if (file === undefined || run === undefined || record === undefined) return undefined;
+    const session = JSON.parse(await file.text()) as Session;
+    return session.version === 1 ? { session, record, modified: run.modified } : undefined;
+  } catch {
+    // None, or one that was cut short before its run began.
+    return undefined;
+  }
+}
+
+export async function forgetSession(): Promise<void> {
+  await storage.deleteRun(RUN);
+  await (await root())?.removeEntry(FILE).catch(() => undefined);
+}
+
+async function root(): Promise<FileSystemDirectoryHandle | undefined> {
+  try {
+    return await navigator.storage.getDirectory();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,319 @@
+/** What the package keeps in the tab, and what it brings back: the real engine, through the built package, in Chromium. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { BrowserContext, JSHandle, Page } from 'playwright-core';
+import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { openHub, type Hub } from './hub.ts';
+
+const LONG = 120_000;
+const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
+const ID = 'tests/tiny-bert';
+const data = readFileSync(`${GOLDEN}/bert/train.csv`, 'utf8');
+const TASK = { data, dataName: 'train.csv', template: '{text} It was [MASK] .', labels: ['great', 'terrible'] };
+const RUN = { ...TASK, batchSize: 8, learningRate: 1e-3, seed: 42 };
+
+let site: Site;
+let hub: Hub;
+let context: BrowserContext;
+beforeAll(async () => {
+  site = await openSite(resolve(import.meta.dirname, '..'), 41734);
+  hub = await openHub(`${GOLDEN}/bert`, ID, ['config.json', 'tokenizer.json', 'model.safetensors']);
+}, 60_000);
+afterEach(async () => {
+  await context.close();
+  Object.assign(hub, { broken: { after: 0, times: 0 }, damaged: false, ranges: true, speed: 0 });
+  hub.asked.length = 0;
+});
+afterAll(async () => {
+  await site?.close();
+  await hub?.close();
+});
+
+async function visit(): Promise<{ page: Page; module: JSHandle<Package> }> {
+  const visited = await visitPackage(site);
+  context = visited.context;
+  return visited;
+}
+
+/** The code of the error, or `loaded`. */
+function load(page: Page, module: JSHandle<Package>, options: object = {}): Promise<string> {
+  return page.evaluate(
+    async ({ module: { FineTuner, PocketError }, model, hub, options }) => {
+      try {
+        const tuner = await FineTuner.create({ model, hub, ...options });
+        await tuner.dispose();
+        return 'loaded';
+      } catch (error) {
+        return error instanceof PocketError ? `${error.code}: ${error.message}` : String(error);
+      }
+    },
+    { module, model: ID, hub: hub.url, options },
+  );
+}
+
+/** Aborts a slow download in its midst, and expects the error at once; tells its code. */
+async function leavePart(page: Page, module: JSHandle<Package>): Promise<string> {
+  hub.speed = 40_000;
+  const { code, ms } = await page.evaluate(
+    async ({ module, model, hub }) => {
+      const controller = new AbortController();
+      let began = 0;
+      const onProgress = ({ stage, file, loaded }: { stage: string; file: string; loaded: number }): void => {
+        if (stage !== 'download' || file !== 'model.safetensors' || loaded < 50_000 || began > 0) return;
+        began = performance.now();
+        controller.abort();
+      };
+      const code = await module.FineTuner.create({ model, hub, onProgress, signal: controller.signal }).catch((error: { code: string }) => error.code);
+      return { code: String(code), ms: performance.now() - began };
+    },
+    { module, model: ID, hub: hub.url },
+  );
+  expect(ms).toBeLessThan(100);
+  return code;
+}
+
+test('a model is fetched once, through redirects, and then needs no server', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  const size = await page.evaluate(({ module, model, hub }) => module.inspectModel(model, { hub }), { module, model: ID, hub: hub.url });
+  expect(size).toMatchObject({ name: ID, keptBytes: 0 });
+  expect(await load(page, module)).toBe('loaded');
+  const asked = hub.asked.length;
+  expect(asked).toBeGreaterThan(3);
+  expect(await load(page, module)).toBe('loaded');
+  expect(hub.asked.length).toBe(asked);
+  const kept = await page.evaluate(async (module) => ({ models: await module.storage.models(), room: await module.storage.room() }), module);
+  expect(kept.models).toMatchObject([{ name: ID, bytes: size.bytes, complete: true }]);
+  expect(kept.room?.used).toBeGreaterThan(size.bytes);
+  await page.evaluate(async (module) => module.storage.deleteModel((await module.storage.models())[0]?.id ?? ''), module);
+  expect(await page.evaluate((module) => module.storage.models(), module)).toEqual([]);
+});
+
+test('a broken connection: the download goes on where it ended, by itself and in another tab', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  hub.broken = { after: 50_000, times: 2 };
+  expect(await load(page, module)).toBe('loaded');
+  expect(hub.asked.filter((each) => each.includes('bytes=')).at(-1)).toBe('GET /cdn/model.safetensors bytes=100000-');
+
+  await page.evaluate(async (module) => module.storage.deleteModel((await module.storage.models())[0]?.id ?? ''), module);
+  hub.broken = { after: 40_000, times: 1e9 };
+  hub.asked.length = 0;
+  const broken = load(page, module);
+  await expect.poll(() => hub.asked.length).toBeGreaterThan(5);
+  await page.close();
+  await broken.catch(() => undefined);
+  hub.broken.times = 0;
+  hub.asked.length = 0;
+  const again = await context.newPage();
+  await again.goto(`${site.url}lib/index.js`);
+  const other = await again.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
+  expect(await load(again, other)).toBe('loaded');
+  expect(hub.asked.find((each) => each.startsWith('GET /cdn/model.safetensors'))).toMatch(/bytes=[1-9]\d*-$/);
+});
+
+test('a server without ranges is asked from the beginning', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  hub.ranges = false;
+  hub.broken = { after: 50_000, times: 1 };
+  expect(await load(page, module)).toBe('loaded');
+});
+
+test('a damaged file is refused by its hash, and a good one taken the next time', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  hub.damaged = true;
+  expect(await load(page, module)).toMatch(/^file-corrupt: model\.safetensors: expected SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}/);
+  hub.damaged = false;
+  expect(await load(page, module)).toBe('loaded');
+});
+
+test('a part that was damaged on the disk is noticed and fetched anew', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  expect(await leavePart(page, module)).toBe('aborted');
+  await page.evaluate(async () => {
+    const models = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pocketllm')).getDirectoryHandle('models');
+    for await (const model of (models as unknown as { values(): AsyncIterable<FileSystemDirectoryHandle> }).values()) {
+      const writer = await (await model.getFileHandle('model.safetensors')).createWritable({ keepExistingData: true });
+      await writer.write({ type: 'write', position: 1000, data: new Uint8Array([1, 2, 3]) });
+      await writer.close();
+    }
+  });
+  hub.speed = 0;
+  expect(await load(page, module)).toBe('loaded');
+  // Once on from the damaged part, and once from the beginning.
+  expect(hub.asked.slice(-2)).toEqual([`GET /${ID}/resolve/0123456789abcdef0123456789abcdef01234567/model.safetensors`, 'GET /cdn/model.safetensors']);
+});
+
+test('no room: the error says so, and without keeping it goes', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
+  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left for it/);
+  expect(await load(page, module, { cache: false })).toBe('loaded');
+});
+
+test('an abort ends a download at once', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  expect(await leavePart(page, module)).toBe('aborted');
+  // Nothing more is fetched.
+  const asked = hub.asked.length;
+  await page.waitForTimeout(500);
+  expect(hub.asked.length).toBe(asked);
+});
+
+/** In the page: trains until `stopAt` and tells what it has; `lose` destroys the GPU device after that step. */
+interface Given {
+  module: Package;
+  hub: string;
+  run: typeof RUN;
+  steps: number;
+  lose?: number;
+}
+
+async function weightsAfter({ module, hub, run, steps, lose }: Given): Promise<{ hash: number[]; losses: number[] }> {
+  const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub, worker: () => (globalThis as unknown as { confined(): Worker }).confined() });
+  const losses: number[] = [];
+  for await (const step of tuner.train({ ...run, steps })) {
+    losses.push(step.loss);
+    if (step.step === lose) (globalThis as unknown as { lose(): void }).lose();
+  }
+  const bytes = await (await tuner.export('model')).arrayBuffer();
+  await tuner.dispose();
+  return { hash: [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))], losses };
+}
+
+/** Makes `confined()`, a worker of the package that shows its GPU device, and `lose()`, which destroys it. */
+function exposeDevice(base: string): void {
+  const script = `
+    import ${JSON.stringify(`${base}lib/worker.js`)};
+    const request = GPUAdapter.prototype.requestDevice;
+    let device;
+    GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await request.apply(this, args)); };
+    new BroadcastChannel('lose').onmessage = () => device.destroy();`;
+  const channel = new BroadcastChannel('lose');
+  Object.assign(globalThis, {
+    confined: () => new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' }),
+    lose: () => channel.postMessage(0),
+  });
+}
+
+test('a GPU destroyed in mid-run is found again: the same losses, the same weights', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  await page.evaluate(exposeDevice, site.url);
+  const given = { module, hub: hub.url, run: RUN, steps: 12 };
+  const whole = await page.evaluate(weightsAfter, given);
+  const lost = await page.evaluate(weightsAfter, { ...given, lose: 5 });
+  expect(lost).toEqual(whole);
+});
+
+test('a tab killed in mid-step goes on in another: the same record, the same weights', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  const whole = await page.evaluate(
+    async ({ module, hub, run }) => {
+      const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
+      for await (const _ of tuner.train({ ...run, steps: 30 })) void _;
+      const bytes = async (kind: 'model' | 'trajectory'): Promise<number[]> => [...new Uint8Array(await (await tuner.export(kind)).arrayBuffer())];
+      const both = { trajectory: await bytes('trajectory'), model: await bytes('model') };
+      await tuner.dispose();
+      return both;
+    },
+    { module, hub: hub.url, run: RUN },
+  );
+  const seen: number[] = [];
+  await page.exposeFunction('saw', (step: number) => seen.push(step));
+  const running = page.evaluate(
+    async ({ module, hub, run }) => {
+      const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
+      for await (const { step } of tuner.train({ ...run, steps: 30, keep: 'test' })) void (globalThis as unknown as { saw(step: number): void }).saw(step);
+    },
+    { module, hub: hub.url, run: RUN },
+  );
+  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(6);
+  const devtools = await context.newCDPSession(page);
+  // The renderer ends at once, without a word to the page.
+  void devtools.send('Page.crash').catch(() => undefined);
+  await running.catch(() => undefined);
+  const shown = Math.max(...seen);
+  expect(shown).toBeLessThan(30);
+
+  const again = await context.newPage();
+  await again.goto(`${site.url}lib/index.js`);
+  const other = await again.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
+  const resumed = await again.evaluate(
+    async ({ module, hub, run }) => {
+      const kept = await module.storage.run('test');
+      if (kept === undefined) throw new Error('nothing was kept');
+      const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
+      const { step, losses, settings } = await tuner.restore(kept);
+      const steps: number[] = [];
+      for await (const each of tuner.train({ ...run, steps: 30, keep: 'test' })) steps.push(each.step);
+      const bytes = async (kind: 'model' | 'trajectory'): Promise<number[]> => [...new Uint8Array(await (await tuner.export(kind)).arrayBuffer())];
+      const both = { trajectory: await bytes('trajectory'), model: await bytes('model') };
+      await tuner.dispose();
+      const onDisk = [...new Uint8Array(await ((await module.storage.run('test')) ?? new Blob()).arrayBuffer())];
+      return { step, losses, settings, steps, both, onDisk };
+    },
+    { module: other, hub: hub.url, run: RUN },
+  );
+  expect(resumed.step).toBeGreaterThanOrEqual(shown);
+  expect(resumed.losses.length).toBe(resumed.step);
+  expect(resumed.settings).toMatchObject({ steps: 30, batchSize: 8, template: TASK.template, labels: TASK.labels, seed: '42' });
+  expect(resumed.steps[0]).toBe(resumed.step + 1);
+  const hash = (bytes: number[]): string => createHash('sha256').update(Buffer.from(bytes)).digest('hex');
+  expect(hash(resumed.both.model)).toBe(hash(whole.model));
+  expect(hash(resumed.both.trajectory)).toBe(hash(whole.trajectory));
+  expect(hash(resumed.onDisk)).toBe(hash(whole.trajectory));
+});
+
+test('dispose gives back every GPU byte, and an abort ends a training within a submit', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  const found = await page.evaluate(
+    async ({ module, hub, run }) => {
+      // In this thread, so that what WebGPU is asked for can be counted.
+      const live = new Map<GPUBuffer, number>();
+      const { createBuffer, destroy } = GPUDevice.prototype;
+      const devices = new Set<GPUDevice>();
+      GPUDevice.prototype.createBuffer = function (descriptor) {
+        const buffer = createBuffer.call(this, descriptor);
+        live.set(buffer, descriptor.size);
+        devices.add(this);
+        return buffer;
+      };
+      GPUDevice.prototype.destroy = function () {
+        devices.delete(this);
+        live.clear();
+        return destroy.call(this);
+      };
+      const bufferDestroy = GPUBuffer.prototype.destroy;
+      GPUBuffer.prototype.destroy = function () {
+        live.delete(this);
+        return bufferDestroy.call(this);
+      };
+      const bytes = (): number => [...live.values()].reduce((sum, size) => sum + size, 0);
+      const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub, worker: false });
+      const controller = new AbortController();
+      let code = '';
+      let asked = 0;
+      try {
+        for await (const { step } of tuner.train({ ...run, steps: 1000, batchSize: 32, signal: controller.signal })) {
+          if (step === 2) setTimeout(() => ((asked = performance.now()), controller.abort()), 20);
+        }
+      } catch (error) {
+        code = (error as { code: string }).code;
+      }
+      const ms = performance.now() - asked;
+      const during = bytes();
+      const answer = await tuner.classify('a fine film');
+      await tuner.dispose();
+      return { code, ms, during, after: bytes(), devices: devices.size, answer: answer.label };
+    },
+    { module, hub: hub.url, run: RUN },
+  );
+  console.log(`abort to error: ${found.ms.toFixed(0)} ms; GPU bytes while loaded: ${found.during}, after dispose: ${found.after}`);
+  expect(found).toMatchObject({ code: 'aborted', after: 0, devices: 0 });
+  expect(found.during).toBeGreaterThan(100_000);
+  expect(TASK.labels).toContain(found.answer);
+  expect(found.ms).toBeLessThan(1000);
+});
+
+if (FAKE) test.skip('needs the real engine', () => undefined);

@@ -1,0 +1,97 @@
+/** Nothing leaves the tab: not a request once a person's texts are in, and none is needed after the first visit. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
+import { loadModel, LONG, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+
+const OWN = `text,label\n${'"Lunch, at noon?",friend\nPay here now,scam\n'.repeat(12)}`;
+
+let site: Site;
+beforeAll(async () => {
+  site = await openSite(undefined, 41735);
+}, 60_000);
+afterAll(async () => site?.close());
+
+test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await loadModel(page);
+  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  const requests: string[] = [];
+  context.on('request', (request) => requests.push(request.url()));
+  await page.getByLabel('Your examples, one a line').fill(OWN);
+  await useSample(page);
+  await tinySettings(page, 4);
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  await page.getByLabel('Try another sentence').fill('You won a free cruise');
+  await page.getByRole('button', { name: 'Ask' }).click();
+  const [record] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);
+  await record.path();
+  expect(requests.filter((url) => !url.startsWith('blob:'))).toEqual([]);
+  expect(await page.locator('#requests').textContent()).toBe('0 requests since they came in.');
+
+  // What does go out is counted.
+  await page.evaluate(() => fetch(`./icon.svg?${Math.random()}`).catch(() => undefined));
+  await expect.poll(() => page.locator('#requests').textContent()).toBe('1 request since they came in.');
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('neither the page nor its worker can reach another host, and after texts came in the worker none at all', { timeout: LONG }, async () => {
+  let hits = 0;
+  const stranger = createServer((_, response) => {
+    hits++;
+    response.setHeader('access-control-allow-origin', '*').end('reached');
+  });
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+  const { context, page } = await visit(site, DESKTOP);
+  const [worker] = await Promise.all([page.waitForEvent('worker'), page.getByRole('button', { name: 'Load this model' }).click()]);
+  await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+  const address = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`;
+  const reach = (url: string): Promise<string> => fetch(url).then((response) => response.text(), () => 'refused');
+  const own = `${site.url}icon.svg`;
+  const whether = async (of: { evaluate: typeof page.evaluate }, url: string): Promise<boolean> => (await of.evaluate(reach, url)) !== 'refused';
+  expect(await whether(page, address)).toBe(false);
+  expect(await worker.evaluate(reach, address)).toBe('refused');
+  expect(await whether(page, own)).toBe(true);
+  expect(await worker.evaluate(reach, own)).not.toBe('refused');
+
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one a line').fill(OWN);
+  // The hub too is out of reach now; the policy, not the network, refuses it.
+  const blocked = page.evaluate(
+    () => new Promise<string>((resolve) => addEventListener('securitypolicyviolation', ({ blockedURI }) => resolve(blockedURI), { once: true })),
+  );
+  expect(await whether(page, 'https://huggingface.co/api/models')).toBe(false);
+  expect(await blocked).toContain('huggingface.co');
+  await expect.poll(() => worker.evaluate(reach, own)).toBe('refused');
+  expect(hits).toBe(0);
+  // The same request from a page without that policy arrives: the policy is what refused it.
+  const plain = await context.newPage();
+  await plain.goto(`${site.url}models/bert/config.json`);
+  expect(await plain.evaluate(reach, address)).toBe('reached');
+  stranger.close();
+  await context.close();
+});
+
+test('in flight mode, after a first visit: the page, the model, the sample and a training', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
+  await loadModel(page);
+  await page.getByText('Works without a network').waitFor({ timeout: LONG });
+  await page.close();
+  await context.setOffline(true);
+  await site.unplug();
+  const again = await context.newPage();
+  await again.goto(site.url);
+  await loadModel(again);
+  await useSample(again);
+  await tinySettings(again, 3);
+  await startTraining(again);
+  await untilTrained(again);
+  expect(await again.locator('#train-status').textContent()).toBe('Trained for 3 steps');
+  expect(faults).toEqual([]);
+  await context.close();
+});

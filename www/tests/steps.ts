@@ -1,0 +1,42 @@
+/** The page's steps as a person takes them, for the tests that are about something else. */
+import type { Page } from 'playwright-core';
+import { FAKE } from './browser.ts';
+
+/** A software GPU is slow: loading, and a run of a few small steps, take up to minutes. */
+export const LONG = FAKE ? 30_000 : 300_000;
+
+export async function loadModel(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+}
+
+export async function useSample(page: Page): Promise<void> {
+  await page.getByText('kept aside, to measure').waitFor();
+  await page.getByRole('button', { name: 'Next: training' }).click();
+}
+
+export async function tinySettings(page: Page, steps: number): Promise<void> {
+  await page.getByText('Advanced', { exact: true }).click();
+  await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+  await page.getByLabel('Examples a step').fill('4');
+  await page.getByLabel('Longest text').fill('32');
+  await page.getByLabel('Rows to measure on').fill('12');
+}
+
+export async function startTraining(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Start training' }).click();
+}
+
+/** Waits for a step of that number or a later one, and tells which it was. */
+export async function reachStep(page: Page, least: number): Promise<number> {
+  const status = page.locator('#train-status');
+  for (const until = Date.now() + LONG; Date.now() < until; await page.waitForTimeout(50)) {
+    const step = Number(/^Step ([\d,]+) of/.exec((await status.textContent()) ?? '')?.[1]?.replace(',', ''));
+    if (step >= least) return step;
+  }
+  throw new Error(`step ${least} was not reached: ${await status.textContent()}`);
+}
+
+export async function untilTrained(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
+}
