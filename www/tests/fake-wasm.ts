@@ -2,7 +2,7 @@
  * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
  * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
  */
-import type { Classification, Evaluation, LoadProgress, ModelInfo, NamedBlob, Prompt, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
+import type { Classification, Evaluation, LoadProgress, MemoryPlan, ModelInfo, NamedBlob, Prompt, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
 import type {
   Cancel,
   WasmCreateOptions,
@@ -48,6 +48,10 @@ export const seen = { overlaps: 0, live: 0 };
 
 export default async function init(): Promise<void> {
   await pause(1);
+}
+
+export async function plan(): Promise<MemoryPlan> {
+  return { weights: 4e6, adapter: 0, scratch: 1e6, activations: 1e6, transfer: 1e5, peak: 6.1e6, adam: 4e7 };
 }
 
 export class Tuner implements WasmTuner {

@@ -4,10 +4,13 @@ import { Engine } from '../src/package/engine.ts';
 import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type TrainStep } from '../src/package/index.ts';
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
-import { pace, seen, trouble, Tuner } from './fake-wasm.ts';
+import { pace, plan, seen, trouble, Tuner } from './fake-wasm.ts';
+import type { WasmModule } from '../src/package/wasm.ts';
+
+const engine: WasmModule = { Tuner, plan };
 
 /** The worker's programme at the far end of a real message channel: everything is structured-cloned. */
-function fakeWorker(load: () => Promise<typeof Tuner> = async () => Tuner): Worker & { ended: boolean } {
+function fakeWorker(load: () => Promise<WasmModule> = async () => engine): Worker & { ended: boolean } {
   const { port1, port2 } = new MessageChannel();
   serve(port2 as unknown as ServerPort, new Engine(load));
   const worker = port1 as MessagePort & { ended?: boolean; terminate?: () => void };
@@ -97,12 +100,12 @@ describe('create', () => {
 
   test('a module that cannot be loaded is reported, and asked for again the next time', async () => {
     let tries = 0;
-    const load = async (): Promise<typeof Tuner> => {
+    const load = async (): Promise<WasmModule> => {
       if (++tries === 1) throw new PocketError('network', 'pocketllm_bg.wasm could not be loaded');
-      return Tuner;
+      return engine;
     };
-    const engine = new Engine(load);
-    const create = (): Promise<unknown> => engine.call('create', [{ source: { kind: 'url', url: 'test:' }, cache: false }]);
+    const local = new Engine(load);
+    const create = (): Promise<unknown> => local.call('create', [{ source: { kind: 'url', url: 'test:' }, cache: false }]);
     expect((await failure(create())).code).toBe('network');
     await expect(create()).resolves.toMatchObject({ family: 'bert' });
   });
@@ -310,15 +313,15 @@ describe('dispose', () => {
   });
 
   test('an engine in the same thread behaves alike', async () => {
-    const engine = new Engine(async () => Tuner);
-    await engine.call('create', [{ source: { kind: 'url', url: 'test:' }, cache: false }]);
+    const local = new Engine(async () => engine);
+    await local.call('create', [{ source: { kind: 'url', url: 'test:' }, cache: false }]);
     expect(seen.live).toBe(1);
-    const running = engine.call('classify', ['hello', {}]);
-    const waiting = failure(engine.call('classify', ['hello', {}]));
-    await engine.close();
+    const running = local.call('classify', ['hello', {}]);
+    const waiting = failure(local.call('classify', ['hello', {}]));
+    await local.close();
     await running.catch(() => undefined);
     expect((await waiting).code).toBe('aborted');
     expect(seen.live).toBe(0);
-    expect((await failure(engine.call('info', []))).message).toContain('disposed');
+    expect((await failure(local.call('info', []))).message).toContain('disposed');
   });
 });

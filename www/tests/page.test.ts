@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { loadModel, LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
-const STEPS = 15;
+const STEPS = 8;
 
 let site: Site;
 beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.each([
     await shoot(page, `${name}-3-trained`);
     expect(await faultsOf(page)).toEqual([]);
     expect(Number(await page.locator('#loss-now').textContent())).toBeGreaterThan(0);
-    expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Loss over 15 steps, from \d+\.\d+ to \d+\.\d+$/);
+    expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Loss over 8 steps, from \d+\.\d+ to \d+\.\d+$/);
     expect(await drawnPixels(page)).toBeGreaterThan(500);
     await page.getByRole('button', { name: 'See what it learned' }).click();
 
@@ -72,7 +72,7 @@ describe.each([
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Training record' }).click(),
     ]);
-    expect(record.suggestedFilename()).toBe('small-bert-15-steps.pocket');
+    expect(record.suggestedFilename()).toBe('small-bert-8-steps.pocket');
     expect((await readFile(await record.path())).length).toBeGreaterThan(0);
     const [model] = await Promise.all([
       page.waitForEvent('download', { timeout: LONG }),
@@ -278,11 +278,11 @@ test('while it trains the page stays smooth, and it can be used before any model
   expect(fetched.filter((name) => name.endsWith('.wasm'))).toEqual([]);
   await loadModel(page);
   await useSample(page);
-  await tinySettings(page, 40);
+  await tinySettings(page, 16);
   await startTraining(page);
   await reachStep(page, 2);
   await site.browser.startTracing(page, { categories: ['toplevel'] });
-  await reachStep(page, 25);
+  await reachStep(page, 12);
   const tasks = mainThreadTasks((await site.browser.stopTracing()).toString());
   console.log(`first paint after ${painted.toFixed(0)} ms; ${tasks.length} tasks of the main thread while training, the longest ${tasks[0]?.toFixed(1)} ms of its time`);
   expect(tasks.length).toBeGreaterThan(50);

@@ -45,6 +45,20 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   }
 }
 
+/** The model's files, where all of them are here already. */
+export async function filesHere(source: RemoteSource): Promise<{ name: string; files: NamedBlob[] } | undefined> {
+  const at = await folder(['models', key(sourceId(source))]);
+  const manifest = at === undefined ? undefined : await readManifest(at);
+  if (at === undefined || manifest === undefined) return undefined;
+  const files: NamedBlob[] = [];
+  for (const remote of manifest.files) {
+    const blob = await checked(remote, at);
+    if (blob === undefined) return undefined;
+    files.push({ name: remote.name, blob });
+  }
+  return { name: manifest.name, files };
+}
+
 /** What a model weighs, and how much of it is here, before anything is downloaded. */
 export async function inspect(source: RemoteSource, signal?: AbortSignal): Promise<{ listing: Listing; keptBytes: number }> {
   const at = await folder(['models', key(sourceId(source))]);

@@ -1,6 +1,7 @@
 /** The generated module; the build points this name at `pkg/pocketllm.js`. */
 declare module 'pocketllm-engine' {
-  import type { WasmTunerClass } from './wasm.js';
-  export const Tuner: WasmTunerClass;
+  import type { WasmModule } from './wasm.js';
+  export const Tuner: WasmModule['Tuner'];
+  export const plan: WasmModule['plan'];
   export default function init(): Promise<unknown>;
 }

@@ -4,14 +4,15 @@
  * that is lost is found again here, and the model brought back to where it was.
  */
 import { zipSync } from 'fflate';
-import { keptFiles } from './cache.js';
+import { filesHere, keptFiles } from './cache.js';
 import { sleep } from './download.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
+import type { RemoteSource } from './source.js';
 import type { Data, NamedBlob, TrainStart } from './types.js';
-import type { Cancel, WasmCreateOptions, WasmTrainConfig, WasmTuner, WasmTunerClass } from './wasm.js';
+import type { Cancel, WasmCreateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
 
 type Handlers = {
   [K in CallName]: (args: Parameters<Calls[K]>, hooks: CallHooks) => Promise<Result<K>>;
@@ -30,7 +31,7 @@ const RECOVERY_PAUSES = [100, 1000, 3000];
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
-  readonly #load: () => Promise<WasmTunerClass>;
+  readonly #load: () => Promise<WasmModule>;
   #tuner: WasmTuner | undefined;
   /** What the tuner was made of. */
   #options: WasmCreateOptions | undefined;
@@ -44,7 +45,7 @@ export class Engine implements Endpoint {
   #closed = false;
 
   /** `load` is called by the first call that needs the engine. */
-  constructor(load: () => Promise<WasmTunerClass>) {
+  constructor(load: () => Promise<WasmModule>) {
     this.#load = load;
   }
 
@@ -133,7 +134,7 @@ export class Engine implements Endpoint {
     const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
     try {
       await sleep(pause, hooks.signal);
-      const Tuner = await this.#load();
+      const { Tuner } = await this.#load();
       const tuner = await Tuner.create(options, onProgress, cancel);
       try {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
@@ -156,7 +157,7 @@ export class Engine implements Endpoint {
       const { cancel, release } = follow(hooks.signal);
       try {
         this.#free();
-        const [Tuner, options] = await Promise.all([this.#load(), engineOptions(config, hooks)]);
+        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
         if (cancel.aborted || this.#closed) {
           tuner.free();
@@ -169,6 +170,10 @@ export class Engine implements Endpoint {
       } finally {
         release();
       }
+    },
+    plan: async ([{ source, ...rest }]) => {
+      const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? { url: addressOf(source) });
+      return (await this.#load()).plan({ ...rest, ...files, steps: 1 });
     },
     info: async () => this.#open().info(),
     startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
@@ -229,8 +234,8 @@ export class Engine implements Endpoint {
     exportAdapter: async (_, hooks) => {
       const { config: text, weights } = await this.#lasting(hooks, (tuner) => tuner.exportAdapter());
       const files = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
-      // Stored as they are: weights do not shrink.
-      return new Blob([zipSync(files, { level: 0 }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
+      // Stored as they are, since weights do not shrink, and without the hour: the same adapter is the same file.
+      return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
     },
     useAdapter: async ([files], hooks) => {
       this.#endRun();
@@ -268,9 +273,12 @@ async function engineOptions({ source, cache, ...rest }: CreateConfig, hooks: Ca
     const kept = await keptFiles(source, hooks);
     if (kept !== undefined) return { ...rest, ...kept };
   }
-  if (source.kind === 'url') return { ...rest, url: source.url };
-  return { ...rest, url: `${source.host}/${source.id}/resolve/main/${source.file ?? ''}` };
+  return { ...rest, url: addressOf(source) };
 }
+
+/** Where the engine can read a model's files itself. */
+const addressOf = (source: RemoteSource): string =>
+  source.kind === 'url' ? source.url : `${source.host}/${source.id}/resolve/main/${source.file ?? ''}`;
 
 /** Before a model is downloaded that could not be used. */
 async function requireGpu(): Promise<void> {

@@ -16,7 +16,7 @@
  */
 import { abortedError, PocketError } from './errors.js';
 import { inspect } from './cache.js';
-import { adapterFiles, createConfig, evaluateConfig, generateConfig, modelSource, trainConfig } from './options.js';
+import { adapterFiles, createConfig, evaluateConfig, generateConfig, modelSource, planConfig, trainConfig } from './options.js';
 import { Remote, type CallHooks, type Endpoint } from './protocol.js';
 import type {
   Classification,
@@ -27,9 +27,11 @@ import type {
   EvaluateOptions,
   ExportKind,
   GenerateOptions,
+  MemoryPlan,
   ModelInfo,
   ModelSize,
   NamedBlob,
+  PlanOptions,
   Prompt,
   Restored,
   RestoreOptions,
@@ -63,6 +65,25 @@ export async function inspectModel(
   };
 }
 
+/**
+ * What a training would take of the GPU's memory, told from `config.json` and the header of the weights: nothing else is
+ * downloaded, and no GPU is needed.
+ *
+ * @throws {@link PocketError} `model-unsupported`; `out-of-memory` where it is more than `maxGpuBytes`; `network`, `aborted` or
+ * `invalid-argument`.
+ */
+export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
+  const config = planConfig(options, baseUri());
+  const { signal, worker = true } = options;
+  if (signal?.aborted) throw abortedError('planTraining', signal);
+  const endpoint = await startEngine(worker);
+  try {
+    return await endpoint.call('plan', [config], { signal });
+  } finally {
+    void endpoint.close();
+  }
+}
+
 /** A model on the GPU that can be trained, asked and written out. Make one with {@link FineTuner.create}. */
 export class FineTuner {
   readonly #endpoint: Endpoint;
@@ -90,10 +111,7 @@ export class FineTuner {
     const config = createConfig(options, baseUri());
     const { signal, onProgress, worker = true } = options;
     if (signal?.aborted) throw abortedError('create', signal);
-    const endpoint =
-      worker === false
-        ? (await import('./load.js')).localEngine()
-        : new Remote(typeof worker === 'function' ? worker() : startWorker());
+    const endpoint = await startEngine(worker);
     try {
       return new FineTuner(endpoint, await endpoint.call('create', [config], { signal, onProgress }), onProgress);
     } catch (error) {
@@ -218,6 +236,11 @@ export class FineTuner {
 
 /** What relative addresses are relative to. */
 const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.location?.href;
+
+async function startEngine(worker: NonNullable<CreateOptions['worker']>): Promise<Endpoint> {
+  if (worker === false) return (await import('./load.js')).localEngine();
+  return new Remote(typeof worker === 'function' ? worker() : startWorker());
+}
 
 function startWorker(): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });

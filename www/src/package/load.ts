@@ -1,14 +1,14 @@
-import init, { Tuner } from 'pocketllm-engine';
+import init, { plan, Tuner } from 'pocketllm-engine';
 import { Engine } from './engine.js';
 import { PocketError, toError } from './errors.js';
-import type { WasmTunerClass } from './wasm.js';
+import type { WasmModule } from './wasm.js';
 
-let loading: Promise<WasmTunerClass> | undefined;
+let loading: Promise<WasmModule> | undefined;
 
 /** Fetches and starts the WebAssembly module, once a thread; a failure may be tried again. */
-function loadModule(): Promise<WasmTunerClass> {
+function loadModule(): Promise<WasmModule> {
   loading ??= init().then(
-    () => Tuner,
+    () => ({ Tuner, plan }),
     (thrown: unknown) => {
       loading = undefined;
       throw asLoadError(thrown);

@@ -1,9 +1,9 @@
 /** Options checked and completed, before they travel to the engine. */
 import { unzipSync } from 'fflate';
 import { PocketError } from './errors.js';
-import type { CreateConfig, EvaluateConfig, TrainConfig } from './protocol.js';
+import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
 import type { ModelSource, RemoteSource } from './source.js';
-import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, TrainOptions } from './types.js';
+import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, PlanOptions, TrainOptions } from './types.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
@@ -14,15 +14,22 @@ export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4'];
 export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
 export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
 
-const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
   ...['data', 'dataName', 'eval', 'evalName', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable'],
   ...['estimator', 'probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'objective', 'microBatch'],
-  ...['steps', 'batchSize', 'learningRate'],
-  ...['schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'],
-  ...['keep', 'signal', 'onStart'],
+  ...['steps', 'batchSize', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength'],
+  ...['shots', 'holdOut', 'dataSeed', 'keep', 'signal', 'onStart'],
+];
+const PLAN = [
+  ...['model', 'hub', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength'],
+  ...['trainable', 'estimator', 'probes', 'momentum', 'rank', 'interval', 'batchSize', 'microBatch', 'maxLength', 'labels'],
+];
+const COUNTS: readonly (keyof TrainOptions)[] = [
+  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
+  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
 ];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
@@ -58,8 +65,9 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseOther('create', 'dtype', options.dtype, DTYPES);
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false]);
-  const { limits, dtype, model, hub, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype }) };
+  refuseBadNumber('create', options, ['maxGpuBytes'], false);
+  const { limits, dtype, model, hub, maxGpuBytes, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, maxGpuBytes }) };
 }
 
 /** Where a model's option says that it is. */
@@ -105,14 +113,23 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   refuseOther('train', 'distribution', options.distribution, ['gaussian', 'rademacher']);
   refuseOther('train', 'objective', options.objective, ['loss', 'accuracy', 'f1']);
   refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, ['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'], true);
-  refuseBadNumber('train', options, ['probes', 'rank', 'interval', 'loraRank', 'prefixLength'], true);
+  refuseBadNumber('train', options, COUNTS, true);
   if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
   refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'clip', 'momentum', 'loraAlpha'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
   refuseNoData('train', options.data);
   const { signal, onStart, ...rest } = options;
   return compact(rest);
+}
+
+export function planConfig(options: PlanOptions, base: string): PlanConfig {
+  refuseUnknown('planTraining', options, PLAN);
+  refuseOther('planTraining', 'dtype', options.dtype, DTYPES);
+  refuseOther('planTraining', 'method', options.method, METHODS);
+  refuseOther('planTraining', 'estimator', options.estimator, ESTIMATORS);
+  refuseBadNumber('planTraining', options, COUNTS, true);
+  const { model, hub, signal: _, worker: __, ...rest } = options;
+  return { source: modelSource(model, base, hub), ...compact(rest) };
 }
 
 function refuseNoData(call: string, data: Data): void {

@@ -9,8 +9,10 @@ import type {
   Data,
   Evaluation,
   LoadProgress,
+  MemoryPlan,
   ModelInfo,
   NamedBlob,
+  PlanOptions,
   Prompt,
   Restored,
   TrainStart,
@@ -21,12 +23,15 @@ import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTr
 
 /** As the engine's configuration, with data that may still be a file. */
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
-export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype'> & { source: ModelSource; cache: boolean };
+export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
+  Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource };
+export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'maxGpuBytes'> & { source: ModelSource; cache: boolean };
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 
 /** Every call, its arguments and what it answers. A `run` numbers a loop, so that a stale one is noticed. */
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
+  plan(config: PlanConfig): MemoryPlan;
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
   step(run: number): TrainStep | undefined;

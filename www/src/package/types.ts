@@ -101,6 +101,8 @@ export interface CreateOptions {
    * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
    */
   readonly limits?: 'default' | 'adapter' | undefined;
+  /** Refuses a model, or a training, that takes more bytes of GPU memory than this, before it takes them. */
+  readonly maxGpuBytes?: number | undefined;
   /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
   readonly hub?: string | undefined;
   /**
@@ -124,6 +126,34 @@ export interface CreateOptions {
    * `pocketllm/worker`, for bundlers and policies that need the worker made in their own way.
    */
   readonly worker?: boolean | (() => Worker) | undefined;
+}
+
+/** Options of {@link planTraining}: those of {@link FineTuner.create} and of a training that bytes depend on. */
+export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
+  Partial<
+    Pick<
+      TrainOptions,
+      | ('method' | 'loraRank' | 'loraAlpha' | 'loraTargets' | 'prefixLength' | 'trainable')
+      | ('estimator' | 'probes' | 'momentum' | 'rank' | 'interval' | 'batchSize' | 'microBatch' | 'maxLength' | 'labels')
+    >
+  >;
+
+/** What a training would take of the GPU's memory, in bytes. */
+export interface MemoryPlan {
+  /** The model's weights. */
+  readonly weights: number;
+  /** What is trained beside them. */
+  readonly adapter: number;
+  /** Weights as they are moved for a step, matrix by matrix. */
+  readonly scratch: number;
+  /** What passes between the layers. */
+  readonly activations: number;
+  /** What goes to and from the GPU. */
+  readonly transfer: number;
+  /** The most at any one time. */
+  readonly peak: number;
+  /** For comparison: what Adam, with its gradients, would take at least for the same batch. */
+  readonly adam: number;
 }
 
 /** Bytes on the GPU, by purpose. */
@@ -198,46 +228,43 @@ export interface TrainOptions extends Prompting {
   readonly method?: Method | undefined;
   /** How the gradient is estimated; `'two-point'` when left out. */
   readonly estimator?: Estimator | undefined;
-  /** Random directions a step; 1 when left out, 8 for `one-sided`. */
+  /** Random directions a step; 8 for `'one-sided'`, otherwise 1. */
   readonly probes?: number | undefined;
-  /** What directions are made of: `'gaussian'`, or `'rademacher'` (1 and -1), the default of `one-sided`. */
+  /** What directions are made of; `'rademacher'` for `'one-sided'`, otherwise `'gaussian'`. */
   readonly distribution?: 'gaussian' | 'rademacher' | undefined;
-  /** Cut projected gradients to this magnitude; 0, the default, does not. */
+  /** Cuts projected gradients to this magnitude; 0, the default: does not. */
   readonly clip?: number | undefined;
-  /** How much of a step goes into the next, 0 to 1; 0 when left out. */
+  /** How much of the step before goes into the next, from 0 to less than 1; 0 when left out. Takes no memory: past directions are drawn again. */
   readonly momentum?: number | undefined;
-  /** For `low-rank`: the rank of the directions, a multiple of 4; 4 when left out. */
+  /** Rank of `'low-rank'` directions, a multiple of 4; 4 when left out. */
   readonly rank?: number | undefined;
-  /** For `low-rank`: steps that one half of the directions is kept for; 50 when left out. */
+  /** Steps that `'low-rank'` directions share a factor for; 50 when left out. */
   readonly interval?: number | undefined;
-  /** For `lora`: the rank; 8 when left out. */
+  /** Inner width of LoRA's factors; 8 when left out. */
   readonly loraRank?: number | undefined;
-  /** For `lora`: what the added matrices are scaled by, times the rank; 16 when left out. */
+  /** LoRA's scale is `loraAlpha / loraRank`; 16 when left out. */
   readonly loraAlpha?: number | undefined;
-  /** For `lora`: the matrices beside which it trains, as `q`, `k`, `v`, `o`, or names; `['q', 'v']` when left out. */
+  /** The layers that LoRA stands beside: `q`, `k`, `v`, `o`, `gate`, `up`, `down`, names of modules, or `all-linear`; q and v when left out. */
   readonly loraTargets?: readonly string[] | undefined;
-  /** For `prefix`: rows before the text; 5 when left out. */
+  /** Rows of a prefix; 5 when left out. */
   readonly prefixLength?: number | undefined;
-  /** For `full`: train only tensors whose names match one of these patterns, with `*` and `?`. */
+  /** With method `'full'`, trains only the tensors whose name matches one of these patterns (`*` and `?`). */
   readonly trainable?: readonly string[] | undefined;
-  /** What is made small: `'loss'`, the cross-entropy, when left out; or the share of wrong answers; or 1 - F1. */
+  /** What is made small: `'loss'`, the default, or 1 - `'accuracy'` or 1 - `'f1'`, which have no gradient. */
   readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
-  /** Examples that go through the model at a time, to save memory; the whole batch when left out. */
+  /** Examples that go through the model at a time, where memory does not hold a batch; 0, the default: all. */
   readonly microBatch?: number | undefined;
   /** The number of the last step. */
   readonly steps: number;
   /** Examples a step; 16 when left out. */
   readonly batchSize?: number | undefined;
-  /**
-   * The step size. When left out, what suits the model's size, the method and the estimator. `'auto'` tries five rates around
-   * that, for fifty steps each, before the first step.
-   */
+  /** The step size; by method, estimator and the model's size when left out. `'auto'` tries five rates for 50 steps each before the first. */
   readonly learningRate?: number | 'auto' | undefined;
   /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
   readonly schedule?: 'constant' | 'linear' | undefined;
   /** Decoupled weight decay; 0 when left out. */
   readonly weightDecay?: number | undefined;
-  /** The perturbation scale; what suits the method when left out, 1e-3 for `full`. */
+  /** The perturbation scale; 1e-3 for `'full'`, 1e-2 for `'lora'`, 1e-1 for `'prefix'` when left out. */
   readonly epsilon?: number | undefined;
   /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
   readonly seed?: number | bigint | undefined;

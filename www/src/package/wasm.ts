@@ -8,6 +8,7 @@ import type {
   DType,
   Evaluation,
   LoadProgress,
+  MemoryPlan,
   ModelInfo,
   NamedBlob,
   Prompt,
@@ -31,6 +32,7 @@ export interface WasmCreateOptions {
   readonly url?: string;
   readonly limits?: 'default' | 'adapter';
   readonly dtype?: DType;
+  readonly maxGpuBytes?: number;
 }
 
 /** The options of a training, with its data read. */
@@ -74,6 +76,15 @@ export interface WasmTuner {
   /** Replays a trajectory onto the base weights. */
   restore(trajectory: Uint8Array, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<Restored>;
   free(): void;
+}
+
+/** What {@link WasmModule.plan} takes beside where the model is. */
+export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
+
+/** The generated module. */
+export interface WasmModule {
+  readonly Tuner: WasmTunerClass;
+  plan(options: WasmPlanOptions): Promise<MemoryPlan>;
 }
 
 export interface WasmTunerClass {

@@ -1,5 +1,5 @@
 /** What this device has, beside what a model needs. */
-import { storage, type DType, type ModelSize } from 'pocketllm';
+import { storage, type MemoryPlan, type ModelSize } from 'pocketllm';
 import { bytes } from './format.ts';
 
 export interface Need {
@@ -9,12 +9,7 @@ export interface Need {
   readonly tight: boolean;
 }
 
-/** Bytes a parameter: blocks of 32 have a scale beside them. */
-const BYTES: Record<DType, number> = { f32: 4, f16: 2, q8: 34 / 32, q4: 18 / 32 };
-/** What a step works on, beside the weights. */
-const MORE = 1.2;
-
-export async function need({ bytes: download, keptBytes, parameters, files }: ModelSize, dtype: DType): Promise<Need> {
+export async function need({ bytes: download, keptBytes }: ModelSize, { peak }: MemoryPlan): Promise<Need> {
   const room = await storage.room();
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
   const missing = Math.max(0, download - keptBytes);
@@ -25,18 +20,11 @@ export async function need({ bytes: download, keptBytes, parameters, files }: Mo
     const here = keptBytes > 0 ? `, ${bytes(keptBytes)} of it already here` : '';
     sentences.push(`${bytes(download)} to fetch${here}${free === undefined ? '' : `; this browser has room for ${bytes(free)}`}.`);
   }
-  const wanted = (parameters ?? estimate(files)) * BYTES[dtype] * MORE;
   const has = memory === undefined ? '' : `; this device says it has ${memory} GB${memory >= 8 ? ' or more' : ''} of memory`;
-  if (wanted > 0) sentences.push(`Training it takes about ${bytes(wanted)} on the GPU${has}.`);
+  sentences.push(`Training it takes ${bytes(peak)} on the GPU${has}.`);
   const full = free !== undefined && missing > free;
-  const heavy = memory !== undefined && wanted > memory * 0.5e9;
+  const heavy = memory !== undefined && peak > memory * 0.5e9;
   if (full) sentences.push('There is not enough room for it: free some space, or delete a model below.');
   if (heavy) sentences.push('That is a lot for this device: it may run out of memory.');
   return { sentences, tight: full || heavy };
-}
-
-/** Parameters where the hub tells none: as if the weights were of 16 bits. */
-function estimate(files: ModelSize['files']): number {
-  const weights = files.filter(({ name }) => name.endsWith('.safetensors')).reduce((sum, { bytes: size }) => sum + (size ?? 0), 0);
-  return weights / 2;
 }

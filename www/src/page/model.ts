@@ -1,5 +1,5 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
-import { FineTuner, inspectModel, PocketError, storage, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
+import { FineTuner, inspectModel, planTraining, PocketError, storage, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
@@ -128,8 +128,11 @@ export function setUpModel(app: App, flow: Flow): void {
     showProblem(problem);
     place.replaceChildren(el('p', {}, 'Asking for its size'));
     try {
-      const size = await inspectModel(id.value.trim(), { signal });
-      const { sentences, tight } = await need(size, dtype.value as DType);
+      const [model, held] = [id.value.trim(), dtype.value as DType];
+      const size = await inspectModel(model, { signal });
+      // As step 3 will propose it.
+      const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
+      const { sentences, tight } = await need(size, await planTraining({ model, dtype: held, signal, worker: confinedWorker, ...run }));
       place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
       place.classList.toggle('tight', tight);
       announce(sentences.join(' '));

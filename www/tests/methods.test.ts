@@ -1,0 +1,107 @@
+/** Every method, estimator and number format, through the built package in Chromium. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BrowserContext, JSHandle, Page } from 'playwright-core';
+import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+
+const LONG = 120_000;
+const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
+const RUN = {
+  data: readFileSync(golden('bert/train.csv'), 'utf8'),
+  dataName: 'train.csv',
+  template: '{text} It was [MASK] .',
+  labels: ['great', 'terrible'],
+  batchSize: 8,
+  seed: 42,
+};
+
+let site: Site;
+let context: BrowserContext;
+let page: Page;
+let module: JSHandle<Package>;
+let files: JSHandle<File[]>;
+beforeAll(async () => {
+  site = await openSite(resolve(import.meta.dirname, '..'), 41739);
+  ({ context, page, module } = await visitPackage(site));
+  files = await pick(page, ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+}, 60_000);
+afterAll(async () => {
+  await context?.close();
+  await site?.close();
+});
+
+describe.skipIf(FAKE)('the engine in the tab', () => {
+  test.each([
+    { method: 'full', dtype: 'f16' },
+    { method: 'lora', dtype: 'f32', loraRank: 4, loraTargets: ['q', 'k', 'v'] },
+    { method: 'lora', dtype: 'q4', estimator: 'one-sided', probes: 3 },
+    { method: 'prefix', dtype: 'q8', prefixLength: 3 },
+    { method: 'full', dtype: 'f32', estimator: 'low-rank' },
+    { method: 'full', dtype: 'f32', estimator: 'spsa', probes: 2, distribution: 'rademacher', momentum: 0.5, microBatch: 4 },
+  ] as const)('$method, $dtype, $estimator: trained, kept, and restored to the same bits', { timeout: LONG }, async ({ dtype, ...options }) => {
+    const found = await page.evaluate(
+      async ({ module: { FineTuner, storage }, files, dtype, options, run }) => {
+        const kind = options.method === 'full' ? 'model' : 'adapter';
+        const bytes = async (from: { export(kind: 'model' | 'adapter'): Promise<Blob> }): Promise<string> =>
+          [...new Uint8Array(await crypto.subtle.digest('SHA-256', await (await from.export(kind)).arrayBuffer()))].join();
+        const tuner = await FineTuner.create({ model: files, dtype });
+        const losses: number[] = [];
+        for await (const { loss } of tuner.train({ ...run, ...options, steps: 5, keep: 'methods' })) losses.push(loss);
+        const trained = { weights: await bytes(tuner), answer: await tuner.classify('a fine film') };
+        const adapter = kind === 'adapter' ? await tuner.export('adapter') : undefined;
+        await tuner.dispose();
+        const other = await FineTuner.create({ model: files, dtype });
+        const untrained = kind === 'model' ? await bytes(other) : '';
+        const { step, losses: kept, settings } = await other.restore((await storage.run('methods')) ?? new Blob());
+        const restored = { weights: await bytes(other), answer: await other.classify('a fine film') };
+        if (adapter !== undefined) await other.useAdapter(adapter);
+        const adapted = adapter === undefined ? undefined : { weights: await bytes(other), answer: await other.classify('a fine film', run) };
+        await other.dispose();
+        return { losses, trained, untrained, step, kept, settings, restored, adapted };
+      },
+      { module, files, dtype, options: { ...options, ...('loraTargets' in options ? { loraTargets: [...options.loraTargets] } : {}) }, run: RUN },
+    );
+    expect(found.losses.length).toBe(5);
+    expect(found.losses.every(Number.isFinite)).toBe(true);
+    expect(found.step).toBe(5);
+    found.kept.forEach((loss, at) => expect(loss).toBeCloseTo(found.losses[at] ?? Number.NaN, 5));
+    expect(found.settings).toMatchObject({ method: options.method, dtype });
+    expect(found.restored).toEqual(found.trained);
+    expect(found.untrained).not.toBe(found.trained.weights);
+    if (found.adapted !== undefined) expect(found.adapted).toEqual(found.trained);
+  });
+
+  test('a learning rate is searched for, and the search can be stopped', { timeout: LONG }, async () => {
+    const found = await page.evaluate(
+      async ({ module: { FineTuner }, files, run }) => {
+        const stages: string[] = [];
+        let controller = new AbortController();
+        const tuner = await FineTuner.create({
+          model: files,
+          onProgress: ({ stage, loaded }) => {
+            stages.push(stage);
+            if (stage === 'search' && loaded === 1) controller.abort();
+          },
+        });
+        const train = (): ReturnType<typeof tuner.train> =>
+          tuner.train({ ...run, batchSize: 4, steps: 3, learningRate: 'auto', signal: controller.signal, onStart: (start) => (started = start) });
+        let started: unknown;
+        const stopped = await train()
+          .next()
+          .then(() => 'went on', (error: { code: string }) => error.code);
+        // The base is as it was: a training begins as if nothing had been tried.
+        controller = new AbortController();
+        const rates: number[] = [];
+        for await (const { learningRate } of tuner.train({ ...run, steps: 2 })) rates.push(learningRate);
+        await tuner.dispose();
+        return { stopped, searched: stages.includes('search'), started, rates };
+      },
+      { module, files, run: RUN },
+    );
+    expect(found.stopped).toBe('aborted');
+    expect(found.searched).toBe(true);
+    expect(found.rates.length).toBe(2);
+    expect(found.rates[0]).toBeGreaterThan(0);
+  });
+});
