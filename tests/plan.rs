@@ -8,8 +8,12 @@ use std::rc::Rc;
 use common::device_test;
 use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
-use pocketllm::gpu::{Backend, Limits, MemoryUse};
-use pocketllm::train::{Method, Plan, RandomModel, Session, Settings, Sizes, dtype, trial};
+#[cfg(not(target_arch = "wasm32"))]
+use pocketllm::gpu::Limits;
+use pocketllm::gpu::{Backend, MemoryUse};
+#[cfg(not(target_arch = "wasm32"))]
+use pocketllm::train::RandomModel;
+use pocketllm::train::{Method, Plan, Session, Settings, Sizes, dtype, trial};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
 #[cfg(target_arch = "wasm32")]
@@ -88,4 +92,42 @@ fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
             }
         }
     });
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn an_evaluation_and_written_answers_are_planned_as_well() {
+    pollster::block_on(async {
+        let model =
+            RandomModel::new("opt-1.3b.json", include_bytes!("configs/opt-1.3b.json").to_vec(), 0).unwrap();
+        let stored = dtype("f16").unwrap();
+        let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, stored).await.unwrap();
+        let settings = Settings { batch_size: 2, steps: 1, ..Settings::default() };
+        let step = Sizes { examples: vec![[64, 1]; 2], ..Sizes::default() };
+        let plan = async |sizes: &Sizes| session.plan(&settings, stored, sizes).await.unwrap().peak;
+        let alone = plan(&step).await;
+        // Four times the rows of a step's two branches: 1,024 of one.
+        let held_out = plan(&Sizes { held_out: vec![[64, 1]; 100], ..step.clone() }).await;
+        // 24 layers of keys and values for 250 tokens, and what else a pass over 200 takes.
+        let written = plan(&Sizes { written: [50, 200], ..step.clone() }).await;
+        assert!((40_000_000..80_000_000).contains(&(held_out - alone)), "{held_out} {alone}");
+        assert!((60_000_000..150_000_000).contains(&(written - alone)), "{written} {alone}");
+    });
+}
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test::wasm_bindgen_test]
+async fn javascript_asks_for_a_plan() {
+    let text = r#"{ "dtype": "q4", "method": "lora", "batchSize": 1, "maxLength": 64 }"#;
+    let options = js_sys::JSON::parse(text).unwrap();
+    let set = |name: &str, value: wasm_bindgen::JsValue| {
+        js_sys::Reflect::set(&options, &name.into(), &value).unwrap();
+    };
+    let get = |value: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(value, &name.into()).unwrap();
+    set("config", include_str!("configs/opt-1.3b.json").into());
+    let plan = pocketllm::web::plan(options.clone()).await.unwrap();
+    assert_eq!(get(&plan, "peak").as_f64(), Some(812_244_664.0));
+    set("maxGpuBytes", 800_000_000.into());
+    let error = pocketllm::web::plan(options.clone()).await.unwrap_err();
+    assert_eq!(get(&error, "code").as_string().as_deref(), Some(Code::OutOfMemory.as_str()));
 }

@@ -53,10 +53,7 @@ pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
 
 /// The limits of the device that the flags ask for; WebGPU's defaults where there is none.
 pub(super) async fn limits(context: &Context) -> Limits {
-    match (context.device, context.limits) {
-        (Device::Cpu, _) | (_, LimitsArg::Default) => Limits::WEBGPU_DEFAULT,
-        _ => backend(context).await.map_or(Limits::WEBGPU_DEFAULT, |backend| backend.limits()),
-    }
+    backend(context).await.map_or(Limits::WEBGPU_DEFAULT, |backend| backend.limits())
 }
 
 /// The model at `path`, loaded onto a new backend.

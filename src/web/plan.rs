@@ -1,8 +1,8 @@
 //! What a run will take of the GPU's memory: told before anything is loaded, and held against what the caller allows.
 
 use js_sys::Array;
-use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
 use super::options::{self, TrainOptions, to_js};
@@ -20,12 +20,12 @@ pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
 }
 
 async fn planned(options: &JsValue) -> Result<Plan> {
-    let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
+    let dir = options::model_dir(options, options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     let given: TrainOptions = options::parse(options.clone(), "plan options")?;
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
-    let settings = Settings { steps: 1, ..given.settings(session.model.spec(), 0)? };
     let spec = session.model.spec();
+    let settings = Settings { steps: 1, ..given.settings(spec, 0)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
     let length = settings.length_for(spec);
     let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);
