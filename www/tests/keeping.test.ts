@@ -207,9 +207,9 @@ function exposeDevice(base: string): void {
 test('a GPU destroyed in mid-run is found again: the same losses, the same weights', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   await page.evaluate(exposeDevice, site.url);
-  const given = { module, hub: hub.url, run: RUN, steps: 12 };
+  const given = { module, hub: hub.url, run: RUN, steps: 7 };
   const whole = await page.evaluate(weightsAfter, given);
-  const lost = await page.evaluate(weightsAfter, { ...given, lose: 5 });
+  const lost = await page.evaluate(weightsAfter, { ...given, lose: 3 });
   expect(lost).toEqual(whole);
 });
 
@@ -218,7 +218,7 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
   const whole = await page.evaluate(
     async ({ module, hub, run }) => {
       const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
-      for await (const _ of tuner.train({ ...run, steps: 30 })) void _;
+      for await (const _ of tuner.train({ ...run, steps: 16 })) void _;
       const bytes = async (kind: 'model' | 'trajectory'): Promise<number[]> => [...new Uint8Array(await (await tuner.export(kind)).arrayBuffer())];
       const both = { trajectory: await bytes('trajectory'), model: await bytes('model') };
       await tuner.dispose();
@@ -231,17 +231,17 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
   const running = page.evaluate(
     async ({ module, hub, run }) => {
       const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
-      for await (const { step } of tuner.train({ ...run, steps: 30, keep: 'test' })) void (globalThis as unknown as { saw(step: number): void }).saw(step);
+      for await (const { step } of tuner.train({ ...run, steps: 16, keep: 'test' })) void (globalThis as unknown as { saw(step: number): void }).saw(step);
     },
     { module, hub: hub.url, run: RUN },
   );
-  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(6);
+  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(4);
   const devtools = await context.newCDPSession(page);
   // The renderer ends at once, without a word to the page.
   void devtools.send('Page.crash').catch(() => undefined);
   await running.catch(() => undefined);
   const shown = Math.max(...seen);
-  expect(shown).toBeLessThan(30);
+  expect(shown).toBeLessThan(16);
 
   const again = await context.newPage();
   await again.goto(`${site.url}lib/index.js`);
@@ -253,7 +253,7 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
       const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
       const { step, losses, settings } = await tuner.restore(kept);
       const steps: number[] = [];
-      for await (const each of tuner.train({ ...run, steps: 30, keep: 'test' })) steps.push(each.step);
+      for await (const each of tuner.train({ ...run, steps: 16, keep: 'test' })) steps.push(each.step);
       const bytes = async (kind: 'model' | 'trajectory'): Promise<number[]> => [...new Uint8Array(await (await tuner.export(kind)).arrayBuffer())];
       const both = { trajectory: await bytes('trajectory'), model: await bytes('model') };
       await tuner.dispose();
@@ -264,7 +264,7 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
   );
   expect(resumed.step).toBeGreaterThanOrEqual(shown);
   expect(resumed.losses.length).toBe(resumed.step);
-  expect(resumed.settings).toMatchObject({ steps: 30, batchSize: 8, template: TASK.template, labels: TASK.labels, seed: '42' });
+  expect(resumed.settings).toMatchObject({ steps: 16, batchSize: 8, template: TASK.template, labels: TASK.labels, seed: '42' });
   expect(resumed.steps[0]).toBe(resumed.step + 1);
   const hash = (bytes: number[]): string => createHash('sha256').update(Buffer.from(bytes)).digest('hex');
   expect(hash(resumed.both.model)).toBe(hash(whole.model));

@@ -307,3 +307,32 @@ function mainThreadTasks(trace: string): number[] {
   const tasks = traceEvents.filter(({ name, tid, tdur }) => name === 'ThreadControllerImpl::RunTask' && main.has(tid) && tdur !== undefined);
   return tasks.map(({ tdur }) => (tdur ?? 0) / 1000).sort((a, b) => b - a);
 }
+
+test('a model held in 4 bits learns beside its weights, and the adapter goes out and comes in', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.getByText('Memory', { exact: true }).click();
+  await page.getByLabel('How its weights are held').selectOption('q4');
+  expect(await faultsOf(page)).toEqual([]);
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one a line').fill(`text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(12)}`);
+  await useSample(page);
+  await tinySettings(page, 3);
+  if (!FAKE) expect(await page.getByLabel('What changes').inputValue()).toBe('lora');
+  await page.getByLabel('What changes').selectOption('lora');
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  const [archive] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Adapter', exact: true }).click()]);
+  expect(archive.suggestedFilename()).toMatch(/-3-steps-adapter\.zip$/);
+  const bytes = await readFile(await archive.path());
+  expect(bytes.includes('adapter_config.json')).toBe(true);
+
+  await page.getByRole('button', { name: 'Choose a model' }).click();
+  await page.locator('#record-input').setInputFiles({ name: 'adapter.zip', mimeType: 'application/zip', buffer: bytes });
+  await page.getByText('with an adapter').waitFor({ timeout: LONG });
+  expect(faults).toEqual([]);
+  await context.close();
+});

@@ -12,7 +12,7 @@ import { LONG, reachStep, startTraining, tinySettings, untilTrained, useSample }
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
 const ID = 'tests/tiny-bert';
-const STEPS = FAKE ? 60 : 40;
+const STEPS = FAKE ? 60 : 24;
 const OPTIONS = { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true } as const;
 
 let folder: string;
