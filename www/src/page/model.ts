@@ -88,7 +88,7 @@ export function setUpModel(app: App, flow: Flow): void {
       changed();
     });
   }
-  byId('model-folder-label', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
+  byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   dtype.addEventListener('change', () => {
     changed();
     if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
