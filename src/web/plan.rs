@@ -24,7 +24,7 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     // What no plan depends on may be left out.
     let given = to_js(&serde_json::json!({ "steps": 1 }))?;
-    let given = Object::assign(given.unchecked_ref(), options.unchecked_ref());
+    let given = Object::assign(given.unchecked_ref::<Object>(), options.unchecked_ref());
     let given: TrainOptions = options::parse(given.into(), "plan options")?;
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
     let spec = session.model.spec();
