@@ -17,7 +17,7 @@ async fn matmul_bench() {
         return;
     }
     let gpu = Gpu::open(GpuOptions::default()).await.unwrap();
-    console_log!("{}, software: {}", gpu.name(), gpu.is_software());
+    console_log!("{}, software: {}", gpu.name(), gpu.limits().software);
     let shapes = [[512, 1024, 1024], [64, 1024, 1024], [16, 1024, 1024], [1, 1024, 1024], [512, 8, 1024]];
     for m in tuner::measure(gpu.as_ref(), &shapes).await.unwrap() {
         let percent = 100.0 * m.of_peak;

@@ -18,7 +18,7 @@ use pocketllm::reference::storage::stochastic_half;
 use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{
-    Examples, Method, Objective, Session, Settings, Setup, Trainer, dtype, read_adapter, replay,
+    Examples, Method, Objective, Session, Settings, Setup, Trainer, dtype, read_adapter, replay, save_model,
 };
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 use pocketllm::zo::random::{Distribution, rounding_key, stream_key};
@@ -324,6 +324,52 @@ device_test! {
             second.settle(&mut session).await.unwrap();
             assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
             assert_eq!(digests(&session).await, after, "{what} resumed");
+        }
+    }
+}
+
+/// Logits of every token of a text.
+async fn logits(session: &mut Session, ids: &[u32]) -> Vec<f32> {
+    let tokens = ids.len() as u32;
+    let positions: Vec<u32> = (0..tokens).collect();
+    let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
+    let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+    let (model, ws) = session.prepare(extent).unwrap();
+    model.logits(ws, &input).await.unwrap()
+}
+
+device_test! {
+    async fn an_exported_model_computes_what_was_trained(backend: Rc<dyn Backend>) {
+        let low_rank = Estimator { interval: 3, ..Estimator::new(EstimatorKind::LowRank) };
+        for (dtype, estimator) in [
+            (DType::F32, Estimator::default()),
+            (DType::F16, Estimator::default()),
+            (DType::F32, low_rank.clone()),
+            (DType::F16, low_rank.clone()),
+            (DType::Q4_0, low_rank),
+        ] {
+            let what = format!("{dtype} {:?}", estimator.kind);
+            let settings = Settings {
+                steps: 5, batch_size: 3, seed: 4, learning_rate: 1e-4, estimator, ..Settings::default()
+            };
+            let mut session = open(backend.clone(), "peft/blocks-llama", dtype).await;
+            let before = logits(&mut session, &[5, 9, 30, 2]).await;
+            let mut run = trainer(&session, &settings);
+            while run.step(&mut session).await.unwrap().is_some() {}
+            run.settle(&mut session).await.unwrap();
+            let trained = logits(&mut session, &[5, 9, 30, 2]).await;
+            assert_ne!(before, trained, "{what}");
+            let mut file = Vec::new();
+            save_model(&session, &mut |bytes| {
+                file.extend_from_slice(bytes);
+                Ok(())
+            }).await.unwrap();
+            let config = MODELS.iter().find(|(name, ..)| *name == "peft/blocks-llama").unwrap().1;
+            let dir = MemoryDir::new("exported").with("config.json", config).with("model.safetensors", file);
+            let mut again = Session::open(backend.clone(), &dir, DType::F32, &mut |_| Ok(())).await.unwrap();
+            let exported = logits(&mut again, &[5, 9, 30, 2]).await;
+            let apart = trained.iter().zip(&exported).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-4, "{what}: {apart}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::session::Session;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use crate::model::{Adapter, TensorId};
 
@@ -69,10 +69,13 @@ async fn sums(session: &Session, adapter: &Adapter) -> Result<BTreeMap<TensorId,
     let mut sums = BTreeMap::new();
     let Some(fixed) = &adapter.fixed else { return Ok(sums) };
     let backend = session.model.backend();
-    for (index, id) in adapter.adapted().iter().enumerate() {
-        let a = fixed.read(backend, 2 * index).await?;
+    for (index, (id, tensor)) in adapter.adapted().iter().zip(adapter.tensors()).enumerate() {
+        // A's ordinal is the one before B's; a transposed copy follows it in some places.
+        let at = adapter.fixed_tensors().iter().position(|a| a.ordinal + 1 == tensor.ordinal);
+        let Some(at) = at else { bail!(InvalidArgument, "{} has no signs", tensor.name) };
+        let a = fixed.read(backend, at).await?;
         let b = adapter.trained.read(backend, index).await?;
-        sums.insert(*id, Sum { a, b, rank: adapter.tensors()[index].width as usize });
+        sums.insert(*id, Sum { a, b, rank: tensor.width as usize });
     }
     Ok(sums)
 }
