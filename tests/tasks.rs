@@ -88,9 +88,9 @@ fn a_masked_model_learns_a_task_from_its_published_file() {
     assert_eq!(header["task"], "sst-2");
     assert_eq!(header["template"], "{text} It was [MASK].");
     assert_eq!(header["labels"], json!(["terrible", "great"]));
-    // What is not given is the task's.
+    // What is not given is the preset of a model as small as this.
     let number = |key: &str| header[key].as_f64().unwrap() as f32;
-    assert_eq!((number("learning_rate"), number("epsilon")), (1e-6, 1e-3));
+    assert_eq!((number("learning_rate"), number("epsilon")), (2e-5, 1e-3));
 
     // The trajectory knows the task, and the same rows are held out again.
     let trajectory = folder.path("run/trajectory.pocket");
