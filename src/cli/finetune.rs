@@ -261,7 +261,7 @@ async fn train(
             && due
             && (!run.has_evaluation(trainer.done()) || trainer.done() == steps)
         {
-            let report = trainer.evaluate(session, examples, &mut || Ok(())).await?;
+            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await?;
             if !run.has_evaluation(trainer.done()) {
                 run.evaluation(trainer.done(), &report)?;
             }

@@ -281,18 +281,18 @@ impl Trainer {
         }
     }
 
-    /// Evaluates the weights of the steps done on held-out examples.
+    /// Evaluates the weights of the steps done on held-out examples; without any, on those that are learned from.
     ///
     /// # Errors
     /// Those of the backend, and what `keep_going` stops it with.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,
-        examples: &Examples,
+        held_out: Option<&Examples>,
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         self.settle(session).await?;
-        session.evaluate(&self.objective, examples, keep_going).await
+        session.evaluate(&self.objective, held_out.unwrap_or(&self.examples), keep_going).await
     }
 }
 

@@ -3,9 +3,11 @@
 //! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
 //! another: the package's worker queues them.
 
+mod asking;
 mod options;
 mod plan;
 mod report;
+mod training;
 mod tuner;
 
 pub use plan::plan;

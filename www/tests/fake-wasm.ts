@@ -2,7 +2,10 @@
  * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
  * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
  */
-import type { Classification, Evaluation, LoadProgress, MemoryPlan, ModelInfo, NamedBlob, Prompt, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
+import type { Classification, Evaluation } from '../src/package/types/asking.js';
+import type { NamedBlob, Prompt } from '../src/package/types/data.js';
+import type { LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
+import type { Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types/training.js';
 import type {
   Cancel,
   WasmCreateOptions,
@@ -186,6 +189,10 @@ export class Tuner implements WasmTuner {
       await pause(pace.stepMs);
       return this.#pieces[this.#written++];
     });
+  }
+
+  endGeneration(): void {
+    this.#pieces = [];
   }
 
   exportTrajectory(from?: number): Uint8Array<ArrayBuffer> {

@@ -1,9 +1,10 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
-import { FineTuner, inspectModel, planTraining, PocketError, storage, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
+import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
+import { fromFile } from './record.ts';
 import { isSealed, onSeal, WATCH } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
@@ -34,11 +35,13 @@ function confinedWorker(): Worker {
 const WITH_ADAPTER = ', with an adapter';
 
 /** Loads a model in place of the one there is. Rejects with what went wrong. */
-export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: { signal?: AbortSignal; cache?: boolean } = {}): Promise<void> {
+export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
   const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
-  const tuner = await FineTuner.create({ model, dtype: choice.dtype, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  // Once texts are in, no server is asked for anything, not even whether a model that is kept has changed.
+  const cache = isSealed() ? 'force-cache' : true;
+  const tuner = await FineTuner.create({ model, dtype: choice.dtype, cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // Rather than lose a model that took an hour to come.
   void storage.persist();
   delete app.before;
@@ -105,7 +108,7 @@ export function setUpModel(app: App, flow: Flow): void {
   cancel.addEventListener('click', () => controller?.abort());
   next.addEventListener('click', () => flow.done(1, summary(app)));
   load.addEventListener('click', () => void run());
-  unkept.addEventListener('click', () => void run(false));
+  unkept.addEventListener('click', () => void run({ cache: false }));
   recordInput.addEventListener('change', () => void bringRecord());
   onSeal(closeHub);
   void showShelf(take);
@@ -154,14 +157,14 @@ export function setUpModel(app: App, flow: Flow): void {
     void run();
   }
 
-  async function run(cache = true): Promise<void> {
+  async function run(options: Pick<CreateOptions, 'cache'> = {}): Promise<void> {
     controller = new AbortController();
     showProblem(problem);
     setBusy(true);
     flow.lockAfter(1);
     app.onProgress = showProgress;
     try {
-      await loadModel(app, choice(), files, { signal: controller.signal, cache });
+      await loadModel(app, choice(), files, { signal: controller.signal, ...options });
       showFacts();
       announce('The model is loaded');
     } catch (error) {
@@ -210,7 +213,7 @@ export function setUpModel(app: App, flow: Flow): void {
         flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
         return;
       }
-      app.restored = await tuner.restore(file, { signal: controller.signal });
+      app.restored = await tuner.restore(await fromFile(file), { signal: controller.signal });
       const { step, settings } = app.restored;
       app.trained = step;
       app.adapted = settings.method !== 'full';
