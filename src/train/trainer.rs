@@ -102,7 +102,7 @@ impl Trainer {
             batch_size: settings.batch_size,
             micro_batch: settings.micro_batch,
             objective: settings.objective,
-            max_length: settings.length_for(spec),
+            max_length: settings.length_for(spec)?,
             data: hex(examples.fingerprint),
             task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
@@ -239,7 +239,8 @@ impl Trainer {
         if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
             bail!(
                 NonFiniteLoss,
-                "step {step}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed"
+                "step {}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed",
+                step + 1
             );
         }
         let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);

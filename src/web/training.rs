@@ -40,7 +40,7 @@ impl Tuner {
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);
         let objective = prompting.objective(&self.session)?;
-        let length = settings.length_for(self.session.model.spec());
+        let length = settings.length_for(self.session.model.spec())?;
         let examples = objective.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| objective.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;

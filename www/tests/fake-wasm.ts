@@ -115,7 +115,7 @@ export class Tuner implements WasmTuner {
       if (!this.#restored) this.#done = 0;
       this.#restored = false;
       this.#until = config.steps;
-      const examples = typeof config.data === 'string' ? config.data.split('\n').length : config.data.length;
+      const examples = config.dataName?.endsWith('.json') ? (JSON.parse(config.data) as unknown[]).length : config.data.split('\n').length;
       return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [], learningRate: this.#rate() };
     });
   }
@@ -158,7 +158,7 @@ export class Tuner implements WasmTuner {
         if (cancel.aborted) throw failure('aborted', 'evaluation was aborted');
         await pause(pace.stepMs);
       }
-      return this.#evaluation(config.data.length);
+      return this.#evaluation((JSON.parse(config.data) as unknown[]).length);
     });
   }
 
@@ -187,6 +187,7 @@ export class Tuner implements WasmTuner {
   async nextToken(): Promise<string | undefined> {
     return this.#alone(async () => {
       await pause(pace.stepMs);
+      if (trouble.lose > 0 && trouble.lose-- === 1) throw failure('device-lost', 'the GPU went away');
       return this.#pieces[this.#written++];
     });
   }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { loadModel, LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
@@ -31,29 +31,24 @@ async function drawnPixels(page: Page): Promise<number> {
 }
 
 describe.each([
-  { name: 'phone-light', options: { ...PHONE, colorScheme: 'light' as const } },
-  { name: 'desktop-dark', options: { ...DESKTOP, colorScheme: 'dark' as const } },
+  { name: 'phone', options: PHONE },
+  { name: 'desktop', options: DESKTOP },
 ])('$name', ({ name, options }) => {
   test('from the built-in model and the sample to a result that is kept', { timeout: LONG }, async () => {
     const { context, page, faults, strangers } = await visit(site, options);
-    await shoot(page, `${name}-1`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-1`)).toEqual([]);
     await loadModel(page);
 
     await page.getByText('kept aside, to measure').waitFor();
     expect(await page.locator('#label-rows .label-row').count()).toBe(2);
-    await shoot(page, `${name}-2`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-2`)).toEqual([]);
     await useSample(page);
 
     await tinySettings(page, STEPS);
-    await shoot(page, `${name}-3-settings`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-3-settings`)).toEqual([]);
     await page.getByRole('button', { name: 'Start training' }).click();
-    await page.getByText(`of ${STEPS}`).waitFor({ timeout: LONG });
     await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
-    await shoot(page, `${name}-3-trained`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-3-trained`)).toEqual([]);
     expect(Number(await page.locator('#loss-now').textContent())).toBeGreaterThan(0);
     expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Loss over 8 steps, from \d+\.\d+ to \d+\.\d+$/);
     expect(await drawnPixels(page)).toBeGreaterThan(500);
@@ -65,8 +60,7 @@ describe.each([
     await page.getByLabel('Try another sentence').fill('You won a free cruise, click now');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
-    await shoot(page, `${name}-4`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-4`)).toEqual([]);
 
     const [record] = await Promise.all([
       page.waitForEvent('download'),

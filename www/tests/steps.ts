@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { FAKE } from './browser.ts';
 
 /** A software GPU is slow: loading, and a run of a few small steps, take up to minutes. */
-export const LONG = FAKE ? 30_000 : 120_000;
+export const LONG = FAKE ? 30_000 : 300_000;
 
 export async function loadModel(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Load this model' }).click();

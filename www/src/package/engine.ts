@@ -11,7 +11,7 @@ import { Journal } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
 import type { RemoteSource } from './source.js';
-import { readData, renamed } from './read.js';
+import { readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
 import type { TrainStart } from './types/training.js';
 import type { Cancel, WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
@@ -196,10 +196,11 @@ export class Engine implements Endpoint {
     },
     info: async () => this.#open().info(),
     startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
-      const config = {
+      const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
+      const config: WasmTrainConfig = {
         ...rest,
-        ...(await readData(data, rest.dataName)),
-        ...(held === undefined ? {} : renamed(await readData(held, rest.evalName))),
+        ...{ data: learned.text, dataName: learned.name },
+        ...(measured === undefined ? {} : { eval: measured.text, evalName: measured.name }),
       };
       this.#endRun();
       this.#endText();
@@ -234,7 +235,8 @@ export class Engine implements Endpoint {
       if (this.#run?.number === number) this.#endRun();
     },
     evaluate: async ([{ data, ...config }], hooks) => {
-      const read = { ...config, ...(await readData(data, config.dataName)) };
+      const { text, name } = await readData('data', data, config.dataName);
+      const read = { ...config, data: text, dataName: name };
       const { cancel, release } = follow(hooks.signal);
       try {
         return await this.#lasting(hooks, (tuner) => tuner.evaluate(read, cancel));

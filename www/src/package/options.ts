@@ -45,7 +45,8 @@ function invalid(message: string): PocketError {
 /** What a value is, for messages. */
 function kind(value: unknown): string {
   if (value === null) return 'null';
-  if (typeof value === 'string' || typeof value === 'number') return JSON.stringify(value).slice(0, 60);
+  if (typeof value === 'string') return JSON.stringify(value).slice(0, 60);
+  if (typeof value === 'number') return String(value);
   return Array.isArray(value) ? 'an array' : typeof value;
 }
 
@@ -154,7 +155,7 @@ function refuseBadNumber(call: string, options: object, names: readonly string[]
   for (const [name, value] of Object.entries(options)) {
     if (!names.includes(name) || value === undefined) continue;
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || (whole && !Number.isInteger(value))) {
-      throw invalid(`${call}: ${name} must be a ${whole ? 'whole' : 'finite'} number from 0 up, found ${String(value)}`);
+      throw invalid(`${call}: ${name} must be a ${whole ? 'whole' : 'finite'} number from 0 up, found ${kind(value)}`);
     }
   }
 }

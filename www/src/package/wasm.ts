@@ -25,15 +25,15 @@ export interface WasmCreateOptions {
 
 /** The options of a training, with its data read. */
 export type WasmTrainConfig = Given<Omit<TrainOptions, 'data' | 'eval' | 'keep' | 'signal' | 'onStart'>> & {
-  readonly data: string | readonly object[];
-  readonly eval?: string | readonly object[];
+  readonly data: string;
+  readonly eval?: string;
 };
 
 /** Absent where it is `undefined`. */
 type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 export interface WasmEvaluateConfig extends Prompting {
-  readonly data: string | readonly object[];
+  readonly data: string;
   readonly dataName?: string;
 }
 

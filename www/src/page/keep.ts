@@ -35,10 +35,12 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
       const made = await record();
       if (made === undefined) return;
       const file = await asText(made, made.name);
-      await navigator.share({ files: [file], title: file.name }).catch((error: unknown) => {
-        // The sheet was closed again.
-        if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
-      });
+      try {
+        await navigator.share({ files: [file], title: file.name });
+      } catch (error) {
+        const closedAgain = error instanceof DOMException && error.name === 'AbortError';
+        if (!closedAgain) download(made, made.name);
+      }
     });
   });
 }

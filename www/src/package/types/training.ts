@@ -36,7 +36,7 @@ export interface Prompting {
 export interface TrainOptions extends Prompting {
   /** What to learn from. */
   readonly data: Data;
-  /** A file name whose ending says what `data` is when it is a string or a bare `Blob`: `.csv`, `.tsv`, `.jsonl` or `.txt`. */
+  /** A file name whose ending says what `data` is when it is a string or a bare `Blob`: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`; by its first line when left out. */
   readonly dataName?: string | undefined;
   /** Rows to measure on every `evaluateEvery` steps: others than those learned from. */
   readonly eval?: Data | undefined;
@@ -88,7 +88,7 @@ export interface TrainOptions extends Prompting {
   readonly seed?: number | bigint | undefined;
   /** Measure every so many steps, and after the last: on `eval`, or on what `holdOut` keeps aside, or else on `data` itself; never when left out. */
   readonly evaluateEvery?: number | undefined;
-  /** Cut texts to so many tokens; the model's own maximum when left out. */
+  /** Cut texts to so many tokens; 128 for a masked model and 512 for a causal one when left out, and never more than the model takes. */
   readonly maxLength?: number | undefined;
   /** Learn from so many rows of each class, drawn from `data`; from every row when left out or 0. */
   readonly shots?: number | undefined;
