@@ -1,5 +1,5 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
-import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
+import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
@@ -89,12 +89,14 @@ export function setUpModel(app: App, flow: Flow): void {
     picker.addEventListener('change', () => {
       files = [...(picker.files ?? [])].filter(({ name }) => /\.(json|safetensors|gguf|jinja|txt)$/i.test(name));
       changed();
+      void lookAtFiles();
     });
   }
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   dtype.addEventListener('change', () => {
     changed();
-    if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
+    if (chosen('source') === 'files') void lookAtFiles();
+    else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
   });
   id.addEventListener('input', () => {
     kept = undefined;
@@ -124,15 +126,26 @@ export function setUpModel(app: App, flow: Flow): void {
 
   /** What the model weighs, and what this device has, before it is fetched. */
   async function look(): Promise<void> {
-    if (id.value.trim() === '') return;
+    const model = id.value.trim();
+    if (model === '') return;
+    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { signal }));
+  }
+
+  /** The same of files, where they are whole; what is wrong with them is told when they are loaded. */
+  async function lookAtFiles(): Promise<void> {
+    const place = byId('files-facts', HTMLElement);
+    place.replaceChildren();
+    if (files.some(({ name }) => /\.(gguf|safetensors)$/i.test(name))) await weigh(place, files);
+  }
+
+  async function weigh(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
     looking.abort();
     const { signal } = (looking = new AbortController());
-    const place = byId('hub-facts', HTMLElement);
     showProblem(problem);
     place.replaceChildren(el('p', {}, 'Asking for its size'));
     try {
-      const [model, held] = [id.value.trim(), dtype.value as DType];
-      const size = await inspectModel(model, { signal });
+      const held = dtype.value as DType;
+      const size = await inspect?.(signal);
       // As step 3 will propose it.
       const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
       const { sentences, tight } = await need(size, await planTraining({ model, dtype: held, signal, worker: confinedWorker, ...run }));
@@ -140,9 +153,10 @@ export function setUpModel(app: App, flow: Flow): void {
       place.classList.toggle('tight', tight);
       announce(sentences.join(' '));
     } catch (error) {
-      if (isAbort(error)) return;
+      if (looking.signal !== signal) return;
       place.replaceChildren();
-      showProblem(problem, error);
+      if (isAbort(error)) return;
+      if (inspect !== undefined) showProblem(problem, error);
     }
   }
 
@@ -159,6 +173,7 @@ export function setUpModel(app: App, flow: Flow): void {
 
   async function run(options: Pick<CreateOptions, 'cache'> = {}): Promise<void> {
     controller = new AbortController();
+    looking.abort();
     showProblem(problem);
     setBusy(true);
     flow.lockAfter(1);
