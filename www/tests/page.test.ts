@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
 
@@ -81,8 +81,7 @@ describe.each([
 
 test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
-  await loadModel(page);
-  await useSample(page);
+  await loadTiny(page);
   await tinySettings(page, 5000);
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
@@ -179,7 +178,7 @@ const golden = (name: string): string => resolve(import.meta.dirname, '../../tes
 test('typed examples, and a record that is brought to another visit', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Type' }).check();
   const type = async (text: string, label: string): Promise<void> => {
@@ -220,7 +219,7 @@ test('typed examples, and a record that is brought to another visit', { timeout:
   await page.reload();
   await page.getByRole('button', { name: 'Forget it' }).click();
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('Bring a record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
@@ -270,13 +269,12 @@ test('while it trains the page stays smooth, and it can be used before any model
   const fetched = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
   // The service worker fetches the engine for later; the page does not wait for it.
   expect(fetched.filter((name) => name.endsWith('.wasm'))).toEqual([]);
-  await loadModel(page);
-  await useSample(page);
-  await tinySettings(page, 16);
+  await loadTiny(page);
+  await tinySettings(page, 5000);
   await startTraining(page);
   await reachStep(page, 2);
   await site.browser.startTracing(page, { categories: ['toplevel'] });
-  await reachStep(page, 12);
+  await reachStep(page, 60);
   const tasks = mainThreadTasks((await site.browser.stopTracing()).toString());
   console.log(`first paint after ${painted.toFixed(0)} ms; ${tasks.length} tasks of the main thread while training, the longest ${tasks[0]?.toFixed(1)} ms of its time`);
   expect(tasks.length).toBeGreaterThan(50);
@@ -305,7 +303,7 @@ function mainThreadTasks(trace: string): number[] {
 test('a model held in 4 bits learns beside its weights, and the adapter goes out and comes in', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByText('Memory', { exact: true }).click();
   await page.getByLabel('How its weights are held').selectOption('q4');
   expect(await faultsOf(page)).toEqual([]);

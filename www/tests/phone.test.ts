@@ -1,12 +1,9 @@
 /** What a phone's system offers: a screen that stays on, and a share sheet. Both are stand-ins that behave as Chrome's do. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { openSite, PHONE, visit, type Site } from './browser.ts';
-import { loadModel, LONG, reachStep, startTraining, tinySettings, useSample } from './steps.ts';
-
-const MODEL = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => resolve(import.meta.dirname, '../../tests/golden/bert', name));
+import { loadTiny, LONG, reachStep, startTraining, tinySettings } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -67,10 +64,7 @@ const held = (page: Page): Promise<number> => phone(page, ({ screens }) => scree
 
 test('the screen stays on while it trains, and only then; the record is shared as text, and comes back from it', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(stubPhone)));
-  await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(MODEL);
-  await loadModel(page);
-  await useSample(page);
+  await loadTiny(page);
   await tinySettings(page, 5000);
   expect(await held(page)).toBe(0);
   await startTraining(page);

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
-import { LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { LONG, pasteExamples, reachStep, startTraining, tinySettings, untilTrained } from './steps.ts';
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
 const ID = 'tests/tiny-bert';
@@ -60,9 +60,7 @@ async function load(page: Page): Promise<void> {
 
 /** From the second step to a run under way. */
 async function train(page: Page): Promise<void> {
-  await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill(readFileSync(`${GOLDEN}/train.csv`, 'utf8'));
-  await useSample(page);
+  await pasteExamples(page);
   await tinySettings(page, STEPS);
   await page.getByLabel('Learning rate').fill('1e-3');
   await startTraining(page);
