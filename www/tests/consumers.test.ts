@@ -30,7 +30,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
   run(WWW, 'npm', 'pack', '--pack-destination', folder);
   tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(cwd: string, command: string, ...args: string[]): void {

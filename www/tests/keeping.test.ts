@@ -20,7 +20,7 @@ let context: BrowserContext;
 beforeAll(async () => {
   site = await openSite(resolve(import.meta.dirname, '..'), 41734);
   hub = await openHub(`${GOLDEN}/bert`, ID, ['config.json', 'tokenizer.json', 'model.safetensors']);
-}, 60_000);
+});
 afterEach(async () => {
   await context.close();
   Object.assign(hub, { broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 });
@@ -105,7 +105,7 @@ test('a broken connection: the download goes on where it ended, by itself and in
   hub.broken = { after: 40_000, times: 1e9 };
   hub.asked.length = 0;
   const broken = load(page, module);
-  await expect.poll(() => hub.asked.length, { timeout: 20_000 }).toBeGreaterThan(5);
+  await expect.poll(() => hub.asked.length, { timeout: LONG }).toBeGreaterThan(5);
   await page.close();
   await broken.catch(() => undefined);
   hub.broken.times = 0;
@@ -255,7 +255,7 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
     },
     { module, hub: hub.url, run: RUN },
   );
-  await expect.poll(() => seen.length, { timeout: 60_000 }).toBeGreaterThan(4);
+  await expect.poll(() => seen.length, { timeout: LONG }).toBeGreaterThan(4);
   const devtools = await context.newCDPSession(page);
   // The renderer ends at once, without a word to the page.
   void devtools.send('Page.crash').catch(() => undefined);

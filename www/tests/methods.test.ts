@@ -25,7 +25,7 @@ beforeAll(async () => {
   site = await openSite(resolve(import.meta.dirname, '..'), 41739);
   ({ context, page, module } = await visitPackage(site));
   files = await pick(page, ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
-}, 60_000);
+});
 afterAll(async () => {
   await context?.close();
   await site?.close();

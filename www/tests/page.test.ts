@@ -11,7 +11,7 @@ const STEPS = 8;
 let site: Site;
 beforeAll(async () => {
   site = await openSite();
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 /** The number in "Trained for n steps". */

@@ -8,7 +8,7 @@ import { loadTiny, LONG, reachStep, startTraining, tinySettings } from './steps.
 let site: Site;
 beforeAll(async () => {
   site = await openSite(undefined, 41740);
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 /** In the page. */

@@ -26,7 +26,7 @@ beforeAll(async () => {
   hub = await openHub(GOLDEN, ID, ['config.json', 'tokenizer.json', 'model.safetensors'], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
   // The hub's own name, as the page's policy demands it, at this machine's address.
   site = await openSite(undefined, 41736, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
-}, 60_000);
+});
 afterEach(async () => {
   await context?.close();
   context = undefined;
@@ -180,7 +180,7 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   await reachStep(page, 3);
   // The browser has claimed more for an open file than so short a run needs: the last write is refused in its stead.
   await tellWorker(page, 'full');
-  await page.getByText('There is no room left to keep it').waitFor({ timeout: 20_000 });
+  await page.getByText('There is no room left to keep it').waitFor({ timeout: LONG });
   await tellWorker(page, 'room');
   await page.getByRole('button', { name: 'Go on', exact: true }).click();
   await untilTrained(page);

@@ -46,7 +46,7 @@ function invalid(message: string): PocketError {
 function kind(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value).slice(0, 60);
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   return Array.isArray(value) ? 'an array' : typeof value;
 }
 
@@ -209,10 +209,11 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
 }
 
 export function classifyConfig(text: string, options: ClassifyOptions): ClassifyOptions {
-  refuseUnknown('classify', options, CLASSIFY);
+  // The options of a training may be given as they are.
+  refuseUnknown('classify', options, [...CLASSIFY, ...TRAIN.filter((name) => !CLASSIFY.includes(name))]);
   if (typeof text !== 'string') throw invalid(`classify: text must be a string, found ${kind(text)}`);
-  const { signal, ...rest } = options;
-  return compact(rest);
+  const { task, template, labels, textB } = options;
+  return compact({ task, template, labels, textB });
 }
 
 export function generateConfig(prompt: Prompt, options: GenerateOptions): WasmGenerateOptions {
