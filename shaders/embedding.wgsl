@@ -1,7 +1,7 @@
 // Embedding: y[b, t, :] = w_b[ids[t], :], added to what y holds where `accumulate` is 1; w_b as branch b sees it,
 // with the pending updates (which materialise writes later) and the branch's perturbation formed on the way.
 // Rows outside of [first_row, first_row + rows) belong to another part of the table and are left alone.
-// Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
+// Dispatch: one thread for each quad of the table that a row has a part of, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {
     tokens: u32,
@@ -15,8 +15,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// binding 1: the step (lib/perturb), 2: the stored table's part (@storage)
-@group(0) @binding(3) var<storage, read> ids: array<u32>; // [token] rows of the table
+@group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
+// binding 2: the stored table's part (@storage), 3: the step (lib/perturb)
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear
@@ -30,26 +30,34 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    if (i >= params.branches * params.tokens * params.width) {
+    // A row that begins inside of a quad has a part of one more.
+    let quads = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
+    let row = i / quads;
+    if (row >= params.branches * params.tokens) {
         return;
     }
-    let row = i / params.width;
     let id = ids[row % params.tokens];
     if (id < params.first_row || id - params.first_row >= params.rows) {
         return;
     }
-    let element = id * params.width + i % params.width;
-    let lane = element % 4u;
-    let counter = vec2<u32>(element / 4u, params.ordinal);
-    let stored_quad = (element - params.first_row * params.width) / 4u;
-    var w = updated(load_quad(stored_quad), counter, params.decays);
+    let first = id * params.width; // element of the table
+    let quad = first / 4u + i % quads;
+    let counter = vec2<u32>(quad, params.ordinal);
+    var w = updated(load_quad(quad - params.first_row * params.width / 4u), counter, params.decays);
     let branch = step_.branches[row / params.tokens];
     if (branch.perturbed == 1u) {
         w += flip(direction(branch.key, counter, 0u), branch.sign);
     }
-    if (params.accumulate == 1u) {
-        y[i] += w[lane];
-    } else {
-        y[i] = w[lane];
+    for (var lane = 0u; lane < 4u; lane++) {
+        // Before the row's first element this wraps round, beyond its end.
+        let column = quad * 4u + lane - first;
+        if (column < params.width) {
+            let at = row * params.width + column;
+            if (params.accumulate == 1u) {
+                y[at] += w[lane];
+            } else {
+                y[at] = w[lane];
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 // Materialise: reads stored weights once, applies the pending updates to them, and writes what each branch sees.
 //   w    = w * decay + c * z(update key)       for each pending update, written back
 //   w_b  = w + sign_b * eps * z(key_b)         for each branch b
-// Dispatch: one thread a quad, 64 a workgroup, workgroups folded over x and y.
+// Dispatch: one thread a quad, in panels also one for each quad of the rows that fill up the last, 64 a workgroup, workgroups folded
+// over x and y.
 
 struct Params {
     quads: u32,
@@ -11,16 +12,17 @@ struct Params {
     branches: u32, // 0: only the updates are applied
     branch_stride: u32, // quads from one branch's weights to the next's
     decays: u32, // 1: weight decay applies to this tensor
+    across: u32, // quads of a row, where panels are written
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// binding 1: the step (lib/perturb), 2: the stored weights (@storage), 4: counters (@counter, packed)
-@group(0) @binding(3) var<storage, read_write> weights: array<vec4<f32>>; // [branch, branch_stride]
+// binding 1: the branches' weights (@layout), 2: the stored ones (@storage), 3: the step (lib/perturb), 4: counters (@counter, packed)
 
 //#use linear
 //#use perturb
 //#use @storage
 //#use @counter
+//#use @layout
 
 @compute @workgroup_size(64)
 fn main(
@@ -29,17 +31,18 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    if (i >= params.quads) {
+    let quad = quad_of(i);
+    if (quad >= params.quads) {
         return;
     }
-    let counter = counter_of(i);
-    let w = updated(load_quad(params.first_stored + i), counter, params.decays);
+    let counter = counter_of(quad);
+    let w = updated(load_quad(params.first_stored + quad), counter, params.decays);
     if (step_.updates > 0u) {
-        store_quad(params.first_stored + i, w);
+        store_quad(params.first_stored + quad, w);
     }
     var added = vec4<f32>();
     for (var b = 0u; b < params.branches; b++) {
         added = perturbation(b, counter, added);
-        weights[b * params.branch_stride + i] = w + added;
+        put(b, i, w + added);
     }
 }

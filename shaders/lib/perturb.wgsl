@@ -33,7 +33,7 @@ struct Step {
     scaled: array<f32>, // [1 + update, quantile]: epsilon x quantile; each update's coefficient x quantile
 }
 
-@group(0) @binding(1) var<storage, read> step_: Step;
+@group(0) @binding(3) var<storage, read> step_: Step;
 
 // The value as rounded: a compiler that contracts or reorders floating-point sums cannot look through it.
 fn fence(x: vec4<f32>) -> vec4<f32> {

@@ -206,6 +206,13 @@ impl Gpu {
     }
 }
 
+impl Drop for Gpu {
+    /// Gives the device's memory back at once: a browser would do so when it next collects garbage.
+    fn drop(&mut self) {
+        self.device.destroy();
+    }
+}
+
 /// Whether an adapter computes on the CPU. A browser tells no kind of adapter, but the names of its own software GPUs.
 fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
     let names = [&adapter.name, &adapter.driver, &adapter.driver_info];

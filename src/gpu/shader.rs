@@ -26,6 +26,8 @@ snippets![
     "counter_matrix",
     "counter_packed",
     "half",
+    "layout_panels",
+    "layout_rows",
     "linear",
     "operands_panels",
     "operands_quads",

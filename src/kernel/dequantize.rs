@@ -1,5 +1,6 @@
 //! Dequantize: frozen weights as every branch sees them.
 
+use super::layout::Layout;
 use crate::dtype::DType;
 use crate::gpu::{Buffer, Kernel, Recording, Variant};
 use crate::reference;
@@ -18,21 +19,28 @@ super::uniform! {
         pub quads: u32,
         /// Quad of the stored buffer where the range begins.
         pub first_stored: u32,
+        /// Of no account: there is one copy.
+        pub branch_stride: u32,
+        /// In panels the quads of a row, else 0 ([`Layout::across`]).
+        pub across: u32,
     }
 }
 
-/// Every variant that can be recorded: f32 is bound as it is.
+/// Every variant that can be recorded: rows of f32 are bound as they are.
 pub fn variants() -> Vec<Variant> {
-    [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(variant).to_vec()
+    let others = [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1];
+    let of = |dtype| [0, 1].map(|across| variant(dtype, across));
+    others.into_iter().flat_map(of).chain([variant(DType::F32, 1)]).collect()
 }
 
-fn variant(dtype: DType) -> Variant {
-    Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
+fn variant(dtype: DType, across: u32) -> Variant {
+    Layout::provide(across, Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype)))
 }
 
-/// `weights[quad]` = the quads of `stored` from `params.first_stored` on.
+/// `weights` = the quads of `stored` from `params.first_stored` on, in panels whole rows.
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
-    let quads = u64::from(params.quads);
+    let threads = Layout::threads(params.across, params.quads);
     let bindings = vec![weights.into(), stored.into()];
-    recording.push(variant(dtype), params, bindings, super::threads(quads), quads * 16);
+    let work = u64::from(params.quads) * 16;
+    recording.push(variant(dtype, params.across), params, bindings, super::threads(threads), work);
 }

@@ -42,9 +42,7 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-const GROUP: u64 = 64;
-
-/// About how many operations an element takes: its quad's direction is drawn for each.
+/// About how many operations a quad takes, as for [`super::materialise`].
 const WORK: u64 = 300;
 
 /// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
@@ -57,8 +55,8 @@ pub fn record(
     ids: &Buffer,
     y: &Buffer,
 ) {
-    let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
-    let grid = Recording::fold(elements.div_ceil(GROUP));
-    let bindings = vec![step.into(), stored.into(), ids.into(), y.into()];
-    recording.push(variant(dtype), params, bindings, grid, elements * WORK);
+    let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
+    let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
+    let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
+    recording.push(variant(dtype), params, bindings, super::threads(quads), quads * WORK);
 }

@@ -1,5 +1,6 @@
 //! Materialise: the branches' weights from the stored ones, with the pending updates applied on the way.
 
+use super::layout::Layout;
 use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
 use crate::reference;
@@ -28,29 +29,32 @@ super::uniform! {
         pub branch_stride: u32,
         /// 1: weight decay applies.
         pub decays: u32,
+        /// In panels the quads of a row, else 0 ([`Layout::across`]).
+        pub across: u32,
     }
 }
 
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
-    vec![matrix(DType::F32), matrix(DType::F16), packed()]
+    let of = |dtype| [0, 1].map(|across| matrix(dtype, across));
+    [DType::F32, DType::F16].into_iter().flat_map(of).chain([packed()]).collect()
 }
 
-fn matrix(dtype: DType) -> Variant {
-    let storage = super::storage::provider(dtype);
-    Variant::from(&KERNEL).provide("storage", storage).provide("counter", "counter_matrix")
+fn matrix(dtype: DType, across: u32) -> Variant {
+    let variant = Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype));
+    Layout::provide(across, variant.provide("counter", "counter_matrix"))
 }
 
 fn packed() -> Variant {
-    Variant::from(&KERNEL).provide("storage", "storage_f32").provide("counter", "counter_packed")
+    let variant = Variant::from(&KERNEL).provide("storage", "storage_f32");
+    Layout::provide(0, variant.provide("counter", "counter_packed"))
 }
-
-const GROUP: u64 = 64;
 
 /// About how many operations a quad takes: the generator twice, the table, the additions.
 const WORK: u64 = 300;
 
-/// A range of one tensor, f32 or f16: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`.
+/// A range of one tensor, f32 or f16: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`. In panels the range is
+/// whole rows.
 pub fn record_matrix(
     recording: &mut Recording,
     dtype: DType,
@@ -59,8 +63,8 @@ pub fn record_matrix(
     stored: &Buffer,
     weights: &Buffer,
 ) {
-    let bindings = vec![step.into(), stored.into(), weights.into()];
-    push(recording, matrix(dtype), params, bindings);
+    let bindings = vec![weights.into(), stored.into(), step.into()];
+    push(recording, matrix(dtype, params.across), params, bindings);
 }
 
 /// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each quad.
@@ -72,11 +76,11 @@ pub fn record_packed(
     weights: &Buffer,
     counters: &Buffer,
 ) {
-    let bindings = vec![step.into(), stored.into(), weights.into(), counters.into()];
+    let bindings = vec![weights.into(), stored.into(), step.into(), counters.into()];
     push(recording, packed(), params, bindings);
 }
 
 fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>) {
-    let grid = Recording::fold(u64::from(params.quads).div_ceil(GROUP));
+    let grid = super::threads(Layout::threads(params.across, params.quads));
     recording.push(variant, params, bindings, grid, u64::from(params.quads) * WORK);
 }

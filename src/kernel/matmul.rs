@@ -1,8 +1,8 @@
 //! Matmul with bias: a Linear layer.
 
-use super::NO_VECTOR;
-use super::pack::{self, PANEL};
+use super::layout::{Layout, PANEL};
 use super::tiles::{self, TILES, Tile};
+use super::{NO_VECTOR, pack};
 use crate::gpu::{Binding, Buffer, Kernel, MAX_WORKGROUPS, Recording, Variant};
 use crate::reference;
 
@@ -51,55 +51,81 @@ pub fn variants() -> Vec<Variant> {
     TILES.iter().flat_map(|tile| operands(tile).iter().map(|operands| tile.variant(operands))).collect()
 }
 
-/// `c[b, r, c_column + n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches, cut as the recording's
-/// tuning says for matmuls of this class.
-pub fn record(
-    recording: &mut Recording,
-    params: &Params,
-    branches: u32,
-    a: &Buffer,
-    w: Binding,
-    vectors: &Buffer,
-    c: &Buffer,
-) {
-    let chosen = usize::from(recording.tuning.tiles[tiles::class(params.rows, params.columns)]);
-    let fits = |tile: &&Tile| params.columns.div_ceil(tile.outputs[1]).max(params.rows) <= MAX_WORKGROUPS;
-    let tile = TILES.get(chosen).filter(fits).unwrap_or(&TILES[1]);
-    let starts = [params.depth, params.a_stride, params.a_branch, params.w_start, params.w_branch];
-    let quads = starts.iter().all(|s| s % 4 == 0);
-    let tensors = Tensors { a: a.into(), w, vectors, c };
-    if !tile.packed {
-        let operands = if quads { "operands_quads" } else { "operands_scalars" };
-        return push(recording, tile, operands, params, branches, tensors);
-    }
-    let panels = recording.tuning.panels.clone().filter(|_| quads);
-    let Some((panels, columns)) = panels.and_then(|p| block(&p, params, branches).map(|n| (p, n))) else {
-        // No panels, or no room for them.
-        let operands = if quads { "operands_quads" } else { "operands_scalars" };
-        return push(recording, &TILES[1], operands, params, branches, tensors);
-    };
-    record_packed(recording, tile, params, branches, tensors, &panels, columns);
+/// The tensors.
+#[derive(Clone, Debug)]
+pub struct Tensors<'a> {
+    /// `[branch, row, a_stride]` f32.
+    pub a: &'a Buffer,
+    /// `[branch, column, k]` f32.
+    pub w: Binding,
+    /// How `w` lies. In panels, which is for [`layout`] to say, `w_start` and `w_branch` count the panels' elements.
+    pub layout: Layout,
+    /// `[branch, vector_stride]` f32: where the bias stands.
+    pub vectors: &'a Buffer,
+    /// `[branch, row, c_stride]` f32, written.
+    pub c: &'a Buffer,
 }
 
-struct Tensors<'a> {
-    a: Binding,
-    w: Binding,
-    vectors: &'a Buffer,
-    c: &'a Buffer,
+/// How weights are best given to [`record`]: in panels, where that is how the recording's matmuls of this class are cut and there is
+/// room for those of a; `params.w_start` and `w_branch` are of no account.
+pub fn layout(recording: &Recording, params: &Params, branches: u32) -> Layout {
+    let rows_are_quads = [params.depth, params.a_stride, params.a_branch].iter().all(|n| n % 4 == 0);
+    let a_bytes = panel_bytes(params.rows, params.depth, branches);
+    let room = recording.tuning.panels.as_ref().is_some_and(|panels| a_bytes <= panels.bytes());
+    let tile = tile(recording, params);
+    if tile.packed && rows_are_quads && room { Layout::Panels } else { Layout::Rows }
+}
+
+/// `c[b, r, c_column + n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches, cut as the recording's
+/// tuning says for matmuls of this class.
+pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors: Tensors<'_>) {
+    let tile = tile(recording, params);
+    let starts = [params.depth, params.a_stride, params.a_branch, params.w_start, params.w_branch];
+    let quads = starts.iter().all(|s| s % 4 == 0);
+    let rows = if quads { "operands_quads" } else { "operands_scalars" };
+    let panels = recording.tuning.panels.clone().filter(|_| quads);
+    let bound = |b: &Buffer| Binding::from(b);
+    match (panels, tensors.layout) {
+        (Some(panels), Layout::Panels) => {
+            // The last rows of a matrix may be of a class that is cut otherwise.
+            let tile = if tile.packed { tile } else { tiles::packed() };
+            let (a, a_branch) = record_panels(recording, params, branches, tensors.a, &panels);
+            let params = Params { a_branch, ..*params };
+            push(recording, (tile, "operands_panels"), &params, branches, (a, tensors.w.clone()), &tensors);
+        }
+        (Some(panels), Layout::Rows) if tile.packed => match block(&panels, params, branches) {
+            Some(columns) => record_packed(recording, tile, params, branches, &tensors, &panels, columns),
+            // No room for them.
+            None => {
+                let operands = (bound(tensors.a), tensors.w.clone());
+                push(recording, (&TILES[1], rows), params, branches, operands, &tensors);
+            }
+        },
+        _ => {
+            let tile = if tile.packed { &TILES[1] } else { tile };
+            push(recording, (tile, rows), params, branches, (bound(tensors.a), tensors.w.clone()), &tensors);
+        }
+    }
+}
+
+/// How the recording's tuning cuts a matmul.
+fn tile(recording: &Recording, params: &Params) -> &'static Tile {
+    let chosen = usize::from(recording.tuning.tiles[tiles::class(params.rows, params.columns)]);
+    let fits = |tile: &&Tile| params.columns.div_ceil(tile.outputs[1]).max(params.rows) <= MAX_WORKGROUPS;
+    TILES.get(chosen).filter(fits).unwrap_or(&TILES[1])
 }
 
 fn push(
     recording: &mut Recording,
-    tile: &Tile,
-    operands: &'static str,
+    (tile, operands): (&Tile, &'static str),
     params: &Params,
     branches: u32,
-    tensors: Tensors<'_>,
+    (a, w): (Binding, Binding),
+    tensors: &Tensors<'_>,
 ) {
     let grid = [params.columns.div_ceil(tile.outputs[1]), params.rows.div_ceil(tile.outputs[0]), branches];
     let outputs = u64::from(params.rows) * u64::from(params.columns) * u64::from(branches);
-    let Tensors { a, w, vectors, c } = tensors;
-    let bindings = vec![a, w, vectors.into(), c.into()];
+    let bindings = vec![a, w, tensors.vectors.into(), tensors.c.into()];
     recording.push(tile.variant(operands), params, bindings, grid, 2 * outputs * u64::from(params.depth));
 }
 
@@ -122,36 +148,42 @@ fn block(panels: &Buffer, params: &Params, branches: u32) -> Option<u32> {
     Some(fitting.min(all.into()) as u32 * PANEL).filter(|columns| *columns > 0)
 }
 
+/// Packs a, unless its panels are there already; returns them and the elements between their branches.
+fn record_panels(
+    recording: &mut Recording,
+    params: &Params,
+    branches: u32,
+    a: &Buffer,
+    panels: &Buffer,
+) -> (Binding, u32) {
+    let Params { rows, depth, .. } = *params;
+    let packed_branch = rows.next_multiple_of(PANEL) * depth;
+    let packed = Binding { buffer: panels.clone(), offset: 0, bytes: panel_bytes(rows, depth, branches) };
+    let (stride, branch) = (params.a_stride, params.a_branch);
+    let pack = pack::Params { rows, depth, stride, start: 0, branch, branches, packed_branch };
+    if !holds(recording, &pack, &a.into(), &packed) {
+        pack::record(recording, &pack, a.into(), packed.clone());
+    }
+    (packed, packed_branch)
+}
+
 /// Packs both operands and multiplies the panels, `columns` of c at a time.
 fn record_packed(
     recording: &mut Recording,
     tile: &Tile,
     params: &Params,
     branches: u32,
-    tensors: Tensors<'_>,
+    tensors: &Tensors<'_>,
     panels: &Buffer,
     columns: u32,
 ) {
-    let Params { rows, depth, .. } = *params;
-    let a_branch = rows.next_multiple_of(PANEL) * depth;
-    let packed_a = Binding { buffer: panels.clone(), offset: 0, bytes: panel_bytes(rows, depth, branches) };
-    let pack_a = pack::Params {
-        rows,
-        depth,
-        stride: params.a_stride,
-        start: 0,
-        branch: params.a_branch,
-        branches,
-        packed_branch: a_branch,
-    };
-    if !holds(recording, &pack_a, &tensors.a, &packed_a) {
-        pack::record(recording, &pack_a, tensors.a.clone(), packed_a.clone());
-    }
+    let depth = params.depth;
+    let (a, a_branch) = record_panels(recording, params, branches, tensors.a, panels);
     let copies = if params.w_branch == 0 { 1 } else { branches };
     for first in (0..params.columns).step_by(columns as usize) {
         let count = columns.min(params.columns - first);
         let w_branch = count.next_multiple_of(PANEL) * depth;
-        let packed_w = Binding {
+        let w = Binding {
             buffer: panels.clone(),
             offset: w_offset(params, branches),
             bytes: panel_bytes(count, depth, copies),
@@ -165,7 +197,7 @@ fn record_packed(
             branches: copies,
             packed_branch: w_branch,
         };
-        pack::record(recording, &pack_w, tensors.w.clone(), packed_w.clone());
+        pack::record(recording, &pack_w, tensors.w.clone(), w.clone());
         let params = Params {
             columns: count,
             a_branch,
@@ -175,8 +207,7 @@ fn record_packed(
             bias: if params.bias == NO_VECTOR { NO_VECTOR } else { params.bias + first },
             ..*params
         };
-        let tensors = Tensors { a: packed_a.clone(), w: packed_w, ..tensors };
-        push(recording, tile, "operands_panels", &params, branches, tensors);
+        push(recording, (tile, "operands_panels"), &params, branches, (a.clone(), w), tensors);
     }
 }
 

@@ -17,6 +17,7 @@ pub mod embedding;
 pub mod gated;
 pub mod gather_rows;
 pub mod layer_norm;
+pub mod layout;
 pub mod lookup;
 pub mod materialise;
 pub mod matmul;
@@ -24,7 +25,6 @@ pub mod mean_loss;
 pub mod merge;
 pub mod multiply_add;
 pub mod pack;
-pub mod residual;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
@@ -96,7 +96,6 @@ entries![
     merge,
     multiply_add,
     pack,
-    residual,
     rms_norm,
     rotary,
     sample,

@@ -1,5 +1,6 @@
 //! Pack: operands of the matmul on panels.
 
+use super::layout::PANEL;
 use crate::gpu::{Binding, Kernel, Recording, Variant};
 use crate::reference;
 
@@ -26,9 +27,6 @@ super::uniform! {
         pub packed_branch: u32,
     }
 }
-
-/// Rows of a panel.
-pub const PANEL: u32 = 16;
 
 /// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {

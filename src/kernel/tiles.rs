@@ -120,6 +120,11 @@ impl Choice {
     }
 }
 
+/// A cut whose operands are packed.
+pub(super) fn packed() -> &'static Tile {
+    TILES.iter().find(|tile| tile.packed).unwrap_or(&TILES[0])
+}
+
 fn index(name: &str) -> Option<u8> {
     TILES.iter().position(|tile| tile.name == name).map(|at| at as u8)
 }

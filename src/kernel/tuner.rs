@@ -1,8 +1,9 @@
 //! Chooses how matmuls are cut on a device, and measures them.
 
-use super::matmul::{self, Params};
+use super::layout::Layout;
+use super::matmul::{self, Params, Tensors};
 use super::tiles::{self, Choice, TILES};
-use super::{NO_VECTOR, multiply_add};
+use super::{NO_VECTOR, multiply_add, pack};
 use crate::error::{Result, bail};
 use crate::gpu::timer::{self, Timing};
 use crate::gpu::{Backend, Buffer, CLASSES, MemoryClass, Recording, Tuning};
@@ -21,7 +22,7 @@ const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms
 pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
     let mut choice = Choice::untuned(backend.limits().software);
     for class in 0..CLASSES {
-        let bench = Bench::new(backend, tiles::example(class))?;
+        let bench = Bench::new(backend, tiles::example(class)).await?;
         let recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
         let times = timer::time(backend, &recordings, &bench.c, TUNING).await?;
         let untuned = times[usize::from(choice.0[class])];
@@ -56,7 +57,7 @@ pub async fn measure(backend: &dyn Backend, shapes: &[[u32; 3]]) -> Result<Vec<M
     const ROUNDS: u32 = 512;
     let mut measured = Vec::new();
     for &shape in shapes {
-        let bench = Bench::new(backend, shape)?;
+        let bench = Bench::new(backend, shape).await?;
         bench.check(backend).await?;
         let mut recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
         let peak_y = backend.create("sums", u64::from(THREADS) * 4, MemoryClass::Scratch)?;
@@ -81,20 +82,22 @@ struct Bench {
     shape: [u32; 3],
     a: Buffer,
     w: Buffer,
+    w_panels: Buffer,
     panels: Buffer,
     c: Buffer,
 }
 
 impl Bench {
-    fn new(backend: &dyn Backend, shape: [u32; 3]) -> Result<Bench> {
+    async fn new(backend: &dyn Backend, shape: [u32; 3]) -> Result<Bench> {
         let [rows, columns, depth] = shape;
         let bytes = |x: u32, y: u32| u64::from(x) * u64::from(y) * 4;
-        let panels = matmul::panel_bytes(rows, depth, 1) + matmul::panel_bytes(columns, depth, 1) + 256;
+        let panels = |rows| matmul::panel_bytes(rows, depth, 1);
         let bench = Bench {
             shape,
             a: backend.create("a", bytes(rows, depth), MemoryClass::Scratch)?,
             w: backend.create("w", bytes(columns, depth), MemoryClass::Scratch)?,
-            panels: backend.create("panels", panels, MemoryClass::Scratch)?,
+            w_panels: backend.create("w in panels", panels(columns), MemoryClass::Scratch)?,
+            panels: backend.create("panels", panels(rows), MemoryClass::Scratch)?,
             c: backend.create("c", bytes(rows, columns), MemoryClass::Scratch)?,
         };
         for (buffer, scale) in [(&bench.a, 1.0), (&bench.w, (3.0 / depth as f32).sqrt())] {
@@ -104,6 +107,10 @@ impl Bench {
                 .collect();
             backend.write(buffer, 0, bytemuck::cast_slice(&values))?;
         }
+        let params = pack::Params { rows: columns, depth, stride: depth, branches: 1, ..Default::default() };
+        let mut recording = Recording::new();
+        pack::record(&mut recording, &params, (&bench.w).into(), (&bench.w_panels).into());
+        backend.run(&recording).await?;
         Ok(bench)
     }
 
@@ -121,14 +128,18 @@ impl Bench {
         };
         let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()) };
         let mut recording = Recording::tuned(tuning);
-        matmul::record(&mut recording, &params, 1, &self.a, (&self.w).into(), &self.a, &self.c);
+        // As a step forms them: in the layout that the cut takes.
+        let layout = matmul::layout(&recording, &params, 1);
+        let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
+        let tensors = Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c };
+        matmul::record(&mut recording, &params, 1, tensors);
         recording
     }
 
     /// Holds every cut's result against the twin's.
     async fn check(&self, backend: &dyn Backend) -> Result<()> {
         let host = Host::open();
-        let twin = Bench::new(host.as_ref(), self.shape)?;
+        let twin = Bench::new(host.as_ref(), self.shape).await?;
         host.run(&twin.record(0)).await?;
         let expected = read(host.as_ref(), &twin.c).await?;
         for (tile, cut) in TILES.iter().enumerate() {

@@ -83,7 +83,7 @@ impl Generation {
         let bias = model.bias(model.spec().head.bias)?;
         let vectors = model.vectors_of(ws, &pass);
         let table = model.weights().matrix(model.spec().head.table)?;
-        for block in blocks(table, model.vocabulary_at_once(ws, &pass, 1)?) {
+        for block in blocks(table, model.vocabulary_at_once(&r, ws, &pass, 1)?) {
             model.record_block(&mut r, ws, &pass, 1, scored, &block, NO_VECTOR)?;
             let params = sample::Params {
                 width: block.rows,

@@ -6,6 +6,7 @@ use super::transformer::{Input, Pass, Transformer};
 use super::workspace::Workspace;
 use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};
+use crate::kernel::layout::Layout;
 use crate::kernel::step::Step;
 use crate::kernel::{
     NO_VECTOR, activation, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss,
@@ -126,7 +127,7 @@ impl Transformer {
         let vocabulary = self.spec().vocabulary as usize;
         let mut logits = vec![0.0; tokens as usize * vocabulary];
         let table = self.weights().matrix(self.spec().head.table)?;
-        for block in blocks(table, self.vocabulary_at_once(ws, &pass, tokens)?) {
+        for block in blocks(table, self.vocabulary_at_once(&r, ws, &pass, tokens)?) {
             self.record_block(&mut r, ws, &pass, tokens, scored, &block, bias)?;
             self.backend().run(&r).await?;
             let part = self.read_f32(&ws.logits, tokens * block.rows).await?;
@@ -211,7 +212,7 @@ impl Transformer {
             }
             Score::Vocabulary => {
                 let table = self.weights().matrix(self.spec().head.table)?;
-                for block in blocks(table, self.vocabulary_at_once(ws, pass, count)?) {
+                for block in blocks(table, self.vocabulary_at_once(r, ws, pass, count)?) {
                     self.record_block(r, ws, pass, count, scored, &block, NO_VECTOR)?;
                     let params = cross_entropy_block::Params {
                         rows: pass.branches * count,
@@ -259,7 +260,7 @@ impl Transformer {
         let Some(transform) = &spec.head.transform else {
             return Ok(&ws.gathered);
         };
-        let output = Target { buffer: &ws.transformed, stride: spec.hidden, column: 0 };
+        let output = Target::new(&ws.transformed, spec.hidden);
         self.record_linear(r, ws, pass, count, &transform.dense, &ws.gathered, output)?;
         let elements = pass.branches * count * spec.hidden;
         activation::record(r, transform.activation, &ws.transformed, elements);
@@ -294,8 +295,14 @@ impl Transformer {
             vector_stride: 0,
             added: 0.0,
         };
-        let w = (&ws.label_rows).into();
-        matmul::record(r, &params, pass.branches, scored, w, self.vectors_of(ws, pass).buffer, &ws.logits);
+        let tensors = matmul::Tensors {
+            a: scored,
+            w: (&ws.label_rows).into(),
+            layout: Layout::Rows,
+            vectors: self.vectors_of(ws, pass).buffer,
+            c: &ws.logits,
+        };
+        matmul::record(r, &params, pass.branches, tensors);
         Ok(())
     }
 
@@ -312,7 +319,8 @@ impl Transformer {
         biased: u32,
     ) -> Result<()> {
         let table = self.weights().matrix(self.spec().head.table)?;
-        let w = self.record_branch_weights(r, ws, pass, table, block);
+        let layout = self.vocabulary_layout(r, pass, count)?;
+        let w = self.record_branch_weights(r, ws, pass, table, block, layout);
         let vectors = self.vectors_of(ws, pass);
         let params = matmul::Params {
             rows: count,
@@ -328,20 +336,43 @@ impl Transformer {
             vector_stride: vectors.stride,
             added: 0.0,
         };
-        matmul::record(r, &params, pass.branches, scored, w.buffer.into(), vectors.buffer, &ws.logits);
+        let (w, c) = (w.buffer.into(), &ws.logits);
+        let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c };
+        matmul::record(r, &params, pass.branches, tensors);
         if let Some(pair) = self.pair(table.id) {
-            let y = Target { buffer: &ws.logits, stride: block.rows, column: 0 };
+            let y = Target::new(&ws.logits, block.rows);
             let rows = block.first_row..block.first_row + block.rows;
             self.record_pair(r, ws, pass, count, pair, (scored, table.width), y, rows);
         }
         Ok(())
     }
 
-    /// How many rows of the vocabulary are scored at a time: what scratch and logits hold.
-    pub(super) fn vocabulary_at_once(&self, ws: &Workspace, pass: &Pass<'_>, count: u32) -> Result<u32> {
+    /// How the weights of the vocabulary's blocks are formed.
+    fn vocabulary_layout(&self, r: &Recording, pass: &Pass<'_>, count: u32) -> Result<Layout> {
         let table = self.weights().matrix(self.spec().head.table)?;
+        let params = matmul::Params {
+            rows: count,
+            columns: table.rows,
+            depth: table.width,
+            a_stride: table.width,
+            a_branch: count * table.width,
+            ..Default::default()
+        };
+        Ok(matmul::layout(r, &params, pass.branches))
+    }
+
+    /// How many rows of the vocabulary are scored at a time: what scratch and logits hold.
+    pub(super) fn vocabulary_at_once(
+        &self,
+        r: &Recording,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        count: u32,
+    ) -> Result<u32> {
+        let table = self.weights().matrix(self.spec().head.table)?;
+        let layout = self.vocabulary_layout(r, pass, count)?;
         let logits = ws.logits.bytes() / 4 / (u64::from(pass.branches) * u64::from(count.max(1)));
-        let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(ws, pass, table));
+        let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(ws, pass, table, layout));
         Ok(if most >= table.rows { table.rows } else { (most & !3).max(4) })
     }
 

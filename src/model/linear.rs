@@ -9,10 +9,11 @@ use super::workspace::Workspace;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};
+use crate::kernel::layout::{Layout, PANEL};
 use crate::kernel::{NO_VECTOR, dequantize, gather_rows, materialise, matmul, merge};
 
 impl Transformer {
-    /// y = W x + b for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
+    /// y (+)= W x + b for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
     #[expect(clippy::too_many_arguments, reason = "the pass, the layer, and where it reads and writes")]
     pub(super) fn record_linear(
         &self,
@@ -27,23 +28,34 @@ impl Transformer {
         let matrix = self.weights().matrix(linear.weight)?;
         let bias = self.bias(linear.bias)?;
         let vectors = self.vectors_of(ws, pass);
-        for block in blocks(matrix, self.rows_at_once(ws, pass, matrix)) {
-            let w = self.record_branch_weights(r, ws, pass, matrix, &block);
+        let whole = matmul::Params {
+            rows,
+            columns: matrix.rows,
+            depth: matrix.width,
+            a_stride: matrix.width,
+            a_branch: rows * matrix.width,
+            w_start: 0,
+            w_branch: 0,
+            c_stride: y.stride,
+            c_column: y.column,
+            bias,
+            vector_stride: vectors.stride,
+            added: y.added,
+        };
+        let layout = matmul::layout(r, &whole, pass.branches);
+        for block in blocks(matrix, self.rows_at_once(ws, pass, matrix, layout)) {
+            let w = self.record_branch_weights(r, ws, pass, matrix, &block, layout);
             let params = matmul::Params {
-                rows,
                 columns: block.rows,
-                depth: matrix.width,
-                a_stride: matrix.width,
-                a_branch: rows * matrix.width,
                 w_start: w.start,
                 w_branch: w.branch,
-                c_stride: y.stride,
                 c_column: y.column + block.first_row,
                 bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
-                vector_stride: vectors.stride,
-                added: 0.0,
+                ..whole
             };
-            matmul::record(r, &params, pass.branches, x, w.buffer.into(), vectors.buffer, y.buffer);
+            let tensors =
+                matmul::Tensors { a: x, w: w.buffer.into(), layout, vectors: vectors.buffer, c: y.buffer };
+            matmul::record(r, &params, pass.branches, tensors);
         }
         if let Some(pair) = self.pair(linear.weight) {
             self.record_pair(r, ws, pass, rows, pair, (x, matrix.width), y, 0..matrix.rows);
@@ -67,11 +79,12 @@ impl Transformer {
         let (Some(a), Some(b)) = (self.factor(ws, pass, pair.a), self.factor(ws, pass, pair.b)) else {
             return;
         };
-        let inner = Target { buffer: &ws.inner, stride: pair.rank, column: 0 };
-        self.record_factor(r, pass, rows, (x, width), a, inner, pair.rank, 0.0);
+        let inner = Target::new(&ws.inner, pair.rank);
+        self.record_factor(r, pass, rows, (x, width), a, inner, pair.rank);
         let b = BranchWeights { start: b.start + columns.start * pair.rank, ..b };
         let count = columns.end - columns.start;
-        self.record_factor(r, pass, rows, (&ws.inner, pair.rank), b, y, count, pair.scale);
+        let y = Target { added: pair.scale, ..y };
+        self.record_factor(r, pass, rows, (&ws.inner, pair.rank), b, y, count);
     }
 
     /// Adds the factors' part of looked-up rows: `y[b, i, :] += scale * B[ids[i], :] A`.
@@ -97,11 +110,11 @@ impl Transformer {
             width: pair.rank,
         };
         gather_rows::record(r, b.buffer, ids, &ws.inner, rows);
-        let y = Target { buffer: y, stride: width, column: 0 };
-        self.record_factor(r, pass, count, (&ws.inner, pair.rank), a, y, width, pair.scale);
+        let y = Target { added: pair.scale, ..Target::new(y, width) };
+        self.record_factor(r, pass, count, (&ws.inner, pair.rank), a, y, width);
     }
 
-    /// y (+)= added * W x for a factor W of an adapter.
+    /// y (+)= W x for a factor W of an adapter.
     #[expect(clippy::too_many_arguments, reason = "the pass, the factor, and where it reads and writes")]
     fn record_factor(
         &self,
@@ -112,7 +125,6 @@ impl Transformer {
         w: BranchWeights<'_>,
         y: Target<'_>,
         columns: u32,
-        added: f32,
     ) {
         let params = matmul::Params {
             rows,
@@ -126,18 +138,13 @@ impl Transformer {
             c_column: y.column,
             bias: NO_VECTOR,
             vector_stride: 0,
-            added,
+            added: y.added,
         };
         // No bias is read: any buffer does.
-        matmul::record(
-            r,
-            &params,
-            pass.branches,
-            x,
-            w.buffer.into(),
-            &self.weights().vectors().stored,
-            y.buffer,
-        );
+        let vectors = &self.weights().vectors().stored;
+        let (w, layout) = (w.buffer.into(), Layout::Rows);
+        let tensors = matmul::Tensors { a: x, w, layout, vectors, c: y.buffer };
+        matmul::record(r, &params, pass.branches, tensors);
     }
 
     /// Where a pass finds a factor: as every branch sees it, or as it is stored.
@@ -167,17 +174,25 @@ impl Transformer {
     }
 
     /// How many rows of a matrix the scratch holds for every branch; all, where the stored weights are used as they are.
-    pub(super) fn rows_at_once(&self, ws: &Workspace, pass: &Pass<'_>, matrix: &Matrix) -> u32 {
-        let copies = match (matrix.trained && !pass.plain, matrix.dtype) {
-            (true, _) => pass.branches.max(1),
-            (false, DType::F32) => return matrix.rows,
-            (false, _) => 1,
+    pub(super) fn rows_at_once(
+        &self,
+        ws: &Workspace,
+        pass: &Pass<'_>,
+        matrix: &Matrix,
+        layout: Layout,
+    ) -> u32 {
+        let copies = match (matrix.trained && !pass.plain, matrix.dtype, layout) {
+            (true, ..) => pass.branches.max(1),
+            (false, DType::F32, Layout::Rows) => return matrix.rows,
+            (false, ..) => 1,
         };
         let bytes = ws.scratch.bytes() / u64::from(copies) - 16;
-        ((bytes / (u64::from(matrix.width) * 4)) as u32 & !3).max(4)
+        let panels = (bytes / (u64::from(matrix.width) * 4)) as u32 / PANEL;
+        panels.max(1) * PANEL
     }
 
-    /// Where a block's weights are for every branch: where they are stored, or in the scratch, materialised or dequantized.
+    /// Where a block's weights are for every branch, in this layout: where they are stored, or in the scratch, materialised or
+    /// dequantized.
     pub(super) fn record_branch_weights<'w>(
         &self,
         r: &mut Recording,
@@ -185,22 +200,28 @@ impl Transformer {
         pass: &Pass<'_>,
         matrix: &Matrix,
         block: &Block<'w>,
+        layout: Layout,
     ) -> BranchWeights<'w> {
         let start = (block.first_row - block.part.first_row) * matrix.width;
         if pass.plain || !matrix.trained {
-            if matrix.dtype == DType::F32 {
+            if matrix.dtype == DType::F32 && layout == Layout::Rows {
                 return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
             }
-            let quads = (block.rows * matrix.width).div_ceil(4);
-            let params = dequantize::Params { quads, first_stored: start / 4 };
+            let params = dequantize::Params {
+                quads: Layout::Rows.quads(block.rows, matrix.width),
+                first_stored: start / 4,
+                branch_stride: 0,
+                across: layout.across(matrix.width),
+            };
             dequantize::record(r, matrix.dtype, &params, &block.part.buffer, &ws.scratch);
             return BranchWeights { buffer: &ws.scratch, start: 0, branch: 0 };
         }
-        let stride = self.record_materialise(r, ws, pass.branches, matrix, block);
-        BranchWeights { buffer: &ws.scratch, start: 0, branch: stride * 4 }
+        self.record_materialise(r, ws, pass.branches, matrix, block, layout);
+        let branch = layout.quads(block.rows, matrix.width) * 4;
+        BranchWeights { buffer: &ws.scratch, start: 0, branch }
     }
 
-    /// Materialises a block for `branches` branches (0: only the update); returns the quads between branches.
+    /// Materialises a block for `branches` branches (0: only the update).
     fn record_materialise(
         &self,
         r: &mut Recording,
@@ -208,20 +229,20 @@ impl Transformer {
         branches: u32,
         matrix: &Matrix,
         block: &Block<'_>,
-    ) -> u32 {
+        layout: Layout,
+    ) {
         // A part begins at a multiple of four rows, and so does a block: both begin with a whole quad.
-        let quads = (block.rows * matrix.width).div_ceil(4);
         let params = materialise::Params {
-            quads,
+            quads: Layout::Rows.quads(block.rows, matrix.width),
             first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
             first_quad: block.first_row * matrix.width / 4,
             ordinal: matrix.id as u32,
             branches,
-            branch_stride: quads,
+            branch_stride: layout.quads(block.rows, matrix.width),
             decays: 1,
+            across: layout.across(matrix.width),
         };
         materialise::record_matrix(r, matrix.dtype, &params, &ws.step, &block.part.buffer, &ws.scratch);
-        quads
     }
 
     /// Vectors and adapter as the branches see them (0 branches: only the updates), where they are trained.
@@ -252,7 +273,7 @@ impl Transformer {
             return Ok(());
         }
         for block in blocks(matrix, matrix.rows) {
-            self.record_materialise(r, ws, 0, matrix, &block);
+            self.record_materialise(r, ws, 0, matrix, &block, Layout::Rows);
         }
         Ok(())
     }
@@ -317,6 +338,15 @@ pub(super) struct Target<'a> {
     pub buffer: &'a Buffer,
     pub stride: u32,
     pub column: u32,
+    /// Not 0: this times the result is added to what is there; 0: it is written over it.
+    pub added: f32,
+}
+
+impl<'a> Target<'a> {
+    /// Whole rows of `width` elements, written over.
+    pub(super) fn new(buffer: &'a Buffer, width: u32) -> Self {
+        Target { buffer, stride: width, column: 0, added: 0.0 }
+    }
 }
 
 /// Rows of a matrix that one matmul goes over; never across parts.

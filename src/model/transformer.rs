@@ -13,8 +13,7 @@ use crate::gpu::{Backend, Buffer, Recording, Tuning};
 use crate::kernel::step::Step;
 use crate::kernel::tiles::Choice;
 use crate::kernel::{
-    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, lookup, residual, rms_norm,
-    rotary,
+    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, lookup, rms_norm, rotary,
 };
 
 /// Packed tokens: sequences laid end to end.
@@ -251,7 +250,6 @@ impl Transformer {
         pass: &Pass<'_>,
     ) -> Result<&'w Buffer> {
         let spec = self.spec();
-        let count = pass.branches * pass.tokens * spec.hidden;
         let (mut x, mut other) = (&ws.hidden, &ws.normed);
         if !pass.plain {
             self.record_packed(r, ws, pass.branches);
@@ -273,11 +271,12 @@ impl Transformer {
                 } else {
                     x
                 };
+                // Onto the residual stream.
+                let onto = Target { added: 1.0, ..Target::new(x, spec.hidden) };
                 match sublayer {
-                    Sublayer::Attention => self.record_attention(r, ws, pass, index, layer, input, other)?,
-                    Sublayer::Mlp => self.record_mlp(r, ws, pass, &layer.mlp, input, other)?,
+                    Sublayer::Attention => self.record_attention(r, ws, pass, index, layer, input, onto)?,
+                    Sublayer::Mlp => self.record_mlp(r, ws, pass, &layer.mlp, input, onto)?,
                 }
-                residual::record(r, x, other, count);
                 if !spec.pre_norm {
                     self.norm(r, ws, pass, pass.tokens, norm, x, other)?;
                     std::mem::swap(&mut x, &mut other);
@@ -358,12 +357,12 @@ impl Transformer {
         index: usize,
         layer: &LayerSpec,
         input: &Buffer,
-        output: &Buffer,
+        output: Target<'_>,
     ) -> Result<()> {
         let spec = self.spec();
         let (q_width, kv_width) = (spec.heads * spec.head_dim, spec.kv_heads * spec.head_dim);
         let stride = spec.qkv_width();
-        let qkv = |column| Target { buffer: &ws.qkv, stride, column };
+        let qkv = |column| Target { column, ..Target::new(&ws.qkv, stride) };
         self.record_linear(r, ws, pass, pass.tokens, &layer.query, input, qkv(0))?;
         self.record_linear(r, ws, pass, pass.tokens, &layer.key, input, qkv(q_width))?;
         self.record_linear(r, ws, pass, pass.tokens, &layer.value, input, qkv(q_width + kv_width))?;
@@ -421,7 +420,6 @@ impl Transformer {
         let tensors =
             attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
         attention::record(r, tensors, shape, params)?;
-        let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         self.record_linear(r, ws, pass, pass.tokens, &layer.output, &ws.attended, output)
     }
 
@@ -432,15 +430,14 @@ impl Transformer {
         pass: &Pass<'_>,
         mlp: &Mlp,
         input: &Buffer,
-        output: &Buffer,
+        output: Target<'_>,
     ) -> Result<()> {
         let spec = self.spec();
         let width = spec.intermediate;
         let rows = pass.branches * pass.tokens;
-        let output = Target { buffer: output, stride: spec.hidden, column: 0 };
         match mlp {
             Mlp::Plain { up, activation, down } => {
-                let wide = Target { buffer: &ws.wide, stride: width, column: 0 };
+                let wide = Target::new(&ws.wide, width);
                 self.record_linear(r, ws, pass, pass.tokens, up, input, wide)?;
                 activation::record(r, *activation, &ws.wide, rows * width);
                 self.record_linear(r, ws, pass, pass.tokens, down, &ws.wide, output)
@@ -449,7 +446,7 @@ impl Transformer {
                 let Some(product) = &ws.gated else {
                     bail!(InvalidArgument, "the workspace has no room for a gated MLP");
                 };
-                let wide = |column| Target { buffer: &ws.wide, stride: 2 * width, column };
+                let wide = |column| Target { column, ..Target::new(&ws.wide, 2 * width) };
                 self.record_linear(r, ws, pass, pass.tokens, gate, input, wide(0))?;
                 self.record_linear(r, ws, pass, pass.tokens, up, input, wide(width))?;
                 gated::record(r, *activation, &ws.wide, product, gated::Params { rows, width });

@@ -7,14 +7,15 @@ use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Backend, Buffer, MemoryClass};
+use crate::kernel::layout::PANEL;
 use crate::kernel::matmul;
 use crate::kernel::tiles::Choice;
 
 /// The most branch weights formed at a time, bytes: larger matrices are gone through in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
 
-/// Of weights in panels: many columns at a time, and few beside the branch weights.
-const PANEL_BYTES: u64 = 8 << 20;
+/// Of weights that are packed as they are, an adapter's factors and label words: some columns at a time.
+const PANEL_BYTES: u64 = 1 << 20;
 
 /// The most logits held at a time, bytes.
 const LOGITS_BYTES: u64 = 8 << 20;
@@ -197,7 +198,11 @@ impl Workspace {
             vectors: formed(weights.vectors(), "vectors of branches")?,
             adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
             inner: activation("between factors", inner)?,
-            scratch: backend.create("branch weights", scratch(weights, branches), MemoryClass::Scratch)?,
+            scratch: backend.create(
+                "branch weights",
+                scratch(weights, branches, tiles),
+                MemoryClass::Scratch,
+            )?,
             panels: if tiles.packs() { Some(activation("panels", panels(weights, room) / 4)?) } else { None },
             gathered: activation("targets", scored * hidden)?,
             transformed: activation("transformed targets", scored * hidden)?,
@@ -225,7 +230,7 @@ impl Workspace {
     }
 }
 
-/// Bytes of panels: a matmul's whole input, and some columns of its weights at a time.
+/// Bytes of panels: a matmul's whole input, and some columns of weights that no pass forms.
 fn panels(weights: &Weights, room: Room) -> u64 {
     let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
     // A branch's rows are whole panels: they are rounded to more than that.
@@ -233,14 +238,15 @@ fn panels(weights: &Weights, room: Room) -> u64 {
     input + 256 + matmul::panel_bytes(1, widest, room.branches).max(PANEL_BYTES)
 }
 
-/// Bytes for four rows of every matrix in as many copies as it needs, and no more than the largest takes whole.
-fn scratch(weights: &Weights, branches: u32) -> u64 {
+/// Bytes for a panel's rows of every matrix in as many copies as it needs, and no more than the largest takes whole.
+fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
     let of = |matrix: &Matrix| {
-        // One copy to evaluate with, even where f32 is trained: it is bound as it is.
-        let copies = u64::from(if matrix.trained { branches } else { (matrix.dtype != DType::F32).into() });
+        // One copy to evaluate with; f32 is bound as it is, where it need not be packed.
+        let formed = matrix.dtype != DType::F32 || tiles.packs();
+        let copies = u64::from(if matrix.trained { branches } else { formed.into() });
         let row = u64::from(matrix.width) * 4;
-        let whole = copies * (u64::from(matrix.rows) * row + 16);
-        whole.min(SCRATCH_BYTES.max(copies * (4 * row + 16)))
+        let whole = copies * (u64::from(matrix.rows.next_multiple_of(PANEL)) * row + 16);
+        whole.min(SCRATCH_BYTES.max(copies * (u64::from(PANEL) * row + 16)))
     };
     weights.matrices().map(of).max().unwrap_or(16)
 }

@@ -1,5 +1,6 @@
 //! Twin of `shaders/dequantize.wgsl`.
 
+use super::layout::put;
 use super::storage::load_quad;
 use crate::error::Result;
 use crate::gpu::TwinCall;
@@ -8,11 +9,11 @@ use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let mut weights = call.output::<[f32; 4]>(0)?;
+    let mut weights = call.output::<f32>(0)?;
     let stored = call.input::<u32>(1)?;
     let dtype = storage::provided(call.provider("storage"));
-    for (i, quad) in weights[..params.quads as usize].iter_mut().enumerate() {
-        *quad = load_quad(dtype, &stored, params.first_stored as usize + i);
+    for i in 0..params.quads as usize {
+        put(&mut weights, params.across, i, load_quad(dtype, &stored, params.first_stored as usize + i));
     }
     Ok(())
 }

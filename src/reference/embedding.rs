@@ -9,10 +9,10 @@ use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let step = super::step(&call.input::<u32>(0)?)?;
+    let ids = call.input::<u32>(0)?;
     let dtype = storage::provided(call.provider("storage"));
     let stored = call.output::<u32>(1)?;
-    let ids = call.input::<u32>(2)?;
+    let step = super::step(&call.input::<u32>(2)?)?;
     let mut y = call.output::<f32>(3)?;
     let width = params.width as usize;
     for (row, y) in y.chunks_mut(width).take((params.branches * params.tokens) as usize).enumerate() {

@@ -1,5 +1,6 @@
 //! Twin of `shaders/materialise.wgsl`.
 
+use super::layout::put;
 use super::perturb::{seen, updated};
 use super::storage::{load_quad, store_quad};
 use crate::error::{Result, bail};
@@ -9,15 +10,15 @@ use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let step = super::step(&call.input::<u32>(0)?)?;
+    let mut weights = call.output::<f32>(0)?;
     let dtype = storage::provided(call.provider("storage"));
     let mut stored = call.output::<u32>(1)?;
-    let mut weights = call.output::<[f32; 4]>(2)?;
+    let step = super::step(&call.input::<u32>(2)?)?;
     let counters = match call.provider("counter") {
         Some("counter_packed") => Some(call.input::<[u32; 2]>(3)?),
         _ => None,
     };
-    let (quads, stride) = (params.quads as usize, params.branch_stride as usize);
+    let (quads, stride) = (params.quads as usize, params.branch_stride as usize * 4);
     let first = params.first_stored as usize;
     let have = stored.len() as u64 * 4 / storage::bytes(dtype, 4);
     if (first + quads) as u64 > have || params.branches as usize * stride > weights.len().max(stride) {
@@ -32,7 +33,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
             store_quad(dtype, &mut stored, first + i, w);
         }
         for b in 0..params.branches as usize {
-            weights[b * stride + i] = seen(&step, w, counter, b);
+            put(&mut weights[b * stride..], params.across, i, seen(&step, w, counter, b));
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::NO_VECTOR;
+use crate::kernel::layout::PANEL;
 use crate::kernel::matmul::Params;
-use crate::kernel::pack::PANEL;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::gpu::TwinCall;
-use crate::kernel::pack::{PANEL, Params};
+use crate::kernel::layout::PANEL;
+use crate::kernel::pack::Params;
 
 /// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {

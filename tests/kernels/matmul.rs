@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::close;
 use crate::common::{both, device_test, noise};
 use pocketllm::gpu::{Backend, CLASSES, Tuning};
+use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::tiles::TILES;
 use pocketllm::kernel::{NO_VECTOR, matmul};
 
@@ -74,10 +75,12 @@ async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &str), shape: Shape,
             matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
         let panels = lab.unwritten("panels", (bytes / 4) as u32);
         recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels) };
-        matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &c);
+        let tensors =
+            matmul::Tensors { a: &a, w: (&w).into(), layout: Layout::Rows, vectors: &vectors, c: &c };
+        matmul::record(recording, &params, branches, tensors.clone());
         // Once more on the same a: packed panels of it may be used again.
         let again = lab.floats("again", &noise(4, branches * rows * c_stride));
-        matmul::record(recording, &params, branches, &a, (&w).into(), &vectors, &again);
+        matmul::record(recording, &params, branches, matmul::Tensors { c: &again, ..tensors });
         vec![c, again]
     })
     .await;

@@ -1,0 +1,47 @@
+//! How the weights that a matmul takes lie in the scratch: the layouts behind the providers `shaders/lib/layout_*.wgsl`.
+
+use crate::gpu::Variant;
+
+/// Rows of a panel.
+pub const PANEL: u32 = 16;
+
+/// An order of elements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Row after row, as tensors are stored.
+    #[default]
+    Rows,
+    /// Panels of [`PANEL`] rows, `[row / 16, k, row % 16]`, for tiles whose operands are packed. Rows are whole quads.
+    Panels,
+}
+
+impl Layout {
+    /// Quads that rows of `width` elements take.
+    pub fn quads(self, rows: u32, width: u32) -> u32 {
+        match self {
+            Layout::Rows => (rows * width).div_ceil(4),
+            Layout::Panels => rows.next_multiple_of(PANEL) * (width / 4),
+        }
+    }
+
+    /// What kernels that write weights are told in `across`: quads of a row in panels, 0 for rows.
+    pub fn across(self, width: u32) -> u32 {
+        match self {
+            Layout::Rows => 0,
+            Layout::Panels => width / 4,
+        }
+    }
+
+    /// The kernel, writing weights in the layout of this `across`.
+    pub(super) fn provide(across: u32, variant: Variant) -> Variant {
+        variant.provide("layout", if across == 0 { "layout_rows" } else { "layout_panels" })
+    }
+
+    /// Threads that form `quads` quads: those of rows that fill up a panel have nothing to do.
+    pub(super) fn threads(across: u32, quads: u32) -> u64 {
+        match across {
+            0 => quads.into(),
+            _ => u64::from(Layout::Panels.quads(quads / across, across * 4)),
+        }
+    }
+}
