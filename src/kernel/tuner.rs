@@ -1,5 +1,7 @@
 //! Chooses how matmuls are cut on a device, and measures them.
 
+use serde::Serialize;
+
 use super::matmul::{self, Params};
 use super::tiles::{self, Choice, TILES};
 use super::{NO_VECTOR, multiply_add};
@@ -33,8 +35,18 @@ pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
     Ok(choice)
 }
 
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+pub const SHAPES: &[[u32; 3]] = &[
+    [512, 1024, 1024],
+    [512, 576, 1536],
+    [64, 1024, 1024],
+    [16, 1024, 1024],
+    [1, 1024, 1024],
+    [512, 8, 1024],
+];
+
 /// What a cut of a matmul was measured to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measured {
     /// Rows, columns, depth.
     pub shape: [u32; 3],
@@ -43,6 +55,7 @@ pub struct Measured {
     /// 10^9 operations a second.
     pub gflops: f64,
     /// The same, over what a kernel that only multiplies and adds does beside it.
+    #[serde(rename = "of_multiply_add")]
     pub of_peak: f64,
 }
 
