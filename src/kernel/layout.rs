@@ -37,11 +37,11 @@ impl Layout {
         variant.provide("layout", if across == 0 { "layout_rows" } else { "layout_panels" })
     }
 
-    /// Threads that form `quads` quads: those of rows that fill up a panel have nothing to do.
-    pub(super) fn threads(across: u32, quads: u32) -> u64 {
+    /// A grid with a thread for each of `quads` quads.
+    pub(super) fn grid(across: u32, quads: u32) -> [u32; 3] {
         match across {
-            0 => quads.into(),
-            _ => u64::from(Layout::Panels.quads(quads / across, across * 4)),
+            0 => super::threads(quads.into()),
+            _ => [across.div_ceil(4), (quads / across).div_ceil(PANEL), 1],
         }
     }
 }

@@ -160,9 +160,9 @@ fn record_panels(
     let packed_branch = rows.next_multiple_of(PANEL) * depth;
     let packed = Binding { buffer: panels.clone(), offset: 0, bytes: panel_bytes(rows, depth, branches) };
     let (stride, branch) = (params.a_stride, params.a_branch);
-    let pack = pack::Params { rows, depth, stride, start: 0, branch, branches, packed_branch };
+    let pack = pack::Params { rows, depth, stride, start: 0, branch, packed_branch };
     if !holds(recording, &pack, &a.into(), &packed) {
-        pack::record(recording, &pack, a.into(), packed.clone());
+        pack::record(recording, &pack, branches, a.into(), packed.clone());
     }
     (packed, packed_branch)
 }
@@ -194,10 +194,9 @@ fn record_packed(
             stride: depth,
             start: params.w_start + first * depth,
             branch: params.w_branch,
-            branches: copies,
             packed_branch: w_branch,
         };
-        pack::record(recording, &pack_w, tensors.w.clone(), w.clone());
+        pack::record(recording, &pack_w, copies, tensors.w.clone(), w.clone());
         let params = Params {
             columns: count,
             a_branch,

@@ -3,11 +3,15 @@
 //! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
 //! another: the package's worker queues them.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod options;
 mod plan;
 mod report;
 mod tuner;
 
+#[cfg(feature = "bench")]
+pub use bench::{TabBench, measure_matmuls};
 pub use plan::plan;
 pub use tuner::Tuner;
 
