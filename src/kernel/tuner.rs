@@ -142,7 +142,7 @@ impl Bench {
         let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()) };
         let mut recording = Recording::tuned(tuning);
         // As a step forms them: in the layout that the cut takes.
-        let layout = matmul::layout(&recording, &params, 1);
+        let layout = matmul::layout(&recording, &params, 1, None);
         let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
         let tensors = Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c };
         matmul::record(&mut recording, &params, 1, tensors);
