@@ -175,7 +175,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let objective = args.prompt.objective(&session)?;
-    let length = settings.length_for(session.model.spec());
+    let length = settings.length_for(session.model.spec())?;
     let examples = objective.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template(&session)?;
@@ -261,7 +261,7 @@ async fn train(
             && due
             && (!run.has_evaluation(trainer.done()) || trainer.done() == steps)
         {
-            let report = trainer.evaluate(session, examples, &mut || Ok(())).await?;
+            let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await?;
             if !run.has_evaluation(trainer.done()) {
                 run.evaluation(trainer.done(), &report)?;
             }

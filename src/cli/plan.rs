@@ -65,7 +65,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let limits = open::limits(context).await;
     let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
     let spec = session.model.spec();
-    let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec);
+    let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec)?;
     if args.seq_len == 0 || args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}, expected 1 to {most}", args.seq_len);
     }

@@ -8,7 +8,7 @@ use super::files::ModelDir;
 use super::gguf::{self, Metadata};
 use super::safetensors;
 use super::source::read_whole;
-use crate::error::{Result, bail};
+use crate::error::{Error, Result, bail};
 use crate::future::LocalFuture;
 
 /// The longest `config.json` read, in bytes.
@@ -56,7 +56,7 @@ impl ModelFiles {
     /// `.gguf` file.
     ///
     /// # Errors
-    /// `invalid-argument` where something is missing, or there are several `.gguf` files and none was
+    /// `invalid-argument` (`network`, of a server) where something is missing; `invalid-argument` where there are several `.gguf` files and none was
     /// chosen; `limit-exceeded` where a small file is too long; those of the parsers and sources.
     pub fn open(dir: &dyn ModelDir) -> LocalFuture<'_, Result<ModelFiles>> {
         Box::pin(async move {
@@ -70,13 +70,7 @@ impl ModelFiles {
             match (read_small(dir, "config.json", MAX_CONFIG_BYTES).await?, found.as_slice()) {
                 (Some(config), _) => open_hugging_face(dir, &config).await,
                 (None, [only]) => open_gguf(dir, only).await,
-                (None, []) => {
-                    bail!(
-                        InvalidArgument,
-                        "{}: expected a config.json or a .gguf file, found neither",
-                        dir.name()
-                    )
-                }
+                (None, []) => Err(absent(dir, "expected a config.json or a .gguf file, found neither")),
                 (None, several) => bail!(
                     InvalidArgument,
                     "{}: expected one .gguf file, found {}: choose one of them",
@@ -88,9 +82,14 @@ impl ModelFiles {
     }
 }
 
+/// The refusal of a directory in which something is missing.
+fn absent(dir: &dyn ModelDir, message: &str) -> Error {
+    Error::new(dir.absence(), message).at(dir.name())
+}
+
 async fn open_gguf(dir: &dyn ModelDir, file: &str) -> Result<ModelFiles> {
     let Some(source) = dir.open(file).await? else {
-        bail!(InvalidArgument, "{}: expected a file {file}, found nothing", dir.name());
+        return Err(absent(dir, &format!("expected a file {file}, found nothing")));
     };
     let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(source).await?;
     Ok(ModelFiles {
@@ -113,12 +112,9 @@ async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFil
             Ok(Some(_)) => "pytorch_model.bin, which is not read: save the model as safetensors",
             _ => "neither",
         };
-        bail!(
-            InvalidArgument,
-            "{}: expected model.safetensors or {} beside config.json, found {found}",
-            dir.name(),
-            safetensors::INDEX_FILE
-        );
+        let index = safetensors::INDEX_FILE;
+        let message = format!("expected model.safetensors or {index} beside config.json, found {found}");
+        return Err(absent(dir, &message));
     };
     let mut side_files = BTreeMap::new();
     let tokenizer = match read_small(dir, "tokenizer.json", MAX_TOKENIZER_BYTES).await? {

@@ -192,7 +192,10 @@ impl Kind {
         if has("messages") {
             return Ok(Kind::Chat);
         }
-        let found = || names.clone().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let found = || match names.clone().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ") {
+            found if found.is_empty() => "none".to_owned(),
+            found => found,
+        };
         if has("text") && has("label") {
             Ok(Kind::Classified)
         } else if has("prompt") && has("completion") {

@@ -72,7 +72,8 @@ impl Objective {
             }
             _ => bail!(
                 InvalidArgument,
-                "classification takes a template and two labels or more, got {template:?} and {labels:?}"
+                "to classify: expected a template and two labels or more, found {} and {labels:?}",
+                template.map_or("no template".to_owned(), |text| format!("the template {text:?}"))
             ),
         }
     }

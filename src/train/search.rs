@@ -69,7 +69,7 @@ pub async fn search(
 
 async fn finish(session: &mut Session, trainer: &mut Trainer, judged: &Examples) -> Result<f64> {
     while trainer.step(session).await?.is_some() {}
-    Ok(trainer.evaluate(session, judged, &mut || Ok(())).await?.loss)
+    Ok(trainer.evaluate(session, Some(judged), &mut || Ok(())).await?.loss)
 }
 
 /// To two digits, so that the rate can be given again.

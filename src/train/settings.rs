@@ -100,9 +100,17 @@ impl Settings {
     }
 
     /// Tokens that an example is cut to for a model: a prefix takes its length of the model's positions.
-    pub fn length_for(&self, spec: &ModelSpec) -> u32 {
+    ///
+    /// # Errors
+    /// `invalid-argument` where the prefix leaves none.
+    pub fn length_for(&self, spec: &ModelSpec) -> Result<u32> {
         let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };
-        length(self.max_length, spec).min(spec.max_length.saturating_sub(prefix))
+        match spec.max_length.checked_sub(prefix) {
+            None | Some(0) => {
+                bail!(InvalidArgument, "a prefix of {prefix}, expected 1 to {}", spec.max_length - 1)
+            }
+            Some(left) => Ok(length(self.max_length, spec).min(left)),
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl Trainer {
             batch_size: settings.batch_size,
             micro_batch: settings.micro_batch,
             objective: settings.objective,
-            max_length: settings.length_for(spec),
+            max_length: settings.length_for(spec)?,
             data: hex(examples.fingerprint),
             task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
@@ -239,7 +239,8 @@ impl Trainer {
         if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
             bail!(
                 NonFiniteLoss,
-                "step {step}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed"
+                "step {}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed",
+                step + 1
             );
         }
         let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
@@ -281,18 +282,18 @@ impl Trainer {
         }
     }
 
-    /// Evaluates the weights of the steps done on held-out examples.
+    /// Evaluates the weights of the steps done on held-out examples; without any, on those that are learned from.
     ///
     /// # Errors
     /// Those of the backend, and what `keep_going` stops it with.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,
-        examples: &Examples,
+        held_out: Option<&Examples>,
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         self.settle(session).await?;
-        session.evaluate(&self.objective, examples, keep_going).await
+        session.evaluate(&self.objective, held_out.unwrap_or(&self.examples), keep_going).await
     }
 }
 

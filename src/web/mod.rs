@@ -3,11 +3,13 @@
 //! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
 //! another: the package's worker queues them.
 
+mod asking;
 #[cfg(feature = "bench")]
 mod bench;
 mod options;
 mod plan;
 mod report;
+mod training;
 mod tuner;
 
 #[cfg(feature = "bench")]

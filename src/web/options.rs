@@ -1,6 +1,6 @@
 //! Options as JavaScript gives them, and reports as it gets them.
 
-use js_sys::{Array, Function, JSON, Reflect};
+use js_sys::{Array, Function, Reflect};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, Blob};
@@ -159,7 +159,7 @@ impl Prompting {
         }
     }
 
-    /// The data in field `name` of `config`: a file's text, or an array of rows; `file` is what messages call it.
+    /// The data in field `name` of `config`, the text of a file; `file` is its name.
     pub(super) fn data(
         &self,
         session: &Session,
@@ -167,27 +167,14 @@ impl Prompting {
         name: &str,
         file: Option<String>,
     ) -> Result<Option<Dataset>> {
-        let Some((file, text)) = source(config, name, file)? else { return Ok(None) };
+        let Some(text) = text(config, name) else { return Ok(None) };
+        let file = file.unwrap_or_else(|| format!("{name}.txt"));
         let read = match self.task {
             Some(task) => task.read(session.head(), &file, text.as_bytes()),
             None => dataset::read(&file, text.as_bytes()),
         };
         read.map(Some)
     }
-}
-
-/// The name and text of the data in field `name`.
-fn source(config: &JsValue, name: &str, file: Option<String>) -> Result<Option<(String, String)>> {
-    let Some(value) = field(config, name) else { return Ok(None) };
-    let (text, file) = match value.as_string() {
-        Some(text) => (text, file.unwrap_or_else(|| format!("{name}.txt"))),
-        None => {
-            let json = JSON::stringify(&value).ok().and_then(|json| json.as_string());
-            let json = json.ok_or_else(|| err!(DataInvalid, "{name}: expected text or an array of rows"))?;
-            (json, format!("{name}.json"))
-        }
-    };
-    Ok(Some((file, text)))
 }
 
 /// A learning rate, or "auto".
@@ -313,7 +300,7 @@ impl TrainOptions {
 /// A number that must be a count.
 fn count(name: &str, value: f64) -> Result<u32> {
     if value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value) {
-        bail!(InvalidArgument, "{name} is {value}, expected a whole number from 0 on");
+        bail!(InvalidArgument, "{name} is {value}, expected a whole number from 0 to {}", u32::MAX);
     }
     Ok(value as u32)
 }

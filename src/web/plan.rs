@@ -27,7 +27,7 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     let spec = session.model.spec();
     let settings = Settings { steps: 1, ..given.settings(spec, 0)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
-    let length = settings.length_for(spec);
+    let length = settings.length_for(spec)?;
     let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);
     check(&session, &settings, &sizes, max_bytes(options)?).await
 }

@@ -1,4 +1,4 @@
-//! What JavaScript is told: the fields of `www/src/package/types.ts`.
+//! What JavaScript is told: the fields of `www/src/package/types/`.
 
 use serde::Serialize;
 

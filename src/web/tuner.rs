@@ -6,28 +6,23 @@ use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::asking::Writing;
 use super::js_error;
-use super::options::{self, GenerateOptions, Progress, Prompting, TrainOptions, to_js};
+use super::options::{self, Progress, Prompting, to_js};
 use super::plan;
-use super::report::{Classification, Evaluated, GpuBytes, Info, Restored, Scored, Start, Step};
+use super::report::{Evaluated, GpuBytes, Info, Restored};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
-use crate::model::{Generation, LoadProgress, Sampling};
-use crate::text::batch::Batch;
-use crate::text::dataset::Dataset;
-use crate::text::stream::Detokenizer;
-use crate::text::tokenizer::Tokenizer;
+use crate::model::LoadProgress;
 use crate::train::{
-    AdapterFile, Diagnosis, EvaluationReport, Examples, Session, Sizes, Trainer, draw, dtype, dtype_name,
-    length, read_adapter, replay, search,
+    AdapterFile, Diagnosis, Examples, Session, Trainer, dtype, dtype_name, read_adapter, replay,
 };
-use crate::zo::random::sampling_key;
 use crate::zo::trajectory::{Record, Trajectory};
 
 /// What the weights on the device are.
-enum State {
+pub(super) enum State {
     /// The base model's.
     Base,
     /// The base model's, with an adapter that was loaded beside them.
@@ -42,31 +37,22 @@ enum State {
     Unknown,
 }
 
-struct Writing {
-    generation: Generation,
-    seed: u64,
-    index: u32,
-    left: u32,
-    end: Option<u32>,
-    text: Detokenizer<Rc<Tokenizer>>,
-}
-
 /// A loaded model.
 #[wasm_bindgen]
 pub struct Tuner {
-    gpu: Rc<Gpu>,
-    session: Session,
-    state: State,
-    held_out: Option<Examples>,
+    pub(super) gpu: Rc<Gpu>,
+    pub(super) session: Session,
+    pub(super) state: State,
+    pub(super) held_out: Option<Examples>,
     /// As the last training or restored trajectory had it.
-    prompting: Prompting,
+    pub(super) prompting: Prompting,
     /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
-    max_length: u32,
+    pub(super) max_length: u32,
     /// Watches the training's losses.
-    diagnosis: Option<Diagnosis>,
-    writing: Option<Writing>,
+    pub(super) diagnosis: Option<Diagnosis>,
+    pub(super) writing: Option<Writing>,
     /// Bytes of GPU memory that a training may take.
-    max_gpu_bytes: Option<u64>,
+    pub(super) max_gpu_bytes: Option<u64>,
 }
 
 #[wasm_bindgen]
@@ -179,6 +165,12 @@ impl Tuner {
     #[wasm_bindgen(js_name = nextToken)]
     pub async fn next_token(&mut self) -> std::result::Result<Option<String>, JsValue> {
         self.next_piece().await.map_err(js_error)
+    }
+
+    /// Frees what the text that is being written took.
+    #[wasm_bindgen(js_name = endGeneration)]
+    pub fn end_generation(&mut self) {
+        self.writing = None;
     }
 
     /// The model as a safetensors file, given to `write` in chunks that are valid during the call only.
@@ -303,7 +295,7 @@ impl Tuner {
     }
 
     /// Applies what the last step decided, so that the weights are those of the records.
-    async fn settle(&mut self) -> Result<()> {
+    pub(super) async fn settle(&mut self) -> Result<()> {
         match &mut self.state {
             State::Training(trainer) => trainer.settle(&mut self.session).await,
             State::Torn(trajectory) => {
@@ -318,208 +310,13 @@ impl Tuner {
     }
 
     /// Back to the base weights.
-    async fn reset(&mut self) -> Result<()> {
+    pub(super) async fn reset(&mut self) -> Result<()> {
         if !matches!(self.state, State::Base) {
             self.state = State::Unknown;
             self.session.reset(&mut |_| Ok(())).await?;
             self.state = State::Base;
         }
         Ok(())
-    }
-
-    async fn start(&mut self, config: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Start> {
-        let given: TrainOptions = options::parse(config.clone(), "training options")?;
-        let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
-        // An adapter that was loaded is trained further, unless something else is asked for.
-        let initial = match &self.state {
-            State::Adapted(adapter) if given.trains(&adapter.method) => {
-                settings.method = adapter.method.clone();
-                adapter.values.clone()
-            }
-            _ => Vec::new(),
-        };
-        let prompting = Prompting::of(config, Prompting::default())?;
-        let read =
-            |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
-        let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let held_out = read("eval", "evalName")?;
-        let wanted = given.draw()?;
-        if held_out.is_some() && wanted.hold_out > 0 {
-            bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
-        }
-        let (data, rest) = draw(data, wanted)?;
-        let held_out = held_out.or(rest);
-        let objective = prompting.objective(&self.session)?;
-        let length = settings.length_for(self.session.model.spec());
-        let examples = objective.encode(&self.session, &data, length)?;
-        let encode = |data: Dataset| objective.encode(&self.session, &data, length);
-        let held_out = held_out.map(encode).transpose()?;
-        if self.max_gpu_bytes.is_some() {
-            let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
-            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
-        }
-        let (steps, count) = (settings.steps, examples.examples.len());
-        let restored_before = matches!(self.state, State::Restored(_));
-        let trials = match given.searches() && !restored_before {
-            true => {
-                self.reset().await?;
-                self.state = State::Unknown;
-                let mut progress = |done: usize, all: usize| {
-                    let (loaded, total) = (done as u64, all as u64);
-                    Progress { stage: "search", file: "", loaded, total }.tell(on_progress);
-                    options::check_cancel(cancel)
-                };
-                let (rate, trials) =
-                    search(&mut self.session, &settings, &objective, &examples, &mut progress).await?;
-                self.state = State::Base;
-                settings.learning_rate = rate;
-                trials
-            }
-            false => Vec::new(),
-        };
-        let learning_rate = settings.learning_rate;
-        let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
-        let mut trainer =
-            Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
-        // A restored run goes on where it was; anything else begins with the base weights.
-        let restored = match &self.state {
-            State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
-            _ => None,
-        };
-        match restored {
-            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
-            None => {
-                self.reset().await?;
-                trainer.begin(&mut self.session, &initial).await?;
-            }
-        }
-        let first_step = trainer.done() + 1;
-        self.held_out = held_out;
-        self.prompting = prompting;
-        self.max_length = length;
-        self.state = State::Training(Box::new(trainer));
-        self.diagnosis = Some(diagnosis);
-        Ok(Start { first_step, steps, examples: count, warnings: Vec::new(), learning_rate, trials })
-    }
-
-    async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
-        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
-        let step = self.next_step().await;
-        self.gpu.stop_when(None);
-        if let (Err(error), State::Training(trainer)) = (&step, &self.state)
-            && error.code() == Code::Aborted
-        {
-            // The update before this step may be in some of the weights and not in others.
-            self.state = State::Torn(Box::new(trainer.trajectory().clone()));
-        }
-        step
-    }
-
-    async fn next_step(&mut self) -> Result<Option<Step>> {
-        let State::Training(trainer) = &mut self.state else {
-            bail!(InvalidArgument, "no training has been started");
-        };
-        let Some(report) = trainer.step(&mut self.session).await? else {
-            trainer.settle(&mut self.session).await?;
-            return Ok(None);
-        };
-        let evaluation = match &self.held_out {
-            Some(examples) if trainer.evaluation_due() => {
-                Some(trainer.evaluate(&mut self.session, examples, &mut || Ok(())).await?.into())
-            }
-            _ => None,
-        };
-        Ok(Some(Step {
-            step: report.step + 1,
-            steps: trainer.settings().steps,
-            loss_plus: report.loss_plus(),
-            loss_minus: report.loss_minus(),
-            projected_grad: report.projected_grad(),
-            loss: report.loss(),
-            learning_rate: report.learning_rate,
-            ms: report.ms,
-            tokens: report.tokens,
-            gpu_bytes: self.session.model.backend().memory().total(),
-            evaluation,
-            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
-        }))
-    }
-
-    async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
-        let prompting = Prompting::of(config, self.prompting.clone())?;
-        let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
-        let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let objective = prompting.objective(&self.session)?;
-        let length = length(self.max_length, self.session.model.spec());
-        let examples = objective.encode(&self.session, &data, length)?;
-        self.settle().await?;
-        self.session.evaluate(&objective, &examples, &mut || options::check_cancel(cancel)).await
-    }
-
-    async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
-        let prompting = Prompting::of(options, self.prompting.clone())?;
-        let objective = prompting.objective(&self.session)?;
-        let words = objective.label_words().to_vec();
-        let Some(first) = words.first() else {
-            bail!(InvalidArgument, "to classify, give a template and labels");
-        };
-        let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
-        let length = length(self.max_length, self.session.model.spec());
-        let examples = objective.encode(&self.session, &data, length)?;
-        self.settle().await?;
-        let batch = Batch::pack(&examples.examples.iter().collect::<Vec<_>>());
-        let logits = self.session.evaluate_batch(&objective, &batch).await?.label_logits;
-        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
-        let sum: f64 = weights.iter().sum();
-        let mut scores: Vec<Scored> = words
-            .into_iter()
-            .zip(weights)
-            .map(|(label, weight)| Scored { label, probability: weight / sum })
-            .collect();
-        scores.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        let label = scores.first().map(|s| s.label.clone()).unwrap_or_default();
-        Ok(Classification { label, scores })
-    }
-
-    async fn start_writing(&mut self, prompt: JsValue, options: JsValue) -> Result<()> {
-        let seed = options::seed(&options)?;
-        let given: GenerateOptions = options::parse(options, "generation options")?;
-        self.settle().await?;
-        let tokenizer = self.session.tokenizer()?.clone();
-        let tokens = match prompt.as_string() {
-            Some(text) => tokenizer.encode(&text, true)?,
-            // The template writes the special tokens itself.
-            None => {
-                let turns = options::turns(prompt)?;
-                tokenizer.encode(&self.session.chat_template()?.render(&turns, true)?, false)?
-            }
-        };
-        let left = given.tokens()?;
-        let sampling = Sampling { temperature: given.temperature as f32 };
-        let generation = self.session.model.generate(&tokens, left, sampling)?;
-        let (end, text) = (tokenizer.eos(), Detokenizer::new(tokenizer, true));
-        self.writing = Some(Writing { generation, seed, index: 0, left, end, text });
-        Ok(())
-    }
-
-    async fn next_piece(&mut self) -> Result<Option<String>> {
-        let Some(writing) = &mut self.writing else { return Ok(None) };
-        while writing.left > 0 {
-            writing.left -= 1;
-            let key = sampling_key(writing.seed, writing.index);
-            writing.index += 1;
-            let next = writing.generation.next(&self.session.model, key).await?;
-            let Some(id) = next.filter(|id| Some(*id) != writing.end) else { break };
-            // A token may end within a character: shown when the character is whole.
-            if let Some(piece) = writing.text.push(id)? {
-                return Ok(Some(piece));
-            }
-        }
-        match self.writing.take() {
-            Some(writing) => writing.text.finish(),
-            None => Ok(None),
-        }
     }
 
     /// Forms the weights of a trajectory from the base weights.

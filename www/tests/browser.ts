@@ -81,7 +81,7 @@ export async function visit(
   const context = await site.browser.newContext(options);
   await prepare?.(context);
   const page = await context.newPage();
-  page.setDefaultTimeout(FAKE ? 8_000 : 60_000);
+  page.setDefaultTimeout(FAKE ? 8_000 : 120_000);
   const faults: string[] = [];
   const strangers: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
@@ -142,6 +142,17 @@ export async function faultsOf(page: Page): Promise<string[]> {
     return faults;
   });
   return [...layout, ...(await axeFaults(page))];
+}
+
+/** The page as it is now in light and in dark: a picture of each, and nothing that is wrong in either. */
+export async function look(page: Page, name: string): Promise<string[]> {
+  const faults: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await shoot(page, `${name}-${colorScheme}`);
+    faults.push(...(await faultsOf(page)).map((fault) => `${colorScheme}: ${fault}`));
+  }
+  return faults;
 }
 
 export async function shoot(page: Page, name: string): Promise<void> {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, type Site } from './browser.ts';
 
-const LONG = 180_000;
+const LONG = 300_000;
 const WWW = resolve(import.meta.dirname, '..');
 const BERT = resolve(WWW, '../tests/golden/bert');
 
@@ -30,7 +30,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
   run(WWW, 'npm', 'pack', '--pack-destination', folder);
   tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function run(cwd: string, command: string, ...args: string[]): void {

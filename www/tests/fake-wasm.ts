@@ -2,7 +2,10 @@
  * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
  * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
  */
-import type { Classification, Evaluation, LoadProgress, MemoryPlan, ModelInfo, NamedBlob, Prompt, Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types.js';
+import type { Classification, Evaluation } from '../src/package/types/asking.js';
+import type { NamedBlob, Prompt } from '../src/package/types/data.js';
+import type { LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
+import type { Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types/training.js';
 import type {
   Cancel,
   WasmCreateOptions,
@@ -112,7 +115,7 @@ export class Tuner implements WasmTuner {
       if (!this.#restored) this.#done = 0;
       this.#restored = false;
       this.#until = config.steps;
-      const examples = typeof config.data === 'string' ? config.data.split('\n').length : config.data.length;
+      const examples = config.dataName?.endsWith('.json') ? (JSON.parse(config.data) as unknown[]).length : config.data.split('\n').length;
       return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [], learningRate: this.#rate() };
     });
   }
@@ -155,7 +158,7 @@ export class Tuner implements WasmTuner {
         if (cancel.aborted) throw failure('aborted', 'evaluation was aborted');
         await pause(pace.stepMs);
       }
-      return this.#evaluation(config.data.length);
+      return this.#evaluation((JSON.parse(config.data) as unknown[]).length);
     });
   }
 
@@ -184,8 +187,13 @@ export class Tuner implements WasmTuner {
   async nextToken(): Promise<string | undefined> {
     return this.#alone(async () => {
       await pause(pace.stepMs);
+      if (trouble.lose > 0 && trouble.lose-- === 1) throw failure('device-lost', 'the GPU went away');
       return this.#pieces[this.#written++];
     });
+  }
+
+  endGeneration(): void {
+    this.#pieces = [];
   }
 
   exportTrajectory(from?: number): Uint8Array<ArrayBuffer> {

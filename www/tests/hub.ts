@@ -17,6 +17,8 @@ export interface Hub {
   damaged: boolean;
   /** Whether ranges are served. */
   ranges: boolean;
+  /** Part of every ETag. */
+  version: number;
   /** Bytes a second; 0: no limit. */
   speed: number;
   close(): Promise<void>;
@@ -31,7 +33,7 @@ const CORS = {
 /** Serves `folder` as the repository `id`, over TLS where key and certificate are given. */
 export async function openHub(folder: string, id: string, names: readonly string[], tls?: { key: string; cert: string }): Promise<Hub> {
   const files = new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
-  const hub = { url: '', port: 0, asked: [] as string[], broken: { after: 0, times: 0 }, damaged: false, ranges: true, speed: 0 };
+  const hub = { url: '', port: 0, asked: [] as string[], broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 };
 
   const listing = (): string =>
     JSON.stringify({
@@ -55,7 +57,7 @@ export async function openHub(folder: string, id: string, names: readonly string
       ...CORS,
       'content-length': body.length,
       'accept-ranges': 'bytes',
-      etag: `"${createHash('md5').update(bytes).digest('hex')}"`,
+      etag: `"${hub.version}-${createHash('md5').update(bytes).digest('hex')}"`,
       ...(from >= 0 ? { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {}),
     });
     if (hub.broken.times > 0 && name.endsWith('.safetensors')) {

@@ -64,7 +64,7 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
   site = await openSite(resolve(import.meta.dirname, '..'), 41733);
-}, 60_000);
+});
 afterAll(async () => {
   await site?.close();
   if (folder) rmSync(folder, { recursive: true });

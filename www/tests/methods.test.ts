@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 120_000;
+const LONG = 300_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const RUN = {
   data: readFileSync(golden('bert/train.csv'), 'utf8'),
@@ -25,7 +25,7 @@ beforeAll(async () => {
   site = await openSite(resolve(import.meta.dirname, '..'), 41739);
   ({ context, page, module } = await visitPackage(site));
   files = await pick(page, ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
-}, 60_000);
+});
 afterAll(async () => {
   await context?.close();
   await site?.close();

@@ -4,6 +4,7 @@ import { Engine } from '../src/package/engine.ts';
 import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type TrainStep } from '../src/package/index.ts';
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
+import { readData } from '../src/package/read.ts';
 import { pace, plan, seen, trouble, Tuner } from './fake-wasm.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 
@@ -116,6 +117,15 @@ describe('create', () => {
     [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
     [{ model: [] }, 'model holds no files'],
     [{ model: 7 }, 'model must be a URL'],
+    [{ model: '' }, 'model must be a URL'],
+    [{ model: 'ftp://host.test/model/' }, 'model must be a URL'],
+    [{ model: [config, new Blob(['{}'])] }, 'model[1] must be a File or { name, blob }'],
+    [{ model: 'a/b', hub: 'nowhere' }, 'hub must be an address, found "nowhere"'],
+    [{ model: files, signal: 'stop' }, 'signal must be an AbortSignal, found "stop"'],
+    [{ model: files, onProgress: 5 }, 'onProgress must be a function, found 5'],
+    [{ model: files, worker: () => undefined }, 'worker must return a Worker'],
+    [undefined, 'expected an object of options, found undefined'],
+    [null, 'expected an object of options, found null'],
   ])('refuses %o', async (options, message) => {
     const error = await failure(FineTuner.create(options as unknown as CreateOptions));
     expect(error.code).toBe('invalid-argument');
@@ -132,6 +142,13 @@ describe('create', () => {
   ])('model %s is %o', (model, source) => {
     expect(createConfig({ model }, 'https://page.test/sub/')).toEqual({ source, cache: true });
   });
+});
+
+test('of a folder with folders in it, the files beside the uppermost config.json are the model', () => {
+  const blob = new Blob(['']);
+  const model = ['m/onnx/model.onnx', 'm/1_Pooling/config.json', 'm/config.json', 'm/tokenizer.json', 'm/model.safetensors'].map((name) => ({ name, blob }));
+  const { source } = createConfig({ model }, 'https://page.test/');
+  expect(source.kind === 'files' && source.files.map(({ name }) => name)).toEqual(['config.json', 'tokenizer.json', 'model.safetensors']);
 });
 
 describe('train', () => {
@@ -233,6 +250,11 @@ describe('train', () => {
     [{ method: 'qlora' }, 'method must be "full" or "lora" or "prefix", found qlora'],
     [{ tsak: 'sst-2' }, 'unknown option "tsak"'],
     [{ data: undefined }, 'data must be a string'],
+    [{ eval: 5 }, 'eval must be a string'],
+    [{ labels: 'real,junk' }, 'labels must be an array of strings, found "real,junk"'],
+    [{ template: 5 }, 'template must be a string, found 5'],
+    [{ seed: -1 }, 'seed must be a whole number from 0 up'],
+    [{ seed: 2n ** 64n }, 'seed must be a whole number from 0 up'],
   ])('refuses %o', async (change, message) => {
     const tuner = await open();
     const error = await failure(all(tuner.train({ ...training, ...(change as object) })));
@@ -284,6 +306,42 @@ describe('the trained model', () => {
     expect(await all(tuner.generate('The capital', { maxTokens: 3 }))).toEqual([' (11)', ' word1', ' word2']);
   });
 
+  test('a text ends where the model changes under it, and goes on where the GPU was lost', async () => {
+    const tuner = await open({ model: [new File([''], 'small.gguf')] });
+    const text = tuner.generate('The capital', { maxTokens: 5 });
+    await text.next();
+    trouble.lose = 1;
+    expect((await all(text)).length).toBe(4);
+    const other = tuner.generate('The capital');
+    await other.next();
+    await tuner.train(training).next();
+    expect((await failure(other.next())).message).toContain('the weights were changed');
+  });
+
+  test('an abort ends a text in the midst of a token', async () => {
+    pace.stepMs = 10_000;
+    const tuner = await open({ model: [new File([''], 'small.gguf')] });
+    const controller = new AbortController();
+    const text = tuner.generate('The capital', { signal: controller.signal });
+    const piece = text.next();
+    setTimeout(() => controller.abort('enough'), 20);
+    expect((await failure(piece)).cause).toBe('enough');
+  });
+
+  test.each([
+    [(tuner: FineTuner) => tuner.classify(5 as never), 'text must be a string, found 5'],
+    [(tuner: FineTuner) => tuner.classify('win', { lables: [] } as never), 'unknown option "lables"'],
+    [(tuner: FineTuner) => tuner.evaluate(undefined as never), 'data must be a string'],
+    [(tuner: FineTuner) => all(tuner.generate(undefined as never)), 'prompt must be a string'],
+    [(tuner: FineTuner) => tuner.restore('record' as never), 'trajectory must be a Blob, found "record"'],
+    [(tuner: FineTuner) => tuner.useAdapter(undefined as never), 'adapter must be a zip archive'],
+    [(tuner: FineTuner) => tuner.export('zip' as never), 'found "zip"'],
+  ])('refuses %s', async (call, message) => {
+    const error = await failure(call(await open()));
+    expect(error.code).toBe('invalid-argument');
+    expect(error.message).toContain(message);
+  });
+
   test('a panic ends the engine: nothing runs on broken memory', async () => {
     const tuner = await open();
     await expect(tuner.classify('!panic')).rejects.toThrow('internal error: unreachable');
@@ -295,6 +353,26 @@ describe('the trained model', () => {
     expect((await failure(tuner.classify('!lost'))).code).toBe('device-lost');
     expect(seen.live).toBe(1);
   });
+});
+
+test.each([
+  ['text,label\r\na,b', 'data.csv'],
+  ['\uFEFF"Label","Text"\na,b', 'data.csv'],
+  ['label\ttext\na, text\tb', 'data.tsv'],
+  ['{"prompt": "a", "completion": "b"}\n', 'data.jsonl'],
+  ['[{"text": "a"}]', 'data.json'],
+  ['[\n{"text": "a"}]', 'data.json'],
+  ['{text} and label, as they say', 'data.txt'],
+  ['Dear text, dear label', 'data.txt'],
+])('data without a name: %j is %s', async (data, name) => {
+  expect(await readData('data', data, undefined)).toEqual({ text: data, name });
+});
+
+test('rows travel as JSON, half characters mended; a file that is not UTF-8 is refused by name', async () => {
+  expect((await readData('eval', [{ text: 'a\ud83d', label: 'b' }], undefined)).text).toBe('[{"text":"a\ufffd","label":"b"}]');
+  expect((await failure(readData('data', [{ text: 1n }] as never, undefined))).code).toBe('data-invalid');
+  const latin = new File([new Uint8Array([0x74, 0xfc])], 'dätä.csv');
+  expect((await failure(readData('data', latin, undefined))).message).toBe('dätä.csv: expected text in UTF-8, found other bytes: save the file as UTF-8');
 });
 
 describe('dispose', () => {

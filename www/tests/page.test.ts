@@ -3,15 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
 
 let site: Site;
 beforeAll(async () => {
   site = await openSite();
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 /** The number in "Trained for n steps". */
@@ -31,29 +31,24 @@ async function drawnPixels(page: Page): Promise<number> {
 }
 
 describe.each([
-  { name: 'phone-light', options: { ...PHONE, colorScheme: 'light' as const } },
-  { name: 'desktop-dark', options: { ...DESKTOP, colorScheme: 'dark' as const } },
+  { name: 'phone', options: PHONE },
+  { name: 'desktop', options: DESKTOP },
 ])('$name', ({ name, options }) => {
   test('from the built-in model and the sample to a result that is kept', { timeout: LONG }, async () => {
     const { context, page, faults, strangers } = await visit(site, options);
-    await shoot(page, `${name}-1`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-1`)).toEqual([]);
     await loadModel(page);
 
     await page.getByText('kept aside, to measure').waitFor();
     expect(await page.locator('#label-rows .label-row').count()).toBe(2);
-    await shoot(page, `${name}-2`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-2`)).toEqual([]);
     await useSample(page);
 
     await tinySettings(page, STEPS);
-    await shoot(page, `${name}-3-settings`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-3-settings`)).toEqual([]);
     await page.getByRole('button', { name: 'Start training' }).click();
-    await page.getByText(`of ${STEPS}`).waitFor({ timeout: LONG });
     await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
-    await shoot(page, `${name}-3-trained`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-3-trained`)).toEqual([]);
     expect(Number(await page.locator('#loss-now').textContent())).toBeGreaterThan(0);
     expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Loss over 8 steps, from \d+\.\d+ to \d+\.\d+$/);
     expect(await drawnPixels(page)).toBeGreaterThan(500);
@@ -65,8 +60,7 @@ describe.each([
     await page.getByLabel('Try another sentence').fill('You won a free cruise, click now');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
-    await shoot(page, `${name}-4`);
-    expect(await faultsOf(page)).toEqual([]);
+    expect(await look(page, `${name}-4`)).toEqual([]);
 
     const [record] = await Promise.all([
       page.waitForEvent('download'),
@@ -87,8 +81,7 @@ describe.each([
 
 test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
-  await loadModel(page);
-  await useSample(page);
+  await loadTiny(page);
   await tinySettings(page, 5000);
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
@@ -185,7 +178,7 @@ const golden = (name: string): string => resolve(import.meta.dirname, '../../tes
 test('typed examples, and a record that is brought to another visit', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Type' }).check();
   const type = async (text: string, label: string): Promise<void> => {
@@ -226,7 +219,7 @@ test('typed examples, and a record that is brought to another visit', { timeout:
   await page.reload();
   await page.getByRole('button', { name: 'Forget it' }).click();
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('Bring a record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
@@ -276,13 +269,12 @@ test('while it trains the page stays smooth, and it can be used before any model
   const fetched = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
   // The service worker fetches the engine for later; the page does not wait for it.
   expect(fetched.filter((name) => name.endsWith('.wasm'))).toEqual([]);
-  await loadModel(page);
-  await useSample(page);
-  await tinySettings(page, 16);
+  await loadTiny(page);
+  await tinySettings(page, 5000);
   await startTraining(page);
   await reachStep(page, 2);
   await site.browser.startTracing(page, { categories: ['toplevel'] });
-  await reachStep(page, 12);
+  await reachStep(page, 60);
   const tasks = mainThreadTasks((await site.browser.stopTracing()).toString());
   console.log(`first paint after ${painted.toFixed(0)} ms; ${tasks.length} tasks of the main thread while training, the longest ${tasks[0]?.toFixed(1)} ms of its time`);
   expect(tasks.length).toBeGreaterThan(50);
@@ -311,7 +303,7 @@ function mainThreadTasks(trace: string): number[] {
 test('a model held in 4 bits learns beside its weights, and the adapter goes out and comes in', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await page.getByText('From my files').click();
-  await page.locator('#model-input').setInputFiles(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByText('Memory', { exact: true }).click();
   await page.getByLabel('How its weights are held').selectOption('q4');
   expect(await faultsOf(page)).toEqual([]);

@@ -12,7 +12,7 @@ const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) =
 let site: Site;
 beforeAll(async () => {
   site = await openSite(resolve(import.meta.dirname, '..'), 41732);
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 interface Given {

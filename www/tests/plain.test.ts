@@ -7,7 +7,7 @@ const LONG = 300_000;
 let site: Site;
 beforeAll(async () => {
   site = await openSite(FAKE ? OUT : resolve(import.meta.dirname, '..'), 41731);
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 interface Given {

@@ -10,7 +10,7 @@ const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(1
 let site: Site;
 beforeAll(async () => {
   site = await openSite(undefined, 41735);
-}, 60_000);
+});
 afterAll(async () => site?.close());
 
 test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {

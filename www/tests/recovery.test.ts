@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
-import { LONG, reachStep, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { LONG, pasteExamples, reachStep, startTraining, tinySettings, untilTrained } from './steps.ts';
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
 const ID = 'tests/tiny-bert';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   hub = await openHub(GOLDEN, ID, ['config.json', 'tokenizer.json', 'model.safetensors'], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
   // The hub's own name, as the page's policy demands it, at this machine's address.
   site = await openSite(undefined, 41736, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
-}, 60_000);
+});
 afterEach(async () => {
   await context?.close();
   context = undefined;
@@ -60,9 +60,7 @@ async function load(page: Page): Promise<void> {
 
 /** From the second step to a run under way. */
 async function train(page: Page): Promise<void> {
-  await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill(readFileSync(`${GOLDEN}/train.csv`, 'utf8'));
-  await useSample(page);
+  await pasteExamples(page);
   await tinySettings(page, STEPS);
   await page.getByLabel('Learning rate').fill('1e-3');
   await startTraining(page);
@@ -182,7 +180,7 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   await reachStep(page, 3);
   // The browser has claimed more for an open file than so short a run needs: the last write is refused in its stead.
   await tellWorker(page, 'full');
-  await page.getByText('There is no room left to keep it').waitFor({ timeout: 20_000 });
+  await page.getByText('There is no room left to keep it').waitFor({ timeout: LONG });
   await tellWorker(page, 'room');
   await page.getByRole('button', { name: 'Go on', exact: true }).click();
   await untilTrained(page);

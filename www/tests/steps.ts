@@ -1,9 +1,28 @@
 /** The page's steps as a person takes them, for the tests that are about something else. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { FAKE } from './browser.ts';
 
 /** A software GPU is slow: loading, and a run of a few small steps, take up to minutes. */
-export const LONG = FAKE ? 30_000 : 120_000;
+export const LONG = FAKE ? 30_000 : 300_000;
+
+const TINY = resolve(import.meta.dirname, '../../tests/golden/bert');
+export const TINY_FILES = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => resolve(TINY, name));
+
+/** A model of 28,000 parameters, whose steps take little even where the GPU is a busy processor, and examples that it knows the words of. */
+export async function loadTiny(page: Page): Promise<void> {
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
+  await loadModel(page);
+  await pasteExamples(page);
+}
+
+export async function pasteExamples(page: Page): Promise<void> {
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one a line').fill(readFileSync(`${TINY}/train.csv`, 'utf8'));
+  await useSample(page);
+}
 
 export async function loadModel(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Load this model' }).click();

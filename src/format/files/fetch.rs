@@ -5,7 +5,7 @@ use std::rc::Rc;
 use web_sys::AbortSignal;
 
 use super::{ModelDir, check_file_name, is_gguf};
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::format::source::{ByteSource, FetchSource};
 use crate::future::LocalFuture;
 
@@ -73,5 +73,9 @@ impl ModelDir for FetchDir {
 
     fn gguf_files(&self) -> Vec<String> {
         self.single.iter().cloned().collect()
+    }
+
+    fn absence(&self) -> Code {
+        Code::Network
     }
 }

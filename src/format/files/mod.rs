@@ -20,7 +20,7 @@ pub use fetch::FetchDir;
 use std::rc::Rc;
 
 use super::source::ByteSource;
-use crate::error::{Result, bail};
+use crate::error::{Code, Result, bail};
 use crate::future::LocalFuture;
 
 /// Where a model's files are: a directory, a list from a file picker, a URL, or a single `.gguf`.
@@ -38,6 +38,11 @@ pub trait ModelDir {
     /// unless it is itself one.
     fn gguf_files(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What kind of error it is that a model's file is not there.
+    fn absence(&self) -> Code {
+        Code::InvalidArgument
     }
 }
 
@@ -69,7 +74,6 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::error::Code;
     use crate::format::source::{FileSource, MemorySource, read_whole};
 
     #[test]

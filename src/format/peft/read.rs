@@ -27,7 +27,7 @@ impl Adapter {
     pub async fn open(dir: &dyn ModelDir) -> Result<Adapter> {
         let name = dir.name();
         let Some(source) = dir.open(CONFIG_FILE).await? else {
-            bail!(InvalidArgument, "{name}: expected a {CONFIG_FILE}, found none");
+            bail!(InvalidArgument, "{name}: expected {CONFIG_FILE}, found none");
         };
         let bytes = read_whole(source.as_ref(), MAX_CONFIG_BYTES).await?;
         let config = AdapterConfig::parse(CONFIG_FILE, &bytes).map_err(|e| e.at(name))?;

@@ -5,12 +5,15 @@ import { download, type RemoteFile } from './download.js';
 import { abortedError, PocketError } from './errors.js';
 import { entries, fileIn, folder, full, open, remove, writeText } from './opfs.js';
 import { list, sourceId, type Listing, type RemoteSource } from './source.js';
-import type { LoadProgress, NamedBlob } from './types.js';
+import type { NamedBlob } from './types/data.js';
+import type { LoadProgress } from './types/model.js';
 
 const MANIFEST = 'manifest.json';
 /** Beside a file that has been checked whole. */
 const DONE = '.done';
 const PROGRESS_MS = 60;
+/** How long a server may take to say whether a kept model has changed. */
+const ASK_MS = 4000;
 
 /** What is written beside a model's files. */
 export interface Manifest extends Listing {
@@ -24,6 +27,8 @@ const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((s
 interface Hooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Takes what is kept without asking whether it has changed. */
+  readonly unasked?: boolean;
 }
 
 /** The model's files, downloaded where they are not here yet; `undefined` where nothing can be kept. */
@@ -32,7 +37,8 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   const at = await folder(['models', key(id)], true);
   if (at === undefined) return undefined;
   const fetchAll = async (): Promise<{ name: string; files: NamedBlob[] }> => {
-    const manifest = (await readManifest(at)) ?? (await newManifest(at, source, id, hooks.signal));
+    const kept = await readManifest(at);
+    const manifest = kept === undefined ? await newManifest(at, id, await list(source, hooks.signal)) : await renewed(kept, at, source, hooks);
     await room(manifest, at);
     return { name: manifest.name, files: await fetchFiles(manifest, at, hooks) };
   };
@@ -100,11 +106,32 @@ async function readManifest(at: FileSystemDirectoryHandle): Promise<Manifest | u
   }
 }
 
-async function newManifest(at: FileSystemDirectoryHandle, source: RemoteSource, id: string, signal?: AbortSignal): Promise<Manifest> {
-  const manifest: Manifest = { source: id, ...(await list(source, signal)) };
+async function newManifest(at: FileSystemDirectoryHandle, id: string, listing: Listing): Promise<Manifest> {
+  const manifest: Manifest = { source: id, ...listing };
   await writeText(at, MANIFEST, JSON.stringify(manifest));
   return manifest;
 }
+
+/**
+ * What is kept of a model at a URL, less the files that its server has in another version by now. A hub's model is of one commit and
+ * never changes; a server that cannot be reached, or does not answer in time, leaves everything as it is.
+ */
+async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { signal, unasked }: Hooks): Promise<Manifest> {
+  if (source.kind === 'hub' || unasked === true) return kept;
+  const inTime = AbortSignal.timeout(ASK_MS);
+  const listing = await list(source, signal === undefined ? inTime : AbortSignal.any([signal, inTime])).catch(() => undefined);
+  if (listing === undefined) return kept;
+  const changed = kept.files.filter((file) => !isSame(file, listing.files.find(({ name }) => name === file.name)));
+  if (changed.length === 0 && kept.files.length === listing.files.length) return kept;
+  for (const { name } of changed) {
+    await remove(at, name + DONE);
+    await remove(at, name);
+  }
+  return newManifest(at, kept.source, listing);
+}
+
+const isSame = (kept: RemoteFile, now: RemoteFile | undefined): boolean =>
+  now !== undefined && kept.size === now.size && (kept.etag ?? kept.modified) === (now.etag ?? now.modified);
 
 async function keptBytes(at: FileSystemDirectoryHandle): Promise<number> {
   const files = (await entries(at)).filter(({ kind, name }) => kind === 'file' && name !== MANIFEST && !name.endsWith(DONE));

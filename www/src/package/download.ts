@@ -16,6 +16,8 @@ export interface RemoteFile {
   /** Its name in git: SHA-1 of "blob <size>\0" and its bytes. */
   readonly git?: string;
   readonly etag?: string;
+  /** When it was last changed, as the server writes it. */
+  readonly modified?: string;
 }
 
 /** Pauses before asking again after a failure, in milliseconds; counted anew whenever bytes arrive. */

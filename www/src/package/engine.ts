@@ -11,8 +11,10 @@ import { Journal } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
 import type { RemoteSource } from './source.js';
-import type { Data, NamedBlob, TrainStart } from './types.js';
-import type { Cancel, WasmCreateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
+import { readData } from './read.js';
+import type { NamedBlob, Prompt } from './types/data.js';
+import type { TrainStart } from './types/training.js';
+import type { Cancel, WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
 
 type Handlers = {
   [K in CallName]: (args: Parameters<Calls[K]>, hooks: CallHooks) => Promise<Result<K>>;
@@ -23,6 +25,14 @@ interface Run {
   readonly number: number;
   readonly config: WasmTrainConfig;
   readonly journal: Journal | undefined;
+}
+
+/** A text that is being written: what it takes to begin it again, and how many pieces it has. */
+interface Text {
+  readonly number: number;
+  readonly prompt: Prompt;
+  readonly options: WasmGenerateOptions;
+  pieces: number;
 }
 
 const OCTETS = 'application/octet-stream';
@@ -39,8 +49,9 @@ export class Engine implements Endpoint {
   #adapter: readonly NamedBlob[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #run: Run | undefined;
-  #runs = 0;
-  #generation = 0;
+  #text: Text | undefined;
+  /** Runs and texts so far: the number of the next. */
+  #begun = 0;
   #broken: Error | undefined;
   #closed = false;
 
@@ -96,6 +107,12 @@ export class Engine implements Endpoint {
     this.#run = undefined;
   }
 
+  /** Weights that change leave a text that was begun with others. */
+  #endText(): void {
+    this.#text = undefined;
+    this.#tuner?.endGeneration();
+  }
+
   #open(): WasmTuner {
     if (this.#tuner === undefined) throw new PocketError('invalid-argument', 'no model is loaded');
     return this.#tuner;
@@ -140,6 +157,7 @@ export class Engine implements Endpoint {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
         else if (this.#adapter !== undefined) await tuner.useAdapter({ files: this.#adapter });
         if (this.#run !== undefined) await tuner.startTraining(this.#run.config, onProgress, cancel);
+        if (this.#text !== undefined) await rewrite(tuner, this.#text);
       } catch (thrown) {
         tuner.free();
         throw thrown;
@@ -157,6 +175,7 @@ export class Engine implements Endpoint {
       const { cancel, release } = follow(hooks.signal);
       try {
         this.#free();
+        this.#text = undefined;
         const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
         if (cancel.aborted || this.#closed) {
@@ -177,23 +196,26 @@ export class Engine implements Endpoint {
     },
     info: async () => this.#open().info(),
     startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
-      const config = {
+      const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
+      const config: WasmTrainConfig = {
         ...rest,
-        ...(await readData(data, rest.dataName)),
-        ...(held === undefined ? {} : renamed(await readData(held, rest.evalName))),
+        ...{ data: learned.text, dataName: learned.name },
+        ...(measured === undefined ? {} : { eval: measured.text, evalName: measured.name }),
       };
       this.#endRun();
+      this.#endText();
       const { cancel, release } = follow(hooks.signal);
       const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
       const start = await this.#lasting(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(release);
       const journal = keep === undefined ? undefined : await Journal.open(keep, this.#open());
       // A rate that was searched for is not to be searched for again.
-      this.#run = { number: ++this.#runs, config: { ...config, learningRate: start.learningRate }, journal };
+      this.#run = { number: ++this.#begun, config: { ...config, learningRate: start.learningRate }, journal };
       return { ...start, run: this.#run.number };
     },
     step: async ([number], hooks) => {
       const run = this.#run;
       if (run?.number !== number) throw replaced('training');
+      this.#endText();
       const { cancel, release } = follow(hooks.signal);
       try {
         const step = await this.#lasting(hooks, (tuner) => tuner.step(cancel));
@@ -213,7 +235,8 @@ export class Engine implements Endpoint {
       if (this.#run?.number === number) this.#endRun();
     },
     evaluate: async ([{ data, ...config }], hooks) => {
-      const read = { ...config, ...(await readData(data, config.dataName)) };
+      const { text, name } = await readData('data', data, config.dataName);
+      const read = { ...config, data: text, dataName: name };
       const { cancel, release } = follow(hooks.signal);
       try {
         return await this.#lasting(hooks, (tuner) => tuner.evaluate(read, cancel));
@@ -223,12 +246,20 @@ export class Engine implements Endpoint {
     },
     classify: async ([text, options], hooks) => this.#lasting(hooks, (tuner) => tuner.classify(text, options)),
     startGeneration: async ([prompt, options], hooks) => {
+      this.#endText();
       await this.#lasting(hooks, (tuner) => tuner.startGeneration(prompt, options));
-      return ++this.#generation;
+      this.#text = { number: ++this.#begun, prompt, options, pieces: 0 };
+      return this.#text.number;
     },
-    nextToken: async ([generation]) => {
-      if (generation !== this.#generation) throw replaced('generation');
-      return this.#open().nextToken();
+    nextToken: async ([number], hooks) => {
+      const text = this.#text;
+      if (text?.number !== number) throw replaced('text');
+      const piece = await this.#lasting(hooks, (tuner) => tuner.nextToken());
+      text.pieces++;
+      return piece;
+    },
+    endGeneration: async ([number]) => {
+      if (this.#text?.number === number) this.#endText();
     },
     exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
     exportAdapter: async (_, hooks) => {
@@ -239,6 +270,7 @@ export class Engine implements Endpoint {
     },
     useAdapter: async ([files], hooks) => {
       this.#endRun();
+      this.#endText();
       await this.#lasting(hooks, (tuner) => tuner.useAdapter({ files }));
       this.#adapter = files;
     },
@@ -254,6 +286,7 @@ export class Engine implements Endpoint {
     restore: async ([trajectory], hooks) => {
       const bytes = new Uint8Array(await trajectory.arrayBuffer());
       this.#endRun();
+      this.#endText();
       const { cancel, release } = follow(hooks.signal);
       try {
         return await this.#lasting(hooks, (tuner) => tuner.restore(bytes, (progress) => hooks.onProgress?.(progress), cancel));
@@ -268,9 +301,9 @@ export class Engine implements Endpoint {
 /** The model as the engine takes it: the files that are kept here, or else its address. */
 async function engineOptions({ source, cache, ...rest }: CreateConfig, hooks: CallHooks): Promise<WasmCreateOptions> {
   if (source.kind === 'files') return { ...rest, files: source.files };
-  if (cache && canWrite()) {
+  if (cache !== false && canWrite()) {
     await requireGpu();
-    const kept = await keptFiles(source, hooks);
+    const kept = await keptFiles(source, { ...hooks, unasked: cache === 'force-cache' });
     if (kept !== undefined) return { ...rest, ...kept };
   }
   return { ...rest, url: addressOf(source) };
@@ -291,8 +324,14 @@ async function requireGpu(): Promise<void> {
 const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceof PocketError && codes.includes(error.code);
 
 /** Refuses the next() of a loop that a later call has replaced. */
-const replaced = (what: string): PocketError =>
-  new PocketError('invalid-argument', `this ${what} has ended: another was started after it`);
+const replaced = (what: 'training' | 'text'): PocketError =>
+  new PocketError('invalid-argument', `this ${what} has ended: ${what === 'text' ? 'the weights were changed, or ' : ''}another was started after it`);
+
+/** The text as far as it was: the same pieces come again. */
+async function rewrite(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {
+  await tuner.startGeneration(prompt, options);
+  for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
+}
 
 /** The signal as the engine's flag, until released. */
 function follow(signal: AbortSignal | undefined): { cancel: Cancel; release: () => void } {
@@ -302,26 +341,4 @@ function follow(signal: AbortSignal | undefined): { cancel: Cancel; release: () 
   };
   signal?.addEventListener('abort', onAbort);
   return { cancel, release: () => signal?.removeEventListener('abort', onAbort) };
-}
-
-interface ReadData {
-  data: string | readonly object[];
-  dataName?: string;
-}
-
-async function readData(data: Data, name: string | undefined): Promise<ReadData> {
-  if (!(data instanceof Blob)) return name === undefined ? { data } : { data, dataName: name };
-  const ownName = 'name' in data && typeof data.name === 'string' ? data.name : undefined;
-  const dataName = name ?? ownName;
-  let text: string;
-  try {
-    text = await data.text();
-  } catch (cause) {
-    throw new PocketError('data-invalid', `${dataName ?? 'the data'}: the file could not be read`, { cause });
-  }
-  return dataName === undefined ? { data: text } : { data: text, dataName };
-}
-
-function renamed({ data, dataName }: ReadData): { eval: string | readonly object[]; evalName?: string } {
-  return dataName === undefined ? { eval: data } : { eval: data, evalName: dataName };
 }

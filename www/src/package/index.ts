@@ -16,32 +16,29 @@
  */
 import { abortedError, PocketError } from './errors.js';
 import { inspect } from './cache.js';
-import { adapterFiles, createConfig, evaluateConfig, generateConfig, modelSource, planConfig, trainConfig } from './options.js';
+import {
+  adapterFiles,
+  classifyConfig,
+  createConfig,
+  evaluateConfig,
+  generateConfig,
+  inspectSource,
+  planConfig,
+  refuseNoRecord,
+  trainConfig,
+} from './options.js';
 import { Remote, type CallHooks, type Endpoint } from './protocol.js';
-import type {
-  Classification,
-  ClassifyOptions,
-  CreateOptions,
-  Data,
-  Evaluation,
-  EvaluateOptions,
-  ExportKind,
-  GenerateOptions,
-  MemoryPlan,
-  ModelInfo,
-  ModelSize,
-  NamedBlob,
-  PlanOptions,
-  Prompt,
-  Restored,
-  RestoreOptions,
-  TrainOptions,
-  TrainStep,
-} from './types.js';
+import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
+import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions } from './types/model.js';
+import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
 export { storage, type Room, type StoredModel, type StoredRun } from './storage.js';
-export type * from './types.js';
+export type * from './types/asking.js';
+export type * from './types/data.js';
+export type * from './types/model.js';
+export type * from './types/training.js';
 
 /**
  * Asks a model's server how large it is, and how much of it is on the device, before anything is downloaded.
@@ -50,11 +47,10 @@ export type * from './types.js';
  */
 export async function inspectModel(
   model: string | URL,
-  { hub, signal }: { readonly hub?: string; readonly signal?: AbortSignal } = {},
+  options: { readonly hub?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ModelSize> {
-  const source = modelSource(model, baseUri(), hub);
-  if (source.kind === 'files') throw new PocketError('invalid-argument', 'inspectModel: expected an address or a hub id');
-  const { listing, keptBytes } = await inspect(source, signal);
+  const source = inspectSource(model, options, baseUri());
+  const { listing, keptBytes } = await inspect(source, options.signal);
   const { name, files, parameters } = listing;
   return {
     name,
@@ -172,7 +168,7 @@ export class FineTuner {
 
   /** Asks the model, as it is now, which of the labels fits a text. */
   async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
-    return this.#endpoint.call('classify', [text, options], this.#hooks());
+    return this.#endpoint.call('classify', [text, classifyConfig(text, options)], this.#hooks(options.signal));
   }
 
   /**
@@ -180,13 +176,18 @@ export class FineTuner {
    * came with a chat template: see `chats` of {@link ModelInfo}.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
+    const config = generateConfig(prompt, options);
     const { signal } = options;
-    const run = await this.#endpoint.call('startGeneration', [prompt, generateConfig(options)], this.#hooks(signal));
-    for (;;) {
-      if (signal?.aborted) throw abortedError('generation', signal);
-      const piece = await this.#endpoint.call('nextToken', [run]);
-      if (piece === undefined) return;
-      yield piece;
+    const run = await this.#endpoint.call('startGeneration', [prompt, config], this.#hooks(signal));
+    try {
+      for (;;) {
+        const piece = await this.#endpoint.call('nextToken', [run], this.#hooks(signal));
+        if (piece === undefined) return;
+        yield piece;
+      }
+    } finally {
+      // Not awaited: an abort ends the loop at once, in the midst of a token too.
+      void this.#endpoint.call('endGeneration', [run]).catch(() => undefined);
     }
   }
 
@@ -214,6 +215,7 @@ export class FineTuner {
    * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`, `aborted`.
    */
   async restore(trajectory: Blob, options: RestoreOptions = {}): Promise<Restored> {
+    refuseNoRecord(trajectory, options);
     return this.#endpoint.call('restore', [trajectory], this.#hooks(options.signal));
   }
 
@@ -239,9 +241,18 @@ const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.locatio
 
 async function startEngine(worker: NonNullable<CreateOptions['worker']>): Promise<Endpoint> {
   if (worker === false) return (await import('./load.js')).localEngine();
-  return new Remote(typeof worker === 'function' ? worker() : startWorker());
+  const made = typeof worker === 'function' ? worker() : startWorker();
+  if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: the function worker must return a Worker');
+  return new Remote(made);
 }
 
 function startWorker(): Worker {
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });
+  try {
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });
+  } catch {
+    // A worker's script must be of the page's own origin, but it may import one that is not: this package from another host.
+    const script = `import ${JSON.stringify(import.meta.url.replace(/[^/]*$/, 'worker.js'))};`;
+    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+    return new Worker(url, { type: 'module', name: 'pocketllm' });
+  }
 }

@@ -43,7 +43,7 @@ export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promi
 export async function open(at: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   try {
     const handle: Openable = await at.getFileHandle(name, { create: true });
-    if (handle.createSyncAccessHandle === undefined) throw new Error('files cannot be written in this thread');
+    if (handle.createSyncAccessHandle === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can keep files: leave out worker: false`);
     return await handle.createSyncAccessHandle();
   } catch (thrown) {
     if (isFull(thrown)) throw full(name, thrown);

@@ -1,9 +1,12 @@
 /** Options checked and completed, before they travel to the engine. */
-import { unzipSync } from 'fflate';
+import { unzipSync, type UnzipFileInfo } from 'fflate';
 import { PocketError } from './errors.js';
 import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
-import type { ModelSource, RemoteSource } from './source.js';
-import type { CreateOptions, Data, DType, Estimator, EvaluateOptions, GenerateOptions, Method, NamedBlob, PlanOptions, TrainOptions } from './types.js';
+import { modelFolder, type ModelSource, type RemoteSource } from './source.js';
+import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
+import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { CreateOptions, DType, PlanOptions } from './types/model.js';
+import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
@@ -31,6 +34,7 @@ const COUNTS: readonly (keyof TrainOptions)[] = [
   ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
   ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
 ];
+const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
@@ -38,13 +42,51 @@ function invalid(message: string): PocketError {
   return new PocketError('invalid-argument', message);
 }
 
+/** What a value is, for messages. */
+function kind(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value).slice(0, 60);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  return Array.isArray(value) ? 'an array' : typeof value;
+}
+
 /** A misspelt option would otherwise be silently without effect. */
 function refuseUnknown(call: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalid(`${call}: expected an object of options, found ${kind(options)}`);
+  }
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw invalid(`${call}: unknown option "${unknown}"; there are ${known.join(', ')}`);
   }
+  for (const [name, value] of Object.entries(options)) {
+    const wanted = value === undefined ? undefined : KINDS[name];
+    if (wanted !== undefined && !wanted.is(value)) throw invalid(`${call}: ${name} must be ${wanted.what}, found ${kind(value)}`);
+  }
 }
+
+interface Kind {
+  readonly what: string;
+  is(value: unknown): boolean;
+}
+
+const STRING: Kind = { what: 'a string', is: (value) => typeof value === 'string' };
+const STRINGS: Kind = { what: 'an array of strings', is: (value) => Array.isArray(value) && value.every(STRING.is) };
+const FUNCTION: Kind = { what: 'a function', is: (value) => typeof value === 'function' };
+const SEED: Kind = {
+  what: 'a whole number from 0 up, or a bigint of 64 bits',
+  is: (value) => (typeof value === 'bigint' ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0),
+};
+
+/** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
+const KINDS: Record<string, Kind> = {
+  ...{ task: STRING, template: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, textB: STRING },
+  ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
+  ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
+  // By its looks: one of another frame is of another class.
+  signal: { what: 'an AbortSignal', is: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value },
+  worker: { what: 'true, false or a function that returns a Worker', is: (value) => typeof value === 'boolean' || typeof value === 'function' },
+};
 
 function refuseOther(call: string, name: string, value: unknown, allowed: readonly unknown[]): void {
   if (value !== undefined && !allowed.includes(value)) {
@@ -64,7 +106,7 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseUnknown('create', options, CREATE);
   refuseOther('create', 'dtype', options.dtype, DTYPES);
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
-  refuseOther('create', 'cache', options.cache, [true, false]);
+  refuseOther('create', 'cache', options.cache, [true, false, 'force-cache']);
   refuseBadNumber('create', options, ['maxGpuBytes'], false);
   const { limits, dtype, model, hub, maxGpuBytes, cache = true } = options;
   return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, maxGpuBytes }) };
@@ -74,26 +116,38 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
 export function modelSource(model: CreateOptions['model'], base: string, hub = HUB): ModelSource {
   if (typeof model === 'string' || model instanceof URL) return remoteSource(String(model), base, hub);
   if (typeof model !== 'object' || model === null || !(Symbol.iterator in model)) {
-    throw invalid('create: model must be a URL, a hub id ("owner/name") or an array of files');
+    throw invalid(`create: model must be a URL, a hub id ("owner/name") or an array of files, found ${kind(model)}`);
   }
-  const files = [...model].map((file) => (file instanceof Blob ? { name: file.name, blob: file } : file));
+  const files = modelFolder(namedBlobs('create: model', model));
   if (files.length === 0) throw invalid('create: model holds no files');
   return { kind: 'files', files };
+}
+
+/** Files of a picker, and blobs with a name: of a chosen folder with their paths in it. */
+function namedBlobs(what: string, files: Iterable<File | NamedBlob>): NamedBlob[] {
+  return [...files].map((file, at): NamedBlob => {
+    if (file instanceof File) return { name: file.webkitRelativePath || file.name, blob: file };
+    if (typeof file?.name === 'string' && file.blob instanceof Blob) return { name: file.name, blob: file.blob };
+    throw invalid(`${what}[${at}] must be a File or { name, blob }, found ${kind(file)}`);
+  });
 }
 
 function remoteSource(model: string, base: string, hub: string): RemoteSource {
   const host = hub.replace(/\/+$/, '');
   const [, id, file] = HUB_ID.exec(model) ?? [];
-  if (id !== undefined && file !== undefined) return { kind: 'hub', host, id, file };
-  if (id !== undefined && !id.endsWith('.gguf')) return { kind: 'hub', host, id };
-  let url: URL;
-  try {
-    url = new URL(model, base);
-  } catch (cause) {
-    throw new PocketError('invalid-argument', `create: "${model}" is neither a URL nor a hub id ("owner/name")`, { cause });
+  if (id !== undefined && !(file === undefined && id.endsWith('.gguf'))) {
+    webAddress(`create: hub must be an address, found "${hub}"`, host);
+    return { kind: 'hub', host, id, ...(file === undefined ? {} : { file }) };
   }
-  if (!url.pathname.endsWith('.gguf') && !url.pathname.endsWith('/')) url.pathname += '/';
+  const url = webAddress(`create: model must be a URL or a hub id ("owner/name"), found "${model}"`, model, base);
+  if (!/\.gguf$/i.test(url.pathname) && !url.pathname.endsWith('/')) url.pathname += '/';
   return { kind: 'url', url: url.href };
+}
+
+function webAddress(otherwise: string, address: string, base?: string): URL {
+  const url = address === '' || !URL.canParse(address, base) ? undefined : new URL(address, base);
+  if (url === undefined || !/^https?:$/.test(url.protocol)) throw invalid(otherwise);
+  return url;
 }
 
 /** Names the number that is not one, before it travels anywhere. */
@@ -101,7 +155,7 @@ function refuseBadNumber(call: string, options: object, names: readonly string[]
   for (const [name, value] of Object.entries(options)) {
     if (!names.includes(name) || value === undefined) continue;
     if (typeof value !== 'number' || !Number.isFinite(value) || value < 0 || (whole && !Number.isInteger(value))) {
-      throw invalid(`${call}: ${name} must be a ${whole ? 'whole' : 'finite'} number from 0 up, found ${String(value)}`);
+      throw invalid(`${call}: ${name} must be a ${whole ? 'whole' : 'finite'} number from 0 up, found ${kind(value)}`);
     }
   }
 }
@@ -117,7 +171,8 @@ export function trainConfig(options: TrainOptions): TrainConfig {
   if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
   refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'clip', 'momentum', 'loraAlpha'], false);
   if (options.steps === undefined) throw invalid('train: steps is missing');
-  refuseNoData('train', options.data);
+  refuseNoData('train: data', options.data);
+  if (options.eval !== undefined) refuseNoData('train: eval', options.eval);
   const { signal, onStart, ...rest } = options;
   return compact(rest);
 }
@@ -132,32 +187,64 @@ export function planConfig(options: PlanOptions, base: string): PlanConfig {
   return { source: modelSource(model, base, hub), ...compact(rest) };
 }
 
-function refuseNoData(call: string, data: Data): void {
+/** Of a model that is somewhere else. */
+export function inspectSource(model: string | URL, options: { readonly hub?: string }, base: string): RemoteSource {
+  refuseUnknown('inspectModel', options, ['hub', 'signal']);
+  const source = modelSource(model, base, options.hub);
+  if (source.kind === 'files') throw invalid('inspectModel: model must be a URL or a hub id ("owner/name"), found files');
+  return source;
+}
+
+function refuseNoData(what: string, data: Data): void {
   if (typeof data !== 'string' && !(data instanceof Blob) && !Array.isArray(data)) {
-    throw invalid(`${call}: data must be a string, an array of rows or a file, found ${data === null ? 'null' : typeof data}`);
+    throw invalid(`${what} must be a string, an array of rows or a file, found ${kind(data)}`);
   }
 }
 
 export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateConfig {
   refuseUnknown('evaluate', options, EVALUATE);
-  refuseNoData('evaluate', data);
+  refuseNoData('evaluate: data', data);
   const { signal, ...rest } = options;
   return compact({ ...rest, data });
 }
 
-export function generateConfig(options: GenerateOptions): WasmGenerateOptions {
+export function classifyConfig(text: string, options: ClassifyOptions): ClassifyOptions {
+  // The options of a training may be given as they are.
+  refuseUnknown('classify', options, [...CLASSIFY, ...TRAIN.filter((name) => !CLASSIFY.includes(name))]);
+  if (typeof text !== 'string') throw invalid(`classify: text must be a string, found ${kind(text)}`);
+  const { task, template, labels, textB } = options;
+  return compact({ task, template, labels, textB });
+}
+
+export function generateConfig(prompt: Prompt, options: GenerateOptions): WasmGenerateOptions {
   refuseUnknown('generate', options, GENERATE);
   refuseBadNumber('generate', options, ['maxTokens', 'seed'], true);
   refuseBadNumber('generate', options, ['temperature'], false);
+  if (typeof prompt !== 'string' && !Array.isArray(prompt)) {
+    throw invalid(`generate: prompt must be a string or an array of { role, content }, found ${kind(prompt)}`);
+  }
   return { maxTokens: options.maxTokens ?? 64, temperature: options.temperature ?? 0, seed: options.seed ?? 0 };
 }
 
+export function refuseNoRecord(trajectory: Blob, options: RestoreOptions): void {
+  refuseUnknown('restore', options, ['signal']);
+  if (!(trajectory instanceof Blob)) throw invalid(`restore: trajectory must be a Blob, found ${kind(trajectory)}`);
+}
+
+const ADAPTER = /(^|\/)adapter_(config\.json|model\.safetensors)$/;
+/** The most that deflate can make of a byte: an archive that claims more is not to be believed. */
+const DEFLATE = 1032;
+
 /** The two files of an adapter, wherever they are: in a list, or in an archive as `export('adapter')` makes it. */
 export async function adapterFiles(source: Blob | readonly (File | NamedBlob)[]): Promise<NamedBlob[]> {
-  if (!(source instanceof Blob)) return source.map((file) => (file instanceof Blob ? { name: file.name, blob: file } : file));
+  if (!(source instanceof Blob)) {
+    if (typeof source === 'object' && source !== null && Symbol.iterator in source) return namedBlobs('useAdapter: adapter', source);
+    throw invalid(`useAdapter: adapter must be a zip archive or an array of files, found ${kind(source)}`);
+  }
   let found: Record<string, Uint8Array>;
   try {
-    found = unzipSync(new Uint8Array(await source.arrayBuffer()));
+    const filter = ({ name, size, originalSize }: UnzipFileInfo): boolean => ADAPTER.test(name) && originalSize <= DEFLATE * size;
+    found = unzipSync(new Uint8Array(await source.arrayBuffer()), { filter });
   } catch (cause) {
     throw new PocketError('file-corrupt', 'the adapter: expected a zip archive of adapter_config.json and adapter_model.safetensors', { cause });
   }

@@ -3,21 +3,10 @@
  * implementations: {@link Engine} in the same thread, {@link Remote} across a worker's boundary.
  */
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
-import type {
-  Classification,
-  ClassifyOptions,
-  Data,
-  Evaluation,
-  LoadProgress,
-  MemoryPlan,
-  ModelInfo,
-  NamedBlob,
-  PlanOptions,
-  Prompt,
-  Restored,
-  TrainStart,
-  TrainStep,
-} from './types.js';
+import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
+import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
+import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { ModelSource } from './source.js';
 import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
 
@@ -25,7 +14,10 @@ import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTr
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
 export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
   Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource };
-export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'maxGpuBytes'> & { source: ModelSource; cache: boolean };
+export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'maxGpuBytes'> & {
+  source: ModelSource;
+  cache: boolean | 'force-cache';
+};
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 
 /** Every call, its arguments and what it answers. A `run` numbers a loop, so that a stale one is noticed. */
@@ -41,6 +33,8 @@ export interface Calls {
   classify(text: string, options: ClassifyOptions): Classification;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
   nextToken(run: number): string | undefined;
+  /** Frees what a text took; its loop has been left. */
+  endGeneration(run: number): void;
   exportTrajectory(): Blob;
   exportModel(): Blob;
   exportAdapter(): Blob;

@@ -1,7 +1,7 @@
 /** Which files a model is made of, and what its server says of them. */
 import type { RemoteFile } from './download.js';
 import { abortedError, PocketError } from './errors.js';
-import type { NamedBlob } from './types.js';
+import type { NamedBlob } from './types/data.js';
 
 /** Where a model comes from, after its option has been read. */
 export type ModelSource =
@@ -23,6 +23,16 @@ export interface Listing {
 const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];
 const INDEX = 'model.safetensors.index.json';
 const WEIGHTS = 'model.safetensors';
+
+/** Of a folder's files by their paths, those of the model: where the uppermost `config.json` or `.gguf` is. */
+export function modelFolder(files: readonly NamedBlob[]): NamedBlob[] {
+  const placed = files.map(({ name, blob }) => {
+    const parts = name.split('/');
+    return { folder: parts.slice(0, -1).join('/'), depth: parts.length, file: { name: parts.at(-1) ?? name, blob } };
+  });
+  const [first] = placed.filter(({ file }) => /^config\.json$|\.gguf$/i.test(file.name)).sort((a, b) => a.depth - b.depth);
+  return placed.filter(({ folder }) => first === undefined || folder === first.folder).map(({ file }) => file);
+}
 
 export type RemoteSource = Exclude<ModelSource, { kind: 'files' }>;
 
@@ -124,21 +134,35 @@ async function listFolder(url: string, signal?: AbortSignal): Promise<Omit<Listi
 
 /** What a server says of a file before sending it; `undefined` where it has none. */
 async function head(name: string, url: string, signal?: AbortSignal): Promise<RemoteFile | undefined> {
-  const { ok, status, headers } = await fetch(url, { method: 'HEAD', ...init(signal) });
+  const ask = (options: RequestInit): Promise<Response> => fetch(url, { cache: 'no-cache', ...options, ...init(signal) });
+  let response = await ask({ method: 'HEAD' });
+  // Some servers, and signed addresses, take no HEAD: one byte tells the same.
+  if ([403, 405, 501].includes(response.status)) {
+    response = await ask({ headers: { range: 'bytes=0-0' } });
+    await response.body?.cancel();
+  }
+  const { ok, status, headers } = response;
   if (status === 404 || status === 410) return undefined;
   if (!ok) throw new PocketError('network', `${name}: expected status 200 from ${url}, found ${status}`);
   // A development server answers for a missing file with its page.
   if (headers.get('content-type')?.startsWith('text/html') === true) return undefined;
   const linked = headers.get('x-linked-etag')?.replace(/^W\/|"/g, '');
-  const etag = headers.get('etag');
-  const length = headers.get('x-linked-size') ?? (headers.has('content-encoding') ? null : headers.get('content-length'));
+  const [etag, modified] = [headers.get('etag'), headers.get('last-modified')];
+  const size = headers.get('x-linked-size') ?? lengthOf(response);
   return {
     name,
     url,
-    ...(length === null ? {} : { size: Number(length) }),
+    ...(size === null ? {} : { size: Number(size) }),
     ...(linked !== undefined && /^[0-9a-f]{64}$/.test(linked) ? { sha256: linked } : {}),
     ...(etag === null ? {} : { etag }),
+    ...(modified === null ? {} : { modified }),
   };
+}
+
+/** The whole file's length, where the answer tells it: that of a compressed body is another. */
+function lengthOf({ status, headers }: Response): string | null {
+  if (status === 206) return /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] ?? null;
+  return headers.has('content-encoding') ? null : headers.get('content-length');
 }
 
 const init = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });

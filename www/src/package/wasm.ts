@@ -2,22 +2,10 @@
  * The surface of the engine, as `wasm-bindgen --target web` generates it in `pkg/pocketllm.js`.
  * Whatever it throws is an object with the string fields `code` and `message`.
  */
-import type {
-  Classification,
-  ClassifyOptions,
-  DType,
-  Evaluation,
-  LoadProgress,
-  MemoryPlan,
-  ModelInfo,
-  NamedBlob,
-  Prompt,
-  Prompting,
-  Restored,
-  TrainOptions,
-  TrainStart,
-  TrainStep,
-} from './types.js';
+import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
+import type { NamedBlob, Prompt } from './types/data.js';
+import type { DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
+import type { Prompting, Restored, TrainOptions, TrainStart, TrainStep } from './types/training.js';
 
 /** Set `aborted` to ask a running call to stop. `signal` ends its downloads at once. */
 export interface Cancel {
@@ -37,15 +25,15 @@ export interface WasmCreateOptions {
 
 /** The options of a training, with its data read. */
 export type WasmTrainConfig = Given<Omit<TrainOptions, 'data' | 'eval' | 'keep' | 'signal' | 'onStart'>> & {
-  readonly data: string | readonly object[];
-  readonly eval?: string | readonly object[];
+  readonly data: string;
+  readonly eval?: string;
 };
 
 /** Absent where it is `undefined`. */
 type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 export interface WasmEvaluateConfig extends Prompting {
-  readonly data: string | readonly object[];
+  readonly data: string;
   readonly dataName?: string;
 }
 
@@ -65,6 +53,8 @@ export interface WasmTuner {
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;
+  /** Frees what the text took. */
+  endGeneration(): void;
   /** The trajectory file, or the end of it from the records of `step` (counted from 0) on. */
   exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */

@@ -4,7 +4,7 @@ import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
 import { seal } from './privacy.ts';
 import { showProblem } from './problem.ts';
-import { labelledRows, MAX_BYTES, parse, split, type Parsed, type Row } from './rows.ts';
+import { labelledRows, MAX_BYTES, parse, readText, split, type Parsed, type Row } from './rows.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import { TypedRows } from './typed.ts';
 
@@ -84,7 +84,7 @@ export function setUpData(app: App, flow: Flow): void {
     if (file.size > MAX_BYTES) {
       throw new PocketError('data-invalid', `${file.name}: expected at most ${bytes(MAX_BYTES)}, found ${bytes(file.size)}`);
     }
-    return { parsed: parse(await file.text(), file.name) };
+    return { parsed: parse(await readText(file), file.name) };
   }
 
   function show(): void {

@@ -9,22 +9,30 @@ export interface Need {
   readonly tight: boolean;
 }
 
-export async function need({ bytes: download, keptBytes }: ModelSize, { peak }: MemoryPlan): Promise<Need> {
-  const room = await storage.room();
+/** `size` is absent for a model that is on this device already. */
+export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): Promise<Need> {
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
-  const missing = Math.max(0, download - keptBytes);
-  const free = room === undefined ? undefined : room.quota - room.used;
-  const sentences: string[] = [];
-  if (missing === 0 && download > 0) sentences.push(`It is on this device already, ${bytes(download)}.`);
-  else {
-    const here = keptBytes > 0 ? `, ${bytes(keptBytes)} of it already here` : '';
-    sentences.push(`${bytes(download)} to fetch${here}${free === undefined ? '' : `; this browser has room for ${bytes(free)}`}.`);
-  }
+  const { sentences, tight } = size === undefined ? { sentences: [], tight: false } : await toFetch(size);
   const has = memory === undefined ? '' : `; this device says it has ${memory} GB${memory >= 8 ? ' or more' : ''} of memory`;
-  sentences.push(`Training it takes ${bytes(peak)} on the GPU${has}.`);
-  const full = free !== undefined && missing > free;
   const heavy = memory !== undefined && peak > memory * 0.5e9;
-  if (full) sentences.push('There is not enough room for it: free some space, or delete a model below.');
-  if (heavy) sentences.push('That is a lot for this device: it may run out of memory.');
-  return { sentences, tight: full || heavy };
+  return {
+    sentences: [
+      ...sentences,
+      `Training it takes ${bytes(peak)} on the GPU${has}.`,
+      ...(tight ? ['There is not enough room for it: free some space, or delete a model below.'] : []),
+      ...(heavy ? ['That is a lot for this device: it may run out of memory.'] : []),
+    ],
+    tight: tight || heavy,
+  };
+}
+
+/** What is to be fetched, and whether there is room for it. */
+async function toFetch({ bytes: download, keptBytes }: ModelSize): Promise<Need> {
+  const room = await storage.room();
+  const missing = Math.max(0, download - keptBytes);
+  if (missing === 0 && download > 0) return { sentences: [`It is on this device already, ${bytes(download)}.`], tight: false };
+  const free = room === undefined ? undefined : room.quota - room.used;
+  const here = keptBytes > 0 ? `, ${bytes(keptBytes)} of it already here` : '';
+  const has = free === undefined ? '' : `; this browser has room for ${bytes(free)}`;
+  return { sentences: [`${bytes(download)} to fetch${here}${has}.`], tight: free !== undefined && missing > free };
 }

@@ -1,5 +1,6 @@
 /** Taking home what was learned: as a file, or by the system's share sheet. */
 import { byId, download } from './dom.ts';
+import { asText } from './record.ts';
 import type { App } from './state.ts';
 
 type Attempt = (place: EventTarget | null, work: () => Promise<void>) => Promise<void>;
@@ -28,15 +29,18 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
     });
   });
   const share = byId('share-trajectory', HTMLButtonElement);
-  share.hidden = !canShare(new File([''], 'record.pocket', { type: 'application/octet-stream' }));
+  share.hidden = !canShare(new File([''], 'record.pocket.txt', { type: 'text/plain' }));
   share.addEventListener('click', (event) => {
     void attempt(event.currentTarget, async () => {
-      const file = await record();
-      if (file === undefined) return;
-      await navigator.share({ files: [file], title: file.name }).catch((error: unknown) => {
-        // The sheet was closed again.
-        if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
-      });
+      const made = await record();
+      if (made === undefined) return;
+      const file = await asText(made, made.name);
+      try {
+        await navigator.share({ files: [file], title: file.name });
+      } catch (error) {
+        const closedAgain = error instanceof DOMException && error.name === 'AbortError';
+        if (!closedAgain) download(made, made.name);
+      }
     });
   });
 }

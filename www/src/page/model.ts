@@ -1,9 +1,10 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
-import { FineTuner, inspectModel, planTraining, PocketError, storage, type DType, type LoadProgress, type StoredModel } from 'pocketllm';
+import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
+import { fromFile } from './record.ts';
 import { isSealed, onSeal, WATCH } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
@@ -34,11 +35,13 @@ function confinedWorker(): Worker {
 const WITH_ADAPTER = ', with an adapter';
 
 /** Loads a model in place of the one there is. Rejects with what went wrong. */
-export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: { signal?: AbortSignal; cache?: boolean } = {}): Promise<void> {
+export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
   const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
-  const tuner = await FineTuner.create({ model, dtype: choice.dtype, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  // Once texts are in, no server is asked for anything, not even whether a model that is kept has changed.
+  const cache = isSealed() ? 'force-cache' : true;
+  const tuner = await FineTuner.create({ model, dtype: choice.dtype, cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // Rather than lose a model that took an hour to come.
   void storage.persist();
   delete app.before;
@@ -86,12 +89,14 @@ export function setUpModel(app: App, flow: Flow): void {
     picker.addEventListener('change', () => {
       files = [...(picker.files ?? [])].filter(({ name }) => /\.(json|safetensors|gguf|jinja|txt)$/i.test(name));
       changed();
+      void lookAtFiles();
     });
   }
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   dtype.addEventListener('change', () => {
     changed();
-    if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
+    if (chosen('source') === 'files') void lookAtFiles();
+    else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
   });
   id.addEventListener('input', () => {
     kept = undefined;
@@ -105,7 +110,7 @@ export function setUpModel(app: App, flow: Flow): void {
   cancel.addEventListener('click', () => controller?.abort());
   next.addEventListener('click', () => flow.done(1, summary(app)));
   load.addEventListener('click', () => void run());
-  unkept.addEventListener('click', () => void run(false));
+  unkept.addEventListener('click', () => void run({ cache: false }));
   recordInput.addEventListener('change', () => void bringRecord());
   onSeal(closeHub);
   void showShelf(take);
@@ -121,15 +126,26 @@ export function setUpModel(app: App, flow: Flow): void {
 
   /** What the model weighs, and what this device has, before it is fetched. */
   async function look(): Promise<void> {
-    if (id.value.trim() === '') return;
+    const model = id.value.trim();
+    if (model === '') return;
+    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { signal }));
+  }
+
+  /** The same of files, where they are whole; what is wrong with them is told when they are loaded. */
+  async function lookAtFiles(): Promise<void> {
+    const place = byId('files-facts', HTMLElement);
+    place.replaceChildren();
+    if (files.some(({ name }) => /\.(gguf|safetensors)$/i.test(name))) await weigh(place, files);
+  }
+
+  async function weigh(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
     looking.abort();
     const { signal } = (looking = new AbortController());
-    const place = byId('hub-facts', HTMLElement);
     showProblem(problem);
     place.replaceChildren(el('p', {}, 'Asking for its size'));
     try {
-      const [model, held] = [id.value.trim(), dtype.value as DType];
-      const size = await inspectModel(model, { signal });
+      const held = dtype.value as DType;
+      const size = await inspect?.(signal);
       // As step 3 will propose it.
       const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
       const { sentences, tight } = await need(size, await planTraining({ model, dtype: held, signal, worker: confinedWorker, ...run }));
@@ -137,9 +153,10 @@ export function setUpModel(app: App, flow: Flow): void {
       place.classList.toggle('tight', tight);
       announce(sentences.join(' '));
     } catch (error) {
-      if (isAbort(error)) return;
+      if (looking.signal !== signal) return;
       place.replaceChildren();
-      showProblem(problem, error);
+      if (isAbort(error)) return;
+      if (inspect !== undefined) showProblem(problem, error);
     }
   }
 
@@ -154,14 +171,15 @@ export function setUpModel(app: App, flow: Flow): void {
     void run();
   }
 
-  async function run(cache = true): Promise<void> {
+  async function run(options: Pick<CreateOptions, 'cache'> = {}): Promise<void> {
     controller = new AbortController();
+    looking.abort();
     showProblem(problem);
     setBusy(true);
     flow.lockAfter(1);
     app.onProgress = showProgress;
     try {
-      await loadModel(app, choice(), files, { signal: controller.signal, cache });
+      await loadModel(app, choice(), files, { signal: controller.signal, ...options });
       showFacts();
       announce('The model is loaded');
     } catch (error) {
@@ -210,7 +228,7 @@ export function setUpModel(app: App, flow: Flow): void {
         flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
         return;
       }
-      app.restored = await tuner.restore(file, { signal: controller.signal });
+      app.restored = await tuner.restore(await fromFile(file), { signal: controller.signal });
       const { step, settings } = app.restored;
       app.trained = step;
       app.adapted = settings.method !== 'full';

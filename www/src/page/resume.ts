@@ -36,7 +36,8 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
     showProblem(problem);
     app.onProgress = (progress) => (text.textContent = stageName(progress));
     try {
-      await loadModel(app, session.model, [...(picker.files ?? [])]);
+      // The person's texts came in with the page: nothing is asked of a server any more.
+      await loadModel(app, session.model, [...(picker.files ?? [])], session.dataset.own ? { cache: 'force-cache' } : {});
       if (session.dataset.own) seal();
       const dataset = revive(session.dataset);
       flow.summarise(1, summary(app));

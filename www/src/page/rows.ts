@@ -30,8 +30,10 @@ export function parse(text: string, name = ''): Parsed {
   switch (kindOf(clean, name)) {
     case 'jsonl':
       return fromObjects(jsonLines(clean, name), name);
+    case 'json':
+      return fromObjects(jsonArray(clean, name), name);
     case 'csv':
-      return fromObjects(table(clean, ',', name), name);
+      return fromObjects(table(clean, commaOf(clean), name), name);
     case 'tsv':
       return fromObjects(table(clean, '\t', name), name);
     default:
@@ -40,15 +42,34 @@ export function parse(text: string, name = ''): Parsed {
 }
 
 function kindOf(text: string, name: string): string {
-  const ending = /\.(csv|tsv|jsonl|txt)$/i.exec(name)?.[1]?.toLowerCase();
+  const ending = /\.(csv|tsv|jsonl|json|txt)$/i.exec(name)?.[1]?.toLowerCase();
   if (ending !== undefined) return ending;
-  if (name.includes('.')) throw invalid(`${name}: expected a .csv, .tsv, .jsonl or .txt file`);
+  if (name.includes('.')) throw invalid(`${name}: expected a .csv, .tsv, .jsonl, .json or .txt file`);
   const first = text.trimStart().split('\n', 1)[0] ?? '';
   if (first.startsWith('{')) return 'jsonl';
   const names = (separator: string): boolean =>
     first.split(separator).some((column) => TEXT.concat('prompt').includes(tidy(column)));
+  if (first.startsWith('[{') || first.trim() === '[') return 'json';
   if (first.includes('\t') && names('\t')) return 'tsv';
-  return first.includes(',') && names(',') ? 'csv' : 'txt';
+  const comma = commaOf(text);
+  return first.includes(comma) && names(comma) ? 'csv' : 'txt';
+}
+
+/** Spreadsheets write semicolons where the comma is in numbers. */
+function commaOf(text: string): ',' | ';' {
+  const [first = ''] = text.trimStart().split('\n', 1);
+  return first.includes(';') && !first.includes(',') ? ';' : ',';
+}
+
+/** The text of a file as it was saved: UTF-8, or what spreadsheets write instead. */
+export async function readText(file: File): Promise<string> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const marked = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
+  try {
+    return new TextDecoder(marked, { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
 }
 
 const tidy = (column: string): string => column.trim().replace(/^"|"$/g, '').toLowerCase();
@@ -74,12 +95,26 @@ function jsonLines(text: string, name: string): Source[] {
   });
 }
 
+function jsonArray(text: string, name: string): Source[] {
+  let rows: unknown;
+  try {
+    rows = JSON.parse(text);
+  } catch (error) {
+    throw invalid(`${name || 'the examples'}: expected an array of JSON objects, found ${error instanceof Error ? error.message : ''}`);
+  }
+  if (!Array.isArray(rows)) throw invalid(`${name || 'the examples'}: expected an array of JSON objects`);
+  return rows.map((fields: unknown, at) => {
+    if (typeof fields !== 'object' || fields === null) throw invalid(`${name && `${name}, `}row ${at + 1}: expected a JSON object`);
+    return { place: `row ${at + 1}`, fields: fields as Record<string, unknown> };
+  });
+}
+
 function table(text: string, separator: string, name: string): Source[] {
   const [header, ...records] = separated(text, separator);
   const columns = (header?.cells ?? []).map((column) => tidy(column));
   if (!columns.some((column) => [...TEXT, 'prompt'].includes(column))) {
     throw invalid(
-      `${name || 'first line'}: expected the column names text${separator === ',' ? ',' : ' (tab) '}label, found “${columns.join(', ').slice(0, 80)}”`,
+      `${name || 'first line'}: expected the column names text${separator === '\t' ? ' (tab) ' : separator}label, found “${columns.join(', ').slice(0, 80)}”`,
     );
   }
   return records.map(({ cells, line }) => ({

@@ -1,5 +1,6 @@
 /** A run that can pause: on the person's wish, and while the page is out of sight. Keeps the screen awake while it goes. */
 import type { TrainStep } from 'pocketllm';
+import { WakeLock } from './wake.ts';
 
 /** `pausing`: a step is still in hand. */
 export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';
@@ -13,12 +14,12 @@ export class Runner {
   readonly #steps: AsyncGenerator<TrainStep, void, void>;
   readonly #listener: Listener;
   readonly #background: boolean;
+  readonly #screen = new WakeLock();
   #paused = false;
   #stopped = false;
   #finished = false;
   #resting = false;
   #wake: (() => void) | undefined;
-  #lock: WakeLockSentinel | undefined;
 
   /** `background`: goes on while the page is hidden. */
   constructor(steps: AsyncGenerator<TrainStep, void, void>, background: boolean, listener: Listener) {
@@ -42,10 +43,10 @@ export class Runner {
     this.#paused = false;
     const onSight = (): void => {
       this.#changed();
-      if (document.visibilityState === 'visible') void this.#stayAwake();
+      if (document.visibilityState === 'visible') this.#stayAwake();
     };
     document.addEventListener('visibilitychange', onSight);
-    void this.#stayAwake();
+    this.#stayAwake();
     try {
       for (;;) {
         await this.#mayGoOn();
@@ -64,7 +65,7 @@ export class Runner {
       throw error;
     } finally {
       document.removeEventListener('visibilitychange', onSight);
-      this.#sleep();
+      this.#screen.off();
     }
   }
 
@@ -102,28 +103,16 @@ export class Runner {
 
   async #mayGoOn(): Promise<void> {
     while ((this.#paused || this.#hidden()) && !this.#stopped) {
-      this.#sleep();
+      this.#screen.off();
       this.#resting = true;
       this.#listener.onState(this.#paused ? 'paused' : 'hidden');
       await new Promise<void>((resolve) => (this.#wake = resolve));
       this.#resting = false;
-      void this.#stayAwake();
+      this.#stayAwake();
     }
   }
 
-  async #stayAwake(): Promise<void> {
-    if (this.#lock !== undefined || this.#paused || this.#hidden()) return;
-    try {
-      this.#lock = await navigator.wakeLock.request('screen');
-      // The system lets go of it whenever the page is hidden.
-      this.#lock.addEventListener('release', () => (this.#lock = undefined));
-    } catch {
-      // Not on this device, or the battery is low: training goes on until the screen turns off.
-    }
-  }
-
-  #sleep(): void {
-    void this.#lock?.release();
-    this.#lock = undefined;
+  #stayAwake(): void {
+    if (!this.#paused && !this.#hidden()) void this.#screen.on();
   }
 }

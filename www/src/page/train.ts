@@ -135,10 +135,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   /** A run, ready for its first step. `asks`: whether the model is to be asked before it. */
   async function open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
     const keeps = await canKeep();
-    const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'template' | 'labels'> =
+    const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels'> =
       dataset.kind === 'labelled'
         ? { data: dataset.train, template: dataset.template, labels: dataset.labels, ...evaluated(dataset.heldOut.slice(0, given.heldOut)) }
-        : { data: dataset.data, dataName: dataset.name };
+        : { data: dataset.data, dataName: dataset.name, evaluateEvery: 0 };
     const steps = tuner.train({
       ...trainOptions(given),
       ...what,
@@ -327,7 +327,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   };
 }
 
-const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval'> => (rows.length > 0 ? { eval: rows } : {});
+/** Rows that are learned from tell nothing when they are measured on. */
+const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval' | 'evaluateEvery'> => (rows.length > 0 ? { eval: rows } : { evaluateEvery: 0 });
 
 /** What another tab needs to go on. */
 function session({ model, modelName, before, comparisons }: App, dataset: Dataset, settings: Settings): Session {

@@ -1,0 +1,105 @@
+//! What the model makes of data, of a text, and of a prompt.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+
+use super::options::{self, GenerateOptions, Prompting};
+use super::report::{Classification, Scored};
+use super::tuner::Tuner;
+use crate::error::{Result, bail, err};
+use crate::model::{Generation, Sampling};
+use crate::text::batch::Batch;
+use crate::text::stream::Detokenizer;
+use crate::text::tokenizer::Tokenizer;
+use crate::train::{EvaluationReport, length};
+use crate::zo::random::sampling_key;
+
+/// A text that is being written.
+pub(super) struct Writing {
+    generation: Generation,
+    seed: u64,
+    index: u32,
+    left: u32,
+    end: Option<u32>,
+    text: Detokenizer<Rc<Tokenizer>>,
+}
+
+impl Tuner {
+    pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
+        let prompting = Prompting::of(config, self.prompting.clone())?;
+        let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
+        let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
+        let objective = prompting.objective(&self.session)?;
+        let length = length(self.max_length, self.session.model.spec());
+        let examples = objective.encode(&self.session, &data, length)?;
+        self.settle().await?;
+        self.session.evaluate(&objective, &examples, &mut || options::check_cancel(cancel)).await
+    }
+
+    pub(super) async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
+        let prompting = Prompting::of(options, self.prompting.clone())?;
+        let objective = prompting.objective(&self.session)?;
+        let words = objective.label_words().to_vec();
+        let Some(first) = words.first() else {
+            bail!(InvalidArgument, "to classify, give a template and labels");
+        };
+        let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
+        let length = length(self.max_length, self.session.model.spec());
+        let examples = objective.encode(&self.session, &data, length)?;
+        self.settle().await?;
+        let batch = Batch::pack(&examples.examples.iter().collect::<Vec<_>>());
+        let logits = self.session.evaluate_batch(&objective, &batch).await?.label_logits;
+        let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let mut scores: Vec<Scored> = words
+            .into_iter()
+            .zip(weights)
+            .map(|(label, weight)| Scored { label, probability: weight / sum })
+            .collect();
+        scores.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let label = scores.first().map(|s| s.label.clone()).unwrap_or_default();
+        Ok(Classification { label, scores })
+    }
+
+    pub(super) async fn start_writing(&mut self, prompt: JsValue, options: JsValue) -> Result<()> {
+        let seed = options::seed(&options)?;
+        let given: GenerateOptions = options::parse(options, "generation options")?;
+        self.settle().await?;
+        let tokenizer = self.session.tokenizer()?.clone();
+        let tokens = match prompt.as_string() {
+            Some(text) => tokenizer.encode(&text, true)?,
+            // The template writes the special tokens itself.
+            None => {
+                let turns = options::turns(prompt)?;
+                tokenizer.encode(&self.session.chat_template()?.render(&turns, true)?, false)?
+            }
+        };
+        let left = given.tokens()?;
+        let sampling = Sampling { temperature: given.temperature as f32 };
+        let generation = self.session.model.generate(&tokens, left, sampling)?;
+        let (end, text) = (tokenizer.eos(), Detokenizer::new(tokenizer, true));
+        self.writing = Some(Writing { generation, seed, index: 0, left, end, text });
+        Ok(())
+    }
+
+    pub(super) async fn next_piece(&mut self) -> Result<Option<String>> {
+        let Some(writing) = &mut self.writing else { return Ok(None) };
+        while writing.left > 0 {
+            writing.left -= 1;
+            let key = sampling_key(writing.seed, writing.index);
+            writing.index += 1;
+            let next = writing.generation.next(&self.session.model, key).await?;
+            let Some(id) = next.filter(|id| Some(*id) != writing.end) else { break };
+            // A token may end within a character: shown when the character is whole.
+            if let Some(piece) = writing.text.push(id)? {
+                return Ok(Some(piece));
+            }
+        }
+        match self.writing.take() {
+            Some(writing) => writing.text.finish(),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A training: begun, and taken step by step.
+
+use js_sys::Function;
+use wasm_bindgen::JsValue;
+
+use super::options::{self, Progress, Prompting, TrainOptions};
+use super::plan;
+use super::report::{Start, Step};
+use super::tuner::{State, Tuner};
+use crate::error::{Code, Result, bail, err};
+use crate::text::dataset::Dataset;
+use crate::train::{Diagnosis, Sizes, Trainer, draw, search};
+
+impl Tuner {
+    pub(super) async fn start(
+        &mut self,
+        config: &JsValue,
+        on_progress: &Function,
+        cancel: &JsValue,
+    ) -> Result<Start> {
+        let given: TrainOptions = options::parse(config.clone(), "training options")?;
+        let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
+        // An adapter that was loaded is trained further, unless something else is asked for.
+        let initial = match &self.state {
+            State::Adapted(adapter) if given.trains(&adapter.method) => {
+                settings.method = adapter.method.clone();
+                adapter.values.clone()
+            }
+            _ => Vec::new(),
+        };
+        let prompting = Prompting::of(config, Prompting::default())?;
+        let read =
+            |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
+        let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
+        let held_out = read("eval", "evalName")?;
+        let wanted = given.draw()?;
+        if held_out.is_some() && wanted.hold_out > 0 {
+            bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
+        }
+        let (data, rest) = draw(data, wanted)?;
+        let held_out = held_out.or(rest);
+        let objective = prompting.objective(&self.session)?;
+        let length = settings.length_for(self.session.model.spec())?;
+        let examples = objective.encode(&self.session, &data, length)?;
+        let encode = |data: Dataset| objective.encode(&self.session, &data, length);
+        let held_out = held_out.map(encode).transpose()?;
+        if self.max_gpu_bytes.is_some() {
+            let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+            plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
+        }
+        let (steps, count) = (settings.steps, examples.examples.len());
+        let restored_before = matches!(self.state, State::Restored(_));
+        let trials = match given.searches() && !restored_before {
+            true => {
+                self.reset().await?;
+                self.state = State::Unknown;
+                let mut progress = |done: usize, all: usize| {
+                    let (loaded, total) = (done as u64, all as u64);
+                    Progress { stage: "search", file: "", loaded, total }.tell(on_progress);
+                    options::check_cancel(cancel)
+                };
+                let (rate, trials) =
+                    search(&mut self.session, &settings, &objective, &examples, &mut progress).await?;
+                self.state = State::Base;
+                settings.learning_rate = rate;
+                trials
+            }
+            false => Vec::new(),
+        };
+        let learning_rate = settings.learning_rate;
+        let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
+        let mut trainer =
+            Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
+        // A restored run goes on where it was; anything else begins with the base weights.
+        let restored = match &self.state {
+            State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
+            _ => None,
+        };
+        match restored {
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
+            None => {
+                self.reset().await?;
+                trainer.begin(&mut self.session, &initial).await?;
+            }
+        }
+        let first_step = trainer.done() + 1;
+        self.held_out = held_out;
+        self.prompting = prompting;
+        self.max_length = length;
+        self.state = State::Training(Box::new(trainer));
+        self.diagnosis = Some(diagnosis);
+        Ok(Start { first_step, steps, examples: count, warnings: Vec::new(), learning_rate, trials })
+    }
+
+    pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
+        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
+        let step = self.next_step().await;
+        self.gpu.stop_when(None);
+        if let (Err(error), State::Training(trainer)) = (&step, &self.state)
+            && error.code() == Code::Aborted
+        {
+            // The update before this step may be in some of the weights and not in others.
+            self.state = State::Torn(Box::new(trainer.trajectory().clone()));
+        }
+        step
+    }
+
+    async fn next_step(&mut self) -> Result<Option<Step>> {
+        let State::Training(trainer) = &mut self.state else {
+            bail!(InvalidArgument, "no training has been started");
+        };
+        let Some(report) = trainer.step(&mut self.session).await? else {
+            trainer.settle(&mut self.session).await?;
+            return Ok(None);
+        };
+        let evaluation = match trainer.evaluation_due() {
+            true => {
+                let held_out = self.held_out.as_ref();
+                Some(trainer.evaluate(&mut self.session, held_out, &mut || Ok(())).await?.into())
+            }
+            false => None,
+        };
+        Ok(Some(Step {
+            step: report.step + 1,
+            steps: trainer.settings().steps,
+            loss_plus: report.loss_plus(),
+            loss_minus: report.loss_minus(),
+            projected_grad: report.projected_grad(),
+            loss: report.loss(),
+            learning_rate: report.learning_rate,
+            ms: report.ms,
+            tokens: report.tokens,
+            gpu_bytes: self.session.model.backend().memory().total(),
+            evaluation,
+            warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
+        }))
+    }
+}
