@@ -1,6 +1,5 @@
 // Dequantize: frozen weights as every branch sees them, `quads` quads from `first_stored` on, to the scratch.
-// Dispatch: one thread a quad, in panels also one for each quad of the rows that fill up the last, 64 a workgroup, workgroups folded
-// over x and y.
+// Dispatch: one thread a quad, 64 a workgroup, as @layout says.
 
 struct Params {
     quads: u32,
@@ -12,7 +11,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // binding 1: the scratch (@layout), 2: the stored weights (@storage)
 
-//#use linear
 //#use threefry
 //#use @storage
 //#use @layout
@@ -23,9 +21,8 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = linear_group(group, groups) * 64u + local;
-    let quad = quad_of(i);
+    let quad = quad_of(group, groups, local);
     if (quad < params.quads) {
-        put(0u, i, load_quad(params.first_stored + quad));
+        put(0u, group, groups, local, load_quad(params.first_stored + quad));
     }
 }

@@ -1,8 +1,7 @@
 // Materialise: reads stored weights once, applies the pending updates to them, and writes what each branch sees.
 //   w    = w * decay + c * z(update key)       for each pending update, written back
 //   w_b  = w + sign_b * eps * z(key_b)         for each branch b
-// Dispatch: one thread a quad, in panels also one for each quad of the rows that fill up the last, 64 a workgroup, workgroups folded
-// over x and y.
+// Dispatch: one thread a quad, 64 a workgroup, as @layout says.
 
 struct Params {
     quads: u32,
@@ -18,7 +17,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 // binding 1: the branches' weights (@layout), 2: the stored ones (@storage), 3: the step (lib/perturb), 4: counters (@counter, packed)
 
-//#use linear
 //#use perturb
 //#use @storage
 //#use @counter
@@ -30,8 +28,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = linear_group(group, groups) * 64u + local;
-    let quad = quad_of(i);
+    let quad = quad_of(group, groups, local);
     if (quad >= params.quads) {
         return;
     }
@@ -43,6 +40,6 @@ fn main(
     var added = vec4<f32>();
     for (var b = 0u; b < params.branches; b++) {
         added = perturbation(b, counter, added);
-        put(b, i, w + added);
+        put(b, group, groups, local, w + added);
     }
 }

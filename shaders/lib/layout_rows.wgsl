@@ -1,11 +1,14 @@
 // Provider @layout: weights row after row, as they are stored.
+// Dispatch: one thread a quad, 64 a workgroup, workgroups folded over x and y.
 @group(0) @binding(1) var<storage, read_write> weights: array<vec4<f32>>; // [branch, branch_stride]
 
-// The quad of the range that thread i forms.
-fn quad_of(i: u32) -> u32 {
-    return i;
+//#use linear
+
+// The quad of the range that a thread forms; beyond the range: it has none.
+fn quad_of(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
+    return linear_group(group, groups) * 64u + local;
 }
 
-fn put(b: u32, i: u32, quad: vec4<f32>) {
-    weights[b * params.branch_stride + i] = quad;
+fn put(b: u32, group: vec3<u32>, groups: vec3<u32>, local: u32, quad: vec4<f32>) {
+    weights[b * params.branch_stride + quad_of(group, groups, local)] = quad;
 }

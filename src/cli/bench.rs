@@ -6,15 +6,10 @@ use serde_json::json;
 
 use super::method::{DtypeArgs, MethodArgs};
 use super::{Context, open};
-use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::gpu::Backend;
+use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::kernel::tuner;
-use crate::model::{Extent, Input, ModelSpec, Score, TensorKind};
-use crate::text::batch::Batch;
-use crate::train::{Session, Settings, Setup, Sizes, random_examples, trial};
-use crate::zo::trajectory::Record;
-use crate::zo::update::{self, Update};
+use crate::train::{Bench, Session, Settings, Sizes, trial};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,6 +31,9 @@ pub(super) struct Args {
     /// Rounds that are timed, after one that is not; the median counts
     #[arg(long, default_value_t = 3)]
     repeat: u32,
+    /// Say which kernels the time of a forward pass and of a step goes to
+    #[arg(long)]
+    profile: bool,
     /// Run the first step of a training and its update, and nothing beside it; and say what was planned
     #[arg(long)]
     one_step: bool,
@@ -54,69 +52,43 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
     }
-    let estimator = args.method.estimator()?;
-    let (method, trainable) = (args.method.method(), args.method.trainable());
+    let settings = Settings {
+        batch_size: args.batch_size,
+        method: args.method.method(),
+        trainable: args.method.trainable(),
+        estimator: args.method.estimator()?,
+        ..Settings::default()
+    };
     if args.one_step {
-        let settings =
-            Settings { batch_size: args.batch_size, method, trainable, estimator, ..Settings::default() };
         return one_step(context, session, backend, &settings, args.seq_len).await;
     }
+    if args.profile {
+        return profile(context, session, backend, settings, args.seq_len).await;
+    }
     session = open::load(session, backend).await?;
-    let spec = session.model.spec();
-    let examples = random_examples(spec, args.batch_size, args.seq_len);
-    let Batch { ids, positions, cu_seqlens, targets, .. } = Batch::pack(&examples.iter().collect::<Vec<_>>());
-    let tokens = ids.len() as u32;
-    let flops = forward_flops(spec, tokens, targets.len() as u32);
-    let input = Input { ids: &ids, positions: &positions, cu_seqlens: &cu_seqlens };
-    let setup =
-        Setup { method: &method, estimator: &estimator, trainable: &trainable, seed: 0, initial: &[] };
-    session.set_up(&setup).await?;
-    let branches = estimator.branches();
-    let extent = Extent { branches, tokens, targets: targets.len() as u32, labels: 0 };
-    let (model, ws) = session.prepare(extent)?;
-    let (mut forwards, mut steps) = (Vec::new(), Vec::new());
-    let mut pending: Vec<Update> = Vec::new();
+    let mut bench = Bench::new(session, settings, args.seq_len).await?;
+    let (mut forwards, mut steps, mut of_host) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=args.repeat {
-        let start = Instant::now();
-        let plain = model.evaluate(ws, &input, &targets, Score::Vocabulary).await?;
-        let forward_ms = start.elapsed_ms();
-        let list = estimator.branch_list(0, round);
-        let step = update::step(&pending, &list, 1e-3, estimator.distribution);
-        let start = Instant::now();
-        let losses =
-            model.branch_scores(ws, &input, &targets, Score::Vocabulary, &step, branches, false).await?.means;
-        let step_ms = start.elapsed_ms();
-        // What is timed must be right first: the branches' losses lie about that of the weights between them.
-        let loss = plain.losses.iter().sum::<f32>() / plain.losses.len() as f32;
-        let middle = losses.iter().sum::<f32>() / losses.len() as f32;
-        if !loss.is_finite() || (middle - loss).abs() > 0.05 * loss {
-            bail!(NonFiniteLoss, "the step's losses {losses:?} are not about the forward pass's {loss}");
-        }
-        // Small enough to leave the weights as they are, for the next round's check.
-        let records: Vec<Record> = (0..estimator.probes)
-            .map(|probe| Record {
-                step: round,
-                probe,
-                projected_grad: 1.0,
-                learning_rate: 1e-12,
-                decay: 1.0,
-                loss_plus: 0.0,
-                loss_minus: 0.0,
-            })
-            .collect();
-        pending = estimator.updates(0, &records);
+        let forward_ms = bench.forward().await?;
+        let before = bench.session().model.backend().waited_ms();
+        let step_ms = bench.step().await?;
+        let waited_ms = bench.session().model.backend().waited_ms() - before;
         if round > 0 {
             forwards.push(forward_ms);
             steps.push(step_ms);
+            of_host.push(step_ms - waited_ms);
         }
     }
-    let (forward_ms, step_ms) = (median(forwards), median(steps));
-    let memory = model.backend().memory();
+    let (forward_ms, step_ms, host_ms) = (median(forwards), median(steps), median(of_host));
+    let (tokens, flops) = (bench.batch().tokens() as f64, bench.flops());
+    let backend = bench.session().model.backend();
+    let memory = backend.memory();
     let value = json!({
         "forward_ms": forward_ms,
         "step_ms": step_ms,
         "step_over_two_forwards": step_ms / (2.0 * forward_ms),
-        "tokens_per_s": f64::from(tokens) / step_ms * 1e3,
+        "host_ms": host_ms,
+        "tokens_per_s": tokens / step_ms * 1e3,
         "gflops": flops / forward_ms / 1e6,
         "gpu_bytes": {
             "weights": memory.weights,
@@ -125,16 +97,17 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             "activations": memory.activations,
             "peak": memory.peak,
         },
-        "adapter": model.backend().name(),
+        "adapter": backend.name(),
     });
     if context.json {
         println!("{value}");
         return Ok(());
     }
-    println!("adapter                 {}", model.backend().name());
+    println!("adapter                 {}", backend.name());
     println!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6);
-    println!("step                    {step_ms:.1} ms, {:.0} tokens/s", f64::from(tokens) / step_ms * 1e3);
+    println!("step                    {step_ms:.1} ms, {:.0} tokens/s", tokens / step_ms * 1e3);
     println!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms));
+    println!("host's part of a step   {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms);
     let mb = |bytes: u64| bytes as f64 / 1e6;
     println!(
         "GPU memory              {:.1} MB weights, {:.1} MB scratch, {:.1} MB activations, {:.1} MB peak",
@@ -146,25 +119,46 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
-const MATMULS: &[[u32; 3]] = &[
-    [512, 1024, 1024],
-    [512, 576, 1536],
-    [64, 1024, 1024],
-    [16, 1024, 1024],
-    [1, 1024, 1024],
-    [512, 8, 1024],
-];
+/// Times the kernels of a forward pass and of a step, each by itself.
+async fn profile(
+    context: &Context,
+    session: Session,
+    backend: Rc<dyn Backend>,
+    settings: Settings,
+    length: u32,
+) -> Result<()> {
+    let profiler = Profiler::new(backend);
+    let session = open::load(session, profiler.clone()).await?;
+    let mut bench = Bench::new(session, settings, length).await?;
+    // A step before the one that counts leaves it an update to apply.
+    bench.forward().await?;
+    bench.step().await?;
+    profiler.forget();
+    bench.forward().await?;
+    let forward = profiler.kernels().await?;
+    bench.step().await?;
+    let step = profiler.kernels().await?;
+    if context.json {
+        println!("{}", json!({ "adapter": profiler.name(), "forward": forward, "step": step }));
+        return Ok(());
+    }
+    println!("adapter {}", profiler.name());
+    for (pass, kernels) in [("forward", forward), ("step", step)] {
+        let total: f64 = kernels.iter().map(|k| k.ms).sum();
+        println!("{pass}: {total:.1} ms");
+        for KernelTime { kernel, dispatches, ms } in kernels {
+            println!("  {kernel:22} {dispatches:5} dispatches {ms:10.2} ms {:5.1}%", 100.0 * ms / total);
+        }
+    }
+    Ok(())
+}
 
 /// Measures the matmul kernel by itself.
 async fn kernels(context: &Context) -> Result<()> {
     let backend = open::backend(context).await?;
-    let measured = tuner::measure(backend.as_ref(), MATMULS).await?;
+    let measured = tuner::measure(backend.as_ref(), tuner::SHAPES).await?;
     if context.json {
-        let rows = measured.iter().map(
-            |m| json!({ "shape": m.shape, "tile": m.tile, "gflops": m.gflops, "of_multiply_add": m.of_peak }),
-        );
-        println!("{}", json!({ "adapter": backend.name(), "matmul": rows.collect::<Vec<_>>() }));
+        println!("{}", json!({ "adapter": backend.name(), "matmul": measured }));
         return Ok(());
     }
     println!(
@@ -210,19 +204,6 @@ async fn one_step(
     println!("step                    {:.1} ms, loss {:.4}", report.ms, report.loss());
     println!("GPU memory              {} bytes at most, {} planned", memory.peak, plan.peak);
     Ok(())
-}
-
-/// Multiply-adds of the linear layers and the head, twice; attention's own are left out.
-fn forward_flops(spec: &ModelSpec, tokens: u32, targets: u32) -> f64 {
-    let tensors = spec.tensors.as_slice();
-    let head = &tensors[spec.head.table];
-    let looked_up = |name: &str| name.contains("embed");
-    let layers: f64 = tensors
-        .iter()
-        .filter(|t| t.kind == TensorKind::Matrix && !looked_up(&t.name) && t.name != head.name)
-        .map(|t| t.elements() as f64)
-        .sum();
-    2.0 * (layers * f64::from(tokens) + head.elements() as f64 * f64::from(targets))
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

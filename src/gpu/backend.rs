@@ -42,6 +42,11 @@ pub trait Backend {
         None
     }
 
+    /// Milliseconds that were spent in the device's driver or waiting for it since it was opened; the rest of a run's time is the host's.
+    fn waited_ms(&self) -> f64 {
+        0.0
+    }
+
     /// A zeroed buffer of at least `bytes`, rounded up to 16.
     ///
     /// # Errors

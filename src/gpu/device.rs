@@ -8,6 +8,7 @@ use super::backend::check_range;
 use super::executor::Executor;
 use super::memory::{MemoryClass, MemoryTracker, MemoryUse, system_memory};
 use super::{Backend, Buffer, Limits, Recording, Storage};
+use crate::clock::Instant;
 use crate::error::{Code, Error, Result, bail, err};
 use crate::future::LocalFuture;
 
@@ -63,6 +64,7 @@ pub struct Gpu {
     /// Bytes written since the last submit.
     unsent: Cell<u64>,
     stop: RefCell<Option<StopCheck>>,
+    waited_ms: Cell<f64>,
 }
 
 /// Asked before each submit; its error ends the recording there.
@@ -127,6 +129,7 @@ impl Gpu {
             executor: RefCell::default(),
             unsent: Cell::new(0),
             stop: RefCell::new(None),
+            waited_ms: Cell::new(0.0),
         }))
     }
 
@@ -162,8 +165,16 @@ impl Gpu {
         &self.tracker
     }
 
+    /// Submits commands. What that takes counts as waiting: a GPU in software computes meanwhile.
+    pub(crate) fn submit(&self, commands: wgpu::CommandBuffer) {
+        let start = Instant::now();
+        self.queue.submit([commands]);
+        self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
+    }
+
     /// Waits for `done` to be sent to by a callback of the device.
     pub(crate) async fn wait<T>(&self, done: futures_channel::oneshot::Receiver<T>) -> Result<T> {
+        let start = Instant::now();
         // The browser calls back by itself; natively the device must be driven.
         #[cfg(not(target_arch = "wasm32"))]
         if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
@@ -171,6 +182,7 @@ impl Gpu {
             bail!(DeviceLost, "waiting for the GPU: {error}");
         }
         let value = done.await;
+        self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
         self.fault.check()?;
         value.map_err(|_| err!(DeviceLost, "the GPU dropped a request without an answer"))
     }
@@ -190,7 +202,7 @@ impl Gpu {
         let _lease = self.tracker.lease(MemoryClass::Transfer, bytes);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(source, offset, &staging, 0, bytes);
-        self.queue.submit([encoder.finish()]);
+        self.submit(encoder.finish());
         let (sender, receiver) = futures_channel::oneshot::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
             // The receiver is gone only when the read was given up.
@@ -234,6 +246,10 @@ impl Backend for Gpu {
 
     fn memory(&self) -> MemoryUse {
         self.tracker.usage()
+    }
+
+    fn waited_ms(&self) -> f64 {
+        self.waited_ms.get()
     }
 
     fn capacity(&self) -> Option<u64> {

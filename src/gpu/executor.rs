@@ -84,7 +84,7 @@ impl Executor {
             gpu.check_stop()?;
             let (count, work) = this.borrow().budget(&recording.dispatches[first..]);
             let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
-            gpu.queue().submit([commands]);
+            gpu.submit(commands);
             let (sender, done) = oneshot::channel();
             gpu.queue().on_submitted_work_done(move || {
                 // Nobody waits for the last submits of a recording.

@@ -2,7 +2,8 @@
 //!
 //! A [`Recording`] is data: dispatches of kernels over named [`Buffer`]s. Nothing that records touches
 //! the device. Two [`Backend`]s run recordings: [`Gpu`] through wgpu, and the host's CPU twins
-//! ([`crate::reference::Host`]). A third, [`Dry`], runs nothing and counts what the first would allocate.
+//! ([`crate::reference::Host`]). A third, [`Dry`], runs nothing and counts what the first would allocate; a fourth, [`Profiler`],
+//! runs on another and tells which kernels its time goes to.
 
 mod backend;
 mod buffer;
@@ -10,6 +11,7 @@ mod device;
 mod dry;
 mod executor;
 mod memory;
+mod profile;
 mod recording;
 pub mod shader;
 pub mod timer;
@@ -19,5 +21,6 @@ pub use buffer::{Buffer, Storage};
 pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use dry::Dry;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
+pub use profile::{KernelTime, Profiler};
 pub(crate) use recording::MAX_WORKGROUPS;
 pub use recording::{Binding, CLASSES, Dispatch, Kernel, Recording, Tuning, TwinCall, Variant};

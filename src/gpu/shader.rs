@@ -33,6 +33,7 @@ snippets![
     "operands_quads",
     "operands_rows",
     "operands_scalars",
+    "operands_stored",
     "perturb",
     "storage_f16",
     "storage_f32",

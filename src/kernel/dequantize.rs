@@ -39,8 +39,8 @@ fn variant(dtype: DType, across: u32) -> Variant {
 
 /// `weights` = the quads of `stored` from `params.first_stored` on, in panels whole rows.
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
-    let threads = Layout::threads(params.across, params.quads);
+    let grid = Layout::grid(params.across, params.quads);
     let bindings = vec![weights.into(), stored.into()];
     let work = u64::from(params.quads) * 16;
-    recording.push(variant(dtype, params.across), params, bindings, super::threads(threads), work);
+    recording.push(variant(dtype, params.across), params, bindings, grid, work);
 }

@@ -81,6 +81,6 @@ pub fn record_packed(
 }
 
 fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>) {
-    let grid = super::threads(Layout::threads(params.across, params.quads));
+    let grid = Layout::grid(params.across, params.quads);
     recording.push(variant, params, bindings, grid, u64::from(params.quads) * WORK);
 }

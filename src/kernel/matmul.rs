@@ -3,6 +3,7 @@
 use super::layout::{Layout, PANEL};
 use super::tiles::{self, TILES, Tile};
 use super::{NO_VECTOR, pack};
+use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Kernel, MAX_WORKGROUPS, Recording, Variant};
 use crate::reference;
 
@@ -45,20 +46,50 @@ super::uniform! {
 
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
-    let operands = |tile: &Tile| -> &[&'static str] {
-        if tile.packed { &["operands_panels"] } else { &["operands_quads", "operands_scalars"] }
+    let of = |tile: &Tile| -> Vec<Variant> {
+        let mut operands = if tile.packed { vec![PANELS] } else { vec![QUADS, SCALARS] };
+        if tile.outputs[0] <= FEW_ROWS {
+            operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::stored));
+        }
+        operands.into_iter().map(|operands| operands.variant(tile)).collect()
     };
-    TILES.iter().flat_map(|tile| operands(tile).iter().map(|operands| tile.variant(operands))).collect()
+    TILES.iter().flat_map(of).collect()
 }
+
+/// How operands are read: the snippet, and the format of stored weights.
+#[derive(Clone, Copy)]
+struct Operands(&'static str, DType);
+
+const PANELS: Operands = Operands("operands_panels", DType::F32);
+const QUADS: Operands = Operands("operands_quads", DType::F32);
+const SCALARS: Operands = Operands("operands_scalars", DType::F32);
+
+impl Operands {
+    /// Weights in a format of their own.
+    fn stored(dtype: DType) -> Operands {
+        Operands("operands_stored", dtype)
+    }
+
+    fn variant(self, tile: &Tile) -> Variant {
+        let variant = tile.variant(self.0);
+        match self.1 {
+            DType::F32 => variant,
+            dtype => variant.provide("storage", super::storage::provider(dtype)),
+        }
+    }
+}
+
+/// Rows that a workgroup of a tile for few rows makes at most; twice as many make it worth while to dequantize weights first.
+const FEW_ROWS: u32 = 4;
 
 /// The tensors.
 #[derive(Clone, Debug)]
 pub struct Tensors<'a> {
     /// `[branch, row, a_stride]` f32.
     pub a: &'a Buffer,
-    /// `[branch, column, k]` f32.
+    /// `[branch, column, k]`.
     pub w: Binding,
-    /// How `w` lies. In panels, which is for [`layout`] to say, `w_start` and `w_branch` count the panels' elements.
+    /// How `w` lies, f32 unless it is as stored. In panels, which is for [`layout`] to say, `w_start` and `w_branch` count the panels' elements.
     pub layout: Layout,
     /// `[branch, vector_stride]` f32: where the bias stands.
     pub vectors: &'a Buffer,
@@ -67,13 +98,20 @@ pub struct Tensors<'a> {
 }
 
 /// How weights are best given to [`record`]: in panels, where that is how the recording's matmuls of this class are cut and there is
-/// room for those of a; `params.w_start` and `w_branch` are of no account.
-pub fn layout(recording: &Recording, params: &Params, branches: u32) -> Layout {
+/// room for those of a; as they are stored, where they are seen so (`stored`) and a few rows read each but once or twice.
+/// `params.w_start` and `w_branch` are of no account.
+pub fn layout(recording: &Recording, params: &Params, branches: u32, stored: Option<DType>) -> Layout {
     let rows_are_quads = [params.depth, params.a_stride, params.a_branch].iter().all(|n| n % 4 == 0);
     let a_bytes = panel_bytes(params.rows, params.depth, branches);
     let room = recording.tuning.panels.as_ref().is_some_and(|panels| a_bytes <= panels.bytes());
     let tile = tile(recording, params);
-    if tile.packed && rows_are_quads && room { Layout::Panels } else { Layout::Rows }
+    let few = tile.outputs[0] <= FEW_ROWS && params.rows.div_ceil(tile.outputs[0]) * branches <= 2;
+    match stored {
+        _ if tile.packed && rows_are_quads && room => Layout::Panels,
+        Some(DType::F32) => Layout::Stored(DType::F32),
+        Some(dtype) if few && rows_are_quads => Layout::Stored(dtype),
+        _ => Layout::Rows,
+    }
 }
 
 /// `c[b, r, c_column + n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches, cut as the recording's
@@ -82,7 +120,11 @@ pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors
     let tile = tile(recording, params);
     let starts = [params.depth, params.a_stride, params.a_branch, params.w_start, params.w_branch];
     let quads = starts.iter().all(|s| s % 4 == 0);
-    let rows = if quads { "operands_quads" } else { "operands_scalars" };
+    let rows = match tensors.layout {
+        Layout::Stored(dtype) if dtype != DType::F32 => Operands::stored(dtype),
+        _ if quads => QUADS,
+        _ => SCALARS,
+    };
     let panels = recording.tuning.panels.clone().filter(|_| quads);
     let bound = |b: &Buffer| Binding::from(b);
     match (panels, tensors.layout) {
@@ -91,16 +133,18 @@ pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors
             let tile = if tile.packed { tile } else { tiles::packed() };
             let (a, a_branch) = record_panels(recording, params, branches, tensors.a, &panels);
             let params = Params { a_branch, ..*params };
-            push(recording, (tile, "operands_panels"), &params, branches, (a, tensors.w.clone()), &tensors);
+            push(recording, (tile, PANELS), &params, branches, (a, tensors.w.clone()), &tensors);
         }
-        (Some(panels), Layout::Rows) if tile.packed => match block(&panels, params, branches) {
-            Some(columns) => record_packed(recording, tile, params, branches, &tensors, &panels, columns),
-            // No room for them.
-            None => {
-                let operands = (bound(tensors.a), tensors.w.clone());
-                push(recording, (&TILES[1], rows), params, branches, operands, &tensors);
+        (Some(panels), Layout::Rows | Layout::Stored(DType::F32)) if tile.packed => {
+            match block(&panels, params, branches) {
+                Some(columns) => record_packed(recording, tile, params, branches, &tensors, &panels, columns),
+                // No room for them.
+                None => {
+                    let operands = (bound(tensors.a), tensors.w.clone());
+                    push(recording, (&TILES[1], rows), params, branches, operands, &tensors);
+                }
             }
-        },
+        }
         _ => {
             let tile = if tile.packed { &TILES[1] } else { tile };
             push(recording, (tile, rows), params, branches, (bound(tensors.a), tensors.w.clone()), &tensors);
@@ -117,7 +161,7 @@ fn tile(recording: &Recording, params: &Params) -> &'static Tile {
 
 fn push(
     recording: &mut Recording,
-    (tile, operands): (&Tile, &'static str),
+    (tile, operands): (&Tile, Operands),
     params: &Params,
     branches: u32,
     (a, w): (Binding, Binding),
@@ -126,7 +170,7 @@ fn push(
     let grid = [params.columns.div_ceil(tile.outputs[1]), params.rows.div_ceil(tile.outputs[0]), branches];
     let outputs = u64::from(params.rows) * u64::from(params.columns) * u64::from(branches);
     let bindings = vec![a, w, tensors.vectors.into(), tensors.c.into()];
-    recording.push(tile.variant(operands), params, bindings, grid, 2 * outputs * u64::from(params.depth));
+    recording.push(operands.variant(tile), params, bindings, grid, 2 * outputs * u64::from(params.depth));
 }
 
 /// Bytes of rows in panels, for each of `branches`.
@@ -160,9 +204,9 @@ fn record_panels(
     let packed_branch = rows.next_multiple_of(PANEL) * depth;
     let packed = Binding { buffer: panels.clone(), offset: 0, bytes: panel_bytes(rows, depth, branches) };
     let (stride, branch) = (params.a_stride, params.a_branch);
-    let pack = pack::Params { rows, depth, stride, start: 0, branch, branches, packed_branch };
+    let pack = pack::Params { rows, depth, stride, start: 0, branch, packed_branch };
     if !holds(recording, &pack, &a.into(), &packed) {
-        pack::record(recording, &pack, a.into(), packed.clone());
+        pack::record(recording, &pack, branches, a.into(), packed.clone());
     }
     (packed, packed_branch)
 }
@@ -194,10 +238,9 @@ fn record_packed(
             stride: depth,
             start: params.w_start + first * depth,
             branch: params.w_branch,
-            branches: copies,
             packed_branch: w_branch,
         };
-        pack::record(recording, &pack_w, tensors.w.clone(), w.clone());
+        pack::record(recording, &pack_w, copies, tensors.w.clone(), w.clone());
         let params = Params {
             columns: count,
             a_branch,
@@ -207,7 +250,7 @@ fn record_packed(
             bias: if params.bias == NO_VECTOR { NO_VECTOR } else { params.bias + first },
             ..*params
         };
-        push(recording, (tile, "operands_panels"), &params, branches, (a.clone(), w), tensors);
+        push(recording, (tile, PANELS), &params, branches, (a.clone(), w), tensors);
     }
 }
 

@@ -21,8 +21,6 @@ super::uniform! {
         pub start: u32,
         /// Elements between the branches' rows, a multiple of 4.
         pub branch: u32,
-        /// Branches.
-        pub branches: u32,
         /// Elements between the branches' panels.
         pub packed_branch: u32,
     }
@@ -38,8 +36,8 @@ fn variant() -> Variant {
 }
 
 /// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
-pub fn record(recording: &mut Recording, params: &Params, rows: Binding, packed: Binding) {
-    let blocks = u64::from(params.rows.div_ceil(PANEL) * 4) * u64::from(params.depth / 4);
-    let threads = blocks * u64::from(params.branches);
-    recording.push(variant(), params, vec![packed, rows], super::threads(threads), threads * 16);
+pub fn record(recording: &mut Recording, params: &Params, branches: u32, rows: Binding, packed: Binding) {
+    let grid = [params.depth.div_ceil(64), params.rows.div_ceil(PANEL), branches];
+    let elements = u64::from(params.rows) * u64::from(params.depth) * u64::from(branches);
+    recording.push(variant(), params, vec![packed, rows], grid, elements);
 }

@@ -1,5 +1,7 @@
 //! Chooses how matmuls are cut on a device, and measures them.
 
+use serde::Serialize;
+
 use super::layout::Layout;
 use super::matmul::{self, Params, Tensors};
 use super::tiles::{self, Choice, TILES};
@@ -34,8 +36,18 @@ pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
     Ok(choice)
 }
 
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+pub const SHAPES: &[[u32; 3]] = &[
+    [512, 1024, 1024],
+    [512, 576, 1536],
+    [64, 1024, 1024],
+    [16, 1024, 1024],
+    [1, 1024, 1024],
+    [512, 8, 1024],
+];
+
 /// What a cut of a matmul was measured to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measured {
     /// Rows, columns, depth.
     pub shape: [u32; 3],
@@ -44,6 +56,7 @@ pub struct Measured {
     /// 10^9 operations a second.
     pub gflops: f64,
     /// The same, over what a kernel that only multiplies and adds does beside it.
+    #[serde(rename = "of_multiply_add")]
     pub of_peak: f64,
 }
 
@@ -107,9 +120,9 @@ impl Bench {
                 .collect();
             backend.write(buffer, 0, bytemuck::cast_slice(&values))?;
         }
-        let params = pack::Params { rows: columns, depth, stride: depth, branches: 1, ..Default::default() };
+        let params = pack::Params { rows: columns, depth, stride: depth, ..Default::default() };
         let mut recording = Recording::new();
-        pack::record(&mut recording, &params, (&bench.w).into(), (&bench.w_panels).into());
+        pack::record(&mut recording, &params, 1, (&bench.w).into(), (&bench.w_panels).into());
         backend.run(&recording).await?;
         Ok(bench)
     }
@@ -129,7 +142,7 @@ impl Bench {
         let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()) };
         let mut recording = Recording::tuned(tuning);
         // As a step forms them: in the layout that the cut takes.
-        let layout = matmul::layout(&recording, &params, 1);
+        let layout = matmul::layout(&recording, &params, 1, None);
         let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
         let tensors = Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c };
         matmul::record(&mut recording, &params, 1, tensors);

@@ -1,6 +1,6 @@
 //! Heads: from hidden states at the targets to losses, predictions and logits.
 
-use super::linear::{Block, Target, blocks};
+use super::linear::{Block, Target, blocks, stored};
 use super::spec::{Positions, TensorId};
 use super::transformer::{Input, Pass, Transformer};
 use super::workspace::Workspace;
@@ -358,7 +358,7 @@ impl Transformer {
             a_branch: count * table.width,
             ..Default::default()
         };
-        Ok(matmul::layout(r, &params, pass.branches))
+        Ok(matmul::layout(r, &params, pass.branches, stored(pass, table)))
     }
 
     /// How many rows of the vocabulary are scored at a time: what scratch and logits hold.

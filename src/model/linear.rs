@@ -42,7 +42,7 @@ impl Transformer {
             vector_stride: vectors.stride,
             added: y.added,
         };
-        let layout = matmul::layout(r, &whole, pass.branches);
+        let layout = matmul::layout(r, &whole, pass.branches, stored(pass, matrix));
         for block in blocks(matrix, self.rows_at_once(ws, pass, matrix, layout)) {
             let w = self.record_branch_weights(r, ws, pass, matrix, &block, layout);
             let params = matmul::Params {
@@ -181,10 +181,10 @@ impl Transformer {
         matrix: &Matrix,
         layout: Layout,
     ) -> u32 {
-        let copies = match (matrix.trained && !pass.plain, matrix.dtype, layout) {
-            (true, ..) => pass.branches.max(1),
-            (false, DType::F32, Layout::Rows) => return matrix.rows,
-            (false, ..) => 1,
+        let copies = match (layout, stored(pass, matrix)) {
+            (Layout::Stored(_), _) => return matrix.rows,
+            (_, Some(_)) => 1,
+            (_, None) => pass.branches.max(1),
         };
         let bytes = ws.scratch.bytes() / u64::from(copies) - 16;
         let panels = (bytes / (u64::from(matrix.width) * 4)) as u32 / PANEL;
@@ -203,10 +203,10 @@ impl Transformer {
         layout: Layout,
     ) -> BranchWeights<'w> {
         let start = (block.first_row - block.part.first_row) * matrix.width;
-        if pass.plain || !matrix.trained {
-            if matrix.dtype == DType::F32 && layout == Layout::Rows {
-                return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
-            }
+        if let Layout::Stored(_) = layout {
+            return BranchWeights { buffer: &block.part.buffer, start, branch: 0 };
+        }
+        if stored(pass, matrix).is_some() {
             let params = dequantize::Params {
                 quads: Layout::Rows.quads(block.rows, matrix.width),
                 first_stored: start / 4,
@@ -323,6 +323,11 @@ impl Transformer {
         }
         Ok(())
     }
+}
+
+/// The format of a matrix that the pass sees as it is stored.
+pub(super) fn stored(pass: &Pass<'_>, matrix: &Matrix) -> Option<DType> {
+    (pass.plain || !matrix.trained).then_some(matrix.dtype)
 }
 
 /// The model's vectors as a pass sees them, `stride` elements between branches.

@@ -1,14 +1,29 @@
 //! Twin of `shaders/matmul.wgsl`.
 
+use super::storage::load_quad;
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::NO_VECTOR;
 use crate::kernel::layout::PANEL;
 use crate::kernel::matmul::Params;
+use crate::kernel::storage;
 
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let (a, w, vectors) = (call.input::<f32>(0)?, call.input::<f32>(1)?, call.input::<f32>(2)?);
+    let (a, vectors) = (call.input::<f32>(0)?, call.input::<f32>(2)?);
+    let dtype = storage::provided(call.provider("storage"));
+    let (plain, decoded);
+    let w = if dtype == DType::F32 {
+        plain = call.input::<f32>(1)?;
+        &plain[..]
+    } else {
+        let words = call.input::<u32>(1)?;
+        let first = params.w_start as usize / 4;
+        let quads = 0..first + (params.columns * params.depth) as usize / 4;
+        decoded = quads.flat_map(|i| load_quad(dtype, &words, i)).collect::<Vec<f32>>();
+        &decoded[..]
+    };
     let mut c = call.output::<f32>(3)?;
     let depth = params.depth as usize;
     let (rows, columns) = (params.rows as usize, params.columns as usize);

@@ -11,7 +11,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut packed = call.output::<f32>(0)?;
     let rows = call.input::<f32>(1)?;
     let (panel, depth) = (PANEL as usize, params.depth as usize);
-    for b in 0..params.branches as usize {
+    for b in 0..call.dispatch().grid[2] as usize {
         let packed = &mut packed[b * params.packed_branch as usize..];
         for row in 0..params.rows.next_multiple_of(PANEL) {
             let first = row.min(params.rows - 1) as usize * params.stride as usize;

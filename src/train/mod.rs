@@ -1,6 +1,7 @@
 //! Floor 6: from files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
 
 mod adapter_files;
+mod bench;
 mod chat;
 mod diagnosis;
 mod draw;
@@ -22,6 +23,7 @@ mod trainer;
 mod trial;
 
 pub use adapter_files::{AdapterBytes, AdapterFile, read_adapter};
+pub use bench::Bench;
 pub use diagnosis::{Diagnosis, Trouble, Warning};
 pub use draw::{Draw, draw};
 pub use evaluation::EvaluationReport;

@@ -4,12 +4,16 @@
 //! another: the package's worker queues them.
 
 mod asking;
+#[cfg(feature = "bench")]
+mod bench;
 mod options;
 mod plan;
 mod report;
 mod training;
 mod tuner;
 
+#[cfg(feature = "bench")]
+pub use bench::{TabBench, measure_matmuls};
 pub use plan::plan;
 pub use tuner::Tuner;
 

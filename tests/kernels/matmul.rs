@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use super::close;
 use crate::common::{both, device_test, noise};
+use pocketllm::dtype::DType;
 use pocketllm::gpu::{Backend, CLASSES, Tuning};
 use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::tiles::TILES;
-use pocketllm::kernel::{NO_VECTOR, matmul};
+use pocketllm::kernel::{NO_VECTOR, matmul, storage};
 
 /// Branches, rows, columns, depth.
 type Shape = [u32; 4];
@@ -36,6 +37,33 @@ device_test! {
             for (i, &shape) in SHAPES.iter().enumerate() {
                 let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
                 check(&backend, (tile, cut.name), shape, biased, added).await;
+            }
+        }
+    }
+}
+
+device_test! {
+    async fn few_rows_over_stored_weights(backend: Rc<dyn Backend>) {
+        for (tile, cut) in (0..).zip(TILES).filter(|(_, cut)| cut.outputs[0] <= 4) {
+            for dtype in [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
+                let (rows, columns, depth) = (3, 37, 96);
+                let outputs = both(&backend, |lab, recording| {
+                    let a = lab.floats("a", &noise(1, rows * depth));
+                    let encoded = dtype.quantize(&noise(2, (columns + 4) * depth));
+                    let words = storage::to_device(dtype, encoded);
+                    let w = lab.words("w", &bytemuck::pod_collect_to_vec::<u8, u32>(&words));
+                    let c = lab.unwritten("c", rows * columns);
+                    let params = matmul::Params {
+                        rows, columns, depth, a_stride: depth, w_start: 4 * depth, c_stride: columns,
+                        bias: NO_VECTOR, ..Default::default()
+                    };
+                    recording.tuning = Tuning { tiles: [tile; CLASSES], panels: None };
+                    let layout = Layout::Stored(dtype);
+                    let tensors = matmul::Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c };
+                    matmul::record(recording, &params, 1, tensors);
+                    vec![c]
+                }).await;
+                close("matmul", &format!("{} over {dtype}", cut.name), &outputs[0]);
             }
         }
     }

@@ -1,23 +1,31 @@
 """Compare estimators and methods: forward passes that each needs to reach a held-out loss, at the best learning rate of a small grid.
 
-    python3 tests/reference/compare.py run --binary target/release/pocketllm --out runs/compare [--budget 480] [--task junk|movies]
+    python3 tests/reference/compare.py run --binary target/release/pocketllm --out runs/compare [--jobs 2] [--budget 320] [--task junk|movies]
     python3 tests/reference/compare.py table --out runs/compare
 
-`run` tries each learning rate of a kind's grid with seed 0 and the best of them with four more seeds, one run after another; what is
-there already is not done again. A forward is one branch's pass over one batch: two-point steps take 2 a probe, one-sided ones
-1 + probes. `table` writes markdown: the median over the seeds of the forwards until the held-out loss is first at or below a threshold.
+`run` tries each learning rate of a kind's grid with seed 0, widens the grid where the best is at an end of it, and takes the best with
+four more seeds; what is there already is not done again. With --jobs several runs go side by side, each on one thread of a GPU in
+software: for a model this small that is faster than one run on all. A forward is one branch's pass over one batch: two-point steps take
+2 a probe, one-sided ones 1 + probes. `table` writes markdown: the median over the seeds of the forwards until the held-out loss is first
+at or below a threshold.
 """
 
 import argparse
 import csv
 import json
+import os
 import statistics
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 MODEL = "models/bert"
-EVAL_ROWS = 200
+BATCH = 8
+SEEDS = 5
+EVAL_ROWS = 128
+EVALUATIONS = 8  # of a run
+WIDER = 2  # times that a grid may grow
 
 TASKS = {
     "junk": ("models/junk-mail-train.csv", "models/junk-mail-eval.csv", "{text} This is [MASK] mail .", "real,junk", 32),
@@ -28,47 +36,54 @@ FULL = (2e-5, 4e-5, 8e-5)
 # name: forwards a step, flags, eps, learning rates
 KINDS = {
     "two-point": (2, [], 1e-3, FULL),
-    "two-point, Rademacher": (2, ["--distribution", "rademacher"], 1e-3, FULL),
-    "two-point, momentum 0.9": (2, ["--momentum", "0.9"], 1e-3, (4e-6, 8e-6, 1.6e-5)),
-    "4 probes": (8, ["--probes", "4"], 1e-3, (4e-5, 8e-5, 1.6e-4)),
     "one-sided, 8 probes (FZOO)": (9, ["--estimator", "one-sided"], 1e-3, (1e-4, 2e-4, 4e-4)),
     "low-rank 4, 50 steps (LOZO)": (2, ["--estimator", "low-rank"], 1e-3, FULL),
     "LoRA": (2, ["--method", "lora"], 1e-2, (1e-3, 3e-3, 1e-2)),
-    "LoRA, one-sided, 8 probes": (9, ["--method", "lora", "--estimator", "one-sided"], 1e-2, (3e-3, 1e-2, 3e-2)),
+    "4 probes": (8, ["--probes", "4"], 1e-3, (4e-5, 8e-5, 1.6e-4)),
     "prefix": (2, ["--method", "prefix"], 1e-1, (1e-2, 3e-2, 1e-1)),
+    "two-point, momentum 0.9": (2, ["--momentum", "0.9"], 1e-3, (4e-6, 8e-6, 1.6e-5)),
+    "two-point, Rademacher": (2, ["--distribution", "rademacher"], 1e-3, FULL),
+    "LoRA, one-sided, 8 probes": (9, ["--method", "lora", "--estimator", "one-sided"], 1e-2, (3e-3, 1e-2, 3e-2)),
 }
 
 
 def held_out(task, out):
-    """The first rows of the held-out file, as a file of their own."""
-    source = Path(TASKS[task][1])
+    """Where the first rows of the held-out file are, as a file of their own."""
+    return Path(out) / f"{task}-held-out{Path(TASKS[task][1]).suffix}"
+
+
+def write_held_out(task, out):
+    source, target = Path(TASKS[task][1]), held_out(task, out)
     delimiter = "\t" if source.suffix == ".tsv" else ","
-    target = out / f"{task}-held-out{source.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
     with open(source, newline="", encoding="utf-8") as read, open(target, "w", newline="", encoding="utf-8") as write:
         writer = csv.writer(write, delimiter=delimiter, lineterminator="\n")
         for row, _ in zip(csv.reader(read, delimiter=delimiter), range(EVAL_ROWS + 1)):
             writer.writerow(row)
-    return target
+
+
+def folder(args, task, kind):
+    return Path(args.out) / task / "".join(c if c.isalnum() else "-" for c in kind)
 
 
 def one(args, task, kind, rate, seed):
     """Runs a fine-tune, or finds it done. Returns (forwards, held-out loss, accuracy) of each evaluation."""
     forwards, flags, eps, _ = KINDS[kind]
     steps = args.budget // forwards
-    slug = "".join(c if c.isalnum() else "-" for c in kind)
-    out = Path(args.out) / task / f"{slug}-{rate:g}-{seed}"
+    out = folder(args, task, kind) / f"{rate:g}-{seed}"
     train, _, template, labels, length = TASKS[task]
     log = out / "log.jsonl"
-    every = max(1, steps // 8)
+    every = max(1, steps // EVALUATIONS)
     if not (out / "done").exists():
         command = [
-            args.binary, "finetune", "--model", MODEL, "--train", train, "--eval", held_out(task, Path(args.out)),
-            "--template", template, "--labels", labels, "--max-length", length, "--steps", steps, "--batch-size", 16,
+            args.binary, "finetune", "--model", MODEL, "--train", train, "--eval", held_out(task, args.out),
+            "--template", template, "--labels", labels, "--max-length", length, "--steps", steps, "--batch-size", BATCH,
             "--lr", rate, "--eps", eps, "--seed", seed, "--eval-every", every, "--out", out, *flags,
         ]  # fmt: skip
         if (out / "trajectory.pocket").exists():
             command.append("--resume")
-        ended = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+        threads = {"LP_NUM_THREADS": "1"} if args.jobs > 1 else {}
+        ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=os.environ | threads)
         # A run whose loss is no longer finite is a result.
         if ended.returncode and "non-finite" not in ended.stderr:
             sys.exit(f"{' '.join(map(str, command))}\n{ended.stderr}")
@@ -78,34 +93,51 @@ def one(args, task, kind, rate, seed):
 
 
 def best_rate(args, task, kind):
-    rates = KINDS[kind][3]
-    ends = {rate: one(args, task, kind, rate, 0) for rate in rates}
-    return min(rates, key=lambda rate: ends[rate][-1][1] if ends[rate] else float("inf"))
+    """The rate after which seed 0 ends with the least held-out loss. The grid grows by factors of two where that is at its end."""
+    forwards = KINDS[kind][0]
+    last = args.budget // forwards * forwards
+    losses = {}
+
+    def attempt(*rates):
+        for rate in rates:
+            at, loss, _ = one(args, task, kind, rate, 0)[-1]
+            # A run that has come to no end was no longer finite.
+            losses[rate] = loss if at == last else float("inf")
+        return min(losses, key=losses.get)
+
+    best = attempt(*KINDS[kind][3])
+    for _ in range(WIDER):
+        if best == max(losses):
+            best = attempt(best * 2)
+        elif best == min(losses):
+            best = attempt(best / 2)
+    return best
+
+
+def measure(args, task, kind):
+    rate = best_rate(args, task, kind)
+    for seed in range(SEEDS):
+        seen = one(args, task, kind, rate, seed)
+        print(f"{task}, {kind}, lr {rate:g}, seed {seed}: {seen[-1][1]:.4f}, {seen[-1][2]:.1%}", flush=True)
+    (folder(args, task, kind) / "best").write_text(f"{rate:g}")
 
 
 def run(args):
-    Path(args.out).mkdir(parents=True, exist_ok=True)
-    for kind in KINDS:
-        for task in [args.task] if args.task else TASKS:
-            rate = best_rate(args, task, kind)
-            for seed in range(5):
-                seen = one(args, task, kind, rate, seed)
-                print(f"{task}, {kind}, lr {rate:g}, seed {seed}: {seen[-1][1]:.4f}, {seen[-1][2]:.1%}", flush=True)
+    tasks = [args.task] if args.task else TASKS
+    for task in tasks:
+        write_held_out(task, args.out)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        list(pool.map(lambda pair: measure(args, *pair), [(task, kind) for kind in KINDS for task in tasks]))
 
 
 def table(args):
     for task in TASKS:
         done = {}
         for kind in KINDS:
-            rates = KINDS[kind][3]
-            slug = "".join(c if c.isalnum() else "-" for c in kind)
-            folder = Path(args.out) / task
-            finished = lambda rate, seed: (folder / f"{slug}-{rate:g}-{seed}" / "done").exists()
-            if not all(finished(rate, 0) for rate in rates):
-                continue
-            rate = best_rate(args, task, kind)
-            if all(finished(rate, seed) for seed in range(5)):
-                done[kind] = (rate, [one(args, task, kind, rate, seed) for seed in range(5)])
+            best = folder(args, task, kind) / "best"
+            if best.exists():
+                rate = float(best.read_text())
+                done[kind] = (rate, [one(args, task, kind, rate, seed) for seed in range(SEEDS)])
         if "two-point" not in done:
             continue
         start = done["two-point"][1][0][0]
@@ -118,10 +150,10 @@ def table(args):
         for kind, (rate, runs) in done.items():
             reached = [next((f for f, loss, _ in run if loss <= threshold), None) for run in runs]
             count = sum(f is not None for f in reached)
-            median = sorted(f if f is not None else float("inf") for f in reached)[2]
+            median = sorted(f if f is not None else float("inf") for f in reached)[SEEDS // 2]
             loss = statistics.mean(run[-1][1] for run in runs)
             accuracy = statistics.mean(run[-1][2] for run in runs)
-            cells = [kind, f"{rate:g}", "not reached" if median == float("inf") else f"{median:.0f}", f"{count} of 5", f"{loss:.4f}", f"{accuracy:.1%}"]
+            cells = [kind, f"{rate:g}", "not reached" if median == float("inf") else f"{median:.0f}", f"{count} of {SEEDS}", f"{loss:.4f}", f"{accuracy:.1%}"]
             print("| " + " | ".join(cells) + " |")
 
 
@@ -130,7 +162,8 @@ def main():
     parser.add_argument("what", choices=["run", "table"])
     parser.add_argument("--binary", default="target/release/pocketllm")
     parser.add_argument("--out", default="runs/compare")
-    parser.add_argument("--budget", type=int, default=480, help="forwards of a run")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    parser.add_argument("--budget", type=int, default=320, help="forwards of a run")
     parser.add_argument("--task", choices=list(TASKS))
     args = parser.parse_args()
     {"run": run, "table": table}[args.what](args)

@@ -9,8 +9,10 @@ export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
 export const OUT = resolve(import.meta.dirname, 'out');
 const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
 const BASE = '/a/sub-path/';
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-const ARGUMENTS = [
+/** The browser's arguments: its WebGPU in software, and nothing asked of any host. */
+export const SOFTWARE_GPU = [
   '--no-sandbox',
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
@@ -39,8 +41,8 @@ export async function openSite(root = SITE, port = 41730, more: readonly string[
     preview: { host: '127.0.0.1', port },
   });
   const browser = await chromium.launch({
-    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [...ARGUMENTS, ...more],
+    executablePath: CHROMIUM,
+    args: [...SOFTWARE_GPU, ...more],
   });
   let unplugged: Promise<void> | undefined;
   const unplug = (): Promise<void> => (unplugged ??= server.close());

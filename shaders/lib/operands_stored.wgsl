@@ -1,0 +1,16 @@
+// Provider @operands: row-major operands whose rows are whole quads, the weights read as they are stored (@storage): for few rows, where
+// each weight is read once or twice.
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [branch, row, a_stride]
+// binding 2: w, frozen, [column, k] (@storage)
+
+//#use threefry
+//#use @storage
+//#use operands_rows
+
+fn load_a4(at: u32, k: u32) -> vec4<f32> {
+    return a[at / 4u];
+}
+
+fn load_w4(at: u32, k: u32) -> vec4<f32> {
+    return load_quad(at / 4u);
+}

@@ -1,0 +1,103 @@
+//! Which kernels the time of a run goes to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::timer::{self, Timing};
+use super::{Backend, Buffer, Dispatch, Limits, MemoryClass, MemoryUse, Recording};
+use crate::error::Result;
+use crate::future::LocalFuture;
+
+/// Time of all dispatches of one kernel in a run.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct KernelTime {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// Its dispatches.
+    pub dispatches: usize,
+    /// Milliseconds that they take one after another, without the others between.
+    pub ms: f64,
+}
+
+/// A backend that runs on another and keeps what was run. A clock is too coarse for single dispatches, and a queue tells their times on few
+/// devices: each kernel's are run again by themselves, in loops.
+pub struct Profiler {
+    inner: Rc<dyn Backend>,
+    dispatches: RefCell<Vec<Dispatch>>,
+}
+
+impl Profiler {
+    /// Over a backend.
+    pub fn new(inner: Rc<dyn Backend>) -> Rc<Profiler> {
+        Rc::new(Profiler { inner, dispatches: RefCell::default() })
+    }
+
+    /// Forgets what was run so far.
+    pub fn forget(&self) {
+        self.dispatches.borrow_mut().clear();
+    }
+
+    /// Times each kernel's dispatches since [`Profiler::forget`], the longest first. Buffers hold no meaning after it.
+    ///
+    /// # Errors
+    /// Those of [`Backend::run`].
+    pub async fn kernels(&self) -> Result<Vec<KernelTime>> {
+        const TIMING: Timing =
+            Timing { loop_ms: 20.0, rounds: 3, hopeless: f64::INFINITY, total_ms: 20_000.0 };
+        let dispatches = self.dispatches.take();
+        let mut names: Vec<&'static str> = dispatches.iter().map(|d| d.variant.kernel.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut times = Vec::new();
+        for kernel in names {
+            let own = dispatches.iter().filter(|d| d.variant.kernel.name == kernel);
+            let recording = Recording { dispatches: own.cloned().collect(), ..Recording::new() };
+            let Some(last) = recording.dispatches.last().and_then(|d| d.bindings.last()) else { continue };
+            let probe = last.buffer.clone();
+            let ms =
+                timer::time(self.inner.as_ref(), std::slice::from_ref(&recording), &probe, TIMING).await?;
+            times.push(KernelTime { kernel, dispatches: recording.dispatches.len(), ms: ms[0] });
+        }
+        times.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+        Ok(times)
+    }
+}
+
+impl Backend for Profiler {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn memory(&self) -> MemoryUse {
+        self.inner.memory()
+    }
+
+    fn capacity(&self) -> Option<u64> {
+        self.inner.capacity()
+    }
+
+    fn waited_ms(&self) -> f64 {
+        self.inner.waited_ms()
+    }
+
+    fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
+        self.inner.create(name, bytes, class)
+    }
+
+    fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
+        self.inner.write(buffer, offset, data)
+    }
+
+    fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
+        self.dispatches.borrow_mut().extend(recording.dispatches.iter().cloned());
+        self.inner.run(recording)
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>> {
+        self.inner.read(buffer, offset, bytes)
+    }
+}

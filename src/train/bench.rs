@@ -1,0 +1,143 @@
+//! What a forward pass and a whole step take: random tokens through a loaded model, and every result checked before its time counts.
+
+use super::evaluation::{extent, input};
+use super::method::Setup;
+use super::session::Session;
+use super::settings::Settings;
+use super::trial::random_examples;
+use crate::clock::Instant;
+use crate::error::{Result, bail, err};
+use crate::model::{Extent, ModelSpec, Score, TensorKind};
+use crate::text::batch::Batch;
+use crate::text::encode::Target;
+use crate::zo::trajectory::Record;
+use crate::zo::update::{self, Update};
+
+/// How far the mean of a step's losses may lie from the plain pass's loss, as a part of it.
+const TOLERANCE: f32 = 0.05;
+
+/// A session set up for one training on one batch, whose passes are timed one by one.
+pub struct Bench {
+    session: Session,
+    settings: Settings,
+    batch: Batch,
+    /// Steps done.
+    steps: u32,
+    pending: Vec<Update>,
+    /// Of the last plain pass.
+    loss: Option<f32>,
+}
+
+impl Bench {
+    /// Sets a loaded session up to train as `settings` say, on a batch of sequences of `length` random tokens.
+    ///
+    /// # Errors
+    /// Those of [`Session::set_up`].
+    pub async fn new(mut session: Session, settings: Settings, length: u32) -> Result<Bench> {
+        let Settings { method, estimator, trainable, seed, .. } = &settings;
+        session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial: &[] }).await?;
+        let examples = random_examples(session.model.spec(), settings.batch_size, length);
+        let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
+        Ok(Bench { session, settings, batch, steps: 0, pending: Vec::new(), loss: None })
+    }
+
+    /// The loaded model.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The tokens, their sequences end to end, and where they are scored.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// Floating-point operations of a plain pass: those of the linear layers and the head; attention's own are left out.
+    pub fn flops(&self) -> f64 {
+        forward_flops(self.session.model.spec(), self.batch.ids.len(), self.batch.targets.len())
+    }
+
+    /// Logits at the targets `[target, vocabulary]`, to hold against another program's.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn logits(&mut self) -> Result<Vec<f32>> {
+        let tokens = self.batch.ids.len() as u32;
+        let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+        let (model, ws) = self.session.prepare(extent)?;
+        let logits = model.logits(ws, &input(&self.batch)).await?;
+        let width = model.spec().vocabulary as usize;
+        let row = |target: &Target| &logits[target.position as usize * width..][..width];
+        Ok(self.batch.targets.iter().flat_map(row).copied().collect())
+    }
+
+    /// Milliseconds of a plain pass over the weights as they are, to its loss.
+    ///
+    /// # Errors
+    /// `non-finite-loss`; those of the backend.
+    pub async fn forward(&mut self) -> Result<f64> {
+        let branches = self.settings.estimator.branches();
+        let (model, ws) = self.session.prepare(extent(&self.batch, branches, Score::Vocabulary))?;
+        let start = Instant::now();
+        let plain = model.evaluate(ws, &input(&self.batch), &self.batch.targets, Score::Vocabulary).await?;
+        let ms = start.elapsed_ms();
+        let loss = plain.losses.iter().sum::<f32>() / plain.losses.len() as f32;
+        if !loss.is_finite() {
+            bail!(NonFiniteLoss, "the forward pass's loss is {loss}");
+        }
+        self.loss = Some(loss);
+        Ok(ms)
+    }
+
+    /// Milliseconds of a whole step: the branches' losses, with the update of the step before on the way. A plain pass has gone before:
+    /// the mean of the losses must be about its loss.
+    ///
+    /// # Errors
+    /// `non-finite-loss`; those of the backend.
+    pub async fn step(&mut self) -> Result<f64> {
+        let Settings { estimator, seed, epsilon, .. } = &self.settings;
+        let list = estimator.branch_list(*seed, self.steps);
+        let step = update::step(&self.pending, &list, *epsilon, estimator.distribution);
+        let (batch, branches) = (&self.batch, estimator.branches());
+        let (model, ws) = self.session.prepare(extent(batch, branches, Score::Vocabulary))?;
+        let start = Instant::now();
+        let scores = model
+            .branch_scores(ws, &input(batch), &batch.targets, Score::Vocabulary, &step, branches, false)
+            .await?;
+        let ms = start.elapsed_ms();
+        let loss = self.loss.ok_or_else(|| err!(InvalidArgument, "a step is timed after a forward pass"))?;
+        let middle = scores.means.iter().sum::<f32>() / scores.means.len() as f32;
+        if (middle - loss).abs() <= TOLERANCE * loss {
+            self.pending = estimator.updates(*seed, &self.records());
+            self.steps += 1;
+            return Ok(ms);
+        }
+        bail!(NonFiniteLoss, "the step's losses {:?} are not about the forward pass's {loss}", scores.means)
+    }
+
+    /// Records of the step done whose update is small enough to leave the weights as they are, for the next step's check.
+    fn records(&self) -> Vec<Record> {
+        let record = |probe| Record {
+            step: self.steps,
+            probe,
+            projected_grad: 1.0,
+            learning_rate: 1e-12,
+            decay: 1.0,
+            loss_plus: 0.0,
+            loss_minus: 0.0,
+        };
+        (0..self.settings.estimator.probes).map(record).collect()
+    }
+}
+
+/// Multiply-adds, twice.
+fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
+    let tensors = spec.tensors.as_slice();
+    let head = &tensors[spec.head.table];
+    let looked_up = |name: &str| name.contains("embed");
+    let layers: f64 = tensors
+        .iter()
+        .filter(|t| t.kind == TensorKind::Matrix && !looked_up(&t.name) && t.name != head.name)
+        .map(|t| t.elements() as f64)
+        .sum();
+    2.0 * (layers * tokens as f64 + head.elements() as f64 * targets as f64)
+}

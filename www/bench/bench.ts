@@ -1,0 +1,207 @@
+/**
+ * What `pocketllm bench` measures natively, in a tab of a headless Chromium, beside onnxruntime-web on the same adapter, weights
+ * and inputs. `npm run bench -- --help` says how.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium, type Browser, type CDPSession, type JSHandle, type Page } from 'playwright-core';
+import { preview } from 'vite';
+import { CHROMIUM, SOFTWARE_GPU } from '../tests/browser.ts';
+import { compare, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, type Ours, type Peer } from './tab.ts';
+
+const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--repeat 3]
+                 [--peer models/peer/minilm-8x64.onnx] [--wasm] [--kernels] [--json]
+  Paths are from the repository's root. First: www/build-wasm --bench, tests/fetch.py minilm, and for --peer tests/reference/peer.py.
+  --repeat   rounds that are timed, each of one pass of everything; the fastest counts, since what else the machine does only slows
+  --peer     this ONNX file through onnxruntime-web on WebGPU, in the same rounds; its logits are held against ours first
+  --wasm     through onnxruntime-web's WebAssembly, too
+  --kernels  matmuls by shape, and no model`;
+
+/** A peer's logits may differ from ours by so much of their standard deviation. */
+const TOLERANCE = 1e-3;
+const ROOT = resolve(import.meta.dirname, '../..');
+const ENGINE = 'www/bench/pkg/pocketllm.js';
+const RUNTIME = 'www/bench/node_modules/onnxruntime-web/dist/';
+
+const { values: given } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'models/minilm' },
+    'batch-size': { type: 'string', default: '8' },
+    'seq-len': { type: 'string', default: '64' },
+    method: { type: 'string', default: 'full' },
+    dtype: { type: 'string', default: 'f32' },
+    repeat: { type: 'string', default: '3' },
+    peer: { type: 'string' },
+    wasm: { type: 'boolean', default: false },
+    kernels: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+interface Report {
+  readonly model: string;
+  readonly tokens: number;
+  readonly adapter: string;
+  readonly forward_ms: number;
+  readonly step_ms: number;
+  /** Of the page's thread, which encodes a step's commands. */
+  readonly step_cpu_ms: number;
+  readonly step_over_two_forwards: number;
+  readonly tokens_per_s: number;
+  readonly gflops: number;
+  readonly gpu_bytes: GpuBytes;
+  readonly peers: readonly (PeerTimes & { readonly over_our_forward: number; readonly over_our_step: number })[];
+}
+
+interface PeerTimes {
+  provider: 'webgpu' | 'wasm';
+  threads: number;
+  /** Of its logits from ours, in standard deviations. */
+  difference: number;
+  dispatches: number;
+  first_ms: number;
+  forward_ms: number;
+}
+
+/** Seconds that the page's thread has computed. */
+async function threadSeconds(devtools: CDPSession): Promise<number> {
+  const { metrics } = await devtools.send('Performance.getMetrics');
+  return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN;
+}
+
+interface Tab {
+  readonly page: Page;
+  readonly devtools: CDPSession;
+  readonly url: string;
+  readonly engine: JSHandle<Engine>;
+}
+
+/** A page whose thread the engines compute in, isolated so that WebAssembly may have threads. */
+async function open(browser: Browser, url: string): Promise<Tab> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(0);
+  await page.goto(url + ENGINE);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const engine = await page.evaluateHandle<Engine>(`import('/${ENGINE}').then((it) => it.default().then(() => it))`);
+  return { page, devtools, url, engine };
+}
+
+/** Opens the peers on the inputs of ours, and holds their logits against ours. */
+async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: number): Promise<[JSHandle<Peer>, PeerTimes][]> {
+  if (given.peer === undefined) return [];
+  const ort = await page.evaluateHandle<Ort>(`import('/${RUNTIME}ort.webgpu.bundle.min.mjs')`);
+  const peers: [JSHandle<Peer>, PeerTimes][] = [];
+  for (const provider of given.wasm ? (['webgpu', 'wasm'] as const) : (['webgpu'] as const)) {
+    const peer = await page.evaluateHandle(openPeer, { ours, ort, runtime: url + RUNTIME, model: url + given.peer, provider, sequences });
+    const { difference, dispatches, ms } = await page.evaluate(compare, { ours, peer });
+    if (!(difference <= TOLERANCE)) throw new Error(`${provider}: logits differ from ours by ${difference} of their deviation`);
+    if (provider === 'webgpu' && dispatches === 0) throw new Error('onnxruntime-web has given the GPU nothing to do');
+    const threads = await peer.evaluate((peer) => peer.threads);
+    peers.push([peer, { provider, threads, difference, dispatches, first_ms: ms, forward_ms: Infinity }]);
+  }
+  return peers;
+}
+
+async function measure(tab: Tab): Promise<Report> {
+  const sequences = Number(given['batch-size']);
+  const length = Number(given['seq-len']);
+  const { dtype, method, model } = given;
+  const options = { url: `${tab.url}${model}${model.endsWith('.gguf') ? '' : '/'}`, dtype, method, batchSize: sequences, maxLength: length };
+  const ours = await tab.engine.evaluateHandle((engine, options) => engine.TabBench.create(options), options);
+  const peers = await openPeers(tab, ours, sequences);
+  const best = { forward_ms: Infinity, step_ms: Infinity, step_cpu_ms: Infinity };
+  for (let round = 0; round <= Number(given.repeat); round++) {
+    const forward = await ours.evaluate((ours) => ours.forward());
+    const before = await threadSeconds(tab.devtools);
+    const step = await ours.evaluate((ours) => ours.step());
+    const cpu = 1e3 * ((await threadSeconds(tab.devtools)) - before);
+    // The first round compiles.
+    if (round === 0) continue;
+    best.forward_ms = Math.min(best.forward_ms, forward);
+    best.step_ms = Math.min(best.step_ms, step);
+    best.step_cpu_ms = Math.min(best.step_cpu_ms, cpu);
+    for (const [peer, times] of peers) {
+      times.forward_ms = Math.min(times.forward_ms, await peer.evaluate(async (peer) => (await peer.forward()).ms));
+    }
+  }
+  const { adapter, flops, gpuBytes } = await ours.evaluate((ours) => ours.info());
+  return {
+    model,
+    tokens: sequences * length,
+    adapter,
+    ...best,
+    step_over_two_forwards: best.step_ms / (2 * best.forward_ms),
+    tokens_per_s: (1e3 * sequences * length) / best.step_ms,
+    gflops: flops / best.forward_ms / 1e6,
+    gpu_bytes: gpuBytes,
+    peers: peers.map(([, times]) => ({
+      ...times,
+      over_our_forward: times.forward_ms / best.forward_ms,
+      over_our_step: times.forward_ms / best.step_ms,
+    })),
+  };
+}
+
+function print(report: Report): void {
+  const row = (name: string, text: string): void => console.log(name.padEnd(24) + text);
+  const ms = (value: number): string => `${value.toFixed(1)} ms`;
+  const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+  row('adapter', report.adapter);
+  row('forward', `${ms(report.forward_ms)}, ${report.gflops.toFixed(2)} GFLOP/s`);
+  row('step', `${ms(report.step_ms)}, ${report.tokens_per_s.toFixed(0)} tokens/s, ${ms(report.step_cpu_ms)} of the page's thread`);
+  row('step / two forwards', report.step_over_two_forwards.toFixed(3));
+  const { weights, scratch, activations, peak } = report.gpu_bytes;
+  row('GPU memory', `${mb(weights)} weights, ${mb(scratch)} scratch, ${mb(activations)} activations, ${mb(peak)} peak`);
+  for (const peer of report.peers) {
+    const how = peer.provider === 'webgpu' ? `${peer.dispatches} dispatches` : `${peer.threads} threads`;
+    row(`onnxruntime ${peer.provider}`, `${ms(peer.forward_ms)} a forward (the first ${ms(peer.first_ms)}), ${how}`);
+    row('', `${peer.over_our_forward.toFixed(2)} times our forward, ${peer.over_our_step.toFixed(2)} times our step`);
+    row('', `logits within ${peer.difference.toExponential(1)} of ours, in their standard deviations`);
+  }
+}
+
+function printMatmuls(measured: readonly Matmul[]): void {
+  for (const { shape, tile, gflops, of_multiply_add: part } of measured) {
+    const rate = `${gflops.toFixed(2).padStart(8)} GFLOP/s ${(100 * part).toFixed(1).padStart(5)}%`;
+    console.log(`${shape.join(' x ').padEnd(20)} ${tile.padEnd(18)} ${rate}`);
+  }
+}
+
+async function main(): Promise<void> {
+  if (given.help) return console.log(HELP);
+  if (!existsSync(resolve(ROOT, ENGINE))) throw new Error(`${ENGINE} is missing: run www/build-wasm --bench first`);
+  if (given.peer !== undefined && !existsSync(resolve(ROOT, RUNTIME))) {
+    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: import.meta.dirname, stdio: ['ignore', 2, 2] });
+  }
+  const server = await preview({
+    configFile: false,
+    logLevel: 'error',
+    appType: 'mpa',
+    build: { outDir: ROOT },
+    preview: {
+      host: '127.0.0.1',
+      port: 41750,
+      headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+    },
+  });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...SOFTWARE_GPU] });
+  try {
+    const tab = await open(browser, server.resolvedUrls?.local[0] ?? '');
+    if (given.kernels) {
+      const measured = await tab.engine.evaluate((engine) => engine.measureMatmuls());
+      return given.json ? console.log(JSON.stringify(measured)) : printMatmuls(measured);
+    }
+    const report = await measure(tab);
+    if (given.json) console.log(JSON.stringify(report));
+    else print(report);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+await main();

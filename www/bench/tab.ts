@@ -1,0 +1,109 @@
+/** What runs in the tab. Each function is sent there by itself: it may use nothing from outside but types, and import nothing. */
+
+/** Bytes of GPU memory, by use. */
+export type GpuBytes = Readonly<Record<'weights' | 'adapter' | 'scratch' | 'activations' | 'transfer' | 'peak', number>>;
+
+/** `TabBench` of `src/web/bench.rs`. */
+export interface Ours {
+  info(): { readonly adapter: string; readonly flops: number; readonly gpuBytes: GpuBytes };
+  ids(): Uint32Array;
+  targets(): Uint32Array;
+  logits(): Promise<Float32Array>;
+  forward(): Promise<number>;
+  step(): Promise<number>;
+  free(): void;
+}
+
+export interface Matmul {
+  readonly shape: readonly [number, number, number];
+  readonly tile: string;
+  readonly gflops: number;
+  readonly of_multiply_add: number;
+}
+
+/** `www/bench/pkg/pocketllm.js`. */
+export interface Engine {
+  readonly TabBench: { create(options: object): Promise<Ours> };
+  measureMatmuls(): Promise<Matmul[]>;
+}
+
+/** One pass of a peer, and what it found. */
+export interface Pass {
+  readonly ms: number;
+  /** GPU dispatches made meanwhile. */
+  readonly dispatches: number;
+  readonly logits: Float32Array;
+}
+
+export interface Peer {
+  readonly threads: number;
+  forward(): Promise<Pass>;
+  free(): Promise<void>;
+}
+
+/** The part of onnxruntime-web that is used. */
+export interface Ort {
+  readonly env: { readonly wasm: { wasmPaths: string; numThreads: number } };
+  readonly Tensor: new (type: 'int64', data: BigInt64Array, shape: readonly number[]) => object;
+  readonly InferenceSession: {
+    create(model: string, options: object): Promise<{
+      run(feeds: Record<string, object>): Promise<{ readonly logits: { readonly data: Float32Array } }>;
+      release(): Promise<void>;
+    }>;
+  };
+}
+
+export interface PeerOptions {
+  readonly ours: Ours;
+  readonly ort: Ort;
+  /** The folder of onnxruntime-web's files. */
+  readonly runtime: string;
+  readonly model: string;
+  readonly provider: 'webgpu' | 'wasm';
+  readonly sequences: number;
+}
+
+/** The same inputs as ours, through onnxruntime-web. */
+export async function openPeer({ ours, ort, runtime, model, provider, sequences }: PeerOptions): Promise<Peer> {
+  ort.env.wasm.wasmPaths = runtime;
+  ort.env.wasm.numThreads = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  let dispatches = 0;
+  if (provider === 'webgpu') {
+    const { prototype } = GPUComputePassEncoder;
+    const { dispatchWorkgroups } = prototype;
+    prototype.dispatchWorkgroups = function (...sizes) {
+      dispatches++;
+      return dispatchWorkgroups.apply(this, sizes);
+    };
+  }
+  const session = await ort.InferenceSession.create(model, { executionProviders: [provider] });
+  const tensor = (values: Uint32Array, shape: readonly number[]): object =>
+    new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape);
+  const ids = ours.ids();
+  const targets = ours.targets();
+  const feeds = {
+    input_ids: tensor(ids, [sequences, ids.length / sequences]),
+    targets: tensor(targets, [targets.length]),
+  };
+  return {
+    threads: ort.env.wasm.numThreads,
+    async forward() {
+      const before = dispatches;
+      const start = performance.now();
+      const { logits } = await session.run(feeds);
+      return { ms: performance.now() - start, dispatches: dispatches - before, logits: logits.data };
+    },
+    free: () => session.release(),
+  };
+}
+
+/** The largest difference of a peer's logits from ours, in standard deviations of ours; then a first pass's time and dispatches. */
+export async function compare({ ours, peer }: { ours: Ours; peer: Peer }): Promise<{ difference: number; ms: number; dispatches: number }> {
+  const expected = await ours.logits();
+  const { logits, ms, dispatches } = await peer.forward();
+  if (logits.length !== expected.length) throw new Error(`${logits.length} logits, expected ${expected.length}`);
+  const mean = expected.reduce((sum, x) => sum + x, 0) / expected.length;
+  const variance = expected.reduce((sum, x) => sum + (x - mean) ** 2, 0) / expected.length;
+  const most = expected.reduce((far, x, at) => Math.max(far, Math.abs(x - (logits[at] ?? Number.NaN))), 0);
+  return { difference: most / Math.sqrt(variance), ms, dispatches };
+}
