@@ -41,9 +41,9 @@ const TROUBLES: Record<Warning['trouble'], string> = {
 };
 
 /** What the curve says, for someone who has never seen one. */
-export function verdict({ first, mean }: LossChart, taken: number, trouble?: Warning): string {
+export function verdict({ first, mean }: LossChart, steps: number, trouble?: Warning): string {
   if (trouble !== undefined) return TROUBLES[trouble.trouble];
-  if (first === undefined || taken < 200) return 'The line wobbles at first. Give it some hundred steps.';
+  if (first === undefined || steps < 200) return 'The line wobbles at first. Give it some hundred steps.';
   if (mean < first * 0.97) return 'The loss is falling: it learns.';
   return 'Nothing much yet.';
 }

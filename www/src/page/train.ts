@@ -13,7 +13,7 @@ import type { Row } from './rows.ts';
 import type { App, Comparison, Dataset, Flow } from './state.ts';
 
 const SAMPLE_SENTENCES = [
-  'Can we move the meeting to Thursday? I will send the notes tonight.',
+  'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
   'Congratulations, you have won a free holiday! Click here to claim your prize today.',
 ];
 
@@ -298,7 +298,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
     bar.value = step.step / step.steps;
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
-    byId('verdict', HTMLElement).textContent = verdict(chart, pace.taken, trouble);
+    byId('verdict', HTMLElement).textContent = verdict(chart, step.step, trouble);
     facts(byId('train-facts', HTMLElement), [
       ['Tokens a second', count(Math.round(pace.tokensPerSecond))],
       ['Time a step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
