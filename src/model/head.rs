@@ -319,22 +319,17 @@ impl Transformer {
         biased: u32,
     ) -> Result<()> {
         let table = self.weights().matrix(self.spec().head.table)?;
-        let layout = self.vocabulary_layout(r, pass, count)?;
+        let (whole, layout) = self.vocabulary_matmul(r, pass, count)?;
         let w = self.record_branch_weights(r, ws, pass, table, block, layout);
         let vectors = self.vectors_of(ws, pass);
         let params = matmul::Params {
-            rows: count,
             columns: block.rows,
-            depth: table.width,
-            a_stride: table.width,
-            a_branch: count * table.width,
             w_start: w.start,
             w_branch: w.branch,
             c_stride: block.rows,
-            c_column: 0,
             bias: if biased == NO_VECTOR { biased } else { biased + block.first_row },
             vector_stride: vectors.stride,
-            added: 0.0,
+            ..whole
         };
         let (w, c) = (w.buffer.into(), &ws.logits);
         let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c };
@@ -347,8 +342,13 @@ impl Transformer {
         Ok(())
     }
 
-    /// How the weights of the vocabulary's blocks are formed.
-    fn vocabulary_layout(&self, r: &Recording, pass: &Pass<'_>, count: u32) -> Result<Layout> {
+    /// The matmul over the whole vocabulary, of which each block is a part, and how its weights are formed.
+    fn vocabulary_matmul(
+        &self,
+        r: &Recording,
+        pass: &Pass<'_>,
+        count: u32,
+    ) -> Result<(matmul::Params, Layout)> {
         let table = self.weights().matrix(self.spec().head.table)?;
         let params = matmul::Params {
             rows: count,
@@ -358,7 +358,7 @@ impl Transformer {
             a_branch: count * table.width,
             ..Default::default()
         };
-        Ok(matmul::layout(r, &params, pass.branches, stored(pass, table)))
+        Ok((params, matmul::layout(r, &params, pass.branches, stored(pass, table))))
     }
 
     /// How many rows of the vocabulary are scored at a time: what scratch and logits hold.
@@ -370,7 +370,7 @@ impl Transformer {
         count: u32,
     ) -> Result<u32> {
         let table = self.weights().matrix(self.spec().head.table)?;
-        let layout = self.vocabulary_layout(r, pass, count)?;
+        let (_, layout) = self.vocabulary_matmul(r, pass, count)?;
         let logits = ws.logits.bytes() / 4 / (u64::from(pass.branches) * u64::from(count.max(1)));
         let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(ws, pass, table, layout));
         Ok(if most >= table.rows { table.rows } else { (most & !3).max(4) })
