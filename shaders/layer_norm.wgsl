@@ -1,8 +1,6 @@
 // Layer norm: y[r, i] = (x[r, i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], mean and variance over the row,
 // the variance from differences to the mean (one pass over squares would cancel).
-// Dispatch: one workgroup a row, workgroups folded over x and y.
-
-const WORKGROUP: u32 = 64u;
+// Dispatch: 16 threads a row, 4 rows a workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * token
@@ -21,36 +19,38 @@ struct Params {
 
 //#use linear
 //#use vector
-//#use workgroup_sum
+//#use row_sum
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_group(group, groups);
-    if (row >= params.rows) {
-        return;
-    }
+    let own_row = linear_group(group, groups) * ROWS + local / THREADS;
+    let row = min(own_row, params.rows - 1u);
+    let lane = local % THREADS;
     let branch = row / params.rows_per_branch;
     let first = row * params.width;
 
     var sum = 0.0;
-    for (var i = local; i < params.width; i += WORKGROUP) {
+    for (var i = lane; i < params.width; i += THREADS) {
         sum += x[first + i];
     }
-    let mean = workgroup_sum(local, sum) / f32(params.width);
+    let mean = row_sum(local, sum) / f32(params.width);
 
     var squares = 0.0;
-    for (var i = local; i < params.width; i += WORKGROUP) {
+    for (var i = lane; i < params.width; i += THREADS) {
         let difference = x[first + i] - mean;
         squares += difference * difference;
     }
-    let variance = workgroup_sum(local, squares) / f32(params.width);
+    let variance = row_sum(local, squares) / f32(params.width);
 
+    if (own_row >= params.rows) {
+        return;
+    }
     let scale = 1.0 / sqrt(variance + params.epsilon);
-    for (var i = local; i < params.width; i += WORKGROUP) {
+    for (var i = lane; i < params.width; i += THREADS) {
         let bias = vector_or_zero(branch, params.bias, i);
         y[first + i] = (x[first + i] - mean) * scale * vector_at(branch, params.weight, i) + bias;
     }

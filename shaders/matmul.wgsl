@@ -25,33 +25,42 @@ struct Params {
 //#use @operands
 //#use @tile
 
-// Blocks of 4 x 4 outputs: sums[i] has four columns of row + i; what is beyond the end is left out. In loops, as a tile has many.
-fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
-    if (row >= params.rows) {
-        return;
-    }
-    let start = (b * params.rows + row) * params.c_stride + params.c_column;
-    var values = sums;
-    for (var j = 0u; j < min(4u, params.columns - column); j++) {
-        var value = values[j];
-        if (params.bias != 0xffffffffu) {
-            value += vectors[b * params.vector_stride + params.bias + column + j];
-        }
-        if (params.added != 0.0) {
-            value = c[start + column + j] + params.added * value;
-        }
-        c[start + column + j] = value;
+fn store(at: u32, value: f32) {
+    if (params.added == 0.0) {
+        c[at] = value;
+    } else {
+        c[at] += params.added * value;
     }
 }
 
-fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
-    if (column >= params.columns) {
+fn bias_of(b: u32, column: u32) -> vec4<f32> {
+    if (params.bias == 0xffffffffu) {
+        return vec4<f32>();
+    }
+    let at = b * params.vector_stride + params.bias + column;
+    return vec4<f32>(vectors[at], vectors[at + 1u], vectors[at + 2u], vectors[at + 3u]);
+}
+
+// Four columns of a row, the bias among them, but for what is beyond the end.
+fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
+    if (row >= params.rows || column >= params.columns) {
         return;
     }
-    var rows = sums;
-    for (var i = 0u; i < 4u; i++) {
-        store_row(b, row + i, column, rows[i]);
-    }
+    let columns = params.columns - column;
+    let at = (b * params.rows + row) * params.c_stride + params.c_column + column;
+    store(at, sums.x);
+    if (columns > 1u) { store(at + 1u, sums.y); }
+    if (columns > 2u) { store(at + 2u, sums.z); }
+    if (columns > 3u) { store(at + 3u, sums.w); }
+}
+
+// A block of 4 x 4 outputs: sums[i] has four columns of row + i.
+fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
+    let bias = bias_of(b, column);
+    store_row(b, row, column, sums[0] + bias);
+    store_row(b, row + 1u, column, sums[1] + bias);
+    store_row(b, row + 2u, column, sums[2] + bias);
+    store_row(b, row + 3u, column, sums[3] + bias);
 }
 
 @compute @workgroup_size(GROUP_X, GROUP_Y)

@@ -1,7 +1,5 @@
 // RMS norm: y[r, i] = x[r, i] / sqrt(mean of squares + epsilon) * weight[i], the mean over the row.
-// Dispatch: one workgroup a row, workgroups folded over x and y.
-
-const WORKGROUP: u32 = 64u;
+// Dispatch: 16 threads a row, 4 rows a workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * token
@@ -19,29 +17,31 @@ struct Params {
 
 //#use linear
 //#use vector
-//#use workgroup_sum
+//#use row_sum
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_group(group, groups);
-    if (row >= params.rows) {
-        return;
-    }
+    let own_row = linear_group(group, groups) * ROWS + local / THREADS;
+    let row = min(own_row, params.rows - 1u);
+    let lane = local % THREADS;
     let branch = row / params.rows_per_branch;
     let first = row * params.width;
 
     var squares = 0.0;
-    for (var i = local; i < params.width; i += WORKGROUP) {
+    for (var i = lane; i < params.width; i += THREADS) {
         squares += x[first + i] * x[first + i];
     }
-    let mean = workgroup_sum(local, squares) / f32(params.width);
+    let mean = row_sum(local, squares) / f32(params.width);
 
+    if (own_row >= params.rows) {
+        return;
+    }
     let scale = 1.0 / sqrt(mean + params.epsilon);
-    for (var i = local; i < params.width; i += WORKGROUP) {
+    for (var i = lane; i < params.width; i += THREADS) {
         y[first + i] = x[first + i] * scale * vector_at(branch, params.weight, i);
     }
 }

@@ -25,6 +25,6 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     }
     var sums = array<vec4<f32>, 4>(c0, c1, c2, c3);
     for (var i = 0u; i < 4u && column + i * 4u < params.columns; i++) {
-        store_row(b, row, column + i * 4u, sums[i]);
+        store_row(b, row, column + i * 4u, sums[i] + bias_of(b, column + i * 4u));
     }
 }

@@ -11,7 +11,7 @@ use crate::kernel::tuner;
 /// The choice that `--tiles` asks for: its own, or where it says `auto`, what was measured on this adapter.
 pub(super) async fn choose(backend: &dyn Backend, wanted: &str) -> Result<Choice> {
     match wanted {
-        "untuned" => return Ok(Choice::untuned(backend.limits().software)),
+        "untuned" => return Ok(Choice::untuned(&backend.limits())),
         "auto" => {}
         tiles => return tiles.parse(),
     }

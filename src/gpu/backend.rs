@@ -13,12 +13,14 @@ pub struct Limits {
     pub buffer_bytes: u64,
     /// Whether it is a GPU in software, which wants its kernels cut otherwise than a real one.
     pub software: bool,
+    /// Threads that it runs in step at the least; 0: it does not say.
+    pub subgroup: u32,
 }
 
 impl Limits {
     /// WebGPU's default limits, which every adapter has.
     pub const WEBGPU_DEFAULT: Limits =
-        Limits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, software: false };
+        Limits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, software: false, subgroup: 0 };
 
     /// The largest buffer that can be bound whole, bytes.
     pub fn whole_binding(&self) -> u64 {

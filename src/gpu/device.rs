@@ -97,6 +97,7 @@ impl Gpu {
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
             software: is_software(&adapter.get_info()),
+            subgroup: adapter.get_info().subgroup_min_size,
         };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {

@@ -47,34 +47,39 @@ super::uniform! {
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
     let of = |tile: &Tile| -> Vec<Variant> {
-        let mut operands = if tile.packed { vec![PANELS] } else { vec![QUADS, SCALARS] };
+        let mut operands = match tile.panels {
+            Some(_) => vec![Operands::Panels],
+            None => vec![Operands::Quads, Operands::Scalars],
+        };
         if tile.outputs[0] <= FEW_ROWS {
-            operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::stored));
+            operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::Stored));
         }
         operands.into_iter().map(|operands| operands.variant(tile)).collect()
     };
     TILES.iter().flat_map(of).collect()
 }
 
-/// How operands are read: the snippet, and the format of stored weights.
+/// How operands are read.
 #[derive(Clone, Copy)]
-struct Operands(&'static str, DType);
-
-const PANELS: Operands = Operands("operands_panels", DType::F32);
-const QUADS: Operands = Operands("operands_quads", DType::F32);
-const SCALARS: Operands = Operands("operands_scalars", DType::F32);
+enum Operands {
+    /// Both from panels, as the tile has it.
+    Panels,
+    /// Both from rows of whole quads.
+    Quads,
+    Scalars,
+    /// The weights in a format of their own.
+    Stored(DType),
+}
 
 impl Operands {
-    /// Weights in a format of their own.
-    fn stored(dtype: DType) -> Operands {
-        Operands("operands_stored", dtype)
-    }
-
     fn variant(self, tile: &Tile) -> Variant {
-        let variant = tile.variant(self.0);
-        match self.1 {
-            DType::F32 => variant,
-            dtype => variant.provide("storage", super::storage::provider(dtype)),
+        match self {
+            Operands::Panels => tile.variant(tile.panels.unwrap_or_default()),
+            Operands::Quads => tile.variant("operands_quads"),
+            Operands::Scalars => tile.variant("operands_scalars"),
+            Operands::Stored(dtype) => {
+                tile.variant("operands_stored").provide("storage", super::storage::provider(dtype))
+            }
         }
     }
 }
@@ -107,7 +112,7 @@ pub fn layout(recording: &Recording, params: &Params, branches: u32, stored: Opt
     let tile = tile(recording, params);
     let few = tile.outputs[0] <= FEW_ROWS && params.rows.div_ceil(tile.outputs[0]) * branches <= 2;
     match stored {
-        _ if tile.packed && rows_are_quads && room => Layout::Panels,
+        _ if tile.panels.is_some() && rows_are_quads && room => Layout::Panels,
         Some(DType::F32) => Layout::Stored(DType::F32),
         Some(dtype) if few && rows_are_quads => Layout::Stored(dtype),
         _ => Layout::Rows,
@@ -121,33 +126,35 @@ pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors
     let starts = [params.depth, params.a_stride, params.a_branch, params.w_start, params.w_branch];
     let quads = starts.iter().all(|s| s % 4 == 0);
     let rows = match tensors.layout {
-        Layout::Stored(dtype) if dtype != DType::F32 => Operands::stored(dtype),
-        _ if quads => QUADS,
-        _ => SCALARS,
+        Layout::Stored(dtype) if dtype != DType::F32 => Operands::Stored(dtype),
+        _ if quads => Operands::Quads,
+        _ => Operands::Scalars,
     };
     let panels = recording.tuning.panels.clone().filter(|_| quads);
-    let bound = |b: &Buffer| Binding::from(b);
-    match (panels, tensors.layout) {
-        (Some(panels), Layout::Panels) => {
-            // The last rows of a matrix may be of a class that is cut otherwise.
-            let tile = if tile.packed { tile } else { tiles::packed() };
-            let (a, a_branch) = record_panels(recording, params, branches, tensors.a, &panels);
-            let params = Params { a_branch, ..*params };
-            push(recording, (tile, PANELS), &params, branches, (a, tensors.w.clone()), &tensors);
+    if let (Layout::Panels, Some(panels)) = (tensors.layout, &panels) {
+        // The last rows of a matrix may be of a class that is cut otherwise.
+        let packed = Some(tile).filter(|tile| tile.panels.is_some());
+        let tile = packed.or_else(|| tiles::packed(&recording.tuning.tiles)).unwrap_or(tile);
+        let (a, a_branch) = record_panels(recording, params, branches, tensors.a, panels);
+        let params = Params { a_branch, ..*params };
+        return push(
+            recording,
+            (tile, Operands::Panels),
+            &params,
+            branches,
+            (a, tensors.w.clone()),
+            &tensors,
+        );
+    }
+    let packs = tile.panels.is_some() && matches!(tensors.layout, Layout::Rows | Layout::Stored(DType::F32));
+    match panels.filter(|_| packs).and_then(|panels| Some((block(&panels, params, branches)?, panels))) {
+        Some((columns, panels)) => {
+            record_packed(recording, tile, params, branches, &tensors, &panels, columns);
         }
-        (Some(panels), Layout::Rows | Layout::Stored(DType::F32)) if tile.packed => {
-            match block(&panels, params, branches) {
-                Some(columns) => record_packed(recording, tile, params, branches, &tensors, &panels, columns),
-                // No room for them.
-                None => {
-                    let operands = (bound(tensors.a), tensors.w.clone());
-                    push(recording, (&TILES[1], rows), params, branches, operands, &tensors);
-                }
-            }
-        }
-        _ => {
-            let tile = if tile.packed { &TILES[1] } else { tile };
-            push(recording, (tile, rows), params, branches, (bound(tensors.a), tensors.w.clone()), &tensors);
+        // No room for panels, or no need of them.
+        None => {
+            let tile = if tile.panels.is_some() { &TILES[1] } else { tile };
+            push(recording, (tile, rows), params, branches, (tensors.a.into(), tensors.w.clone()), &tensors);
         }
     }
 }
@@ -250,7 +257,7 @@ fn record_packed(
             bias: if params.bias == NO_VECTOR { NO_VECTOR } else { params.bias + first },
             ..*params
         };
-        push(recording, (tile, PANELS), &params, branches, (a.clone(), w), tensors);
+        push(recording, (tile, Operands::Panels), &params, branches, (a.clone(), w), tensors);
     }
 }
 

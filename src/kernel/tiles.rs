@@ -1,7 +1,7 @@
 //! How a matmul can be cut, and which cut a class of matmuls takes: what the tuner chooses and a run records.
 
 use crate::error::{Result, err};
-use crate::gpu::{CLASSES, Variant};
+use crate::gpu::{CLASSES, Limits, Variant};
 
 /// A way to cut a matmul: a snippet `shaders/lib/tile_*.wgsl`, its workgroup, and the layout of its operands.
 #[derive(Debug)]
@@ -10,8 +10,8 @@ pub struct Tile {
     pub name: &'static str,
     snippet: &'static str,
     constants: &'static [(&'static str, u32)],
-    /// Whether operands are packed in panels first.
-    pub packed: bool,
+    /// How operands are read that are packed in panels first; none: they are not.
+    pub(super) panels: Option<&'static str>,
     /// Rows and columns that a workgroup makes.
     pub outputs: [u32; 2],
 }
@@ -22,56 +22,56 @@ pub const TILES: &[Tile] = &[
         name: "4x4",
         snippet: "tile_4x4",
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
-        packed: false,
+        panels: None,
         outputs: [32, 32],
     },
     Tile {
         name: "8x8",
         snippet: "tile_8x8",
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
-        packed: false,
+        panels: None,
         outputs: [64, 64],
     },
     Tile {
         name: "16x16-packed",
         snippet: "tile_16x16",
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
-        packed: true,
+        panels: Some("operands_panels"),
         outputs: [64, 64],
     },
     Tile {
-        name: "16x16-packed-wide",
+        name: "16x16-packed-by-4",
         snippet: "tile_16x16",
-        constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
-        packed: true,
-        outputs: [16, 256],
+        constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
+        panels: Some("operands_panels_by_4"),
+        outputs: [64, 64],
     },
     Tile {
         name: "1x16",
         snippet: "tile_1x16",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
-        packed: false,
+        panels: None,
         outputs: [1, 256],
     },
     Tile {
         name: "split",
         snippet: "tile_split",
         constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
-        packed: false,
+        panels: None,
         outputs: [4, 4],
     },
     Tile {
         name: "shared-64x64",
         snippet: "tile_shared",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
-        packed: false,
+        panels: None,
         outputs: [64, 64],
     },
     Tile {
         name: "shared-128x64",
         snippet: "tile_shared",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
-        packed: false,
+        panels: None,
         outputs: [128, 64],
     },
 ];
@@ -106,23 +106,28 @@ pub fn example(class: usize) -> [u32; 3] {
 pub struct Choice(pub [u8; CLASSES]);
 
 impl Choice {
-    /// One that does well enough untuned: a software GPU runs a thread's loop as it is written and pays for each load,
-    /// any other shares loads through workgroup memory.
-    pub fn untuned(software: bool) -> Choice {
-        let few = if software { "1x16" } else { "split" };
-        let many = if software { "16x16-packed" } else { "shared-64x64" };
+    /// One that does well enough untuned. A software GPU runs a thread's loop as it is written and pays for each load: the widest
+    /// tile is its best, and one whose vectors are short has no registers to spare for sums. Any other shares loads through
+    /// workgroup memory.
+    pub fn untuned(limits: &Limits) -> Choice {
+        let few = if limits.software { "1x16" } else { "split" };
+        let many = match limits.subgroup {
+            _ if !limits.software => "shared-64x64",
+            0..=4 => "16x16-packed-by-4",
+            _ => "16x16-packed",
+        };
         Choice([few, few, "4x4", "8x8", "4x4", many].map(|name| index(name).unwrap_or_default()))
     }
 
     /// Whether any class's operands are packed: such a run needs a scratch for panels.
     pub fn packs(&self) -> bool {
-        self.0.iter().any(|tile| TILES[usize::from(*tile)].packed)
+        packed(&self.0).is_some()
     }
 }
 
-/// A cut whose operands are packed.
-pub(super) fn packed() -> &'static Tile {
-    TILES.iter().find(|tile| tile.packed).unwrap_or(&TILES[0])
+/// The first of these cuts whose operands are packed.
+pub(super) fn packed(tiles: &[u8; CLASSES]) -> Option<&'static Tile> {
+    tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile))).find(|tile| tile.panels.is_some())
 }
 
 fn index(name: &str) -> Option<u8> {
@@ -157,7 +162,10 @@ mod tests {
 
     #[test]
     fn choices_are_read_as_they_are_written() {
-        for choice in [Choice([0; CLASSES]), Choice::untuned(true), Choice::untuned(false)] {
+        let untuned = [(true, 4), (true, 8), (false, 32)].map(|(software, subgroup)| {
+            Choice::untuned(&Limits { software, subgroup, ..Limits::WEBGPU_DEFAULT })
+        });
+        for choice in untuned.into_iter().chain([Choice([0; CLASSES])]) {
             assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
         }
         for wrong in ["", "4x4", "4x4,4x4,4x4,4x4,4x4,5x5"] {

@@ -22,7 +22,7 @@ const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms
 /// # Errors
 /// Those of [`Backend::create`] and [`Backend::run`].
 pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
-    let mut choice = Choice::untuned(backend.limits().software);
+    let mut choice = Choice::untuned(&backend.limits());
     for class in 0..CLASSES {
         let bench = Bench::new(backend, tiles::example(class)).await?;
         let recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();

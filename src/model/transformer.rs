@@ -71,7 +71,7 @@ pub struct Transformer {
 impl Transformer {
     /// Of loaded weights.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
-        let tiles = Choice::untuned(backend.limits().software);
+        let tiles = Choice::untuned(&backend.limits());
         Transformer { backend, weights, adapter: None, tiles }
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut c = call.output::<f32>(3)?;
     let depth = params.depth as usize;
     let (rows, columns) = (params.rows as usize, params.columns as usize);
-    let packed = call.provider("operands") == Some("operands_panels");
+    let packed = call.provider("operands").is_some_and(|operands| operands.starts_with("operands_panels"));
     for b in 0..call.dispatch().grid[2] as usize {
         let a = &a[b * params.a_branch as usize..];
         let w = &w[params.w_start as usize + b * params.w_branch as usize..];
