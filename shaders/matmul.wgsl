@@ -33,6 +33,7 @@ fn store(at: u32, value: f32) {
     }
 }
 
+// Of four columns; beyond the last one it may be anything.
 fn bias_of(b: u32, column: u32) -> vec4<f32> {
     if (params.bias == 0xffffffffu) {
         return vec4<f32>();
@@ -41,7 +42,7 @@ fn bias_of(b: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(vectors[at], vectors[at + 1u], vectors[at + 2u], vectors[at + 3u]);
 }
 
-// Four columns of a row, the bias among them, but for what is beyond the end.
+// Four columns of a row, their bias added already; what is beyond the end is left out.
 fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     if (row >= params.rows || column >= params.columns) {
         return;

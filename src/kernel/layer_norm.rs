@@ -38,7 +38,7 @@ pub fn variants() -> Vec<Variant> {
 /// `y[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * weight + bias`: x, y `[branch, token, width]`, vectors
 /// `[branch, vector_stride]`.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
-    let grid = super::groups(params.rows.div_ceil(4));
+    let grid = super::groups(params.rows.div_ceil(super::SUMMED_ROWS));
     let work = 8 * u64::from(params.rows) * u64::from(params.width);
     recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, work);
 }

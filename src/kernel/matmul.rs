@@ -66,6 +66,7 @@ enum Operands {
     Panels,
     /// Both from rows of whole quads.
     Quads,
+    /// Both from rows of any length.
     Scalars,
     /// The weights in a format of their own.
     Stored(DType),
@@ -137,14 +138,8 @@ pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors
         let tile = packed.or_else(|| tiles::packed(&recording.tuning.tiles)).unwrap_or(tile);
         let (a, a_branch) = record_panels(recording, params, branches, tensors.a, panels);
         let params = Params { a_branch, ..*params };
-        return push(
-            recording,
-            (tile, Operands::Panels),
-            &params,
-            branches,
-            (a, tensors.w.clone()),
-            &tensors,
-        );
+        let operands = (a, tensors.w.clone());
+        return push(recording, (tile, Operands::Panels), &params, branches, operands, &tensors);
     }
     let packs = tile.panels.is_some() && matches!(tensors.layout, Layout::Rows | Layout::Stored(DType::F32));
     match panels.filter(|_| packs).and_then(|panels| Some((block(&panels, params, branches)?, panels))) {

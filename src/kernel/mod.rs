@@ -106,6 +106,9 @@ fn threads(count: u64) -> [u32; 3] {
     Recording::fold(count.div_ceil(64))
 }
 
+/// Rows that a workgroup sums side by side: `ROWS` of `shaders/lib/row_sum.wgsl`.
+const SUMMED_ROWS: u32 = 4;
+
 /// A grid with one workgroup a row, for kernels that use `lib/linear.wgsl`.
 fn groups(rows: u32) -> [u32; 3] {
     Recording::fold(u64::from(rows))
