@@ -106,6 +106,7 @@ test('a tab killed in mid-step: the next one offers to go on, and ends with the 
   // It waits, trained, for another visit; and goes when it is told to.
   await again.reload();
   await again.getByRole('button', { name: 'Forget it' }).click();
+  await again.getByRole('heading', { name: 'A training is waiting here' }).waitFor({ state: 'hidden' });
   await again.reload();
   await again.getByRole('button', { name: 'Load this model' }).waitFor();
   await again.waitForTimeout(300);

@@ -25,11 +25,21 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
   go.disabled = pick;
   card.hidden = false;
   picker.addEventListener('change', () => (go.disabled = (picker.files?.length ?? 0) === 0));
-  forget.addEventListener('click', () => {
-    void forgetSession();
-    card.hidden = true;
-  });
+  forget.addEventListener('click', () => void forgetIt());
   go.addEventListener('click', () => void goOn());
+
+  async function forgetIt(): Promise<void> {
+    [go.disabled, forget.disabled] = [true, true];
+    try {
+      // Out of sight once it is off the disk: whoever closes the tab then finds no trace of it in the next one.
+      await forgetSession();
+      card.hidden = true;
+    } catch (error) {
+      showProblem(problem, error);
+    } finally {
+      [go.disabled, forget.disabled] = [pick && (picker.files?.length ?? 0) === 0, false];
+    }
+  }
 
   async function goOn(): Promise<void> {
     [go.disabled, forget.disabled] = [true, true];
