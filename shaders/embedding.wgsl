@@ -45,7 +45,7 @@ fn main(
     let counter = vec2<u32>(quad, params.ordinal);
     var w = updated(load_quad(quad - params.first_row * params.width / 4u), counter, params.decays);
     let branch = step_.branches[row / params.tokens];
-    if (branch.perturbed == 1u) {
+    if (branch.perturbed != 0u) {
         w += flip(direction(branch.key, counter, 0u), branch.sign);
     }
     for (var lane = 0u; lane < 4u; lane++) {

@@ -37,9 +37,15 @@ fn main(
     if (step_.updates > 0u) {
         store_quad(params.first_stored + quad, w);
     }
-    var added = vec4<f32>();
-    for (var b = 0u; b < params.branches; b++) {
-        added = perturbation(b, counter, added);
-        put(b, group, groups, local, w + added);
+    for (var b = 0u; b < params.branches;) {
+        let added = perturbation(b, counter);
+        // A loop, and not a direction kept in case: a software GPU runs both sides of an `if`.
+        loop {
+            put(b, group, groups, local, w + flip(added, step_.branches[b].sign));
+            b++;
+            if (b >= params.branches || !shares_direction(b)) {
+                break;
+            }
+        }
     }
 }

@@ -66,7 +66,7 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
     let weights = backend.create("weights", u64::from(quads) * 16, MemoryClass::Scratch).unwrap();
     let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
     // Epsilon 1: the scaled table is the table.
-    let branch = Branch { key, sign: 0, perturbed: 1 };
+    let branch = Branch::along(key);
     let added = update::step(&[], &[branch], 1.0, Distribution::Gaussian);
     backend.write(&step, 0, &added.to_bytes()).unwrap();
     let params = materialise::Params {

@@ -14,7 +14,7 @@ const FROZEN: u32 = 0xffffffffu;
 struct Branch {
     key: vec2<u32>, // of (seed, step, probe)
     sign: u32, // 0 or 0x80000000: flips the sign of z
-    perturbed: u32, // 0: this branch sees the weights as they are
+    perturbed: u32, // 0: this branch sees the weights as they are; 1: moved along the key's direction; 2: likewise, and so does the one before
 }
 
 struct Update {
@@ -68,17 +68,15 @@ fn updated(weights: vec4<f32>, counter: vec2<u32>, decays: u32) -> vec4<f32> {
     return w;
 }
 
-// What a branch adds to the weights; `before` is what the branch before it adds: the two branches of a probe stand side by
-// side and share its direction.
-fn perturbation(b: u32, counter: vec2<u32>, before: vec4<f32>) -> vec4<f32> {
-    let branch = step_.branches[b];
-    if (branch.perturbed == 0u || counter.y == FROZEN) {
-        return vec4<f32>();
-    }
-    if (b > 0u && step_.branches[b - 1u].perturbed == 1u && all(branch.key == step_.branches[b - 1u].key)) {
-        return flip(before, branch.sign ^ step_.branches[b - 1u].sign);
-    }
-    return flip(direction(branch.key, counter, 0u), branch.sign);
+// What a branch adds to the weights, but for the sign.
+fn perturbation(b: u32, counter: vec2<u32>) -> vec4<f32> {
+    let moves = step_.branches[b].perturbed != 0u && counter.y != FROZEN;
+    return select(vec4<f32>(), direction(step_.branches[b].key, counter, 0u), moves);
+}
+
+// Whether a branch's direction is that of the branch before it.
+fn shares_direction(b: u32) -> bool {
+    return step_.branches[b].perturbed == 2u;
 }
 
 fn flip(x: vec4<f32>, sign: u32) -> vec4<f32> {

@@ -28,13 +28,23 @@ pub struct Branch {
     pub key: [u32; 2],
     /// 0, or `0x8000_0000` for -z.
     pub sign: u32,
-    /// 1 where the branch is perturbed.
+    /// 1 where the branch is perturbed; 2 where so is the one before it, along the same direction.
     pub perturbed: u32,
 }
 
 impl Branch {
     /// The branch that sees the weights as they are.
     pub const PLAIN: Branch = Branch { key: [0; 2], sign: 0, perturbed: 0 };
+
+    /// The branch that is moved along +z.
+    pub fn along(key: [u32; 2]) -> Branch {
+        Branch { key, sign: 0, perturbed: 1 }
+    }
+
+    /// The one to stand after this: it is moved the other way, and z is drawn once for both.
+    pub fn opposite(self) -> Branch {
+        Branch { sign: self.sign ^ 0x8000_0000, perturbed: 2, ..self }
+    }
 }
 
 /// One update, as the device needs it beside its table.

@@ -55,10 +55,8 @@ pub(crate) fn updated(
 pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
     let branch = step.header.branches[b];
     let added = match step.tables.first() {
-        Some(table) if branch.perturbed == 1 && counter[1] != FROZEN => {
-            direction(branch.key, counter, table).map(|z| f32::from_bits(z.to_bits() ^ branch.sign))
-        }
+        Some(table) if branch.perturbed != 0 && counter[1] != FROZEN => direction(branch.key, counter, table),
         _ => [0.0; 4],
     };
-    std::array::from_fn(|i| weights[i] + added[i])
+    std::array::from_fn(|i| weights[i] + f32::from_bits(added[i].to_bits() ^ branch.sign))
 }

@@ -127,13 +127,11 @@ impl Estimator {
 
     /// What the branches of a step see.
     pub fn branch_list(&self, seed: u64, step: u32) -> Vec<Branch> {
-        let branch = |probe, sign| Branch { key: stream_key(seed, step, probe), sign, perturbed: 1 };
+        let along = (0..self.probes).map(|probe| Branch::along(stream_key(seed, step, probe)));
         match self.kind {
-            EstimatorKind::OneSided => {
-                std::iter::once(Branch::PLAIN).chain((0..self.probes).map(|probe| branch(probe, 0))).collect()
-            }
+            EstimatorKind::OneSided => std::iter::once(Branch::PLAIN).chain(along).collect(),
             EstimatorKind::TwoPoint | EstimatorKind::LowRank => {
-                (0..self.probes).flat_map(|probe| [branch(probe, 0), branch(probe, 0x8000_0000)]).collect()
+                along.flat_map(|branch| [branch, branch.opposite()]).collect()
             }
         }
     }

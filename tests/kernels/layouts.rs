@@ -35,7 +35,7 @@ fn dequantized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width:
 }
 
 fn materialised(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
-    let branches = [0, 0x8000_0000].map(|sign| Branch { key: [1, 2], sign, perturbed: 1 });
+    let branches = [Branch::along([1, 2]), Branch::along([1, 2]).opposite()];
     let mut step = update::step(&[], &branches, 1e-3, Distribution::Gaussian).to_bytes();
     step.resize(MAX_BYTES as usize, 0);
     let step = lab.words("step", &bytemuck::pod_collect_to_vec::<u8, u32>(&step));
