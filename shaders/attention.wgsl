@@ -2,41 +2,13 @@
 // its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. Before these every token sees the
 // rows of the prefix, if there is one: keys and values that an adapter holds. The softmax is online: tile by
 // tile of keys, a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
-//   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
-//   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
 // Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64: 32 queries against tiles of 32 keys. An invocation takes 4
 // queries: of their scores those of 4 keys, of their outputs every 8th chunk of 4 columns. For few tokens: attention_decode.
 
-struct Params {
-    tokens: u32,
-    heads: u32,
-    kv_heads: u32, // divides heads
-    q_stride: u32, // of a row of query
-    kv_rows: u32, // of a branch
-    kv_stride: u32, // of a row of key_value
-    k_column: u32,
-    v_column: u32,
-    scale: f32,
-    prefix_rows: u32, // 0: there is no prefix
-    prefix_stride: u32, // of a branch of prefix
-    prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
-    prefix_value: u32, // and its values
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> query: array<Element>; // [branch, token, q_stride], head h at column h * HEAD_DIM
-@group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
-@group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
-@group(0) @binding(4) var<storage, read> prefix: array<Element>; // [branch, prefix_stride]: an adapter's tensors, packed
-@group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
-
-//#use @access
+//#use attention
 
 const TILE: u32 = 32u; // queries, and keys
-const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
 const OWN_CHUNKS: u32 = (CHUNKS + 7u) / 8u;
-// Lower than any score, and finite: some compilers assume that there are no infinities.
-const LOWEST: f32 = -1.0e30;
 
 var<workgroup> weights: array<vec4<f32>, 256>; // [query, key / 4]: scores, then exp(score - maximum)
 var<workgroup> factors: array<f32, TILE>; // [query]: what the outputs so far are to be multiplied by
@@ -91,10 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let k_at = k_first + min(keys, vec4<u32>(last_key)) * stride;
         var scores = mat4x4<f32>(); // a column for each query
         for (var c = 0u; c < CHUNKS; c++) {
-            let q = mat4x4<f32>(
-                load_query(q_at.x, c), load_query(q_at.y, c), load_query(q_at.z, c), load_query(q_at.w, c));
-            let k = mat4x4<f32>(load_key_value(in_prefix, k_at.x, c), load_key_value(in_prefix, k_at.y, c),
-                load_key_value(in_prefix, k_at.z, c), load_key_value(in_prefix, k_at.w, c));
+            let q = load_queries(q_at, c);
+            let k = load_four(in_prefix, k_at, c);
             scores += transpose(k) * q;
         }
         scores *= params.scale;
@@ -131,8 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     factors[own + 2u] * sums[4u * o + 2u], factors[own + 3u] * sums[4u * o + 3u]);
                 for (var j = 0u; j < 8u; j++) {
                     let v_at = v_first + min(tile + j * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last_key)) * stride;
-                    let v = mat4x4<f32>(load_key_value(in_prefix, v_at.x, c), load_key_value(in_prefix, v_at.y, c),
-                        load_key_value(in_prefix, v_at.z, c), load_key_value(in_prefix, v_at.w, c));
+                    let v = load_four(in_prefix, v_at, c);
                     sum += v * mat4x4<f32>(weights[own * 8u + j], weights[own * 8u + 8u + j],
                         weights[own * 8u + 16u + j], weights[own * 8u + 24u + j]);
                 }

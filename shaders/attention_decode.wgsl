@@ -1,43 +1,15 @@
 // Attention for few tokens over many keys, as when decoding with a cache: the same as attention.wgsl computes, with the keys of one
 // token shared out in a workgroup. Tiles of 256 keys: an invocation scores 4 of them, then sums the values of every
 // GROUPS-th four in one chunk of 4 columns.
-//   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
-//   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
 // Dispatch: [tokens, heads, branches] workgroups of 64.
 
 const WORKGROUP: u32 = 64u;
 
-struct Params {
-    tokens: u32,
-    heads: u32,
-    kv_heads: u32, // divides heads
-    q_stride: u32, // of a row of query
-    kv_rows: u32, // of a branch
-    kv_stride: u32, // of a row of key_value
-    k_column: u32,
-    v_column: u32,
-    scale: f32,
-    prefix_rows: u32, // 0: there is no prefix
-    prefix_stride: u32, // of a branch of prefix
-    prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
-    prefix_value: u32, // and its values
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> query: array<Element>; // [branch, token, q_stride], head h at column h * HEAD_DIM
-@group(0) @binding(2) var<storage, read> key_value: array<Element>; // [branch, kv_rows, kv_stride]
-@group(0) @binding(3) var<storage, read> spans: array<vec2<u32>>; // [token]: visible rows of key_value, first and end
-@group(0) @binding(4) var<storage, read> prefix: array<Element>; // [branch, prefix_stride]: an adapter's tensors, packed
-@group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
-
-//#use @access
+//#use attention
 //#use workgroup_max
 //#use workgroup_sum
 
-const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
 const GROUPS: u32 = WORKGROUP / CHUNKS;
-// Lower than any score, and finite: some compilers assume that there are no infinities.
-const LOWEST: f32 = -1.0e30;
 
 var<workgroup> weights: array<vec4<f32>, WORKGROUP>; // [key of the tile / 4]
 var<workgroup> parts: array<vec4<f32>, WORKGROUP>; // [group, chunk]
@@ -72,8 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k_at = k_first + min(keys, vec4<u32>(end - 1u)) * stride;
             var products = vec4<f32>(0.0);
             for (var c = 0u; c < CHUNKS; c++) {
-                let k = mat4x4<f32>(load_key_value(in_prefix, k_at.x, c), load_key_value(in_prefix, k_at.y, c),
-                    load_key_value(in_prefix, k_at.z, c), load_key_value(in_prefix, k_at.w, c));
+                let k = load_four(in_prefix, k_at, c);
                 products += load_query(q_at, c) * k;
             }
             scores = select(scores, params.scale * products, keys < vec4<u32>(end));
@@ -92,8 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let fours = min((end - tile + 3u) / 4u, WORKGROUP);
             for (var j = local / CHUNKS; j < fours; j += GROUPS) {
                 let v_at = v_first + min(tile + 4u * j + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u)) * stride;
-                let v = mat4x4<f32>(load_key_value(in_prefix, v_at.x, chunk), load_key_value(in_prefix, v_at.y, chunk),
-                    load_key_value(in_prefix, v_at.z, chunk), load_key_value(in_prefix, v_at.w, chunk));
+                let v = load_four(in_prefix, v_at, chunk);
                 sum += v * weights[j];
             }
         }

@@ -110,6 +110,8 @@ pub const CLASSES: usize = 6;
 pub struct Tuning {
     /// A cut for each class of matmuls.
     pub tiles: [u8; CLASSES],
+    /// Attention of many tokens in registers, instead of workgroup memory.
+    pub attention_in_registers: bool,
     /// Scratch for operands in panels; without it, none are packed.
     pub panels: Option<Buffer>,
 }

@@ -21,6 +21,7 @@ snippets![
     "activation_gelu_tanh",
     "activation_relu",
     "activation_silu",
+    "attention",
     "attention_scalar",
     "attention_vec4",
     "counter_matrix",

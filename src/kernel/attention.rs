@@ -11,6 +11,13 @@ pub static KERNEL: Kernel = Kernel {
     twin: reference::attention::run,
 };
 
+/// The same in registers: see `shaders/attention_registers.wgsl`.
+pub static REGISTERS: Kernel = Kernel {
+    name: "attention_registers",
+    source: include_str!("../../shaders/attention_registers.wgsl"),
+    twin: reference::attention::run,
+};
+
 /// The same for few tokens: see `shaders/attention_decode.wgsl`.
 pub static DECODE: Kernel = Kernel {
     name: "attention_decode",
@@ -54,9 +61,12 @@ super::uniform! {
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
-    let of =
-        |(kernel, prefixed)| head_dims.map(|(access, head_dim)| variant(kernel, access, head_dim, prefixed));
-    [(&KERNEL, false), (&KERNEL, true), (&DECODE, false), (&DECODE, true)].into_iter().flat_map(of).collect()
+    let of = |kernel: &'static Kernel| {
+        let most = if kernel.name == REGISTERS.name { MOST_IN_REGISTERS } else { MAX_HEAD_DIM };
+        let head_dims = head_dims.map(|(access, head_dim)| (access, head_dim.min(most)));
+        [false, true].map(|prefixed| head_dims.map(|(access, size)| variant(kernel, access, size, prefixed)))
+    };
+    [&KERNEL, &REGISTERS, &DECODE].into_iter().flat_map(of).flatten().collect()
 }
 
 /// The tensors. `query` and `key_value` may be the same fused projection.
@@ -88,6 +98,9 @@ pub struct Shape {
 /// A workgroup of 64 holds the chunks of 4 columns of one head.
 pub const MAX_HEAD_DIM: u32 = 256;
 
+/// The most columns of a head whose outputs an invocation holds: of WebGPU's 8,192 bytes of variables half.
+const MOST_IN_REGISTERS: u32 = 128;
+
 /// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.
 const FEW_TOKENS: u32 = 4;
 
@@ -111,6 +124,9 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
     };
     let (kernel, columns) = match params.tokens {
         0..=FEW_TOKENS => (&DECODE, params.tokens),
+        many if recording.tuning.attention_in_registers && shape.head_dim <= MOST_IN_REGISTERS => {
+            (&REGISTERS, many.div_ceil(128))
+        }
         _ => (&KERNEL, params.tokens.div_ceil(32)),
     };
     let grid = [columns, heads, shape.branches];

@@ -101,9 +101,17 @@ pub fn example(class: usize) -> [u32; 3] {
     [[1, 32, 256][class / columns], [8, 512][class % columns], 512]
 }
 
-/// Which cut each class takes, by index in [`TILES`].
+/// Which cut each class of matmuls takes, and attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice(pub [u8; CLASSES]);
+pub struct Choice {
+    /// By index in [`TILES`].
+    pub tiles: [u8; CLASSES],
+    /// Of many tokens: in registers, or by way of workgroup memory.
+    pub attention_in_registers: bool,
+}
+
+/// What a choice is called of which attention in registers is a part.
+const ATTENTION_IN_REGISTERS: &str = "attention-in-registers";
 
 impl Choice {
     /// One that does well enough untuned. A software GPU runs a thread's loop as it is written and pays for each load: the widest
@@ -116,12 +124,13 @@ impl Choice {
             0..=4 => "16x16-packed-by-4",
             _ => "16x16-packed",
         };
-        Choice([few, few, "4x4", "8x8", "4x4", many].map(|name| index(name).unwrap_or_default()))
+        let tiles = [few, few, "4x4", "8x8", "4x4", many].map(|name| index(name).unwrap_or_default());
+        Choice { tiles, attention_in_registers: limits.software }
     }
 
     /// Whether any class's operands are packed: such a run needs a scratch for panels.
     pub fn packs(&self) -> bool {
-        packed(&self.0).is_some()
+        packed(&self.tiles).is_some()
     }
 }
 
@@ -134,10 +143,12 @@ fn index(name: &str) -> Option<u8> {
     TILES.iter().position(|tile| tile.name == name).map(|at| at as u8)
 }
 
-/// The names of the classes' tiles, with commas between.
+/// The names of the classes' tiles, with commas between, and of attention's cut where it is in registers.
 impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|tile| TILES[usize::from(*tile)].name).collect();
+        let tiles = self.tiles.iter().map(|tile| TILES[usize::from(*tile)].name);
+        let names: Vec<&str> =
+            tiles.chain(self.attention_in_registers.then_some(ATTENTION_IN_REGISTERS)).collect();
         f.write_str(&names.join(","))
     }
 }
@@ -146,11 +157,17 @@ impl std::str::FromStr for Choice {
     type Err = crate::error::Error;
 
     fn from_str(text: &str) -> Result<Choice> {
-        let tiles: Option<Vec<u8>> = text.split(',').map(index).collect();
+        let mut names: Vec<&str> = text.split(',').collect();
+        let attention_in_registers = names.last() == Some(&ATTENTION_IN_REGISTERS);
+        if attention_in_registers {
+            names.pop();
+        }
+        let tiles: Option<Vec<u8>> = names.into_iter().map(index).collect();
         let tiles = tiles.and_then(|tiles| <[u8; CLASSES]>::try_from(tiles).ok());
-        tiles.map(Choice).ok_or_else(|| {
+        tiles.map(|tiles| Choice { tiles, attention_in_registers }).ok_or_else(|| {
             let names: Vec<&str> = TILES.iter().map(|tile| tile.name).collect();
-            err!(InvalidArgument, "tiles '{text}': expected {CLASSES} of {}", names.join(", "))
+            let names = names.join(", ");
+            err!(InvalidArgument, "tiles '{text}': expected {CLASSES} of {names}; then {ATTENTION_IN_REGISTERS} or nothing")
         })
     }
 }
@@ -165,7 +182,7 @@ mod tests {
         let untuned = [(true, 4), (true, 8), (false, 32)].map(|(software, subgroup)| {
             Choice::untuned(&Limits { software, subgroup, ..Limits::WEBGPU_DEFAULT })
         });
-        for choice in untuned.into_iter().chain([Choice([0; CLASSES])]) {
+        for choice in untuned.into_iter().chain([Choice { tiles: [0; CLASSES], attention_in_registers: false }]) {
             assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
         }
         for wrong in ["", "4x4", "4x4,4x4,4x4,4x4,4x4,5x5"] {

@@ -27,10 +27,10 @@ pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
         let bench = Bench::new(backend, tiles::example(class)).await?;
         let recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
         let times = timer::time(backend, &recordings, &bench.c, TUNING).await?;
-        let untuned = times[usize::from(choice.0[class])];
+        let untuned = times[usize::from(choice.tiles[class])];
         let fastest = (0..times.len()).min_by(|a, b| times[*a].total_cmp(&times[*b])).unwrap_or_default();
         if times[fastest] * BETTER < untuned {
-            choice.0[class] = fastest as u8;
+            choice.tiles[class] = fastest as u8;
         }
     }
     Ok(choice)
@@ -139,7 +139,7 @@ impl Bench {
             bias: NO_VECTOR,
             ..Default::default()
         };
-        let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()) };
+        let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()), ..Tuning::default() };
         let mut recording = Recording::tuned(tuning);
         // As a step forms them: in the layout that the cut takes.
         let layout = matmul::layout(&recording, &params, 1, None);

@@ -134,7 +134,11 @@ impl Transformer {
 
     /// An empty recording, cut as chosen.
     pub(super) fn recording(&self, ws: &Workspace) -> Recording {
-        Recording::tuned(Tuning { tiles: self.tiles.0, panels: ws.panels.clone() })
+        Recording::tuned(Tuning {
+            tiles: self.tiles.tiles,
+            attention_in_registers: self.tiles.attention_in_registers,
+            panels: ws.panels.clone(),
+        })
     }
 
     /// What stands beside the weights.

@@ -102,7 +102,7 @@ fn prefixed(prefix: u32, case: Case) -> Case {
 device_test! {
     async fn attention_over_spans(backend: Rc<dyn Backend>) {
         let cases = [
-            // 32 tokens a workgroup.
+            // 32 tokens a workgroup, or 8 an invocation.
             case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37)),
             case([2, 65, 9, 3, 64], 1.0, Sees::Causal(65)),
             case([3, 17, 3, 1, 3], 0.6, Sees::Causal(17)),
@@ -130,9 +130,12 @@ device_test! {
             prefixed(256, case([2, 2, 4, 2, 3], 0.2, Sees::Causal(2))),
             prefixed(2, case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0))),
         ];
-        for case in cases {
-            let outputs = both(&backend, |lab, recording| case.record(lab, recording)).await;
-            close("attention", &format!("{case:?}"), &outputs[0]);
+        for (case, attention_in_registers) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
+            let outputs = both(&backend, |lab, recording| {
+                recording.tuning.attention_in_registers = attention_in_registers;
+                case.record(lab, recording)
+            }).await;
+            close("attention", &format!("{case:?}, in registers: {attention_in_registers}"), &outputs[0]);
         }
     }
 }

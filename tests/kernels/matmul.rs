@@ -57,7 +57,7 @@ device_test! {
                         rows, columns, depth, a_stride: depth, w_start: 4 * depth, c_stride: columns,
                         bias: NO_VECTOR, ..Default::default()
                     };
-                    recording.tuning = Tuning { tiles: [tile; CLASSES], panels: None };
+                    recording.tuning = Tuning { tiles: [tile; CLASSES], ..Tuning::default() };
                     let layout = Layout::Stored(dtype);
                     let tensors = matmul::Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c };
                     matmul::record(recording, &params, 1, tensors);
@@ -102,7 +102,7 @@ async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &str), shape: Shape,
         let bytes =
             matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
         let panels = lab.unwritten("panels", (bytes / 4) as u32);
-        recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels) };
+        recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels), ..Tuning::default() };
         let tensors =
             matmul::Tensors { a: &a, w: (&w).into(), layout: Layout::Rows, vectors: &vectors, c: &c };
         matmul::record(recording, &params, branches, tensors.clone());
