@@ -77,6 +77,12 @@ pub const TILES: &[Tile] = &[
 ];
 
 impl Tile {
+    /// Whether it is worth a try: 256 sums a thread are more than the registers of hardware hold, and a phone's driver may take
+    /// very long over them.
+    pub(super) fn suits(&self, limits: &Limits) -> bool {
+        self.panels.is_none() || limits.software
+    }
+
     /// The matmul cut this way, over operands of this layout.
     pub(super) fn variant(&self, operands: &'static str) -> Variant {
         let variant = Variant::from(&super::matmul::KERNEL);

@@ -1,5 +1,7 @@
 //! Chooses how matmuls are cut on a device, and measures them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::layout::Layout;
@@ -17,20 +19,48 @@ const BETTER: f64 = 1.05;
 /// A second or two on a software GPU, most of it compilation.
 const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms: 1000.0 };
 
-/// Times every cut on an example of each class, and chooses the fastest.
+/// Choices that were measured, by version and adapter: another version may have other kernels.
+pub type Known = BTreeMap<String, String>;
+
+/// The choice that is asked for: `untuned`, tiles by name, or `auto`: that of this adapter in `known`, where one that is measured
+/// now is put.
+///
+/// # Errors
+/// `invalid-argument` naming the tiles there are; those of [`tune`].
+pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> Result<Choice> {
+    match wanted {
+        "untuned" => return Ok(Choice::untuned(&backend.limits())),
+        "auto" => {}
+        tiles => return tiles.parse(),
+    }
+    let key = format!("{} {}", env!("CARGO_PKG_VERSION"), backend.name());
+    if let Some(choice) = known.get(&key).and_then(|text| text.parse().ok()) {
+        return Ok(choice);
+    }
+    let choice = tune(backend).await?;
+    known.insert(key, choice.to_string());
+    Ok(choice)
+}
+
+/// Times every cut that suits the device on an example of each class, and chooses the fastest.
 ///
 /// # Errors
 /// Those of [`Backend::create`] and [`Backend::run`].
 pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
-    let mut choice = Choice::untuned(&backend.limits());
+    let limits = backend.limits();
+    let mut choice = Choice::untuned(&limits);
+    let suited: Vec<usize> = (0..TILES.len()).filter(|tile| TILES[*tile].suits(&limits)).collect();
     for class in 0..CLASSES {
         let bench = Bench::new(backend, tiles::example(class)).await?;
-        let recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
+        let recordings: Vec<Recording> = suited.iter().map(|tile| bench.record(*tile)).collect();
         let times = timer::time(backend, &recordings, &bench.c, TUNING).await?;
-        let untuned = times[usize::from(choice.tiles[class])];
-        let fastest = (0..times.len()).min_by(|a, b| times[*a].total_cmp(&times[*b])).unwrap_or_default();
-        if times[fastest] * BETTER < untuned {
-            choice.tiles[class] = fastest as u8;
+        let timed: Vec<(usize, f64)> = suited.iter().copied().zip(times).collect();
+        let untuned = timed.iter().find(|(tile, _)| *tile == usize::from(choice.tiles[class]));
+        let fastest = timed.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        if let (Some(&(tile, ms)), Some(&(_, untuned))) = (fastest, untuned)
+            && ms * BETTER < untuned
+        {
+            choice.tiles[class] = tile as u8;
         }
     }
     Ok(choice)

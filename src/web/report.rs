@@ -28,6 +28,7 @@ pub(super) struct Info {
     pub dtype: &'static str,
     pub gpu_bytes: GpuBytes,
     pub adapter: String,
+    pub tiles: String,
     pub vocabulary: u32,
     pub max_length: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

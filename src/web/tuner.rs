@@ -15,6 +15,8 @@ use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
+use crate::kernel::tiles::Choice;
+use crate::kernel::tuner::{self, Known};
 use crate::model::LoadProgress;
 use crate::train::{
     AdapterFile, Diagnosis, Examples, Session, Trainer, dtype, dtype_name, read_adapter, replay,
@@ -84,6 +86,7 @@ impl Tuner {
                 total: memory.total(),
             },
             adapter: model.backend().name(),
+            tiles: model.tiles().to_string(),
             vocabulary: spec.vocabulary,
             max_length: spec.max_length,
             mask_token: mask.map(|(word, _)| word),
@@ -238,7 +241,8 @@ impl Tuner {
         let max_gpu_bytes = plan::max_bytes(options)?;
         let session =
             Self::load_session(gpu.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
-        let session = session.inspect_err(|_| gpu.destroy())?;
+        let mut session = session.inspect_err(|_| gpu.destroy())?;
+        session.set_tiles(Self::tiles(&gpu, options, on_progress).await.inspect_err(|_| gpu.destroy())?);
         Ok(Tuner {
             gpu,
             session,
@@ -250,6 +254,20 @@ impl Tuner {
             writing: None,
             max_gpu_bytes,
         })
+    }
+
+    /// As `tiles` says; where that is `auto`, `knownTiles` is what it was measured to be before.
+    async fn tiles(gpu: &Rc<Gpu>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
+        let wanted = options::text(options, "tiles");
+        let wanted = wanted.as_deref().unwrap_or("untuned");
+        if wanted == "auto" {
+            // Of another version's names some may not be known.
+            if let Some(Ok(known)) = options::text(options, "knownTiles").map(|known| known.parse()) {
+                return Ok(known);
+            }
+            Progress { stage: "tuning", file: "", loaded: 0, total: 0 }.tell(on_progress);
+        }
+        tuner::choose(gpu.as_ref(), wanted, &mut Known::new()).await
     }
 
     async fn load_session(

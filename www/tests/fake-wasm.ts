@@ -100,6 +100,7 @@ export class Tuner implements WasmTuner {
       dtype: 'f32',
       gpuBytes: { weights, scratch: 4e6, activations: 3e6, peak: weights + 8e6, total: weights + 7e6 },
       adapter: 'stand-in without a GPU',
+      tiles: 'none',
       vocabulary: 30_522,
       maxLength: 512,
       ...(this.#causal ? {} : { maskToken: '[MASK]' }),

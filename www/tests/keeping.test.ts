@@ -95,6 +95,30 @@ test('a model is fetched once, through redirects, and then needs no server', { t
   expect(await page.evaluate((module) => module.storage.models(), module)).toEqual([]);
 });
 
+test('the GPU is measured once where that is asked for, and the choice remembered', { timeout: LONG }, async () => {
+  const { page, module } = await visit();
+  const open = (tiles: string): Promise<{ stages: string[]; tiles: string }> =>
+    page.evaluate(
+      async ({ module, model, hub, tiles }) => {
+        const stages: string[] = [];
+        const tuner = await module.FineTuner.create({ model, hub, tiles, onProgress: ({ stage }) => void stages.push(stage) });
+        const used = tuner.info.tiles;
+        await tuner.dispose();
+        return { stages, tiles: used };
+      },
+      { module, model: ID, hub: hub.url, tiles },
+    );
+  const untuned = await open('untuned');
+  expect(untuned.stages).not.toContain('tuning');
+  const measured = await open('auto');
+  expect(measured.stages.includes('tuning')).toBe(!FAKE);
+  expect(measured.tiles.split(',').length).toBe(untuned.tiles.split(',').length);
+  const remembered = await open('auto');
+  expect(remembered.stages).not.toContain('tuning');
+  expect(remembered.tiles).toBe(measured.tiles);
+  expect(await load(page, module, { tiles: 'none' })).toMatch(FAKE ? 'loaded' : /^invalid-argument: tiles 'none': expected 6 of 4x4, /);
+});
+
 test('a broken connection: the download goes on where it ended, by itself and in another tab', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   hub.broken = { after: 50_000, times: 2 };

@@ -114,6 +114,7 @@ describe('create', () => {
   test.each([
     [{ model: files, dtpye: 'f32' }, 'unknown option "dtpye"'],
     [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4", found f64'],
+    [{ model: files, tiles: 4 }, 'tiles must be a string, found 4'],
     [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
     [{ model: [] }, 'model holds no files'],
     [{ model: 7 }, 'model must be a URL'],

@@ -17,7 +17,7 @@ export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4'];
 export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
 export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
 
-const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const TRAIN = [
   ...PROMPTING,
@@ -80,7 +80,7 @@ const SEED: Kind = {
 
 /** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
 const KINDS: Record<string, Kind> = {
-  ...{ task: STRING, template: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, textB: STRING },
+  ...{ task: STRING, template: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
   // By its looks: one of another frame is of another class.
@@ -108,8 +108,8 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false, 'force-cache']);
   refuseBadNumber('create', options, ['maxGpuBytes'], false);
-  const { limits, dtype, model, hub, maxGpuBytes, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, maxGpuBytes }) };
+  const { limits, dtype, tiles, model, hub, maxGpuBytes, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, tiles, maxGpuBytes }) };
 }
 
 /** Where a model's option says that it is. */

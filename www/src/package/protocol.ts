@@ -14,7 +14,7 @@ import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTr
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
 export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
   Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource };
-export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'maxGpuBytes'> & {
+export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' | 'maxGpuBytes'> & {
   source: ModelSource;
   cache: boolean | 'force-cache';
 };

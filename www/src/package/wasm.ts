@@ -19,6 +19,9 @@ export interface WasmCreateOptions {
   readonly name?: string;
   readonly url?: string;
   readonly limits?: 'default' | 'adapter';
+  readonly tiles?: string;
+  /** What `tiles: 'auto'` was measured to be. */
+  readonly knownTiles?: string;
   readonly dtype?: DType;
   readonly maxGpuBytes?: number;
 }

@@ -1,7 +1,7 @@
 /** Step 1: a model from this page, from the hub, from this device or from the person's files. */
 import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
-import { need } from './device.ts';
+import { need, tilesHere } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { fromFile } from './record.ts';
@@ -16,6 +16,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   config: 'Reading the description',
   tokenizer: 'Reading the vocabulary',
   weights: 'Reading the weights',
+  tuning: 'Measuring the GPU',
   replay: 'Doing the steps again',
   search: 'Trying learning rates',
 };
@@ -41,7 +42,7 @@ export async function loadModel(app: App, choice: ModelChoice, files: readonly F
   const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
   // Once texts are in, no server is asked for anything, not even whether a model that is kept has changed.
   const cache = isSealed() ? 'force-cache' : true;
-  const tuner = await FineTuner.create({ model, dtype: choice.dtype, cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  const tuner = await FineTuner.create({ model, dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // Rather than lose a model that took an hour to come.
   void storage.persist();
   delete app.before;

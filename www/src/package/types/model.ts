@@ -12,9 +12,10 @@ export type DType = 'f32' | 'f16' | 'q8' | 'q4';
 export interface LoadProgress {
   /**
    * What is being done now. `download`: the files are coming from their server, counted together;
-   * `replay`: the steps of a trajectory are being applied again; `search`: learning rates are being tried.
+   * `tuning`: the GPU is being measured, with `tiles: 'auto'`; `replay`: the steps of a trajectory are being applied again;
+   * `search`: learning rates are being tried.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'replay' | 'search';
+  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'tuning' | 'replay' | 'search';
   /** The file being read; empty where there is none. */
   readonly file: string;
   /** Bytes so far; in a replay, steps; in a search, rates. */
@@ -43,6 +44,12 @@ export interface CreateOptions {
    * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
    */
   readonly limits?: 'default' | 'adapter' | undefined;
+  /**
+   * How matrix products are cut for the GPU. `'untuned'`, the default, is a choice that does well by the kind of GPU; `'auto'`
+   * measures them once, which takes a second or two, and remembers the fastest in the origin's private file system; or what
+   * {@link ModelInfo.tiles} was. A run that is resumed keeps the choice it began with, and so computes the same bits.
+   */
+  readonly tiles?: string | undefined;
   /** Refuses a model, or a training, that takes more bytes of GPU memory than this, before it takes them. */
   readonly maxGpuBytes?: number | undefined;
   /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
@@ -129,6 +136,8 @@ export interface ModelInfo {
   readonly gpuBytes: GpuBytes;
   /** The GPU, as the browser names it. */
   readonly adapter: string;
+  /** How matrix products are cut for it: names with commas between. */
+  readonly tiles: string;
   /** Tokens in the vocabulary. */
   readonly vocabulary: number;
   /** The most tokens one text can have. */
