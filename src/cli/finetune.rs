@@ -272,7 +272,7 @@ async fn train(
             last = Some(report);
         }
         let Some(report) = trainer.step(session).await? else { break };
-        run.step(trainer.last_records(), report.ms)?;
+        run.step(trainer.last_records(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
             bar.suspend(|| eprintln!("step {:>6}: warning: {}", trainer.done(), warning.message));
         }

@@ -79,14 +79,14 @@ impl RunDir {
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 
-    /// Appends a step, its probes: the records first, since they alone are the run.
+    /// Appends a step of so many tokens, its probes: the records first, since they alone are the run.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
-    pub(super) fn step(&mut self, probes: &[Record], ms: f64) -> Result<()> {
+    pub(super) fn step(&mut self, probes: &[Record], ms: f64, tokens: usize) -> Result<()> {
         let bytes: Vec<u8> = probes.iter().flat_map(Record::to_bytes).collect();
         self.trajectory.write_all(&bytes).map_err(|e| write_error(&self.trajectory_path, &e))?;
-        self.line(&step_line(probes, json!((ms * 1e3).round() / 1e3)))
+        self.line(&step_line(probes, json!((ms * 1e3).round() / 1e3), json!(tokens)))
     }
 
     /// Appends an evaluation after `step` steps.
@@ -122,7 +122,7 @@ impl RunDir {
 }
 
 /// Steps count from 1 here: the number of steps done.
-fn step_line(probes: &[Record], ms: Value) -> Value {
+fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     // Of several probes the means; what each measured is in the trajectory.
     let mean = |of: fn(&Record) -> f32| {
         (probes.iter().map(|r| f64::from(of(r))).sum::<f64>() / probes.len().max(1) as f64) as f32
@@ -133,6 +133,7 @@ fn step_line(probes: &[Record], ms: Value) -> Value {
         "loss_minus": mean(|r| r.loss_minus),
         "projected_grad": mean(|r| r.projected_grad),
         "lr": mean(|r| r.learning_rate),
+        "tokens": tokens,
         "ms": ms,
     })
 }
@@ -152,7 +153,7 @@ fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<Value>, Vec<u6
     for (index, records) in records.chunks(probes).enumerate() {
         let step = index as u64 + 1;
         let logged = lines.iter().find(|l| l.get("loss_plus").is_some() && step_of(l) == Some(step));
-        kept.push(logged.cloned().unwrap_or_else(|| step_line(records, Value::Null)));
+        kept.push(logged.cloned().unwrap_or_else(|| step_line(records, Value::Null, Value::Null)));
         kept.extend(evaluations(step));
     }
     let evaluated = kept.iter().filter(|l| l.get("eval_loss").is_some()).filter_map(step_of).collect();

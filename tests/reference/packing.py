@@ -1,0 +1,50 @@
+"""Whether a step's time follows the tokens of its batch, or what they would be padded to.
+
+    python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 60] [--batch-size 4]
+
+Trains the small BERT on the junk mail, whose texts are of very different lengths, and sorts the steps by the tokens of their batch. Sequences lie
+end to end, so that the milliseconds a token should be the same in each quarter; were every text padded to the longest of its batch,
+which is nearly always one of 512 tokens, the milliseconds a step would be.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="target/release/pocketllm")
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch-size", type=int, default=4)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        command = [
+            args.binary, "finetune", "--model", "models/bert", "--train", "models/junk-mail-train.csv", "--template",
+            "{text} This is [MASK] mail .", "--labels", "real,junk", "--max-length", "512", "--steps", str(args.steps), "--batch-size",
+            str(args.batch_size), "--out", str(out),
+        ]  # fmt: skip
+        ended = subprocess.run(command, capture_output=True, text=True)
+        if ended.returncode:
+            sys.exit(f"{' '.join(command)}\n{ended.stderr}")
+        lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    # The first steps compile kernels.
+    steps = sorted((line["tokens"], line["ms"]) for line in lines if "ms" in line and line["step"] > 3)
+    print("| quarter of the steps, by tokens | tokens a step, mean | ms a step, median | ms a token, median |")
+    print("|---|---|---|---|")
+    for quarter in range(4):
+        part = steps[len(steps) * quarter // 4 : len(steps) * (quarter + 1) // 4]
+        tokens = statistics.mean(tokens for tokens, _ in part)
+        ms = statistics.median(ms for _, ms in part)
+        each = statistics.median(ms / tokens for tokens, ms in part)
+        print(f"| {quarter + 1} | {tokens:.0f} | {ms:.0f} | {each:.2f} |")
+    print(f"\nCorrelation of a step's time with its tokens: {statistics.correlation(*zip(*steps)):.3f}")
+
+
+if __name__ == "__main__":
+    main()
