@@ -15,13 +15,17 @@ const STORAGE_BUFFERS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16 << 10;
 const INVOCATIONS: u32 = 256;
 
+/// None beyond what WebGPU has without features, but for the one that a text enables.
+fn capabilities(text: &str) -> Capabilities {
+    if text.starts_with("enable f16;") { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() }
+}
+
 fn module(variant: &Variant) -> naga::Module {
     let key = variant.key();
     let text = shader::compose(variant).unwrap_or_else(|e| panic!("{key}: {e}"));
     let module = naga::front::wgsl::parse_str(&text)
         .unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string_with_path(&text, &key)));
-    // No capability beyond what WebGPU has without features.
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    Validator::new(ValidationFlags::all(), capabilities(&text))
         .validate(&module)
         .unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string(&text)));
     module
@@ -51,8 +55,8 @@ fn every_variant_is_valid_within_the_default_limits() {
 fn bindings_are_numbered_without_gaps_and_all_used() {
     for (_, variant) in all() {
         let (module, key) = (module(&variant), variant.key());
-        let info =
-            Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("valid");
+        let capabilities = capabilities(&shader::compose(&variant).expect("composed"));
+        let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).expect("valid");
         let mut seen = BTreeSet::new();
         for (handle, variable) in module.global_variables.iter() {
             let Some(binding) = &variable.binding else { continue };

@@ -34,7 +34,8 @@ struct Cli {
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
     #[arg(long, global = true, value_enum, default_value_t)]
     limits: open::LimitsArg,
-    /// How matmuls are cut: what is fastest on this adapter, measured once (auto), a safe choice (untuned), or names by class
+    /// How matmuls are cut: what is fastest on this adapter, measured once (auto, or auto-f16 for cuts in half precision too),
+    /// a safe choice (untuned), or names by class
     #[arg(long, global = true, default_value = "untuned")]
     tiles: String,
     #[command(subcommand)]

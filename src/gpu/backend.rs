@@ -15,12 +15,19 @@ pub struct Limits {
     pub software: bool,
     /// Threads that it runs in step at the least; 0: it does not say.
     pub subgroup: u32,
+    /// Whether it computes in f16 (the feature shader-f16).
+    pub shader_f16: bool,
 }
 
 impl Limits {
     /// WebGPU's default limits, which every adapter has.
-    pub const WEBGPU_DEFAULT: Limits =
-        Limits { binding_bytes: 128 << 20, buffer_bytes: 256 << 20, software: false, subgroup: 0 };
+    pub const WEBGPU_DEFAULT: Limits = Limits {
+        binding_bytes: 128 << 20,
+        buffer_bytes: 256 << 20,
+        software: false,
+        subgroup: 0,
+        shader_f16: false,
+    };
 
     /// The largest buffer that can be bound whole, bytes.
     pub fn whole_binding(&self) -> u64 {

@@ -98,11 +98,13 @@ impl Gpu {
             buffer_bytes: wanted.max_buffer_size,
             software: is_software(&adapter.get_info()),
             subgroup: adapter.get_info().subgroup_min_size,
+            shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
         };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("pocketllm"),
                 required_limits: wanted,
+                required_features: adapter.features() & wgpu::Features::SHADER_F16,
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })

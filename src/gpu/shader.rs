@@ -30,6 +30,8 @@ snippets![
     "layout_panels",
     "layout_rows",
     "linear",
+    "number_f16",
+    "number_f32",
     "operands_panels",
     "operands_panels_by_4",
     "operands_quads",
@@ -67,7 +69,9 @@ pub fn compose(variant: &Variant) -> Result<String> {
         text += &format!("const {name}: u32 = {value}u;\n");
     }
     append(&mut text, variant, variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
-    Ok(text)
+    // What a snippet enables comes before every declaration.
+    let (enabled, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("enable "));
+    Ok([enabled, rest].concat().join("\n"))
 }
 
 fn append(

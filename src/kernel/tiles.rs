@@ -12,6 +12,8 @@ pub struct Tile {
     constants: &'static [(&'static str, u32)],
     /// How operands are read that are packed in panels first; none: they are not.
     pub(super) panels: Option<&'static str>,
+    /// Whether it computes in f16: products and sums of 16 of them, which f32 sums add up.
+    pub half: bool,
     /// Rows and columns that a workgroup makes.
     pub outputs: [u32; 2],
 }
@@ -23,6 +25,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_4x4",
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
+        half: false,
         outputs: [32, 32],
     },
     Tile {
@@ -30,6 +33,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_8x8",
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
+        half: false,
         outputs: [64, 64],
     },
     Tile {
@@ -37,6 +41,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_16x16",
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels"),
+        half: false,
         outputs: [64, 64],
     },
     Tile {
@@ -44,6 +49,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_16x16",
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels_by_4"),
+        half: false,
         outputs: [64, 64],
     },
     Tile {
@@ -51,6 +57,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_1x16",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
         panels: None,
+        half: false,
         outputs: [1, 256],
     },
     Tile {
@@ -58,6 +65,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_split",
         constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
         panels: None,
+        half: false,
         outputs: [4, 4],
     },
     Tile {
@@ -65,6 +73,7 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_shared",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
         panels: None,
+        half: false,
         outputs: [64, 64],
     },
     Tile {
@@ -72,21 +81,44 @@ pub const TILES: &[Tile] = &[
         snippet: "tile_shared",
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
         panels: None,
+        half: false,
+        outputs: [128, 64],
+    },
+    Tile {
+        name: "shared-64x64-f16",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: true,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "shared-128x64-f16",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: true,
         outputs: [128, 64],
     },
 ];
 
 impl Tile {
-    /// Whether it is worth a try: 256 sums a thread are more than the registers of hardware hold, and a phone's driver may take
-    /// very long over them.
-    pub(super) fn suits(&self, limits: &Limits) -> bool {
-        self.panels.is_none() || limits.software
+    /// Whether it is worth a try, also in f16 where `half`. 256 sums a thread are more than the registers of hardware hold, and a
+    /// phone's driver may take very long over them.
+    pub(super) fn suits(&self, limits: &Limits, half: bool) -> bool {
+        self.runs(limits) && (half || !self.half) && (self.panels.is_none() || limits.software)
+    }
+
+    /// Whether the device can run it.
+    pub fn runs(&self, limits: &Limits) -> bool {
+        !self.half || limits.shader_f16
     }
 
     /// The matmul cut this way, over operands of this layout.
     pub(super) fn variant(&self, operands: &'static str) -> Variant {
         let variant = Variant::from(&super::matmul::KERNEL);
         let variant = variant.provide("operands", operands).provide("tile", self.snippet);
+        let variant = variant.provide("number", if self.half { "number_f16" } else { "number_f32" });
         self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value))
     }
 }
@@ -134,6 +166,24 @@ impl Choice {
         Choice { tiles, attention_in_registers: limits.software }
     }
 
+    /// The same, where the device can run it.
+    ///
+    /// # Errors
+    /// `limit-exceeded` naming the cut.
+    pub fn check(self, limits: &Limits) -> Result<Choice> {
+        match self
+            .tiles
+            .iter()
+            .filter_map(|tile| TILES.get(usize::from(*tile)))
+            .find(|tile| !tile.runs(limits))
+        {
+            Some(tile) => {
+                Err(err!(LimitExceeded, "tile {}: this GPU has no f16 arithmetic (shader-f16)", tile.name))
+            }
+            None => Ok(self),
+        }
+    }
+
     /// Whether any class's operands are packed: such a run needs a scratch for panels.
     pub fn packs(&self) -> bool {
         packed(&self.tiles).is_some()
@@ -173,7 +223,10 @@ impl std::str::FromStr for Choice {
         tiles.map(|tiles| Choice { tiles, attention_in_registers }).ok_or_else(|| {
             let names: Vec<&str> = TILES.iter().map(|tile| tile.name).collect();
             let names = names.join(", ");
-            err!(InvalidArgument, "tiles '{text}': expected {CLASSES} of {names}; then {ATTENTION_IN_REGISTERS} or nothing")
+            err!(
+                InvalidArgument,
+                "tiles '{text}': expected {CLASSES} of {names}; then {ATTENTION_IN_REGISTERS} or nothing"
+            )
         })
     }
 }
@@ -188,12 +241,24 @@ mod tests {
         let untuned = [(true, 4), (true, 8), (false, 32)].map(|(software, subgroup)| {
             Choice::untuned(&Limits { software, subgroup, ..Limits::WEBGPU_DEFAULT })
         });
-        for choice in untuned.into_iter().chain([Choice { tiles: [0; CLASSES], attention_in_registers: false }]) {
+        for choice in
+            untuned.into_iter().chain([Choice { tiles: [0; CLASSES], attention_in_registers: false }])
+        {
             assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
         }
         for wrong in ["", "4x4", "4x4,4x4,4x4,4x4,4x4,5x5"] {
             assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn cuts_in_f16_are_for_devices_that_have_it() {
+        let choice: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        let without = Limits::WEBGPU_DEFAULT;
+        let refused = choice.check(&without).unwrap_err();
+        assert_eq!(refused.code(), crate::error::Code::LimitExceeded);
+        assert!(refused.to_string().contains("shared-64x64-f16"), "{refused}");
+        assert!(choice.check(&Limits { shader_f16: true, ..without }).is_ok());
     }
 
     #[test]

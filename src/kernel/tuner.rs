@@ -22,34 +22,36 @@ const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms
 /// Choices that were measured, by version and adapter: another version may have other kernels.
 pub type Known = BTreeMap<String, String>;
 
-/// The choice that is asked for: `untuned`, tiles by name, or `auto`: that of this adapter in `known`, where one that is measured
-/// now is put.
+/// The choice that is asked for: `untuned`, tiles by name, `auto`: that of this adapter in `known`, where one that is measured
+/// now is put, or `auto-f16`: the same, with cuts that compute in f16 among those that are tried.
 ///
 /// # Errors
-/// `invalid-argument` naming the tiles there are; those of [`tune`].
+/// `invalid-argument` naming the tiles there are; `limit-exceeded` where the device cannot run one; those of [`tune`].
 pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> Result<Choice> {
-    match wanted {
-        "untuned" => return Ok(Choice::untuned(&backend.limits())),
-        "auto" => {}
-        tiles => return tiles.parse(),
-    }
-    let key = format!("{} {}", env!("CARGO_PKG_VERSION"), backend.name());
+    let limits = backend.limits();
+    let half = match wanted {
+        "untuned" => return Ok(Choice::untuned(&limits)),
+        "auto" => false,
+        "auto-f16" => true,
+        tiles => return tiles.parse::<Choice>()?.check(&limits),
+    };
+    let key = format!("{} {} {wanted}", env!("CARGO_PKG_VERSION"), backend.name());
     if let Some(choice) = known.get(&key).and_then(|text| text.parse().ok()) {
         return Ok(choice);
     }
-    let choice = tune(backend).await?;
+    let choice = tune(backend, half).await?;
     known.insert(key, choice.to_string());
     Ok(choice)
 }
 
-/// Times every cut that suits the device on an example of each class, and chooses the fastest.
+/// Times every cut that suits the device on an example of each class, and chooses the fastest; `half`: also those that compute in f16.
 ///
 /// # Errors
 /// Those of [`Backend::create`] and [`Backend::run`].
-pub async fn tune(backend: &dyn Backend) -> Result<Choice> {
+pub async fn tune(backend: &dyn Backend, half: bool) -> Result<Choice> {
     let limits = backend.limits();
     let mut choice = Choice::untuned(&limits);
-    let suited: Vec<usize> = (0..TILES.len()).filter(|tile| TILES[*tile].suits(&limits)).collect();
+    let suited: Vec<usize> = (0..TILES.len()).filter(|tile| TILES[*tile].suits(&limits, half)).collect();
     for class in 0..CLASSES {
         let bench = Bench::new(backend, tiles::example(class)).await?;
         let recordings: Vec<Recording> = suited.iter().map(|tile| bench.record(*tile)).collect();
@@ -98,21 +100,22 @@ pub async fn measure(backend: &dyn Backend, shapes: &[[u32; 3]]) -> Result<Vec<M
     const TIMING: Timing = Timing { loop_ms: 50.0, rounds: 7, hopeless: 20.0, total_ms: 60_000.0 };
     const THREADS: u32 = 4096;
     const ROUNDS: u32 = 512;
+    let tiles: Vec<usize> = (0..TILES.len()).filter(|tile| TILES[*tile].runs(&backend.limits())).collect();
     let mut measured = Vec::new();
     for &shape in shapes {
         let bench = Bench::new(backend, shape).await?;
         bench.check(backend).await?;
-        let mut recordings: Vec<Recording> = (0..TILES.len()).map(|tile| bench.record(tile)).collect();
+        let mut recordings: Vec<Recording> = tiles.iter().map(|tile| bench.record(*tile)).collect();
         let peak_y = backend.create("sums", u64::from(THREADS) * 4, MemoryClass::Scratch)?;
         let mut peak = Recording::new();
         multiply_add::record(&mut peak, &bench.w, &peak_y, THREADS, ROUNDS);
         recordings.push(peak);
         let times = timer::time(backend, &recordings, &bench.c, TIMING).await?;
         let flops = 2.0 * shape.iter().map(|n| f64::from(*n)).product::<f64>();
-        let peak = multiply_add::flops(THREADS, ROUNDS) / times[TILES.len()];
-        measured.extend(TILES.iter().zip(&times).map(|(tile, ms)| Measured {
+        let peak = multiply_add::flops(THREADS, ROUNDS) / times[tiles.len()];
+        measured.extend(tiles.iter().zip(&times).map(|(tile, ms)| Measured {
             shape,
-            tile: tile.name,
+            tile: TILES[*tile].name,
             gflops: flops / ms / 1e6,
             of_peak: flops / ms / peak,
         }));
@@ -169,7 +172,8 @@ impl Bench {
             bias: NO_VECTOR,
             ..Default::default()
         };
-        let tuning = Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()), ..Tuning::default() };
+        let tuning =
+            Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()), ..Tuning::default() };
         let mut recording = Recording::tuned(tuning);
         // As a step forms them: in the layout that the cut takes.
         let layout = matmul::layout(&recording, &params, 1, None);
@@ -185,12 +189,14 @@ impl Bench {
         let twin = Bench::new(host.as_ref(), self.shape).await?;
         host.run(&twin.record(0)).await?;
         let expected = read(host.as_ref(), &twin.c).await?;
-        for (tile, cut) in TILES.iter().enumerate() {
+        let limits = backend.limits();
+        for (tile, cut) in TILES.iter().enumerate().filter(|(_, cut)| cut.runs(&limits)) {
+            let tolerance = if cut.half { 1e-2 } else { 1e-4 };
             // What an earlier cut left must not pass for this one's.
             backend.write(&self.c, 0, &vec![0xff; self.c.bytes() as usize])?;
             backend.run(&self.record(tile)).await?;
             let seen = read(backend, &self.c).await?;
-            let far = |x: f32, y: f32| !x.is_finite() || (x - y).abs() > 1e-4;
+            let far = |x: f32, y: f32| !x.is_finite() || (x - y).abs() > tolerance;
             let wrong = seen.iter().zip(&expected).find(|(x, y)| far(**x, **y));
             if let Some((x, y)) = wrong {
                 bail!(InvalidArgument, "matmul {} of {:?}: {x}, expected {y}", cut.name, self.shape);

@@ -10,6 +10,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::clock::Instant;
 use crate::error::{Result, bail, err};
+use crate::kernel::tiles::Choice;
 use crate::text::batch::Batch;
 use crate::zo::estimator::{Probe, decay};
 use crate::zo::random::Order;
@@ -300,7 +301,9 @@ impl Trainer {
 /// Cuts matmuls as the run did when it began.
 fn keep_cuts(session: &mut Session, header: &Header) -> Result<()> {
     if !header.tiles.is_empty() {
-        session.set_tiles(header.tiles.parse().map_err(|e: crate::error::Error| e.at("trajectory"))?);
+        let tiles =
+            header.tiles.parse::<Choice>().and_then(|tiles| tiles.check(&session.model.backend().limits()));
+        session.set_tiles(tiles.map_err(|e| e.at("trajectory"))?);
     }
     Ok(())
 }

@@ -256,13 +256,14 @@ impl Tuner {
         })
     }
 
-    /// As `tiles` says; where that is `auto`, `knownTiles` is what it was measured to be before.
+    /// As `tiles` says; where that is to be measured, `knownTiles` is what it was measured to be before.
     async fn tiles(gpu: &Rc<Gpu>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
         let wanted = options::text(options, "tiles");
         let wanted = wanted.as_deref().unwrap_or("untuned");
-        if wanted == "auto" {
+        if wanted.starts_with("auto") {
+            let known = options::text(options, "knownTiles").and_then(|known| known.parse::<Choice>().ok());
             // Of another version's names some may not be known.
-            if let Some(Ok(known)) = options::text(options, "knownTiles").map(|known| known.parse()) {
+            if let Some(Ok(known)) = known.map(|known| known.check(&gpu.limits())) {
                 return Ok(known);
             }
             Progress { stage: "tuning", file: "", loaded: 0, total: 0 }.tell(on_progress);

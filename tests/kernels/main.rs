@@ -25,6 +25,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("gather_rows", 0.0, "a copy"),
     ("append_rows", 0.0, "a copy"),
     ("matmul", 2e-6, "sums in another order"),
+    ("matmul in f16", 5e-3, "operands and sums of 16 products rounded to 11 bits"),
     ("multiply_add", 1e-6, "a sum of 64 in another order; products and sums that a device may fuse"),
     ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),

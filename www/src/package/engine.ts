@@ -11,7 +11,7 @@ import { Journal } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
 import type { RemoteSource } from './source.js';
-import { knownTiles, rememberTiles } from './tiles.js';
+import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
 import { readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
 import type { TrainStart } from './types/training.js';
@@ -187,7 +187,7 @@ export class Engine implements Endpoint {
         this.#adapter = undefined;
         const info = tuner.info();
         this.#options = { ...options, tiles: info.tiles };
-        if (options.tiles === 'auto' && info.tiles !== options.knownTiles) await rememberTiles(info.tiles);
+        if (areMeasured(options.tiles) && info.tiles !== options.knownTiles) await rememberTiles(options.tiles, info.tiles);
         return info;
       } finally {
         release();
@@ -303,7 +303,7 @@ export class Engine implements Endpoint {
 
 /** The model as the engine takes it: the files that are kept here, or else its address. */
 async function engineOptions({ source, cache, ...wanted }: CreateConfig, hooks: CallHooks): Promise<WasmCreateOptions> {
-  const known = wanted.tiles === 'auto' ? await knownTiles() : undefined;
+  const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
   if (source.kind === 'files') return { ...rest, files: source.files };
   if (cache !== false && canWrite()) {

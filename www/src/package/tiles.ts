@@ -10,17 +10,20 @@ interface AdapterInfo {
   readonly description: string;
 }
 
-/** The choice that was measured on this GPU, if one was. */
-export async function knownTiles(): Promise<string | undefined> {
+/** Whether `tiles` asks for what is fastest, rather than for cuts by name. */
+export const areMeasured = (tiles: string | undefined): tiles is string => tiles === 'auto' || tiles === 'auto-f16';
+
+/** What was measured on this GPU for `wanted`, if it was. */
+export async function knownTiles(wanted: string): Promise<string | undefined> {
   const name = await adapterName();
-  return name === undefined ? undefined : (await remembered())[name];
+  return name === undefined ? undefined : (await remembered())[`${name} ${wanted}`];
 }
 
-/** Remembers the choice for this GPU. Where that cannot be, it costs the next visit a second or two. */
-export async function rememberTiles(tiles: string): Promise<void> {
+/** Remembers what was measured for `wanted`. Where that cannot be, it costs the next visit a second or two. */
+export async function rememberTiles(wanted: string, tiles: string): Promise<void> {
   const [name, at] = await Promise.all([adapterName(), folder([], true).catch(() => undefined)]);
   if (name === undefined || at === undefined) return;
-  await writeText(at, FILE, JSON.stringify({ ...(await remembered()), [name]: tiles })).catch(() => undefined);
+  await writeText(at, FILE, JSON.stringify({ ...(await remembered()), [`${name} ${wanted}`]: tiles })).catch(() => undefined);
 }
 
 async function remembered(): Promise<Record<string, string>> {

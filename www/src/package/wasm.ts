@@ -20,7 +20,7 @@ export interface WasmCreateOptions {
   readonly url?: string;
   readonly limits?: 'default' | 'adapter';
   readonly tiles?: string;
-  /** What `tiles: 'auto'` was measured to be. */
+  /** What `tiles`, where it is to be measured, was measured to be. */
   readonly knownTiles?: string;
   readonly dtype?: DType;
   readonly maxGpuBytes?: number;

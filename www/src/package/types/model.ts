@@ -46,7 +46,8 @@ export interface CreateOptions {
   readonly limits?: 'default' | 'adapter' | undefined;
   /**
    * How matrix products are cut for the GPU. `'untuned'`, the default, is a choice that does well by the kind of GPU; `'auto'`
-   * measures them once, which takes a second or two, and remembers the fastest in the origin's private file system; or what
+   * measures them once, which takes a second or two, and remembers the fastest in the origin's private file system; `'auto-f16'`
+   * also tries cuts that multiply in half precision, where the GPU can (losses then differ by about a thousandth); or what
    * {@link ModelInfo.tiles} was. A run that is resumed keeps the choice it began with, and so computes the same bits.
    */
   readonly tiles?: string | undefined;
