@@ -138,16 +138,31 @@ async fn profile(
     let forward = profiler.kernels().await?;
     bench.step().await?;
     let step = profiler.kernels().await?;
+    // A forward pass has to read each weight, a step to write those again that it trains.
+    let memory = profiler.memory();
+    let trained = if memory.adapter > 0 { memory.adapter } else { memory.weights };
+    let least = [memory.weights, memory.weights + memory.adapter + trained];
     if context.json {
-        println!("{}", json!({ "adapter": profiler.name(), "forward": forward, "step": step }));
+        let value = json!({
+            "adapter": profiler.name(),
+            "forward": forward,
+            "step": step,
+            "least_bytes": { "forward": least[0], "step": least[1] },
+        });
+        println!("{value}");
         return Ok(());
     }
     println!("adapter {}", profiler.name());
-    for (pass, kernels) in [("forward", forward), ("step", step)] {
+    for ((pass, kernels), least) in [("forward", forward), ("step", step)].into_iter().zip(least) {
         let total: f64 = kernels.iter().map(|k| k.ms).sum();
-        println!("{pass}: {total:.1} ms");
-        for KernelTime { kernel, dispatches, ms } in kernels {
-            println!("  {kernel:22} {dispatches:5} dispatches {ms:10.2} ms {:5.1}%", 100.0 * ms / total);
+        let moved: u64 = kernels.iter().map(|k| k.bytes).sum();
+        let [moved, least] = [moved, least].map(|bytes| bytes as f64 / 1e6);
+        println!(
+            "{pass}: {total:.1} ms, {moved:.1} MB read and written, of which weights at the least {least:.1}"
+        );
+        for KernelTime { kernel, dispatches, ms, bytes } in kernels {
+            let (part, mb) = (100.0 * ms / total, bytes as f64 / 1e6);
+            println!("  {kernel:22} {dispatches:5} dispatches {ms:10.2} ms {part:5.1}% {mb:10.2} MB");
         }
     }
     Ok(())

@@ -108,10 +108,10 @@ impl Executor {
         let limit = (self.work_per_ms * SUBMIT_MS) as u64;
         let mut work = 0_u64;
         for (count, dispatch) in dispatches.iter().enumerate() {
-            if count > 0 && work.saturating_add(dispatch.work) > limit {
+            if count > 0 && work.saturating_add(dispatch.cost.work) > limit {
                 return (count, work);
             }
-            work = work.saturating_add(dispatch.work);
+            work = work.saturating_add(dispatch.cost.work);
         }
         (dispatches.len(), work)
     }

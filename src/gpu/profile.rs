@@ -17,6 +17,8 @@ pub struct KernelTime {
     pub dispatches: usize,
     /// Milliseconds that they take one after another, without the others between.
     pub ms: f64,
+    /// Bytes of tensors that they read and write, each once a dispatch.
+    pub bytes: u64,
 }
 
 /// A backend that runs on another and keeps what was run. A clock is too coarse for single dispatches, and a queue tells their times on few
@@ -56,7 +58,8 @@ impl Profiler {
             let probe = last.buffer.clone();
             let ms =
                 timer::time(self.inner.as_ref(), std::slice::from_ref(&recording), &probe, TIMING).await?;
-            times.push(KernelTime { kernel, dispatches: recording.dispatches.len(), ms: ms[0] });
+            let bytes = recording.dispatches.iter().map(|d| d.cost.bytes).sum();
+            times.push(KernelTime { kernel, dispatches: recording.dispatches.len(), ms: ms[0], bytes });
         }
         times.sort_by(|a, b| b.ms.total_cmp(&a.ms));
         Ok(times)

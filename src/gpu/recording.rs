@@ -89,8 +89,17 @@ pub struct Dispatch {
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub grid: [u32; 3],
-    /// About how many scalar operations it takes: what submits are budgeted by.
+    /// What it takes.
+    pub cost: Cost,
+}
+
+/// What a dispatch takes, about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Scalar operations: what submits are budgeted by.
     pub work: u64,
+    /// Bytes of its tensors that it reads and writes, each once: what memory has to move at the least.
+    pub bytes: u64,
 }
 
 /// A list of dispatches, run in order; each sees what the ones before it wrote.
@@ -137,13 +146,13 @@ impl Recording {
         uniform: &U,
         bindings: Vec<Binding>,
         grid: [u32; 3],
-        work: u64,
+        cost: Cost,
     ) {
         if grid.contains(&0) {
             return;
         }
         let uniform = bytemuck::bytes_of(uniform).to_vec();
-        self.dispatches.push(Dispatch { variant: variant.into(), uniform, bindings, grid, work });
+        self.dispatches.push(Dispatch { variant: variant.into(), uniform, bindings, grid, cost });
     }
 
     /// A grid of `groups` workgroups folded over x and y, for kernels that use `lib/linear.wgsl`: a dimension holds at most 65,535.

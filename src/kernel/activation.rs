@@ -1,7 +1,7 @@
 //! The activation of a feed-forward layer.
 
 use crate::error::{Result, err};
-use crate::gpu::{Buffer, Kernel, Recording, TwinCall, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, TwinCall, Variant};
 use crate::reference;
 
 /// See `shaders/activation.wgsl`.
@@ -27,8 +27,9 @@ pub fn variants() -> Vec<Variant> {
 /// `x[i] = activate(x[i])` for `count` elements.
 pub fn record(recording: &mut Recording, activation: Activation, x: &Buffer, count: u32) {
     let variant = Variant::from(&KERNEL).provide("activate", activation.snippet());
-    let (grid, work) = (super::threads(u64::from(count)), 20 * u64::from(count));
-    recording.push(variant, &Params { count }, vec![x.into()], grid, work);
+    let elements = u64::from(count);
+    let cost = Cost { work: 20 * elements, bytes: 8 * elements };
+    recording.push(variant, &Params { count }, vec![x.into()], super::threads(elements), cost);
 }
 
 /// A function of one number.

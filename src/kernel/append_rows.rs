@@ -1,6 +1,6 @@
 //! Append of rows to a cache: the keys and values of new tokens.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/append_rows.wgsl`.
@@ -34,5 +34,6 @@ pub fn variants() -> Vec<Variant> {
 /// `cache[first_row + r, c] = x[r, column + c]`: x `[rows, stride]`, cache `[capacity, width]`.
 pub fn record(recording: &mut Recording, x: &Buffer, cache: &Buffer, params: Params) {
     let count = u64::from(params.rows) * u64::from(params.width);
-    recording.push(&KERNEL, &params, vec![x.into(), cache.into()], super::threads(count), count);
+    let cost = Cost { work: count, bytes: 8 * count };
+    recording.push(&KERNEL, &params, vec![x.into(), cache.into()], super::threads(count), cost);
 }

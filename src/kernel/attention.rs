@@ -1,7 +1,7 @@
 //! Attention over spans of visible keys, with grouped heads.
 
 use crate::error::{Result, bail};
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/attention.wgsl`.
@@ -133,9 +133,14 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
     let Tensors { query, key_value, spans, prefix, output } = tensors;
     let bindings = [query, key_value, spans, prefix, output].map(Into::into).to_vec();
     let visible = shape.visible + u64::from(params.tokens) * u64::from(params.prefix_rows);
-    let work = 4 * visible * u64::from(heads) * u64::from(shape.head_dim) * u64::from(shape.branches);
+    let [heads, kv_heads, size, branches] = [heads, kv_heads, shape.head_dim, shape.branches].map(u64::from);
+    let rows = u64::from(params.kv_rows) + u64::from(params.prefix_rows);
+    let cost = Cost {
+        work: 4 * visible * heads * size * branches,
+        bytes: 8 * branches * size * (heads * u64::from(params.tokens) + kv_heads * rows),
+    };
     let variant = variant(kernel, access, shape.head_dim, params.prefix_rows > 0);
-    recording.push(variant, &params, bindings, grid, work);
+    recording.push(variant, &params, bindings, grid, cost);
     Ok(())
 }
 

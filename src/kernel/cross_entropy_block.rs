@@ -1,6 +1,6 @@
 //! Cross-entropy over the full vocabulary, block by block.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/cross_entropy_block.wgsl`.
@@ -56,6 +56,7 @@ pub struct Tensors<'a> {
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params) {
     let Tensors { logits, vectors, targets, state, loss, prediction } = tensors;
     let bindings = [logits, vectors, targets, state, loss, prediction].map(Into::into).to_vec();
-    let work = 12 * u64::from(params.rows) * u64::from(params.width);
-    recording.push(&KERNEL, &params, bindings, super::groups(params.rows), work);
+    let logits = u64::from(params.rows) * u64::from(params.width);
+    let cost = Cost { work: 12 * logits, bytes: 4 * logits };
+    recording.push(&KERNEL, &params, bindings, super::groups(params.rows), cost);
 }

@@ -1,6 +1,6 @@
 //! Cross-entropy over a few label words.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/cross_entropy_labels.wgsl`.
@@ -52,6 +52,7 @@ pub struct Tensors<'a> {
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params) {
     let Tensors { logits, vectors, label_ids, targets, loss, prediction } = tensors;
     let bindings = [logits, vectors, label_ids, targets, loss, prediction].map(Into::into).to_vec();
-    let work = 10 * u64::from(params.rows) * u64::from(params.labels);
-    recording.push(&KERNEL, &params, bindings, super::threads(u64::from(params.rows)), work);
+    let logits = u64::from(params.rows) * u64::from(params.labels);
+    let cost = Cost { work: 10 * logits, bytes: 4 * logits };
+    recording.push(&KERNEL, &params, bindings, super::threads(u64::from(params.rows)), cost);
 }

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/dequantize.wgsl`.
@@ -41,6 +41,7 @@ fn variant(dtype: DType, across: u32) -> Variant {
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
     let grid = Layout::grid(params.across, params.quads);
     let bindings = vec![weights.into(), stored.into()];
-    let work = u64::from(params.quads) * 16;
-    recording.push(variant(dtype, params.across), params, bindings, grid, work);
+    let quads = u64::from(params.quads);
+    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
+    recording.push(variant(dtype, params.across), params, bindings, grid, Cost { work: quads * 16, bytes });
 }

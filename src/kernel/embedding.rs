@@ -1,7 +1,7 @@
 //! Embedding: rows of a trained table as each branch sees them.
 
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/embedding.wgsl`.
@@ -58,5 +58,12 @@ pub fn record(
     let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
     let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
     let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
-    recording.push(variant(dtype), params, bindings, super::threads(quads), quads * WORK);
+    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
+    recording.push(
+        variant(dtype),
+        params,
+        bindings,
+        super::threads(quads),
+        Cost { work: quads * WORK, bytes },
+    );
 }

@@ -1,6 +1,6 @@
 //! The gated activation of a feed-forward layer: SwiGLU where the activation is SiLU.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::kernel::activation::Activation;
 use crate::reference;
 
@@ -27,5 +27,6 @@ pub fn variants() -> Vec<Variant> {
 pub fn record(recording: &mut Recording, activation: Activation, x: &Buffer, y: &Buffer, params: Params) {
     let variant = Variant::from(&KERNEL).provide("activate", activation.snippet());
     let count = u64::from(params.rows) * u64::from(params.width);
-    recording.push(variant, &params, vec![x.into(), y.into()], super::threads(count), 20 * count);
+    let cost = Cost { work: 20 * count, bytes: 12 * count };
+    recording.push(variant, &params, vec![x.into(), y.into()], super::threads(count), cost);
 }

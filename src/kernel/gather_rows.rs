@@ -1,6 +1,6 @@
 //! Gather of rows: the positions that a head works on, the rows of a low-rank factor.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/gather_rows.wgsl`.
@@ -34,5 +34,6 @@ pub fn variants() -> Vec<Variant> {
 /// `y[b, i, :] = x[b, picks[i], :]`: x `[branch, row, width]`, picks `[count]` u32, y `[branch, count, width]`.
 pub fn record(recording: &mut Recording, x: &Buffer, picks: &Buffer, y: &Buffer, params: Params) {
     let count = u64::from(params.branches) * u64::from(params.count) * u64::from(params.width);
-    recording.push(&KERNEL, &params, vec![x.into(), picks.into(), y.into()], super::threads(count), count);
+    let cost = Cost { work: count, bytes: 8 * count };
+    recording.push(&KERNEL, &params, vec![x.into(), picks.into(), y.into()], super::threads(count), cost);
 }

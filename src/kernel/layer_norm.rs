@@ -1,6 +1,6 @@
 //! Layer norm over the last axis.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/layer_norm.wgsl`.
@@ -39,6 +39,7 @@ pub fn variants() -> Vec<Variant> {
 /// `[branch, vector_stride]`.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     let grid = super::groups(params.rows.div_ceil(super::SUMMED_ROWS));
-    let work = 8 * u64::from(params.rows) * u64::from(params.width);
-    recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, work);
+    let elements = u64::from(params.rows) * u64::from(params.width);
+    let cost = Cost { work: 8 * elements, bytes: 8 * elements };
+    recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, cost);
 }

@@ -1,7 +1,7 @@
 //! Lookup: rows of a frozen table.
 
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/lookup.wgsl`.
@@ -49,5 +49,12 @@ pub fn record(
 ) {
     let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
     let bindings = vec![ids.into(), stored.into(), y.into()];
-    recording.push(variant(dtype), params, bindings, super::threads(elements), elements * 16);
+    let bytes = super::storage::bytes(dtype, elements) + 4 * elements;
+    recording.push(
+        variant(dtype),
+        params,
+        bindings,
+        super::threads(elements),
+        Cost { work: elements * 16, bytes },
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use crate::dtype::DType;
-use crate::gpu::{Binding, Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Binding, Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/materialise.wgsl`.
@@ -64,7 +64,7 @@ pub fn record_matrix(
     weights: &Buffer,
 ) {
     let bindings = vec![weights.into(), stored.into(), step.into()];
-    push(recording, matrix(dtype, params.across), params, bindings);
+    push(recording, matrix(dtype, params.across), params, bindings, dtype);
 }
 
 /// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each quad.
@@ -77,10 +77,13 @@ pub fn record_packed(
     counters: &Buffer,
 ) {
     let bindings = vec![weights.into(), stored.into(), step.into(), counters.into()];
-    push(recording, packed(), params, bindings);
+    push(recording, packed(), params, bindings, DType::F32);
 }
 
-fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>) {
+fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>, dtype: DType) {
     let grid = Layout::grid(params.across, params.quads);
-    recording.push(variant, params, bindings, grid, u64::from(params.quads) * WORK);
+    let quads = u64::from(params.quads);
+    // The stored weights are read and written.
+    let bytes = 2 * super::storage::bytes(dtype, 4 * quads) + 16 * quads * u64::from(params.branches);
+    recording.push(variant, params, bindings, grid, Cost { work: quads * WORK, bytes });
 }

@@ -4,7 +4,7 @@ use super::layout::{Layout, PANEL};
 use super::tiles::{self, TILES, Tile};
 use super::{NO_VECTOR, pack};
 use crate::dtype::DType;
-use crate::gpu::{Binding, Buffer, Kernel, MAX_WORKGROUPS, Recording, Variant};
+use crate::gpu::{Binding, Buffer, Cost, Kernel, MAX_WORKGROUPS, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/matmul.wgsl`.
@@ -170,9 +170,17 @@ fn push(
     tensors: &Tensors<'_>,
 ) {
     let grid = [params.columns.div_ceil(tile.outputs[1]), params.rows.div_ceil(tile.outputs[0]), branches];
-    let outputs = u64::from(params.rows) * u64::from(params.columns) * u64::from(branches);
+    let [rows, columns, depth, branches] =
+        [params.rows, params.columns, params.depth, branches].map(u64::from);
+    let outputs = rows * columns * branches;
+    let weights = match operands {
+        Operands::Stored(dtype) => super::storage::bytes(dtype, columns * depth),
+        Operands::Panels | Operands::Quads | Operands::Scalars => 4 * columns * depth,
+    };
+    let copies = if params.w_branch == 0 { 1 } else { branches };
+    let bytes = 4 * (branches * rows * depth + outputs) + copies * weights;
     let bindings = vec![a, w, tensors.vectors.into(), tensors.c.into()];
-    recording.push(operands.variant(tile), params, bindings, grid, 2 * outputs * u64::from(params.depth));
+    recording.push(operands.variant(tile), params, bindings, grid, Cost { work: 2 * outputs * depth, bytes });
 }
 
 /// Bytes of rows in panels, for each of `branches`.

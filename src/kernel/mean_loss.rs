@@ -1,6 +1,6 @@
 //! Mean of the losses of each branch.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/mean_loss.wgsl`.
@@ -25,7 +25,8 @@ pub fn variants() -> Vec<Variant> {
 
 /// `mean[b] = (sum over n of loss[b, n]) / count`: loss `[branch, count]`, mean `[branch]`.
 pub fn record(recording: &mut Recording, loss: &Buffer, mean: &Buffer, branches: u32, count: u32) {
-    let work = u64::from(branches) * u64::from(count);
+    let losses = u64::from(branches) * u64::from(count);
+    let cost = Cost { work: losses, bytes: 4 * losses };
     let bindings = vec![loss.into(), mean.into()];
-    recording.push(&KERNEL, &Params { count }, bindings, [branches, 1, 1], work);
+    recording.push(&KERNEL, &Params { count }, bindings, [branches, 1, 1], cost);
 }

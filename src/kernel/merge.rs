@@ -1,7 +1,7 @@
 //! Merge: the product of two factors into stored weights.
 
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/merge.wgsl`.
@@ -55,7 +55,8 @@ pub fn record(
     b: &Buffer,
 ) {
     let quads = u64::from(params.quads);
-    let work = quads * u64::from(params.rank) * 16;
+    let bytes = 2 * super::storage::bytes(dtype, 4 * quads);
+    let cost = Cost { work: quads * u64::from(params.rank) * 16, bytes };
     let bindings = vec![a.into(), stored.into(), b.into()];
-    recording.push(variant(dtype), params, bindings, super::threads(quads), work);
+    recording.push(variant(dtype), params, bindings, super::threads(quads), cost);
 }

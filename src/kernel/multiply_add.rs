@@ -1,6 +1,6 @@
 //! Multiply and add: the rate that a matmul is measured against.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/multiply_add.wgsl`.
@@ -27,8 +27,8 @@ pub fn variants() -> Vec<Variant> {
 /// x: 4 of x, then 4 of z.
 pub fn record(recording: &mut Recording, x: &Buffer, y: &Buffer, threads: u32, rounds: u32) {
     let grid = [threads / 64, 1, 1];
-    let work = flops(threads, rounds) as u64;
-    recording.push(&KERNEL, &Params { rounds }, vec![x.into(), y.into()], grid, work);
+    let cost = Cost { work: flops(threads, rounds) as u64, bytes: 4 * u64::from(threads) };
+    recording.push(&KERNEL, &Params { rounds }, vec![x.into(), y.into()], grid, cost);
 }
 
 /// Operations of [`record`].

@@ -1,7 +1,7 @@
 //! Pack: operands of the matmul on panels.
 
 use super::layout::PANEL;
-use crate::gpu::{Binding, Kernel, Recording, Variant};
+use crate::gpu::{Binding, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/pack.wgsl`.
@@ -39,5 +39,6 @@ fn variant() -> Variant {
 pub fn record(recording: &mut Recording, params: &Params, branches: u32, rows: Binding, packed: Binding) {
     let grid = [params.depth.div_ceil(64), params.rows.div_ceil(PANEL), branches];
     let elements = u64::from(params.rows) * u64::from(params.depth) * u64::from(branches);
-    recording.push(variant(), params, vec![packed, rows], grid, elements);
+    let cost = Cost { work: elements, bytes: 8 * elements };
+    recording.push(variant(), params, vec![packed, rows], grid, cost);
 }

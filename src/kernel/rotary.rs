@@ -1,6 +1,6 @@
 //! Rotary position embedding of query and key heads.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/rotary.wgsl`.
@@ -36,5 +36,6 @@ pub fn variants() -> Vec<Variant> {
 pub fn record(recording: &mut Recording, x: &Buffer, table: &Buffer, positions: &Buffer, params: Params) {
     let pairs = u64::from(params.rows) * u64::from(params.heads) * u64::from(params.head_dim / 2);
     let bindings = vec![x.into(), table.into(), positions.into()];
-    recording.push(&KERNEL, &params, bindings, super::threads(pairs), 6 * pairs);
+    let cost = Cost { work: 6 * pairs, bytes: 16 * pairs };
+    recording.push(&KERNEL, &params, bindings, super::threads(pairs), cost);
 }

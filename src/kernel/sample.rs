@@ -1,6 +1,6 @@
 //! Draw of the next token, the vocabulary block by block.
 
-use crate::gpu::{Buffer, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
 
 /// See `shaders/sample.wgsl`.
@@ -40,6 +40,8 @@ pub fn variants() -> Vec<Variant> {
 /// Takes a block's logits `[width]` into account; after the last block `chosen[0]` is the token drawn: vectors
 /// `[1, vector_stride]`, chosen `[2]` u32.
 pub fn record(recording: &mut Recording, logits: &Buffer, vectors: &Buffer, chosen: &Buffer, params: Params) {
+    let width = u64::from(params.width);
+    let cost = Cost { work: 60 * width, bytes: 4 * width };
     let bindings = vec![logits.into(), vectors.into(), chosen.into()];
-    recording.push(&KERNEL, &params, bindings, [1, 1, 1], 60 * u64::from(params.width));
+    recording.push(&KERNEL, &params, bindings, [1, 1, 1], cost);
 }
