@@ -2,7 +2,7 @@
 
     python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 60] [--batch-size 4]
 
-Trains the small BERT on the junk mail, whose texts are of very different lengths, and sorts the steps by the tokens of their batch. Sequences lie
+Trains the small BERT on the junk mail and sorts the steps by the tokens of their batch. Sequences lie
 end to end, so that the milliseconds a token should be the same in each quarter; were every text padded to the longest of its batch,
 which is nearly always one of 512 tokens, the milliseconds a step would be.
 """
