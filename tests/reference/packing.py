@@ -1,10 +1,9 @@
 """Whether a step's time follows the tokens of its batch, or what they would be padded to.
 
-    python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 60] [--batch-size 4]
+    python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 200] [--batch-size 1]
 
-Trains the small BERT on the junk mail and sorts the steps by the tokens of their batch. Sequences lie
-end to end, so that the milliseconds a token should be the same in each quarter; were every text padded to the longest of its batch,
-which is nearly always one of 512 tokens, the milliseconds a step would be.
+Trains the small BERT on the junk mail and sorts the steps by the tokens of their batch. Sequences lie end to end, so that the
+milliseconds a token should be the same in each quarter; were texts padded to one length, the milliseconds a step would be.
 """
 
 import argparse
@@ -19,8 +18,8 @@ from pathlib import Path
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/pocketllm")
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--batch-size", type=int, default=1)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
