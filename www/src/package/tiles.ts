@@ -30,7 +30,8 @@ async function remembered(): Promise<Record<string, string>> {
   try {
     const at = await folder([]);
     const text = at === undefined ? undefined : await (await fileIn(at, FILE))?.text();
-    return text === undefined ? {} : (JSON.parse(text) as Record<string, string>);
+    const known: unknown = text === undefined ? {} : JSON.parse(text);
+    return typeof known === 'object' && known !== null ? (known as Record<string, string>) : {};
   } catch {
     // Cut short as it was written.
     return {};
@@ -39,7 +40,7 @@ async function remembered(): Promise<Record<string, string>> {
 
 /** What the browser tells of its GPU; it may be little. */
 async function adapterName(): Promise<string | undefined> {
-  const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<{ info: AdapterInfo } | null> } }).gpu;
+  const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<{ info?: AdapterInfo } | null> } }).gpu;
   const info = (await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null))?.info;
   return info && [info.vendor, info.architecture, info.device, info.description].filter((part) => part !== '').join(' ');
 }

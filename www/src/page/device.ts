@@ -11,9 +11,9 @@ export interface Need {
 
 /** How the GPU's work is to be cut: measured, but not where it is computed on the CPU, for which the default was made. */
 export async function tilesHere(): Promise<'auto' | 'untuned'> {
-  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info: { isFallbackAdapter?: boolean } } | null> } }).gpu;
+  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } }).gpu;
   const adapter = await gpu?.requestAdapter().catch(() => null);
-  return adapter?.info.isFallbackAdapter === false ? 'auto' : 'untuned';
+  return adapter?.info?.isFallbackAdapter === false ? 'auto' : 'untuned';
 }
 
 /** `size` is absent for a model that is on this device already. */
