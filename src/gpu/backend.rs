@@ -15,6 +15,8 @@ pub struct Limits {
     pub software: bool,
     /// Threads that it runs in step at the least; 0: it does not say.
     pub subgroup: u32,
+    /// Threads of every subgroup, where all are of one size and may exchange values (the feature subgroups); else 0.
+    pub lanes: u32,
     /// Whether it computes in f16 (the feature shader-f16).
     pub shader_f16: bool,
 }
@@ -26,6 +28,7 @@ impl Limits {
         buffer_bytes: 256 << 20,
         software: false,
         subgroup: 0,
+        lanes: 0,
         shader_f16: false,
     };
 

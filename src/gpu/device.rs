@@ -93,18 +93,25 @@ impl Gpu {
             wanted.max_buffer_size = offered.max_buffer_size;
             wanted.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
         }
+        let (info, features) = (adapter.get_info(), adapter.features());
+        let useful = wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP;
+        // A browser wants `enable subgroups`, which naga does not read yet: natively only.
+        let exchange = cfg!(not(target_arch = "wasm32"))
+            && features.contains(wgpu::Features::SUBGROUP)
+            && info.subgroup_min_size == info.subgroup_max_size;
         let limits = Limits {
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
-            software: is_software(&adapter.get_info()),
-            subgroup: adapter.get_info().subgroup_min_size,
-            shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
+            software: is_software(&info),
+            subgroup: info.subgroup_min_size,
+            lanes: if exchange { info.subgroup_min_size } else { 0 },
+            shader_f16: features.contains(wgpu::Features::SHADER_F16),
         };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("pocketllm"),
                 required_limits: wanted,
-                required_features: adapter.features() & wgpu::Features::SHADER_F16,
+                required_features: features & useful,
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })
@@ -123,7 +130,7 @@ impl Gpu {
             });
         }));
         Ok(Rc::new(Gpu {
-            adapter: adapter.get_info(),
+            adapter: info,
             device,
             queue,
             limits,

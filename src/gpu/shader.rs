@@ -53,6 +53,7 @@ snippets![
     "tile_8x8",
     "tile_shared",
     "tile_split",
+    "tile_subgroup",
     "vector",
     "workgroup_best",
     "workgroup_max",

@@ -14,6 +14,8 @@ pub struct Tile {
     pub(super) panels: Option<&'static str>,
     /// Whether it computes in f16: products and sums of 16 of them, which f32 sums add up.
     pub half: bool,
+    /// Threads of the subgroups that it is for; 0: of any.
+    pub lanes: u32,
     /// Rows and columns that a workgroup makes.
     pub outputs: [u32; 2],
 }
@@ -26,6 +28,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [32, 32],
     },
     Tile {
@@ -34,6 +37,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [64, 64],
     },
     Tile {
@@ -42,6 +46,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels"),
         half: false,
+        lanes: 0,
         outputs: [64, 64],
     },
     Tile {
@@ -50,6 +55,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels_by_4"),
         half: false,
+        lanes: 0,
         outputs: [64, 64],
     },
     Tile {
@@ -58,6 +64,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [1, 256],
     },
     Tile {
@@ -66,6 +73,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [4, 4],
     },
     Tile {
@@ -74,6 +82,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [64, 64],
     },
     Tile {
@@ -82,6 +91,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
         panels: None,
         half: false,
+        lanes: 0,
         outputs: [128, 64],
     },
     Tile {
@@ -90,6 +100,7 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
         panels: None,
         half: true,
+        lanes: 0,
         outputs: [64, 64],
     },
     Tile {
@@ -98,7 +109,17 @@ pub const TILES: &[Tile] = &[
         constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
         panels: None,
         half: true,
+        lanes: 0,
         outputs: [128, 64],
+    },
+    Tile {
+        name: "subgroup-32x8",
+        snippet: "tile_subgroup",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 1)],
+        panels: Some("operands_panels"),
+        half: false,
+        lanes: 8,
+        outputs: [32, 64],
     },
 ];
 
@@ -111,7 +132,7 @@ impl Tile {
 
     /// Whether the device can run it.
     pub fn runs(&self, limits: &Limits) -> bool {
-        !self.half || limits.shader_f16
+        (!self.half || limits.shader_f16) && (self.lanes == 0 || self.lanes == limits.lanes)
     }
 
     /// The matmul cut this way, over operands of this layout.
@@ -157,12 +178,13 @@ impl Choice {
     /// workgroup memory.
     pub fn untuned(limits: &Limits) -> Choice {
         let few = if limits.software { "1x16" } else { "split" };
-        let many = match limits.subgroup {
-            _ if !limits.software => "shared-64x64",
-            0..=4 => "16x16-packed-by-4",
-            _ => "16x16-packed",
+        let (some, many) = match (limits.subgroup, limits.lanes) {
+            _ if !limits.software => ("8x8", "shared-64x64"),
+            (_, 8) => ("subgroup-32x8", "subgroup-32x8"),
+            (0..=4, _) => ("8x8", "16x16-packed-by-4"),
+            _ => ("8x8", "16x16-packed"),
         };
-        let tiles = [few, few, "4x4", "8x8", "4x4", many].map(|name| index(name).unwrap_or_default());
+        let tiles = [few, few, "4x4", some, "4x4", many].map(|name| index(name).unwrap_or_default());
         Choice { tiles, attention_in_registers: limits.software }
     }
 
