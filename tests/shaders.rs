@@ -15,9 +15,19 @@ const STORAGE_BUFFERS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16 << 10;
 const INVOCATIONS: u32 = 256;
 
-/// None beyond what WebGPU has without features, but for the one that a text enables.
-fn capabilities(text: &str) -> Capabilities {
-    if text.starts_with("enable f16;") { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() }
+/// Of a text that needs nothing beyond what WebGPU has without features, but for those that it shows to be made for.
+fn validator(text: &str) -> Validator {
+    let half = text.starts_with("enable f16;");
+    let subgroups = text.contains("subgroupBroadcast");
+    let mut capabilities = Capabilities::empty();
+    capabilities.set(Capabilities::SHADER_FLOAT16, half);
+    capabilities.set(Capabilities::SUBGROUP, subgroups);
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    if subgroups {
+        validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
+        validator.subgroup_operations(naga::valid::SubgroupOperationSet::BALLOT);
+    }
+    validator
 }
 
 fn module(variant: &Variant) -> naga::Module {
@@ -25,9 +35,7 @@ fn module(variant: &Variant) -> naga::Module {
     let text = shader::compose(variant).unwrap_or_else(|e| panic!("{key}: {e}"));
     let module = naga::front::wgsl::parse_str(&text)
         .unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string_with_path(&text, &key)));
-    Validator::new(ValidationFlags::all(), capabilities(&text))
-        .validate(&module)
-        .unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string(&text)));
+    validator(&text).validate(&module).unwrap_or_else(|e| panic!("{key}: {}", e.emit_to_string(&text)));
     module
 }
 
@@ -55,8 +63,7 @@ fn every_variant_is_valid_within_the_default_limits() {
 fn bindings_are_numbered_without_gaps_and_all_used() {
     for (_, variant) in all() {
         let (module, key) = (module(&variant), variant.key());
-        let capabilities = capabilities(&shader::compose(&variant).expect("composed"));
-        let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).expect("valid");
+        let info = validator(&shader::compose(&variant).expect("composed")).validate(&module).expect("valid");
         let mut seen = BTreeSet::new();
         for (handle, variable) in module.global_variables.iter() {
             let Some(binding) = &variable.binding else { continue };
@@ -65,7 +72,8 @@ fn bindings_are_numbered_without_gaps_and_all_used() {
             // `layout: None` leaves out what `main` does not use, and the bind group would not fit.
             assert!(!info.get_entry_point(0)[handle].is_empty(), "{key}: {:?} is not used", variable.name);
             let uniform = variable.space == naga::AddressSpace::Uniform;
-            assert_eq!(uniform, binding.binding == 0, "{key}: binding 0 is the uniform, and no other");
+            let known = binding.binding == 0 || variable.name.as_deref() == Some("step_");
+            assert_eq!(uniform, known, "{key}: binding 0 is the uniform, and of others only the step");
         }
         assert!(seen.iter().copied().eq(0..seen.len() as u32), "{key}: bindings {seen:?}");
         assert!(seen.len() <= STORAGE_BUFFERS + 1, "{key}: {} bindings", seen.len());
@@ -79,8 +87,8 @@ fn uniforms_are_what_the_wrappers_write() {
         let (_, params) = module
             .global_variables
             .iter()
-            .find(|(_, v)| v.space == naga::AddressSpace::Uniform)
-            .unwrap_or_else(|| panic!("{key}: no uniform"));
+            .find(|(_, v)| v.binding.as_ref().is_some_and(|binding| binding.binding == 0))
+            .unwrap_or_else(|| panic!("{key}: no binding 0"));
         let naga::TypeInner::Struct { members, .. } = &module.types[params.ty].inner else {
             panic!("{key}: the uniform is not a struct");
         };

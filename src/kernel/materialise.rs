@@ -1,6 +1,7 @@
 //! Materialise: the branches' weights from the stored ones, with the pending updates applied on the way.
 
 use super::layout::Layout;
+use super::step::Step;
 use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
@@ -63,7 +64,8 @@ pub fn record_matrix(
     stored: &Buffer,
     weights: &Buffer,
 ) {
-    let bindings = vec![weights.into(), stored.into(), step.into()];
+    let [step, tables] = Step::bindings(step);
+    let bindings = vec![weights.into(), stored.into(), step, tables];
     push(recording, matrix(dtype, params.across), params, bindings, dtype);
 }
 
@@ -76,7 +78,8 @@ pub fn record_packed(
     weights: &Buffer,
     counters: &Buffer,
 ) {
-    let bindings = vec![weights.into(), stored.into(), step.into(), counters.into()];
+    let [step, tables] = Step::bindings(step);
+    let bindings = vec![weights.into(), stored.into(), step, tables, counters.into()];
     push(recording, packed(), params, bindings, DType::F32);
 }
 
