@@ -1,5 +1,5 @@
-// Matmul with bias: c[b, r, n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]; the weights row-major, as a Linear layer has them.
-// How the work is cut is @tile's, how operands are laid out @operands'. Accumulates in f32, in an order that a tile fixes.
+// Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]); the weights row-major, as a Linear
+// layer has them. How the work is cut is @tile's, how operands are laid out @operands'. Accumulates in f32, in an order that a tile fixes.
 // Dispatch: a workgroup of GROUP_X x GROUP_Y threads, each with a tile of the outputs; x: columns, y: rows, z: branch.
 
 struct Params {
@@ -22,6 +22,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
 @group(0) @binding(4) var<storage, read_write> c: array<f32>; // [branch, row, c_stride]
 
+//#use @activate
 //#use @operands
 //#use @tile
 
@@ -49,10 +50,10 @@ fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     }
     let columns = params.columns - column;
     let at = (b * params.rows + row) * params.c_stride + params.c_column + column;
-    store(at, sums.x);
-    if (columns > 1u) { store(at + 1u, sums.y); }
-    if (columns > 2u) { store(at + 2u, sums.z); }
-    if (columns > 3u) { store(at + 3u, sums.w); }
+    store(at, activate(sums.x));
+    if (columns > 1u) { store(at + 1u, activate(sums.y)); }
+    if (columns > 2u) { store(at + 2u, activate(sums.z)); }
+    if (columns > 3u) { store(at + 3u, activate(sums.w)); }
 }
 
 // A block of 4 x 4 outputs: sums[i] has four columns of row + i.

@@ -19,6 +19,7 @@ macro_rules! snippets {
 snippets![
     "activation_gelu",
     "activation_gelu_tanh",
+    "activation_none",
     "activation_relu",
     "activation_silu",
     "attention",

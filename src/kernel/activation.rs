@@ -60,12 +60,16 @@ impl Activation {
         }
     }
 
-    /// The activation that a dispatch was recorded with.
-    pub(crate) fn of(call: &TwinCall<'_>) -> Result<Activation> {
+    /// The activation that a dispatch was recorded with, if any.
+    pub(crate) fn of(call: &TwinCall<'_>) -> Option<Activation> {
         let snippet = call.provider("activate");
-        Activation::ALL
-            .into_iter()
-            .find(|a| Some(a.snippet()) == snippet)
-            .ok_or_else(|| err!(InvalidArgument, "activation: no such provider: {snippet:?}"))
+        Activation::ALL.into_iter().find(|a| Some(a.snippet()) == snippet)
+    }
+
+    /// The activation of a dispatch that cannot do without.
+    pub(crate) fn required(call: &TwinCall<'_>) -> Result<Activation> {
+        Activation::of(call).ok_or_else(|| {
+            err!(InvalidArgument, "{}: no activation is provided", call.dispatch().variant.kernel.name)
+        })
     }
 }

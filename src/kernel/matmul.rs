@@ -1,5 +1,6 @@
-//! Matmul with bias: a Linear layer.
+//! Matmul with bias and activation: a Linear layer.
 
+use super::activation::Activation;
 use super::layout::{Layout, PANEL};
 use super::tiles::{self, TILES, Tile};
 use super::{NO_VECTOR, pack};
@@ -54,7 +55,9 @@ pub fn variants() -> Vec<Variant> {
         if tile.outputs[0] <= FEW_ROWS {
             operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::Stored));
         }
-        operands.into_iter().map(|operands| operands.variant(tile)).collect()
+        let activations = || std::iter::once(None).chain(Activation::ALL.map(Some));
+        let each = |operands: Operands| activations().map(move |a| operands.variant(tile, a));
+        operands.into_iter().flat_map(each).collect()
     };
     TILES.iter().flat_map(of).collect()
 }
@@ -73,15 +76,16 @@ enum Operands {
 }
 
 impl Operands {
-    fn variant(self, tile: &Tile) -> Variant {
-        match self {
+    fn variant(self, tile: &Tile, activation: Option<Activation>) -> Variant {
+        let variant = match self {
             Operands::Panels => tile.variant(tile.panels.unwrap_or_default()),
             Operands::Quads => tile.variant("operands_quads"),
             Operands::Scalars => tile.variant("operands_scalars"),
             Operands::Stored(dtype) => {
                 tile.variant("operands_stored").provide("storage", super::storage::provider(dtype))
             }
-        }
+        };
+        variant.provide("activate", activation.map_or("activation_none", Activation::snippet))
     }
 }
 
@@ -101,6 +105,8 @@ pub struct Tensors<'a> {
     pub vectors: &'a Buffer,
     /// `[branch, row, c_stride]` f32, written.
     pub c: &'a Buffer,
+    /// What the sums go through before they are written.
+    pub activation: Option<Activation>,
 }
 
 /// How weights are best given to [`record`]: in panels, where that is how the recording's matmuls of this class are cut and there is
@@ -120,7 +126,7 @@ pub fn layout(recording: &Recording, params: &Params, branches: u32, stored: Opt
     }
 }
 
-/// `c[b, r, c_column + n] (+)= sum_k a[b, r, k] * w[b, n, k] + bias[b, n]` for `branches` branches, cut as the recording's
+/// `c[b, r, c_column + n] (+)= activation(sum_k a[b, r, k] * w[b, n, k] + bias[b, n])` for `branches` branches, cut as the recording's
 /// tuning says for matmuls of this class.
 pub fn record(recording: &mut Recording, params: &Params, branches: u32, tensors: Tensors<'_>) {
     let tile = tile(recording, params);
@@ -180,7 +186,13 @@ fn push(
     let copies = if params.w_branch == 0 { 1 } else { branches };
     let bytes = 4 * (branches * rows * depth + outputs) + copies * weights;
     let bindings = vec![a, w, tensors.vectors.into(), tensors.c.into()];
-    recording.push(operands.variant(tile), params, bindings, grid, Cost { work: 2 * outputs * depth, bytes });
+    recording.push(
+        operands.variant(tile, tensors.activation),
+        params,
+        bindings,
+        grid,
+        Cost { work: 2 * outputs * depth, bytes },
+    );
 }
 
 /// Bytes of rows in panels, for each of `branches`.

@@ -178,7 +178,8 @@ impl Bench {
         // As a step forms them: in the layout that the cut takes.
         let layout = matmul::layout(&recording, &params, 1, None);
         let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
-        let tensors = Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c };
+        let tensors =
+            Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c, activation: None };
         matmul::record(&mut recording, &params, 1, tensors);
         recording
     }

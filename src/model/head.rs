@@ -8,9 +8,7 @@ use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};
 use crate::kernel::layout::Layout;
 use crate::kernel::step::Step;
-use crate::kernel::{
-    NO_VECTOR, activation, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss,
-};
+use crate::kernel::{NO_VECTOR, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
 use crate::text::encode;
 
 /// What a target is scored against.
@@ -260,10 +258,9 @@ impl Transformer {
         let Some(transform) = &spec.head.transform else {
             return Ok(&ws.gathered);
         };
-        let output = Target::new(&ws.transformed, spec.hidden);
+        let activation = Some(transform.activation);
+        let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
         self.record_linear(r, ws, pass, count, &transform.dense, &ws.gathered, output)?;
-        let elements = pass.branches * count * spec.hidden;
-        activation::record(r, transform.activation, &ws.transformed, elements);
         self.norm(r, ws, pass, count, &transform.norm, &ws.transformed, &ws.gathered)?;
         Ok(&ws.gathered)
     }
@@ -301,6 +298,7 @@ impl Transformer {
             layout: Layout::Rows,
             vectors: self.vectors_of(ws, pass).buffer,
             c: &ws.logits,
+            activation: None,
         };
         matmul::record(r, &params, pass.branches, tensors);
         Ok(())
@@ -332,7 +330,7 @@ impl Transformer {
             ..whole
         };
         let (w, c) = (w.buffer.into(), &ws.logits);
-        let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c };
+        let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c, activation: None };
         matmul::record(r, &params, pass.branches, tensors);
         if let Some(pair) = self.pair(table.id) {
             let y = Target::new(&ws.logits, block.rows);

@@ -9,11 +9,12 @@ use super::workspace::Workspace;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Recording};
+use crate::kernel::activation::{self, Activation};
 use crate::kernel::layout::{Layout, PANEL};
 use crate::kernel::{NO_VECTOR, dequantize, gather_rows, materialise, matmul, merge};
 
 impl Transformer {
-    /// y (+)= W x + b for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
+    /// y (+)= activation(W x + b) for `rows` rows of each branch, through the branch weights of a block of W's rows at a time.
     #[expect(clippy::too_many_arguments, reason = "the pass, the layer, and where it reads and writes")]
     pub(super) fn record_linear(
         &self,
@@ -42,6 +43,9 @@ impl Transformer {
             vector_stride: vectors.stride,
             added: y.added,
         };
+        let pair = self.pair(linear.weight);
+        // What an adapter adds comes before the activation.
+        let (fused, later) = if pair.is_some() { (None, y.activation) } else { (y.activation, None) };
         let layout = matmul::layout(r, &whole, pass.branches, stored(pass, matrix));
         for block in blocks(matrix, self.rows_at_once(ws, pass, matrix, layout)) {
             let w = self.record_branch_weights(r, ws, pass, matrix, &block, layout);
@@ -53,12 +57,21 @@ impl Transformer {
                 bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
                 ..whole
             };
-            let tensors =
-                matmul::Tensors { a: x, w: w.buffer.into(), layout, vectors: vectors.buffer, c: y.buffer };
+            let tensors = matmul::Tensors {
+                a: x,
+                w: w.buffer.into(),
+                layout,
+                vectors: vectors.buffer,
+                c: y.buffer,
+                activation: fused,
+            };
             matmul::record(r, &params, pass.branches, tensors);
         }
-        if let Some(pair) = self.pair(linear.weight) {
+        if let Some(pair) = pair {
             self.record_pair(r, ws, pass, rows, pair, (x, matrix.width), y, 0..matrix.rows);
+        }
+        if let Some(activation) = later {
+            activation::record(r, activation, y.buffer, pass.branches * rows * y.stride);
         }
         Ok(())
     }
@@ -143,7 +156,7 @@ impl Transformer {
         // No bias is read: any buffer does.
         let vectors = &self.weights().vectors().stored;
         let (w, layout) = (w.buffer.into(), Layout::Rows);
-        let tensors = matmul::Tensors { a: x, w, layout, vectors, c: y.buffer };
+        let tensors = matmul::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };
         matmul::record(r, &params, pass.branches, tensors);
     }
 
@@ -345,12 +358,14 @@ pub(super) struct Target<'a> {
     pub column: u32,
     /// Not 0: this times the result is added to what is there; 0: it is written over it.
     pub added: f32,
+    /// What the result goes through first; only where it is whole rows, written over.
+    pub activation: Option<Activation>,
 }
 
 impl<'a> Target<'a> {
     /// Whole rows of `width` elements, written over.
     pub(super) fn new(buffer: &'a Buffer, width: u32) -> Self {
-        Target { buffer, stride: width, column: 0, added: 0.0 }
+        Target { buffer, stride: width, column: 0, added: 0.0, activation: None }
     }
 }
 

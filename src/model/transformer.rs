@@ -13,7 +13,7 @@ use crate::gpu::{Backend, Buffer, Recording, Tuning};
 use crate::kernel::step::Step;
 use crate::kernel::tiles::Choice;
 use crate::kernel::{
-    NO_VECTOR, activation, append_rows, attention, embedding, gated, layer_norm, lookup, rms_norm, rotary,
+    NO_VECTOR, append_rows, attention, embedding, gated, layer_norm, lookup, rms_norm, rotary,
 };
 
 /// Packed tokens: sequences laid end to end.
@@ -441,9 +441,8 @@ impl Transformer {
         let rows = pass.branches * pass.tokens;
         match mlp {
             Mlp::Plain { up, activation, down } => {
-                let wide = Target::new(&ws.wide, width);
+                let wide = Target { activation: Some(*activation), ..Target::new(&ws.wide, width) };
                 self.record_linear(r, ws, pass, pass.tokens, up, input, wide)?;
-                activation::record(r, *activation, &ws.wide, rows * width);
                 self.record_linear(r, ws, pass, pass.tokens, down, &ws.wide, output)
             }
             Mlp::Gated { gate, up, activation, down } => {

@@ -7,7 +7,7 @@ use crate::kernel::activation::{Activation, Params};
 /// `x[i] = activate(x[i])`.
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let activation = Activation::of(call)?;
+    let activation = Activation::required(call)?;
     let mut x = call.output::<f32>(0)?;
     for x in x.iter_mut().take(params.count as usize) {
         *x = activate(activation, *x);

@@ -9,7 +9,7 @@ use crate::reference::activation::activate;
 /// `y[r, c] = activate(x[r, c]) * x[r, width + c]`.
 pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let activation = Activation::of(call)?;
+    let activation = Activation::required(call)?;
     let x = call.input::<f32>(0)?;
     let mut y = call.output::<f32>(1)?;
     let width = params.width as usize;

@@ -1,10 +1,12 @@
 //! Twin of `shaders/matmul.wgsl`.
 
+use super::activation::activate;
 use super::storage::load_quad;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::TwinCall;
 use crate::kernel::NO_VECTOR;
+use crate::kernel::activation::Activation;
 use crate::kernel::layout::PANEL;
 use crate::kernel::matmul::Params;
 use crate::kernel::storage;
@@ -25,6 +27,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
         &decoded[..]
     };
     let mut c = call.output::<f32>(3)?;
+    let activation = Activation::of(call);
     let depth = params.depth as usize;
     let (rows, columns) = (params.rows as usize, params.columns as usize);
     let packed = call.provider("operands").is_some_and(|operands| operands.starts_with("operands_panels"));
@@ -48,7 +51,8 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
                     NO_VECTOR => 0.0,
                     bias => vectors[b * params.vector_stride as usize + bias as usize + n],
                 };
-                let value = dot(a, w) + bias;
+                let sum = dot(a, w) + bias;
+                let value = activation.map_or(sum, |activation| activate(activation, sum));
                 *c = if params.added == 0.0 { value } else { *c + params.added * value };
             }
         }

@@ -6,6 +6,7 @@ use super::close;
 use crate::common::{both, device_test, noise};
 use pocketllm::dtype::DType;
 use pocketllm::gpu::{Backend, CLASSES, Tuning};
+use pocketllm::kernel::activation::Activation;
 use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::tiles::{TILES, Tile};
 use pocketllm::kernel::{NO_VECTOR, matmul, storage};
@@ -37,7 +38,8 @@ device_test! {
         for (tile, cut) in (0..).zip(TILES).filter(|(_, cut)| cut.runs(&limits)) {
             for (i, &shape) in SHAPES.iter().enumerate() {
                 let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
-                check(&backend, (tile, cut), shape, biased, added).await;
+                let activation = i.checked_sub(1).map(|i| Activation::ALL[i % 4]);
+                check(&backend, (tile, cut), shape, (biased, activation, added)).await;
             }
         }
     }
@@ -60,7 +62,8 @@ device_test! {
                     };
                     recording.tuning = Tuning { tiles: [tile; CLASSES], ..Tuning::default() };
                     let layout = Layout::Stored(dtype);
-                    let tensors = matmul::Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c };
+                    let activation = Some(Activation::Gelu);
+                    let tensors = matmul::Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c, activation };
                     matmul::record(recording, &params, 1, tensors);
                     vec![c]
                 }).await;
@@ -70,7 +73,12 @@ device_test! {
     }
 }
 
-async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &Tile), shape: Shape, biased: bool, added: f32) {
+async fn check(
+    backend: &Rc<dyn Backend>,
+    (tile, cut): (u8, &Tile),
+    shape: Shape,
+    (biased, activation, added): (bool, Option<Activation>, f32),
+) {
     let [branches, rows, columns, depth] = shape;
     // One or all rows of w more than are used; c has columns before and after, which must be left as they are.
     let whole = depth.is_multiple_of(4);
@@ -104,8 +112,8 @@ async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &Tile), shape: Shape
             matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
         let panels = lab.unwritten("panels", (bytes / 4) as u32);
         recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels), ..Tuning::default() };
-        let tensors =
-            matmul::Tensors { a: &a, w: (&w).into(), layout: Layout::Rows, vectors: &vectors, c: &c };
+        let (w, layout) = ((&w).into(), Layout::Rows);
+        let tensors = matmul::Tensors { a: &a, w, layout, vectors: &vectors, c: &c, activation };
         matmul::record(recording, &params, branches, tensors.clone());
         // Once more on the same a: packed panels of it may be used again.
         let again = lab.floats("again", &noise(4, branches * rows * c_stride));
@@ -113,8 +121,10 @@ async fn check(backend: &Rc<dyn Backend>, (tile, cut): (u8, &Tile), shape: Shape
         vec![c, again]
     })
     .await;
-    let name =
-        format!("{} {branches} x {rows} x {columns} x {depth}, bias {biased}, added {added}", cut.name);
+    let name = format!(
+        "{} {branches} x {rows} x {columns} x {depth}, bias {biased}, {activation:?}, added {added}",
+        cut.name
+    );
     close(if cut.half { "matmul in f16" } else { "matmul" }, &name, &outputs[0]);
     assert_eq!(outputs[0].0, outputs[1].0, "{name}: the same twice");
 }
