@@ -16,8 +16,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
-// binding 2: the stored table's part (@storage), 3, 4: the step (lib/perturb)
-@group(0) @binding(5) var<storage, read_write> y: array<f32>; // [branch, token, width]
+// binding 2: the stored table's part (@storage), 3: the step (lib/perturb)
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear
 //#use perturb

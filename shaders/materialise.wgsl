@@ -15,7 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// binding 1: the branches' weights (@layout), 2: the stored ones (@storage), 3, 4: the step (lib/perturb), 5: counters (@counter, packed)
+// binding 1: the branches' weights (@layout), 2: the stored ones (@storage), 3: the step (lib/perturb), 4: counters (@counter, packed)
 
 //#use perturb
 //#use @storage

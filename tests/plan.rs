@@ -129,7 +129,7 @@ async fn javascript_asks_for_a_plan() {
     let get = |value: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(value, &name.into()).unwrap();
     set("config", include_str!("configs/opt-1.3b.json").into());
     let plan = pocketllm::web::plan(options.clone()).await.unwrap();
-    assert_eq!(get(&plan, "peak").as_f64(), Some(812_245_032.0));
+    assert_eq!(get(&plan, "peak").as_f64(), Some(812_244_664.0));
     set("maxGpuBytes", 800_000_000.into());
     let error = pocketllm::web::plan(options.clone()).await.unwrap_err();
     assert_eq!(get(&error, "code").as_string().as_deref(), Some(Code::OutOfMemory.as_str()));

@@ -22,20 +22,18 @@ struct Update {
     rounding: vec2<u32>, // key of the bits that weights of less than f32 are rounded with
     decay: f32, // tensors that decay are multiplied by this first
     rounds: u32, // 1: the weights are rounded as they are stored after this update
-    unused: vec2<u32>,
 }
 
-// What a step adds to the weights: written once a step. Every thread reads the same of it, which is what uniforms are for.
+// What a step adds to the weights: written once a step.
 struct Step {
     zero: u32, // always 0, which no compiler knows
     updates: u32, // updates that are pending
-    unused: vec2<u32>,
     branches: array<Branch, 16>,
     update: array<Update, 16>, // in order
+    scaled: array<f32>, // [1 + update, quantile]: epsilon x quantile; each update's coefficient x quantile
 }
 
-@group(0) @binding(3) var<uniform> step_: Step;
-@group(0) @binding(4) var<storage, read> scaled: array<f32>; // [1 + update, quantile]: epsilon x quantile; each update's coefficient x quantile
+@group(0) @binding(3) var<storage, read> step_: Step;
 
 // The value as rounded: a compiler that contracts or reorders floating-point sums cannot look through it.
 fn fence(x: vec4<f32>) -> vec4<f32> {
@@ -48,7 +46,7 @@ fn direction(key: vec2<u32>, counter: vec2<u32>, table: u32) -> vec4<f32> {
     let samples = vec4<u32>(bits.x & 0xffffu, bits.x >> 16u, bits.y & 0xffffu, bits.y >> 16u);
     let at = (samples & vec4<u32>(0x7ffu)) + vec4<u32>(table);
     let sign = (samples & vec4<u32>(0x8000u)) << vec4<u32>(16u);
-    let z = vec4<f32>(scaled[at.x], scaled[at.y], scaled[at.z], scaled[at.w]);
+    let z = vec4<f32>(step_.scaled[at.x], step_.scaled[at.y], step_.scaled[at.z], step_.scaled[at.w]);
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(z) ^ sign);
 }
 

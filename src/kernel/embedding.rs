@@ -1,6 +1,5 @@
 //! Embedding: rows of a trained table as each branch sees them.
 
-use super::step::Step;
 use crate::dtype::DType;
 use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
@@ -58,8 +57,7 @@ pub fn record(
 ) {
     let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
     let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
-    let [step, tables] = Step::bindings(step);
-    let bindings = vec![ids.into(), stored.into(), step, tables, y.into()];
+    let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
     let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
     recording.push(
         variant(dtype),

@@ -1,7 +1,6 @@
 //! Materialise: the branches' weights from the stored ones, with the pending updates applied on the way.
 
 use super::layout::Layout;
-use super::step::Step;
 use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Cost, Kernel, Recording, Variant};
 use crate::reference;
@@ -64,8 +63,7 @@ pub fn record_matrix(
     stored: &Buffer,
     weights: &Buffer,
 ) {
-    let [step, tables] = Step::bindings(step);
-    let bindings = vec![weights.into(), stored.into(), step, tables];
+    let bindings = vec![weights.into(), stored.into(), step.into()];
     push(recording, matrix(dtype, params.across), params, bindings, dtype);
 }
 
@@ -78,8 +76,7 @@ pub fn record_packed(
     weights: &Buffer,
     counters: &Buffer,
 ) {
-    let [step, tables] = Step::bindings(step);
-    let bindings = vec![weights.into(), stored.into(), step, tables, counters.into()];
+    let bindings = vec![weights.into(), stored.into(), step.into(), counters.into()];
     push(recording, packed(), params, bindings, DType::F32);
 }
 

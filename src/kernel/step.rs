@@ -2,8 +2,6 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::gpu::{Binding, Buffer};
-
 /// Entries of a table of scaled quantiles.
 pub const QUANTILES: usize = 2048;
 
@@ -17,10 +15,7 @@ pub const MAX_UPDATES: usize = 16;
 pub const FROZEN: u32 = u32::MAX;
 
 /// Bytes of the largest step.
-pub const MAX_BYTES: u64 = (TABLES_AT + (1 + MAX_UPDATES) * size_of::<Table>()) as u64;
-
-/// Where the tables begin: a multiple of what bindings are aligned to.
-const TABLES_AT: usize = size_of::<Header>().next_multiple_of(256);
+pub const MAX_BYTES: u64 = (size_of::<Header>() + (1 + MAX_UPDATES) * size_of::<Table>()) as u64;
 
 /// Quantiles, scaled by the host.
 pub type Table = [f32; QUANTILES];
@@ -64,8 +59,6 @@ pub struct Update {
     pub decay: f32,
     /// 1: the weights are rounded as they are stored after this update.
     pub rounds: u32,
-    /// Of no account.
-    pub unused: [u32; 2],
 }
 
 /// The step but for its tables.
@@ -76,8 +69,6 @@ pub struct Header {
     pub zero: u32,
     /// Updates that are pending.
     pub count: u32,
-    /// Of no account.
-    pub unused: [u32; 2],
     /// What each branch sees.
     pub branches: [Branch; MAX_BRANCHES],
     /// The pending updates, in order.
@@ -101,27 +92,14 @@ impl Step {
 
     /// As the device reads it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = bytemuck::bytes_of(&self.header).to_vec();
-        bytes.resize(TABLES_AT, 0);
-        bytes.extend_from_slice(bytemuck::cast_slice(&self.tables));
-        bytes
+        [bytemuck::bytes_of(&self.header), bytemuck::cast_slice(&self.tables)].concat()
     }
 
-    /// What a kernel binds of a step's buffer: all but the tables, as a uniform, and the tables.
-    pub fn bindings(buffer: &Buffer) -> [Binding; 2] {
-        let tables_at = TABLES_AT as u64;
-        let bytes = buffer.bytes().saturating_sub(tables_at);
-        [
-            Binding { buffer: buffer.clone(), offset: 0, bytes: tables_at },
-            Binding { buffer: buffer.clone(), offset: tables_at, bytes },
-        ]
-    }
-
-    /// From the words of both bindings.
-    pub(crate) fn from_words(header: &[u32], tables: &[f32]) -> Option<Step> {
-        let header = bytemuck::cast_slice::<u32, u8>(header).get(..size_of::<Header>())?;
+    /// From a buffer's words.
+    pub(crate) fn from_words(words: &[u32]) -> Option<Step> {
+        let (header, tables) = bytemuck::cast_slice::<u32, u8>(words).split_at_checked(size_of::<Header>())?;
         let header: Header = bytemuck::pod_read_unaligned(header);
-        let used = (1 + header.count as usize) * QUANTILES;
+        let used = (1 + header.count as usize) * size_of::<Table>();
         Some(Step { header, tables: bytemuck::pod_collect_to_vec(tables.get(..used)?) })
     }
 }

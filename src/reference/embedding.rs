@@ -12,8 +12,8 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let ids = call.input::<u32>(0)?;
     let dtype = storage::provided(call.provider("storage"));
     let stored = call.output::<u32>(1)?;
-    let step = super::step(call)?;
-    let mut y = call.output::<f32>(4)?;
+    let step = super::step(&call.input::<u32>(2)?)?;
+    let mut y = call.output::<f32>(3)?;
     let width = params.width as usize;
     for (row, y) in y.chunks_mut(width).take((params.branches * params.tokens) as usize).enumerate() {
         let id = ids[row % params.tokens as usize];

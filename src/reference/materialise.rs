@@ -13,9 +13,9 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut weights = call.output::<f32>(0)?;
     let dtype = storage::provided(call.provider("storage"));
     let mut stored = call.output::<u32>(1)?;
-    let step = super::step(call)?;
+    let step = super::step(&call.input::<u32>(2)?)?;
     let counters = match call.provider("counter") {
-        Some("counter_packed") => Some(call.input::<[u32; 2]>(4)?),
+        Some("counter_packed") => Some(call.input::<[u32; 2]>(3)?),
         _ => None,
     };
     let (quads, stride) = (params.quads as usize, params.branch_stride as usize * 4);

@@ -32,16 +32,13 @@ pub mod threefry;
 pub use host::Host;
 
 use crate::error::{Result, err};
-use crate::gpu::TwinCall;
 use crate::kernel::NO_VECTOR;
 use crate::kernel::step::Step;
 
-/// The step in the third binding and the fourth.
-fn step(call: &TwinCall<'_>) -> Result<Step> {
-    let (header, tables) = (call.input::<u32>(2)?, call.input::<f32>(3)?);
-    let words = header.len() + tables.len();
-    Step::from_words(&header, &tables)
-        .ok_or_else(|| err!(InvalidArgument, "the step's buffer has {words} words"))
+/// The step in a buffer's words.
+fn step(words: &[u32]) -> Result<Step> {
+    Step::from_words(words)
+        .ok_or_else(|| err!(InvalidArgument, "the step's buffer has {} words", words.len()))
 }
 
 /// Small parameters, `[branch, stride]`: twin of `shaders/lib/vector.wgsl`.

@@ -27,7 +27,6 @@ pub fn step(pending: &[Update], branches: &[Branch], epsilon: f32, distribution:
             rounding: update.rounding.unwrap_or_default(),
             decay: update.decay,
             rounds: update.rounding.is_some().into(),
-            unused: [0; 2],
         };
     }
     for (slot, branch) in header.branches.iter_mut().zip(&branches[..branches.len().min(MAX_BRANCHES)]) {
