@@ -193,17 +193,30 @@ impl Choice {
     /// # Errors
     /// `limit-exceeded` naming the cut.
     pub fn check(self, limits: &Limits) -> Result<Choice> {
-        match self
-            .tiles
-            .iter()
-            .filter_map(|tile| TILES.get(usize::from(*tile)))
-            .find(|tile| !tile.runs(limits))
-        {
-            Some(tile) => {
-                Err(err!(LimitExceeded, "tile {}: this GPU has no f16 arithmetic (shader-f16)", tile.name))
+        let tiles = self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile)));
+        match tiles.clone().find(|tile| !tile.runs(limits)) {
+            Some(Tile { name, half: true, .. }) => {
+                Err(err!(LimitExceeded, "tile {name}: this GPU has no f16 arithmetic (shader-f16)"))
+            }
+            Some(Tile { name, lanes, .. }) => {
+                Err(err!(LimitExceeded, "tile {name}: here this GPU offers no subgroups of {lanes} threads"))
             }
             None => Ok(self),
         }
+    }
+
+    /// The same for a run that goes on, maybe on another device than it began on: cuts for subgroups that this one lacks are its
+    /// untuned ones. They sum in another order, as another device does anyway.
+    ///
+    /// # Errors
+    /// `limit-exceeded` naming a cut in f16 that the device cannot run: the run would go on in another precision.
+    pub fn moved_to(mut self, limits: &Limits) -> Result<Choice> {
+        for (tile, untuned) in self.tiles.iter_mut().zip(Choice::untuned(limits).tiles) {
+            if TILES.get(usize::from(*tile)).is_some_and(|tile| !tile.half && !tile.runs(limits)) {
+                *tile = untuned;
+            }
+        }
+        self.check(limits)
     }
 
     /// Whether any class's operands are packed: such a run needs a scratch for panels.
@@ -281,6 +294,25 @@ mod tests {
         assert_eq!(refused.code(), crate::error::Code::LimitExceeded);
         assert!(refused.to_string().contains("shared-64x64-f16"), "{refused}");
         assert!(choice.check(&Limits { shader_f16: true, ..without }).is_ok());
+    }
+
+    #[test]
+    fn a_run_moves_to_a_device_without_its_subgroups() {
+        let llvmpipe = Limits { software: true, subgroup: 8, lanes: 8, ..Limits::WEBGPU_DEFAULT };
+        let begun = Choice::untuned(&llvmpipe);
+        assert!(begun.to_string().contains("subgroup-32x8"), "{begun}");
+        assert_eq!(begun.moved_to(&llvmpipe).unwrap(), begun);
+        for other in
+            [Limits::WEBGPU_DEFAULT, Limits { lanes: 0, ..llvmpipe }, Limits { lanes: 32, ..llvmpipe }]
+        {
+            let refused = begun.check(&other).unwrap_err().to_string();
+            assert!(refused.contains("subgroups of 8"), "{refused}");
+            let moved = begun.moved_to(&other).unwrap();
+            assert!(moved.check(&other).is_ok(), "{moved}");
+            assert_eq!(moved.tiles[5], Choice::untuned(&other).tiles[5]);
+        }
+        let half: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        assert!(half.moved_to(&Limits::WEBGPU_DEFAULT).is_err());
     }
 
     #[test]

@@ -298,11 +298,11 @@ impl Trainer {
     }
 }
 
-/// Cuts matmuls as the run did when it began.
+/// Cuts matmuls as the run did when it began, as far as this device can.
 fn keep_cuts(session: &mut Session, header: &Header) -> Result<()> {
     if !header.tiles.is_empty() {
-        let tiles =
-            header.tiles.parse::<Choice>().and_then(|tiles| tiles.check(&session.model.backend().limits()));
+        let limits = session.model.backend().limits();
+        let tiles = header.tiles.parse::<Choice>().and_then(|tiles| tiles.moved_to(&limits));
         session.set_tiles(tiles.map_err(|e| e.at("trajectory"))?);
     }
     Ok(())
