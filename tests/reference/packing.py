@@ -1,6 +1,6 @@
 """Whether a step's time follows the tokens of its batch, or what they would be padded to.
 
-    python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 200] [--batch-size 1]
+    python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 200] [--batch-size 4]
 
 Trains the small BERT on the junk mail and sorts the steps by the tokens of their batch. Sequences lie end to end, so that the
 milliseconds a token should be the same in each quarter; were texts padded to one length, the milliseconds a step would be.
@@ -19,7 +19,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/pocketllm")
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=4)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
