@@ -1,5 +1,5 @@
 // Provider @tile: 32 x 8 outputs a thread in registers, for subgroups of 8 whose threads exchange what they load: each loads four
-// rows of a and passes them on to the others, two of k at a time. (Without `enable subgroups`, which naga does not read yet.)
+// rows of a and passes them on to the others, two of k at a time. A workgroup is one subgroup, its threads in order. (Without `enable subgroups`, which naga does not read yet.)
 
 // What two of k add to a block of 4 x 4: a's rows by w's columns.
 fn add(c: mat4x4<f32>, a0: vec4<f32>, w0: vec4<f32>, a1: vec4<f32>, w1: vec4<f32>) -> mat4x4<f32> {

@@ -94,11 +94,12 @@ impl Gpu {
             wanted.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
         }
         let (info, features) = (adapter.get_info(), adapter.features());
-        let useful = wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP;
         // A browser wants `enable subgroups`, which naga does not read yet: natively only.
         let exchange = cfg!(not(target_arch = "wasm32"))
             && features.contains(wgpu::Features::SUBGROUP)
             && info.subgroup_min_size == info.subgroup_max_size;
+        let mut required = features & wgpu::Features::SHADER_F16;
+        required.set(wgpu::Features::SUBGROUP, exchange);
         let limits = Limits {
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
@@ -111,7 +112,7 @@ impl Gpu {
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("pocketllm"),
                 required_limits: wanted,
-                required_features: features & useful,
+                required_features: required,
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })
