@@ -9,8 +9,9 @@ use std::rc::Rc;
 use common::{device_test, say};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
-use pocketllm::model::{Extent, Input};
+use pocketllm::model::Extent;
 use pocketllm::reference::Host;
+use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
 
 #[cfg(target_arch = "wasm32")]
@@ -79,11 +80,9 @@ async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden)
     let mut worst = 0.0_f32;
     for (index, ids) in cases.iter().enumerate() {
         let tokens = ids.len() as u32;
-        let positions: Vec<u32> = (0..tokens).collect();
-        let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
         let (model, workspace) = session.prepare(extent).unwrap();
-        let logits = model.logits(workspace, &input).await.unwrap();
+        let logits = model.logits(workspace, &Batch::sequence(ids)).await.unwrap();
         let tensor = expected.tensor(&format!("logits_{index}")).unwrap();
         let right: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
         worst = worst.max(difference(&logits, &right));

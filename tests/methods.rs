@@ -12,7 +12,7 @@ use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
 use pocketllm::kernel::materialise;
 use pocketllm::kernel::step::MAX_BYTES;
-use pocketllm::model::{Extent, Input, Score};
+use pocketllm::model::{Extent, Score};
 use pocketllm::reference::Host;
 use pocketllm::reference::storage::stochastic_half;
 use pocketllm::text::batch::Batch;
@@ -135,8 +135,7 @@ async fn losses(
     let extent = Extent { branches, tokens, targets, labels: labels.len() as u32 };
     let added = update::step(&[], &estimator.branch_list(seed, step), eps, estimator.distribution);
     let (model, ws) = session.prepare(extent).unwrap();
-    let input = Input { ids: &batch.ids, positions: &batch.positions, cu_seqlens: &batch.cu_seqlens };
-    model.branch_scores(ws, &input, &batch.targets, score, &added, branches, false).await.unwrap().means
+    model.branch_scores(ws, &batch, score, (&added, branches), false).await.unwrap().means
 }
 
 async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base: &str, what: &str) {
@@ -146,11 +145,9 @@ async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base
         let right: Vec<f32> = bytemuck::pod_collect_to_vec(right.data());
         let ids = numbers(ids);
         let tokens = ids.len() as u32;
-        let positions: Vec<u32> = (0..tokens).collect();
-        let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, tokens] };
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
         let (model, ws) = session.prepare(extent).unwrap();
-        let ours = model.logits(ws, &input).await.unwrap();
+        let ours = model.logits(ws, &Batch::sequence(&ids)).await.unwrap();
         let mean = right.iter().sum::<f32>() / right.len() as f32;
         let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
         let apart = ours.iter().zip(&right).map(|(a, b)| (a - b).abs());
@@ -332,11 +329,9 @@ device_test! {
 /// Logits of every token of a text.
 async fn logits(session: &mut Session, ids: &[u32]) -> Vec<f32> {
     let tokens = ids.len() as u32;
-    let positions: Vec<u32> = (0..tokens).collect();
-    let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
     let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
     let (model, ws) = session.prepare(extent).unwrap();
-    model.logits(ws, &input).await.unwrap()
+    model.logits(ws, &Batch::sequence(ids)).await.unwrap()
 }
 
 device_test! {

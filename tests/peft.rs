@@ -15,8 +15,9 @@ use pocketllm::format::peft::{
     Adapter, AdapterTensor, AdapterWriter, Base, CONFIG_FILE, Lora, Method, Module, WEIGHTS_FILE, tensors,
 };
 use pocketllm::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
-use pocketllm::model::{Extent, Input, Mlp, ModelSpec, family};
+use pocketllm::model::{Extent, Mlp, ModelSpec, family};
 use pocketllm::reference::Host;
+use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
 use pollster::block_on;
 use serde_json::Value;
@@ -156,11 +157,9 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
         for (i, ids) in case.expected["ids"].as_array().unwrap().iter().enumerate() {
             let ids: Vec<u32> = serde_json::from_value(ids.clone()).unwrap();
             let tokens = ids.len() as u32;
-            let positions: Vec<u32> = (0..tokens).collect();
-            let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, tokens] };
             let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
             let (model, workspace) = session.prepare(extent).unwrap();
-            let ours = block_on(model.logits(workspace, &input)).unwrap();
+            let ours = block_on(model.logits(workspace, &Batch::sequence(&ids))).unwrap();
             let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
             worst = worst.max(difference(&ours, &right));
         }

@@ -7,7 +7,8 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::method::DtypeArgs;
 use super::{Context, open};
 use crate::error::{Result, bail, err};
-use crate::model::{Extent, Input};
+use crate::model::Extent;
+use crate::text::batch::Batch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -48,11 +49,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             bail!(InvalidArgument, "input {index} has no tokens");
         }
         let tokens = ids.len() as u32;
-        let positions: Vec<u32> = (0..tokens).collect();
-        let input = Input { ids, positions: &positions, cu_seqlens: &[0, tokens] };
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
         let (model, workspace) = session.prepare(extent)?;
-        let logits = model.logits(workspace, &input).await?;
+        let logits = model.logits(workspace, &Batch::sequence(ids)).await?;
         let shape = vec![ids.len(), model.spec().vocabulary as usize];
         tensors.push((format!("logits_{index}"), Dtype::F32, shape, bytemuck::cast_slice(&logits).to_vec()));
         let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();

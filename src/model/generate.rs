@@ -1,11 +1,14 @@
 //! Generation: one token after another, with the keys and values of those before kept.
 
+use super::kv_cache::KvCache;
 use super::linear::blocks;
-use super::transformer::{Input, KvCache, Pass, Transformer};
+use super::pass::Pass;
+use super::transformer::Transformer;
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::kernel::step::Step;
 use crate::kernel::{NO_VECTOR, sample};
+use crate::text::batch::Batch;
 
 /// How a token is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,19 +44,19 @@ impl Transformer {
         if prompt.is_empty() {
             bail!(InvalidArgument, "the prompt has no tokens");
         }
-        if prompt.len() >= self.room() as usize {
-            let (have, most) = (prompt.len(), self.room());
+        if prompt.len() >= self.max_length() as usize {
+            let (have, most) = (prompt.len(), self.max_length());
             bail!(InvalidArgument, "the prompt has {have} tokens, the model takes fewer than {most}");
         }
         if !sampling.temperature.is_finite() || sampling.temperature < 0.0 {
             bail!(InvalidArgument, "temperature is {}, expected 0 or more", sampling.temperature);
         }
         let tokens = prompt.len() as u32;
-        let capacity = tokens.saturating_add(max_tokens).min(self.room());
+        let capacity = tokens.saturating_add(max_tokens).min(self.max_length());
         let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
         Ok(Generation {
             workspace: self.workspace(None, extent)?,
-            cache: self.cache(capacity)?,
+            cache: KvCache::new(self, capacity)?,
             sampling,
             unseen: prompt.to_vec(),
         })
@@ -72,19 +75,16 @@ impl Generation {
         if length + tokens > self.cache.capacity {
             return Ok(None);
         }
-        let positions: Vec<u32> = (length..length + tokens).collect();
-        let input = Input { ids: &self.unseen, positions: &positions, cu_seqlens: &[0, tokens] };
-        model.write_input(ws, &input, &Step::plain(), length)?;
+        let batch = Batch::continuing(&self.unseen, length);
+        model.write_input(ws, &batch, &Step::plain(), length)?;
         model.backend().write(&ws.target_rows, 0, &(tokens - 1).to_le_bytes())?;
-        let visible = u64::from(tokens) * u64::from(length + tokens);
-        let pass = Pass { visible, cache: Some(&self.cache), ..Pass::new(&input, 1, true) };
-        let mut r = model.recording(ws);
-        let scored = model.record_scored(&mut r, ws, &pass, 1)?;
-        let bias = model.bias(model.spec().head.bias)?;
-        let vectors = model.vectors_of(ws, &pass);
+        let mut pass = Pass::cached(model, ws, &batch, &self.cache);
+        let scored = pass.head_rows(1)?;
+        let bias = pass.bias(model.spec().head.bias)?;
+        let vectors = pass.vectors();
         let table = model.weights().matrix(model.spec().head.table)?;
-        for block in blocks(table, model.vocabulary_at_once(&r, ws, &pass, 1)?) {
-            model.record_block(&mut r, ws, &pass, 1, scored, &block, NO_VECTOR)?;
+        for block in blocks(table, pass.vocabulary_at_once(1)?) {
+            pass.block_logits(1, scored, &block, NO_VECTOR)?;
             let params = sample::Params {
                 width: block.rows,
                 first: block.first_row,
@@ -95,9 +95,9 @@ impl Generation {
                 key_low: key[0],
                 key_high: key[1],
             };
-            sample::record(&mut r, &ws.logits, vectors.buffer, &ws.state, params);
+            sample::record(&mut pass.r, &ws.logits, vectors.buffer, &ws.state, params);
         }
-        model.backend().run(&r).await?;
+        pass.run().await?;
         let bytes = model.backend().read(&ws.state, 0, 4).await?;
         let token = bytemuck::pod_read_unaligned::<u32>(&bytes);
         self.cache.length += tokens;

@@ -1,24 +1,34 @@
 //! Floor 4: one transformer, described by a [`ModelSpec`]; its weights on the device; heads and generation.
 
 mod adapter;
+mod attention;
+mod factors;
 pub mod family;
+mod forward;
 mod generate;
-mod head;
+mod heads;
+mod kv_cache;
 mod linear;
+mod norms;
 mod packed;
+mod pass;
+mod run;
 mod spec;
+mod tables;
 mod transformer;
+mod updates;
 mod weights;
 mod workspace;
 
 pub use adapter::{Adapter, AdapterSpec, AdapterTensor};
 pub use generate::{Generation, Sampling};
-pub use head::{BranchScores, Evaluation, Score};
+pub use heads::Score;
 pub use packed::Packed;
+pub use run::{BranchScores, Evaluation};
 pub use spec::{
     Activation, HeadKind, HeadSpec, HeadTransform, LayerSpec, Linear, Mlp, ModelSpec, Norm, NormKind,
     Positions, TensorId, TensorKind, TensorList, TensorSpec,
 };
-pub use transformer::{Input, Transformer};
+pub use transformer::Transformer;
 pub use weights::{LoadProgress, Matrix, Part, Weights, formats, stored_as};
 pub use workspace::{Extent, Room, Workspace};

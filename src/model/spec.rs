@@ -314,6 +314,16 @@ impl ModelSpec {
         tables.contains(&Some(matrix))
     }
 
+    /// Columns of a token's queries.
+    pub fn q_width(&self) -> u32 {
+        self.heads * self.head_dim
+    }
+
+    /// Columns of a token's keys, and of its values.
+    pub fn kv_width(&self) -> u32 {
+        self.kv_heads * self.head_dim
+    }
+
     /// Columns of a token's fused queries, keys and values.
     pub fn qkv_width(&self) -> u32 {
         (self.heads + 2 * self.kv_heads) * self.head_dim

@@ -2,7 +2,7 @@
 
 use crate::text::encode::{Example, Target};
 
-/// Sequences packed into one, told apart by their offsets.
+/// What a model runs over: sequences laid end to end, told apart by their offsets, and the targets that are scored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// `[token]` Token ids of all sequences.
@@ -44,6 +44,23 @@ impl Batch {
         batch
     }
 
+    /// One sequence without targets. As for [`Batch::pack`], tokens beyond 2^32 are left out.
+    pub fn sequence(ids: &[u32]) -> Batch {
+        Batch::continuing(ids, 0)
+    }
+
+    /// The tokens of one sequence that come after its first `cached`, without targets.
+    pub fn continuing(ids: &[u32], cached: u32) -> Batch {
+        let tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        Batch {
+            ids: ids[..tokens as usize].to_vec(),
+            positions: (0..tokens).map(|i| cached.saturating_add(i)).collect(),
+            cu_seqlens: vec![0, tokens],
+            targets: Vec::new(),
+            example_targets: vec![0, 0],
+        }
+    }
+
     /// Number of sequences.
     pub fn sequences(&self) -> usize {
         self.cu_seqlens.len().saturating_sub(1)
@@ -80,6 +97,14 @@ mod tests {
         let at: Vec<_> = batch.targets.iter().map(|t| (t.position, t.label)).collect();
         assert_eq!(at, [(2, 9), (4, 7), (5, 8)]);
         assert_eq!((batch.sequences(), batch.tokens(), batch.max_len()), (3, 6, 3));
+    }
+
+    #[test]
+    fn a_sequence_may_continue_a_text() {
+        let (whole, rest) = (Batch::sequence(&[5, 6, 7]), Batch::continuing(&[6, 7], 1));
+        assert_eq!((&whole.positions[..], &whole.cu_seqlens[..]), (&[0, 1, 2][..], &[0, 3][..]));
+        assert_eq!((&rest.positions[..], &rest.cu_seqlens[..]), (&[1, 2][..], &[0, 2][..]));
+        assert_eq!((whole.targets.len(), &whole.example_targets[..]), (0, &[0, 0][..]));
     }
 
     #[test]

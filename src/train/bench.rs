@@ -1,6 +1,6 @@
 //! What a forward pass and a whole step take: random tokens through a loaded model, and every result checked before its time counts.
 
-use super::evaluation::{extent, input};
+use super::evaluation::extent;
 use super::method::Setup;
 use super::session::Session;
 use super::settings::Settings;
@@ -64,7 +64,7 @@ impl Bench {
         let tokens = self.batch.ids.len() as u32;
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
         let (model, ws) = self.session.prepare(extent)?;
-        let logits = model.logits(ws, &input(&self.batch)).await?;
+        let logits = model.logits(ws, &self.batch).await?;
         let width = model.spec().vocabulary as usize;
         let row = |target: &Target| &logits[target.position as usize * width..][..width];
         Ok(self.batch.targets.iter().flat_map(row).copied().collect())
@@ -78,7 +78,7 @@ impl Bench {
         let branches = self.settings.estimator.branches();
         let (model, ws) = self.session.prepare(extent(&self.batch, branches, Score::Vocabulary))?;
         let start = Instant::now();
-        let plain = model.evaluate(ws, &input(&self.batch), &self.batch.targets, Score::Vocabulary).await?;
+        let plain = model.evaluate(ws, &self.batch, Score::Vocabulary).await?;
         let ms = start.elapsed_ms();
         let loss = plain.losses.iter().sum::<f32>() / plain.losses.len() as f32;
         if !loss.is_finite() {
@@ -100,9 +100,7 @@ impl Bench {
         let (batch, branches) = (&self.batch, estimator.branches());
         let (model, ws) = self.session.prepare(extent(batch, branches, Score::Vocabulary))?;
         let start = Instant::now();
-        let scores = model
-            .branch_scores(ws, &input(batch), &batch.targets, Score::Vocabulary, &step, branches, false)
-            .await?;
+        let scores = model.branch_scores(ws, batch, Score::Vocabulary, (&step, branches), false).await?;
         let ms = start.elapsed_ms();
         let loss = self.loss.ok_or_else(|| err!(InvalidArgument, "a step is timed after a forward pass"))?;
         let middle = scores.means.iter().sum::<f32>() / scores.means.len() as f32;

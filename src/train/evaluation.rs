@@ -94,7 +94,7 @@ impl Session {
     /// Those of the backend.
     pub async fn evaluate_batch(&mut self, objective: &Objective, batch: &Batch) -> Result<Evaluation> {
         let (model, ws) = self.prepare(extent(batch, 1, objective.score()))?;
-        model.evaluate(ws, &input(batch), &batch.targets, objective.score()).await
+        model.evaluate(ws, batch, objective.score()).await
     }
 }
 
@@ -117,9 +117,4 @@ pub(super) fn extent(batch: &Batch, branches: u32, score: Score<'_>) -> Extent {
         Score::Vocabulary => 0,
     };
     Extent { branches, tokens: batch.ids.len() as u32, targets: batch.targets.len() as u32, labels }
-}
-
-/// A batch as the model takes it.
-pub(super) fn input(batch: &Batch) -> crate::model::Input<'_> {
-    crate::model::Input { ids: &batch.ids, positions: &batch.positions, cu_seqlens: &batch.cu_seqlens }
 }

@@ -2,7 +2,6 @@
 
 use super::session::Session;
 use crate::error::Result;
-use crate::gpu::Recording;
 use crate::kernel::step::MAX_UPDATES;
 use crate::model::{AdapterSpec, Extent};
 use crate::zo::estimator::{Estimator, EstimatorKind};
@@ -91,9 +90,7 @@ impl Follower {
 async fn put_away(session: &mut Session, key: [u32; 2]) -> Result<()> {
     let Some(adapter) = session.model.adapter() else { return Ok(()) };
     if let AdapterSpec::LowRank { slots: 1, .. } = adapter.spec() {
-        let mut r = Recording::new();
-        session.model.record_merge(&mut r, key)?;
-        session.model.backend().run(&r).await?;
+        session.model.merge(key).await?;
         for (index, tensor) in adapter.tensors().iter().enumerate() {
             let zeros = vec![0.0; tensor.rows as usize * tensor.width as usize];
             adapter.trained.write(session.model.backend(), index, 0, &zeros)?;

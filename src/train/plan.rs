@@ -13,7 +13,8 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Extent, HeadKind, Input, Mlp, ModelSpec, Sampling, Score};
+use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Sampling, Score};
+use crate::text::batch::Batch;
 use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
 use crate::zo::random::Order;
@@ -173,17 +174,17 @@ impl Session {
     async fn pass(&mut self, extent: Extent, step: Option<&Settings>) -> Result<()> {
         let (ids, labels) = (vec![0; extent.tokens as usize], vec![0; extent.labels as usize]);
         let (model, ws) = self.prepare(extent)?;
-        let positions: Vec<u32> = (0..extent.tokens).map(|i| i % model.room()).collect();
-        let input = Input { ids: &ids, positions: &positions, cu_seqlens: &[0, extent.tokens] };
+        let positions: Vec<u32> = (0..extent.tokens).map(|i| i % model.max_length()).collect();
         let targets = vec![Target { position: 0, label: 0 }; extent.targets as usize];
+        let batch = Batch { positions, targets, ..Batch::sequence(&ids) };
         let score = if labels.is_empty() { Score::Vocabulary } else { Score::Labels(&labels) };
         match step {
-            None => drop(model.evaluate(ws, &input, &targets, score).await?),
+            None => drop(model.evaluate(ws, &batch, score).await?),
             Some(settings) => {
                 let (estimator, predicted) = (&settings.estimator, settings.objective != Measure::Loss);
                 let branches = estimator.branch_list(settings.seed, 0);
                 let step = update::step(&[], &branches, settings.epsilon, estimator.distribution);
-                model.branch_scores(ws, &input, &targets, score, &step, extent.branches, predicted).await?;
+                model.branch_scores(ws, &batch, score, (&step, extent.branches), predicted).await?;
             }
         }
         Ok(())

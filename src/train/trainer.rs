@@ -1,6 +1,6 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
-use super::evaluation::{EvaluationReport, extent, input};
+use super::evaluation::{EvaluationReport, extent};
 use super::follow::Follower;
 use super::measure;
 use super::method::{Setup, dtype_name};
@@ -226,9 +226,7 @@ impl Trainer {
             let (score, count) = (self.objective.score(), branches.len() as u32);
             let (model, ws) = session.prepare(extent(&batch, count, score))?;
             let predicted = settings.objective != Measure::Loss;
-            let scores = model
-                .branch_scores(ws, &input(&batch), &batch.targets, score, &added, count, predicted)
-                .await?;
+            let scores = model.branch_scores(ws, &batch, score, (&added, count), predicted).await?;
             // The pass has written the pending updates to the weights.
             follower.applied();
             let (values, weight) = measure::values(settings.objective, &batch, &scores);

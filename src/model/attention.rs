@@ -1,0 +1,84 @@
+//! Attention: from the input of a layer to the weighted values of every head, with the letters of [`super::forward`].
+
+use super::pass::{Pass, Target};
+use super::spec::LayerSpec;
+use crate::error::Result;
+use crate::gpu::Buffer;
+use crate::kernel::{append_rows, attention, rotary};
+
+impl Pass<'_> {
+    /// Projects input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
+    pub(super) fn queries_keys_values(&mut self, layer: &LayerSpec, input: &Buffer) -> Result<()> {
+        let (ws, tokens, stride) = (self.ws, self.tokens, self.spec().qkv_width());
+        let (key, value) = (self.spec().q_width(), self.spec().q_width() + self.spec().kv_width());
+        for (linear, column) in [(&layer.query, 0), (&layer.key, key), (&layer.value, value)] {
+            self.linear(linear, tokens, input, Target { column, ..Target::new(&ws.qkv, stride) })?;
+        }
+        Ok(())
+    }
+
+    /// Turns the queries and keys in ws.qkv by the token's position, where the model has rotary positions.
+    pub(super) fn rotate(&mut self) {
+        let (spec, ws) = (self.spec(), self.ws);
+        if let Some(rotation) = &ws.rotation {
+            let params = rotary::Params {
+                rows: self.branches * self.tokens,
+                tokens: self.tokens,
+                stride: spec.qkv_width(),
+                heads: spec.heads + spec.kv_heads,
+                head_dim: spec.head_dim,
+            };
+            rotary::record(&mut self.r, &ws.qkv, rotation, &ws.positions, params);
+        }
+    }
+
+    /// ws.attended `[B, T, H D]` = softmax(q k^T / sqrt(D)) v over the keys that each token sees: a prefix, cached tokens, its sequence.
+    pub(super) fn attend(&mut self, index: usize) -> Result<()> {
+        let (spec, ws) = (self.spec(), self.ws);
+        let (q_width, kv_width) = (spec.q_width(), spec.kv_width());
+        let mut params = attention::Params {
+            tokens: self.tokens,
+            heads: spec.heads,
+            kv_heads: spec.kv_heads,
+            q_stride: spec.qkv_width(),
+            kv_rows: self.tokens,
+            kv_stride: spec.qkv_width(),
+            k_column: q_width,
+            v_column: q_width + kv_width,
+            scale: 1.0 / (spec.head_dim as f32).sqrt(),
+            ..Default::default()
+        };
+        // Where there is no prefix, the kernel reads none, and any buffer may be bound.
+        let mut prefix = &ws.qkv;
+        if let Some((rows, key, value)) = self.model.adapter().and_then(|adapter| adapter.prefix(index))
+            && let Some(stored) = self.factor(key)
+        {
+            prefix = stored.buffer;
+            params.prefix_rows = rows;
+            params.prefix_stride = stored.branch;
+            params.prefix_key = key.first;
+            params.prefix_value = value.first;
+        }
+        let mut key_value = &ws.qkv;
+        if let Some(cache) = self.cache {
+            key_value = &cache.layers[index]; // [capacity, 2 K D]
+            let appended = append_rows::Params {
+                rows: self.tokens,
+                width: 2 * kv_width,
+                stride: spec.qkv_width(),
+                column: q_width,
+                first_row: cache.length,
+            };
+            append_rows::record(&mut self.r, &ws.qkv, key_value, appended);
+            params.kv_rows = cache.capacity;
+            params.kv_stride = 2 * kv_width;
+            params.k_column = 0;
+            params.v_column = kv_width;
+        }
+        let shape =
+            attention::Shape { branches: self.branches, head_dim: spec.head_dim, visible: self.visible };
+        let tensors =
+            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
+        attention::record(&mut self.r, tensors, shape, params)
+    }
+}

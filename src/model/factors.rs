@@ -1,0 +1,73 @@
+//! The low-rank factors that an adapter has beside a matrix: what they add to a product and to looked-up rows.
+
+use super::adapter::Pair;
+use super::pass::{BranchWeights, Pass, Target};
+use crate::gpu::Buffer;
+use crate::kernel::layout::Layout;
+use crate::kernel::{NO_VECTOR, gather_rows, matmul};
+
+impl Pass<'_> {
+    /// `y += scale * B (A x)` for the columns of y that `columns`, rows of B, say; x `[B, rows, width]`.
+    pub(super) fn factor_product(
+        &mut self,
+        pair: &Pair,
+        rows: u32,
+        (x, width): (&Buffer, u32),
+        y: Target<'_>,
+        columns: std::ops::Range<u32>,
+    ) {
+        let (Some(a), Some(b)) = (self.factor(pair.a), self.factor(pair.b)) else { return };
+        let inner = &self.ws.inner; // [B, rows, rank]
+        self.multiply_factor(a, rows, (x, width), Target::new(inner, pair.rank), pair.rank);
+        let b = BranchWeights { start: b.start + columns.start * pair.rank, ..b };
+        let y = Target { added: pair.scale, ..y };
+        self.multiply_factor(b, rows, (inner, pair.rank), y, columns.end - columns.start);
+    }
+
+    /// `y[b, i, :] += scale * B[ids[i], :] A`: what the factors add to looked-up rows; ids `[count]`, y `[B, count, width]`.
+    pub(super) fn factor_rows(&mut self, pair: &Pair, ids: &Buffer, count: u32, y: &Buffer, width: u32) {
+        let transposed = pair.transposed.and_then(|a| self.factor(a));
+        let (Some(a), Some(b)) = (transposed, self.factor(pair.b)) else { return };
+        let inner = &self.ws.inner; // [B, count, rank]
+        let rows = gather_rows::Params {
+            branches: self.branches,
+            x_start: b.start,
+            x_branch: b.branch,
+            count,
+            width: pair.rank,
+        };
+        gather_rows::record(&mut self.r, b.buffer, ids, inner, rows);
+        let y = Target { added: pair.scale, ..Target::new(y, width) };
+        self.multiply_factor(a, count, (inner, pair.rank), y, width);
+    }
+
+    /// `y = W x`, or `y += added * W x`, for a factor W `[columns, depth]`; x `[B, rows, depth]`.
+    fn multiply_factor(
+        &mut self,
+        w: BranchWeights<'_>,
+        rows: u32,
+        (x, depth): (&Buffer, u32),
+        y: Target<'_>,
+        columns: u32,
+    ) {
+        let params = matmul::Params {
+            rows,
+            columns,
+            depth,
+            a_stride: depth,
+            a_branch: rows * depth,
+            w_start: w.start,
+            w_branch: w.branch,
+            c_stride: y.stride,
+            c_column: y.column,
+            bias: NO_VECTOR,
+            vector_stride: 0,
+            added: y.added,
+        };
+        // There is no bias to read: any buffer may be bound.
+        let vectors = &self.model.weights().vectors().stored;
+        let (w, layout) = (w.buffer.into(), Layout::Rows);
+        let tensors = matmul::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };
+        matmul::record(&mut self.r, &params, self.branches, tensors);
+    }
+}

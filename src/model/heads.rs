@@ -1,0 +1,216 @@
+//! Heads: from hidden states at the targets to logits, losses and predictions.
+
+use super::linear::{Block, blocks};
+use super::pass::{Pass, Target};
+use super::spec::{Positions, TensorId};
+use crate::error::Result;
+use crate::gpu::Buffer;
+use crate::kernel::layout::Layout;
+use crate::kernel::{NO_VECTOR, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
+
+/// What a target is scored against.
+#[derive(Clone, Copy, Debug)]
+pub enum Score<'a> {
+    /// These tokens only; a target's label is an index into them.
+    Labels(&'a [u32]),
+    /// The whole vocabulary; a target's label is a token.
+    Vocabulary,
+}
+
+impl<'a> Pass<'a> {
+    /// Records the pass and the losses of its `count` targets: ws.losses and ws.predictions `[B, count]`, ws.mean `[B]`.
+    ///
+    /// # Errors
+    /// Those of [`Pass::forward`].
+    pub(super) fn loss(&mut self, count: u32, score: Score<'_>) -> Result<()> {
+        let (spec, ws) = (self.spec(), self.ws);
+        let scored = self.head_rows(count)?;
+        let bias = self.bias(spec.head.bias)?;
+        let vectors = self.vectors();
+        match score {
+            Score::Labels(labels) => {
+                let labels = labels.len() as u32;
+                self.label_logits(count, scored, labels)?;
+                let params = cross_entropy_labels::Params {
+                    rows: self.branches * count,
+                    rows_per_branch: count,
+                    labels,
+                    bias,
+                    vector_stride: vectors.stride,
+                };
+                let tensors = cross_entropy_labels::Tensors {
+                    logits: &ws.logits,
+                    vectors: vectors.buffer,
+                    label_ids: &ws.label_ids,
+                    targets: &ws.target_labels,
+                    loss: &ws.losses,
+                    prediction: &ws.predictions,
+                };
+                cross_entropy_labels::record(&mut self.r, tensors, params);
+            }
+            Score::Vocabulary => {
+                let table = self.model.weights().matrix(spec.head.table)?;
+                for block in blocks(table, self.vocabulary_at_once(count)?) {
+                    self.block_logits(count, scored, &block, NO_VECTOR)?;
+                    let params = cross_entropy_block::Params {
+                        rows: self.branches * count,
+                        rows_per_branch: count,
+                        width: block.rows,
+                        first: block.first_row,
+                        bias,
+                        vector_stride: vectors.stride,
+                        start: (block.first_row == 0).into(),
+                    };
+                    let tensors = cross_entropy_block::Tensors {
+                        logits: &ws.logits,
+                        vectors: vectors.buffer,
+                        targets: &ws.target_labels,
+                        state: &ws.state,
+                        loss: &ws.losses,
+                        prediction: &ws.predictions,
+                    };
+                    cross_entropy_block::record(&mut self.r, tensors, params);
+                }
+            }
+        }
+        mean_loss::record(&mut self.r, &ws.losses, &ws.mean, self.branches, count);
+        Ok(())
+    }
+
+    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, C]`.
+    ///
+    /// # Errors
+    /// Those of [`Pass::forward`].
+    pub(super) fn head_rows(&mut self, count: u32) -> Result<&'a Buffer> {
+        let (spec, ws) = (self.spec(), self.ws);
+        let hidden = self.forward()?; // [B, T, C]
+        let params = gather_rows::Params {
+            branches: self.branches,
+            x_start: 0,
+            x_branch: self.tokens * spec.hidden,
+            count,
+            width: spec.hidden,
+        };
+        gather_rows::record(&mut self.r, hidden, &ws.target_rows, &ws.gathered, params);
+        if let Some(transform) = &spec.head.transform {
+            let activation = Some(transform.activation);
+            let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
+            self.linear(&transform.dense, count, &ws.gathered, output)?;
+            self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
+        }
+        Ok(&ws.gathered)
+    }
+
+    /// ws.logits `[B, count, labels]` without bias, from the rows of the head's table that belong to the label words; scored
+    /// `[B, count, C]`.
+    fn label_logits(&mut self, count: u32, scored: &Buffer, labels: u32) -> Result<()> {
+        let (spec, ws) = (self.spec(), self.ws);
+        self.table_rows(spec.head.table, &ws.label_ids, labels, &ws.label_rows, false)?;
+        let params = matmul::Params {
+            rows: count,
+            columns: labels,
+            depth: spec.hidden,
+            a_stride: spec.hidden,
+            a_branch: count * spec.hidden,
+            w_start: 0,
+            w_branch: labels * spec.hidden,
+            c_stride: labels,
+            c_column: 0,
+            bias: NO_VECTOR,
+            vector_stride: 0,
+            added: 0.0,
+        };
+        let tensors = matmul::Tensors {
+            a: scored,
+            w: (&ws.label_rows).into(),
+            layout: Layout::Rows,
+            vectors: self.vectors().buffer,
+            c: &ws.logits,
+            activation: None,
+        };
+        matmul::record(&mut self.r, &params, self.branches, tensors);
+        Ok(())
+    }
+
+    /// ws.logits `[B, count, block]` for a block of the vocabulary; scored `[B, count, C]`. `bias` is where the head's bias begins, or
+    /// [`NO_VECTOR`] where the kernel that reads the logits adds it.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub(super) fn block_logits(
+        &mut self,
+        count: u32,
+        scored: &Buffer,
+        block: &Block<'a>,
+        bias: u32,
+    ) -> Result<()> {
+        let ws = self.ws;
+        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let (whole, layout) = self.vocabulary_matmul(count)?;
+        let w = self.branch_weights(table, block, layout);
+        let vectors = self.vectors();
+        let params = matmul::Params {
+            columns: block.rows,
+            w_start: w.start,
+            w_branch: w.branch,
+            c_stride: block.rows,
+            bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+            vector_stride: vectors.stride,
+            ..whole
+        };
+        let (w, c) = (w.buffer.into(), &ws.logits);
+        let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c, activation: None };
+        matmul::record(&mut self.r, &params, self.branches, tensors);
+        if let Some(pair) = self.pair(table.id) {
+            let y = Target::new(&ws.logits, block.rows);
+            let rows = block.first_row..block.first_row + block.rows;
+            self.factor_product(pair, count, (scored, table.width), y, rows);
+        }
+        Ok(())
+    }
+
+    /// The matmul over the whole vocabulary, of which each block is a part, and the layout of its weights.
+    fn vocabulary_matmul(&self, count: u32) -> Result<(matmul::Params, Layout)> {
+        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let params = matmul::Params {
+            rows: count,
+            columns: table.rows,
+            depth: table.width,
+            a_stride: table.width,
+            a_branch: count * table.width,
+            ..Default::default()
+        };
+        Ok((params, matmul::layout(&self.r, &params, self.branches, self.stored(table))))
+    }
+
+    /// How many rows of the vocabulary are scored at a time: as many as the scratch and the logits buffer hold.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub(super) fn vocabulary_at_once(&self, count: u32) -> Result<u32> {
+        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let (_, layout) = self.vocabulary_matmul(count)?;
+        let logits = self.ws.logits.bytes() / 4 / (u64::from(self.branches) * u64::from(count.max(1)));
+        let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(table, layout));
+        Ok(if most >= table.rows { table.rows } else { (most & !3).max(4) })
+    }
+
+    /// Applies the pending updates to the tables that a scored pass looks rows up in, but does not materialize.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub(super) fn update_tables(&mut self, score: Score<'_>) -> Result<()> {
+        let spec = self.spec();
+        let mut tables: Vec<TensorId> = vec![spec.token_table];
+        tables.extend(spec.type_table);
+        if let Positions::Learned { table, .. } = spec.positions {
+            tables.push(table);
+        }
+        match score {
+            Score::Vocabulary => tables.retain(|table| *table != spec.head.table),
+            Score::Labels(_) if spec.head.table != spec.token_table => tables.push(spec.head.table),
+            Score::Labels(_) => {}
+        }
+        tables.into_iter().try_for_each(|table| self.update_matrix(table))
+    }
+}

@@ -1,0 +1,166 @@
+//! One pass through the transformer while it is being recorded: what it runs over, and where it finds things.
+
+use super::adapter::{Factor, Group, Pair};
+use super::kv_cache::KvCache;
+use super::spec::{ModelSpec, TensorId};
+use super::transformer::Transformer;
+use super::weights::Matrix;
+use super::workspace::Workspace;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::{Buffer, Recording};
+use crate::kernel::NO_VECTOR;
+use crate::kernel::activation::Activation;
+use crate::text::batch::Batch;
+
+/// A pass being recorded. Its methods are spread over the files of this folder: [`super::forward`] gives the order of the model,
+/// the other files record one part of it each.
+pub(super) struct Pass<'a> {
+    /// The model that the pass goes through.
+    pub model: &'a Transformer,
+    /// The buffers that it works in.
+    pub ws: &'a Workspace,
+    /// The dispatches so far.
+    pub r: Recording,
+    /// B: how many branches run side by side. 0 records updates only.
+    pub branches: u32,
+    /// T: the tokens of each branch.
+    pub tokens: u32,
+    /// Whether the pass uses the stored weights as they are. It then has one branch, and kernels read the stored weights directly.
+    pub plain: bool,
+    /// How many pairs of a token and a key that it sees there are.
+    pub visible: u64,
+    /// The keys and values of earlier tokens. The pass appends its own.
+    pub cache: Option<&'a KvCache>,
+}
+
+impl<'a> Pass<'a> {
+    /// A pass of `batch` through `branches` branches of perturbed weights.
+    pub(super) fn perturbed(
+        model: &'a Transformer,
+        ws: &'a Workspace,
+        batch: &Batch,
+        branches: u32,
+    ) -> Pass<'a> {
+        // Causal attention sees about half of these pairs: close enough to bound the work of a submit by.
+        let visible = batch.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
+        let (r, tokens) = (model.recording(ws), batch.ids.len() as u32);
+        Pass { model, ws, r, branches, tokens, plain: false, visible, cache: None }
+    }
+
+    /// A pass of `batch` through the stored weights as they are.
+    pub(super) fn plain(model: &'a Transformer, ws: &'a Workspace, batch: &Batch) -> Pass<'a> {
+        Pass { plain: true, ..Pass::perturbed(model, ws, batch, 1) }
+    }
+
+    /// A pass of `batch`, one sequence, through the stored weights. It sees the cached tokens too, and its own are appended to them.
+    pub(super) fn cached(
+        model: &'a Transformer,
+        ws: &'a Workspace,
+        batch: &Batch,
+        cache: &'a KvCache,
+    ) -> Pass<'a> {
+        let tokens = batch.ids.len() as u64;
+        let visible = tokens * (u64::from(cache.length) + tokens);
+        Pass { visible, cache: Some(cache), ..Pass::plain(model, ws, batch) }
+    }
+
+    /// No pass: only the pending updates of weights are recorded.
+    pub(super) fn of_updates(model: &'a Transformer, ws: &'a Workspace) -> Pass<'a> {
+        Pass::perturbed(model, ws, &Batch::default(), 0)
+    }
+
+    /// The model's description.
+    pub(super) fn spec(&self) -> &'a ModelSpec {
+        self.model.spec()
+    }
+
+    /// Runs what has been recorded so far, and begins an empty recording.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub(super) async fn run(&mut self) -> Result<()> {
+        let recorded = std::mem::replace(&mut self.r, self.model.recording(self.ws));
+        self.model.backend().run(&recorded).await
+    }
+
+    /// The format of a matrix that the pass reads as it is stored; none where each branch sees it perturbed.
+    pub(super) fn stored(&self, matrix: &Matrix) -> Option<DType> {
+        (self.plain || !matrix.trained).then_some(matrix.dtype)
+    }
+
+    /// The low-rank factors beside a matrix.
+    pub(super) fn pair(&self, matrix: TensorId) -> Option<&'a Pair> {
+        self.model.adapter().and_then(|adapter| adapter.pair(matrix))
+    }
+
+    /// A factor of the adapter: as each branch sees it, or as it is stored.
+    pub(super) fn factor(&self, factor: Factor) -> Option<BranchWeights<'a>> {
+        let adapter = self.model.adapter()?;
+        let (buffer, branch) = match (factor.group, &self.ws.adapter) {
+            (Group::Trained, Some(materialized)) if !self.plain => (materialized, adapter.trained.stride()),
+            (Group::Trained, _) => (&adapter.trained.stored, 0),
+            (Group::Fixed, _) => (&adapter.fixed.as_ref()?.stored, 0),
+        };
+        Some(BranchWeights { buffer, start: factor.first, branch })
+    }
+
+    /// The norms and biases: as each branch sees them, or as they are stored.
+    pub(super) fn vectors(&self) -> Vectors<'a> {
+        let vectors = self.model.weights().vectors();
+        match &self.ws.vectors {
+            Some(materialized) if !self.plain => Vectors { buffer: materialized, stride: vectors.stride() },
+            _ => Vectors { buffer: &vectors.stored, stride: 0 },
+        }
+    }
+
+    /// Where a bias begins in [`Pass::vectors`], or the number that says that there is none.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
+        id.map_or(Ok(NO_VECTOR), |id| self.model.weights().vector(id))
+    }
+}
+
+/// The model's norms and biases as a pass sees them.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<'a> {
+    pub buffer: &'a Buffer,
+    /// Elements between branches; 0 where all branches share them.
+    pub stride: u32,
+}
+
+/// Weights as a matmul takes them.
+#[derive(Clone, Copy)]
+pub(super) struct BranchWeights<'a> {
+    pub buffer: &'a Buffer,
+    /// First element.
+    pub start: u32,
+    /// Elements between branches; 0 where all branches share them.
+    pub branch: u32,
+}
+
+/// Where a linear layer writes: from `column` on, in rows that are `stride` elements apart.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub buffer: &'a Buffer,
+    pub stride: u32,
+    pub column: u32,
+    /// 0: the result overwrites what is there. Otherwise this times the result is added to what is there.
+    pub added: f32,
+    /// What the result goes through before it is written; only where whole rows are overwritten.
+    pub activation: Option<Activation>,
+}
+
+impl<'a> Target<'a> {
+    /// Whole rows of `width` elements, overwritten.
+    pub(super) fn new(buffer: &'a Buffer, width: u32) -> Self {
+        Target { buffer, stride: width, column: 0, added: 0.0, activation: None }
+    }
+
+    /// Whole rows of `width` elements, which the result is added to.
+    pub(super) fn onto(buffer: &'a Buffer, width: u32) -> Self {
+        Target { added: 1.0, ..Target::new(buffer, width) }
+    }
+}

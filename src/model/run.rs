@@ -1,0 +1,215 @@
+//! Running a batch: its tokens go to the device, a pass is recorded and run, and losses, predictions or logits come back.
+
+use super::adapter::Adapter;
+use super::heads::Score;
+use super::kv_cache::KvCache;
+use super::linear::blocks;
+use super::pass::Pass;
+use super::spec::Positions;
+use super::transformer::Transformer;
+use super::workspace::{Extent, Workspace};
+use crate::error::{Result, bail};
+use crate::gpu::Buffer;
+use crate::kernel::step::Step;
+use crate::text::batch::Batch;
+
+/// What the branches of a step make of a batch.
+#[derive(Clone, Debug)]
+pub struct BranchScores {
+    /// Mean cross-entropy over the targets `[branch]`, natural logarithm.
+    pub means: Vec<f32>,
+    /// The best label or token `[branch, target]`, where asked for.
+    pub predictions: Vec<u32>,
+}
+
+/// Losses and predictions of each target, of a pass over the weights as they are.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Cross-entropy `[target]`, natural logarithm.
+    pub losses: Vec<f32>,
+    /// The best label or token `[target]`.
+    pub predictions: Vec<u32>,
+    /// Logits of the labels `[target, label]`; empty for the whole vocabulary.
+    pub label_logits: Vec<f32>,
+}
+
+impl Transformer {
+    /// Mean cross-entropy over the targets for each of the step's `branches`, and, where `predictions` asks for it, what each branch
+    /// predicts. The pass also applies the step's pending updates.
+    ///
+    /// # Errors
+    /// `invalid-argument` for a batch that the model cannot take; those of the backend.
+    pub async fn branch_scores(
+        &self,
+        ws: &Workspace,
+        batch: &Batch,
+        score: Score<'_>,
+        (step, branches): (&Step, u32),
+        predictions: bool,
+    ) -> Result<BranchScores> {
+        let mut pass = Pass::perturbed(self, ws, batch, branches);
+        self.record_scored_batch(&mut pass, batch, score, step)?;
+        if step.header.count > 0 {
+            pass.update_tables(score)?;
+        }
+        pass.run().await?;
+        let means = self.read(&ws.mean, branches).await?;
+        let predictions = match predictions {
+            true => self.read(&ws.predictions, branches * batch.targets.len() as u32).await?,
+            false => Vec::new(),
+        };
+        Ok(BranchScores { means, predictions })
+    }
+
+    /// Losses and predictions with the weights as they are; no update may be pending.
+    ///
+    /// # Errors
+    /// As [`Transformer::branch_scores`].
+    pub async fn evaluate(&self, ws: &Workspace, batch: &Batch, score: Score<'_>) -> Result<Evaluation> {
+        let mut pass = Pass::plain(self, ws, batch);
+        self.record_scored_batch(&mut pass, batch, score, &Step::plain())?;
+        pass.run().await?;
+        let count = batch.targets.len() as u32;
+        let predictions = self.read(&ws.predictions, count).await?;
+        let label_logits = match score {
+            Score::Labels(labels) => self.read(&ws.logits, count * labels.len() as u32).await?,
+            Score::Vocabulary => Vec::new(),
+        };
+        Ok(Evaluation { losses: self.read(&ws.losses, count).await?, predictions, label_logits })
+    }
+
+    /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the weights as they are.
+    ///
+    /// # Errors
+    /// As [`Transformer::branch_scores`].
+    pub async fn logits(&self, ws: &Workspace, batch: &Batch) -> Result<Vec<f32>> {
+        let tokens = batch.ids.len() as u32;
+        self.write_input(ws, batch, &Step::plain(), 0)?;
+        let rows: Vec<u32> = (0..tokens).collect();
+        self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
+        let mut pass = Pass::plain(self, ws, batch);
+        let scored = pass.head_rows(tokens)?;
+        let bias = pass.bias(self.spec().head.bias)?;
+        let vocabulary = self.spec().vocabulary as usize;
+        let mut logits = vec![0.0; tokens as usize * vocabulary];
+        let table = self.weights().matrix(self.spec().head.table)?;
+        for block in blocks(table, pass.vocabulary_at_once(tokens)?) {
+            pass.block_logits(tokens, scored, &block, bias)?;
+            pass.run().await?;
+            let part: Vec<f32> = self.read(&ws.logits, tokens * block.rows).await?;
+            for (row, part) in part.chunks_exact(block.rows as usize).enumerate() {
+                let first = row * vocabulary + block.first_row as usize;
+                logits[first..first + part.len()].copy_from_slice(part);
+            }
+        }
+        Ok(logits)
+    }
+
+    /// Keys and values of a text, as a prefix holds them: for each layer keys `[token, kv_heads * head_dim]`, then values.
+    ///
+    /// # Errors
+    /// `invalid-argument` for tokens that the model does not have; those of the backend.
+    pub async fn keys_and_values(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let batch = Batch::sequence(ids);
+        let tokens = ids.len() as u32;
+        let ws = self.workspace(None, Extent { tokens, ..Extent::least() })?;
+        let cache = KvCache::new(self, tokens)?;
+        self.write_input(&ws, &batch, &Step::plain(), 0)?;
+        let mut pass = Pass::cached(self, &ws, &batch, &cache);
+        pass.forward()?;
+        pass.run().await?;
+        let width = self.spec().kv_width() as usize;
+        let mut values = Vec::new();
+        for layer in &cache.layers {
+            let rows: Vec<f32> = self.read(layer, tokens * 2 * width as u32).await?;
+            for part in 0..2 {
+                values.extend(
+                    rows.chunks_exact(2 * width).flat_map(|row| &row[part * width..(part + 1) * width]),
+                );
+            }
+        }
+        Ok(values)
+    }
+
+    /// Writes a batch's tokens and the step to the workspace. `cached` tokens of its one sequence came before.
+    ///
+    /// # Errors
+    /// `invalid-argument` when a token is not of the vocabulary or a sequence is too long.
+    pub(super) fn write_input(&self, ws: &Workspace, batch: &Batch, step: &Step, cached: u32) -> Result<()> {
+        let spec = self.spec();
+        if let Some(id) = batch.ids.iter().find(|id| **id >= spec.vocabulary) {
+            bail!(InvalidArgument, "token {id} is not in the vocabulary of {} tokens", spec.vocabulary);
+        }
+        let longest = self.max_length();
+        if let Some(position) = batch.positions.iter().find(|p| **p >= longest) {
+            bail!(InvalidArgument, "position {position} is beyond the {longest} positions of the model");
+        }
+        let offset = match spec.positions {
+            Positions::Learned { offset, .. } => offset,
+            Positions::Rotary { .. } => 0,
+        };
+        let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);
+        let positions: Vec<u32> = batch.positions.iter().map(|p| p + offset).collect();
+        let mut spans = Vec::with_capacity(batch.ids.len());
+        for bounds in batch.cu_seqlens.windows(2) {
+            for token in bounds[0]..bounds[1] {
+                let end = if spec.causal { cached + token + 1 } else { bounds[1] };
+                spans.push([bounds[0], end]);
+            }
+        }
+        let backend = self.backend();
+        backend.write(&ws.ids, 0, bytemuck::cast_slice(&batch.ids))?;
+        backend.write(&ws.positions, 0, bytemuck::cast_slice(&positions))?;
+        backend.write(&ws.spans, 0, bytemuck::cast_slice(&spans))?;
+        backend.write(&ws.step, 0, &step.to_bytes())
+    }
+
+    /// The first elements of a buffer.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: u32) -> Result<Vec<T>> {
+        let bytes = self.backend().read(buffer, 0, u64::from(count) * 4).await?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
+    /// Writes a batch, its targets and the step to the workspace, and records the pass and its losses.
+    fn record_scored_batch(
+        &self,
+        pass: &mut Pass<'_>,
+        batch: &Batch,
+        score: Score<'_>,
+        step: &Step,
+    ) -> Result<()> {
+        self.write_input(pass.ws, batch, step, 0)?;
+        self.write_targets(pass.ws, batch, score)?;
+        pass.loss(batch.targets.len() as u32, score)
+    }
+
+    fn write_targets(&self, ws: &Workspace, batch: &Batch, score: Score<'_>) -> Result<()> {
+        let targets = &batch.targets;
+        if targets.is_empty() {
+            bail!(InvalidArgument, "the batch has no targets to score");
+        }
+        // A tokenizer may know tokens that the model's table has no row for.
+        let vocabulary = self.spec().vocabulary;
+        let scored = match score {
+            Score::Labels(ids) => ids.iter().copied().max(),
+            Score::Vocabulary => targets.iter().map(|t| t.label).max(),
+        };
+        if let Some(token) = scored.filter(|token| *token >= vocabulary) {
+            bail!(
+                InvalidArgument,
+                "token {token} is to be predicted, the model's vocabulary has {vocabulary}"
+            );
+        }
+        let rows: Vec<u32> = targets.iter().map(|t| t.position).collect();
+        let labels: Vec<u32> = targets.iter().map(|t| t.label).collect();
+        self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
+        self.backend().write(&ws.target_labels, 0, bytemuck::cast_slice(&labels))?;
+        if let Score::Labels(ids) = score {
+            self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(ids))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What changes weights: the pending updates of a step, applied where weights are materialized, and the merging of a low-rank sum.
+
+use super::linear::{Block, blocks};
+use super::pass::Pass;
+use super::spec::TensorId;
+use super::transformer::Transformer;
+use super::weights::Matrix;
+use super::workspace::Workspace;
+use crate::error::{Result, bail};
+use crate::gpu::Recording;
+use crate::kernel::layout::Layout;
+use crate::kernel::step::Step;
+use crate::kernel::{materialise, merge};
+
+impl Pass<'_> {
+    /// Applies the pending updates to norms, biases and the adapter, where they are trained, and writes what each branch sees of
+    /// them to the workspace.
+    pub(super) fn materialize_vectors(&mut self) {
+        let (model, ws) = (self.model, self.ws);
+        let vectors = (Some(model.weights().vectors()), &ws.vectors, 0);
+        // As in MeZO, weight decay leaves norms and biases alone. Adapters decay.
+        let adapter = (model.adapter().map(|adapter| &adapter.trained), &ws.adapter, 1);
+        for (packed, materialized, decays) in [vectors, adapter] {
+            if let (Some(packed), Some(materialized)) = (packed, materialized)
+                && let Some(counters) = &packed.counters
+            {
+                let params = materialise::Params {
+                    quads: packed.quads,
+                    branches: self.branches,
+                    branch_stride: packed.quads,
+                    decays,
+                    ..Default::default()
+                };
+                let (step, stored) = (&ws.step, &packed.stored);
+                materialise::record_packed(&mut self.r, &params, step, stored, materialized, counters);
+            }
+        }
+    }
+
+    /// Applies the pending updates to a block of a matrix, and writes what each branch sees of it to the scratch.
+    pub(super) fn materialize(&mut self, matrix: &Matrix, block: &Block<'_>, layout: Layout) {
+        // A part begins at a multiple of four rows, and so does a block: both begin with a whole vec4.
+        let params = materialise::Params {
+            quads: Layout::Rows.quads(block.rows, matrix.width),
+            first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
+            first_quad: block.first_row * matrix.width / 4,
+            ordinal: matrix.id as u32,
+            branches: self.branches,
+            branch_stride: layout.quads(block.rows, matrix.width),
+            decays: 1,
+            across: layout.across(matrix.width),
+        };
+        let (step, scratch) = (&self.ws.step, &self.ws.scratch);
+        materialise::record_matrix(&mut self.r, matrix.dtype, &params, step, &block.part.buffer, scratch);
+    }
+
+    /// Applies the pending updates to a matrix, where it is trained and no linear layer of the pass has materialized it.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of a family only.
+    pub(super) fn update_matrix(&mut self, id: TensorId) -> Result<()> {
+        let matrix = self.model.weights().matrix(id)?;
+        if matrix.trained {
+            let branches = std::mem::replace(&mut self.branches, 0);
+            for block in blocks(matrix, matrix.rows) {
+                self.materialize(matrix, &block, Layout::Rows);
+            }
+            self.branches = branches;
+        }
+        Ok(())
+    }
+}
+
+impl Transformer {
+    /// Applies the pending updates of `step` to all weights, without a pass.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
+        self.backend().write(&ws.step, 0, &step.to_bytes())?;
+        let mut pass = Pass::of_updates(self, ws);
+        pass.materialize_vectors();
+        for matrix in self.weights().matrices() {
+            pass.update_matrix(matrix.id)?;
+        }
+        pass.run().await
+    }
+
+    /// Adds the product of the low-rank adapter's factors to every matrix that it stands beside. Where weights are f16, they are
+    /// rounded stochastically with random bits of `key`.
+    ///
+    /// # Errors
+    /// `invalid-argument`, by a fault of the caller only: there is no such adapter, or a matrix is quantized. Those of the backend.
+    pub async fn merge(&self, key: [u32; 2]) -> Result<()> {
+        let Some((adapter, fixed)) = self.adapter().and_then(|a| Some((a, a.fixed.as_ref()?))) else {
+            bail!(InvalidArgument, "there is no low-rank sum to merge");
+        };
+        let mut r = Recording::new();
+        for id in adapter.adapted() {
+            let (matrix, Some(pair)) = (self.weights().matrix(*id)?, adapter.pair(*id)) else { continue };
+            if matrix.dtype.is_quantized() {
+                bail!(InvalidArgument, "a low-rank sum cannot be merged into weights in {}", matrix.dtype);
+            }
+            for part in &matrix.parts {
+                let params = merge::Params {
+                    quads: (part.rows * matrix.width).div_ceil(4),
+                    first_stored: 0,
+                    first_quad: part.first_row * matrix.width / 4,
+                    width: matrix.width,
+                    rank: pair.rank,
+                    a_start: pair.a.first,
+                    b_start: pair.b.first,
+                    ordinal: matrix.id as u32,
+                    key_low: key[0],
+                    key_high: key[1],
+                    zero: 0,
+                };
+                let (a, b) = (&fixed.stored, &adapter.trained.stored);
+                merge::record(&mut r, matrix.dtype, &params, &part.buffer, a, b);
+            }
+        }
+        self.backend().run(&r).await
+    }
+}
