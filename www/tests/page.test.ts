@@ -50,7 +50,7 @@ describe.each([
     await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
     expect(await look(page, `${name}-3-trained`)).toEqual([]);
     expect(Number(await page.locator('#loss-now').textContent())).toBeGreaterThan(0);
-    expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Loss over 8 steps, from \d+\.\d+ to \d+\.\d+$/);
+    expect(await page.locator('#plot').getAttribute('aria-label')).toMatch(/^Error over 8 steps, from \d+\.\d+ to \d+\.\d+$/);
     expect(await drawnPixels(page)).toBeGreaterThan(500);
     await page.getByRole('button', { name: 'See what it learned' }).click();
 
@@ -93,7 +93,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   const paused = await page.locator('#train-status').textContent();
   await page.waitForTimeout(500);
   expect(await page.locator('#train-status').textContent()).toBe(paused);
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
@@ -101,18 +101,18 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   expect(first).toBeGreaterThanOrEqual(1);
   expect(first).toBeLessThan(5000);
 
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   await page.waitForTimeout(1000);
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
   expect(await trainedSteps(page)).toBeGreaterThan(first);
 
-  await page.getByRole('button', { name: 'Train anew' }).click();
+  await page.getByRole('button', { name: 'Train again from the start' }).click();
   await page.getByLabel('Steps', { exact: true }).fill('2');
-  await page.getByRole('button', { name: 'Start again, untrained' }).click();
+  await page.getByRole('button', { name: 'Start over with the untrained model' }).click();
   await page.locator('#train-status', { hasText: 'Trained for 2 steps' }).waitFor({ timeout: LONG });
-  expect(await page.getByRole('button', { name: 'Go on' }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: 'Continue' }).count()).toBe(0);
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -121,7 +121,7 @@ test('own examples, pasted: words, problems by row, and a setting that is wrong'
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
-  const area = page.getByLabel('Your examples, one a line');
+  const area = page.getByLabel('Your examples, one per line');
   await area.fill('just some words, and no names of columns');
   await page.getByText('expected the columns text and label').waitFor();
   await area.fill(`text,label\n${'"Lunch, at noon?",Friend\nPay here now,Scam\n'.repeat(6)}no label here,\n`);
@@ -168,7 +168,7 @@ test('a browser without WebGPU is told so before anything is loaded', { timeout:
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     await each.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   });
-  await page.getByText('This browser gives no access to the GPU').waitFor();
+  await page.getByText('This browser cannot use the graphics chip (GPU)').waitFor();
   await shoot(page, 'phone-light-1-no-webgpu');
   await context.close();
 });
@@ -217,11 +217,11 @@ test('typed examples, and a record that is brought to another visit', { timeout:
   const trained = await ask();
 
   await page.reload();
-  await page.getByRole('button', { name: 'Forget it' }).click();
+  await page.getByRole('button', { name: 'Delete it' }).click();
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByRole('button', { name: 'Load this model' }).click();
-  await page.getByText('Bring a record or adapter').waitFor({ timeout: LONG });
+  await page.getByText('Open a training record or adapter').waitFor({ timeout: LONG });
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: Buffer.from('not a record') });
   await page.getByText('A file is missing or damaged').waitFor();
   await page.locator('#record-input').setInputFiles({ name: 'a.pocket', mimeType: 'application/octet-stream', buffer: record });
@@ -238,20 +238,20 @@ test('a model that writes: it learns from plain text, goes on from words, and ta
   await page.locator('#model-input').setInputFiles(golden('llama-gguf/model.gguf'));
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill('the cat sat on the mat. '.repeat(20));
+  await page.getByLabel('Your examples, one per line').fill('the cat sat on the mat. '.repeat(20));
   await page.getByRole('button', { name: 'Next: training' }).click();
   await tinySettings(page, 4);
   await startTraining(page);
   await untilTrained(page);
   await page.getByRole('button', { name: 'See what it learned' }).click();
-  await page.getByLabel('At most (tokens)').fill('12');
-  await page.getByLabel('Your words').fill('the cat');
+  await page.getByLabel('Maximum length (tokens)').fill('12');
+  await page.getByLabel('Your text').fill('the cat');
   await page.getByRole('button', { name: 'Send' }).click();
   await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
   expect(await page.locator('#chat-log li').count()).toBe(2);
-  await page.getByRole('radio', { name: 'Talk' }).check();
-  await page.getByLabel('Your words').fill('hello');
-  await page.getByLabel('Your words').press('Enter');
+  await page.getByRole('radio', { name: 'Chat' }).check();
+  await page.getByLabel('Your text').fill('hello');
+  await page.getByLabel('Your text').press('Enter');
   await expect.poll(() => page.locator('#chat-log li').count(), { timeout: LONG }).toBe(4);
   await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
   expect((await page.locator('#chat-log .model').first().textContent())?.length).toBeGreaterThan(0);
@@ -305,11 +305,11 @@ test('a model held in 4 bits learns beside its weights, and the adapter goes out
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByText('Memory', { exact: true }).click();
-  await page.getByLabel('How its weights are held').selectOption('q4');
+  await page.getByLabel('Precision of the model’s numbers').selectOption('q4');
   expect(await faultsOf(page)).toEqual([]);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill(`text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(12)}`);
+  await page.getByLabel('Your examples, one per line').fill(`text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(12)}`);
   await useSample(page);
   await tinySettings(page, 3);
   if (!FAKE) expect(await page.getByLabel('What changes').inputValue()).toBe('lora');

@@ -74,11 +74,11 @@ test('the screen stays on while it trains, and only then; the record is shared a
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText(/^Paused after \d+ steps?$/).waitFor({ timeout: LONG });
   expect(await held(page)).toBe(0);
-  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.getByRole('button', { name: 'Continue' }).click();
   await expect.poll(() => held(page)).toBe(1);
 
   await phone(page, ({ sight }) => sight('hidden'));
-  await page.getByText('Waits while this page is out of sight').waitFor({ timeout: LONG });
+  await page.getByText('Waiting while this page is in the background').waitFor({ timeout: LONG });
   expect(await held(page)).toBe(0);
   await phone(page, ({ sight }) => sight('visible'));
   await expect.poll(() => held(page)).toBe(1);

@@ -20,7 +20,7 @@ test('from the first pasted text to the exported record, not one request', { tim
   await page.getByRole('radio', { name: 'Paste' }).check();
   const requests: string[] = [];
   context.on('request', (request) => requests.push(request.url()));
-  await page.getByLabel('Your examples, one a line').fill(OWN);
+  await page.getByLabel('Your examples, one per line').fill(OWN);
   await useSample(page);
   await tinySettings(page, 4);
   await startTraining(page);
@@ -31,11 +31,11 @@ test('from the first pasted text to the exported record, not one request', { tim
   const [record] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);
   await record.path();
   expect(requests.filter((url) => !url.startsWith('blob:'))).toEqual([]);
-  expect(await page.locator('#requests').textContent()).toBe('0 requests since they came in.');
+  expect(await page.locator('#requests').textContent()).toBe('The page has made 0 network requests since you entered them.');
 
   // What does go out is counted.
   await page.evaluate(() => fetch(`./icon.svg?${Math.random()}`).catch(() => undefined));
-  await expect.poll(() => page.locator('#requests').textContent(), { timeout: LONG }).toBe('1 request since they came in.');
+  await expect.poll(() => page.locator('#requests').textContent(), { timeout: LONG }).toBe('The page has made 1 network request since you entered them.');
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -60,7 +60,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
   expect(await worker.evaluate(reach, own)).not.toBe('refused');
 
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill(OWN);
+  await page.getByLabel('Your examples, one per line').fill(OWN);
   // The hub too is out of reach now; the policy, not the network, refuses it.
   const blocked = page.evaluate(
     () => new Promise<string>((resolve) => addEventListener('securitypolicyviolation', ({ blockedURI }) => resolve(blockedURI), { once: true })),

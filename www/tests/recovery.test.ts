@@ -91,11 +91,11 @@ test('a tab killed in mid-step: the next one offers to go on, and ends with the 
   void devtools.send('Page.crash').catch(() => undefined);
   const again = await page.context().newPage();
   await again.goto(site.url);
-  await again.getByRole('heading', { name: 'A training is waiting here' }).waitFor();
+  await again.getByRole('heading', { name: 'Your last training is saved here' }).waitFor();
   await shoot(again, 'phone-light-0-resume');
   expect(await faultsOf(again)).toEqual([]);
   const asked = hub.asked.length;
-  await again.getByRole('button', { name: 'Go on with it' }).click();
+  await again.getByRole('button', { name: 'Continue this training' }).click();
   expect(await reachStep(again, 1)).toBeGreaterThan(shown);
   await untilTrained(again);
   expect(await again.locator('#plot').getAttribute('aria-label')).toContain(`over ${STEPS} steps`);
@@ -105,12 +105,12 @@ test('a tab killed in mid-step: the next one offers to go on, and ends with the 
 
   // It waits, trained, for another visit; and goes when it is told to.
   await again.reload();
-  await again.getByRole('button', { name: 'Forget it' }).click();
-  await again.getByRole('heading', { name: 'A training is waiting here' }).waitFor({ state: 'hidden' });
+  await again.getByRole('button', { name: 'Delete it' }).click();
+  await again.getByRole('heading', { name: 'Your last training is saved here' }).waitFor({ state: 'hidden' });
   await again.reload();
   await again.getByRole('button', { name: 'Load this model' }).waitFor();
   await again.waitForTimeout(300);
-  expect(await again.getByRole('heading', { name: 'A training is waiting here' }).isVisible()).toBe(false);
+  expect(await again.getByRole('heading', { name: 'Your last training is saved here' }).isVisible()).toBe(false);
 });
 
 test('a GPU destroyed in mid-run comes back by itself, with the same record', { timeout: LONG }, async () => {
@@ -118,7 +118,7 @@ test('a GPU destroyed in mid-run comes back by itself, with the same record', { 
   await train(page);
   await reachStep(page, 5);
   await tellWorker(page, 'lose');
-  if (!FAKE) await page.getByText('The GPU went away.').waitFor({ timeout: LONG });
+  if (!FAKE) await page.getByText('The GPU was lost and is starting again.').waitFor({ timeout: LONG });
   await untilTrained(page);
   expect(await page.locator('.problem').count()).toBe(0);
   expect(await record(page)).toEqual(whole);
@@ -153,9 +153,9 @@ test('out of sight it waits, and in sight it goes on', { timeout: LONG }, async 
       document.dispatchEvent(new Event('visibilitychange'));
     }, state);
   await sight('hidden');
-  await page.getByText('Waits while this page is out of sight').waitFor();
+  await page.getByText('Waiting while this page is in the background').waitFor();
   await page.waitForTimeout(1500);
-  await page.getByText('Waits while this page is out of sight').waitFor();
+  await page.getByText('Waiting while this page is in the background').waitFor();
   await sight('visible');
   await untilTrained(page);
   expect(await record(page)).toEqual(whole);
@@ -172,7 +172,7 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   await nameModel(page);
   await quota(50_000);
   await page.getByRole('button', { name: 'Load this model' }).click();
-  await page.getByText('There is no room left to keep it').waitFor({ timeout: LONG });
+  await page.getByText('There is not enough storage space to save it').waitFor({ timeout: LONG });
   expect(await faultsOf(page)).toEqual([]);
   await shoot(page, 'phone-light-1-full');
   await quota();
@@ -181,9 +181,9 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   await reachStep(page, 3);
   // The browser has claimed more for an open file than so short a run needs: the last write is refused in its stead.
   await tellWorker(page, 'full');
-  await page.getByText('There is no room left to keep it').waitFor({ timeout: LONG });
+  await page.getByText('There is not enough storage space to save it').waitFor({ timeout: LONG });
   await tellWorker(page, 'room');
-  await page.getByRole('button', { name: 'Go on', exact: true }).click();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
   await untilTrained(page);
   expect(await record(page)).toEqual(whole);
 });
@@ -194,7 +194,7 @@ test.skipIf(FAKE)('the hub breaks off, lies, and is put right; the model can be 
   context = visited.context;
   await nameModel(page);
   await page.getByRole('button', { name: 'Look it up' }).click();
-  await page.getByText(/^\d+ kB to fetch; this browser has room for [\d.]+ GB\.$/).waitFor();
+  await page.getByText(/^The download is \d+ kB; this browser has space for [\d.]+ GB\.$/).waitFor();
   await shoot(page, 'phone-light-1-hub');
   expect(await faultsOf(page)).toEqual([]);
   hub.damaged = true;

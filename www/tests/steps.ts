@@ -20,7 +20,7 @@ export async function loadTiny(page: Page): Promise<void> {
 
 export async function pasteExamples(page: Page): Promise<void> {
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one a line').fill(readFileSync(`${TINY}/train.csv`, 'utf8'));
+  await page.getByLabel('Your examples, one per line').fill(readFileSync(`${TINY}/train.csv`, 'utf8'));
   await useSample(page);
 }
 
@@ -37,9 +37,9 @@ export async function useSample(page: Page): Promise<void> {
 export async function tinySettings(page: Page, steps: number): Promise<void> {
   await page.getByText('Advanced', { exact: true }).click();
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
-  await page.getByLabel('Examples a step').fill('4');
+  await page.getByLabel('Examples per step').fill('4');
   await page.getByLabel('Longest text').fill('32');
-  await page.getByLabel('Rows to measure on').fill('12');
+  await page.getByLabel('Texts to measure on').fill('12');
 }
 
 export async function startTraining(page: Page): Promise<void> {

@@ -1,17 +1,17 @@
-/** The loss, step by step: each step faint, their running mean in the accent. */
+/** The chart of the loss: a faint line for the steps, and a line in the accent color for their running mean. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { TrainStep } from 'pocketllm';
 
-/** Share of the past in the running mean. */
+/** Weight of the previous mean in the running mean of the loss. */
 const SMOOTHING = 0.95;
-/** Distances between the marks of the axis: there is no half step. */
-const WHOLE = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
-/** Between two drawings; a fast GPU takes many steps in that time. */
+/** Distances between the ticks of the step axis. They are whole numbers, because there is no half step. */
+const TICK_STEPS = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
+/** Milliseconds between two drawings. A fast GPU takes many steps in that time. */
 const DRAW_MS = 100;
 
 export class LossChart {
-  readonly #place: HTMLElement;
+  readonly #container: HTMLElement;
   readonly #steps: number[] = [];
   readonly #losses: number[] = [];
   readonly #means: number[] = [];
@@ -23,9 +23,9 @@ export class LossChart {
   #pending = false;
   #drawn = 0;
 
-  constructor(place: HTMLElement) {
-    this.#place = place;
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(place);
+  constructor(container: HTMLElement) {
+    this.#container = container;
+    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(container);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#build());
   }
 
@@ -34,12 +34,12 @@ export class LossChart {
     return this.#mean / this.#weight;
   }
 
-  /** The running mean after the first steps, to compare with. */
+  /** The running mean after the first 20 steps, to compare later ones with. */
   get first(): number | undefined {
     return this.#means[Math.min(19, this.#means.length - 1)];
   }
 
-  /** Begins anew with a run whose last step is `last`, and which has had these losses. */
+  /** Clears the chart for a run whose last step is `last` and whose losses so far are `losses`. */
   start(last: number, losses: readonly number[] = []): void {
     for (const series of [this.#steps, this.#losses, this.#means, this.#measured]) series.length = 0;
     this.#last = last;
@@ -69,25 +69,25 @@ export class LossChart {
     this.#pending = false;
     this.#drawn = performance.now();
     this.#plot?.setData([this.#steps, this.#losses, this.#means, this.#measured]);
-    this.#place.setAttribute(
+    this.#container.setAttribute(
       'aria-label',
-      `Loss over ${this.#steps.length} steps, from ${this.first?.toFixed(2) ?? ''} to ${this.mean.toFixed(2)}`,
+      `Error over ${this.#steps.length} steps, from ${this.first?.toFixed(2) ?? ''} to ${this.mean.toFixed(2)}`,
     );
   }
 
   #size(): { width: number; height: number } {
-    return { width: Math.max(200, this.#place.clientWidth), height: this.#place.clientHeight || 200 };
+    return { width: Math.max(200, this.#container.clientWidth), height: this.#container.clientHeight || 200 };
   }
 
   #build(): void {
     this.#plot?.destroy();
     if (this.#last === 0) return;
     const style = getComputedStyle(document.documentElement);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    const color = (name: string): string => style.getPropertyValue(name).trim();
     const axis: uPlot.Axis = {
-      stroke: colour('--ink-3'),
+      stroke: color('--ink-3'),
       font: '12px system-ui, sans-serif',
-      grid: { stroke: colour('--line'), width: 1 },
+      grid: { stroke: color('--line'), width: 1 },
       ticks: { show: false },
     };
     const first = this.#steps[0] ?? 1;
@@ -102,25 +102,25 @@ export class LossChart {
           y: { range: (_, low, high) => spread(low, high) },
         },
         axes: [
-          { ...axis, size: 28, space: 56, incrs: WHOLE },
+          { ...axis, size: 28, space: 56, incrs: TICK_STEPS },
           { ...axis, size: 44, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
         ],
         series: [
           {},
-          { stroke: colour('--edge'), width: 1, alpha: 0.6, points: { show: false } },
-          { stroke: colour('--accent'), width: 2.5, points: { show: false } },
-          { stroke: colour('--ink'), width: 0, paths: () => null, points: { show: true, size: 9, width: 2.5, stroke: colour('--thread-strong'), fill: colour('--surface') } },
+          { stroke: color('--edge'), width: 1, alpha: 0.6, points: { show: false } },
+          { stroke: color('--accent'), width: 2.5, points: { show: false } },
+          { stroke: color('--ink'), width: 0, paths: () => null, points: { show: true, size: 9, width: 2.5, stroke: color('--thread-strong'), fill: color('--surface') } },
         ],
       },
       [this.#steps, this.#losses, this.#means, this.#measured],
-      this.#place,
+      this.#container,
     );
   }
 }
 
-/** Room above and below, and never a range so small that noise looks like a mountain. */
+/** Adds a margin above and below, and keeps the range so large that noise does not look like a trend. */
 function spread(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];
-  const room = Math.max(0.05, (high - low) * 0.1);
-  return [Math.max(0, low - room), high + room];
+  const margin = Math.max(0.05, (high - low) * 0.1);
+  return [Math.max(0, low - margin), high + margin];
 }

@@ -1,4 +1,4 @@
-/** Writing with a causal model: it goes on from a person's words, or answers them. */
+/** Writing with a causal model: it continues a person's text, or answers it. */
 import { PocketError, type ChatMessage } from 'pocketllm';
 import { byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
@@ -11,7 +11,7 @@ interface Turn {
 
 const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, text }) => ({ role: who === 'you' ? 'user' : 'assistant', content: text }));
 
-/** What a talk looks like to a model that has no form of its own for it. */
+/** The prompt for a conversation with a model that has no chat template. */
 const transcript = (turns: readonly Turn[]): string =>
   `${turns.map(({ who, text }) => `${who === 'you' ? 'User' : 'Assistant'}: ${text}`).join('\n')}\nAssistant:`;
 const END_OF_TURN = /\n+(User|Assistant):[\s\S]*$/;
@@ -46,27 +46,27 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     controller = new AbortController();
     showProblem(problem);
     [send.hidden, stop.hidden, clear.disabled] = [true, false, true];
-    const talks = chosen('chat') === 'talk';
-    const words = input.value;
-    turns.push({ who: 'you', text: words.trim() });
-    log.append(el('li', { class: 'you' }, words));
+    const chats = chosen('chat') === 'talk';
+    const text = input.value;
+    turns.push({ who: 'you', text: text.trim() });
+    log.append(el('li', { class: 'you' }, text));
     input.value = '';
     const answer: Turn = { who: 'model', text: '' };
     const bubble = el('li', { class: 'model' });
     log.append(bubble);
     try {
       const options = { maxTokens: number('chat-tokens', 1), temperature: number('chat-temperature', 0), seed: turns.length, signal: controller.signal };
-      for await (const piece of tuner.generate(talks ? (tuner.info.chats ? messages(turns) : transcript(turns)) : words, options)) {
+      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(turns)) : text, options)) {
         answer.text += piece;
-        bubble.textContent = talks ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
+        bubble.textContent = chats ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
         log.scrollTop = log.scrollHeight;
-        if (talks && END_OF_TURN.test(answer.text)) break;
+        if (chats && END_OF_TURN.test(answer.text)) break;
       }
       answer.text = bubble.textContent ?? '';
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
     } finally {
-      if (bubble.textContent === '') bubble.textContent = '(nothing)';
+      if (bubble.textContent === '') bubble.textContent = '(no answer)';
       turns.push(answer);
       [send.hidden, stop.hidden, clear.disabled] = [false, true, false];
       input.focus();
@@ -78,5 +78,5 @@ function number(id: string, least: number): number {
   const { value } = byId(id, HTMLInputElement);
   const read = Number(value.trim().replace(',', '.'));
   if (value.trim() !== '' && read >= least) return read;
-  throw new PocketError('invalid-argument', `expected a number, ${least} or more, found “${value}”`);
+  throw new PocketError('invalid-argument', `expected a number that is ${least} or more, found “${value}”`);
 }

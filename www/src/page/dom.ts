@@ -1,4 +1,4 @@
-/** The element of that id, of that class; the page's own markup is at fault when it is not. */
+/** Finds the element with this id, which must be of this class. Throws if the page's own markup is wrong. */
 export function byId<T extends Element>(id: string, type: abstract new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`#${id} is not a ${type.name}`);
@@ -7,7 +7,7 @@ export function byId<T extends Element>(id: string, type: abstract new () => T):
 
 type Child = Node | string;
 
-/** An element with attributes and children. */
+/** Makes an element with attributes and children. */
 export function el<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -19,14 +19,14 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Terms and values, as the rows of a `<dl class="facts">`. */
+/** Shows terms and values as the rows of a `<dl class="facts">`. */
 export function facts(list: Element, rows: readonly (readonly [term: string, value: string, wide?: 'wide'])[]): void {
   list.replaceChildren(
     ...rows.map(([term, value, wide]) => el('div', { class: wide ?? '' }, el('dt', {}, term), el('dd', {}, value))),
   );
 }
 
-/** The value of the checked radio button of that name. */
+/** The value of the checked radio button with this name. */
 export function chosen(name: string): string {
   return document.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`)?.value ?? '';
 }
@@ -37,12 +37,12 @@ export function onChoice(name: string, listener: () => void): void {
   }
 }
 
-/** Says something to screen readers only. */
+/** Announces a text to screen readers only. */
 export function announce(text: string): void {
   byId('announce', HTMLElement).textContent = text;
 }
 
-/** Hands a file to the person. */
+/** Saves a file to the person's downloads. */
 export function download(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   el('a', { href: url, download: name }).click();

@@ -10,7 +10,7 @@ export const compact = (value: number): string => short.format(value);
 /** "1 row", "2 rows". */
 export const plural = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
 
-/** Bytes in the decimal units that phones show. */
+/** A number of bytes in the decimal units that phones show. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   let unit = 0;
@@ -22,10 +22,10 @@ export function bytes(value: number): string {
   return `${scaled < 9.95 && unit > 0 ? scaled.toFixed(1) : Math.round(scaled)} ${units[unit] ?? ''}`;
 }
 
-/** A share as "78 %" or, where it matters, "78.5 %". */
+/** A share as "78%" or, with one digit, "78.5%". */
 export const percent = (share: number, digits = 0): string => `${(share * 100).toFixed(digits)}%`;
 
-/** Seconds as "about 3 minutes". */
+/** Seconds as "40 s", "3 min" or "1.5 h". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
@@ -33,7 +33,7 @@ export function duration(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** The beginning of a text, in one line. */
+/** The beginning of a text, on one line and at most `length` characters long. */
 export function excerpt(text: string, length: number): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= length ? line : `${line.slice(0, length - 1).trimEnd()}…`;

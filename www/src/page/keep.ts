@@ -1,4 +1,4 @@
-/** Taking home what was learned: as a file, or by the system's share sheet. */
+/** Saves what was learned as a file, or passes it to the system's share sheet. */
 import { byId, download } from './dom.ts';
 import { asText } from './record.ts';
 import type { App } from './state.ts';
@@ -32,14 +32,14 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
   share.hidden = !canShare(new File([''], 'record.pocket.txt', { type: 'text/plain' }));
   share.addEventListener('click', (event) => {
     void attempt(event.currentTarget, async () => {
-      const made = await record();
-      if (made === undefined) return;
-      const file = await asText(made, made.name);
+      const original = await record();
+      if (original === undefined) return;
+      const file = await asText(original, original.name);
       try {
         await navigator.share({ files: [file], title: file.name });
       } catch (error) {
-        const closedAgain = error instanceof DOMException && error.name === 'AbortError';
-        if (!closedAgain) download(made, made.name);
+        const dismissed = error instanceof DOMException && error.name === 'AbortError';
+        if (!dismissed) download(original, original.name);
       }
     });
   });

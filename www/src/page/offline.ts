@@ -1,4 +1,4 @@
-/** After the first visit the page needs no network: the service worker of the build has its files. */
+/** After the first visit the page works offline: the build's service worker stores its files. */
 import { byId } from './dom.ts';
 
 export async function setUpOffline(): Promise<void> {
@@ -8,6 +8,6 @@ export async function setUpOffline(): Promise<void> {
     await navigator.serviceWorker.ready;
     byId('offline', HTMLElement).hidden = false;
   } catch {
-    // Some browsers forbid it in private windows; the page works without.
+    // Some browsers forbid service workers in private windows. The page works without one.
   }
 }

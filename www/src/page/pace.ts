@@ -1,25 +1,25 @@
-/** How fast a run goes, and whether it learns. */
+/** Measures how fast a run is, and says whether it learns. */
 import type { TrainStep, Warning } from 'pocketllm';
 import type { LossChart } from './chart.ts';
 
-/** How fast it goes, over the last steps. */
+/** The speed over the last steps, as exponential moving averages. */
 export class Pace {
-  taken = 0;
+  #steps = 0;
   stepMs = 0;
   #tokens = 0;
   #at = performance.now();
 
   add({ tokens }: TrainStep): void {
     const now = performance.now();
-    // The first step compiles shaders: it is forgotten as soon as there is a second.
-    const keep = this.taken < 2 ? 0 : 0.9;
+    // The first step compiles shaders, so its time is dropped as soon as there is a second step.
+    const keep = this.#steps < 2 ? 0 : 0.9;
     this.stepMs = keep * this.stepMs + (1 - keep) * (now - this.#at);
     this.#tokens = keep * this.#tokens + (1 - keep) * tokens;
     this.#at = now;
-    this.taken++;
+    this.#steps++;
   }
 
-  /** After a pause, which is no part of a step. */
+  /** Restarts the clock after a pause, so that the pause does not count as part of a step. */
   restart(): void {
     this.#at = performance.now();
   }
@@ -34,16 +34,16 @@ export class Pace {
 }
 
 const TROUBLES: Record<Warning['trouble'], string> = {
-  rising: 'The loss is rising: stop, and train anew with a learning rate a third of this one (Advanced).',
-  flat: 'The loss stays where it was: give it more examples, or auto for the learning rate (Advanced).',
-  'no-difference': 'Nothing is learned: the steps make no difference. Train anew with an epsilon ten times larger (Advanced).',
-  'large-difference': 'The steps are too coarse to learn from. Train anew with an epsilon a tenth of this one (Advanced).',
+  rising: 'The error is rising. Stop, then train again with a learning rate a third as large (under Advanced).',
+  flat: 'The error does not fall. Give the model more examples, or enter auto as the learning rate (under Advanced).',
+  'no-difference': 'The model learns nothing, because the steps are too small to notice. Train again with an epsilon ten times larger (under Advanced).',
+  'large-difference': 'The steps are too coarse to learn from. Train again with an epsilon ten times smaller (under Advanced).',
 };
 
-/** What the curve says, for someone who has never seen one. */
+/** What the curve shows, for someone who has never seen one. */
 export function verdict({ first, mean }: LossChart, steps: number, trouble?: Warning): string {
   if (trouble !== undefined) return TROUBLES[trouble.trouble];
-  if (first === undefined || steps < 200) return 'The line wobbles at first. Give it some hundred steps.';
-  if (mean < first * 0.97) return 'The loss is falling: it learns.';
-  return 'Nothing much yet.';
+  if (first === undefined || steps < 200) return 'The line goes up and down at first. Give it a few hundred steps.';
+  if (mean < first * 0.97) return 'The error is falling: the model is learning.';
+  return 'There is no clear change yet.';
 }

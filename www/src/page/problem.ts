@@ -8,21 +8,21 @@ interface Words {
 
 const WORDS: Record<ErrorCode, Words> = {
   'webgpu-unavailable': {
-    title: 'This browser gives no access to the GPU',
+    title: 'This browser cannot use the graphics chip (GPU)',
     advice:
       'Use a current Chrome or Edge (on Android 12 or later, or on a computer), Safari 26, or Firefox 141 on Windows. On Linux, open chrome://flags, turn on “Unsafe WebGPU Support”, and start Chrome again.',
   },
   'device-lost': {
-    title: 'The GPU went away, and does not come back',
-    advice: 'The system took it, often for lack of memory. Close other tabs and apps and reload this page: the training goes on from its last step.',
+    title: 'The graphics chip (GPU) has stopped responding',
+    advice: 'This often happens when memory runs out. Close other tabs and apps, then reload this page. The training can continue from its last step.',
   },
   'out-of-memory': {
     title: 'There is not enough memory',
-    advice: 'Close other tabs and apps, use fewer examples a step or shorter texts (under Advanced), or a smaller model.',
+    advice: 'Close other tabs and apps. Or use fewer examples per step or shorter texts (under Advanced), or a smaller model.',
   },
   'limit-exceeded': {
-    title: 'This is more than this GPU can take',
-    advice: 'Use fewer examples a step or shorter texts (under Advanced), or a smaller model.',
+    title: 'This is too much for this device’s graphics chip (GPU)',
+    advice: 'Use fewer examples per step or shorter texts (under Advanced), or a smaller model.',
   },
   'model-unsupported': {
     title: 'This kind of model cannot be used here',
@@ -30,27 +30,27 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'file-corrupt': {
     title: 'A file is missing or damaged',
-    advice: 'Download it again, and choose config.json, tokenizer.json and the .safetensors files together, or one .gguf file.',
+    advice: 'Download the files again. Then choose config.json, tokenizer.json and the .safetensors files together, or one .gguf file.',
   },
   'data-invalid': {
     title: 'These examples cannot be used as they are',
-    advice: 'Mend what is named above, then try again. A label’s word must be one that the model knows: a common word, in small letters.',
+    advice: 'Correct what is named above, then try again. The word for a label must be one that the model knows: a common word, in lower case.',
   },
   'trajectory-mismatch': {
-    title: 'This training record belongs to something else',
-    advice: 'Load the model that it was made with, and give the same examples and settings to go on with it.',
+    title: 'This training record does not match',
+    advice: 'Load the model that the record was made with. To continue the training, also use the same examples and settings.',
   },
   'non-finite-loss': {
-    title: 'The training went out of bounds',
-    advice: 'Load the model again and use a learning rate ten times smaller (under Advanced).',
+    title: 'The training became unstable',
+    advice: 'Load the model again, and use a learning rate ten times smaller (under Advanced).',
   },
   'storage-full': {
-    title: 'There is no room left to keep it',
-    advice: 'Free some space on this device, or delete a model under “Models on this device”, and try again. What is kept already is not lost.',
+    title: 'There is not enough storage space to save it',
+    advice: 'Free some space on this device, or delete a model under “Models on this device”. Then try again. What was saved before is not lost.',
   },
   network: {
-    title: 'A file could not be fetched',
-    advice: 'Look whether you are online and whether the name is right, then try again: what has come so far is kept.',
+    title: 'A file could not be downloaded',
+    advice: 'Check that you are online and that the name is right, then try again. The part that has arrived is saved.',
   },
   aborted: { title: 'Stopped', advice: '' },
   'invalid-argument': {
@@ -64,7 +64,7 @@ const FAULT: Words = {
   advice: 'Reload the page and try again. If it happens again, please report the text above.',
 };
 
-/** Shows what went wrong, in plain words and with what to do; `undefined` clears the place. */
+/** Shows what went wrong and what to do about it, in plain words. With `undefined` it clears `place`. */
 export function showProblem(place: HTMLElement, error?: unknown): void {
   if (error === undefined) {
     place.replaceChildren();
@@ -84,21 +84,21 @@ export function showProblem(place: HTMLElement, error?: unknown): void {
   place.scrollIntoView({ block: 'nearest' });
 }
 
-/** True of the error that follows from the person's own wish to stop. */
+/** Whether the error only says that the person stopped the work. */
 export function isAbort(error: unknown): boolean {
   return error instanceof PocketError && error.code === 'aborted';
 }
 
-/** Says at once, before anything is loaded, when this browser cannot do it. */
+/** Warns at once, before anything is loaded, if this browser cannot run the page. */
 export async function checkSupport(place: HTMLElement): Promise<void> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
   let found: string;
   if (!globalThis.isSecureContext) {
-    found = 'Browsers allow this only to pages fetched over https, or from this device itself (localhost).';
+    found = 'Browsers allow this only for pages that are loaded over https, or from this device itself (localhost).';
   } else if (gpu === undefined) {
     found = WORDS['webgpu-unavailable'].advice;
   } else if ((await gpu.requestAdapter().catch(() => null)) === null) {
-    found = `WebGPU is there, but it found no GPU that it may use. ${WORDS['webgpu-unavailable'].advice}`;
+    found = `This browser supports WebGPU, but it found no GPU that it may use. ${WORDS['webgpu-unavailable'].advice}`;
   } else {
     return;
   }

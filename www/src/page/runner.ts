@@ -1,8 +1,8 @@
-/** A run that can pause: on the person's wish, and while the page is out of sight. Keeps the screen awake while it goes. */
+/** A run that can pause, at the person's request and while the page is hidden. It keeps the screen on while it trains. */
 import type { TrainStep } from 'pocketllm';
 import { WakeLock } from './wake.ts';
 
-/** `pausing`: a step is still in hand. */
+/** `pausing` means that the current step is not finished yet. */
 export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';
 
 export interface Listener {
@@ -21,7 +21,7 @@ export class Runner {
   #resting = false;
   #wake: (() => void) | undefined;
 
-  /** `background`: goes on while the page is hidden. */
+  /** With `background` the run continues while the page is hidden. */
   constructor(steps: AsyncGenerator<TrainStep, void, void>, background: boolean, listener: Listener) {
     this.#steps = steps;
     this.#background = background;
@@ -37,19 +37,19 @@ export class Runner {
     return this.#paused;
   }
 
-  /** Takes steps until the end, or until stopped; what it throws ends the run. */
+  /** Takes steps until the run ends or is stopped. An error ends the run and is thrown. */
   async go(): Promise<void> {
     this.#stopped = false;
     this.#paused = false;
-    const onSight = (): void => {
+    const onVisibility = (): void => {
       this.#changed();
       if (document.visibilityState === 'visible') this.#stayAwake();
     };
-    document.addEventListener('visibilitychange', onSight);
+    document.addEventListener('visibilitychange', onVisibility);
     this.#stayAwake();
     try {
       for (;;) {
-        await this.#mayGoOn();
+        await this.#untilRunnable();
         if (this.#stopped) return;
         const { done, value } = await this.#steps.next();
         if (done || value.step === value.steps) this.#finished = true;
@@ -64,12 +64,12 @@ export class Runner {
       this.#finished = true;
       throw error;
     } finally {
-      document.removeEventListener('visibilitychange', onSight);
+      document.removeEventListener('visibilitychange', onVisibility);
       this.#screen.off();
     }
   }
 
-  /** Between two steps; the run stays ready to go on. */
+  /** Pauses after the current step; {@link resume} continues the run. */
   pause(): void {
     this.#paused = true;
     this.#changed();
@@ -80,13 +80,13 @@ export class Runner {
     this.#changed();
   }
 
-  /** Ends {@link go} after the step in hand; it can be called again. */
+  /** Makes {@link go} return after the current step. `go` can be called again. */
   stop(): void {
     this.#stopped = true;
     this.#changed();
   }
 
-  /** Ends it for good, and closes its file. */
+  /** Ends the run for good and closes its file. */
   async end(): Promise<void> {
     await this.#steps.return();
   }
@@ -101,7 +101,7 @@ export class Runner {
     if (!waits || this.#stopped) this.#wake?.();
   }
 
-  async #mayGoOn(): Promise<void> {
+  async #untilRunnable(): Promise<void> {
     while ((this.#paused || this.#hidden()) && !this.#stopped) {
       this.#screen.off();
       this.#resting = true;

@@ -1,10 +1,13 @@
-/** What a training needs to go on in another tab: kept beside its record, on this device only, until the person forgets it. */
+/**
+ * What a training needs to continue in another tab. It is stored beside the training record, on
+ * this device only, until the person deletes it.
+ */
 import { storage, type Classification, type Evaluation, type Example } from 'pocketllm';
 import type { ModelChoice } from './state.ts';
 import type { Settings } from './settings.ts';
 import type { Row } from './rows.ts';
 
-/** The name that the run's steps are kept under. */
+/** The name under which the steps of the run are stored. */
 export const RUN = 'page';
 const FILE = 'page-session.json';
 
@@ -18,25 +21,25 @@ export interface Session {
   readonly modelName: string;
   readonly dataset: SavedDataset;
   readonly settings: Settings;
-  /** The answers before the first step: they cannot be asked for again later. */
+  /** The evaluation before the first step. It cannot be repeated later. */
   readonly before?: Evaluation;
   readonly comparisons: readonly { text: string; before?: Classification }[];
 }
 
-/** Whether anything can be kept here: some private windows have no file system. */
+/** Whether this browser can store files for the page. Some private windows cannot. */
 export const canKeep = async (): Promise<boolean> => (await root()) !== undefined;
 
-/** Writes it whole, or throws: without it a run could not go on. */
+/** Saves the session or throws, because without it a run could not be continued. */
 export async function saveSession(session: Session): Promise<void> {
   const folder = await root();
   if (folder === undefined) return;
   const writer = await (await folder.getFileHandle(FILE, { create: true })).createWritable();
-  // The old file stays until the new one is closed.
+  // The browser replaces the old file only when the new one is closed.
   await writer.write(JSON.stringify(session));
   await writer.close();
 }
 
-/** The training that waits, if one does. */
+/** The saved training, if there is one. */
 export async function savedSession(): Promise<{ session: Session; record: Blob; modified: number } | undefined> {
   try {
     const file = await (await (await root())?.getFileHandle(FILE))?.getFile();
@@ -46,7 +49,7 @@ export async function savedSession(): Promise<{ session: Session; record: Blob; 
     const session = JSON.parse(await file.text()) as Session;
     return session.version === 1 ? { session, record, modified: run.modified } : undefined;
   } catch {
-    // None, or one that was cut short before its run began.
+    // There is none, or the tab was closed before its run began.
     return undefined;
   }
 }

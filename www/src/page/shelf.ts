@@ -1,10 +1,10 @@
-/** The models kept on this device, with their sizes, to take or to delete. */
+/** The list of models that are stored on this device, with their sizes and buttons to use or delete them. */
 import { storage, type StoredModel } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { bytes } from './format.ts';
 import { showProblem } from './problem.ts';
 
-/** Shows the list; `use` is called with the model that is chosen from it. */
+/** Shows the list. It calls `use` with the model that the person chooses. */
 export async function showShelf(use: (model: StoredModel) => void): Promise<void> {
   const models = await storage.models();
   byId('shelf', HTMLElement).hidden = models.length === 0;
@@ -12,8 +12,8 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
   byId('shelf-list', HTMLElement).replaceChildren(
     ...models.map((model) => {
       const name = hubId(model) === undefined ? nameOf(model) : model.name;
-      const take = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Use ${name}` }, 'Use');
-      take.addEventListener('click', () => use(model));
+      const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Use ${name}` }, 'Use');
+      choose.addEventListener('click', () => use(model));
       const remove = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Delete ${name}` }, 'Delete');
       remove.addEventListener('click', () => {
         storage.deleteModel(model.id).then(
@@ -21,13 +21,13 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
           (error: unknown) => showProblem(byId('model-problem', HTMLElement), error),
         );
       });
-      const size = model.complete ? bytes(model.bytes) : `${bytes(model.bytes)}, not whole yet`;
-      return el('li', {}, el('p', {}, el('b', {}, name), el('span', { class: 'figure' }, size)), el('div', { class: 'shelf-actions' }, take, remove));
+      const size = model.complete ? bytes(model.bytes) : `${bytes(model.bytes)}, incomplete`;
+      return el('li', {}, el('p', {}, el('b', {}, name), el('span', { class: 'figure' }, size)), el('div', { class: 'shelf-actions' }, choose, remove));
     }),
   );
 }
 
-/** The hub's name of a model from there. */
+/** The id of a model from the Hugging Face hub, `undefined` for other models. */
 export function hubId({ source }: StoredModel): string | undefined {
   return /^https:\/\/huggingface\.co\/([^?]+)$/.exec(source)?.[1];
 }

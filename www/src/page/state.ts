@@ -1,23 +1,23 @@
-/** What the four steps know of each other. */
+/** The state that the four steps of the page share. */
 import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
 
-/** Where the model came from, and how it is held, so that it can be had again. */
+/** Where the model came from and its storage type, so that it can be loaded again. */
 export type ModelChoice = Place & { dtype: DType };
 
 type Place = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
 
-/** How a text is put to the model, and what the person calls each word that may answer. */
+/** The prompt for classification: the template, and the label words with the person's names for them. */
 export interface Prompting {
   template: string;
-  /** The words that may answer. */
+  /** The label words: the model's possible answers. */
   labels: string[];
-  /** What the person calls each word. */
+  /** The person's own label for each label word. */
   names: Map<string, string>;
 }
 
-/** The examples as they will be trained on; `own`: the person's, not the sample. */
+/** The examples to train on. `own` says that they are the person's own and not the sample. */
 export type Dataset =
   | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean } & Prompting)
   | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
@@ -33,18 +33,18 @@ export interface App {
   model: ModelChoice;
   modelName: string;
   dataset?: Dataset;
-  /** Of the data, or of a record that was brought. */
+  /** The prompt of the data, or of an opened training record. */
   prompting?: Prompting;
-  /** A record that was brought, until something else is trained. */
+  /** An opened training record, until something else is trained. */
   restored?: Restored;
-  /** Whether what was trained, or brought, stands beside the weights. */
+  /** Whether the trained or opened weights are an adapter beside the model's own. */
   adapted?: boolean;
   comparisons: Comparison[];
   before?: Evaluation;
   after?: Evaluation;
-  /** Steps taken since the model was loaded. */
+  /** Number of steps taken since the model was loaded. */
   trained: number;
-  /** Hears of loading: the model's first, and again when a GPU was lost. */
+  /** Called with the progress of loading the model, the first time and again after a GPU was lost. */
   onProgress?: (progress: LoadProgress) => void;
 }
 
@@ -53,7 +53,7 @@ export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, m
 export type StepNumber = 1 | 2 | 3 | 4;
 const ALL: readonly StepNumber[] = [1, 2, 3, 4];
 
-/** The four steps down the page: one is open, those before it can be opened again. */
+/** The four steps of the page. One is open, and the steps before it can be opened again. */
 export class Flow {
   #frozen = false;
   readonly #onOpen = new Map<StepNumber, () => void>();
@@ -73,7 +73,7 @@ export class Flow {
     this.#onOpen.set(step, listener);
   }
 
-  /** Marks a step as done, says so in its heading, and opens the next. */
+  /** Marks a step as done, shows `summary` in its heading, and opens the next step. */
   done(step: 1 | 2 | 3, summary: string): void {
     this.summarise(step, summary);
     this.open((step + 1) as StepNumber);
@@ -83,7 +83,7 @@ export class Flow {
     byId(`summary-${step}`, HTMLElement).textContent = summary;
   }
 
-  /** Opens a step; what lies before it can be gone back to. */
+  /** Opens a step. A person can go back to the steps before it. */
   open(step: StepNumber): void {
     for (const other of ALL) {
       if (this.#state(other) === 'open' || (other < step && this.#state(other) === 'locked')) this.#section(other).dataset['state'] = 'done';
@@ -99,7 +99,7 @@ export class Flow {
     announce(`Step ${step} of 4`);
   }
 
-  /** Closes what follows a step whose choice has changed. */
+  /** Locks the steps after one whose choice has changed. */
   lockAfter(step: StepNumber): void {
     for (const later of ALL.filter((other) => other > step)) {
       this.#section(later).dataset['state'] = 'locked';
@@ -108,7 +108,7 @@ export class Flow {
     this.#show();
   }
 
-  /** While training, the steps before it stay shut. */
+  /** During training the other steps cannot be opened. */
   freeze(frozen: boolean): void {
     this.#frozen = frozen;
     this.#show();

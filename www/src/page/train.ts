@@ -1,4 +1,4 @@
-/** Step 3: a run that is watched, and kept as it goes. */
+/** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, TrainOptions, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, chosen, facts } from './dom.ts';
@@ -17,7 +17,7 @@ const SAMPLE_SENTENCES = [
   'Congratulations, you have won a free holiday! Click here to claim your prize today.',
 ];
 
-/** A training and what it is measured on. */
+/** A training run with its data and settings. */
 interface Run {
   readonly tuner: FineTuner;
   readonly dataset: Dataset;
@@ -25,7 +25,7 @@ interface Run {
   readonly runner: Runner;
 }
 
-/** Brings back a training from another tab. */
+/** Continues a training from another tab. */
 export type Resume = (session: Session, dataset: Dataset, record: Blob) => Promise<void>;
 
 export function setUpTrain(app: App, flow: Flow): Resume {
@@ -43,14 +43,14 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   const left = byId('train-left', HTMLElement);
   const chart = new LossChart(byId('plot', HTMLElement));
   let measuring: AbortController | undefined;
-  /** The run that can go on: it rests between two steps. */
+  /** The run that can be continued; it is paused between two steps. */
   let current: Run | undefined;
   let ran: Dataset | undefined;
   let offered = '';
   let setFor: FineTuner | undefined;
   let adopted: App['restored'];
   let shown = 0;
-  /** Until the first step: reading, and trying learning rates, can be stopped at once. */
+  /** Set until the first step, so that reading and the learning rate search can be stopped at once. */
   let starting: AbortController | undefined;
   let rate = 0;
   let trouble: Warning | undefined;
@@ -66,7 +66,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     starting?.abort();
     stop.disabled = true;
   });
-  resume.addEventListener('click', () => void goOn());
+  resume.addEventListener('click', () => void continueRun());
   byId('train-again', HTMLButtonElement).addEventListener('click', (event) => {
     if (event.currentTarget instanceof HTMLElement) event.currentTarget.hidden = true;
     showForm(true);
@@ -81,14 +81,14 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (app.restored !== adopted && app.restored !== undefined) settings.adopt(app.restored.settings);
     adopted = app.restored;
     if (current?.tuner !== app.tuner || current?.dataset !== app.dataset) forget();
-    if (app.restored !== undefined) start.textContent = `Go on from step ${count(app.restored.step)}`;
+    if (app.restored !== undefined) start.textContent = `Continue from step ${count(app.restored.step)}`;
   });
 
   function showForm(shown: boolean): void {
     [settings.form.hidden, start.hidden] = [!shown, !shown];
   }
 
-  /** Another model or other data: what is on show belongs to neither. */
+  /** Called when the model or the data have changed, because what is shown belongs to neither. */
   function forget(): void {
     void current?.runner.end();
     current = undefined;
@@ -98,7 +98,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     showForm(true);
   }
 
-  /** Something to compare from the start: the sample's own sentences, or rows kept aside. */
+  /** Fills in sentences to compare: fixed ones for the sample, otherwise texts kept aside. */
   function offerSentences(): void {
     if (app.dataset?.kind !== 'labelled' || (sentences.value.trim() !== '' && sentences.value !== offered)) return;
     const { heldOut, train } = app.dataset;
@@ -107,7 +107,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     sentences.value = offered;
   }
 
-  /** Begins with the untrained model, or with a record that was brought. */
+  /** Starts from the untrained model, or from an opened training record. */
   async function begin(): Promise<void> {
     const { tuner, dataset } = app;
     if (tuner === undefined || dataset === undefined) return;
@@ -132,7 +132,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     await run(await open(tuner, dataset, given, from?.losses ?? [], from === undefined));
   }
 
-  /** A run, ready for its first step. `asks`: whether the model is to be asked before it. */
+  /** Prepares a run for its first step. `asks` says whether the model is measured before it. */
   async function open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
     const keeps = await canKeep();
     const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels'> =
@@ -155,8 +155,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
           await measure({ tuner, dataset, settings: given }, 'before');
           await saveSession(session(app, dataset, given));
         }
-        status('First step: the GPU gets ready');
-        announce('Training has begun');
+        status('Preparing the GPU for the first step');
+        announce('Training has started');
       },
     });
     const pace = new Pace();
@@ -169,17 +169,17 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         show(step, pace);
       },
       onState: (state) => {
-        pause.textContent = current?.runner.paused === true ? 'Go on' : 'Pause';
+        pause.textContent = current?.runner.paused === true ? 'Continue' : 'Pause';
         left.textContent = '';
         if (state === 'running') pace.restart();
         else if (state === 'pausing') status('Pausing after this step');
-        else status(state === 'paused' ? `Paused after ${count(app.trained)} steps` : 'Waits while this page is out of sight');
+        else status(state === 'paused' ? `Paused after ${count(app.trained)} steps` : 'Waiting while this page is in the background');
       },
     });
     return { tuner, dataset, settings: given, runner };
   }
 
-  /** Takes steps until the end or until stopped; then asks and measures again. */
+  /** Takes steps until the run ends or is stopped, then measures the model again. */
   async function run(it: Run): Promise<void> {
     showProblem(problem);
     current = it;
@@ -188,7 +188,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     const from = app.trained;
     app.onProgress = (progress) => {
       const searching = progress.stage === 'search';
-      status(searching ? `${stageName(progress)}: ${progress.loaded} of ${progress.total}` : `The GPU went away. ${stageName(progress)}`);
+      status(searching ? `${stageName(progress)}: ${progress.loaded} of ${progress.total}` : `The GPU was lost and is starting again. ${stageName(progress)}`);
     };
     try {
       if (from === 0) status('Reading the examples');
@@ -204,8 +204,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     finish();
   }
 
-  /** The same run, also when an error has ended it: its steps are known. */
-  async function goOn(): Promise<void> {
+  /** Continues the same run, even if an error has ended it, because its steps are recorded. */
+  async function continueRun(): Promise<void> {
     if (current === undefined) return;
     const { tuner, dataset, settings: given, runner } = current;
     if (!runner.finished) {
@@ -213,7 +213,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       return;
     }
     setBusy(true);
-    status('Doing the steps again');
+    status('Repeating the recorded steps');
     try {
       const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
       await run(await open(tuner, dataset, { ...given, learningRate: made.learningRate, epsilon: made.epsilon }, losses, false));
@@ -243,13 +243,13 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     bar.value = trained ? 1 : 0;
     status(trained ? `Trained for ${count(app.trained)} steps` : 'Stopped before the first step');
     if (!trained) return;
-    start.textContent = 'Start again, untrained';
+    start.textContent = 'Start over with the untrained model';
     showForm(false);
     byId('train-again', HTMLElement).hidden = false;
     resume.hidden = current === undefined || app.trained >= current.settings.steps;
     after.hidden = false;
     next.focus();
-    flow.summarise(3, `${count(app.trained)} steps, loss ${chart.mean.toFixed(2)}`);
+    flow.summarise(3, `${count(app.trained)} steps, error ${chart.mean.toFixed(2)}`);
     announce(byId('train-status', HTMLElement).textContent ?? '');
   }
 
@@ -257,14 +257,14 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     byId('train-status', HTMLElement).textContent = text;
   }
 
-  /** Asks the model about the person's sentences and measures it on the rows kept aside. */
+  /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */
   async function measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
     delete app[when];
     if (dataset.kind !== 'labelled') return;
     const { template, labels } = dataset;
     bar.removeAttribute('value');
     left.textContent = '';
-    status(when === 'before' ? 'Asking the model before it learns' : 'Asking the model again');
+    status(when === 'before' ? 'Testing the model before training' : 'Testing the model after training');
     pause.hidden = true;
     stop.textContent = 'Skip';
     stop.disabled = false;
@@ -277,7 +277,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       }
       const rows = dataset.heldOut.slice(0, heldOut);
       if (rows.length === 0) return;
-      status(`${when === 'before' ? 'First' : 'Last'} measure, on ${count(rows.length)} texts kept aside`);
+      status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
       app[when] = await tuner.evaluate(rows, { template, labels, signal });
     } catch (error) {
       if (!isAbort(error)) throw error;
@@ -300,20 +300,20 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
     byId('verdict', HTMLElement).textContent = verdict(chart, step.step, trouble);
     facts(byId('train-facts', HTMLElement), [
-      ['Tokens a second', count(Math.round(pace.tokensPerSecond))],
-      ['Time a step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
+      ['Tokens per second', count(Math.round(pace.tokensPerSecond))],
+      ['Time per step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
       ['GPU memory', bytes(step.gpuBytes)],
       ['Learning rate', rate.toExponential(0)],
     ]);
     const tenth = Math.max(1, Math.round(step.steps / 10));
-    if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, loss ${chart.mean.toFixed(2)}`);
+    if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${chart.mean.toFixed(2)}`);
   }
 
   return async ({ settings: given, before, comparisons }, dataset, record) => {
     const { tuner } = app;
     if (tuner === undefined) return;
     const { losses, step, settings: made } = await tuner.restore(record);
-    // As the run has them: a rate that was found, or a preset, is in its record.
+    // The record contains the learning rate and epsilon that the run used, whether found by search or preset.
     const same = { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
     app.adapted = made.method !== 'full';
     app.dataset = dataset;
@@ -327,10 +327,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   };
 }
 
-/** Rows that are learned from tell nothing when they are measured on. */
+/** Evaluation options. Without rows kept aside nothing is evaluated: rows that were trained on would tell nothing. */
 const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval' | 'evaluateEvery'> => (rows.length > 0 ? { eval: rows } : { evaluateEvery: 0 });
 
-/** What another tab needs to go on. */
+/** What another tab needs to continue the run. */
 function session({ model, modelName, before, comparisons }: App, dataset: Dataset, settings: Settings): Session {
   const saved = dataset.kind === 'labelled' ? { ...dataset, names: [...dataset.names] } : dataset;
   const asked = comparisons.map(({ text, before: was }) => ({ text, ...(was === undefined ? {} : { before: was }) }));

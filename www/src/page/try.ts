@@ -1,4 +1,4 @@
-/** Step 4: what it learned, beside what it knew; and taking it home. */
+/** Step 4: compares the model before and after training, and lets the person try it and save it. */
 import type { Classification } from 'pocketllm';
 import { setUpChat } from './chat.ts';
 import { byId, el } from './dom.ts';
@@ -45,7 +45,7 @@ export function setUpTry(app: App, flow: Flow): void {
   byId('train-more', HTMLButtonElement).addEventListener('click', () => flow.open(app.dataset === undefined ? 2 : 3));
   setUpChat(app, problem);
 
-  /** Does it with its buttons off, and says what went wrong. */
+  /** Does the work with the buttons in `place` disabled, and shows what went wrong. */
   async function attempt(place: EventTarget | null, work: () => Promise<void>): Promise<void> {
     const buttons =
       place instanceof HTMLButtonElement ? [place] : place instanceof HTMLElement ? [...place.querySelectorAll('button')] : [];
@@ -67,7 +67,7 @@ function showAccuracy({ before, after, trained }: App): void {
   if (after?.accuracy === undefined) return;
   const was = before?.accuracy;
   place.replaceChildren(
-    el('h3', {}, 'Texts it has never seen, sorted rightly'),
+    el('h3', {}, 'Texts it has never seen, sorted correctly'),
     el(
       'p',
       { class: 'accuracy-line' },
@@ -75,7 +75,7 @@ function showAccuracy({ before, after, trained }: App): void {
       el('span', {}, percent(after.accuracy)),
     ),
     el('div', { class: 'bar' }, ...(was === undefined ? [] : [bar(was, 'before')]), bar(after.accuracy, 'after')),
-    el('p', { class: 'note' }, `Before and after ${count(trained)} steps, on ${count(after.examples)} texts kept aside.`),
+    el('p', { class: 'note' }, `Before and after ${count(trained)} steps, measured on ${count(after.examples)} texts kept aside.`),
   );
 }
 

@@ -1,4 +1,4 @@
-/** Examples typed one by one, with their labels. */
+/** The form for typing examples one by one, each with its label. */
 import { byId, el } from './dom.ts';
 import { excerpt, plural } from './format.ts';
 import type { Row } from './rows.ts';
@@ -7,7 +7,7 @@ export class TypedRows {
   readonly rows: Row[] = [];
   readonly #changed: () => void;
 
-  /** `changed` is called when a row comes or goes. */
+  /** `changed` is called when a row is added or removed. */
   constructor(changed: () => void) {
     this.#changed = changed;
     byId('data-type', HTMLFormElement).addEventListener('submit', (event) => {
@@ -54,7 +54,7 @@ export class TypedRows {
         .reverse(),
     );
     const said = this.rows.length === 0 ? '' : `${plural(this.rows.length, 'text')}, ${plural(this.labels, 'label')}. `;
-    byId('type-note', HTMLElement).textContent = `${said}Two labels are the least, and ten texts of each a good beginning.`;
+    byId('type-note', HTMLElement).textContent = `${said}You need at least two different labels. Ten texts for each label are a good start.`;
     this.#changed();
   }
 }

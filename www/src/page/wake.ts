@@ -1,10 +1,10 @@
-/** Keeps the screen on while that is wanted: a phone that locks itself would stop a training. */
+/** Keeps the screen on while a training needs it, because a phone that locks itself would stop the training. */
 export class WakeLock {
   #wanted = false;
   #asking = false;
   #lock: WakeLockSentinel | undefined;
 
-  /** Asks for it; to be called again when the page is back in sight, since the system lets go of it out of sight. */
+  /** Requests the lock. The system releases it when the page is hidden, so call this again when the page is visible. */
   async on(): Promise<void> {
     this.#wanted = true;
     if (this.#lock !== undefined || this.#asking || document.visibilityState === 'hidden') return;
@@ -16,7 +16,7 @@ export class WakeLock {
         if (this.#lock === lock) this.#lock = undefined;
       });
     } catch {
-      // Not on this device, or the battery is low: training goes on until the screen turns off.
+      // The device does not support it, or the battery is low. Training continues until the screen turns off.
     } finally {
       this.#asking = false;
     }
