@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use serde_json::json;
 
+use super::context::Context;
 use super::method::{DtypeArgs, MethodArgs};
-use super::{Context, open};
+use super::model::{self, ModelOrConfig};
+use super::{device, memory};
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::kernel::tuner;
@@ -14,7 +16,7 @@ use crate::train::{Bench, Session, Settings, Sizes, trial};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    model: open::ModelArgs,
+    model: ModelOrConfig,
     /// Measure the matmul kernel's cuts, and no model
     #[arg(long)]
     kernels: bool,
@@ -46,8 +48,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.batch_size == 0 || args.seq_len < 2 || args.repeat == 0 {
         bail!(InvalidArgument, "--batch-size and --repeat are at least 1, --seq-len at least 2");
     }
-    let (backend, dir) = (open::backend(context).await?, args.model.dir()?);
-    let mut session = open::describe(context, backend.as_ref(), dir.as_ref(), args.dtype.dtype()?).await?;
+    let (backend, dir) = (device::backend(context).await?, args.model.dir()?);
+    let mut session = model::describe(context, backend.as_ref(), dir.as_ref(), args.dtype.dtype()?).await?;
     let most = session.model.spec().max_length;
     if args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
@@ -65,7 +67,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.profile {
         return profile(context, session, backend, settings, args.seq_len).await;
     }
-    session = open::load(session, backend).await?;
+    session = model::load(session, backend).await?;
     let mut bench = Bench::new(session, settings, args.seq_len).await?;
     let (mut forwards, mut steps, mut of_host) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=args.repeat {
@@ -128,7 +130,7 @@ async fn profile(
     length: u32,
 ) -> Result<()> {
     let profiler = Profiler::new(backend);
-    let session = open::load(session, profiler.clone()).await?;
+    let session = model::load(session, profiler.clone()).await?;
     let mut bench = Bench::new(session, settings, length).await?;
     // A step before the one that counts leaves it an update to apply.
     bench.forward().await?;
@@ -170,7 +172,7 @@ async fn profile(
 
 /// Measures the matmul kernel by itself.
 async fn kernels(context: &Context) -> Result<()> {
-    let backend = open::backend(context).await?;
+    let backend = device::backend(context).await?;
     let measured = tuner::measure(backend.as_ref(), tuner::SHAPES).await?;
     if context.json {
         println!("{}", json!({ "adapter": backend.name(), "matmul": measured }));
@@ -199,8 +201,8 @@ async fn one_step(
     let sizes = Sizes::even(session.model.spec().head.kind, settings.batch_size, length, 0);
     let settings = Settings { steps: 1, ..settings.clone() };
     let plan = session.plan(&settings, session.dtype(), &sizes).await?;
-    eprintln!("{}", super::plan::line(&plan));
-    let mut session = open::load(session, backend).await?;
+    eprintln!("{}", memory::line(&plan));
+    let mut session = model::load(session, backend).await?;
     let report = trial(&mut session, &settings, length).await?;
     let (memory, adapter) = (session.model.backend().memory(), session.model.backend().name());
     if context.json {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::open;
+use super::files;
 use crate::error::Result;
 use crate::text::dataset::{self, Dataset};
 use crate::text::task::{self, Task};
@@ -80,7 +80,7 @@ impl PromptArgs {
 
     /// Opens a data file, and reads it where that takes no model.
     pub(super) fn open(&self, path: &Path) -> Result<DataFile> {
-        let (name, bytes) = (open::name(path), open::read(path)?);
+        let (name, bytes) = (files::name(path), files::read(path)?);
         Ok(match self.task()? {
             Some(task) => DataFile::OfTask(task, name, bytes),
             None => DataFile::Read(dataset::read(&name, &bytes)?),

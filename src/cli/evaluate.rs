@@ -4,45 +4,29 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::context::Context;
 use super::data::PromptArgs;
-use super::method::DtypeArgs;
-use super::{Context, open, replay};
+use super::model::TunedModel;
 use crate::error::Result;
 use crate::train::length;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Hugging Face directory, or .gguf file
-    #[arg(long)]
-    model: PathBuf,
-    /// Replay this trajectory first; it also knows template and labels
-    #[arg(long)]
-    trajectory: Option<PathBuf>,
-    /// Put this adapter of peft's beside the weights
-    #[arg(long, conflicts_with = "trajectory")]
-    adapter: Option<PathBuf>,
     #[command(flatten)]
-    dtype: DtypeArgs,
+    model: TunedModel,
     /// The data to evaluate on
     #[arg(long)]
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// Tokens that an example is cut to; 0: as the trajectory or the task says, or 128 for a masked model, 512 for a causal one
+    /// Maximum tokens per example; longer examples are truncated. 0: as the trajectory or the task says, or 128 for a masked model, 512 for a causal one
     #[arg(long, default_value_t = 0)]
     max_length: u32,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.prompt.task()?;
-    let mut session =
-        open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
-            .await?;
-    open::adapt(&mut session, args.adapter.as_deref()).await?;
-    let header = match &args.trajectory {
-        Some(path) => Some(replay::apply(&mut session, path).await?),
-        None => None,
-    };
+    let (mut session, header) = args.model.load(context).await?;
     let prompt = args.prompt.or_from(header.as_ref());
     let data = prompt.open(&args.eval)?.read(&session)?;
     let (drawn, held_out) = prompt.draw(data)?;

@@ -1,31 +1,29 @@
 //! `pocketllm finetune`.
 
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::context::Context;
 use super::data::PromptArgs;
+use super::memory::{LimitArgs, line};
 use super::method::{DtypeArgs, MethodArgs, named};
-use super::plan::{LimitArgs, line};
+use super::model::{self, ModelPath};
 use super::run_dir::RunDir;
-use super::{Context, open};
-use crate::error::{Result, bail, err};
+use super::{device, output, progress};
+use crate::error::{Result, bail};
 use crate::format::files::FsDir;
-use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
-use crate::model::{Adapter, AdapterSpec};
 use crate::text::task::Defaults;
 use crate::train::{
     Diagnosis, EvaluationReport, Examples, Objective, Plan, Preset, Session, Settings, Sizes, Trainer,
-    preset, read_adapter, save_model, search,
+    preset, read_adapter, search,
 };
 use crate::zo::schedule::Schedule;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Hugging Face directory, or .gguf file
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelPath,
     /// Training data: .csv, .tsv, .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or a task's files
     #[arg(long)]
     train: PathBuf,
@@ -159,10 +157,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
-    let backend = open::backend(context).await?;
+    let backend = device::backend(context).await?;
     // All that the data may be refused for is found before the weights are loaded.
-    let session =
-        open::describe(context, backend.as_ref(), &FsDir::new(&args.model)?, args.dtype.dtype()?).await?;
+    let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
         None => None,
@@ -182,7 +179,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     eprintln!("{}", line(&plan));
-    let mut session = open::load(session, backend).await?;
+    let mut session = model::load(session, backend).await?;
     if args.lr == Some(Rate::Auto) {
         settings.learning_rate = match &existing {
             Some(trajectory) => trajectory.header.learning_rate,
@@ -201,7 +198,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
                 trajectory.torn_bytes
             );
         }
-        let bar = open::bar(trajectory.steps().into(), "replaying {bar:30} {pos}/{len} steps");
+        let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
         trainer
             .resume(&mut session, trajectory, &mut |step| {
                 bar.set_position(step.into());
@@ -213,7 +210,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        write_result(&session, &args.out).await?;
+        output::write_result(&session, &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())
@@ -226,7 +223,7 @@ async fn find_rate(
     objective: &Objective,
     examples: &Examples,
 ) -> Result<f32> {
-    let bar = open::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
+    let bar = progress::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
     let (rate, trials) = search(session, settings, objective, examples, &mut |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -249,7 +246,7 @@ async fn train(
     run: &mut RunDir,
 ) -> Result<Option<EvaluationReport>> {
     let steps = trainer.settings().steps;
-    let bar = open::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  left {eta}");
+    let bar = progress::bar(steps.into(), "{bar:20} {pos}/{len}  {msg}  {per_sec}  left {eta}");
     bar.set_position(trainer.done().into());
     let settings = trainer.settings();
     let mut diagnosis = Diagnosis::new(steps, settings.learning_rate, settings.epsilon);
@@ -286,34 +283,6 @@ async fn train(
     run.sync()?;
     bar.finish_and_clear();
     Ok(last)
-}
-
-/// Writes what was trained into a directory: the whole model, or the adapter beside it as `peft` loads it. Returns the file of weights.
-pub(super) async fn write_result(session: &Session, dir: &Path) -> Result<PathBuf> {
-    match session.model.adapter().map(Adapter::spec) {
-        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
-        Some(_) => {
-            let adapter = session.save_adapter().await?;
-            open::make_dir(dir)?;
-            let config = dir.join(CONFIG_FILE);
-            std::fs::write(&config, adapter.config).map_err(|e| open::write_error(&config, &e))?;
-            let weights = dir.join(WEIGHTS_FILE);
-            std::fs::write(&weights, adapter.weights).map_err(|e| open::write_error(&weights, &e))?;
-            Ok(weights)
-        }
-    }
-}
-
-/// Writes `model.safetensors` into a directory, by way of a temporary name.
-async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
-    let path = open::make_dir(dir)?.join("model.safetensors");
-    let partial = dir.join("model.safetensors.partial");
-    let failed = |e: &std::io::Error| open::write_error(&path, e);
-    let mut file = BufWriter::new(std::fs::File::create(&partial).map_err(|e| failed(&e))?);
-    save_model(session, &mut |bytes| file.write_all(bytes).map_err(|e| failed(&e))).await?;
-    let file = file.into_inner().map_err(|e| err!(StorageFull, "{}: {e}", path.display()))?;
-    file.sync_all().and_then(|()| std::fs::rename(&partial, &path)).map_err(|e| failed(&e))?;
-    Ok(path)
 }
 
 fn summary(

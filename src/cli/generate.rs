@@ -1,12 +1,11 @@
 //! `pocketllm generate`.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::method::DtypeArgs;
-use super::{Context, open, replay};
+use super::context::Context;
+use super::model::TunedModel;
 use crate::error::Result;
 use crate::model::Sampling;
 use crate::text::stream::Detokenizer;
@@ -14,17 +13,8 @@ use crate::zo::random::sampling_key;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Hugging Face directory, or .gguf file
-    #[arg(long)]
-    model: PathBuf,
-    /// Replay this trajectory first
-    #[arg(long)]
-    trajectory: Option<PathBuf>,
-    /// Put this adapter of peft's beside the weights
-    #[arg(long, conflicts_with = "trajectory")]
-    adapter: Option<PathBuf>,
     #[command(flatten)]
-    dtype: DtypeArgs,
+    model: TunedModel,
     /// The text to continue
     #[arg(long)]
     prompt: String,
@@ -43,13 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    let mut session =
-        open::session(context, &args.model, open::dtype_for(&args.dtype, args.trajectory.as_deref())?)
-            .await?;
-    open::adapt(&mut session, args.adapter.as_deref()).await?;
-    if let Some(path) = &args.trajectory {
-        replay::apply(&mut session, path).await?;
-    }
+    let (session, _) = args.model.load(context).await?;
     let tokenizer = session.tokenizer()?;
     let prompt = tokenizer.encode(&args.prompt, true)?;
     let sampling = Sampling { temperature: args.temperature };

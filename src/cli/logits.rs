@@ -4,24 +4,25 @@ use std::path::PathBuf;
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::context::Context;
+use super::files;
 use super::method::DtypeArgs;
-use super::{Context, open};
+use super::model::{self, ModelPath};
 use crate::error::{Result, bail, err};
 use crate::model::Extent;
 use crate::text::batch::Batch;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Hugging Face directory, or .gguf file
-    #[arg(long)]
-    model: PathBuf,
+    #[command(flatten)]
+    model: ModelPath,
     /// A text; may be given several times
     #[arg(long)]
     text: Vec<String>,
     /// Token ids separated by commas; may be given several times
     #[arg(long)]
     ids: Vec<String>,
-    /// Put this adapter of peft's beside the weights
+    /// Load this peft adapter beside the weights
     #[arg(long)]
     adapter: Option<PathBuf>,
     #[command(flatten)]
@@ -36,8 +37,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.text.is_empty() && listed.is_empty() {
         bail!(InvalidArgument, "give --text or --ids");
     }
-    let mut session = open::session(context, &args.model, args.dtype.dtype()?).await?;
-    open::adapt(&mut session, args.adapter.as_deref()).await?;
+    let mut session = args.model.load(context, args.dtype.dtype()?).await?;
+    model::use_adapter(&mut session, args.adapter.as_deref()).await?;
     let mut inputs = Vec::new();
     for text in &args.text {
         inputs.push(session.tokenizer()?.encode(text, true)?);
@@ -63,7 +64,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
     let bytes = safetensors::serialize(views, None).map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
-    std::fs::write(&args.out, bytes).map_err(|e| open::write_error(&args.out, &e))?;
+    files::write(&args.out, bytes)?;
     if context.json {
         let adapter = session.model.backend().name();
         println!("{}", serde_json::json!({ "out": args.out, "inputs": inputs.len(), "adapter": adapter }));

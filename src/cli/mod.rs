@@ -3,21 +3,30 @@
 //! Exit status: 0 done, 1 failed, 2 bad usage. With `--json`, results and errors are JSON on stdout.
 
 mod bench;
+mod context;
 mod data;
+mod device;
 mod evaluate;
+mod files;
 mod finetune;
 mod generate;
 mod logits;
+mod memory;
 mod method;
-mod open;
+mod model;
+mod output;
 mod plan;
+mod progress;
 mod replay;
 mod run_dir;
 mod tiles;
+mod trajectory;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use context::{Context, Device, LimitsArg};
 
 use crate::error::{Code, Error, Result};
 
@@ -28,14 +37,14 @@ struct Cli {
     /// Print results and errors as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Where to compute: the GPU, or the kernels' plain twins on the CPU (slow)
+    /// Where to compute: the GPU, or the CPU reference kernels (slow)
     #[arg(long, global = true, value_enum, default_value_t)]
-    device: open::Device,
+    device: Device,
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults
     #[arg(long, global = true, value_enum, default_value_t)]
-    limits: open::LimitsArg,
-    /// How matmuls are cut: what is fastest on this adapter, measured once (auto, or auto-f16 for cuts in half precision too),
-    /// a safe choice (untuned), or names by class
+    limits: LimitsArg,
+    /// Matmul tiles: the fastest on this adapter, measured once (auto, or auto-f16 to try half precision
+    /// too), a safe choice (untuned), or names by class
     #[arg(long, global = true, default_value = "untuned")]
     tiles: String,
     #[command(subcommand)]
@@ -48,24 +57,16 @@ enum Command {
     Logits(logits::Args),
     /// Fine-tune a model on a data file
     Finetune(Box<finetune::Args>),
-    /// Form the fine-tuned weights from the base model and a trajectory
+    /// Recompute the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
     /// Measure loss and accuracy on a data file
     Evaluate(evaluate::Args),
     /// Continue a prompt
     Generate(generate::Args),
-    /// Say what a run takes of the GPU's memory, from the model's header alone
+    /// Show how much GPU memory a run takes, from the model's header alone
     Plan(plan::Args),
     /// Measure a forward pass and a training step
     Bench(bench::Args),
-}
-
-/// What every command needs of the global flags.
-struct Context {
-    json: bool,
-    device: open::Device,
-    limits: open::LimitsArg,
-    tiles: String,
 }
 
 /// Runs the command line of this process.
@@ -85,12 +86,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Bad usage, or a request for help: no [`Context`] could be made, so the flag is looked for by hand.
+/// Reports bad usage, or prints the help that was asked for. There is no [`Context`] yet, so `--json` is
+/// looked for by hand.
 fn refuse(usage: &clap::Error) -> ExitCode {
     if usage.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
         print_json(Code::InvalidArgument, usage.to_string().trim_end());
     }
-    // Nothing can be done about a closed stderr.
+    // If stderr is closed, there is no one to tell.
     let _ = usage.print();
     if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

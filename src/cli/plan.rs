@@ -1,14 +1,17 @@
-//! `pocketllm plan`: what a run takes of the GPU's memory. Nothing of the weights is read.
+//! `pocketllm plan`: how much GPU memory a run takes. No weights are read.
 
+use super::context::Context;
+use super::device;
+use super::memory::LimitArgs;
 use super::method::{DtypeArgs, MethodArgs};
-use super::{Context, open};
+use super::model::ModelOrConfig;
 use crate::error::{Result, bail};
-use crate::train::{Plan, Session, Settings, Sizes};
+use crate::train::{Session, Settings, Sizes};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    model: open::ModelArgs,
+    model: ModelOrConfig,
     #[command(flatten)]
     method: MethodArgs,
     #[command(flatten)]
@@ -29,28 +32,6 @@ pub(super) struct Args {
     limit: LimitArgs,
 }
 
-/// How much memory a run may take.
-#[derive(clap::Args, Clone, Debug)]
-pub(super) struct LimitArgs {
-    /// Refuse a run that would take more bytes of GPU memory [default: what the device is known to have]
-    #[arg(long)]
-    max_gpu_bytes: Option<u64>,
-}
-
-impl LimitArgs {
-    /// The plan of a run, or the refusal of one that takes more than is allowed, or than there is.
-    pub(super) async fn check(
-        &self,
-        session: &Session,
-        settings: &Settings,
-        sizes: &Sizes,
-        known: Option<u64>,
-    ) -> Result<Plan> {
-        let flag = |what: &str, value: &str| format!("--{what} {value}");
-        session.check_plan(settings, sizes, self.max_gpu_bytes.or(known), &flag).await
-    }
-}
-
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let settings = Settings {
         steps: 1,
@@ -62,7 +43,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         ..Settings::default()
     };
     settings.check()?;
-    let limits = open::limits(context).await;
+    let limits = device::limits(context).await;
     let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
     let spec = session.model.spec();
     let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec)?;
@@ -88,18 +69,4 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         println!("{what:<22} {:>10.1} MB", bytes as f64 / 1e6);
     }
     Ok(())
-}
-
-/// A plan in one line.
-pub(super) fn line(plan: &Plan) -> String {
-    let mb = |bytes: u64| bytes as f64 / 1e6;
-    format!(
-        "GPU memory: {:.1} MB at most: {:.1} weights, {:.1} adapter, {:.1} branches' weights, {:.1} activations; Adam would take {:.1}",
-        mb(plan.peak),
-        mb(plan.weights),
-        mb(plan.adapter),
-        mb(plan.scratch),
-        mb(plan.activations),
-        mb(plan.adam)
-    )
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::open::{make_dir, name, write_error};
+use super::files::{make_dir, name, write_error};
 use crate::error::{Result, bail};
 use crate::train::EvaluationReport;
 use crate::zo::trajectory::{Header, Record, Trajectory};

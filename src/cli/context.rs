@@ -1,0 +1,31 @@
+//! The global flags, which every command takes.
+
+use clap::ValueEnum;
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Device {
+    /// The GPU, through WebGPU.
+    #[default]
+    Gpu,
+    /// The CPU reference kernels.
+    Cpu,
+}
+
+/// Which GPU limits to use.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum LimitsArg {
+    /// The adapter's own.
+    #[default]
+    Adapter,
+    /// WebGPU's defaults.
+    Default,
+}
+
+/// What every command needs of the global flags.
+pub(super) struct Context {
+    pub(super) json: bool,
+    pub(super) device: Device,
+    pub(super) limits: LimitsArg,
+    pub(super) tiles: String,
+}

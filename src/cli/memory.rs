@@ -1,0 +1,44 @@
+//! The planned GPU memory of a run: how much it may be, and how it is shown.
+
+use crate::error::Result;
+use crate::train::{Plan, Session, Settings, Sizes};
+
+/// How much memory a run may take.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct LimitArgs {
+    /// Refuse a run that would take more bytes of GPU memory [default: what the device is known to have]
+    #[arg(long)]
+    max_gpu_bytes: Option<u64>,
+}
+
+impl LimitArgs {
+    /// Plans a run.
+    ///
+    /// # Errors
+    /// `out-of-memory` when the run takes more than the flag allows or, without the flag, than the `known`
+    /// capacity of the device.
+    pub(super) async fn check(
+        &self,
+        session: &Session,
+        settings: &Settings,
+        sizes: &Sizes,
+        known: Option<u64>,
+    ) -> Result<Plan> {
+        let flag = |what: &str, value: &str| format!("--{what} {value}");
+        session.check_plan(settings, sizes, self.max_gpu_bytes.or(known), &flag).await
+    }
+}
+
+/// A plan in one line.
+pub(super) fn line(plan: &Plan) -> String {
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    format!(
+        "GPU memory: {:.1} MB at most: {:.1} weights, {:.1} adapter, {:.1} branches' weights, {:.1} activations; Adam would take {:.1}",
+        mb(plan.peak),
+        mb(plan.weights),
+        mb(plan.adapter),
+        mb(plan.scratch),
+        mb(plan.activations),
+        mb(plan.adam)
+    )
+}

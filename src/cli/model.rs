@@ -1,0 +1,135 @@
+//! The model that a command works on: the flags that name it, and how it is loaded.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use clap::Args;
+
+use super::context::Context;
+use super::method::DtypeArgs;
+use super::{device, files, progress, tiles, trajectory};
+use crate::dtype::DType;
+use crate::error::{Result, bail};
+use crate::format::files::{FsDir, ModelDir};
+use crate::gpu::Backend;
+use crate::train::{RandomModel, Session, read_adapter};
+use crate::zo::trajectory::Header;
+
+/// A model with weights.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ModelPath {
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: PathBuf,
+}
+
+impl ModelPath {
+    /// The directory's or file's contents.
+    ///
+    /// # Errors
+    /// `invalid-argument` when there is none.
+    pub(super) fn dir(&self) -> Result<FsDir> {
+        FsDir::new(&self.model)
+    }
+
+    /// The model, loaded onto a new backend.
+    pub(super) async fn load(&self, context: &Context, dtype: DType) -> Result<Session> {
+        let backend = device::backend(context).await?;
+        load(describe(context, backend.as_ref(), &self.dir()?, dtype).await?, backend).await
+    }
+}
+
+/// A model with weights, or a configuration whose weights are random.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ModelOrConfig {
+    #[command(flatten)]
+    model: Option<ModelPath>,
+    /// A config.json, instead of a model: its weights are random
+    #[arg(long, conflicts_with = "model")]
+    config: Option<PathBuf>,
+    /// Seed of the random weights
+    #[arg(long, default_value_t = 0)]
+    random_weights: u64,
+}
+
+impl ModelOrConfig {
+    /// The model's files.
+    ///
+    /// # Errors
+    /// `invalid-argument` when neither flag was given, or a file cannot be read.
+    pub(super) fn dir(&self) -> Result<Box<dyn ModelDir>> {
+        match (&self.model, &self.config) {
+            (_, Some(path)) => {
+                let config = files::read(path)?;
+                Ok(Box::new(RandomModel::new(&files::name(path), config, self.random_weights)?))
+            }
+            (Some(model), None) => Ok(Box::new(model.dir()?)),
+            (None, None) => bail!(InvalidArgument, "--model or --config is needed"),
+        }
+    }
+}
+
+/// A model as a run left it: a base model with a trajectory or an adapter, if one is given.
+#[derive(Args, Clone, Debug)]
+pub(super) struct TunedModel {
+    #[command(flatten)]
+    base: ModelPath,
+    /// Replay this trajectory first; its template and labels are used if none are given
+    #[arg(long)]
+    trajectory: Option<PathBuf>,
+    /// Load this peft adapter beside the weights
+    #[arg(long, conflicts_with = "trajectory")]
+    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    dtype: DtypeArgs,
+}
+
+impl TunedModel {
+    /// Loads the model, and returns the header of the trajectory that was replayed on it.
+    pub(super) async fn load(&self, context: &Context) -> Result<(Session, Option<Header>)> {
+        let dtype = match &self.trajectory {
+            Some(path) => trajectory::dtype_of(path)?,
+            None => self.dtype.dtype()?,
+        };
+        let mut session = self.base.load(context, dtype).await?;
+        use_adapter(&mut session, self.adapter.as_deref()).await?;
+        let header = match &self.trajectory {
+            Some(path) => Some(trajectory::apply(&mut session, path).await?),
+            None => None,
+        };
+        Ok((session, header))
+    }
+}
+
+/// Describes a model without loading its weights, with the matmul tiles that the flags name.
+pub(super) async fn describe(
+    context: &Context,
+    backend: &dyn Backend,
+    dir: &dyn ModelDir,
+    dtype: DType,
+) -> Result<Session> {
+    let mut session = Session::describe(backend.limits(), dir, dtype).await?;
+    session.set_tiles(tiles::choose(backend, &context.tiles).await?);
+    Ok(session)
+}
+
+/// Loads the weights of a described model onto a backend.
+pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<Session> {
+    let bar = progress::bar(0, "loading  {bar:30} {percent:>3}%  {elapsed}");
+    let session = session
+        .load(backend, &mut |progress| {
+            bar.set_length(progress.total);
+            bar.set_position(progress.loaded);
+            Ok(())
+        })
+        .await;
+    bar.finish_and_clear();
+    session
+}
+
+/// Loads the adapter in `path`, if one is given, beside the session's weights.
+pub(super) async fn use_adapter(session: &mut Session, path: Option<&Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let adapter = read_adapter(session, &FsDir::new(path)?).await?;
+    session.use_adapter(&adapter).await
+}

@@ -1,0 +1,38 @@
+//! Writes what a run trained.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::error::{Result, err};
+use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
+use crate::model::{Adapter, AdapterSpec};
+use crate::train::{Session, save_model};
+
+/// Writes what was trained into a directory: the whole model, or the adapter in peft's format. Returns
+/// the path of the file that holds the weights.
+pub(super) async fn write_result(session: &Session, dir: &Path) -> Result<PathBuf> {
+    match session.model.adapter().map(Adapter::spec) {
+        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
+        Some(_) => {
+            let adapter = session.save_adapter().await?;
+            files::make_dir(dir)?;
+            files::write(&dir.join(CONFIG_FILE), adapter.config)?;
+            let weights = dir.join(WEIGHTS_FILE);
+            files::write(&weights, adapter.weights)?;
+            Ok(weights)
+        }
+    }
+}
+
+/// Writes `model.safetensors` into a directory. The file has a temporary name until it is complete.
+async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
+    let path = files::make_dir(dir)?.join("model.safetensors");
+    let partial = dir.join("model.safetensors.partial");
+    let failed = |e: &std::io::Error| files::write_error(&path, e);
+    let mut file = BufWriter::new(std::fs::File::create(&partial).map_err(|e| failed(&e))?);
+    save_model(session, &mut |bytes| file.write_all(bytes).map_err(|e| failed(&e))).await?;
+    let file = file.into_inner().map_err(|e| err!(StorageFull, "{}: {e}", path.display()))?;
+    file.sync_all().and_then(|()| std::fs::rename(&partial, &path)).map_err(|e| failed(&e))?;
+    Ok(path)
+}

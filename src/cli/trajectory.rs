@@ -1,0 +1,34 @@
+//! Trajectory files that a flag names.
+
+use std::path::Path;
+
+use super::{files, progress};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::train::{Session, dtype, replay};
+use crate::zo::trajectory::{Header, Trajectory};
+
+/// How the trajectory's run stored the weights.
+pub(super) fn dtype_of(path: &Path) -> Result<DType> {
+    dtype(&open(path)?.header.dtype)
+}
+
+/// Replays a trajectory file on a session's base weights, and returns the file's header.
+pub(super) async fn apply(session: &mut Session, path: &Path) -> Result<Header> {
+    let trajectory = open(path)?;
+    if trajectory.torn_bytes > 0 {
+        eprintln!("{}: the last record is incomplete ({} bytes)", path.display(), trajectory.torn_bytes);
+    }
+    let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
+    replay(session, &trajectory, &mut |step| {
+        bar.set_position(step.into());
+        Ok(())
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(trajectory.header)
+}
+
+fn open(path: &Path) -> Result<Trajectory> {
+    Trajectory::parse(&files::name(path), &files::read(path)?)
+}
