@@ -1,14 +1,11 @@
-// Embedding: y[b, t, :] = w_b[ids[t], :], added to what y holds where `accumulate` is 1; w_b as branch b sees it,
-// with the pending updates (which materialise writes later) and the branch's perturbation formed on the way.
-// Rows outside of [first_row, first_row + rows) belong to another part of the table and are left alone.
-// Dispatch: one thread for each quad of the table that a row has a part of, 64 a workgroup, workgroups folded over x and y.
+// Embedding: rows of a table as it is stored, y[b, t, :] = w[ids[t], :], or += where `accumulate` is 1.
+// Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
+// Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {
     tokens: u32,
     width: u32,
     branches: u32,
-    ordinal: u32,
-    decays: u32,
     first_row: u32,
     rows: u32,
     accumulate: u32,
@@ -16,11 +13,11 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
-// binding 2: the stored table's part (@storage), 3: the step (lib/perturb)
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [branch, token, width]
+// binding 2: the stored table's part (@storage)
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear
-//#use perturb
+//#use threefry
 //#use @storage
 
 @compute @workgroup_size(64)
@@ -30,34 +27,18 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    // A row that begins inside of a quad has a part of one more.
-    let quads = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
-    let row = i / quads;
-    if (row >= params.branches * params.tokens) {
+    if (i >= params.branches * params.tokens * params.width) {
         return;
     }
-    let id = ids[row % params.tokens];
+    let id = ids[i / params.width % params.tokens];
     if (id < params.first_row || id - params.first_row >= params.rows) {
         return;
     }
-    let first = id * params.width; // element of the table
-    let quad = first / 4u + i % quads;
-    let counter = vec2<u32>(quad, params.ordinal);
-    var w = updated(load_quad(quad - params.first_row * params.width / 4u), counter, params.decays);
-    let branch = step_.branches[row / params.tokens];
-    if (branch.perturbed != 0u) {
-        w += flip(direction(branch.key, counter, 0u), branch.sign);
-    }
-    for (var lane = 0u; lane < 4u; lane++) {
-        // Before the row's first element this wraps round, beyond its end.
-        let column = quad * 4u + lane - first;
-        if (column < params.width) {
-            let at = row * params.width + column;
-            if (params.accumulate == 1u) {
-                y[at] += w[lane];
-            } else {
-                y[at] = w[lane];
-            }
-        }
+    let element = (id - params.first_row) * params.width + i % params.width;
+    let w = load_quad(element / 4u)[element % 4u];
+    if (params.accumulate == 1u) {
+        y[i] += w;
+    } else {
+        y[i] = w;
     }
 }

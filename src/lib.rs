@@ -8,17 +8,17 @@
 //!
 //! | floor | modules | what is there |
 //! |---|---|---|
-//! | 0 | [`error`], [`dtype`], [`future`], [`clock`] | the error type with its stable codes, number formats of files |
+//! | 0 | [`error`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the storage formats of weights, the random numbers of a run |
 //! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
-//! | 3 | [`kernel`], [`reference`] | a typed wrapper for each file of `shaders/`; its CPU twin |
+//! | 3 | [`kernel`], [`reference`] | a typed wrapper for each file of `shaders/`; the CPU reference of each |
 //! | 4 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
 //! | 5 | [`zo`] | random numbers, the two-point estimate, schedules, the trajectory file |
 //! | 6 | [`train`] | session, objective, trainer, evaluation, replay, saving |
 //! | 7 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
 //!
 //! # Invariants
-//! - Recording touches no device; `gpu/executor.rs` alone submits, `reference/host.rs` alone runs twins.
+//! - Recording touches no device; `gpu/executor.rs` alone submits, `reference/host.rs` alone runs CPU reference kernels.
 //! - The transformer knows no family and no file format; a family knows no kernel.
 //! - Weights change by additions of values that the host has scaled, so a trajectory replays to the same bits everywhere. Perturbed
 //!   weights are never stored.
@@ -34,6 +34,7 @@ pub mod gpu;
 pub mod kernel;
 pub mod model;
 pub mod reference;
+pub mod rng;
 pub mod text;
 pub mod train;
 pub mod zo;

@@ -1,5 +1,5 @@
 //! The command line as its users have it: the built binary, its files, its exit codes, and a run that is killed again and
-//! again. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU twins.
+//! again. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use pocketllm::reference::threefry::threefry2x32;
+use pocketllm::rng::threefry2x32;
 use pocketllm::zo::trajectory::{RECORD_BYTES, Trajectory};
 use serde_json::Value;
 
@@ -456,7 +456,7 @@ fn a_run_takes_what_was_planned_and_is_refused_where_that_is_too_much() {
     assert!(stderr(&output).contains("GPU memory: "), "{}", stderr(&output));
     let result = json(&output);
     let planned = result["plan"]["peak"].as_u64().unwrap();
-    // The twins on the CPU have no uniforms, which are most of what so small a model moves.
+    // The CPU reference kernels have no uniforms, which are most of what so small a model moves.
     let uniforms = if device() == "cpu" { result["plan"]["transfer"].as_u64().unwrap() } else { 0 };
     let apart = result["gpu_bytes"]["peak"].as_u64().unwrap().abs_diff(planned);
     assert!(apart * 100 <= planned + uniforms * 100, "{result}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor, the lowest first; modules of one floor may import each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "dtype", "error", "future"],
+    &["clock", "dtype", "error", "future", "rng"],
     &["format", "text"],
     &["gpu"],
     &["kernel", "reference"],

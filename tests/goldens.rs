@@ -1,5 +1,5 @@
 //! Logits of a tiny model of every family and file format, against Hugging Face transformers': on the device and on the
-//! CPU twins. `tests/golden/generate.py` made models and logits.
+//! CPU reference kernels. `tests/golden/generate.py` made models and logits.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -61,7 +61,7 @@ device_test! {
 
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
-fn the_twins_agree_with_transformers_too() {
+fn the_cpu_reference_agrees_with_transformers_too() {
     for golden in goldens() {
         // The host's futures are ready at once.
         let mut checked = Box::pin(check(Host::open(), golden));

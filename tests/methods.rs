@@ -10,11 +10,11 @@ use common::{device_test, say};
 use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
-use pocketllm::kernel::materialise;
+use pocketllm::kernel::materialize;
 use pocketllm::kernel::step::MAX_BYTES;
 use pocketllm::model::{Extent, Score};
 use pocketllm::reference::Host;
-use pocketllm::reference::storage::stochastic_half;
+use pocketllm::rng::stochastic_half;
 use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{
@@ -414,7 +414,7 @@ device_test! {
             backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; quads as usize * 4])).unwrap();
             let weights = backend.create("weights", 16, MemoryClass::Scratch).unwrap();
             let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
-            let params = materialise::Params { quads, ..Default::default() };
+            let params = materialize::Params { quads, ..Default::default() };
             for first in (0..1000).step_by(10) {
                 // The same direction each time, rounded with other bits.
                 let update = |i| Update {
@@ -427,15 +427,15 @@ device_test! {
                 let updates: Vec<Update> = (first..first + 10).map(update).collect();
                 backend.write(&step, 0, &update::apply(&updates).to_bytes()).unwrap();
                 let mut r = Recording::new();
-                materialise::record_matrix(&mut r, DType::F16, &params, &step, &stored, &weights);
+                materialize::record_matrix(&mut r, DType::F16, &params, &step, &stored, &weights);
                 backend.run(&r).await.unwrap();
             }
             let bytes = backend.read(&stored, 0, u64::from(quads) * 8).await.unwrap();
             let mut values = vec![0.0; quads as usize * 4];
             DType::F16.dequantize(&bytes, &mut values);
-            let table = [1.0; pocketllm::kernel::step::QUANTILES];
+            let table = [1.0; pocketllm::rng::QUANTILES];
             let signs = (0..quads).flat_map(|q| {
-                pocketllm::reference::perturb::direction(stream_key(1, 0, 0), [q, 0], &table)
+                pocketllm::rng::direction(stream_key(1, 0, 0), [q, 0], &table)
             });
             let start = f64::from(half::f16::from_f32(0.02).to_f32());
             let moved: f64 = values.iter().zip(signs).map(|(w, z)| (f64::from(*w) - start) * f64::from(z)).sum();

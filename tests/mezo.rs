@@ -10,10 +10,10 @@ use common::{device_test, noise, say};
 use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
-use pocketllm::kernel::materialise;
+use pocketllm::kernel::materialize;
 use pocketllm::kernel::step::{Branch, MAX_BYTES};
 use pocketllm::reference::Host;
-use pocketllm::reference::threefry::threefry2x32;
+use pocketllm::rng::threefry2x32;
 use pocketllm::text::dataset;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{Examples, Objective, Session, Settings, Trainer, replay};
@@ -58,7 +58,7 @@ fn the_order_of_the_data_is_as_specified() {
     }
 }
 
-/// z of elements `start..start + count` of a tensor, by the materialise kernel over weights of zero.
+/// z of elements `start..start + count` of a tensor, by the materialize kernel over weights of zero.
 async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u32, count: u32) -> Vec<u32> {
     let first_quad = start / 4;
     let quads = (start + count).div_ceil(4) - first_quad;
@@ -69,7 +69,7 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
     let branch = Branch::along(key);
     let added = update::step(&[], &[branch], 1.0, Distribution::Gaussian);
     backend.write(&step, 0, &added.to_bytes()).unwrap();
-    let params = materialise::Params {
+    let params = materialize::Params {
         quads,
         first_quad,
         ordinal,
@@ -78,7 +78,7 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
         ..Default::default()
     };
     let mut r = Recording::new();
-    materialise::record_matrix(&mut r, DType::F32, &params, &step, &stored, &weights);
+    materialize::record_matrix(&mut r, DType::F32, &params, &step, &stored, &weights);
     backend.run(&r).await.unwrap();
     let bytes = backend.read(&weights, 0, u64::from(quads) * 16).await.unwrap();
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
@@ -128,11 +128,11 @@ device_test! {
                 let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
                 let uploaded = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
                 backend.write(&uploaded, 0, &step.to_bytes()).unwrap();
-                let params = materialise::Params {
+                let params = materialize::Params {
                     quads, branches: 2, branch_stride: quads, ordinal: 4, decays: 1, ..Default::default()
                 };
                 let mut r = Recording::new();
-                materialise::record_matrix(&mut r, dtype, &params, &uploaded, &stored, &weights);
+                materialize::record_matrix(&mut r, dtype, &params, &uploaded, &stored, &weights);
                 backend.run(&r).await.unwrap();
                 let stored = backend.read(&stored, 0, bytes).await.unwrap();
                 results.push((stored, backend.read(&weights, 0, 2 * bytes).await.unwrap()));

@@ -1,5 +1,5 @@
 //! Damaged models, unusable data and foreign trajectories are refused with the right code and a message that names the
-//! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU twins.
+//! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU reference kernels.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::alloc::{GlobalAlloc, Layout, System};

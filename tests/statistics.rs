@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(not(target_arch = "wasm32"))]
 
-use pocketllm::reference::perturb::direction;
+use pocketllm::rng::direction;
 use pocketllm::zo::random::{quantiles, stream_key};
 
 /// Quads drawn: four samples each.

@@ -1,4 +1,4 @@
-//! What runs recordings: one interface for the GPU and for the CPU twins.
+//! What runs recordings: one interface for the GPU and for the CPU reference kernels.
 
 use super::{Buffer, MemoryClass, MemoryUse, Recording};
 use crate::error::{Result, bail};

@@ -1,4 +1,4 @@
-//! Named, counted buffers: in device memory, or in host memory for the CPU twins.
+//! Named, counted buffers: in device memory, or in host memory for the CPU reference kernels.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,9 +1,8 @@
 //! Floor 2: the device, its memory, and the recordings that run on it.
 //!
-//! A [`Recording`] is data: dispatches of kernels over named [`Buffer`]s. Nothing that records touches
-//! the device. Two [`Backend`]s run recordings: [`Gpu`] through wgpu, and the host's CPU twins
-//! ([`crate::reference::Host`]). A third, [`Dry`], runs nothing and counts what the first would allocate; a fourth, [`Profiler`],
-//! runs on another and tells which kernels its time goes to.
+//! A [`Recording`] is data: a list of kernel dispatches over named [`Buffer`]s. Recording never touches the device. Four
+//! [`Backend`]s take recordings: [`Gpu`] runs them through wgpu; `reference::Host` runs the CPU reference kernels; [`Dry`]
+//! runs nothing and counts what `Gpu` would allocate; [`Profiler`] wraps another backend and measures the time of each kernel.
 
 mod backend;
 mod buffer;
@@ -23,4 +22,4 @@ pub use dry::Dry;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub use profile::{KernelTime, Profiler};
 pub(crate) use recording::MAX_WORKGROUPS;
-pub use recording::{Binding, CLASSES, Cost, Dispatch, Kernel, Recording, Tuning, TwinCall, Variant};
+pub use recording::{Binding, CLASSES, Cost, Dispatch, Kernel, Recording, Tuning, Variant};

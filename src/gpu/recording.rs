@@ -1,21 +1,16 @@
 //! Recordings: lists of kernel dispatches, as plain data.
 
-use std::cell::{Ref, RefMut};
+use bytemuck::NoUninit;
 
-use bytemuck::{AnyBitPattern, NoUninit, Pod};
+use super::Buffer;
 
-use super::{Buffer, Storage};
-use crate::error::{Result, err};
-
-/// A kernel: one WGSL file and the CPU twin that computes the same.
+/// A kernel: one WGSL file.
 #[derive(Debug)]
 pub struct Kernel {
     /// The name of its file in `shaders/`, without the extension.
     pub name: &'static str,
-    /// The file's text, with `//#use` lines still in it.
+    /// The text of the file, before its `//#use` lines are replaced.
     pub source: &'static str,
-    /// The same computation on the host.
-    pub twin: fn(&TwinCall<'_>) -> Result<()>,
 }
 
 /// A kernel with its providers and generated constants chosen: what one pipeline is made from.
@@ -161,77 +156,6 @@ impl Recording {
         let columns = groups.div_ceil(rows);
         // A product of two dimensions reaches 2^32 workgroups, beyond any buffer's elements.
         [columns as u32, rows as u32, 1]
-    }
-}
-
-/// What a CPU twin is called with: a dispatch over buffers in host memory.
-pub struct TwinCall<'a>(pub(crate) &'a Dispatch);
-
-impl<'a> TwinCall<'a> {
-    /// The uniform's fields.
-    ///
-    /// # Errors
-    /// `invalid-argument` when the bytes are of another size.
-    pub fn uniform<U: AnyBitPattern>(&self) -> Result<U> {
-        bytemuck::try_pod_read_unaligned(&self.0.uniform)
-            .map_err(|e| err!(InvalidArgument, "{}: uniform: {e}", self.0.variant.kernel.name))
-    }
-
-    /// The dispatch.
-    pub fn dispatch(&self) -> &'a Dispatch {
-        self.0
-    }
-
-    /// The snippet that fills a provider's slot.
-    pub fn provider(&self, slot: &str) -> Option<&'static str> {
-        self.0.variant.providers.iter().find(|(s, _)| *s == slot).map(|(_, snippet)| *snippet)
-    }
-
-    /// A generated constant.
-    pub fn constant(&self, name: &str) -> Option<u32> {
-        self.0.variant.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
-    }
-
-    fn binding(&self, index: usize) -> Result<(&'a Binding, &'a std::cell::RefCell<Vec<u32>>)> {
-        let name = self.0.variant.kernel.name;
-        let binding = self
-            .0
-            .bindings
-            .get(index)
-            .ok_or_else(|| err!(InvalidArgument, "{name}: no binding {}", index + 1))?;
-        match binding.buffer.storage() {
-            Storage::Host(words) => Ok((binding, words)),
-            Storage::Gpu(_) | Storage::Counted => {
-                Err(err!(InvalidArgument, "{name}: buffer {} is not on the host", binding.buffer.name()))
-            }
-        }
-    }
-
-    /// The elements that `@binding(index + 1)` reads: f32 or u32.
-    ///
-    /// # Errors
-    /// `invalid-argument` when the same buffer is being written by this dispatch, as WebGPU forbids.
-    pub fn input<T: Pod>(&self, index: usize) -> Result<Ref<'a, [T]>> {
-        let (binding, words) = self.binding(index)?;
-        let words = words.try_borrow().map_err(|_| self.aliased(binding))?;
-        let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);
-        Ok(Ref::map(words, |w| bytemuck::cast_slice(&w[first..first + count])))
-    }
-
-    /// The elements that `@binding(index + 1)` reads and writes.
-    ///
-    /// # Errors
-    /// `invalid-argument` when the same buffer is bound twice, as WebGPU forbids.
-    pub fn output<T: Pod>(&self, index: usize) -> Result<RefMut<'a, [T]>> {
-        let (binding, words) = self.binding(index)?;
-        let words = words.try_borrow_mut().map_err(|_| self.aliased(binding))?;
-        let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);
-        Ok(RefMut::map(words, |w| bytemuck::cast_slice_mut(&mut w[first..first + count])))
-    }
-
-    fn aliased(&self, binding: &Binding) -> crate::error::Error {
-        let (kernel, buffer) = (self.0.variant.kernel.name, binding.buffer.name());
-        err!(InvalidArgument, "{kernel}: buffer {buffer} is read and written in one dispatch")
     }
 }
 

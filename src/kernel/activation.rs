@@ -1,15 +1,8 @@
 //! The activation of a feed-forward layer.
 
-use crate::error::{Result, err};
-use crate::gpu::{Buffer, Cost, Kernel, Recording, TwinCall, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/activation.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "activation",
-    source: include_str!("../../shaders/activation.wgsl"),
-    twin: reference::activation::run,
-};
+super::kernel!("activation");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -58,18 +51,5 @@ impl Activation {
             Activation::Relu => "activation_relu",
             Activation::Silu => "activation_silu",
         }
-    }
-
-    /// The activation that a dispatch was recorded with, if any.
-    pub(crate) fn of(call: &TwinCall<'_>) -> Option<Activation> {
-        let snippet = call.provider("activate");
-        Activation::ALL.into_iter().find(|a| Some(a.snippet()) == snippet)
-    }
-
-    /// The activation of a dispatch that cannot do without.
-    pub(crate) fn required(call: &TwinCall<'_>) -> Result<Activation> {
-        Activation::of(call).ok_or_else(|| {
-            err!(InvalidArgument, "{}: no activation is provided", call.dispatch().variant.kernel.name)
-        })
     }
 }

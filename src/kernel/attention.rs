@@ -2,28 +2,10 @@
 
 use crate::error::{Result, bail};
 use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
 
-/// See `shaders/attention.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "attention",
-    source: include_str!("../../shaders/attention.wgsl"),
-    twin: reference::attention::run,
-};
-
-/// The same in registers: see `shaders/attention_registers.wgsl`.
-pub static REGISTERS: Kernel = Kernel {
-    name: "attention_registers",
-    source: include_str!("../../shaders/attention_registers.wgsl"),
-    twin: reference::attention::run,
-};
-
-/// The same for few tokens: see `shaders/attention_decode.wgsl`.
-pub static DECODE: Kernel = Kernel {
-    name: "attention_decode",
-    source: include_str!("../../shaders/attention_decode.wgsl"),
-    twin: reference::attention::run,
-};
+super::kernel!("attention");
+super::kernel!(REGISTERS, "attention_registers");
+super::kernel!(DECODE, "attention_decode");
 
 super::uniform! {
     /// `@binding(0)`.

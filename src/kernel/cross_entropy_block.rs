@@ -1,14 +1,8 @@
 //! Cross-entropy over the full vocabulary, block by block.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/cross_entropy_block.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "cross_entropy_block",
-    source: include_str!("../../shaders/cross_entropy_block.wgsl"),
-    twin: reference::cross_entropy_block::run,
-};
+super::kernel!("cross_entropy_block");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -21,7 +15,7 @@ super::uniform! {
         pub width: u32,
         /// Token of the block's column 0.
         pub first: u32,
-        /// Offset in `vectors` of the vocabulary's bias, or [`NO_VECTOR`](super::NO_VECTOR).
+        /// Offset in `vectors` of the vocabulary's bias, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,

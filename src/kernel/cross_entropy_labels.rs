@@ -1,14 +1,8 @@
 //! Cross-entropy over a few label words.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/cross_entropy_labels.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "cross_entropy_labels",
-    source: include_str!("../../shaders/cross_entropy_labels.wgsl"),
-    twin: reference::cross_entropy_labels::run,
-};
+super::kernel!("cross_entropy_labels");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -19,7 +13,7 @@ super::uniform! {
         pub rows_per_branch: u32,
         /// Label words.
         pub labels: u32,
-        /// Offset in `vectors` of the vocabulary's bias, or [`NO_VECTOR`](super::NO_VECTOR).
+        /// Offset in `vectors` of the vocabulary's bias, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,

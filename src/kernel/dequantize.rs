@@ -2,15 +2,9 @@
 
 use super::layout::Layout;
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/dequantize.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "dequantize",
-    source: include_str!("../../shaders/dequantize.wgsl"),
-    twin: reference::dequantize::run,
-};
+super::kernel!("dequantize");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,29 +1,19 @@
-//! Embedding: rows of a trained table as each branch sees them.
+//! Embedding: rows of a table as it is stored.
 
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/embedding.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "embedding",
-    source: include_str!("../../shaders/embedding.wgsl"),
-    twin: reference::embedding::run,
-};
+super::kernel!("embedding");
 
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Rows looked up in each branch.
+        /// Rows looked up.
         pub tokens: u32,
         /// Elements of a row.
         pub width: u32,
-        /// Branches.
+        /// Branches, which all see the same rows.
         pub branches: u32,
-        /// The table's ordinal.
-        pub ordinal: u32,
-        /// 1: weight decay applies to the table.
-        pub decays: u32,
         /// The part's first row.
         pub first_row: u32,
         /// The part's rows.
@@ -33,37 +23,32 @@ super::uniform! {
     }
 }
 
-/// Every composition of the kernel.
+/// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {
-    [DType::F32, DType::F16].map(variant).to_vec()
+    [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(variant).to_vec()
 }
 
 fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// About how many operations a quad takes, as for [`super::materialise`].
-const WORK: u64 = 300;
-
-/// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
+/// `y[b, t, :] (+)= w[ids[t], :]` for the rows that one part of the table holds.
 pub fn record(
     recording: &mut Recording,
     dtype: DType,
     params: &Params,
-    step: &Buffer,
     stored: &Buffer,
     ids: &Buffer,
     y: &Buffer,
 ) {
-    let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
-    let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
-    let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
-    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
+    let elements = u64::from(params.branches) * u64::from(params.tokens) * u64::from(params.width);
+    let bindings = vec![ids.into(), stored.into(), y.into()];
+    let bytes = super::storage::bytes(dtype, elements) + 4 * elements;
     recording.push(
         variant(dtype),
         params,
         bindings,
-        super::threads(quads),
-        Cost { work: quads * WORK, bytes },
+        super::threads(elements),
+        Cost { work: elements * 16, bytes },
     );
 }

@@ -1,14 +1,8 @@
 //! Gather of rows: the positions that a head works on, the rows of a low-rank factor.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/gather_rows.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "gather_rows",
-    source: include_str!("../../shaders/gather_rows.wgsl"),
-    twin: reference::gather_rows::run,
-};
+super::kernel!("gather_rows");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,14 +1,8 @@
 //! Layer norm over the last axis.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/layer_norm.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "layer_norm",
-    source: include_str!("../../shaders/layer_norm.wgsl"),
-    twin: reference::layer_norm::run,
-};
+super::kernel!("layer_norm");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -21,7 +15,7 @@ super::uniform! {
         pub width: u32,
         /// Offset of the weight in `vectors`.
         pub weight: u32,
-        /// Offset of the bias in `vectors`, or [`NO_VECTOR`](super::NO_VECTOR).
+        /// Offset of the bias in `vectors`, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,

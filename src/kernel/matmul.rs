@@ -3,17 +3,11 @@
 use super::activation::Activation;
 use super::layout::{Layout, PANEL};
 use super::tiles::{self, TILES, Tile};
-use super::{NO_VECTOR, pack};
+use super::{NO_BIAS, pack};
 use crate::dtype::DType;
-use crate::gpu::{Binding, Buffer, Cost, Kernel, MAX_WORKGROUPS, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Binding, Buffer, Cost, MAX_WORKGROUPS, Recording, Variant};
 
-/// See `shaders/matmul.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "matmul",
-    source: include_str!("../../shaders/matmul.wgsl"),
-    twin: reference::matmul::run,
-};
+super::kernel!("matmul");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -36,7 +30,7 @@ super::uniform! {
         pub c_stride: u32,
         /// First column of `c`.
         pub c_column: u32,
-        /// Where the bias stands in `vectors`, or [`NO_VECTOR`](super::NO_VECTOR).
+        /// Where the bias stands in `vectors`, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
         /// Elements between branches of `vectors`.
         pub vector_stride: u32,
@@ -269,7 +263,7 @@ fn record_packed(
             w_start: 0,
             w_branch: if copies == 1 { 0 } else { w_branch },
             c_column: params.c_column + first,
-            bias: if params.bias == NO_VECTOR { NO_VECTOR } else { params.bias + first },
+            bias: if params.bias == NO_BIAS { NO_BIAS } else { params.bias + first },
             ..*params
         };
         push(recording, (tile, Operands::Panels), &params, branches, (a.clone(), w), tensors);

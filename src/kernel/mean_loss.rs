@@ -1,14 +1,8 @@
 //! Mean of the losses of each branch.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/mean_loss.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "mean_loss",
-    source: include_str!("../../shaders/mean_loss.wgsl"),
-    twin: reference::mean_loss::run,
-};
+super::kernel!("mean_loss");
 
 super::uniform! {
     /// `@binding(0)`.

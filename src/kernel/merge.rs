@@ -1,12 +1,9 @@
 //! Merge: the product of two factors into stored weights.
 
 use crate::dtype::DType;
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/merge.wgsl`.
-pub static KERNEL: Kernel =
-    Kernel { name: "merge", source: include_str!("../../shaders/merge.wgsl"), twin: reference::merge::run };
+super::kernel!("merge");
 
 super::uniform! {
     /// `@binding(0)`.

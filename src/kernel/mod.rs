@@ -1,25 +1,25 @@
-//! Floor 3: one typed wrapper for each file in `shaders/`, with the CPU twin of the same name in [`crate::reference`].
+//! Floor 3: one typed wrapper for each file in `shaders/`. The table [`crate::reference::KERNELS`] has the CPU reference of each.
 //!
 //! A wrapper has the kernel's uniform as a struct, field by field what the WGSL declares, and a `record` that
-//! adds one dispatch to a [`Recording`](crate::gpu::Recording). It allocates nothing and never touches a device.
+//! adds one dispatch to a [`Recording`]. It allocates nothing and never touches a device.
 //!
-//! Activations are `[branch, token, width]` f32, rows laid end to end: element (b, t, c) of a tensor whose rows are
-//! `stride` apart stands at `(b * tokens + t) * stride + c`. Small parameters (norm weights, biases) are
-//! `[branch, vector_stride]`: all of the model's vectors side by side, formed for every branch.
+//! Activations are `[branch, token, width]` f32 with contiguous rows: element (b, t, c) of a tensor with row stride
+//! `stride` is at `(b * tokens + t) * stride + c`. Norm weights and biases are packed into one buffer
+//! `[branch, vector_stride]`, materialized for every branch.
 
 pub mod activation;
-pub mod append_rows;
 pub mod attention;
 pub mod cross_entropy_block;
 pub mod cross_entropy_labels;
 pub mod dequantize;
 pub mod embedding;
-pub mod gated;
+pub mod embedding_perturbed;
 pub mod gather_rows;
+pub mod glu;
+pub mod kv_append;
 pub mod layer_norm;
 pub mod layout;
-pub mod lookup;
-pub mod materialise;
+pub mod materialize;
 pub mod matmul;
 pub mod mean_loss;
 pub mod merge;
@@ -35,10 +35,25 @@ pub mod tuner;
 
 use crate::gpu::{Recording, Variant};
 
-/// In a uniform, in the place of a vector's offset: the model has no such vector.
-pub const NO_VECTOR: u32 = u32::MAX;
+/// Stands for the offset of a bias in a uniform where the layer has no bias.
+pub const NO_BIAS: u32 = u32::MAX;
 
-/// Declares a kernel's uniform, and its fields' offsets for the test that holds them against the WGSL.
+/// Declares a kernel, by default as `KERNEL`, from its file in `shaders/`.
+macro_rules! kernel {
+    ($name:literal) => {
+        $crate::kernel::kernel!(KERNEL, $name);
+    };
+    ($kernel:ident, $name:literal) => {
+        #[doc = concat!("The kernel `shaders/", $name, ".wgsl`.")]
+        pub static $kernel: $crate::gpu::Kernel = $crate::gpu::Kernel {
+            name: $name,
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+        };
+    };
+}
+use kernel;
+
+/// Declares a kernel's uniform, and its fields' offsets for the test that compares them with the WGSL.
 macro_rules! uniform {
     (
         $(#[$about:meta])*
@@ -80,17 +95,17 @@ macro_rules! entries {
 
 entries![
     activation,
-    append_rows,
     attention,
     cross_entropy_block,
     cross_entropy_labels,
     dequantize,
     embedding,
-    gated,
+    embedding_perturbed,
     gather_rows,
+    glu,
+    kv_append,
     layer_norm,
-    lookup,
-    materialise,
+    materialize,
     matmul,
     mean_loss,
     merge,

@@ -1,14 +1,8 @@
 //! Multiply and add: the rate that a matmul is measured against.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/multiply_add.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "multiply_add",
-    source: include_str!("../../shaders/multiply_add.wgsl"),
-    twin: reference::multiply_add::run,
-};
+super::kernel!("multiply_add");
 
 super::uniform! {
     /// `@binding(0)`.

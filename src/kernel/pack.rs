@@ -1,12 +1,9 @@
 //! Pack: operands of the matmul on panels.
 
 use super::layout::PANEL;
-use crate::gpu::{Binding, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Binding, Cost, Recording, Variant};
 
-/// See `shaders/pack.wgsl`.
-pub static KERNEL: Kernel =
-    Kernel { name: "pack", source: include_str!("../../shaders/pack.wgsl"), twin: reference::pack::run };
+super::kernel!("pack");
 
 super::uniform! {
     /// `@binding(0)`.

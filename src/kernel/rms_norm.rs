@@ -1,14 +1,8 @@
 //! RMS norm over the last axis.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/rms_norm.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "rms_norm",
-    source: include_str!("../../shaders/rms_norm.wgsl"),
-    twin: reference::rms_norm::run,
-};
+super::kernel!("rms_norm");
 
 super::uniform! {
     /// `@binding(0)`.

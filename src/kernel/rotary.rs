@@ -1,14 +1,8 @@
 //! Rotary position embedding of query and key heads.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/rotary.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "rotary",
-    source: include_str!("../../shaders/rotary.wgsl"),
-    twin: reference::rotary::run,
-};
+super::kernel!("rotary");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,14 +1,8 @@
 //! Draw of the next token, the vocabulary block by block.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/sample.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "sample",
-    source: include_str!("../../shaders/sample.wgsl"),
-    twin: reference::sample::run,
-};
+super::kernel!("sample");
 
 super::uniform! {
     /// `@binding(0)`.
@@ -17,7 +11,7 @@ super::uniform! {
         pub width: u32,
         /// Token of the block's column 0.
         pub first: u32,
-        /// Offset in `vectors` of the vocabulary's bias, or [`NO_VECTOR`](super::NO_VECTOR).
+        /// Offset in `vectors` of the vocabulary's bias, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,

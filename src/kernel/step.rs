@@ -2,8 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-/// Entries of a table of scaled quantiles.
-pub const QUANTILES: usize = 2048;
+use crate::rng::Table;
 
 /// The most branches that one step may have.
 pub const MAX_BRANCHES: usize = 16;
@@ -16,9 +15,6 @@ pub const FROZEN: u32 = u32::MAX;
 
 /// Bytes of the largest step.
 pub const MAX_BYTES: u64 = (size_of::<Header>() + (1 + MAX_UPDATES) * size_of::<Table>()) as u64;
-
-/// Quantiles, scaled by the host.
-pub type Table = [f32; QUANTILES];
 
 /// What one branch sees: the weights as they are, or moved along +z or -z.
 #[repr(C)]

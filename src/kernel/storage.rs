@@ -43,12 +43,6 @@ pub fn provider(dtype: DType) -> &'static str {
     }
 }
 
-/// The format that a snippet reads.
-pub(crate) fn provided(snippet: Option<&str>) -> DType {
-    let formats = [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1];
-    formats.into_iter().find(|dtype| snippet == Some(provider(*dtype))).unwrap_or(DType::F32)
-}
-
 /// Blocks as files hold them, from a group's begin, in the device's order; the last group is filled up with zeros.
 pub fn to_device(dtype: DType, mut blocks: Vec<u8>) -> Vec<u8> {
     let group = group_bytes(dtype) as usize;

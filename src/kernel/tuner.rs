@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::layout::Layout;
 use super::matmul::{self, Params, Tensors};
 use super::tiles::{self, Choice, TILES};
-use super::{NO_VECTOR, multiply_add, pack};
+use super::{NO_BIAS, multiply_add, pack};
 use crate::error::{Result, bail};
 use crate::gpu::timer::{self, Timing};
 use crate::gpu::{Backend, Buffer, CLASSES, MemoryClass, Recording, Tuning};
@@ -169,7 +169,7 @@ impl Bench {
             a_stride: depth,
             a_branch: rows * depth,
             c_stride: columns,
-            bias: NO_VECTOR,
+            bias: NO_BIAS,
             ..Default::default()
         };
         let tuning =

@@ -4,7 +4,7 @@ use super::pass::{Pass, Target};
 use super::spec::LayerSpec;
 use crate::error::Result;
 use crate::gpu::Buffer;
-use crate::kernel::{append_rows, attention, rotary};
+use crate::kernel::{attention, kv_append, rotary};
 
 impl Pass<'_> {
     /// Projects input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
@@ -62,14 +62,14 @@ impl Pass<'_> {
         let mut key_value = &ws.qkv;
         if let Some(cache) = self.cache {
             key_value = &cache.layers[index]; // [capacity, 2 K D]
-            let appended = append_rows::Params {
+            let appended = kv_append::Params {
                 rows: self.tokens,
                 width: 2 * kv_width,
                 stride: spec.qkv_width(),
                 column: q_width,
                 first_row: cache.length,
             };
-            append_rows::record(&mut self.r, &ws.qkv, key_value, appended);
+            kv_append::record(&mut self.r, &ws.qkv, key_value, appended);
             params.kv_rows = cache.capacity;
             params.kv_stride = 2 * kv_width;
             params.k_column = 0;

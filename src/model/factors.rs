@@ -4,7 +4,7 @@ use super::adapter::Pair;
 use super::pass::{BranchWeights, Pass, Target};
 use crate::gpu::Buffer;
 use crate::kernel::layout::Layout;
-use crate::kernel::{NO_VECTOR, gather_rows, matmul};
+use crate::kernel::{NO_BIAS, gather_rows, matmul};
 
 impl Pass<'_> {
     /// `y += scale * B (A x)` for the columns of y that `columns`, rows of B, say; x `[B, rows, width]`.
@@ -60,7 +60,7 @@ impl Pass<'_> {
             w_branch: w.branch,
             c_stride: y.stride,
             c_column: y.column,
-            bias: NO_VECTOR,
+            bias: NO_BIAS,
             vector_stride: 0,
             added: y.added,
         };

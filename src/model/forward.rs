@@ -7,7 +7,7 @@ use super::pass::{Pass, Target};
 use super::spec::{Mlp, Norm, Positions};
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
-use crate::kernel::gated;
+use crate::kernel::glu;
 
 impl<'a> Pass<'a> {
     /// Records the whole pass; returns the buffer that holds the last hidden states `[B, T, C]`.
@@ -89,14 +89,14 @@ impl<'a> Pass<'a> {
                 self.linear(down, tokens, &ws.wide, output)
             }
             Mlp::Gated { gate, up, activation, down } => {
-                let Some(product) = &ws.gated else {
+                let Some(product) = &ws.glu else {
                     bail!(InvalidArgument, "the workspace has no buffer for a GLU's product");
                 };
                 let wide = |column| Target { column, ..Target::new(&ws.wide, 2 * width) };
                 self.linear(gate, tokens, input, wide(0))?; // ws.wide [B, T, 2F]
                 self.linear(up, tokens, input, wide(width))?;
-                let params = gated::Params { rows: self.branches * tokens, width };
-                gated::record(&mut self.r, *activation, &ws.wide, product, params); // product [B, T, F]
+                let params = glu::Params { rows: self.branches * tokens, width };
+                glu::record(&mut self.r, *activation, &ws.wide, product, params); // product [B, T, F]
                 self.linear(down, tokens, product, output)
             }
         }

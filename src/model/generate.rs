@@ -7,7 +7,7 @@ use super::transformer::Transformer;
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::kernel::step::Step;
-use crate::kernel::{NO_VECTOR, sample};
+use crate::kernel::{NO_BIAS, sample};
 use crate::text::batch::Batch;
 
 /// How a token is chosen.
@@ -84,7 +84,7 @@ impl Generation {
         let vectors = pass.vectors();
         let table = model.weights().matrix(model.spec().head.table)?;
         for block in blocks(table, pass.vocabulary_at_once(1)?) {
-            pass.block_logits(1, scored, &block, NO_VECTOR)?;
+            pass.block_logits(1, scored, &block, NO_BIAS)?;
             let params = sample::Params {
                 width: block.rows,
                 first: block.first_row,

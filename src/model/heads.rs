@@ -6,7 +6,7 @@ use super::spec::{Positions, TensorId};
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::layout::Layout;
-use crate::kernel::{NO_VECTOR, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
+use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
 
 /// What a target is scored against.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ impl<'a> Pass<'a> {
             Score::Vocabulary => {
                 let table = self.model.weights().matrix(spec.head.table)?;
                 for block in blocks(table, self.vocabulary_at_once(count)?) {
-                    self.block_logits(count, scored, &block, NO_VECTOR)?;
+                    self.block_logits(count, scored, &block, NO_BIAS)?;
                     let params = cross_entropy_block::Params {
                         rows: self.branches * count,
                         rows_per_branch: count,
@@ -116,7 +116,7 @@ impl<'a> Pass<'a> {
             w_branch: labels * spec.hidden,
             c_stride: labels,
             c_column: 0,
-            bias: NO_VECTOR,
+            bias: NO_BIAS,
             vector_stride: 0,
             added: 0.0,
         };
@@ -133,7 +133,7 @@ impl<'a> Pass<'a> {
     }
 
     /// ws.logits `[B, count, block]` for a block of the vocabulary; scored `[B, count, C]`. `bias` is where the head's bias begins, or
-    /// [`NO_VECTOR`] where the kernel that reads the logits adds it.
+    /// [`NO_BIAS`] where the kernel that reads the logits adds it.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
@@ -154,7 +154,7 @@ impl<'a> Pass<'a> {
             w_start: w.start,
             w_branch: w.branch,
             c_stride: block.rows,
-            bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+            bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
             vector_stride: vectors.stride,
             ..whole
         };

@@ -6,7 +6,7 @@ use super::weights::{Matrix, Part};
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::layout::{Layout, PANEL};
-use crate::kernel::{NO_VECTOR, activation, dequantize, matmul};
+use crate::kernel::{NO_BIAS, activation, dequantize, matmul};
 
 impl<'a> Pass<'a> {
     /// `y = activation(W x + b)`, or `y += added * (W x + b)`, for `rows` rows of each branch; x `[B, rows, inputs]`. The weights
@@ -43,7 +43,7 @@ impl<'a> Pass<'a> {
                 w_start: w.start,
                 w_branch: w.branch,
                 c_column: y.column + block.first_row,
-                bias: if bias == NO_VECTOR { bias } else { bias + block.first_row },
+                bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
                 ..whole
             };
             let tensors = matmul::Tensors {

@@ -9,7 +9,7 @@ use super::workspace::Workspace;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::gpu::{Buffer, Recording};
-use crate::kernel::NO_VECTOR;
+use crate::kernel::NO_BIAS;
 use crate::kernel::activation::Activation;
 use crate::text::batch::Batch;
 
@@ -119,7 +119,7 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
-        id.map_or(Ok(NO_VECTOR), |id| self.model.weights().vector(id))
+        id.map_or(Ok(NO_BIAS), |id| self.model.weights().vector(id))
     }
 }
 

@@ -4,7 +4,7 @@ use super::pass::Pass;
 use super::spec::TensorId;
 use crate::error::Result;
 use crate::gpu::Buffer;
-use crate::kernel::{embedding, lookup};
+use crate::kernel::{embedding, embedding_perturbed};
 
 impl Pass<'_> {
     /// `y[b, i, :] = table_b[ids[i], :]`, or `+=` where it accumulates; ids `[count]`, y `[B, count, width]`.
@@ -22,7 +22,7 @@ impl Pass<'_> {
         let table = self.model.weights().matrix(table)?;
         for part in &table.parts {
             if self.stored(table).is_some() {
-                let params = lookup::Params {
+                let params = embedding::Params {
                     tokens: count,
                     width: table.width,
                     branches: self.branches,
@@ -30,9 +30,9 @@ impl Pass<'_> {
                     rows: part.rows,
                     accumulate: accumulate.into(),
                 };
-                lookup::record(&mut self.r, table.dtype, &params, &part.buffer, ids, y);
+                embedding::record(&mut self.r, table.dtype, &params, &part.buffer, ids, y);
             } else {
-                let params = embedding::Params {
+                let params = embedding_perturbed::Params {
                     tokens: count,
                     width: table.width,
                     branches: self.branches,
@@ -43,7 +43,7 @@ impl Pass<'_> {
                     accumulate: accumulate.into(),
                 };
                 let step = &self.ws.step;
-                embedding::record(&mut self.r, table.dtype, &params, step, &part.buffer, ids, y);
+                embedding_perturbed::record(&mut self.r, table.dtype, &params, step, &part.buffer, ids, y);
             }
         }
         if let Some(pair) = self.pair(table.id) {

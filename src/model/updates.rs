@@ -10,7 +10,7 @@ use crate::error::{Result, bail};
 use crate::gpu::Recording;
 use crate::kernel::layout::Layout;
 use crate::kernel::step::Step;
-use crate::kernel::{materialise, merge};
+use crate::kernel::{materialize, merge};
 
 impl Pass<'_> {
     /// Applies the pending updates to norms, biases and the adapter, where they are trained, and writes what each branch sees of
@@ -24,7 +24,7 @@ impl Pass<'_> {
             if let (Some(packed), Some(materialized)) = (packed, materialized)
                 && let Some(counters) = &packed.counters
             {
-                let params = materialise::Params {
+                let params = materialize::Params {
                     quads: packed.quads,
                     branches: self.branches,
                     branch_stride: packed.quads,
@@ -32,7 +32,7 @@ impl Pass<'_> {
                     ..Default::default()
                 };
                 let (step, stored) = (&ws.step, &packed.stored);
-                materialise::record_packed(&mut self.r, &params, step, stored, materialized, counters);
+                materialize::record_packed(&mut self.r, &params, step, stored, materialized, counters);
             }
         }
     }
@@ -40,7 +40,7 @@ impl Pass<'_> {
     /// Applies the pending updates to a block of a matrix, and writes what each branch sees of it to the scratch.
     pub(super) fn materialize(&mut self, matrix: &Matrix, block: &Block<'_>, layout: Layout) {
         // A part begins at a multiple of four rows, and so does a block: both begin with a whole vec4.
-        let params = materialise::Params {
+        let params = materialize::Params {
             quads: Layout::Rows.quads(block.rows, matrix.width),
             first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
             first_quad: block.first_row * matrix.width / 4,
@@ -51,7 +51,7 @@ impl Pass<'_> {
             across: layout.across(matrix.width),
         };
         let (step, scratch) = (&self.ws.step, &self.ws.scratch);
-        materialise::record_matrix(&mut self.r, matrix.dtype, &params, step, &block.part.buffer, scratch);
+        materialize::record_matrix(&mut self.r, matrix.dtype, &params, step, &block.part.buffer, scratch);
     }
 
     /// Applies the pending updates to a matrix, where it is trained and no linear layer of the pass has materialized it.

@@ -105,10 +105,10 @@ pub struct Workspace {
     pub qkv: Buffer,
     /// Attention's output `[branch, token, heads * head_dim]`.
     pub attended: Buffer,
-    /// The MLP's intermediate `[branch, token, intermediate]`, doubled where gated.
+    /// The MLP's intermediate `[branch, token, intermediate]`, twice as wide for a GLU.
     pub wide: Buffer,
-    /// The gated product `[branch, token, intermediate]`.
-    pub gated: Option<Buffer>,
+    /// The product of a GLU `[branch, token, intermediate]`.
+    pub glu: Option<Buffer>,
     /// Vectors as each branch sees them `[branch, stride]`, where they are trained.
     pub vectors: Option<Buffer>,
     /// The adapter's trained tensors as each branch sees them `[branch, stride]`.
@@ -171,7 +171,7 @@ impl Workspace {
         let Room { branches, tokens, targets, labels, rows, scored, labelled } = room;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
-        let gated = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Gated { .. }));
+        let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Gated { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
@@ -193,8 +193,8 @@ impl Workspace {
             normed: activation("normed", rows * hidden)?,
             qkv: activation("qkv", rows * u64::from(spec.qkv_width()))?,
             attended: activation("attended", rows * attended)?,
-            wide: activation("wide", rows * intermediate * if gated { 2 } else { 1 })?,
-            gated: if gated { Some(activation("gated", rows * intermediate)?) } else { None },
+            wide: activation("wide", rows * intermediate * if glu { 2 } else { 1 })?,
+            glu: if glu { Some(activation("glu", rows * intermediate)?) } else { None },
             vectors: formed(weights.vectors(), "vectors of branches")?,
             adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
             inner: activation("between factors", inner)?,

@@ -1,13 +1,13 @@
-//! Twin of `shaders/activation.wgsl` and of the activations in `shaders/lib/`.
+//! CPU reference of `shaders/activation.wgsl` and of the activations in `shaders/lib/`.
 
-use crate::error::Result;
-use crate::gpu::TwinCall;
+use super::Call;
+use crate::error::{Result, err};
 use crate::kernel::activation::{Activation, Params};
 
 /// `x[i] = activate(x[i])`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let activation = Activation::required(call)?;
+    let activation = required(call)?;
     let mut x = call.output::<f32>(0)?;
     for x in x.iter_mut().take(params.count as usize) {
         *x = activate(activation, *x);
@@ -15,8 +15,19 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The activation that a dispatch was recorded with, if any.
+pub(super) fn provided(call: &Call<'_>) -> Option<Activation> {
+    let snippet = call.provider("activate");
+    Activation::ALL.into_iter().find(|a| Some(a.snippet()) == snippet)
+}
+
+/// The activation of a dispatch that must have one.
+pub(super) fn required(call: &Call<'_>) -> Result<Activation> {
+    provided(call).ok_or_else(|| err!(InvalidArgument, "{}: no activation is provided", call.name()))
+}
+
 /// The activation of one number, as the snippets compute it.
-pub(crate) fn activate(activation: Activation, x: f32) -> f32 {
+pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::Gelu => {
             let erfc = erfc(x.abs() * std::f32::consts::FRAC_1_SQRT_2);

@@ -1,11 +1,11 @@
-//! Twin of `shaders/attention.wgsl`.
+//! CPU reference of `shaders/attention.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::attention::Params;
 
 /// `output[b, t, h] = softmax(scale * q k^T) v` over the rows of the prefix and the keys in the token's span.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
     let query = call.input::<f32>(0)?;
@@ -15,7 +15,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let mut output = call.output::<f32>(4)?;
     let (tokens, heads) = (params.tokens as usize, params.heads as usize);
     let sharing = heads / params.kv_heads as usize;
-    let branches = call.dispatch().grid[2] as usize;
+    let branches = call.grid()[2] as usize;
     let mut weights = Vec::new();
     for (i, output) in output.chunks_exact_mut(head_dim).take(branches * tokens * heads).enumerate() {
         let (row, head) = (i / heads, i % heads);

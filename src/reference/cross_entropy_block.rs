@@ -1,12 +1,12 @@
-//! Twin of `shaders/cross_entropy_block.wgsl`.
+//! CPU reference of `shaders/cross_entropy_block.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::cross_entropy_block::Params;
 use crate::reference::{Vectors, largest};
 
 /// Brings each row's maximum and sum up to date with a block of logits.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let logits = call.input::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;

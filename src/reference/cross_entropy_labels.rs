@@ -1,12 +1,12 @@
-//! Twin of `shaders/cross_entropy_labels.wgsl`.
+//! CPU reference of `shaders/cross_entropy_labels.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::cross_entropy_labels::Params;
 use crate::reference::{Vectors, largest};
 
 /// `loss = log(sum of exp(logits + bias)) - (logits + bias)[target]`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut logits = call.output::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;

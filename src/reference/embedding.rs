@@ -1,19 +1,16 @@
-//! Twin of `shaders/embedding.wgsl`.
+//! CPU reference of `shaders/lookup.wgsl`.
 
-use super::perturb::{seen, updated};
-use super::storage::load_quad;
+use super::Call;
+use super::storage::{load_quad, stored_as};
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::embedding::Params;
-use crate::kernel::storage;
 
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let ids = call.input::<u32>(0)?;
-    let dtype = storage::provided(call.provider("storage"));
-    let stored = call.output::<u32>(1)?;
-    let step = super::step(&call.input::<u32>(2)?)?;
-    let mut y = call.output::<f32>(3)?;
+    let stored = call.input::<u32>(1)?;
+    let mut y = call.output::<f32>(2)?;
+    let dtype = stored_as(call);
     let width = params.width as usize;
     for (row, y) in y.chunks_mut(width).take((params.branches * params.tokens) as usize).enumerate() {
         let id = ids[row % params.tokens as usize];
@@ -21,11 +18,8 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
             continue;
         }
         for (column, y) in y.iter_mut().enumerate() {
-            let element = id as usize * width + column;
-            let counter = [(element / 4) as u32, params.ordinal];
-            let quad = load_quad(dtype, &stored, (element - params.first_row as usize * width) / 4);
-            let w = updated(&step, dtype, quad, counter, params.decays);
-            let w = seen(&step, w, counter, row / params.tokens as usize)[element % 4];
+            let element = (id - params.first_row) as usize * width + column;
+            let w = load_quad(dtype, &stored, element / 4)[element % 4];
             *y = if params.accumulate == 1 { *y + w } else { w };
         }
     }

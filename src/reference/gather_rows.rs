@@ -1,11 +1,11 @@
-//! Twin of `shaders/gather_rows.wgsl`.
+//! CPU reference of `shaders/gather_rows.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::gather_rows::Params;
 
 /// `y[b, i, :] = x[b, picks[i], :]`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;
     let picks = call.input::<u32>(1)?;

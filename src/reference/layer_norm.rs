@@ -1,12 +1,12 @@
-//! Twin of `shaders/layer_norm.wgsl`.
+//! CPU reference of `shaders/layer_norm.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::layer_norm::Params;
 use crate::reference::Vectors;
 
 /// `y[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * weight + bias`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;

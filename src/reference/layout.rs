@@ -1,9 +1,9 @@
-//! Twin of the providers `shaders/lib/layout_*.wgsl`: where a quad of weights is written.
+//! CPU reference of the snippets `shaders/lib/layout_*.wgsl`: where a vec4 of weights is written.
 
 use crate::kernel::layout::PANEL;
 
 /// Writes quad number `i` of a range, in panels of rows of `across` quads, or row after row where that is 0.
-pub(crate) fn put(weights: &mut [f32], across: u32, i: usize, quad: [f32; 4]) {
+pub(super) fn put(weights: &mut [f32], across: u32, i: usize, quad: [f32; 4]) {
     let (panel, across) = (PANEL as usize, across as usize);
     let (first, step) = match across {
         0 => (4 * i, 1),

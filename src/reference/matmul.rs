@@ -1,20 +1,18 @@
-//! Twin of `shaders/matmul.wgsl`.
+//! CPU reference of `shaders/matmul.wgsl`.
 
-use super::activation::activate;
-use super::storage::load_quad;
+use super::Call;
+use super::activation::{activate, provided};
+use super::storage::{load_quad, stored_as};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::gpu::TwinCall;
-use crate::kernel::NO_VECTOR;
-use crate::kernel::activation::Activation;
+use crate::kernel::NO_BIAS;
 use crate::kernel::layout::PANEL;
 use crate::kernel::matmul::Params;
-use crate::kernel::storage;
 
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let (a, vectors) = (call.input::<f32>(0)?, call.input::<f32>(2)?);
-    let dtype = storage::provided(call.provider("storage"));
+    let dtype = stored_as(call);
     let (plain, decoded);
     let w = if dtype == DType::F32 {
         plain = call.input::<f32>(1)?;
@@ -27,11 +25,11 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
         &decoded[..]
     };
     let mut c = call.output::<f32>(3)?;
-    let activation = Activation::of(call);
+    let activation = provided(call);
     let depth = params.depth as usize;
     let (rows, columns) = (params.rows as usize, params.columns as usize);
     let packed = call.provider("operands").is_some_and(|operands| operands.starts_with("operands_panels"));
-    for b in 0..call.dispatch().grid[2] as usize {
+    for b in 0..call.grid()[2] as usize {
         let a = &a[b * params.a_branch as usize..];
         let w = &w[params.w_start as usize + b * params.w_branch as usize..];
         let (unpacked_a, unpacked_w);
@@ -48,7 +46,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
             for (n, c) in c[first..first + columns].iter_mut().enumerate() {
                 let w = &w[n * depth..][..depth];
                 let bias = match params.bias {
-                    NO_VECTOR => 0.0,
+                    NO_BIAS => 0.0,
                     bias => vectors[b * params.vector_stride as usize + bias as usize + n],
                 };
                 let sum = dot(a, w) + bias;

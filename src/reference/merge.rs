@@ -1,17 +1,16 @@
-//! Twin of `shaders/merge.wgsl`.
+//! CPU reference of `shaders/merge.wgsl`.
 
+use super::Call;
 use super::perturb::rounded;
-use super::storage::{load_quad, store_quad};
+use super::storage::{load_quad, store_quad, stored_as};
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::merge::Params;
-use crate::kernel::storage;
 
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let (a, b) = (call.input::<f32>(0)?, call.input::<f32>(2)?);
     let mut stored = call.output::<u32>(1)?;
-    let dtype = storage::provided(call.provider("storage"));
+    let dtype = stored_as(call);
     let (width, rank) = (params.width as usize, params.rank as usize);
     let (a_start, b_start) = (params.a_start as usize, params.b_start as usize);
     for i in 0..params.quads as usize {

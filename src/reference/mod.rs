@@ -1,65 +1,95 @@
-//! Floor 3: the CPU twin of each kernel, and the backend that runs recordings with them.
+//! Floor 4: the CPU reference of each kernel, and the backend that runs recordings with them.
 //!
-//! Twins are written to be read: plain loops in f32, the formula as the kernel's header gives it. They are what the
-//! kernels are tested against, and run the model where there is no WebGPU.
+//! A reference kernel is written to be read: plain loops in f32 that compute the formula in the header of the shader. The
+//! tests compare the shaders with them, and they run a model where there is no WebGPU.
 
-pub(crate) mod activation;
-pub(crate) mod append_rows;
-pub(crate) mod attention;
-pub(crate) mod cross_entropy_block;
-pub(crate) mod cross_entropy_labels;
-pub(crate) mod dequantize;
-pub(crate) mod embedding;
-pub(crate) mod gated;
-pub(crate) mod gather_rows;
+mod activation;
+mod attention;
+mod call;
+mod cross_entropy_block;
+mod cross_entropy_labels;
+mod dequantize;
+mod embedding;
+mod embedding_perturbed;
+mod gather_rows;
+mod glu;
 mod host;
-pub(crate) mod layer_norm;
-pub(crate) mod layout;
-pub(crate) mod lookup;
-pub(crate) mod materialise;
-pub(crate) mod matmul;
-pub(crate) mod mean_loss;
-pub(crate) mod merge;
-pub(crate) mod multiply_add;
-pub(crate) mod pack;
-pub mod perturb;
-pub(crate) mod rms_norm;
-pub(crate) mod rotary;
-pub(crate) mod sample;
-pub mod storage;
-pub mod threefry;
+mod kv_append;
+mod layer_norm;
+mod layout;
+mod materialize;
+mod matmul;
+mod mean_loss;
+mod merge;
+mod multiply_add;
+mod pack;
+mod perturb;
+mod rms_norm;
+mod rotary;
+mod sample;
+mod storage;
 
+pub use call::Call;
 pub use host::Host;
 
 use crate::error::{Result, err};
-use crate::kernel::NO_VECTOR;
+use crate::kernel::NO_BIAS;
 use crate::kernel::step::Step;
 
-/// The step in a buffer's words.
+/// A CPU reference kernel.
+pub type Reference = fn(&Call<'_>) -> Result<()>;
+
+/// Every CPU reference kernel, under the name of the kernel that computes the same.
+pub static KERNELS: &[(&str, Reference)] = &[
+    ("activation", activation::run),
+    ("attention", attention::run),
+    ("attention_decode", attention::run),
+    ("attention_registers", attention::run),
+    ("cross_entropy_block", cross_entropy_block::run),
+    ("cross_entropy_labels", cross_entropy_labels::run),
+    ("dequantize", dequantize::run),
+    ("embedding", embedding::run),
+    ("embedding_perturbed", embedding_perturbed::run),
+    ("gather_rows", gather_rows::run),
+    ("glu", glu::run),
+    ("kv_append", kv_append::run),
+    ("layer_norm", layer_norm::run),
+    ("materialize", materialize::run),
+    ("matmul", matmul::run),
+    ("mean_loss", mean_loss::run),
+    ("merge", merge::run),
+    ("multiply_add", multiply_add::run),
+    ("pack", pack::run),
+    ("rms_norm", rms_norm::run),
+    ("rotary", rotary::run),
+    ("sample", sample::run),
+];
+
+/// The step parameters in the words of a buffer.
 fn step(words: &[u32]) -> Result<Step> {
     Step::from_words(words)
-        .ok_or_else(|| err!(InvalidArgument, "the step's buffer has {} words", words.len()))
+        .ok_or_else(|| err!(InvalidArgument, "the buffer of the step parameters has {} words", words.len()))
 }
 
-/// Small parameters, `[branch, stride]`: twin of `shaders/lib/vector.wgsl`.
-pub(crate) struct Vectors<'a> {
+/// Norm weights and biases, `[branch, stride]`: CPU reference of `shaders/lib/vector.wgsl`.
+pub(super) struct Vectors<'a> {
     values: &'a [f32],
     stride: usize,
 }
 
 impl<'a> Vectors<'a> {
-    pub(crate) fn new(values: &'a [f32], stride: u32) -> Self {
+    pub(super) fn new(values: &'a [f32], stride: u32) -> Self {
         Vectors { values, stride: stride as usize }
     }
 
-    /// Element i of the vector at an offset, 0 where there is none.
-    pub(crate) fn at(&self, branch: usize, offset: u32, i: usize) -> f32 {
-        if offset == NO_VECTOR { 0.0 } else { self.values[branch * self.stride + offset as usize + i] }
+    /// Element `i` of the norm weight or bias at an offset; 0 for [`NO_BIAS`].
+    pub(super) fn at(&self, branch: usize, offset: u32, i: usize) -> f32 {
+        if offset == NO_BIAS { 0.0 } else { self.values[branch * self.stride + offset as usize + i] }
     }
 }
 
-/// Index and value of the largest; the first of equals.
-pub(crate) fn largest(values: &[f32]) -> (u32, f32) {
+/// Index and value of the largest element; of equal ones, the first.
+pub(super) fn largest(values: &[f32]) -> (u32, f32) {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &value) in (0..).zip(values) {
         if value > best.1 {
@@ -67,4 +97,22 @@ pub(crate) fn largest(values: &[f32]) -> (u32, f32) {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::KERNELS;
+
+    #[test]
+    fn every_kernel_has_a_cpu_reference_and_every_reference_a_kernel() {
+        let kernels: BTreeSet<&str> = crate::kernel::ALL
+            .iter()
+            .flat_map(|entry| (entry.variants)())
+            .map(|variant| variant.kernel.name)
+            .collect();
+        let references: Vec<&str> = KERNELS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(references, kernels.into_iter().collect::<Vec<_>>(), "references left, kernels right");
+    }
 }

@@ -1,17 +1,17 @@
-//! Twin of `shaders/pack.wgsl`.
+//! CPU reference of `shaders/pack.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::layout::PANEL;
 use crate::kernel::pack::Params;
 
 /// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut packed = call.output::<f32>(0)?;
     let rows = call.input::<f32>(1)?;
     let (panel, depth) = (PANEL as usize, params.depth as usize);
-    for b in 0..call.dispatch().grid[2] as usize {
+    for b in 0..call.grid()[2] as usize {
         let packed = &mut packed[b * params.packed_branch as usize..];
         for row in 0..params.rows.next_multiple_of(PANEL) {
             let first = row.min(params.rows - 1) as usize * params.stride as usize;

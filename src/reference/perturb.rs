@@ -1,26 +1,11 @@
-//! Twin of `shaders/lib/perturb.wgsl`: the random direction, and the weights it makes.
+//! CPU reference of `shaders/lib/perturb.wgsl`: the pending updates, and the weights that a branch sees.
 
-use super::storage::stochastic_half;
-use super::threefry::threefry2x32;
 use crate::dtype::DType;
-use crate::kernel::step::{FROZEN, Step, Table};
+use crate::kernel::step::{FROZEN, Step};
+use crate::rng::{direction, samples, stochastic_half};
 
-/// The four samples of a quad: 16 bits each.
-fn samples(key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
-    let bits = threefry2x32(key, counter);
-    [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16]
-}
-
-/// The scaled z of a quad. `counter` = (quad's index in its tensor, tensor's ordinal).
-pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
-    samples(key, counter).map(|sample| {
-        let magnitude = scaled[(sample & 0x7ff) as usize];
-        f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
-    })
-}
-
-/// A quad rounded as it is stored.
-pub fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
+/// A vec4 of weights, rounded as its format stores it.
+pub(super) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
     if dtype != DType::F16 {
         return weights;
     }
@@ -28,8 +13,8 @@ pub fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]
     std::array::from_fn(|i| stochastic_half(weights[i], random[i]).to_f32())
 }
 
-/// The weights of a quad after the pending updates.
-pub(crate) fn updated(
+/// A vec4 of weights after the pending updates.
+pub(super) fn updated(
     step: &Step,
     dtype: DType,
     weights: [f32; 4],
@@ -51,8 +36,8 @@ pub(crate) fn updated(
     w
 }
 
-/// The weights that branch `b` sees, from the updated ones.
-pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
+/// The weights that branch `b` sees, computed from the updated ones.
+pub(super) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
     let branch = step.header.branches[b];
     let added = match step.tables.first() {
         Some(table) if branch.perturbed != 0 && counter[1] != FROZEN => direction(branch.key, counter, table),

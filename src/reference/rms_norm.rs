@@ -1,12 +1,12 @@
-//! Twin of `shaders/rms_norm.wgsl`.
+//! CPU reference of `shaders/rms_norm.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::rms_norm::Params;
 use crate::reference::Vectors;
 
 /// `y[r, :] = x[r, :] / sqrt(mean of squares + epsilon) * weight`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;

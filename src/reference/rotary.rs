@@ -1,11 +1,11 @@
-//! Twin of `shaders/rotary.wgsl`.
+//! CPU reference of `shaders/rotary.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::rotary::Params;
 
 /// Rotates pairs (i, i + d/2) of each head by the angle of the row's position.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut x = call.output::<f32>(0)?;
     let table = call.input::<[f32; 2]>(1)?;

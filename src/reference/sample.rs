@@ -1,12 +1,13 @@
-//! Twin of `shaders/sample.wgsl`.
+//! CPU reference of `shaders/sample.wgsl`.
 
-use super::{Vectors, largest, threefry::threefry2x32};
+use super::Call;
+use super::{Vectors, largest};
 use crate::error::Result;
-use crate::gpu::TwinCall;
 use crate::kernel::sample::Params;
+use crate::rng::threefry2x32;
 
 /// Keeps the token with the largest score over all blocks so far.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let logits = call.input::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;

@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::trainer::{StepReport, Trainer};
 use crate::error::{Result, err};
 use crate::model::{HeadKind, ModelSpec};
-use crate::reference::threefry::threefry2x32;
+use crate::rng::threefry2x32;
 use crate::text::encode::{Example, Target};
 
 /// Examples of `length` random tokens with the targets that the model is trained on: one mask, or every token but the first.

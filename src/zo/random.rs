@@ -1,6 +1,6 @@
 //! The random numbers of a run, exactly: another program can draw the same.
 //!
-//! Generator: Threefry-2x32 with 13 rounds ([`crate::reference::threefry`]).
+//! Generator: Threefry-2x32 with 13 rounds ([`crate::rng::threefry2x32`]).
 //!
 //! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. A direction's stream is
 //!   its probe's index. Other streams, each with what stands in place of the step:
@@ -15,7 +15,7 @@
 //! - *Rademacher*: bit 15 is the sign; every entry of the table is 1.
 //! - *Low rank*: the direction of a matrix `[rows, width]` is U V^T. U `[rows, rank]` is drawn as above, with the ordinal that B has
 //!   ([`crate::model::AdapterSpec`]); element e of V^T `[rank, width]` is the sign of lane `e mod 4` at counter `(e div 4, ordinal of A)`.
-//! - *Rounding to f16* ([`crate::reference::storage::stochastic_half`]): the lane's 16 bits are the random bits of an element.
+//! - *Rounding to f16* ([`crate::rng::stochastic_half`]): the lane's 16 bits are the random bits of an element.
 //! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
 //!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
 //! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
@@ -24,9 +24,7 @@
 
 use std::sync::OnceLock;
 
-use crate::kernel::step::{QUANTILES, Table};
-use crate::reference::perturb::direction;
-use crate::reference::threefry::threefry2x32;
+use crate::rng::{QUANTILES, Table, direction, threefry2x32};
 
 /// Stream of the order of the data.
 const ORDER: u32 = 0x8000_0000;

@@ -1,5 +1,5 @@
 //! What the tests on a device share: one test body for native and for the browser, and the comparison of a recording on
-//! the device with its CPU twins.
+//! the device with its CPU reference kernels.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code, unused_macros, unused_imports)]
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use pocketllm::error::Code;
 use pocketllm::gpu::{Backend, Buffer, Gpu, GpuOptions, LimitsChoice, MemoryClass, Recording};
 use pocketllm::reference::Host;
-use pocketllm::reference::threefry::threefry2x32;
+use pocketllm::rng::threefry2x32;
 
 /// A test that needs a device: natively it blocks, in a browser it is awaited.
 macro_rules! device_test {

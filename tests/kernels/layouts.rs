@@ -7,7 +7,7 @@ use pocketllm::dtype::DType;
 use pocketllm::gpu::{Backend, Buffer, Recording};
 use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::step::{Branch, MAX_BYTES};
-use pocketllm::kernel::{dequantize, materialise, storage};
+use pocketllm::kernel::{dequantize, materialize, storage};
 use pocketllm::zo::random::Distribution;
 use pocketllm::zo::update;
 
@@ -34,14 +34,14 @@ fn dequantized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width:
     formed
 }
 
-fn materialised(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
+fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
     let branches = [Branch::along([1, 2]), Branch::along([1, 2]).opposite()];
     let mut step = update::step(&[], &branches, 1e-3, Distribution::Gaussian).to_bytes();
     step.resize(MAX_BYTES as usize, 0);
     let step = lab.words("step", &bytemuck::pod_collect_to_vec::<u8, u32>(&step));
     let branch_stride = to.quads(rows, width);
     let formed = lab.unwritten("formed", branch_stride * 4 * BRANCHES);
-    let params = materialise::Params {
+    let params = materialize::Params {
         quads: Layout::Rows.quads(rows, width),
         first_stored: width,
         first_quad: width,
@@ -50,14 +50,14 @@ fn materialised(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width
         across: to.across(width),
         ..Default::default()
     };
-    materialise::record_matrix(r, dtype, &params, &step, &stored(lab, dtype, rows, width), &formed);
+    materialize::record_matrix(r, dtype, &params, &step, &stored(lab, dtype, rows, width), &formed);
     formed
 }
 
-/// As a step has them: trained weights materialised, frozen ones dequantized.
+/// As a step has them: trained weights materialized, frozen ones dequantized.
 fn formed(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
     match dtype {
-        DType::F32 | DType::F16 => materialised(lab, r, dtype, rows, width, to),
+        DType::F32 | DType::F16 => materialized(lab, r, dtype, rows, width, to),
         _ => dequantized(lab, r, dtype, rows, width, to),
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use pocketllm::gpu::Backend;
-use pocketllm::kernel::{NO_VECTOR, cross_entropy_block, cross_entropy_labels, mean_loss, sample};
+use pocketllm::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, mean_loss, sample};
 
 use crate::close;
 use crate::common::{both, choices, device_test, noise};
@@ -25,7 +25,7 @@ device_test! {
             let logits: Vec<f32> = noise(1, branches * count * labels).iter().map(|v| 8.0 * v).collect();
             let vectors = noise(2, branches * vector_stride);
             let (ids, targets) = (choices(3, labels, vocabulary), choices(4, count, labels));
-            for bias in [5, NO_VECTOR] {
+            for bias in [5, NO_BIAS] {
                 let outputs = both(&backend, |lab, recording| {
                     let logits = lab.floats("logits", &logits);
                     let loss = lab.unwritten("loss", branches * count);
@@ -50,7 +50,7 @@ device_test! {
                 assert_eq!(outputs[1].0, outputs[1].1, "prediction, {shape}");
                 let biased: Vec<f32> = logits.iter().enumerate().map(|(i, logit)| {
                     let (branch, l) = (i as u32 / (count * labels), i % labels as usize);
-                    logit + if bias == NO_VECTOR { 0.0 } else { vectors[(branch * vector_stride + bias + ids[l]) as usize] }
+                    logit + if bias == NO_BIAS { 0.0 } else { vectors[(branch * vector_stride + bias + ids[l]) as usize] }
                 }).collect();
                 let exact = exact_losses(&biased, labels, |r| targets[r % count as usize]);
                 close("cross_entropy", &format!("{shape}, exact"), &(outputs[0].0[..exact.len()].to_vec(), exact));
@@ -69,7 +69,7 @@ device_test! {
             logits[vocabulary as usize - 1] = 9.0;
             let vectors = noise(2, branches * vector_stride);
             let targets = choices(4, count, vocabulary);
-            for bias in [NO_VECTOR, 3] {
+            for bias in [NO_BIAS, 3] {
                 let outputs = both(&backend, |lab, recording| {
                     let rows = branches * count;
                     let loss = lab.unwritten("loss", rows);
@@ -100,7 +100,7 @@ device_test! {
                 let shape = format!("blocks {branches} x {count} x {vocabulary} by {block}");
                 close("cross_entropy", &shape, &outputs[0]);
                 assert_eq!(outputs[1].0, outputs[1].1, "prediction, {shape}");
-                if bias == NO_VECTOR {
+                if bias == NO_BIAS {
                     assert_eq!(outputs[1].0[0], 1, "of equal logits the first, {shape}");
                     let exact = exact_losses(&logits, vocabulary, |r| targets[r % count as usize]);
                     close("cross_entropy", &format!("{shape}, exact"), &(outputs[0].0[..exact.len()].to_vec(), exact));
@@ -127,7 +127,7 @@ device_test! {
 device_test! {
     async fn sampling(backend: Rc<dyn Backend>) {
         for (vocabulary, block, temperature, bias) in
-            [(3, 3, 0.0, NO_VECTOR), (1000, 300, 0.0, 3), (1000, 300, 0.7, 3), (1000, 1000, 0.7, 3)]
+            [(3, 3, 0.0, NO_BIAS), (1000, 300, 0.0, 3), (1000, 300, 0.7, 3), (1000, 1000, 0.7, 3)]
         {
             let outputs = both(&backend, |lab, recording| {
                 let mut logits = noise(1, vocabulary);
@@ -149,7 +149,7 @@ device_test! {
             let shape = format!("{vocabulary} by {block} at temperature {temperature}");
             assert_eq!(device[0], host[0], "token of {shape}");
             close("sample", &shape, &(device[1..2].to_vec(), host[1..2].to_vec()));
-            if bias == NO_VECTOR {
+            if bias == NO_BIAS {
                 assert_eq!(device[0], 1, "of equal logits the first");
             }
         }

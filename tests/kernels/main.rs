@@ -1,4 +1,4 @@
-//! Each kernel on the device against its CPU twin, over ragged shapes.
+//! Compares each kernel on the device with its CPU reference, over ragged shapes.
 
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -23,7 +23,7 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 /// The largest difference allowed, relative to the larger of 1 and the largest magnitude of the tensor.
 const TOLERANCES: &[(&str, f32, &str)] = &[
     ("gather_rows", 0.0, "a copy"),
-    ("append_rows", 0.0, "a copy"),
+    ("kv_append", 0.0, "a copy"),
     ("matmul", 2e-6, "sums in another order"),
     ("matmul in f16", 5e-3, "operands and sums of 16 products rounded to 11 bits"),
     ("multiply_add", 1e-6, "a sum of 64 in another order; products and sums that a device may fuse"),
@@ -31,14 +31,14 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
     ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
     ("activation", 3e-6, "exp to 3 + 2|x| ulp, division to 2.5 ulp"),
-    ("gated", 3e-6, "as activation"),
+    ("glu", 3e-6, "as activation"),
     ("attention", 1e-5, "sums in another order; exp of scores up to 10 apart, to 3 + 2|x| ulp"),
     ("cross_entropy", 5e-6, "exp to 3 + 2|x| ulp, log to 2^-21 absolutely, sums in another order"),
     ("mean_loss", 1e-6, "sums in another order"),
     ("sample", 1e-5, "two logs to 2^-21 absolutely"),
 ];
 
-/// Holds a tensor of the device against the twin's.
+/// Compares a tensor of the device with the one of the CPU reference.
 fn close(kernel: &str, shape: &str, (device, host): &(Vec<u32>, Vec<u32>)) {
     let tolerance = TOLERANCES.iter().find(|(name, ..)| *name == kernel).unwrap().1;
     let seen = difference(device, host);
@@ -64,10 +64,10 @@ device_test! {
                 let (rows, width) = (3, 65);
                 let x = lab.floats("x", &noise(3, rows * 2 * width));
                 let y = lab.unwritten("y", rows * width);
-                gated::record(recording, activation, &x, &y, gated::Params { rows, width });
+                glu::record(recording, activation, &x, &y, glu::Params { rows, width });
                 vec![y]
             }).await;
-            close("gated", &format!("{activation:?}"), &outputs[0]);
+            close("glu", &format!("{activation:?}"), &outputs[0]);
         }
     }
 }
@@ -97,7 +97,7 @@ device_test! {
                 let vectors = lab.floats("vectors", &noise(2, branches * vector_stride));
                 let ys = ["y", "unbiased", "rms"].map(|name| lab.unwritten(name, rows * width));
                 let (weight, epsilon) = (3, 1e-5);
-                for (y, bias) in ys.iter().zip([3 + width, NO_VECTOR]) {
+                for (y, bias) in ys.iter().zip([3 + width, NO_BIAS]) {
                     let params = layer_norm::Params {
                         rows, rows_per_branch: tokens, width, weight, bias, vector_stride, epsilon,
                     };
@@ -165,14 +165,14 @@ device_test! {
                 // The first rows of x, two columns narrower where there are so many.
                 let column = 2.min(width - 1);
                 let cache = lab.unwritten("cache", (tokens + 3) * (width - column));
-                let params = append_rows::Params {
+                let params = kv_append::Params {
                     rows: tokens, width: width - column, stride: width, column, first_row: 2,
                 };
-                append_rows::record(recording, &x, &cache, params);
+                kv_append::record(recording, &x, &cache, params);
                 vec![y, cache]
             }).await;
             close("gather_rows", &format!("{branches} x {tokens} x {width}"), &outputs[0]);
-            close("append_rows", &format!("{tokens} x {width}"), &outputs[1]);
+            close("kv_append", &format!("{tokens} x {width}"), &outputs[1]);
         }
     }
 }

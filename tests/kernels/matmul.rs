@@ -9,7 +9,7 @@ use pocketllm::gpu::{Backend, CLASSES, Tuning};
 use pocketllm::kernel::activation::Activation;
 use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::tiles::{TILES, Tile};
-use pocketllm::kernel::{NO_VECTOR, matmul, storage};
+use pocketllm::kernel::{NO_BIAS, matmul, storage};
 
 /// Branches, rows, columns, depth.
 type Shape = [u32; 4];
@@ -58,7 +58,7 @@ device_test! {
                     let c = lab.unwritten("c", rows * columns);
                     let params = matmul::Params {
                         rows, columns, depth, a_stride: depth, w_start: 4 * depth, c_stride: columns,
-                        bias: NO_VECTOR, ..Default::default()
+                        bias: NO_BIAS, ..Default::default()
                     };
                     recording.tuning = Tuning { tiles: [tile; CLASSES], ..Tuning::default() };
                     let layout = Layout::Stored(dtype);
@@ -103,7 +103,7 @@ async fn check(
             w_branch,
             c_stride,
             c_column,
-            bias: if biased { 3 } else { NO_VECTOR },
+            bias: if biased { 3 } else { NO_BIAS },
             vector_stride,
             added,
         };

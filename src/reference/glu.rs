@@ -1,15 +1,14 @@
-//! Twin of `shaders/gated.wgsl`.
+//! CPU reference of `shaders/gated.wgsl`.
 
+use super::Call;
+use super::activation::{activate, required};
 use crate::error::Result;
-use crate::gpu::TwinCall;
-use crate::kernel::activation::Activation;
-use crate::kernel::gated::Params;
-use crate::reference::activation::activate;
+use crate::kernel::glu::Params;
 
 /// `y[r, c] = activate(x[r, c]) * x[r, width + c]`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let activation = Activation::required(call)?;
+    let activation = required(call)?;
     let x = call.input::<f32>(0)?;
     let mut y = call.output::<f32>(1)?;
     let width = params.width as usize;

@@ -1,5 +1,4 @@
 //! Threefry-2x32 with 13 rounds, the generator of every random number in the crate.
-//! Twin of `shaders/lib/threefry.wgsl`.
 //!
 //! Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011): 13 rounds are the fewest that pass
 //! BigCrush. Only additions, rotations and exclusive ors of 32-bit words: every device gives the same bits.

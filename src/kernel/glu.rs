@@ -1,12 +1,9 @@
-//! The gated activation of a feed-forward layer: SwiGLU where the activation is SiLU.
+//! The gated linear unit of an MLP (Shazeer 2020, arXiv 2002.05202): SwiGLU where the activation is SiLU.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 use crate::kernel::activation::Activation;
-use crate::reference;
 
-/// See `shaders/gated.wgsl`.
-pub static KERNEL: Kernel =
-    Kernel { name: "gated", source: include_str!("../../shaders/gated.wgsl"), twin: reference::gated::run };
+super::kernel!("glu");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,5 +1,5 @@
-// Appends rows to a cache: cache[first_row + r, c] = x[r, column + c] for c < width: the keys and values of new tokens, cut from
-// the fused projection.
+// Appends the keys and values of new tokens to the cache: cache[first_row + r, c] = x[r, column + c] for c < width. x is the fused
+// projection of queries, keys and values.
 // Dispatch: one thread an element copied, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -1,4 +1,4 @@
-// Materialise: reads stored weights once, applies the pending updates to them, and writes what each branch sees.
+// Materialize: reads the stored weights once, applies the pending updates to them, and writes the weights that each branch sees.
 //   w    = w * decay + c * z(update key)       for each pending update, written back
 //   w_b  = w + sign_b * eps * z(key_b)         for each branch b
 // Dispatch: one thread a quad, 64 a workgroup, as @layout says.

@@ -1,5 +1,5 @@
-// Gated activation (SwiGLU where activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c], from a fused projection whose
-// rows hold the gate and then the value.
+// Gated linear unit (SwiGLU where activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c]. x is a fused projection; each
+// of its rows holds the gate and then the value.
 // Dispatch: one thread an element of y, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -1,17 +1,17 @@
-//! Twin of `shaders/materialise.wgsl`.
+//! CPU reference of `shaders/materialize.wgsl`.
 
+use super::Call;
 use super::layout::put;
 use super::perturb::{seen, updated};
-use super::storage::{load_quad, store_quad};
+use super::storage::{load_quad, store_quad, stored_as};
 use crate::error::{Result, bail};
-use crate::gpu::TwinCall;
-use crate::kernel::materialise::Params;
+use crate::kernel::materialize::Params;
 use crate::kernel::storage;
 
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut weights = call.output::<f32>(0)?;
-    let dtype = storage::provided(call.provider("storage"));
+    let dtype = stored_as(call);
     let mut stored = call.output::<u32>(1)?;
     let step = super::step(&call.input::<u32>(2)?)?;
     let counters = match call.provider("counter") {
@@ -22,7 +22,7 @@ pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
     let first = params.first_stored as usize;
     let have = stored.len() as u64 * 4 / storage::bytes(dtype, 4);
     if (first + quads) as u64 > have || params.branches as usize * stride > weights.len().max(stride) {
-        bail!(InvalidArgument, "materialise: {quads} quads at {first} in {have}");
+        bail!(InvalidArgument, "materialize: {quads} quads at {first} in {have}");
     }
     for i in 0..quads {
         let counter = counters

@@ -1,16 +1,10 @@
-//! Materialise: the branches' weights from the stored ones, with the pending updates applied on the way.
+//! Materialize: computes the weights that each branch sees from the stored ones, after applying the pending updates to them.
 
 use super::layout::Layout;
 use crate::dtype::DType;
-use crate::gpu::{Binding, Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Binding, Buffer, Cost, Recording, Variant};
 
-/// See `shaders/materialise.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "materialise",
-    source: include_str!("../../shaders/materialise.wgsl"),
-    twin: reference::materialise::run,
-};
+super::kernel!("materialize");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,11 +1,11 @@
-//! Twin of `shaders/append_rows.wgsl`.
+//! CPU reference of `shaders/kv_append.wgsl`.
 
+use super::Call;
 use crate::error::Result;
-use crate::gpu::TwinCall;
-use crate::kernel::append_rows::Params;
+use crate::kernel::kv_append::Params;
 
 /// `cache[first_row + r, c] = x[r, column + c]`.
-pub(crate) fn run(call: &TwinCall<'_>) -> Result<()> {
+pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;
     let mut cache = call.output::<f32>(1)?;

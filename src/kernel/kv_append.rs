@@ -1,14 +1,8 @@
-//! Append of rows to a cache: the keys and values of new tokens.
+//! Appends the keys and values of new tokens to the cache.
 
-use crate::gpu::{Buffer, Cost, Kernel, Recording, Variant};
-use crate::reference;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
 
-/// See `shaders/append_rows.wgsl`.
-pub static KERNEL: Kernel = Kernel {
-    name: "append_rows",
-    source: include_str!("../../shaders/append_rows.wgsl"),
-    twin: reference::append_rows::run,
-};
+super::kernel!("kv_append");
 
 super::uniform! {
     /// `@binding(0)`.

@@ -1,0 +1,63 @@
+// Perturbed embedding: y[b, t, :] = w_b[ids[t], :], or += where `accumulate` is 1. w_b is the table as branch b sees it: this
+// kernel applies the pending updates (which materialize writes back later) and the perturbation of the branch.
+// Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
+// Dispatch: one thread for each vec4 of the table that overlaps a row, 64 a workgroup, workgroups folded over x and y.
+
+struct Params {
+    tokens: u32,
+    width: u32,
+    branches: u32,
+    ordinal: u32,
+    decays: u32,
+    first_row: u32,
+    rows: u32,
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
+// binding 2: the stored table's part (@storage), 3: the step (lib/perturb)
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [branch, token, width]
+
+//#use linear
+//#use perturb
+//#use @storage
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_group(group, groups) * 64u + local;
+    // A row that begins inside of a quad has a part of one more.
+    let quads = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
+    let row = i / quads;
+    if (row >= params.branches * params.tokens) {
+        return;
+    }
+    let id = ids[row % params.tokens];
+    if (id < params.first_row || id - params.first_row >= params.rows) {
+        return;
+    }
+    let first = id * params.width; // element of the table
+    let quad = first / 4u + i % quads;
+    let counter = vec2<u32>(quad, params.ordinal);
+    var w = updated(load_quad(quad - params.first_row * params.width / 4u), counter, params.decays);
+    let branch = step_.branches[row / params.tokens];
+    if (branch.perturbed != 0u) {
+        w += flip(direction(branch.key, counter, 0u), branch.sign);
+    }
+    for (var lane = 0u; lane < 4u; lane++) {
+        // Before the row's first element this wraps round, beyond its end.
+        let column = quad * 4u + lane - first;
+        if (column < params.width) {
+            let at = row * params.width + column;
+            if (params.accumulate == 1u) {
+                y[at] += w[lane];
+            } else {
+                y[at] = w[lane];
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Perturbed embedding: rows of a trained table as each branch sees them.
+
+use crate::dtype::DType;
+use crate::gpu::{Buffer, Cost, Recording, Variant};
+
+super::kernel!("embedding_perturbed");
+
+super::uniform! {
+    /// `@binding(0)`.
+    pub struct Params {
+        /// Rows looked up in each branch.
+        pub tokens: u32,
+        /// Elements of a row.
+        pub width: u32,
+        /// Branches.
+        pub branches: u32,
+        /// The table's ordinal.
+        pub ordinal: u32,
+        /// 1: weight decay applies to the table.
+        pub decays: u32,
+        /// The part's first row.
+        pub first_row: u32,
+        /// The part's rows.
+        pub rows: u32,
+        /// 1: add to the output instead of replacing it.
+        pub accumulate: u32,
+    }
+}
+
+/// Every composition of the kernel.
+pub fn variants() -> Vec<Variant> {
+    [DType::F32, DType::F16].map(variant).to_vec()
+}
+
+fn variant(dtype: DType) -> Variant {
+    Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
+}
+
+/// About how many operations a quad takes, as for [`super::materialize`].
+const WORK: u64 = 300;
+
+/// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
+pub fn record(
+    recording: &mut Recording,
+    dtype: DType,
+    params: &Params,
+    step: &Buffer,
+    stored: &Buffer,
+    ids: &Buffer,
+    y: &Buffer,
+) {
+    let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
+    let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
+    let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
+    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
+    recording.push(
+        variant(dtype),
+        params,
+        bindings,
+        super::threads(quads),
+        Cost { work: quads * WORK, bytes },
+    );
+}

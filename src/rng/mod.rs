@@ -1,0 +1,47 @@
+//! Floor 0: the random numbers of a run as the host draws them. [`crate::zo::random`] specifies the streams; the same
+//! functions in WGSL are `shaders/lib/threefry.wgsl`, `perturb.wgsl` and `half.wgsl`.
+
+mod threefry;
+
+use half::f16;
+
+pub use threefry::{ROUNDS, threefry2x32};
+
+/// Entries of a table of scaled quantiles.
+pub const QUANTILES: usize = 2048;
+
+/// Half-normal quantiles, scaled by the host.
+pub type Table = [f32; QUANTILES];
+
+/// The four random samples, of 16 bits each, that belong to a vec4 of a tensor.
+pub(crate) fn samples(key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
+    let bits = threefry2x32(key, counter);
+    [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16]
+}
+
+/// The scaled direction z of a vec4. `counter` = (index of the vec4 in its tensor, ordinal of the tensor).
+pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
+    samples(key, counter).map(|sample| {
+        let magnitude = scaled[(sample & 0x7ff) as usize];
+        f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
+    })
+}
+
+/// Rounds `x` stochastically to f16: away from zero with the probability that 16 random bits give. Values beyond the range
+/// of f16 become its largest.
+///
+/// A normal result drops 13 bits of the significand of |x|, a subnormal one drops one more for each power of two below the
+/// smallest normal f16. The random bits are added below the last bit that is kept.
+pub fn stochastic_half(x: f32, random: u32) -> f16 {
+    let magnitude = x.to_bits() & 0x7fff_ffff;
+    let exponent = magnitude >> 23;
+    let half = if exponent >= 113 {
+        ((magnitude + (random >> 3)) >> 13) - 0x1c000
+    } else {
+        let drop = 126 - exponent;
+        let significand = (magnitude & 0x7f_ffff) | 0x80_0000;
+        let random = if drop < 16 { random >> (16 - drop) } else { random.wrapping_shl(drop - 16) };
+        if drop > 31 { 0 } else { (significand + random) >> drop }
+    };
+    f16::from_bits((half.min(0x7bff) | ((x.to_bits() >> 16) & 0x8000)) as u16)
+}
