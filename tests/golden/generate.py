@@ -23,10 +23,16 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     OPTConfig,
     OPTForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     RobertaConfig,
     RobertaForMaskedLM,
 )
@@ -98,6 +104,79 @@ def llama_untied():
     return randomise(LlamaForCausalLM(config), 5)
 
 
+def gpt2():
+    config = GPT2Config(
+        vocab_size=103, n_embd=28, n_layer=2, n_head=4, n_positions=160, activation_function="gelu_new",
+        bos_token_id=1, eos_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(GPT2LMHeadModel(config), 21)
+
+
+def gpt2_hub():
+    config = GPT2Config(
+        vocab_size=103, n_embd=20, n_layer=1, n_head=2, n_inner=44, n_positions=48, layer_norm_epsilon=1e-3,
+        bos_token_id=1, eos_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(GPT2LMHeadModel(config), 22)
+
+
+def qwen3():
+    """The heads together are wider than the hidden states: 4 heads of 14, hidden states of 40."""
+    config = Qwen3Config(
+        vocab_size=101, hidden_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=14,
+        intermediate_size=52, max_position_embeddings=160, rms_norm_eps=1e-6, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(Qwen3ForCausalLM(config), 23)
+
+
+def qwen3_untied():
+    config = Qwen3Config(
+        vocab_size=101, hidden_size=24, num_hidden_layers=1, num_attention_heads=6, num_key_value_heads=3, head_dim=8,
+        intermediate_size=36, max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=False,
+        attention_bias=True, use_sliding_window=False, max_window_layers=1,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(Qwen3ForCausalLM(config), 24)
+
+
+def norms_around_zero(model):
+    """Gemma multiplies by 1 + weight, so its norm weights are spread around 0."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 1 and name.endswith("weight"):
+                parameter.sub_(1)
+    return model
+
+
+def gemma3():
+    """Windows of 16 in two layers of three, each kind of layer with its own rotary base, linear scaling in the full one."""
+    config = Gemma3TextConfig(
+        vocab_size=101, hidden_size=28, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=10,
+        intermediate_size=42, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=7, sliding_window=16,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        rope_parameters={
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
+        },
+        pad_token_id=0, bos_token_id=2, eos_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return norms_around_zero(randomise(Gemma3ForCausalLM(config), 25))
+
+
+def gemma3_hub():
+    """Six layers, of which the last sees everything, and logits with a soft cap."""
+    config = Gemma3TextConfig(
+        vocab_size=67, hidden_size=12, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
+        intermediate_size=20, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=8, sliding_window=8,
+        final_logit_softcapping=4.0,
+        pad_token_id=0, bos_token_id=2, eos_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return norms_around_zero(randomise(Gemma3ForCausalLM(config), 26))
+
+
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +238,40 @@ def old_style_config(folder):
     config = json.loads((folder / "config.json").read_text())
     config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
     config["torch_dtype"] = config.pop("dtype")
+    write_json(folder / "config.json", dict(sorted(config.items())))
+
+
+def golden_gpt2_hub(seed):
+    """As on the hub: no `transformer.` before the names, the causal mask stored as a tensor, no head."""
+    folder = golden("gpt2-hub", gpt2_hub(), seed, FEW_LENGTHS)
+    tensors = load_file(folder / "model.safetensors")
+    tensors = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
+    tensors["h.0.attn.bias"] = torch.ones(48, 48).tril().view(1, 1, 48, 48)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def golden_qwen3_untied(seed):
+    """A `config.json` as on the hub: a window that is turned off beside it, and no list of layer types."""
+    folder = golden("qwen3-untied", qwen3_untied(), seed, UNTIED_LENGTHS)
+    old_style_config(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["sliding_window"] = 16
+    config["rope_scaling"] = None
+    del config["layer_types"]
+    write_json(folder / "config.json", dict(sorted(config.items())))
+
+
+def golden_gemma3_hub(seed):
+    """A `config.json` as on the hub before transformers 5: both rotary bases at the top, every sixth layer a full one."""
+    folder = golden("gemma3-hub", gemma3_hub(), seed, FEW_LENGTHS)
+    config = json.loads((folder / "config.json").read_text())
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope["full_attention"]["rope_theta"]
+    config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+    config["rope_scaling"] = None
+    config["sliding_window_pattern"] = 6
+    config["torch_dtype"] = config.pop("dtype")
+    del config["layer_types"]
     write_json(folder / "config.json", dict(sorted(config.items())))
 
 
@@ -374,6 +487,12 @@ GOLDENS = {
     "sharded": golden_sharded,
     "half": lambda: golden_half(16),
     "llama-gguf": lambda: golden_gguf(17),
+    "gpt2": lambda: golden("gpt2", gpt2(), 31, UNTIED_LENGTHS),
+    "gpt2-hub": lambda: golden_gpt2_hub(32),
+    "qwen3": lambda: golden("qwen3", qwen3(), 33, UNTIED_LENGTHS),
+    "qwen3-untied": lambda: golden_qwen3_untied(34),
+    "gemma3": lambda: golden("gemma3", gemma3(), 35, UNTIED_LENGTHS),
+    "gemma3-hub": lambda: golden_gemma3_hub(36),
 }
 
 
@@ -382,7 +501,10 @@ def check(name):
     folder = HERE / name
     if not (folder / "expected.safetensors").exists() or not (folder / "config.json").exists():
         return
-    kinds = {"bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "opt": OPTForCausalLM, "llama": LlamaForCausalLM}
+    kinds = {
+        "bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "opt": OPTForCausalLM, "llama": LlamaForCausalLM,
+        "gpt2": GPT2LMHeadModel, "qwen3": Qwen3ForCausalLM, "gemma3_text": Gemma3ForCausalLM,
+    }  # fmt: skip
     kind = kinds[json.loads((folder / "config.json").read_text())["model_type"]]
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     expected = load_file(folder / "expected.safetensors")
