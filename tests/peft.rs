@@ -15,7 +15,7 @@ use pocketllm::format::peft::{
     Adapter, AdapterTensor, AdapterWriter, Base, CONFIG_FILE, Lora, Method, Module, WEIGHTS_FILE, tensors,
 };
 use pocketllm::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
-use pocketllm::model::{Extent, Mlp, ModelSpec, family};
+use pocketllm::model::{Extent, ModelSpec, family};
 use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
@@ -54,14 +54,7 @@ fn cases() -> Vec<Case> {
 
 /// What an adapter of this model has to fit.
 fn base(spec: &ModelSpec) -> Base {
-    let linears = spec.layers.iter().flat_map(|layer| {
-        let mut linears = vec![layer.query, layer.key, layer.value, layer.output];
-        match layer.mlp {
-            Mlp::Plain { up, down, .. } => linears.extend([up, down]),
-            Mlp::Gated { gate, up, down, .. } => linears.extend([gate, up, down]),
-        }
-        linears
-    });
+    let linears = spec.linears().into_iter().map(|(_, linear)| linear);
     let module = |linear: pocketllm::model::Linear| {
         let name = &spec.tensors.as_slice()[linear.weight].name;
         Module::of_weight(name, linear.rows.into(), linear.width.into()).unwrap()

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::packed::Packed;
-use super::spec::{Linear, ModelSpec, TensorId, TensorKind};
+use super::spec::ModelSpec;
+use super::tensors::{TensorId, TensorKind, TensorSpec};
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, MemoryClass};
 
@@ -116,12 +117,12 @@ impl Adapter {
                         "LoRA of rank {rank} and alpha {alpha}, expected 1 to 1024 and more than 0"
                     );
                 }
-                for (i, linear) in targeted(model, targets)?.into_iter().enumerate() {
-                    let name = &model.tensors.as_slice()[linear.weight].name;
+                for (i, id) in targeted(model, targets)?.into_iter().enumerate() {
+                    let TensorSpec { name, rows, width, .. } = &model.tensors.as_slice()[id];
                     let ordinal = first + 2 * i;
-                    adapted.push((linear.weight, tensors.len(), 0));
-                    tensors.push(tensor(format!("{name}.a"), ordinal, *rank, linear.width));
-                    tensors.push(tensor(format!("{name}.b"), ordinal + 1, linear.rows, *rank));
+                    adapted.push((id, tensors.len(), 0));
+                    tensors.push(tensor(format!("{name}.a"), ordinal, *rank, *width));
+                    tensors.push(tensor(format!("{name}.b"), ordinal + 1, *rows, *rank));
                 }
             }
             AdapterSpec::Prefix { length } => {
@@ -235,10 +236,11 @@ fn tensor(name: String, ordinal: TensorId, rows: u32, width: u32) -> AdapterTens
     AdapterTensor { name, ordinal, rows, width }
 }
 
-/// The linear layers that LoRA targets name, in canonical order.
-fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<Linear>> {
+/// The matrices of the linear layers that LoRA targets name, in canonical order. A fused matrix, which holds several layers, is adapted
+/// whole if one of them is named.
+fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<TensorId>> {
     let mut known = Vec::new();
-    let mut linears = Vec::new();
+    let mut matrices = Vec::new();
     let mut used = vec![false; targets.len()];
     for (role, linear) in model.linears() {
         let name = &model.tensors.as_slice()[linear.weight].name;
@@ -255,8 +257,8 @@ fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<Linear>> {
             *used |= matched;
             hit |= matched;
         }
-        if hit {
-            linears.push(linear);
+        if hit && !matrices.contains(&linear.weight) {
+            matrices.push(linear.weight);
         }
         for name in [role, module.rsplit('.').next().unwrap_or(module)] {
             if !known.contains(&name) {
@@ -271,8 +273,8 @@ fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<Linear>> {
             known.join(", ")
         );
     }
-    if linears.is_empty() {
+    if matrices.is_empty() {
         bail!(InvalidArgument, "LoRA needs target modules, such as q,v");
     }
-    Ok(linears)
+    Ok(matrices)
 }

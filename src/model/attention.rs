@@ -1,14 +1,14 @@
 //! Attention: from the input of a layer to the weighted values of every head, with the letters of [`super::forward`].
 
 use super::pass::{Pass, Target};
-use super::spec::LayerSpec;
-use crate::error::Result;
+use super::spec::Attention;
+use crate::error::{Result, bail};
 use crate::gpu::Buffer;
 use crate::kernel::{attention, kv_append, rotary};
 
 impl Pass<'_> {
     /// Projects input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
-    pub(super) fn queries_keys_values(&mut self, layer: &LayerSpec, input: &Buffer) -> Result<()> {
+    pub(super) fn queries_keys_values(&mut self, layer: &Attention, input: &Buffer) -> Result<()> {
         let (ws, tokens, stride) = (self.ws, self.tokens, self.spec().qkv_width());
         let (key, value) = (self.spec().q_width(), self.spec().q_width() + self.spec().kv_width());
         for (linear, column) in [(&layer.query, 0), (&layer.key, key), (&layer.value, value)] {
@@ -17,10 +17,14 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Turns the queries and keys in ws.qkv by the token's position, where the model has rotary positions.
-    pub(super) fn rotate(&mut self) {
+    /// Normalizes the query and key heads in ws.qkv, and turns them by the token's position, where the layer does so.
+    pub(super) fn positions(&mut self, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
-        if let Some(rotation) = &ws.rotation {
+        if layer.query_norm.is_some() || layer.key_norm.is_some() {
+            bail!(ModelUnsupported, "norms of query and key heads are not implemented");
+        }
+        let rotation = layer.rotary.and_then(|rotary| ws.rotations.iter().find(|(r, _)| *r == rotary));
+        if let Some((_, rotation)) = rotation {
             let params = rotary::Params {
                 rows: self.branches * self.tokens,
                 tokens: self.tokens,
@@ -30,10 +34,11 @@ impl Pass<'_> {
             };
             rotary::record(&mut self.r, &ws.qkv, rotation, &ws.positions, params);
         }
+        Ok(())
     }
 
-    /// ws.attended `[B, T, H D]` = softmax(q k^T / sqrt(D)) v over the keys that each token sees: a prefix, cached tokens, its sequence.
-    pub(super) fn attend(&mut self, index: usize) -> Result<()> {
+    /// ws.attended `[B, T, H D]` = softmax(scale * q k^T) v over the keys that each token sees: a prefix, cached tokens, its sequence.
+    pub(super) fn attend(&mut self, index: usize, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
         let (q_width, kv_width) = (spec.q_width(), spec.kv_width());
         let mut params = attention::Params {
@@ -45,7 +50,7 @@ impl Pass<'_> {
             kv_stride: spec.qkv_width(),
             k_column: q_width,
             v_column: q_width + kv_width,
-            scale: 1.0 / (spec.head_dim as f32).sqrt(),
+            scale: layer.scale,
             ..Default::default()
         };
         // Where there is no prefix, the kernel reads none, and any buffer may be bound.
@@ -75,10 +80,13 @@ impl Pass<'_> {
             params.k_column = 0;
             params.v_column = kv_width;
         }
+        let spans = ws.spans.iter().find(|(window, _)| *window == layer.window);
+        let Some((_, spans)) = spans else {
+            bail!(InvalidArgument, "the workspace has no spans for a window of {:?}", layer.window);
+        };
         let shape =
             attention::Shape { branches: self.branches, head_dim: spec.head_dim, visible: self.visible };
-        let tensors =
-            attention::Tensors { query: &ws.qkv, key_value, spans: &ws.spans, prefix, output: &ws.attended };
+        let tensors = attention::Tensors { query: &ws.qkv, key_value, spans, prefix, output: &ws.attended };
         attention::record(&mut self.r, tensors, shape, params)
     }
 }

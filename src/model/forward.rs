@@ -4,7 +4,7 @@
 //! D: width of a head, F: intermediate width of the MLP. All tensors are f32, row-major. Every branch b sees its own weights W_b.
 
 use super::pass::{Pass, Target};
-use super::spec::{Mlp, Norm, Positions};
+use super::spec::{Mlp, Norms};
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
 use crate::kernel::glu;
@@ -22,23 +22,30 @@ impl<'a> Pass<'a> {
         // x is the residual stream, y is scratch. A norm after the residual swaps them.
         let (mut x, mut y) = (&ws.hidden, &ws.normed); // [B, T, C] both
         self.embed(x)?;
-        if let Some(norm) = &spec.embedding_norm {
+        if let Some(norm) = &spec.embedding.norm {
             self.norm(norm, tokens, x, y)?;
             std::mem::swap(&mut x, &mut y);
         }
         for (index, layer) in spec.layers.iter().enumerate() {
-            // Attention: x += output(attention(norm(x))), or x = norm(x + output(attention(x))).
-            let input = self.norm_before(&layer.attention_norm, x, y)?; // [B, T, C]
-            self.queries_keys_values(layer, input)?; // ws.qkv [B, T, (H + 2K) D]
-            self.rotate(); // ws.qkv, its queries and keys
-            self.attend(index)?; // ws.attended [B, T, H D]
-            self.linear(&layer.output, tokens, &ws.attended, Target::onto(x, spec.hidden))?;
-            self.norm_after(&layer.attention_norm, &mut x, &mut y)?;
+            // Attention: x += output(attention(norm(x))), or with the norms that this layer has.
+            let mut input = self.input_norm(&layer.attention_norms, x, y)?; // [B, T, C]
+            self.queries_keys_values(&layer.attention, input)?; // ws.qkv [B, T, (H + 2K) D]
+            self.positions(&layer.attention)?; // ws.qkv, its queries and keys
+            self.attend(index, &layer.attention)?; // ws.attended [B, T, H D]
+            if spec.parallel_residual {
+                input = self.input_norm(&layer.mlp_norms, x, y)?; // of x without the attention
+            }
+            let output = self.residual(&layer.attention_norms, x, y);
+            self.linear(&layer.attention.output, tokens, &ws.attended, output)?;
+            self.residual_norms(&layer.attention_norms, &mut x, &mut y)?;
 
-            // MLP: x += down(act(up(norm(x)))), or x = norm(x + down(act(up(x)))).
-            let input = self.norm_before(&layer.mlp_norm, x, y)?; // [B, T, C]
-            self.mlp(&layer.mlp, input, x)?;
-            self.norm_after(&layer.mlp_norm, &mut x, &mut y)?;
+            // MLP: x += down(act(up(norm(x)))), or with the norms that this layer has.
+            if !spec.parallel_residual {
+                input = self.input_norm(&layer.mlp_norms, x, y)?; // [B, T, C]
+            }
+            let output = self.residual(&layer.mlp_norms, x, y);
+            self.mlp(&layer.mlp, input, output)?;
+            self.residual_norms(&layer.mlp_norms, &mut x, &mut y)?;
         }
         if let Some(norm) = &spec.final_norm {
             self.norm(norm, tokens, x, y)?;
@@ -49,46 +56,61 @@ impl<'a> Pass<'a> {
 
     /// x = token + type + position `[B, T, C]`, each a row of a table as the branch sees it.
     fn embed(&mut self, x: &Buffer) -> Result<()> {
-        let (spec, ws, tokens) = (self.spec(), self.ws, self.tokens);
-        self.table_rows(spec.token_table, &ws.ids, tokens, x, false)?;
-        if let Some(table) = spec.type_table {
+        let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
+        match (&embedding.projection, &ws.projected) {
+            (Some(projection), Some(rows)) => {
+                self.table_rows(embedding.tokens, &ws.ids, tokens, rows, false)?; // [B, T, width]
+                self.linear(projection, tokens, rows, Target::new(x, projection.rows))?;
+            }
+            _ => self.table_rows(embedding.tokens, &ws.ids, tokens, x, false)?,
+        }
+        if let Some(table) = embedding.types {
             self.table_rows(table, &ws.types, tokens, x, true)?;
         }
-        if let Positions::Learned { table, .. } = spec.positions {
-            self.table_rows(table, &ws.positions, tokens, x, true)?;
+        if let Some(positions) = embedding.positions {
+            self.table_rows(positions.table, &ws.positions, tokens, x, true)?;
         }
         Ok(())
     }
 
-    /// Normalizes x into y where the model's norms stand before the sublayer; returns what the sublayer reads.
-    fn norm_before<'b>(&mut self, norm: &Norm, x: &'b Buffer, y: &'b Buffer) -> Result<&'b Buffer> {
-        if !self.spec().pre_norm {
-            return Ok(x);
-        }
+    /// What a sublayer reads: x, or y = norm(x) where the sublayer has an input norm.
+    fn input_norm<'b>(&mut self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Result<&'b Buffer> {
+        let Some(norm) = &norms.input else { return Ok(x) };
         self.norm(norm, self.tokens, x, y)?;
         Ok(y)
     }
 
-    /// Normalizes x into y and swaps them, where the model's norms stand after the residual.
-    fn norm_after<'b>(&mut self, norm: &Norm, x: &mut &'b Buffer, y: &mut &'b Buffer) -> Result<()> {
-        if !self.spec().pre_norm {
+    /// Where a sublayer writes: onto x, or over y where its output is normalized before it is added to x.
+    fn residual<'b>(&self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Target<'b> {
+        match norms.output {
+            Some(_) => Target::new(y, self.spec().hidden),
+            None => Target::onto(x, self.spec().hidden),
+        }
+    }
+
+    /// x += norm(y) where the sublayer has an output norm; then x = norm(x) where it has a norm of the residual stream, for which x and
+    /// y swap their buffers.
+    fn residual_norms<'b>(&mut self, norms: &Norms, x: &mut &'b Buffer, y: &mut &'b Buffer) -> Result<()> {
+        if norms.output.is_some() {
+            bail!(ModelUnsupported, "a norm of a sublayer's output is not implemented");
+        }
+        if let Some(norm) = &norms.residual {
             self.norm(norm, self.tokens, x, y)?;
             std::mem::swap(x, y);
         }
         Ok(())
     }
 
-    /// x += down(act(up(input))), or x += down(act(gate(input)) * up(input)); input and x `[B, T, C]`.
-    fn mlp(&mut self, mlp: &Mlp, input: &Buffer, x: &Buffer) -> Result<()> {
+    /// output = down(act(up(input))), or down(act(gate(input)) * up(input)); input and output `[B, T, C]`.
+    fn mlp(&mut self, mlp: &Mlp, input: &Buffer, output: Target<'_>) -> Result<()> {
         let (ws, tokens, width) = (self.ws, self.tokens, self.spec().intermediate);
-        let output = Target::onto(x, self.spec().hidden);
         match mlp {
             Mlp::Plain { up, activation, down } => {
                 let wide = Target { activation: Some(*activation), ..Target::new(&ws.wide, width) };
                 self.linear(up, tokens, input, wide)?; // ws.wide [B, T, F]
                 self.linear(down, tokens, &ws.wide, output)
             }
-            Mlp::Gated { gate, up, activation, down } => {
+            Mlp::Glu { gate, up, activation, down } => {
                 let Some(product) = &ws.glu else {
                     bail!(InvalidArgument, "the workspace has no buffer for a GLU's product");
                 };

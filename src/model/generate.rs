@@ -83,7 +83,7 @@ impl Generation {
         let bias = pass.bias(model.spec().head.bias)?;
         let vectors = pass.vectors();
         let table = model.weights().matrix(model.spec().head.table)?;
-        for block in blocks(table, pass.vocabulary_at_once(1)?) {
+        for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(1)?) {
             pass.block_logits(1, scored, &block, NO_BIAS)?;
             let params = sample::Params {
                 width: block.rows,

@@ -2,7 +2,7 @@
 
 use super::linear::{Block, blocks};
 use super::pass::{Pass, Target};
-use super::spec::{Positions, TensorId};
+use super::tensors::TensorId;
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::layout::Layout;
@@ -50,7 +50,7 @@ impl<'a> Pass<'a> {
             }
             Score::Vocabulary => {
                 let table = self.model.weights().matrix(spec.head.table)?;
-                for block in blocks(table, self.vocabulary_at_once(count)?) {
+                for block in blocks(table, 0..table.rows, self.vocabulary_at_once(count)?) {
                     self.block_logits(count, scored, &block, NO_BIAS)?;
                     let params = cross_entropy_block::Params {
                         rows: self.branches * count,
@@ -77,7 +77,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, C]`.
+    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, width of the table]`.
     ///
     /// # Errors
     /// Those of [`Pass::forward`].
@@ -98,22 +98,28 @@ impl<'a> Pass<'a> {
             self.linear(&transform.dense, count, &ws.gathered, output)?;
             self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
         }
+        if let Some(projection) = &spec.head.projection {
+            let output = Target::new(&ws.transformed, projection.rows);
+            self.linear(projection, count, &ws.gathered, output)?;
+            return Ok(&ws.transformed);
+        }
         Ok(&ws.gathered)
     }
 
     /// ws.logits `[B, count, labels]` without bias, from the rows of the head's table that belong to the label words; scored
     /// `[B, count, C]`.
     fn label_logits(&mut self, count: u32, scored: &Buffer, labels: u32) -> Result<()> {
-        let (spec, ws) = (self.spec(), self.ws);
-        self.table_rows(spec.head.table, &ws.label_ids, labels, &ws.label_rows, false)?;
+        let (table, ws) = (self.spec().head.table, self.ws);
+        let width = self.model.weights().matrix(table)?.width;
+        self.table_rows(table, &ws.label_ids, labels, &ws.label_rows, false)?;
         let params = matmul::Params {
             rows: count,
             columns: labels,
-            depth: spec.hidden,
-            a_stride: spec.hidden,
-            a_branch: count * spec.hidden,
+            depth: width,
+            a_stride: width,
+            a_branch: count * width,
             w_start: 0,
-            w_branch: labels * spec.hidden,
+            w_branch: labels * width,
             c_stride: labels,
             c_column: 0,
             bias: NO_BIAS,
@@ -201,14 +207,10 @@ impl<'a> Pass<'a> {
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn update_tables(&mut self, score: Score<'_>) -> Result<()> {
         let spec = self.spec();
-        let mut tables: Vec<TensorId> = vec![spec.token_table];
-        tables.extend(spec.type_table);
-        if let Positions::Learned { table, .. } = spec.positions {
-            tables.push(table);
-        }
+        let mut tables: Vec<TensorId> = spec.embedding.tables().collect();
         match score {
             Score::Vocabulary => tables.retain(|table| *table != spec.head.table),
-            Score::Labels(_) if spec.head.table != spec.token_table => tables.push(spec.head.table),
+            Score::Labels(_) if spec.head.table != spec.embedding.tokens => tables.push(spec.head.table),
             Score::Labels(_) => {}
         }
         tables.into_iter().try_for_each(|table| self.update_matrix(table))

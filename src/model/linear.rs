@@ -1,7 +1,9 @@
 //! Linear layers over branch weights: a block of the stored rows is read once and becomes what each branch sees of it.
 
+use std::ops::Range;
+
 use super::pass::{BranchWeights, Pass, Target};
-use super::spec::Linear;
+use super::tensors::Linear;
 use super::weights::{Matrix, Part};
 use crate::error::Result;
 use crate::gpu::Buffer;
@@ -20,7 +22,7 @@ impl<'a> Pass<'a> {
         let vectors = self.vectors();
         let whole = matmul::Params {
             rows,
-            columns: matrix.rows,
+            columns: linear.rows,
             depth: matrix.width,
             a_stride: matrix.width,
             a_branch: rows * matrix.width,
@@ -36,13 +38,14 @@ impl<'a> Pass<'a> {
         // What an adapter adds comes before the activation.
         let (fused, later) = if pair.is_some() { (None, y.activation) } else { (y.activation, None) };
         let layout = matmul::layout(&self.r, &whole, self.branches, self.stored(matrix));
-        for block in blocks(matrix, self.rows_at_once(matrix, layout)) {
+        let rows_of_w = linear.first_row..linear.first_row + linear.rows;
+        for block in blocks(matrix, rows_of_w.clone(), self.rows_at_once(matrix, layout)) {
             let w = self.branch_weights(matrix, &block, layout);
             let params = matmul::Params {
                 columns: block.rows,
                 w_start: w.start,
                 w_branch: w.branch,
-                c_column: y.column + block.first_row,
+                c_column: y.column + block.first_row - linear.first_row,
                 bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
                 ..whole
             };
@@ -57,7 +60,7 @@ impl<'a> Pass<'a> {
             matmul::record(&mut self.r, &params, self.branches, tensors);
         }
         if let Some(pair) = pair {
-            self.factor_product(pair, rows, (x, matrix.width), y, 0..matrix.rows);
+            self.factor_product(pair, rows, (x, matrix.width), y, rows_of_w);
         }
         if let Some(activation) = later {
             activation::record(&mut self.r, activation, y.buffer, self.branches * rows * y.stride);
@@ -116,13 +119,11 @@ pub(super) struct Block<'a> {
     pub rows: u32,
 }
 
-/// A matrix in blocks of at most `most` rows; `most` is a multiple of 4 or all rows.
-pub(super) fn blocks(matrix: &Matrix, most: u32) -> impl Iterator<Item = Block<'_>> {
+/// The rows `rows` of a matrix in blocks of at most `most`; `most` is a multiple of 4 or all of them, and so is where they begin.
+pub(super) fn blocks(matrix: &Matrix, rows: Range<u32>, most: u32) -> impl Iterator<Item = Block<'_>> {
     matrix.parts.iter().flat_map(move |part| {
-        (0..part.rows).step_by(most.max(1) as usize).map(move |first| Block {
-            part,
-            first_row: part.first_row + first,
-            rows: most.min(part.rows - first),
-        })
+        let (first, end) = (rows.start.max(part.first_row), rows.end.min(part.first_row + part.rows));
+        let blocks = (first..end).step_by(most.max(1) as usize);
+        blocks.map(move |first_row| Block { part, first_row, rows: most.min(end - first_row) })
     })
 }

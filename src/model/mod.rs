@@ -15,6 +15,7 @@ mod pass;
 mod run;
 mod spec;
 mod tables;
+mod tensors;
 mod transformer;
 mod updates;
 mod weights;
@@ -26,9 +27,10 @@ pub use heads::Score;
 pub use packed::Packed;
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
-    Activation, HeadKind, HeadSpec, HeadTransform, LayerSpec, Linear, Mlp, ModelSpec, Norm, NormKind,
-    Positions, TensorId, TensorKind, TensorList, TensorSpec,
+    Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
+    ModelSpec, Norms, Rotary,
 };
+pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;
 pub use weights::{LoadProgress, Matrix, Part, Weights, formats, stored_as};
 pub use workspace::{Extent, Room, Workspace};

@@ -1,19 +1,19 @@
 //! Layer norm and RMS norm, with the letters of [`super::forward`].
 
 use super::pass::Pass;
-use super::spec::{Norm, NormKind};
+use super::tensors::{Norm, NormKind};
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::{layer_norm, rms_norm};
 
 impl Pass<'_> {
-    /// y = norm(x) for `rows` rows of each branch, both `[B, rows, C]`.
+    /// y = norm(x) for `rows` rows of each branch, both `[B, rows, width]`.
     pub(super) fn norm(&mut self, norm: &Norm, rows: u32, x: &Buffer, y: &Buffer) -> Result<()> {
         let (weight, bias) = (self.model.weights().vector(norm.weight)?, self.bias(norm.bias)?);
-        let (vectors, width) = (self.vectors(), self.spec().hidden);
+        let (vectors, width) = (self.vectors(), norm.width);
         let (vector_stride, all_rows) = (vectors.stride, self.branches * rows);
         match norm.kind {
-            NormKind::Layer { eps: epsilon } => {
+            NormKind::Layer { eps: epsilon, .. } => {
                 let params = layer_norm::Params {
                     rows: all_rows,
                     rows_per_branch: rows,
@@ -25,7 +25,7 @@ impl Pass<'_> {
                 };
                 layer_norm::record(&mut self.r, x, vectors.buffer, y, params);
             }
-            NormKind::Rms { eps: epsilon } => {
+            NormKind::Rms { eps: epsilon, .. } => {
                 let params = rms_norm::Params {
                     rows: all_rows,
                     rows_per_branch: rows,

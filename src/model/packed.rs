@@ -1,7 +1,7 @@
 //! Many small f32 tensors side by side in one buffer, formed for all branches by one dispatch: a model's vectors, an
 //! adapter's tensors.
 
-use super::spec::TensorId;
+use super::tensors::TensorId;
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, Buffer, MemoryClass};
 use crate::kernel::step::FROZEN;

@@ -2,7 +2,8 @@
 
 use super::adapter::{Factor, Group, Pair};
 use super::kv_cache::KvCache;
-use super::spec::{ModelSpec, TensorId};
+use super::spec::ModelSpec;
+use super::tensors::TensorId;
 use super::transformer::Transformer;
 use super::weights::Matrix;
 use super::workspace::Workspace;

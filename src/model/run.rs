@@ -5,7 +5,6 @@ use super::heads::Score;
 use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
-use super::spec::Positions;
 use super::transformer::Transformer;
 use super::workspace::{Extent, Workspace};
 use crate::error::{Result, bail};
@@ -93,7 +92,7 @@ impl Transformer {
         let vocabulary = self.spec().vocabulary as usize;
         let mut logits = vec![0.0; tokens as usize * vocabulary];
         let table = self.weights().matrix(self.spec().head.table)?;
-        for block in blocks(table, pass.vocabulary_at_once(tokens)?) {
+        for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(tokens)?) {
             pass.block_logits(tokens, scored, &block, bias)?;
             pass.run().await?;
             let part: Vec<f32> = self.read(&ws.logits, tokens * block.rows).await?;
@@ -144,23 +143,16 @@ impl Transformer {
         if let Some(position) = batch.positions.iter().find(|p| **p >= longest) {
             bail!(InvalidArgument, "position {position} is beyond the {longest} positions of the model");
         }
-        let offset = match spec.positions {
-            Positions::Learned { offset, .. } => offset,
-            Positions::Rotary { .. } => 0,
-        };
+        let offset = spec.embedding.positions.map_or(0, |learned| learned.offset);
         let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);
         let positions: Vec<u32> = batch.positions.iter().map(|p| p + offset).collect();
-        let mut spans = Vec::with_capacity(batch.ids.len());
-        for bounds in batch.cu_seqlens.windows(2) {
-            for token in bounds[0]..bounds[1] {
-                let end = if spec.causal { cached + token + 1 } else { bounds[1] };
-                spans.push([bounds[0], end]);
-            }
-        }
         let backend = self.backend();
         backend.write(&ws.ids, 0, bytemuck::cast_slice(&batch.ids))?;
         backend.write(&ws.positions, 0, bytemuck::cast_slice(&positions))?;
-        backend.write(&ws.spans, 0, bytemuck::cast_slice(&spans))?;
+        for (window, buffer) in &ws.spans {
+            let spans = spans(&batch.cu_seqlens, cached, spec.causal, *window);
+            backend.write(buffer, 0, bytemuck::cast_slice(&spans))?;
+        }
         backend.write(&ws.step, 0, &step.to_bytes())
     }
 
@@ -211,5 +203,37 @@ impl Transformer {
             self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(ids))?;
         }
         Ok(())
+    }
+}
+
+/// For each token the keys that it sees, first and end: of its own sequence, before it where attention is causal, and fewer than
+/// `window` positions away. `cached` keys of the one sequence come before those of its tokens.
+fn spans(cu_seqlens: &[u32], cached: u32, causal: bool, window: Option<u32>) -> Vec<[u32; 2]> {
+    let window = window.unwrap_or(u32::MAX);
+    let mut spans = Vec::new();
+    for bounds in cu_seqlens.windows(2) {
+        let (first, end) = (bounds[0], cached + bounds[1]);
+        for key in cached + first..end {
+            let last = if causal { key } else { key.saturating_add(window - 1).min(end - 1) };
+            spans.push([first.max((key + 1).saturating_sub(window)), last + 1]);
+        }
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_stay_in_their_sequence_and_window() {
+        let both = [0, 3, 5];
+        assert_eq!(spans(&both, 0, true, None), [[0, 1], [0, 2], [0, 3], [3, 4], [3, 5]]);
+        assert_eq!(spans(&both, 0, false, None), [[0, 3], [0, 3], [0, 3], [3, 5], [3, 5]]);
+        assert_eq!(spans(&both, 0, true, Some(2)), [[0, 1], [0, 2], [1, 3], [3, 4], [3, 5]]);
+        assert_eq!(spans(&both, 0, false, Some(2)), [[0, 2], [0, 3], [1, 3], [3, 5], [3, 5]]);
+        // Four keys are cached, two tokens are new.
+        assert_eq!(spans(&[0, 2], 4, true, None), [[0, 5], [0, 6]]);
+        assert_eq!(spans(&[0, 2], 4, true, Some(3)), [[2, 5], [3, 6]]);
     }
 }

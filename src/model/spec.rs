@@ -1,166 +1,71 @@
 //! The declarative description of a transformer: what `config.json` says, in one vocabulary for all families.
 //!
-//! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family. Tensors are listed in
-//! the model's canonical order; a tensor's index there is its *ordinal*, part of the counter its random direction is
-//! drawn from ([`crate::zo::random`]), so the order of a family never changes.
+//! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
 
+use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 pub use crate::kernel::activation::Activation;
 
-/// Index of a tensor in the model's canonical order: its ordinal.
-pub type TensorId = usize;
-
-/// How a tensor is stored and used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TensorKind {
-    /// `[rows, width]`: multiplied by, or looked up in. Weight decay applies.
-    Matrix,
-    /// `[width]`: a bias or a norm's weight. Never decays.
-    Vector,
-}
-
-/// A tensor of the model.
-#[derive(Clone, Debug)]
-pub struct TensorSpec {
-    /// Its name in today's Hugging Face checkpoints, and in exports.
-    pub name: String,
-    /// Names that other checkpoints have it under.
-    pub aliases: Vec<String>,
-    /// Matrix or vector.
-    pub kind: TensorKind,
-    /// 1 for a vector.
-    pub rows: u32,
-    /// Elements of a row.
-    pub width: u32,
-}
-
-impl TensorSpec {
-    /// Elements.
-    pub fn elements(&self) -> u64 {
-        u64::from(self.rows) * u64::from(self.width)
-    }
-
-    /// The shape as checkpoints have it.
-    pub fn shape(&self) -> Vec<u64> {
-        match self.kind {
-            TensorKind::Matrix => vec![self.rows.into(), self.width.into()],
-            TensorKind::Vector => vec![self.width.into()],
-        }
-    }
-}
-
-/// The tensors of a model, in canonical order. Families add to it as they describe the model.
-#[derive(Clone, Debug, Default)]
-pub struct TensorList {
-    tensors: Vec<TensorSpec>,
-    /// Replacements tried on every name: (today's, another checkpoint's).
-    spellings: Vec<(&'static str, &'static str)>,
-}
-
-impl TensorList {
-    /// An empty list; every name is also looked for with each pair's first text replaced by its second.
-    pub fn new(spellings: &[(&'static str, &'static str)]) -> Self {
-        TensorList { tensors: Vec::new(), spellings: spellings.to_vec() }
-    }
-
-    /// The tensors so far.
-    pub fn as_slice(&self) -> &[TensorSpec] {
-        &self.tensors
-    }
-
-    fn add(&mut self, name: String, kind: TensorKind, rows: u32, width: u32) -> TensorId {
-        // Old checkpoints may differ in the prefix, in the norms' names, or in both.
-        let mut aliases = vec![name.clone()];
-        for (today, other) in &self.spellings {
-            let replaced: Vec<String> = aliases.iter().map(|a| a.replace(today, other)).collect();
-            aliases.extend(replaced);
-        }
-        aliases.retain(|a| *a != name);
-        self.tensors.push(TensorSpec { name, aliases, kind, rows, width });
-        self.tensors.len() - 1
-    }
-
-    /// Adds a matrix `[rows, width]`.
-    pub fn matrix(&mut self, name: impl Into<String>, rows: u32, width: u32) -> TensorId {
-        self.add(name.into(), TensorKind::Matrix, rows, width)
-    }
-
-    /// Adds a vector `[width]`.
-    pub fn vector(&mut self, name: impl Into<String>, width: u32) -> TensorId {
-        self.add(name.into(), TensorKind::Vector, 1, width)
-    }
-
-    /// Adds `prefix.weight` `[rows, width]` and, where asked for, `prefix.bias` `[rows]`.
-    pub fn linear(&mut self, prefix: impl AsRef<str>, rows: u32, width: u32, bias: bool) -> Linear {
-        let prefix = prefix.as_ref();
-        let weight = self.matrix(format!("{prefix}.weight"), rows, width);
-        let bias = bias.then(|| self.vector(format!("{prefix}.bias"), rows));
-        Linear { weight, bias, rows, width }
-    }
-
-    /// Adds a layer norm's `prefix.weight` and `prefix.bias`, or an RMS norm's `prefix.weight`.
-    pub fn norm(&mut self, prefix: impl AsRef<str>, kind: NormKind, width: u32) -> Norm {
-        let prefix = prefix.as_ref();
-        let weight = self.vector(format!("{prefix}.weight"), width);
-        let bias =
-            matches!(kind, NormKind::Layer { .. }).then(|| self.vector(format!("{prefix}.bias"), width));
-        Norm { kind, weight, bias }
-    }
-}
-
-/// y = W x + b, W `[rows, width]`.
+/// Positions that are added to the embedding: row = position + offset.
 #[derive(Clone, Copy, Debug)]
-pub struct Linear {
-    /// W.
-    pub weight: TensorId,
-    /// b.
-    pub bias: Option<TensorId>,
-    /// Outputs.
-    pub rows: u32,
-    /// Inputs.
-    pub width: u32,
+pub struct LearnedPositions {
+    /// The table `[positions, hidden]`.
+    pub table: TensorId,
+    /// Rows before position 0.
+    pub offset: u32,
 }
 
-/// Which normalisation, with its epsilon.
+/// Rotary positions (Su et al. 2021, arXiv 2104.09864): the first `dim` columns of every query and key head are turned in pairs
+/// (i, i + dim / 2) by position * theta^(-2i / dim).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum NormKind {
-    /// Subtracts the mean, divides by the standard deviation, has weight and bias.
-    Layer {
-        /// Added to the variance.
-        eps: f32,
-    },
-    /// Divides by the root mean square, has a weight.
-    Rms {
-        /// Added to the mean square.
-        eps: f32,
-    },
+pub struct Rotary {
+    /// Base of the frequencies.
+    pub theta: f32,
+    /// Columns that are turned; even, at most the width of a head.
+    pub dim: u32,
 }
 
-/// A normalisation with its parameters.
+/// The attention of a layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Norm {
-    /// Which.
-    pub kind: NormKind,
-    /// Scale.
-    pub weight: TensorId,
-    /// Shift, of a layer norm.
-    pub bias: Option<TensorId>,
+pub struct Attention {
+    /// Queries `[heads * head_dim, hidden]`.
+    pub query: Linear,
+    /// Keys `[kv_heads * head_dim, hidden]`.
+    pub key: Linear,
+    /// Values `[kv_heads * head_dim, hidden]`.
+    pub value: Linear,
+    /// Back to the hidden width `[hidden, heads * head_dim]`.
+    pub output: Linear,
+    /// Applied to each query head, before rotary positions.
+    pub query_norm: Option<Norm>,
+    /// Applied to each key head, before rotary positions.
+    pub key_norm: Option<Norm>,
+    /// Rotary positions.
+    pub rotary: Option<Rotary>,
+    /// A token sees only keys that are fewer than this many positions away. None: it sees all.
+    pub window: Option<u32>,
+    /// What scores are multiplied by, as a rule 1 / sqrt(head_dim).
+    pub scale: f32,
+    /// Scores s become cap * tanh(s / cap).
+    pub softcap: Option<f32>,
 }
 
-/// How a token's place reaches the model.
-#[derive(Clone, Debug)]
-pub enum Positions {
-    /// A table is added to the embedding: row = position + offset.
-    Learned {
-        /// The table `[positions, hidden]`.
-        table: TensorId,
-        /// Rows before position 0.
-        offset: u32,
-    },
-    /// Queries and keys are rotated.
-    Rotary {
-        /// Base of the frequencies: pair i turns by position * theta^(-2i / head_dim).
-        theta: f32,
-    },
+impl Attention {
+    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim), with nothing done
+    /// to queries and keys.
+    pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
+        Attention {
+            query,
+            key,
+            value,
+            output,
+            query_norm: None,
+            key_norm: None,
+            rotary: None,
+            window: None,
+            scale: 1.0 / (head_dim as f32).sqrt(),
+            softcap: None,
+        }
+    }
 }
 
 /// The feed-forward part of a layer.
@@ -175,8 +80,8 @@ pub enum Mlp {
         /// Back to the hidden width.
         down: Linear,
     },
-    /// down(act(gate(x)) * up(x)).
-    Gated {
+    /// down(act(gate(x)) * up(x)), a gated linear unit (Shazeer 2020, arXiv 2002.05202).
+    Glu {
         /// To the intermediate width, through the nonlinearity.
         gate: Linear,
         /// To the intermediate width.
@@ -188,23 +93,58 @@ pub enum Mlp {
     },
 }
 
+/// The norms around a sublayer f, each where it is there: x = residual(x + output(f(input(x)))).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Norms {
+    /// Applied to what the sublayer reads.
+    pub input: Option<Norm>,
+    /// Applied to what the sublayer returns, before it is added to the residual stream.
+    pub output: Option<Norm>,
+    /// Applied to the residual stream after the sublayer's output was added.
+    pub residual: Option<Norm>,
+}
+
+impl Norms {
+    /// Pre-norm: x + f(norm(x)).
+    pub fn pre(norm: Norm) -> Norms {
+        Norms { input: Some(norm), ..Norms::default() }
+    }
+
+    /// Post-norm: norm(x + f(x)).
+    pub fn post(norm: Norm) -> Norms {
+        Norms { residual: Some(norm), ..Norms::default() }
+    }
+
+    /// Sandwich norm: x + output(f(input(x))).
+    pub fn sandwich(input: Norm, output: Norm) -> Norms {
+        Norms { input: Some(input), output: Some(output), residual: None }
+    }
+}
+
 /// One layer.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerSpec {
-    /// Queries `[heads * head_dim, hidden]`.
-    pub query: Linear,
-    /// Keys `[kv_heads * head_dim, hidden]`.
-    pub key: Linear,
-    /// Values `[kv_heads * head_dim, hidden]`.
-    pub value: Linear,
-    /// Back to the hidden width.
-    pub output: Linear,
-    /// Before attention (pre-norm), or after its residual (post-norm).
-    pub attention_norm: Norm,
+    /// The attention.
+    pub attention: Attention,
+    /// The norms around the attention.
+    pub attention_norms: Norms,
     /// The feed-forward part.
     pub mlp: Mlp,
-    /// Before the MLP (pre-norm), or after its residual (post-norm).
-    pub mlp_norm: Norm,
+    /// The norms around the feed-forward part.
+    pub mlp_norms: Norms,
+}
+
+impl LayerSpec {
+    /// The linear layers with their roles: q, k, v, o, then gate, up, down.
+    pub fn linears(&self) -> Vec<(&'static str, Linear)> {
+        let Attention { query, key, value, output, .. } = self.attention;
+        let mut linears = vec![("q", query), ("k", key), ("v", value), ("o", output)];
+        match self.mlp {
+            Mlp::Plain { up, down, .. } => linears.extend([("up", up), ("down", down)]),
+            Mlp::Glu { gate, up, down, .. } => linears.extend([("gate", gate), ("up", up), ("down", down)]),
+        }
+        linears
+    }
 }
 
 /// Which language modelling task the head was trained for.
@@ -235,10 +175,52 @@ pub struct HeadSpec {
     pub kind: HeadKind,
     /// Before scoring.
     pub transform: Option<HeadTransform>,
-    /// One row for each token `[vocabulary, hidden]`; the token embedding where tied.
+    /// From the hidden width to the width of the table.
+    pub projection: Option<Linear>,
+    /// One row for each token `[vocabulary, width]`; the token embedding where tied.
     pub table: TensorId,
     /// Added to the logits `[vocabulary]`.
     pub bias: Option<TensorId>,
+    /// Logits l become cap * tanh(l / cap).
+    pub softcap: Option<f32>,
+}
+
+impl HeadSpec {
+    /// The head of a causal language model: the hidden states times the table.
+    pub fn causal(table: TensorId) -> HeadSpec {
+        let kind = HeadKind::CausalLm;
+        HeadSpec { kind, transform: None, projection: None, table, bias: None, softcap: None }
+    }
+}
+
+/// From token ids to the residual stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedding {
+    /// Rows of the tokens `[vocabulary, width]`; the width is the hidden width unless there is a projection.
+    pub tokens: TensorId,
+    /// What a token's row is multiplied by.
+    pub scale: f32,
+    /// From the width of a token's row to the hidden width.
+    pub projection: Option<Linear>,
+    /// Segment embedding `[types, hidden]`; all tokens are of type 0.
+    pub types: Option<TensorId>,
+    /// Learned positions.
+    pub positions: Option<LearnedPositions>,
+    /// Applied to the sum.
+    pub norm: Option<Norm>,
+}
+
+impl Embedding {
+    /// Token rows as they are: nothing is added and nothing applied.
+    pub fn of(tokens: TensorId) -> Embedding {
+        Embedding { tokens, scale: 1.0, projection: None, types: None, positions: None, norm: None }
+    }
+
+    /// The tables that rows are looked up in.
+    pub fn tables(&self) -> impl Iterator<Item = TensorId> {
+        let positions = self.positions.map(|positions| positions.table);
+        [Some(self.tokens), self.types, positions].into_iter().flatten()
+    }
 }
 
 /// A transformer.
@@ -262,18 +244,13 @@ pub struct ModelSpec {
     pub max_length: u32,
     /// Each token sees itself and those before it, or all of its sequence.
     pub causal: bool,
-    /// Norms stand before attention and MLP (and after the last layer), or after their residuals.
-    pub pre_norm: bool,
-    /// Token embedding `[vocabulary, hidden]`.
-    pub token_table: TensorId,
-    /// Segment embedding `[types, hidden]`; all tokens are of type 0.
-    pub type_table: Option<TensorId>,
-    /// Positions.
-    pub positions: Positions,
-    /// Applied to the embedding.
-    pub embedding_norm: Option<Norm>,
+    /// The embedding.
+    pub embedding: Embedding,
     /// The layers.
     pub layers: Vec<LayerSpec>,
+    /// Attention and MLP of a layer both read the layer's input: x + attention(norm(x)) + mlp(norm(x)). Otherwise the MLP reads what
+    /// the attention has been added to.
+    pub parallel_residual: bool,
     /// Applied to the last layer's output.
     pub final_norm: Option<Norm>,
     /// The head.
@@ -290,28 +267,12 @@ impl ModelSpec {
 
     /// The linear layers with their roles, layer by layer: q, k, v, o, then gate, up, down.
     pub fn linears(&self) -> Vec<(&'static str, Linear)> {
-        let of = |layer: &LayerSpec| {
-            let mut linears =
-                vec![("q", layer.query), ("k", layer.key), ("v", layer.value), ("o", layer.output)];
-            match layer.mlp {
-                Mlp::Plain { up, down, .. } => linears.extend([("up", up), ("down", down)]),
-                Mlp::Gated { gate, up, down, .. } => {
-                    linears.extend([("gate", gate), ("up", up), ("down", down)]);
-                }
-            }
-            linears
-        };
-        self.layers.iter().flat_map(of).collect()
+        self.layers.iter().flat_map(LayerSpec::linears).collect()
     }
 
     /// Whether rows of a matrix are looked up, beside what it is multiplied by: embeddings, and label words in the head.
     pub fn looks_up(&self, matrix: TensorId) -> bool {
-        let positions = match self.positions {
-            Positions::Learned { table, .. } => Some(table),
-            Positions::Rotary { .. } => None,
-        };
-        let tables = [Some(self.token_table), self.type_table, positions, Some(self.head.table)];
-        tables.contains(&Some(matrix))
+        matrix == self.head.table || self.embedding.tables().any(|table| table == matrix)
     }
 
     /// Columns of a token's queries.

@@ -1,7 +1,7 @@
 //! Rows of embedding tables, as each branch sees the table.
 
 use super::pass::Pass;
-use super::spec::TensorId;
+use super::tensors::TensorId;
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::{embedding, embedding_perturbed};

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use super::adapter::Adapter;
-use super::spec::{ModelSpec, TensorId};
+use super::spec::ModelSpec;
+use super::tensors::TensorId;
 use super::weights::{LoadProgress, Weights};
 use super::workspace::{Extent, Workspace};
 use crate::error::Result;

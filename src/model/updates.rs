@@ -2,7 +2,7 @@
 
 use super::linear::{Block, blocks};
 use super::pass::Pass;
-use super::spec::TensorId;
+use super::tensors::TensorId;
 use super::transformer::Transformer;
 use super::weights::Matrix;
 use super::workspace::Workspace;
@@ -62,7 +62,7 @@ impl Pass<'_> {
         let matrix = self.model.weights().matrix(id)?;
         if matrix.trained {
             let branches = std::mem::replace(&mut self.branches, 0);
-            for block in blocks(matrix, matrix.rows) {
+            for block in blocks(matrix, 0..matrix.rows, matrix.rows) {
                 self.materialize(matrix, &block, Layout::Rows);
             }
             self.branches = branches;

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::packed::Packed;
-use super::spec::{ModelSpec, TensorId, TensorKind, TensorSpec};
+use super::spec::ModelSpec;
+use super::tensors::{TensorId, TensorKind, TensorSpec};
 use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};

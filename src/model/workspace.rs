@@ -2,7 +2,7 @@
 
 use super::adapter::Adapter;
 use super::packed::Packed;
-use super::spec::{Mlp, ModelSpec, Positions};
+use super::spec::{Attention, Mlp, Rotary};
 use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -139,8 +139,8 @@ pub struct Workspace {
     pub positions: Buffer,
     /// Rows of the type table: zeros `[token]`.
     pub types: Buffer,
-    /// Keys that each token sees `[token]` x 2.
-    pub spans: Buffer,
+    /// For each window of attention that a layer has, the keys that each token sees `[token]` x 2: first and end.
+    pub spans: Vec<(Option<u32>, Buffer)>,
     /// Target rows `[target]`.
     pub target_rows: Buffer,
     /// Target labels or tokens `[target]`.
@@ -151,8 +151,10 @@ pub struct Workspace {
     pub label_rows: Buffer,
     /// The step ([`crate::kernel::step::Step`]).
     pub step: Buffer,
-    /// cos and sin of each position and pair, for rotary positions `[position, head_dim / 2]` x 2.
-    pub rotation: Option<Buffer>,
+    /// For each kind of rotary positions that a layer has, cos and sin of each position and pair `[position, dim / 2]` x 2.
+    pub rotations: Vec<(Rotary, Buffer)>,
+    /// Token rows before they are projected to the hidden width `[branch, token, width]`.
+    pub projected: Option<Buffer>,
 }
 
 impl Workspace {
@@ -171,14 +173,26 @@ impl Workspace {
         let Room { branches, tokens, targets, labels, rows, scored, labelled } = room;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
-        let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Gated { .. }));
+        let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
-        let rotation = match spec.positions {
-            Positions::Rotary { theta } => Some(rotation(backend, spec, theta)?),
-            Positions::Learned { .. } => None,
-        };
+        let mut rotations: Vec<(Rotary, Buffer)> = Vec::new();
+        let mut spans: Vec<(Option<u32>, Buffer)> = Vec::new();
+        for Attention { rotary, window, .. } in spec.layers.iter().map(|layer| &layer.attention) {
+            if let Some(rotary) = rotary
+                && rotations.iter().all(|(known, _)| known != rotary)
+            {
+                rotations.push((*rotary, rotation(backend, spec.max_length, rotary)?));
+            }
+            if spans.iter().all(|(known, _)| known != window) {
+                spans.push((*window, activation("spans", u64::from(tokens) * 2)?));
+            }
+        }
+        let projected = spec
+            .embedding
+            .projection
+            .map(|projection| activation("token rows", rows * u64::from(projection.width)));
         let formed = |packed: &Packed, name: &str| {
             let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
@@ -214,13 +228,14 @@ impl Workspace {
             ids: activation("ids", u64::from(tokens))?,
             positions: activation("positions", u64::from(tokens))?,
             types: activation("types", u64::from(tokens))?,
-            spans: activation("spans", u64::from(tokens) * 2)?,
+            spans,
             target_rows: activation("target rows", u64::from(targets))?,
             target_labels: activation("target labels", u64::from(targets))?,
             label_ids: activation("label ids", u64::from(labels))?,
             label_rows: activation("label rows", labelled * hidden)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
-            rotation,
+            rotations,
+            projected: projected.transpose()?,
         })
     }
 
@@ -252,14 +267,14 @@ fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
 }
 
 /// cos and sin on the host, in f64: a GPU's own are too coarse for far positions.
-fn rotation(backend: &dyn Backend, spec: &ModelSpec, theta: f32) -> Result<Buffer> {
-    let half = spec.head_dim / 2;
-    let mut table = Vec::with_capacity(spec.max_length as usize * half as usize * 2);
-    for position in 0..spec.max_length {
+fn rotation(backend: &dyn Backend, positions: u32, rotary: &Rotary) -> Result<Buffer> {
+    let half = rotary.dim / 2;
+    let mut table = Vec::with_capacity(positions as usize * half as usize * 2);
+    for position in 0..positions {
         for pair in 0..half {
-            let exponent = -2.0 * f64::from(pair) / f64::from(spec.head_dim);
+            let exponent = -2.0 * f64::from(pair) / f64::from(rotary.dim);
             // transformers forms frequency and angle in f32.
-            let frequency = f64::from(theta).powf(exponent) as f32;
+            let frequency = f64::from(rotary.theta).powf(exponent) as f32;
             let angle = f64::from(position as f32 * frequency);
             table.extend([angle.cos() as f32, angle.sin() as f32]);
         }

@@ -7,7 +7,7 @@ use crate::format::files::ModelDir;
 use crate::format::peft::{
     self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, tensors,
 };
-use crate::model::{AdapterSpec, HeadKind, Linear, ModelSpec};
+use crate::model::{AdapterSpec, HeadKind, ModelSpec, TensorId};
 
 /// An adapter read from its files: what it trains, and its values, tensor after tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,12 +123,15 @@ impl Session {
 
 /// What an adapter of this model has to fit.
 fn base(spec: &ModelSpec) -> Base {
-    let module = |linear: Linear| {
-        let name = &spec.tensors.as_slice()[linear.weight].name;
-        Module::of_weight(name, linear.rows.into(), linear.width.into())
+    let mut matrices: Vec<TensorId> = spec.linears().iter().map(|(_, linear)| linear.weight).collect();
+    // The layers of a fused matrix are one module.
+    matrices.dedup();
+    let module = |id: TensorId| {
+        let tensor = &spec.tensors.as_slice()[id];
+        Module::of_weight(&tensor.name, tensor.rows.into(), tensor.width.into())
     };
     Base {
-        linears: spec.linears().into_iter().filter_map(|(_, linear)| module(linear)).collect(),
+        linears: matrices.into_iter().filter_map(module).collect(),
         layers: spec.layers.len() as u64,
         kv_heads: spec.kv_heads.into(),
         kv_width: (spec.kv_heads * spec.head_dim).into(),

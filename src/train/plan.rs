@@ -294,7 +294,7 @@ fn megabytes(bytes: u64) -> String {
 fn adam(spec: &ModelSpec, extent: Extent) -> u64 {
     let inner = u64::from(spec.intermediate);
     let token = |mlp: &Mlp| {
-        let wide = if matches!(mlp, Mlp::Gated { .. }) { 3 * inner } else { 2 * inner };
+        let wide = if matches!(mlp, Mlp::Glu { .. }) { 3 * inner } else { 2 * inner };
         4 * u64::from(spec.hidden)
             + u64::from(spec.qkv_width())
             + u64::from(spec.heads * spec.head_dim)

@@ -65,8 +65,7 @@ impl Fill {
     fn of(tensor: &TensorSpec) -> Fill {
         match tensor.kind {
             TensorKind::Matrix => Fill::Random,
-            TensorKind::Vector if tensor.name.ends_with(".weight") => Fill::Constant(f16::ONE),
-            TensorKind::Vector => Fill::Constant(f16::ZERO),
+            TensorKind::Vector => Fill::Constant(f16::from_f32(tensor.neutral)),
         }
     }
 }

@@ -4,7 +4,8 @@ use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    HeadKind, HeadSpec, HeadTransform, LayerSpec, Mlp, ModelSpec, NormKind, Positions, TensorList,
+    Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp, ModelSpec,
+    NormKind, Norms, TensorList,
 };
 
 /// What differs between the two: names, and where positions begin.
@@ -54,10 +55,11 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
     super::require(config, "is_decoder", false, false)?;
     let hidden = config.u32("hidden_size")?;
     let heads = config.u32("num_attention_heads")?;
+    let head_dim = head_dim(config, hidden, heads)?;
     let intermediate = config.u32("intermediate_size")?;
     let vocabulary = config.u32("vocab_size")?;
     let positions = config.u32("max_position_embeddings")?;
-    let norm = NormKind::Layer { eps: config.f32_or("layer_norm_eps", 1e-12)? };
+    let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-12)?);
     let hidden_act = activation(config, "hidden_act", "gelu")?;
 
     let family = naming.family;
@@ -85,13 +87,17 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
         let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
         let mlp_norm = tensors.norm(format!("{layer}.output.LayerNorm"), norm, hidden);
-        let mlp = Mlp::Plain { up, activation: hidden_act, down };
-        LayerSpec { query, key, value, output, attention_norm, mlp, mlp_norm }
+        LayerSpec {
+            attention: Attention::new(head_dim, query, key, value, output),
+            attention_norms: Norms::post(attention_norm),
+            mlp: Mlp::Plain { up, activation: hidden_act, down },
+            mlp_norms: Norms::post(mlp_norm),
+        }
     });
     let layers = layers.collect();
     let dense = tensors.linear(naming.dense, hidden, hidden, true);
     let head_norm = tensors.norm(naming.norm, norm, hidden);
-    let bias = tensors.vector(naming.bias, vocabulary);
+    let bias = tensors.bias(naming.bias, vocabulary);
     let transform = HeadTransform { dense, activation: hidden_act, norm: head_norm };
     Ok(ModelSpec {
         family,
@@ -99,22 +105,26 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
         hidden,
         heads,
         kv_heads: heads,
-        head_dim: head_dim(config, hidden, heads)?,
+        head_dim,
         intermediate,
         max_length: positions.saturating_sub(naming.position_offset),
         causal: false,
-        pre_norm: false,
-        token_table,
-        type_table: Some(type_table),
-        positions: Positions::Learned { table, offset: naming.position_offset },
-        embedding_norm: Some(embedding_norm),
+        embedding: Embedding {
+            types: Some(type_table),
+            positions: Some(LearnedPositions { table, offset: naming.position_offset }),
+            norm: Some(embedding_norm),
+            ..Embedding::of(token_table)
+        },
         layers,
+        parallel_residual: false,
         final_norm: None,
         head: HeadSpec {
             kind: HeadKind::MaskedLm,
             transform: Some(transform),
+            projection: None,
             table: token_table,
             bias: Some(bias),
+            softcap: None,
         },
         tensors,
     })

@@ -4,7 +4,9 @@
 use super::{activation, head_dim, layer_count, require};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
-use crate::model::{HeadKind, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Positions, TensorList};
+use crate::model::{
+    Attention, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary, TensorList,
+};
 
 pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     require(config, "attention_bias", false, false)?;
@@ -30,8 +32,10 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     };
     let intermediate = config.u32("intermediate_size")?;
     let vocabulary = config.u32("vocab_size")?;
-    let norm = NormKind::Rms { eps: config.f32_or("rms_norm_eps", 1e-6)? };
+    let norm = NormKind::rms(config.f32_or("rms_norm_eps", 1e-6)?);
     let activation = activation(config, "hidden_act", "silu")?;
+
+    let rotary = Rotary { theta: rope_theta(config)?, dim: head_dim };
 
     let mut tensors = TensorList::new(&[]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
@@ -46,8 +50,15 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
         let gate = tensors.linear(format!("{layer}.mlp.gate_proj"), intermediate, hidden, false);
         let up = tensors.linear(format!("{layer}.mlp.up_proj"), intermediate, hidden, false);
         let down = tensors.linear(format!("{layer}.mlp.down_proj"), hidden, intermediate, false);
-        let mlp = Mlp::Gated { gate, up, activation, down };
-        LayerSpec { query, key, value, output, attention_norm, mlp, mlp_norm }
+        LayerSpec {
+            attention: Attention {
+                rotary: Some(rotary),
+                ..Attention::new(head_dim, query, key, value, output)
+            },
+            attention_norms: Norms::pre(attention_norm),
+            mlp: Mlp::Glu { gate, up, activation, down },
+            mlp_norms: Norms::pre(mlp_norm),
+        }
     });
     let layers = layers.collect();
     let final_norm = tensors.norm("model.norm", norm, hidden);
@@ -63,14 +74,11 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
         intermediate,
         max_length: config.u32_or("max_position_embeddings", 2048)?,
         causal: true,
-        pre_norm: true,
-        token_table,
-        type_table: None,
-        positions: Positions::Rotary { theta: rope_theta(config)? },
-        embedding_norm: None,
+        embedding: Embedding::of(token_table),
         layers,
+        parallel_residual: false,
         final_norm: Some(final_norm),
-        head: HeadSpec { kind: HeadKind::CausalLm, transform: None, table, bias: None },
+        head: HeadSpec::causal(table),
         tensors,
     })
 }

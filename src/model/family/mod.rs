@@ -4,7 +4,7 @@ mod bert;
 mod llama;
 mod opt;
 
-use super::{Activation, ModelSpec};
+use super::{Activation, ModelSpec, Norm, NormKind, Norms};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
@@ -25,6 +25,8 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
         ),
     }?;
     check_sizes(config, &spec)?;
+    check_fused(config, &spec)?;
+    check_implemented(config, &spec)?;
     Ok(spec)
 }
 
@@ -66,6 +68,59 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The layers of a fused tensor begin with whole vec4s, which kernels read weights in.
+fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
+    for (role, linear) in spec.linears() {
+        let elements = u64::from(linear.first_row) * u64::from(linear.width);
+        if linear.first_row % 4 != 0 || elements % 4 != 0 {
+            let tensor = &spec.tensors.as_slice()[linear.weight].name;
+            bail!(
+                ModelUnsupported,
+                "{}: {role} begins at row {} of {tensor}, expected a multiple of 4",
+                config.name(),
+                linear.first_row
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What a spec can say and no kernel computes yet.
+fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
+    let normalized = |norms: &Norms| norms.output.is_some() || norms.residual.is_some();
+    let plus_one = |norm: Option<Norm>| {
+        norm.is_some_and(|norm| matches!(norm.kind, NormKind::Rms { plus_one: true, .. }))
+    };
+    let biasless = |norm: Option<Norm>| {
+        norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { bias: false, .. }))
+    };
+    let mut missing = vec![
+        (spec.embedding.scale != 1.0, "a scaled embedding"),
+        (spec.head.softcap.is_some(), "soft-capped logits"),
+    ];
+    for layer in &spec.layers {
+        let (attention, around) = (&layer.attention, [&layer.attention_norms, &layer.mlp_norms]);
+        let norms = around.into_iter().flat_map(|norms| [norms.input, norms.output, norms.residual]);
+        let norms: Vec<_> = norms.chain([spec.embedding.norm, spec.final_norm]).collect();
+        missing.extend([
+            (attention.query_norm.is_some() || attention.key_norm.is_some(), "a norm of query or key heads"),
+            (attention.softcap.is_some(), "soft-capped attention"),
+            (attention.rotary.is_some_and(|r| r.dim != spec.head_dim), "partial rotary positions"),
+            (around.iter().any(|norms| norms.output.is_some()), "a norm of a sublayer's output"),
+            (
+                spec.parallel_residual && around.into_iter().any(normalized),
+                "a parallel residual with such norms",
+            ),
+            (norms.iter().any(|norm| plus_one(*norm)), "a norm that multiplies by 1 + w"),
+            (norms.iter().any(|norm| biasless(*norm)), "a layer norm without bias"),
+        ]);
+    }
+    match missing.iter().find(|(found, _)| *found) {
+        Some((_, what)) => bail!(ModelUnsupported, "{}: {what} is not implemented", config.name()),
+        None => Ok(()),
+    }
 }
 
 /// `hidden / heads`, which must divide.

@@ -3,7 +3,9 @@
 use super::{activation, head_dim, layer_count, require};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
-use crate::model::{HeadKind, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Positions, TensorList};
+use crate::model::{
+    Attention, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
+};
 
 /// OPT's position table has two rows before position 0.
 const POSITION_OFFSET: u32 = 2;
@@ -22,11 +24,12 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         );
     }
     let heads = config.u32("num_attention_heads")?;
+    let head_dim = head_dim(config, hidden, heads)?;
     let intermediate = config.u32("ffn_dim")?;
     let vocabulary = config.u32("vocab_size")?;
     let max_length = config.u32("max_position_embeddings")?;
     let bias = config.bool_or("enable_bias", true)?;
-    let norm = NormKind::Layer { eps: 1e-5 };
+    let norm = NormKind::layer(1e-5);
     let activation = activation(config, "activation_function", "relu")?;
 
     // Some checkpoints were saved from the model without its head.
@@ -34,6 +37,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
     let token_table = tensors.matrix("model.decoder.embed_tokens.weight", vocabulary, hidden);
     let rows = max_length.saturating_add(POSITION_OFFSET);
     let table = tensors.matrix("model.decoder.embed_positions.weight", rows, hidden);
+    let positions = LearnedPositions { table, offset: POSITION_OFFSET };
     let layers = (0..layer_count(config)?).map(|i| {
         let layer = format!("model.decoder.layers.{i}");
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), hidden, hidden, bias);
@@ -45,13 +49,10 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         let down = tensors.linear(format!("{layer}.fc2"), hidden, intermediate, bias);
         let mlp_norm = tensors.norm(format!("{layer}.final_layer_norm"), norm, hidden);
         LayerSpec {
-            query,
-            key,
-            value,
-            output,
-            attention_norm,
+            attention: Attention::new(head_dim, query, key, value, output),
+            attention_norms: Norms::pre(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
-            mlp_norm,
+            mlp_norms: Norms::pre(mlp_norm),
         }
     });
     let layers = layers.collect();
@@ -64,18 +65,15 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         hidden,
         heads,
         kv_heads: heads,
-        head_dim: head_dim(config, hidden, heads)?,
+        head_dim,
         intermediate,
         max_length,
         causal: true,
-        pre_norm: true,
-        token_table,
-        type_table: None,
-        positions: Positions::Learned { table, offset: POSITION_OFFSET },
-        embedding_norm: None,
+        embedding: Embedding { positions: Some(positions), ..Embedding::of(token_table) },
         layers,
+        parallel_residual: false,
         final_norm: Some(final_norm),
-        head: HeadSpec { kind: HeadKind::CausalLm, transform: None, table: head_table, bias: None },
+        head: HeadSpec::causal(head_table),
         tensors,
     })
 }

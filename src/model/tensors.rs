@@ -1,0 +1,190 @@
+//! The tensors of a model, in their canonical order, and the linear layers and norms that are made of them.
+//!
+//! A tensor's index in the list is its *ordinal*, part of the counter that its random direction is drawn from
+//! ([`crate::zo::random`]), so the order of a family never changes.
+
+/// Index of a tensor in the model's canonical order: its ordinal.
+pub type TensorId = usize;
+
+/// How a tensor is stored and used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TensorKind {
+    /// `[rows, width]`: multiplied by, or looked up in. Weight decay applies.
+    Matrix,
+    /// `[width]`: a bias or a norm's weight. Never decays.
+    Vector,
+}
+
+/// A tensor of the model.
+#[derive(Clone, Debug)]
+pub struct TensorSpec {
+    /// Its name in today's Hugging Face checkpoints, and in exports.
+    pub name: String,
+    /// Names that other checkpoints have it under.
+    pub aliases: Vec<String>,
+    /// Matrix or vector.
+    pub kind: TensorKind,
+    /// 1 for a vector.
+    pub rows: u32,
+    /// Elements of a row.
+    pub width: u32,
+    /// Whether checkpoints hold the transpose, `[width, rows]`, as GPT-2's do. On the device, and where elements are counted for
+    /// random directions, the matrix is `[rows, width]`.
+    pub transposed: bool,
+    /// Of a vector: the value of all its elements with which it changes nothing. 1 for the weight of most norms, 0 for biases.
+    pub neutral: f32,
+}
+
+impl TensorSpec {
+    /// The number of elements.
+    pub fn elements(&self) -> u64 {
+        u64::from(self.rows) * u64::from(self.width)
+    }
+
+    /// The shape as checkpoints have it.
+    pub fn shape(&self) -> Vec<u64> {
+        match self.kind {
+            TensorKind::Matrix if self.transposed => vec![self.width.into(), self.rows.into()],
+            TensorKind::Matrix => vec![self.rows.into(), self.width.into()],
+            TensorKind::Vector => vec![self.width.into()],
+        }
+    }
+}
+
+/// The tensors of a model, in canonical order. Families add to it as they describe the model.
+#[derive(Clone, Debug, Default)]
+pub struct TensorList {
+    tensors: Vec<TensorSpec>,
+    /// Replacements tried on every name: (today's, another checkpoint's).
+    spellings: Vec<(&'static str, &'static str)>,
+}
+
+impl TensorList {
+    /// An empty list. Every name is also looked for with each pair's first text replaced by its second.
+    pub fn new(spellings: &[(&'static str, &'static str)]) -> Self {
+        TensorList { tensors: Vec::new(), spellings: spellings.to_vec() }
+    }
+
+    /// The tensors so far.
+    pub fn as_slice(&self) -> &[TensorSpec] {
+        &self.tensors
+    }
+
+    fn add(&mut self, name: String, kind: TensorKind, (rows, width): (u32, u32), neutral: f32) -> TensorId {
+        // Old checkpoints may differ in the prefix, in the norms' names, or in both.
+        let mut aliases = vec![name.clone()];
+        for (today, other) in &self.spellings {
+            let replaced: Vec<String> = aliases.iter().map(|a| a.replace(today, other)).collect();
+            aliases.extend(replaced);
+        }
+        aliases.retain(|a| *a != name);
+        self.tensors.push(TensorSpec { name, aliases, kind, rows, width, transposed: false, neutral });
+        self.tensors.len() - 1
+    }
+
+    /// Adds a matrix `[rows, width]`.
+    pub fn matrix(&mut self, name: impl Into<String>, rows: u32, width: u32) -> TensorId {
+        self.add(name.into(), TensorKind::Matrix, (rows, width), 0.0)
+    }
+
+    /// Adds a bias `[width]`.
+    pub fn bias(&mut self, name: impl Into<String>, width: u32) -> TensorId {
+        self.add(name.into(), TensorKind::Vector, (1, width), 0.0)
+    }
+
+    /// Adds `prefix.weight` `[rows, width]` and, where asked for, `prefix.bias` `[rows]`.
+    pub fn linear(&mut self, prefix: impl AsRef<str>, rows: u32, width: u32, bias: bool) -> Linear {
+        let prefix = prefix.as_ref();
+        let weight = self.matrix(format!("{prefix}.weight"), rows, width);
+        let bias = bias.then(|| self.bias(format!("{prefix}.bias"), rows));
+        Linear { weight, bias, first_row: 0, rows, width }
+    }
+
+    /// Adds a linear layer whose weight checkpoints hold transposed, `[width, rows]`: a Conv1D of transformers.
+    pub fn conv1d(&mut self, prefix: impl AsRef<str>, rows: u32, width: u32, bias: bool) -> Linear {
+        let linear = self.linear(prefix, rows, width, bias);
+        self.tensors[linear.weight].transposed = true;
+        linear
+    }
+
+    /// Adds `prefix.weight` `[width]` and, for a layer norm with a bias, `prefix.bias` `[width]`.
+    pub fn norm(&mut self, prefix: impl AsRef<str>, kind: NormKind, width: u32) -> Norm {
+        let prefix = prefix.as_ref();
+        let neutral = if matches!(kind, NormKind::Rms { plus_one: true, .. }) { 0.0 } else { 1.0 };
+        let weight = self.add(format!("{prefix}.weight"), TensorKind::Vector, (1, width), neutral);
+        let biased = matches!(kind, NormKind::Layer { bias: true, .. });
+        let bias = biased.then(|| self.bias(format!("{prefix}.bias"), width));
+        Norm { kind, weight, bias, width }
+    }
+}
+
+/// y = W x + b, where W `[rows, width]` is a whole stored matrix, or consecutive rows of one that holds several layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear {
+    /// The stored matrix that W is rows of.
+    pub weight: TensorId,
+    /// The stored vector that b is elements of: as many as the stored matrix has rows.
+    pub bias: Option<TensorId>,
+    /// The first of W's rows in the stored matrix, and of b's elements in the stored vector.
+    pub first_row: u32,
+    /// Outputs.
+    pub rows: u32,
+    /// Inputs.
+    pub width: u32,
+}
+
+impl Linear {
+    /// The layers that a fused one holds: those of so many rows each, in their order.
+    pub fn split<const N: usize>(self, rows: [u32; N]) -> [Linear; N] {
+        let mut first_row = self.first_row;
+        rows.map(|rows| {
+            let part = Linear { first_row, rows, ..self };
+            first_row = first_row.saturating_add(rows);
+            part
+        })
+    }
+}
+
+/// Which normalization, with its epsilon.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NormKind {
+    /// Layer norm (Ba et al. 2016): subtracts the mean, divides by the standard deviation, multiplies by w, adds b.
+    Layer {
+        /// Added to the variance.
+        eps: f32,
+        /// Whether there is a b.
+        bias: bool,
+    },
+    /// RMS norm (Zhang and Sennrich 2019): divides by the root mean square, multiplies by w.
+    Rms {
+        /// Added to the mean square.
+        eps: f32,
+        /// Whether it multiplies by 1 + w instead, as Gemma does.
+        plus_one: bool,
+    },
+}
+
+impl NormKind {
+    /// A layer norm with weight and bias.
+    pub fn layer(eps: f32) -> NormKind {
+        NormKind::Layer { eps, bias: true }
+    }
+
+    /// An RMS norm that multiplies by its weight.
+    pub fn rms(eps: f32) -> NormKind {
+        NormKind::Rms { eps, plus_one: false }
+    }
+}
+
+/// A normalization with its parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm {
+    /// Which.
+    pub kind: NormKind,
+    /// Scale `[width]`.
+    pub weight: TensorId,
+    /// Shift `[width]`.
+    pub bias: Option<TensorId>,
+    /// How many elements are normalized together.
+    pub width: u32,
+}
