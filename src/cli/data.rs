@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::files;
 use crate::error::Result;
-use crate::text::dataset::{self, Dataset};
+use crate::text::dataset;
+use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
 use crate::train::{Draw, Objective, Session, draw};
 use crate::zo::trajectory::Header;

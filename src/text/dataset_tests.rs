@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Code;
+use crate::text::rows::{Classified, Completion};
 
 fn rows(name: &str, text: &str) -> Vec<Classified> {
     match read(name, text.as_bytes()).unwrap().rows {

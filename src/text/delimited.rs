@@ -3,7 +3,7 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use crate::error::{Result, bail, err};
-use crate::text::dataset::{Kind, Rows};
+use crate::text::rows::{Kind, Rows};
 
 /// Comma-separated rows; quotes protect commas and line ends.
 pub(crate) fn csv(name: &str, text: &str) -> Result<Rows> {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Result, bail, err};
 use crate::text::chat::{Conversation, Message};
-use crate::text::dataset::{Kind, Rows};
+use crate::text::rows::{Kind, Rows};
 
 /// One object a line; blank lines are skipped.
 pub(crate) fn lines(name: &str, text: &str) -> Result<Rows> {

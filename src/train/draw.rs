@@ -1,7 +1,7 @@
 //! Which rows of a data set are learned from: so many of each class, and others held out, drawn with a seed.
 
 use crate::error::{Result, bail};
-use crate::text::dataset::{Dataset, Rows};
+use crate::text::rows::{Dataset, Rows};
 use crate::zo::random::sample_order;
 
 /// What is drawn from a file.
@@ -95,7 +95,8 @@ fn with(data: &Dataset, rows: &[usize]) -> Dataset {
 mod tests {
     use super::*;
     use crate::error::Code;
-    use crate::text::dataset::{self, Classified};
+    use crate::text::dataset;
+    use crate::text::rows::Classified;
 
     fn data() -> Dataset {
         let rows: String = (0..40).map(|i| format!("t{i},{}\n", ["a", "b", "A", "c"][i % 4])).collect();

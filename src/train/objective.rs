@@ -1,15 +1,17 @@
 //! What is learned: a data set as examples with targets, and what the targets are scored against.
 
-use super::questions::ANSWER_TOKENS;
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
-use crate::text::dataset::{Dataset, Rows};
 use crate::text::encode::{
     ChatEncoder, ClassificationEncoder, CompletionEncoder, Example, HeadKind, LabelWords, PlainEncoder,
 };
-use crate::text::task::{Question, Reply, Task};
+use crate::text::rows::{Dataset, Question, Reply, Rows};
+use crate::text::task::Task;
 use crate::text::template::Template;
+
+/// Maximum tokens of an answer that the model writes.
+pub(super) const ANSWER_TOKENS: u32 = 50;
 
 /// What a run, an evaluation or a classification scores.
 #[derive(Clone, Debug)]

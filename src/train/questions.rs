@@ -1,15 +1,12 @@
 //! Asking a causal model questions: which candidate it finds likeliest, or what it writes.
 
 use super::evaluation::{EvaluationReport, TOKENS};
-use super::objective::{Examples, Objective};
+use super::objective::{ANSWER_TOKENS, Examples, Objective};
 use super::session::Session;
 use crate::error::Result;
 use crate::model::Sampling;
 use crate::text::encode::{CompletionEncoder, Example};
-use crate::text::task::{Question, Reply};
-
-/// Tokens that an answer in words may take.
-pub(super) const ANSWER_TOKENS: u32 = 50;
+use crate::text::rows::{Question, Reply};
 
 /// What the questions so far came to.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use super::plan;
 use super::report::{Start, Step};
 use super::tuner::{State, Tuner};
 use crate::error::{Code, Result, bail, err};
-use crate::text::dataset::Dataset;
+use crate::text::rows::Dataset;
 use crate::train::{Diagnosis, Sizes, Trainer, draw, search};
 
 impl Tuner {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Module;
+use super::module::Module;
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 

@@ -11,6 +11,7 @@
 //! [`tensors`] lists an adapter's tensors in the order that both directions keep.
 
 mod config;
+mod module;
 mod read;
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
@@ -18,6 +19,7 @@ mod tests;
 mod write;
 
 pub use config::{AdapterConfig, Lora, Method, Prefix};
+pub use module::Module;
 pub use read::Adapter;
 pub use write::AdapterWriter;
 
@@ -40,30 +42,6 @@ const ROOT: &str = "base_model.model.";
 
 /// The tensor of a prefix.
 const PROMPT: &str = "prompt_embeddings";
-
-/// A linear layer of the base model, as `peft` names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Module {
-    /// Its path, such as `model.layers.0.self_attn.q_proj`.
-    pub path: String,
-    /// Inputs.
-    pub inputs: u64,
-    /// Outputs.
-    pub outputs: u64,
-}
-
-impl Module {
-    /// The layer whose weight is the tensor `name` `[outputs, inputs]`, where it is called as a weight is.
-    pub fn of_weight(name: &str, outputs: u64, inputs: u64) -> Option<Module> {
-        let path = name.strip_suffix(".weight")?.to_owned();
-        Some(Module { path, inputs, outputs })
-    }
-
-    /// The name of its weight in the base model.
-    pub fn weight(&self) -> String {
-        format!("{}.weight", self.path)
-    }
-}
 
 /// What of the base model an adapter has to fit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ impl Message {
 pub struct Conversation {
     /// Its turns.
     pub messages: Vec<Message>,
-    /// As [`crate::text::dataset::Classified::row`].
+    /// As [`crate::text::rows::Classified::row`].
     pub row: usize,
 }
 

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::error::{Result, bail};
-use crate::text::dataset::Classified;
 use crate::text::encode::labels::check_template;
 use crate::text::encode::{Example, HeadKind, LabelWords, Target, index};
+use crate::text::rows::Classified;
 use crate::text::template::{Rendered, Template};
 use crate::text::tokenizer::{Piece, Tokenizer};
 

@@ -1,8 +1,8 @@
 //! Language modelling: prompts with completions, and plain text.
 
 use crate::error::{Result, bail, err};
-use crate::text::dataset::Completion;
 use crate::text::encode::{Example, Target, index};
+use crate::text::rows::Completion;
 use crate::text::tokenizer::Tokenizer;
 
 /// Encodes prompts with completions for a causal model; only the completion's tokens are scored, then the end of

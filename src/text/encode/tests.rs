@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::{Code, Result};
 use crate::text::chat::{ChatTemplate, Conversation, Message};
-use crate::text::dataset::{Classified, Completion};
+use crate::text::rows::{Classified, Completion};
 use crate::text::template::Template;
 use crate::text::tokenizer::Tokenizer;
 use crate::text::tokenizer::tests::{bert, gpt};

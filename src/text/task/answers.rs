@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Choices, Record};
+use super::definition::Choices;
+use super::record::Record;
 use crate::error::{Result, bail, err};
 use crate::text::json_rows::describe;
 

@@ -5,8 +5,8 @@
 //! order of the indices in the published files.
 
 use super::answers;
+use super::definition::{Answers, Field, Prompt, Task, Word};
 use super::record::{Layout, Lines};
-use super::{Answers, Field, Prompt, Task, Word};
 use crate::text::metrics::Normalise;
 
 /// White space around fields is taken off already.

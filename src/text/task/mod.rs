@@ -6,112 +6,19 @@
 //! labelled texts with a template for a masked model, [`Question`]s for a causal one.
 
 mod answers;
+mod definition;
 pub mod known;
 mod record;
 #[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Result, bail, err};
-use crate::text::dataset::{Classified, Dataset, Rows, decode};
+use crate::text::decode::decode;
 use crate::text::encode::HeadKind;
-use crate::text::metrics::Normalise;
-use record::Layout;
-pub(crate) use record::Record;
-
-/// A prompt with what may follow it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// What the model is given, without white space at its end other than line ends.
-    pub prompt: String,
-    /// What follows.
-    pub reply: Reply,
-    /// The class of the row, where all rows share their labels.
-    pub class: Option<u32>,
-    /// As [`Classified::row`].
-    pub row: usize,
-}
-
-/// What follows a question, as it stands behind the prompt: with the space before it, if any.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// One of these, the one that the model finds likeliest by its tokens' mean log-likelihood.
-    Choice {
-        /// All of them.
-        candidates: Vec<String>,
-        /// Indices of the right ones, at least one; the first is what is trained on.
-        correct: Vec<usize>,
-    },
-    /// Any text up to a line end, compared with these: at least one, the first is what is trained on.
-    Text {
-        /// Right answers.
-        answers: Vec<String>,
-        /// How they are compared.
-        normalise: Normalise,
-    },
-}
-
-impl Reply {
-    /// What is trained on, behind the prompt.
-    pub fn trained(&self) -> String {
-        match self {
-            Reply::Choice { candidates, correct } => {
-                correct.first().and_then(|i| candidates.get(*i)).cloned().unwrap_or_default()
-            }
-            Reply::Text { answers, .. } => format!(" {}\n", answers.first().map_or("", String::as_str)),
-        }
-    }
-}
-
-/// A task; see [`known`].
-#[derive(Clone, Copy, Debug)]
-pub struct Task {
-    /// Its name; [`find`] also takes it without hyphens and in any case.
-    pub name: &'static str,
-    /// For masked models: a template over `{text}`, `{text_b}` and `[MASK]`.
-    masked: Option<Prompt>,
-    /// For causal models: a template over the fields.
-    causal: Option<Prompt>,
-    fields: &'static [Field],
-    answers: Answers,
-    layout: Layout,
-}
-
-/// A field of the prompt: its name, and where files have it, tried in this order.
-#[derive(Clone, Copy, Debug)]
-struct Field {
-    name: &'static str,
-    paths: &'static [&'static str],
-}
-
-/// A template, and what is done to a field's text (without white space around it) before it is put in.
-#[derive(Clone, Copy, Debug)]
-struct Prompt {
-    template: &'static str,
-    edits: &'static [Edit],
-}
-
-/// A field's name, and what is done to its text.
-type Edit = (&'static str, fn(&str) -> String);
-
-/// A label's word and the names that files have for the label, beside the word and its index.
-#[derive(Clone, Copy, Debug)]
-struct Word {
-    word: &'static str,
-    names: &'static [&'static str],
-}
-
-/// Candidates and the indices of the right ones.
-type Choices = (Vec<String>, Vec<usize>);
-
-#[derive(Clone, Copy, Debug)]
-enum Answers {
-    /// The same words for all rows. A row whose label is one of `skipped` has none, and is left out.
-    Words { label: &'static [&'static str], words: &'static [Word], skipped: &'static [&'static str] },
-    /// Each row has its own candidates.
-    Choices(fn(&Record<'_>) -> Result<Choices>),
-    /// Text, of which any of these is right.
-    Text(fn(&Record<'_>) -> Result<Vec<String>>, Normalise),
-}
+use crate::text::rows::{Classified, Dataset, Question, Reply, Rows};
+pub use definition::Task;
+use definition::{Answers, Prompt, Word};
+use record::Record;
 
 /// Settings that the paper's authors start from. Learning rate and epsilon depend on the model's size: see `train::preset`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Code;
+use crate::text::metrics::Normalise;
 
 const MASKED: HeadKind = HeadKind::MaskedLm;
 const CAUSAL: HeadKind = HeadKind::CausalLm;

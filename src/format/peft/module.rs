@@ -1,0 +1,25 @@
+//! A linear layer that an adapter may change.
+
+/// A linear layer of the base model, as `peft` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// The path, such as `model.layers.0.self_attn.q_proj`.
+    pub path: String,
+    /// Inputs.
+    pub inputs: u64,
+    /// Outputs.
+    pub outputs: u64,
+}
+
+impl Module {
+    /// The layer whose weight is the tensor `name` `[outputs, inputs]`; none unless the name ends in `.weight`.
+    pub fn of_weight(name: &str, outputs: u64, inputs: u64) -> Option<Module> {
+        let path = name.strip_suffix(".weight")?.to_owned();
+        Some(Module { path, inputs, outputs })
+    }
+
+    /// The name of the layer's weight in the base model.
+    pub fn weight(&self) -> String {
+        format!("{}.weight", self.path)
+    }
+}
