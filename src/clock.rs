@@ -1,11 +1,11 @@
-//! A monotonic clock that a browser's worker has, too.
+//! A monotonic clock for native programs and for a browser's worker.
 
-/// A moment, in milliseconds since an arbitrary one.
+/// A point in time, in milliseconds since an arbitrary start.
 #[derive(Clone, Copy, Debug)]
 pub struct Instant(f64);
 
 impl Instant {
-    /// Now.
+    /// The current time.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn now() -> Self {
         use std::sync::OnceLock;
@@ -13,7 +13,7 @@ impl Instant {
         Instant(START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64() * 1e3)
     }
 
-    /// Now.
+    /// The current time.
     #[cfg(target_arch = "wasm32")]
     pub fn now() -> Self {
         Instant(now())

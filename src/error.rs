@@ -4,35 +4,35 @@
 
 use std::fmt;
 
-/// What went wrong, in the words of the public contract: the same codes reach JavaScript as
-/// `PocketError.code` and the command line's `--json` output.
+/// What went wrong. The codes are a public contract: they also appear in JavaScript as
+/// `PocketError.code` and in the command line's `--json` output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// No usable WebGPU adapter.
+    /// There is no usable WebGPU adapter.
     WebgpuUnavailable,
-    /// The GPU device went away while it was in use.
+    /// The GPU device was lost while it was in use.
     DeviceLost,
-    /// An allocation on the GPU or the host could not be made.
+    /// An allocation on the GPU or the host failed.
     OutOfMemory,
     /// The model or the settings need more than the adapter's limits.
     LimitExceeded,
-    /// The model is of a kind, or has a feature, that is not implemented.
+    /// The model's family, or one of its features, is not implemented.
     ModelUnsupported,
     /// A model file, tokenizer or trajectory does not follow its format.
     FileCorrupt,
-    /// The training or evaluation data cannot be used as they are.
+    /// The training or evaluation data are not valid.
     DataInvalid,
-    /// A trajectory was made with another model or other settings.
+    /// A trajectory was recorded with another model or other settings.
     TrajectoryMismatch,
     /// A loss became infinite or not a number.
     NonFiniteLoss,
     /// The disk or the origin's storage is full.
     StorageFull,
-    /// A file could not be fetched.
+    /// A file could not be downloaded.
     Network,
-    /// The caller asked to stop.
+    /// The caller stopped the operation.
     Aborted,
-    /// A setting is outside of what it may be.
+    /// An argument or a setting is not allowed.
     InvalidArgument,
 }
 
@@ -64,11 +64,11 @@ pub struct Error {
     message: String,
 }
 
-/// The crate's result.
+/// The result type of the crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of this code.
+    /// Creates an error with this code and message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error { code, message: message.into() }
     }
@@ -83,7 +83,7 @@ impl Error {
         &self.message
     }
 
-    /// The same error with `place: ` before its message, for a caller that knows the file or row.
+    /// Adds `place: ` in front of the message, for a caller that knows the file or row.
     pub fn at(self, place: impl fmt::Display) -> Self {
         Error { code: self.code, message: format!("{place}: {}", self.message) }
     }
@@ -97,7 +97,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Builds an [`Error`] from a [`Code`] variant and a format string: `err!(FileCorrupt, "{name}: ...")`.
+/// Builds an [`Error`] from a [`Code`] variant and a format string: `err!(FileCorrupt, "{name}:
+/// ...")`.
 macro_rules! err {
     ($code:ident, $($arg:tt)*) => {
         $crate::error::Error::new($crate::error::Code::$code, format!($($arg)*))

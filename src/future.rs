@@ -1,5 +1,5 @@
-//! Futures of the crate. Everything runs on one thread: a tab's worker has no other, and the GPU
-//! handles of the web cannot be sent to one.
+//! The future type of the crate. Everything runs on one thread, because a browser's worker has only
+//! one, and WebGPU handles in a browser cannot be sent to another.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! A model's tensors: what they are called, how they are stored, and their elements on demand.
+//! The tensors of a model: their names, their storage formats, and reading of their elements.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,46 +9,46 @@ use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
-/// Bytes read at once where stored rows have to be picked apart.
+/// Bytes to read at once if stored rows must be reordered.
 const GATHER_BYTES: u64 = 1 << 20;
 
-/// In which order a tensor's rows lie in its file, compared to Hugging Face's.
+/// The order of a tensor's rows in its file, compared to Hugging Face's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RowOrder {
-    /// The same.
+    /// The rows are stored in Hugging Face's order.
     AsStored,
-    /// Inside of each head of `head_rows` rows, the two rotary halves alternate: Hugging Face's row
+    /// Within each head of `head_rows` rows, the two rotary halves alternate: Hugging Face's row
     /// `s * head_rows / 2 + i` (half `s`) is stored as row `2 * i + s`.
     RotaryInterleaved {
-        /// Rows of one head: even and not 0.
+        /// Number of rows of one head, which is even and not 0.
         head_rows: u64,
     },
 }
 
-/// One tensor of a [`Checkpoint`], in Hugging Face's name and shape.
+/// One tensor of a [`Checkpoint`], with Hugging Face's name and shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
     /// Hugging Face's name, such as `model.layers.0.self_attn.q_proj.weight`.
     pub name: String,
-    /// How the elements are stored.
+    /// The storage format of the elements.
     pub dtype: DType,
     /// The shape, outermost dimension first: a matrix is `[rows, columns]`. Empty for a scalar.
     pub shape: Vec<u64>,
     elements: u64,
     bytes: u64,
-    /// Index of the file in the checkpoint.
+    /// Index of the tensor's file in the checkpoint.
     source: usize,
-    /// Where the tensor begins in that file.
+    /// Byte offset of the tensor in that file.
     offset: u64,
     order: RowOrder,
 }
 
 impl TensorInfo {
-    /// A tensor of the checkpoint's file number `source`.
+    /// Describes a tensor in the checkpoint's file number `source`.
     ///
     /// # Errors
-    /// `file-corrupt` where the shape's product overflows or its rows are not whole blocks; the
-    /// message names the tensor, and the caller adds the file.
+    /// `file-corrupt` if the product of the shape overflows or a row is not a whole number of
+    /// blocks. The message names the tensor; the caller adds the file.
     pub(crate) fn new(
         name: String,
         dtype: DType,
@@ -73,11 +73,11 @@ impl TensorInfo {
         Ok(TensorInfo { name, dtype, shape, elements, bytes, source, offset, order: RowOrder::AsStored })
     }
 
-    /// Declares that the rows are stored with each head's rotary halves interleaved, for `heads`
-    /// heads.
+    /// Declares that the rows of each of the `heads` heads are stored with the two rotary halves
+    /// interleaved.
     ///
     /// # Errors
-    /// `file-corrupt` where the rows are not that many heads of an even number of rows.
+    /// `file-corrupt` if the rows cannot be divided into that many heads of an even number of rows.
     pub(crate) fn with_interleaved_heads(mut self, heads: u64) -> Result<Self> {
         let rows = self.shape.first().copied().unwrap_or(1);
         let head_rows = rows.checked_div(heads).unwrap_or(0);
@@ -98,7 +98,7 @@ impl TensorInfo {
         self.elements
     }
 
-    /// Bytes the tensor takes in its file.
+    /// Size of the tensor in its file, in bytes.
     pub fn stored_bytes(&self) -> u64 {
         self.bytes
     }
@@ -108,18 +108,18 @@ impl TensorInfo {
         self.shape.first().copied().unwrap_or(1)
     }
 
-    /// Elements of one row: the product of all dimensions but the first.
+    /// Number of elements of one row: the product of all dimensions except the first.
     pub fn columns(&self) -> u64 {
         self.shape.iter().skip(1).product()
     }
 }
 
-/// The tensors of a model, by Hugging Face's names, over one or more files.
+/// The tensors of a model in one or more files, by Hugging Face's names.
 #[derive(Clone, Default)]
 pub struct Checkpoint {
     /// The floating-point tensors. Integer buffers, such as BERT's `position_ids`, are left out.
     pub tensors: BTreeMap<String, TensorInfo>,
-    /// The file's own notes: safetensors' `__metadata__`; empty for GGUF.
+    /// The `__metadata__` of safetensors files; empty for GGUF.
     pub metadata: BTreeMap<String, String>,
     sources: Vec<Rc<dyn ByteSource>>,
 }
@@ -132,7 +132,7 @@ impl fmt::Debug for Checkpoint {
 }
 
 impl Checkpoint {
-    /// A checkpoint whose tensors lie in `sources`.
+    /// Creates a checkpoint of tensors that are stored in `sources`.
     pub(crate) fn new(
         tensors: BTreeMap<String, TensorInfo>,
         metadata: BTreeMap<String, String>,
@@ -141,10 +141,10 @@ impl Checkpoint {
         Checkpoint { tensors, metadata, sources }
     }
 
-    /// The tensor of this name.
+    /// The tensor with this name.
     ///
     /// # Errors
-    /// `file-corrupt` where there is none.
+    /// `file-corrupt` if there is no such tensor.
     pub fn get(&self, name: &str) -> Result<&TensorInfo> {
         self.tensors
             .get(name)
@@ -156,21 +156,23 @@ impl Checkpoint {
         self.sources.get(tensor.source).map_or("", |source| source.name())
     }
 
-    /// Elements of all tensors together.
+    /// Total number of elements of all tensors.
     pub fn elements(&self) -> u64 {
         self.tensors.values().fold(0, |sum, tensor| sum.saturating_add(tensor.elements))
     }
 
-    /// Elements `first_element .. first_element + count` of the tensor, row-major in Hugging Face's
-    /// layout, decoded to f32. Values that are not finite are passed on as they are.
+    /// Reads the elements `first_element .. first_element + count` of the tensor, row-major in
+    /// Hugging Face's layout, and decodes them to f32. Values that are not finite are returned
+    /// unchanged.
     ///
-    /// Reads the blocks that hold these elements and nothing else, except where GGUF interleaves the
-    /// rows of a rotary head and the range ends inside of one: there at most every second row read
-    /// is not needed. Memory: the result, its stored bytes, and 1 MiB or two rows. Ask for a few MiB
-    /// at a time.
+    /// Only the blocks that contain these elements are read, with one exception: if GGUF
+    /// interleaves the rows of a rotary head and the range ends within a head, up to every second
+    /// row that is read is not needed. This takes memory for the result, for its stored bytes, and
+    /// 1 MiB or two rows. Read a few MiB at a time.
     ///
     /// # Errors
-    /// `invalid-argument` where the range is not inside of the tensor; those of [`ByteSource::read`].
+    /// `invalid-argument` if the range is not within the tensor; the errors of
+    /// [`ByteSource::read`].
     pub fn read_f32<'a>(
         &'a self,
         tensor: &'a TensorInfo,
@@ -182,7 +184,7 @@ impl Checkpoint {
                 Some(end) if end <= tensor.elements => end,
                 _ => bail!(
                     InvalidArgument,
-                    "tensor `{}`: {count} elements at {first_element} of {}",
+                    "tensor `{}`: {count} elements at {first_element} are not within its {} elements",
                     tensor.name,
                     tensor.elements
                 ),
@@ -190,13 +192,14 @@ impl Checkpoint {
             let block = tensor.dtype.block_len() as u64;
             let (first, last) = (first_element / block, end.div_ceil(block));
             let bytes = self.gather(tensor, first, last - first).await?;
-            let no_memory = |_| err!(OutOfMemory, "tensor `{}`: no memory for {count} elements", tensor.name);
+            let no_memory =
+                |_| err!(OutOfMemory, "tensor `{}`: there is no memory for {count} elements", tensor.name);
             let mut values: Vec<f32> = Vec::new();
             let decoded = (bytes.len() / tensor.dtype.block_bytes()) * tensor.dtype.block_len();
             values.try_reserve_exact(decoded).map_err(no_memory)?;
             values.resize(decoded, 0.0);
             tensor.dtype.dequantize(&bytes, &mut values);
-            // The range may begin and end inside of a block.
+            // The range may begin and end within a block.
             let skip = (first_element - first * block) as usize;
             values.truncate(skip + count);
             values.drain(..skip);
@@ -204,12 +207,12 @@ impl Checkpoint {
         })
     }
 
-    /// Blocks `first_block .. first_block + count` of the tensor as they are stored, in Hugging
-    /// Face's row order: what a quantized weight is uploaded from. A block is one element in the
-    /// plain formats.
+    /// Reads the blocks `first_block .. first_block + count` of the tensor as they are stored, in
+    /// Hugging Face's row order. Quantized weights are uploaded from these blocks. In the plain
+    /// formats a block is one element.
     ///
     /// # Errors
-    /// As [`Checkpoint::read_f32`].
+    /// The errors of [`Checkpoint::read_f32`].
     pub fn read_blocks<'a>(
         &'a self,
         tensor: &'a TensorInfo,
@@ -221,7 +224,7 @@ impl Checkpoint {
             if first_block.checked_add(count as u64).is_none_or(|end| end > blocks) {
                 bail!(
                     InvalidArgument,
-                    "tensor `{}`: {count} blocks at {first_block} of {blocks}",
+                    "tensor `{}`: {count} blocks at {first_block} are not within its {blocks} blocks",
                     tensor.name
                 );
             }
@@ -251,12 +254,12 @@ impl Checkpoint {
         while at < end {
             let (this_row, inside) = (at / row, at % row);
             if inside != 0 || end - at < row {
-                // Part of one row.
+                // A part of one row.
                 let n = (row - inside).min(end - at);
                 out.extend(self.read_stored(tensor, stored_row(this_row) * row + inside, n).await?);
                 at += n;
             } else if this_row.is_multiple_of(head_rows) && end - at >= head && head_rows <= rows_at_once {
-                // Whole heads: read in one piece, put in order here.
+                // Whole heads are read in one piece and put in order here.
                 let heads = ((end - at) / head).min((rows_at_once / head_rows).max(1));
                 let stored = self.read_stored(tensor, at, heads * head).await?;
                 for row in 0..heads * head_rows {
@@ -266,7 +269,7 @@ impl Checkpoint {
                 }
                 at += heads * head;
             } else {
-                // Rows of one half of a head: every second row stored.
+                // Rows of one half of a head are every second stored row.
                 let rows = (half - this_row % half).min((end - at) / row).min(rows_at_once.div_ceil(2));
                 let stored =
                     self.read_stored(tensor, stored_row(this_row) * row, (2 * rows - 1) * row).await?;
@@ -279,14 +282,18 @@ impl Checkpoint {
         Ok(out)
     }
 
-    /// The bytes of blocks `first .. first + count` as they lie in the file.
+    /// The bytes of blocks `first .. first + count` in the file's order.
     async fn read_stored(&self, tensor: &TensorInfo, first: u64, count: u64) -> Result<Vec<u8>> {
         let Some(source) = self.sources.get(tensor.source) else {
-            bail!(InvalidArgument, "tensor `{}` is of another checkpoint", tensor.name);
+            bail!(InvalidArgument, "tensor `{}` belongs to another checkpoint", tensor.name);
         };
         let block = tensor.dtype.block_bytes() as u64;
         let Ok(len) = usize::try_from(count * block) else {
-            bail!(OutOfMemory, "tensor `{}`: {count} blocks of {block} bytes at once", tensor.name);
+            bail!(
+                OutOfMemory,
+                "tensor `{}`: {count} blocks of {block} bytes are too many to read at once",
+                tensor.name
+            );
         };
         let bytes = source
             .read(tensor.offset + first * block, len)
@@ -304,7 +311,7 @@ impl Checkpoint {
         Ok(bytes)
     }
 
-    /// What messages call it: the files.
+    /// The names of the files, for messages.
     pub fn name(&self) -> String {
         let files: Vec<&str> = self.sources.iter().map(|source| source.name()).collect();
         match files.as_slice() {

@@ -1,18 +1,18 @@
-//! Floor 1: model files. What a byte source, a weight file and a `config.json` are, natively and in
-//! a tab.
+//! Floor 1: model files. It reads bytes, weight files and `config.json`, natively and in a browser
+//! tab.
 //!
-//! - [`source`]: random access to one file's bytes, wherever they lie.
+//! - [`source`]: random access to the bytes of one file, wherever it is stored.
 //! - [`files`]: a directory of such files, looked up by name.
 //! - [`safetensors`], [`gguf`]: headers parsed into a [`checkpoint::Checkpoint`], which hands out
 //!   tensors as f32 in Hugging Face's names, layout and element order, a chunk at a time.
 //! - [`config`]: `config.json` as a checked view.
-//! - [`model_files`]: all of it together, found in a directory or a `.gguf` file.
-//! - [`safetensors_writer`]: the way back, streamed.
-//! - [`peft`]: adapters, both ways.
+//! - [`model_files`]: a complete model, found in a directory or a `.gguf` file.
+//! - [`safetensors_writer`]: a streaming writer of safetensors files.
+//! - [`peft`]: reading and writing adapters.
 //!
-//! Invariants: no file is ever held whole (config and tokenizer excepted, whose sizes are bounded);
-//! no number from a file sizes an allocation before it has been checked against the file's length;
-//! nothing here panics on malformed input.
+//! Invariants: No file is ever held in memory as a whole, except the configuration and the
+//! tokenizer, whose sizes are bounded. No number from a file determines the size of an allocation
+//! before it has been checked against the file's length. Nothing here panics on malformed input.
 
 pub mod checkpoint;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Everything a model is made of, found in a directory or in one `.gguf` file.
+//! All parts of a model, found in a directory or in one `.gguf` file.
 
 use std::collections::BTreeMap;
 
@@ -11,56 +11,58 @@ use super::source::read_whole;
 use crate::error::{Error, Result, bail};
 use crate::future::LocalFuture;
 
-/// The longest `config.json` read, in bytes.
+/// Maximum size of a `config.json` in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// The longest `tokenizer.json`, or other tokenizer file, read, in bytes.
+/// Maximum size of a `tokenizer.json` or another tokenizer file in bytes.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// Small files that a tokenizer or generation may want, read where they are there.
+/// Optional small files that the tokenizer or generation may use.
 const SIDE_FILES: [&str; 3] = ["tokenizer_config.json", "generation_config.json", "chat_template.jinja"];
 
-/// What older models have instead of `tokenizer.json`.
+/// The files that older models have instead of `tokenizer.json`.
 const OLD_TOKENIZER_FILES: [&str; 5] =
     ["vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
 
-/// What the tokenizer is built from.
+/// The source that the tokenizer is built from.
 #[derive(Clone, Debug)]
 pub enum TokenizerFile {
     /// A `tokenizer.json`: its bytes, and the file's name for messages.
     Json(Vec<u8>, String),
-    /// A GGUF header with `tokenizer.ggml.*`.
+    /// A GGUF header, whose keys `tokenizer.ggml.*` describe the tokenizer.
     Gguf(Metadata),
-    /// There is none; see [`ModelFiles::side_files`] for the older kind.
+    /// There is neither; [`ModelFiles::side_files`] may have the files of an older tokenizer.
     Absent,
 }
 
-/// A model as it was found: nothing of its weights has been read yet.
+/// An opened model. Its weights have not been read yet, only their headers.
 #[derive(Clone, Debug)]
 pub struct ModelFiles {
-    /// The directory's or file's name, for people.
+    /// The name of the directory or file, for display.
     pub name: String,
     /// The configuration, in Hugging Face's keys.
     pub config: Config,
     /// The weights, in Hugging Face's names.
     pub checkpoint: Checkpoint,
-    /// What the tokenizer is built from.
+    /// The source that the tokenizer is built from.
     pub tokenizer: TokenizerFile,
-    /// `tokenizer_config.json`, `generation_config.json`, `chat_template.jinja`, and, where there is no
-    /// `tokenizer.json`, `vocab.json`, `merges.txt`, `vocab.txt` and the like: those that are there.
+    /// The content of the optional files that exist: `tokenizer_config.json`,
+    /// `generation_config.json`, `chat_template.jinja` and, without a `tokenizer.json`,
+    /// `vocab.json`, `merges.txt`, `vocab.txt` and the like.
     pub side_files: BTreeMap<String, Vec<u8>>,
 }
 
 impl ModelFiles {
-    /// Finds the model in `dir`: `config.json` with `model.safetensors` or its index, else the one
-    /// `.gguf` file.
+    /// Opens the model in `dir`: `config.json` with `model.safetensors` or its index, otherwise the
+    /// only `.gguf` file.
     ///
     /// # Errors
-    /// `invalid-argument` (`network`, of a server) where something is missing; `invalid-argument` where there are several `.gguf` files and none was
-    /// chosen; `limit-exceeded` where a small file is too long; those of the parsers and sources.
+    /// `invalid-argument` (`network` for a server) if a file is missing; `invalid-argument` if
+    /// there are several `.gguf` files and none was chosen; `limit-exceeded` if a small file is too
+    /// long; and the errors of the parsers and sources.
     pub fn open(dir: &dyn ModelDir) -> LocalFuture<'_, Result<ModelFiles>> {
         Box::pin(async move {
-            // Where the place is itself a .gguf file, it has no other files: do not ask for them.
+            // If `dir` is itself a .gguf file, it has no other files, so they are not requested.
             let found = dir.gguf_files();
             if let [only] = found.as_slice()
                 && super::files::is_gguf(dir.name())
@@ -73,7 +75,7 @@ impl ModelFiles {
                 (None, []) => Err(absent(dir, "expected a config.json or a .gguf file, found neither")),
                 (None, several) => bail!(
                     InvalidArgument,
-                    "{}: expected one .gguf file, found {}: choose one of them",
+                    "{}: expected one .gguf file, found {}; choose one of them",
                     dir.name(),
                     several.join(", ")
                 ),
@@ -82,7 +84,7 @@ impl ModelFiles {
     }
 }
 
-/// The refusal of a directory in which something is missing.
+/// The error for a directory in which a file is missing.
 fn absent(dir: &dyn ModelDir, message: &str) -> Error {
     Error::new(dir.absence(), message).at(dir.name())
 }
@@ -109,7 +111,7 @@ async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFil
         safetensors::open_sharded(dir, index.as_ref()).await?
     } else {
         let found = match dir.open("pytorch_model.bin").await {
-            Ok(Some(_)) => "pytorch_model.bin, which is not read: save the model as safetensors",
+            Ok(Some(_)) => "pytorch_model.bin, which cannot be read; save the model as safetensors",
             _ => "neither",
         };
         let index = safetensors::INDEX_FILE;
@@ -120,15 +122,19 @@ async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFil
     let tokenizer = match read_small(dir, "tokenizer.json", MAX_TOKENIZER_BYTES).await? {
         Some(bytes) => TokenizerFile::Json(bytes, "tokenizer.json".to_owned()),
         None => {
-            read_sides(dir, &OLD_TOKENIZER_FILES, &mut side_files).await?;
+            read_side_files(dir, &OLD_TOKENIZER_FILES, &mut side_files).await?;
             TokenizerFile::Absent
         }
     };
-    read_sides(dir, &SIDE_FILES, &mut side_files).await?;
+    read_side_files(dir, &SIDE_FILES, &mut side_files).await?;
     Ok(ModelFiles { name: dir.name().to_owned(), config, checkpoint, tokenizer, side_files })
 }
 
-async fn read_sides(dir: &dyn ModelDir, files: &[&str], to: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+async fn read_side_files(
+    dir: &dyn ModelDir,
+    files: &[&str],
+    to: &mut BTreeMap<String, Vec<u8>>,
+) -> Result<()> {
     for &file in files {
         if let Some(bytes) = read_small(dir, file, MAX_TOKENIZER_BYTES).await? {
             to.insert(file.to_owned(), bytes);

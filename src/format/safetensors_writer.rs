@@ -1,4 +1,4 @@
-//! Writes a safetensors file tensor by tensor, so that a model can be saved without being held.
+//! Writes a safetensors file tensor by tensor, so that the model need not be in memory as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,39 +9,40 @@ use super::safetensors::MAX_HEADER_BYTES;
 use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 
-/// Values encoded at once.
+/// Number of values to encode at once.
 const CHUNK: usize = 16 * 1024;
 
-/// A tensor that will be written.
+/// The description of a tensor to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     /// The tensor's name.
     pub name: String,
-    /// F32, F16 or BF16. Values are rounded to nearest even.
+    /// The element type: F32, F16 or BF16. Values are rounded to nearest even.
     pub dtype: DType,
     /// The shape, outermost dimension first.
     pub shape: Vec<u64>,
 }
 
-/// A safetensors file being written. Tensors follow one another in the order given at the start;
-/// where element sizes differ, list the wider first, so that every tensor is aligned.
+/// A safetensors file that is being written. Tensors must be written in the order given at the
+/// start. If element sizes differ, list the wider ones first, so that every tensor is aligned.
 pub struct SafetensorsWriter<S> {
     sink: S,
-    /// Name, format and elements.
+    /// Name, element type and number of elements of each tensor.
     tensors: Vec<(String, DType, u64)>,
     current: usize,
-    /// Elements of the current tensor already written.
+    /// Number of elements of the current tensor that are already written.
     written: u64,
     file_len: u64,
     buffer: Vec<u8>,
 }
 
 impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
-    /// Writes the header. `metadata` becomes `__metadata__`; Hugging Face expects `format: pt` in it.
+    /// Writes the header. `metadata` becomes `__metadata__`; Hugging Face expects `format: pt` in
+    /// it.
     ///
     /// # Errors
-    /// `invalid-argument` where a name comes twice, a format is quantized, or sizes overflow; the
-    /// sink's own.
+    /// `invalid-argument` if a name occurs twice, a format is quantized, or sizes overflow; the
+    /// sink's own errors.
     pub fn new(specs: &[TensorSpec], metadata: &BTreeMap<String, String>, mut sink: S) -> Result<Self> {
         let mut fields = Map::new();
         if !metadata.is_empty() {
@@ -52,7 +53,7 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
         let mut end: u64 = 0;
         for TensorSpec { name, dtype, shape } in specs {
             if !names.insert(name) {
-                bail!(InvalidArgument, "tensor `{name}`: the name is taken");
+                bail!(InvalidArgument, "tensor `{name}`: the name occurs twice or is reserved");
             }
             if dtype.is_quantized() {
                 bail!(InvalidArgument, "tensor `{name}`: expected F32, F16 or BF16, found {dtype}");
@@ -91,15 +92,15 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
     /// Appends `values` to the tensor `name`, which must be the next that is not complete.
     ///
     /// # Errors
-    /// `invalid-argument` where another tensor is due or it would become longer than its shape says;
-    /// the sink's own.
+    /// `invalid-argument` if another tensor is next, or if the tensor would exceed its shape;
+    /// the sink's own errors.
     pub fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<()> {
         self.skip_complete();
         let Some((due, dtype, elements)) = self.tensors.get(self.current) else {
             if values.is_empty() {
                 return Ok(());
             }
-            bail!(InvalidArgument, "tensor `{name}`: all tensors are written");
+            bail!(InvalidArgument, "tensor `{name}`: all tensors have been written already");
         };
         if values.is_empty() {
             return Ok(());
@@ -128,10 +129,10 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
         Ok(())
     }
 
-    /// Ends the file and gives the sink back.
+    /// Ends the file and returns the sink.
     ///
     /// # Errors
-    /// `invalid-argument` where a tensor is not complete.
+    /// `invalid-argument` if a tensor is not complete.
     pub fn finish(mut self) -> Result<S> {
         self.skip_complete();
         if let Some((name, _, elements)) = self.tensors.get(self.current) {

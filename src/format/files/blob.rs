@@ -1,4 +1,4 @@
-//! Files that a person picked.
+//! Files that a person chose in a browser.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::source::{BlobSource, ByteSource};
 use crate::future::LocalFuture;
 
-/// Named blobs: the `File`s of a picker, or of the origin's private file system.
+/// Named blobs, such as the `File`s of a file picker or of the origin's private file system.
 #[derive(Clone, Debug)]
 pub struct BlobDir {
     name: String,
@@ -18,12 +18,13 @@ pub struct BlobDir {
 }
 
 impl BlobDir {
-    /// A directory of these files. Of a path, such as a directory picker gives, the last part counts.
+    /// Makes a directory of these files. A file is named by the last part of its path, because
+    /// directory pickers return paths.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Blob)>) -> Self {
-        let plain = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let file_name = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
         BlobDir {
             name: name.into(),
-            files: files.into_iter().map(|(path, blob)| (plain(path), blob)).collect(),
+            files: files.into_iter().map(|(path, blob)| (file_name(path), blob)).collect(),
         }
     }
 }

@@ -13,17 +13,17 @@ use crate::future::LocalFuture;
 #[derive(Clone, Debug)]
 pub struct FetchDir {
     name: String,
-    /// Before the file's name, with its slash.
+    /// The part of the URL before the file's name, with the slash.
     base: String,
-    /// After it: `?download=true` and the like.
+    /// The part of the URL after the file's name, such as `?download=true`.
     query: String,
-    /// The file's name, where the URL is a file's.
+    /// The file's name, if the URL names a single file.
     single: Option<String>,
     signal: Option<AbortSignal>,
 }
 
 impl FetchDir {
-    /// The directory, or `.gguf` file, at `url`; `signal` stops every download from it.
+    /// Refers to the directory or `.gguf` file at `url`. `signal` stops every download from it.
     pub fn new(url: &str, signal: Option<AbortSignal>) -> Self {
         let path_end = url.find(['?', '#']).unwrap_or(url.len());
         let (path, rest) = url.split_at(path_end);
@@ -41,10 +41,10 @@ impl FetchDir {
         }
     }
 
-    /// The same directory under another name, such as the hub id that the URL stands for.
+    /// Gives the directory another name, such as the hub id that the URL was made from.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
-        // A single file keeps its own: that it ends in .gguf says what it is.
+        // A single file keeps its name, because the ending .gguf identifies its format.
         if self.single.is_none() {
             self.name = name.into();
         }
@@ -60,7 +60,7 @@ impl ModelDir for FetchDir {
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>> {
         Box::pin(async move {
             match &self.single {
-                // It came from the URL, and may be percent-encoded.
+                // This name came from the URL and may be percent-encoded, so it is not checked.
                 Some(single) if single == file => {}
                 Some(_) => return Ok(None),
                 None => check_file_name(&self.name, file)?,

@@ -1,4 +1,4 @@
-//! Directories of the operating system.
+//! Directories in the file system.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -13,18 +13,18 @@ use crate::future::LocalFuture;
 pub struct FsDir {
     name: String,
     path: PathBuf,
-    /// The file's name, where `path` is a file.
+    /// The file's name, if `path` is a file.
     single: Option<String>,
 }
 
 impl FsDir {
-    /// The directory, or `.gguf` file, at `path`.
+    /// Refers to the directory or `.gguf` file at `path`.
     ///
     /// # Errors
-    /// `invalid-argument` where there is neither.
+    /// `invalid-argument` if there is neither at `path`.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        // Of "models/tiny/.." or "." the last component says nothing; the resolved path does.
+        // The path is resolved, because the last component of "models/tiny/.." or "." is no name.
         let resolved = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let name = match resolved.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),

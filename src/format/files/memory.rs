@@ -1,4 +1,4 @@
-//! Files that are already in memory.
+//! Directories that are held in memory.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,19 +16,19 @@ pub struct MemoryDir {
 }
 
 impl MemoryDir {
-    /// An empty directory of this name.
+    /// Creates an empty directory with this name.
     pub fn new(name: impl Into<String>) -> Self {
         MemoryDir { name: name.into(), files: BTreeMap::new() }
     }
 
-    /// The directory with one more file, or with that file replaced.
+    /// Returns the directory with the file added or replaced.
     #[must_use]
     pub fn with(mut self, file: impl Into<String>, bytes: impl Into<Rc<[u8]>>) -> Self {
         self.insert(file, bytes);
         self
     }
 
-    /// Adds a file, or replaces it.
+    /// Adds or replaces a file.
     pub fn insert(&mut self, file: impl Into<String>, bytes: impl Into<Rc<[u8]>>) {
         self.files.insert(file.into(), bytes.into());
     }

@@ -1,4 +1,4 @@
-//! A model's files, looked up by name.
+//! Directories of a model's files, which are looked up by name.
 
 mod memory;
 pub use memory::MemoryDir;
@@ -23,36 +23,38 @@ use super::source::ByteSource;
 use crate::error::{Code, Result, bail};
 use crate::future::LocalFuture;
 
-/// Where a model's files are: a directory, a list from a file picker, a URL, or a single `.gguf`.
+/// The place of a model's files: a directory, the files of a file picker, a URL, or a single
+/// `.gguf` file.
 pub trait ModelDir {
-    /// The directory's name, for people.
+    /// The name of the directory, for display.
     fn name(&self) -> &str;
 
-    /// The file called `file`, or `None` where there is none.
+    /// Opens the file called `file`. Returns `None` if there is no such file.
     ///
     /// # Errors
-    /// `invalid-argument` where `file` is not a plain file name; `network`, `aborted`.
+    /// `invalid-argument` if `file` is not a plain file name; `network` or `aborted` if the files
+    /// are on a server.
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>>;
 
-    /// The names of the `.gguf` files it is known to hold. A place that cannot be listed holds none
-    /// unless it is itself one.
+    /// The names of the `.gguf` files that the directory is known to contain. A place that cannot
+    /// be listed returns none, unless it is itself a `.gguf` file.
     fn gguf_files(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// What kind of error it is that a model's file is not there.
+    /// The code of the error that reports a missing model file.
     fn absence(&self) -> Code {
         Code::InvalidArgument
     }
 }
 
-/// Whether a file's name or URL path ends in `.gguf`.
+/// Whether a file name or URL path ends in `.gguf`.
 pub fn is_gguf(name: &str) -> bool {
     name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
-/// Refuses what is not a plain file name: names in an index come from outside, and must not leave
-/// the directory.
+/// Returns an error if `file` is not a plain file name. The names in an index are untrusted, and
+/// must not lead outside the directory.
 pub(crate) fn check_file_name(dir: &str, file: &str) -> Result<()> {
     if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\\', '\0', ':', '?', '#', '%'])
     {
@@ -114,7 +116,7 @@ mod tests {
             for (offset, len) in [(8, 3), (11, 0), (u64::MAX, 1), (0, usize::MAX)] {
                 let error = block_on(source.read(offset, len)).unwrap_err();
                 assert_eq!(error.code(), Code::FileCorrupt);
-                let expected = format!("x: expected {len} bytes at offset {offset}, the file ends at 10");
+                let expected = format!("x: expected {len} bytes at offset {offset}, but the file ends at 10");
                 assert_eq!(error.message(), expected);
             }
         }

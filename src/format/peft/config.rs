@@ -1,4 +1,4 @@
-//! `adapter_config.json`.
+//! The settings of an adapter, `adapter_config.json`.
 
 use serde_json::{Value, json};
 
@@ -6,48 +6,50 @@ use super::module::Module;
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
-/// The longest `adapter_config.json` read, in bytes.
+/// Maximum size of an `adapter_config.json` in bytes.
 pub(super) const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// More layers than any model has: a bound for what is listed layer by layer.
+/// Maximum number of layers, more than any model has. It bounds the lists that have an entry per
+/// layer.
 const MAX_LAYERS: u32 = 1 << 16;
 
-/// What an adapter is, and what it was trained on.
+/// The settings of an adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdapterConfig {
-    /// `base_model_name_or_path`: the model it belongs to.
+    /// `base_model_name_or_path`: the model that the adapter was trained on.
     pub base_model: Option<String>,
-    /// `task_type`, such as [`super::CAUSAL_LM`]: which of its classes `peft` wraps the model in. A prefix needs one.
+    /// `task_type`, such as [`super::CAUSAL_LM`]. It selects the class in which `peft` wraps the
+    /// model, and a prefix requires it.
     pub task_type: Option<String>,
     /// The method and its sizes.
     pub method: Method,
 }
 
-/// The methods that are read and written.
+/// The adapter methods that can be read and written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Method {
-    /// Low-rank additions to linear layers (Hu et al. 2021).
+    /// Low-rank additions to linear layers, LoRA (Hu et al. 2021).
     Lora(Lora),
-    /// Keys and values before those of the sequence (Li and Liang 2021).
+    /// Trained keys and values before those of the sequence, prefix tuning (Li and Liang 2021).
     Prefix(Prefix),
 }
 
 /// The settings of LoRA.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lora {
-    /// r, at least 1.
+    /// The rank r, at least 1.
     pub rank: u64,
-    /// Alpha.
+    /// The scaling parameter alpha.
     pub alpha: f32,
-    /// Scale by alpha / sqrt(r) instead of alpha / r (rsLoRA).
+    /// Whether the scale is alpha / sqrt(r) instead of alpha / r (rsLoRA).
     pub rank_stabilized: bool,
-    /// `target_modules` where it is a list: each the end of the paths of adapted modules. `None` for a pattern; the file's
-    /// tensors say which modules it stood for.
+    /// `target_modules` if it is a list. Each entry is the end of the paths of adapted modules.
+    /// `None` for a pattern; then the tensors in the file show which modules are adapted.
     pub targets: Option<Vec<String>>,
 }
 
 impl Lora {
-    /// What B A x is multiplied by.
+    /// The factor by which B A x is multiplied.
     pub fn scale(&self) -> f32 {
         let rank = self.rank as f64;
         (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
@@ -57,24 +59,25 @@ impl Lora {
 /// The sizes of a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// `num_virtual_tokens`.
+    /// `num_virtual_tokens`: the length of the prefix in tokens.
     pub tokens: u64,
-    /// `num_layers`.
+    /// `num_layers`: the number of layers.
     pub layers: u64,
-    /// `token_dim`: columns of a token's keys in one layer, heads * head size.
+    /// `token_dim`: the width of a token's keys in one layer, heads * head size.
     pub width: u64,
-    /// `num_attention_heads`: the heads of keys and values.
+    /// `num_attention_heads`: the number of key and value heads.
     pub heads: u64,
 }
 
 impl Prefix {
-    /// Columns of `prompt_embeddings`.
+    /// Number of columns of `prompt_embeddings`.
     pub(super) fn columns(&self) -> Option<u64> {
         self.layers.checked_mul(2)?.checked_mul(self.width)
     }
 }
 
-/// Fields that change what LoRA computes. Each may be absent, null, false or empty.
+/// Fields that change what LoRA computes, and are not implemented. Each of them must be absent,
+/// null, false or empty.
 const REFUSED_LORA: [&str; 16] = [
     "alora_invocation_tokens",
     "alpha_pattern",
@@ -94,15 +97,16 @@ const REFUSED_LORA: [&str; 16] = [
     "velora_config",
 ];
 
-/// Ways to draw A and B that leave the base weights as they are. Others subtract the start from them.
-const PLAIN_STARTS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+/// Initializations of A and B that leave the base weights unchanged. Other ones subtract the
+/// initial B A from the base weights.
+const PLAIN_INITS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 impl AdapterConfig {
     /// Reads the file's fields.
     ///
     /// # Errors
-    /// `file-corrupt` where it is no JSON object; `model-unsupported`, naming the file and the field, where one is missing, of
-    /// the wrong kind, or asks for what is not implemented.
+    /// `file-corrupt` if it is not a JSON object; `model-unsupported`, naming the file and the field,
+    /// if a field is missing, has the wrong type, or requires a feature that is not implemented.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<AdapterConfig> {
         let config = Config::parse(name, bytes)?;
         let text = |key| Ok(config.opt_str(key)?.filter(|text| !text.is_empty()).map(str::to_owned));
@@ -121,7 +125,7 @@ impl AdapterConfig {
         })
     }
 
-    /// The file's text, for the adapter of these modules (of none for a prefix).
+    /// The text of the file for an adapter of these modules (none for a prefix).
     pub fn to_json(&self, modules: &[Module]) -> String {
         let mut fields = json!({
             "base_model_name_or_path": self.base_model,
@@ -139,7 +143,7 @@ impl AdapterConfig {
                 "lora_dropout": 0.0,
                 "modules_to_save": null,
                 "r": lora.rank,
-                // Whole paths: the end of one may be the end of another.
+                // These are whole paths, because the end of one may also be the end of another.
                 "target_modules": modules.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(),
                 "use_dora": false,
                 "use_rslora": lora.rank_stabilized,
@@ -173,13 +177,14 @@ fn lora(config: &Config) -> Result<Lora> {
     }
     match config.value("init_lora_weights") {
         None | Some(Value::Bool(_)) => {}
-        Some(Value::String(start)) if PLAIN_STARTS.contains(&start.as_str()) => {}
+        Some(Value::String(init)) if PLAIN_INITS.contains(&init.as_str()) => {}
         Some(other) => bail!(
             ModelUnsupported,
             "{name}: `init_lora_weights`: {other} changes the base weights, which is not implemented"
         ),
     }
-    // Says how the base layer stores its weight, which A and B do not depend on; still to be of its type.
+    // This field only describes how the base layer stores its weight. A and B do not depend on it,
+    // but its type is checked.
     config.opt_bool("fan_in_fan_out")?;
     let targets = match config.value("target_modules") {
         Some(Value::String(_)) | None => None,
@@ -195,7 +200,8 @@ fn lora(config: &Config) -> Result<Lora> {
 
 fn prefix(config: &Config) -> Result<Prefix> {
     let name = config.name();
-    // An MLP forms the keys and values while it trains; saved, they are as any others.
+    // With a projection, an MLP computes the keys and values during training. The saved tensor has
+    // its results, in the same form as without one.
     if config.bool_or("prefix_projection", false)? {
         bail!(ModelUnsupported, "{name}: `prefix_projection`: expected false, found true");
     }
@@ -225,7 +231,7 @@ fn at_least_one(config: &Config, field: &str) -> Result<u64> {
     }
 }
 
-/// Refuses a field that is set.
+/// Returns an error if the field is set.
 fn refuse(config: &Config, field: &str) -> Result<()> {
     let set = match config.value(field) {
         None | Some(Value::Bool(false)) => false,

@@ -1,14 +1,16 @@
-//! Adapters as Hugging Face's `peft` saves and loads them: a directory of `adapter_config.json` and
+//! Adapters in the format of Hugging Face's `peft`: a directory with `adapter_config.json` and
 //! `adapter_model.safetensors`.
 //!
-//! - LoRA: for each adapted linear layer, `base_model.model.<module>.lora_A.weight` `[r, inputs]` and `lora_B` `[outputs, r]`;
-//!   y += scale * B (A x). The layer's weight is the base model's tensor `<module>.weight`.
-//! - Prefix tuning: one tensor `prompt_embeddings` `[virtual tokens, layers * 2 * kv_heads * head_dim]`: of a row, the keys of layer 0,
-//!   its values, the keys of layer 1, and so on. They stand before every sequence as earlier tokens in a cache would: keys
-//!   without rotation, the positions of the real tokens shifted by their number, seen by every token (also of a
-//!   bidirectional model).
+//! - LoRA: each adapted linear layer has the tensors `base_model.model.<module>.lora_A.weight`
+//!   `[r, inputs]` and `lora_B` `[outputs, r]`, and computes y += scale * B (A x). The layer's own
+//!   weight is the base model's tensor `<module>.weight`.
+//! - Prefix tuning: there is one tensor `prompt_embeddings`
+//!   `[virtual tokens, layers * 2 * kv_heads * head_dim]`. A row has the keys of layer 0, its
+//!   values, the keys of layer 1, and so on. The prefix precedes every sequence like earlier tokens
+//!   in a cache: its keys are not rotated, the positions of the real tokens are shifted by its
+//!   length, and every token attends to it, also in a bidirectional model.
 //!
-//! [`tensors`] lists an adapter's tensors in the order that both directions keep.
+//! [`tensors`] lists the tensors of an adapter in the order in which they are read and written.
 
 mod config;
 mod module;
@@ -25,56 +27,58 @@ pub use write::AdapterWriter;
 
 use crate::error::{Result, err};
 
-/// The name of an adapter's settings.
+/// The file name of an adapter's settings.
 pub const CONFIG_FILE: &str = "adapter_config.json";
 
-/// The name of an adapter's weights.
+/// The file name of an adapter's weights.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
 /// The `task_type` of a causal model's adapter.
 pub const CAUSAL_LM: &str = "CAUSAL_LM";
 
-/// The `task_type` that `peft` runs prefixes of masked models under; it has none of their own.
+/// The `task_type` of a masked model's prefix. `peft` has no task type of its own for masked
+/// models.
 pub const FEATURE_EXTRACTION: &str = "FEATURE_EXTRACTION";
 
-/// What stands before a module's path in a LoRA file.
+/// The prefix of a module's path in the tensor names of a LoRA file.
 const ROOT: &str = "base_model.model.";
 
-/// The tensor of a prefix.
+/// The name of the tensor of a prefix.
 const PROMPT: &str = "prompt_embeddings";
 
-/// What of the base model an adapter has to fit.
+/// The properties of the base model that an adapter must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// The linear layers that may be adapted, in the order of the computation.
+    /// The linear layers that can be adapted, in the order of the computation.
     pub linears: Vec<Module>,
-    /// Layers.
+    /// Number of layers.
     pub layers: u64,
-    /// Heads of keys and values.
+    /// Number of key and value heads.
     pub kv_heads: u64,
-    /// Columns of a token's keys in one layer: `kv_heads * head_dim`.
+    /// Width of a token's keys in one layer: `kv_heads * head_dim`.
     pub kv_width: u64,
 }
 
-/// One tensor of an adapter, `[rows, width]`, and where it lies in the file.
+/// One tensor of an adapter, `[rows, width]`, and its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterTensor {
-    /// The file's tensor that it is, or is a part of.
+    /// The name of the tensor in the file. The adapter's tensor can be a part of it.
     pub name: String,
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Columns.
+    /// Number of columns.
     pub width: u64,
-    /// The column of the file's tensor where it begins.
+    /// The column of the file's tensor at which the adapter's tensor begins.
     first_column: u64,
-    /// Columns of the file's tensor.
+    /// Number of columns of the file's tensor.
     columns: u64,
 }
 
-/// The tensors of an adapter in their order: A and B of each of `modules`, or keys and values of each layer.
+/// The tensors of an adapter in order: A and B of each of `modules`, or the keys and values of each
+/// layer.
 ///
 /// # Errors
-/// `invalid-argument` where a size overflows.
+/// `invalid-argument` if a size overflows.
 pub fn tensors(method: &Method, modules: &[Module]) -> Result<Vec<AdapterTensor>> {
     match method {
         Method::Lora(lora) => {
@@ -97,7 +101,7 @@ pub fn tensors(method: &Method, modules: &[Module]) -> Result<Vec<AdapterTensor>
             let columns = prefix.columns().ok_or_else(|| {
                 err!(
                     InvalidArgument,
-                    "a prefix of {} layers of width {}: the size overflows",
+                    "the size of a prefix of {} layers of width {} overflows",
                     prefix.layers,
                     prefix.width
                 )

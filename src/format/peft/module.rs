@@ -1,6 +1,6 @@
 //! A linear layer that an adapter may change.
 
-/// A linear layer of the base model, as `peft` names it.
+/// A linear layer of the base model, with the name that `peft` uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
     /// The path, such as `model.layers.0.self_attn.q_proj`.

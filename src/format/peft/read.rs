@@ -1,4 +1,4 @@
-//! An adapter's directory, opened: nothing of its weights has been read yet.
+//! Opens and reads the directory of an adapter.
 
 use super::config::{AdapterConfig, MAX_CONFIG_BYTES, Method};
 use super::{AdapterTensor, Base, CONFIG_FILE, Module, ROOT, WEIGHTS_FILE, tensors};
@@ -8,22 +8,22 @@ use crate::format::files::ModelDir;
 use crate::format::safetensors;
 use crate::format::source::read_whole;
 
-/// An adapter as it was found.
+/// An opened adapter. Its weights have not been read yet, only their header.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    /// The directory's name, for people.
+    /// The name of the directory, for display.
     pub name: String,
-    /// Its settings.
+    /// The adapter's settings.
     pub config: AdapterConfig,
     checkpoint: Checkpoint,
 }
 
 impl Adapter {
-    /// Finds the adapter in `dir` and reads its settings and the header of its weights.
+    /// Opens the adapter in `dir`, and reads its settings and the header of its weights.
     ///
     /// # Errors
-    /// `invalid-argument` where a file is missing; `limit-exceeded` where the settings are too long; those of
-    /// [`AdapterConfig::parse`] and [`safetensors::parse`].
+    /// `invalid-argument` if a file is missing; `limit-exceeded` if the settings are too long;
+    /// those of [`AdapterConfig::parse`] and [`safetensors::parse`].
     pub async fn open(dir: &dyn ModelDir) -> Result<Adapter> {
         let name = dir.name();
         let Some(source) = dir.open(CONFIG_FILE).await? else {
@@ -33,7 +33,7 @@ impl Adapter {
         let config = AdapterConfig::parse(CONFIG_FILE, &bytes).map_err(|e| e.at(name))?;
         let Some(source) = dir.open(WEIGHTS_FILE).await? else {
             let found = match dir.open("adapter_model.bin").await {
-                Ok(Some(_)) => "adapter_model.bin, which is not read: save the adapter as safetensors",
+                Ok(Some(_)) => "adapter_model.bin, which cannot be read; save the adapter as safetensors",
                 _ => "none",
             };
             bail!(InvalidArgument, "{name}: expected {WEIGHTS_FILE} beside {CONFIG_FILE}, found {found}");
@@ -42,12 +42,14 @@ impl Adapter {
         Ok(Adapter { name: name.to_owned(), config, checkpoint })
     }
 
-    /// Those of the base model's linear layers that are adapted, in the model's order; none for a prefix. Every tensor of the
-    /// file has then been found to have its place and its shape.
+    /// The linear layers of the base model that the adapter adapts, in the model's order; none for a
+    /// prefix. This also checks that every tensor of the file belongs to the model and has the right
+    /// shape.
     ///
     /// # Errors
-    /// `file-corrupt` where a tensor is missing, of another shape than the settings say, or not among the targets;
-    /// `invalid-argument` where the adapter belongs to another model. Both name the file and the tensor or field.
+    /// `file-corrupt` if a tensor is missing, does not have the shape that the settings require, or
+    /// is not among the targets; `invalid-argument` if the adapter belongs to another model. Both
+    /// name the file and the tensor or field.
     pub fn modules(&self, base: &Base) -> Result<Vec<Module>> {
         let modules = match &self.config.method {
             Method::Lora(lora) => {
@@ -64,7 +66,7 @@ impl Adapter {
                     let first = self.checkpoint.tensors.keys().next().map_or("nothing", String::as_str);
                     bail!(
                         InvalidArgument,
-                        "{}/{WEIGHTS_FILE}: expected tensors such as `{}`, found `{first}`: the adapter of another model",
+                        "{}/{WEIGHTS_FILE}: expected tensors such as `{}`, found `{first}`; the adapter belongs to another model",
                         self.name,
                         base.linears
                             .first()
@@ -97,7 +99,7 @@ impl Adapter {
                     if found != expected {
                         bail!(
                             InvalidArgument,
-                            "{}/{CONFIG_FILE}: `{field}`: expected {expected}, as the model has, found {found}",
+                            "{}/{CONFIG_FILE}: `{field}`: expected {expected} for this model, found {found}",
                             self.name
                         );
                     }
@@ -109,7 +111,7 @@ impl Adapter {
         Ok(modules)
     }
 
-    /// Checks the file's tensors against the expected ones: each there in its shape, and no others.
+    /// Checks that the file has each of the expected tensors in its shape, and no others.
     fn check(&self, expected: &[AdapterTensor]) -> Result<()> {
         let place = |name: &str| format!("{}/{WEIGHTS_FILE}: tensor `{name}`", self.name);
         let mut names: Vec<&str> = Vec::new();
@@ -125,19 +127,20 @@ impl Adapter {
         }
         names.sort_unstable();
         match self.checkpoint.tensors.keys().find(|name| names.binary_search(&name.as_str()).is_err()) {
-            Some(other) => bail!(FileCorrupt, "{}: belongs to nothing in this model", place(other)),
+            Some(other) => bail!(FileCorrupt, "{}: does not belong to any part of this model", place(other)),
             None => Ok(()),
         }
     }
 
-    /// The values of one of the adapter's tensors, row-major. The whole of it is in memory: an adapter's tensors are small, and the
-    /// file has been found to be as long as they say.
+    /// Reads one of the adapter's tensors, row-major. The whole tensor is in memory, because the
+    /// tensors of an adapter are small and their sizes have been checked against the file.
     ///
     /// # Errors
-    /// `file-corrupt` where a value is not finite; those of [`Checkpoint::read_f32`].
+    /// `file-corrupt` if a value is not finite; the errors of [`Checkpoint::read_f32`].
     pub async fn read(&self, tensor: &AdapterTensor) -> Result<Vec<f32>> {
         let info = self.checkpoint.get(&tensor.name)?;
-        let outside = || err!(InvalidArgument, "tensor `{}`: more elements than fit in memory", tensor.name);
+        let outside =
+            || err!(InvalidArgument, "tensor `{}` has more elements than fit in memory", tensor.name);
         let width = usize::try_from(tensor.width).map_err(|_| outside())?;
         let values = if tensor.columns == tensor.width {
             let count = usize::try_from(info.elements()).map_err(|_| outside())?;
@@ -153,7 +156,7 @@ impl Adapter {
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => bail!(
                 FileCorrupt,
-                "{}/{WEIGHTS_FILE}: tensor `{}` holds {value}, expected finite numbers",
+                "{}/{WEIGHTS_FILE}: tensor `{}`: expected finite numbers, found {value}",
                 self.name,
                 tensor.name
             ),

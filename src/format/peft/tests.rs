@@ -21,7 +21,7 @@ fn base() -> Base {
     }
 }
 
-/// Values that tell every element of every tensor from the others.
+/// Values that are different for every element of every tensor.
 fn values(tensors: &[AdapterTensor]) -> Vec<Vec<f32>> {
     let of = |(i, t): (usize, &AdapterTensor)| {
         (0..t.rows * t.width).map(|e| (1000 * i as u64 + e) as f32).collect()
@@ -92,7 +92,7 @@ fn a_prefix_has_keys_and_values_side_by_side() {
     let file = weights(&tensors);
     let data: Vec<f32> =
         file[file.len() - 192..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-    // Row 0: keys and values of layer 0, then of layer 1.
+    // Row 0 has the keys and values of layer 0, then those of layer 1.
     assert_eq!(data[..6], [0.0, 1.0, 2.0, 3.0, 1000.0, 1001.0]);
     assert_eq!(data[12..17], [3000.0, 3001.0, 3002.0, 3003.0, 4.0]);
 }
@@ -171,7 +171,7 @@ fn files_that_do_not_fit_are_refused_by_name() {
     let other = |path: &str| Module { path: path.to_owned(), inputs: 3, outputs: 5 };
     refused(open(LORA, &tensors(&lora, &[other("n.q")]).unwrap()), Code::InvalidArgument, &["n.q", "m.0.q"]);
     let both = tensors(&lora, &[other("m.0.q"), other("n.q")]).unwrap();
-    refused(open(LORA, &both), corrupt, &["n.q", "belongs to nothing"]);
+    refused(open(LORA, &both), corrupt, &["n.q", "does not belong to any part"]);
 
     let prefix = AdapterConfig::parse(CONFIG_FILE, PREFIX.as_bytes()).unwrap().method;
     let parts = tensors(&prefix, &[]).unwrap();

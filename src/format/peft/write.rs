@@ -1,4 +1,4 @@
-//! Writes `adapter_model.safetensors`.
+//! Writes the weights of an adapter, `adapter_model.safetensors`.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,14 @@ use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 
-/// An adapter's weights being written, in f32. Tensors come in the order of [`super::tensors`]. A prefix is held until its end: the file
-/// has the layers side by side in each row.
+/// The weights of an adapter that are being written, in f32. Tensors must be written in the order
+/// of [`super::tensors`]. A prefix is held in memory until its last part, because each row of the
+/// file has all layers side by side.
 pub struct AdapterWriter<'a, S> {
     tensors: &'a [AdapterTensor],
     writer: SafetensorsWriter<S>,
     next: usize,
-    /// The parts of the file's tensor so far, where it is made of several.
+    /// The parts so far of a file's tensor that consists of several.
     parts: Vec<Vec<f32>>,
 }
 
@@ -21,7 +22,7 @@ impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
     /// Writes the header for these tensors, as [`super::tensors`] lists them.
     ///
     /// # Errors
-    /// Those of [`SafetensorsWriter::new`].
+    /// The errors of [`SafetensorsWriter::new`].
     pub fn new(tensors: &'a [AdapterTensor], sink: S) -> Result<Self> {
         let spec = |tensor: &AdapterTensor| TensorSpec {
             name: tensor.name.clone(),
@@ -39,13 +40,18 @@ impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
         self.writer.file_len()
     }
 
-    /// Adds the next tensor, whole.
+    /// Writes the next tensor as a whole.
     ///
     /// # Errors
-    /// `invalid-argument` where there is none left, or it is of another size; the sink's own.
+    /// `invalid-argument` if all tensors have been written or the size is wrong; the sink's own
+    /// errors.
     pub fn write(&mut self, values: &[f32]) -> Result<()> {
         let Some(tensor) = self.tensors.get(self.next) else {
-            bail!(InvalidArgument, "the adapter: all {} tensors are written", self.tensors.len());
+            bail!(
+                InvalidArgument,
+                "all {} tensors of the adapter have been written already",
+                self.tensors.len()
+            );
         };
         let expected = tensor.rows.checked_mul(tensor.width);
         if expected != Some(values.len() as u64) {
@@ -77,10 +83,10 @@ impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
         Ok(())
     }
 
-    /// Ends the file and gives the sink back.
+    /// Ends the file and returns the sink.
     ///
     /// # Errors
-    /// `invalid-argument` where a tensor has not been written.
+    /// `invalid-argument` if a tensor has not been written.
     pub fn finish(self) -> Result<S> {
         self.writer.finish()
     }

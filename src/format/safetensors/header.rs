@@ -1,5 +1,5 @@
-//! The JSON of a safetensors header. Objects are read entry by entry, since a map would silently
-//! keep the last of two tensors of one name.
+//! The JSON of a safetensors header. It is read entry by entry, because a map would silently keep
+//! only the last of two tensors with the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,20 +7,20 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-/// More dimensions than any weight has.
+/// Maximum number of dimensions, more than any weight has.
 const MAX_DIMENSIONS: usize = 8;
 
-/// One tensor as its header describes it.
+/// The header's description of one tensor.
 #[derive(Debug, Deserialize)]
 pub(super) struct Entry {
     pub(super) dtype: String,
     #[serde(deserialize_with = "shape")]
     pub(super) shape: Vec<u64>,
-    /// Begin and end, in bytes from the end of the header.
+    /// Begin and end of the tensor in bytes, relative to the end of the header.
     pub(super) data_offsets: (u64, u64),
 }
 
-/// All tensors, in the header's order, and the file's notes.
+/// All tensors in the header's order, and the file's `__metadata__`.
 #[derive(Debug, Default)]
 pub(super) struct Header {
     pub(super) entries: Vec<(String, Entry)>,
@@ -42,13 +42,13 @@ impl<'de> Deserialize<'de> for Header {
                 let mut seen = BTreeSet::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if !seen.insert(name.clone()) {
-                        return Err(A::Error::custom(format_args!("`{name}` is there twice")));
+                        return Err(A::Error::custom(format_args!("`{name}` occurs twice")));
                     }
                     if name == "__metadata__" {
                         header.metadata = map.next_value()?;
                         continue;
                     }
-                    // serde's own message would not say which tensor.
+                    // serde's own message does not name the tensor.
                     let entry = map
                         .next_value()
                         .map_err(|error| A::Error::custom(format_args!("tensor `{name}`: {error}")))?;
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-/// A list of at most [`MAX_DIMENSIONS`] numbers.
+/// Reads a list of at most [`MAX_DIMENSIONS`] numbers.
 fn shape<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
     struct Shape;
     impl<'de> Visitor<'de> for Shape {

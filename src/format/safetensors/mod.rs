@@ -1,8 +1,9 @@
-//! safetensors (<https://huggingface.co/docs/safetensors>): an 8-byte little-endian length, a JSON
-//! header of that length, and the tensors' bytes, without holes, to the end of the file.
+//! The safetensors format (<https://huggingface.co/docs/safetensors>). A file has an 8-byte
+//! little-endian length, a JSON header of that length, and then the bytes of the tensors, without
+//! holes, up to the end of the file.
 //!
-//! The `safetensors` crate checks the same things but wants the whole file in memory; here the
-//! header alone is read.
+//! The `safetensors` crate makes the same checks but needs the whole file in memory; this module
+//! reads only the header.
 
 mod header;
 mod sharded;
@@ -21,29 +22,30 @@ use crate::dtype::DType;
 use crate::error::{Error, Result, bail};
 use header::{Entry, Header};
 
-/// The longest header read, in bytes: the reference implementation's limit.
+/// Maximum size of a header in bytes, which is also the reference implementation's limit.
 pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// The longest index of a sharded model read, in bytes.
+/// Maximum size of the index of a sharded model in bytes.
 pub const INDEX_LIMIT: u64 = 64 << 20;
 
-/// Parses the header of one file.
+/// Parses the header of a file.
 ///
-/// Integer and boolean tensors (buffers such as BERT's `position_ids`) are checked and left out.
+/// Integer and boolean tensors (buffers such as BERT's `position_ids`) are checked and then left
+/// out.
 ///
 /// # Errors
-/// `file-corrupt`, naming file and tensor, where the file does not follow the format;
-/// `model-unsupported` where a tensor's element type is not one of [`DType`]'s plain ones.
+/// `file-corrupt`, naming file and tensor, if the file does not follow the format;
+/// `model-unsupported` if a tensor's element type is not one of [`DType`]'s plain ones.
 pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Checkpoint> {
     let parsed = parse_file(source.as_ref(), 0).await?;
     let tensors = parsed.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
     Ok(Checkpoint::new(tensors, parsed.metadata, vec![source]))
 }
 
-/// What one file holds.
+/// The parsed header of one file.
 struct Parsed {
     tensors: Vec<TensorInfo>,
-    /// Integer tensors, by name.
+    /// The names of the integer tensors.
     ignored: BTreeSet<String>,
     metadata: BTreeMap<String, String>,
 }
@@ -76,7 +78,8 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     check(header, index, data, len - data).map_err(|error: Error| error.at(file))
 }
 
-/// Checks every entry against the data section of `data_len` bytes, which begins at `data`.
+/// Checks every entry against the data section, which begins at offset `data` and has `data_len`
+/// bytes.
 fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parsed> {
     let mut spans: Vec<(u64, u64, String)> = Vec::with_capacity(header.entries.len());
     let mut tensors = Vec::new();
@@ -85,7 +88,7 @@ fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parse
         if begin > end || end > data_len {
             bail!(
                 FileCorrupt,
-                "tensor `{name}`: expected offsets inside of 0..{data_len}, found {begin}..{end}"
+                "tensor `{name}`: expected offsets within 0..{data_len}, found {begin}..{end}"
             );
         }
         let (stored, size) = match dtype.as_str() {
@@ -123,12 +126,15 @@ fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parse
     let mut before = "the header";
     for (begin, end, name) in &spans {
         if *begin < covered {
-            bail!(FileCorrupt, "tensor `{name}`: overlaps `{before}`: begins at {begin}, expected {covered}");
+            bail!(
+                FileCorrupt,
+                "tensor `{name}`: it overlaps `{before}`: expected it to begin at {covered}, found {begin}"
+            );
         }
         if *begin > covered {
             bail!(
                 FileCorrupt,
-                "tensor `{name}`: a hole after `{before}`: begins at {begin}, expected {covered}"
+                "tensor `{name}`: there is a hole after `{before}`: expected it to begin at {covered}, found {begin}"
             );
         }
         covered = *end;

@@ -1,4 +1,5 @@
-//! A model split over several safetensors files by `model.safetensors.index.json`.
+//! Models that are split into several safetensors files, with the index
+//! `model.safetensors.index.json`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,21 +12,21 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::files::{ModelDir, check_file_name};
 use crate::format::source::{ByteSource, read_whole};
 
-/// The index's usual name.
+/// The usual name of the index.
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
-/// Which file holds which tensor.
+/// The index: it maps each tensor to its file.
 #[derive(Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Opens the files that `index` names in `dir` and parses their headers. Every tensor is taken from
-/// the file the index gives; what else the files hold is left out.
+/// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from
+/// the file that the index gives for it. Tensors that are not in the index are left out.
 ///
 /// # Errors
-/// `file-corrupt` where the index is not one, names a file outside of the directory or one that is
-/// missing, or a tensor its file does not hold; and those of [`super::parse`].
+/// `file-corrupt` if the index cannot be parsed, if it names a file that is missing or outside the
+/// directory, or if a tensor is not in its file; and the errors of [`super::parse`].
 pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<Checkpoint> {
     let name = index.name();
     let bytes = read_whole(index, INDEX_LIMIT).await?;
@@ -46,7 +47,7 @@ pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<
             bail!(FileCorrupt, "{name}: expected plain file names, found {file:?}");
         }
         let Some(source) = dir.open(file).await? else {
-            bail!(FileCorrupt, "{name}: expected {file} beside it, found nothing");
+            bail!(FileCorrupt, "{name}: expected a file {file} beside it, found none");
         };
         let parsed = parse_file(source.as_ref(), sources.len()).await?;
         let mut held: BTreeMap<String, _> =
@@ -59,7 +60,7 @@ pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<
                 None if parsed.ignored.contains(name_of_tensor) => {}
                 None => bail!(
                     FileCorrupt,
-                    "{file}: expected tensor `{name_of_tensor}`, as {name} says, found none"
+                    "{file}: expected a tensor `{name_of_tensor}` according to {name}, found none"
                 ),
             }
         }

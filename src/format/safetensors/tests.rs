@@ -17,7 +17,8 @@ fn parse_bytes(bytes: Vec<u8>) -> Result<Checkpoint> {
     block_on(parse(Rc::new(MemorySource::new("m.safetensors", bytes))))
 }
 
-/// Parses a file that must be refused, and checks its code and that the message says each of `says`.
+/// Parses a malformed file, and checks the code of the error and that its message contains each of
+/// `says`.
 fn refused(header: &str, data: &[u8], code: Code, says: &[&str]) {
     let error = parse_bytes(file(header, data)).expect_err(header);
     assert_eq!(error.code(), code, "{error}");
@@ -129,7 +130,7 @@ fn overlaps_and_duplicates_are_refused() {
     let same = format!("{{{},{}}}", entry("a", 0), entry("b", 0));
     refused(&same, &[0; 8], Code::FileCorrupt, &["overlaps"]);
     let twice = format!("{{{},{}}}", entry("a", 0), entry("a", 8));
-    refused(&twice, &[0; 16], Code::FileCorrupt, &["`a` is there twice"]);
+    refused(&twice, &[0; 16], Code::FileCorrupt, &["`a` occurs twice"]);
 }
 
 #[test]

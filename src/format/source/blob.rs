@@ -1,4 +1,4 @@
-//! Blobs of the browser: a `File` from a picker or from the origin's private file system is one.
+//! Blobs of the browser, such as a `File` from a picker or from the origin's private file system.
 
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
@@ -9,7 +9,7 @@ use super::{ByteSource, check_range};
 use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
-/// A `Blob`, read slice by slice; the browser keeps it on disk.
+/// A `Blob` that is read slice by slice. The browser keeps its content on disk.
 #[derive(Clone, Debug)]
 pub struct BlobSource {
     name: String,
@@ -17,13 +17,13 @@ pub struct BlobSource {
 }
 
 impl BlobSource {
-    /// A file of this name and content.
+    /// Creates a file with this name and content.
     pub fn new(name: impl Into<String>, blob: Blob) -> Self {
         BlobSource { name: name.into(), blob }
     }
 
     async fn slice(&self, offset: u64, len: usize) -> std::result::Result<Vec<u8>, JsValue> {
-        // Exact: no file is longer than 2^53 bytes.
+        // The conversion to f64 is exact, because no file is longer than 2^53 bytes.
         let slice = self.blob.slice_with_f64_and_f64(offset as f64, offset as f64 + len as f64)?;
         Ok(Uint8Array::new(&JsFuture::from(slice.array_buffer()).await?).to_vec())
     }
@@ -41,7 +41,7 @@ impl ByteSource for BlobSource {
     fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>> {
         Box::pin(async move {
             check_range(&self.name, offset, len, self.len())?;
-            // A file that was changed or removed since it was picked can no longer be read.
+            // A file that has been changed or removed since it was picked can no longer be read.
             let bytes = self.slice(offset, len).await.map_err(|error| {
                 err!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read: {error:?}", self.name)
             })?;

@@ -1,4 +1,4 @@
-//! Files of an HTTP server, read by ranges (RFC 9110, section 14).
+//! Files on an HTTP server, read with range requests (RFC 9110, section 14).
 
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -9,36 +9,38 @@ use super::{ByteSource, check_range};
 use crate::error::{Error, Result, bail, err};
 use crate::future::LocalFuture;
 
-/// The longest file taken whole from a server that does not serve ranges, in bytes.
+/// Maximum size in bytes of a file that is downloaded whole from a server without range requests.
 pub const WHOLE_LIMIT: u64 = 8 << 20;
 
-/// Bytes asked for first: most headers and configurations, in one request.
+/// Size of the first request in bytes. It covers most headers and configurations.
 const FIRST_RANGE: u64 = 256 << 10;
 
 /// Pauses before a request is repeated, in milliseconds.
 const RETRY_AFTER: [i32; 2] = [500, 2000];
 
-/// A file at a URL. Nothing but its beginning is kept: every further read is a request for a range.
+/// A file at a URL. Only its beginning is kept in memory; every further read is a range request.
 ///
-/// Works in a page and in a worker. A server that answers a range with the whole file is borne up to
-/// [`WHOLE_LIMIT`], beyond which it is refused: the file would be downloaded again for every read.
+/// This works in a page and in a worker. Servers that ignore `Range` are tolerated for files of up
+/// to [`WHOLE_LIMIT`] bytes. Longer files are an error, because they would be downloaded again for
+/// every read.
 #[derive(Debug)]
 pub struct FetchSource {
     name: String,
     url: String,
     signal: Option<AbortSignal>,
     len: u64,
-    /// The file's beginning; all of it where the server does not serve ranges.
+    /// The beginning of the file, or the whole file if the server ignores `Range`.
     head: Vec<u8>,
     etag: Option<String>,
 }
 
 impl FetchSource {
-    /// Asks the server for the file's beginning and length. `None` where it has no such file.
+    /// Requests the beginning and the length of the file. Returns `None` if the server has no such
+    /// file.
     ///
     /// # Errors
-    /// `network` where the server does not answer, answers with a failure, or serves no ranges of a
-    /// file longer than [`WHOLE_LIMIT`]; `aborted` when `signal` is.
+    /// `network` if the server does not answer, answers with a failure, or ignores `Range` for a
+    /// file longer than [`WHOLE_LIMIT`]; `aborted` if `signal` is aborted.
     pub async fn open(name: &str, url: &str, signal: Option<AbortSignal>) -> Result<Option<Self>> {
         let mut source = FetchSource {
             name: name.to_owned(),
@@ -55,16 +57,16 @@ impl FetchSource {
             206 => {
                 source.len = match content_range_total(&response) {
                     Some(total) => total,
-                    // Another origin may hide Content-Range, never Content-Length.
+                    // A server of another origin may hide Content-Range, but never Content-Length.
                     None => source.content_length().await?,
                 };
                 source.head = source.body(&response, FIRST_RANGE).await?;
                 source.len = source.len.max(source.head.len() as u64);
             }
-            // An empty file has no range.
+            // An empty file has no ranges, so its length is 0.
             416 => {}
             200 => {
-                // A development server answers a missing file with its page.
+                // Development servers answer a request for a missing file with their start page.
                 if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
                     return Ok(None);
                 }
@@ -76,26 +78,26 @@ impl FetchSource {
         Ok(Some(source))
     }
 
-    /// The file's length from a HEAD request.
+    /// Requests the length of the file with a HEAD request.
     async fn content_length(&self) -> Result<u64> {
         let response = self.request("HEAD", None).await?;
         match header(&response, "content-length").and_then(|value| value.parse().ok()) {
             Some(len) if response.ok() => Ok(len),
             _ => bail!(
                 Network,
-                "{}: expected a length from {}, found none: expose Content-Range or send Content-Length",
+                "{}: expected a length from {}, found none; the server must expose Content-Range or send Content-Length",
                 self.name,
                 self.url
             ),
         }
     }
 
-    /// Sends a request, and again after a pause where the connection or the server failed.
+    /// Sends a request. If the connection or the server fails, it pauses and tries again.
     async fn request(&self, method: &str, range: Option<(u64, u64)>) -> Result<Response> {
         let mut pauses = RETRY_AFTER.iter();
         loop {
             let answer = self.request_once(method, range).await;
-            let passing = match &answer {
+            let temporary = match &answer {
                 Ok(response) => matches!(response.status(), 408 | 429 | 500 | 502 | 503 | 504),
                 Err(_) => true,
             };
@@ -103,7 +105,7 @@ impl FetchSource {
                 return Err(self.failure(&JsValue::UNDEFINED));
             }
             match pauses.next() {
-                Some(&pause) if passing => {
+                Some(&pause) if temporary => {
                     sleep(pause).await;
                 }
                 _ => return answer.map_err(|error| self.failure(&error)),
@@ -125,21 +127,21 @@ impl FetchSource {
             init.set_headers_headers(&headers);
         }
         let request = Request::new_with_str_and_init(&self.url, &init)?;
-        // Not through Window or WorkerGlobalScope: a page and a worker have it alike.
+        // Both a page and a worker have a global `fetch`; their global scopes have different types.
         let global = js_sys::global();
         let fetch: Function = property(&global, "fetch")?.dyn_into()?;
         let answer: Promise = fetch.call1(&global, &request)?.dyn_into()?;
         JsFuture::from(answer).await?.dyn_into()
     }
 
-    /// The body, read as it comes, so that one longer than `limit` is left off instead of held.
+    /// Reads the body in chunks, so that a body longer than `limit` is cancelled and never held.
     async fn body(&self, response: &Response, limit: u64) -> Result<Vec<u8>> {
-        let said = header(response, "content-length").and_then(|value| value.parse::<u64>().ok());
-        // Of a compressed answer the length is another; only the plain one is a reason to refuse.
-        let plain = header(response, "content-encoding").is_none();
-        if let Some(said) = said.filter(|&said| plain && said > limit) {
+        let stated = header(response, "content-length").and_then(|value| value.parse::<u64>().ok());
+        // The stated length of a compressed response is not the length of the body.
+        let uncompressed = header(response, "content-encoding").is_none();
+        if let Some(stated) = stated.filter(|&stated| uncompressed && stated > limit) {
             self.cancel(response);
-            return Err(self.too_long(limit, &said.to_string()));
+            return Err(self.too_long(limit, &stated.to_string()));
         }
         let reader = property(response.as_ref(), "body")
             .and_then(|body| call(&body, "getReader"))
@@ -156,7 +158,7 @@ impl FetchSource {
         }
     }
 
-    /// Stops the download of a body that is not wanted.
+    /// Cancels the download of a body that is not needed.
     fn cancel(&self, response: &Response) {
         let _ = property(response.as_ref(), "body").and_then(|body| call(&body, "cancel"));
     }
@@ -164,7 +166,7 @@ impl FetchSource {
     fn too_long(&self, limit: u64, found: &str) -> Error {
         err!(
             Network,
-            "{}: expected at most {limit} bytes from {}, found {found}: longer files need a server that answers \
+            "{}: expected at most {limit} bytes from {}, found {found}; longer files need a server that answers \
              Range requests with status 206",
             self.name,
             self.url
@@ -175,7 +177,7 @@ impl FetchSource {
         self.signal.as_ref().is_some_and(AbortSignal::aborted)
     }
 
-    /// What a rejected promise means.
+    /// Converts the reason of a rejected promise to an error.
     fn failure(&self, error: &JsValue) -> Error {
         if self.aborted() {
             return err!(Aborted, "{}: the download was stopped", self.name);
@@ -241,17 +243,17 @@ fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).ok().flatten()
 }
 
-/// `bytes 0-99/1234`: 1234, where the server tells.
+/// The total length in a Content-Range header, such as 1234 in `bytes 0-99/1234`, if it is present.
 fn content_range_total(response: &Response) -> Option<u64> {
     header(response, "content-range")?.rsplit_once('/')?.1.trim().parse().ok()
 }
 
-/// `bytes 0-99/1234`: 0, where the server tells.
+/// The start in a Content-Range header, such as 0 in `bytes 0-99/1234`, if it is present.
 fn content_range_start(response: &Response) -> Option<u64> {
     header(response, "content-range")?.trim().strip_prefix("bytes")?.trim().split_once('-')?.0.parse().ok()
 }
 
-/// The next chunk of a stream's reader; `None` at its end.
+/// Reads the next chunk of a stream. Returns `None` at its end.
 async fn read_step(reader: &JsValue) -> std::result::Result<Option<Uint8Array>, JsValue> {
     let promise: Promise = call(reader, "read")?.dyn_into()?;
     let step = JsFuture::from(promise).await?;
@@ -261,7 +263,7 @@ async fn read_step(reader: &JsValue) -> std::result::Result<Option<Uint8Array>, 
     Ok(Some(property(&step, "value")?.dyn_into()?))
 }
 
-/// Waits; where there is no timer, not at all.
+/// Waits for this time. Returns at once if there is no timer.
 async fn sleep(milliseconds: i32) {
     let promise = Promise::new(&mut |resolve, _| {
         let timer = property(&js_sys::global(), "setTimeout").and_then(JsCast::dyn_into::<Function>);

@@ -1,4 +1,4 @@
-//! Files of the operating system.
+//! Files in the file system.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,8 @@ use super::{ByteSource, buffer, check_range};
 use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
-/// A file on disk, read at positions, never mapped: another program may shorten it meanwhile.
+/// A file on disk. It is read with positioned reads and never memory-mapped, because another
+/// program may shorten it in the meantime.
 #[derive(Debug)]
 pub struct FileSource {
     name: String,
@@ -17,10 +18,10 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens the file at `path`; `None` where there is none.
+    /// Opens the file at `path`. Returns `None` if there is no file.
     ///
     /// # Errors
-    /// `invalid-argument` where it exists and cannot be opened.
+    /// `invalid-argument` if the file exists but cannot be opened.
     pub fn open(path: &Path) -> Result<Option<Self>> {
         let name = match path.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),
@@ -44,8 +45,9 @@ impl FileSource {
         check_range(&self.name, offset, len, self.len)?;
         let mut bytes = buffer(&self.name, len)?;
         bytes.resize(len, 0);
-        read_exact_at(&self.file, &mut bytes, offset)
-            .map_err(|error| err!(FileCorrupt, "{}: {len} bytes at offset {offset}: {error}", self.name))?;
+        read_exact_at(&self.file, &mut bytes, offset).map_err(|error| {
+            err!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read: {error}", self.name)
+        })?;
         Ok(bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes that are already in memory.
+//! Files that are held in memory.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// A file of this name and content.
+    /// Creates a file with this name and content.
     pub fn new(name: impl Into<String>, bytes: impl Into<Rc<[u8]>>) -> Self {
         MemorySource { name: name.into(), bytes: bytes.into() }
     }

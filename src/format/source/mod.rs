@@ -1,4 +1,4 @@
-//! Random access to the bytes of one file, wherever they lie.
+//! Random access to the bytes of one file, wherever it is stored.
 
 mod memory;
 pub use memory::MemorySource;
@@ -20,7 +20,7 @@ pub use fetch::{FetchSource, WHOLE_LIMIT};
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
-/// One file, readable at any offset. Its length does not change while it is open.
+/// A file that can be read at any offset. Its length does not change while it is open.
 pub trait ByteSource {
     /// The file's name, for messages.
     fn name(&self) -> &str;
@@ -28,15 +28,15 @@ pub trait ByteSource {
     /// The file's length in bytes.
     fn len(&self) -> u64;
 
-    /// Whether the file holds no bytes.
+    /// Whether the file is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Exactly `len` bytes from `offset` on.
+    /// Reads exactly `len` bytes, starting at `offset`.
     ///
     /// # Errors
-    /// `file-corrupt` where the file ends before `offset + len`; `network` or `aborted` where the
+    /// `file-corrupt` if the file ends before `offset + len`; `network` or `aborted` if the
     /// bytes come from a server.
     fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>>;
 }
@@ -44,7 +44,8 @@ pub trait ByteSource {
 /// Reads a whole small file.
 ///
 /// # Errors
-/// `limit-exceeded` where it is longer than `limit` bytes, and those of [`ByteSource::read`].
+/// `limit-exceeded` if the file is longer than `limit` bytes; and the errors of
+/// [`ByteSource::read`].
 pub async fn read_whole(source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> {
     let len = source.len();
     match usize::try_from(len) {
@@ -53,17 +54,21 @@ pub async fn read_whole(source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> 
     }
 }
 
-/// Refuses a range that is not inside of a file of `end` bytes.
+/// Returns an error if the range is not within a file of `end` bytes.
 fn check_range(name: &str, offset: u64, len: usize, end: u64) -> Result<()> {
     match offset.checked_add(len as u64) {
         Some(to) if to <= end => Ok(()),
-        _ => bail!(FileCorrupt, "{name}: expected {len} bytes at offset {offset}, the file ends at {end}"),
+        _ => {
+            bail!(FileCorrupt, "{name}: expected {len} bytes at offset {offset}, but the file ends at {end}")
+        }
     }
 }
 
-/// An empty vector with room for `len` bytes, or `out-of-memory` instead of an abort.
+/// An empty vector with a capacity of `len` bytes, or an `out-of-memory` error instead of an abort.
 pub(crate) fn buffer(name: &str, len: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| err!(OutOfMemory, "{name}: no memory for {len} bytes"))?;
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| err!(OutOfMemory, "{name}: there is no memory for {len} bytes"))?;
     Ok(bytes)
 }
