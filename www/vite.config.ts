@@ -6,19 +6,25 @@ import { offline } from './build/offline.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
-/** `POCKETLLM_ENGINE=fake` builds everything around a stand-in, into `tests/out`, for work without the wasm. */
+/**
+ * `POCKETLLM_ENGINE=fake` builds everything into `tests/out` with a stand-in for the engine, for
+ * work without the wasm.
+ */
 const fake = process.env['POCKETLLM_ENGINE'] === 'fake';
 const packageDir = here(fake ? 'tests/out/lib' : 'lib');
 const siteDir = here(fake ? 'tests/out/site' : 'dist');
 
-/** The generated module stays a file of its own, so that `new URL(.., import.meta.url)` in it holds wherever it lies. */
+/**
+ * Keeps the generated module as a separate file, so that `new URL(.., import.meta.url)` in it is
+ * valid in any place.
+ */
 function engine(): Plugin {
   return {
     name: 'pocketllm:engine',
     resolveId(id) {
       if (id !== 'pocketllm-engine') return null;
       if (fake) return here('tests/fake-wasm.ts');
-      if (!existsSync(here('pkg/pocketllm.js'))) this.error('www/pkg/pocketllm.js is missing: run www/build-wasm first');
+      if (!existsSync(here('pkg/pocketllm.js'))) this.error('www/pkg/pocketllm.js is missing; run www/build-wasm first');
       return { id: './wasm/pocketllm.js', external: true };
     },
     generateBundle() {
@@ -30,7 +36,10 @@ function engine(): Plugin {
   };
 }
 
-/** Keeps `new Worker(new URL('./worker.js', import.meta.url))` as it is written: the user's bundler is to see it. */
+/**
+ * Keeps `new Worker(new URL('./worker.js', import.meta.url))` unchanged, so that the user's bundler
+ * finds it.
+ */
 function verbatimWorker(): Plugin {
   const written = "new URL('./worker.js', import.meta.url)";
   const token = '__POCKETLLM_WORKER_URL__';
@@ -72,7 +81,7 @@ const pageBuild: UserConfig = {
 
 export default defineConfig(({ mode }) => {
   if (mode === 'package') return packageBuild;
-  // Time is given, not measured: whoever else wants the processor must not make a test fail.
+  // The timeouts are long, so that a test does not fail when other programs use the processor.
   return {
     ...pageBuild,
     test: { include: ['tests/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } }, fileParallelism: false },

@@ -1,6 +1,6 @@
 /**
- * What `pocketllm bench` measures natively, in a tab of a headless Chromium, beside onnxruntime-web on the same adapter, weights
- * and inputs. `npm run bench -- --help` says how.
+ * Measures in a tab of a headless Chromium what `pocketllm bench` measures natively, and compares
+ * it with onnxruntime-web on the same adapter, weights and inputs. See `npm run bench -- --help`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,13 +13,14 @@ import { compare, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, t
 
 const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--repeat 3]
                  [--peer models/peer/minilm-8x64.onnx] [--wasm] [--kernels] [--json]
-  Paths are from the repository's root. First: www/build-wasm --bench, tests/fetch.py minilm, and for --peer tests/reference/peer.py.
-  --repeat   rounds that are timed, each of one pass of everything; the fastest counts, since what else the machine does only slows
-  --peer     this ONNX file through onnxruntime-web on WebGPU, in the same rounds; its logits are held against ours first
-  --wasm     through onnxruntime-web's WebAssembly, too
-  --kernels  matmuls by shape, and no model`;
+  Paths are relative to the repository's root. Run these first: www/build-wasm --bench, tests/fetch.py minilm, and
+  tests/reference/peer.py if you use --peer.
+  --repeat   number of timed rounds, each with one pass of everything; the fastest counts, because other work only slows a round
+  --peer     also run this ONNX file in onnxruntime-web on WebGPU, in the same rounds, after comparing its logits with ours
+  --wasm     also run it in onnxruntime-web's WebAssembly
+  --kernels  measure matmuls by shape, without a model`;
 
-/** A peer's logits may differ from ours by so much of their standard deviation. */
+/** Maximum difference of a peer's logits from ours, in standard deviations of the logits. */
 const TOLERANCE = 1e-3;
 const ROOT = resolve(import.meta.dirname, '../..');
 const ENGINE = 'www/bench/pkg/pocketllm.js';
@@ -47,7 +48,7 @@ interface Report {
   readonly adapter: string;
   readonly forward_ms: number;
   readonly step_ms: number;
-  /** Of the page's thread, which encodes a step's commands. */
+  /** CPU time of the page's thread, which encodes the commands of a step. */
   readonly step_cpu_ms: number;
   readonly step_over_two_forwards: number;
   readonly tokens_per_s: number;
@@ -59,14 +60,14 @@ interface Report {
 interface PeerTimes {
   provider: 'webgpu' | 'wasm';
   threads: number;
-  /** Of its logits from ours, in standard deviations. */
+  /** Maximum difference of its logits from ours, in standard deviations. */
   difference: number;
   dispatches: number;
   first_ms: number;
   forward_ms: number;
 }
 
-/** Seconds that the page's thread has computed. */
+/** CPU time of the page's thread so far, in seconds. */
 async function threadSeconds(devtools: CDPSession): Promise<number> {
   const { metrics } = await devtools.send('Performance.getMetrics');
   return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN;
@@ -79,7 +80,10 @@ interface Tab {
   readonly engine: JSHandle<Engine>;
 }
 
-/** A page whose thread the engines compute in, isolated so that WebAssembly may have threads. */
+/**
+ * Opens a page in whose thread the engines run. It is cross-origin isolated, so that WebAssembly
+ * can use threads.
+ */
 async function open(browser: Browser, url: string): Promise<Tab> {
   const page = await browser.newPage();
   page.setDefaultTimeout(0);
@@ -90,7 +94,7 @@ async function open(browser: Browser, url: string): Promise<Tab> {
   return { page, devtools, url, engine };
 }
 
-/** Opens the peers on the inputs of ours, and holds their logits against ours. */
+/** Opens the peers on our inputs, and compares their logits with ours. */
 async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: number): Promise<[JSHandle<Peer>, PeerTimes][]> {
   if (given.peer === undefined) return [];
   const ort = await page.evaluateHandle<Ort>(`import('/${RUNTIME}ort.webgpu.bundle.min.mjs')`);
@@ -98,8 +102,8 @@ async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: nu
   for (const provider of given.wasm ? (['webgpu', 'wasm'] as const) : (['webgpu'] as const)) {
     const peer = await page.evaluateHandle(openPeer, { ours, ort, runtime: url + RUNTIME, model: url + given.peer, provider, sequences });
     const { difference, dispatches, ms } = await page.evaluate(compare, { ours, peer });
-    if (!(difference <= TOLERANCE)) throw new Error(`${provider}: logits differ from ours by ${difference} of their deviation`);
-    if (provider === 'webgpu' && dispatches === 0) throw new Error('onnxruntime-web has given the GPU nothing to do');
+    if (!(difference <= TOLERANCE)) throw new Error(`${provider}: the logits differ from ours by ${difference} standard deviations`);
+    if (provider === 'webgpu' && dispatches === 0) throw new Error('onnxruntime-web did not use the GPU');
     const threads = await peer.evaluate((peer) => peer.threads);
     peers.push([peer, { provider, threads, difference, dispatches, first_ms: ms, forward_ms: Infinity }]);
   }
@@ -119,7 +123,7 @@ async function measure(tab: Tab): Promise<Report> {
     const before = await threadSeconds(tab.devtools);
     const step = await ours.evaluate((ours) => ours.step());
     const cpu = 1e3 * ((await threadSeconds(tab.devtools)) - before);
-    // The first round compiles.
+    // The first round compiles the shaders, so it does not count.
     if (round === 0) continue;
     best.forward_ms = Math.min(best.forward_ms, forward);
     best.step_ms = Math.min(best.step_ms, step);
@@ -152,15 +156,15 @@ function print(report: Report): void {
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   row('adapter', report.adapter);
   row('forward', `${ms(report.forward_ms)}, ${report.gflops.toFixed(2)} GFLOP/s`);
-  row('step', `${ms(report.step_ms)}, ${report.tokens_per_s.toFixed(0)} tokens/s, ${ms(report.step_cpu_ms)} of the page's thread`);
+  row('step', `${ms(report.step_ms)}, ${report.tokens_per_s.toFixed(0)} tokens/s, ${ms(report.step_cpu_ms)} of CPU time in the page's thread`);
   row('step / two forwards', report.step_over_two_forwards.toFixed(3));
   const { weights, scratch, activations, peak } = report.gpu_bytes;
   row('GPU memory', `${mb(weights)} weights, ${mb(scratch)} scratch, ${mb(activations)} activations, ${mb(peak)} peak`);
   for (const peer of report.peers) {
     const how = peer.provider === 'webgpu' ? `${peer.dispatches} dispatches` : `${peer.threads} threads`;
-    row(`onnxruntime ${peer.provider}`, `${ms(peer.forward_ms)} a forward (the first ${ms(peer.first_ms)}), ${how}`);
+    row(`onnxruntime ${peer.provider}`, `${ms(peer.forward_ms)} per forward (the first took ${ms(peer.first_ms)}), ${how}`);
     row('', `${peer.over_our_forward.toFixed(2)} times our forward, ${peer.over_our_step.toFixed(2)} times our step`);
-    row('', `logits within ${peer.difference.toExponential(1)} of ours, in their standard deviations`);
+    row('', `logits within ${peer.difference.toExponential(1)} standard deviations of ours`);
   }
 }
 

@@ -1,4 +1,4 @@
-// Node 20 runs no TypeScript by itself; vite is here anyway.
+// Node 20 does not run TypeScript by itself, so vite, which is a dependency anyway, runs the script.
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';
 

@@ -1,9 +1,12 @@
-/** What runs in the tab. Each function is sent there by itself: it may use nothing from outside but types, and import nothing. */
+/**
+ * The code that runs in the tab. Each function is sent there by itself, so it must not import
+ * anything or use anything outside itself except types.
+ */
 
-/** Bytes of GPU memory, by use. */
+/** GPU memory in bytes, by use. */
 export type GpuBytes = Readonly<Record<'weights' | 'adapter' | 'scratch' | 'activations' | 'transfer' | 'peak', number>>;
 
-/** `TabBench` of `src/web/bench.rs`. */
+/** The class `TabBench` in `src/web/bench.rs`. */
 export interface Ours {
   info(): { readonly adapter: string; readonly flops: number; readonly gpuBytes: GpuBytes };
   ids(): Uint32Array;
@@ -21,16 +24,16 @@ export interface Matmul {
   readonly of_multiply_add: number;
 }
 
-/** `www/bench/pkg/pocketllm.js`. */
+/** The module `www/bench/pkg/pocketllm.js`. */
 export interface Engine {
   readonly TabBench: { create(options: object): Promise<Ours> };
   measureMatmuls(): Promise<Matmul[]>;
 }
 
-/** One pass of a peer, and what it found. */
+/** The result of one pass of a peer. */
 export interface Pass {
   readonly ms: number;
-  /** GPU dispatches made meanwhile. */
+  /** Number of GPU dispatches during the pass. */
   readonly dispatches: number;
   readonly logits: Float32Array;
 }
@@ -41,7 +44,7 @@ export interface Peer {
   free(): Promise<void>;
 }
 
-/** The part of onnxruntime-web that is used. */
+/** The part of onnxruntime-web's API that is used here. */
 export interface Ort {
   readonly env: { readonly wasm: { wasmPaths: string; numThreads: number } };
   readonly Tensor: new (type: 'int64', data: BigInt64Array, shape: readonly number[]) => object;
@@ -63,7 +66,7 @@ export interface PeerOptions {
   readonly sequences: number;
 }
 
-/** The same inputs as ours, through onnxruntime-web. */
+/** Opens the model in onnxruntime-web, with the same inputs as ours. */
 export async function openPeer({ ours, ort, runtime, model, provider, sequences }: PeerOptions): Promise<Peer> {
   ort.env.wasm.wasmPaths = runtime;
   ort.env.wasm.numThreads = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
@@ -97,13 +100,16 @@ export async function openPeer({ ours, ort, runtime, model, provider, sequences 
   };
 }
 
-/** The largest difference of a peer's logits from ours, in standard deviations of ours; then a first pass's time and dispatches. */
+/**
+ * The largest difference of a peer's logits from ours, in standard deviations of ours, and the time
+ * and dispatches of its first pass.
+ */
 export async function compare({ ours, peer }: { ours: Ours; peer: Peer }): Promise<{ difference: number; ms: number; dispatches: number }> {
   const expected = await ours.logits();
   const { logits, ms, dispatches } = await peer.forward();
-  if (logits.length !== expected.length) throw new Error(`${logits.length} logits, expected ${expected.length}`);
+  if (logits.length !== expected.length) throw new Error(`expected ${expected.length} logits, found ${logits.length}`);
   const mean = expected.reduce((sum, x) => sum + x, 0) / expected.length;
   const variance = expected.reduce((sum, x) => sum + (x - mean) ** 2, 0) / expected.length;
-  const most = expected.reduce((far, x, at) => Math.max(far, Math.abs(x - (logits[at] ?? Number.NaN))), 0);
-  return { difference: most / Math.sqrt(variance), ms, dispatches };
+  const largest = expected.reduce((most, x, at) => Math.max(most, Math.abs(x - (logits[at] ?? Number.NaN))), 0);
+  return { difference: largest / Math.sqrt(variance), ms, dispatches };
 }

@@ -1,4 +1,4 @@
-/** What the site ships beside its code: the built-in model and the sample data, when they have been fetched. */
+/** Copies the built-in model and the sample data into the site, if they have been downloaded. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
@@ -8,7 +8,9 @@ const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json'];
 const TRAIN_ROWS = 1000;
 const HELD_OUT_ROWS = 200;
 
-/** The records of a CSV file as they are written, quotes and line breaks within them kept. */
+/**
+ * The records of a CSV file as text. Quotation marks, and line breaks within a record, are kept.
+ */
 export function csvRecords(text: string): string[] {
   const records: string[] = [];
   let start = 0;
@@ -24,7 +26,10 @@ export function csvRecords(text: string): string[] {
   return records.filter((record) => record.trim() !== '');
 }
 
-/** `samples/junk-mail.csv` and `samples/junk-mail-held-out.csv`, or nothing. */
+/**
+ * The names and texts of `samples/junk-mail.csv` and `samples/junk-mail-held-out.csv`, or an empty
+ * list.
+ */
 function samples(): [name: string, text: string][] {
   const read = (name: string): string[] =>
     existsSync(join(MODELS, name)) ? csvRecords(readFileSync(join(MODELS, name), 'utf8')) : [];
@@ -53,10 +58,10 @@ export function assets(): Plugin {
       if (existsSync(join(bert, 'config.json'))) {
         for (const file of MODEL_FILES) copyFileSync(join(bert, file), place(`models/bert/${file}`));
       } else {
-        this.warn('models/bert is missing: the site is built without its built-in model');
+        this.warn('models/bert is missing, so the site is built without its built-in model');
       }
       const files = samples();
-      if (files.length === 0) this.warn('models/junk-mail-train.csv is missing: the site is built without sample data');
+      if (files.length === 0) this.warn('models/junk-mail-train.csv is missing, so the site is built without sample data');
       for (const [name, text] of files) writeFileSync(place(name), text);
     },
   };

@@ -1,4 +1,7 @@
-/** The service worker that lets the site work without a network: all its files, but no model. Those are kept by the package. */
+/**
+ * Generates the service worker that lets the site work offline. It caches all files of the site
+ * except the model, which the package stores itself.
+ */
 import type { Plugin } from 'vite';
 import { generateSW } from 'workbox-build';
 
@@ -6,7 +9,7 @@ export function offline(): Plugin {
   return {
     name: 'pocketllm:offline',
     apply: 'build',
-    // After every file is there, the samples too.
+    // This runs after all files have been written, including the samples.
     closeBundle: {
       order: 'post',
       sequential: true,
@@ -17,11 +20,12 @@ export function offline(): Plugin {
           globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest,csv}'],
           globIgnores: ['models/**', 'sw.js'],
           swDest: `${site}/sw.js`,
-          // Names in assets/ tell their content already.
+          // The file names in assets/ contain a hash of the content.
           dontCacheBustURLsMatching: /assets\//,
           maximumFileSizeToCacheInBytes: 16e6,
           cleanupOutdatedCaches: true,
-          // The first visit is served at once; a later version waits until no tab has the old one open.
+          // The first version takes control at once. A later one waits until no tab uses the old
+          // one.
           clientsClaim: true,
           skipWaiting: false,
           inlineWorkboxRuntime: true,

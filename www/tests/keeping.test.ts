@@ -1,4 +1,7 @@
-/** What the package keeps in the tab, and what it brings back: the real engine, through the built package, in Chromium. */
+/**
+ * What the package keeps in the tab, and what it brings back: the real engine, through the built
+ * package, in Chromium.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -53,7 +56,10 @@ function load(page: Page, module: JSHandle<Package>, options: object = {}): Prom
   );
 }
 
-/** Aborts a slow download in its midst, and expects the error before anything else happens; tells its code. */
+/**
+ * Aborts a slow download in its midst, and expects the error before anything else happens; tells
+ * its code.
+ */
 async function leavePart(page: Page, module: JSHandle<Package>): Promise<string> {
   hub.speed = 40_000;
   return page.evaluate(
@@ -199,7 +205,7 @@ test('no room: the error says so, and without keeping it goes', { timeout: LONG 
   const { page, module } = await visit();
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
-  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no room left/);
+  expect(await load(page, module)).toMatch(/^storage-full: .+: the browser has no storage space left/);
   expect(await load(page, module, { cache: false })).toBe('loaded');
 });
 
@@ -212,7 +218,10 @@ test('an abort ends a download at once', { timeout: LONG }, async () => {
   expect(hub.asked.length).toBe(asked);
 });
 
-/** In the page: trains until `stopAt` and tells what it has; `lose` destroys the GPU device after that step. */
+/**
+ * In the page: trains until `stopAt` and tells what it has; `lose` destroys the GPU device after
+ * that step.
+ */
 interface Given {
   module: Package;
   hub: string;
@@ -233,7 +242,10 @@ async function weightsAfter({ module, hub, run, steps, lose }: Given): Promise<{
   return { hash: [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))], losses };
 }
 
-/** Makes `confined()`, a worker of the package that shows its GPU device, and `lose()`, which destroys it. */
+/**
+ * Makes `confined()`, a worker of the package that shows its GPU device, and `lose()`, which
+ * destroys it.
+ */
 function exposeDevice(base: string): void {
   const script = `
     import ${JSON.stringify(`${base}lib/worker.js`)};

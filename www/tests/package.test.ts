@@ -124,7 +124,7 @@ describe('create', () => {
     [{ model: 'a/b', hub: 'nowhere' }, 'hub must be an address, found "nowhere"'],
     [{ model: files, signal: 'stop' }, 'signal must be an AbortSignal, found "stop"'],
     [{ model: files, onProgress: 5 }, 'onProgress must be a function, found 5'],
-    [{ model: files, worker: () => undefined }, 'worker must return a Worker'],
+    [{ model: files, worker: () => undefined }, 'worker function to return a Worker'],
     [undefined, 'expected an object of options, found undefined'],
     [null, 'expected an object of options, found null'],
   ])('refuses %o', async (options, message) => {

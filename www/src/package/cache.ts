@@ -1,4 +1,7 @@
-/** Models kept in the private file system: fetched once, checked, and read from there ever after without a request. */
+/**
+ * Models stored in the origin's private file system. A model is downloaded once and checked. Later
+ * it is read from there without a request.
+ */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { download, type RemoteFile } from './download.js';
@@ -9,15 +12,15 @@ import type { NamedBlob } from './types/data.js';
 import type { LoadProgress } from './types/model.js';
 
 const MANIFEST = 'manifest.json';
-/** Beside a file that has been checked whole. */
+/** Ending of the marker file beside a file that is complete and checked. */
 const DONE = '.done';
 const PROGRESS_MS = 60;
-/** How long a server may take to say whether a kept model has changed. */
-const ASK_MS = 4000;
+/** Milliseconds to wait for a server to say whether a stored model has changed. */
+const UPDATE_CHECK_MS = 4000;
 
-/** What is written beside a model's files. */
+/** The description that is stored beside a model's files. */
 export interface Manifest extends Listing {
-  /** What the model was asked for by. */
+  /** The id of the source that the model was requested from. */
   readonly source: string;
 }
 
@@ -27,11 +30,14 @@ const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((s
 interface Hooks {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Takes what is kept without asking whether it has changed. */
-  readonly unasked?: boolean;
+  /** Uses the stored files without checking whether they have changed. */
+  readonly skipUpdateCheck?: boolean;
 }
 
-/** The model's files, downloaded where they are not here yet; `undefined` where nothing can be kept. */
+/**
+ * The model's files. Those that are not stored yet are downloaded. `undefined` if nothing can be
+ * stored.
+ */
 export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ name: string; files: NamedBlob[] } | undefined> {
   const id = sourceId(source);
   const at = await folder(['models', key(id)], true);
@@ -39,10 +45,10 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   const fetchAll = async (): Promise<{ name: string; files: NamedBlob[] }> => {
     const kept = await readManifest(at);
     const manifest = kept === undefined ? await newManifest(at, id, await list(source, hooks.signal)) : await renewed(kept, at, source, hooks);
-    await room(manifest, at);
+    await requireSpace(manifest, at);
     return { name: manifest.name, files: await fetchFiles(manifest, at, hooks) };
   };
-  // Two tabs that want the same model: the second waits, and finds it here.
+  // If two tabs load the same model, the second one waits and then finds it stored.
   const options = hooks.signal === undefined ? {} : { signal: hooks.signal };
   try {
     return await navigator.locks.request(`pocketllm/models/${key(id)}`, options, fetchAll);
@@ -51,7 +57,7 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   }
 }
 
-/** The model's files, where all of them are here already. */
+/** The model's files, if all of them are stored already. */
 export async function filesHere(source: RemoteSource): Promise<{ name: string; files: NamedBlob[] } | undefined> {
   const at = await folder(['models', key(sourceId(source))]);
   const manifest = at === undefined ? undefined : await readManifest(at);
@@ -65,7 +71,7 @@ export async function filesHere(source: RemoteSource): Promise<{ name: string; f
   return { name: manifest.name, files };
 }
 
-/** What a model weighs, and how much of it is here, before anything is downloaded. */
+/** The size of a model and how much of it is stored, before anything is downloaded. */
 export async function inspect(source: RemoteSource, signal?: AbortSignal): Promise<{ listing: Listing; keptBytes: number }> {
   const at = await folder(['models', key(sourceId(source))]);
   const manifest = at === undefined ? undefined : await readManifest(at);
@@ -73,7 +79,7 @@ export async function inspect(source: RemoteSource, signal?: AbortSignal): Promi
   return { listing: manifest, keptBytes: await keptBytes(at) };
 }
 
-/** Every model that is here, wholly or in part. */
+/** Every model that is stored, complete or in part. */
 export async function keptModels(): Promise<{ key: string; manifest: Manifest; bytes: number; complete: boolean }[]> {
   const at = await folder(['models']);
   if (at === undefined) return [];
@@ -101,7 +107,7 @@ async function readManifest(at: FileSystemDirectoryHandle): Promise<Manifest | u
   try {
     return JSON.parse(await file.text()) as Manifest;
   } catch {
-    // It was cut short while being written; what has been downloaded counts all the same.
+    // The manifest was only partly written. The files that have been downloaded remain usable.
     return undefined;
   }
 }
@@ -113,12 +119,13 @@ async function newManifest(at: FileSystemDirectoryHandle, id: string, listing: L
 }
 
 /**
- * What is kept of a model at a URL, less the files that its server has in another version by now. A hub's model is of one commit and
- * never changes; a server that cannot be reached, or does not answer in time, leaves everything as it is.
+ * Deletes the stored files of a model at a URL that have changed on its server, and updates the
+ * manifest. A model of a hub belongs to one commit and never changes. If the server cannot be
+ * reached or does not answer in time, everything stays as it is.
  */
-async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { signal, unasked }: Hooks): Promise<Manifest> {
-  if (source.kind === 'hub' || unasked === true) return kept;
-  const inTime = AbortSignal.timeout(ASK_MS);
+async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { signal, skipUpdateCheck }: Hooks): Promise<Manifest> {
+  if (source.kind === 'hub' || skipUpdateCheck === true) return kept;
+  const inTime = AbortSignal.timeout(UPDATE_CHECK_MS);
   const listing = await list(source, signal === undefined ? inTime : AbortSignal.any([signal, inTime])).catch(() => undefined);
   if (listing === undefined) return kept;
   const changed = kept.files.filter((file) => !isSame(file, listing.files.find(({ name }) => name === file.name)));
@@ -139,13 +146,13 @@ async function keptBytes(at: FileSystemDirectoryHandle): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Refuses a model that the browser has no room for, before its first byte. */
-async function room(manifest: Manifest, at: FileSystemDirectoryHandle): Promise<void> {
+/** Throws `storage-full` before the download if the browser has too little space for the model. */
+async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): Promise<void> {
   const { quota, usage } = await navigator.storage.estimate();
   const missing = bytesOf(manifest.files) - (await keptBytes(at));
   if (quota === undefined || usage === undefined || missing <= quota - usage) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
-  throw full(`${manifest.name}: ${megabytes(missing)} more to keep, ${megabytes(Math.max(0, quota - usage))} free`);
+  throw full(`${manifest.name}: ${megabytes(missing)} more are needed and ${megabytes(Math.max(0, quota - usage))} are free`);
 }
 
 async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, onProgress }: Hooks): Promise<NamedBlob[]> {
@@ -167,7 +174,7 @@ async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { 
   return blobs;
 }
 
-/** The file, if it was once checked and is as long as it was then. */
+/** The file, if it has been checked before and its length is unchanged. */
 async function checked({ name, size }: RemoteFile, at: FileSystemDirectoryHandle): Promise<File | undefined> {
   const [file, done] = await Promise.all([fileIn(at, name), fileIn(at, name + DONE)]);
   if (file === undefined || done === undefined) return undefined;
@@ -190,6 +197,6 @@ async function fetchFile(
   }
   await writeText(at, remote.name + DONE, String(size));
   const kept = await fileIn(at, remote.name);
-  if (kept === undefined) throw new PocketError('storage-full', `${remote.name}: the browser did not keep it`);
+  if (kept === undefined) throw new PocketError('storage-full', `${remote.name}: the browser did not store the file`);
   return kept;
 }

@@ -1,26 +1,34 @@
-/** One file from a server into the private file system: goes on where it was broken off, and is checked against its hash. */
+/**
+ * Downloads one file from a server into the origin's private file system. An interrupted download
+ * continues where it stopped, and the result is checked against the file's hash.
+ */
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { abortedError, PocketError } from './errors.js';
 import { write, type SyncFile } from './opfs.js';
 
-/** A file as a server has announced it. */
+/** A server's description of a file. */
 export interface RemoteFile {
   readonly name: string;
   readonly url: string;
-  /** Its length, where that is known before. */
+  /** Length in bytes, if it is known before the download. */
   readonly size?: number;
-  /** SHA-256 of its bytes, in hexadecimal. */
+  /** SHA-256 of the file's bytes, in hexadecimal. */
   readonly sha256?: string;
-  /** Its name in git: SHA-1 of "blob <size>\0" and its bytes. */
+  /**
+   * The file's git object id, in hexadecimal: the SHA-1 of "blob <size>\0" and the file's bytes.
+   */
   readonly git?: string;
   readonly etag?: string;
-  /** When it was last changed, as the server writes it. */
+  /** The server's `Last-Modified` text. */
   readonly modified?: string;
 }
 
-/** Pauses before asking again after a failure, in milliseconds; counted anew whenever bytes arrive. */
+/**
+ * Milliseconds to wait before each retry after a failure. The count starts again whenever bytes
+ * arrive.
+ */
 const PAUSES = [300, 1000, 3000];
 const CHUNK = 1 << 20;
 
@@ -29,7 +37,7 @@ interface Hash {
   digest(): Uint8Array;
 }
 
-/** Brings `file` to hold all of `remote`. `onBytes` is told how much of it is there. */
+/** Downloads all of `remote` into `file`. `onBytes` is called with the number of bytes so far. */
 export async function download(
   remote: RemoteFile,
   file: SyncFile,
@@ -40,13 +48,17 @@ export async function download(
   const found = await attempt(remote, file, signal, onBytes);
   if (found === undefined) return;
   file.truncate(0);
-  // What lay here from before may have been another file's: once more from its beginning.
+  // The bytes from an earlier download may belong to another file, so it starts again from the
+  // beginning.
   if (resumed && (await attempt(remote, file, signal, onBytes)) === undefined) return;
   file.truncate(0);
-  throw new PocketError('file-corrupt', `${remote.name}: ${found}: the file at ${remote.url} is damaged`);
+  throw new PocketError('file-corrupt', `${remote.name}: ${found}; the file at ${remote.url} is damaged`);
 }
 
-/** Downloads what is missing; says what is wrong with the whole, if anything is. */
+/**
+ * Downloads the missing bytes. Returns a description of what is wrong with the whole file, if
+ * anything is.
+ */
 async function attempt(
   remote: RemoteFile,
   file: SyncFile,
@@ -61,13 +73,13 @@ async function attempt(
   for (;;) {
     if (remote.size !== undefined && loaded >= remote.size) break;
     try {
-      // Past the browser's own cache, which would keep a second copy.
+      // The browser's own cache is bypassed, because it would store a second copy.
       const response = await fetch(remote.url, { cache: 'no-store', ...(loaded > 0 ? { headers: { range: `bytes=${loaded}-` } } : {}), ...(signal ? { signal } : {}) });
       const changed = remote.etag !== undefined && response.headers.get('etag') !== null && response.headers.get('etag') !== remote.etag;
       if (response.status === 416 && remote.size === undefined) break;
-      if (!response.ok) throw refusal(remote, response);
+      if (!response.ok) throw statusError(remote, response);
       if (loaded > 0 && (response.status !== 206 || changed || !beginsAt(loaded, response))) {
-        // No ranges here, or another file by now: from the beginning.
+        // The server ignores ranges, or the file has changed, so the download starts again.
         file.truncate(0);
         hash = rehash(remote, file);
         loaded = 0;
@@ -105,7 +117,7 @@ async function attempt(
   return digest === expected ? undefined : `expected ${remote.sha256 === undefined ? 'git object' : 'SHA-256'} ${expected}, found ${digest}`;
 }
 
-/** The hash to check by, already fed with what the file holds. */
+/** The hash state after the bytes that the file has already; `undefined` if no hash is known. */
 function rehash(remote: RemoteFile, file: SyncFile): Hash | undefined {
   let hash: Hash | undefined;
   if (remote.sha256 !== undefined) hash = sha256.create();
@@ -136,21 +148,26 @@ async function* chunks(response: Response): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Whether a range begins where it was asked for; taken on trust where another origin hides the header. */
+/**
+ * Whether a range begins at the requested offset. This is assumed if another origin hides the
+ * header.
+ */
 function beginsAt(offset: number, response: Response): boolean {
-  const said = response.headers.get('content-range');
-  return said === null || Number(/bytes (\d+)-/.exec(said)?.[1] ?? Number.NaN) === offset;
+  const range = response.headers.get('content-range');
+  return range === null || Number(/bytes (\d+)-/.exec(range)?.[1] ?? Number.NaN) === offset;
 }
 
-/** A status that will not change by asking again is a `PocketError`, any other a plain one. */
-function refusal({ name, url }: RemoteFile, { status }: Response): Error {
+/**
+ * The error for a failed status: a `PocketError` if a retry cannot help, otherwise a plain `Error`.
+ */
+function statusError({ name, url }: RemoteFile, { status }: Response): Error {
   const text = `${name}: expected status 200 from ${url}, found ${status}`;
   return [408, 429, 500, 502, 503, 504].includes(status) ? new Error(text) : new PocketError('network', text);
 }
 
 const message = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
-/** Waits, or ends at once when the signal does. */
+/** Waits for `ms` milliseconds. Rejects with `aborted` as soon as the signal is aborted. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {

@@ -1,4 +1,4 @@
-/** The generated module; the build points this name at `pkg/pocketllm.js`. */
+/** The generated module. The build resolves this name to `pkg/pocketllm.js`. */
 declare module 'pocketllm-engine' {
   import type { WasmModule } from './wasm.js';
   export const Tuner: WasmModule['Tuner'];

@@ -1,7 +1,7 @@
 /**
- * The engine behind one queue: whatever thread it lives in, calls run one after another, as the
- * generated module demands (a second call into a running one is refused by wasm-bindgen). A GPU
- * that is lost is found again here, and the model brought back to where it was.
+ * The engine with a queue of calls. In any thread, calls run one after another, because
+ * wasm-bindgen does not allow a second call while one is running. If the GPU is lost, the engine
+ * requests it again and restores the model to its last state.
  */
 import { zipSync } from 'fflate';
 import { filesHere, keptFiles } from './cache.js';
@@ -21,14 +21,17 @@ type Handlers = {
   [K in CallName]: (args: Parameters<Calls[K]>, hooks: CallHooks) => Promise<Result<K>>;
 };
 
-/** A training under way: what it takes to begin it again, and where it is kept. */
+/** A training run in progress: what is needed to start it again, and the file that stores it. */
 interface Run {
   readonly number: number;
   readonly config: WasmTrainConfig;
   readonly journal: Journal | undefined;
 }
 
-/** A text that is being written: what it takes to begin it again, and how many pieces it has. */
+/**
+ * A text that is being generated: what is needed to start it again, and the number of pieces so
+ * far.
+ */
 interface Text {
   readonly number: number;
   readonly prompt: Prompt;
@@ -36,27 +39,30 @@ interface Text {
   pieces: number;
 }
 
-const OCTETS = 'application/octet-stream';
-/** Before the GPU is asked for again: a browser needs a while to start its GPU process anew. */
+const OCTET_STREAM = 'application/octet-stream';
+/**
+ * Milliseconds to wait before each new request for the GPU. A browser needs a while to restart its
+ * GPU process.
+ */
 const RECOVERY_PAUSES = [100, 1000, 3000];
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
   readonly #load: () => Promise<WasmModule>;
   #tuner: WasmTuner | undefined;
-  /** What the tuner was made of. */
+  /** The options that the tuner was created with. */
   #options: WasmCreateOptions | undefined;
-  /** The adapter that was put beside it. */
+  /** The adapter that was added to the model. */
   #adapter: readonly NamedBlob[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #run: Run | undefined;
   #text: Text | undefined;
-  /** Runs and texts so far: the number of the next. */
-  #begun = 0;
+  /** Number of runs and texts that have been started. */
+  #started = 0;
   #broken: Error | undefined;
   #closed = false;
 
-  /** `load` is called by the first call that needs the engine. */
+  /** `load` loads the module. It is called when a call first needs the engine. */
   constructor(load: () => Promise<WasmModule>) {
     this.#load = load;
   }
@@ -70,7 +76,7 @@ export class Engine implements Endpoint {
       try {
         return await this.#handlers[name](args, hooks);
       } catch (thrown) {
-        throw this.#judge(thrown);
+        throw this.#asError(thrown);
       }
     };
     const result = this.#queue.then(run);
@@ -84,8 +90,11 @@ export class Engine implements Endpoint {
     this.#free();
   }
 
-  /** A panic leaves the module's memory in no defined state: nothing more may be asked of it. */
-  #judge(thrown: unknown): Error {
+  /**
+   * Converts any thrown value to an `Error`. A panic leaves the module's memory in an undefined
+   * state, so all later calls fail.
+   */
+  #asError(thrown: unknown): Error {
     if (thrown instanceof WebAssembly.RuntimeError) {
       this.#broken = new Error(`internal error: ${thrown.message}`, { cause: thrown });
       this.#endRun();
@@ -108,47 +117,52 @@ export class Engine implements Endpoint {
     this.#run = undefined;
   }
 
-  /** Weights that change leave a text that was begun with others. */
+  /** Ends the text that is being generated, because the weights are about to change. */
   #endText(): void {
     this.#text = undefined;
     this.#tuner?.endGeneration();
   }
 
-  #open(): WasmTuner {
+  #loaded(): WasmTuner {
     if (this.#tuner === undefined) throw new PocketError('invalid-argument', 'no model is loaded');
     return this.#tuner;
   }
 
-  /** Does `work`; where the GPU is lost meanwhile, brings the model back and does it again. */
-  async #lasting<T>(hooks: CallHooks, work: (tuner: WasmTuner) => Promise<T>): Promise<T> {
+  /**
+   * Does `work`. If the GPU is lost in the meantime, it restores the model and does the work again.
+   */
+  async #withRecovery<T>(hooks: CallHooks, work: (tuner: WasmTuner) => Promise<T>): Promise<T> {
     for (const pause of RECOVERY_PAUSES) {
       try {
-        return await work(this.#open());
+        return await work(this.#loaded());
       } catch (thrown) {
-        const error = this.#judge(thrown);
+        const error = this.#asError(thrown);
         if (!isCode(error, 'device-lost') || this.#closed) throw error;
-        // No adapter is found, or it is lost at once, while the browser is still starting the GPU anew.
-        await this.#recover(pause, hooks).catch((again: unknown) => {
-          const failed = this.#judge(again);
+        // While the browser restarts the GPU, no adapter is found, or the new one is lost at once.
+        await this.#recover(pause, hooks).catch((failure: unknown) => {
+          const failed = this.#asError(failure);
           if (!isCode(failed, 'device-lost', 'webgpu-unavailable')) throw failed;
         });
       }
     }
-    return work(this.#open());
+    return work(this.#loaded());
   }
 
-  /** A new device with the same model, the same steps done and the same training begun. */
+  /**
+   * Requests a new device, loads the same model, replays its steps and starts the same training
+   * again.
+   */
   async #recover(pause: number, hooks: CallHooks): Promise<void> {
     const options = this.#options;
-    const lost = this.#open();
+    const lost = this.#loaded();
     if (options === undefined) throw new PocketError('device-lost', 'the GPU was lost, and there is no model to load again');
     let trajectory: Uint8Array | undefined;
     try {
       trajectory = lost.exportTrajectory();
     } catch {
-      // Nothing has been trained.
+      // Nothing has been trained, so there is no trajectory.
     }
-    const { cancel, release } = follow(hooks.signal);
+    const { cancel, release } = cancelFor(hooks.signal);
     const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
     try {
       await sleep(pause, hooks.signal);
@@ -158,12 +172,12 @@ export class Engine implements Endpoint {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
         else if (this.#adapter !== undefined) await tuner.useAdapter({ files: this.#adapter });
         if (this.#run !== undefined) await tuner.startTraining(this.#run.config, onProgress, cancel);
-        if (this.#text !== undefined) await rewrite(tuner, this.#text);
+        if (this.#text !== undefined) await generateAgain(tuner, this.#text);
       } catch (thrown) {
         tuner.free();
         throw thrown;
       }
-      // Only now: until then, what was done so far lives in the one that was lost.
+      // The lost tuner is replaced only now, because until then it alone has the steps so far.
       this.#tuner = tuner;
       lost.free();
     } finally {
@@ -173,7 +187,7 @@ export class Engine implements Endpoint {
 
   readonly #handlers: Handlers = {
     create: async ([config], hooks) => {
-      const { cancel, release } = follow(hooks.signal);
+      const { cancel, release } = cancelFor(hooks.signal);
       try {
         this.#free();
         this.#text = undefined;
@@ -197,7 +211,7 @@ export class Engine implements Endpoint {
       const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? { url: addressOf(source) });
       return (await this.#load()).plan({ ...rest, ...files, steps: 1 });
     },
-    info: async () => this.#open().info(),
+    info: async () => this.#loaded().info(),
     startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
       const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
       const config: WasmTrainConfig = {
@@ -207,27 +221,27 @@ export class Engine implements Endpoint {
       };
       this.#endRun();
       this.#endText();
-      const { cancel, release } = follow(hooks.signal);
+      const { cancel, release } = cancelFor(hooks.signal);
       const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-      const start = await this.#lasting(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(release);
-      const journal = keep === undefined ? undefined : await Journal.open(keep, this.#open());
-      // A rate that was searched for is not to be searched for again.
-      this.#run = { number: ++this.#begun, config: { ...config, learningRate: start.learningRate }, journal };
+      const start = await this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(release);
+      const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded());
+      // If the learning rate was searched for, it must not be searched for again.
+      this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal };
       return { ...start, run: this.#run.number };
     },
     step: async ([number], hooks) => {
       const run = this.#run;
       if (run?.number !== number) throw replaced('training');
       this.#endText();
-      const { cancel, release } = follow(hooks.signal);
+      const { cancel, release } = cancelFor(hooks.signal);
       try {
-        const step = await this.#lasting(hooks, (tuner) => tuner.step(cancel));
+        const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel));
         if (step === undefined) this.#endRun();
-        else run.journal?.append(this.#open(), step.step - 1);
+        else run.journal?.append(this.#loaded(), step.step - 1);
         return step;
       } catch (thrown) {
-        const error = this.#judge(thrown);
-        // The engine has left the run: to go on is to restore and train again.
+        const error = this.#asError(thrown);
+        // The engine has ended the run. To continue it, restore it and train again.
         if (isCode(error, 'aborted')) this.#endRun();
         throw error;
       } finally {
@@ -240,59 +254,61 @@ export class Engine implements Endpoint {
     evaluate: async ([{ data, ...config }], hooks) => {
       const { text, name } = await readData('data', data, config.dataName);
       const read = { ...config, data: text, dataName: name };
-      const { cancel, release } = follow(hooks.signal);
+      const { cancel, release } = cancelFor(hooks.signal);
       try {
-        return await this.#lasting(hooks, (tuner) => tuner.evaluate(read, cancel));
+        return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel));
       } finally {
         release();
       }
     },
-    classify: async ([text, options], hooks) => this.#lasting(hooks, (tuner) => tuner.classify(text, options)),
+    classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
     startGeneration: async ([prompt, options], hooks) => {
       this.#endText();
-      await this.#lasting(hooks, (tuner) => tuner.startGeneration(prompt, options));
-      this.#text = { number: ++this.#begun, prompt, options, pieces: 0 };
+      await this.#withRecovery(hooks, (tuner) => tuner.startGeneration(prompt, options));
+      this.#text = { number: ++this.#started, prompt, options, pieces: 0 };
       return this.#text.number;
     },
     nextToken: async ([number], hooks) => {
       const text = this.#text;
       if (text?.number !== number) throw replaced('text');
-      const piece = await this.#lasting(hooks, (tuner) => tuner.nextToken());
+      const piece = await this.#withRecovery(hooks, (tuner) => tuner.nextToken());
       text.pieces++;
       return piece;
     },
     endGeneration: async ([number]) => {
       if (this.#text?.number === number) this.#endText();
     },
-    exportTrajectory: async () => new Blob([this.#open().exportTrajectory()], { type: OCTETS }),
+    exportTrajectory: async () => new Blob([this.#loaded().exportTrajectory()], { type: OCTET_STREAM }),
     exportAdapter: async (_, hooks) => {
-      const { config: text, weights } = await this.#lasting(hooks, (tuner) => tuner.exportAdapter());
+      const { config: text, weights } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
       const files = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
-      // Stored as they are, since weights do not shrink, and without the hour: the same adapter is the same file.
+      // The files are not compressed, because weights do not shrink. A fixed time makes equal
+      // adapters equal files.
       return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
     },
     useAdapter: async ([files], hooks) => {
       this.#endRun();
       this.#endText();
-      await this.#lasting(hooks, (tuner) => tuner.useAdapter({ files }));
+      await this.#withRecovery(hooks, (tuner) => tuner.useAdapter({ files }));
       this.#adapter = files;
     },
-    // A Blob a chunk: the browser may keep blobs out of this process, and memory here stays small.
+    // Each chunk becomes a Blob. The browser can hold blobs outside this process, so that memory
+    // use stays small.
     exportModel: async (_, hooks) => {
-      const parts = await this.#lasting(hooks, async (tuner) => {
+      const parts = await this.#withRecovery(hooks, async (tuner) => {
         const blobs: Blob[] = [];
         await tuner.exportModel((chunk) => blobs.push(new Blob([chunk])));
         return blobs;
       });
-      return new Blob(parts, { type: OCTETS });
+      return new Blob(parts, { type: OCTET_STREAM });
     },
     restore: async ([trajectory], hooks) => {
       const bytes = new Uint8Array(await trajectory.arrayBuffer());
       this.#endRun();
       this.#endText();
-      const { cancel, release } = follow(hooks.signal);
+      const { cancel, release } = cancelFor(hooks.signal);
       try {
-        return await this.#lasting(hooks, (tuner) => tuner.restore(bytes, (progress) => hooks.onProgress?.(progress), cancel));
+        return await this.#withRecovery(hooks, (tuner) => tuner.restore(bytes, (progress) => hooks.onProgress?.(progress), cancel));
       } finally {
         release();
       }
@@ -301,24 +317,26 @@ export class Engine implements Endpoint {
   };
 }
 
-/** The model as the engine takes it: the files that are kept here, or else its address. */
+/** The model in the engine's form: the stored files, or otherwise the URL. */
 async function engineOptions({ source, cache, ...wanted }: CreateConfig, hooks: CallHooks): Promise<WasmCreateOptions> {
   const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
   if (source.kind === 'files') return { ...rest, files: source.files };
   if (cache !== false && canWrite()) {
     await requireGpu();
-    const kept = await keptFiles(source, { ...hooks, unasked: cache === 'force-cache' });
+    const kept = await keptFiles(source, { ...hooks, skipUpdateCheck: cache === 'force-cache' });
     if (kept !== undefined) return { ...rest, ...kept };
   }
   return { ...rest, url: addressOf(source) };
 }
 
-/** Where the engine can read a model's files itself. */
+/** The URL from which the engine can read a model's files itself. */
 const addressOf = (source: RemoteSource): string =>
   source.kind === 'url' ? source.url : `${source.host}/${source.id}/resolve/main/${source.file ?? ''}`;
 
-/** Before a model is downloaded that could not be used. */
+/**
+ * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.
+ */
 async function requireGpu(): Promise<void> {
   const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
   if ((await gpu?.requestAdapter().catch(() => null)) == null) {
@@ -328,18 +346,18 @@ async function requireGpu(): Promise<void> {
 
 const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceof PocketError && codes.includes(error.code);
 
-/** Refuses the next() of a loop that a later call has replaced. */
+/** The error of a loop that a later call has replaced. */
 const replaced = (what: 'training' | 'text'): PocketError =>
-  new PocketError('invalid-argument', `this ${what} has ended: ${what === 'text' ? 'the weights were changed, or ' : ''}another was started after it`);
+  new PocketError('invalid-argument', `this ${what} has ended, because ${what === 'text' ? 'the weights were changed or ' : ''}another was started after it`);
 
-/** The text as far as it was: the same pieces come again. */
-async function rewrite(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {
+/** Generates the same pieces of the text again, up to where it was. */
+async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {
   await tuner.startGeneration(prompt, options);
   for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
 }
 
-/** The signal as the engine's flag, until released. */
-function follow(signal: AbortSignal | undefined): { cancel: Cancel; release: () => void } {
+/** The engine's flag for a signal. It follows the signal until it is released. */
+function cancelFor(signal: AbortSignal | undefined): { cancel: Cancel; release: () => void } {
   const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
   const onAbort = (): void => {
     cancel.aborted = true;

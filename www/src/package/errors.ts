@@ -15,14 +15,14 @@ export const ERROR_CODES = [
   'invalid-argument',
 ] as const;
 
-/** What went wrong, in a word that stays the same from version to version. */
+/** A stable code for what went wrong. It does not change between versions. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
- * The one error class of this package. `code` is for programs, `message` for people: it names the
- * file, field or row, what was expected there and what was found.
+ * The error class of this package. `code` is for programs and `message` is for people. The message
+ * names the file, field or row, what was expected there and what was found.
  *
- * An error that is not a `PocketError` is a fault of this package itself.
+ * An error that is not a `PocketError` is a bug in this package.
  */
 export class PocketError extends Error {
   /** What went wrong. */
@@ -35,7 +35,10 @@ export class PocketError extends Error {
   }
 }
 
-/** An error as it crosses the worker's boundary: structured cloning keeps no class and no code. */
+/**
+ * An error as a plain object for a message between threads, because structured cloning drops the
+ * class and the code.
+ */
 export interface PlainError {
   readonly code?: ErrorCode;
   readonly message: string;
@@ -43,8 +46,8 @@ export interface PlainError {
 }
 
 /**
- * Any thrown value as an `Error`: what carries a known code becomes a `PocketError`, whatever
- * threw it (the engine throws bare objects), and the rest stays what it is.
+ * Converts any thrown value to an `Error`. A value with a known code becomes a `PocketError`,
+ * because the engine throws plain objects. Other errors are returned unchanged.
  */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof PocketError) return thrown;
@@ -57,7 +60,7 @@ export function toError(thrown: unknown): Error {
   return new Error(`internal error: ${String(thrown)}`);
 }
 
-/** The error as an object that survives structured cloning. */
+/** Converts an error to an object that survives structured cloning. */
 export function toPlain(thrown: unknown): PlainError {
   const error = toError(thrown);
   return {
@@ -67,7 +70,7 @@ export function toPlain(thrown: unknown): PlainError {
   };
 }
 
-/** The error that {@link toPlain} described. */
+/** Restores the error that {@link toPlain} converted. */
 export function fromPlain(plain: PlainError): Error {
   const error =
     plain.code === undefined ? new Error(plain.message) : new PocketError(plain.code, plain.message);
@@ -75,7 +78,9 @@ export function fromPlain(plain: PlainError): Error {
   return error;
 }
 
-/** The error of a call that its `AbortSignal` ended; the signal's reason is its `cause`. */
+/**
+ * The error of a call that was aborted by its `AbortSignal`. Its `cause` is the signal's reason.
+ */
 export function abortedError(what: string, signal?: AbortSignal): PocketError {
   return new PocketError('aborted', `${what} was aborted`, { cause: signal?.reason });
 }

@@ -41,7 +41,8 @@ export type * from './types/model.js';
 export type * from './types/training.js';
 
 /**
- * Asks a model's server how large it is, and how much of it is on the device, before anything is downloaded.
+ * Asks the server for the size of a model, and determines how much of it is stored on the device.
+ * Nothing is downloaded.
  *
  * @throws {@link PocketError} `network`, `model-unsupported`, `aborted` or `invalid-argument`.
  */
@@ -62,11 +63,11 @@ export async function inspectModel(
 }
 
 /**
- * What a training would take of the GPU's memory, told from `config.json` and the header of the weights: nothing else is
- * downloaded, and no GPU is needed.
+ * Computes how much GPU memory a training run needs, from `config.json` and the header of the
+ * weights. Nothing else is downloaded, and no GPU is needed.
  *
- * @throws {@link PocketError} `model-unsupported`; `out-of-memory` where it is more than `maxGpuBytes`; `network`, `aborted` or
- * `invalid-argument`.
+ * @throws {@link PocketError} `model-unsupported`; `out-of-memory` if the run needs more than
+ * `maxGpuBytes`; `network`, `aborted` or `invalid-argument`.
  */
 export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
   const config = planConfig(options, baseUri());
@@ -80,7 +81,10 @@ export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
   }
 }
 
-/** A model on the GPU that can be trained, asked and written out. Make one with {@link FineTuner.create}. */
+/**
+ * A model on the GPU that can be trained, used and exported. Create one with {@link
+ * FineTuner.create}.
+ */
 export class FineTuner {
   readonly #endpoint: Endpoint;
   readonly #onProgress: CreateOptions['onProgress'];
@@ -92,13 +96,15 @@ export class FineTuner {
     this.#onProgress = onProgress;
   }
 
-  /** Every call may have to load the model again, where the GPU is lost. */
+  /**
+   * Every call gets these hooks, because it may have to load the model again after the GPU is lost.
+   */
   #hooks(signal?: AbortSignal): CallHooks {
     return { signal, onProgress: this.#onProgress };
   }
 
   /**
-   * Finds the GPU and loads a model onto it.
+   * Requests a GPU and loads a model onto it.
    *
    * @throws {@link PocketError} `webgpu-unavailable`, `model-unsupported`, `file-corrupt`,
    * `limit-exceeded`, `out-of-memory`, `network`, `aborted` or `invalid-argument`.
@@ -116,26 +122,30 @@ export class FineTuner {
     }
   }
 
-  /** What is known of the model. Its memory figures are of the last {@link refresh}. */
+  /** Properties of the model. The memory sizes are from the last {@link refresh}. */
   get info(): ModelInfo {
     return this.#info;
   }
 
-  /** Asks the engine for {@link info} anew: memory on the GPU changes as training begins. */
+  /**
+   * Updates {@link info} from the engine, because the use of GPU memory changes when training
+   * starts.
+   */
   async refresh(): Promise<ModelInfo> {
     this.#info = await this.#endpoint.call('info', []);
     return this.#info;
   }
 
   /**
-   * Trains, one step for each turn of the loop: the next step begins when it is asked for, so a
-   * slow loop never piles up work, and leaving the loop stops training. The weights, and the
-   * trajectory, are then those of the last step seen. A GPU that the system takes back is asked
-   * for again, the model loaded, the steps replayed, and the run goes on with the same bits.
+   * Trains one step per iteration of the loop. The next step starts only when it is requested, so a
+   * slow loop never piles up work, and leaving the loop stops training. The weights and the
+   * trajectory are then those of the last step that was yielded. If the system takes the GPU away,
+   * it is requested again, the model is loaded, the steps are replayed, and the run continues with
+   * the same bits.
    *
-   * A training starts from the base weights. One that follows {@link restore}, with the same data
-   * and settings as the restored run, goes on with it instead. To pause, ask for no further step
-   * for a while: meanwhile the model can be asked, measured and exported.
+   * Training starts from the base weights. After {@link restore} with the same data and settings as
+   * the restored run, it continues that run instead. To pause, request no further step for a while.
+   * In the meantime the model can be used, evaluated and exported.
    *
    * @throws {@link PocketError} `data-invalid`, `non-finite-loss`, `device-lost`, `out-of-memory`,
    * `limit-exceeded`, `aborted` or `invalid-argument`.
@@ -152,13 +162,13 @@ export class FineTuner {
         yield step;
       }
     } finally {
-      // After dispose there is nothing left to end.
+      // After dispose there is nothing to end, so the error is ignored.
       await this.#endpoint.call('endTraining', [run]).catch(() => undefined);
     }
   }
 
   /**
-   * Measures loss and accuracy on rows that should not be those trained on.
+   * Measures loss and accuracy on rows, which should not be rows that were trained on.
    *
    * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
    */
@@ -166,14 +176,16 @@ export class FineTuner {
     return this.#endpoint.call('evaluate', [evaluateConfig(data, options)], this.#hooks(options.signal));
   }
 
-  /** Asks the model, as it is now, which of the labels fits a text. */
+  /**
+   * Classifies a text with the current weights: returns the label that fits best, and all scores.
+   */
   async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
     return this.#endpoint.call('classify', [text, classifyConfig(text, options)], this.#hooks(options.signal));
   }
 
   /**
-   * Goes on with a text, or answers in a conversation, piece by piece; causal models only. A conversation needs a model that
-   * came with a chat template: see `chats` of {@link ModelInfo}.
+   * Continues a text, or answers in a conversation, piece by piece. This needs a causal model, and
+   * a conversation also needs a chat template; see `chats` of {@link ModelInfo}.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
     const config = generateConfig(prompt, options);
@@ -186,15 +198,16 @@ export class FineTuner {
         yield piece;
       }
     } finally {
-      // Not awaited: an abort ends the loop at once, in the midst of a token too.
+      // This is not awaited, so that an abort ends the loop at once, even during a token.
       void this.#endpoint.call('endGeneration', [run]).catch(() => undefined);
     }
   }
 
   /**
-   * Writes out what was learned: `trajectory`, a few bytes a step, which with the base model
-   * gives the same weights again, bit for bit; `model`, the whole as a safetensors file; or
-   * `adapter`, what `lora` or `prefix` has trained, as a zip archive of the two files that peft loads.
+   * Exports what was learned. `trajectory` is a file of a few bytes per step, which together with
+   * the base model gives the same weights again, bit for bit. `model` is the whole model as a
+   * safetensors file. `adapter` is what `lora` or `prefix` has trained, as a zip archive of the two
+   * files that peft loads.
    */
   async export(kind: ExportKind): Promise<Blob> {
     switch (kind) {
@@ -205,14 +218,15 @@ export class FineTuner {
       case 'adapter':
         return this.#endpoint.call('exportAdapter', [], this.#hooks());
       default:
-        throw new PocketError('invalid-argument', `export: "trajectory", "adapter" or "model", found "${String(kind)}"`);
+        throw new PocketError('invalid-argument', `export: expected "trajectory", "adapter" or "model", found "${String(kind)}"`);
     }
   }
 
   /**
-   * Replays a trajectory onto the base weights; {@link FineTuner.train} can then go on with its run.
+   * Replays a trajectory onto the base weights. {@link FineTuner.train} can then continue its run.
    *
-   * @throws {@link PocketError} `trajectory-mismatch` when another model made it, `file-corrupt`, `aborted`.
+   * @throws {@link PocketError} `trajectory-mismatch` if it was recorded with another model;
+   * `file-corrupt` or `aborted`.
    */
   async restore(trajectory: Blob, options: RestoreOptions = {}): Promise<Restored> {
     refuseNoRecord(trajectory, options);
@@ -220,29 +234,34 @@ export class FineTuner {
   }
 
   /**
-   * Puts an adapter as peft has it, made here or elsewhere, beside the base weights in the place of what was trained: the files
-   * `adapter_config.json` and `adapter_model.safetensors`, or the archive that {@link FineTuner.export} makes. A training by the
-   * same method then goes on from it.
+   * Adds an adapter in the format of peft to the base weights, and replaces what was trained
+   * before. The adapter consists of the files `adapter_config.json` and
+   * `adapter_model.safetensors`, or of the archive that {@link FineTuner.export} makes. Training
+   * with the same method then starts from it.
    *
-   * @throws {@link PocketError} `file-corrupt`, `model-unsupported` or `invalid-argument`, naming file and field.
+   * @throws {@link PocketError} `file-corrupt`, `model-unsupported` or `invalid-argument`, naming the
+   * file and the field.
    */
   async useAdapter(adapter: Blob | readonly (File | NamedBlob)[]): Promise<void> {
     await this.#endpoint.call('useAdapter', [await adapterFiles(adapter)], this.#hooks());
   }
 
-  /** Frees the GPU and ends the worker. Calls still running end with `aborted`; later ones are refused. */
+  /**
+   * Frees the GPU and ends the worker. Running calls reject with `aborted`, and later ones with
+   * `invalid-argument`.
+   */
   async dispose(): Promise<void> {
     await this.#endpoint.close();
   }
 }
 
-/** What relative addresses are relative to. */
+/** The base URL of relative URLs. */
 const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.location?.href;
 
 async function startEngine(worker: NonNullable<CreateOptions['worker']>): Promise<Endpoint> {
   if (worker === false) return (await import('./load.js')).localEngine();
   const made = typeof worker === 'function' ? worker() : startWorker();
-  if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: the function worker must return a Worker');
+  if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: expected the worker function to return a Worker');
   return new Remote(made);
 }
 
@@ -250,7 +269,8 @@ function startWorker(): Worker {
   try {
     return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'pocketllm' });
   } catch {
-    // A worker's script must be of the page's own origin, but it may import one that is not: this package from another host.
+    // The script of a worker must come from the page's own origin, but it may import this package
+    // from another host.
     const script = `import ${JSON.stringify(import.meta.url.replace(/[^/]*$/, 'worker.js'))};`;
     const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
     return new Worker(url, { type: 'module', name: 'pocketllm' });

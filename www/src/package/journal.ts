@@ -1,4 +1,7 @@
-/** A run's trajectory on disk, a step ahead of what is shown: the bytes after each step are those that the engine would export. */
+/**
+ * Stores the trajectory of a run on disk. Each step is written before it is shown, and the file
+ * always has the bytes that the engine would export.
+ */
 import { folder, fileIn, open, write, type SyncFile } from './opfs.js';
 import { PocketError } from './errors.js';
 import type { WasmTuner } from './wasm.js';
@@ -16,16 +19,19 @@ export class Journal {
     this.#file = file;
   }
 
-  /** Opens the file of a run and writes the steps that the tuner has. What the file held beyond them is another run's, and goes. */
+  /**
+   * Opens the file of a run and writes the tuner's steps so far. Further bytes belong to another
+   * run and are deleted.
+   */
   static async open(name: string, tuner: WasmTuner): Promise<Journal> {
     if (!/^[\w. -]{1,100}$/.test(name)) {
-      throw new PocketError('invalid-argument', `train: keep must be a short plain name, found "${name}"`);
+      throw new PocketError('invalid-argument', `train: expected a short plain name for keep, found "${name}"`);
     }
     const runs = await folder(['runs'], true);
-    if (runs === undefined) throw new PocketError('invalid-argument', 'train: this page has no private file system to keep a run in');
+    if (runs === undefined) throw new PocketError('invalid-argument', 'train: keep needs a private file system, which this page does not have');
     const journal = new Journal(name, await open(runs, name + ENDING));
     try {
-      // Over the same bytes where a run goes on, so that it is whole at every moment.
+      // A continued run overwrites the same bytes, so that the file is complete at all times.
       journal.#append(tuner.exportTrajectory());
       journal.#file.truncate(journal.#length);
     } catch (thrown) {
@@ -35,9 +41,9 @@ export class Journal {
     return journal;
   }
 
-  /** Writes what the trajectory has from `step` (counted from 0) on, and returns when it lies on the disk. */
+  /** Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. */
   append(tuner: WasmTuner, step: number): void {
-    if (this.#broken) throw new PocketError('storage-full', `${this.#name}: a step could not be kept; train again to go on from the one before`);
+    if (this.#broken) throw new PocketError('storage-full', `${this.#name}: a step could not be stored; train again to continue from the step before it`);
     this.#broken = true;
     this.#append(tuner.exportTrajectory(step));
     this.#broken = false;
@@ -54,7 +60,7 @@ export class Journal {
   }
 }
 
-/** The kept runs' names and files. */
+/** The file of the stored run with this name, if there is one. */
 export async function keptRun(name: string): Promise<File | undefined> {
   const runs = await folder(['runs']);
   return runs === undefined ? undefined : fileIn(runs, name + ENDING);

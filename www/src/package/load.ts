@@ -5,7 +5,10 @@ import type { WasmModule } from './wasm.js';
 
 let loading: Promise<WasmModule> | undefined;
 
-/** Fetches and starts the WebAssembly module, once a thread; a failure may be tried again. */
+/**
+ * Downloads and starts the WebAssembly module, once per thread. After a failure it can be tried
+ * again.
+ */
 function loadModule(): Promise<WasmModule> {
   loading ??= init().then(
     () => ({ Tuner, plan }),
@@ -29,7 +32,7 @@ function asLoadError(thrown: unknown): Error {
   return new PocketError('network', `pocketllm_bg.wasm could not be loaded: ${error.message}`, { cause: error });
 }
 
-/** A new engine in this thread. */
+/** Creates an engine in this thread. */
 export function localEngine(): Engine {
   return new Engine(loadModule);
 }

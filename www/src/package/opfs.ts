@@ -1,7 +1,10 @@
-/** The origin's private file system, where this package keeps models and runs: `pocketllm/models/..`, `pocketllm/runs/..`. */
+/**
+ * The origin's private file system. This package stores models in `pocketllm/models/` and runs in
+ * `pocketllm/runs/`.
+ */
 import { PocketError } from './errors.js';
 
-/** What keeping needs and TypeScript's library does not tell of every browser. */
+/** A synchronous access handle, which is not in TypeScript's library for every browser. */
 export interface SyncFile {
   getSize(): number;
   read(buffer: Uint8Array, options: { at: number }): number;
@@ -13,24 +16,30 @@ export interface SyncFile {
 
 type Openable = FileSystemFileHandle & { createSyncAccessHandle?(): Promise<SyncFile> };
 
-/** Whether files can be written in place here: in a worker of this package's own, and in no window. */
+/**
+ * Whether files can be written in place in this thread. That is possible in a worker but not in a
+ * window.
+ */
 export function canWrite(): boolean {
   return typeof FileSystemFileHandle !== 'undefined' && 'createSyncAccessHandle' in FileSystemFileHandle.prototype;
 }
 
-/** A folder of ours, or `undefined` where it is not there, or this origin has no such file system (private windows). */
+/**
+ * One of the package's folders. `undefined` if it does not exist, or if the browser has no such
+ * file system, as in some private windows.
+ */
 export async function folder(path: readonly string[], create = false): Promise<FileSystemDirectoryHandle | undefined> {
   try {
     let at = await navigator.storage.getDirectory();
     for (const name of ['pocketllm', ...path]) at = await at.getDirectoryHandle(name, { create });
     return at;
   } catch (thrown) {
-    if (isFull(thrown)) throw full('the folder for it', thrown);
+    if (isFull(thrown)) throw full(`the folder ${path.join('/')}`, thrown);
     return undefined;
   }
 }
 
-/** The file of that name as it is now, if it is there. */
+/** The current content of the file with this name, if it exists. */
 export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promise<File | undefined> {
   try {
     return await (await at.getFileHandle(name)).getFile();
@@ -39,11 +48,14 @@ export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promi
   }
 }
 
-/** Opens a file to be written in place; made where it is not there. Close it: nobody else can open it meanwhile. */
+/**
+ * Opens a file for writing in place, and creates it if necessary. Close it, because nobody else can
+ * open it in the meantime.
+ */
 export async function open(at: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   try {
     const handle: Openable = await at.getFileHandle(name, { create: true });
-    if (handle.createSyncAccessHandle === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can keep files: leave out worker: false`);
+    if (handle.createSyncAccessHandle === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can store files; leave out worker: false`);
     return await handle.createSyncAccessHandle();
   } catch (thrown) {
     if (isFull(thrown)) throw full(name, thrown);
@@ -65,7 +77,7 @@ export function write(file: SyncFile, name: string, bytes: Uint8Array, at: numbe
   if (written < bytes.length) throw full(name);
 }
 
-/** Writes a small file whole. */
+/** Writes a small text file as a whole. */
 export async function writeText(at: FileSystemDirectoryHandle, name: string, text: string): Promise<void> {
   const file = await open(at, name);
   try {
@@ -78,7 +90,7 @@ export async function writeText(at: FileSystemDirectoryHandle, name: string, tex
   }
 }
 
-/** What lies in a folder. */
+/** The entries of a folder. */
 export async function entries(at: FileSystemDirectoryHandle): Promise<FileSystemHandle[]> {
   const found: FileSystemHandle[] = [];
   const values = (at as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
@@ -103,5 +115,5 @@ function isFull(thrown: unknown): boolean {
 }
 
 export function full(name: string, cause?: unknown): PocketError {
-  return new PocketError('storage-full', `${name}: the browser has no room left`, { cause });
+  return new PocketError('storage-full', `${name}: the browser has no storage space left`, { cause });
 }

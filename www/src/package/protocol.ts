@@ -1,6 +1,6 @@
 /**
- * What the calling thread and the engine say to each other, over one interface with two
- * implementations: {@link Engine} in the same thread, {@link Remote} across a worker's boundary.
+ * The protocol between the calling thread and the engine. It is one interface with two
+ * implementations: {@link Engine} in the same thread, and {@link Remote} for an engine in a worker.
  */
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
@@ -10,7 +10,7 @@ import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { ModelSource } from './source.js';
 import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
 
-/** As the engine's configuration, with data that may still be a file. */
+/** The engine's training configuration, but with data that may still be a file. */
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
 export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
   Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource };
@@ -20,20 +20,23 @@ export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' 
 };
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 
-/** Every call, its arguments and what it answers. A `run` numbers a loop, so that a stale one is noticed. */
+/**
+ * Every call with its arguments and its result. `run` is the number of a loop, so that an outdated
+ * loop is noticed.
+ */
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
   plan(config: PlanConfig): MemoryPlan;
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
   step(run: number): TrainStep | undefined;
-  /** Closes the run's file; its loop has been left. */
+  /** Closes the run's file after its loop has ended. */
   endTraining(run: number): void;
   evaluate(config: EvaluateConfig): Evaluation;
   classify(text: string, options: ClassifyOptions): Classification;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
   nextToken(run: number): string | undefined;
-  /** Frees what a text took; its loop has been left. */
+  /** Frees the memory of a text after its loop has ended. */
   endGeneration(run: number): void;
   exportTrajectory(): Blob;
   exportModel(): Blob;
@@ -45,16 +48,19 @@ export interface Calls {
 export type CallName = keyof Calls;
 export type Result<K extends CallName> = ReturnType<Calls[K]>;
 
-/** What a call may bring with it beside its arguments. */
+/** What a call can have besides its arguments. */
 export interface CallHooks {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
-/** Something that answers calls. */
+/** An object that answers calls. */
 export interface Endpoint {
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks?: CallHooks): Promise<Result<K>>;
-  /** Frees everything; calls still waiting end with `aborted`, later ones are refused. */
+  /**
+   * Frees everything. Calls that are still waiting reject with `aborted`, and later ones with
+   * `invalid-argument`.
+   */
   close(): Promise<void>;
 }
 
@@ -66,13 +72,13 @@ type FromWorker =
   | { kind: 'error'; id: number; error: PlainError }
   | { kind: 'progress'; id: number; progress: LoadProgress };
 
-/** The part of a worker's global scope, or of a message port, that serving needs. */
+/** The part of a worker's global scope, or of a message port, that {@link serve} needs. */
 export interface ServerPort {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker): void;
 }
 
-/** Answers what comes in at `port` with `engine`: the worker's whole programme. */
+/** Lets `engine` answer the calls that arrive at `port`. This is all that the worker does. */
 export function serve(port: ServerPort, engine: Endpoint): void {
   const running = new Map<number, AbortController>();
   port.onmessage = ({ data: message }) => {
@@ -94,9 +100,9 @@ export function serve(port: ServerPort, engine: Endpoint): void {
   };
 }
 
-/** What calls after {@link Endpoint.close} end with. */
+/** The error of calls after {@link Endpoint.close}. */
 export function disposedError(): PocketError {
-  return new PocketError('invalid-argument', 'this FineTuner has been disposed of');
+  return new PocketError('invalid-argument', 'this FineTuner has been disposed');
 }
 
 interface Pending {
@@ -105,10 +111,13 @@ interface Pending {
   readonly onProgress?: CallHooks['onProgress'];
 }
 
-/** How long {@link Remote.close} waits for the engine to free the GPU before it ends the worker. */
+/**
+ * Milliseconds that {@link Remote.close} waits for the engine to free the GPU before it ends the
+ * worker.
+ */
 const CLOSE_MS = 1000;
 
-/** The engine in a worker. */
+/** An engine in a worker. */
 export class Remote implements Endpoint {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
@@ -121,7 +130,7 @@ export class Remote implements Endpoint {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onmessageerror = () => this.#fail(new Error('internal error: a message from the worker could not be read'));
     worker.onerror = (event) => {
-      // A script that cannot be fetched gives an event without a message.
+      // If the script cannot be loaded, the event has no message.
       this.#fail(
         !this.#heard && !event.message
           ? new PocketError('network', 'the script of the worker could not be loaded')

@@ -1,52 +1,55 @@
-/** What this package keeps on the device for the page's origin, and how to be rid of it. */
+/** Lists and deletes what this package stores on the device for the page's origin. */
 import { deleteModel, keptModels } from './cache.js';
 import { keptRun, runFile, runName } from './journal.js';
 import { entries, folder, remove } from './opfs.js';
 
-/** A model on the device. */
+/** A model that is stored on the device. */
 export interface StoredModel {
-  /** For {@link storage.deleteModel}. */
+  /** The id for {@link storage.deleteModel}. */
   readonly id: string;
-  /** A hub id, or the last part of an address. */
+  /** The hub id, or the last part of the URL. */
   readonly name: string;
-  /** What it was fetched from: an address, or the hub's host with the id. */
+  /** Where the model was downloaded from: a URL, or the hub's host with the id. */
   readonly source: string;
-  /** Bytes on the device. */
+  /** Size on the device in bytes. */
   readonly bytes: number;
-  /** Whether all of it is there; a download that was broken off goes on from where it was. */
+  /** Whether the model is complete. An interrupted download continues where it stopped. */
   readonly complete: boolean;
 }
 
-/** A run whose steps were kept: see `keep` of `TrainOptions`. */
+/** A run whose steps are stored; see `keep` of `TrainOptions`. */
 export interface StoredRun {
-  /** As it was given to `keep`. */
+  /** The name that was given as `keep`. */
   readonly name: string;
-  /** Bytes on the device. */
+  /** Size on the device in bytes. */
   readonly bytes: number;
-  /** When its last step was kept, in milliseconds since 1970. */
+  /** Time when the last step was stored, in milliseconds since 1970. */
   readonly modified: number;
 }
 
-/** Room on the device, in bytes. */
+/** Storage space on the device, in bytes. */
 export interface Room {
-  /** Taken by this origin. */
+  /** Space that this origin uses. */
   readonly used: number;
-  /** What the browser would let it have in all. */
+  /** Total space that the browser allows this origin. */
   readonly quota: number;
 }
 
-/** Models and runs in the origin's private file system. Works in any thread; lists are empty where there is no such file system. */
+/**
+ * The models and runs in the origin's private file system. It works in any thread. The lists are
+ * empty if there is no such file system.
+ */
 export const storage = {
-  /** The models that have been fetched. */
+  /** The models that have been downloaded. */
   async models(): Promise<StoredModel[]> {
     const all = await keptModels();
     return all.map(({ key, manifest, bytes, complete }) => ({ id: key, name: manifest.name, source: manifest.source, bytes, complete }));
   },
 
-  /** Deletes a model; where it is not there, nothing happens. */
+  /** Deletes a model. Does nothing if there is no such model. */
   deleteModel: (id: string): Promise<void> => deleteModel(id),
 
-  /** The runs that were kept, the latest first. */
+  /** The runs that are stored, the latest first. */
   async runs(): Promise<StoredRun[]> {
     const at = await folder(['runs']);
     if (at === undefined) return [];
@@ -59,21 +62,27 @@ export const storage = {
     return runs.sort((a, b) => b.modified - a.modified);
   },
 
-  /** The trajectory of a kept run, for `restore`. A step cut short while it was written is left out when it is read. */
+  /**
+   * The trajectory of a stored run, for `restore`. A step that was only partly written is ignored
+   * when it is read.
+   */
   run: (name: string): Promise<Blob | undefined> => keptRun(name),
 
-  /** Deletes a run; where it is not there, nothing happens. */
+  /** Deletes a run. Does nothing if there is no such run. */
   async deleteRun(name: string): Promise<void> {
     const at = await folder(['runs']);
     if (at !== undefined) await remove(at, runFile(name));
   },
 
-  /** How much room there is, where the browser tells. */
+  /** The storage space of this origin. `undefined` if the browser does not report it. */
   async room(): Promise<Room | undefined> {
     const { usage, quota } = await (navigator.storage?.estimate?.() ?? Promise.resolve({}) as Promise<StorageEstimate>);
     return usage === undefined || quota === undefined ? undefined : { used: usage, quota };
   },
 
-  /** Asks the browser not to clear any of it when room gets scarce; whether it agreed. */
+  /**
+   * Asks the browser not to delete the stored files when storage space runs low. Returns whether it
+   * agreed.
+   */
   persist: async (): Promise<boolean> => (await navigator.storage?.persist?.()) ?? false,
 };

@@ -1,4 +1,7 @@
-/** How matmuls are cut on this browser's GPU: measured once, and remembered in the origin's private file system. */
+/**
+ * The matmul tiles for this browser's GPU. They are measured once and stored in the origin's
+ * private file system.
+ */
 import { fileIn, folder, writeText } from './opfs.js';
 
 const FILE = 'tiles.json';
@@ -10,16 +13,19 @@ interface AdapterInfo {
   readonly description: string;
 }
 
-/** Whether `tiles` asks for what is fastest, rather than for cuts by name. */
+/** Whether `tiles` requests the fastest tiles, and not tiles by name. */
 export const areMeasured = (tiles: string | undefined): tiles is string => tiles === 'auto' || tiles === 'auto-f16';
 
-/** What was measured on this GPU for `wanted`, if it was. */
+/** The tiles that were measured on this GPU for `wanted`, if they have been. */
 export async function knownTiles(wanted: string): Promise<string | undefined> {
   const name = await adapterName();
   return name === undefined ? undefined : (await remembered())[`${name} ${wanted}`];
 }
 
-/** Remembers what was measured for `wanted`. Where that cannot be, it costs the next visit a second or two. */
+/**
+ * Stores the tiles that were measured for `wanted`. If that fails, the next visit takes a second or
+ * two longer.
+ */
 export async function rememberTiles(wanted: string, tiles: string): Promise<void> {
   const [name, at] = await Promise.all([adapterName(), folder([], true).catch(() => undefined)]);
   if (name === undefined || at === undefined) return;
@@ -33,12 +39,12 @@ async function remembered(): Promise<Record<string, string>> {
     const known: unknown = text === undefined ? {} : JSON.parse(text);
     return typeof known === 'object' && known !== null ? (known as Record<string, string>) : {};
   } catch {
-    // Cut short as it was written.
+    // The file was only partly written.
     return {};
   }
 }
 
-/** What the browser tells of its GPU; it may be little. */
+/** The browser's description of its GPU, which may be short. */
 async function adapterName(): Promise<string | undefined> {
   const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<{ info?: AdapterInfo } | null> } }).gpu;
   const info = (await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null))?.info;

@@ -1,13 +1,13 @@
 /**
- * The surface of the engine, as `wasm-bindgen --target web` generates it in `pkg/pocketllm.js`.
- * Whatever it throws is an object with the string fields `code` and `message`.
+ * The API of the engine, which `wasm-bindgen --target web` generates in `pkg/pocketllm.js`. It
+ * throws objects with the string fields `code` and `message`.
  */
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { NamedBlob, Prompt } from './types/data.js';
 import type { DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
 import type { Prompting, Restored, TrainOptions, TrainStart, TrainStep } from './types/training.js';
 
-/** Set `aborted` to ask a running call to stop. `signal` ends its downloads at once. */
+/** Stops a running call when `aborted` is set. `signal` also stops its downloads at once. */
 export interface Cancel {
   aborted: boolean;
   readonly signal?: AbortSignal;
@@ -15,24 +15,24 @@ export interface Cancel {
 
 export interface WasmCreateOptions {
   readonly files?: readonly NamedBlob[];
-  /** What to call the files together. */
+  /** A name for the files together. */
   readonly name?: string;
   readonly url?: string;
   readonly limits?: 'default' | 'adapter';
   readonly tiles?: string;
-  /** What `tiles`, where it is to be measured, was measured to be. */
+  /** The tiles that were measured earlier, if `tiles` requests a measurement. */
   readonly knownTiles?: string;
   readonly dtype?: DType;
   readonly maxGpuBytes?: number;
 }
 
-/** The options of a training, with its data read. */
+/** The options of a training run, with its data as text. */
 export type WasmTrainConfig = Given<Omit<TrainOptions, 'data' | 'eval' | 'keep' | 'signal' | 'onStart'>> & {
   readonly data: string;
   readonly eval?: string;
 };
 
-/** Absent where it is `undefined`. */
+/** The same type without `undefined` as a value. */
 type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 export interface WasmEvaluateConfig extends Prompting {
@@ -49,29 +49,32 @@ export interface WasmGenerateOptions {
 export interface WasmTuner {
   info(): ModelInfo;
   startTraining(config: WasmTrainConfig, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<TrainStart>;
-  /** One step, or `undefined` when there is none left. Stopped by `cancel`, the run is over. */
+  /**
+   * Takes one step. `undefined` if there is none left. If `cancel` stops the step, the run has
+   * ended.
+   */
   step(cancel: Cancel): Promise<TrainStep | undefined>;
   evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation>;
   classify(text: string, options?: ClassifyOptions): Promise<Classification>;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;
-  /** Frees what the text took. */
+  /** Frees the memory of the text. */
   endGeneration(): void;
-  /** The trajectory file, or the end of it from the records of `step` (counted from 0) on. */
+  /** The trajectory file, or its end from the records of `step` (counted from 0) on. */
   exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
-  /** The two files of the adapter, as peft has them. */
+  /** The two files of the adapter, in the format of peft. */
   exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer> }>;
-  /** Puts an adapter beside the base weights. */
+  /** Adds an adapter to the base weights. */
   useAdapter(options: { readonly files: readonly NamedBlob[] }): Promise<void>;
   /** Replays a trajectory onto the base weights. */
   restore(trajectory: Uint8Array, onProgress: (progress: LoadProgress) => void, cancel: Cancel): Promise<Restored>;
   free(): void;
 }
 
-/** What {@link WasmModule.plan} takes beside where the model is. */
+/** The options of {@link WasmModule.plan}. */
 export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
 
 /** The generated module. */

@@ -1,4 +1,7 @@
-/** The worker's script: give `FineTuner.create` a `worker` function that starts it in your own way. */
+/**
+ * The script of the worker. To start it in your own way, pass a `worker` function to
+ * `FineTuner.create`.
+ */
 import { localEngine } from './load.js';
 import { serve, type ServerPort } from './protocol.js';
 
