@@ -47,6 +47,8 @@ fn goldens() -> Vec<Golden> {
         ],
         golden!["half/f16", "config.json", "model.safetensors"; expected: "half/f16"],
         golden!["half/bf16", "config.json", "model.safetensors"; expected: "half/bf16"],
+        golden!["gpt2", "config.json", "model.safetensors"; expected: "gpt2"],
+        golden!["gpt2-hub", "config.json", "model.safetensors"; expected: "gpt2-hub"],
         golden!["llama-gguf", "model.gguf"; expected: "llama-gguf"],
     ]
 }

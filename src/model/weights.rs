@@ -16,6 +16,9 @@ use crate::kernel::storage;
 /// Elements decoded at a time: 4 MiB of f32.
 const CHUNK: u64 = 1 << 20;
 
+/// Elements of a transposed matrix that are put in order at a time, 32 MiB of f32: a matrix is read once for each such part of it.
+const TRANSPOSED: u64 = 8 << 20;
+
 /// Consecutive rows of a matrix in a buffer of their own.
 #[derive(Clone, Debug)]
 pub struct Part {
@@ -107,7 +110,8 @@ impl Weights {
         for (id, tensor) in spec.tensors.as_slice().iter().enumerate() {
             let info = find(checkpoint, tensor)?;
             hash.update(tensor.name.as_bytes());
-            let rows_at_once = (CHUNK / u64::from(tensor.width)).max(1).next_multiple_of(4) as u32;
+            let at_once = if tensor.transposed { TRANSPOSED } else { CHUNK };
+            let rows_at_once = (at_once / u64::from(tensor.width)).max(1).next_multiple_of(4) as u32;
             let mut row = 0;
             while row < tensor.rows {
                 let rows = rows_at_once.min(tensor.rows - row);
@@ -119,6 +123,9 @@ impl Weights {
                         let mut values = vec![0.0; count];
                         info.dtype.dequantize(blocks, &mut values);
                         values
+                    }
+                    None if tensor.transposed => {
+                        read_transposed(checkpoint, info, tensor, row..row + rows).await?
                     }
                     None => checkpoint.read_f32(info, first, count).await?,
                 };
@@ -199,7 +206,11 @@ impl Weights {
     ) -> Result<Option<Vec<u8>>> {
         let len = info.dtype.block_len() as u64;
         match &self.places[id] {
-            Place::Matrix(matrix) if matrix.dtype == info.dtype && info.dtype.is_quantized() => {
+            Place::Matrix(matrix)
+                if matrix.dtype == info.dtype
+                    && info.dtype.is_quantized()
+                    && !self.spec.tensors.as_slice()[id].transposed =>
+            {
                 checkpoint.read_blocks(info, first / len, count / len as usize).await.map(Some)
             }
             _ => Ok(None),
@@ -345,9 +356,32 @@ pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
         (TensorKind::Vector, _) => DType::F32,
         (TensorKind::Matrix, DType::F32 | DType::F16) => wanted,
         (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
-        (TensorKind::Matrix, _) if found.is_quantized() => found,
+        (TensorKind::Matrix, _) if found.is_quantized() && !tensor.transposed => found,
         (TensorKind::Matrix, _) => wanted,
     }
+}
+
+/// Rows of a matrix of which the checkpoint holds the transpose, row after row.
+async fn read_transposed(
+    checkpoint: &Checkpoint,
+    info: &TensorInfo,
+    tensor: &TensorSpec,
+    rows: std::ops::Range<u32>,
+) -> Result<Vec<f32>> {
+    let (all_rows, width) = (tensor.rows as usize, tensor.width as usize);
+    let (first, count) = (rows.start as usize, rows.len());
+    let mut values = vec![0.0; count * width];
+    let columns_at_once = (CHUNK as usize / all_rows).max(1);
+    for column in (0..width).step_by(columns_at_once) {
+        let columns = columns_at_once.min(width - column);
+        let read = checkpoint.read_f32(info, (column * all_rows) as u64, columns * all_rows).await?;
+        for (i, stored) in read.chunks_exact(all_rows).enumerate() {
+            for (row, value) in stored[first..first + count].iter().enumerate() {
+                values[row * width + column + i] = *value;
+            }
+        }
+    }
+    Ok(values)
 }
 
 fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec, dtype: DType) -> Result<Matrix> {

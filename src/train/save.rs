@@ -1,5 +1,6 @@
 //! Saving the weights as Hugging Face has them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::session::Session;
@@ -32,14 +33,27 @@ pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result
     let mut writer = SafetensorsWriter::new(&specs, &metadata, sink)?;
     for (id, spec) in specs.iter().enumerate() {
         let (mut element, width) = (0, tensors[id].width as usize);
+        // A matrix that files hold transposed is held whole before it is written.
+        let mut whole = Vec::new();
         let mut write = |values: &[f32]| {
-            let Some(sum) = sums.get(&id) else { return writer.write_f32(&spec.name, values) };
-            let mut values = values.to_vec();
-            sum.add_to(&mut values, element, width);
-            element += values.len();
+            let mut values = Cow::Borrowed(values);
+            if let Some(sum) = sums.get(&id) {
+                sum.add_to(values.to_mut(), element, width);
+                element += values.len();
+            }
+            if tensors[id].transposed {
+                whole.extend_from_slice(&values);
+                return Ok(());
+            }
             writer.write_f32(&spec.name, &values)
         };
         model.weights().read(model.backend(), id, &mut write).await?;
+        if tensors[id].transposed {
+            for column in 0..width {
+                let values: Vec<f32> = whole.iter().skip(column).step_by(width).copied().collect();
+                writer.write_f32(&spec.name, &values)?;
+            }
+        }
     }
     writer.finish().map(drop)
 }

@@ -77,7 +77,7 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
     let type_table =
         tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, hidden);
     let embedding_norm = tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, hidden);
-    let layers = (0..layer_count(config)?).map(|i| {
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("{family}.encoder.layer.{i}");
         let query = tensors.linear(format!("{layer}.attention.self.query"), hidden, hidden, true);
         let key = tensors.linear(format!("{layer}.attention.self.key"), hidden, hidden, true);

@@ -39,7 +39,7 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
 
     let mut tensors = TensorList::new(&[]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
-    let layers = (0..layer_count(config)?).map(|i| {
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("model.layers.{i}");
         let attention_norm = tensors.norm(format!("{layer}.input_layernorm"), norm, hidden);
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), q_width, hidden, false);

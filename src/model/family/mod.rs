@@ -1,6 +1,7 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
+mod gpt2;
 mod llama;
 mod opt;
 
@@ -8,22 +9,29 @@ use super::{Activation, ModelSpec, Norm, NormKind, Norms};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
+type Family = fn(&Config) -> Result<ModelSpec>;
+
+/// What makes a spec, for each `model_type`.
+const FAMILIES: &[(&str, Family)] = &[
+    ("bert", bert::bert),
+    ("gpt2", gpt2::gpt2),
+    ("llama", llama::llama),
+    ("opt", opt::opt),
+    ("roberta", bert::roberta),
+];
+
 /// The spec of a model by its `model_type`.
 ///
 /// # Errors
 /// `model-unsupported` naming the field of `config.json` that is missing or has a value that is not implemented.
 pub fn spec(config: &Config) -> Result<ModelSpec> {
-    let spec = match config.str("model_type")? {
-        "bert" => bert::bert(config),
-        "roberta" => bert::roberta(config),
-        "opt" => opt::opt(config),
-        "llama" => llama::llama(config),
-        other => bail!(
-            ModelUnsupported,
-            "{}: model_type {other:?}; supported are \"bert\", \"roberta\", \"opt\" and \"llama\"",
-            config.name()
-        ),
-    }?;
+    let found = config.str("model_type")?;
+    let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == found) else {
+        let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+        let name = config.name();
+        bail!(ModelUnsupported, "{name}: model_type {found:?}; supported are {}", names.join(", "));
+    };
+    let spec = family(config)?;
     check_sizes(config, &spec)?;
     check_fused(config, &spec)?;
     check_implemented(config, &spec)?;
@@ -136,11 +144,11 @@ fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
 }
 
 /// The number of layers, bounded so that a spec stays small.
-fn layer_count(config: &Config) -> Result<u32> {
-    match config.u32("num_hidden_layers")? {
+fn layer_count(config: &Config, field: &str) -> Result<u32> {
+    match config.u32(field)? {
         count @ 1..=1024 => Ok(count),
         count => {
-            bail!(ModelUnsupported, "{}: num_hidden_layers is {count}, expected 1 to 1024", config.name())
+            bail!(ModelUnsupported, "{}: {field} is {count}, expected 1 to 1024", config.name())
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
     let rows = max_length.saturating_add(POSITION_OFFSET);
     let table = tensors.matrix("model.decoder.embed_positions.weight", rows, hidden);
     let positions = LearnedPositions { table, offset: POSITION_OFFSET };
-    let layers = (0..layer_count(config)?).map(|i| {
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("model.decoder.layers.{i}");
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), hidden, hidden, bias);
         let key = tensors.linear(format!("{layer}.self_attn.k_proj"), hidden, hidden, bias);
