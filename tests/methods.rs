@@ -18,7 +18,8 @@ use pocketllm::rng::stochastic_half;
 use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{
-    Examples, Method, Objective, Session, Settings, Setup, Trainer, dtype, read_adapter, replay, save_model,
+    Examples, Method, Objective, RandomModel, Session, Settings, Setup, Trainer, dtype, read_adapter, replay,
+    save_model,
 };
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 use pocketllm::zo::random::{Distribution, rounding_key, stream_key};
@@ -51,6 +52,7 @@ const MODELS: &[(&str, &[u8], &[u8])] = &[
     model!("roberta"),
     model!("opt"),
     model!("llama"),
+    model!("gpt2"),
     model!("peft/blocks-bert"),
     model!("peft/blocks-llama"),
 ];
@@ -90,6 +92,10 @@ const ADAPTERS: &[AdapterGolden] = &[
 ];
 
 async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
+    if let Some((_, config)) = BLOCKS.iter().find(|(found, _)| *found == name) {
+        let dir = RandomModel::new(name, config.as_bytes().to_vec(), 5).unwrap();
+        return Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap();
+    }
     let (_, config, weights) = MODELS.iter().find(|(found, ..)| *found == name).unwrap();
     let dir = MemoryDir::new(name).with("config.json", *config).with("model.safetensors", *weights);
     Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap()
@@ -288,40 +294,130 @@ fn runs() -> Vec<(DType, Settings)> {
     runs
 }
 
+/// A run with these settings; its records replayed on the device and on the host, and resumed from the middle, to the same bits.
+async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
+    let what = format!("{model} {dtype} {:?} {:?}", settings.method, settings.estimator);
+    say(&what);
+    let mut session = open(backend.clone(), model, dtype).await;
+    let before = digests(&session).await;
+    let mut run = trainer(&session, settings);
+    while run.step(&mut session).await.unwrap().is_some() {}
+    run.settle(&mut session).await.unwrap();
+    let after = digests(&session).await;
+    assert_ne!(before, after, "{what}: nothing was trained");
+    let bytes = run.trajectory().to_bytes().unwrap();
+    let trajectory = Trajectory::parse("the run", &bytes).unwrap();
+    assert_eq!(trajectory.steps(), settings.steps, "{what}");
+    // On the device and on the host, whatever computed the losses.
+    for backend in [backend.clone(), Host::open()] {
+        let mut session = open(backend.clone(), model, dtype).await;
+        replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
+        assert_eq!(digests(&session).await, after, "{what} replayed on {}", backend.name());
+    }
+    // A run that was cut off in the middle of a step goes on as if it had not been.
+    let probes = settings.estimator.probes as usize;
+    let cut = bytes.len() - 3 * 32 * probes - 5;
+    let mut session = open(backend.clone(), model, dtype).await;
+    let mut second = trainer(&session, settings);
+    let torn = Trajectory::parse("the run", &bytes[..cut]).unwrap();
+    assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
+    second.resume(&mut session, torn, &mut |_| Ok(())).await.unwrap();
+    while second.step(&mut session).await.unwrap().is_some() {}
+    second.settle(&mut session).await.unwrap();
+    assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
+    assert_eq!(digests(&session).await, after, "{what} resumed");
+}
+
 device_test! {
     async fn every_run_replays_and_resumes_to_the_same_bits(backend: Rc<dyn Backend>) {
-        const MODEL: &str = "peft/blocks-llama";
         for (dtype, settings) in runs() {
-            let what = format!("{dtype} {:?} {:?}", settings.method, settings.estimator);
-            say(&what);
-            let mut session = open(backend.clone(), MODEL, dtype).await;
-            let before = digests(&session).await;
-            let mut run = trainer(&session, &settings);
-            while run.step(&mut session).await.unwrap().is_some() {}
-            run.settle(&mut session).await.unwrap();
-            let after = digests(&session).await;
-            assert_ne!(before, after, "{what}: nothing was trained");
-            let bytes = run.trajectory().to_bytes().unwrap();
-            let trajectory = Trajectory::parse("the run", &bytes).unwrap();
-            assert_eq!(trajectory.steps(), settings.steps, "{what}");
-            // On the device and on the host, whatever computed the losses.
-            for backend in [backend.clone(), Host::open()] {
-                let mut session = open(backend.clone(), MODEL, dtype).await;
-                replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
-                assert_eq!(digests(&session).await, after, "{what} replayed on {}", backend.name());
+            check_run(&backend, "peft/blocks-llama", dtype, &settings).await;
+        }
+    }
+}
+
+/// For each family a configuration with rows of whole blocks, so that quantized matrices stay quantized.
+const BLOCKS: &[(&str, &str)] = &[
+    (
+        "random roberta",
+        r#"{"model_type":"roberta","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2,"type_vocab_size":1,"pad_token_id":1,"layer_norm_eps":1e-5}"#,
+    ),
+    (
+        "random bert",
+        r#"{"model_type":"bert","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random gpt2",
+        r#"{"model_type":"gpt2","n_embd":64,"n_head":4,"n_layer":2,"n_inner":96,"n_positions":40,"vocab_size":101}"#,
+    ),
+];
+
+device_test! {
+    async fn every_family_is_trained_by_every_method(backend: Rc<dyn Backend>) {
+        let all = runs();
+        let low_rank = |s: &Settings| s.estimator.kind == EstimatorKind::LowRank;
+        let chosen = |dtype: DType, method: &str, of_low_rank: bool| {
+            let found = |(d, s): &&(DType, Settings)| {
+                *d == dtype && s.method.name() == method && low_rank(s) == of_low_rank
+            };
+            all.iter().find(found).unwrap()
+        };
+        let runs = [
+            chosen(DType::F32, "full", false),
+            chosen(DType::F16, "full", false),
+            chosen(DType::F32, "full", true),
+            chosen(DType::Q8_0, "full", true),
+            chosen(DType::Q4_0, "lora", false),
+            chosen(DType::F32, "prefix", false),
+        ];
+        for (model, _) in BLOCKS {
+            for (dtype, settings) in runs {
+                check_run(&backend, model, *dtype, settings).await;
             }
-            // A run that was cut off in the middle of a step goes on as if it had not been.
-            let probes = settings.estimator.probes as usize;
-            let cut = bytes.len() - 3 * 32 * probes - 5;
-            let mut session = open(backend.clone(), MODEL, dtype).await;
-            let mut second = trainer(&session, &settings);
-            let torn = Trajectory::parse("the run", &bytes[..cut]).unwrap();
-            assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
-            second.resume(&mut session, torn, &mut |_| Ok(())).await.unwrap();
-            while second.step(&mut session).await.unwrap().is_some() {}
-            second.settle(&mut session).await.unwrap();
-            assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
-            assert_eq!(digests(&session).await, after, "{what} resumed");
+        }
+    }
+}
+
+device_test! {
+    async fn low_rank_trains_every_matrix_by_its_factors_alone(backend: Rc<dyn Backend>) {
+        let low_rank = Estimator::new(EstimatorKind::LowRank);
+        for (model, _) in BLOCKS {
+            for dtype in [DType::F32, DType::Q8_0] {
+                let mut session = open(backend.clone(), model, dtype).await;
+                let setup = Setup {
+                    method: &Method::Full, estimator: &low_rank, trainable: &[], seed: 3, initial: &[],
+                };
+                session.set_up(&setup).await.unwrap();
+                let adapted = session.model.adapter().unwrap().adapted();
+                for matrix in session.model.weights().matrices() {
+                    let name = &session.model.spec().tensors.as_slice()[matrix.id].name;
+                    assert!(adapted.contains(&matrix.id), "{name} has no factors");
+                    assert!(!matrix.trained, "{name} is trained twice");
+                }
+            }
+        }
+    }
+}
+
+device_test! {
+    async fn an_untrained_model_is_exported_as_it_was_read(backend: Rc<dyn Backend>) {
+        for model in ["gpt2", "llama", "bert"] {
+            let session = open(backend.clone(), model, DType::F32).await;
+            let mut file = Vec::new();
+            save_model(&session, &mut |bytes| {
+                file.extend_from_slice(bytes);
+                Ok(())
+            }).await.unwrap();
+            let (_, _, weights) = MODELS.iter().find(|(name, ..)| *name == model).unwrap();
+            let (ours, theirs) =
+                (safetensors::SafeTensors::deserialize(&file).unwrap(), safetensors::SafeTensors::deserialize(weights).unwrap());
+            for (name, tensor) in ours.tensors() {
+                let right = theirs.tensor(&name).unwrap();
+                assert_eq!(tensor.shape(), right.shape(), "{model}: {name}");
+                assert!(tensor.data() == right.data(), "{model}: {name}");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Adapter, AdapterSpec, TensorId};
+use crate::model::{Adapter, AdapterSpec, TensorId, TensorKind};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random;
 
@@ -121,8 +121,9 @@ impl Session {
             adapter => adapter,
         };
         let full = adapter.is_none();
+        // A matrix of one row, such as RoBERTa's type embedding, has factors as any other.
         let tensors = self.model.spec().tensors.as_slice();
-        let is_vector: Vec<bool> = tensors.iter().map(|t| t.rows == 1).collect();
+        let is_vector: Vec<bool> = tensors.iter().map(|t| t.kind == TensorKind::Vector).collect();
         let trained = |id: TensorId| chosen[id] && (full || (setup.low_rank() && is_vector[id]));
         self.train_tensors(&trained)?;
         let Some(adapter) = adapter else { return Ok(Vec::new()) };
