@@ -127,15 +127,33 @@ impl Bench {
     }
 }
 
-/// Multiply-adds, twice.
+/// The floating-point operations of the matmuls with weights: every token goes through the layers, a target also through the head's
+/// table. A multiply-add counts as two.
 fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
     let tensors = spec.tensors.as_slice();
-    let head = &tensors[spec.head.table];
-    let looked_up = |name: &str| name.contains("embed");
     let layers: f64 = tensors
         .iter()
-        .filter(|t| t.kind == TensorKind::Matrix && !looked_up(&t.name) && t.name != head.name)
-        .map(|t| t.elements() as f64)
+        .enumerate()
+        .filter(|(id, tensor)| tensor.kind == TensorKind::Matrix && !spec.looks_up(*id))
+        .map(|(_, tensor)| tensor.elements() as f64)
         .sum();
-    2.0 * (layers * tokens as f64 + head.elements() as f64 * targets as f64)
+    2.0 * (layers * tokens as f64 + tensors[spec.head.table].elements() as f64 * targets as f64)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::format::config::Config;
+    use crate::model::family;
+
+    #[test]
+    fn tables_that_rows_are_looked_up_in_are_not_multiplied_by() {
+        let config =
+            br#"{"model_type":"gpt2","n_embd":8,"n_head":2,"n_layer":1,"n_positions":16,"vocab_size":50}"#;
+        let spec = family::spec(&Config::parse("config.json", config).unwrap()).unwrap();
+        // Queries, keys and values, attention's output, and the two layers of the MLP.
+        let layer = 8 * 24 + 8 * 8 + 8 * 32 + 32 * 8;
+        assert_eq!(forward_flops(&spec, 10, 3), f64::from(2 * (layer * 10 + 50 * 8 * 3)));
+    }
 }
