@@ -1,25 +1,26 @@
-//! Examples laid end to end: no padding is stored or computed.
+//! Batches of examples that are packed end to end, so that no padding is stored or computed.
 
 use crate::text::encode::{Example, Target};
 
-/// What a model runs over: sequences laid end to end, told apart by their offsets, and the targets that are scored.
+/// The input of a model: sequences packed end to end with their offsets, and the targets to score.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// `[token]` Token ids of all sequences.
     pub ids: Vec<u32>,
     /// `[token]` Position of each token in its own sequence, from 0.
     pub positions: Vec<u32>,
-    /// `[sequence + 1]` Where each sequence starts in `ids`; the last entry is the number of tokens.
+    /// `[sequence + 1]` Start of each sequence in `ids`; the last entry is the number of tokens.
     pub cu_seqlens: Vec<u32>,
-    /// `[target]` All targets, ascending; `position` indexes `ids`.
+    /// `[target]` All targets in ascending order; `position` is an index into `ids`.
     pub targets: Vec<Target>,
-    /// `[sequence + 1]` Where each sequence's targets start in `targets`; the last entry is their number.
+    /// `[sequence + 1]` Start of each sequence's targets in `targets`; the last entry is the number
+    /// of targets.
     pub example_targets: Vec<u32>,
 }
 
 impl Batch {
-    /// Packs examples in the given order. A batch holds fewer than 2^32 tokens, as the GPU's indices do; examples
-    /// that would not fit are left out.
+    /// Packs examples in the given order. A batch has fewer than 2^32 tokens, because the GPU's
+    /// indices have 32 bits. Examples that do not fit are left out.
     pub fn pack(examples: &[&Example]) -> Batch {
         let tokens = examples.iter().map(|e| e.ids.len()).sum();
         let mut batch = Batch {
@@ -44,12 +45,14 @@ impl Batch {
         batch
     }
 
-    /// One sequence without targets. As for [`Batch::pack`], tokens beyond 2^32 are left out.
+    /// Makes a batch of one sequence without targets. As in [`Batch::pack`], tokens beyond 2^32 are
+    /// left out.
     pub fn sequence(ids: &[u32]) -> Batch {
         Batch::continuing(ids, 0)
     }
 
-    /// The tokens of one sequence that come after its first `cached`, without targets.
+    /// Makes a batch of the tokens of one sequence that follow its first `cached` tokens, without
+    /// targets.
     pub fn continuing(ids: &[u32], cached: u32) -> Batch {
         let tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         Batch {
@@ -71,7 +74,7 @@ impl Batch {
         self.ids.len()
     }
 
-    /// The longest sequence, in tokens.
+    /// Length of the longest sequence in tokens.
     pub fn max_len(&self) -> usize {
         self.cu_seqlens.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0)
     }

@@ -1,7 +1,9 @@
-//! The tokenizer of a GGUF file: byte-level BPE rebuilt from the tokens, merges and pre-tokenizer's name.
+//! The tokenizer of a GGUF file: byte-level BPE, rebuilt from the tokens, the merges and the name
+//! of the pre-tokenizer.
 //!
-//! The pre-tokenizers are those that llama.cpp's `tokenizer.ggml.pre` names; where the original tokenizer also
-//! normalises (Qwen2: NFC), so does this, since the model was trained on that.
+//! The pre-tokenizers are those that llama.cpp's `tokenizer.ggml.pre` names. If the original
+//! tokenizer also normalizes text (Qwen2: NFC), so does this one, because the model was trained
+//! that way.
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::normalizers::unicode::NFC;
@@ -14,41 +16,43 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
 use crate::error::{Result, bail, err};
 
-/// GPT-2's words; what no alternative matches (a lone space before a word) is a word of its own.
+/// GPT-2's pattern for words. Text that no alternative matches (a single space before a word) is a
+/// word of its own.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// llama.cpp's fallback for files that name no pre-tokenizer.
 const DEFAULT: [&str; 4] = [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"];
 
-/// `tokenizer.ggml.token_type` of a special token, never part of a text.
+/// `tokenizer.ggml.token_type` of a special token, which is never part of a text.
 const CONTROL: i32 = 3;
-/// `tokenizer.ggml.token_type` of a token added by the model's maker, matched whole but part of a text.
+/// `tokenizer.ggml.token_type` of a token that the model's authors added. It is matched as a whole,
+/// and is part of a text.
 const USER_DEFINED: i32 = 4;
 
 /// The `tokenizer.ggml.*` fields of a GGUF file.
 #[derive(Clone, Debug, Default)]
 pub struct GgufVocab {
-    /// `model`: the kind of tokenizer; `gpt2` is byte-level BPE.
+    /// `model`: the type of tokenizer; `gpt2` is byte-level BPE.
     pub model: String,
-    /// `pre`: the pre-tokenizer's name; empty when the file has none.
+    /// `pre`: the name of the pre-tokenizer; empty if the file has none.
     pub pre: String,
-    /// `tokens`, in the order of their ids.
+    /// `tokens`: the tokens in the order of their ids.
     pub tokens: Vec<String>,
-    /// `merges`, `left right`, the first merged first.
+    /// `merges`: the merges as `left right`, in order of priority.
     pub merges: Vec<String>,
-    /// `token_type` of each token, or empty: all are ordinary.
+    /// `token_type`: the type of each token; empty if all are ordinary tokens.
     pub token_types: Vec<i32>,
-    /// `bos_token_id`.
+    /// `bos_token_id`: the token that begins a text.
     pub bos: Option<u32>,
-    /// `eos_token_id`.
+    /// `eos_token_id`: the token that ends a text.
     pub eos: Option<u32>,
-    /// `unknown_token_id`. Byte-level BPE spells everything; bytes that the vocabulary lacks are left out, as
-    /// Hugging Face and llama.cpp do.
+    /// `unknown_token_id`: the unknown token. Byte-level BPE can spell everything; bytes that are
+    /// not in the vocabulary are left out, as in Hugging Face and llama.cpp.
     pub unk: Option<u32>,
-    /// `add_bos_token`: a text starts with `bos`.
+    /// `add_bos_token`: whether a text starts with `bos`.
     pub add_bos: bool,
-    /// `add_eos_token`: a text ends with `eos`.
+    /// `add_eos_token`: whether a text ends with `eos`.
     pub add_eos: bool,
 }
 
@@ -76,11 +80,14 @@ impl GgufVocab {
         let vocab: Vocab = self.tokens.into_iter().zip(0u32..).collect();
         if vocab.len() != count {
             let twice = count - vocab.len();
-            bail!(FileCorrupt, "tokenizer.ggml.tokens: expected distinct tokens, found {twice} twice");
+            bail!(
+                FileCorrupt,
+                "tokenizer.ggml.tokens: expected distinct tokens, found {twice} that occur twice"
+            );
         }
         let bpe = BPE::builder()
             .vocab_and_merges(vocab, merges)
-            // Llama 3 takes a word that is a token as it is, whatever its merges.
+            // In Llama 3, a word that is a token is not split, whatever its merges.
             .ignore_merges(is_llama3(&self.pre))
             .build()
             .map_err(|e| err!(FileCorrupt, "tokenizer.ggml.merges: expected merges of tokens, found: {e}"))?;
@@ -95,7 +102,7 @@ impl GgufVocab {
         Ok(inner)
     }
 
-    /// The checks that the vocabulary's parts fit each other.
+    /// Checks that the parts of the vocabulary match.
     fn check(&self) -> Result<()> {
         let count = self.tokens.len();
         if count == 0 {
@@ -117,7 +124,7 @@ impl GgufVocab {
             if add && id.is_none() {
                 bail!(
                     FileCorrupt,
-                    "tokenizer.ggml.{field}_token_id: expected an id since add_{field}_token is set, found none"
+                    "tokenizer.ggml.{field}_token_id: expected an id, because add_{field}_token is set, found none"
                 );
             }
         }
@@ -129,7 +136,8 @@ fn is_llama3(pre: &str) -> bool {
     matches!(pre, "llama-bpe" | "llama3" | "llama-v3")
 }
 
-/// `left right`; a space may only stand between the two (byte-level tokens spell it otherwise).
+/// Parses `left right`. The only space is between the two, because byte-level tokens spell a space
+/// in another way.
 fn merge(index: usize, text: &str) -> Result<(String, String)> {
     match text.split_once(' ') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {

@@ -1,21 +1,23 @@
-//! What is counted beside the loss: accuracy, exact match and token F1. Plain functions, so that they serve evaluation and, as
-//! objectives without a gradient, training.
+//! The metrics besides the loss: accuracy, exact match and token F1. They are plain functions,
+//! because both evaluation and training use them; training uses them as objectives without a
+//! gradient.
 
 use std::collections::BTreeMap;
 
 use crate::text::encode::Target;
 
-/// How many of the predictions are their target's label.
+/// Number of predictions that equal their target's label.
 pub fn right(predictions: &[u32], targets: &[Target]) -> usize {
     predictions.iter().zip(targets).filter(|(p, t)| **p == t.label).count()
 }
 
-/// The part of the targets whose label was predicted; 0 for none.
+/// Share of the targets whose label was predicted; 0 if there are no targets.
 pub fn accuracy(predictions: &[u32], targets: &[Target]) -> f64 {
     right(predictions, targets) as f64 / targets.len().max(1) as f64
 }
 
-/// F1 of two bags of tokens: 2 precision recall / (precision + recall), 0 where they share none; two empty ones agree.
+/// F1 of two bags of tokens: 2 precision recall / (precision + recall). It is 0 if they share no
+/// token, and 1 if both are empty.
 pub fn token_f1<T: Ord>(predicted: &[T], gold: &[T]) -> f64 {
     if predicted.is_empty() || gold.is_empty() {
         return f64::from(u8::from(predicted.len() == gold.len()));
@@ -35,7 +37,8 @@ pub fn token_f1<T: Ord>(predicted: &[T], gold: &[T]) -> f64 {
     2.0 * same as f64 / (predicted.len() + gold.len()) as f64
 }
 
-/// Mean over the examples of a batch of [`token_f1`] between the tokens predicted at their targets and the right ones.
+/// Mean over the examples of a batch of [`token_f1`] between the tokens predicted at an example's
+/// targets and the correct ones.
 /// `example_targets` is [`crate::text::batch::Batch::example_targets`].
 pub fn mean_token_f1(predictions: &[u32], targets: &[Target], example_targets: &[u32]) -> f64 {
     let gold: Vec<u32> = targets.iter().map(|t| t.label).collect();
@@ -51,14 +54,17 @@ pub fn mean_token_f1(predictions: &[u32], targets: &[Target], example_targets: &
     sum / count.max(1) as f64
 }
 
-/// How an answer in words is compared with the right ones.
+/// The rule for comparing an answer in words with the correct ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalise {
-    /// As SQuAD's official script: lower case, no ASCII punctuation, no articles, words parted by one space.
+    /// The rule of SQuAD's official script: lower case, no ASCII punctuation, no articles, words
+    /// separated by one space.
     Squad,
-    /// The same, but a word that is a number (a sign, digits, commas between thousands, a decimal point) stands for its value, so
-    /// that `1,000`, `1000` and `1000.0` agree and `3.5` is not 35; hyphens part words. This is DROP's rule for numbers; unlike its official
-    /// script, answers of several spans are alternatives and not a set to be matched span by span, as MeZO's authors have it.
+    /// SQuAD's rule with two changes. A word that is a number (a sign, digits, commas between
+    /// thousands, a decimal point) is compared by its value, so that `1,000`, `1000` and `1000.0`
+    /// are equal and `3.5` is not 35. Hyphens separate words. This is DROP's rule for numbers.
+    /// Unlike in its official script, answers of several spans are alternatives and not a set to
+    /// match span by span, as in the code of MeZO's authors.
     Drop,
 }
 
@@ -66,7 +72,7 @@ impl Normalise {
     /// The words that are compared.
     pub fn words(self, text: &str) -> Vec<String> {
         let lower = text.to_lowercase();
-        let part = |c: char| c.is_whitespace() || (self == Normalise::Drop && c == '-');
+        let separates = |c: char| c.is_whitespace() || (self == Normalise::Drop && c == '-');
         let spaced = match self {
             Normalise::Squad => lower.chars().filter(|c| !c.is_ascii_punctuation()).collect::<String>(),
             Normalise::Drop => lower,
@@ -75,17 +81,17 @@ impl Normalise {
             (Normalise::Drop, Some(value)) => value,
             _ => word.chars().filter(|c| !c.is_ascii_punctuation()).collect(),
         };
-        let words = spaced.split(part).map(word);
+        let words = spaced.split(separates).map(word);
         words.filter(|w| !w.is_empty() && !matches!(w.as_str(), "a" | "an" | "the")).collect()
     }
 
-    /// Whether the two agree in all words.
+    /// Whether all words of the two texts are equal.
     pub fn exact(self, predicted: &str, gold: &str) -> bool {
         self.words(predicted) == self.words(gold)
     }
 
-    /// The best F1 of `predicted` against any of the right answers; 0 where there is none. Where the first is `no answer` or
-    /// `CANNOTANSWER`, only that counts.
+    /// The best F1 of `predicted` against any of the correct answers; 0 if there are none. If the
+    /// first answer is `no answer` or `CANNOTANSWER`, only that answer counts.
     pub fn f1(self, predicted: &str, golds: &[String]) -> f64 {
         let predicted = self.words(predicted);
         let golds = match golds.first() {
@@ -98,7 +104,7 @@ impl Normalise {
     }
 }
 
-/// The value of a word that is a number, spelled in one way.
+/// The value of a word that is a number, in a canonical spelling.
 fn number(word: &str) -> Option<String> {
     let trimmed = word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '.');
     let trimmed = trimmed.strip_suffix('.').unwrap_or(trimmed);

@@ -1,13 +1,18 @@
-//! Floor 1, text: from a person's file to packed tokens with targets.
+//! Floor 1, text: it turns a person's file into packed tokens with targets.
 //!
-//! [`dataset`] reads [`rows`] from CSV, TSV, JSONL or plain text; [`template`] puts a row's text into a prompt;
-//! [`tokenizer`] turns text into token ids and back, the same natively and in the tab; [`encode`] joins the
-//! three into examples whose targets are (position, label) pairs; [`batch`] lays examples end to end;
-//! [`stream`] turns generated ids back into text as they arrive. [`task`] knows the tasks of the MeZO paper by name, [`chat`] renders
-//! conversations by a model's own template, [`metrics`] counts what is right.
+//! - [`dataset`] reads [`rows`] from CSV, TSV, JSONL or plain text.
+//! - [`template`] puts a row's text into a prompt.
+//! - [`tokenizer`] converts text to token ids and back, with the same ids natively and in a browser
+//!   tab.
+//! - [`encode`] combines these into examples whose targets are (position, label) pairs.
+//! - [`batch`] packs examples end to end.
+//! - [`stream`] converts generated ids to text as they arrive.
+//! - [`task`] has the tasks of the MeZO paper by name.
+//! - [`chat`] renders conversations with a model's own template.
+//! - [`metrics`] scores predictions.
 //!
-//! Invariants: this floor imports only [`crate::error`]; nothing here panics or allocates by a number that
-//! came from outside; an error about a row names the file, the row and the field.
+//! Invariants: this floor imports only [`crate::error`]; nothing here panics or allocates by a
+//! number that came from outside; an error about a row names the file, the row and the field.
 
 pub mod batch;
 pub mod chat;

@@ -1,48 +1,54 @@
-//! Generated ids back to text as they arrive.
+//! Decodes generated ids to text as they arrive.
 
 use std::borrow::Borrow;
 
 use crate::error::Result;
 use crate::text::tokenizer::Tokenizer;
 
-/// A character is at most four bytes, and a byte at least a part of a token: if more tokens than this make no
-/// whole character, the bytes are not UTF-8 and waiting for more is in vain.
+/// Maximum number of tokens to hold back. A character has at most four bytes, so a few tokens complete
+/// it. If more tokens than this do not complete a character, the bytes are not UTF-8, and waiting for
+/// more does not help.
 const MAX_HELD: usize = 8;
 
-/// Turns a stream of token ids into a stream of text, holding back the first bytes of an unfinished character.
+/// Converts a stream of token ids to a stream of text, and holds back the first bytes of an
+/// incomplete character.
 ///
-/// The pieces joined, with [`Detokenizer::finish`]'s, are the text of all ids decoded at once, if that is UTF-8;
-/// if not, the two may show its broken bytes with another number of U+FFFD.
+/// All pieces together, including that of [`Detokenizer::finish`], are the text of all ids decoded
+/// at once, if that is UTF-8. Otherwise the two may differ in the number of U+FFFD for invalid
+/// bytes.
 #[derive(Debug)]
 pub struct Detokenizer<T> {
     tokenizer: T,
     skip_special: bool,
-    /// The ids decoded together: a few emitted ones, since a token's text may depend on the one before
-    /// (WordPiece, SentencePiece), then those not yet emitted.
+    /// The ids that are decoded together: a few emitted ones, because the text of a token may
+    /// depend on the token before it (WordPiece, SentencePiece), and then those that are not
+    /// emitted yet.
     ids: Vec<u32>,
-    /// How many of `ids` have been emitted.
+    /// The number of `ids` that have been emitted.
     emitted: usize,
 }
 
 impl<T: Borrow<Tokenizer>> Detokenizer<T> {
-    /// A stream at its start; `skip_special` leaves special tokens out of the text. The tokenizer is borrowed or shared.
+    /// Starts a stream. `skip_special` leaves special tokens out of the text. The tokenizer may be
+    /// borrowed or shared.
     pub fn new(tokenizer: T, skip_special: bool) -> Self {
         Detokenizer { tokenizer, skip_special, ids: Vec::new(), emitted: 0 }
     }
 
-    /// Takes the next id and returns the text that it completes, if any.
+    /// Adds the next id and returns the text that it completes, if any.
     ///
     /// # Errors
-    /// As [`Tokenizer::decode`].
+    /// The errors of [`Tokenizer::decode`].
     pub fn push(&mut self, id: u32) -> Result<Option<String>> {
         self.ids.push(id);
         self.take(self.ids.len() - self.emitted > MAX_HELD)
     }
 
-    /// The text still held back at the end of the stream, with U+FFFD for what never became a character.
+    /// Returns the text that is still held back at the end of the stream, with U+FFFD for
+    /// incomplete characters.
     ///
     /// # Errors
-    /// As [`Tokenizer::decode`].
+    /// The errors of [`Tokenizer::decode`].
     pub fn finish(mut self) -> Result<Option<String>> {
         self.take(true)
     }
@@ -60,7 +66,8 @@ impl<T: Borrow<Tokenizer>> Detokenizer<T> {
         if text.ends_with('\u{FFFD}') && !all {
             return Ok(None);
         }
-        // A decoder may rewrite what was already shown (WordPiece joins "don ' t"); that cannot be taken back.
+        // A decoder may change text that was already emitted (WordPiece joins "don ' t"). That text
+        // stays as it is.
         let new = text.get(before.len()..).unwrap_or_default().to_string();
         self.ids.drain(..self.emitted);
         self.emitted = self.ids.len();

@@ -1,10 +1,10 @@
-//! Prompt templates: `It was {text} [MASK] .`
+//! Prompt templates, such as `It was {text} [MASK] .`
 
 use std::ops::Range;
 
 use crate::error::{Result, bail};
 
-/// The placeholder for the mask in every template, whatever the model's own spelling.
+/// The placeholder for the mask in every template. It is independent of the model's own spelling.
 const MASK: &str = "[MASK]";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,8 @@ enum Part {
     Mask,
 }
 
-/// A prompt with places for a row's texts and, for a masked language model, for the predicted word.
+/// A prompt with placeholders for a row's texts and, for a masked language model, for the predicted
+/// word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -23,7 +24,7 @@ pub struct Template {
     mask: Option<String>,
 }
 
-/// A rendered template, with the byte ranges that came from the row.
+/// A rendered template with the byte ranges of the row's texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rendered {
     pub(crate) string: String,
@@ -32,11 +33,12 @@ pub(crate) struct Rendered {
 }
 
 impl Template {
-    /// Reads a template. `{text}` and `{text_b}` stand for a row's texts; `[MASK]`, or the model's own spelling
-    /// `mask`, for the word to predict; `{{` and `}}` for a brace.
+    /// Parses a template. `{text}` and `{text_b}` are replaced by a row's texts. `[MASK]`, or the
+    /// model's own spelling `mask`, is the word to predict. `{{` and `}}` are braces.
     ///
     /// # Errors
-    /// `invalid-argument` for another placeholder, an unclosed brace, no `{text}`, or more than one mask.
+    /// `invalid-argument` if there is another placeholder, an unclosed brace, no `{text}`, or more
+    /// than one mask.
     pub fn parse(template: &str, mask: Option<&str>) -> Result<Self> {
         let mut parts = Vec::new();
         let mut literal = String::new();
@@ -54,7 +56,7 @@ impl Template {
                 let Some(end) = rest.find('}') else {
                     bail!(
                         InvalidArgument,
-                        "template {template:?}: expected `}}` after `{{`, found the end (write `{{{{` for a brace)"
+                        "template {template:?}: expected `}}` after `{{`, found the end; write `{{{{` for a brace"
                     );
                 };
                 let part = match &rest[1..end] {
@@ -62,7 +64,7 @@ impl Template {
                     "text_b" => Part::TextB,
                     other => bail!(
                         InvalidArgument,
-                        "template {template:?}: expected {{text}} or {{text_b}}, found {{{other}}} (write `{{{{` for a brace)"
+                        "template {template:?}: expected {{text}} or {{text_b}}, found {{{other}}}; write `{{{{` for a brace"
                     ),
                 };
                 (Some(part), end + 1)
@@ -101,21 +103,22 @@ impl Template {
         self.parts.contains(&Part::TextB)
     }
 
-    /// Whether nothing precedes the mask.
+    /// Whether the template starts with the mask.
     pub(crate) fn starts_with_mask(&self) -> bool {
         self.parts.first() == Some(&Part::Mask)
     }
 
-    /// Whether a rendered template ends in white space, so that the next word needs no space of its own.
+    /// Whether the rendered template ends in white space, so that the next word needs no leading
+    /// space.
     pub(crate) fn ends_with_space(&self) -> bool {
         matches!(self.parts.last(), Some(Part::Literal(text)) if text.ends_with(char::is_whitespace))
     }
 
-    /// The prompt for these texts, with the mask as the model spells it. A mask's spelling inside of the texts is
-    /// broken up by a space, so that it stays text.
+    /// Renders the prompt for these texts, with the model's spelling of the mask. If a text
+    /// contains the mask's spelling, a space is inserted into it, so that it remains text.
     ///
     /// # Errors
-    /// `data-invalid` when the template uses `{text_b}` and there is none.
+    /// `data-invalid` if the template has `{text_b}` but there is no second text.
     pub fn render(&self, text: &str, text_b: Option<&str>) -> Result<String> {
         Ok(self.render_ranges(text, text_b)?.string)
     }
@@ -135,7 +138,7 @@ impl Template {
                     let Some(text_b) = text_b else {
                         bail!(
                             DataInvalid,
-                            "field `text_b`: expected a text since the template has {{text_b}}, found none"
+                            "field `text_b`: expected a text, because the template has {{text_b}}, found none"
                         );
                     };
                     out.string.push_str(&self.without_mask(text_b));

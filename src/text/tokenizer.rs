@@ -1,4 +1,5 @@
-//! Text to token ids and back, by the crate `tokenizers`, from a `tokenizer.json` or a GGUF's vocabulary.
+//! Converts text to token ids and back with the crate `tokenizers`, from a `tokenizer.json` or from
+//! the vocabulary of a GGUF file.
 
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -7,26 +8,29 @@ use tokenizers::{AddedToken, Encoding};
 use crate::error::{Result, bail, err};
 pub use crate::text::gguf_vocab::GgufVocab;
 
-/// Spellings of the mask token among the supported families.
+/// The spellings of the mask token in the supported families.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 
-/// Spellings of an end-of-text token, the likeliest first. A `tokenizer.json` does not say which token it is.
+/// The spellings of an end-of-text token, the most likely first. A `tokenizer.json` does not say
+/// which token it is.
 const ENDS: [&str; 7] =
     ["</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>"];
 
-/// A vocabulary's ids may not exceed this: far above every real one, far below what could overflow.
+/// Maximum token id. It is far above every real one and far below anything that could overflow.
 const MAX_ID: u64 = 1 << 24;
 
-/// Text longer than this many bytes is tokenised in pieces of about this size, where the tokenizer allows it.
-const STREAM_PIECE: usize = 64 << 10;
+/// Text longer than this many bytes is tokenized in chunks of about this size, if the tokenizer
+/// allows it.
+const STREAM_CHUNK: usize = 64 << 10;
 
-/// A tokenizer: immutable once read, the same ids on every target.
+/// A tokenizer. It does not change after it has been read, and gives the same ids on every target.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// What the tokenizer was read from, for messages.
+    /// The file that the tokenizer was read from, for messages.
     source: String,
-    /// Ids put before and after a text by a GGUF's `add_bos`/`add_eos`; a `tokenizer.json` has its own post-processor.
+    /// The ids that a GGUF's `add_bos` and `add_eos` add before and after a text. A
+    /// `tokenizer.json` has its own post-processor instead.
     prefix: Option<u32>,
     suffix: Option<u32>,
     mask: Option<(String, u32)>,
@@ -34,22 +38,23 @@ pub struct Tokenizer {
     vocab_size: usize,
 }
 
-/// One token of an encoded text, with the bytes of the text it came from.
+/// One token of an encoded text, with its byte range in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) id: u32,
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// Put there by the post-processor (`[CLS]`, bos ...) and not by the text.
+    /// Whether the post-processor added the token (`[CLS]`, bos ...), so that it is not from the
+    /// text.
     pub(crate) added: bool,
 }
 
 impl Tokenizer {
-    /// Reads a Hugging Face `tokenizer.json`. Its truncation and padding settings are switched off.
+    /// Reads a Hugging Face `tokenizer.json`. Its truncation and padding settings are disabled.
     ///
     /// # Errors
-    /// `file-corrupt` naming `file_name` when the bytes are not a tokenizer; `model-unsupported` for a feature
-    /// that is not implemented.
+    /// `file-corrupt`, naming `file_name`, if the bytes are not a tokenizer; `model-unsupported` if
+    /// the tokenizer has a feature that is not implemented.
     pub fn from_json(bytes: &[u8], file_name: &str) -> Result<Self> {
         probe(bytes, file_name)?;
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
@@ -58,7 +63,8 @@ impl Tokenizer {
         inner.with_padding(None);
         let mask = MASKS.iter().find_map(|m| inner.token_to_id(m).map(|id| (m.to_string(), id)));
         if let Some((spelling, id)) = &mask {
-            // Some files list the mask in the vocabulary only, where the text `[MASK]` would be split up.
+            // Some files have the mask only in the vocabulary, so that the text `[MASK]` would be
+            // split.
             if !inner.get_added_tokens_decoder().contains_key(id) {
                 inner.add_special_tokens(&[AddedToken::from(spelling.clone(), true)]);
             }
@@ -72,11 +78,12 @@ impl Tokenizer {
         Ok(Tokenizer { inner, source: file_name.into(), prefix: None, suffix: None, mask, eos, vocab_size })
     }
 
-    /// Builds the tokenizer that a GGUF file's `tokenizer.ggml.*` fields describe.
+    /// Builds the tokenizer from the `tokenizer.ggml.*` fields of a GGUF file.
     ///
     /// # Errors
-    /// `model-unsupported` naming the field when the tokenizer is of another kind than byte-level BPE or its
-    /// pre-tokenizer is not known; `file-corrupt` naming the field when the fields contradict each other.
+    /// `model-unsupported`, naming the field, if the tokenizer is not byte-level BPE or its
+    /// pre-tokenizer is unknown; `file-corrupt`, naming the field, if the fields contradict each
+    /// other.
     pub fn from_gguf(vocab: GgufVocab) -> Result<Self> {
         let prefix = vocab.bos.filter(|_| vocab.add_bos);
         let suffix = vocab.eos.filter(|_| vocab.add_eos);
@@ -87,12 +94,14 @@ impl Tokenizer {
         Ok(Tokenizer { inner, source, prefix, suffix, mask: None, eos, vocab_size })
     }
 
-    /// The ids of `text`; with `special`, framed as the model was trained (`[CLS]` ... `[SEP]`, bos ...).
+    /// Encodes `text` as ids. `special` adds the special tokens around it (`[CLS]` ... `[SEP]`, bos
+    /// ...).
     ///
-    /// The spelling of a special token inside `text` becomes that token, as in Hugging Face's tokenizers.
+    /// The spelling of a special token in `text` becomes that token, as in Hugging Face's
+    /// tokenizers.
     ///
     /// # Errors
-    /// `file-corrupt` when the tokenizer cannot spell the text (it lacks its own unknown token).
+    /// `file-corrupt` if the tokenizer cannot encode the text because it lacks an unknown token.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
         let encoding = self.inner.encode_fast(text, special).map_err(|e| self.cannot_encode(e))?;
         let mut ids = Vec::with_capacity(encoding.len() + 2);
@@ -102,18 +111,19 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// The ids of a long text, without a special token at its end. Memory stays bounded by cutting the text at
-    /// line ends, where the tokenizer's ids do not depend on it.
+    /// Encodes a long text, without a special token at its end. To bound the memory, the text is
+    /// split at line ends, if that does not change the tokenizer's ids.
     pub(crate) fn encode_stream(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids: Vec<u32> =
             self.pieces("a", true)?.iter().take_while(|p| p.added).map(|p| p.id).collect();
         let mut rest = text;
-        // A tokenizer that marks the start of a text (SentencePiece's dummy prefix) must see it whole.
+        // A tokenizer that marks the start of a text (SentencePiece's dummy prefix) must get it as
+        // a whole.
         let whole = self.encode("a.\nb", false)?;
         let parts = [self.encode("a.\n", false)?, self.encode("b", false)?].concat();
-        while whole == parts && rest.len() > STREAM_PIECE {
-            let Some(cut) = line_end_after(rest, STREAM_PIECE) else { break };
-            let (head, tail) = rest.split_at(cut);
+        while whole == parts && rest.len() > STREAM_CHUNK {
+            let Some(end) = line_end_after(rest, STREAM_CHUNK) else { break };
+            let (head, tail) = rest.split_at(end);
             ids.extend(self.encode(head, false)?);
             rest = tail;
         }
@@ -126,8 +136,8 @@ impl Tokenizer {
         Ok(self.pieces("a", true)?.iter().take_while(|p| p.added).map(|p| p.id).collect())
     }
 
-    /// Like [`Tokenizer::pieces`] with special tokens, but only those before the text: what follows it is to be
-    /// predicted.
+    /// Like [`Tokenizer::pieces`] with special tokens, but only those before the text, because the
+    /// tokens after it will be predicted.
     pub(crate) fn open_pieces(&self, text: &str) -> Result<Vec<Piece>> {
         let mut pieces = self.pieces(text, true)?;
         let end = match pieces.iter().rposition(|p| !p.added) {
@@ -156,33 +166,34 @@ impl Tokenizer {
         Ok(pieces)
     }
 
-    /// The text of `ids`; `skip_special` leaves special tokens out. Bytes that are not UTF-8 become U+FFFD, ids
-    /// outside of the vocabulary (rows that pad an embedding) become nothing.
+    /// Decodes `ids` to text; `skip_special` leaves special tokens out. Bytes that are not UTF-8
+    /// become U+FFFD. Ids outside the vocabulary (padding rows of an embedding) are ignored.
     ///
     /// # Errors
-    /// `file-corrupt` when the tokenizer's own decoder fails.
+    /// `file-corrupt` if the tokenizer's own decoder fails.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
         self.inner
             .decode(ids, skip_special)
             .map_err(|e| err!(FileCorrupt, "{}: cannot decode {} tokens: {e}", self.source, ids.len()))
     }
 
-    /// The id of a token by its exact spelling in the vocabulary (`##ing`, `Ġgreat`, `[MASK]`).
+    /// The id of the token with exactly this spelling in the vocabulary (`##ing`, `Ġgreat`,
+    /// `[MASK]`).
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
 
-    /// A token's spelling in the vocabulary.
+    /// The spelling of a token in the vocabulary.
     pub fn id_to_token(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
     }
 
-    /// Whether a token is a mark of the model's and no text (`</s>`, `<|im_end|>`).
+    /// Whether a token is a special token and not text (`</s>`, `<|im_end|>`).
     pub fn is_special(&self, id: u32) -> bool {
         self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
     }
 
-    /// Number of tokens, special ones included. A model's embedding may have more rows.
+    /// Number of tokens, including special ones. A model's embedding may have more rows.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size
     }
@@ -192,15 +203,16 @@ impl Tokenizer {
         self.mask.clone()
     }
 
-    /// The token that ends a text: as the GGUF says, or guessed from the spelling in a `tokenizer.json`.
+    /// The end-of-text token, from the GGUF file or guessed from the spellings in a
+    /// `tokenizer.json`.
     pub fn eos(&self) -> Option<u32> {
         self.eos
     }
 
-    /// Sets the end-of-text token where another file knows it (`eos_token_id` of `config.json`).
+    /// Sets the end-of-text token from another file (`eos_token_id` of `config.json`).
     ///
     /// # Errors
-    /// `file-corrupt` when `eos` is not in the vocabulary.
+    /// `file-corrupt` if `eos` is not in the vocabulary.
     pub fn with_eos(mut self, eos: Option<u32>) -> Result<Self> {
         if let Some(id) = eos.filter(|&id| self.id_to_token(id).is_none()) {
             let size = self.vocab_size;
@@ -213,12 +225,14 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// The one token that spells `word` inside a text, after a space or directly after what precedes it.
+    /// The single token that spells `word` within a text, either after a space or directly after
+    /// the preceding text.
     ///
     /// # Errors
-    /// `data-invalid` naming the word, how it was spelled and the tokens that it splits into.
+    /// `data-invalid`, naming the word, its spelling and the tokens that it splits into.
     pub fn single_token(&self, word: &str, leading_space: bool) -> Result<u32> {
-        // In context, since a tokenizer may treat the start of a text as the start of a word.
+        // The word is encoded in context, because a tokenizer may treat the start of a text as the
+        // start of a word.
         let (before, spelled) =
             if leading_space { ("a", format!(" {word}")) } else { ("\n", word.to_string()) };
         let context = self.encode(before, false)?;
@@ -246,13 +260,13 @@ impl Tokenizer {
     }
 }
 
-/// Whether a token is the one for words that the vocabulary cannot spell.
+/// Whether a token is the unknown token, for words that the vocabulary cannot spell.
 fn is_unknown(token: &str) -> bool {
     matches!(token, "[UNK]" | "<unk>" | "<|unk|>")
 }
 
-/// The first place at or after `from` behind a single line end between two lines with text, so that no run of
-/// white space is torn apart.
+/// The first position at or after `from` that follows a single line end between two lines with
+/// text, so that no run of white space is split.
 fn line_end_after(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let is_text = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_graphic());
@@ -260,7 +274,8 @@ fn line_end_after(text: &str, from: usize) -> Option<usize> {
         .find(|&i| bytes[i - 1] == b'\n' && is_text(bytes.get(i - 2)) && is_text(bytes.get(i)))
 }
 
-/// The parts of a tokenizer.json that the crate `tokenizers` trusts without a check: it would panic on them.
+/// The parts of a tokenizer.json that the crate `tokenizers` does not check and on which it could
+/// panic.
 #[derive(Deserialize)]
 struct Probe {
     model: ModelProbe,
@@ -282,7 +297,7 @@ struct AddedProbe {
     id: u64,
 }
 
-/// The largest id of a vocabulary, read without keeping the vocabulary.
+/// The largest id of a vocabulary, which is read without storing the vocabulary.
 #[derive(Default)]
 struct MaxId(u64);
 
@@ -301,7 +316,7 @@ impl<'de> Deserialize<'de> for MaxId {
                 }
                 Ok(MaxId(max))
             }
-            // Unigram: a list whose order is the ids'.
+            // A Unigram vocabulary is a list in the order of the ids.
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<MaxId, A::Error> {
                 let mut count = 0;
                 while seq.next_element::<IgnoredAny>()?.is_some() {
@@ -325,7 +340,7 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
     if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
         bail!(
             ModelUnsupported,
-            "{file_name}: model.continuing_subword_prefix: expected none outside of WordPiece, found {prefix:?}"
+            "{file_name}: model.continuing_subword_prefix: expected none except for WordPiece, found {prefix:?}"
         );
     }
     Ok(())

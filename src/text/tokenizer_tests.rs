@@ -180,7 +180,7 @@ fn long_texts_in_pieces_have_the_ids_of_the_whole() {
     for t in [gpt(true, true), Tokenizer::from_gguf(gguf("llama-bpe")).unwrap(), bert()] {
         let mut text = String::new();
         for i in 0.. {
-            if text.len() > 3 * STREAM_PIECE {
+            if text.len() > 3 * STREAM_CHUNK {
                 break;
             }
             text += ["it was great.\n", "bad  \n", "\n", "  é 😀", "12\n", "a\r\nb\n"][(i * i / 3 + i) % 6];

@@ -1,19 +1,19 @@
-//! The filter `tojson` as Hugging Face has it: Python's `json.dumps(value, ensure_ascii=False, indent=indent)`.
-
+//! The filter `tojson` as in Hugging Face, which is Python's
+//! `json.dumps(value, ensure_ascii=False, indent=indent)`.
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
-/// Bytes of text that one value may become.
-const LONGEST: usize = 16 << 20;
-/// Objects and arrays within each other.
-const DEEPEST: usize = 64;
-/// Spaces that a level may be set in.
-const WIDEST: usize = 16;
+/// Maximum number of bytes of the result.
+const MAX_BYTES: usize = 16 << 20;
+/// Maximum nesting depth of objects and arrays.
+const MAX_DEPTH: usize = 64;
+/// Maximum indentation per level, in spaces.
+const MAX_INDENT: usize = 16;
 
 pub(super) fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
-    if indent.is_some_and(|spaces| spaces > WIDEST) {
+    if indent.is_some_and(|spaces| spaces > MAX_INDENT) {
         return Err(refused("tojson: expected an indent of at most 16"));
     }
     let mut out = String::new();
@@ -26,7 +26,7 @@ fn refused(why: &'static str) -> Error {
 }
 
 fn write(out: &mut String, value: &Value, indent: Option<usize>, depth: usize) -> Result<(), Error> {
-    if depth > DEEPEST || out.len() > LONGEST {
+    if depth > MAX_DEPTH || out.len() > MAX_BYTES {
         return Err(refused("tojson: expected a smaller value"));
     }
     match value.kind() {
@@ -66,7 +66,7 @@ fn string(out: &mut String, text: &str) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
-/// A list or map being written.
+/// A list or map that is being written.
 struct Open {
     empty: bool,
 }
@@ -77,7 +77,7 @@ impl Open {
         Open { empty: true }
     }
 
-    /// What precedes an item.
+    /// Writes the separator and the line break before an item.
     fn item(&mut self, out: &mut String, indent: Option<usize>, depth: usize) {
         match (self.empty, indent) {
             (true, None) => {}

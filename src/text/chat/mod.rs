@@ -1,4 +1,4 @@
-//! Conversations, and the template that a model writes them by: Jinja, as Hugging Face's `apply_chat_template` runs it.
+//! Conversations and chat templates: Jinja templates as in Hugging Face's `apply_chat_template`.
 
 mod json;
 
@@ -10,28 +10,29 @@ use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::error::{Result, bail, err};
 
-/// Steps of the template engine that one rendering may take: far more than a conversation that fits a model needs.
+/// Maximum number of steps of the template engine per rendering, far more than a conversation that
+/// fits a model needs.
 const FUEL: u64 = 20_000_000;
 
-/// Bytes outside of quotes that one tag of a template may have, real ones have a few hundred: the engine takes an expression apart
-/// recursively, and a very long one would exhaust the stack.
-const MOST_OF_A_TAG: usize = 1500;
+/// Maximum number of bytes outside quotes in one tag of a template; real tags have a few hundred.
+/// The engine parses expressions recursively, and a very long one would exhaust the stack.
+const MAX_TAG_BYTES: usize = 1500;
 
-/// The special tokens that a template may name.
+/// The special tokens that a template may refer to.
 const TOKENS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// One turn.
+/// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// `system`, `user`, `assistant`, or another role that the template knows.
     pub role: String,
-    /// What was said.
+    /// The text of the turn.
     pub content: String,
 }
 
 impl Message {
-    /// Whether the model says it.
+    /// Whether the turn is the model's.
     pub fn is_answer(&self) -> bool {
         self.role == "assistant"
     }
@@ -40,20 +41,21 @@ impl Message {
 /// A conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    /// Its turns.
+    /// The turns in order.
     pub messages: Vec<Message>,
-    /// As [`crate::text::rows::Classified::row`].
+    /// The number of the row, as in [`crate::text::rows::Classified::row`].
     pub row: usize,
 }
 
 /// A model's chat template.
 ///
-/// It is run as Hugging Face's `apply_chat_template` does, but there are no tools, and today is always 26 July 2024, so that a text does not
-/// depend on the day: a run that is resumed tomorrow learns the same. (Llama 3's templates name that day where there is no clock.)
+/// It is rendered as in Hugging Face's `apply_chat_template`, with two differences. There are no
+/// tools, and the date is always 26 July 2024, so that a run that is resumed on another day trains
+/// on the same text. (Llama 3's templates use that date if there is no clock.)
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
-    /// The file that it is from, for messages.
+    /// The template's file, for messages.
     name: String,
     tokens: Vec<(String, String)>,
 }
@@ -68,16 +70,17 @@ impl fmt::Debug for ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// A template from its text. `tokens` are the special tokens that it may name, such as `bos_token`; `name` is the file, for messages.
+    /// Compiles a template from its text. `tokens` are the special tokens that it may refer to,
+    /// such as `bos_token`. `name` is the name of the file, for messages.
     ///
     /// # Errors
-    /// `model-unsupported` when the text is no template that can be run.
+    /// `model-unsupported` if the text is not a template that can be run.
     pub fn new(name: &str, source: &str, tokens: Vec<(String, String)>) -> Result<ChatTemplate> {
         let longest = longest_tag(source);
-        if longest > MOST_OF_A_TAG {
+        if longest > MAX_TAG_BYTES {
             bail!(
                 ModelUnsupported,
-                "{name}: expected tags of at most {MOST_OF_A_TAG} bytes outside of quotes, found {longest}"
+                "{name}: expected tags of at most {MAX_TAG_BYTES} bytes outside of quotes, found {longest}"
             );
         }
         let mut environment = Environment::new();
@@ -85,7 +88,7 @@ impl ChatTemplate {
         environment.set_syntax(syntax.map_err(|e| err!(ModelUnsupported, "{name}: {e}"))?);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(|state, value, method, args| match method {
-            // A format with a width pads to any that it is told, whatever the fuel.
+            // A format with a width could pad to any length, because fuel does not limit it.
             "format" if value.as_str().is_none_or(has_format) => Err(ErrorKind::UnknownMethod.into()),
             _ => unknown_method_callback(state, value, method, args),
         });
@@ -93,7 +96,7 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
-        // To Python nothing is not iterable; templates ask whether tools are.
+        // In Python, None is not iterable. Templates test this for the tools.
         environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
         environment.add_function("strftime_now", |format: String| on_the_day(&format));
         environment
@@ -102,11 +105,12 @@ impl ChatTemplate {
         Ok(ChatTemplate { environment, name: name.to_owned(), tokens })
     }
 
-    /// The template of a Hugging Face directory, if it has one: `chat_template.jinja`, else `chat_template` of
-    /// `tokenizer_config.json`, a text or a list of named ones of which `default` is taken.
+    /// The template of a Hugging Face directory, if it has one. It is `chat_template.jinja`, or
+    /// otherwise `chat_template` of `tokenizer_config.json`, which is a text or a list of named
+    /// texts, of which `default` is used.
     ///
     /// # Errors
-    /// `file-corrupt` when a file is not what it should be; as [`ChatTemplate::new`].
+    /// `file-corrupt` if a file does not follow its format; the errors of [`ChatTemplate::new`].
     pub fn from_files(jinja: Option<&[u8]>, config: Option<&[u8]>) -> Result<Option<ChatTemplate>> {
         const CONFIG: &str = "tokenizer_config.json";
         const JINJA: &str = "chat_template.jinja";
@@ -143,10 +147,12 @@ impl ChatTemplate {
         ChatTemplate::new(CONFIG, source, tokens).map(Some)
     }
 
-    /// The conversation as the model reads it; with `add_generation_prompt`, up to where it begins to answer.
+    /// Renders the conversation as the model's input. With `add_generation_prompt` it ends where
+    /// the model's answer begins.
     ///
     /// # Errors
-    /// `data-invalid` when the template refuses the conversation, with its own words; `model-unsupported` when it does what cannot be run.
+    /// `data-invalid`, with the template's own message, if the template rejects the conversation;
+    /// `model-unsupported` if the template cannot be run.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let message =
             |m: &Message| Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())]);
@@ -154,27 +160,27 @@ impl ChatTemplate {
         let values = Value::from_pairs(tokens.chain([
             ("messages", messages.iter().map(message).collect::<Vec<_>>().into()),
             ("add_generation_prompt", add_generation_prompt.into()),
-            // What Hugging Face passes where there are none.
+            // Hugging Face passes None if there are no tools or documents.
             ("tools", ().into()),
             ("documents", ().into()),
         ]));
         let rendered = self.environment.get_template("chat").and_then(|template| template.render(values));
         rendered.map_err(|error| match error.kind() {
             ErrorKind::InvalidOperation | ErrorKind::UndefinedError => {
-                let says = error.detail().unwrap_or("the conversation is not of the form that it is for");
-                err!(DataInvalid, "the chat template of {} refuses the conversation: {says}", self.name)
+                let says = error.detail().unwrap_or("it expects a conversation of another form");
+                err!(DataInvalid, "the chat template of {} rejects the conversation: {says}", self.name)
             }
             _ => err!(ModelUnsupported, "the chat template of {} cannot be run: {error}", self.name),
         })
     }
 }
 
-/// Whether Python's `str.format` would do more than put values in.
+/// Whether Python's `str.format` would do more than insert values.
 fn has_format(text: &str) -> bool {
     text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
 }
 
-/// The most bytes outside of quotes that a tag has.
+/// The maximum number of bytes outside quotes in any tag.
 fn longest_tag(source: &str) -> usize {
     let (mut longest, mut own) = (0, 0);
     let (mut tag, mut quote, mut brackets) = (false, None, 0_usize);
@@ -211,7 +217,7 @@ fn longest_tag(source: &str) -> usize {
     longest
 }
 
-/// The day of [`ChatTemplate`] in strftime's format, at midnight.
+/// The date of [`ChatTemplate`], at midnight, in strftime's format.
 fn on_the_day(format: &str) -> String {
     let mut out = String::new();
     let mut chars = format.chars();
@@ -233,7 +239,8 @@ fn on_the_day(format: &str) -> String {
     out
 }
 
-/// The tags `generation` and `endgeneration`, which Hugging Face reads as marks around an answer, as ones that do nothing.
+/// Replaces the tags `generation` and `endgeneration`, which Hugging Face uses to mark an answer,
+/// by tags that have no effect.
 fn without_generation_tags(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;

@@ -1,4 +1,4 @@
-//! Conversations to examples in which the assistant's turns are scored.
+//! Encodes conversations as examples in which the assistant's turns are scored.
 
 use std::ops::Range;
 
@@ -7,8 +7,9 @@ use crate::text::chat::{ChatTemplate, Conversation, Message};
 use crate::text::encode::{Example, Target, index};
 use crate::text::tokenizer::Tokenizer;
 
-/// Encodes conversations by the model's chat template. What is scored of a turn is what the model would have to write: all
-/// that follows the prompt to answer, up to the token that ends the turn.
+/// Encodes conversations with the model's chat template. The scored part of a turn is what the
+/// model would have to generate: everything after the generation prompt, up to the token that ends
+/// the turn.
 #[derive(Clone, Debug)]
 pub struct ChatEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -17,10 +18,10 @@ pub struct ChatEncoder<'t> {
 }
 
 impl<'t> ChatEncoder<'t> {
-    /// An encoder to at most `max_len` tokens.
+    /// Creates an encoder for examples of at most `max_len` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` when `max_len` is below 2: nothing could be predicted.
+    /// `invalid-argument` if `max_len` is below 2, because nothing could be predicted.
     pub fn new(tokenizer: &'t Tokenizer, template: &'t ChatTemplate, max_len: usize) -> Result<Self> {
         if max_len < 2 {
             bail!(InvalidArgument, "length: expected at least 2 tokens, found {max_len}");
@@ -28,13 +29,15 @@ impl<'t> ChatEncoder<'t> {
         Ok(ChatEncoder { tokenizer, template, max_len })
     }
 
-    /// The conversation up to the assistant's last turn as one example; or, where the template writes an earlier turn otherwise than
-    /// the last one (as Qwen 3 does, which forgets what was thought), each of the assistant's turns as an example with what went before. What
-    /// is too long loses tokens from its end.
+    /// Encodes the conversation up to the assistant's last turn, usually as one example. Some
+    /// templates render an earlier turn differently from the last one, as Qwen 3's does, which
+    /// drops earlier reasoning. Then each of the assistant's turns becomes an example with the
+    /// messages before it. Examples that are too long are truncated at the end.
     ///
     /// # Errors
-    /// `data-invalid` naming the row: no turn within `max_len` tokens, or a conversation that the template refuses; `model-unsupported`
-    /// when the template rewrites what went before an answer once the answer is there, so that its tokens cannot be told apart.
+    /// `data-invalid`, naming the row, if no turn is within `max_len` tokens or the template
+    /// rejects the conversation; `model-unsupported` if the template changes the text before an
+    /// answer when the answer is added, so that the answer's tokens cannot be identified.
     pub fn encode(&self, conversation: &Conversation) -> Result<Vec<Example>> {
         self.encode_row(&conversation.messages).map_err(|e| e.at(format!("row {}", conversation.row)))
     }
@@ -53,8 +56,8 @@ impl<'t> ChatEncoder<'t> {
             if !whole.starts_with(&before) {
                 bail!(
                     ModelUnsupported,
-                    "message {}: expected the chat template to write an answer behind its prompt, found other text before it: \
-                     give the data as prompt and completion instead",
+                    "message {}: expected the chat template to render an answer after its prompt, found other text before \
+                     it; give the data as prompt and completion instead",
                     i + 1
                 );
             }
@@ -68,15 +71,16 @@ impl<'t> ChatEncoder<'t> {
         turns.iter().map(|(whole, span)| self.example(whole, std::slice::from_ref(span))).collect()
     }
 
-    /// The tokens of a text, those within `spans` scored.
+    /// Encodes a text, with the tokens within `spans` as targets.
     fn example(&self, text: &str, spans: &[Range<usize>]) -> Result<Example> {
-        // The template writes the special tokens itself.
+        // The template adds the special tokens itself.
         let pieces = self.tokenizer.pieces(text, false)?;
         let mut targets = Vec::new();
         for span in spans {
             let within = |i: &usize| pieces[*i].start >= span.start && pieces[*i].end <= span.end;
             let mut scored: Vec<usize> = (1..pieces.len()).filter(within).collect();
-            // Behind the token that ends the turn, the template may put white space that the model never writes.
+            // After the token that ends the turn, the template may add white space that the model
+            // never generates.
             let end = scored.iter().rposition(|&i| self.tokenizer.is_special(pieces[i].id));
             if let Some(end) = end
                 && text.get(pieces[scored[end]].end..span.end).is_some_and(|rest| rest.trim().is_empty())

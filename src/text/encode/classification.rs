@@ -1,4 +1,4 @@
-//! Labelled rows to prompts with one target.
+//! Encodes labeled rows as prompts with one target.
 
 use std::ops::Range;
 
@@ -9,8 +9,9 @@ use crate::text::rows::Classified;
 use crate::text::template::{Rendered, Template};
 use crate::text::tokenizer::{Piece, Tokenizer};
 
-/// Encodes labelled rows by a template. The ids are those of the rendered template as Hugging Face tokenises it,
-/// with special tokens; what is too long loses tokens from the end of `{text}`, then of `{text_b}`.
+/// Encodes labeled rows with a template. The ids are those that Hugging Face's tokenizer gives for
+/// the rendered template, with special tokens. Prompts that are too long lose tokens from the end
+/// of `{text}`, then of `{text_b}`.
 #[derive(Clone, Debug)]
 pub struct ClassificationEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -21,10 +22,11 @@ pub struct ClassificationEncoder<'t> {
 }
 
 impl<'t> ClassificationEncoder<'t> {
-    /// An encoder to at most `max_len` tokens.
+    /// Creates an encoder for prompts of at most `max_len` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` when the template does not suit the head, or alone is longer than `max_len`.
+    /// `invalid-argument` if the template does not match the head, or has more than `max_len`
+    /// tokens even with empty texts.
     pub fn new(
         tokenizer: &'t Tokenizer,
         template: Template,
@@ -50,11 +52,12 @@ impl<'t> ClassificationEncoder<'t> {
         &self.labels
     }
 
-    /// The row's prompt with one target: the label's index at the mask, or at the prompt's last token.
+    /// Encodes the row as a prompt with one target: the label's index at the mask, or at the last
+    /// token of the prompt.
     ///
     /// # Errors
-    /// `data-invalid` naming the row: an unknown label, no `text_b` where the template has one, a prompt that
-    /// cannot be shortened enough or whose mask is not the only one.
+    /// `data-invalid`, naming the row, if the label is unknown, the template has a `{text_b}` but
+    /// the row does not, the prompt cannot be shortened enough, or it has another mask.
     pub fn encode(&self, row: &Classified) -> Result<Example> {
         let place = |e: crate::error::Error| e.at(format!("row {}", row.row));
         let label = self.labels.index_of(&row.label).map_err(place)?;
@@ -62,10 +65,10 @@ impl<'t> ClassificationEncoder<'t> {
         Ok(Example { ids, targets: vec![Target { position, label }] })
     }
 
-    /// The prompt of texts without a label, and the position that is scored.
+    /// Encodes texts without a label, and returns the prompt's ids and the position to score.
     ///
     /// # Errors
-    /// As [`ClassificationEncoder::encode`], without a row's number.
+    /// The errors of [`ClassificationEncoder::encode`], without the row.
     pub fn encode_text(&self, text: &str, text_b: Option<&str>) -> Result<(Vec<u32>, u32)> {
         let rendered = self.template.render_ranges(text, text_b)?;
         let mut pieces = match self.head {
@@ -83,7 +86,7 @@ impl<'t> ClassificationEncoder<'t> {
         Ok((pieces.iter().map(|p| p.id).collect(), index(position)))
     }
 
-    /// Takes tokens out of the texts until the prompt fits.
+    /// Removes tokens of the texts until the prompt fits.
     fn shorten(&self, pieces: &mut Vec<Piece>, rendered: &Rendered) -> Result<()> {
         let whole = pieces.len();
         let mut excess = whole.saturating_sub(self.max_len);
@@ -92,7 +95,7 @@ impl<'t> ClassificationEncoder<'t> {
         }
         let mut drop = vec![false; whole];
         for ranges in [&rendered.text, &rendered.text_b] {
-            // The tokens of each place where the text stands, in order.
+            // The tokens of each occurrence of the text, in order.
             let mut places: Vec<Vec<usize>> = ranges
                 .iter()
                 .map(|r| (0..whole).filter(|&i| is_within(&pieces[i], r, &rendered.string)).collect())
@@ -112,7 +115,7 @@ impl<'t> ClassificationEncoder<'t> {
         Ok(())
     }
 
-    /// Where the only mask is.
+    /// The position of the only mask.
     fn mask_position(&self, pieces: &[Piece]) -> Result<usize> {
         let mask = self.tokenizer.mask().map(|(_, id)| id);
         let mut masks = pieces.iter().enumerate().filter(|(_, p)| Some(p.id) == mask).map(|(i, _)| i);
@@ -120,13 +123,14 @@ impl<'t> ClassificationEncoder<'t> {
             (Some(position), 0) => Ok(position),
             (None, _) => bail!(DataInvalid, "expected the template's mask among the tokens, found none"),
             (Some(_), more) => {
-                bail!(DataInvalid, "expected one mask, the template's, found {} in the text", more)
+                bail!(DataInvalid, "expected only the template's mask, found {} more in the text", more)
             }
         }
     }
 }
 
-/// Whether a token came from `range` of the string; the space before a word may be the template's.
+/// Whether a token comes from `range` of the string. The space before a word may belong to the
+/// template.
 fn is_within(piece: &Piece, range: &Range<usize>, string: &str) -> bool {
     let starts = piece.start >= range.start
         || string.get(piece.start..range.start).is_some_and(|before| before.trim().is_empty());

@@ -1,30 +1,32 @@
-//! Label words: the tokens whose scores stand for the labels.
+//! Label words: the tokens whose scores represent the labels.
 
 use crate::error::{Result, bail};
 use crate::text::encode::HeadKind;
 use crate::text::template::Template;
 use crate::text::tokenizer::Tokenizer;
 
-/// The labels of a classification, each with the word that the model predicts for it.
+/// The labels of a classification task, each with the word that the model predicts for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelWords {
-    /// How rows may spell each label; the word itself unless it was given as `label=word` or `label:word`.
+    /// The name of each label in the rows. It is the word itself, unless it was given as
+    /// `label=word` or `label:word`.
     pub names: Vec<String>,
-    /// The words.
+    /// The label words.
     pub words: Vec<String>,
-    /// Each word's token.
+    /// The token id of each word.
     pub ids: Vec<u32>,
 }
 
 impl LabelWords {
-    /// Finds each label's word in the vocabulary as the model spells it in the template: in the mask's place
-    /// (after a space unless the mask starts the template), or right after the rendered template (after a space
-    /// unless the template ends in one). A label is a word, or `label=word`, or `label:word` where rows name it
-    /// otherwise.
+    /// Finds the token of each label's word, as the vocabulary spells it in the template. In place
+    /// of the mask it has a leading space unless the mask starts the template. After the template
+    /// it has a leading space unless the template ends in one. A label is a word, or `label=word`
+    /// or `label:word` if the rows use another name.
     ///
     /// # Errors
-    /// `invalid-argument` for fewer than two labels, an empty or repeated one, or a template that does not suit
-    /// the head; `data-invalid` when a word is not one token, or two words are the same one.
+    /// `invalid-argument` if there are fewer than two labels, one is empty or repeated, or the
+    /// template does not match the head; `data-invalid` if a word is not a single token, or two
+    /// words have the same token.
     pub fn find(
         tokenizer: &Tokenizer,
         head: HeadKind,
@@ -64,10 +66,11 @@ impl LabelWords {
         Ok(found)
     }
 
-    /// The index of a row's label: a name, a word (both in any case), or the index itself.
+    /// The index of a row's label, given as a name or a word (both in any case) or as the index
+    /// itself.
     ///
     /// # Errors
-    /// `data-invalid` naming the label and the known ones.
+    /// `data-invalid`, naming the label and the known labels.
     pub fn index_of(&self, label: &str) -> Result<u32> {
         let label = label.trim();
         let by = |list: &[String]| list.iter().position(|l| same(l, label));
@@ -84,7 +87,7 @@ impl LabelWords {
     }
 }
 
-/// Refuses a template whose mask does not suit the head.
+/// Returns an error if the head needs a mask and the template has none, or the other way around.
 pub(crate) fn check_template(tokenizer: &Tokenizer, head: HeadKind, template: &Template) -> Result<()> {
     match (head, template.has_mask(), tokenizer.mask()) {
         (HeadKind::MaskedLm, false, _) => {
@@ -101,7 +104,7 @@ pub(crate) fn check_template(tokenizer: &Tokenizer, head: HeadKind, template: &T
     }
 }
 
-/// `label=word` or `label:word`; a separator at either end belongs to the word (`:)`).
+/// Splits `label=word` or `label:word`. A separator at either end belongs to the word, as in `:)`.
 fn split(label: &str) -> (&str, &str) {
     match label.split_once(['=', ':']) {
         Some((name, word)) if !name.trim().is_empty() && !word.trim().is_empty() => {

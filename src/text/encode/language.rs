@@ -1,12 +1,12 @@
-//! Language modelling: prompts with completions, and plain text.
+//! Encodes prompts with completions, and plain text, for language modeling.
 
 use crate::error::{Result, bail, err};
 use crate::text::encode::{Example, Target, index};
 use crate::text::rows::Completion;
 use crate::text::tokenizer::Tokenizer;
 
-/// Encodes prompts with completions for a causal model; only the completion's tokens are scored, then the end of
-/// the text if the model has a token for it.
+/// Encodes prompts with completions for a causal model. Only the tokens of the completion are
+/// scored, and the end-of-text token if the model has one.
 #[derive(Clone, Debug)]
 pub struct CompletionEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -14,10 +14,10 @@ pub struct CompletionEncoder<'t> {
 }
 
 impl<'t> CompletionEncoder<'t> {
-    /// An encoder to at most `max_len` tokens.
+    /// Creates an encoder for examples of at most `max_len` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` when `max_len` is below 2: nothing could be predicted.
+    /// `invalid-argument` if `max_len` is below 2, because nothing could be predicted.
     pub fn new(tokenizer: &'t Tokenizer, max_len: usize) -> Result<Self> {
         if max_len < 2 {
             bail!(InvalidArgument, "length: expected at least 2 tokens, found {max_len}");
@@ -25,27 +25,31 @@ impl<'t> CompletionEncoder<'t> {
         Ok(CompletionEncoder { tokenizer, max_len })
     }
 
-    /// The prompt's tokens, as they are when the model is asked to go on, then the completion's. The last token is
-    /// not among the ids: nothing is predicted from it. What is too long loses tokens from the prompt's start,
-    /// behind its special tokens.
+    /// Encodes the prompt's tokens, which are the same as for generation, and then the
+    /// completion's. The last token is not among the ids, because nothing is predicted from it.
+    /// Examples that are too long lose tokens from the start of the prompt, after its special
+    /// tokens.
     ///
     /// # Errors
-    /// `data-invalid` naming the row: a completion that does not fit by itself, or has nothing to score.
+    /// `data-invalid`, naming the row, if the completion alone does not fit or has nothing to
+    /// score.
     pub fn encode(&self, row: &Completion) -> Result<Example> {
         self.continuation(&row.prompt, &row.completion, true)
             .map_err(|e| e.at(format!("row {}: field `completion`", row.row)))
     }
 
-    /// As [`CompletionEncoder::encode`], of texts; without `ends`, the end of the text is not scored.
+    /// Encodes two texts like [`CompletionEncoder::encode`]. Without `ends`, the end of the text is
+    /// not scored.
     ///
     /// # Errors
-    /// `data-invalid` for a text that does not fit by itself, or has nothing to score.
+    /// `data-invalid` if `text` alone does not fit or has nothing to score.
     pub fn continuation(&self, prompt: &str, text: &str, ends: bool) -> Result<Example> {
         let tokenizer = self.tokenizer;
         let opening = tokenizer.open_pieces(prompt)?;
         let special = opening.iter().take_while(|p| p.added).count();
         let mut ids: Vec<u32> = opening.iter().map(|p| p.id).collect();
-        // As one text where its tokens begin with the prompt's: a tokenizer may mark the start of a text.
+        // Both texts are encoded as one if the tokens then begin with the prompt's, because a
+        // tokenizer may mark the start of a text.
         let full = tokenizer.encode(&format!("{prompt}{text}"), false)?;
         let mut completion = match full.strip_prefix(&ids[special..]) {
             Some(rest) => rest.to_vec(),
@@ -57,12 +61,12 @@ impl<'t> CompletionEncoder<'t> {
         if completion.is_empty() || (ids.is_empty() && completion.len() < 2) {
             bail!(
                 DataInvalid,
-                "expected a token to predict after another, found {} in all",
+                "expected a token to predict after at least one other, found {}",
                 completion.len()
             );
         }
 
-        // The ids end before the completion's last token, and start with the special ones.
+        // The ids start with the special tokens and end before the last token of the completion.
         let length = ids.len() + completion.len() - 1;
         let excess = length.saturating_sub(self.max_len);
         let removable = ids.len().saturating_sub(special.max(1));
@@ -84,23 +88,23 @@ impl<'t> CompletionEncoder<'t> {
         Ok(Example { ids, targets })
     }
 
-    /// The tokens of a prompt that the model is to go on from by up to `room` more. What is too long loses tokens as in
-    /// [`CompletionEncoder::encode`].
+    /// Encodes a prompt from which the model will generate up to `new_tokens` tokens. A prompt that
+    /// is too long loses tokens as in [`CompletionEncoder::encode`].
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub fn prompt(&self, prompt: &str, room: usize) -> Result<Vec<u32>> {
+    /// The errors of [`Tokenizer::encode`].
+    pub fn prompt(&self, prompt: &str, new_tokens: usize) -> Result<Vec<u32>> {
         let pieces = self.tokenizer.open_pieces(prompt)?;
         let special = pieces.iter().take_while(|p| p.added).count();
         let mut ids: Vec<u32> = pieces.iter().map(|p| p.id).collect();
-        let most = self.max_len.saturating_sub(room).max(special + 1);
+        let most = self.max_len.saturating_sub(new_tokens).max(special + 1);
         let excess = ids.len().saturating_sub(most);
         ids.drain(special..special + excess);
         Ok(ids)
     }
 }
 
-/// Cuts plain text into windows for a causal model: every token predicts the next.
+/// Splits plain text into windows for a causal model, in which every token predicts the next.
 #[derive(Clone, Debug)]
 pub struct PlainEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -108,10 +112,10 @@ pub struct PlainEncoder<'t> {
 }
 
 impl<'t> PlainEncoder<'t> {
-    /// An encoder to windows of `context` tokens.
+    /// Creates an encoder for windows of `context` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` when `context` is 0.
+    /// `invalid-argument` if `context` is 0.
     pub fn new(tokenizer: &'t Tokenizer, context: usize) -> Result<Self> {
         if context == 0 {
             bail!(InvalidArgument, "context: expected at least 1 token, found 0");
@@ -119,11 +123,12 @@ impl<'t> PlainEncoder<'t> {
         Ok(PlainEncoder { tokenizer, context })
     }
 
-    /// The windows of one stream, in order. Each token of the text but the first is a label exactly once: a window's
-    /// last token predicts the next window's first. The last window may be shorter.
+    /// Encodes the text as windows, in order. Each token of the text except the first is a label
+    /// exactly once: the last token of a window predicts the first token of the next. The last
+    /// window may be shorter.
     ///
     /// # Errors
-    /// `data-invalid` when the text has fewer than two tokens.
+    /// `data-invalid` if the text has fewer than two tokens.
     pub fn encode(&self, text: &str) -> Result<Vec<Example>> {
         let stream = self.tokenizer.encode_stream(text)?;
         let last =

@@ -1,4 +1,4 @@
-//! Rows to examples: token ids with the positions that are scored and what is expected there.
+//! Encodes rows as examples: token ids with the positions to score and the expected answers there.
 
 mod chat;
 mod classification;
@@ -10,34 +10,35 @@ pub use classification::ClassificationEncoder;
 pub use labels::LabelWords;
 pub use language::{CompletionEncoder, PlainEncoder};
 
-/// What the model predicts at a target.
+/// The kind of prediction that a model makes at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadKind {
-    /// The word under a mask (BERT, RoBERTa).
+    /// The model predicts the token in the mask's place (BERT, RoBERTa).
     MaskedLm,
-    /// The next token (OPT, Llama).
+    /// The model predicts the next token (OPT, Llama).
     CausalLm,
 }
 
-/// A position whose hidden state is scored, and the right answer there.
+/// A position whose hidden state is scored, and the correct answer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// Index into the ids of the example (of the batch, once packed).
+    /// Index into the ids of the example, or of the batch after packing.
     pub position: u32,
-    /// Index into the label words for classification, the id of the next token for language modelling.
+    /// Index into the label words for classification, or the id of the next token for language
+    /// modeling.
     pub label: u32,
 }
 
-/// One sequence of tokens with its targets, ascending by position.
+/// One sequence of tokens with its targets in ascending order of position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Example {
-    /// Token ids, special ones included.
+    /// Token ids, including special tokens.
     pub ids: Vec<u32>,
-    /// What is scored.
+    /// The positions to score.
     pub targets: Vec<Target>,
 }
 
-/// An index into ids; they are bounded by the model's context.
+/// Converts an index into ids to `u32`. It always fits, because the model's context bounds the ids.
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

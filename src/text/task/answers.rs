@@ -1,4 +1,4 @@
-//! The answers of tasks whose rows have their own.
+//! The answers of tasks whose rows have their own answers.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::record::Record;
 use crate::error::{Result, bail, err};
 use crate::text::json_rows::describe;
 
-/// COPA: `choice1` and `choice2`, as they go on in a sentence.
+/// COPA: `choice1` and `choice2`, as the end of a sentence.
 pub(super) fn alternatives(record: &Record<'_>) -> Result<Choices> {
     let candidates = ["choice1", "choice2"]
         .into_iter()
@@ -21,7 +21,7 @@ pub(super) fn alternatives(record: &Record<'_>) -> Result<Choices> {
     }
 }
 
-/// A sentence with a small first letter, but for the word I.
+/// A sentence with its first word in lower case, except for the word I.
 fn within_sentence(text: &str) -> String {
     match text.split_once(' ') {
         Some(("I", _)) => text.to_owned(),
@@ -31,8 +31,9 @@ fn within_sentence(text: &str) -> String {
     }
 }
 
-/// ReCoRD: the query with each entity of the passage in its gap. Files give entities as the positions of their first and last
-/// characters; tables made of them give their texts.
+/// ReCoRD: the query with each entity of the passage in its gap. The original files give entities
+/// as the positions of their first and last characters; tables derived from them give the entities'
+/// texts.
 pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
     let query = record.text(&["query"])?.trim();
     if !query.contains("@placeholder") {
@@ -85,7 +86,7 @@ pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
     Ok((candidates, correct))
 }
 
-/// SQuAD: `answers` as objects with `text`, or as one object with a list of them.
+/// SQuAD: `answers` is a list of objects with `text`, or one object whose `text` is a list.
 pub(super) fn texts(record: &Record<'_>) -> Result<Vec<String>> {
     let texts: Vec<String> = match record.get(&["answers"]) {
         Some(Value::Array(items)) => items
@@ -100,7 +101,8 @@ pub(super) fn texts(record: &Record<'_>) -> Result<Vec<String>> {
     some(texts, "answers")
 }
 
-/// DROP: the annotator's answer, then those of the validators; each is a number, spans of the passage or a date, spelled day month year.
+/// DROP: the annotator's answer, then those of the validators. Each is a number, spans of the
+/// passage, or a date in the order day, month, year.
 pub(super) fn numbers_dates_spans(record: &Record<'_>) -> Result<Vec<String>> {
     if let Some(spans) = record.get(&["answers_spans.spans"]) {
         return some(strings(Some(spans)), "answers_spans");

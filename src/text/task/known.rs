@@ -1,15 +1,16 @@
-//! The tasks.
+//! The table of tasks.
 //!
-//! Prompts and label words are those of the paper's tables 13 and 14 and of its authors' code, which also drops the punctuation that
-//! ends a premise before its `?`, and writes the second sentence with a small first letter (masked models). Label words keep the
-//! order of the indices in the published files.
+//! The prompts and label words are those of the paper's tables 13 and 14 and of its authors' code.
+//! For masked models that code also removes the punctuation at the end of a premise before the
+//! prompt's `?`, and puts the first letter of the second sentence in lower case. Label words are in
+//! the order of the indices in the published files.
 
 use super::answers;
 use super::definition::{Answers, Field, Prompt, Task, Word};
 use super::record::{Layout, Lines};
 use crate::text::metrics::Normalise;
 
-/// White space around fields is taken off already.
+/// The layout of files whose rows are the examples.
 const NOT_NESTED: Layout = Layout { nest: &[], lines: None };
 
 const TEXT: Field = Field { name: "text", paths: &["sentence", "text"] };
@@ -30,7 +31,8 @@ const fn word(word: &'static str, names: &'static [&'static str]) -> Word {
     Word { word, names }
 }
 
-/// For masked models: `[MASK]` stands where the word does in the sentence `A? Yes, b.`
+/// The prompt for masked models. `[MASK]` takes the place of the word in a sentence such as
+/// `A? Yes, b.`
 const INFERENCE: Option<Prompt> = Some(Prompt {
     template: "{text}? [MASK], {text_b}",
     edits: &[("text", without_end_mark), ("text_b", lower_first)],
@@ -90,7 +92,8 @@ pub const TASKS: &[Task] = &[
     },
     Task {
         name: "trec",
-        // The space makes the label words those within a sentence, as the authors have them; tokenizers take it into the mask.
+        // With the space, the label words are those within a sentence, as in the authors' code.
+        // Tokenizers include the space in the mask token.
         masked: plain(" [MASK]: {text}"),
         causal: None,
         fields: &[TEXT],
@@ -233,7 +236,8 @@ fn without_full_stop(text: &str) -> String {
     text.strip_suffix('.').unwrap_or(text).to_owned()
 }
 
-/// A question with a capital and, since the template has one, without its mark.
+/// A question with a capital first letter, and without its question mark, because the template has
+/// one.
 fn asked(text: &str) -> String {
     let mut chars = text.strip_suffix('?').unwrap_or(text).chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
@@ -247,7 +251,7 @@ fn conjunction(text: &str) -> String {
     }
 }
 
-/// The summary's points, which the file sets apart by a line `@highlight`.
+/// The points of a summary as a list with dashes. The file separates them with `@highlight` lines.
 fn dashed(text: &str) -> String {
     text.replace("@highlight\n", "- ")
 }

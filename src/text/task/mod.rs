@@ -1,9 +1,10 @@
-//! Tasks by name, with the prompts and settings of the MeZO paper (arXiv 2305.17333) and readers for the files that their data
-//! sets are published in.
+//! Tasks by name, with the prompts and settings of the MeZO paper (arXiv 2305.17333) and readers
+//! for the published files of their data sets.
 //!
-//! A [`Task`] is a row of a table ([`known`]): where files keep each field, the prompt for a masked and for a causal model, what may answer
-//! it, how answers are counted. Reading gives an ordinary [`Dataset`], so that nothing above knows a task by its name:
-//! labelled texts with a template for a masked model, [`Question`]s for a causal one.
+//! A [`Task`] is a row of a table ([`known`]). It gives the place of each field in the files, the
+//! prompts for a masked and a causal model, the possible answers, and how answers are scored.
+//! Reading a file returns an ordinary [`Dataset`], so that no other module depends on a task's
+//! name: labeled texts with a template for a masked model, and [`Question`]s for a causal one.
 
 mod answers;
 mod definition;
@@ -20,28 +21,29 @@ pub use definition::Task;
 use definition::{Answers, Prompt, Word};
 use record::Record;
 
-/// Settings that the paper's authors start from. Learning rate and epsilon depend on the model's size: see `train::preset`.
+/// The settings that the paper's authors start from. The learning rate and epsilon depend on the
+/// size of the model; see `train::preset`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Defaults {
-    /// Steps.
+    /// Number of steps.
     pub steps: u32,
-    /// Examples a step.
+    /// Number of examples per step.
     pub batch_size: u32,
     /// Weight decay.
     pub weight_decay: f32,
-    /// Tokens that an example is cut to, within what the model takes.
+    /// Maximum tokens per example, up to the model's own maximum. Longer examples are truncated.
     pub max_length: u32,
 }
 
-/// A name without what people write differently.
+/// A name in lower case and without punctuation, for comparison.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The task of this name, in any case and with or without hyphens.
+/// Finds the task with this name, in any case and with or without hyphens.
 ///
 /// # Errors
-/// `invalid-argument` with the names that are known.
+/// `invalid-argument`, with the known names.
 pub fn find(name: &str) -> Result<&'static Task> {
     known::TASKS.iter().find(|task| plain(task.name) == plain(name)).ok_or_else(|| {
         let names = |head| {
@@ -64,10 +66,10 @@ impl Task {
         }
     }
 
-    /// The task's form for models with this head.
+    /// The task's prompt for models with this head.
     ///
     /// # Errors
-    /// `invalid-argument` when the task has none.
+    /// `invalid-argument` if the task has none.
     fn form(&self, head: HeadKind) -> Result<&Prompt> {
         self.prompt(head).ok_or_else(|| {
             let kind = match head {
@@ -85,15 +87,17 @@ impl Task {
         })
     }
 
-    /// The template for these models: `{text}`, `{text_b}` and `[MASK]` for a masked one, the task's own fields for a causal one.
+    /// The template for models with this head. It has `{text}`, `{text_b}` and `[MASK]` for a
+    /// masked model, and the task's own fields for a causal one.
     ///
     /// # Errors
-    /// `invalid-argument` when the task has no form for them.
+    /// `invalid-argument` if the task has no prompt for such models.
     pub fn template(&self, head: HeadKind) -> Result<&'static str> {
         self.form(head).map(|prompt| prompt.template)
     }
 
-    /// The label words, in the order of the labels' indices; none where rows have their own candidates or text.
+    /// The label words in the order of the labels' indices. Empty if rows have their own candidates
+    /// or text.
     pub fn words(&self) -> Vec<&'static str> {
         match self.answers {
             Answers::Words { words, .. } => words.iter().map(|w| w.word).collect(),
@@ -101,7 +105,7 @@ impl Task {
         }
     }
 
-    /// Settings to start from for a method: `full`, `lora` or `prefix`.
+    /// The initial settings for a method: `full`, `lora` or `prefix`.
     ///
     /// # Errors
     /// `invalid-argument` for another method.
@@ -116,11 +120,12 @@ impl Task {
         Ok(Defaults { steps, batch_size, weight_decay, max_length })
     }
 
-    /// Reads a file of the data set as published, or of rows with `text`, `text_b` and `label`, for models with this head.
+    /// Reads a published file of the data set, or a file of rows with `text`, `text_b` and `label`,
+    /// for models with this head.
     ///
     /// # Errors
-    /// `data-invalid` naming the file, and the row and field where one is at fault, what was expected and what was found;
-    /// `invalid-argument` when the task has no form for such models.
+    /// `data-invalid`, naming the file, the row and the field if a value is wrong, what was
+    /// expected and what was found; `invalid-argument` if the task has no prompt for such models.
     pub fn read(&self, head: HeadKind, name: &str, bytes: &[u8]) -> Result<Dataset> {
         let prompt = self.form(head)?;
         let lossy =
@@ -150,7 +155,7 @@ impl Task {
     fn add(&self, rows: &mut Rows, prompt: &Prompt, record: &Record<'_>) -> Result<()> {
         let field = |name: &str| -> Result<String> {
             let Some(field) = self.fields.iter().find(|f| f.name == name) else {
-                bail!(InvalidArgument, "task {}: no field {name}", self.name);
+                bail!(InvalidArgument, "task {}: there is no field {name}", self.name);
             };
             let text = record.text(field.paths)?;
             let edit = prompt.edits.iter().find(|(edited, _)| *edited == name);
@@ -169,7 +174,7 @@ impl Task {
         match rows {
             Rows::Classified(rows) => {
                 let Some(label) = label.and_then(|i| self.words().get(i).copied()) else {
-                    bail!(InvalidArgument, "task {}: no label words for a masked model", self.name);
+                    bail!(InvalidArgument, "task {}: there are no label words for a masked model", self.name);
                 };
                 let second = self.fields.iter().any(|f| f.name == "text_b");
                 let text_b = second.then(|| field("text_b")).transpose()?;
@@ -182,7 +187,7 @@ impl Task {
             }
             Rows::Questions(rows) => {
                 let rendered = render(prompt.template, field)?;
-                // A space before the answer belongs to the answer's first word.
+                // A space before the answer belongs to the first word of the answer.
                 let prompt = rendered.trim_end_matches(' ').to_owned();
                 let reply = match self.answers {
                     Answers::Words { words, .. } => {
@@ -205,7 +210,7 @@ impl Task {
     }
 }
 
-/// The index of a label by a name, its word or the index itself.
+/// The index of a label that is given as a name, its word or the index itself.
 fn index_of(words: &[Word], label: &str) -> Result<usize> {
     let same = |name: &&str| name.eq_ignore_ascii_case(label);
     let by_name = words.iter().position(|w| w.names.iter().any(&same) || same(&w.word));
@@ -220,7 +225,7 @@ fn index_of(words: &[Word], label: &str) -> Result<usize> {
     })
 }
 
-/// A causal prompt: each `{field}` of the template replaced by its text.
+/// Renders a causal prompt: replaces each `{field}` of the template by its text.
 fn render(template: &str, mut field: impl FnMut(&str) -> Result<String>) -> Result<String> {
     let mut out = String::new();
     let mut rest = template;

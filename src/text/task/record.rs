@@ -1,4 +1,4 @@
-//! From a published file to records whose fields are found by path.
+//! Reads published files as records whose fields are found by path.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,24 @@ use crate::error::{Result, bail, err};
 use crate::text::delimited;
 use crate::text::json_rows::describe;
 
-/// How a data set's files are laid out, beside tables with a header and JSON.
+/// The layout of a data set's files, in addition to tables with a header and JSON.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Paths of the arrays that hold the examples, each within an item of the one before; rows without the first are examples themselves.
+    /// Paths of the nested arrays with the examples, each within an item of the one before. A row
+    /// without the first array is an example itself.
     pub(super) nest: &'static [&'static str],
-    /// Files of lines; such data sets also come as CSV without a header, `label,text`.
+    /// The format of line files. Such data sets also exist as CSV without a header, `label,text`.
     pub(super) lines: Option<Lines>,
 }
 
-/// Formats of an example a line.
+/// The formats of files with one example per line.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lines {
-    /// The Stanford treebank's `(3 (2 A) (4 treat))`: the root's label, and the leaves as text.
+    /// The Stanford treebank's trees, such as `(3 (2 A) (4 treat))`. The label is that of the root,
+    /// and the leaves are the text.
     Trees,
-    /// TREC's `DESC:manner How does it work ?`: the class before the colon, and the text behind the first space.
+    /// TREC's lines, such as `DESC:manner How does it work ?`. The label is before the colon, and
+    /// the text after the first space.
     Classes,
 }
 
@@ -35,7 +38,7 @@ impl Lines {
     }
 }
 
-/// An example: the objects that it lies in, the outermost first.
+/// An example, as the list of nested objects that contain it, the outermost first.
 #[derive(Clone, Debug)]
 pub(crate) struct Record<'v> {
     scopes: Vec<&'v Value>,
@@ -43,7 +46,8 @@ pub(crate) struct Record<'v> {
 }
 
 impl<'v> Record<'v> {
-    /// The value at the first of these paths that is there and is not null, looked for from the innermost object outwards.
+    /// The value at the first of these paths that exists and is not null. Each path is looked up
+    /// from the innermost object outward.
     pub(super) fn get(&self, paths: &[&str]) -> Option<&'v Value> {
         paths.iter().find_map(|path| self.scopes.iter().rev().find_map(|scope| at(scope, path)))
     }
@@ -62,7 +66,7 @@ impl<'v> Record<'v> {
         })
     }
 
-    /// A field's text.
+    /// The text of a field.
     pub(super) fn text(&self, paths: &[&str]) -> Result<&'v str> {
         let value = self.need(paths)?;
         value.as_str().ok_or_else(|| {
@@ -70,7 +74,7 @@ impl<'v> Record<'v> {
         })
     }
 
-    /// A label: a string, a number or a truth value, spelled out.
+    /// A label as text; the value may be a string, a number or a Boolean.
     pub(super) fn label(&self, paths: &[&str]) -> Result<String> {
         match self.need(paths)? {
             Value::String(text) => Ok(text.trim().to_owned()),
@@ -93,7 +97,7 @@ fn keys(object: &Map<String, Value>) -> impl Iterator<Item = String> {
     object.keys().take(12).map(|key| format!("`{key}`"))
 }
 
-/// The value at `a.b` of an object; keys in any case.
+/// The value of an object at a path such as `a.b`. Keys match in any case.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.')
         .try_fold(value, |value, key| {
@@ -105,7 +109,7 @@ fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
         .filter(|value| !value.is_null())
 }
 
-/// The examples of a row: one, or those of its nested arrays.
+/// The examples of a row: the row itself, or those of its nested arrays.
 pub(super) fn unnest<'v>(value: &'v Value, nest: &[&str], row: usize) -> Result<Vec<Record<'v>>> {
     let mut records = vec![Record { scopes: vec![value], row }];
     for path in nest {
@@ -135,7 +139,7 @@ pub(super) fn unnest<'v>(value: &'v Value, nest: &[&str], row: usize) -> Result<
     Ok(records)
 }
 
-/// The rows of a file by its ending, each with its number.
+/// The rows of a file, each with its number. The file's ending determines its format.
 pub(super) fn values(layout: &Layout, task: &str, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     let ending = name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
     match (ending.as_str(), layout.lines) {
@@ -150,12 +154,12 @@ pub(super) fn values(layout: &Layout, task: &str, name: &str, text: &str) -> Res
         }
         (_, None) => bail!(
             DataInvalid,
-            "{name}: expected a .tsv, .csv, .jsonl or .json file of {task}, found another kind of file"
+            "{name}: expected a .tsv, .csv, .jsonl or .json file of {task}, found another file type"
         ),
     }
 }
 
-/// Text whose bytes may not all be UTF-8, with a space for those that are not: TREC's file has some.
+/// Replaces bytes that are not UTF-8 by spaces. TREC's file has some.
 pub(super) fn without_stray_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     match String::from_utf8_lossy(bytes) {
         Cow::Borrowed(text) => text.as_bytes().into(),
@@ -167,7 +171,8 @@ pub(super) fn without_stray_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// A table's rows as objects; without a header where the first line has no `label` and the data set comes so.
+/// The rows of a table as objects. The table has no header if its first line has no `label` and the
+/// data set is also published without one.
 fn table(name: &str, text: &str, delimiter: u8, may_lack_header: bool) -> Result<Vec<(usize, Value)>> {
     let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();
     let headed = first.split(char::from(delimiter)).any(|c| c.trim().trim_matches('"') == "label");
@@ -181,7 +186,8 @@ fn table(name: &str, text: &str, delimiter: u8, may_lack_header: bool) -> Result
     Ok(rows)
 }
 
-/// One JSON value: an array of objects, an object with them under `data`, or an object of objects; or objects line by line.
+/// Reads JSON: an array of objects, an object with such an array in `data`, an object of objects,
+/// or one object per line.
 fn json(name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     let number =
         |values: Vec<Value>| numbered(name, values.into_iter().enumerate().map(|(i, v)| Ok((i + 1, v))));
@@ -213,7 +219,7 @@ fn json_lines(name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     numbered(name, lines.map(parse))
 }
 
-/// Rows that must be objects.
+/// Checks that all rows are objects.
 fn numbered(name: &str, rows: impl Iterator<Item = Result<(usize, Value)>>) -> Result<Vec<(usize, Value)>> {
     let object = |item: Result<(usize, Value)>| {
         let (row, value) = item?;
@@ -225,7 +231,7 @@ fn numbered(name: &str, rows: impl Iterator<Item = Result<(usize, Value)>>) -> R
     rows.map(object).collect()
 }
 
-/// An example a line, blank ones skipped.
+/// Reads one example per line and skips blank lines.
 fn lines(format: Lines, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parse = |(i, line): (usize, &str)| {
@@ -248,7 +254,7 @@ fn lines(format: Lines, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     lines.map(parse).collect()
 }
 
-/// The root's label of a tree of `(label child child)` or `(label word)`, and its words.
+/// The label of the root and the words of a tree of `(label child child)` or `(label word)`.
 fn tree(line: &str) -> Option<(String, String)> {
     let mut words: Vec<String> = Vec::new();
     let mut label = None;
@@ -279,7 +285,7 @@ fn tree(line: &str) -> Option<(String, String)> {
                 words.push(match &rest[..end] {
                     "-LRB-" => "(".to_owned(),
                     "-RRB-" => ")".to_owned(),
-                    // The treebank writes a slash or star within a word behind a backslash.
+                    // The treebank puts a backslash before a slash or star within a word.
                     word => word.replace("\\/", "/").replace("\\*", "*"),
                 });
                 rest = &rest[end..];
