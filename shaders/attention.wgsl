@@ -1,4 +1,4 @@
-// Attention: output[b, t, h] = softmax(scale * q k^T) v over the keys that token t sees, a half-open span of rows that is data:
+// Attention: output[b, t, h] = softmax(softcap(scale * q k^T)) v over the keys that token t sees, a half-open span of rows that is data:
 // its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. Before these every token sees the
 // rows of the prefix, if there is one: keys and values that an adapter holds. The softmax is online: tile by
 // tile of keys, a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
@@ -67,13 +67,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k = load_four(in_prefix, k_at, c);
             scores += transpose(k) * q;
         }
-        scores *= params.scale;
         // The weights of the tile before have been used.
         workgroupBarrier();
-        weights[own * 8u + lane] = masked(scores[0], keys, tokens.x, in_prefix);
-        weights[own * 8u + 8u + lane] = masked(scores[1], keys, tokens.y, in_prefix);
-        weights[own * 8u + 16u + lane] = masked(scores[2], keys, tokens.z, in_prefix);
-        weights[own * 8u + 24u + lane] = masked(scores[3], keys, tokens.w, in_prefix);
+        weights[own * 8u + lane] = masked(scaled_scores(scores[0]), keys, tokens.x, in_prefix);
+        weights[own * 8u + 8u + lane] = masked(scaled_scores(scores[1]), keys, tokens.y, in_prefix);
+        weights[own * 8u + 16u + lane] = masked(scaled_scores(scores[2]), keys, tokens.z, in_prefix);
+        weights[own * 8u + 24u + lane] = masked(scaled_scores(scores[3]), keys, tokens.w, in_prefix);
         workgroupBarrier();
         if (local < TILE) {
             var larger = maximum;

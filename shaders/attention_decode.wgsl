@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 let k = load_four(in_prefix, k_at, c);
                 products += load_query(q_at, c) * k;
             }
-            scores = select(scores, params.scale * products, keys < vec4<u32>(end));
+            scores = select(scores, scaled_scores(products), keys < vec4<u32>(end));
         }
         let own_max = max(max(scores.x, scores.y), max(scores.z, scores.w));
         // Also a barrier: the weights of the tile before have been used.

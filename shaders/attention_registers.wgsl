@@ -43,10 +43,10 @@ fn seen(scores: mat4x4<f32>, key: u32, first: vec4<u32>, end: vec4<u32>) -> mat4
     let lowest = vec4<f32>(LOWEST);
     let keys = key + vec4<u32>(0u, 1u, 2u, 3u);
     return mat4x4<f32>(
-        select(lowest, scores[0] * params.scale, (keys.xxxx >= first) & (keys.xxxx < end)),
-        select(lowest, scores[1] * params.scale, (keys.yyyy >= first) & (keys.yyyy < end)),
-        select(lowest, scores[2] * params.scale, (keys.zzzz >= first) & (keys.zzzz < end)),
-        select(lowest, scores[3] * params.scale, (keys.wwww >= first) & (keys.wwww < end)),
+        select(lowest, scaled_scores(scores[0]), (keys.xxxx >= first) & (keys.xxxx < end)),
+        select(lowest, scaled_scores(scores[1]), (keys.yyyy >= first) & (keys.yyyy < end)),
+        select(lowest, scaled_scores(scores[2]), (keys.zzzz >= first) & (keys.zzzz < end)),
+        select(lowest, scaled_scores(scores[3]), (keys.wwww >= first) & (keys.wwww < end)),
     );
 }
 

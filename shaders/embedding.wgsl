@@ -1,4 +1,4 @@
-// Embedding: rows of a table as it is stored, y[b, t, :] = w[ids[t], :], or += where `accumulate` is 1.
+// Embedding: rows of a table as it is stored, y[b, t, :] = scale * w[ids[t], :], or += where `accumulate` is 1.
 // Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
 // Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
 
@@ -9,6 +9,7 @@ struct Params {
     first_row: u32,
     rows: u32,
     accumulate: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,7 +36,7 @@ fn main(
         return;
     }
     let element = (id - params.first_row) * params.width + i % params.width;
-    let w = load_quad(element / 4u)[element % 4u];
+    let w = params.scale * load_quad(element / 4u)[element % 4u];
     if (params.accumulate == 1u) {
         y[i] += w;
     } else {

@@ -1,4 +1,4 @@
-// Perturbed embedding: y[b, t, :] = w_b[ids[t], :], or += where `accumulate` is 1. w_b is the table as branch b sees it: this
+// Perturbed embedding: y[b, t, :] = scale * w_b[ids[t], :], or += where `accumulate` is 1. w_b is the table as branch b sees it: this
 // kernel applies the pending updates (which materialize writes back later) and the perturbation of the branch.
 // Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
 // Dispatch: one thread for each vec4 of the table that overlaps a row, 64 a workgroup, workgroups folded over x and y.
@@ -12,6 +12,7 @@ struct Params {
     first_row: u32,
     rows: u32,
     accumulate: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -48,6 +49,7 @@ fn main(
     if (branch.perturbed != 0u) {
         w += flip(direction(branch.key, counter, 0u), branch.sign);
     }
+    w *= params.scale;
     for (var lane = 0u; lane < 4u; lane++) {
         // Before the row's first element this wraps round, beyond its end.
         let column = quad * 4u + lane - first;

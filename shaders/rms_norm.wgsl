@@ -1,21 +1,25 @@
-// RMS norm: y[r, i] = x[r, i] / sqrt(mean of squares + epsilon) * weight[i], the mean over the row.
-// Dispatch: 16 threads a row, 4 rows a workgroup, workgroups folded over x and y.
+// RMS norm: y[i] = x[i] / sqrt(mean of squares + epsilon) * (weight[i] + weight_offset), the mean over `width` columns. Every
+// token has `heads` vectors of `width` columns side by side from `column` on, which are normalized one by one with the same weight.
+// Dispatch: 16 threads a vector, 4 vectors a workgroup, workgroups folded over x and y.
+//   @place: `vectors` and where the norm reads and writes: norm_copy or norm_in_place
 
 struct Params {
-    rows: u32, // branch * token
-    rows_per_branch: u32,
+    rows: u32, // branch * token * head
+    rows_per_branch: u32, // token * head
     width: u32,
     weight: u32, // offset in vectors
     vector_stride: u32,
     epsilon: f32,
+    weight_offset: f32, // 0, or 1 where the weight is stored as its difference from 1
+    heads: u32,
+    stride: u32, // of a token
+    column: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, token, width]
-@group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
-@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear
+//#use @place
 //#use vector
 //#use row_sum
 
@@ -29,11 +33,12 @@ fn main(
     let row = min(own_row, params.rows - 1u);
     let lane = local % THREADS;
     let branch = row / params.rows_per_branch;
-    let first = row * params.width;
+    let first = row / params.heads * params.stride + params.column + row % params.heads * params.width;
 
     var squares = 0.0;
     for (var i = lane; i < params.width; i += THREADS) {
-        squares += x[first + i] * x[first + i];
+        let value = load(first + i);
+        squares += value * value;
     }
     let mean = row_sum(local, squares) / f32(params.width);
 
@@ -42,6 +47,7 @@ fn main(
     }
     let scale = 1.0 / sqrt(mean + params.epsilon);
     for (var i = lane; i < params.width; i += THREADS) {
-        y[first + i] = x[first + i] * scale * vector_at(branch, params.weight, i);
+        let weight = vector_at(branch, params.weight, i) + params.weight_offset;
+        store(first + i, load(first + i) * scale * weight);
     }
 }

@@ -1,7 +1,8 @@
-// Rotary positions, in place on the first `heads` heads of each row, as Hugging Face pairs the columns (i with i + d/2):
-//   x[i]       = x[i] cos - x[i + d/2] sin
-//   x[i + d/2] = x[i + d/2] cos + x[i] sin
-// with cos and sin of (position, i) from a table made on the host.
+// Rotary positions, in place on the first `dim` columns of the first `heads` heads of each row, in the pairs that Hugging Face makes (column i with
+// column i + dim/2):
+//   x[i]         = x[i] cos - x[i + dim/2] sin
+//   x[i + dim/2] = x[i + dim/2] cos + x[i] sin
+// with cos and sin of (position, i) from a table that the host computes. Columns from `dim` on stay as they are.
 // Dispatch: one thread a pair, 64 a workgroup, workgroups folded over x and y.
 
 struct Params {
@@ -9,12 +10,13 @@ struct Params {
     tokens: u32,
     stride: u32, // of a row of x
     heads: u32, // to rotate: query heads and key heads, side by side from column 0
-    head_dim: u32, // even
+    head_dim: u32,
+    dim: u32, // even, at most head_dim
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>; // [branch, token, stride]
-@group(0) @binding(2) var<storage, read> table: array<vec2<f32>>; // [position, head_dim / 2] (cos, sin)
+@group(0) @binding(2) var<storage, read> table: array<vec2<f32>>; // [position, dim / 2] (cos, sin)
 @group(0) @binding(3) var<storage, read> positions: array<u32>; // [token]: row of the table
 
 //#use linear
@@ -26,7 +28,7 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    let pairs = params.head_dim / 2u;
+    let pairs = params.dim / 2u;
     let pair = i % pairs;
     let head = (i / pairs) % params.heads;
     let row = i / (pairs * params.heads);

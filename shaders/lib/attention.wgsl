@@ -1,5 +1,6 @@
 // What the cuts of attention share: their parameters, their tensors, and how keys and values are read.
 //   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
+//   generated: CAPPED, 1 where scores have a soft cap, else 0
 //   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
 
 struct Params {
@@ -16,6 +17,7 @@ struct Params {
     prefix_stride: u32, // of a branch of prefix
     prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
     prefix_value: u32, // and its values
+    softcap: f32, // of the scores
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,10 +28,18 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> output: array<Element>; // [branch, token, heads * HEAD_DIM]
 
 //#use @access
+//#use softcap
 
 const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
 // Lower than any score, and finite: some compilers assume that there are no infinities.
 const LOWEST: f32 = -1.0e30;
+
+// Scores from products of a query and keys.
+fn scaled_scores(products: vec4<f32>) -> vec4<f32> {
+    let scores = params.scale * products;
+    if (CAPPED == 1u) { return softcap(scores, params.softcap); }
+    return scores;
+}
 
 // A chunk of four rows of keys or values, one in each column; `rows` is where each begins.
 fn load_four(in_prefix: bool, rows: vec4<u32>, chunk: u32) -> mat4x4<f32> {

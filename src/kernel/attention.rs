@@ -36,17 +36,21 @@ super::uniform! {
         pub prefix_key: u32,
         /// And its values.
         pub prefix_value: u32,
+        /// Scores s become softcap * tanh(s / softcap); 0: they have no soft cap.
+        pub softcap: f32,
     }
 }
 
-/// Variants with head sizes of every kind, without a prefix and with one.
+/// Variants with head sizes of every kind, with and without a prefix and a soft cap.
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
     let of = |kernel: &'static Kernel| {
         let most = if kernel.name == REGISTERS.name { MOST_IN_REGISTERS } else { MAX_HEAD_DIM };
         let head_dims = head_dims.map(|(access, head_dim)| (access, head_dim.min(most)));
-        [false, true].map(|prefixed| head_dims.map(|(access, size)| variant(kernel, access, size, prefixed)))
+        [(false, false), (true, false), (false, true), (true, true)].map(|(prefixed, capped)| {
+            head_dims.map(|(access, size)| variant(kernel, access, size, prefixed, capped))
+        })
     };
     [&KERNEL, &REGISTERS, &DECODE].into_iter().flat_map(of).flatten().collect()
 }
@@ -86,7 +90,7 @@ const MOST_IN_REGISTERS: u32 = 128;
 /// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.
 const FEW_TOKENS: u32 = 4;
 
-/// `output[b, t, h] = softmax(scale * q k^T) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
 ///
 /// # Errors
 /// `model-unsupported` when `head_dim` is 0 or above [`MAX_HEAD_DIM`], or `kv_heads` does not divide `heads`.
@@ -121,12 +125,18 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
         work: 4 * visible * heads * size * branches,
         bytes: 8 * branches * size * (heads * u64::from(params.tokens) + kv_heads * rows),
     };
-    let variant = variant(kernel, access, shape.head_dim, params.prefix_rows > 0);
+    let variant = variant(kernel, access, shape.head_dim, params.prefix_rows > 0, params.softcap > 0.0);
     recording.push(variant, &params, bindings, grid, cost);
     Ok(())
 }
 
-fn variant(kernel: &'static Kernel, access: &'static str, head_dim: u32, prefixed: bool) -> Variant {
+fn variant(
+    kernel: &'static Kernel,
+    access: &'static str,
+    head_dim: u32,
+    prefixed: bool,
+    capped: bool,
+) -> Variant {
     let variant = Variant::from(kernel).provide("access", access).constant("HEAD_DIM", head_dim);
-    variant.constant("PREFIXED", prefixed.into())
+    variant.constant("PREFIXED", prefixed.into()).constant("CAPPED", capped.into())
 }

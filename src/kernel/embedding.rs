@@ -20,6 +20,8 @@ super::uniform! {
         pub rows: u32,
         /// 1: add to the output instead of replacing it.
         pub accumulate: u32,
+        /// What the rows are multiplied by.
+        pub scale: f32,
     }
 }
 
@@ -32,7 +34,7 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// `y[b, t, :] (+)= w[ids[t], :]` for the rows that one part of the table holds.
+/// `y[b, t, :] (+)= scale * w[ids[t], :]` for the rows that one part of the table holds.
 pub fn record(
     recording: &mut Recording,
     dtype: DType,

@@ -24,6 +24,8 @@ super::uniform! {
         pub rows: u32,
         /// 1: add to the output instead of replacing it.
         pub accumulate: u32,
+        /// What the rows are multiplied by.
+        pub scale: f32,
     }
 }
 
@@ -39,7 +41,7 @@ fn variant(dtype: DType) -> Variant {
 /// About how many operations a quad takes, as for [`super::materialize`].
 const WORK: u64 = 300;
 
-/// `y[b, t, :] (+)= w_b[ids[t], :]` for the rows that one part of the table holds.
+/// `y[b, t, :] (+)= scale * w_b[ids[t], :]` for the rows that one part of the table holds.
 pub fn record(
     recording: &mut Recording,
     dtype: DType,

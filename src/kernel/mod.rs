@@ -28,6 +28,7 @@ pub mod pack;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
+pub mod softcap;
 pub mod step;
 pub mod storage;
 pub mod tiles;
@@ -114,6 +115,7 @@ entries![
     rms_norm,
     rotary,
     sample,
+    softcap,
 ];
 
 /// A grid with one workgroup of 64 for every 64 threads, for kernels that use `lib/linear.wgsl`.

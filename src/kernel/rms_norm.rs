@@ -1,4 +1,4 @@
-//! RMS norm over the last axis.
+//! RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467) over the last axis, or over each head of it.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -7,31 +7,56 @@ super::kernel!("rms_norm");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Branches times tokens.
+        /// How many vectors are normalized: branches times tokens times heads.
         pub rows: u32,
-        /// Tokens.
+        /// Tokens times heads.
         pub rows_per_branch: u32,
-        /// Columns.
+        /// Columns of a vector.
         pub width: u32,
-        /// Offset of the weight in `vectors`.
+        /// Offset of the weight `[width]` in `vectors`.
         pub weight: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,
         /// Added to the mean of the squares.
         pub epsilon: f32,
+        /// Added to the weight: 0, or 1 for models that store a weight as its difference from 1.
+        pub weight_offset: f32,
+        /// Vectors of a token, side by side; all have the same weight.
+        pub heads: u32,
+        /// Elements between tokens.
+        pub stride: u32,
+        /// Column of a token where its first vector begins.
+        pub column: u32,
     }
 }
 
+const COPY: &str = "norm_copy";
+const IN_PLACE: &str = "norm_in_place";
+
 /// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {
-    vec![(&KERNEL).into()]
+    [COPY, IN_PLACE].map(variant).to_vec()
 }
 
-/// `y[r, :] = x[r, :] / sqrt(mean of squares + epsilon) * weight`: x, y `[branch, token, width]`, vectors
-/// `[branch, vector_stride]`.
+fn variant(place: &'static str) -> Variant {
+    Variant::from(&KERNEL).provide("place", place)
+}
+
+/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector: x, y `[branch, token, stride]`, vectors
+/// `[branch, vector_stride]`. Columns of y that belong to no vector are left alone.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
+    push(recording, COPY, vec![x, vectors, y], params);
+}
+
+/// The same over x itself `[branch, token, stride]`.
+pub fn record_in_place(recording: &mut Recording, x: &Buffer, vectors: &Buffer, params: Params) {
+    push(recording, IN_PLACE, vec![x, vectors], params);
+}
+
+fn push(recording: &mut Recording, place: &'static str, buffers: Vec<&Buffer>, params: Params) {
     let grid = super::groups(params.rows.div_ceil(super::SUMMED_ROWS));
     let elements = u64::from(params.rows) * u64::from(params.width);
     let cost = Cost { work: 5 * elements, bytes: 8 * elements };
-    recording.push(&KERNEL, &params, vec![x.into(), vectors.into(), y.into()], grid, cost);
+    let bindings = buffers.into_iter().map(Into::into).collect();
+    recording.push(variant(place), &params, bindings, grid, cost);
 }

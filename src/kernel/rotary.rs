@@ -1,4 +1,4 @@
-//! Rotary position embedding of query and key heads.
+//! Rotary position embedding (Su et al. 2021, arXiv 2104.09864) of query and key heads.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -15,8 +15,10 @@ super::uniform! {
         pub stride: u32,
         /// Heads to rotate, side by side from column 0: those of the queries, then those of the keys.
         pub heads: u32,
-        /// Columns of a head, even.
+        /// Columns of a head.
         pub head_dim: u32,
+        /// Columns of a head that are rotated, from its first on: even, at most `head_dim`.
+        pub dim: u32,
     }
 }
 
@@ -25,10 +27,10 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Rotates in place: x `[branch, token, stride]`, table `[position, head_dim / 2]` of (cos, sin), positions `[token]` u32 rows
-/// of the table.
+/// Rotates x `[branch, token, stride]` in place. `table` `[position, dim / 2]` holds (cos, sin), `positions` `[token]` u32 the row of the
+/// table for each token.
 pub fn record(recording: &mut Recording, x: &Buffer, table: &Buffer, positions: &Buffer, params: Params) {
-    let pairs = u64::from(params.rows) * u64::from(params.heads) * u64::from(params.head_dim / 2);
+    let pairs = u64::from(params.rows) * u64::from(params.heads) * u64::from(params.dim / 2);
     let bindings = vec![x.into(), table.into(), positions.into()];
     let cost = Cost { work: 6 * pairs, bytes: 16 * pairs };
     recording.push(&KERNEL, &params, bindings, super::threads(pairs), cost);

@@ -31,6 +31,7 @@ impl Pass<'_> {
                 stride: spec.qkv_width(),
                 heads: spec.heads + spec.kv_heads,
                 head_dim: spec.head_dim,
+                dim: spec.head_dim,
             };
             rotary::record(&mut self.r, &ws.qkv, rotation, &ws.positions, params);
         }

@@ -33,6 +33,10 @@ impl Pass<'_> {
                     weight,
                     vector_stride,
                     epsilon,
+                    weight_offset: 0.0,
+                    heads: 1,
+                    stride: width,
+                    column: 0,
                 };
                 rms_norm::record(&mut self.r, x, vectors.buffer, y, params);
             }

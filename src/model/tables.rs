@@ -29,6 +29,7 @@ impl Pass<'_> {
                     first_row: part.first_row,
                     rows: part.rows,
                     accumulate: accumulate.into(),
+                    scale: 1.0,
                 };
                 embedding::record(&mut self.r, table.dtype, &params, &part.buffer, ids, y);
             } else {
@@ -41,6 +42,7 @@ impl Pass<'_> {
                     first_row: part.first_row,
                     rows: part.rows,
                     accumulate: accumulate.into(),
+                    scale: 1.0,
                 };
                 let step = &self.ws.step;
                 embedding_perturbed::record(&mut self.r, table.dtype, &params, step, &part.buffer, ids, y);

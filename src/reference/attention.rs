@@ -1,10 +1,11 @@
 //! CPU reference of `shaders/attention.wgsl`.
 
 use super::Call;
+use super::softcap::softcap;
 use crate::error::Result;
 use crate::kernel::attention::Params;
 
-/// `output[b, t, h] = softmax(scale * q k^T) v` over the rows of the prefix and the keys in the token's span.
+/// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let head_dim = call.constant("HEAD_DIM").unwrap_or(1) as usize;
@@ -36,9 +37,10 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
             .map(|key| (in_prefix(key, params.prefix_key), in_prefix(key, params.prefix_value)))
             .chain((first..end).map(|key| (in_span(key, params.k_column), in_span(key, params.v_column))));
         weights.clear();
-        weights.extend(
-            rows.clone().map(|(k, _)| params.scale * q.iter().zip(k).map(|(q, k)| q * k).sum::<f32>()),
-        );
+        weights.extend(rows.clone().map(|(k, _)| {
+            let score = params.scale * q.iter().zip(k).map(|(q, k)| q * k).sum::<f32>();
+            if params.softcap > 0.0 { softcap(score, params.softcap) } else { score }
+        }));
         let largest = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         weights.iter_mut().for_each(|weight| *weight = (*weight - largest).exp());
         let sum: f32 = weights.iter().sum();

@@ -20,6 +20,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         for (column, y) in y.iter_mut().enumerate() {
             let element = (id - params.first_row) as usize * width + column;
             let w = load_quad(dtype, &stored, element / 4)[element % 4];
+            let w = params.scale * w;
             *y = if params.accumulate == 1 { *y + w } else { w };
         }
     }

@@ -25,6 +25,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
             let quad = load_quad(dtype, &stored, (element - params.first_row as usize * width) / 4);
             let w = updated(&step, dtype, quad, counter, params.decays);
             let w = seen(&step, w, counter, row / params.tokens as usize)[element % 4];
+            let w = params.scale * w;
             *y = if params.accumulate == 1 { *y + w } else { w };
         }
     }

@@ -27,6 +27,7 @@ mod perturb;
 mod rms_norm;
 mod rotary;
 mod sample;
+mod softcap;
 mod storage;
 
 pub use call::Call;
@@ -63,6 +64,7 @@ pub static KERNELS: &[(&str, Reference)] = &[
     ("rms_norm", rms_norm::run),
     ("rotary", rotary::run),
     ("sample", sample::run),
+    ("softcap", softcap::run),
 ];
 
 /// The step parameters in the words of a buffer.

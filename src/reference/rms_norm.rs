@@ -5,21 +5,27 @@ use crate::error::Result;
 use crate::kernel::rms_norm::Params;
 use crate::reference::Vectors;
 
-/// `y[r, :] = x[r, :] / sqrt(mean of squares + epsilon) * weight`.
+/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
-    let x = call.input::<f32>(0)?;
     let vectors = call.input::<f32>(1)?;
     let vectors = Vectors::new(&vectors, params.vector_stride);
-    let mut y = call.output::<f32>(2)?;
+    let in_place = call.provider("place") == Some("norm_in_place");
+    let mut y = call.output::<f32>(if in_place { 0 } else { 2 })?;
+    let x = if in_place { None } else { Some(call.input::<f32>(0)?) };
     let width = params.width as usize;
-    let rows = x.chunks_exact(width).zip(y.chunks_exact_mut(width)).take(params.rows as usize);
-    for (r, (x, y)) in rows.enumerate() {
-        let branch = r / params.rows_per_branch as usize;
-        let mean = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
+    for row in 0..params.rows {
+        let branch = (row / params.rows_per_branch) as usize;
+        let head = row % params.heads * params.width;
+        let first = (row / params.heads * params.stride + params.column + head) as usize;
+        let y = &mut y[first..first + width];
+        if let Some(x) = &x {
+            y.copy_from_slice(&x[first..first + width]);
+        }
+        let mean = y.iter().map(|x| x * x).sum::<f32>() / width as f32;
         let scale = 1.0 / (mean + params.epsilon).sqrt();
-        for i in 0..width {
-            y[i] = x[i] * scale * vectors.at(branch, params.weight, i);
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = *y * scale * (vectors.at(branch, params.weight, i) + params.weight_offset);
         }
     }
     Ok(())

@@ -20,6 +20,8 @@ struct Case {
     sees: Sees,
     /// Rows of the prefix.
     prefix: u32,
+    /// Soft cap of the scores; 0: none.
+    softcap: f32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,8 @@ enum Sees {
     Packed(u32),
     /// The same, each token seeing up to itself.
     Causal(u32),
+    /// The same, each token seeing only so many of the last tokens, itself among them: length, then window.
+    Window(u32, u32),
     /// A cache of this many rows, all of them.
     Cache(u32),
 }
@@ -37,13 +41,16 @@ impl Case {
         let span = |t: u32| match self.sees {
             Sees::Packed(length) => [t / length * length, (t / length * length + length).min(self.tokens)],
             Sees::Causal(length) => [t / length * length, t + 1],
+            Sees::Window(length, window) => {
+                [(t / length * length).max((t + 1).saturating_sub(window)), t + 1]
+            }
             Sees::Cache(rows) => [0, rows],
         };
         (0..self.tokens).flat_map(span).collect()
     }
 
     fn record(&self, lab: &Lab<'_>, recording: &mut Recording) -> Vec<Buffer> {
-        let Case { branches, tokens, heads, kv_heads, head_dim, scale, prefix, .. } = *self;
+        let Case { branches, tokens, heads, kv_heads, head_dim, scale, prefix, softcap, .. } = *self;
         let stride = (heads + 2 * kv_heads) * head_dim;
         let query = lab.floats("qkv", &noise(1, branches * tokens * stride));
         let mut params = attention::Params {
@@ -56,6 +63,7 @@ impl Case {
             k_column: heads * head_dim,
             v_column: (heads + kv_heads) * head_dim,
             scale,
+            softcap,
             ..Default::default()
         };
         let mut key_value = query.clone();
@@ -92,11 +100,15 @@ impl Case {
 
 /// Branches, tokens, heads, heads of keys and values, head size.
 fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
-    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0 }
+    Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0, softcap: 0.0 }
 }
 
 fn prefixed(prefix: u32, case: Case) -> Case {
     Case { prefix, ..case }
+}
+
+fn capped(softcap: f32, case: Case) -> Case {
+    Case { softcap, ..case }
 }
 
 device_test! {
@@ -129,6 +141,13 @@ device_test! {
             prefixed(257, case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2))),
             prefixed(256, case([2, 2, 4, 2, 3], 0.2, Sees::Causal(2))),
             prefixed(2, case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0))),
+            // Windows: shorter than a tile of keys, and longer; alone, and with a soft cap.
+            case([2, 130, 4, 2, 64], 0.125, Sees::Window(130, 16)),
+            case([1, 100, 3, 1, 3], 0.6, Sees::Window(61, 40)),
+            case([1, 3, 2, 1, 36], 0.2, Sees::Window(3, 2)),
+            capped(0.5, case([2, 65, 4, 2, 64], 1.0, Sees::Window(65, 33))),
+            capped(0.3, case([1, 1, 9, 3, 65], 1.0, Sees::Cache(300))),
+            capped(0.4, prefixed(5, case([2, 33, 4, 2, 3], 2.0, Sees::Causal(33)))),
         ];
         for (case, attention_in_registers) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
             let outputs = both(&backend, |lab, recording| {

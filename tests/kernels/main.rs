@@ -13,6 +13,7 @@ mod matmul;
 use std::rc::Rc;
 
 use common::{both, choices, device_test, difference, noise};
+use pocketllm::dtype::DType;
 use pocketllm::gpu::Backend;
 use pocketllm::kernel::activation::Activation;
 use pocketllm::kernel::*;
@@ -35,6 +36,8 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("attention", 1e-5, "sums in another order; exp of scores up to 10 apart, to 3 + 2|x| ulp"),
     ("cross_entropy", 5e-6, "exp to 3 + 2|x| ulp, log to 2^-21 absolutely, sums in another order"),
     ("mean_loss", 1e-6, "sums in another order"),
+    ("softcap", 1e-6, "exp to 3 + 2|x| ulp near 1, divisions to 2.5 ulp"),
+    ("embedding", 1e-7, "a product"),
     ("sample", 1e-5, "two logs to 2^-21 absolutely"),
 ];
 
@@ -103,14 +106,85 @@ device_test! {
                     };
                     layer_norm::record(recording, &x, &vectors, y, params);
                 }
-                let params =
-                    rms_norm::Params { rows, rows_per_branch: tokens, width, weight, vector_stride, epsilon };
+                let params = rms_norm::Params {
+                    rows, rows_per_branch: tokens, width, weight, vector_stride, epsilon,
+                    weight_offset: 0.0, heads: 1, stride: width, column: 0,
+                };
                 rms_norm::record(recording, &x, &vectors, &ys[2], params);
                 ys.to_vec()
             }).await;
             close("layer_norm", &shape, &outputs[0]);
             close("layer_norm", &format!("{shape} without bias"), &outputs[1]);
             close("rms_norm", &shape, &outputs[2]);
+        }
+    }
+}
+
+device_test! {
+    async fn norms_of_heads(backend: Rc<dyn Backend>) {
+        // Branches, tokens, heads, width, columns before the heads and behind them.
+        let shapes = [(1, 1, 1, 1, 0, 0), (2, 5, 4, 14, 0, 28), (2, 3, 3, 64, 192, 7), (3, 2, 1, 257, 5, 0)];
+        for (branches, tokens, heads, width, column, rest) in shapes {
+            let (rows_per_branch, stride, vector_stride) = (tokens * heads, column + heads * width + rest, width + 5);
+            let shape = format!("{branches} x {tokens} x {heads} x {width}");
+            let outputs = both(&backend, |lab, recording| {
+                let x = noise(1, branches * tokens * stride);
+                let [x, own] = ["x", "own"].map(|name| lab.floats(name, &x));
+                let vectors = lab.floats("vectors", &noise(2, branches * vector_stride));
+                let y = lab.unwritten("y", branches * tokens * stride);
+                let params = rms_norm::Params {
+                    rows: branches * rows_per_branch, rows_per_branch, width, weight: 3, vector_stride,
+                    epsilon: 1e-6, weight_offset: 1.0, heads, stride, column,
+                };
+                rms_norm::record(recording, &x, &vectors, &y, params);
+                rms_norm::record_in_place(recording, &own, &vectors, params);
+                vec![y, own]
+            }).await;
+            close("rms_norm", &format!("{shape} to another buffer"), &outputs[0]);
+            close("rms_norm", &format!("{shape} in place"), &outputs[1]);
+            // The columns of no head stay as they are.
+            let others = |i: usize| !(column..column + heads * width).contains(&(i as u32 % stride));
+            let own = &outputs[1].0;
+            let before = noise(1, branches * tokens * stride);
+            assert!((0..before.len()).filter(|i| others(*i)).all(|i| own[i] == before[i].to_bits()), "{shape}");
+        }
+    }
+}
+
+device_test! {
+    async fn soft_caps(backend: Rc<dyn Backend>) {
+        // Around 0, where the formula could cancel, and far out, where it could overflow.
+        let middle: Vec<f32> = (-600..=600).map(|i| i as f32 / 10.0).collect();
+        let small: Vec<f32> = (-600..=600).map(|i| i as f32 / 1e4).collect();
+        for values in [middle, small, vec![-1e30, -1e5, -0.0, 1e5, 1e30]] {
+            for cap in [0.5, 30.0] {
+                let outputs = both(&backend, |lab, recording| {
+                    let x = lab.floats("x", &values);
+                    softcap::record(recording, &x, softcap::Params { count: values.len() as u32, cap });
+                    vec![x]
+                }).await;
+                close("softcap", &format!("{cap} from {}", values[0]), &outputs[0]);
+            }
+        }
+    }
+}
+
+device_test! {
+    async fn scaled_rows_of_a_table(backend: Rc<dyn Backend>) {
+        for (branches, tokens, width) in [(1, 1, 1), (2, 17, 30), (3, 5, 64)] {
+            let outputs = both(&backend, |lab, recording| {
+                let table = lab.floats("table", &noise(1, 9 * width).into_iter().chain([0.0; 3]).collect::<Vec<_>>());
+                let ids = lab.words("ids", &choices(2, tokens, 9));
+                let y = lab.unwritten("y", branches * tokens * width);
+                let mut params = embedding::Params {
+                    tokens, width, branches, first_row: 0, rows: 9, accumulate: 0, scale: 5.291_502_6,
+                };
+                embedding::record(recording, DType::F32, &params, &table, &ids, &y);
+                (params.accumulate, params.scale) = (1, 1.0);
+                embedding::record(recording, DType::F32, &params, &table, &ids, &y);
+                vec![y]
+            }).await;
+            close("embedding", &format!("{branches} x {tokens} x {width}"), &outputs[0]);
         }
     }
 }
@@ -125,6 +199,7 @@ device_test! {
             let y = lab.unwritten("y", rows + 3);
             let params = rms_norm::Params {
                 rows, rows_per_branch: rows, width: 1, weight: 2, vector_stride: 4, epsilon: 1e-2,
+                weight_offset: 0.0, heads: 1, stride: 1, column: 0,
             };
             rms_norm::record(recording, &x, &vectors, &y, params);
             vec![y]
@@ -135,19 +210,24 @@ device_test! {
 
 device_test! {
     async fn rotary_positions(backend: Rc<dyn Backend>) {
-        for (branches, tokens, heads, head_dim, rest) in [(1, 1, 1, 2, 0), (2, 17, 5, 6, 7), (2, 3, 12, 64, 192)] {
+        let shapes = [
+            (1, 1, 1, 2, 2, 0), (2, 17, 5, 6, 6, 7), (2, 3, 12, 64, 64, 192),
+            // Only the first columns of a head.
+            (2, 17, 5, 7, 4, 3), (1, 5, 3, 80, 32, 80),
+        ];
+        for (branches, tokens, heads, head_dim, dim, rest) in shapes {
             let stride = heads * head_dim + rest;
             let outputs = both(&backend, |lab, recording| {
-                let angles = noise(4, 20 * head_dim / 2);
+                let angles = noise(4, 20 * dim / 2);
                 let table: Vec<f32> = angles.iter().flat_map(|a| [(3.0 * a).cos(), (3.0 * a).sin()]).collect();
                 let x = lab.floats("x", &noise(1, branches * tokens * stride));
                 let table = lab.floats("table", &table);
                 let positions = lab.words("positions", &choices(5, tokens, 20));
-                let params = rotary::Params { rows: branches * tokens, tokens, stride, heads, head_dim };
+                let params = rotary::Params { rows: branches * tokens, tokens, stride, heads, head_dim, dim };
                 rotary::record(recording, &x, &table, &positions, params);
                 vec![x]
             }).await;
-            close("rotary", &format!("{branches} x {tokens} x {heads} x {head_dim}"), &outputs[0]);
+            close("rotary", &format!("{branches} x {tokens} x {heads} x {dim} of {head_dim}"), &outputs[0]);
         }
     }
 }
