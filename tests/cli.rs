@@ -9,7 +9,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use pocketllm::dtype::DType;
+use pocketllm::format::files::FsDir;
+use pocketllm::gpu::Limits;
 use pocketllm::rng::threefry2x32;
+use pocketllm::train::Session;
 use pocketllm::zo::trajectory::{RECORD_BYTES, Trajectory};
 use serde_json::Value;
 
@@ -424,6 +428,30 @@ fn generate_continues_a_prompt_the_same_way_each_time() {
     assert_eq!(generate("cpu", &[]), greedy);
     let hot = ["--temperature", "2", "--seed", "5"];
     assert_eq!(generate(device(), &hot), generate(device(), &hot));
+}
+
+/// A token of a byte-level vocabulary may be a part of a character. Where the last token is, the text still has
+/// everything that its tokens decode to.
+#[test]
+fn a_text_that_ends_within_a_character_is_written_whole() {
+    let model = golden("llama-gguf/model.gguf");
+    let dir = FsDir::new(Path::new(&model)).unwrap();
+    let session = pollster::block_on(Session::describe(Limits::WEBGPU_DEFAULT, &dir, DType::F32)).unwrap();
+    let generate = |tokens: usize| {
+        let output = binary(&["--json", "--device", "cpu", "generate", "--model", &model, "--prompt", "The"])
+            .args(["--temperature", "2", "--seed", "1", "--ignore-eos"])
+            .args(["--max-tokens", &tokens.to_string()])
+            .output()
+            .unwrap();
+        done("generate", &output);
+        json(&output)
+    };
+    let ids: Vec<u32> = serde_json::from_value(generate(64)["ids"].clone()).unwrap();
+    let decode = |count: usize| session.tokenizer().unwrap().decode(&ids[..count], true).unwrap();
+    let within =
+        |count: &usize| decode(*count).ends_with('\u{FFFD}') && !decode(count - 1).ends_with('\u{FFFD}');
+    let count = (2..ids.len()).find(within).expect("64 random tokens have a part of a character");
+    assert_eq!(generate(count)["text"], decode(count));
 }
 
 #[test]

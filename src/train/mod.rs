@@ -21,6 +21,7 @@ mod session;
 mod settings;
 mod trainer;
 mod trial;
+mod writing;
 
 pub use adapter_files::{AdapterBytes, AdapterFile, read_adapter};
 pub use bench::Bench;
@@ -39,3 +40,4 @@ pub use session::Session;
 pub use settings::{Settings, length};
 pub use trainer::{StepReport, Trainer};
 pub use trial::{random_examples, trial};
+pub use writing::{WriteOptions, Writing, Written};

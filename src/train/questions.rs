@@ -1,10 +1,12 @@
-//! Asking a causal model questions: which candidate it finds likeliest, or what it writes.
+//! Asks a causal model questions: which candidate is likeliest, or what the model writes.
+
+use std::ops::ControlFlow;
 
 use super::evaluation::{EvaluationReport, TOKENS};
 use super::objective::{ANSWER_TOKENS, Examples, Objective};
 use super::session::Session;
+use super::writing::WriteOptions;
 use crate::error::Result;
-use crate::model::Sampling;
 use crate::text::encode::{CompletionEncoder, Example};
 use crate::text::rows::{Question, Reply};
 
@@ -54,7 +56,7 @@ impl Session {
                     Reply::Choice { correct, .. } => tally.choose(own, correct),
                     Reply::Text { answers, normalise } => {
                         keep_going()?;
-                        let text = self.write(question, examples.length).await?;
+                        let text = self.reply(question, examples.length).await?;
                         tally.add_loss(own.first());
                         tally.right += usize::from(answers.iter().any(|gold| normalise.exact(&text, gold)));
                         tally.f1 += normalise.f1(&text, answers);
@@ -85,27 +87,18 @@ impl Session {
         }
     }
 
-    /// What the model writes behind the prompt, up to a line end: the likeliest token each time.
-    async fn write(&self, question: &Question, length: usize) -> Result<String> {
-        let tokenizer = self.tokenizer()?;
-        let encoder = CompletionEncoder::new(tokenizer, length)?;
+    /// The text that the model writes after the question, up to a line end, always with the likeliest token.
+    async fn reply(&self, question: &Question, length: usize) -> Result<String> {
+        let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
         let prompt = encoder.prompt(&question.prompt, ANSWER_TOKENS as usize)?;
-        let mut generation = self.model.generate(&prompt, ANSWER_TOKENS, Sampling::default())?;
-        let mut ids = Vec::new();
-        let mut text = String::new();
-        for _ in 0..ANSWER_TOKENS {
-            // No key is needed where nothing is drawn.
-            let Some(id) = generation.next(&self.model, [0, 0]).await? else { break };
-            if Some(id) == tokenizer.eos() {
-                break;
-            }
-            ids.push(id);
-            text = tokenizer.decode(&ids, true)?;
-            if text.contains('\n') {
-                break;
-            }
-        }
-        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+        let options =
+            WriteOptions { max_tokens: ANSWER_TOKENS, temperature: 0.0, seed: 0, ignore_eos: false };
+        let mut up_to_line_end = |piece: &str| match piece.contains('\n') {
+            true => Ok(ControlFlow::Break(())),
+            false => Ok(ControlFlow::Continue(())),
+        };
+        let written = self.write(&prompt, options, &mut up_to_line_end).await?;
+        Ok(written.text.lines().next().unwrap_or_default().trim().to_owned())
     }
 }
 

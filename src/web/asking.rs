@@ -1,29 +1,13 @@
 //! What the model makes of data, of a text, and of a prompt.
 
-use std::rc::Rc;
-
 use wasm_bindgen::JsValue;
 
 use super::options::{self, GenerateOptions, Prompting};
 use super::report::{Classification, Scored};
 use super::tuner::Tuner;
 use crate::error::{Result, bail, err};
-use crate::model::{Generation, Sampling};
 use crate::text::batch::Batch;
-use crate::text::stream::Detokenizer;
-use crate::text::tokenizer::Tokenizer;
-use crate::train::{EvaluationReport, length};
-use crate::zo::random::sampling_key;
-
-/// A text that is being written.
-pub(super) struct Writing {
-    generation: Generation,
-    seed: u64,
-    index: u32,
-    left: u32,
-    end: Option<u32>,
-    text: Detokenizer<Rc<Tokenizer>>,
-}
+use crate::train::{EvaluationReport, WriteOptions, length};
 
 impl Tuner {
     pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
@@ -76,30 +60,22 @@ impl Tuner {
                 tokenizer.encode(&self.session.chat_template()?.render(&turns, true)?, false)?
             }
         };
-        let left = given.tokens()?;
-        let sampling = Sampling { temperature: given.temperature as f32 };
-        let generation = self.session.model.generate(&tokens, left, sampling)?;
-        let (end, text) = (tokenizer.eos(), Detokenizer::new(tokenizer, true));
-        self.writing = Some(Writing { generation, seed, index: 0, left, end, text });
+        let options = WriteOptions {
+            max_tokens: given.tokens()?,
+            temperature: given.temperature as f32,
+            seed,
+            ignore_eos: false,
+        };
+        self.writing = Some(self.session.start_writing(&tokens, options)?);
         Ok(())
     }
 
     pub(super) async fn next_piece(&mut self) -> Result<Option<String>> {
         let Some(writing) = &mut self.writing else { return Ok(None) };
-        while writing.left > 0 {
-            writing.left -= 1;
-            let key = sampling_key(writing.seed, writing.index);
-            writing.index += 1;
-            let next = writing.generation.next(&self.session.model, key).await?;
-            let Some(id) = next.filter(|id| Some(*id) != writing.end) else { break };
-            // A token may end within a character: shown when the character is whole.
-            if let Some(piece) = writing.text.push(id)? {
-                return Ok(Some(piece));
-            }
+        let piece = writing.next_piece(&self.session).await?;
+        if piece.is_none() {
+            self.end_generation();
         }
-        match self.writing.take() {
-            Some(writing) => writing.text.finish(),
-            None => Ok(None),
-        }
+        Ok(piece)
     }
 }

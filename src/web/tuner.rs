@@ -6,7 +6,6 @@ use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::asking::Writing;
 use super::js_error;
 use super::options::{self, Progress, Prompting, to_js};
 use super::plan;
@@ -19,7 +18,7 @@ use crate::kernel::tiles::Choice;
 use crate::kernel::tuner::{self, Known};
 use crate::model::LoadProgress;
 use crate::train::{
-    AdapterFile, Diagnosis, Examples, Session, Trainer, dtype, dtype_name, read_adapter, replay,
+    AdapterFile, Diagnosis, Examples, Session, Trainer, Writing, dtype, dtype_name, read_adapter, replay,
 };
 use crate::zo::trajectory::{Record, Trajectory};
 

@@ -1,0 +1,109 @@
+//! The model writes: it continues a prompt, token by token, and the tokens become text.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use super::session::Session;
+use crate::error::Result;
+use crate::model::{Generation, Sampling};
+use crate::text::stream::Detokenizer;
+use crate::text::tokenizer::Tokenizer;
+use crate::zo::random::sampling_key;
+
+/// How a prompt is continued.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WriteOptions {
+    /// The most tokens to write.
+    pub max_tokens: u32,
+    /// 0: always the most likely token. Otherwise logits are divided by it before a token is drawn.
+    pub temperature: f32,
+    /// Seed of the sampling.
+    pub seed: u64,
+    /// Whether to continue after the token that ends a text.
+    pub ignore_eos: bool,
+}
+
+/// A text that is being written.
+///
+/// It borrows nothing, so that a caller may take one piece at a time; [`Session::write`] takes them all.
+pub struct Writing {
+    generation: Generation,
+    options: WriteOptions,
+    end: Option<u32>,
+    ids: Vec<u32>,
+    /// Where the ids become text; none once the text has ended.
+    text: Option<Detokenizer<Rc<Tokenizer>>>,
+}
+
+/// A text that was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The pieces, joined.
+    pub text: String,
+    /// The tokens.
+    pub ids: Vec<u32>,
+}
+
+impl Session {
+    /// Starts to continue a prompt of at least one token.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without a tokenizer; those of
+    /// [`Transformer::generate`](crate::model::Transformer::generate).
+    pub fn start_writing(&self, prompt: &[u32], options: WriteOptions) -> Result<Writing> {
+        let tokenizer = self.tokenizer()?.clone();
+        let sampling = Sampling { temperature: options.temperature };
+        Ok(Writing {
+            generation: self.model.generate(prompt, options.max_tokens, sampling)?,
+            options,
+            end: tokenizer.eos().filter(|_| !options.ignore_eos),
+            ids: Vec::new(),
+            text: Some(Detokenizer::new(tokenizer, true)),
+        })
+    }
+
+    /// Continues a prompt of at least one token. `on_piece` gets each piece of the text as soon as its
+    /// characters are complete, and may end the writing.
+    ///
+    /// # Errors
+    /// As [`Session::start_writing`]; those of the backend; and any error of `on_piece`.
+    pub async fn write(
+        &self,
+        prompt: &[u32],
+        options: WriteOptions,
+        on_piece: &mut dyn FnMut(&str) -> Result<ControlFlow<()>>,
+    ) -> Result<Written> {
+        let mut writing = self.start_writing(prompt, options)?;
+        let mut text = String::new();
+        while let Some(piece) = writing.next_piece(self).await? {
+            text += &piece;
+            if on_piece(&piece)?.is_break() {
+                break;
+            }
+        }
+        Ok(Written { text, ids: writing.ids })
+    }
+}
+
+impl Writing {
+    /// The next piece of the text, by the model that began it; none at the end. A token may end within a
+    /// character, which is held back until it is complete or the text ends.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn next_piece(&mut self, session: &Session) -> Result<Option<String>> {
+        while self.text.is_some() {
+            let index = self.ids.len() as u32;
+            let next = match index < self.options.max_tokens {
+                true => self.generation.next(&session.model, sampling_key(self.options.seed, index)).await?,
+                false => None,
+            };
+            let Some(id) = next.filter(|id| Some(*id) != self.end) else { break };
+            self.ids.push(id);
+            if let Some(piece) = self.text.as_mut().map(|text| text.push(id)).transpose()?.flatten() {
+                return Ok(Some(piece));
+            }
+        }
+        self.text.take().map_or(Ok(None), Detokenizer::finish)
+    }
+}
