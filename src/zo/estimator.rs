@@ -1,15 +1,22 @@
-//! Zeroth-order estimators of the gradient: which branches a step has, and what their losses say about its directions.
+//! Zeroth-order estimators of the gradient. An estimator defines the branches of a step, and
+//! computes the projected gradients from their losses. A branch is one forward pass under +z, under
+//! -z, or with plain weights.
 //!
-//! - *two-point*: SPSA (Spall 1992) as MeZO uses it (Malladi et al. 2023, arXiv 2305.17333): the losses at theta + eps z and at
-//!   theta - eps z give the gradient's projection on z, `g = (l+ - l-) / (2 eps)`. With n probes (n-SPSA) the estimate is the mean over n z's.
-//! - *one-sided*: FZOO (Dang et al. 2025, arXiv 2506.09034): n directions against the loss l0 at theta itself, the step divided by the
-//!   standard deviation of the n losses: `g_i = (l_i - l0) / sigma`, sigma over n - 1. The paper's factor 1 / eps is left to the
-//!   learning rate: a step moves a parameter by about learning rate / sqrt(n), whatever eps is.
-//! - *low-rank*: LOZO (Chen et al. 2024, arXiv 2410.07698): two-point, where the direction of a matrix is U V^T, V drawn anew every
-//!   `interval` steps. `g` is divided by the rank.
+//! - *two-point*: SPSA (Spall 1992) as in MeZO (Malladi et al. 2023, arXiv 2305.17333). The losses
+//!   at theta + eps z and at theta - eps z give the projection of the gradient on z,
+//!   `g = (l+ - l-) / (2 eps)`. With n probes (n-SPSA), the estimate is the mean over n directions
+//!   z.
+//! - *one-sided*: FZOO (Dang et al. 2025, arXiv 2506.09034). The losses of n directions are
+//!   compared with the loss l0 at theta itself, and divided by the standard deviation of the n
+//!   losses: `g_i = (l_i - l0) / sigma`, with n - 1 in the divisor of sigma. The paper's factor 1 /
+//!   eps is part of the learning rate, so a step moves a parameter by about learning rate /
+//!   sqrt(n), whatever eps is.
+//! - *low-rank*: LOZO (Chen et al. 2024, arXiv 2410.07698). This is two-point, but the direction of
+//!   a matrix is U V^T, where V is drawn again every `interval` steps. `g` is divided by the rank.
 //!
-//! The step is `theta += sum_i -(learning rate * g_i / n) z_i`. With momentum m, a step also goes along the directions of the steps
-//! before, drawn again from their seeds: `m^j` times what step `t - j` measured, for as many j as one pass over the weights takes.
+//! The step is `theta += sum_i -(learning rate * g_i / n) z_i`. With momentum m, a step also moves
+//! along the directions of earlier steps, which are drawn again from their seeds, by `m^j` times
+//! the estimate of step `t - j`, for as many j as fit in one pass over the weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,40 +26,40 @@ use super::update::Update;
 use crate::error::{Result, bail};
 use crate::kernel::step::{Branch, MAX_BRANCHES, MAX_UPDATES};
 
-/// Which estimator.
+/// The kinds of estimators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EstimatorKind {
-    /// Losses on both sides of each direction.
+    /// Measures the loss on both sides of each direction.
     #[default]
     #[serde(alias = "spsa", alias = "n-spsa", alias = "mezo")]
     TwoPoint,
-    /// Losses on one side of several directions.
+    /// Measures the loss on one side of several directions.
     #[serde(alias = "fzoo")]
     OneSided,
-    /// Losses on both sides of directions of low rank.
+    /// Measures the loss on both sides of low-rank directions.
     #[serde(alias = "lozo")]
     LowRank,
 }
 
-/// How the gradient is estimated and used.
+/// The settings of the gradient estimate and of its use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Estimator {
-    /// Which.
+    /// The kind of estimator.
     #[serde(rename = "estimator")]
     pub kind: EstimatorKind,
-    /// Directions a step.
+    /// Number of directions per step.
     pub probes: u32,
-    /// What directions are made of.
+    /// Distribution of the directions' elements.
     pub distribution: Distribution,
-    /// Projected gradients are cut to this magnitude; 0: they are not.
+    /// Clips projected gradients to +/- this value; 0 turns clipping off.
     pub clip: f32,
-    /// How much of the step before goes into the next.
+    /// Momentum coefficient.
     pub momentum: f32,
-    /// Rank of low-rank directions: a multiple of 4; 0 for others.
+    /// Rank of low-rank directions, a multiple of 4; 0 for other estimators.
     pub rank: u32,
-    /// Steps that low-rank directions share V for; 0 for others.
+    /// Number of steps for which low-rank directions share V; 0 for other estimators.
     pub interval: u32,
 }
 
@@ -62,19 +69,19 @@ impl Default for Estimator {
     }
 }
 
-/// What was measured along one direction.
+/// The measurement along one direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Probe {
     /// Loss at theta + epsilon z.
     pub loss_plus: f32,
-    /// Loss at theta - epsilon z, or at theta.
+    /// Loss at theta - epsilon z, or at theta for the one-sided estimator.
     pub loss_minus: f32,
     /// The estimate of the gradient's projection on z.
     pub projected_grad: f32,
 }
 
 impl Estimator {
-    /// With its paper's settings.
+    /// An estimator with the settings of its paper.
     pub fn new(kind: EstimatorKind) -> Self {
         let (probes, distribution) = match kind {
             EstimatorKind::OneSided => (8, Distribution::Rademacher),
@@ -84,8 +91,10 @@ impl Estimator {
         Estimator { kind, probes, distribution, clip: 0.0, momentum: 0.0, rank, interval }
     }
 
+    /// Checks that the settings are allowed.
+    ///
     /// # Errors
-    /// `invalid-argument` naming the setting, its value and what it may be.
+    /// `invalid-argument`, naming the setting, its value and the allowed values.
     pub fn check(&self) -> Result<()> {
         let most = match self.kind {
             EstimatorKind::OneSided => MAX_BRANCHES as u32 - 1,
@@ -93,31 +102,34 @@ impl Estimator {
         };
         let least = if self.kind == EstimatorKind::OneSided { 2 } else { 1 };
         if !(least..=most).contains(&self.probes) {
-            bail!(InvalidArgument, "{} probes, expected {least} to {most}", self.probes);
+            bail!(InvalidArgument, "probes: expected {least} to {most}, found {}", self.probes);
         }
         if !self.clip.is_finite() || self.clip < 0.0 {
-            bail!(InvalidArgument, "clip is {}, expected 0 or more", self.clip);
+            bail!(InvalidArgument, "clip: expected 0 or more, found {}", self.clip);
         }
         if !(0.0..1.0).contains(&self.momentum) {
-            bail!(InvalidArgument, "momentum is {}, expected 0 or more and less than 1", self.momentum);
+            bail!(InvalidArgument, "momentum: expected at least 0 and less than 1, found {}", self.momentum);
         }
         let low_rank = self.kind == EstimatorKind::LowRank;
         if low_rank && (self.rank == 0 || !self.rank.is_multiple_of(4) || self.rank > 256) {
-            bail!(InvalidArgument, "rank is {}, expected 4, 8, .. 256", self.rank);
+            bail!(InvalidArgument, "rank: expected a multiple of 4 from 4 to 256, found {}", self.rank);
         }
         if low_rank && !(1..=100_000).contains(&self.interval) {
-            bail!(InvalidArgument, "interval is {}, expected 1 to 100000 steps", self.interval);
+            bail!(InvalidArgument, "interval: expected 1 to 100000 steps, found {}", self.interval);
         }
         if !low_rank && (self.rank != 0 || self.interval != 0) {
-            bail!(InvalidArgument, "rank and interval are settings of the estimator low-rank");
+            bail!(InvalidArgument, "rank and interval are settings of the low-rank estimator");
         }
         if low_rank && self.momentum > 0.0 {
-            bail!(InvalidArgument, "momentum is not for low-rank directions: those of past steps are gone");
+            bail!(
+                InvalidArgument,
+                "momentum cannot be used with low-rank directions, because the directions of past steps are not kept"
+            );
         }
         Ok(())
     }
 
-    /// Branches of a step.
+    /// Number of branches of a step.
     pub fn branches(&self) -> u32 {
         match self.kind {
             EstimatorKind::OneSided => self.probes + 1,
@@ -125,7 +137,7 @@ impl Estimator {
         }
     }
 
-    /// What the branches of a step see.
+    /// The branches of a step.
     pub fn branch_list(&self, seed: u64, step: u32) -> Vec<Branch> {
         let along = (0..self.probes).map(|probe| Branch::along(stream_key(seed, step, probe)));
         match self.kind {
@@ -136,7 +148,7 @@ impl Estimator {
         }
     }
 
-    /// What the branches' losses say, direction by direction.
+    /// Estimates the projected gradient along each direction from the losses of the branches.
     pub fn estimate(&self, losses: &[f32], epsilon: f32) -> Vec<Probe> {
         let clipped = |g: f32| if self.clip > 0.0 { g.clamp(-self.clip, self.clip) } else { g };
         match self.kind {
@@ -166,12 +178,13 @@ impl Estimator {
         }
     }
 
-    /// Steps whose directions one step goes along: one, or as many as fit with momentum.
+    /// Number of steps whose directions one step moves along: one, or as many as fit with momentum.
     pub fn reach(&self) -> usize {
         if self.momentum > 0.0 { MAX_UPDATES / self.probes as usize } else { 1 }
     }
 
-    /// The updates of the last step of `records`, whole steps of which at least [`Estimator::reach`] (or all) are given.
+    /// The updates of the last step of `records`, which are the records of at least
+    /// [`Estimator::reach`] whole steps, or of all steps so far.
     pub fn updates(&self, seed: u64, records: &[Record]) -> Vec<Update> {
         let probes = self.probes as usize;
         let Some(last) = records.last() else { return Vec::new() };
@@ -185,7 +198,7 @@ impl Estimator {
                     key: stream_key(seed, record.step, record.probe),
                     coefficient: -(product / divisor) as f32,
                     distribution: self.distribution,
-                    // The step decays once, before its first update.
+                    // The weights decay once per step, before its first update.
                     decay: if updates.is_empty() { last.decay } else { 1.0 },
                     rounding: None,
                 });
@@ -199,17 +212,18 @@ impl Estimator {
     }
 }
 
-/// (loss+ - loss-) / (2 epsilon).
+/// The two-point estimate of the projected gradient: (loss+ - loss-) / (2 epsilon).
 pub fn projected_gradient(loss_plus: f32, loss_minus: f32, epsilon: f32) -> f32 {
     ((f64::from(loss_plus) - f64::from(loss_minus)) / (2.0 * f64::from(epsilon))) as f32
 }
 
-/// What weights are multiplied by in a step, 1 - learning rate * weight decay: formed in f64 and rounded once.
+/// The factor by which weights are multiplied in a step, 1 - learning rate * weight decay. It is
+/// computed in f64 and rounded once.
 pub fn decay(learning_rate: f32, weight_decay: f32) -> f32 {
     (1.0 - f64::from(learning_rate) * f64::from(weight_decay)) as f32
 }
 
-/// The standard deviation over n - 1.
+/// The standard deviation with divisor n - 1.
 fn deviation(losses: &[f32]) -> f64 {
     let n = losses.len() as f64;
     let mean = losses.iter().map(|l| f64::from(*l)).sum::<f64>() / n.max(1.0);

@@ -1,4 +1,5 @@
-//! Floor 5: zeroth-order optimisation: the random direction, estimators of the gradient, the update, and its record.
+//! Floor 5: zeroth-order optimization. It has the random directions, the gradient estimators, the
+//! updates, and the record of a run.
 
 pub mod estimator;
 pub mod random;

@@ -1,26 +1,38 @@
-//! The random numbers of a run, exactly: another program can draw the same.
+//! The random numbers of a run, specified exactly, so that another program can draw the same ones.
 //!
-//! Generator: Threefry-2x32 with 13 rounds ([`crate::rng::threefry2x32`]).
+//! The generator is Threefry-2x32 with 13 rounds ([`crate::rng::threefry2x32`]).
 //!
-//! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. A direction's stream is
-//!   its probe's index. Other streams, each with what stands in place of the step:
-//!   `0x8000_0000` the order of the data (epoch), `0x8000_0001` sampling (index of the generated token), `0x8000_0002` the rounding of
-//!   updates (step), `0x8000_0003` the tokens that a prefix begins as (0), `0x8000_0004` LoRA's A (0), `0x8000_0005` the signs of V
-//!   in low-rank directions (window), `0x8000_0006` the rounding where a window's sum is merged (window), `0x8000_0007` a draw of
-//!   rows from a file (0).
-//! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o` takes lane `e mod 4` of
-//!   `(x0, x1) = threefry(key, counter = (e div 4, o))`: the low half of x0, its high half, the low half of x1, its high half.
-//! - *Gaussian*: of a lane's 16 bits, bit 15 is the sign (set: negative) and bits 0 to 10 index a table of 2048 half-normal
-//!   quantiles, `Phi^-1(1/2 + (i + 1/2) / 4096)` scaled to unit variance (`quantiles.bin`, f32 little-endian).
-//! - *Rademacher*: bit 15 is the sign; every entry of the table is 1.
-//! - *Low rank*: the direction of a matrix `[rows, width]` is U V^T. U `[rows, rank]` is drawn as above, with the ordinal that B has
-//!   ([`crate::model::AdapterSpec`]); element e of V^T `[rank, width]` is the sign of lane `e mod 4` at counter `(e div 4, ordinal of A)`.
-//! - *Rounding to f16* ([`crate::rng::stochastic_half`]): the lane's 16 bits are the random bits of an element.
-//! - *Scaling*: the host multiplies the table by epsilon, or by the update's coefficient, in f32; results below 1e-30 in
-//!   magnitude become zero. Devices only add: `w + scaled z`, rounded once, with no subnormal in reach.
-//! - *Order of the data*: epoch k's permutation is Fisher-Yates, `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, with r the words
-//!   x0, x1 of `threefry(key, counter = (block, 0))` for block 0, 1, ...; the epochs laid end to end are cut into batches. A draw of rows
-//!   is made of the first of such a permutation.
+//! - *Stream key*:
+//!   `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. The
+//!   stream of a direction is the index of its probe. The other streams are these, with the number
+//!   that takes the place of the step in parentheses:
+//!   - `0x8000_0000`: the order of the data (epoch)
+//!   - `0x8000_0001`: sampling (index of the generated token)
+//!   - `0x8000_0002`: the rounding of updates (step)
+//!   - `0x8000_0003`: the tokens that initialize a prefix (0)
+//!   - `0x8000_0004`: LoRA's initial A (0)
+//!   - `0x8000_0005`: the signs of V in low-rank directions (window)
+//!   - `0x8000_0006`: the rounding when the sum of a window is merged (window)
+//!   - `0x8000_0007`: a draw of rows from a file (0)
+//! - *Direction*: element `e` (row-major, in Hugging Face's layout) of the tensor with ordinal `o`
+//!   uses lane `e mod 4` of `(x0, x1) = threefry(key, counter = (e div 4, o))`. The lanes are the
+//!   low half of x0, its high half, the low half of x1, and its high half.
+//! - *Gaussian*: bit 15 of a lane's 16 bits is the sign (set for negative), and bits 0 to 10 are an
+//!   index into a table of 2048 half-normal quantiles, `Phi^-1(1/2 + (i + 1/2) / 4096)`, scaled to
+//!   unit variance (`quantiles.bin`, f32 little-endian).
+//! - *Rademacher*: bit 15 is the sign, and every entry of the table is 1.
+//! - *Low rank*: the direction of a matrix `[rows, width]` is U V^T. U `[rows, rank]` is drawn as
+//!   above, with the ordinal of the matrix's B ([`crate::model::AdapterSpec`]). Element e of V^T
+//!   `[rank, width]` is the sign of lane `e mod 4` at counter `(e div 4, ordinal of A)`.
+//! - *Rounding to f16* ([`crate::rng::stochastic_half`]): the 16 bits of the lane are the random
+//!   bits of an element.
+//! - *Scaling*: the host multiplies the table by epsilon, or by the coefficient of the update, in
+//!   f32. Results below 1e-30 in magnitude become zero. Devices only add: `w + scaled z`, rounded
+//!   once, where no value can be subnormal.
+//! - *Order of the data*: the permutation of epoch k is a Fisher-Yates shuffle,
+//!   `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, where r are the words x0, x1 of
+//!   `threefry(key, counter = (block, 0))` for block 0, 1, ... The concatenated epochs are split
+//!   into batches. A draw of rows is the beginning of such a permutation.
 
 use std::sync::OnceLock;
 
@@ -32,10 +44,10 @@ const ORDER: u32 = 0x8000_0000;
 /// Stream of sampled tokens.
 const SAMPLING: u32 = 0x8000_0001;
 
-/// Stream of the bits that updates are rounded with.
+/// Stream of the random bits for the rounding of updates.
 const ROUNDING: u32 = 0x8000_0002;
 
-/// Stream of the tokens that a prefix is initialised with.
+/// Stream of the tokens that initialize a prefix.
 const PREFIX: u32 = 0x8000_0003;
 
 /// Stream of LoRA's initial A.
@@ -44,13 +56,14 @@ const LORA: u32 = 0x8000_0004;
 /// Stream of the signs of low-rank directions.
 const SIGNS: u32 = 0x8000_0005;
 
-/// Stream of the bits that merged sums are rounded with.
+/// Stream of the random bits for the rounding of merged sums.
 const MERGING: u32 = 0x8000_0006;
 
 /// Stream of a draw of rows.
 const SAMPLE: u32 = 0x8000_0007;
 
-/// Scaled quantiles below this become zero, so that no sum of normal weights is subnormal.
+/// Scaled quantiles below this magnitude become zero, so that no sum of normal weights is
+/// subnormal.
 const SMALLEST: f32 = 1e-30;
 
 /// The key of a step's stream.
@@ -58,40 +71,40 @@ pub fn stream_key(seed: u64, step: u32, stream: u32) -> [u32; 2] {
     threefry2x32([seed as u32, (seed >> 32) as u32], [step, stream])
 }
 
-/// The key that token number `index` of a generation is sampled with.
+/// The key for sampling token number `index` of a generated text.
 pub fn sampling_key(seed: u64, index: u32) -> [u32; 2] {
     stream_key(seed, index, SAMPLING)
 }
 
-/// The key that a step's updates are rounded with.
+/// The key for rounding the updates of a step.
 pub fn rounding_key(seed: u64, step: u32) -> [u32; 2] {
     stream_key(seed, step, ROUNDING)
 }
 
-/// The key that a window's merged sum is rounded with.
+/// The key for rounding the merged sum of a window.
 pub fn merging_key(seed: u64, window: u32) -> [u32; 2] {
     stream_key(seed, window, MERGING)
 }
 
-/// What directions are made of.
+/// The distribution of a direction's elements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
-    /// The normal distribution, in 4096 steps.
+    /// The normal distribution, quantized to 4096 values.
     #[default]
     Gaussian,
-    /// 1 or -1.
+    /// 1 or -1 with equal probability.
     Rademacher,
 }
 
-/// The tokens, below `vocabulary`, whose keys and values a prefix begins as.
+/// The tokens, with ids below `vocabulary`, whose keys and values initialize a prefix.
 pub fn prefix_tokens(seed: u64, count: u32, vocabulary: u32) -> Vec<u32> {
     let key = stream_key(seed, 0, PREFIX);
     (0..count).map(|i| threefry2x32(key, [i, 0])[0] % vocabulary.max(1)).collect()
 }
 
-/// LoRA's initial A with this ordinal, uniform in +/- 1 / sqrt(width) as peft draws it: 24 random bits an element, the word x0 of
-/// counter (element, ordinal).
+/// LoRA's initial A with this ordinal, uniform in +/- 1 / sqrt(width) as in peft. Each element uses
+/// 24 random bits, from the word x0 at counter (element, ordinal).
 pub fn lora_a(seed: u64, ordinal: u32, rows: u32, width: u32) -> Vec<f32> {
     let key = stream_key(seed, 0, LORA);
     let bound = 1.0 / f64::from(width).sqrt();
@@ -99,20 +112,20 @@ pub fn lora_a(seed: u64, ordinal: u32, rows: u32, width: u32) -> Vec<f32> {
     (0..rows * width).map(|i| ((2.0 * value(i) - 1.0) * bound) as f32).collect()
 }
 
-/// The signs V^T `[rank, width]` of a window's low-rank directions, row by row.
+/// The signs V^T `[rank, width]` of a window's low-rank directions, row-major.
 pub fn signs(seed: u64, window: u32, ordinal: u32, rank: u32, width: u32) -> Vec<f32> {
     let key = stream_key(seed, window, SIGNS);
-    let quads =
-        (0..(rank * width).div_ceil(4)).flat_map(|quad| direction(key, [quad, ordinal], &[1.0; QUANTILES]));
-    quads.take((rank * width) as usize).collect()
+    let vectors =
+        (0..(rank * width).div_ceil(4)).flat_map(|block| direction(key, [block, ordinal], &[1.0; QUANTILES]));
+    vectors.take((rank * width) as usize).collect()
 }
 
-/// The order in which rows are drawn from a file of `n`.
+/// The order in which rows are drawn from a file of `n` rows.
 pub fn sample_order(seed: u64, n: usize) -> Vec<usize> {
     shuffled(stream_key(seed, 0, SAMPLE), n)
 }
 
-/// The table of half-normal quantiles, unit variance.
+/// The table of half-normal quantiles with unit variance.
 pub fn quantiles() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
@@ -122,7 +135,7 @@ pub fn quantiles() -> &'static Table {
     })
 }
 
-/// A distribution's table times `factor`.
+/// The table of a distribution, multiplied by `factor`.
 pub fn scaled(distribution: Distribution, factor: f32) -> Table {
     let scale = |magnitude: f32| {
         let scaled = factor * magnitude;
@@ -134,7 +147,7 @@ pub fn scaled(distribution: Distribution, factor: f32) -> Table {
     }
 }
 
-/// Epoch `epoch`'s order of `n` examples.
+/// The order of `n` examples in epoch number `epoch`.
 pub fn permutation(seed: u64, epoch: u32, n: usize) -> Vec<usize> {
     shuffled(stream_key(seed, epoch, ORDER), n)
 }
@@ -149,7 +162,7 @@ fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
     order
 }
 
-/// Which examples make up a step's batch. Keeps the epoch it is in.
+/// Selects the examples of each step's batch. It stores the order of the current epoch.
 #[derive(Clone, Debug)]
 pub struct Order {
     seed: u64,
@@ -158,12 +171,12 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order of `examples` examples, at least one.
+    /// Creates the order of `examples` examples, at least one.
     pub fn new(seed: u64, examples: usize) -> Self {
         Order { seed, examples: examples.max(1), epoch: None }
     }
 
-    /// The examples of step `step`'s batch.
+    /// The indices of the examples in the batch of step `step`.
     pub fn batch(&mut self, step: u32, batch_size: usize) -> Vec<usize> {
         let first = u64::from(step) * batch_size as u64;
         (first..first + batch_size as u64)

@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate changes over a run.
+/// The change of the learning rate over a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Always the same: MeZO's own choice.
+    /// The rate is constant, as in MeZO.
     #[default]
     Constant,
-    /// From the full rate at step 0 down to zero at step `steps`.
+    /// The rate falls linearly from its full value at step 0 to zero at step `steps`.
     Linear,
 }
 
 impl Schedule {
-    /// The rate of step `step` (from 0) of `steps`.
+    /// The learning rate of step `step` (counted from 0) of `steps`.
     pub fn rate(self, base: f32, step: u32, steps: u32) -> f32 {
         match self {
             Schedule::Constant => base,
@@ -35,7 +35,7 @@ impl std::str::FromStr for Schedule {
             "linear" => Ok(Schedule::Linear),
             _ => Err(crate::error::err!(
                 InvalidArgument,
-                "schedule {name:?}, expected \"constant\" or \"linear\""
+                "schedule: expected \"constant\" or \"linear\", found {name:?}"
             )),
         }
     }

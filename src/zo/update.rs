@@ -1,24 +1,26 @@
-//! Updates that have been decided and not yet applied, and the step that the device is given.
+//! Updates that are known but not applied yet, and the step parameters for the device.
 
 use super::random::{Distribution, scaled};
 use crate::kernel::step::{self, Branch, MAX_BRANCHES, MAX_UPDATES, Step};
 
-/// One direction to go along, and how far.
+/// A step along one direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
     /// Key of the direction.
     pub key: [u32; 2],
-    /// What z is multiplied by: -(learning rate * projected gradient / probes).
+    /// The factor of z: -(learning rate * projected gradient / probes).
     pub coefficient: f32,
-    /// What z is made of.
+    /// The distribution of z.
     pub distribution: Distribution,
-    /// What decaying tensors are multiplied by first: 1 - learning rate * weight decay.
+    /// The factor by which tensors with weight decay are multiplied first:
+    /// 1 - learning rate * weight decay.
     pub decay: f32,
-    /// After a step's last update, the key that weights of less than f32 are rounded with.
+    /// In the last update of a step, the key for rounding weights that are narrower than f32.
     pub rounding: Option<[u32; 2]>,
 }
 
-/// What the device adds in a step: the pending updates (at most [`MAX_UPDATES`]), then epsilon along each branch's direction.
+/// What the device adds in a step: the pending updates (at most [`MAX_UPDATES`]), and then epsilon
+/// times the direction of each branch.
 pub fn step(pending: &[Update], branches: &[Branch], epsilon: f32, distribution: Distribution) -> Step {
     let mut header = step::Header { count: pending.len().min(MAX_UPDATES) as u32, ..Default::default() };
     for (slot, update) in header.updates.iter_mut().zip(pending) {
@@ -40,7 +42,7 @@ pub fn step(pending: &[Update], branches: &[Branch], epsilon: f32, distribution:
     Step { header, tables }
 }
 
-/// Pending updates alone, to be applied without a pass.
+/// A step that applies the pending updates without a forward pass.
 pub fn apply(pending: &[Update]) -> Step {
     step(pending, &[], 0.0, Distribution::Gaussian)
 }
