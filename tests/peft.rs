@@ -12,13 +12,13 @@ use pocketllm::format::checkpoint::Checkpoint;
 use pocketllm::format::files::{FsDir, MemoryDir};
 use pocketllm::format::model_files::ModelFiles;
 use pocketllm::format::peft::{
-    Adapter, AdapterTensor, AdapterWriter, Base, CONFIG_FILE, Lora, Method, Module, WEIGHTS_FILE, tensors,
+    Adapter, AdapterTensor, AdapterWriter, CONFIG_FILE, Lora, Method, WEIGHTS_FILE, tensors,
 };
 use pocketllm::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use pocketllm::model::{Extent, ModelSpec, family};
 use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
-use pocketllm::train::Session;
+use pocketllm::train::{Session, adapter_base};
 use pollster::block_on;
 use serde_json::Value;
 
@@ -52,21 +52,6 @@ fn cases() -> Vec<Case> {
     all["cases"].as_array().unwrap().iter().map(case).collect()
 }
 
-/// What an adapter of this model has to fit.
-fn base(spec: &ModelSpec) -> Base {
-    let linears = spec.linears().into_iter().map(|(_, linear)| linear);
-    let module = |linear: pocketllm::model::Linear| {
-        let name = &spec.tensors.as_slice()[linear.weight].name;
-        Module::of_weight(name, linear.rows.into(), linear.width.into()).unwrap()
-    };
-    Base {
-        linears: linears.map(module).collect(),
-        layers: spec.layers.len() as u64,
-        kv_heads: spec.kv_heads.into(),
-        kv_width: (spec.kv_heads * spec.head_dim).into(),
-    }
-}
-
 /// The adapter's values, tensor by tensor in their order.
 fn values(adapter: &Adapter, tensors: &[AdapterTensor]) -> Vec<Vec<f32>> {
     tensors.iter().map(|tensor| block_on(adapter.read(tensor)).unwrap()).collect()
@@ -82,11 +67,11 @@ fn contents(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
 #[test]
 fn adapters_of_peft_are_read_and_written_back() {
     let cases = cases();
-    assert_eq!(cases.len(), 18);
+    assert_eq!(cases.len(), 21);
     for Case { name, expected, spec, adapter, .. } in &cases {
         // The first ordinal of the adapter.
         assert_eq!(spec.tensors.as_slice().len() as u64, expected["tensors"].as_u64().unwrap(), "{name}");
-        let modules = adapter.modules(&base(spec)).unwrap();
+        let modules = adapter.modules(&adapter_base(spec)).unwrap();
         let tensors = tensors(&adapter.config.method, &modules).unwrap();
         assert_eq!(adapter.config.base_model.as_deref(), expected["base"].as_str());
         match &adapter.config.method {
@@ -127,7 +112,7 @@ fn adapters_of_peft_are_read_and_written_back() {
         fs::write(folder.join(CONFIG_FILE), adapter.config.to_json(&modules)).unwrap();
         fs::write(folder.join(WEIGHTS_FILE), &file).unwrap();
         let again = block_on(Adapter::open(&FsDir::new(&folder).unwrap())).unwrap();
-        assert_eq!(again.modules(&base(spec)).unwrap(), modules);
+        assert_eq!(again.modules(&adapter_base(spec)).unwrap(), modules);
         assert_eq!(again.config.task_type, adapter.config.task_type);
     }
 }
@@ -163,7 +148,7 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
 
 /// A safetensors file of the base with W + scale B A in the place of W.
 fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
-    let modules = case.adapter.modules(&base(&case.spec)).unwrap();
+    let modules = case.adapter.modules(&adapter_base(&case.spec)).unwrap();
     let values = values(&case.adapter, &tensors(&case.adapter.config.method, &modules).unwrap());
     let checkpoint: &Checkpoint = &case.files.checkpoint;
     let spec = |(name, tensor): (&String, &pocketllm::format::checkpoint::TensorInfo)| TensorSpec {
@@ -183,9 +168,13 @@ fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
         let mut weight = block_on(checkpoint.read_f32(tensor, 0, tensor.elements() as usize)).unwrap();
         if let Some(i) = modules.iter().position(|module| module.weight() == *name) {
             let (a, b) = (&values[2 * i], &values[2 * i + 1]);
-            let (rank, inputs) = (lora.rank as usize, modules[i].inputs as usize);
+            let rank = lora.rank as usize;
+            let (inputs, outputs) = (modules[i].inputs as usize, modules[i].outputs as usize);
             for (at, weight) in weight.iter_mut().enumerate() {
-                let (row, column) = (at / inputs, at % inputs);
+                let (row, column) = match modules[i].transposed {
+                    true => (at % outputs, at / outputs),
+                    false => (at / inputs, at % inputs),
+                };
                 let product: f64 =
                     (0..rank).map(|k| f64::from(b[row * rank + k]) * f64::from(a[k * inputs + column])).sum();
                 *weight = (f64::from(*weight) + f64::from(lora.scale()) * product) as f32;

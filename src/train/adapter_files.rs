@@ -34,7 +34,7 @@ pub struct AdapterBytes {
 pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<AdapterFile> {
     let spec = session.model.spec();
     let adapter = peft::Adapter::open(dir).await?;
-    let modules = adapter.modules(&base(spec))?;
+    let modules = adapter.modules(&adapter_base(spec))?;
     let method = match &adapter.config.method {
         peft::Method::Lora(lora) => {
             let rank =
@@ -96,7 +96,7 @@ impl Session {
             }
         };
         let causal = spec.head.kind == HeadKind::CausalLm;
-        let all = base(spec).linears;
+        let all = adapter_base(spec).linears;
         let names = spec.tensors.as_slice();
         let adapted = adapter.adapted().iter().map(|id| &names[*id].name);
         let modules: Vec<Module> =
@@ -122,13 +122,14 @@ impl Session {
 }
 
 /// What an adapter of this model has to fit.
-fn base(spec: &ModelSpec) -> Base {
+pub fn adapter_base(spec: &ModelSpec) -> Base {
     let mut matrices: Vec<TensorId> = spec.linears().iter().map(|(_, linear)| linear.weight).collect();
     // The layers of a fused matrix are one module.
     matrices.dedup();
     let module = |id: TensorId| {
         let tensor = &spec.tensors.as_slice()[id];
-        Module::of_weight(&tensor.name, tensor.rows.into(), tensor.width.into())
+        let module = Module::of_weight(&tensor.name, tensor.rows.into(), tensor.width.into())?;
+        Some(Module { transposed: tensor.transposed, ..module })
     };
     Base {
         linears: matrices.into_iter().filter_map(module).collect(),

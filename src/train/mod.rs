@@ -23,7 +23,7 @@ mod trainer;
 mod trial;
 mod writing;
 
-pub use adapter_files::{AdapterBytes, AdapterFile, read_adapter};
+pub use adapter_files::{AdapterBytes, AdapterFile, adapter_base, read_adapter};
 pub use bench::Bench;
 pub use diagnosis::{Diagnosis, Trouble, Warning};
 pub use draw::{Draw, draw};

@@ -63,20 +63,27 @@ ORDER = {
     "bert": ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"],
     "opt": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "fc1", "fc2"],
     "llama": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"],
+    "gpt2": ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"],
 }  # fmt: skip
 ORDER["roberta"] = ORDER["bert"]
 LAYERS = {
     "bert": "bert.encoder.layer.%d.", "roberta": "roberta.encoder.layer.%d.",
-    "opt": "model.decoder.layers.%d.", "llama": "model.layers.%d.",
+    "opt": "model.decoder.layers.%d.", "llama": "model.layers.%d.", "gpt2": "transformer.h.%d.",
 }  # fmt: skip
-QUERY_VALUE = {"bert": ["query", "value"], "roberta": ["query", "value"], "opt": ["q_proj", "v_proj"], "llama": ["q_proj", "v_proj"]}
+# GPT-2 has queries, keys and values in one matrix, which is adapted whole.
+QUERY_VALUE = {
+    "bert": ["query", "value"], "roberta": ["query", "value"], "opt": ["q_proj", "v_proj"], "llama": ["q_proj", "v_proj"],
+    "gpt2": ["c_attn"],
+}  # fmt: skip
 # With the MLP: a list, a list of whole names' ends, a pattern.
 WIDE = {
     "bert": ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"],
     "roberta": r".*\.encoder\.layer\.\d+\.(attention\.self\.value|intermediate\.dense|output\.dense)",
     "opt": ["k_proj", "out_proj", "fc1", "fc2"],
     "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+    "gpt2": ["c_attn", "c_proj", "c_fc"],
 }
+CAUSAL = ("opt", "llama", "gpt2")
 
 
 def blocks_bert():
@@ -138,7 +145,7 @@ def kind_of(model):
 
 
 def task_type(model, prefix):
-    if kind_of(model) in ("opt", "llama"):
+    if kind_of(model) in CAUSAL:
         return "CAUSAL_LM"
     return "FEATURE_EXTRACTION" if prefix else None
 
@@ -231,7 +238,7 @@ def check_prefix(base, model, ids):
 def objective(model, base_name):
     """A batch, and the function of a model that gives its loss."""
     vocab = model.config.vocab_size
-    if kind_of(model) in ("opt", "llama"):
+    if kind_of(model) in CAUSAL:
         sequences = random_cases(vocab, (9, 2, 14), 41)
         return {"sequences": sequences}, lambda m: next_token_loss(m, sequences)
     mask, labels, targets = 4, [7, 19], [1, 0, 1, 1]
@@ -300,6 +307,8 @@ def main():
     for base in ("peft/blocks-bert", "peft/blocks-llama"):
         for adapter in ("lora", "lora-wide", "prefix"):
             cases.append(golden(base, adapter, ("f32", "f16", "q8", "q4"), ("f32", "f16", "q8", "q4"), (1, 11), 50 + len(cases)))
+    for adapter in ("lora", "lora-wide", "prefix"):
+        cases.append(golden("gpt2", adapter, ("f32", "f16"), ("f32",), (3, 17), 50 + len(cases)))
     expected = {"seed": SEED, "step": STEP, "virtual_tokens": VIRTUAL_TOKENS, "cases": cases}
     expected["quantized"] = {base: block_digests(HERE / base) for base in ("peft/blocks-bert", "peft/blocks-llama")}
     (FOLDER / "expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")

@@ -137,7 +137,7 @@ impl AdapterConfig {
             Method::Lora(lora) => json!({
                 "peft_type": "LORA",
                 "bias": "none",
-                "fan_in_fan_out": false,
+                "fan_in_fan_out": modules.iter().any(|module| module.transposed),
                 "init_lora_weights": true,
                 "lora_alpha": lora.alpha,
                 "lora_dropout": 0.0,

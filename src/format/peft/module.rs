@@ -9,13 +9,16 @@ pub struct Module {
     pub inputs: u64,
     /// Outputs.
     pub outputs: u64,
+    /// Whether the base model stores the weight as `[inputs, outputs]`, which `peft` calls `fan_in_fan_out`. A and B have the
+    /// same shapes either way.
+    pub transposed: bool,
 }
 
 impl Module {
     /// The layer whose weight is the tensor `name` `[outputs, inputs]`; none unless the name ends in `.weight`.
     pub fn of_weight(name: &str, outputs: u64, inputs: u64) -> Option<Module> {
         let path = name.strip_suffix(".weight")?.to_owned();
-        Some(Module { path, inputs, outputs })
+        Some(Module { path, inputs, outputs, transposed: false })
     }
 
     /// The name of the layer's weight in the base model.

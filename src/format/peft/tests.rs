@@ -12,7 +12,8 @@ const PREFIX: &str = r#"{"peft_type":"PREFIX_TUNING","base_model_name_or_path":"
 "num_layers":2,"token_dim":4,"num_attention_heads":2,"num_transformer_submodules":1,"encoder_hidden_size":4,"prefix_projection":false}"#;
 
 fn base() -> Base {
-    let linear = |path: &str, outputs| Module { path: path.to_owned(), inputs: 3, outputs };
+    let linear =
+        |path: &str, outputs| Module { path: path.to_owned(), inputs: 3, outputs, transposed: false };
     Base {
         linears: vec![linear("m.0.q", 5), linear("m.0.k", 5), linear("m.0.v", 4), linear("m.1.q", 5)],
         layers: 2,
@@ -168,7 +169,7 @@ fn files_that_do_not_fit_are_refused_by_name() {
     refused(open(LORA, &good[..1]), corrupt, &["tuned/", "m.0.q.lora_B.weight", "[5, 2]", "none"]);
     refused(open(&LORA.replace(r#""r":2"#, r#""r":3"#), &good), corrupt, &["lora_A", "[3, 3]", "[2, 3]"]);
     refused(open(LORA, &tensors(&lora, &base.linears[1..2]).unwrap()), corrupt, &["m.0.k", "target_modules"]);
-    let other = |path: &str| Module { path: path.to_owned(), inputs: 3, outputs: 5 };
+    let other = |path: &str| Module { path: path.to_owned(), inputs: 3, outputs: 5, transposed: false };
     refused(open(LORA, &tensors(&lora, &[other("n.q")]).unwrap()), Code::InvalidArgument, &["n.q", "m.0.q"]);
     let both = tensors(&lora, &[other("m.0.q"), other("n.q")]).unwrap();
     refused(open(LORA, &both), corrupt, &["n.q", "does not belong to any part"]);
