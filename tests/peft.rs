@@ -82,6 +82,9 @@ fn adapters_of_peft_are_read_and_written_back() {
                     "opt-lora-wide" => (5.0 / 3.0_f32.sqrt(), 4),
                     "roberta-lora-wide" => (2.0, 3),
                     "llama-lora-wide" | "blocks-llama-lora-wide" => (2.0, 7),
+                    // Queries, keys and values are one layer.
+                    "gpt2-lora" => (2.0, 1),
+                    "gpt2-lora-wide" => (2.0, 4),
                     wide if wide.ends_with("wide") => (2.0, 6),
                     _ => (2.0, 2),
                 };
