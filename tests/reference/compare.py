@@ -1,13 +1,13 @@
-"""Compare estimators and methods: forward passes that each needs to reach a held-out loss, at the best learning rate of a small grid.
+"""Compare estimators and methods by the number of forward passes that each needs to reach a held-out loss.
 
     python3 tests/reference/compare.py run --binary target/release/pocketllm --out runs/compare [--jobs 2] [--budget 320] [--task junk|movies]
     python3 tests/reference/compare.py table --out runs/compare
 
-`run` tries each learning rate of a kind's grid with seed 0, widens the grid where the best is at an end of it, and takes the best with
-four more seeds; what is there already is not done again. With --jobs several runs go side by side, each on one thread of a GPU in
-software: for a model this small that is faster than one run on all. A forward is one branch's pass over one batch: two-point steps take
-2 a probe, one-sided ones 1 + probes. `table` writes markdown: the median over the seeds of the forwards until the held-out loss is first
-at or below a threshold.
+`run` tries each learning rate in the grid of a configuration with seed 0, and widens the grid if the best rate is at one of its ends. It
+repeats the best rate with four more seeds. Finished runs are not repeated. With --jobs, several runs are done in parallel, each on one
+thread of a software GPU; for a model this small that is faster than one run on all threads. A forward is the pass of one branch over one
+batch: two-point steps take 2 per probe, and one-sided steps take 1 + probes. `table` writes a markdown table with the number of forwards
+until the held-out loss is first at or below a threshold, as the median over the seeds.
 """
 
 import argparse
@@ -24,8 +24,8 @@ MODEL = "models/bert"
 BATCH = 8
 SEEDS = 5
 EVAL_ROWS = 128
-EVALUATIONS = 8  # of a run
-WIDER = 2  # times that a grid may grow
+EVALUATIONS = 8  # per run
+WIDER = 2  # how often a grid may be widened
 
 TASKS = {
     "junk": ("models/junk-mail-train.csv", "models/junk-mail-eval.csv", "{text} This is [MASK] mail .", "real,junk", 32),
@@ -33,8 +33,8 @@ TASKS = {
 }
 
 FULL = (2e-5, 4e-5, 8e-5)
-# name: forwards a step, flags, eps, learning rates
-KINDS = {
+# name: forwards per step, flags, eps, learning rates
+CONFIGURATIONS = {
     "two-point": (2, [], 1e-3, FULL),
     "one-sided, 8 probes (FZOO)": (9, ["--estimator", "one-sided"], 1e-3, (1e-4, 2e-4, 4e-4)),
     "low-rank 4, 50 steps (LOZO)": (2, ["--estimator", "low-rank"], 1e-3, FULL),
@@ -48,7 +48,7 @@ KINDS = {
 
 
 def held_out(task, out):
-    """Where the first rows of the held-out file are, as a file of their own."""
+    """Return the path of the file with the first rows of the held-out file."""
     return Path(out) / f"{task}-held-out{Path(TASKS[task][1]).suffix}"
 
 
@@ -62,15 +62,15 @@ def write_held_out(task, out):
             writer.writerow(row)
 
 
-def folder(args, task, kind):
-    return Path(args.out) / task / "".join(c if c.isalnum() else "-" for c in kind)
+def folder(args, task, configuration):
+    return Path(args.out) / task / "".join(c if c.isalnum() else "-" for c in configuration)
 
 
-def one(args, task, kind, rate, seed):
-    """Runs a fine-tune, or finds it done. Returns (forwards, held-out loss, accuracy) of each evaluation."""
-    forwards, flags, eps, _ = KINDS[kind]
+def one(args, task, configuration, rate, seed):
+    """Do a fine-tune unless it is finished. Return (forwards, held-out loss, accuracy) of each evaluation."""
+    forwards, flags, eps, _ = CONFIGURATIONS[configuration]
     steps = args.budget // forwards
-    out = folder(args, task, kind) / f"{rate:g}-{seed}"
+    out = folder(args, task, configuration) / f"{rate:g}-{seed}"
     train, _, template, labels, length = TASKS[task]
     log = out / "log.jsonl"
     every = max(1, steps // EVALUATIONS)
@@ -84,7 +84,7 @@ def one(args, task, kind, rate, seed):
             command.append("--resume")
         threads = {"LP_NUM_THREADS": "1"} if args.jobs > 1 else {}
         ended = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=os.environ | threads)
-        # A run whose loss is no longer finite is a result.
+        # A run whose loss becomes infinite or NaN is a valid result.
         if ended.returncode and "non-finite" not in ended.stderr:
             sys.exit(f"{' '.join(map(str, command))}\n{ended.stderr}")
         (out / "done").touch()
@@ -92,20 +92,21 @@ def one(args, task, kind, rate, seed):
     return [(line["step"] * forwards, line["eval_loss"], line["eval_accuracy"]) for line in lines if "eval_loss" in line]
 
 
-def best_rate(args, task, kind):
-    """The rate after which seed 0 ends with the least held-out loss. The grid grows by factors of two where that is at its end."""
-    forwards = KINDS[kind][0]
+def best_rate(args, task, configuration):
+    """Return the rate with which seed 0 ends at the lowest held-out loss. If it is at an end of the grid, the grid is widened by a
+    factor of two."""
+    forwards = CONFIGURATIONS[configuration][0]
     last = args.budget // forwards * forwards
     losses = {}
 
     def attempt(*rates):
         for rate in rates:
-            at, loss, _ = one(args, task, kind, rate, 0)[-1]
-            # A run that has come to no end was no longer finite.
+            at, loss, _ = one(args, task, configuration, rate, 0)[-1]
+            # A run that stopped early had a loss that was not finite.
             losses[rate] = loss if at == last else float("inf")
         return min(losses, key=losses.get)
 
-    best = attempt(*KINDS[kind][3])
+    best = attempt(*CONFIGURATIONS[configuration][3])
     for _ in range(WIDER):
         if best == max(losses):
             best = attempt(best * 2)
@@ -114,12 +115,12 @@ def best_rate(args, task, kind):
     return best
 
 
-def measure(args, task, kind):
-    rate = best_rate(args, task, kind)
+def measure(args, task, configuration):
+    rate = best_rate(args, task, configuration)
     for seed in range(SEEDS):
-        seen = one(args, task, kind, rate, seed)
-        print(f"{task}, {kind}, lr {rate:g}, seed {seed}: {seen[-1][1]:.4f}, {seen[-1][2]:.1%}", flush=True)
-    (folder(args, task, kind) / "best").write_text(f"{rate:g}")
+        seen = one(args, task, configuration, rate, seed)
+        print(f"{task}, {configuration}, lr {rate:g}, seed {seed}: {seen[-1][1]:.4f}, {seen[-1][2]:.1%}", flush=True)
+    (folder(args, task, configuration) / "best").write_text(f"{rate:g}")
 
 
 def run(args):
@@ -127,33 +128,33 @@ def run(args):
     for task in tasks:
         write_held_out(task, args.out)
     with ThreadPoolExecutor(args.jobs) as pool:
-        list(pool.map(lambda pair: measure(args, *pair), [(task, kind) for kind in KINDS for task in tasks]))
+        list(pool.map(lambda pair: measure(args, *pair), [(task, configuration) for configuration in CONFIGURATIONS for task in tasks]))
 
 
 def table(args):
     for task in TASKS:
         done = {}
-        for kind in KINDS:
-            best = folder(args, task, kind) / "best"
+        for configuration in CONFIGURATIONS:
+            best = folder(args, task, configuration) / "best"
             if best.exists():
                 rate = float(best.read_text())
-                done[kind] = (rate, [one(args, task, kind, rate, seed) for seed in range(SEEDS)])
+                done[configuration] = (rate, [one(args, task, configuration, rate, seed) for seed in range(SEEDS)])
         if "two-point" not in done:
             continue
         start = done["two-point"][1][0][0]
         ends = [run[-1][1] for run in done["two-point"][1]]
-        # Two thirds of the way that two-point goes.
+        # The threshold is two thirds of the way from the start to the mean final loss of two-point.
         threshold = round(start[1] - (start[1] - statistics.mean(ends)) * 2 / 3, 3)
-        print(f"\n{task}: held-out loss {start[1]:.4f}, accuracy {start[2]:.1%} before; threshold {threshold}\n")
-        print("| kind | learning rate | forwards to the threshold, median | seeds that reach it | loss at the end, mean | accuracy, mean |")
+        print(f"\n{task}: held-out loss {start[1]:.4f} and accuracy {start[2]:.1%} before training; threshold {threshold}\n")
+        print("| method | learning rate | forwards to the threshold, median | seeds that reach it | final loss, mean | final accuracy, mean |")
         print("|---|---|---|---|---|---|")
-        for kind, (rate, runs) in done.items():
+        for configuration, (rate, runs) in done.items():
             reached = [next((f for f, loss, _ in run if loss <= threshold), None) for run in runs]
             count = sum(f is not None for f in reached)
             median = sorted(f if f is not None else float("inf") for f in reached)[SEEDS // 2]
             loss = statistics.mean(run[-1][1] for run in runs)
             accuracy = statistics.mean(run[-1][2] for run in runs)
-            cells = [kind, f"{rate:g}", "not reached" if median == float("inf") else f"{median:.0f}", f"{count} of {SEEDS}", f"{loss:.4f}", f"{accuracy:.1%}"]
+            cells = [configuration, f"{rate:g}", "not reached" if median == float("inf") else f"{median:.0f}", f"{count} of {SEEDS}", f"{loss:.4f}", f"{accuracy:.1%}"]
             print("| " + " | ".join(cells) + " |")
 
 
@@ -162,8 +163,8 @@ def main():
     parser.add_argument("what", choices=["run", "table"])
     parser.add_argument("--binary", default="target/release/pocketllm")
     parser.add_argument("--out", default="runs/compare")
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
-    parser.add_argument("--budget", type=int, default=320, help="forwards of a run")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel runs")
+    parser.add_argument("--budget", type=int, default=320, help="number of forwards per run")
     parser.add_argument("--task", choices=list(TASKS))
     args = parser.parse_args()
     {"run": run, "table": table}[args.what](args)

@@ -1,10 +1,11 @@
-"""How the cost of a step grows: with tokens, sequence length, layers, width and probes, one of them at a time.
+"""Measure how the cost of a step grows with the batch, the sequence length, the layers, the width and the probes, one at a time.
 
     python3 tests/reference/curves.py [--binary target/release/pocketllm] [--out curves.json] [--repeat 5]
 
-A Llama of random weights, about which each row changes one thing. `growth` is the exponent p of the time of a step between a row and the
-one before, time ~ x^p: 1 where the cost is proportional. Expected are 1 for tokens, layers and probes, up to 2 for the
-width (a matrix has width^2 weights) and, for sequences of a fixed number of tokens in all, 0 to 1 (attention's part grows).
+The model is a Llama with random weights, and each row changes one property of it. `growth` is the exponent p of a step's time between a
+row and the row before it, with time ~ x^p, so that 1 means a proportional cost. The expected values are 1 for the batch, layers and
+probes, and up to 2 for the width, because a matrix has width^2 weights. For the length, with a fixed total number of tokens, 0 to 1 is
+expected, because the share of attention grows.
 """
 
 import argparse
@@ -58,12 +59,12 @@ def measure(args, folder, shape):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/pocketllm")
-    parser.add_argument("--out", help="write every figure to this file")
+    parser.add_argument("--out", help="write all measurements to this file")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", choices=list(CURVES))
     args = parser.parse_args()
     seen = {}
-    print("| what | value | forward, ms | step, ms | step / two forwards | growth of the step |")
+    print("| property | value | forward, ms | step, ms | step / two forwards | growth of the step |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for what, values in CURVES.items():
@@ -73,7 +74,7 @@ def main():
             for value in values:
                 shape = {**BASE, what: value}
                 if what == "length":
-                    # As many tokens in all.
+                    # The total number of tokens stays the same.
                     shape["batch"] = max(1, BASE["batch"] * BASE["length"] // value)
                 row = measure(args, folder, shape)
                 growth = ""

@@ -1,11 +1,11 @@
-"""Greedy continuation of a prompt by a GGUF model in PyTorch, on the dequantized weights.
+"""Continue a prompt greedily with a GGUF model in PyTorch, on the dequantized weights.
 
     python tests/reference/greedy.py --model models/smollm2-135m-instruct.gguf --prompt "The capital of France is" --tokens 32
 
-transformers reads the file; every tensor it read is first compared with what the gguf package says that the block format
-holds, with llama.cpp's order of the rows of q and k undone here; the tokenizer is built from the file's metadata. Generation
-does not stop at the end-of-turn token. Prints the prompt's ids, the new ids, and the text; `--out F` writes
-them as JSON. The whole sequence runs through the model for each token, without a cache.
+transformers reads the file. First, every tensor is compared with the gguf package's dequantization, after undoing llama.cpp's order of
+the rows of q and k. The tokenizer is built from the file's metadata. Generation does not stop at the end-of-turn token. The script prints
+the prompt's ids, the new ids, and the text; `--out F` writes them as JSON. The whole sequence runs through the model for each token,
+without a cache.
 """
 
 import argparse
@@ -42,13 +42,13 @@ def hugging_face_name(name):
 
 
 def rotary_halves(weight, heads):
-    """Rows of q or k from llama.cpp's order (pairs side by side) to Hugging Face's (pairs half a head apart)."""
+    """Convert the rows of q or k from llama.cpp's order (pairs are adjacent) to Hugging Face's (pairs are half a head apart)."""
     rows = weight.shape[0]
     return weight.reshape(heads, rows // heads // 2, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 
 def dequantized(path):
-    """(name, array) of each tensor as transformers names and lays it out, by the gguf package alone."""
+    """Yield (name, array) of each tensor with transformers' name and layout, using only the gguf package."""
     reader = gguf.GGUFReader(path)
     heads = int(reader.fields["llama.attention.head_count"].contents())
     kv_heads = int(reader.fields["llama.attention.head_count_kv"].contents())
@@ -62,12 +62,12 @@ def dequantized(path):
 
 
 def smollm_tokenizer(path):
-    """The tokenizer in the file's metadata: single digits, then GPT-2's byte-level BPE (`pre` = smollm)."""
+    """Build the tokenizer of the file's metadata: single digits, then GPT-2's byte-level BPE (`pre` = smollm)."""
     fields = gguf.GGUFReader(path).fields
     for key, expected in (("model", "gpt2"), ("pre", "smollm")):
         found = fields["tokenizer.ggml." + key].contents()
         if found != expected:
-            raise SystemExit("%s: tokenizer.ggml.%s is %r, expected %r" % (path, key, found, expected))
+            raise SystemExit("%s: tokenizer.ggml.%s: expected %r, found %r" % (path, key, expected, found))
     tokens = fields["tokenizer.ggml.tokens"].contents()
     merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
     tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
@@ -89,9 +89,9 @@ def load(path):
     count = 0
     for name, weight in dequantized(path):
         if not torch.equal(model.get_parameter(name), torch.from_numpy(weight)):
-            raise SystemExit("%s: transformers read other values than the gguf package" % name)
+            raise SystemExit("%s: the values that transformers read differ from the gguf package's" % name)
         count += 1
-    print("%d tensors as the gguf package dequantizes them" % count)
+    print("%d tensors are equal to the gguf package's dequantization" % count)
     return model, smollm_tokenizer(path)
 
 

@@ -1,11 +1,11 @@
-"""Compare a safetensors file of logits with Hugging Face transformers' own for the same ids.
+"""Compare a safetensors file of logits with those of Hugging Face transformers for the same ids.
 
     pocketllm logits --model DIR --ids 5,6,7 --out logits.safetensors
-    python tests/reference/logits.py --model DIR --logits logits.safetensors            ids from input_ids_0.. in the file
+    python tests/reference/logits.py --model DIR --logits logits.safetensors            reads the ids from input_ids_0.. in the file
     python tests/reference/logits.py --model DIR --ids 5,6,7 --logits logits.safetensors
 
-DIR is a Hugging Face directory or a .gguf file. Without --logits it prints the last position's five best tokens. Prints the largest
-difference in units of the logits' standard deviation for each input, and exits with 1 if one passes --tolerance.
+DIR is a Hugging Face directory or a .gguf file. Without --logits, the script prints the five best tokens at the last position. Otherwise
+it prints the largest difference for each input, in standard deviations of the logits, and exits with 1 if one exceeds --tolerance.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def load(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--ids", action="append", default=[], metavar="1,2,3", help="once for each input")
+    parser.add_argument("--ids", action="append", default=[], metavar="1,2,3", help="token ids; give it once per input")
     parser.add_argument("--logits", help="safetensors with logits_0.. f32 [tokens, vocab], and input_ids_0.. if --ids is not given")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="in standard deviations of the logits")
     parser.add_argument("--threads", type=int, default=1)
@@ -46,7 +46,7 @@ def main():
     while not arguments.ids and "input_ids_%d" % len(inputs) in found:
         inputs.append(found["input_ids_%d" % len(inputs)].reshape(-1).tolist())
     if not inputs:
-        parser.error("no ids: give --ids, or --logits with input_ids_0 in it")
+        parser.error("there are no ids; give --ids, or --logits with input_ids_0 in the file")
 
     model, failed = load(arguments.model), False
     for i, ids in enumerate(inputs):

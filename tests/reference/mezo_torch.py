@@ -1,13 +1,13 @@
-"""Fine-tune a masked language model with MeZO in PyTorch, with PocketLLM's own random numbers and data order.
+"""Fine-tune a masked language model with MeZO in PyTorch, with PocketLLM's random numbers and data order.
 
     python tests/reference/mezo_torch.py --model models/bert --train models/junk-mail-train.csv \\
         --eval models/junk-mail-eval.csv --template "{text} This is [MASK] mail ." --labels real,junk \\
         --steps 1000 --batch-size 32 --lr 2e-5 --out DIR
 
-Writes DIR/log.jsonl with the fields of PocketLLM's own log, so that the two can be compared step by step:
-    step, loss_plus, loss_minus, projected_grad, lr, ms        step counts from 0
-    step, eval_loss, eval_accuracy                             after that many steps; 0 is the model as it came
-The losses agree to the rounding of the forward pass; see tests/golden/mezo.py for what is exact.
+It writes DIR/log.jsonl with the fields of PocketLLM's own log, so that the two can be compared step by step:
+    step, loss_plus, loss_minus, projected_grad, lr, ms        step is counted from 0
+    step, eval_loss, eval_accuracy                             after this number of steps; 0 is the untrained model
+The losses agree up to the rounding of the forward pass. tests/golden/mezo.py says what is exact.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import mezo as golden  # noqa: E402
 
 
 class LabelWords:
-    """The cross-entropy over the label words at each [MASK]."""
+    """Computes the cross-entropy over the label words at each [MASK]."""
 
     def __init__(self, folder, template, labels, max_tokens):
         self.tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
@@ -42,7 +42,7 @@ class LabelWords:
         self.label_ids = torch.tensor(ids)
 
     def encode(self, text):
-        # What is too long loses the end of its text, never the template.
+        # If the prompt is too long, the text is truncated, but never the template.
         ids = self.tokenizer.encode(self.template.replace("{text}", text)).ids
         while len(ids) > self.max_tokens:
             text = text[: len(text) - max(1, (len(ids) - self.max_tokens))]
@@ -54,7 +54,7 @@ class LabelWords:
         return [(self.encode(text), self.labels.index(label)) for text, label in rows]
 
     def logits(self, examples):
-        """[examples, labels]; padded, and only the masked positions go through the head."""
+        """Return the logits [examples, labels]. Inputs are padded, and the head is applied only to the masked positions."""
         width = max(len(ids) for ids, _ in examples)
         ids = torch.zeros(len(examples), width, dtype=torch.long)
         attention = torch.zeros_like(ids)
@@ -72,7 +72,7 @@ class LabelWords:
         return torch.nn.functional.cross_entropy(self.logits(examples), torch.tensor([label for _, label in examples])).item()
 
     def evaluate(self, examples, batch=64):
-        """Loss and accuracy; sorted by length, so that little is padded."""
+        """Return the loss and the accuracy. The examples are sorted by length to reduce padding."""
         total, right = 0.0, 0
         examples = sorted(examples, key=lambda example: len(example[0]))
         for i in range(0, len(examples), batch):

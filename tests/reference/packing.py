@@ -1,9 +1,10 @@
-"""Whether a step's time follows the tokens of its batch, or what they would be padded to.
+"""Measure whether a step's time depends on the tokens of its batch, or on their number after padding.
 
     python3 tests/reference/packing.py [--binary target/release/pocketllm] [--steps 200] [--batch-size 4]
 
-Trains the small BERT on the junk mail and sorts the steps by the tokens of their batch. Sequences lie end to end, so that the
-milliseconds a token should be the same in each quarter; were texts padded to one length, the milliseconds a step would be.
+The script trains the small BERT on the junk mail and sorts the steps by the number of tokens in their batch. Sequences are packed end
+to end, so the milliseconds per token should be the same in each quarter. If texts were padded to one length, the milliseconds per step
+would be the same.
 """
 
 import argparse
@@ -32,9 +33,9 @@ def main():
         if ended.returncode:
             sys.exit(f"{' '.join(command)}\n{ended.stderr}")
         lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    # The first steps compile kernels.
+    # The first steps compile the kernels, so they do not count.
     steps = sorted((line["tokens"], line["ms"]) for line in lines if "ms" in line and line["step"] > 3)
-    print("| quarter of the steps, by tokens | tokens a step, mean | ms a step, median | ms a token, median |")
+    print("| quarter of the steps, by tokens | tokens per step, mean | ms per step, median | ms per token, median |")
     print("|---|---|---|---|")
     for quarter in range(4):
         part = steps[len(steps) * quarter // 4 : len(steps) * (quarter + 1) // 4]

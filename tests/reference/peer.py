@@ -1,12 +1,13 @@
-"""The peers of `www/bench`: a model as an ONNX file for onnxruntime-web, and PyTorch's own times on this machine's CPU.
+"""Prepare the peers of `www/bench`: export a model as an ONNX file for onnxruntime-web, and time PyTorch on this machine's CPU.
 
     python tests/reference/peer.py --model models/minilm --batch-size 8 --seq-len 64 --out models/peer/minilm-8x64.onnx
     python tests/reference/peer.py --model models/smollm2-135m-instruct.gguf --batch-size 1 --seq-len 32 --out models/peer/smollm2-1x32.onnx
 
-Exported is what PocketLLM's forward pass computes: from `input_ids` [batch, length] the logits [targets, vocabulary] at `targets`, places
-in the tokens laid end to end; sequences fill the whole length, so there is no mask. GGUF weights are dequantized to f32. The file is
-held against PyTorch with onnxruntime before PyTorch is timed: a forward pass, and a step of MeZO as its authors wrote it (the direction drawn
-anew from its seed for each of +eps, -2 eps, +eps and the update, all in place). The best of --repeat rounds counts.
+The exported model computes what PocketLLM's forward pass computes: from `input_ids` [batch, length], the logits [targets, vocabulary] at
+`targets`, which are positions in the concatenated tokens. Sequences have the full length, so there is no mask. GGUF weights are
+dequantized to f32. The file's logits in onnxruntime are compared with PyTorch's before PyTorch is timed. Timed are a forward pass, and a
+step of MeZO as its authors wrote it: the direction is drawn again from its seed for each of +eps, -2 eps, +eps and the update, all in
+place. The best of --repeat rounds counts.
 Needs torch, transformers, onnx, onnxscript, onnxruntime, and gguf for a GGUF file.
 """
 
@@ -24,7 +25,7 @@ EPSILON = 1e-3
 
 
 class Scored(torch.nn.Module):
-    """Hidden states of all tokens, logits of the targets."""
+    """Computes the hidden states of all tokens and the logits of the targets."""
 
     def __init__(self, model):
         super().__init__()
@@ -90,7 +91,7 @@ def main():
     causal = not hasattr(scored.model, "cls")
     ids = torch.randint(scored.model.config.vocab_size, (args.batch_size, args.seq_len))
     tokens = torch.arange(ids.numel()).reshape(ids.shape)
-    # As PocketLLM's own bench has them: every token but the last predicts the next, or the last is masked.
+    # The targets are those of PocketLLM's bench: every token except the last predicts the next, or the last is masked.
     targets = (tokens[:, :-1] if causal else tokens[:, -1:]).reshape(-1)
     labels = (ids[:, 1:] if causal else ids[:, -1:]).reshape(-1)
     out = Path(args.out)
@@ -103,7 +104,7 @@ def main():
         (found,) = session.run(None, {"input_ids": ids.numpy(), "targets": targets.numpy()})
         error = float(np.abs(found - expected.numpy()).max() / expected.std())
         if error > 1e-3:
-            raise SystemExit(f"{out}: logits differ from PyTorch's by {error:.1e} of their deviation")
+            raise SystemExit(f"{out}: the logits differ from PyTorch's by {error:.1e} standard deviations")
 
         def loss():
             return torch.nn.functional.cross_entropy(scored(ids, targets), labels).item()

@@ -1,13 +1,13 @@
-"""Load an adapter directory with Hugging Face peft and compare the logits it gives with a safetensors file of ours.
+"""Load an adapter directory with Hugging Face peft, and compare its logits with a safetensors file of ours.
 
     pocketllm logits --model DIR --adapter ADAPTER --ids 5,6,7 --out logits.safetensors
     python tests/reference/peft_load.py --model DIR --adapter ADAPTER --logits logits.safetensors
 
-ADAPTER holds adapter_config.json and adapter_model.safetensors (`cargo test --test peft` writes each golden adapter back, to
-target/tmp/peft/). Ids come from input_ids_0.. in the file, or from --ids; names of the logits are --prefix and the input's number.
---base-dtype f16, q8 or q4 rounds the base weights first, as tests/golden/adapters.py says. peft must find a place for each of the
-adapter's tensors and a tensor for each place. Prints the largest difference in units of the logits' standard deviation for each
-input, and exits with 1 if one passes --tolerance. Without --logits it prints the last position's five best tokens.
+ADAPTER contains adapter_config.json and adapter_model.safetensors (`cargo test --test peft` writes each golden adapter back, to
+target/tmp/peft/). The ids come from input_ids_0.. in the file, or from --ids. The name of an input's logits is --prefix and the input's
+number. --base-dtype f16, q8 or q4 first rounds the base weights, as described in tests/golden/adapters.py. peft must find a parameter for
+each of the adapter's tensors, and a tensor for each parameter. The script prints the largest difference for each input, in standard
+deviations of the logits, and exits with 1 if one exceeds --tolerance. Without --logits, it prints the five best tokens at the last position.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 
 
 def load(model, adapter, dtype):
-    """The adapted model; exits where peft leaves out a tensor or misses one."""
+    """Return the adapted model. Exit if peft ignores a tensor or does not find one."""
     base = load_base(Path(model), dtype)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -42,7 +42,7 @@ def load(model, adapter, dtype):
         else:
             place = name.removesuffix(".weight") + ".default.weight"
         if place not in state or not torch.equal(state[place], values.float()):
-            sys.exit("%s: tensor %s is not in the model peft made" % (adapter, name))
+            sys.exit("%s: tensor %s is not in the model that peft made" % (adapter, name))
     return adapted
 
 
@@ -51,9 +51,9 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--base-dtype", choices=["f32", "f16", "q8", "q4"], default="f32")
-    parser.add_argument("--ids", action="append", default=[], metavar="1,2,3", help="once for each input")
+    parser.add_argument("--ids", action="append", default=[], metavar="1,2,3", help="token ids; give it once per input")
     parser.add_argument("--logits", help="safetensors with logits_0.. f32 [tokens, vocab], and input_ids_0.. if --ids is not given")
-    parser.add_argument("--prefix", default="logits", help="what the logits' names begin with")
+    parser.add_argument("--prefix", default="logits", help="prefix of the logits' names")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="in standard deviations of the logits")
     arguments = parser.parse_args()
 
@@ -64,7 +64,7 @@ def main():
     while not arguments.ids and "input_ids_%d" % len(inputs) in found:
         inputs.append(found["input_ids_%d" % len(inputs)].reshape(-1).tolist())
     if not inputs:
-        parser.error("no ids: give --ids, or --logits with input_ids_0 in it")
+        parser.error("there are no ids; give --ids, or --logits with input_ids_0 in the file")
 
     model, failed = load(arguments.model, arguments.adapter, arguments.base_dtype), False
     for i, ids in enumerate(inputs):
