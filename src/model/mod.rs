@@ -12,6 +12,7 @@ mod linear;
 mod norms;
 mod packed;
 mod pass;
+mod rotary;
 mod run;
 mod spec;
 mod tables;
@@ -25,10 +26,11 @@ pub use adapter::{Adapter, AdapterSpec, AdapterTensor};
 pub use generate::{Generation, Sampling};
 pub use heads::Score;
 pub use packed::Packed;
+pub use rotary::{Rotary, RotaryFields, RotaryScaling};
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
     Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
-    ModelSpec, Norms, Rotary,
+    ModelSpec, Norms,
 };
 pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;

@@ -2,6 +2,7 @@
 //!
 //! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
 
+use super::rotary::Rotary;
 use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 pub use crate::kernel::activation::Activation;
 
@@ -12,16 +13,6 @@ pub struct LearnedPositions {
     pub table: TensorId,
     /// Rows before position 0.
     pub offset: u32,
-}
-
-/// Rotary positions (Su et al. 2021, arXiv 2104.09864): the first `dim` columns of every query and key head are turned in pairs
-/// (i, i + dim / 2) by position * theta^(-2i / dim).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rotary {
-    /// Base of the frequencies.
-    pub theta: f32,
-    /// Columns that are turned; even, at most the width of a head.
-    pub dim: u32,
 }
 
 /// The attention of a layer.

@@ -2,7 +2,8 @@
 
 use super::adapter::Adapter;
 use super::packed::Packed;
-use super::spec::{Attention, Mlp, Rotary};
+use super::rotary::Rotary;
+use super::spec::{Attention, Mlp};
 use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -266,20 +267,10 @@ fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
     weights.matrices().map(of).max().unwrap_or(16)
 }
 
-/// cos and sin on the host, in f64: a GPU's own are too coarse for far positions.
+/// The table of rotations on the device.
 fn rotation(backend: &dyn Backend, positions: u32, rotary: &Rotary) -> Result<Buffer> {
-    let half = rotary.dim / 2;
-    let mut table = Vec::with_capacity(positions as usize * half as usize * 2);
-    for position in 0..positions {
-        for pair in 0..half {
-            let exponent = -2.0 * f64::from(pair) / f64::from(rotary.dim);
-            // transformers forms frequency and angle in f32.
-            let frequency = f64::from(rotary.theta).powf(exponent) as f32;
-            let angle = f64::from(position as f32 * frequency);
-            table.extend([angle.cos() as f32, angle.sin() as f32]);
-        }
-    }
-    let buffer = backend.create("rotation", table.len() as u64 * 4, MemoryClass::Activations)?;
+    let table = rotary.table(positions);
+    let buffer = backend.create("rotation", table.len() as u64 * 8, MemoryClass::Activations)?;
     backend.write(&buffer, 0, bytemuck::cast_slice(&table))?;
     Ok(buffer)
 }

@@ -5,17 +5,16 @@ use super::{activation, head_dim, layer_count, require};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary, TensorList,
+    Attention, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary, RotaryFields,
+    TensorList,
 };
 
 pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     require(config, "attention_bias", false, false)?;
     require(config, "mlp_bias", false, false)?;
     let name = config.name();
-    for field in ["rope_scaling", "sliding_window"] {
-        if config.has(field) {
-            bail!(ModelUnsupported, "{name}: {field} is not implemented");
-        }
+    if config.has("sliding_window") {
+        bail!(ModelUnsupported, "{name}: sliding_window is not implemented");
     }
     let hidden = config.u32("hidden_size")?;
     let heads = config.u32("num_attention_heads")?;
@@ -24,9 +23,6 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
         true => config.u32("head_dim")?,
         false => head_dim(config, hidden, heads)?,
     };
-    if head_dim % 2 != 0 {
-        bail!(ModelUnsupported, "{name}: head size {head_dim} is odd, rotary positions turn pairs");
-    }
     let Some((q_width, kv_width)) = heads.checked_mul(head_dim).zip(kv_heads.checked_mul(head_dim)) else {
         bail!(ModelUnsupported, "{name}: {heads} heads of {head_dim} are too many");
     };
@@ -35,7 +31,7 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::rms(config.f32_or("rms_norm_eps", 1e-6)?);
     let activation = activation(config, "hidden_act", "silu")?;
 
-    let rotary = Rotary { theta: rope_theta(config)?, dim: head_dim };
+    let rotary = Rotary::read(config, head_dim, RotaryFields::default())?;
 
     let mut tensors = TensorList::new(&[]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
@@ -81,16 +77,4 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
         head: HeadSpec::causal(table),
         tensors,
     })
-}
-
-/// `rope_theta`, which newer configurations keep in `rope_parameters`, beside a type that must be the plain one.
-fn rope_theta(config: &Config) -> Result<f32> {
-    let Some(rope) = config.opt_object("rope_parameters")? else {
-        return config.f32_or("rope_theta", 10_000.0);
-    };
-    let kind = rope.str_or("rope_type", "default")?;
-    if kind != "default" {
-        bail!(ModelUnsupported, "{}: rope_parameters.rope_type {kind:?} is not implemented", config.name());
-    }
-    rope.f32_or("rope_theta", 10_000.0)
 }
