@@ -1,5 +1,5 @@
-// Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]); the weights row-major, as a Linear
-// layer has them. How the work is cut is @tile's, how operands are laid out @operands'. Accumulates in f32, in an order that a tile fixes.
+// Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]). The weights are row-major, as in a
+// Linear layer. @tile divides the outputs among threads, @operands reads the operands. Sums are in f32, in an order that the tile fixes.
 // Dispatch: a workgroup of GROUP_X x GROUP_Y threads, each with a tile of the outputs; x: columns, y: rows, z: branch.
 
 struct Params {

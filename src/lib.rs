@@ -11,11 +11,12 @@
 //! | 0 | [`error`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the storage formats of weights, the random numbers of a run |
 //! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
-//! | 3 | [`kernel`], [`reference`] | a typed wrapper for each file of `shaders/`; the CPU reference of each |
-//! | 4 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
-//! | 5 | [`zo`] | random numbers, the two-point estimate, schedules, the trajectory file |
-//! | 6 | [`train`] | session, objective, trainer, evaluation, replay, saving |
-//! | 7 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
+//! | 3 | [`kernel`] | a typed wrapper for each file of `shaders/` |
+//! | 4 | [`gemm`], [`reference`] | the tiles, layouts and plan of matmuls, and their tuner; the CPU reference of each kernel |
+//! | 5 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
+//! | 6 | [`zo`] | random numbers, the two-point estimate, schedules, the trajectory file |
+//! | 7 | [`train`] | session, objective, trainer, evaluation, replay, saving |
+//! | 8 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
 //!
 //! # Invariants
 //! - Recording touches no device; `gpu/executor.rs` alone submits, `reference/host.rs` alone runs CPU reference kernels.
@@ -30,6 +31,7 @@ pub mod dtype;
 pub mod error;
 pub mod format;
 pub mod future;
+pub mod gemm;
 pub mod gpu;
 pub mod kernel;
 pub mod model;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
+use pocketllm::gemm::tiles;
 use pocketllm::gpu::{Variant, shader};
 use pocketllm::kernel::{ALL, Entry};
 
@@ -40,7 +41,9 @@ fn module(variant: &Variant) -> naga::Module {
 }
 
 fn all() -> impl Iterator<Item = (&'static Entry, Variant)> {
-    ALL.iter().flat_map(|entry| (entry.variants)().into_iter().map(move |variant| (entry, variant)))
+    ALL.iter()
+        .chain([&tiles::ENTRY])
+        .flat_map(|entry| (entry.variants)().into_iter().map(move |variant| (entry, variant)))
 }
 
 #[test]

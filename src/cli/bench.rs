@@ -9,15 +9,16 @@ use super::method::{DtypeArgs, MethodArgs};
 use super::model::{self, ModelOrConfig};
 use super::{device, memory};
 use crate::error::{Result, bail};
+use crate::gemm::tuner;
 use crate::gpu::{Backend, KernelTime, Profiler};
-use crate::kernel::tuner;
+use crate::reference::Host;
 use crate::train::{Bench, Session, Settings, Sizes, trial};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelOrConfig,
-    /// Measure the matmul kernel's cuts, and no model
+    /// Measure the matmul kernel with every tile, and no model
     #[arg(long)]
     kernels: bool,
     /// Sequences a batch
@@ -173,7 +174,7 @@ async fn profile(
 /// Measures the matmul kernel by itself.
 async fn kernels(context: &Context) -> Result<()> {
     let backend = device::backend(context).await?;
-    let measured = tuner::measure(backend.as_ref(), tuner::SHAPES).await?;
+    let measured = tuner::measure(backend.as_ref(), Host::open().as_ref(), tuner::SHAPES).await?;
     if context.json {
         println!("{}", json!({ "adapter": backend.name(), "matmul": measured }));
         return Ok(());

@@ -1,11 +1,11 @@
-//! How matmuls are cut on this machine's adapters: measured once, and remembered in a file of the user's cache.
+//! The matmul tiles of this machine's adapters: measured once, and remembered in a file in the user's cache.
 
 use std::path::PathBuf;
 
 use crate::error::Result;
+use crate::gemm::Choice;
+use crate::gemm::tuner::{self, Known};
 use crate::gpu::Backend;
-use crate::kernel::tiles::Choice;
-use crate::kernel::tuner::{self, Known};
 
 /// The choice that `--tiles` asks for.
 pub(super) async fn choose(backend: &dyn Backend, wanted: &str) -> Result<Choice> {

@@ -11,7 +11,7 @@ pub struct Limits {
     pub binding_bytes: u64,
     /// Largest buffer, bytes.
     pub buffer_bytes: u64,
-    /// Whether it is a GPU in software, which wants its kernels cut otherwise than a real one.
+    /// Whether it is a GPU in software. Other matmul tiles are the fastest there than on hardware.
     pub software: bool,
     /// Threads that it runs in step at the least; 0: it does not say.
     pub subgroup: u32,

@@ -51,7 +51,7 @@ impl Backend for Dry {
     }
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
-        let bytes = uniform_bytes(recording.dispatches.len());
+        let bytes = uniform_bytes(recording.dispatches().len());
         let mut uniforms = self.uniforms.borrow_mut();
         if uniforms.as_ref().is_none_or(|(held, _)| *held < bytes) {
             // As a device does: the new ones are there before the old are gone.

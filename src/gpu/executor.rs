@@ -80,9 +80,9 @@ impl Executor {
         let mut pending: VecDeque<Pending> = VecDeque::new();
         let mut last_end = Instant::now();
         let mut first = 0;
-        while first < recording.dispatches.len() {
+        while first < recording.dispatches().len() {
             gpu.check_stop()?;
-            let (count, work) = this.borrow().budget(&recording.dispatches[first..]);
+            let (count, work) = this.borrow().budget(&recording.dispatches()[first..]);
             let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
             gpu.submit(commands);
             let (sender, done) = oneshot::channel();
@@ -92,7 +92,7 @@ impl Executor {
             });
             pending.push_back(Pending { done, work });
             first += count;
-            if pending.len() >= IN_FLIGHT && first < recording.dispatches.len() {
+            if pending.len() >= IN_FLIGHT && first < recording.dispatches().len() {
                 let Some(oldest) = pending.pop_front() else { break };
                 gpu.wait(oldest.done).await?;
                 let now = Instant::now();
@@ -124,7 +124,7 @@ impl Executor {
     }
 
     fn write_uniforms(&mut self, gpu: &Gpu, recording: &Recording) {
-        let slots = recording.dispatches.len();
+        let slots = recording.dispatches().len();
         if self.uniforms.as_ref().is_none_or(|u| u.slots < slots) {
             let (slots, bytes) = (slots_for(slots), uniform_bytes(slots));
             let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -139,7 +139,7 @@ impl Executor {
             self.uniforms = Some(Uniforms { buffer, slots, _lease: lease });
         }
         let mut data = vec![0; slots * SLOT];
-        for (slot, dispatch) in data.chunks_exact_mut(SLOT).zip(&recording.dispatches) {
+        for (slot, dispatch) in data.chunks_exact_mut(SLOT).zip(recording.dispatches()) {
             slot[..dispatch.uniform.len()].copy_from_slice(&dispatch.uniform);
         }
         if let Some(uniforms) = &self.uniforms {
@@ -158,7 +158,7 @@ impl Executor {
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for slot in first..first + count {
-                let dispatch = &recording.dispatches[slot];
+                let dispatch = &recording.dispatches()[slot];
                 let pipeline = self.pipeline(gpu, dispatch)?;
                 let key = self.bind_group(gpu, dispatch, pipeline, slot)?;
                 pass.set_pipeline(&self.pipelines[pipeline]);

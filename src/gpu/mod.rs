@@ -22,4 +22,4 @@ pub use dry::Dry;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub use profile::{KernelTime, Profiler};
 pub(crate) use recording::MAX_WORKGROUPS;
-pub use recording::{Binding, CLASSES, Cost, Dispatch, Kernel, Recording, Tuning, Variant};
+pub use recording::{Binding, Cost, Dispatch, Kernel, Recording, Variant};

@@ -53,13 +53,13 @@ impl Profiler {
         let mut times = Vec::new();
         for kernel in names {
             let own = dispatches.iter().filter(|d| d.variant.kernel.name == kernel);
-            let recording = Recording { dispatches: own.cloned().collect(), ..Recording::new() };
-            let Some(last) = recording.dispatches.last().and_then(|d| d.bindings.last()) else { continue };
+            let recording: Recording = own.cloned().collect();
+            let Some(last) = recording.dispatches().last().and_then(|d| d.bindings.last()) else { continue };
             let probe = last.buffer.clone();
             let ms =
                 timer::time(self.inner.as_ref(), std::slice::from_ref(&recording), &probe, TIMING).await?;
-            let bytes = recording.dispatches.iter().map(|d| d.cost.bytes).sum();
-            times.push(KernelTime { kernel, dispatches: recording.dispatches.len(), ms: ms[0], bytes });
+            let bytes = recording.dispatches().iter().map(|d| d.cost.bytes).sum();
+            times.push(KernelTime { kernel, dispatches: recording.dispatches().len(), ms: ms[0], bytes });
         }
         times.sort_by(|a, b| b.ms.total_cmp(&a.ms));
         Ok(times)
@@ -96,7 +96,7 @@ impl Backend for Profiler {
     }
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
-        self.dispatches.borrow_mut().extend(recording.dispatches.iter().cloned());
+        self.dispatches.borrow_mut().extend(recording.dispatches().iter().cloned());
         self.inner.run(recording)
     }
 

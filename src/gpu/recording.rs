@@ -1,5 +1,7 @@
 //! Recordings: lists of kernel dispatches, as plain data.
 
+use std::collections::HashMap;
+
 use bytemuck::NoUninit;
 
 use super::Buffer;
@@ -100,38 +102,28 @@ pub struct Cost {
 /// A list of dispatches, run in order; each sees what the ones before it wrote.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
-    /// The dispatches.
-    pub dispatches: Vec<Dispatch>,
-    /// How kernels that can be cut in several ways are.
-    pub tuning: Tuning,
-}
-
-/// Classes of matmuls, by rows and columns, that are tuned apart ([`crate::kernel::tiles`]).
-pub const CLASSES: usize = 6;
-
-/// What the tuner decides, and what its choice needs.
-#[derive(Clone, Debug, Default)]
-pub struct Tuning {
-    /// A cut for each class of matmuls.
-    pub tiles: [u8; CLASSES],
-    /// Attention of many tokens in registers, instead of workgroup memory.
-    pub attention_in_registers: bool,
-    /// Scratch for operands in panels; without it, none are packed.
-    pub panels: Option<Buffer>,
+    dispatches: Vec<Dispatch>,
+    /// For the id of each buffer that is bound, the index of the last dispatch that binds it.
+    last_uses: HashMap<u64, usize>,
 }
 
 /// The most workgroups a dispatch may have in one dimension: WebGPU's default limit.
 pub(crate) const MAX_WORKGROUPS: u32 = 65_535;
 
 impl Recording {
-    /// An empty one.
+    /// An empty recording.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty one, for kernels cut so.
-    pub fn tuned(tuning: Tuning) -> Self {
-        Recording { dispatches: Vec::new(), tuning }
+    /// The dispatches, in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// The index of the last dispatch that binds a buffer, to read or to write it.
+    pub fn last_use(&self, buffer: &Buffer) -> Option<usize> {
+        self.last_uses.get(&buffer.id()).copied()
     }
 
     /// Adds a dispatch; nothing is added where the grid is empty.
@@ -147,7 +139,7 @@ impl Recording {
             return;
         }
         let uniform = bytemuck::bytes_of(uniform).to_vec();
-        self.dispatches.push(Dispatch { variant: variant.into(), uniform, bindings, grid, cost });
+        self.extend([Dispatch { variant: variant.into(), uniform, bindings, grid, cost }]);
     }
 
     /// A grid of `groups` workgroups folded over x and y, for kernels that use `lib/linear.wgsl`: a dimension holds at most 65,535.
@@ -156,6 +148,24 @@ impl Recording {
         let columns = groups.div_ceil(rows);
         // A product of two dimensions reaches 2^32 workgroups, beyond any buffer's elements.
         [columns as u32, rows as u32, 1]
+    }
+}
+
+impl Extend<Dispatch> for Recording {
+    fn extend<I: IntoIterator<Item = Dispatch>>(&mut self, dispatches: I) {
+        for dispatch in dispatches {
+            let index = self.dispatches.len();
+            self.last_uses.extend(dispatch.bindings.iter().map(|binding| (binding.buffer.id(), index)));
+            self.dispatches.push(dispatch);
+        }
+    }
+}
+
+impl FromIterator<Dispatch> for Recording {
+    fn from_iter<I: IntoIterator<Item = Dispatch>>(dispatches: I) -> Recording {
+        let mut recording = Recording::new();
+        recording.extend(dispatches);
+        recording
     }
 }
 

@@ -37,8 +37,8 @@ pub async fn time(
         let fastest = times.iter().copied().fold(ms, f64::min);
         let repeat =
             if ms > timing.hopeless * fastest { 0 } else { (timing.loop_ms / ms.max(0.05)).ceil() as usize };
-        let dispatches = (0..repeat).flat_map(|_| recording.dispatches.clone()).collect();
-        loops.push((repeat, Recording { dispatches, tuning: recording.tuning.clone() }));
+        let repeated: Recording = (0..repeat).flat_map(|_| recording.dispatches().to_vec()).collect();
+        loops.push((repeat, repeated));
         times.push(ms);
     }
     for _ in 0..timing.rounds {

@@ -77,6 +77,8 @@ pub struct Shape {
     pub branches: u32,
     /// Columns of a head, at most [`MAX_HEAD_DIM`].
     pub head_dim: u32,
+    /// Whether attention over many tokens keeps its output in registers, instead of in workgroup memory.
+    pub in_registers: bool,
     /// The lengths of all spans together, without the prefix.
     pub visible: u64,
 }
@@ -110,9 +112,7 @@ pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, par
     };
     let (kernel, columns) = match params.tokens {
         0..=FEW_TOKENS => (&DECODE, params.tokens),
-        many if recording.tuning.attention_in_registers && shape.head_dim <= MOST_IN_REGISTERS => {
-            (&REGISTERS, many.div_ceil(128))
-        }
+        many if shape.in_registers && shape.head_dim <= MOST_IN_REGISTERS => (&REGISTERS, many.div_ceil(128)),
         _ => (&KERNEL, params.tokens.div_ceil(32)),
     };
     let grid = [columns, heads, shape.branches];

@@ -1,6 +1,6 @@
 //! Dequantize: frozen weights as every branch sees them.
 
-use super::layout::Layout;
+use super::panels;
 use crate::dtype::DType;
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -15,7 +15,7 @@ super::uniform! {
         pub first_stored: u32,
         /// Of no account: there is one copy.
         pub branch_stride: u32,
-        /// In panels the quads of a row, else 0 ([`Layout::across`]).
+        /// In panels how many vec4s a row has, otherwise 0 ([`super::panels`]).
         pub across: u32,
     }
 }
@@ -28,12 +28,12 @@ pub fn variants() -> Vec<Variant> {
 }
 
 fn variant(dtype: DType, across: u32) -> Variant {
-    Layout::provide(across, Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype)))
+    panels::provide(across, Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype)))
 }
 
 /// `weights` = the quads of `stored` from `params.first_stored` on, in panels whole rows.
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
-    let grid = Layout::grid(params.across, params.quads);
+    let grid = panels::grid(params.across, params.quads);
     let bindings = vec![weights.into(), stored.into()];
     let quads = u64::from(params.quads);
     let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;

@@ -1,6 +1,6 @@
 //! Materialize: computes the weights that each branch sees from the stored ones, after applying the pending updates to them.
 
-use super::layout::Layout;
+use super::panels;
 use crate::dtype::DType;
 use crate::gpu::{Binding, Buffer, Cost, Recording, Variant};
 
@@ -23,7 +23,7 @@ super::uniform! {
         pub branch_stride: u32,
         /// 1: weight decay applies.
         pub decays: u32,
-        /// In panels the quads of a row, else 0 ([`Layout::across`]).
+        /// In panels how many vec4s a row has, otherwise 0 ([`super::panels`]).
         pub across: u32,
     }
 }
@@ -36,12 +36,12 @@ pub fn variants() -> Vec<Variant> {
 
 fn matrix(dtype: DType, across: u32) -> Variant {
     let variant = Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype));
-    Layout::provide(across, variant.provide("counter", "counter_matrix"))
+    panels::provide(across, variant.provide("counter", "counter_matrix"))
 }
 
 fn packed() -> Variant {
     let variant = Variant::from(&KERNEL).provide("storage", "storage_f32");
-    Layout::provide(0, variant.provide("counter", "counter_packed"))
+    panels::provide(0, variant.provide("counter", "counter_packed"))
 }
 
 /// About how many operations a quad takes: the generator twice, the table, the additions.
@@ -75,7 +75,7 @@ pub fn record_packed(
 }
 
 fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>, dtype: DType) {
-    let grid = Layout::grid(params.across, params.quads);
+    let grid = panels::grid(params.across, params.quads);
     let quads = u64::from(params.quads);
     // The stored weights are read and written.
     let bytes = 2 * super::storage::bytes(dtype, 4 * quads) + 16 * quads * u64::from(params.branches);

@@ -18,21 +18,19 @@ pub mod gather_rows;
 pub mod glu;
 pub mod kv_append;
 pub mod layer_norm;
-pub mod layout;
 pub mod materialize;
 pub mod matmul;
 pub mod mean_loss;
 pub mod merge;
 pub mod multiply_add;
 pub mod pack;
+pub mod panels;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
 pub mod softcap;
 pub mod step;
 pub mod storage;
-pub mod tiles;
-pub mod tuner;
 
 use crate::gpu::{Recording, Variant};
 
@@ -62,7 +60,7 @@ macro_rules! uniform {
     ) => {
         $(#[$about])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
         pub struct Params { $($(#[$about_field])* pub $field: $kind,)* }
 
         /// Name and byte offset of each field of the uniform.
@@ -85,7 +83,7 @@ pub struct Entry {
 
 macro_rules! entries {
     ($($kernel:ident),* $(,)?) => {
-        /// Every kernel, for tests that go over all of them.
+        /// Every kernel but the matmul ([`crate::gemm::tiles::ENTRY`]), for tests that go over all of them.
         pub const ALL: &[Entry] = &[$(Entry {
             variants: $kernel::variants,
             uniform_bytes: size_of::<$kernel::Params>(),
@@ -107,7 +105,6 @@ entries![
     kv_append,
     layer_norm,
     materialize,
-    matmul,
     mean_loss,
     merge,
     multiply_add,

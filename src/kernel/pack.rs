@@ -1,6 +1,6 @@
 //! Pack: operands of the matmul on panels.
 
-use super::layout::PANEL;
+use super::panels::PANEL;
 use crate::gpu::{Binding, Cost, Recording, Variant};
 
 super::kernel!("pack");

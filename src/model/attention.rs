@@ -85,8 +85,12 @@ impl Pass<'_> {
         let Some((_, spans)) = spans else {
             bail!(InvalidArgument, "the workspace has no spans for a window of {:?}", layer.window);
         };
-        let shape =
-            attention::Shape { branches: self.branches, head_dim: spec.head_dim, visible: self.visible };
+        let shape = attention::Shape {
+            branches: self.branches,
+            head_dim: spec.head_dim,
+            in_registers: self.plan.attention_in_registers(),
+            visible: self.visible,
+        };
         let tensors = attention::Tensors { query: &ws.qkv, key_value, spans, prefix, output: &ws.attended };
         attention::record(&mut self.r, tensors, shape, params)
     }

@@ -2,8 +2,8 @@
 
 use super::adapter::Pair;
 use super::pass::{BranchWeights, Pass, Target};
+use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::layout::Layout;
 use crate::kernel::{NO_BIAS, gather_rows, matmul};
 
 impl Pass<'_> {
@@ -67,7 +67,7 @@ impl Pass<'_> {
         // There is no bias to read: any buffer may be bound.
         let vectors = &self.model.weights().vectors().stored;
         let (w, layout) = (w.buffer.into(), Layout::Rows);
-        let tensors = matmul::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };
-        matmul::record(&mut self.r, &params, self.branches, tensors);
+        let tensors = gemm::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };
+        self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
     }
 }

@@ -4,8 +4,8 @@ use super::linear::{Block, blocks};
 use super::pass::{Pass, Target};
 use super::tensors::TensorId;
 use crate::error::Result;
+use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::layout::Layout;
 use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
 
 /// What a target is scored against.
@@ -126,7 +126,7 @@ impl<'a> Pass<'a> {
             vector_stride: 0,
             added: 0.0,
         };
-        let tensors = matmul::Tensors {
+        let tensors = gemm::Tensors {
             a: scored,
             w: (&ws.label_rows).into(),
             layout: Layout::Rows,
@@ -134,7 +134,7 @@ impl<'a> Pass<'a> {
             c: &ws.logits,
             activation: None,
         };
-        matmul::record(&mut self.r, &params, self.branches, tensors);
+        self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
         Ok(())
     }
 
@@ -165,8 +165,8 @@ impl<'a> Pass<'a> {
             ..whole
         };
         let (w, c) = (w.buffer.into(), &ws.logits);
-        let tensors = matmul::Tensors { a: scored, w, layout, vectors: vectors.buffer, c, activation: None };
-        matmul::record(&mut self.r, &params, self.branches, tensors);
+        let tensors = gemm::Tensors { a: scored, w, layout, vectors: vectors.buffer, c, activation: None };
+        self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
         if let Some(pair) = self.pair(table.id) {
             let y = Target::new(&ws.logits, block.rows);
             let rows = block.first_row..block.first_row + block.rows;
@@ -186,7 +186,7 @@ impl<'a> Pass<'a> {
             a_branch: count * table.width,
             ..Default::default()
         };
-        Ok((params, matmul::layout(&self.r, &params, self.branches, self.stored(table))))
+        Ok((params, self.plan.layout(&params, self.branches, self.stored(table))))
     }
 
     /// How many rows of the vocabulary are scored at a time: as many as the scratch and the logits buffer hold.

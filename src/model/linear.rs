@@ -6,8 +6,9 @@ use super::pass::{BranchWeights, Pass, Target};
 use super::tensors::Linear;
 use super::weights::{Matrix, Part};
 use crate::error::Result;
+use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::layout::{Layout, PANEL};
+use crate::kernel::panels::PANEL;
 use crate::kernel::{NO_BIAS, activation, dequantize, matmul};
 
 impl<'a> Pass<'a> {
@@ -37,7 +38,7 @@ impl<'a> Pass<'a> {
         let pair = self.pair(linear.weight);
         // What an adapter adds comes before the activation.
         let (fused, later) = if pair.is_some() { (None, y.activation) } else { (y.activation, None) };
-        let layout = matmul::layout(&self.r, &whole, self.branches, self.stored(matrix));
+        let layout = self.plan.layout(&whole, self.branches, self.stored(matrix));
         let rows_of_w = linear.first_row..linear.first_row + linear.rows;
         for block in blocks(matrix, rows_of_w.clone(), self.rows_at_once(matrix, layout)) {
             let w = self.branch_weights(matrix, &block, layout);
@@ -49,7 +50,7 @@ impl<'a> Pass<'a> {
                 bias: if bias == NO_BIAS { bias } else { bias + block.first_row },
                 ..whole
             };
-            let tensors = matmul::Tensors {
+            let tensors = gemm::Tensors {
                 a: x,
                 w: w.buffer.into(),
                 layout,
@@ -57,7 +58,7 @@ impl<'a> Pass<'a> {
                 c: y.buffer,
                 activation: fused,
             };
-            matmul::record(&mut self.r, &params, self.branches, tensors);
+            self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
         }
         if let Some(pair) = pair {
             self.factor_product(pair, rows, (x, matrix.width), y, rows_of_w);

@@ -9,6 +9,7 @@ use super::weights::Matrix;
 use super::workspace::Workspace;
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::gemm::Plan;
 use crate::gpu::{Buffer, Recording};
 use crate::kernel::NO_BIAS;
 use crate::kernel::activation::Activation;
@@ -23,6 +24,8 @@ pub(super) struct Pass<'a> {
     pub ws: &'a Workspace,
     /// The dispatches so far.
     pub r: Recording,
+    /// How the matmuls among them are computed.
+    pub plan: Plan,
     /// B: how many branches run side by side. 0 records updates only.
     pub branches: u32,
     /// T: the tokens of each branch.
@@ -45,8 +48,8 @@ impl<'a> Pass<'a> {
     ) -> Pass<'a> {
         // Causal attention sees about half of these pairs: close enough to bound the work of a submit by.
         let visible = batch.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
-        let (r, tokens) = (model.recording(ws), batch.ids.len() as u32);
-        Pass { model, ws, r, branches, tokens, plain: false, visible, cache: None }
+        let (r, plan, tokens) = (Recording::new(), model.plan(ws), batch.ids.len() as u32);
+        Pass { model, ws, r, plan, branches, tokens, plain: false, visible, cache: None }
     }
 
     /// A pass of `batch` through the stored weights as they are.
@@ -81,7 +84,8 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// Those of the backend.
     pub(super) async fn run(&mut self) -> Result<()> {
-        let recorded = std::mem::replace(&mut self.r, self.model.recording(self.ws));
+        let recorded = std::mem::take(&mut self.r);
+        self.plan = self.model.plan(self.ws);
         self.model.backend().run(&recorded).await
     }
 

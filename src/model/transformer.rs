@@ -9,8 +9,8 @@ use super::weights::{LoadProgress, Weights};
 use super::workspace::{Extent, Workspace};
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::gpu::{Backend, Recording, Tuning};
-use crate::kernel::tiles::Choice;
+use crate::gemm::{Choice, Plan};
+use crate::gpu::Backend;
 
 /// A model on a backend, ready to run.
 pub struct Transformer {
@@ -55,13 +55,9 @@ impl Transformer {
         self.tiles = tiles;
     }
 
-    /// An empty recording for the chosen tiles.
-    pub(super) fn recording(&self, ws: &Workspace) -> Recording {
-        Recording::tuned(Tuning {
-            tiles: self.tiles.tiles,
-            attention_in_registers: self.tiles.attention_in_registers,
-            panels: ws.panels.clone(),
-        })
+    /// How the matmuls of an empty recording will be computed.
+    pub(super) fn plan(&self, ws: &Workspace) -> Plan {
+        Plan::new(self.tiles, ws.panels.clone())
     }
 
     /// The adapter beside the weights.

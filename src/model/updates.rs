@@ -7,8 +7,8 @@ use super::transformer::Transformer;
 use super::weights::Matrix;
 use super::workspace::Workspace;
 use crate::error::{Result, bail};
+use crate::gemm::Layout;
 use crate::gpu::Recording;
-use crate::kernel::layout::Layout;
 use crate::kernel::step::Step;
 use crate::kernel::{materialize, merge};
 

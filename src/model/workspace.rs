@@ -7,10 +7,9 @@ use super::spec::{Attention, Mlp};
 use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::gemm::Choice;
 use crate::gpu::{Backend, Buffer, MemoryClass};
-use crate::kernel::layout::PANEL;
-use crate::kernel::matmul;
-use crate::kernel::tiles::Choice;
+use crate::kernel::panels::{self, PANEL};
 
 /// The most branch weights formed at a time, bytes: larger matrices are gone through in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
@@ -118,7 +117,7 @@ pub struct Workspace {
     pub inner: Buffer,
     /// Branch weights of a block of rows.
     pub scratch: Buffer,
-    /// Operands of a matmul in panels, where that is how they are cut.
+    /// Packed operands of a matmul, where the tiles take them.
     pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`.
     pub gathered: Buffer,
@@ -218,7 +217,11 @@ impl Workspace {
                 scratch(weights, branches, tiles),
                 MemoryClass::Scratch,
             )?,
-            panels: if tiles.packs() { Some(activation("panels", panels(weights, room) / 4)?) } else { None },
+            panels: if tiles.packs() {
+                Some(activation("panels", panel_bytes(weights, room) / 4)?)
+            } else {
+                None
+            },
             gathered: activation("targets", scored * hidden)?,
             transformed: activation("transformed targets", scored * hidden)?,
             logits: activation("logits", logits / 4)?,
@@ -247,11 +250,11 @@ impl Workspace {
 }
 
 /// Bytes of panels: a matmul's whole input, and some columns of weights that no pass forms.
-fn panels(weights: &Weights, room: Room) -> u64 {
+fn panel_bytes(weights: &Weights, room: Room) -> u64 {
     let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
     // A branch's rows are whole panels: they are rounded to more than that.
     let input = room.rows.max(room.scored) * u64::from(widest) * 4;
-    input + 256 + matmul::panel_bytes(1, widest, room.branches).max(PANEL_BYTES)
+    input + 256 + panels::bytes(1, widest, room.branches).max(PANEL_BYTES)
 }
 
 /// Bytes for a panel's rows of every matrix in as many copies as it needs, and no more than the largest takes whole.

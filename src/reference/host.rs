@@ -68,7 +68,7 @@ impl Backend for Host {
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
         let run = || {
-            for dispatch in &recording.dispatches {
+            for dispatch in recording.dispatches() {
                 let name = dispatch.variant.kernel.name;
                 let Some((_, kernel)) = KERNELS.iter().find(|(of, _)| *of == name) else {
                     bail!(InvalidArgument, "kernel {name} has no CPU reference");

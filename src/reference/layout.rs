@@ -1,6 +1,6 @@
 //! CPU reference of the snippets `shaders/lib/layout_*.wgsl`: where a vec4 of weights is written.
 
-use crate::kernel::layout::PANEL;
+use crate::kernel::panels::PANEL;
 
 /// Writes quad number `i` of a range, in panels of rows of `across` quads, or row after row where that is 0.
 pub(super) fn put(weights: &mut [f32], across: u32, i: usize, quad: [f32; 4]) {

@@ -6,8 +6,8 @@ use super::storage::{load_quad, stored_as};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::NO_BIAS;
-use crate::kernel::layout::PANEL;
 use crate::kernel::matmul::Params;
+use crate::kernel::panels::PANEL;
 
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;

@@ -2,8 +2,8 @@
 
 use super::Call;
 use crate::error::Result;
-use crate::kernel::layout::PANEL;
 use crate::kernel::pack::Params;
+use crate::kernel::panels::PANEL;
 
 /// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {

@@ -10,8 +10,8 @@ use crate::format::config::Config;
 use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, TokenizerFile};
+use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
-use crate::kernel::tiles::Choice;
 use crate::model::{
     Extent, HeadKind, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
 };
@@ -139,7 +139,7 @@ impl Session {
         self.model.train(trained)
     }
 
-    /// Chooses how matmuls are cut ([`Transformer::set_tiles`]).
+    /// Chooses the matmul tiles ([`Transformer::set_tiles`]).
     pub fn set_tiles(&mut self, tiles: Choice) {
         self.workspace = None;
         self.model.set_tiles(tiles);

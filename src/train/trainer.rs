@@ -10,7 +10,7 @@ use super::session::Session;
 use super::settings::Settings;
 use crate::clock::Instant;
 use crate::error::{Result, bail, err};
-use crate::kernel::tiles::Choice;
+use crate::gemm::Choice;
 use crate::text::batch::Batch;
 use crate::zo::estimator::{Probe, decay};
 use crate::zo::random::Order;
@@ -141,7 +141,7 @@ impl Trainer {
         progress: &mut dyn FnMut(u32) -> Result<()>,
     ) -> Result<()> {
         self.check(session, &trajectory)?;
-        keep_cuts(session, &trajectory.header)?;
+        keep_tiles(session, &trajectory.header)?;
         session.set_up(&self.setup(&trajectory.header.initial)).await?;
         self.follower = Some(follow(session, &trajectory, progress).await?);
         self.trajectory = trajectory;
@@ -154,7 +154,7 @@ impl Trainer {
     /// `trajectory-mismatch` naming the setting that differs.
     pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
-        keep_cuts(session, &trajectory.header)?;
+        keep_tiles(session, &trajectory.header)?;
         let estimator = self.settings.estimator.clone();
         self.follower = Some(Follower::after(self.settings.seed, estimator, trajectory.steps()));
         self.trajectory = trajectory;
@@ -169,7 +169,7 @@ impl Trainer {
     fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
         check_model(session, trajectory)?;
         let header = &self.trajectory.header;
-        // What the adapter began as and how matmuls are cut is the trajectory's to say.
+        // The initial values of the adapter and the matmul tiles are those of the trajectory.
         let Header { initial_values, tiles, .. } = &trajectory.header;
         let header = Header { initial_values: *initial_values, tiles: tiles.clone(), ..header.clone() };
         trajectory.header.check_same_run(&header)?;
@@ -296,8 +296,8 @@ impl Trainer {
     }
 }
 
-/// Cuts matmuls as the run did when it began, as far as this device can.
-fn keep_cuts(session: &mut Session, header: &Header) -> Result<()> {
+/// Uses the matmul tiles that the run began with, as far as this device has them.
+fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
     if !header.tiles.is_empty() {
         let limits = session.model.backend().limits();
         let tiles = header.tiles.parse::<Choice>().and_then(|tiles| tiles.moved_to(&limits));

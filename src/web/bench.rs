@@ -10,8 +10,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, TrainOptions, to_js};
 use crate::error::Result;
+use crate::gemm::tuner;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice, MemoryUse};
-use crate::kernel::tuner;
+use crate::reference::Host;
 use crate::train::{Bench, Session, dtype};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
@@ -92,12 +93,12 @@ impl Drop for TabBench {
     }
 }
 
-/// Every cut of matmuls of [`tuner::SHAPES`], checked and measured.
+/// Checks and measures the matmuls of [`tuner::SHAPES`] with every tile.
 #[wasm_bindgen(js_name = measureMatmuls)]
 pub async fn measure_matmuls() -> Thrown<JsValue> {
     let measured = async {
         let gpu = Gpu::open(GpuOptions::default()).await?;
-        let measured = tuner::measure(gpu.as_ref(), tuner::SHAPES).await;
+        let measured = tuner::measure(gpu.as_ref(), Host::open().as_ref(), tuner::SHAPES).await;
         gpu.destroy();
         to_js(&measured?)
     };

@@ -13,9 +13,9 @@ use super::report::{Evaluated, GpuBytes, Info, Restored};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
+use crate::gemm::Choice;
+use crate::gemm::tuner::{self, Known};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
-use crate::kernel::tiles::Choice;
-use crate::kernel::tuner::{self, Known};
 use crate::model::LoadProgress;
 use crate::train::{
     AdapterFile, Diagnosis, Examples, Session, Trainer, Writing, dtype, dtype_name, read_adapter, replay,

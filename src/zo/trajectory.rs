@@ -74,7 +74,7 @@ pub struct Header {
     pub template: Option<String>,
     /// Label words, for classification.
     pub labels: Vec<String>,
-    /// How matmuls were cut when the run began: another cut gives losses other last bits, so a resumed run keeps it.
+    /// The matmul tiles when the run began. Other tiles change the last bits of the losses, so a resumed run keeps them.
     #[serde(default)]
     pub tiles: String,
     /// Values that follow the JSON, f32: what an adapter begins as, where that does not follow from the seed.

@@ -49,7 +49,7 @@ impl Case {
         (0..self.tokens).flat_map(span).collect()
     }
 
-    fn record(&self, lab: &Lab<'_>, recording: &mut Recording) -> Vec<Buffer> {
+    fn record(&self, lab: &Lab<'_>, recording: &mut Recording, in_registers: bool) -> Vec<Buffer> {
         let Case { branches, tokens, heads, kv_heads, head_dim, scale, prefix, softcap, .. } = *self;
         let stride = (heads + 2 * kv_heads) * head_dim;
         let query = lab.floats("qkv", &noise(1, branches * tokens * stride));
@@ -92,7 +92,7 @@ impl Case {
             prefix: &prefix_rows,
             output: &output,
         };
-        let shape = attention::Shape { branches, head_dim, visible };
+        let shape = attention::Shape { branches, head_dim, in_registers, visible };
         attention::record(recording, tensors, shape, params).unwrap();
         vec![output]
     }
@@ -149,12 +149,11 @@ device_test! {
             capped(0.3, case([1, 1, 9, 3, 65], 1.0, Sees::Cache(300))),
             capped(0.4, prefixed(5, case([2, 33, 4, 2, 3], 2.0, Sees::Causal(33)))),
         ];
-        for (case, attention_in_registers) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
+        for (case, in_registers) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
             let outputs = both(&backend, |lab, recording| {
-                recording.tuning.attention_in_registers = attention_in_registers;
-                case.record(lab, recording)
+                case.record(lab, recording, in_registers)
             }).await;
-            close("attention", &format!("{case:?}, in registers: {attention_in_registers}"), &outputs[0]);
+            close("attention", &format!("{case:?}, in registers: {in_registers}"), &outputs[0]);
         }
     }
 }

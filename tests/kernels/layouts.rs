@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::common::{Lab, both, device_test, noise};
 use pocketllm::dtype::DType;
+use pocketllm::gemm::Layout;
 use pocketllm::gpu::{Backend, Buffer, Recording};
-use pocketllm::kernel::layout::Layout;
 use pocketllm::kernel::step::{Branch, MAX_BYTES};
 use pocketllm::kernel::{dequantize, materialize, storage};
 use pocketllm::zo::random::Distribution;

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use super::close;
 use crate::common::{both, device_test, noise};
 use pocketllm::dtype::DType;
-use pocketllm::gpu::{Backend, CLASSES, Tuning};
+use pocketllm::gemm::tiles::{TILES, Tile};
+use pocketllm::gemm::{CLASSES, Choice, Layout, Plan, Tensors};
+use pocketllm::gpu::Backend;
 use pocketllm::kernel::activation::Activation;
-use pocketllm::kernel::layout::Layout;
-use pocketllm::kernel::tiles::{TILES, Tile};
-use pocketllm::kernel::{NO_BIAS, matmul, storage};
+use pocketllm::kernel::{NO_BIAS, matmul, panels, storage};
 
 /// Branches, rows, columns, depth.
 type Shape = [u32; 4];
@@ -35,11 +35,11 @@ const SHAPES: &[Shape] = &[
 device_test! {
     async fn matmuls(backend: Rc<dyn Backend>) {
         let limits = backend.limits();
-        for (tile, cut) in (0..).zip(TILES).filter(|(_, cut)| cut.runs(&limits)) {
+        for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.runs(&limits)) {
             for (i, &shape) in SHAPES.iter().enumerate() {
                 let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
                 let activation = i.checked_sub(1).map(|i| Activation::ALL[i % 4]);
-                check(&backend, (tile, cut), shape, (biased, activation, added)).await;
+                check(&backend, (index, tile), shape, (biased, activation, added)).await;
             }
         }
     }
@@ -47,7 +47,7 @@ device_test! {
 
 device_test! {
     async fn few_rows_over_stored_weights(backend: Rc<dyn Backend>) {
-        for (tile, cut) in (0..).zip(TILES).filter(|(_, cut)| cut.outputs[0] <= 4) {
+        for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.outputs[0] <= 4) {
             for dtype in [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
                 let (rows, columns, depth) = (3, 37, 96);
                 let outputs = both(&backend, |lab, recording| {
@@ -60,14 +60,14 @@ device_test! {
                         rows, columns, depth, a_stride: depth, w_start: 4 * depth, c_stride: columns,
                         bias: NO_BIAS, ..Default::default()
                     };
-                    recording.tuning = Tuning { tiles: [tile; CLASSES], ..Tuning::default() };
+                    let mut plan = Plan::new(Choice { tiles: [index; CLASSES], ..Choice::default() }, None);
                     let layout = Layout::Stored(dtype);
                     let activation = Some(Activation::Gelu);
-                    let tensors = matmul::Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c, activation };
-                    matmul::record(recording, &params, 1, tensors);
+                    let tensors = Tensors { a: &a, w: (&w).into(), layout, vectors: &a, c: &c, activation };
+                    plan.matmul(recording, &params, 1, &tensors);
                     vec![c]
                 }).await;
-                close("matmul", &format!("{} over {dtype}", cut.name), &outputs[0]);
+                close("matmul", &format!("{} over {dtype}", tile.name), &outputs[0]);
             }
         }
     }
@@ -75,7 +75,7 @@ device_test! {
 
 async fn check(
     backend: &Rc<dyn Backend>,
-    (tile, cut): (u8, &Tile),
+    (index, tile): (u8, &Tile),
     shape: Shape,
     (biased, activation, added): (bool, Option<Activation>, f32),
 ) {
@@ -108,23 +108,22 @@ async fn check(
             added,
         };
         // Room for a's panels and for 48 of w's columns: more are packed one block after another.
-        let bytes =
-            matmul::panel_bytes(rows, depth, branches) + 256 + matmul::panel_bytes(48, depth, branches);
+        let bytes = panels::bytes(rows, depth, branches) + 256 + panels::bytes(48, depth, branches);
         let panels = lab.unwritten("panels", (bytes / 4) as u32);
-        recording.tuning = Tuning { tiles: [tile; CLASSES], panels: Some(panels), ..Tuning::default() };
+        let mut plan = Plan::new(Choice { tiles: [index; CLASSES], ..Choice::default() }, Some(panels));
         let (w, layout) = ((&w).into(), Layout::Rows);
-        let tensors = matmul::Tensors { a: &a, w, layout, vectors: &vectors, c: &c, activation };
-        matmul::record(recording, &params, branches, tensors.clone());
+        let tensors = Tensors { a: &a, w, layout, vectors: &vectors, c: &c, activation };
+        plan.matmul(recording, &params, branches, &tensors);
         // Once more on the same a: packed panels of it may be used again.
         let again = lab.floats("again", &noise(4, branches * rows * c_stride));
-        matmul::record(recording, &params, branches, matmul::Tensors { c: &again, ..tensors });
+        plan.matmul(recording, &params, branches, &Tensors { c: &again, ..tensors });
         vec![c, again]
     })
     .await;
     let name = format!(
         "{} {branches} x {rows} x {columns} x {depth}, bias {biased}, {activation:?}, added {added}",
-        cut.name
+        tile.name
     );
-    close(if cut.half { "matmul in f16" } else { "matmul" }, &name, &outputs[0]);
+    close(if tile.half { "matmul in f16" } else { "matmul" }, &name, &outputs[0]);
     assert_eq!(outputs[0].0, outputs[1].0, "{name}: the same twice");
 }

@@ -45,10 +45,11 @@ export interface CreateOptions {
    */
   readonly limits?: 'default' | 'adapter' | undefined;
   /**
-   * How matrix products are cut for the GPU. `'untuned'`, the default, is a choice that does well by the kind of GPU; `'auto'`
-   * measures them once, which takes a second or two, and remembers the fastest in the origin's private file system; `'auto-f16'`
-   * also tries cuts that multiply in half precision, where the GPU can (losses then differ by about a thousandth); or what
-   * {@link ModelInfo.tiles} was. A run that is resumed keeps the choice it began with, and so computes the same bits.
+   * The tile configurations of the matrix products. `'untuned'`, the default, is a good choice for the kind of GPU; `'auto'`
+   * measures all of them once, which takes a second or two, and remembers the fastest in the origin's private file system;
+   * `'auto-f16'` also tries tiles that multiply in half precision, where the GPU can (losses then differ by about a thousandth).
+   * The value of {@link ModelInfo.tiles} is accepted too. A resumed run keeps the tiles that it began with, so that it computes the
+   * same bits.
    */
   readonly tiles?: string | undefined;
   /** Refuses a model, or a training, that takes more bytes of GPU memory than this, before it takes them. */
@@ -137,7 +138,7 @@ export interface ModelInfo {
   readonly gpuBytes: GpuBytes;
   /** The GPU, as the browser names it. */
   readonly adapter: string;
-  /** How matrix products are cut for it: names with commas between. */
+  /** The tile configurations of the matrix products: names separated by commas. */
   readonly tiles: string;
   /** Tokens in the vocabulary. */
   readonly vocabulary: number;

@@ -1,19 +1,20 @@
-//! Chooses how matmuls are cut on a device, and measures them.
+//! Chooses the matmul tiles for a device by timing them, and measures each tile.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::choice::{CLASSES, Choice, example};
 use super::layout::Layout;
-use super::matmul::{self, Params, Tensors};
-use super::tiles::{self, Choice, TILES};
-use super::{NO_BIAS, multiply_add, pack};
+use super::plan::{Plan, Tensors};
+use super::tiles::TILES;
 use crate::error::{Result, bail};
 use crate::gpu::timer::{self, Timing};
-use crate::gpu::{Backend, Buffer, CLASSES, MemoryClass, Recording, Tuning};
-use crate::reference::Host;
+use crate::gpu::{Backend, Buffer, MemoryClass, Recording};
+use crate::kernel::matmul::Params;
+use crate::kernel::{NO_BIAS, multiply_add, pack, panels};
 
-/// A cut replaces the untuned one only where it is this many times as fast: noise must not choose.
+/// A tile replaces the untuned one only if it is this many times as fast, so that noise does not choose.
 const BETTER: f64 = 1.05;
 
 /// A second or two on a software GPU, most of it compilation.
@@ -22,8 +23,8 @@ const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms
 /// Choices that were measured, by version and adapter: another version may have other kernels.
 pub type Known = BTreeMap<String, String>;
 
-/// The choice that is asked for: `untuned`, tiles by name, `auto`: that of this adapter in `known`, where one that is measured
-/// now is put, or `auto-f16`: the same, with cuts that compute in f16 among those that are tried.
+/// The choice that `wanted` names: `untuned`; the names of tiles; `auto`, the choice for this adapter in `known`, which is measured
+/// and added where there is none; or `auto-f16`, the same with tiles that compute in f16 among the candidates.
 ///
 /// # Errors
 /// `invalid-argument` naming the tiles there are; `limit-exceeded` where the device cannot run one; those of [`tune`].
@@ -44,7 +45,8 @@ pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> R
     Ok(choice)
 }
 
-/// Times every cut that suits the device on an example of each class, and chooses the fastest; `half`: also those that compute in f16.
+/// Times every tile that suits the device on an example of each class, and chooses the fastest. `half`: also tiles that compute in
+/// f16.
 ///
 /// # Errors
 /// Those of [`Backend::create`] and [`Backend::run`].
@@ -53,7 +55,7 @@ pub async fn tune(backend: &dyn Backend, half: bool) -> Result<Choice> {
     let mut choice = Choice::untuned(&limits);
     let suited: Vec<usize> = (0..TILES.len()).filter(|tile| TILES[*tile].suits(&limits, half)).collect();
     for class in 0..CLASSES {
-        let bench = Bench::new(backend, tiles::example(class)).await?;
+        let bench = Bench::new(backend, example(class)).await?;
         let recordings: Vec<Recording> = suited.iter().map(|tile| bench.record(*tile)).collect();
         let times = timer::time(backend, &recordings, &bench.c, TUNING).await?;
         let timed: Vec<(usize, f64)> = suited.iter().copied().zip(times).collect();
@@ -78,7 +80,7 @@ pub const SHAPES: &[[u32; 3]] = &[
     [512, 8, 1024],
 ];
 
-/// What a cut of a matmul was measured to do.
+/// How fast a tile was measured to be.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measured {
     /// Rows, columns, depth.
@@ -92,11 +94,16 @@ pub struct Measured {
     pub of_peak: f64,
 }
 
-/// Measures every cut of matmuls of these shapes, each after it was found to compute what the twin computes.
+/// Measures matmuls of these shapes with every tile, after it has compared the results of each tile with those of `reference`, the
+/// CPU backend.
 ///
 /// # Errors
-/// `invalid-argument` naming a cut that computes something else; those of [`Backend::run`].
-pub async fn measure(backend: &dyn Backend, shapes: &[[u32; 3]]) -> Result<Vec<Measured>> {
+/// `invalid-argument` naming a tile that computes something else; those of [`Backend::run`].
+pub async fn measure(
+    backend: &dyn Backend,
+    reference: &dyn Backend,
+    shapes: &[[u32; 3]],
+) -> Result<Vec<Measured>> {
     const TIMING: Timing = Timing { loop_ms: 50.0, rounds: 7, hopeless: 20.0, total_ms: 60_000.0 };
     const THREADS: u32 = 4096;
     const ROUNDS: u32 = 512;
@@ -104,7 +111,7 @@ pub async fn measure(backend: &dyn Backend, shapes: &[[u32; 3]]) -> Result<Vec<M
     let mut measured = Vec::new();
     for &shape in shapes {
         let bench = Bench::new(backend, shape).await?;
-        bench.check(backend).await?;
+        bench.check(backend, reference).await?;
         let mut recordings: Vec<Recording> = tiles.iter().map(|tile| bench.record(*tile)).collect();
         let peak_y = backend.create("sums", u64::from(THREADS) * 4, MemoryClass::Scratch)?;
         let mut peak = Recording::new();
@@ -137,7 +144,7 @@ impl Bench {
     async fn new(backend: &dyn Backend, shape: [u32; 3]) -> Result<Bench> {
         let [rows, columns, depth] = shape;
         let bytes = |x: u32, y: u32| u64::from(x) * u64::from(y) * 4;
-        let panels = |rows| matmul::panel_bytes(rows, depth, 1);
+        let panels = |rows| panels::bytes(rows, depth, 1);
         let bench = Bench {
             shape,
             a: backend.create("a", bytes(rows, depth), MemoryClass::Scratch)?,
@@ -172,35 +179,34 @@ impl Bench {
             bias: NO_BIAS,
             ..Default::default()
         };
-        let tuning =
-            Tuning { tiles: [tile as u8; CLASSES], panels: Some(self.panels.clone()), ..Tuning::default() };
-        let mut recording = Recording::tuned(tuning);
-        // As a step forms them: in the layout that the cut takes.
-        let layout = matmul::layout(&recording, &params, 1, None);
+        let choice = Choice { tiles: [tile as u8; CLASSES], ..Choice::default() };
+        let mut plan = Plan::new(choice, Some(self.panels.clone()));
+        let mut recording = Recording::new();
+        // The weights are in the layout that a step would materialize them in.
+        let layout = plan.layout(&params, 1, None);
         let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
         let tensors =
             Tensors { a: &self.a, w: w.into(), layout, vectors: &self.a, c: &self.c, activation: None };
-        matmul::record(&mut recording, &params, 1, tensors);
+        plan.matmul(&mut recording, &params, 1, &tensors);
         recording
     }
 
-    /// Holds every cut's result against the twin's.
-    async fn check(&self, backend: &dyn Backend) -> Result<()> {
-        let host = Host::open();
-        let twin = Bench::new(host.as_ref(), self.shape).await?;
-        host.run(&twin.record(0)).await?;
-        let expected = read(host.as_ref(), &twin.c).await?;
+    /// Compares the result of every tile with that of the CPU reference.
+    async fn check(&self, backend: &dyn Backend, reference: &dyn Backend) -> Result<()> {
+        let exact = Bench::new(reference, self.shape).await?;
+        reference.run(&exact.record(0)).await?;
+        let expected = read(reference, &exact.c).await?;
         let limits = backend.limits();
-        for (tile, cut) in TILES.iter().enumerate().filter(|(_, cut)| cut.runs(&limits)) {
-            let tolerance = if cut.half { 1e-2 } else { 1e-4 };
-            // What an earlier cut left must not pass for this one's.
+        for (index, tile) in TILES.iter().enumerate().filter(|(_, tile)| tile.runs(&limits)) {
+            let tolerance = if tile.half { 1e-2 } else { 1e-4 };
+            // The result of an earlier tile must not pass for the result of this one.
             backend.write(&self.c, 0, &vec![0xff; self.c.bytes() as usize])?;
-            backend.run(&self.record(tile)).await?;
+            backend.run(&self.record(index)).await?;
             let seen = read(backend, &self.c).await?;
             let far = |x: f32, y: f32| !x.is_finite() || (x - y).abs() > tolerance;
             let wrong = seen.iter().zip(&expected).find(|(x, y)| far(**x, **y));
             if let Some((x, y)) = wrong {
-                bail!(InvalidArgument, "matmul {} of {:?}: {x}, expected {y}", cut.name, self.shape);
+                bail!(InvalidArgument, "matmul {} of {:?}: {x}, expected {y}", tile.name, self.shape);
             }
         }
         Ok(())

@@ -1,0 +1,193 @@
+//! Which tile configuration each shape class of matmuls uses: what the tuner chooses, `--tiles` names and a run records.
+
+use super::tiles::{self, TILES, Tile, UNPACKED};
+use crate::error::{Result, err};
+use crate::gpu::{Limits, MAX_WORKGROUPS};
+
+/// Shape classes of matmuls, by rows and columns. Each has a tile configuration of its own.
+pub const CLASSES: usize = 6;
+
+/// The most rows and columns of a matmul of each class; the last class of each has no upper bound.
+const ROWS: [u32; 2] = [4, 32];
+const COLUMNS: [u32; 1] = [32];
+
+/// The class of a matmul with so many rows and columns of its result.
+pub(super) fn class(rows: u32, columns: u32) -> usize {
+    let of = |ends: &[u32], n: u32| ends.iter().filter(|end| n > **end).count();
+    of(&ROWS, rows) * (COLUMNS.len() + 1) + of(&COLUMNS, columns)
+}
+
+/// The matmul that represents a class when its candidates are timed: rows, columns, depth.
+pub(super) fn example(class: usize) -> [u32; 3] {
+    let columns = COLUMNS.len() + 1;
+    [[1, 32, 256][class / columns], [8, 512][class % columns], 512]
+}
+
+/// The kernels of a run where there are several that compute the same: the tile configuration of each class of matmuls, and the
+/// variant of attention. Written as text, it is the argument of `--tiles`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// For each class, an index in [`TILES`].
+    pub tiles: [u8; CLASSES],
+    /// Whether attention over many tokens keeps its output in registers, instead of in workgroup memory.
+    pub attention_in_registers: bool,
+}
+
+/// The name, in the text of a choice, of attention in registers.
+const ATTENTION_IN_REGISTERS: &str = "attention-in-registers";
+
+impl Choice {
+    /// A choice that is good enough without tuning. A software GPU executes the loop of a thread as it is written and pays for each
+    /// load, so that the widest tile is its fastest; one with short vectors has too few registers for the sums of the widest. A
+    /// hardware GPU shares loads through workgroup memory.
+    pub fn untuned(limits: &Limits) -> Choice {
+        let few = if limits.software { "1x16" } else { "split" };
+        let (some, many) = match (limits.subgroup, limits.lanes) {
+            _ if !limits.software => ("8x8", "shared-64x64"),
+            (_, 8) => ("subgroup-32x8", "subgroup-32x8"),
+            (0..=4, _) => ("8x8", "16x16-packed-by-4"),
+            _ => ("8x8", "16x16-packed"),
+        };
+        let tiles = [few, few, "4x4", some, "4x4", many].map(|name| tiles::index(name).unwrap_or_default());
+        Choice { tiles, attention_in_registers: limits.software }
+    }
+
+    /// This choice, if the device can run it.
+    ///
+    /// # Errors
+    /// `limit-exceeded` naming the tile that it cannot run.
+    pub fn check(self, limits: &Limits) -> Result<Choice> {
+        let tiles = self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile)));
+        match tiles.clone().find(|tile| !tile.runs(limits)) {
+            Some(Tile { name, half: true, .. }) => {
+                Err(err!(LimitExceeded, "tile {name}: this GPU has no f16 arithmetic (shader-f16)"))
+            }
+            Some(Tile { name, lanes, .. }) => {
+                Err(err!(LimitExceeded, "tile {name}: this GPU offers no subgroups of {lanes} threads here"))
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// This choice for a run that is resumed, possibly on another device than the one it began on. Tiles for subgroups that this
+    /// device lacks are replaced by its untuned ones. Those sum in another order, which also differs between devices.
+    ///
+    /// # Errors
+    /// `limit-exceeded` naming a tile in f16 that the device cannot run: the run would continue in another precision.
+    pub fn moved_to(mut self, limits: &Limits) -> Result<Choice> {
+        for (tile, untuned) in self.tiles.iter_mut().zip(Choice::untuned(limits).tiles) {
+            if TILES.get(usize::from(*tile)).is_some_and(|tile| !tile.half && !tile.runs(limits)) {
+                *tile = untuned;
+            }
+        }
+        self.check(limits)
+    }
+
+    /// Whether the tile of any class takes packed operands. Such a run needs a scratch for panels.
+    pub fn packs(&self) -> bool {
+        self.packed().is_some()
+    }
+
+    /// The first of the classes' tiles that takes packed operands.
+    pub(super) fn packed(&self) -> Option<&'static Tile> {
+        self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile))).find(|tile| tile.panels.is_some())
+    }
+
+    /// The tile for a matmul with so many rows and columns.
+    pub(super) fn tile(&self, rows: u32, columns: u32) -> &'static Tile {
+        let chosen = TILES.get(usize::from(self.tiles[class(rows, columns)]));
+        chosen
+            .filter(|tile| columns.div_ceil(tile.outputs[1]).max(rows) <= MAX_WORKGROUPS)
+            .unwrap_or(UNPACKED)
+    }
+}
+
+/// The names of the tiles of all classes, separated by commas, followed by the name of attention in registers if it is chosen.
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tiles = self.tiles.iter().map(|tile| TILES[usize::from(*tile)].name);
+        let names: Vec<&str> =
+            tiles.chain(self.attention_in_registers.then_some(ATTENTION_IN_REGISTERS)).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl std::str::FromStr for Choice {
+    type Err = crate::error::Error;
+
+    fn from_str(text: &str) -> Result<Choice> {
+        let mut names: Vec<&str> = text.split(',').collect();
+        let attention_in_registers = names.last() == Some(&ATTENTION_IN_REGISTERS);
+        if attention_in_registers {
+            names.pop();
+        }
+        let tiles: Option<Vec<u8>> = names.into_iter().map(tiles::index).collect();
+        let tiles = tiles.and_then(|tiles| <[u8; CLASSES]>::try_from(tiles).ok());
+        tiles.map(|tiles| Choice { tiles, attention_in_registers }).ok_or_else(|| {
+            let names: Vec<&str> = TILES.iter().map(|tile| tile.name).collect();
+            let names = names.join(", ");
+            err!(
+                InvalidArgument,
+                "tiles '{text}': expected {CLASSES} of {names}; then {ATTENTION_IN_REGISTERS} or nothing"
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_as_they_are_written() {
+        let untuned = [(true, 4), (true, 8), (false, 32)].map(|(software, subgroup)| {
+            Choice::untuned(&Limits { software, subgroup, ..Limits::WEBGPU_DEFAULT })
+        });
+        for choice in
+            untuned.into_iter().chain([Choice { tiles: [0; CLASSES], attention_in_registers: false }])
+        {
+            assert_eq!(choice.to_string().parse::<Choice>().unwrap(), choice);
+        }
+        for wrong in ["", "4x4", "4x4,4x4,4x4,4x4,4x4,5x5"] {
+            assert!(wrong.parse::<Choice>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tiles_in_f16_are_for_devices_that_have_it() {
+        let choice: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        let without = Limits::WEBGPU_DEFAULT;
+        let refused = choice.check(&without).unwrap_err();
+        assert_eq!(refused.code(), crate::error::Code::LimitExceeded);
+        assert!(refused.to_string().contains("shared-64x64-f16"), "{refused}");
+        assert!(choice.check(&Limits { shader_f16: true, ..without }).is_ok());
+    }
+
+    #[test]
+    fn a_run_moves_to_a_device_without_its_subgroups() {
+        let llvmpipe = Limits { software: true, subgroup: 8, lanes: 8, ..Limits::WEBGPU_DEFAULT };
+        let begun = Choice::untuned(&llvmpipe);
+        assert!(begun.to_string().contains("subgroup-32x8"), "{begun}");
+        assert_eq!(begun.moved_to(&llvmpipe).unwrap(), begun);
+        for other in
+            [Limits::WEBGPU_DEFAULT, Limits { lanes: 0, ..llvmpipe }, Limits { lanes: 32, ..llvmpipe }]
+        {
+            let refused = begun.check(&other).unwrap_err().to_string();
+            assert!(refused.contains("subgroups of 8"), "{refused}");
+            let moved = begun.moved_to(&other).unwrap();
+            assert!(moved.check(&other).is_ok(), "{moved}");
+            assert_eq!(moved.tiles[5], Choice::untuned(&other).tiles[5]);
+        }
+        let half: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        assert!(half.moved_to(&Limits::WEBGPU_DEFAULT).is_err());
+    }
+
+    #[test]
+    fn every_class_has_an_example_of_its_own() {
+        for at in 0..CLASSES {
+            let [rows, columns, _] = example(at);
+            assert_eq!(class(rows, columns), at);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Tile configurations of the matmul, and the variants of the kernel that they make.
+
+use crate::dtype::DType;
+use crate::gpu::{Limits, Variant};
+use crate::kernel::activation::Activation;
+use crate::kernel::{Entry, matmul, storage};
+
+/// A tile configuration: a snippet `shaders/lib/tile_*.wgsl`, the size of its workgroup, and the layout of its operands.
+#[derive(Debug)]
+pub struct Tile {
+    /// The name that `--tiles` takes and that runs record.
+    pub name: &'static str,
+    snippet: &'static str,
+    constants: &'static [(&'static str, u32)],
+    /// The snippet that reads operands from panels; none where the tile takes operands that are not packed.
+    pub(super) panels: Option<&'static str>,
+    /// Whether it computes in f16: products and sums of 16 products, which are added up in f32.
+    pub half: bool,
+    /// The size of the subgroups that it needs; 0: it uses none.
+    pub lanes: u32,
+    /// Rows and columns of the result that a workgroup computes.
+    pub outputs: [u32; 2],
+}
+
+/// Every tile configuration.
+pub const TILES: &[Tile] = &[
+    Tile {
+        name: "4x4",
+        snippet: "tile_4x4",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [32, 32],
+    },
+    Tile {
+        name: "8x8",
+        snippet: "tile_8x8",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "16x16-packed",
+        snippet: "tile_16x16",
+        constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
+        panels: Some("operands_panels"),
+        half: false,
+        lanes: 0,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "16x16-packed-by-4",
+        snippet: "tile_16x16",
+        constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
+        panels: Some("operands_panels_by_4"),
+        half: false,
+        lanes: 0,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "1x16",
+        snippet: "tile_1x16",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [1, 256],
+    },
+    Tile {
+        name: "split",
+        snippet: "tile_split",
+        constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [4, 4],
+    },
+    Tile {
+        name: "shared-64x64",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "shared-128x64",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: false,
+        lanes: 0,
+        outputs: [128, 64],
+    },
+    Tile {
+        name: "shared-64x64-f16",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: true,
+        lanes: 0,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "shared-128x64-f16",
+        snippet: "tile_shared",
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        panels: None,
+        half: true,
+        lanes: 0,
+        outputs: [128, 64],
+    },
+    Tile {
+        name: "subgroup-32x8",
+        snippet: "tile_subgroup",
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 1)],
+        panels: Some("operands_panels"),
+        half: false,
+        lanes: 8,
+        outputs: [32, 64],
+    },
+];
+
+/// The tile for a matmul whose chosen tile cannot compute it: operands that cannot be packed, or a grid beyond the limit.
+pub(super) const UNPACKED: &Tile = &TILES[1];
+
+/// A tile with at most this many rows is for few rows, where each weight is read once or twice: it reads quantized weights as they
+/// are stored. With more rows it is faster to dequantize the weights first.
+pub(super) const FEW_ROWS: u32 = 4;
+
+impl Tile {
+    /// Whether the tuner should try it; `half`: whether it may compute in f16. The packed tiles keep 256 sums in a thread, more than
+    /// the registers of hardware hold, and the driver of a phone may take very long to compile them.
+    pub(super) fn suits(&self, limits: &Limits, half: bool) -> bool {
+        self.runs(limits) && (half || !self.half) && (self.panels.is_none() || limits.software)
+    }
+
+    /// Whether the device can run it.
+    pub fn runs(&self, limits: &Limits) -> bool {
+        (!self.half || limits.shader_f16) && (self.lanes == 0 || self.lanes == limits.lanes)
+    }
+
+    /// The matmul with this tile over such operands. `activation` is applied to the sums before they are written.
+    pub(super) fn variant(&self, operands: Operands, activation: Option<Activation>) -> Variant {
+        let variant = Variant::from(&matmul::KERNEL).provide("operands", operands.snippet(self));
+        let variant = variant.provide("tile", self.snippet);
+        let variant = variant.provide("number", if self.half { "number_f16" } else { "number_f32" });
+        let variant = self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value));
+        let variant = match operands {
+            Operands::Stored(dtype) => variant.provide("storage", storage::provider(dtype)),
+            Operands::Panels | Operands::Quads | Operands::Scalars => variant,
+        };
+        variant.provide("activate", activation.map_or("activation_none", Activation::snippet))
+    }
+}
+
+/// How the matmul reads its operands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Operands {
+    /// Both from panels.
+    Panels,
+    /// Both from rows of whole vec4s.
+    Quads,
+    /// Both from rows of any length.
+    Scalars,
+    /// The weights in the format that they are stored in.
+    Stored(DType),
+}
+
+impl Operands {
+    fn snippet(self, tile: &Tile) -> &'static str {
+        match self {
+            Operands::Panels => tile.panels.unwrap_or_default(),
+            Operands::Quads => "operands_quads",
+            Operands::Scalars => "operands_scalars",
+            Operands::Stored(_) => "operands_stored",
+        }
+    }
+}
+
+/// The matmul kernel as tests see it, with the variants of every tile.
+pub const ENTRY: Entry =
+    Entry { variants, uniform_bytes: size_of::<matmul::Params>(), uniform_fields: matmul::FIELDS };
+
+fn variants() -> Vec<Variant> {
+    let of = |tile: &Tile| -> Vec<Variant> {
+        let mut operands = match tile.panels {
+            Some(_) => vec![Operands::Panels],
+            None => vec![Operands::Quads, Operands::Scalars],
+        };
+        if tile.outputs[0] <= FEW_ROWS {
+            operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::Stored));
+        }
+        let activations = || std::iter::once(None).chain(Activation::ALL.map(Some));
+        let each = |operands: Operands| activations().map(move |a| tile.variant(operands, a));
+        operands.into_iter().flat_map(each).collect()
+    };
+    TILES.iter().flat_map(of).collect()
+}
+
+/// The index of a tile by its name.
+pub(super) fn index(name: &str) -> Option<u8> {
+    TILES.iter().position(|tile| tile.name == name).map(|at| at as u8)
+}

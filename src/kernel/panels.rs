@@ -1,0 +1,25 @@
+//! Panels: the order of elements in which the matmul takes packed operands, `[row / 16, k, row % 16]`. The kernels that write
+//! weights are told it by `across`, how many vec4s a row has; 0 stands for row after row.
+
+use crate::gpu::Variant;
+
+/// Rows of a panel.
+pub const PANEL: u32 = 16;
+
+/// Bytes of `rows` rows in panels, for each of `branches`.
+pub fn bytes(rows: u32, depth: u32, branches: u32) -> u64 {
+    u64::from(branches) * u64::from(rows.next_multiple_of(PANEL)) * u64::from(depth) * 4
+}
+
+/// The variant with the snippet that writes weights for this `across`.
+pub(super) fn provide(across: u32, variant: Variant) -> Variant {
+    variant.provide("layout", if across == 0 { "layout_rows" } else { "layout_panels" })
+}
+
+/// A grid with a thread for each of `quads` vec4s.
+pub(super) fn grid(across: u32, quads: u32) -> [u32; 3] {
+    match across {
+        0 => super::threads(quads.into()),
+        _ => [across.div_ceil(4), (quads / across).div_ceil(PANEL), 1],
+    }
+}
