@@ -1,5 +1,5 @@
 // Activation: x[i] = activate(x[i]), in place.
-// Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
+// Dispatch: one thread per element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     count: u32,

@@ -1,19 +1,20 @@
-// Attention: output[b, t, h] = softmax(softcap(scale * q k^T)) v over the keys that token t sees, a half-open span of rows that is data:
-// its sequence (bidirectional), its sequence up to itself (causal), a cache up to its position. Before these every token sees the
-// rows of the prefix, if there is one: keys and values that an adapter holds. The softmax is online: tile by
-// tile of keys, a running maximum and sum, the accumulator rescaled when the maximum grows; no score matrix in memory.
-// Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64: 32 queries against tiles of 32 keys. An invocation takes 4
-// queries: of their scores those of 4 keys, of their outputs every 8th chunk of 4 columns. For few tokens: attention_decode.
+// Attention: output[b, t, h] = softmax(softcap(scale * q k^T)) v over the keys that token t attends to. These are a half-open span
+// of rows, given as data: its sequence (bidirectional), its sequence up to itself (causal), or a cache up to its position. Every
+// token also attends to the rows of the prefix, if there is one: the keys and values of an adapter, before the span. The softmax is
+// online: it keeps a running maximum and sum over tiles of keys, and rescales the outputs when the maximum grows, so that there is
+// no score matrix in memory.
+// Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64, for 32 queries and tiles of 32 keys. An invocation computes the
+// scores of 4 queries with 4 keys, and every 8th chunk of 4 columns of their outputs. For few tokens, see attention_decode.
 
 //#use attention
 
-const TILE: u32 = 32u; // queries, and keys
+const TILE: u32 = 32u; // number of queries, and of keys
 const OWN_CHUNKS: u32 = (CHUNKS + 7u) / 8u;
 
 var<workgroup> weights: array<vec4<f32>, 256>; // [query, key / 4]: scores, then exp(score - maximum)
-var<workgroup> factors: array<f32, TILE>; // [query]: what the outputs so far are to be multiplied by
+var<workgroup> factors: array<f32, TILE>; // [query]: the factor of the outputs so far
 
-// Scores of the keys that the query sees, LOWEST for the others.
+// The scores of the keys that the query attends to; LOWEST for the others.
 fn masked(scores: vec4<f32>, keys: vec4<u32>, token: u32, in_prefix: bool) -> vec4<f32> {
     var span = spans[min(token, params.tokens - 1u)];
     if (in_prefix) { span = vec2<u32>(0u, params.prefix_rows); }
@@ -26,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let head = group.y;
     let first_token = group.x * TILE;
     let last_token = min(first_token + TILE, params.tokens) - 1u;
-    // The keys that any of the queries sees.
+    // The range of keys that any of the queries attends to.
     var first_key = 0xffffffffu;
     var end_key = 0u;
     for (var t = first_token; t <= last_token; t++) {
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < 4u * OWN_CHUNKS; i++) {
         sums[i] = vec4<f32>(0.0);
     }
-    // Of query `local`, in the first 32 invocations.
+    // The first 32 invocations have these values of query `local`.
     var maximum = LOWEST;
     var total = 0.0;
 
@@ -67,7 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k = load_four(in_prefix, k_at, c);
             scores += transpose(k) * q;
         }
-        // The weights of the tile before have been used.
+        // After this, the weights of the previous tile are no longer in use.
         workgroupBarrier();
         weights[own * 8u + lane] = masked(scaled_scores(scores[0]), keys, tokens.x, in_prefix);
         weights[own * 8u + 8u + lane] = masked(scaled_scores(scores[1]), keys, tokens.y, in_prefix);
@@ -80,7 +81,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 let four = weights[local * 8u + j];
                 larger = max(larger, max(max(four.x, four.y), max(four.z, four.w)));
             }
-            // Of a query that has seen no key yet, every weight is to be 0.
+            // If a query has not attended to any key yet, all its weights must be 0.
             let reference = select(larger, 0.0, larger == LOWEST);
             let factor = exp(maximum - reference);
             total *= factor;
@@ -114,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     workgroupBarrier();
     if (local < TILE) {
-        // A token that sees nothing gets zeros.
+        // The output of a token without keys is zero.
         factors[local] = 1.0 / select(total, 1.0, total == 0.0);
     }
     workgroupBarrier();

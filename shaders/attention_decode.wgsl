@@ -1,6 +1,6 @@
-// Attention for few tokens over many keys, as when decoding with a cache: the same as attention.wgsl computes, with the keys of one
-// token shared out in a workgroup. Tiles of 256 keys: an invocation scores 4 of them, then sums the values of every
-// GROUPS-th four in one chunk of 4 columns.
+// Attention for few tokens and many keys, as in decoding with a cache. It computes the same as attention.wgsl, but a workgroup
+// shares the keys of one token, in tiles of 256. An invocation computes the scores of 4 keys, and then sums every GROUPS-th vec4 of
+// values in one chunk of 4 columns.
 // Dispatch: [tokens, heads, branches] workgroups of 64.
 
 const WORKGROUP: u32 = 64u;
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let prefix_at = branch * params.prefix_stride + kv_head;
     let chunk = local % CHUNKS;
     var maximum = LOWEST;
-    var total = 0.0; // of the keys that this invocation scored
+    var total = 0.0; // over the keys of this invocation
     var sum = vec4<f32>(0.0);
 
     let prefix_tiles = PREFIXED * ((params.prefix_rows + 4u * WORKGROUP - 1u) / (4u * WORKGROUP));
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             scores = select(scores, scaled_scores(products), keys < vec4<u32>(end));
         }
         let own_max = max(max(scores.x, scores.y), max(scores.z, scores.w));
-        // Also a barrier: the weights of the tile before have been used.
+        // workgroup_max is also a barrier: after it, the weights of the previous tile are no longer in use.
         let larger = max(maximum, workgroup_max(local, own_max));
         let factor = exp(maximum - larger);
         let four = exp(scores - larger);
@@ -77,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var g = 0u; g < GROUPS; g++) {
             all += parts[g * CHUNKS + local];
         }
-        // A token that sees nothing gets zeros.
+        // The output of a token without keys is zero.
         store_output((row * params.heads + head) * HEAD_DIM, local, all / select(whole, 1.0, whole == 0.0));
     }
 }

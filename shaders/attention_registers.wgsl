@@ -1,5 +1,5 @@
-// Attention in registers: the same as attention.wgsl computes, without workgroup memory and barriers, which a software GPU pays
-// dearly for. An invocation takes 8 queries of a head against 16 keys at a time, in blocks of 4 x 4, and holds its outputs.
+// Attention in registers. It computes the same as attention.wgsl, but without workgroup memory and barriers, which are slow on a
+// software GPU. An invocation processes 8 queries of a head with 16 keys at a time, in blocks of 4 x 4, and keeps its outputs.
 // Dispatch: [ceil(tokens / 128), heads, branches] workgroups of 16; HEAD_DIM at most 128.
 
 const WORKGROUP: u32 = 16u;
@@ -8,8 +8,8 @@ const WORKGROUP: u32 = 16u;
 
 // Four queries.
 struct Queries {
-    at: vec4<u32>, // where their rows begin
-    first: vec4<u32>, // the keys that they see
+    at: vec4<u32>, // the start of their rows
+    first: vec4<u32>, // the keys that they attend to
     end: vec4<u32>,
 }
 
@@ -31,11 +31,11 @@ fn most(x: vec4<u32>) -> u32 {
     return max(max(x.x, x.y), max(x.z, x.w));
 }
 
-// The online softmax of four queries, and what a tile of keys makes of it.
+// The state of the online softmax of four queries after a tile of keys.
 struct Softmax {
     maximum: vec4<f32>,
     total: vec4<f32>,
-    factor: vec4<f32>, // what the outputs so far are to be multiplied by
+    factor: vec4<f32>, // the factor of the outputs so far
     weights: array<mat4x4<f32>, 4>, // [key / 4], a column for each key: exp(score - maximum)
 }
 
@@ -68,7 +68,7 @@ fn softmax(before: Softmax, scores: array<mat4x4<f32>, 4>, key: u32, first: vec4
     let s2 = seen(scores[2], key + 8u, first, end);
     let s3 = seen(scores[3], key + 12u, first, end);
     let larger = max(before.maximum, max(max(largest(s0), largest(s1)), max(largest(s2), largest(s3))));
-    // Of a query that has seen no key yet, every weight is to be 0.
+    // If a query has not attended to any key yet, all its weights must be 0.
     let reference = select(larger, vec4<f32>(), larger == vec4<f32>(LOWEST));
     let factor = exp(before.maximum - reference);
     let w0 = exponentials(s0, reference);
@@ -83,7 +83,7 @@ fn scaled(x: mat4x4<f32>, by: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(x[0] * by.x, x[1] * by.y, x[2] * by.z, x[3] * by.w);
 }
 
-// A chunk of four tokens' outputs.
+// Stores a chunk of the outputs of four tokens.
 fn store_four(branch: u32, head: u32, token: u32, chunk: u32, values: mat4x4<f32>) {
     let row = branch * params.tokens + token;
     let stride = params.heads * HEAD_DIM;
@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let a = queries(branch, head, token);
     let b = queries(branch, head, token + 4u);
-    // The keys that any of the queries sees.
+    // The range of keys that any of the queries attends to.
     let first_key = least(min(a.first, b.first));
     let end_key = most(max(a.end, b.end));
     let kv_head = (head / (params.heads / params.kv_heads)) * HEAD_DIM;
@@ -186,7 +186,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    // A token that sees nothing gets zeros.
+    // The output of a token without keys is zero.
     let scale_a = 1.0 / select(of_a.total, vec4<f32>(1.0), of_a.total == vec4<f32>());
     let scale_b = 1.0 / select(of_b.total, vec4<f32>(1.0), of_b.total == vec4<f32>());
     for (var c = 0u; c < CHUNKS; c++) {

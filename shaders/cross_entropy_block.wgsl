@@ -1,9 +1,9 @@
-// Cross-entropy over the full vocabulary, streamed: one dispatch takes the logits of the tokens first .. first + width and
-// brings each row's state up to date, so that no more than a block of logits is ever held:
+// Cross-entropy over the full vocabulary, block by block. One dispatch reads the logits of the tokens first .. first + width and
+// updates the state of each row, so that only one block of logits is in memory at a time:
 //   maximum = max(maximum, m),  sum = sum exp(maximum before - maximum) + (sum over the block of exp(logit - maximum)).
-// loss[r] = maximum + log(sum) - logit of the target; prediction[r] = token of the largest logit, the lowest of equals. Both
-// are written every time and are right after the last block.
-// Dispatch: one workgroup a row, workgroups folded over x and y.
+// loss[r] = maximum + log(sum) - logit of the target; prediction[r] = token of the largest logit, and the lowest such token if
+// several are equal. Both are written by every dispatch and are valid after the last block.
+// Dispatch: one workgroup per row, workgroups folded over x and y.
 
 const WORKGROUP: u32 = 64u;
 
@@ -12,17 +12,17 @@ struct Params {
     rows_per_branch: u32,
     width: u32, // of the block
     first: u32, // token of the block's column 0
-    bias: u32, // offset in vectors of the vocabulary's bias, or NO_VECTOR
+    bias: u32, // offset of the vocabulary bias in vectors, or NO_BIAS
     vector_stride: u32,
-    start: u32, // 1 in the first block: forget the state
+    start: u32, // 1 in the first block, which resets the state
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // [branch, target, width]
 @group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
-@group(0) @binding(3) var<storage, read> targets: array<u32>; // [target]: the right token
-// [branch, target] (maximum, sum relative to it, target's logit, best token), floats by their bits: the other way round, a small
-// index would be a subnormal float, which a GPU may flush to 0.
+@group(0) @binding(3) var<storage, read> targets: array<u32>; // [target]: the correct token
+// [branch, target] (maximum, sum relative to it, target's logit, best token). Floats are stored as integers, because a small index
+// stored as a float would be subnormal, and a GPU may flush it to 0.
 @group(0) @binding(4) var<storage, read_write> state: array<vec4<u32>>;
 @group(0) @binding(5) var<storage, read_write> loss: array<f32>; // [branch, target]
 @group(0) @binding(6) var<storage, read_write> prediction: array<u32>; // [branch, target]
@@ -73,7 +73,7 @@ fn main(
     }
     let column = targets[row % params.rows_per_branch] - params.first;
     if (column < params.width) {
-        // A token before the block wraps to a column beyond it.
+        // For a token before the block, the subtraction wraps around to a column after the block.
         target_logit = logit(row, column);
     }
     state[row] = vec4<u32>(bitcast<u32>(best.value), bitcast<u32>(sum), bitcast<u32>(target_logit), best.index);

@@ -1,12 +1,12 @@
-// Cross-entropy over a few label words: adds the words' biases to the logits (in place, for callers that want the logits), then
+// Cross-entropy over a few label words. It adds the words' biases to the logits in place, for callers that read them, and computes
 //   loss[r] = log(sum over l of exp(logits[r, l])) - logits[r, target],  prediction[r] = the l of the largest logit.
-// Dispatch: one thread a row, 64 a workgroup, workgroups folded over x and y.
+// Dispatch: one thread per row, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * target
     rows_per_branch: u32,
     labels: u32,
-    bias: u32, // offset in vectors of the vocabulary's bias, or NO_VECTOR
+    bias: u32, // offset of the vocabulary bias in vectors, or NO_BIAS
     vector_stride: u32,
 }
 
@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>; // [branch, target, labels]
 @group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
 @group(0) @binding(3) var<storage, read> label_ids: array<u32>; // [labels]: each label word's token
-@group(0) @binding(4) var<storage, read> targets: array<u32>; // [target]: the right label
+@group(0) @binding(4) var<storage, read> targets: array<u32>; // [target]: the correct label
 @group(0) @binding(5) var<storage, read_write> loss: array<f32>; // [branch, target]
 @group(0) @binding(6) var<storage, read_write> prediction: array<u32>; // [branch, target]
 

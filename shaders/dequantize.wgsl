@@ -1,11 +1,11 @@
-// Dequantize: frozen weights as every branch sees them, `quads` quads from `first_stored` on, to the scratch.
-// Dispatch: one thread a quad, 64 a workgroup, as @layout says.
+// Dequantize: writes `quads` vec4s of frozen weights, from `first_stored` on, to the scratch. All branches use the same copy.
+// Dispatch: one thread per vec4, 64 per workgroup, as described in @layout.
 
 struct Params {
     quads: u32,
-    first_stored: u32, // quad of the storage's binding where the range begins
-    branch_stride: u32, // of no account: there is one copy
-    across: u32, // quads of a row, where panels are written
+    first_stored: u32, // first vec4 of the range in the storage binding
+    branch_stride: u32, // not used, because there is one copy
+    across: u32, // vec4s per row, if panels are written
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

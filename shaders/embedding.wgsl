@@ -1,6 +1,6 @@
 // Embedding: rows of a table as it is stored, y[b, t, :] = scale * w[ids[t], :], or += where `accumulate` is 1.
-// Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
-// Dispatch: one thread an element, 64 a workgroup, workgroups folded over x and y.
+// Rows outside [first_row, first_row + rows) belong to another part of the table, and are not changed.
+// Dispatch: one thread per element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     tokens: u32,
@@ -14,7 +14,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
-// binding 2: the stored table's part (@storage)
+// binding 2: the part of the stored table (@storage)
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear

@@ -1,7 +1,7 @@
 // Perturbed embedding: y[b, t, :] = scale * w_b[ids[t], :], or += where `accumulate` is 1. w_b is the table as branch b sees it: this
 // kernel applies the pending updates (which materialize writes back later) and the perturbation of the branch.
-// Rows outside of [first_row, first_row + rows) belong to another part of the table and are left as they are.
-// Dispatch: one thread for each vec4 of the table that overlaps a row, 64 a workgroup, workgroups folded over x and y.
+// Rows outside [first_row, first_row + rows) belong to another part of the table, and are not changed.
+// Dispatch: one thread for each vec4 of the table that overlaps a row, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     tokens: u32,
@@ -17,7 +17,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> ids: array<u32>; // [token] rows of the table
-// binding 2: the stored table's part (@storage), 3: the step (lib/perturb)
+// binding 2: the part of the stored table (@storage), 3: the step parameters (lib/perturb)
 @group(0) @binding(4) var<storage, read_write> y: array<f32>; // [branch, token, width]
 
 //#use linear
@@ -31,7 +31,7 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    // A row that begins inside of a quad has a part of one more.
+    // A row that begins within a vec4 overlaps one more.
     let quads = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
     let row = i / quads;
     if (row >= params.branches * params.tokens) {
@@ -51,7 +51,7 @@ fn main(
     }
     w *= params.scale;
     for (var lane = 0u; lane < 4u; lane++) {
-        // Before the row's first element this wraps round, beyond its end.
+        // Before the first element of the row, this wraps around to a column beyond its end.
         let column = quad * 4u + lane - first;
         if (column < params.width) {
             let at = row * params.width + column;

@@ -1,11 +1,11 @@
-// Gather of rows: y[b, i, :] = x[b, picks[i], :]: the positions that a head works on, the rows of a low-rank factor.
-// Dispatch: one thread an element of y, 64 a workgroup, workgroups folded over x and y.
+// Gather rows: y[b, i, :] = x[b, picks[i], :]. The rows are the positions that a head scores, or those of a low-rank factor.
+// Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     branches: u32,
     x_start: u32, // first element of x
     x_branch: u32, // elements between branches of x
-    count: u32, // rows of y in a branch
+    count: u32, // rows of y per branch
     width: u32,
 }
 

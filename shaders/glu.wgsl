@@ -1,6 +1,6 @@
-// Gated linear unit (SwiGLU where activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c]. x is a fused projection; each
-// of its rows holds the gate and then the value.
-// Dispatch: one thread an element of y, 64 a workgroup, workgroups folded over x and y.
+// Gated linear unit (SwiGLU if activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c]. x is a fused projection, and each
+// of its rows has the gate and then the value.
+// Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * token

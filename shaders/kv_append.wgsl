@@ -1,6 +1,6 @@
 // Appends the keys and values of new tokens to the cache: cache[first_row + r, c] = x[r, column + c] for c < width. x is the fused
 // projection of queries, keys and values.
-// Dispatch: one thread an element copied, 64 a workgroup, workgroups folded over x and y.
+// Dispatch: one thread per copied element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32,

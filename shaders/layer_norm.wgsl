@@ -1,13 +1,13 @@
-// Layer norm: y[r, i] = (x[r, i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], mean and variance over the row,
-// the variance from differences to the mean (one pass over squares would cancel).
-// Dispatch: 16 threads a row, 4 rows a workgroup, workgroups folded over x and y.
+// Layer norm: y[r, i] = (x[r, i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], with mean and variance over the row. The
+// variance is computed from differences to the mean, because one pass over squares would cancel.
+// Dispatch: 16 threads per row, 4 rows per workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * token
     rows_per_branch: u32,
     width: u32,
     weight: u32, // offset in vectors
-    bias: u32, // offset in vectors, or NO_VECTOR
+    bias: u32, // offset in vectors, or NO_BIAS
     vector_stride: u32,
     epsilon: f32,
 }

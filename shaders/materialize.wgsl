@@ -1,21 +1,22 @@
 // Materialize: reads the stored weights once, applies the pending updates to them, and writes the weights that each branch sees.
 //   w    = w * decay + c * z(update key)       for each pending update, written back
 //   w_b  = w + sign_b * eps * z(key_b)         for each branch b
-// Dispatch: one thread a quad, 64 a workgroup, as @layout says.
+// Dispatch: one thread per vec4, 64 per workgroup, as described in @layout.
 
 struct Params {
     quads: u32,
-    first_stored: u32, // quad of the storage's binding where this range begins
-    first_quad: u32, // index in its tensor of the range's first quad
+    first_stored: u32, // first vec4 of the range in the storage binding
+    first_quad: u32, // index of the range's first vec4 in its tensor
     ordinal: u32, // of the tensor, in the model's canonical order
-    branches: u32, // 0: only the updates are applied
-    branch_stride: u32, // quads from one branch's weights to the next's
-    decays: u32, // 1: weight decay applies to this tensor
-    across: u32, // quads of a row, where panels are written
+    branches: u32, // with 0, only the updates are applied
+    branch_stride: u32, // vec4s between the weights of two branches
+    decays: u32, // 1 if weight decay applies to this tensor
+    across: u32, // vec4s per row, if panels are written
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// binding 1: the branches' weights (@layout), 2: the stored ones (@storage), 3: the step (lib/perturb), 4: counters (@counter, packed)
+// binding 1: the branches' weights (@layout), 2: the stored weights (@storage), 3: the step parameters (lib/perturb), 4: counters
+// (@counter, packed)
 
 //#use perturb
 //#use @storage
@@ -39,7 +40,7 @@ fn main(
     }
     for (var b = 0u; b < params.branches;) {
         let added = perturbation(b, counter);
-        // A loop, and not a direction kept in case: a software GPU runs both sides of an `if`.
+        // This is a loop, and not an `if` that reuses the direction, because a software GPU runs both sides of an `if`.
         loop {
             put(b, group, groups, local, w + flip(added, step_.branches[b].sign));
             b++;

@@ -1,5 +1,5 @@
-// Mean of the losses of each branch: mean[b] = (sum over n of loss[b, n]) / count, always added in the same order.
-// Dispatch: one workgroup a branch.
+// Mean loss of each branch: mean[b] = (sum over n of loss[b, n]) / count, always added in the same order.
+// Dispatch: one workgroup per branch.
 
 const WORKGROUP: u32 = 64u;
 

@@ -1,19 +1,19 @@
-// Merge: adds the product of two factors to stored weights, w[r, c] += sum_j b[r, j] * a[j, c], one j after another, each
-// product and each sum rounded once, so that every device gets the same bits.
-// Dispatch: one thread a quad, 64 a workgroup, workgroups folded over x and y.
+// Merge: adds the product of two factors to stored weights, w[r, c] += sum_j b[r, j] * a[j, c]. The terms are added in order of j,
+// and each product and each sum is rounded once, so that every device gets the same bits.
+// Dispatch: one thread per vec4, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     quads: u32,
-    first_stored: u32, // quad of the storage's binding where this range begins
-    first_quad: u32, // index in its tensor of the range's first quad
+    first_stored: u32, // first vec4 of the range in the storage binding
+    first_quad: u32, // index of the range's first vec4 in its tensor
     width: u32,
     rank: u32,
     a_start: u32, // first element of a, [rank, width]
     b_start: u32, // first element of b, [rows, rank]
     ordinal: u32, // of the tensor
-    key_low: u32, // that weights of less than f32 are rounded with
+    key_low: u32, // of the key for rounding weights that are narrower than f32
     key_high: u32,
-    zero: u32, // always 0, which no compiler knows
+    zero: u32, // always 0, but unknown to the compiler
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,7 +25,7 @@ struct Params {
 //#use threefry
 //#use @storage
 
-// The value as rounded: a compiler that contracts or reorders floating-point sums cannot look through it.
+// Forces the value to be rounded. The compiler cannot contract or reorder floating-point operations across this.
 fn fence(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) ^ params.zero);
 }

@@ -1,6 +1,6 @@
-// Multiply and add, and nothing else: the rate that a matmul is measured against.
+// Multiply and add, without memory traffic: the peak rate with which a matmul is compared.
 //   y[i] = the sum of 64 accumulators after `rounds` of c = c * x + z
-// Dispatch: one thread an element of y, 64 a workgroup.
+// Dispatch: one thread per element of y, 64 per workgroup.
 
 struct Params {
     rounds: u32,
@@ -29,6 +29,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         c2 = advance(c2, factor, z);
         c3 = advance(c3, factor, z);
     }
-    let sums = (c0 + c1 + c2 + c3) * vec4<f32>(1.0); // of the columns
+    let sums = (c0 + c1 + c2 + c3) * vec4<f32>(1.0); // over the columns
     y[id.x] = dot(sums, vec4<f32>(1.0));
 }

@@ -1,6 +1,6 @@
-// Pack: rows into panels of 16, the operands of the matmul on panels.
-//   packed[b, r / 16, k, r % 16] = rows[b, r, k]       beyond the last row, the last again
-// Dispatch: a thread has four rows and four of k, a workgroup of 64 a panel and 64 of k; x: k, y: panels, z: branch.
+// Pack: copies rows into panels of 16, which are the operands of the matmul on panels.
+//   packed[b, r / 16, k, r % 16] = rows[b, r, k]       beyond the end, the last row is repeated
+// Dispatch: a thread copies four rows and four k, and a workgroup of 64 copies a panel and 64 k; x: k, y: panels, z: branch.
 
 struct Params {
     rows: u32, // in each branch

@@ -1,7 +1,7 @@
-// RMS norm: y[i] = x[i] / sqrt(mean of squares + epsilon) * (weight[i] + weight_offset), the mean over `width` columns. Every
-// token has `heads` vectors of `width` columns side by side from `column` on, which are normalized one by one with the same weight.
-// Dispatch: 16 threads a vector, 4 vectors a workgroup, workgroups folded over x and y.
-//   @place: `vectors` and where the norm reads and writes: norm_copy or norm_in_place
+// RMS norm: y[i] = x[i] / sqrt(mean of squares + epsilon) * (weight[i] + weight_offset), with the mean over `width` columns. Every
+// token has `heads` adjacent vectors of `width` columns, from `column` on. Each is normalized by itself, with the same weight.
+// Dispatch: 16 threads per vector, 4 vectors per workgroup, workgroups folded over x and y.
+//   @place: `vectors`, and the input and output of the norm: norm_copy or norm_in_place
 
 struct Params {
     rows: u32, // branch * token * head
@@ -10,7 +10,7 @@ struct Params {
     weight: u32, // offset in vectors
     vector_stride: u32,
     epsilon: f32,
-    weight_offset: f32, // 0, or 1 where the weight is stored as its difference from 1
+    weight_offset: f32, // 0, or 1 if the weight is stored as its difference from 1
     heads: u32,
     stride: u32, // of a token
     column: u32,

@@ -1,15 +1,15 @@
-// Rotary positions, in place on the first `dim` columns of the first `heads` heads of each row, in the pairs that Hugging Face makes (column i with
-// column i + dim/2):
+// Rotary positions, in place, on the first `dim` columns of the first `heads` heads of each row. The pairs are those of Hugging
+// Face, column i with column i + dim/2:
 //   x[i]         = x[i] cos - x[i + dim/2] sin
 //   x[i + dim/2] = x[i + dim/2] cos + x[i] sin
-// with cos and sin of (position, i) from a table that the host computes. Columns from `dim` on stay as they are.
-// Dispatch: one thread a pair, 64 a workgroup, workgroups folded over x and y.
+// The cos and sin of (position, i) are from a table that the host computes. Columns from `dim` on do not change.
+// Dispatch: one thread per pair, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
     rows: u32, // branch * token
     tokens: u32,
     stride: u32, // of a row of x
-    heads: u32, // to rotate: query heads and key heads, side by side from column 0
+    heads: u32, // number of heads to rotate: the query heads and key heads, adjacent from column 0
     head_dim: u32,
     dim: u32, // even, at most head_dim
 }

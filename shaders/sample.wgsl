@@ -1,7 +1,7 @@
-// Draws the next token, the vocabulary in blocks: keeps the token with the largest score over all blocks so far.
-//   score(token) = logit                                 greedy (temperature 0); the lowest of equals
-//   score(token) = logit / temperature + Gumbel noise    else: the largest is a draw from softmax(logit / temperature)
-// The noise of a token comes from Threefry with the token as the counter: it does not depend on the blocks.
+// Samples the next token, with the vocabulary in blocks. It keeps the token with the largest score over all blocks so far.
+//   score(token) = logit                                 greedy (temperature 0); the lowest token wins if scores are equal
+//   score(token) = logit / temperature + Gumbel noise    otherwise; the largest is a sample of softmax(logit / temperature)
+// The noise of a token comes from Threefry with the token as the counter, so it does not depend on the blocks.
 // Dispatch: one workgroup.
 
 const WORKGROUP: u32 = 256u;
@@ -9,9 +9,9 @@ const WORKGROUP: u32 = 256u;
 struct Params {
     width: u32, // of the block
     first: u32, // token of the block's column 0
-    bias: u32, // offset in vectors of the vocabulary's bias, or NO_VECTOR
+    bias: u32, // offset of the vocabulary bias in vectors, or NO_BIAS
     vector_stride: u32,
-    start: u32, // 1 in the first block: forget the best so far
+    start: u32, // 1 in the first block, which resets the best token
     temperature: f32,
     key_low: u32,
     key_high: u32,
@@ -26,8 +26,8 @@ struct Params {
 //#use vector
 //#use workgroup_best
 
-// -log(E) with E = -log(1 - u) from 32 random bits. A small E makes a large score, so it is a series there: log near 1 is only
-// good to 5e-7 on a GPU.
+// -log(E) with E = -log(1 - u), from 32 random bits. A small E makes a large score, so a series is used there, because log near 1
+// has an error of 5e-7 on a GPU.
 fn gumbel(bits: u32) -> f32 {
     let u = (f32(bits) + 0.5) * 2.3283064365386963e-10;
     var e = u * (1.0 + u * (0.5 + u * 0.33333333));

@@ -1,5 +1,5 @@
-// GELU: x/2 * (1 + erf(x / sqrt(2))), written as max(x, 0) - |x|/2 * erfc(|x| / sqrt(2)): 1 + erf would cancel for negative x.
-// erfc to 1.2e-7 relatively (Numerical Recipes, erfcc); beyond 12 it is 0 in f32.
+// GELU: x/2 * (1 + erf(x / sqrt(2))), written as max(x, 0) - |x|/2 * erfc(|x| / sqrt(2)), because 1 + erf cancels for negative x.
+// erfc has a relative error of 1.2e-7 (Numerical Recipes, erfcc), and is 0 in f32 beyond 12.
 fn activate(x: f32) -> f32 {
     let z = min(abs(x) * 0.7071067812, 12.0);
     let t = 1.0 / (1.0 + 0.5 * z);
@@ -13,6 +13,6 @@ fn activate(x: f32) -> f32 {
     p = p * t + 0.37409196;
     p = p * t + 1.00002368;
     p = p * t - 1.26551223;
-    // Not max: a NaN stays a NaN.
+    // This is not max, so that a NaN stays a NaN.
     return select(x, 0.0, x < 0.0) - 0.5 * abs(x) * t * exp(p - z * z);
 }

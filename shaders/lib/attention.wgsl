@@ -1,7 +1,7 @@
-// What the cuts of attention share: their parameters, their tensors, and how keys and values are read.
-//   generated: HEAD_DIM, 1..256; PREFIXED, 1 where there is a prefix, else 0: the loads of the one case alone are compiled
-//   generated: CAPPED, 1 where scores have a soft cap, else 0
-//   @access: `Element`, and four elements at a time of the tensors: attention_vec4 or attention_scalar
+// The common parts of the attention kernels: the parameters, the tensors, and the loads of keys and values.
+//   generated: HEAD_DIM, 1..256; PREFIXED, 1 if there is a prefix, else 0, so that only the loads of one case are compiled
+//   generated: CAPPED, 1 if scores have a soft cap, else 0
+//   @access: `Element`, and access to four elements at a time: attention_vec4 or attention_scalar
 
 struct Params {
     tokens: u32,
@@ -13,10 +13,10 @@ struct Params {
     k_column: u32,
     v_column: u32,
     scale: f32,
-    prefix_rows: u32, // 0: there is no prefix
+    prefix_rows: u32, // 0 if there is no prefix
     prefix_stride: u32, // of a branch of prefix
-    prefix_key: u32, // where the prefix's keys begin, [prefix_rows, kv_heads * HEAD_DIM]
-    prefix_value: u32, // and its values
+    prefix_key: u32, // start of the prefix's keys, [prefix_rows, kv_heads * HEAD_DIM]
+    prefix_value: u32, // start of its values
     softcap: f32, // of the scores
 }
 
@@ -31,23 +31,23 @@ struct Params {
 //#use softcap
 
 const CHUNKS: u32 = (HEAD_DIM + 3u) / 4u;
-// Lower than any score, and finite: some compilers assume that there are no infinities.
+// Lower than any score, but finite, because some compilers assume that there are no infinities.
 const LOWEST: f32 = -1.0e30;
 
-// Scores from products of a query and keys.
+// The scores for the dot products of a query with keys.
 fn scaled_scores(products: vec4<f32>) -> vec4<f32> {
     let scores = params.scale * products;
     if (CAPPED == 1u) { return softcap(scores, params.softcap); }
     return scores;
 }
 
-// A chunk of four rows of keys or values, one in each column; `rows` is where each begins.
+// Loads a chunk of four rows of keys or values as the columns of a matrix. `rows` are the starts of the rows.
 fn load_four(in_prefix: bool, rows: vec4<u32>, chunk: u32) -> mat4x4<f32> {
     return mat4x4<f32>(load_key_value(in_prefix, rows.x, chunk), load_key_value(in_prefix, rows.y, chunk),
         load_key_value(in_prefix, rows.z, chunk), load_key_value(in_prefix, rows.w, chunk));
 }
 
-// And of four queries.
+// Loads a chunk of four queries in the same way.
 fn load_queries(rows: vec4<u32>, chunk: u32) -> mat4x4<f32> {
     return mat4x4<f32>(load_query(rows.x, chunk), load_query(rows.y, chunk), load_query(rows.z, chunk), load_query(rows.w, chunk));
 }

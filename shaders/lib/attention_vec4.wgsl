@@ -1,5 +1,5 @@
-// Access to attention's tensors four elements at a time, where the head size, the strides, the columns and the
-// prefix's places are multiples of 4.
+// Access to the attention tensors four elements at a time. The head size, the strides, the columns and the offsets of the prefix
+// must be multiples of 4.
 alias Element = vec4<f32>;
 
 fn load_query(first: u32, chunk: u32) -> vec4<f32> {

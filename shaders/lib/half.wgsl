@@ -1,5 +1,5 @@
-// f16 from and to f32 in integer arithmetic: exact on every device, subnormals included, where built-in conversions may
-// flush them. Infinities and NaNs are never stored.
+// Converts between f16 and f32 in integer arithmetic. This is exact on every device, also for subnormals, which built-in conversions
+// may flush to 0. Infinities and NaNs are never stored.
 fn from_half(h: vec4<u32>) -> vec4<f32> {
     let magnitude = h & vec4<u32>(0x7fffu);
     let subnormal = bitcast<vec4<u32>>(vec4<f32>(magnitude) * 5.9604644775390625e-8); // 2^-24
@@ -8,12 +8,13 @@ fn from_half(h: vec4<u32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(value | ((h & vec4<u32>(0x8000u)) << vec4<u32>(16u)));
 }
 
-// Rounded up with the probability that 16 random bits give: exact values stay as they are. Beyond f16's range: its largest.
+// Stochastic rounding: 16 random bits decide whether a value is rounded up. Exact values do not change. Values beyond the range of
+// f16 become its largest value.
 fn to_half(x: vec4<f32>, random: vec4<u32>) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(x);
     let magnitude = bits & vec4<u32>(0x7fffffffu);
     let exponent = magnitude >> vec4<u32>(23u);
-    // Of a normal result 13 bits of the significand are dropped, of a subnormal one more.
+    // A normal result drops 13 bits of the significand, and a subnormal one drops more.
     let normal = ((magnitude + (random >> vec4<u32>(3u))) >> vec4<u32>(13u)) - vec4<u32>(0x1c000u);
     let drop = vec4<u32>(126u) - min(exponent, vec4<u32>(112u));
     let scaled = select(

@@ -1,9 +1,8 @@
-// Provider @layout: weights in panels of 16 rows, as a matmul takes them that packs its operands. Beyond the last row a panel is left
-// as it is.
-// Dispatch: a workgroup of 64 forms 4 quads of each of a panel's rows; x: quads, y: panels.
+// Provider @layout: weights in panels of 16 rows, for the matmul on panels. A panel is not changed beyond the last row.
+// Dispatch: a workgroup of 64 materializes 4 vec4s of each row of a panel; x: vec4s, y: panels.
 @group(0) @binding(1) var<storage, read_write> weights: array<f32>; // [branch, row / 16, k, row % 16], a branch 4 * branch_stride
 
-// The quad of the range that a thread forms; beyond the range: it has none.
+// The vec4 of the range that a thread materializes, or a number beyond the range if it has none.
 fn quad_of(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     let across = group.x * 4u + local / 16u;
     let row = group.y * 16u + local % 16u;

@@ -1,10 +1,10 @@
-// Provider @layout: weights row after row, as they are stored.
-// Dispatch: one thread a quad, 64 a workgroup, workgroups folded over x and y.
+// Provider @layout: weights in row-major order, as they are stored.
+// Dispatch: one thread per vec4, 64 per workgroup, workgroups folded over x and y.
 @group(0) @binding(1) var<storage, read_write> weights: array<vec4<f32>>; // [branch, branch_stride]
 
 //#use linear
 
-// The quad of the range that a thread forms; beyond the range: it has none.
+// The vec4 of the range that a thread materializes, or a number beyond the range if it has none.
 fn quad_of(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return linear_group(group, groups) * 64u + local;
 }

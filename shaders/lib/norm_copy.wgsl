@@ -1,4 +1,4 @@
-// The places of a norm that leaves its input as it is.
+// The input and output of a norm that does not change its input.
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, token, stride]
 @group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, stride]

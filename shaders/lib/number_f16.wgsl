@@ -1,5 +1,5 @@
-// Provider @number: what a tile multiplies and adds up in f16, where the device has it.
+// Provider @number: a tile computes in f16. The device must support it.
 enable f16;
 
 alias Number = f16;
-const SHORT_SUMS: bool = true; // f32 takes over after 16 products
+const SHORT_SUMS: bool = true; // sums are added up in f32 after 16 products

@@ -1,4 +1,4 @@
-// Provider @operands: panels, one of k at a time: for a compiler that keeps sums in registers from one to the next.
+// Provider @operands: panels, one k at a time, for compilers that keep sums in registers between iterations.
 
 //#use panels
 

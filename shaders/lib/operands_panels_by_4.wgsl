@@ -1,9 +1,9 @@
-// Provider @operands: panels, four of k at a time: for a compiler that writes sums back to memory each time.
+// Provider @operands: panels, four k at a time, for compilers that write sums back to memory in each iteration.
 
 //#use panels
 
 const K_STEP: u32 = 4u;
-alias Operand = mat4x4<f32>; // a column for each of k
+alias Operand = mat4x4<f32>; // a column for each k
 
 fn load_a(at: Start, k: u32) -> Operand {
     let i = at + k * 4u;

@@ -1,10 +1,10 @@
-// Part of @operands: row-major operands, four of k at a time. An operand of a block is four rows' quads along k.
+// Part of @operands: row-major operands, four k at a time. An operand of a block is a vec4 along k of each of four rows.
 
 const K_STEP: u32 = 4u;
 alias Operand = mat4x4<f32>; // [row, k]
 alias Start = vec4<u32>; // of four rows
 
-// Rows beyond the end repeat the last: they are loaded, and not stored.
+// Rows beyond the end repeat the last row. They are loaded but not stored.
 fn a_start(b: u32, row: u32) -> Start {
     let rows = min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.rows - 1u));
     return vec4<u32>(b * params.a_branch) + rows * params.a_stride;
@@ -23,7 +23,7 @@ fn load_w(at: Start, k: u32) -> Operand {
     return mat4x4<f32>(load_w4(at.x + k, k), load_w4(at.y + k, k), load_w4(at.z + k, k), load_w4(at.w + k, k));
 }
 
-// What four of k add to a block: 16 dot products.
+// The contribution of four k to a block: 16 dot products.
 fn product(a: Operand, w: Operand) -> mat4x4<f32> {
     return mat4x4<f32>(a[0] * w, a[1] * w, a[2] * w, a[3] * w);
 }

@@ -1,4 +1,4 @@
-// Provider @operands: row-major operands of any width; beyond a row's end there are zeros.
+// Provider @operands: row-major operands of any width, with zeros beyond the end of a row.
 @group(0) @binding(1) var<storage, read> a: array<f32>; // [branch, row, a_stride]
 @group(0) @binding(2) var<storage, read> w: array<f32>; // [branch, column, k]
 

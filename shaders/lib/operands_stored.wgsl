@@ -1,5 +1,5 @@
-// Provider @operands: row-major operands whose rows are whole quads, the weights read as they are stored (@storage): for few rows, where
-// each weight is read once or twice.
+// Provider @operands: row-major operands whose rows consist of whole vec4s. The weights are read in their storage format
+// (@storage). This is for few rows, so that each weight is read only once or twice.
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [branch, row, a_stride]
 // binding 2: w, frozen, [column, k] (@storage)
 

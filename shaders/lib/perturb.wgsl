@@ -1,33 +1,33 @@
-// The random direction z, drawn from counters, and the weights that it makes: src/zo/random.rs has the derivation.
+// The random direction z, drawn from counters, and the perturbed weights. src/zo/random.rs has the derivation.
 //
-// A quad is four consecutive elements of a tensor: one call of the generator gives 64 bits, 16 for each element:
-// bit 15 is the sign, bits 0..11 index a table of quantiles that the host has already scaled, so that only additions are
-// left to do here: they round the same on every device, where a multiply-add might be fused.
+// One call of the generator gives 64 bits for four consecutive elements of a tensor (a vec4), 16 bits for each element. Bit 15 is
+// the sign, and bits 0 to 10 are an index into a table of quantiles, which the host has already scaled. So only additions remain
+// here. They round in the same way on every device, whereas a multiply-add may be fused.
 
 //#use threefry
 
 const QUANTILES: u32 = 2048u;
 
-// In the place of a tensor's ordinal: the tensor is frozen.
+// Marks a frozen tensor, in place of its ordinal.
 const FROZEN: u32 = 0xffffffffu;
 
 struct Branch {
     key: vec2<u32>, // of (seed, step, probe)
-    sign: u32, // 0 or 0x80000000: flips the sign of z
-    perturbed: u32, // 0: this branch sees the weights as they are; 1: moved along the key's direction; 2: likewise, and so does the one before
+    sign: u32, // 0, or 0x80000000 to flip the sign of z
+    perturbed: u32, // 0: plain weights; 1: perturbed along the key's direction; 2: the same, and the previous branch has the same direction
 }
 
 struct Update {
     key: vec2<u32>, // of (seed, step, probe)
-    rounding: vec2<u32>, // key of the bits that weights of less than f32 are rounded with
-    decay: f32, // tensors that decay are multiplied by this first
-    rounds: u32, // 1: the weights are rounded as they are stored after this update
+    rounding: vec2<u32>, // key for rounding weights that are narrower than f32
+    decay: f32, // factor by which tensors with weight decay are multiplied first
+    rounds: u32, // 1 if the weights are rounded to their storage format after this update
 }
 
-// What a step adds to the weights: written once a step.
+// The step parameters: what a step adds to the weights. They are written once per step.
 struct Step {
-    zero: u32, // always 0, which no compiler knows
-    updates: u32, // updates that are pending
+    zero: u32, // always 0, but unknown to the compiler
+    updates: u32, // number of pending updates
     branches: array<Branch, 16>,
     update: array<Update, 16>, // in order
     scaled: array<f32>, // [1 + update, quantile]: epsilon x quantile; each update's coefficient x quantile
@@ -35,12 +35,12 @@ struct Step {
 
 @group(0) @binding(3) var<storage, read> step_: Step;
 
-// The value as rounded: a compiler that contracts or reorders floating-point sums cannot look through it.
+// Forces the value to be rounded. The compiler cannot contract or reorder floating-point operations across this.
 fn fence(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(step_.zero));
 }
 
-// The scaled z of a quad; `table` is where its scaled quantiles begin. counter = (quad's index in its tensor, tensor's ordinal).
+// The scaled z of a vec4. `table` is the start of its scaled quantiles. counter = (index of the vec4 in its tensor, tensor's ordinal).
 fn direction(key: vec2<u32>, counter: vec2<u32>, table: u32) -> vec4<f32> {
     let bits = threefry(key, counter);
     let samples = vec4<u32>(bits.x & 0xffffu, bits.x >> 16u, bits.y & 0xffffu, bits.y >> 16u);
@@ -68,13 +68,13 @@ fn updated(weights: vec4<f32>, counter: vec2<u32>, decays: u32) -> vec4<f32> {
     return w;
 }
 
-// What a branch adds to the weights, but for the sign.
+// What a branch adds to the weights, except for the sign.
 fn perturbation(b: u32, counter: vec2<u32>) -> vec4<f32> {
     let moves = step_.branches[b].perturbed != 0u && counter.y != FROZEN;
     return select(vec4<f32>(), direction(step_.branches[b].key, counter, 0u), moves);
 }
 
-// Whether a branch's direction is that of the branch before it.
+// Whether a branch has the same direction as the previous branch.
 fn shares_direction(b: u32) -> bool {
     return step_.branches[b].perturbed == 2u;
 }

@@ -1,12 +1,12 @@
-// Sums over a row, whose THREADS invocations stand side by side in a workgroup of 64: always added in the same order.
-// To be called in uniform control flow.
+// The sum over a row, which THREADS adjacent invocations in a workgroup of 64 share. The order of additions is always the same.
+// It must be called in uniform control flow.
 const THREADS: u32 = 16u;
 const ROWS: u32 = 4u;
 
 var<workgroup> partial_sums: array<f32, 64>;
 
 fn row_sum(local: u32, value: f32) -> f32 {
-    // The result of the call before may still be being read.
+    // Other invocations may still be reading the previous result.
     workgroupBarrier();
     partial_sums[local] = value;
     workgroupBarrier();

@@ -1,4 +1,4 @@
-// Provider @storage: weights stored as f32, four to a quad.
+// Provider @storage: weights stored as f32, in vec4s.
 @group(0) @binding(2) var<storage, read_write> stored: array<vec4<f32>>;
 
 fn load_quad(i: u32) -> vec4<f32> {
@@ -9,7 +9,7 @@ fn store_quad(i: u32, weights: vec4<f32>) {
     stored[i] = weights;
 }
 
-// As they are stored.
+// f32 weights need no rounding.
 fn rounded(weights: vec4<f32>, key: vec2<u32>, counter: vec2<u32>) -> vec4<f32> {
     return weights;
 }

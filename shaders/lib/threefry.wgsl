@@ -1,5 +1,5 @@
 // Threefry-2x32 with 13 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): two random
-// words from a key and a counter. On the host: src/rng/threefry.rs.
+// words from a key and a counter. The host's version is src/rng/threefry.rs.
 fn threefry_mix(x: vec2<u32>, by: u32) -> vec2<u32> {
     let sum = x.x + x.y;
     return vec2<u32>(sum, ((x.y << by) | (x.y >> (32u - by))) ^ sum);

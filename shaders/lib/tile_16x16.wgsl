@@ -1,4 +1,4 @@
-// Provider @tile: 16 x 16 outputs a thread in registers, no workgroup memory.
+// Provider @tile: 16 x 16 outputs per thread, in registers, without workgroup memory.
 
 fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let row = (group.y * GROUP_Y + local.y) * 16u;

@@ -1,4 +1,4 @@
-// Provider @tile: 16 columns of one row a thread, for few rows.
+// Provider @tile: 16 columns of one row per thread, for few rows.
 
 fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let row = group.y * GROUP_Y + local.y;

@@ -1,6 +1,6 @@
-// Provider @tile: TILE_ROWS x TILE_COLUMNS outputs a workgroup, through 16 of k at a time in workgroup memory: for GPUs that have such
-// memory. Each of 16 x 16 threads makes THREAD_ROWS x THREAD_COLUMNS blocks of 4 x 4 outputs.
-//   @number: what it computes in
+// Provider @tile: TILE_ROWS x TILE_COLUMNS outputs per workgroup, with 16 k at a time in workgroup memory, for GPUs that have such
+// memory. Each of 16 x 16 threads computes THREAD_ROWS x THREAD_COLUMNS blocks of 4 x 4 outputs.
+//   @number: the type in which it computes
 
 //#use @number
 
@@ -21,10 +21,10 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let first_row = group.y * TILE_ROWS;
     let first_column = group.x * TILE_COLUMNS;
     let b = group.z;
-    var sums: array<mat4x4<f32>, BLOCKS>; // of short sums
+    var sums: array<mat4x4<f32>, BLOCKS>; // sums of the short sums
     var short: array<mat4x4<Number>, BLOCKS>;
     for (var first = 0u; first < params.depth; first += 16u) {
-        // A thread loads four of k of a row; beyond the depth there are zeros.
+        // A thread loads four k of a row, and zeros beyond the depth.
         let k = thread % 4u * 4u;
         for (var i = thread / 4u; i < TILE_ROWS; i += THREADS / 4u) {
             var quad = vec4<f32>();

@@ -1,7 +1,8 @@
-// Provider @tile: 32 x 8 outputs a thread in registers, for subgroups of 8 whose threads exchange what they load: each loads four
-// rows of a and passes them on to the others, two of k at a time. A workgroup is one subgroup, its threads in order. (Without `enable subgroups`, which naga does not read yet.)
+// Provider @tile: 32 x 8 outputs per thread, in registers, for subgroups of 8 whose threads exchange what they load. Each thread
+// loads four rows of a and broadcasts them to the others, two k at a time. A workgroup is one subgroup, with its threads in order.
+// (There is no `enable subgroups`, because naga does not parse it yet.)
 
-// What two of k add to a block of 4 x 4: a's rows by w's columns.
+// Adds the contribution of two k to a block of 4 x 4: a's rows by w's columns.
 fn add(c: mat4x4<f32>, a0: vec4<f32>, w0: vec4<f32>, a1: vec4<f32>, w1: vec4<f32>) -> mat4x4<f32> {
     return mat4x4<f32>(
         c[0] + a0.x * w0 + a1.x * w1,
@@ -11,7 +12,7 @@ fn add(c: mat4x4<f32>, a0: vec4<f32>, w0: vec4<f32>, a1: vec4<f32>, w1: vec4<f32
     );
 }
 
-// No thread leaves early: beyond the end the last rows and columns are loaded again, and not stored.
+// No thread returns early. Beyond the end, the last rows and columns are loaded again but not stored.
 fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let first_row = group.y * 32u;
     let column = (group.x * GROUP_X + local.x) * 8u;

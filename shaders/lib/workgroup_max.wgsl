@@ -1,8 +1,8 @@
-// The largest `value` over a workgroup of WORKGROUP (a power of two) invocations. To be called in uniform control flow.
+// The largest `value` over a workgroup of WORKGROUP (a power of two) invocations. It must be called in uniform control flow.
 var<workgroup> partial_max: array<f32, WORKGROUP>;
 
 fn workgroup_max(local: u32, value: f32) -> f32 {
-    // The result of the call before may still be being read.
+    // Other invocations may still be reading the previous result.
     workgroupBarrier();
     partial_max[local] = value;
     for (var reach = WORKGROUP / 2u; reach > 0u; reach /= 2u) {

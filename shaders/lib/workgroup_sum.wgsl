@@ -1,12 +1,12 @@
-// The sum of `value` over a workgroup of WORKGROUP (64) invocations, always added in the same order: eight sums of eight, then
-// theirs. A tree would have twice as many barriers, each of which costs a GPU in software more than the loads.
-// To be called in uniform control flow.
+// The sum of `value` over a workgroup of WORKGROUP (64) invocations. The order of additions is always the same: eight sums of eight,
+// then the sum of these. A tree would have twice as many barriers, and on a software GPU a barrier costs more than the loads.
+// It must be called in uniform control flow.
 var<workgroup> partial_sums: array<f32, WORKGROUP>;
 var<workgroup> sums_of_eight: array<f32, 8>;
 
 fn workgroup_sum(local: u32, value: f32) -> f32 {
     partial_sums[local] = value;
-    // Also: the result of the call before has been read.
+    // After this barrier, the previous result has been read.
     workgroupBarrier();
     if (local < 8u) {
         var sum = 0.0;
