@@ -85,16 +85,16 @@ fn refusals_name_the_place() {
         for empty in ["", " \n\t\n", "\u{FEFF}"] {
             assert!(refused(name, empty).contains("empty"));
         }
-        assert!(refused(name, b"abc\xff").contains("0xff at byte 3"));
-        assert!(refused(name, b"\xff\xfea\0").contains("UTF-16"));
+        assert!(refused(name, b"\xc3\xa9bc\xff").contains("0xff at byte 4"));
+        assert!(refused(name, b"\xff\xfea\0b").contains("UTF-16"));
     }
     for (name, text, parts) in [
         ("a.csv", "text,label\n", &["at least one row"][..]),
         ("a.csv", "text,label\na,b\nc\n", &["row 3", "`label`", "2 fields", "found 1"]),
         ("a.csv", "text,label\na,b,c\n", &["row 2", "2 fields", "found 3"]),
-        ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "found 1"]),
+        ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "found 1: is a quotation mark never closed?"]),
         ("a.csv", "text,label\na, \n", &["row 2", "`label`"]),
-        ("a.csv", "text,sentiment\na,b\n", &["header", "`label`", "`sentiment`"]),
+        ("a.csv", "text,feeling\na,b\n", &["header", "`label`", "`feeling`"]),
         ("a.csv", "just a line\n", &["header", "`text`", "`just a line`"]),
         ("a.csv", "text,Text,label\na,b,c\n", &["header", "`Text` twice"]),
         ("a.csv", "prompt,text\na,b\n", &["`label`"]),

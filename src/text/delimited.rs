@@ -3,16 +3,29 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use crate::error::{Result, bail, err};
-use crate::text::rows::{Kind, Rows};
+use crate::text::chat::Message;
+use crate::text::columns::{Columns, Record, Table};
 
-/// Comma-separated rows; quotes protect commas and line ends.
-pub(crate) fn csv(name: &str, text: &str) -> Result<Rows> {
-    rows(name, text, b',', true)
+/// Comma-separated rows; quotes protect separators and line ends. Spreadsheets write a semicolon or a tab
+/// where the comma is the decimal mark: the header tells which.
+pub(crate) fn csv(name: &str, text: &str) -> Result<Table> {
+    rows(name, text, separator(text), true)
+}
+
+/// The separator of a table of comma-separated values, by its header.
+pub(crate) fn separator(text: &str) -> u8 {
+    let header = text.trim_start().lines().next().unwrap_or_default();
+    match header {
+        _ if header.contains(',') => b',',
+        _ if header.contains(';') => b';',
+        _ if header.contains('\t') => b'\t',
+        _ => b',',
+    }
 }
 
 /// Tab-separated rows. By their registered format quotes mean nothing in them (so in GLUE's files), but
 /// spreadsheets write them as in CSV: quotes count where all of them are well-formed.
-pub(crate) fn tsv(name: &str, text: &str) -> Result<Rows> {
+pub(crate) fn tsv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, b'\t', quotes_are_well_formed(text.as_bytes()))
 }
 
@@ -43,27 +56,48 @@ fn quotes_are_well_formed(text: &[u8]) -> bool {
     true
 }
 
-fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Rows> {
-    let mut rows: Option<Rows> = None;
+fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table> {
+    let mut table: Option<Table> = None;
     let columns = walk(name, text, delimiter, quoting, None, &mut |columns, row, record| {
-        let rows = match &mut rows {
-            Some(rows) => rows,
-            None => rows.insert(kind(name, columns)?.empty()),
+        let table = match &mut table {
+            Some(table) => table,
+            None => table.insert(Table::new(fields(name, columns)?)),
         };
-        rows.add(&format!("{name}, row {row}"), row, |field| {
-            let column = columns.iter().position(|c| c.eq_ignore_ascii_case(field));
-            Ok(column.and_then(|c| record.get(c)).map(str::to_string))
-        })
+        match record {
+            Ok(record) => table.add(row, Ok(&Line { columns, record })),
+            Err(error) => table.add(row, Err(error)),
+        }
+        Ok(())
     })?;
-    rows.map_or_else(|| Ok(kind(name, &columns)?.empty()), Ok)
+    table.map_or_else(|| Ok(Table::new(fields(name, &columns)?)), Ok)
 }
 
-fn kind(name: &str, columns: &[String]) -> Result<Kind> {
-    Kind::of(&format!("{name}, header"), columns.iter().map(String::as_str))
+fn fields(name: &str, columns: &[String]) -> Result<Columns> {
+    Columns::of(&format!("{name}, header"), columns.iter().map(String::as_str))
 }
 
-/// What takes the columns' names, a record's row and the record.
+/// A record under the names of its columns.
+struct Line<'a> {
+    columns: &'a [String],
+    record: &'a StringRecord,
+}
+
+impl Record for Line<'_> {
+    fn text(&self, column: &str, _: &str) -> Result<Option<String>> {
+        let at = self.columns.iter().position(|name| name == column);
+        Ok(at.and_then(|at| self.record.get(at)).map(str::to_owned))
+    }
+
+    fn messages(&self, _: &str) -> Result<Vec<Message>> {
+        bail!(DataInvalid, "expected chat data as .jsonl, found a table")
+    }
+}
+
+/// Takes the columns' names, a record's row and the record.
 pub(crate) type Add<'a> = dyn FnMut(&[String], usize, &StringRecord) -> Result<()> + 'a;
+
+/// As [`Add`], where the record may have another number of fields than the header.
+type AddAny<'a> = dyn FnMut(&[String], usize, Result<&StringRecord>) -> Result<()> + 'a;
 
 /// Gives each record of a table to `add`, with the columns' names and its row; the first record is the header unless `columns` are given.
 /// Quotes count as [`csv`] and [`tsv`] have it.
@@ -75,7 +109,10 @@ pub(crate) fn each(
     add: &mut Add<'_>,
 ) -> Result<()> {
     let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
-    walk(name, text, delimiter, quoting, columns, add).map(drop)
+    walk(name, text, delimiter, quoting, columns, &mut |columns, row, record| {
+        add(columns, row, record.map_err(|e| err!(DataInvalid, "{name}, row {row}{}", e.message()))?)
+    })
+    .map(drop)
 }
 
 /// As [`each`]; returns the columns' names.
@@ -85,7 +122,7 @@ fn walk(
     delimiter: u8,
     quoting: bool,
     columns: Option<&[&str]>,
-    add: &mut Add<'_>,
+    add: &mut AddAny<'_>,
 ) -> Result<Vec<String>> {
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
@@ -116,16 +153,21 @@ fn walk(
     for record in records {
         let record = record.map_err(|e| err!(DataInvalid, "{name}: expected rows of text, found: {e}"))?;
         let row = lines.of(&record);
-        if record.len() != columns.len() {
-            let field = columns.get(record.len()).map(|c| format!(", field `{c}`")).unwrap_or_default();
-            bail!(
+        let found = record.len();
+        let fits = if found == columns.len() {
+            Ok(&record)
+        } else {
+            let field = columns.get(found).map(|c| format!(", field `{c}`")).unwrap_or_default();
+            let expected = columns.len();
+            // A quotation mark that is never closed takes in everything behind it.
+            let open = record.iter().next_back().is_some_and(|last| last.contains('\n'));
+            let hint = if open && found < expected { ": is a quotation mark never closed?" } else { "" };
+            Err(err!(
                 DataInvalid,
-                "{name}, row {row}{field}: expected {} fields as in the header, found {}",
-                columns.len(),
-                record.len()
-            );
-        }
-        add(&columns, row, &record)?;
+                "{field}: expected {expected} fields as in the header, found {found}{hint}"
+            ))
+        };
+        add(&columns, row, fits)?;
     }
     Ok(columns)
 }

@@ -16,6 +16,7 @@
 
 pub mod batch;
 pub mod chat;
+mod columns;
 pub mod dataset;
 mod decode;
 mod delimited;

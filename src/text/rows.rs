@@ -1,32 +1,35 @@
 //! The rows of a data set, whatever file they were read from.
 
+use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::{Error, Result, bail, err};
 use crate::text::chat::Conversation;
 use crate::text::metrics::Normalise;
 
 /// A labelled text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Classified {
     /// The text to classify; may be empty.
     pub text: String,
     /// The second text of a pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text_b: Option<String>,
     /// The label as the file spells it, without surrounding white space.
     pub label: String,
     /// 1-based line of the file on which the row starts (header included), or number in a JSON array.
+    #[serde(skip)]
     pub row: usize,
 }
 
 /// A prompt with the text that should follow it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Completion {
     /// The text that the model is given; may be empty.
     pub prompt: String,
     /// The text that the model should write.
     pub completion: String,
     /// As [`Classified::row`].
+    #[serde(skip)]
     pub row: usize,
 }
 
@@ -177,95 +180,4 @@ impl Dataset {
         }
         hash.digest()
     }
-}
-
-/// The kind of a row, by the columns or keys that are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Classified,
-    Completion,
-    Chat,
-}
-
-impl Kind {
-    /// The kind that these column names or keys make; `place` is the file and row, for the message.
-    pub(crate) fn of<'a>(place: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<Kind> {
-        let has = |name: &str| names.clone().any(|n| n.eq_ignore_ascii_case(name));
-        if has("messages") {
-            return Ok(Kind::Chat);
-        }
-        let found = || match names.clone().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ") {
-            found if found.is_empty() => "none".to_owned(),
-            found => found,
-        };
-        if has("text") && has("label") {
-            Ok(Kind::Classified)
-        } else if has("prompt") && has("completion") {
-            Ok(Kind::Completion)
-        } else {
-            let (missing, of) = match (has("text"), has("label"), has("prompt"), has("completion")) {
-                (true, ..) => ("label", "`text` and `label`"),
-                (_, true, ..) => ("text", "`text` and `label`"),
-                (_, _, true, _) => ("completion", "`prompt` and `completion`"),
-                (.., true) => ("prompt", "`prompt` and `completion`"),
-                _ => ("text", "`text` and `label`, or `prompt` and `completion`"),
-            };
-            bail!(
-                DataInvalid,
-                "{place}, field `{missing}`: expected {of}, found {} (files of a published data set are read by its task)",
-                found()
-            )
-        }
-    }
-
-    pub(crate) fn empty(self) -> Rows {
-        match self {
-            Kind::Classified => Rows::Classified(Vec::new()),
-            Kind::Completion => Rows::Completion(Vec::new()),
-            Kind::Chat => Rows::Chat(Vec::new()),
-        }
-    }
-}
-
-impl Rows {
-    /// Adds a row whose fields `get` looks up by name: `None` when it is absent.
-    pub(crate) fn add(
-        &mut self,
-        place: &str,
-        row: usize,
-        get: impl Fn(&str) -> Result<Option<String>>,
-    ) -> Result<()> {
-        let need = |name: &str| match get(name) {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(missing(place, name)),
-            Err(e) => Err(e),
-        };
-        let filled = |name: &str| {
-            let value = need(name)?;
-            if value.trim().is_empty() {
-                bail!(DataInvalid, "{place}, field `{name}`: expected a value, found nothing");
-            }
-            Ok(value)
-        };
-        match self {
-            Rows::Classified(rows) => {
-                let label = filled("label")?.trim().to_string();
-                rows.push(Classified { text: need("text")?, text_b: get("text_b")?, label, row });
-            }
-            Rows::Completion(rows) => {
-                let completion = filled("completion")?;
-                rows.push(Completion { prompt: need("prompt")?, completion, row });
-            }
-            // A table's cell holds no messages.
-            Rows::Chat(_) => {
-                bail!(DataInvalid, "{place}, field `messages`: expected chat data as .jsonl, found a table")
-            }
-            Rows::Questions(_) | Rows::Plain(_) => {}
-        }
-        Ok(())
-    }
-}
-
-fn missing(place: &str, name: &str) -> Error {
-    err!(DataInvalid, "{place}, field `{name}`: expected a value, found none")
 }

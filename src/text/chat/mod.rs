@@ -7,6 +7,7 @@ use std::fmt;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use serde::Serialize;
 
 use crate::error::{Result, bail, err};
 
@@ -23,7 +24,7 @@ const TOKENS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// `system`, `user`, `assistant`, or another role that the template knows.
     pub role: String,
@@ -39,11 +40,12 @@ impl Message {
 }
 
 /// A conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Conversation {
     /// The turns in order.
     pub messages: Vec<Message>,
     /// The number of the row, as in [`crate::text::rows::Classified::row`].
+    #[serde(skip)]
     pub row: usize,
 }
 

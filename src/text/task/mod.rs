@@ -130,11 +130,11 @@ impl Task {
         let prompt = self.form(head)?;
         let lossy =
             if self.layout.lines.is_some() { record::without_stray_bytes(bytes) } else { bytes.into() };
-        let text = decode(&lossy).map_err(|e| e.at(name))?;
+        let (text, _) = decode(&lossy).map_err(|e| e.at(name))?;
         if text.trim().is_empty() {
             bail!(DataInvalid, "{name}: expected the rows of {}, found an empty file", self.name);
         }
-        let values = record::values(&self.layout, self.name, name, text)?;
+        let values = record::values(&self.layout, self.name, name, &text)?;
         let mut rows = match head {
             HeadKind::MaskedLm => Rows::Classified(Vec::new()),
             HeadKind::CausalLm => Rows::Questions(Vec::new()),

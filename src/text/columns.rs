@@ -1,0 +1,167 @@
+//! Which column of a table, or key of a JSON object, holds which field of a row; and the rows so far.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result, bail, err};
+use crate::text::chat::Conversation;
+use crate::text::chat::Message;
+use crate::text::rows::{Classified, Completion, Rows};
+
+/// Names of the column of texts to classify, the preferred one first.
+const TEXT: &[&str] = &["text", "sentence", "message", "review", "content", "body"];
+
+/// Names of the column of labels, the preferred one first.
+const LABEL: &[&str] = &["label", "class", "category", "sentiment", "group"];
+
+/// A row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The row, as in [`Classified::row`].
+    pub row: usize,
+    /// The row and the field, what was expected there and what was found.
+    pub message: String,
+}
+
+/// The kind of rows that the columns make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Classified,
+    Completion,
+    Chat,
+}
+
+/// The kind of a file's rows, and the file's own name of each field's column.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) kind: Kind,
+    names: Vec<(&'static str, String)>,
+}
+
+impl Columns {
+    /// The fields among column names or keys, which count in any case. Columns called `text` and `label`, or
+    /// `prompt` and `completion`, come before those with another of the names.
+    ///
+    /// # Errors
+    /// `data-invalid`, beginning with `place`, when the columns make no row.
+    pub(crate) fn of<'a>(place: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<Columns> {
+        let find = |field: &str| names.clone().map(str::trim).find(|name| name.eq_ignore_ascii_case(field));
+        let any = |fields: &[&str]| fields.iter().find_map(|field| find(field));
+        let columns = |kind, fields: &[(&'static str, Option<&str>)]| {
+            let own = |(field, name): &(&'static str, Option<&str>)| Some((*field, (*name)?.to_owned()));
+            Ok(Columns { kind, names: fields.iter().filter_map(own).collect() })
+        };
+        let text_b = ("text_b", find("text_b"));
+        let [text, label, prompt, completion] = ["text", "label", "prompt", "completion"].map(find);
+        if let Some(messages) = find("messages") {
+            columns(Kind::Chat, &[("messages", Some(messages))])
+        } else if text.is_some() && label.is_some() {
+            columns(Kind::Classified, &[("text", text), text_b, ("label", label)])
+        } else if prompt.is_some() && completion.is_some() {
+            columns(Kind::Completion, &[("prompt", prompt), ("completion", completion)])
+        } else if let (Some(text), Some(label)) = (any(TEXT), any(LABEL)) {
+            columns(Kind::Classified, &[("text", Some(text)), text_b, ("label", Some(label))])
+        } else {
+            let (missing, of) = match (any(TEXT), any(LABEL), prompt, completion) {
+                (Some(_), ..) => ("label", "`text` and `label`"),
+                (_, Some(_), ..) => ("text", "`text` and `label`"),
+                (_, _, Some(_), _) => ("completion", "`prompt` and `completion`"),
+                (.., Some(_)) => ("prompt", "`prompt` and `completion`"),
+                _ => ("text", "`text` and `label`, or `prompt` and `completion`"),
+            };
+            let found: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            bail!(
+                DataInvalid,
+                "{place}, field `{missing}`: expected {of}, found {found} (files of a published data set are read by its task)"
+            )
+        }
+    }
+
+    /// The file's own name of a field's column.
+    pub(crate) fn name<'a>(&'a self, field: &'a str) -> &'a str {
+        self.names.iter().find(|(known, _)| *known == field).map_or(field, |(_, name)| name)
+    }
+
+    /// Each field with the file's own name of its column.
+    pub(crate) fn names(self) -> Vec<(&'static str, String)> {
+        self.names
+    }
+}
+
+/// The rows that a reader has found, and the rows that it could not use.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) columns: Columns,
+    pub(crate) rows: Rows,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl Table {
+    pub(crate) fn new(columns: Columns) -> Table {
+        let rows = match columns.kind {
+            Kind::Classified => Rows::Classified(Vec::new()),
+            Kind::Completion => Rows::Completion(Vec::new()),
+            Kind::Chat => Rows::Chat(Vec::new()),
+        };
+        Table { columns, rows, problems: Vec::new() }
+    }
+
+    /// Adds a row, or the reason why it cannot be used.
+    pub(crate) fn add(&mut self, row: usize, record: Result<&dyn Record>) {
+        if let Err(error) = record.and_then(|record| self.fill(row, record)) {
+            self.problems.push(Problem { row, message: format!("row {row}{}", error.message()) });
+        }
+    }
+
+    fn fill(&mut self, row: usize, record: &dyn Record) -> Result<()> {
+        let columns = &self.columns;
+        let get = |field: &str| record.text(columns.name(field), field).map_err(|e| in_field(field, &e));
+        let need = |field: &str| {
+            get(field)?.ok_or_else(|| in_field(field, &err!(DataInvalid, "expected a value, found none")))
+        };
+        let filled = |field: &str| match need(field)? {
+            value if value.trim().is_empty() => {
+                Err(in_field(field, &err!(DataInvalid, "expected a value, found nothing")))
+            }
+            value => Ok(value),
+        };
+        match &mut self.rows {
+            Rows::Classified(rows) => {
+                let label = filled("label")?.trim().to_owned();
+                rows.push(Classified { text: need("text")?, text_b: get("text_b")?, label, row });
+            }
+            Rows::Completion(rows) => {
+                let completion = filled("completion")?;
+                rows.push(Completion { prompt: need("prompt")?, completion, row });
+            }
+            Rows::Chat(rows) => {
+                let messages =
+                    record.messages(columns.name("messages")).map_err(|e| in_field("messages", &e))?;
+                rows.push(Conversation { messages, row });
+            }
+            Rows::Questions(_) | Rows::Plain(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// An error about a field, to stand behind the row's number.
+fn in_field(field: &str, error: &Error) -> Error {
+    let separator = if error.message().starts_with(',') { "" } else { ": " };
+    Error::new(error.code(), format!(", field `{field}`{separator}{}", error.message()))
+}
+
+/// A row of a file whose fields are looked up by the names of their columns.
+pub(crate) trait Record {
+    /// The text in a column; none where the row has none. `field` says what it is for.
+    ///
+    /// # Errors
+    /// `data-invalid` when it is no text.
+    fn text(&self, column: &str, field: &str) -> Result<Option<String>>;
+
+    /// The messages in a column.
+    ///
+    /// # Errors
+    /// `data-invalid` when they are no conversation.
+    fn messages(&self, column: &str) -> Result<Vec<Message>>;
+}
