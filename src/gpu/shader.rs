@@ -31,6 +31,7 @@ snippets![
     "layout_panels",
     "layout_rows",
     "linear",
+    "norm_add",
     "norm_copy",
     "norm_in_place",
     "number_f16",

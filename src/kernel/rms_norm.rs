@@ -32,10 +32,11 @@ super::uniform! {
 
 const COPY: &str = "norm_copy";
 const IN_PLACE: &str = "norm_in_place";
+const ADD: &str = "norm_add";
 
 /// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {
-    [COPY, IN_PLACE].map(variant).to_vec()
+    [COPY, IN_PLACE, ADD].map(variant).to_vec()
 }
 
 fn variant(place: &'static str) -> Variant {
@@ -46,6 +47,11 @@ fn variant(place: &'static str) -> Variant {
 /// `[branch, vector_stride]`. Columns of y that belong to no vector are left alone.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     push(recording, COPY, vec![x, vectors, y], params);
+}
+
+/// The same, added to what is in y.
+pub fn record_added(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
+    push(recording, ADD, vec![x, vectors, y], params);
 }
 
 /// The same over x itself `[branch, token, stride]`.

@@ -20,25 +20,28 @@ impl Pass<'_> {
     /// Normalizes the query and key heads in ws.qkv, and turns them by the token's position, where the layer does so.
     pub(super) fn positions(&mut self, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
-        if layer.query_norm.is_some() || layer.key_norm.is_some() {
-            bail!(ModelUnsupported, "norms of query and key heads are not implemented");
+        if let Some(norm) = &layer.query_norm {
+            self.norm_heads(norm, spec.heads, 0)?;
+        }
+        if let Some(norm) = &layer.key_norm {
+            self.norm_heads(norm, spec.kv_heads, spec.q_width())?;
         }
         let rotation = layer.rotary.and_then(|rotary| ws.rotations.iter().find(|(r, _)| *r == rotary));
-        if let Some((_, rotation)) = rotation {
+        if let Some((rotary, rotation)) = rotation {
             let params = rotary::Params {
                 rows: self.branches * self.tokens,
                 tokens: self.tokens,
                 stride: spec.qkv_width(),
                 heads: spec.heads + spec.kv_heads,
                 head_dim: spec.head_dim,
-                dim: spec.head_dim,
+                dim: rotary.dim,
             };
             rotary::record(&mut self.r, &ws.qkv, rotation, &ws.positions, params);
         }
         Ok(())
     }
 
-    /// ws.attended `[B, T, H D]` = softmax(scale * q k^T) v over the keys that each token sees: a prefix, cached tokens, its sequence.
+    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T)) v over the keys that each token sees: a prefix, cached tokens, its sequence.
     pub(super) fn attend(&mut self, index: usize, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
         let (q_width, kv_width) = (spec.q_width(), spec.kv_width());
@@ -52,6 +55,7 @@ impl Pass<'_> {
             k_column: q_width,
             v_column: q_width + kv_width,
             scale: layer.scale,
+            softcap: layer.softcap.unwrap_or(0.0),
             ..Default::default()
         };
         // Where there is no prefix, the kernel reads none, and any buffer may be bound.

@@ -24,8 +24,9 @@ impl Pass<'_> {
         self.multiply_factor(b, rows, (inner, pair.rank), y, columns.end - columns.start);
     }
 
-    /// `y[b, i, :] += scale * B[ids[i], :] A`: what the factors add to looked-up rows; ids `[count]`, y `[B, count, width]`.
-    pub(super) fn factor_rows(&mut self, pair: &Pair, ids: &Buffer, count: u32, y: &Buffer, width: u32) {
+    /// `y[b, i, :] += added * scale * B[ids[i], :] A`: what the factors add to looked-up rows, which have been multiplied by
+    /// `y.added`; ids `[count]`, y `[B, count, width]`.
+    pub(super) fn factor_rows(&mut self, pair: &Pair, ids: &Buffer, count: u32, y: Target<'_>) {
         let transposed = pair.transposed.and_then(|a| self.factor(a));
         let (Some(a), Some(b)) = (transposed, self.factor(pair.b)) else { return };
         let inner = &self.ws.inner; // [B, count, rank]
@@ -37,8 +38,8 @@ impl Pass<'_> {
             width: pair.rank,
         };
         gather_rows::record(&mut self.r, b.buffer, ids, inner, rows);
-        let y = Target { added: pair.scale, ..Target::new(y, width) };
-        self.multiply_factor(a, count, (inner, pair.rank), y, width);
+        let y = Target { added: y.added * pair.scale, ..y };
+        self.multiply_factor(a, count, (inner, pair.rank), y, y.stride);
     }
 
     /// `y = W x`, or `y += added * W x`, for a factor W `[columns, depth]`; x `[B, rows, depth]`.

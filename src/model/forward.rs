@@ -5,6 +5,7 @@
 
 use super::pass::{Pass, Target};
 use super::spec::{Mlp, Norms};
+use super::tables::Rows;
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
 use crate::kernel::glu;
@@ -54,21 +55,21 @@ impl<'a> Pass<'a> {
         Ok(x)
     }
 
-    /// x = token + type + position `[B, T, C]`, each a row of a table as the branch sees it.
+    /// x = scale * token + type + position `[B, T, C]`, each a row of a table as the branch sees it.
     fn embed(&mut self, x: &Buffer) -> Result<()> {
         let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
         match (&embedding.projection, &ws.projected) {
             (Some(projection), Some(rows)) => {
-                self.table_rows(embedding.tokens, &ws.ids, tokens, rows, false)?; // [B, T, width]
+                self.table_rows(embedding.tokens, &ws.ids, tokens, rows, Rows::Scaled(embedding.scale))?; // [B, T, width]
                 self.linear(projection, tokens, rows, Target::new(x, projection.rows))?;
             }
-            _ => self.table_rows(embedding.tokens, &ws.ids, tokens, x, false)?,
+            _ => self.table_rows(embedding.tokens, &ws.ids, tokens, x, Rows::Scaled(embedding.scale))?,
         }
         if let Some(table) = embedding.types {
-            self.table_rows(table, &ws.types, tokens, x, true)?;
+            self.table_rows(table, &ws.types, tokens, x, Rows::Added)?;
         }
         if let Some(positions) = embedding.positions {
-            self.table_rows(positions.table, &ws.positions, tokens, x, true)?;
+            self.table_rows(positions.table, &ws.positions, tokens, x, Rows::Added)?;
         }
         Ok(())
     }
@@ -91,8 +92,8 @@ impl<'a> Pass<'a> {
     /// x += norm(y) where the sublayer has an output norm; then x = norm(x) where it has a norm of the residual stream, for which x and
     /// y swap their buffers.
     fn residual_norms<'b>(&mut self, norms: &Norms, x: &mut &'b Buffer, y: &mut &'b Buffer) -> Result<()> {
-        if norms.output.is_some() {
-            bail!(ModelUnsupported, "a norm of a sublayer's output is not implemented");
+        if let Some(norm) = &norms.output {
+            self.add_norm(norm, y, x)?;
         }
         if let Some(norm) = &norms.residual {
             self.norm(norm, self.tokens, x, y)?;

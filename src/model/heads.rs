@@ -2,11 +2,14 @@
 
 use super::linear::{Block, blocks};
 use super::pass::{Pass, Target};
+use super::tables::Rows;
 use super::tensors::TensorId;
 use crate::error::Result;
 use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss};
+use crate::kernel::{
+    NO_BIAS, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss, softcap,
+};
 
 /// What a target is scored against.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +114,7 @@ impl<'a> Pass<'a> {
     fn label_logits(&mut self, count: u32, scored: &Buffer, labels: u32) -> Result<()> {
         let (table, ws) = (self.spec().head.table, self.ws);
         let width = self.model.weights().matrix(table)?.width;
-        self.table_rows(table, &ws.label_ids, labels, &ws.label_rows, false)?;
+        self.table_rows(table, &ws.label_ids, labels, &ws.label_rows, Rows::Scaled(1.0))?;
         let params = matmul::Params {
             rows: count,
             columns: labels,
@@ -135,7 +138,16 @@ impl<'a> Pass<'a> {
             activation: None,
         };
         self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
+        self.cap_logits(count * labels);
         Ok(())
+    }
+
+    /// Caps the first `count` logits of each branch, where the head does so.
+    fn cap_logits(&mut self, count: u32) {
+        if let Some(cap) = self.spec().head.softcap {
+            let params = softcap::Params { count: self.branches * count, cap };
+            softcap::record(&mut self.r, &self.ws.logits, params);
+        }
     }
 
     /// ws.logits `[B, count, block]` for a block of the vocabulary; scored `[B, count, C]`. `bias` is where the head's bias begins, or
@@ -172,6 +184,7 @@ impl<'a> Pass<'a> {
             let rows = block.first_row..block.first_row + block.rows;
             self.factor_product(pair, count, (scored, table.width), y, rows);
         }
+        self.cap_logits(count * block.rows);
         Ok(())
     }
 

@@ -1,13 +1,22 @@
 //! Rows of embedding tables, as each branch sees the table.
 
-use super::pass::Pass;
+use super::pass::{Pass, Target};
 use super::tensors::TensorId;
 use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::{embedding, embedding_perturbed};
 
+/// What becomes of looked-up rows.
+#[derive(Clone, Copy)]
+pub(super) enum Rows {
+    /// They are multiplied by a factor and overwrite what is there.
+    Scaled(f32),
+    /// They are added to what is there.
+    Added,
+}
+
 impl Pass<'_> {
-    /// `y[b, i, :] = table_b[ids[i], :]`, or `+=` where it accumulates; ids `[count]`, y `[B, count, width]`.
+    /// `y[b, i, :] = scale * table_b[ids[i], :]`, or `+=`, as `then` says; ids `[count]`, y `[B, count, width]`.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
@@ -17,9 +26,13 @@ impl Pass<'_> {
         ids: &Buffer,
         count: u32,
         y: &Buffer,
-        accumulate: bool,
+        then: Rows,
     ) -> Result<()> {
         let table = self.model.weights().matrix(table)?;
+        let (scale, accumulate) = match then {
+            Rows::Scaled(scale) => (scale, 0),
+            Rows::Added => (1.0, 1),
+        };
         for part in &table.parts {
             if self.stored(table).is_some() {
                 let params = embedding::Params {
@@ -28,8 +41,8 @@ impl Pass<'_> {
                     branches: self.branches,
                     first_row: part.first_row,
                     rows: part.rows,
-                    accumulate: accumulate.into(),
-                    scale: 1.0,
+                    accumulate,
+                    scale,
                 };
                 embedding::record(&mut self.r, table.dtype, &params, &part.buffer, ids, y);
             } else {
@@ -41,15 +54,15 @@ impl Pass<'_> {
                     decays: 1,
                     first_row: part.first_row,
                     rows: part.rows,
-                    accumulate: accumulate.into(),
-                    scale: 1.0,
+                    accumulate,
+                    scale,
                 };
                 let step = &self.ws.step;
                 embedding_perturbed::record(&mut self.r, table.dtype, &params, step, &part.buffer, ids, y);
             }
         }
         if let Some(pair) = self.pair(table.id) {
-            self.factor_rows(pair, ids, count, y, table.width);
+            self.factor_rows(pair, ids, count, Target { added: scale, ..Target::new(y, table.width) });
         }
         Ok(())
     }

@@ -5,11 +5,12 @@ use crate::error::Result;
 use crate::kernel::rms_norm::Params;
 use crate::reference::Vectors;
 
-/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector.
+/// `y (+)= x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let vectors = call.input::<f32>(1)?;
     let vectors = Vectors::new(&vectors, params.vector_stride);
+    let added = call.provider("place") == Some("norm_add");
     let in_place = call.provider("place") == Some("norm_in_place");
     let mut y = call.output::<f32>(if in_place { 0 } else { 2 })?;
     let x = if in_place { None } else { Some(call.input::<f32>(0)?) };
@@ -18,14 +19,12 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         let branch = (row / params.rows_per_branch) as usize;
         let head = row % params.heads * params.width;
         let first = (row / params.heads * params.stride + params.column + head) as usize;
-        let y = &mut y[first..first + width];
-        if let Some(x) = &x {
-            y.copy_from_slice(&x[first..first + width]);
-        }
-        let mean = y.iter().map(|x| x * x).sum::<f32>() / width as f32;
+        let read = x.as_deref().unwrap_or(&y)[first..first + width].to_vec();
+        let mean = read.iter().map(|x| x * x).sum::<f32>() / width as f32;
         let scale = 1.0 / (mean + params.epsilon).sqrt();
-        for (i, y) in y.iter_mut().enumerate() {
-            *y = *y * scale * (vectors.at(branch, params.weight, i) + params.weight_offset);
+        for (i, x) in read.iter().enumerate() {
+            let normed = x * scale * (vectors.at(branch, params.weight, i) + params.weight_offset);
+            y[first + i] = if added { y[first + i] + normed } else { normed };
         }
     }
     Ok(())

@@ -138,10 +138,13 @@ device_test! {
                 };
                 rms_norm::record(recording, &x, &vectors, &y, params);
                 rms_norm::record_in_place(recording, &own, &vectors, params);
-                vec![y, own]
+                let sum = lab.floats("sum", &noise(4, branches * tokens * stride));
+                rms_norm::record_added(recording, &x, &vectors, &sum, params);
+                vec![y, own, sum]
             }).await;
             close("rms_norm", &format!("{shape} to another buffer"), &outputs[0]);
             close("rms_norm", &format!("{shape} in place"), &outputs[1]);
+            close("rms_norm", &format!("{shape} added"), &outputs[2]);
             // The columns of no head stay as they are.
             let others = |i: usize| !(column..column + heads * width).contains(&(i as u32 % stride));
             let own = &outputs[1].0;

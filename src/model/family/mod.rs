@@ -5,7 +5,7 @@ mod gpt2;
 mod llama;
 mod opt;
 
-use super::{Activation, ModelSpec, Norm, NormKind, Norms};
+use super::{Activation, LayerSpec, ModelSpec, Norm, NormKind};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
@@ -95,34 +95,20 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
     Ok(())
 }
 
-/// What a spec can say and no kernel computes yet.
+/// What a spec can say and the transformer does not compute.
 fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
-    let normalized = |norms: &Norms| norms.output.is_some() || norms.residual.is_some();
-    let plus_one = |norm: Option<Norm>| {
-        norm.is_some_and(|norm| matches!(norm.kind, NormKind::Rms { plus_one: true, .. }))
-    };
-    let biasless = |norm: Option<Norm>| {
-        norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { bias: false, .. }))
-    };
-    let mut missing = vec![
-        (spec.embedding.scale != 1.0, "a scaled embedding"),
-        (spec.head.softcap.is_some(), "soft-capped logits"),
-    ];
-    for layer in &spec.layers {
-        let (attention, around) = (&layer.attention, [&layer.attention_norms, &layer.mlp_norms]);
-        let norms = around.into_iter().flat_map(|norms| [norms.input, norms.output, norms.residual]);
-        let norms: Vec<_> = norms.chain([spec.embedding.norm, spec.final_norm]).collect();
+    let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { .. }));
+    // A kernel that reads the logits adds the bias, after the cap.
+    let mut missing =
+        vec![(spec.head.softcap.is_some() && spec.head.bias.is_some(), "a soft cap of biased logits")];
+    for LayerSpec { attention, attention_norms, mlp_norms, .. } in &spec.layers {
+        let around = [attention_norms, mlp_norms];
+        let heads = [attention.query_norm, attention.key_norm];
+        let later = around.iter().any(|norms| norms.output.is_some() || norms.residual.is_some());
         missing.extend([
-            (attention.query_norm.is_some() || attention.key_norm.is_some(), "a norm of query or key heads"),
-            (attention.softcap.is_some(), "soft-capped attention"),
-            (attention.rotary.is_some_and(|r| r.dim != spec.head_dim), "partial rotary positions"),
-            (around.iter().any(|norms| norms.output.is_some()), "a norm of a sublayer's output"),
-            (
-                spec.parallel_residual && around.into_iter().any(normalized),
-                "a parallel residual with such norms",
-            ),
-            (norms.iter().any(|norm| plus_one(*norm)), "a norm that multiplies by 1 + w"),
-            (norms.iter().any(|norm| biasless(*norm)), "a layer norm without bias"),
+            (heads.into_iter().any(is_layer), "a layer norm of query or key heads"),
+            (around.iter().any(|norms| is_layer(norms.output)), "a layer norm of a sublayer's output"),
+            (spec.parallel_residual && later, "a parallel residual with norms after its sublayers"),
         ]);
     }
     match missing.iter().find(|(found, _)| *found) {
