@@ -2,26 +2,30 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Result, bail, err};
+use crate::error::{Error, Result, bail, err};
 
 /// A model's configuration, in Hugging Face's keys. A field that is `null` counts as absent.
 ///
-/// Every getter refuses a field of the wrong type with `model-unsupported`, naming the file, the
-/// field, what was expected and what was found.
+/// Every getter refuses a field of the wrong type with `model-unsupported`. The message names the
+/// file, the field, what was expected and what was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     name: String,
     fields: Map<String, Value>,
+    aliases: Aliases,
 }
 
+/// Pairs of a field's name and another name that configurations have it under.
+pub type Aliases = &'static [(&'static str, &'static str)];
+
 impl Config {
-    /// Parses a JSON object; `name` is the file's, for messages.
+    /// Parses a JSON object. `name` is the name of the file, for messages.
     ///
     /// # Errors
-    /// `file-corrupt` where it is not one.
+    /// `file-corrupt` if the bytes are not a JSON object.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Config { name: name.to_owned(), fields }),
+            Ok(Value::Object(fields)) => Ok(Config::from_fields(name, fields)),
             Ok(other) => bail!(FileCorrupt, "{name}: expected a JSON object, found {}", show(&other)),
             Err(error) => bail!(FileCorrupt, "{name}: not valid JSON: {error}"),
         }
@@ -29,25 +33,39 @@ impl Config {
 
     /// A configuration from fields that come from elsewhere, such as a GGUF header.
     pub fn from_fields(name: &str, fields: Map<String, Value>) -> Self {
-        Config { name: name.to_owned(), fields }
+        Config { name: name.to_owned(), fields, aliases: &[] }
     }
 
-    /// The file's name.
+    /// The same configuration, in which a field that is absent is looked for under its other names,
+    /// in their order.
+    pub fn with_aliases(&self, aliases: Aliases) -> Self {
+        Config { aliases, ..self.clone() }
+    }
+
+    /// The name of the file.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether the field is there and not null.
+    /// Whether the field exists and is not null.
     pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// The field as JSON.
+    /// The value of the field, as JSON.
     pub fn value(&self, key: &str) -> Option<&Value> {
-        self.fields.get(key).filter(|value| !value.is_null())
+        self.find(key).map(|(_, value)| value)
     }
 
-    /// A number from 0 to 2^32 - 1, where the field is there.
+    /// The field's value, and the name that it was found under.
+    fn find(&self, key: &str) -> Option<(&str, &Value)> {
+        let found = |key| self.fields.get_key_value(key).filter(|(_, value)| !value.is_null());
+        let others = self.aliases.iter().filter(|(name, _)| *name == key).map(|(_, other)| *other);
+        let (name, value) = std::iter::once(key).chain(others).find_map(found)?;
+        Some((name.as_str(), value))
+    }
+
+    /// A number from 0 to 2^32 - 1, if the field exists.
     pub fn opt_u32(&self, key: &str) -> Result<Option<u32>> {
         self.opt(key, "an integer from 0 to 4294967295", as_u32)
     }
@@ -57,12 +75,12 @@ impl Config {
         self.opt_u32(key)?.ok_or_else(|| self.missing(key, "an integer"))
     }
 
-    /// A number from 0 to 2^32 - 1, or `default` where the field is absent.
+    /// A number from 0 to 2^32 - 1, or `default` if the field is absent.
     pub fn u32_or(&self, key: &str, default: u32) -> Result<u32> {
         Ok(self.opt_u32(key)?.unwrap_or(default))
     }
 
-    /// One number or a list of them, such as `eos_token_id`; empty where the field is absent.
+    /// One number or a list of them, such as `eos_token_id`; empty if the field is absent.
     pub fn u32_list(&self, key: &str) -> Result<Vec<u32>> {
         let list = self.opt(key, "an integer or a list of integers", |value| match value {
             Value::Array(items) => items.iter().map(as_u32).collect(),
@@ -71,7 +89,7 @@ impl Config {
         Ok(list.unwrap_or_default())
     }
 
-    /// A number that is finite in f32, where the field is there.
+    /// A number that is finite in f32, if the field exists.
     pub fn opt_f32(&self, key: &str) -> Result<Option<f32>> {
         self.opt(key, "a finite number", |value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite()))
     }
@@ -81,12 +99,12 @@ impl Config {
         self.opt_f32(key)?.ok_or_else(|| self.missing(key, "a number"))
     }
 
-    /// A number that is finite in f32, or `default` where the field is absent.
+    /// A number that is finite in f32, or `default` if the field is absent.
     pub fn f32_or(&self, key: &str, default: f32) -> Result<f32> {
         Ok(self.opt_f32(key)?.unwrap_or(default))
     }
 
-    /// True or false, where the field is there.
+    /// True or false, if the field exists.
     pub fn opt_bool(&self, key: &str) -> Result<Option<bool>> {
         self.opt(key, "true or false", Value::as_bool)
     }
@@ -96,12 +114,12 @@ impl Config {
         self.opt_bool(key)?.ok_or_else(|| self.missing(key, "true or false"))
     }
 
-    /// True or false, or `default` where the field is absent.
+    /// True or false, or `default` if the field is absent.
     pub fn bool_or(&self, key: &str, default: bool) -> Result<bool> {
         Ok(self.opt_bool(key)?.unwrap_or(default))
     }
 
-    /// A string, where the field is there.
+    /// A string, if the field exists.
     pub fn opt_str(&self, key: &str) -> Result<Option<&str>> {
         self.opt(key, "a string", Value::as_str)
     }
@@ -111,12 +129,12 @@ impl Config {
         self.opt_str(key)?.ok_or_else(|| self.missing(key, "a string"))
     }
 
-    /// A string, or `default` where the field is absent.
+    /// A string, or `default` if the field is absent.
     pub fn str_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str> {
         Ok(self.opt_str(key)?.unwrap_or(default))
     }
 
-    /// A list of strings, such as `architectures`; empty where the field is absent.
+    /// A list of strings, such as `architectures`; empty if the field is absent.
     pub fn str_list(&self, key: &str) -> Result<Vec<&str>> {
         let list = self.opt(key, "a list of strings", |value| {
             value.as_array().and_then(|items| items.iter().map(Value::as_str).collect())
@@ -124,10 +142,11 @@ impl Config {
         Ok(list.unwrap_or_default())
     }
 
-    /// An object inside, such as `rope_scaling`, as a view of its own, where the field is there.
+    /// An object inside, such as `rope_scaling`, as a view of its own, if the field exists.
     pub fn opt_object(&self, key: &str) -> Result<Option<Config>> {
         let fields = self.opt(key, "an object", Value::as_object)?;
-        Ok(fields.map(|fields| Config { name: format!("{}: `{key}`", self.name), fields: fields.clone() }))
+        let name = format!("{}: `{key}`", self.name);
+        Ok(fields.map(|fields| Config::from_fields(&name, fields.clone())))
     }
 
     fn opt<'a, T>(
@@ -136,17 +155,19 @@ impl Config {
         expected: &str,
         read: impl FnOnce(&'a Value) -> Option<T>,
     ) -> Result<Option<T>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
+        let Some((name, value)) = self.find(key) else { return Ok(None) };
         match read(value) {
             Some(read) => Ok(Some(read)),
             None => {
-                bail!(ModelUnsupported, "{}: `{key}`: expected {expected}, found {}", self.name, show(value))
+                bail!(ModelUnsupported, "{}: `{name}`: expected {expected}, found {}", self.name, show(value))
             }
         }
     }
 
-    fn missing(&self, key: &str, expected: &str) -> crate::error::Error {
-        err!(ModelUnsupported, "{}: `{key}`: expected {expected}, found nothing", self.name)
+    fn missing(&self, key: &str, expected: &str) -> Error {
+        let others = self.aliases.iter().filter(|(name, _)| *name == key);
+        let others: String = others.map(|(_, other)| format!(" or `{other}`")).collect();
+        err!(ModelUnsupported, "{}: `{key}`{others}: expected {expected}, found nothing", self.name)
     }
 }
 
@@ -154,7 +175,7 @@ fn as_u32(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|n| u32::try_from(n).ok())
 }
 
-/// A value short enough for a message.
+/// The value in a form that is short enough for a message.
 fn show(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("a list of {}", items.len()),
@@ -199,6 +220,27 @@ mod tests {
         let error = rope.str("type").unwrap_err();
         assert!(error.message().contains("config.json: `rope`: `type`"), "{error}");
         assert!(config.opt_object("gone").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_field_may_have_other_names() {
+        let config = config(r#"{"n_embd":7,"n_layer":"x","n_head":2,"heads":3,"n_inner":null}"#)
+            .with_aliases(&[
+                ("width", "n_embd"),
+                ("layers", "n_layer"),
+                ("heads", "n_head"),
+                ("inner", "n_inner"),
+                ("length", "n_positions"),
+                ("length", "n_ctx"),
+            ]);
+        assert_eq!(config.u32("width").unwrap(), 7);
+        assert_eq!(config.u32("heads").unwrap(), 3, "the name that is asked for comes first");
+        assert!(!config.has("inner") && config.has("layers"));
+        assert!(config.u32("layers").unwrap_err().message().contains("`n_layer`"));
+        assert!(
+            config.u32("length").unwrap_err().message().contains("`length` or `n_positions` or `n_ctx`"),
+            "all names are said"
+        );
     }
 
     #[test]

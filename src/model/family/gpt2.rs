@@ -3,19 +3,30 @@
 
 use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
-use crate::format::config::Config;
+use crate::format::config::{Aliases, Config};
 use crate::model::{
     Attention, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
 };
 
+/// GPT-2's own names of fields that other families have too.
+const ALIASES: Aliases = &[
+    ("hidden_size", "n_embd"),
+    ("intermediate_size", "n_inner"),
+    ("max_position_embeddings", "n_positions"),
+    ("max_position_embeddings", "n_ctx"),
+    ("num_attention_heads", "n_head"),
+    ("num_hidden_layers", "n_layer"),
+];
+
 pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
+    let config = &config.with_aliases(ALIASES);
     require(config, "add_cross_attention", false, false)?;
-    let hidden = config.u32("n_embd")?;
-    let heads = config.u32("n_head")?;
+    let hidden = config.u32("hidden_size")?;
+    let heads = config.u32("num_attention_heads")?;
     let head_dim = head_dim(config, hidden, heads)?;
-    let intermediate = config.u32_or("n_inner", hidden.saturating_mul(4))?;
+    let intermediate = config.u32_or("intermediate_size", hidden.saturating_mul(4))?;
     let vocabulary = config.u32("vocab_size")?;
-    let max_length = config.u32_or("n_positions", 1024)?;
+    let max_length = config.u32_or("max_position_embeddings", 1024)?;
     let norm = NormKind::layer(config.f32_or("layer_norm_epsilon", 1e-5)?);
     let activation = activation(config, "activation_function", "gelu_new")?;
     let scaled = config.bool_or("scale_attn_weights", true)?;
@@ -25,7 +36,7 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
     let mut tensors = TensorList::new(&[("transformer.", "")]);
     let token_table = tensors.matrix("transformer.wte.weight", vocabulary, hidden);
     let table = tensors.matrix("transformer.wpe.weight", max_length, hidden);
-    let layers = (0..layer_count(config, "n_layer")?).map(|i| {
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("transformer.h.{i}");
         let attention_norm = tensors.norm(format!("{layer}.ln_1"), norm, hidden);
         let fused = tensors.conv1d(format!("{layer}.attn.c_attn"), hidden.saturating_mul(3), hidden, true);
