@@ -26,7 +26,7 @@ pub(crate) fn bert() -> Tokenizer {
     Tokenizer::from_json(json.to_string().as_bytes(), "tokenizer.json").unwrap()
 }
 
-/// Byte-level fields: all 256 bytes, a few merges, three special tokens.
+/// The fields of a byte-level vocabulary: all 256 bytes, a few merges, and three special tokens.
 pub(crate) fn gguf(pre: &str) -> GgufVocab {
     let mut tokens: Vec<String> = ["<|end|>", "<|bos|>"].map(String::from).to_vec();
     let mut alphabet: Vec<char> =
@@ -207,7 +207,7 @@ fn a_stream_holds_back_broken_characters() {
     assert_eq!(stream.push(ids[0]).unwrap(), None);
     assert_eq!(stream.finish().unwrap(), some("\u{FFFD}"));
 
-    // A model that has lost its way must neither stall nor panic.
+    // Random ids must neither stall the stream nor cause a panic.
     let mut stream = Detokenizer::new(&t, true);
     let mut shown = 0;
     for i in 0..5000u32 {

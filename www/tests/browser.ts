@@ -1,4 +1,7 @@
-/** The built site at a sub-path of a local server, and a Chromium whose WebGPU runs in software. */
+/**
+ * Serves the built site at a sub-path of a local server, and starts a Chromium with software
+ * WebGPU.
+ */
 import axe from 'axe-core';
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,7 +14,7 @@ const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
 const BASE = '/a/sub-path/';
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** The browser's arguments: its WebGPU in software, and nothing asked of any host. */
+/** The browser's arguments: software WebGPU, and no requests to any host. */
 export const SOFTWARE_GPU = [
   '--no-sandbox',
   '--enable-unsafe-webgpu',
@@ -24,12 +27,12 @@ export const SOFTWARE_GPU = [
 export interface Site {
   readonly url: string;
   readonly browser: Browser;
-  /** Ends the server and leaves the browser. */
+  /** Stops the server but not the browser. */
   unplug(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Serves the built site, or another folder; `more` are further arguments of the browser. */
+/** Serves the built site or another folder. `more` are further arguments of the browser. */
 export async function openSite(root = SITE, port = 41730, more: readonly string[] = []): Promise<Site> {
   if (!existsSync(`${SITE}/index.html`)) throw new Error(`${SITE} is missing: run npm run build first`);
   mkdirSync(OUT, { recursive: true });
@@ -66,7 +69,7 @@ export const PHONE = {
 } as const;
 export const DESKTOP = { viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' } as const;
 
-/** A page with what went wrong in it, and every request that left for another host. */
+/** A page with the errors that occurred in it, and every request to another host. */
 export interface Visit {
   readonly context: BrowserContext;
   readonly page: Page;
@@ -88,7 +91,7 @@ export async function visit(
   const strangers: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {
-    // A file that is not there is a case of its own; the browser logs it in any case.
+    // A missing file is not an error here, but the browser always logs it.
     if (message.type() === 'error' && !message.text().includes('Failed to load resource')) faults.push(message.text());
   });
   context.on('request', (request) => {
@@ -102,14 +105,19 @@ export async function visit(
 
 export type Package = typeof import('../src/package/index.ts');
 
-/** The built package imported into a page without a bundler; the site is the folder that holds `lib`. */
+/**
+ * Imports the built package into a page without a bundler. The site is the folder that contains
+ * `lib`.
+ */
 export async function visitPackage(site: Site): Promise<Visit & { readonly module: JSHandle<Package> }> {
   const visited = await visit(site, {}, undefined, 'lib/index.js');
   const module = await visited.page.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
   return { ...visited, module };
 }
 
-/** Files of the disk as a picker in the page gives them: nothing of them is read before the page asks for it. */
+/**
+ * Files of the disk, as from a file picker in the page: nothing is read before the page reads it.
+ */
 export async function pick(page: Page, paths: string[]): Promise<JSHandle<File[]>> {
   const input = await page.evaluateHandle(() => {
     const made = document.createElement('input');
@@ -121,7 +129,7 @@ export async function pick(page: Page, paths: string[]): Promise<JSHandle<File[]
   return input.evaluateHandle((each) => [...(each.files ?? [])]);
 }
 
-/** What axe finds, in a line each. */
+/** The problems that axe finds, one per line. */
 export async function axeFaults(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   return page.evaluate(async () => {
@@ -130,7 +138,10 @@ export async function axeFaults(page: Page): Promise<string[]> {
   });
 }
 
-/** Nothing wider than the screen, nothing to touch that is smaller than a fingertip, and nothing that axe finds. */
+/**
+ * The page's faults: anything wider than the screen, touch targets smaller than a fingertip, and
+ * what axe finds.
+ */
 export async function faultsOf(page: Page): Promise<string[]> {
   const layout = await page.evaluate(() => {
     const faults: string[] = [];
@@ -146,7 +157,7 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return [...layout, ...(await axeFaults(page))];
 }
 
-/** The page as it is now in light and in dark: a picture of each, and nothing that is wrong in either. */
+/** Takes a picture of the page in light and in dark mode, and returns the faults of both. */
 export async function look(page: Page, name: string): Promise<string[]> {
   const faults: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {

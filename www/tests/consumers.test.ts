@@ -1,4 +1,7 @@
-/** The packed package in two projects of its users, outside of this repository: one with Vite, one without a bundler. */
+/**
+ * Uses the packed package in two projects outside this repository: one with Vite, and one without a
+ * bundler.
+ */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +13,7 @@ const LONG = 300_000;
 const WWW = resolve(import.meta.dirname, '..');
 const BERT = resolve(WWW, '../tests/golden/bert');
 
-/** What a user writes; it tells its outcome in the page's title. */
+/** A user's code. It puts its result into the page's title. */
 const MAIN = `
 import { FineTuner, PocketError } from 'pocketllm';
 const tuner = await FineTuner.create({ model: './bert/' });
@@ -64,7 +67,7 @@ test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
   const path = project('with-vite', {
     'index.html': '<!doctype html><script type="module" src="/main.js"></script>',
     'main.js': MAIN,
-    // Its worker imports a second module, so it cannot be one script of the old form.
+    // The worker imports a second module, so it must be a module itself.
     'vite.config.js': "export default { base: './', worker: { format: 'es' }, build: { target: 'es2022' } }",
     'tsconfig.json': '{ "compilerOptions": { "module": "ESNext", "moduleResolution": "bundler", "lib": ["ES2023", "DOM"], "strict": true, "noEmit": true, "types": [] } }',
     'typed.ts': `

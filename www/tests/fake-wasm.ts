@@ -1,6 +1,6 @@
 /**
- * Stands in for `pkg/pocketllm.js` in tests of everything around the engine: same surface, no
- * GPU, losses that fall as real ones do. Texts that begin with `!` ask for trouble.
+ * A stand-in for `pkg/pocketllm.js` in tests of everything around the engine. It has the same API
+ * but needs no GPU, and its losses fall like real ones. Texts that begin with `!` cause errors.
  */
 import type { Classification, Evaluation } from '../src/package/types/asking.js';
 import type { NamedBlob, Prompt } from '../src/package/types/data.js';
@@ -15,20 +15,22 @@ import type {
   WasmTuner,
 } from '../src/package/wasm.js';
 
-/** What the engine throws: bare objects. */
+/** An error as the engine throws it: a plain object. */
 function failure(code: string, message: string): { code: string; message: string } {
   return { code, message };
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Set by unit tests, which need no waiting. */
+/** Delays. Unit tests set them to 0. */
 export const pace = { stepMs: 40, loadMs: 60 };
 
-/** `lose`: in which part of a step from now the GPU is lost; a step has four. */
+/**
+ * `lose` is the part of a step, counted from now, in which the GPU is lost. A step has four parts.
+ */
 export const trouble = { lose: 0 };
 
-/** What every trajectory of the stand-in says of its run. */
+/** The settings of the run in every trajectory of the stand-in. */
 const SETTINGS: RunSettings = {
   method: 'full',
   estimator: 'two-point',
@@ -46,7 +48,7 @@ const SETTINGS: RunSettings = {
   labels: ['real', 'junk'],
 };
 
-/** How often the engine was called while a call was running; the real one would panic. */
+/** How often the engine was called while a call was running. The real engine would panic. */
 export const seen = { overlaps: 0, live: 0 };
 
 export default async function init(): Promise<void> {
@@ -260,7 +262,7 @@ export class Tuner implements WasmTuner {
   }
 }
 
-/** Reads `config.json` for its kind of model. A `.gguf` counts as causal. */
+/** Reads the model type from `config.json`. A `.gguf` file counts as causal. */
 async function readConfig(options: WasmCreateOptions): Promise<boolean> {
   if (options.files?.some(({ name }) => name.endsWith('.gguf')) || options.url?.endsWith('.gguf')) return true;
   let text: string;

@@ -1,4 +1,7 @@
-/** A stand-in for the model hub on this machine: its listing, its redirects and ranges, and what goes wrong with it. */
+/**
+ * A local stand-in for the model hub, with its listing, redirects and ranges, and with errors on
+ * demand.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -9,17 +12,17 @@ import { join } from 'node:path';
 export interface Hub {
   readonly url: string;
   readonly port: number;
-  /** What was asked for: method, path, and range. */
+  /** The requests so far: method, path, and range. */
   readonly asked: string[];
-  /** Breaks the connection after so many bytes of a `.safetensors` file, so many times. */
+  /** Breaks the connection after this many bytes of a `.safetensors` file, this many times. */
   broken: { after: number; times: number };
-  /** Answers with one byte changed, from the byte after the first half on. */
+  /** Changes one byte of the response, just after its first half. */
   damaged: boolean;
-  /** Whether ranges are served. */
+  /** Whether range requests are supported. */
   ranges: boolean;
-  /** Part of every ETag. */
+  /** A part of every ETag. */
   version: number;
-  /** Bytes a second; 0: no limit. */
+  /** Bytes per second; 0 for no limit. */
   speed: number;
   close(): Promise<void>;
 }
@@ -30,7 +33,7 @@ const CORS = {
   'access-control-expose-headers': 'ETag, Content-Range, X-Linked-Size, X-Linked-ETag',
 };
 
-/** Serves `folder` as the repository `id`, over TLS where key and certificate are given. */
+/** Serves `folder` as the repository `id`, over TLS if a key and a certificate are given. */
 export async function openHub(folder: string, id: string, names: readonly string[], tls?: { key: string; cert: string }): Promise<Hub> {
   const files = new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
   const hub = { url: '', port: 0, asked: [] as string[], broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 };
@@ -82,7 +85,7 @@ export async function openHub(folder: string, id: string, names: readonly string
     if (request.method === 'OPTIONS') response.writeHead(204, { ...CORS, 'access-control-allow-headers': '*' }).end();
     else if (path.startsWith(`/api/models/${id}?`)) response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end(listing());
     else if (bytes === undefined) response.writeHead(404, CORS).end();
-    // Large files lie elsewhere, as on the hub.
+    // Large files are at another address, as on the hub.
     else if (name.endsWith('.safetensors') && found?.[1] !== 'cdn') response.writeHead(302, { ...CORS, location: `/cdn/${name}` }).end();
     else void send(response, name, bytes, request.headers.range);
   };

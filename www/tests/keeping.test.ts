@@ -1,6 +1,6 @@
 /**
- * What the package keeps in the tab, and what it brings back: the real engine, through the built
- * package, in Chromium.
+ * Tests what the package stores in the browser and restores, with the real engine and the built
+ * package in Chromium.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ async function visit(): Promise<{ page: Page; module: JSHandle<Package> }> {
   return visited;
 }
 
-/** The code of the error, or `loaded`. */
+/** Loads a model. Returns `loaded`, or the code and message of the error. */
 function load(page: Page, module: JSHandle<Package>, options: object = {}): Promise<string> {
   return page.evaluate(
     async ({ module: { FineTuner, PocketError }, model, hub, options }) => {
@@ -57,8 +57,8 @@ function load(page: Page, module: JSHandle<Package>, options: object = {}): Prom
 }
 
 /**
- * Aborts a slow download in its midst, and expects the error before anything else happens; tells
- * its code.
+ * Aborts a slow download before it ends, waits for the error before anything else happens, and
+ * returns its code.
  */
 async function leavePart(page: Page, module: JSHandle<Package>): Promise<string> {
   hub.speed = 40_000;
@@ -78,11 +78,11 @@ async function leavePart(page: Page, module: JSHandle<Package>): Promise<string>
   );
 }
 
-test('a model is fetched once, through redirects, and then needs no server', { timeout: LONG }, async () => {
+test('a model is downloaded once, through redirects, and then needs no server', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const size = await page.evaluate(({ module, model, hub }) => module.inspectModel(model, { hub }), { module, model: ID, hub: hub.url });
   expect(size).toMatchObject({ name: ID, keptBytes: 0 });
-  // What it will take of the GPU is told from its header alone, and can be limited.
+  // The GPU memory that it needs is computed from its header alone, and can be limited.
   const plan = await page.evaluate(({ module, model, hub }) => module.planTraining({ model, hub, method: 'lora', batchSize: 4 }), { module, model: ID, hub: hub.url });
   expect(plan.peak).toBeGreaterThanOrEqual(plan.weights + plan.adapter);
   expect(plan.adam).toBeGreaterThan(plan.peak);
@@ -101,7 +101,7 @@ test('a model is fetched once, through redirects, and then needs no server', { t
   expect(await page.evaluate((module) => module.storage.models(), module)).toEqual([]);
 });
 
-test('the GPU is measured once where that is asked for, and the choice remembered', { timeout: LONG }, async () => {
+test('the GPU is measured once if requested, and the result is stored', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const open = (tiles: string): Promise<{ stages: string[]; tiles: string }> =>
     page.evaluate(
@@ -125,7 +125,7 @@ test('the GPU is measured once where that is asked for, and the choice remembere
   expect(await load(page, module, { tiles: 'none' })).toMatch(FAKE ? 'loaded' : /^invalid-argument: tiles 'none': expected 6 of 4x4, /);
 });
 
-test('a broken connection: the download goes on where it ended, by itself and in another tab', { timeout: LONG }, async () => {
+test('after a broken connection the download continues where it ended, by itself and in another tab', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   hub.broken = { after: 50_000, times: 2 };
   expect(await load(page, module)).toBe('loaded');
@@ -147,7 +147,7 @@ test('a broken connection: the download goes on where it ended, by itself and in
   expect(hub.asked.find((each) => each.startsWith('GET /cdn/model.safetensors'))).toMatch(/bytes=[1-9]\d*-$/);
 });
 
-test('a model at a plain address: kept, asked after, fetched anew where it has changed, and used where nobody answers', { timeout: LONG }, async () => {
+test('a model at a URL is stored, checked for changes, downloaded again if it has changed, and used if the server is offline', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const model = `${hub.url}/${ID}/resolve/main/`;
   const fetched = (): string[] => hub.asked.filter((each) => each.startsWith('GET') && !each.startsWith('GET /tests/tiny-bert/resolve/main/model.')).map((each) => each.split('/').at(-1) ?? '');
@@ -169,14 +169,14 @@ test('a model at a plain address: kept, asked after, fetched anew where it has c
   expect(await again()).toEqual([]);
 });
 
-test('a server without ranges is asked from the beginning', { timeout: LONG }, async () => {
+test('a download from a server without ranges starts again from the beginning', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   hub.ranges = false;
   hub.broken = { after: 50_000, times: 1 };
   expect(await load(page, module)).toBe('loaded');
 });
 
-test('a damaged file is refused by its hash, and a good one taken the next time', { timeout: LONG }, async () => {
+test('a damaged file is rejected by its hash, and a good one is accepted the next time', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   hub.damaged = true;
   expect(await load(page, module)).toMatch(/^file-corrupt: model\.safetensors: expected SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}/);
@@ -184,7 +184,7 @@ test('a damaged file is refused by its hash, and a good one taken the next time'
   expect(await load(page, module)).toBe('loaded');
 });
 
-test('a part that was damaged on the disk is noticed and fetched anew', { timeout: LONG }, async () => {
+test('a partial file that was damaged on disk is noticed and downloaded again', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   expect(await leavePart(page, module)).toBe('aborted');
   await page.evaluate(async () => {
@@ -197,11 +197,11 @@ test('a part that was damaged on the disk is noticed and fetched anew', { timeou
   });
   hub.speed = 0;
   expect(await load(page, module)).toBe('loaded');
-  // Once on from the damaged part, and once from the beginning.
+  // The download continues from the damaged part, and then starts again from the beginning.
   expect(hub.asked.slice(-2)).toEqual([`GET /${ID}/resolve/0123456789abcdef0123456789abcdef01234567/model.safetensors`, 'GET /cdn/model.safetensors']);
 });
 
-test('no room: the error says so, and without keeping it goes', { timeout: LONG }, async () => {
+test('without storage space the error says so, and loading without storing works', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const devtools = await context.newCDPSession(page);
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 100_000 });
@@ -212,15 +212,15 @@ test('no room: the error says so, and without keeping it goes', { timeout: LONG 
 test('an abort ends a download at once', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   expect(await leavePart(page, module)).toBe('aborted');
-  // Nothing more is fetched.
+  // Nothing more is downloaded.
   const asked = hub.asked.length;
   await page.waitForTimeout(500);
   expect(hub.asked.length).toBe(asked);
 });
 
 /**
- * In the page: trains until `stopAt` and tells what it has; `lose` destroys the GPU device after
- * that step.
+ * Runs in the page: trains for `steps`, and returns the hash of the weights and the losses. `lose`
+ * is the step after which the GPU device is destroyed.
  */
 interface Given {
   module: Package;
@@ -243,8 +243,8 @@ async function weightsAfter({ module, hub, run, steps, lose }: Given): Promise<{
 }
 
 /**
- * Makes `confined()`, a worker of the package that shows its GPU device, and `lose()`, which
- * destroys it.
+ * Defines `confined()`, a worker of the package that exposes its GPU device, and `lose()`, which
+ * destroys the device.
  */
 function exposeDevice(base: string): void {
   const script = `
@@ -260,7 +260,7 @@ function exposeDevice(base: string): void {
   });
 }
 
-test('a GPU destroyed in mid-run is found again: the same losses, the same weights', { timeout: LONG }, async () => {
+test('after the GPU is destroyed during a run, the losses and weights are the same', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   await page.evaluate(exposeDevice, site.url);
   const given = { module, hub: hub.url, run: RUN, steps: 7 };
@@ -269,7 +269,7 @@ test('a GPU destroyed in mid-run is found again: the same losses, the same weigh
   expect(lost).toEqual(whole);
 });
 
-test('a tab killed in mid-step goes on in another: the same record, the same weights', { timeout: LONG }, async () => {
+test('a run whose tab is killed during a step continues in another tab with the same record and weights', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const whole = await page.evaluate(
     async ({ module, hub, run }) => {
@@ -293,7 +293,7 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
   );
   await expect.poll(() => seen.length, { timeout: LONG }).toBeGreaterThan(4);
   const devtools = await context.newCDPSession(page);
-  // The renderer ends at once, without a word to the page.
+  // The renderer ends at once, and the page is not notified.
   void devtools.send('Page.crash').catch(() => undefined);
   await running.catch(() => undefined);
   const shown = Math.max(...seen);
@@ -328,11 +328,11 @@ test('a tab killed in mid-step goes on in another: the same record, the same wei
   expect(hash(resumed.onDisk)).toBe(hash(whole.trajectory));
 });
 
-test('dispose gives back every GPU byte, and an abort ends a training within a submit', { timeout: LONG }, async () => {
+test('dispose frees all GPU memory, and an abort ends training within one submit', { timeout: LONG }, async () => {
   const { page, module } = await visit();
   const found = await page.evaluate(
     async ({ module, hub, run }) => {
-      // In this thread, so that what WebGPU is asked for can be counted.
+      // The engine runs in this thread, so that the calls to WebGPU can be counted.
       const live = new Map<GPUBuffer, number>();
       const { createBuffer, destroy } = GPUDevice.prototype;
       const devices = new Set<GPUDevice>();

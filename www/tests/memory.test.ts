@@ -1,4 +1,4 @@
-/** A 500 MB model loads from a picked file without WebAssembly memory growing with it. */
+/** Tests that loading a 500 MB model from a picked file does not use as much WebAssembly memory. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -22,7 +22,7 @@ const CONFIG = {
   tie_word_embeddings: true,
 };
 
-/** Names and shapes as Hugging Face's Llama has them. */
+/** The tensor names and shapes of Hugging Face's Llama. */
 function tensors(): [string, number[]][] {
   const { hidden_size: width, intermediate_size: inner } = CONFIG;
   const all: [string, number[]][] = [
@@ -39,7 +39,9 @@ function tensors(): [string, number[]][] {
   return all;
 }
 
-/** Writes the file in pieces of one pattern of small weights; returns its bytes. */
+/**
+ * Writes the file as repetitions of one pattern of small weights, and returns its size in bytes.
+ */
 function writeModel(path: string): number {
   let offset = 0;
   const header: Record<string, unknown> = {};
@@ -70,7 +72,7 @@ afterAll(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-test.skipIf(FAKE)('500 MB in, at most 64 MiB of WebAssembly memory', { timeout: 300_000 }, async () => {
+test.skipIf(FAKE)('loading 500 MB takes at most 64 MiB of WebAssembly memory', { timeout: 300_000 }, async () => {
   const size = writeModel(join(folder, 'model.safetensors'));
   expect(size).toBeGreaterThan(500e6);
   writeFileSync(join(folder, 'config.json'), JSON.stringify(CONFIG));

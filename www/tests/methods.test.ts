@@ -1,4 +1,4 @@
-/** Every method, estimator and number format, through the built package in Chromium. */
+/** Tests every method, estimator and number format with the built package in Chromium. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -90,7 +90,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         const stopped = await train()
           .next()
           .then(() => 'went on', (error: { code: string }) => error.code);
-        // The base is as it was: a training begins as if nothing had been tried.
+        // The base weights are unchanged, so training starts as if there had been no search.
         controller = new AbortController();
         const rates: number[] = [];
         for await (const { learningRate } of tuner.train({ ...run, steps: 2 })) rates.push(learningRate);

@@ -10,7 +10,10 @@ import type { WasmModule } from '../src/package/wasm.ts';
 
 const engine: WasmModule = { Tuner, plan };
 
-/** The worker's programme at the far end of a real message channel: everything is structured-cloned. */
+/**
+ * Runs the worker's code at the other end of a real message channel, so that everything is
+ * structured-cloned.
+ */
 function fakeWorker(load: () => Promise<WasmModule> = async () => engine): Worker & { ended: boolean } {
   const { port1, port2 } = new MessageChannel();
   serve(port2 as unknown as ServerPort, new Engine(load));
@@ -57,7 +60,7 @@ beforeEach(() => {
 });
 
 describe('create', () => {
-  test('reports progress in order and answers with what is known of the model', async () => {
+  test('reports progress in order and returns the properties of the model', async () => {
     const progress: LoadProgress[] = [];
     const tuner = await open({ onProgress: (each) => progress.push(each) });
     expect(tuner.info).toMatchObject({ family: 'bert', head: 'masked-lm', vocabulary: 30522 });
@@ -74,7 +77,7 @@ describe('create', () => {
     await expect.poll(() => worker.ended).toBe(true);
   });
 
-  test('an abort in mid-load rejects at once with the reason, and frees everything', async () => {
+  test('an abort during loading rejects at once with the reason, and frees everything', async () => {
     pace.loadMs = 20;
     const controller = new AbortController();
     const loading = open({ signal: controller.signal, onProgress: ({ stage }) => stage === 'weights' && controller.abort('enough') });
@@ -99,7 +102,7 @@ describe('create', () => {
     expect((await failure(creating)).code).toBe('network');
   });
 
-  test('a module that cannot be loaded is reported, and asked for again the next time', async () => {
+  test('a module that cannot be loaded is reported, and requested again the next time', async () => {
     let tries = 0;
     const load = async (): Promise<WasmModule> => {
       if (++tries === 1) throw new PocketError('network', 'pocketllm_bg.wasm could not be loaded');
@@ -145,7 +148,7 @@ describe('create', () => {
   });
 });
 
-test('of a folder with folders in it, the files beside the uppermost config.json are the model', () => {
+test('in a folder with subfolders, the model is the files beside the topmost config.json', () => {
   const blob = new Blob(['']);
   const model = ['m/onnx/model.onnx', 'm/1_Pooling/config.json', 'm/config.json', 'm/tokenizer.json', 'm/model.safetensors'].map((name) => ({ name, blob }));
   const { source } = createConfig({ model }, 'https://page.test/');
@@ -164,7 +167,7 @@ describe('train', () => {
     }
   });
 
-  test('takes no step that was not asked for', async () => {
+  test('takes no step that was not requested', async () => {
     const tuner = await open();
     for await (const { step } of tuner.train({ ...training, steps: 100 })) {
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -173,7 +176,7 @@ describe('train', () => {
     expect((await tuner.export('trajectory')).size).toBe(64 + 12 * 3);
   });
 
-  test('an abort ends the step in hand, which leaves no trace; a restored run goes on', async () => {
+  test('an abort ends the current step, which has no effect, and a restored run continues', async () => {
     pace.stepMs = 40;
     const tuner = await open();
     const controller = new AbortController();
@@ -192,7 +195,7 @@ describe('train', () => {
     expect((await all(tuner.train(training)))[0]?.step).toBe(1);
   });
 
-  test('the first step waits for onStart, which finds the model untrained', async () => {
+  test('the first step waits for onStart, during which the model is untrained', async () => {
     const tuner = await open();
     let before: number | undefined;
     const onStart = async (): Promise<void> => {
@@ -226,7 +229,7 @@ describe('train', () => {
     expect(seen.overlaps).toBe(0);
   });
 
-  test('a GPU that is lost in mid-step is found again, and no step is lost or done twice', async () => {
+  test('after the GPU is lost during a step, no step is missing or done twice', async () => {
     const stages = new Set<string>();
     const tuner = await open({ onProgress: ({ stage }) => stages.add(stage) });
     stages.clear();
@@ -265,7 +268,7 @@ describe('train', () => {
 });
 
 describe('the trained model', () => {
-  test('classifies, measures, and is written out and restored', async () => {
+  test('classifies, evaluates, and is exported and restored', async () => {
     const tuner = await open();
     await all(tuner.train(training));
     const { label, scores } = await tuner.classify('win a prize');
@@ -307,7 +310,7 @@ describe('the trained model', () => {
     expect(await all(tuner.generate('The capital', { maxTokens: 3 }))).toEqual([' (11)', ' word1', ' word2']);
   });
 
-  test('a text ends where the model changes under it, and goes on where the GPU was lost', async () => {
+  test('a text ends if the model changes, and continues after the GPU was lost', async () => {
     const tuner = await open({ model: [new File([''], 'small.gguf')] });
     const text = tuner.generate('The capital', { maxTokens: 5 });
     await text.next();
@@ -319,7 +322,7 @@ describe('the trained model', () => {
     expect((await failure(other.next())).message).toContain('the weights were changed');
   });
 
-  test('an abort ends a text in the midst of a token', async () => {
+  test('an abort ends a text during a token', async () => {
     pace.stepMs = 10_000;
     const tuner = await open({ model: [new File([''], 'small.gguf')] });
     const controller = new AbortController();
@@ -343,13 +346,13 @@ describe('the trained model', () => {
     expect(error.message).toContain(message);
   });
 
-  test('a panic ends the engine: nothing runs on broken memory', async () => {
+  test('a panic ends the engine, so that nothing runs on broken memory', async () => {
     const tuner = await open();
     await expect(tuner.classify('!panic')).rejects.toThrow('internal error: unreachable');
     await expect(tuner.classify('hello')).rejects.toThrow('internal error: unreachable');
   });
 
-  test('a GPU that is lost again and again is an error at last', { timeout: 20_000 }, async () => {
+  test('a GPU that is lost repeatedly finally causes an error', { timeout: 20_000 }, async () => {
     const tuner = await open();
     expect((await failure(tuner.classify('!lost'))).code).toBe('device-lost');
     expect(seen.live).toBe(1);
@@ -369,7 +372,7 @@ test.each([
   expect(await readData('data', data, undefined)).toEqual({ text: data, name });
 });
 
-test('rows travel as JSON, half characters mended; a file that is not UTF-8 is refused by name', async () => {
+test('rows are sent as JSON with lone surrogates replaced, and a file that is not UTF-8 is rejected by name', async () => {
   expect((await readData('eval', [{ text: 'a\ud83d', label: 'b' }], undefined)).text).toBe('[{"text":"a\ufffd","label":"b"}]');
   expect((await failure(readData('data', [{ text: 1n }] as never, undefined))).code).toBe('data-invalid');
   const latin = new File([new Uint8Array([0x74, 0xfc])], 'dätä.csv');
@@ -377,7 +380,7 @@ test('rows travel as JSON, half characters mended; a file that is not UTF-8 is r
 });
 
 describe('dispose', () => {
-  test('frees the model, ends the worker, and ends what waits', async () => {
+  test('frees the model, ends the worker, and rejects waiting calls', async () => {
     pace.stepMs = 30;
     const tuner = await open();
     const loop = tuner.train(training);
@@ -391,7 +394,7 @@ describe('dispose', () => {
     await tuner.dispose();
   });
 
-  test('an engine in the same thread behaves alike', async () => {
+  test('an engine in the same thread behaves in the same way', async () => {
     const local = new Engine(async () => engine);
     await local.call('create', [{ source: { kind: 'url', url: 'test:' }, cache: false }]);
     expect(seen.live).toBe(1);

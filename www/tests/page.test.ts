@@ -1,4 +1,4 @@
-/** The page as a person uses it: in Chromium, on a phone's screen, by touch. */
+/** Uses the page as a person does: in Chromium, on a phone's screen, by touch. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ async function trainedSteps(page: Page): Promise<number> {
   return Number(/([\d,]+) step/.exec(status)?.[1]?.replace(',', ''));
 }
 
-/** Pixels of the plot that are not see-through. */
+/** Number of pixels of the plot that are not transparent. */
 async function drawnPixels(page: Page): Promise<number> {
   return page.locator('#plot canvas').evaluate((canvas: HTMLCanvasElement) => {
     const pixels = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
@@ -34,7 +34,7 @@ describe.each([
   { name: 'phone', options: PHONE },
   { name: 'desktop', options: DESKTOP },
 ])('$name', ({ name, options }) => {
-  test('from the built-in model and the sample to a result that is kept', { timeout: LONG }, async () => {
+  test('from the built-in model and the sample to a saved result', { timeout: LONG }, async () => {
     const { context, page, faults, strangers } = await visit(site, options);
     expect(await look(page, `${name}-1`)).toEqual([]);
     await loadModel(page);
@@ -79,7 +79,7 @@ describe.each([
   });
 });
 
-test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
+test('a run is stopped, measured, and continued', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadTiny(page);
   await tinySettings(page, 5000);
@@ -117,7 +117,7 @@ test('a run is stopped, measured, and goes on', { timeout: LONG }, async () => {
   await context.close();
 });
 
-test('own examples, pasted: words, problems by row, and a setting that is wrong', { timeout: LONG }, async () => {
+test('pasted examples: label words, problems by row, and a wrong setting', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
@@ -146,7 +146,7 @@ test('own examples, pasted: words, problems by row, and a setting that is wrong'
   await context.close();
 });
 
-test('a bad file is named, and a good choice mends it', { timeout: LONG }, async () => {
+test('a bad file is named, and a good choice corrects it', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from('{"model_type": ') });
@@ -164,7 +164,7 @@ test('a bad file is named, and a good choice mends it', { timeout: LONG }, async
   await context.close();
 });
 
-test('a browser without WebGPU is told so before anything is loaded', { timeout: LONG }, async () => {
+test('a person without WebGPU is told so before anything is loaded', { timeout: LONG }, async () => {
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     await each.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   });
@@ -175,7 +175,7 @@ test('a browser without WebGPU is told so before anything is loaded', { timeout:
 
 const golden = (name: string): string => resolve(import.meta.dirname, '../../tests/golden', name);
 
-test('typed examples, and a record that is brought to another visit', { timeout: LONG }, async () => {
+test('typed examples, and a training record that is opened in another visit', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);
@@ -232,7 +232,7 @@ test('typed examples, and a record that is brought to another visit', { timeout:
   await context.close();
 });
 
-test('a model that writes: it learns from plain text, goes on from words, and talks', { timeout: LONG }, async () => {
+test('a model that writes learns from plain text, continues a text, and chats', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(golden('llama-gguf/model.gguf'));
@@ -261,7 +261,7 @@ test('a model that writes: it learns from plain text, goes on from words, and ta
   await context.close();
 });
 
-test('while it trains the page stays smooth, and it can be used before any model is there', { timeout: LONG }, async () => {
+test('the page stays responsive during training, and can be used before a model is loaded', { timeout: LONG }, async () => {
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' });
   const painted = await page.evaluate(
     () => new Promise<number>((resolve) => new PerformanceObserver((list) => resolve(list.getEntries().at(-1)?.startTime ?? 0)).observe({ type: 'paint', buffered: true })),
@@ -283,8 +283,9 @@ test('while it trains the page stays smooth, and it can be used before any model
 });
 
 /**
- * Milliseconds of processor time that each task of the page's main thread took, the longest first. Not the time on the clock,
- * which the `longtask` entries tell: on a software GPU, whoever else wants the processor is in that.
+ * The processor time in milliseconds of each task of the page's main thread, the longest first. The
+ * `longtask` entries give elapsed time instead, which on a software GPU includes the time of other
+ * programs.
  */
 function mainThreadTasks(trace: string): number[] {
   interface Event {
@@ -300,7 +301,7 @@ function mainThreadTasks(trace: string): number[] {
   return tasks.map(({ tdur }) => (tdur ?? 0) / 1000).sort((a, b) => b - a);
 }
 
-test('a model held in 4 bits learns beside its weights, and the adapter goes out and comes in', { timeout: LONG }, async () => {
+test('a model in 4 bits trains an adapter, which is exported and loaded again', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);

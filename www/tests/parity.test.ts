@@ -1,4 +1,4 @@
-/** In the tab, through the built package, training and generation are what they are natively. */
+/** Tests that training and generation in a tab, with the built package, give the native results. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,11 +26,14 @@ interface Trained {
   lossPlus: number[];
   lossMinus: number[];
   restored: number;
-  /** Bytes of the whole model that are not what they were after training: in the same tuner, and in a fresh one. */
+  /**
+   * Number of bytes of the whole model that differ from those after training, in the same tuner and
+   * in a new one.
+   */
   changed: number[];
 }
 
-/** Runs in the page: a training, then its trajectory replayed. */
+/** Runs in the page: trains, and then replays the trajectory. */
 async function fineTune({ module, files, data, steps }: Given): Promise<Trained> {
   const weights = async (from: { export(kind: 'model'): Promise<Blob> }): Promise<Uint8Array> =>
     new Uint8Array(await (await from.export('model')).arrayBuffer());
@@ -70,7 +73,7 @@ async function trainInTab(steps: number): Promise<Trained> {
 const mean = (losses: number[]): number => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
 
 describe.skipIf(FAKE)('the engine in the tab', () => {
-  test('50 steps have the native losses, and replay to the same bits', { timeout: LONG }, async () => {
+  test('50 steps have the native losses, and their replay gives the same bits', { timeout: LONG }, async () => {
     const { lossPlus, lossMinus, restored, changed } = await trainInTab(50);
     const far = [...lossPlus, ...lossMinus].map((loss, at) =>
       Math.abs(loss - ([...native.lossPlus, ...native.lossMinus][at] ?? Number.NaN)),
@@ -91,7 +94,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(changed).toEqual([0, 0]);
   });
 
-  test('a GGUF file from a picker continues a prompt as natively', { timeout: LONG }, async () => {
+  test('a GGUF file from a picker continues a prompt in the same way as natively', { timeout: LONG }, async () => {
     const { context, page, module } = await visitPackage(site);
     const files = await pick(page, [golden('llama-gguf/model.gguf')]);
     const { prompt, maxTokens, text } = native.generation;

@@ -1,4 +1,4 @@
-/** What a phone's system offers: a screen that stays on, and a share sheet. Both are stand-ins that behave as Chrome's do. */
+/** Tests the wake lock and the share sheet of a phone, with stand-ins that behave like Chrome's. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
@@ -11,14 +11,14 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-/** In the page. */
+/** The stand-ins in the page. */
 interface Phone {
-  /** Locks that are held. */
+  /** The wake locks that are held. */
   screens: Set<EventTarget>;
   shared: { name: string; type: string; text: string }[];
-  /** The name of the error that the share sheet ends with. */
+  /** The name of the error with which the share sheet ends. */
   sheet: string | undefined;
-  /** Puts the page out of sight, where the system takes the lock, or back in sight. */
+  /** Hides the page, so that the system releases the lock, or shows it again. */
   sight(state: DocumentVisibilityState): void;
 }
 
@@ -39,7 +39,7 @@ function stubPhone(): void {
     }
   }
   const request = async (): Promise<Lock> => {
-    // As long as a system takes, so that a lock may come when it is wanted no more.
+    // A real system takes about as long, so a lock may arrive when it is no longer needed.
     await new Promise((done) => setTimeout(done, 50));
     if (document.visibilityState === 'hidden') throw new DOMException('out of sight', 'NotAllowedError');
     const lock = new Lock();
@@ -62,7 +62,7 @@ const phone = <T>(page: Page, ask: (phone: Phone) => T): Promise<T> =>
   page.evaluate(`(${ask.toString()})(phone)`) as Promise<T>;
 const held = (page: Page): Promise<number> => phone(page, ({ screens }) => screens.size);
 
-test('the screen stays on while it trains, and only then; the record is shared as text, and comes back from it', { timeout: LONG }, async () => {
+test('the screen stays on only during training, and the record is shared as text and read back', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(stubPhone)));
   await loadTiny(page);
   await tinySettings(page, 5000);
@@ -95,7 +95,8 @@ test('the screen stays on while it trains, and only then; the record is shared a
   expect(shared).toMatchObject({ name: `${file.suggestedFilename()}.txt`, type: 'text/plain' });
   expect(Buffer.from(shared?.text ?? '', 'base64')).toEqual(record);
 
-  // Closed again, the sheet leaves nothing behind; where it takes no such file, the record is saved instead.
+  // If the share sheet is dismissed, nothing happens. If it rejects the file, the record is saved
+  // instead.
   const downloads: string[] = [];
   page.on('download', (each) => downloads.push(each.suggestedFilename()));
   for (const [sheet, saved] of [['AbortError', []], ['NotAllowedError', [file.suggestedFilename()]]] as const) {
@@ -107,7 +108,7 @@ test('the screen stays on while it trains, and only then; the record is shared a
   }
 
   await page.getByRole('button', { name: 'Choose a model' }).click();
-  // A messenger may wrap its lines.
+  // A messenger may wrap the lines of the text.
   const text = shared?.text.replace(/.{76}/g, '$&\r\n') ?? '';
   await page.locator('#record-input').setInputFiles({ name: 'record.pocket.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });
   await page.locator('#summary-3', { hasText: 'from a record' }).waitFor({ timeout: LONG });

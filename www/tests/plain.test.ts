@@ -1,4 +1,4 @@
-/** The built package in a page without a bundler: `import` of its file, in a worker and without. */
+/** Tests the built package in a page without a bundler, with and without a worker. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, OUT, visitPackage, type Package, type Site } from './browser.ts';

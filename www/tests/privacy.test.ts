@@ -1,4 +1,7 @@
-/** Nothing leaves the tab: not a request once a person's texts are in, and none is needed after the first visit. */
+/**
+ * Tests that nothing leaves the tab: there are no requests after texts are entered, and none are
+ * needed after the first visit.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-test('from the first pasted text to the exported record, not one request', { timeout: LONG }, async () => {
+test('there is no request from the first pasted text to the exported record', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await loadModel(page);
   await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
@@ -33,14 +36,14 @@ test('from the first pasted text to the exported record, not one request', { tim
   expect(requests.filter((url) => !url.startsWith('blob:'))).toEqual([]);
   expect(await page.locator('#requests').textContent()).toBe('The page has made 0 network requests since you entered them.');
 
-  // What does go out is counted.
+  // A request that does happen is counted.
   await page.evaluate(() => fetch(`./icon.svg?${Math.random()}`).catch(() => undefined));
   await expect.poll(() => page.locator('#requests').textContent(), { timeout: LONG }).toBe('The page has made 1 network request since you entered them.');
   expect(faults).toEqual([]);
   await context.close();
 });
 
-test('neither the page nor its worker can reach another host, and after texts came in the worker none at all', { timeout: LONG }, async () => {
+test('the page and its worker cannot reach another host, and after texts are entered the worker cannot reach any', { timeout: LONG }, async () => {
   let hits = 0;
   const stranger = createServer((_, response) => {
     hits++;
@@ -61,7 +64,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
 
   await page.getByRole('radio', { name: 'Paste' }).check();
   await page.getByLabel('Your examples, one per line').fill(OWN);
-  // The hub too is out of reach now; the policy, not the network, refuses it.
+  // The hub is blocked now as well, by the policy and not by the network.
   const blocked = page.evaluate(
     () => new Promise<string>((resolve) => addEventListener('securitypolicyviolation', ({ blockedURI }) => resolve(blockedURI), { once: true })),
   );
@@ -69,7 +72,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
   expect(await blocked).toContain('huggingface.co');
   await expect.poll(() => worker.evaluate(reach, own), { timeout: LONG }).toBe('refused');
   expect(hits).toBe(0);
-  // The same request from a page without that policy arrives: the policy is what refused it.
+  // The same request from a page without the policy arrives, so it was the policy that blocked it.
   const plain = await context.newPage();
   await plain.goto(`${site.url}models/bert/config.json`);
   expect(await plain.evaluate(reach, address)).toBe('reached');
@@ -77,7 +80,7 @@ test('neither the page nor its worker can reach another host, and after texts ca
   await context.close();
 });
 
-test('in flight mode, after a first visit: the page, the model, the sample and a training', { timeout: LONG }, async () => {
+test('after the first visit, the page, the model, the sample and training work offline', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadModel(page);
   await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });

@@ -1,4 +1,7 @@
-/** Whatever happens to the tab, the GPU, the network or the disk, a person's training goes on, with the same bits. */
+/**
+ * Tests that a training continues with the same bits, whatever happens to the tab, the GPU, the
+ * network or the disk.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -24,7 +27,7 @@ beforeAll(async () => {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=huggingface.co'], { stdio: 'ignore' });
   hub = await openHub(GOLDEN, ID, ['config.json', 'tokenizer.json', 'model.safetensors'], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
-  // The hub's own name, as the page's policy demands it, at this machine's address.
+  // The page's policy requires the hub's own name, so it is mapped to this machine's address.
   site = await openSite(undefined, 41736, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
 });
 afterEach(async () => {
@@ -39,7 +42,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A page with the tiny model of the hub loaded. */
+/** Opens a page and loads the hub's tiny model. */
 async function arrive(options: Parameters<Browser['newContext']>[0] = OPTIONS, script?: () => void): Promise<Page> {
   const visited = await visit(site, options, async (each) => void (script && (await each.addInitScript(script))));
   context = visited.context;
@@ -58,7 +61,7 @@ async function load(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
 }
 
-/** From the second step to a run under way. */
+/** Goes from the second step of the page to a running training. */
 async function train(page: Page): Promise<void> {
   await pasteExamples(page);
   await tinySettings(page, STEPS);
@@ -74,7 +77,7 @@ async function record(page: Page): Promise<Buffer> {
 
 let whole: Buffer;
 
-test('a run that nothing happens to', { timeout: LONG }, async () => {
+test('a run without interruptions', { timeout: LONG }, async () => {
   const page = await arrive();
   await train(page);
   await untilTrained(page);
@@ -82,8 +85,9 @@ test('a run that nothing happens to', { timeout: LONG }, async () => {
   expect(whole.length).toBeGreaterThan(100);
 });
 
-test('a tab killed in mid-step: the next one offers to go on, and ends with the same record', { timeout: LONG }, async () => {
-  // With a service worker in the process that crashes, the browser's debugger hangs.
+test('after a tab is killed during a step, the next tab offers to continue, and ends with the same record', { timeout: LONG }, async () => {
+  // The browser's debugger hangs if a process with a service worker crashes, so service workers are
+  // blocked.
   const page = await arrive({ ...OPTIONS, serviceWorkers: 'block' });
   await train(page);
   const shown = await reachStep(page, 6);
@@ -103,7 +107,7 @@ test('a tab killed in mid-step: the next one offers to go on, and ends with the 
   expect(await again.locator('#accuracy').textContent()).toMatch(/\d+% →\d+%/);
   expect(hub.asked.length).toBe(asked);
 
-  // It waits, trained, for another visit; and goes when it is told to.
+  // The finished training is offered at the next visit, and can be deleted.
   await again.reload();
   await again.getByRole('button', { name: 'Delete it' }).click();
   await again.getByRole('heading', { name: 'Your last training is saved here' }).waitFor({ state: 'hidden' });
@@ -113,7 +117,7 @@ test('a tab killed in mid-step: the next one offers to go on, and ends with the 
   expect(await again.getByRole('heading', { name: 'Your last training is saved here' }).isVisible()).toBe(false);
 });
 
-test('a GPU destroyed in mid-run comes back by itself, with the same record', { timeout: LONG }, async () => {
+test('a GPU that is destroyed during a run is restored automatically, with the same record', { timeout: LONG }, async () => {
   const page = await arrive(OPTIONS, exposeWorker);
   await train(page);
   await reachStep(page, 5);
@@ -126,7 +130,7 @@ test('a GPU destroyed in mid-run comes back by itself, with the same record', { 
 
 const tellWorker = (page: Page, what: string): Promise<void> => page.evaluate((each) => new BroadcastChannel('test').postMessage(each), what);
 
-/** In the page: the worker loses its GPU device, or finds the disk full, when it is told to. */
+/** Runs in the page. On a message, the worker loses its GPU device or finds the disk full. */
 function exposeWorker(): void {
   const make = URL.createObjectURL.bind(URL);
   const more = `
@@ -143,7 +147,7 @@ function exposeWorker(): void {
   URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
 }
 
-test('out of sight it waits, and in sight it goes on', { timeout: LONG }, async () => {
+test('training waits while the page is hidden, and continues when it is visible', { timeout: LONG }, async () => {
   const page = await arrive();
   await train(page);
   await reachStep(page, 2);
@@ -161,7 +165,7 @@ test('out of sight it waits, and in sight it goes on', { timeout: LONG }, async 
   expect(await record(page)).toEqual(whole);
 });
 
-test('a full disk: said plainly, before the model and in mid-run, and nothing is lost', { timeout: LONG }, async () => {
+test('a full disk is reported before the download and during a run, and nothing is lost', { timeout: LONG }, async () => {
   const visited = await visit(site, OPTIONS, async (each) => void (await each.addInitScript(exposeWorker)));
   const { page } = visited;
   context = visited.context;
@@ -179,7 +183,8 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   await load(page);
   await train(page);
   await reachStep(page, 3);
-  // The browser has claimed more for an open file than so short a run needs: the last write is refused in its stead.
+  // The browser reserves more for an open file than this short run needs, so the write itself is
+  // made to fail.
   await tellWorker(page, 'full');
   await page.getByText('There is not enough storage space to save it').waitFor({ timeout: LONG });
   await tellWorker(page, 'room');
@@ -188,7 +193,7 @@ test('a full disk: said plainly, before the model and in mid-run, and nothing is
   expect(await record(page)).toEqual(whole);
 });
 
-test.skipIf(FAKE)('the hub breaks off, lies, and is put right; the model can be deleted', { timeout: LONG }, async () => {
+test.skipIf(FAKE)('after the hub fails and sends damaged data, loading works again, and the model can be deleted', { timeout: LONG }, async () => {
   const visited = await visit(site, OPTIONS);
   const { page } = visited;
   context = visited.context;

@@ -1,16 +1,19 @@
-/** The page's steps as a person takes them, for the tests that are about something else. */
+/** Goes through the page's steps as a person does, for tests of something else. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { FAKE } from './browser.ts';
 
-/** A software GPU is slow: loading, and a run of a few small steps, take up to minutes. */
+/** A software GPU is slow: loading, or a run of a few small steps, can take minutes. */
 export const LONG = FAKE ? 30_000 : 300_000;
 
 const TINY = resolve(import.meta.dirname, '../../tests/golden/bert');
 export const TINY_FILES = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => resolve(TINY, name));
 
-/** A model of 28,000 parameters, whose steps take little even where the GPU is a busy processor, and examples that it knows the words of. */
+/**
+ * Loads a model of 28,000 parameters, whose steps are fast even on a busy software GPU, and
+ * examples in its vocabulary.
+ */
 export async function loadTiny(page: Page): Promise<void> {
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);
@@ -46,7 +49,7 @@ export async function startTraining(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Start training' }).click();
 }
 
-/** Waits for a step of that number or a later one, and tells which it was. */
+/** Waits for this step or a later one, and returns its number. */
 export async function reachStep(page: Page, least: number): Promise<number> {
   const status = page.locator('#train-status');
   for (const until = Date.now() + LONG; Date.now() < until; await page.waitForTimeout(50)) {

@@ -49,7 +49,7 @@ fn a_mask_in_the_text_stays_text() {
     let example = e.encode(&row("[MASK]", Some("[mask] [MASK][MASK]"), "0")).unwrap();
     assert_eq!(spell(&t, &example.ids), "[CLS] [ mask ] [MASK] [ mask ] [ mask ] [ mask ] [SEP]");
     assert_eq!(example.targets, [Target { position: 4, label: 0 }]);
-    // Where the template's own letters would complete it, the row is refused instead.
+    // If the template's own letters would complete the mask, the row is an error.
     let e = encoder(&t, "[{text}] [MASK]", &["a", "b"], 64).unwrap();
     let error = e.encode(&row("MASK", None, "0")).unwrap_err();
     assert!(error.code() == Code::DataInvalid && error.message().contains("row 9"), "{error}");
@@ -70,11 +70,11 @@ fn long_texts_lose_tokens_before_the_template_does() {
         assert_eq!(example.ids[1 + kept + 1], 4);
         assert_eq!(spelled.contains("the movie was good"), max >= 10, "{spelled}");
     }
-    // The template alone is 6 tokens.
+    // The template alone has 6 tokens.
     assert!(encoder(&t, "{text} ? [MASK] , {text_b} .", &["good", "great"], 6).is_ok());
     let e = encoder(&t, "{text} ? [MASK] , {text_b} .", &["good", "great"], 5).unwrap_err();
     assert_eq!(e.code(), Code::InvalidArgument);
-    // A text that stands twice is shortened evenly.
+    // If a text occurs twice, both occurrences are shortened evenly.
     let e = encoder(&t, "{text} . {text} [MASK]", &["good", "great"], 10).unwrap();
     let ids = e.encode(&row("a a a a a a", None, "0")).unwrap().ids;
     assert_eq!(spell(&t, &ids), "[CLS] a a a . a a a [MASK] [SEP]");
@@ -92,7 +92,7 @@ fn a_causal_prompt_has_its_target_at_its_end() {
         assert_eq!(e.labels().ids[0], t.token_to_id("Ġgreat").unwrap());
         let line = encoder(&t, "{text}?\n", &["great", "bad"], 64).unwrap();
         assert_eq!(line.labels().ids[0], t.token_to_id("great").unwrap());
-        // The first word's token begins with the template's space; it is the text's all the same.
+        // The token of the first word begins with the template's space, but belongs to the text.
         let short =
             encoder(&t, "it {text} was", &["great", "bad"], 4 + usize::from(bos) + usize::from(eos)).unwrap();
         let ids = short.encode(&row("great great great great", None, "0")).unwrap().ids;
@@ -137,7 +137,7 @@ fn rows_name_labels_by_name_word_or_index() {
             assert!(e.message().contains(part), "{e}");
         }
     }
-    // Names win over indices.
+    // Names take precedence over indices.
     let e = encoder(&t, "{text} [MASK]", &["1:terrible", "0:good"], 64).unwrap();
     assert_eq!(e.encode(&row("a", None, "0")).unwrap().targets[0].label, 1);
 }
@@ -157,13 +157,13 @@ fn only_the_completion_is_scored() {
     let e = CompletionEncoder::new(&t, 64).unwrap().encode(&completion("it was", " great bad")).unwrap();
     assert_eq!(spell(&t, &e.ids), "<|bos|> it Ġwas Ġgreat Ġbad");
     assert_eq!(arrows(&t, &e), ["Ġwas Ġgreat", "Ġgreat Ġbad", "Ġbad <|end|>"]);
-    // A completion that ends the text itself, and an empty prompt.
+    // The completion contains the end-of-text token itself, and the prompt is empty.
     let e = CompletionEncoder::new(&t, 64).unwrap().encode(&completion("", "great<|end|>")).unwrap();
     assert_eq!(arrows(&t, &e), ["<|bos|> great", "great <|end|>"]);
     let bare = gpt(false, false);
     let e = CompletionEncoder::new(&bare, 64).unwrap().encode(&completion("", "great bad")).unwrap();
     assert_eq!(arrows(&bare, &e), ["great Ġbad", "Ġbad <|end|>"]);
-    // Text whose tokens would join across the border keeps the prompt's own tokens.
+    // If tokens would merge across the border, the prompt keeps its own tokens.
     let e = CompletionEncoder::new(&bare, 64).unwrap().encode(&completion("gr", "eat")).unwrap();
     assert_eq!(spell(&bare, &e.ids), "gr ea t");
 }
@@ -234,13 +234,14 @@ fn only_the_assistants_turns_are_scored() {
     let answers = ["great", "<|end|>", "bad", "Ġ", "it", "<|end|>"];
     let labels: Vec<String> = examples[0].targets.iter().map(|x| spell(&t, &[x.label])).collect();
     assert_eq!(labels, answers);
-    // The line end behind the mark is the template's; the template's bos stands for the tokenizer's.
+    // The line end after the end-of-turn token belongs to the template, and the template's bos replaces
+    // the tokenizer's.
     assert_eq!(arrows(&t, &examples[0])[..2], ["Ċ great", "great <|end|>"]);
     assert_eq!(examples[0].ids.iter().filter(|id| **id == 1).count(), 4);
     let whole = t.encode("<|bos|>user\nit was<|end|>\n<|bos|>assistant\ngreat<|end|>", false).unwrap();
     assert_eq!(examples[0].ids[..whole.len()], whole);
 
-    // Cut at the end: the last target's label may lie beyond.
+    // The example is truncated at the end, and the label of the last target may be beyond it.
     let first = examples[0].targets[1].position as usize;
     let cut = chat(&t, TURNS, first + 1, &turns).unwrap();
     assert_eq!((cut[0].ids.len(), cut[0].targets.len()), (first + 1, 2));
@@ -253,7 +254,7 @@ fn only_the_assistants_turns_are_scored() {
 #[test]
 fn turns_that_are_rewritten_later_are_examples_of_their_own() {
     let t = gpt(false, false);
-    // The last answer is written otherwise than earlier ones.
+    // The template renders the last answer differently from earlier ones.
     let forgetful =
         TURNS.replace("{{ m.content }}", "{{ m.content if loop.last or m.role == 'user' else 'bad' }}");
     let turns = [("user", "it"), ("assistant", "great"), ("user", "No"), ("assistant", "great it")];
@@ -282,7 +283,7 @@ fn templates_that_cannot_be_told_apart_are_refused() {
         refusing.message().contains("a.jinja") && refusing.message().contains("not like this"),
         "{refusing}"
     );
-    // Bad templates and those that would run for ever end.
+    // Invalid templates, and those that would run forever, end with an error.
     for (bad, code) in [
         ("{% for %}", Code::ModelUnsupported),
         ("{{ nothing() }}", Code::ModelUnsupported),
@@ -346,7 +347,7 @@ fn no_chat_template_exhausts_what_there_is() {
     ] {
         assert!(chat(&t, &greedy, 99, &turns).is_err(), "{}", &greedy[..greedy.len().min(100)]);
     }
-    // As long as a tag may be.
+    // This tag has the maximum length.
     for chain in ["not ", "- ", "1 + ", "a.", "(", "[", "{1:", "1|abs|", "1 if a else ", "x is not ", "a("] {
         let _ = chat(&t, &format!("{{{{ {}1 }}}}", chain.repeat(1480 / chain.len())), 99, &turns);
     }

@@ -19,7 +19,7 @@ fn questions(task: &str, name: &str, text: &str) -> Vec<Question> {
     }
 }
 
-/// The prompt, the candidates and the right ones of the only question.
+/// The prompt, the candidates and the correct candidates of the only question.
 fn choice(task: &str, name: &str, text: &str) -> (String, Vec<String>, Vec<usize>) {
     let mut all = questions(task, name, text);
     assert_eq!(all.len(), 1);
@@ -34,7 +34,7 @@ fn row(text: &str, text_b: Option<&str>, label: &str, row: usize) -> (String, Op
     (text.into(), text_b.map(Into::into), label.into(), row)
 }
 
-/// What the paper's tables say.
+/// Compares the tasks with the paper's tables.
 #[test]
 fn prompts_and_words_are_the_papers() {
     let it_was = "{text} It was [MASK].";
@@ -152,7 +152,7 @@ fn lines_trees_and_bare_tables() {
     ];
     assert_eq!(labelled("trec", "train_5500.label", trec), expected);
     assert_eq!(labelled("trec", "train.csv", "3,Who knocks ?\n"), [row("Who knocks ?", None, "Human", 1)]);
-    // The published file is not all UTF-8.
+    // The published file has bytes that are not UTF-8.
     let bytes = b"LOC:other Where is the \xf0 Ritz ?\n";
     let read = find("trec").unwrap().read(MASKED, "a.label", bytes).unwrap();
     assert_eq!(
@@ -424,7 +424,7 @@ fn files_of_the_wrong_form_are_refused() {
     }
 }
 
-/// Torn, doubled and swapped bytes: read or refused, never a panic.
+/// Files with missing, doubled or swapped bytes are read or rejected, and never cause a panic.
 #[test]
 fn malformed_files_never_panic() {
     let samples = [

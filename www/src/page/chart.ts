@@ -1,11 +1,17 @@
-/** The chart of the loss: a faint line for the steps, and a line in the accent color for their running mean. */
+/**
+ * The chart of the loss: a faint line for the steps, and a line in the accent color for their
+ * running mean.
+ */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { TrainStep } from 'pocketllm';
 
 /** Weight of the previous mean in the running mean of the loss. */
 const SMOOTHING = 0.95;
-/** Distances between the ticks of the step axis. They are whole numbers, because there is no half step. */
+/**
+ * Distances between the ticks of the step axis. They are whole numbers, because there is no half
+ * step.
+ */
 const TICK_STEPS = [1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power]);
 /** Milliseconds between two drawings. A fast GPU takes many steps in that time. */
 const DRAW_MS = 100;
@@ -118,7 +124,10 @@ export class LossChart {
   }
 }
 
-/** Adds a margin above and below, and keeps the range so large that noise does not look like a trend. */
+/**
+ * Adds a margin above and below, and keeps the range so large that noise does not look like a
+ * trend.
+ */
 function spread(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];
   const margin = Math.max(0.05, (high - low) * 0.1);

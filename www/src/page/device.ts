@@ -9,7 +9,10 @@ export interface Need {
   readonly tight: boolean;
 }
 
-/** The `tiles` option for this device: the tile configurations are measured on a GPU. Software adapters use the defaults, which were chosen for the CPU. */
+/**
+ * The `tiles` option for this device: the tile configurations are measured on a GPU. Software
+ * adapters use the defaults, which were chosen for the CPU.
+ */
 export async function tilesHere(): Promise<'auto' | 'untuned'> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } }).gpu;
   const adapter = await gpu?.requestAdapter().catch(() => null);

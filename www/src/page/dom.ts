@@ -1,4 +1,7 @@
-/** Finds the element with this id, which must be of this class. Throws if the page's own markup is wrong. */
+/**
+ * Finds the element with this id, which must be of this class. Throws if the page's own markup is
+ * wrong.
+ */
 export function byId<T extends Element>(id: string, type: abstract new () => T): T {
   const element = document.getElementById(id);
   if (!(element instanceof type)) throw new Error(`#${id} is not a ${type.name}`);

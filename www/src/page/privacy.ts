@@ -5,7 +5,10 @@
 import { byId } from './dom.ts';
 import { plural } from './format.ts';
 
-/** On this channel workers, which have their own list of requests, report their counts and are told to make no more requests. */
+/**
+ * On this channel workers, which have their own list of requests, report their counts and are told
+ * to make no more requests.
+ */
 const CHANNEL = 'pocketllm-requests';
 
 /** Code that is added to a worker's script, so that its requests can be counted and blocked too. */
@@ -33,7 +36,10 @@ export function onSeal(listener: () => void): void {
   listeners.push(listener);
 }
 
-/** Called when texts have been entered. From then on the page can reach no other host, and its worker cannot reach any. */
+/**
+ * Called when texts have been entered. From then on the page can reach no other host, and its
+ * worker cannot reach any.
+ */
 export function seal(): void {
   if (sealed) return;
   sealed = true;

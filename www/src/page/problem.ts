@@ -64,7 +64,10 @@ const FAULT: Words = {
   advice: 'Reload the page and try again. If it happens again, please report the text above.',
 };
 
-/** Shows what went wrong and what to do about it, in plain words. With `undefined` it clears `place`. */
+/**
+ * Shows what went wrong and what to do about it, in plain words. With `undefined` it clears
+ * `place`.
+ */
 export function showProblem(place: HTMLElement, error?: unknown): void {
   if (error === undefined) {
     place.replaceChildren();

@@ -1,10 +1,15 @@
-/** Converts a training record to and from text, because browsers can share only a few file types. */
+/**
+ * Converts a training record to and from text, because browsers can share only a few file types.
+ */
 
 const TEXT = /\.txt$/i;
 /** Bytes to encode in one call, so that no call has too many arguments. */
 const CHUNK = 3 * 8192;
 
-/** The record as a text file in base64: Chrome's share sheet accepts no unknown file types, and mail may change the line ends of a text. */
+/**
+ * The record as a text file in base64: Chrome's share sheet accepts no unknown file types, and mail
+ * may change the line ends of a text.
+ */
 export async function asText(record: Blob, name: string): Promise<File> {
   const bytes = new Uint8Array(await record.arrayBuffer());
   const chunks: string[] = [];
@@ -12,7 +17,10 @@ export async function asText(record: Blob, name: string): Promise<File> {
   return new File(chunks, `${name}.txt`, { type: 'text/plain' });
 }
 
-/** The record in a file, binary or base64. A file that is neither is returned as it is; the engine's reader rejects it. */
+/**
+ * The record in a file, binary or base64. A file that is neither is returned as it is; the engine's
+ * reader rejects it.
+ */
 export async function fromFile(file: File): Promise<Blob> {
   if (!TEXT.test(file.name)) return file;
   try {

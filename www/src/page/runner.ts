@@ -1,4 +1,7 @@
-/** A run that can pause, at the person's request and while the page is hidden. It keeps the screen on while it trains. */
+/**
+ * A run that can pause, at the person's request and while the page is hidden. It keeps the screen
+ * on while it trains.
+ */
 import type { TrainStep } from 'pocketllm';
 import { WakeLock } from './wake.ts';
 

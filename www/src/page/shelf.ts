@@ -1,4 +1,7 @@
-/** The list of models that are stored on this device, with their sizes and buttons to use or delete them. */
+/**
+ * The list of models that are stored on this device, with their sizes and buttons to use or delete
+ * them.
+ */
 import { storage, type StoredModel } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { bytes } from './format.ts';

@@ -8,7 +8,10 @@ export type ModelChoice = Place & { dtype: DType };
 
 type Place = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
 
-/** The prompt for classification: the template, and the label words with the person's names for them. */
+/**
+ * The prompt for classification: the template, and the label words with the person's names for
+ * them.
+ */
 export interface Prompting {
   template: string;
   /** The label words: the model's possible answers. */
@@ -44,7 +47,9 @@ export interface App {
   after?: Evaluation;
   /** Number of steps taken since the model was loaded. */
   trained: number;
-  /** Called with the progress of loading the model, the first time and again after a GPU was lost. */
+  /**
+   * Called with the progress of loading the model, the first time and again after a GPU was lost.
+   */
   onProgress?: (progress: LoadProgress) => void;
 }
 

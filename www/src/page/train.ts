@@ -50,7 +50,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   let setFor: FineTuner | undefined;
   let adopted: App['restored'];
   let shown = 0;
-  /** Set until the first step, so that reading and the learning rate search can be stopped at once. */
+  /**
+   * Set until the first step, so that reading and the learning rate search can be stopped at once.
+   */
   let starting: AbortController | undefined;
   let rate = 0;
   let trouble: Warning | undefined;
@@ -313,7 +315,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     const { tuner } = app;
     if (tuner === undefined) return;
     const { losses, step, settings: made } = await tuner.restore(record);
-    // The record contains the learning rate and epsilon that the run used, whether found by search or preset.
+    // The record contains the learning rate and epsilon that the run used, whether found by search
+    // or preset.
     const same = { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
     app.adapted = made.method !== 'full';
     app.dataset = dataset;
@@ -327,7 +330,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   };
 }
 
-/** Evaluation options. Without rows kept aside nothing is evaluated: rows that were trained on would tell nothing. */
+/**
+ * Evaluation options. Without rows kept aside nothing is evaluated: rows that were trained on would
+ * tell nothing.
+ */
 const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval' | 'evaluateEvery'> => (rows.length > 0 ? { eval: rows } : { evaluateEvery: 0 });
 
 /** What another tab needs to continue the run. */
