@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::text::chat::Conversation;
 use crate::text::metrics::Normalise;
 
-/// A labelled text.
+/// A labeled text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Classified {
     /// The text to classify; may be empty.
@@ -81,7 +81,7 @@ impl Reply {
 /// The rows of a file, all of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// Labelled texts.
+    /// Labeled texts.
     Classified(Vec<Classified>),
     /// Prompts with completions.
     Completion(Vec<Completion>),

@@ -1,10 +1,10 @@
-"""Writes the conversations that tests/chat_golden.rs compares with, as Hugging Face's apply_chat_template renders them.
+"""Write the conversations for tests/chat_golden.rs, rendered by Hugging Face's apply_chat_template.
 
-    python make.py                       goldens.json: templates written for this test, with what real ones are made of
-    python make.py OUT TEMPLATE.jinja .. the same conversations by real templates, into the folder OUT; the test reads it when
-                                         POCKETLLM_CHAT_GOLDEN names that folder
+    python make.py                       writes goldens.json, with templates written for this test that use the features of real ones
+    python make.py OUT TEMPLATE.jinja .. renders the same conversations with real templates, into the folder OUT; the test reads the
+                                         folder that POCKETLLM_CHAT_GOLDEN names
 
-Needs `transformers`. Today is 26 July 2024.
+Needs `transformers`. The date is fixed to 26 July 2024.
 """
 import datetime
 import json
@@ -26,7 +26,7 @@ chat_template_utils.datetime = Day
 HERE = Path(__file__).parent
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 
-# ChatML with a system turn of its own where none is given.
+# ChatML with a default system turn.
 CHATML = """{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system
 Be brief.<|im_end|>
 ' }}{% endif %}{{'<|im_start|>' + message['role'] + '
@@ -34,7 +34,7 @@ Be brief.<|im_end|>
 '}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant
 ' }}{% endif %}"""
 
-# Headers, a bos token, trimmed contents, a loop that skips the first message, a date only where there is a clock.
+# Headers, a bos token, trimmed contents, a loop that skips the first message, and a date only if there is a clock.
 HEADERS = """{{- bos_token }}
 {%- if not date_string is defined %}
     {%- if strftime_now is defined %}
@@ -68,7 +68,7 @@ HEADERS = """{{- bos_token }}
 {%- endif %}
 """
 
-# Turns that must alternate, another name for the assistant, a refusal in words; and the tags that mark answers.
+# Turns that must alternate, another name for the assistant, an error message, and the tags that mark answers.
 STRICT = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}
 {% for message in messages %}
     {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
@@ -84,7 +84,7 @@ STRICT = """{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exce
 {%- endif %}
 """
 
-# Thoughts that are forgotten in earlier turns: a namespace, a reversed loop, Python's methods of strings.
+# Reasoning that is dropped from earlier turns, with a namespace, a reversed loop, and Python's string methods.
 THINKING = """{%- set ns = namespace(last=messages|length - 1, open=true) %}
 {%- for message in messages[::-1] %}
     {%- set index = (messages|length - 1) - loop.index0 %}

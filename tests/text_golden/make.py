@@ -1,8 +1,8 @@
-"""Writes the golden token ids that tests/text_golden.rs compares with, by Hugging Face's `tokenizers`.
+"""Write the golden token ids for tests/text_golden.rs with Hugging Face's `tokenizers`.
 
-    python make.py                                   the committed files: tiny tokenizers trained on this file
-    python make.py OUT MODEL.gguf|tokenizer.json ..  the same for real models, into the folder OUT; the test
-                                                     reads it when POCKETLLM_TEXT_GOLDEN names that folder
+    python make.py                                   writes the committed files, with tiny tokenizers trained on this file
+    python make.py OUT MODEL.gguf|tokenizer.json ..  does the same for real models, into the folder OUT; the test
+                                                     reads the folder that POCKETLLM_TEXT_GOLDEN names
 
 Needs `tokenizers`; for a .gguf also `gguf`.
 """
@@ -29,7 +29,7 @@ TEXTS = [
 
 
 def texts():
-    """The fixed texts, and random ones of pieces that meet in every order."""
+    """Return the fixed texts, and random combinations of short pieces."""
     rng = random.Random(1)
     pieces = [" ", "  ", "\n", "\t", "a", "Great", "'s", "'", "1", "23", "456", ".", "!?", "é", "漢", "😀", "\r\n", "\u00a0", "_", "-x",
               "the", " the", "<", ">", "(", "=="]
@@ -48,7 +48,7 @@ def cases(tok):
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
           r"\s+(?!\S)|\s+")
-# As published: the tokenizer.json of SmolLM2, GPT-2, Llama 3 and Qwen2; and llama.cpp's fallback, by its source.
+# From the published tokenizer.json of SmolLM2, GPT-2, Llama 3 and Qwen2, and from llama.cpp's source for its fallback.
 PRE = {
     "smollm": [pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(False)],
     "gpt-2": [pre_tokenizers.ByteLevel(False)],
@@ -62,7 +62,7 @@ PRE = {
 
 
 def reference(gguf):
-    """The tokenizer that the fields describe, built as Hugging Face publishes such ones."""
+    """Build the tokenizer that the fields describe, in the form that Hugging Face publishes."""
     vocab = {t: i for i, t in enumerate(gguf["tokens"])}
     merges = [tuple(m.split(" ")) for m in gguf["merges"]]
     tok = Tokenizer(models.BPE(vocab, merges, ignore_merges=gguf["pre"] == "llama-bpe"))
@@ -92,7 +92,7 @@ def write_gguf(path, gguf):
 
 
 def write_json(path, tok):
-    # As files on the hub come: with truncation and padding, which a reader must switch off.
+    # Files on the hub often have truncation and padding settings, which a reader must disable.
     golden = cases(tok)
     tok.enable_truncation(8)
     tok.enable_padding(length=16)
