@@ -41,6 +41,8 @@ pub struct TensorInfo {
     /// Byte offset of the tensor in that file.
     offset: u64,
     order: RowOrder,
+    /// Whether the file holds each element with 1 added, as GGUF does for the norms of Gemma.
+    one_added: bool,
 }
 
 impl TensorInfo {
@@ -70,7 +72,17 @@ impl TensorInfo {
         }
         let bytes =
             dtype.bytes_for(elements).map_err(|e| err!(FileCorrupt, "tensor `{name}`: {}", e.message()))?;
-        Ok(TensorInfo { name, dtype, shape, elements, bytes, source, offset, order: RowOrder::AsStored })
+        Ok(TensorInfo {
+            name,
+            dtype,
+            shape,
+            elements,
+            bytes,
+            source,
+            offset,
+            order: RowOrder::AsStored,
+            one_added: false,
+        })
     }
 
     /// Declares that the rows of each of the `heads` heads are stored with the two rotary halves
@@ -91,6 +103,12 @@ impl TensorInfo {
         }
         self.order = RowOrder::RotaryInterleaved { head_rows };
         Ok(self)
+    }
+
+    /// Declares that each element is stored with 1 added.
+    pub(crate) fn with_one_added(mut self) -> Self {
+        self.one_added = true;
+        self
     }
 
     /// Number of elements.
@@ -199,6 +217,9 @@ impl Checkpoint {
             values.try_reserve_exact(decoded).map_err(no_memory)?;
             values.resize(decoded, 0.0);
             tensor.dtype.dequantize(&bytes, &mut values);
+            if tensor.one_added {
+                values.iter_mut().for_each(|value| *value -= 1.0);
+            }
             // The range may begin and end within a block.
             let skip = (first_element - first * block) as usize;
             values.truncate(skip + count);
@@ -207,7 +228,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the blocks `first_block .. first_block + count` of the tensor as they are stored, in
+    /// Reads the blocks `first_block .. first_block + count` of a matrix as they are stored, in
     /// Hugging Face's row order. Quantized weights are uploaded from these blocks. In the plain
     /// formats a block is one element.
     ///

@@ -1,11 +1,13 @@
 //! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated to
 //! what Hugging Face's files of the same model would say.
 
-mod llama;
+mod architecture;
 mod metadata;
+mod rope;
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
+mod translate;
 mod window;
 
 pub use metadata::{Metadata, Value};
@@ -18,6 +20,8 @@ use super::config::Config;
 use super::source::ByteSource;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
+use architecture::{ARCHITECTURES, Architecture};
+use translate::translate;
 use window::Window;
 
 /// More dimensions than the format has.
@@ -40,12 +44,9 @@ pub struct Gguf {
 /// `file-corrupt`, naming file and tensor or key, where the file does not follow the format;
 /// `model-unsupported` where the architecture, or a tensor's type, is none that is read.
 pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
-    let (metadata, tensors) = parse_header(source.as_ref()).await?;
+    let (metadata, architecture, tensors) = parse_header(source.as_ref()).await?;
     let name = source.name().to_owned();
-    let (config, tensors) = match metadata.str("general.architecture")? {
-        "llama" => llama::translate(&source, &metadata, tensors).await?,
-        other => bail!(ModelUnsupported, "{name}: `general.architecture`: expected llama, found {other}"),
-    };
+    let (config, tensors) = translate(&source, &metadata, architecture, tensors).await?;
     let mut named = BTreeMap::new();
     for tensor in tensors {
         if let Some(twice) = named.insert(tensor.name.clone(), tensor) {
@@ -55,8 +56,8 @@ pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
     Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), vec![source]), config })
 }
 
-/// Metadata and tensors as the file names and orders them, with shapes outermost first.
-async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, Vec<TensorInfo>)> {
+/// Metadata, architecture, and the tensors as the file names and orders them, with shapes outermost first.
+async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Architecture, Vec<TensorInfo>)> {
     let file = source.name();
     let mut window = Window::new(source);
     let magic = window.take(4, "magic").await?;
@@ -75,6 +76,16 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, Vec<TensorIn
     let tensor_count = window.count(8 + 4 + 4 + 8, "number of tensors").await?;
     let value_count = window.count(8 + 4 + 1, "number of metadata values").await?;
     let metadata = Metadata::read(file, &mut window, value_count).await?;
+    // Before the types of its tensors: another file of the same model would be refused again.
+    let wanted = metadata.str("general.architecture")?;
+    let Some(architecture) = Architecture::named(wanted) else {
+        let known: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.name).collect();
+        bail!(
+            ModelUnsupported,
+            "{file}: `general.architecture`: expected one of {}, found {wanted}",
+            known.join(", ")
+        );
+    };
     let alignment = u64::from(metadata.opt_u32("general.alignment")?.unwrap_or(32));
     if !alignment.is_power_of_two() {
         bail!(FileCorrupt, "{file}: `general.alignment`: expected a power of two, found {alignment}");
@@ -125,7 +136,7 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, Vec<TensorIn
             );
         }
     }
-    Ok((metadata, infos))
+    Ok((metadata, architecture, infos))
 }
 
 /// One tensor's entry: name, type, shape with the outermost dimension first, and offset.

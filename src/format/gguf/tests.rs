@@ -192,6 +192,35 @@ fn a_llama_reads_as_hugging_face_has_it() {
     assert!(untied.checkpoint.tensors.contains_key("lm_head.weight"));
 }
 
+#[test]
+fn a_gemma_reads_as_hugging_face_has_it() {
+    let mut gemma = tiny().str("general.architecture", "gemma3");
+    for (key, _) in &mut gemma.values {
+        *key = key.replace("llama.", "gemma3.");
+    }
+    let gemma = gemma
+        .u32("gemma3.attention.sliding_window", 16)
+        .f32("gemma3.rope.freq_base_swa", 5000.0)
+        .f32("gemma3.final_logit_softcapping", 30.0)
+        .tensor("blk.0.attn_q_norm.weight", &[16], 0, counting(1)[..64].to_vec())
+        .tensor("blk.0.post_ffw_norm.weight", &[32], 0, counting(1));
+    let Gguf { checkpoint, config, .. } = gemma.parse().unwrap();
+    assert_eq!(config.str("model_type").unwrap(), "gemma3_text");
+    assert_eq!(config.u32("sliding_window").unwrap(), 16);
+    assert_eq!(config.u32("query_pre_attn_scalar").unwrap(), 16);
+    assert_eq!(config.f32("rope_local_base_freq").unwrap(), 5000.0);
+    assert_eq!(config.f32("final_logit_softcapping").unwrap(), 30.0);
+    let read = |name: &str, count| {
+        let tensor = checkpoint.get(&format!("model.layers.0.{name}.weight")).unwrap();
+        block_on(checkpoint.read_f32(tensor, 1, count)).unwrap()
+    };
+    // Norms hold 1 more than the model's weights; nothing else does, and query rows are in the usual order.
+    assert_eq!(read("self_attn.q_norm", 3), [0.0, 1.0, 2.0]);
+    assert_eq!(read("post_feedforward_layernorm", 3), [0.0, 1.0, 2.0]);
+    assert_eq!(read("pre_feedforward_layernorm", 3), [0.0, 1.0, 2.0]);
+    assert_eq!(read("self_attn.q_proj", 34)[31..], [1000.0, 1001.0, 1002.0]);
+}
+
 /// Counts the bytes that are read.
 struct Counting(MemorySource, Cell<usize>);
 
@@ -345,7 +374,18 @@ fn what_is_not_supported_is_named() {
     tiny().str("general.architecture", "mamba").refused(unsupported, &["general.architecture", "mamba"]);
     tiny().u32("llama.expert_count", 8).refused(unsupported, &["llama.expert_count", "8"]);
     tiny().u32("llama.rope.dimension_count", 8).refused(unsupported, &["llama.rope.dimension_count", "8"]);
-    tiny().str("llama.rope.scaling.type", "yarn").refused(unsupported, &["llama.rope.scaling.type", "yarn"]);
+    tiny()
+        .str("llama.rope.scaling.type", "longrope")
+        .refused(unsupported, &["llama.rope.scaling.type", "longrope"]);
+    tiny()
+        .str("llama.rope.scaling.type", "yarn")
+        .f32("llama.rope.scaling.attn_factor", 2.0)
+        .refused(unsupported, &["llama.rope.scaling.attn_factor", "2"]);
+    // Before the types of its tensors.
+    tiny()
+        .str("general.architecture", "mamba")
+        .tensor("output_norm.weight", &[32], 12, vec![0; 128])
+        .refused(unsupported, &["mamba"]);
     tiny().u32("llama.attention.head_count", 0).refused(Code::FileCorrupt, &["heads"]);
     tiny().u32("llama.vocab_size", 4).refused(Code::FileCorrupt, &["llama.vocab_size", "4"]);
     tiny().str("llama.block_count", "x").refused(Code::FileCorrupt, &["llama.block_count", "a string"]);
@@ -370,6 +410,16 @@ fn rope_scaling_is_recovered() {
         .unwrap();
     let scaling = linear.config.opt_object("rope_scaling").unwrap().unwrap();
     assert_eq!((scaling.str("rope_type").unwrap(), scaling.f32("factor").unwrap()), ("linear", 4.0));
+
+    let yarn = tiny()
+        .str("llama.rope.scaling.type", "yarn")
+        .f32("llama.rope.scaling.factor", 4.0)
+        .u32("llama.rope.scaling.original_context_length", 32)
+        .parse()
+        .unwrap();
+    let scaling = yarn.config.opt_object("rope_scaling").unwrap().unwrap();
+    assert_eq!((scaling.str("rope_type").unwrap(), scaling.f32("factor").unwrap()), ("yarn", 4.0));
+    assert_eq!(scaling.u32("original_max_position_embeddings").unwrap(), 32);
 
     // As convert_hf_to_gguf.py computes them for Llama 3.2: factor 32, theta 500000, here head_dim 16.
     let factors: Vec<f32> = (0..8)

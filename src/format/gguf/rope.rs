@@ -1,0 +1,113 @@
+//! Scaling of rotary positions, from GGUF's metadata and tensors to `rope_scaling` of `config.json`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Value as Json, json};
+
+use super::translate::Hyperparameters;
+use crate::error::{Result, bail};
+use crate::format::checkpoint::{Checkpoint, TensorInfo};
+use crate::format::source::ByteSource;
+
+/// The scaling that the metadata describes, if any.
+pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<Json>> {
+    let factor = match parameters.opt_f32("rope.scaling.factor")? {
+        Some(factor) => factor,
+        None => parameters.opt_f32("rope.scale_linear")?.unwrap_or(1.0),
+    };
+    match parameters.opt_str("rope.scaling.type")? {
+        None | Some("linear") if factor != 1.0 => {
+            Ok(Some(json!({ "rope_type": "linear", "factor": factor })))
+        }
+        None | Some("none" | "linear") => Ok(None),
+        Some("yarn") => yarn(parameters, factor).map(Some),
+        Some(other) => bail!(
+            ModelUnsupported,
+            "{}: `{}`: expected none, linear or yarn, found {other}",
+            parameters.file(),
+            parameters.key("rope.scaling.type")
+        ),
+    }
+}
+
+/// YaRN. What llama.cpp can change in it beyond Hugging Face's fields is refused.
+fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
+    for key in ["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"] {
+        if let Some(found) = parameters.opt_f32(key)?
+            && found != 1.0
+        {
+            bail!(
+                ModelUnsupported,
+                "{}: `{}`: expected 1, found {found}",
+                parameters.file(),
+                parameters.key(key)
+            );
+        }
+    }
+    let mut scaling = json!({ "rope_type": "yarn", "factor": factor });
+    if let Some(original) = parameters.opt_u32("rope.scaling.original_context_length")? {
+        scaling["original_max_position_embeddings"] = json!(original);
+    }
+    for (key, field) in
+        [("rope.scaling.yarn_beta_fast", "beta_fast"), ("rope.scaling.yarn_beta_slow", "beta_slow")]
+    {
+        if let Some(turns) = parameters.opt_f32(key)? {
+            scaling[field] = json!(turns);
+        }
+    }
+    Ok(scaling)
+}
+
+/// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32 `[head_dim / 2]`. The
+/// published models differ only in the factor (8 or 32), which is what the lowest frequency is divided by. That
+/// the other parameters are theirs is checked by computing all divisors from them.
+pub(super) async fn from_divisors(
+    source: &Rc<dyn ByteSource>,
+    tensor: TensorInfo,
+    head_dim: u32,
+    theta: f32,
+) -> Result<Json> {
+    const LOW: f64 = 1.0;
+    const HIGH: f64 = 4.0;
+    const ORIGINAL: f64 = 8192.0;
+    let file = source.name();
+    let (head_dim, theta) = (f64::from(head_dim), f64::from(theta));
+    if tensor.elements() as f64 != head_dim / 2.0 {
+        bail!(
+            FileCorrupt,
+            "{file}: `rope_freqs.weight`: expected {} factors, found {}",
+            head_dim / 2.0,
+            tensor.elements()
+        );
+    }
+    let count = tensor.elements() as usize;
+    let alone = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), vec![source.clone()]);
+    let factors = alone.read_f32(&tensor, 0, count).await?;
+    let factor = factors.last().copied().map_or(0.0, f64::from);
+    for (i, &found) in factors.iter().enumerate() {
+        let wavelength = std::f64::consts::TAU * theta.powf(2.0 * i as f64 / head_dim);
+        let expected = if wavelength < ORIGINAL / HIGH {
+            1.0
+        } else if wavelength > ORIGINAL / LOW {
+            factor
+        } else {
+            let smooth = (ORIGINAL / wavelength - LOW) / (HIGH - LOW);
+            1.0 / ((1.0 - smooth) / factor + smooth)
+        };
+        let close = (f64::from(found) - expected).abs() <= 1e-4 * expected.abs();
+        if !close {
+            bail!(
+                ModelUnsupported,
+                "{file}: `rope_freqs.weight`: expected Llama 3's factors, {expected} at {i}, found {found}"
+            );
+        }
+    }
+    Ok(json!({
+        "rope_type": "llama3",
+        "factor": factor,
+        "low_freq_factor": LOW,
+        "high_freq_factor": HIGH,
+        "original_max_position_embeddings": ORIGINAL as u32,
+    }))
+}

@@ -1,0 +1,220 @@
+//! From GGUF's metadata and tensors to what Hugging Face's files of the same model say.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Metadata;
+use super::architecture::{Architecture, Sizes};
+use super::rope;
+use crate::error::{Result, bail};
+use crate::format::checkpoint::TensorInfo;
+use crate::format::config::Config;
+use crate::format::source::ByteSource;
+
+/// The hyperparameters of an architecture: metadata whose keys begin with its name.
+pub(super) struct Hyperparameters<'a> {
+    metadata: &'a Metadata,
+    architecture: &'static str,
+}
+
+impl<'a> Hyperparameters<'a> {
+    /// The name of the file.
+    pub(super) fn file(&self) -> &'a str {
+        self.metadata.name()
+    }
+
+    /// A hyperparameter's whole key.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.architecture)
+    }
+
+    pub(super) fn opt_u32(&self, name: &str) -> Result<Option<u32>> {
+        self.metadata.opt_u32(&self.key(name))
+    }
+
+    pub(super) fn u32(&self, name: &str) -> Result<u32> {
+        self.metadata.u32(&self.key(name))
+    }
+
+    pub(super) fn opt_f32(&self, name: &str) -> Result<Option<f32>> {
+        self.metadata.opt_f32(&self.key(name))
+    }
+
+    pub(super) fn f32(&self, name: &str) -> Result<f32> {
+        self.metadata.f32(&self.key(name))
+    }
+
+    pub(super) fn opt_str(&self, name: &str) -> Result<Option<&'a str>> {
+        self.metadata.opt_str(&self.key(name))
+    }
+}
+
+/// Translates configuration and tensors.
+///
+/// # Errors
+/// `model-unsupported` if the file has a tensor or a hyperparameter that the architecture's model does not have; `file-corrupt` if
+/// a hyperparameter is missing or contradicts another.
+pub(super) async fn translate(
+    source: &Rc<dyn ByteSource>,
+    metadata: &Metadata,
+    architecture: &'static Architecture,
+    tensors: Vec<TensorInfo>,
+) -> Result<(Config, Vec<TensorInfo>)> {
+    let file = source.name();
+    let parameters = Hyperparameters { metadata, architecture: architecture.name };
+    let heads = parameters.u32("attention.head_count")?;
+    let kv_heads = parameters.opt_u32("attention.head_count_kv")?.unwrap_or(heads);
+    let sizes = sizes(&parameters, heads, kv_heads)?;
+    let mut fields = config(&parameters, architecture, &sizes, kv_heads)?;
+
+    let mut translated = Vec::with_capacity(tensors.len());
+    let mut divisors = None;
+    for mut tensor in tensors {
+        if tensor.name == "rope_freqs.weight" {
+            divisors = Some(tensor);
+            continue;
+        }
+        let Some(name) = architecture.hugging_face(&tensor.name) else {
+            bail!(
+                ModelUnsupported,
+                "{file}: expected the tensors of a {}, found `{}`",
+                architecture.name,
+                tensor.name
+            );
+        };
+        let heads = match tensor.name.rsplit('.').nth(1) {
+            Some("attn_q") if architecture.interleaved => Some(heads),
+            Some("attn_k") if architecture.interleaved => Some(kv_heads),
+            _ => None,
+        };
+        tensor.name = name;
+        if let Some(heads) = heads {
+            tensor = tensor.with_interleaved_heads(u64::from(heads)).map_err(|e| e.at(file))?;
+        }
+        if architecture.norms_plus_one && Architecture::is_norm(&tensor.name) {
+            tensor = tensor.with_one_added();
+        }
+        translated.push(tensor);
+    }
+    let has = |end: &str| translated.iter().any(|tensor| tensor.name.ends_with(end));
+    let mut set = |key: &str, value: Json| fields.insert(key.to_owned(), value);
+    set("tie_word_embeddings", json!(!has("lm_head.weight")));
+    set("attention_bias", json!(has("self_attn.q_proj.bias")));
+    set("mlp_bias", json!(has("mlp.up_proj.bias")));
+
+    let Some(embedding) = translated.iter().find(|tensor| tensor.name == "model.embed_tokens.weight") else {
+        bail!(FileCorrupt, "{file}: expected a tensor `token_embd.weight`, found none");
+    };
+    let vocabulary = embedding.rows();
+    if let Some(said) = parameters.opt_u32("vocab_size")?
+        && u64::from(said) != vocabulary
+    {
+        bail!(
+            FileCorrupt,
+            "{file}: `{}`: expected the embedding's {vocabulary} rows, found {said}",
+            parameters.key("vocab_size")
+        );
+    }
+    set("vocab_size", json!(vocabulary));
+
+    let theta = theta(&parameters)?;
+    let scaling = match divisors {
+        Some(tensor) => Some(rope::from_divisors(source, tensor, sizes.head_dim, theta).await?),
+        None => rope::from_metadata(&parameters)?,
+    };
+    set("rope_theta", json!(theta));
+    if let Some(scaling) = scaling {
+        set("rope_scaling", scaling);
+    }
+    Ok((Config::from_fields(file, fields), translated))
+}
+
+/// The base of the rotary frequencies; llama.cpp has the same default.
+fn theta(parameters: &Hyperparameters<'_>) -> Result<f32> {
+    Ok(parameters.opt_f32("rope.freq_base")?.unwrap_or(10_000.0))
+}
+
+/// The sizes of the model, as far as they must fit together.
+fn sizes(parameters: &Hyperparameters<'_>, heads: u32, kv_heads: u32) -> Result<Sizes> {
+    let file = parameters.file();
+    let hidden = parameters.u32("embedding_length")?;
+    if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        bail!(
+            FileCorrupt,
+            "{file}: expected heads in whole groups, found {heads} of {kv_heads} key-value heads"
+        );
+    }
+    let head_dim = match parameters.opt_u32("attention.key_length")? {
+        Some(said) => said,
+        None if hidden.is_multiple_of(heads) => hidden / heads,
+        None => bail!(FileCorrupt, "{file}: expected {hidden} dimensions in {heads} equal heads"),
+    };
+    for key in ["rope.dimension_count", "attention.value_length"] {
+        if let Some(said) = parameters.opt_u32(key)?
+            && said != head_dim
+        {
+            bail!(
+                ModelUnsupported,
+                "{file}: `{}`: expected the head's {head_dim} dimensions, found {said}",
+                parameters.key(key)
+            );
+        }
+    }
+    if let Some(experts) = parameters.opt_u32("expert_count")?
+        && experts > 0
+    {
+        bail!(
+            ModelUnsupported,
+            "{file}: `{}`: expected a dense model, found {experts} experts",
+            parameters.key("expert_count")
+        );
+    }
+    Ok(Sizes { hidden, heads, head_dim, layers: parameters.u32("block_count")? })
+}
+
+/// The fields of `config.json` that the metadata alone decides.
+fn config(
+    parameters: &Hyperparameters<'_>,
+    architecture: &Architecture,
+    sizes: &Sizes,
+    kv_heads: u32,
+) -> Result<Map<String, Json>> {
+    let mut fields = match (architecture.known)(sizes) {
+        Json::Object(known) => known,
+        _ => Map::new(),
+    };
+    let mut set = |key: &str, value: Json| fields.insert(key.to_owned(), value);
+    set("model_type", json!(architecture.model_type));
+    set("architectures", json!([architecture.class]));
+    set("hidden_size", json!(sizes.hidden));
+    set("head_dim", json!(sizes.head_dim));
+    set("num_attention_heads", json!(sizes.heads));
+    set("num_key_value_heads", json!(kv_heads));
+    set("num_hidden_layers", json!(sizes.layers));
+    set("intermediate_size", json!(parameters.u32("feed_forward_length")?));
+    set("max_position_embeddings", json!(parameters.u32("context_length")?));
+    set("rms_norm_eps", json!(parameters.f32("attention.layer_norm_rms_epsilon")?));
+    for (key, field) in architecture.fields {
+        // Whole numbers stay such: a window is one.
+        let number = match parameters.metadata.value(&parameters.key(key)) {
+            Some(super::Value::Unsigned(_) | super::Value::Signed(_)) => {
+                parameters.opt_u32(key)?.map(|n| json!(n))
+            }
+            _ => parameters.opt_f32(key)?.map(|x| json!(x)),
+        };
+        if let Some(number) = number {
+            set(field, number);
+        }
+    }
+    for (key, field) in [
+        ("tokenizer.ggml.bos_token_id", "bos_token_id"),
+        ("tokenizer.ggml.eos_token_id", "eos_token_id"),
+        ("tokenizer.ggml.padding_token_id", "pad_token_id"),
+    ] {
+        if let Some(id) = parameters.metadata.opt_u32(key)? {
+            set(field, json!(id));
+        }
+    }
+    Ok(fields)
+}
