@@ -474,6 +474,122 @@ def golden_gguf(seed):
     write_expected(folder, model, cases)
 
 
+QWEN3_LAYER = {
+    "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_q_norm": "self_attn.q_norm",
+    "attn_k": "self_attn.k_proj", "attn_k_norm": "self_attn.k_norm", "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}  # fmt: skip
+GEMMA3_LAYER = {
+    **QWEN3_LAYER, "post_attention_norm": "post_attention_layernorm", "ffn_norm": "pre_feedforward_layernorm",
+    "post_ffw_norm": "post_feedforward_layernorm",
+}  # fmt: skip
+
+
+def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
+    """The file that llama.cpp's converter writes: names of `layer`, norms with 1 added where the model adds it."""
+    import gguf
+
+    types = gguf.GGMLQuantizationType
+    config = model.config
+    writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
+    writer.add_name("golden")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    rope = config.rope_parameters
+    if "full_attention" in rope:
+        writer.add_sliding_window(config.sliding_window)
+        writer.add_rope_freq_base_swa(rope["sliding_attention"]["rope_theta"])
+        rope = rope["full_attention"]
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    tokenizer = byte_level_bpe()
+    ids = tokenizer.get_vocab()
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(sorted(ids, key=ids.get))
+    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * 297)
+    writer.add_token_merges([" ".join(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(False)
+
+    names = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
+    for i in range(config.num_hidden_layers):
+        names |= {"blk.%d.%s" % (i, short): "model.layers.%d.%s" % (i, long) for short, long in layer.items()}
+    kinds = [types.Q8_0, types.Q4_1, types.Q8_0, types.F16, types.Q4_0]
+    for number, (short, long) in enumerate(names.items()):
+        parameter = model.get_parameter(long + ".weight")
+        stored = parameter.detach().numpy()
+        if stored.ndim == 1:
+            writer.add_tensor(short + ".weight", stored + np.float32(norms_plus_one))
+            continue
+        kind = kinds[number % len(kinds)]
+        packed = gguf.quantize(np.ascontiguousarray(stored), kind)
+        writer.add_tensor(short + ".weight", packed, raw_dtype=kind)
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(gguf.dequantize(packed, kind).reshape(stored.shape).copy()))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def golden_qwen3_gguf(seed):
+    folder = fresh("qwen3-gguf")
+    config = Qwen3Config(
+        vocab_size=300, hidden_size=64, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=32,
+        intermediate_size=96, max_position_embeddings=160, rms_norm_eps=1e-6, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    model = randomise(Qwen3ForCausalLM(config), seed)
+    write_gguf(folder, "qwen3", model, QWEN3_LAYER)
+    check_gguf(folder, Qwen3ForCausalLM, model)
+    cases = random_cases(300, FEW_LENGTHS, seed)
+    write_cases(folder, cases)
+    write_expected(folder, model, cases)
+
+
+def golden_gemma3_gguf(seed):
+    """The scores' scale is that of the head's width, which is all that llama.cpp knows of it."""
+    folder = fresh("gemma3-gguf")
+    config = Gemma3TextConfig(
+        vocab_size=300, hidden_size=32, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=32,
+        intermediate_size=32, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=32, sliding_window=8,
+        rope_parameters={
+            "sliding_attention": {"rope_type": "default", "rope_theta": 5000.0},
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
+        },
+        pad_token_id=0, bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    model = norms_around_zero(randomise(Gemma3ForCausalLM(config), seed))
+    write_gguf(folder, "gemma3", model, GEMMA3_LAYER, norms_plus_one=True)
+    check_gguf(folder, Gemma3ForCausalLM, model)
+    cases = random_cases(300, FEW_LENGTHS, seed)
+    write_cases(folder, cases)
+    write_expected(folder, model, cases)
+
+
+def check_gguf(folder, kind, model):
+    """transformers reads the same weights from the file. Some hyperparameters it does not read, so they are given."""
+    loaded = kind.from_pretrained(
+        folder, gguf_file="model.gguf", config=model.config, dtype=torch.float32, attn_implementation="eager"
+    )
+    for name, parameter in model.named_parameters():
+        gap = (parameter - loaded.get_parameter(name)).abs().max()
+        assert gap < 1e-6, "transformers reads %s differently, by %g" % (name, gap)
+
+
 def golden_untied(seed):
     old_style_config(golden("llama-untied", llama_untied(), seed, UNTIED_LENGTHS))
 
@@ -493,6 +609,8 @@ GOLDENS = {
     "qwen3-untied": lambda: golden_qwen3_untied(34),
     "gemma3": lambda: golden("gemma3", gemma3(), 35, UNTIED_LENGTHS),
     "gemma3-hub": lambda: golden_gemma3_hub(36),
+    "qwen3-gguf": lambda: golden_qwen3_gguf(37),
+    "gemma3-gguf": lambda: golden_gemma3_gguf(38),
 }
 
 
