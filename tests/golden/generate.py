@@ -29,8 +29,12 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     OPTConfig,
     OPTForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
     RobertaConfig,
@@ -41,6 +45,7 @@ HERE = Path(__file__).resolve().parent
 LENGTHS = (1, 3, 7, 17, 33, 65, 128)
 FEW_LENGTHS = (1, 7, 33)  # where the point is the file format, not the transformer
 UNTIED_LENGTHS = (1, 3, 7, 33, 128)  # a little fewer, for the repository's size
+MORE_LENGTHS = (1, 7, 33, 128)  # where long texts matter too, as for windows
 FIRST_ORDINARY_ID = 5  # below are padding and other special tokens, which change positions in some families
 
 
@@ -140,6 +145,40 @@ def qwen3_untied():
         bos_token_id=1, eos_token_id=2, attn_implementation="eager",
     )  # fmt: skip
     return randomise(Qwen3ForCausalLM(config), 24)
+
+
+def llama3():
+    """Llama 3.2's rotary scaling, in proportion to the lengths that are tested; its heads have all three kinds of frequencies."""
+    config = LlamaConfig(
+        vocab_size=61, hidden_size=24, num_hidden_layers=1, num_attention_heads=3, num_key_value_heads=1, head_dim=16,
+        intermediate_size=20, max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        rope_parameters={
+            "rope_type": "llama3", "rope_theta": 1000.0, "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 32,
+        },
+        bos_token_id=1, eos_token_id=[2, 3], attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(LlamaForCausalLM(config), 27)
+
+
+def qwen2():
+    config = Qwen2Config(
+        vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=28, max_position_embeddings=160, rms_norm_eps=1e-6, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        use_sliding_window=True, sliding_window=12, max_window_layers=1,
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(Qwen2ForCausalLM(config), 28)
+
+
+def mistral():
+    config = MistralConfig(
+        vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=28, max_position_embeddings=160, rms_norm_eps=1e-5, sliding_window=12, tie_word_embeddings=False,
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(MistralForCausalLM(config), 29)
 
 
 def norms_around_zero(model):
@@ -248,6 +287,25 @@ def golden_gpt2_hub(seed):
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
     tensors["h.0.attn.bias"] = torch.ones(48, 48).tril().view(1, 1, 48, 48)
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def golden_llama3(seed):
+    """A `config.json` as on the hub: `rope_theta` at the top and `rope_scaling`."""
+    folder = golden("llama3", llama3(), seed, MORE_LENGTHS)
+    config = json.loads((folder / "config.json").read_text())
+    config["rope_scaling"] = dict(config["rope_parameters"])
+    del config["rope_scaling"]["rope_theta"]
+    write_json(folder / "config.json", config)
+    old_style_config(folder)
+
+
+def golden_qwen2(seed):
+    """A `config.json` as on the hub: which layers have a window is said by their number alone."""
+    folder = golden("qwen2", qwen2(), seed, MORE_LENGTHS)
+    old_style_config(folder)
+    config = json.loads((folder / "config.json").read_text())
+    del config["layer_types"]
+    write_json(folder / "config.json", config)
 
 
 def golden_qwen3_untied(seed):
@@ -609,6 +667,9 @@ GOLDENS = {
     "qwen3-untied": lambda: golden_qwen3_untied(34),
     "gemma3": lambda: golden("gemma3", gemma3(), 35, UNTIED_LENGTHS),
     "gemma3-hub": lambda: golden_gemma3_hub(36),
+    "llama3": lambda: golden_llama3(39),
+    "qwen2": lambda: golden_qwen2(40),
+    "mistral": lambda: golden("mistral", mistral(), 41, MORE_LENGTHS),
     "qwen3-gguf": lambda: golden_qwen3_gguf(37),
     "gemma3-gguf": lambda: golden_gemma3_gguf(38),
 }
@@ -621,7 +682,8 @@ def check(name):
         return
     kinds = {
         "bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "opt": OPTForCausalLM, "llama": LlamaForCausalLM,
-        "gpt2": GPT2LMHeadModel, "qwen3": Qwen3ForCausalLM, "gemma3_text": Gemma3ForCausalLM,
+        "gpt2": GPT2LMHeadModel, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM, "mistral": MistralForCausalLM,
+        "gemma3_text": Gemma3ForCausalLM,
     }  # fmt: skip
     kind = kinds[json.loads((folder / "config.json").read_text())["model_type"]]
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
