@@ -168,3 +168,49 @@ fn the_fingerprint_is_of_the_content() {
     // Trajectory files keep it: it must not change between releases.
     assert_eq!(csv, 144_570_385_755_322_967);
 }
+
+/// The files of `tests/rows` are read as `expected.json` there says. The package's tests read them with the
+/// engine in wasm, and hold them against the same file.
+#[test]
+#[cfg(not(target_arch = "wasm32"))] // there are no files
+fn odd_files_are_read_as_expected() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
+    let expected: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("expected.json")).unwrap()).unwrap();
+    let mut found = serde_json::Map::new();
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name != "expected.json" {
+            let bytes = std::fs::read(dir.join(&name)).unwrap();
+            found.insert(name.clone(), inspected(&name, &bytes));
+        }
+    }
+    let found = serde_json::Value::Object(found);
+    assert_eq!(found, expected, "{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+/// What `readRows` of the package returns for a file, or the message of its error.
+#[cfg(not(target_arch = "wasm32"))]
+fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
+    use serde_json::json;
+    let reading = match inspect(name, bytes) {
+        Ok(reading) => reading,
+        Err(error) => return json!({ "error": error.message() }),
+    };
+    let (kind, rows) = match &reading.dataset.rows {
+        Rows::Classified(rows) => ("classified", json!(rows)),
+        Rows::Completion(rows) => ("completion", json!(rows)),
+        Rows::Chat(rows) => ("chat", json!(rows)),
+        Rows::Plain(texts) => ("plain", json!(texts)),
+        Rows::Questions(_) => panic!("{name}: no file has questions"),
+    };
+    let columns: std::collections::BTreeMap<_, _> = reading.columns.into_iter().collect();
+    json!({
+        "kind": kind,
+        "rows": rows,
+        "format": reading.format,
+        "encoding": reading.encoding,
+        "columns": columns,
+        "problems": reading.problems,
+    })
+}

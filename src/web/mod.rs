@@ -9,12 +9,14 @@ mod bench;
 mod options;
 mod plan;
 mod report;
+mod rows;
 mod training;
 mod tuner;
 
 #[cfg(feature = "bench")]
 pub use bench::{TabBench, measure_matmuls};
 pub use plan::plan;
+pub use rows::read_rows;
 pub use tuner::Tuner;
 
 use wasm_bindgen::JsValue;

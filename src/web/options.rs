@@ -59,6 +59,12 @@ pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn M
     }
 }
 
+/// The bytes of a `Uint8Array`, or of a text in UTF-8; none of another value.
+pub(super) fn bytes(value: &JsValue) -> Option<Vec<u8>> {
+    let array = value.dyn_ref::<js_sys::Uint8Array>().map(js_sys::Uint8Array::to_vec);
+    array.or_else(|| value.as_string().map(String::into_bytes))
+}
+
 /// Whether the caller has asked to stop: `aborted` of the object that it passed.
 pub(super) fn check_cancel(cancel: &JsValue) -> Result<()> {
     match field(cancel, "aborted").is_some_and(|aborted| aborted.is_truthy()) {
@@ -160,7 +166,7 @@ impl Prompting {
         }
     }
 
-    /// The data in field `name` of `config`, the text of a file; `file` is its name.
+    /// The data in field `name` of `config`, the bytes or the text of a file; `file` is its name.
     pub(super) fn data(
         &self,
         session: &Session,
@@ -168,11 +174,11 @@ impl Prompting {
         name: &str,
         file: Option<String>,
     ) -> Result<Option<Dataset>> {
-        let Some(text) = text(config, name) else { return Ok(None) };
-        let file = file.unwrap_or_else(|| format!("{name}.txt"));
+        let Some(bytes) = field(config, name).as_ref().and_then(bytes) else { return Ok(None) };
+        let file = file.unwrap_or_else(|| name.to_owned());
         let read = match self.task {
-            Some(task) => task.read(session.head(), &file, text.as_bytes()),
-            None => dataset::read(&file, text.as_bytes()),
+            Some(task) => task.read(session.head(), &file, &bytes),
+            None => dataset::read(&file, &bytes),
         };
         read.map(Some)
     }

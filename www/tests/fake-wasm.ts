@@ -3,12 +3,13 @@
  * but needs no GPU, and its losses fall like real ones. Texts that begin with `!` cause errors.
  */
 import type { Classification, Evaluation } from '../src/package/types/asking.js';
-import type { NamedBlob, Prompt } from '../src/package/types/data.js';
+import type { LabelledText, NamedBlob, Prompt, ReadOptions, ReadRows } from '../src/package/types/data.js';
 import type { LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
 import type { Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types/training.js';
 import type {
   Cancel,
   WasmCreateOptions,
+  WasmData,
   WasmEvaluateConfig,
   WasmGenerateOptions,
   WasmTrainConfig,
@@ -57,6 +58,22 @@ export default async function init(): Promise<void> {
 
 export async function plan(): Promise<MemoryPlan> {
   return { weights: 4e6, adapter: 0, scratch: 1e6, activations: 1e6, transfer: 1e5, peak: 6.1e6, adam: 4e7 };
+}
+
+const textOf = (data: WasmData): string => (typeof data === 'string' ? data : new TextDecoder().decode(data));
+
+/** The rows of a JSON array, or of a table with a comma whose last column is the label. */
+export function readRows(data: WasmData, name: string, { holdOut = 0 }: Omit<ReadOptions, 'name'>): ReadRows {
+  const text = textOf(data);
+  const table = (): LabelledText[] =>
+    text.trim().split('\n').slice(1).flatMap((line) => {
+      const [, row = '', label = ''] = /^"?(.*?)"?,([^,]*)$/.exec(line) ?? [];
+      return label === '' ? [] : [{ text: row.replaceAll('""', '"'), label }];
+    });
+  const rows = name.endsWith('.json') ? (JSON.parse(text) as LabelledText[]) : table();
+  if (rows.length === 0) throw failure('data-invalid', `${name}: expected at least one row, found none`);
+  const columns = { text: 'text', label: 'label' };
+  return { kind: 'classified', rows: rows.slice(holdOut), heldOut: rows.slice(0, holdOut), format: 'csv', encoding: 'utf-8', columns, problems: [] };
 }
 
 export class Tuner implements WasmTuner {
@@ -118,7 +135,7 @@ export class Tuner implements WasmTuner {
       if (!this.#restored) this.#done = 0;
       this.#restored = false;
       this.#until = config.steps;
-      const examples = config.dataName?.endsWith('.json') ? (JSON.parse(config.data) as unknown[]).length : config.data.split('\n').length;
+      const examples = config.dataName?.endsWith('.json') ? (JSON.parse(textOf(config.data)) as unknown[]).length : textOf(config.data).split('\n').length;
       return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [], learningRate: this.#rate() };
     });
   }
@@ -161,7 +178,7 @@ export class Tuner implements WasmTuner {
         if (cancel.aborted) throw failure('aborted', 'evaluation was aborted');
         await pause(pace.stepMs);
       }
-      return this.#evaluation((JSON.parse(config.data) as unknown[]).length);
+      return this.#evaluation((JSON.parse(textOf(config.data)) as unknown[]).length);
     });
   }
 

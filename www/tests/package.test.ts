@@ -5,10 +5,10 @@ import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type Tra
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
 import { readData } from '../src/package/read.ts';
-import { pace, plan, seen, trouble, Tuner } from './fake-wasm.ts';
+import { pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 
-const engine: WasmModule = { Tuner, plan };
+const engine: WasmModule = { Tuner, plan, readRows };
 
 /**
  * Runs the worker's code at the other end of a real message channel, so that everything is
@@ -359,24 +359,15 @@ describe('the trained model', () => {
   });
 });
 
-test.each([
-  ['text,label\r\na,b', 'data.csv'],
-  ['\uFEFF"Label","Text"\na,b', 'data.csv'],
-  ['label\ttext\na, text\tb', 'data.tsv'],
-  ['{"prompt": "a", "completion": "b"}\n', 'data.jsonl'],
-  ['[{"text": "a"}]', 'data.json'],
-  ['[\n{"text": "a"}]', 'data.json'],
-  ['{text} and label, as they say', 'data.txt'],
-  ['Dear text, dear label', 'data.txt'],
-])('data without a name: %j is %s', async (data, name) => {
-  expect(await readData('data', data, undefined)).toEqual({ text: data, name });
+test('a text without a name has that of its option, a file its own', async () => {
+  expect(await readData('eval', 'a', undefined)).toEqual({ data: 'a', name: 'eval' });
+  expect(await readData('data', new File(['é'], 'ä.csv'), undefined)).toEqual({ data: new Uint8Array([0xc3, 0xa9]), name: 'ä.csv' });
+  expect((await readData('data', new File([''], 'a.csv'), 'b.tsv')).name).toBe('b.tsv');
 });
 
-test('rows are sent as JSON with lone surrogates replaced, and a file that is not UTF-8 is rejected by name', async () => {
-  expect((await readData('eval', [{ text: 'a\ud83d', label: 'b' }], undefined)).text).toBe('[{"text":"a\ufffd","label":"b"}]');
+test('rows are sent as JSON with lone surrogates replaced', async () => {
+  expect((await readData('eval', [{ text: 'a\ud83d', label: 'b' }], undefined)).data).toBe('[{"text":"a\ufffd","label":"b"}]');
   expect((await failure(readData('data', [{ text: 1n }] as never, undefined))).code).toBe('data-invalid');
-  const latin = new File([new Uint8Array([0x74, 0xfc])], 'dätä.csv');
-  expect((await failure(readData('data', latin, undefined))).message).toBe('dätä.csv: expected text in UTF-8, found other bytes: save the file as UTF-8');
 });
 
 describe('dispose', () => {

@@ -126,7 +126,7 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await page.getByText('expected the columns text and label').waitFor();
   await area.fill(`text,label\n${'"Lunch, at noon?",Friend\nPay here now,Scam\n'.repeat(6)}no label here,\n`);
   await page.getByText('1 row left out').click();
-  await page.getByText('line 14 has no label').waitFor();
+  await page.getByText('row 14, field `label`').waitFor();
   expect(await page.getByLabel('Word for Friend').inputValue()).toBe('friend');
   await page.getByLabel('Word for Scam').fill('fraud');
   await expect.poll(() => page.locator('#preview').textContent(), { timeout: LONG }).toContain('Pay here now It was fraud .');
@@ -159,7 +159,7 @@ test('a bad file is named, and a good choice corrects it', { timeout: LONG }, as
   await loadModel(page);
   await page.getByRole('radio', { name: 'File', exact: true }).check();
   await page.locator('#data-input').setInputFiles({ name: 'mail.csv', mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n') });
-  await page.getByText('mail.csv: expected the column names').waitFor();
+  await page.getByText('mail.csv, header, field `text`: expected').waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -3,5 +3,6 @@ declare module 'pocketllm-engine' {
   import type { WasmModule } from './wasm.js';
   export const Tuner: WasmModule['Tuner'];
   export const plan: WasmModule['plan'];
+  export const readRows: WasmModule['readRows'];
   export default function init(): Promise<unknown>;
 }

@@ -216,8 +216,8 @@ export class Engine implements Endpoint {
       const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
       const config: WasmTrainConfig = {
         ...rest,
-        ...{ data: learned.text, dataName: learned.name },
-        ...(measured === undefined ? {} : { eval: measured.text, evalName: measured.name }),
+        ...{ data: learned.data, dataName: learned.name },
+        ...(measured === undefined ? {} : { eval: measured.data, evalName: measured.name }),
       };
       this.#endRun();
       this.#endText();
@@ -251,9 +251,13 @@ export class Engine implements Endpoint {
     endTraining: async ([number]) => {
       if (this.#run?.number === number) this.#endRun();
     },
+    readRows: async ([data, { name, ...options }]) => {
+      const read = await readData('data', data, name);
+      return (await this.#load()).readRows(read.data, read.name, options);
+    },
     evaluate: async ([{ data, ...config }], hooks) => {
-      const { text, name } = await readData('data', data, config.dataName);
-      const read = { ...config, data: text, dataName: name };
+      const { data: bytes, name } = await readData('data', data, config.dataName);
+      const read = { ...config, data: bytes, dataName: name };
       const { cancel, release } = cancelFor(hooks.signal);
       try {
         return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel));

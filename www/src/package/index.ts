@@ -24,12 +24,13 @@ import {
   generateConfig,
   inspectSource,
   planConfig,
+  readConfig,
   refuseNoRecord,
   trainConfig,
 } from './options.js';
 import { Remote, type CallHooks, type Endpoint } from './protocol.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
-import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions } from './types/model.js';
 import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
@@ -165,6 +166,16 @@ export class FineTuner {
       // After dispose there is nothing to end, so the error is ignored.
       await this.#endpoint.call('endTraining', [run]).catch(() => undefined);
     }
+  }
+
+  /**
+   * Reads a file of examples by the rules of training: which rows it has, and which are left out.
+   * Training takes a file only if none is left out, but it takes the rows that this returns.
+   *
+   * @throws {@link PocketError} `data-invalid` if no row can be used; `invalid-argument`.
+   */
+  async readRows(data: Data, options: ReadOptions = {}): Promise<ReadRows> {
+    return this.#endpoint.call('readRows', [data, readConfig(data, options)]);
   }
 
   /**

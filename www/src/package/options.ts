@@ -4,7 +4,7 @@ import { PocketError } from './errors.js';
 import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
 import { modelFolder, type ModelSource, type RemoteSource } from './source.js';
 import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
-import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
 import type { CreateOptions, DType, PlanOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
 import type { WasmGenerateOptions } from './wasm.js';
@@ -36,6 +36,7 @@ const COUNTS: readonly (keyof TrainOptions)[] = [
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
+const READ = ['name', 'shots', 'holdOut', 'dataSeed'];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
 function invalid(message: string): PocketError {
@@ -80,7 +81,7 @@ const SEED: Kind = {
 
 /** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
 const KINDS: Record<string, Kind> = {
-  ...{ task: STRING, template: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING },
+  ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
   // By its looks: one of another frame is of another class.
@@ -206,6 +207,13 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
   refuseNoData('evaluate: data', data);
   const { signal, ...rest } = options;
   return compact({ ...rest, data });
+}
+
+export function readConfig(data: Data, options: ReadOptions): ReadOptions {
+  refuseUnknown('readRows', options, READ);
+  refuseBadNumber('readRows', options, ['shots', 'holdOut', 'dataSeed'], true);
+  refuseNoData('readRows: data', data);
+  return compact(options);
 }
 
 export function classifyConfig(text: string, options: ClassifyOptions): ClassifyOptions {

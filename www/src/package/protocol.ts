@@ -4,7 +4,7 @@
  */
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
-import type { Data, NamedBlob, Prompt } from './types/data.js';
+import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
 import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { ModelSource } from './source.js';
@@ -32,6 +32,7 @@ export interface Calls {
   step(run: number): TrainStep | undefined;
   /** Closes the run's file after its loop has ended. */
   endTraining(run: number): void;
+  readRows(data: Data, options: ReadOptions): ReadRows;
   evaluate(config: EvaluateConfig): Evaluation;
   classify(text: string, options: ClassifyOptions): Classification;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;

@@ -3,7 +3,7 @@
  * throws objects with the string fields `code` and `message`.
  */
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
-import type { NamedBlob, Prompt } from './types/data.js';
+import type { NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
 import type { Prompting, Restored, TrainOptions, TrainStart, TrainStep } from './types/training.js';
 
@@ -26,17 +26,20 @@ export interface WasmCreateOptions {
   readonly maxGpuBytes?: number;
 }
 
-/** The options of a training run, with its data as text. */
+/** The bytes or the text of a file. */
+export type WasmData = string | Uint8Array;
+
+/** The options of a training run, with its data as files. */
 export type WasmTrainConfig = Given<Omit<TrainOptions, 'data' | 'eval' | 'keep' | 'signal' | 'onStart'>> & {
-  readonly data: string;
-  readonly eval?: string;
+  readonly data: WasmData;
+  readonly eval?: WasmData;
 };
 
 /** The same type without `undefined` as a value. */
 type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
 export interface WasmEvaluateConfig extends Prompting {
-  readonly data: string;
+  readonly data: WasmData;
   readonly dataName?: string;
 }
 
@@ -81,6 +84,7 @@ export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
 export interface WasmModule {
   readonly Tuner: WasmTunerClass;
   plan(options: WasmPlanOptions): Promise<MemoryPlan>;
+  readRows(data: WasmData, name: string, options: Omit<ReadOptions, 'name'>): ReadRows;
 }
 
 export interface WasmTunerClass {

@@ -1,10 +1,10 @@
 /** Step 2: examples, their labels, and the sentence that the model completes. */
-import { PocketError } from 'pocketllm';
+import { PocketError, type FineTuner } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
 import { seal } from './privacy.ts';
 import { showProblem } from './problem.ts';
-import { labelledRows, MAX_BYTES, parse, readText, split, type Parsed, type Row } from './rows.ts';
+import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import { TypedRows } from './typed.ts';
 
@@ -23,6 +23,8 @@ export function setUpData(app: App, flow: Flow): void {
   let parsed: Parsed | undefined;
   /** Rows that a sample brings to measure on; others are split. */
   let apart: Row[] | undefined;
+  /** The rows to learn from, and those to measure on. */
+  let drawn: { train: Row[]; heldOut: Row[] } = { train: [], heldOut: [] };
   let words = new Map<string, string>();
   let reading = 0;
   const typed = new TypedRows(() => (seal(), void refresh()));
@@ -34,7 +36,7 @@ export function setUpData(app: App, flow: Flow): void {
   const pasted = debounced(() => void refresh(), 300);
   paste.addEventListener('input', () => (seal(), pasted()));
   picker.addEventListener('change', () => (seal(), void refresh()));
-  share.addEventListener('change', () => (showNote(), changed()));
+  share.addEventListener('change', () => (changed(), void redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
   flow.onOpen(2, () => void (parsed === undefined && refresh()));
@@ -55,10 +57,12 @@ export function setUpData(app: App, flow: Flow): void {
     parsed = undefined;
     changed();
     try {
-      const read = await readSource(source);
-      if (mine !== reading || read === undefined) return;
-      parsed = read.parsed;
-      apart = read.apart;
+      const found = await readSource(source);
+      if (mine !== reading || found === undefined) return;
+      apart = found.apart;
+      await draw(found.parsed);
+      if (mine !== reading) return;
+      parsed = found.parsed;
       if (parsed.kind === 'free' && !causal()) {
         throw new PocketError('data-invalid', 'This model sorts texts: expected the columns text and label in the first line');
       }
@@ -69,22 +73,49 @@ export function setUpData(app: App, flow: Flow): void {
   }
 
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
+    const tuner = loaded();
     if (source === 'sample') {
-      const held = parse(await fetchText('./samples/junk-mail-held-out.csv'), 'junk-mail-held-out.csv');
+      const held = await read(tuner, await fetchText('./samples/junk-mail-held-out.csv'), 'junk-mail-held-out.csv');
       return {
-        parsed: parse(await fetchText('./samples/junk-mail.csv'), 'junk-mail.csv'),
+        parsed: await read(tuner, await fetchText('./samples/junk-mail.csv'), 'junk-mail.csv'),
         ...(held.kind === 'labelled' ? { apart: held.rows } : {}),
       };
     }
-    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: labelledRows(typed.rows) };
-    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: parse(paste.value) };
+    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], 'the examples') };
+    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await read(tuner, paste.value, 'the examples') };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
     byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
       throw new PocketError('data-invalid', `${file.name}: expected at most ${bytes(MAX_BYTES)}, found ${bytes(file.size)}`);
     }
-    return { parsed: parse(await readText(file), file.name) };
+    return { parsed: await read(tuner, file, file.name) };
+  }
+
+  /** The engine that reads the examples comes with the model. */
+  function loaded(): FineTuner {
+    if (app.tuner === undefined) throw new PocketError('invalid-argument', 'Load a model first');
+    return app.tuner;
+  }
+
+  async function draw(from: Parsed): Promise<void> {
+    if (from.kind !== 'labelled') return;
+    drawn = apart === undefined ? await split(loaded(), from.rows, Number(share.value), HELD_OUT) : { train: from.rows, heldOut: apart };
+  }
+
+  /** Draws again after another share was chosen. */
+  async function redraw(): Promise<void> {
+    const mine = ++reading;
+    if (parsed === undefined) return;
+    next.disabled = true;
+    try {
+      await draw(parsed);
+      if (mine !== reading) return;
+      showNote();
+      next.disabled = false;
+    } catch (error) {
+      if (mine === reading) showProblem(problem, error);
+    }
   }
 
   function show(): void {
@@ -163,14 +194,11 @@ export function setUpData(app: App, flow: Flow): void {
     return causal() ? [...nodes, new Text(' '), answer] : nodes;
   }
 
-  const parts = (rows: readonly Row[]): { train: Row[]; heldOut: Row[] } =>
-    apart === undefined ? split(rows, Number(share.value), HELD_OUT) : { train: [...rows], heldOut: apart };
-
   function showNote(): void {
     if (parsed === undefined) return;
     const lines: string[] = [];
     if (parsed.kind === 'labelled') {
-      const { train, heldOut } = parts(parsed.rows);
+      const { train, heldOut } = drawn;
       lines.push(`${plural(train.length, 'example')} to learn from.`);
       lines.push(
         heldOut.length > 0
@@ -191,7 +219,7 @@ export function setUpData(app: App, flow: Flow): void {
     showProblem(problem);
     next.disabled = true;
     try {
-      const dataset = parsed?.kind === 'labelled' ? labelled(parsed) : free(parsed);
+      const dataset = parsed?.kind === 'labelled' ? labelled() : free(parsed);
       // Whether the model knows the words: better here, where they can be changed, than when training begins.
       if (dataset.kind === 'labelled') await app.tuner?.classify('', { template: dataset.template, labels: dataset.labels, textB: '' });
       app.dataset = dataset;
@@ -205,7 +233,7 @@ export function setUpData(app: App, flow: Flow): void {
     }
   }
 
-  function labelled({ rows }: Parsed & { kind: 'labelled' }): App['dataset'] & { kind: 'labelled' } {
+  function labelled(): App['dataset'] & { kind: 'labelled' } {
     const used = [...words];
     const empty = used.find(([, word]) => word === '');
     if (empty !== undefined) throw new PocketError('data-invalid', `The label “${empty[0]}” has no word`);
@@ -217,7 +245,7 @@ export function setUpData(app: App, flow: Flow): void {
     }
     template.removeAttribute('aria-invalid');
     const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
-    const { train, heldOut } = parts(rows);
+    const { train, heldOut } = drawn;
     return {
       kind: 'labelled',
       train: train.map(worded),

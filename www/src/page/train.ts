@@ -9,7 +9,7 @@ import { isAbort, showProblem } from './problem.ts';
 import { Runner } from './runner.ts';
 import { canKeep, RUN, saveSession, type Session } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
-import type { Row } from './rows.ts';
+import { thinned, type Row } from './rows.ts';
 import type { App, Comparison, Dataset, Flow } from './state.ts';
 
 const SAMPLE_SENTENCES = [
@@ -139,7 +139,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     const keeps = await canKeep();
     const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels'> =
       dataset.kind === 'labelled'
-        ? { data: dataset.train, template: dataset.template, labels: dataset.labels, ...evaluated(dataset.heldOut.slice(0, given.heldOut)) }
+        ? { data: dataset.train, template: dataset.template, labels: dataset.labels, ...evaluated(thinned(dataset.heldOut, given.heldOut)) }
         : { data: dataset.data, dataName: dataset.name, evaluateEvery: 0 };
     const steps = tuner.train({
       ...trainOptions(given),
@@ -277,7 +277,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         if (signal.aborted) return;
         each[when] = await tuner.classify(each.text, { template, labels });
       }
-      const rows = dataset.heldOut.slice(0, heldOut);
+      const rows = thinned(dataset.heldOut, heldOut);
       if (rows.length === 0) return;
       status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
       app[when] = await tuner.evaluate(rows, { template, labels, signal });

@@ -44,6 +44,37 @@ export type Prompt = string | readonly ChatMessage[];
  */
 export type Data = string | readonly Example[] | Blob;
 
+/** A file of examples as {@link FineTuner.readRows} reads it. */
+export type ReadRows = ReadFile &
+  (
+    | { readonly kind: 'classified'; readonly rows: LabelledText[]; readonly heldOut: LabelledText[] }
+    | { readonly kind: 'completion'; readonly rows: Completion[]; readonly heldOut: Completion[] }
+    | { readonly kind: 'chat'; readonly rows: Conversation[]; readonly heldOut: Conversation[] }
+    /** Plain text, which has no rows: one text. */
+    | { readonly kind: 'plain'; readonly rows: string[]; readonly heldOut: string[] }
+  );
+
+/** What was recognized in a file of examples. */
+export interface ReadFile {
+  /** How the file writes its rows. */
+  readonly format: 'csv' | 'tsv' | 'jsonl' | 'json' | 'txt';
+  /** How its bytes encode its text. */
+  readonly encoding: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
+  /** The file's own name of the column or key of each field. */
+  readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'completion' | 'messages', string>>;
+  /** The rows that are left out, with the reason for each. */
+  readonly problems: { readonly row: number; readonly message: string }[];
+}
+
+/** Options of {@link FineTuner.readRows}; `shots`, `holdOut` and `dataSeed` are as in training. */
+export interface ReadOptions {
+  /** The file's name. Its ending tells the format; without a known ending, the text does. */
+  readonly name?: string;
+  readonly shots?: number;
+  readonly holdOut?: number;
+  readonly dataSeed?: number;
+}
+
 /** A model file by the name that it has in its directory. */
 export interface NamedBlob {
   /** Such as `config.json`. */
