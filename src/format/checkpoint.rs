@@ -169,11 +169,6 @@ impl Checkpoint {
             .ok_or_else(|| err!(FileCorrupt, "{}: expected a tensor `{name}`, found none", self.name()))
     }
 
-    /// The name of the tensor's file, for messages.
-    pub fn file_of(&self, tensor: &TensorInfo) -> &str {
-        self.sources.get(tensor.source).map_or("", |source| source.name())
-    }
-
     /// Total number of elements of all tensors.
     pub fn elements(&self) -> u64 {
         self.tensors.values().fold(0, |sum, tensor| sum.saturating_add(tensor.elements))

@@ -17,12 +17,8 @@ pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 /// Maximum size of a `tokenizer.json` or another tokenizer file in bytes.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// Optional small files that the tokenizer or generation may use.
-const SIDE_FILES: [&str; 3] = ["tokenizer_config.json", "generation_config.json", "chat_template.jinja"];
-
-/// The files that older models have instead of `tokenizer.json`.
-const OLD_TOKENIZER_FILES: [&str; 5] =
-    ["vocab.json", "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
+/// Optional files, either of which may have the chat template.
+const CHAT_FILES: [&str; 2] = ["tokenizer_config.json", "chat_template.jinja"];
 
 /// The source that the tokenizer is built from.
 #[derive(Clone, Debug)]
@@ -31,7 +27,7 @@ pub enum TokenizerFile {
     Json(Vec<u8>, String),
     /// A GGUF header, whose keys `tokenizer.ggml.*` describe the tokenizer.
     Gguf(Metadata),
-    /// There is neither; [`ModelFiles::side_files`] may have the files of an older tokenizer.
+    /// There is neither.
     Absent,
 }
 
@@ -46,10 +42,8 @@ pub struct ModelFiles {
     pub checkpoint: Checkpoint,
     /// The source that the tokenizer is built from.
     pub tokenizer: TokenizerFile,
-    /// The content of the optional files that exist: `tokenizer_config.json`,
-    /// `generation_config.json`, `chat_template.jinja` and, without a `tokenizer.json`,
-    /// `vocab.json`, `merges.txt`, `vocab.txt` and the like.
-    pub side_files: BTreeMap<String, Vec<u8>>,
+    /// The content of `tokenizer_config.json` and `chat_template.jinja`, if they exist.
+    pub chat_files: BTreeMap<String, Vec<u8>>,
 }
 
 impl ModelFiles {
@@ -99,7 +93,7 @@ async fn open_gguf(dir: &dyn ModelDir, file: &str) -> Result<ModelFiles> {
         config,
         checkpoint,
         tokenizer: TokenizerFile::Gguf(metadata),
-        side_files: BTreeMap::new(),
+        chat_files: BTreeMap::new(),
     })
 }
 
@@ -118,29 +112,17 @@ async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFil
         let message = format!("expected model.safetensors or {index} beside config.json, found {found}");
         return Err(absent(dir, &message));
     };
-    let mut side_files = BTreeMap::new();
     let tokenizer = match read_small(dir, "tokenizer.json", MAX_TOKENIZER_BYTES).await? {
         Some(bytes) => TokenizerFile::Json(bytes, "tokenizer.json".to_owned()),
-        None => {
-            read_side_files(dir, &OLD_TOKENIZER_FILES, &mut side_files).await?;
-            TokenizerFile::Absent
-        }
+        None => TokenizerFile::Absent,
     };
-    read_side_files(dir, &SIDE_FILES, &mut side_files).await?;
-    Ok(ModelFiles { name: dir.name().to_owned(), config, checkpoint, tokenizer, side_files })
-}
-
-async fn read_side_files(
-    dir: &dyn ModelDir,
-    files: &[&str],
-    to: &mut BTreeMap<String, Vec<u8>>,
-) -> Result<()> {
-    for &file in files {
+    let mut chat_files = BTreeMap::new();
+    for file in CHAT_FILES {
         if let Some(bytes) = read_small(dir, file, MAX_TOKENIZER_BYTES).await? {
-            to.insert(file.to_owned(), bytes);
+            chat_files.insert(file.to_owned(), bytes);
         }
     }
-    Ok(())
+    Ok(ModelFiles { name: dir.name().to_owned(), config, checkpoint, tokenizer, chat_files })
 }
 
 async fn read_small(dir: &dyn ModelDir, file: &str, limit: u64) -> Result<Option<Vec<u8>>> {
@@ -184,20 +166,19 @@ mod tests {
         assert!(
             matches!(files.tokenizer, TokenizerFile::Json(bytes, name) if bytes == b"{}" && name == "tokenizer.json")
         );
-        assert_eq!(files.side_files.keys().collect::<Vec<_>>(), ["tokenizer_config.json"]);
+        assert_eq!(files.chat_files.keys().collect::<Vec<_>>(), ["tokenizer_config.json"]);
     }
 
     #[test]
-    fn an_older_or_sharded_directory() {
+    fn a_sharded_directory_without_a_tokenizer() {
         let dir = dir()
             .with("model.safetensors.index.json", br#"{"weight_map":{"a":"1.safetensors"}}"#.to_vec())
             .with("1.safetensors", weights())
-            .with("vocab.json", b"{}".to_vec())
-            .with("merges.txt", b"".to_vec());
+            .with("vocab.json", b"{}".to_vec());
         let files = block_on(ModelFiles::open(&dir)).unwrap();
         assert_eq!(files.checkpoint.tensors.len(), 1);
         assert!(matches!(files.tokenizer, TokenizerFile::Absent));
-        assert_eq!(files.side_files.keys().collect::<Vec<_>>(), ["merges.txt", "vocab.json"]);
+        assert!(files.chat_files.is_empty());
     }
 
     #[test]

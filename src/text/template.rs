@@ -98,11 +98,6 @@ impl Template {
         self.parts.contains(&Part::Mask)
     }
 
-    /// Whether the template uses the second text of a pair.
-    pub fn has_text_b(&self) -> bool {
-        self.parts.contains(&Part::TextB)
-    }
-
     /// Whether the template starts with the mask.
     pub(crate) fn starts_with_mask(&self) -> bool {
         self.parts.first() == Some(&Part::Mask)
@@ -169,7 +164,7 @@ mod tests {
     fn renders_places_and_keeps_the_rest() {
         let t = Template::parse("{text}? [MASK], {text_b}", Some("<mask>")).unwrap();
         assert_eq!(t.render("a", Some("b")).unwrap(), "a? <mask>, b");
-        assert!(t.has_mask() && t.has_text_b() && !t.starts_with_mask() && !t.ends_with_space());
+        assert!(t.has_mask() && !t.starts_with_mask() && !t.ends_with_space());
         let own = Template::parse("{text}? <mask>, {text_b}", Some("<mask>")).unwrap();
         assert_eq!(own, t);
         let braces = Template::parse("{{x}} {text} } é\n", None).unwrap();

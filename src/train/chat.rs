@@ -13,7 +13,7 @@ pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
     let found = match &files.tokenizer {
         TokenizerFile::Gguf(metadata) => of_gguf(metadata)?,
         TokenizerFile::Json(..) | TokenizerFile::Absent => {
-            let file = |name: &str| files.side_files.get(name).map(Vec::as_slice);
+            let file = |name: &str| files.chat_files.get(name).map(Vec::as_slice);
             ChatTemplate::from_files(file("chat_template.jinja"), file("tokenizer_config.json"))?
         }
     };

@@ -313,16 +313,6 @@ impl Trajectory {
         bytes.extend(self.records.iter().flat_map(Record::to_bytes));
         Ok(bytes)
     }
-
-    /// Bytes of the whole records and what is before them: where a writer goes on.
-    ///
-    /// # Errors
-    /// Those of [`Header::to_bytes`].
-    pub fn whole_bytes(name: &str, bytes: &[u8]) -> Result<usize> {
-        let (_, body) = parse_header(name, bytes)?;
-        let records = Trajectory::parse(name, bytes)?.records.len();
-        Ok(bytes.len() - body.len() + records * RECORD_BYTES)
-    }
 }
 
 fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {

@@ -40,16 +40,6 @@ impl FetchDir {
             FetchDir { name, base: format!("{path}/"), query, single: None, signal }
         }
     }
-
-    /// Gives the directory another name, such as the hub id that the URL was made from.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        // A single file keeps its name, because the ending .gguf identifies its format.
-        if self.single.is_none() {
-            self.name = name.into();
-        }
-        self
-    }
 }
 
 impl ModelDir for FetchDir {

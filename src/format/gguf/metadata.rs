@@ -81,11 +81,6 @@ impl Metadata {
         self.values.get(key)
     }
 
-    /// All keys, in alphabetical order.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.values.keys().map(String::as_str)
-    }
-
     /// A string, where the key is there.
     pub fn opt_str(&self, key: &str) -> Result<Option<&str>> {
         self.opt(key, "a string", |value| match value {

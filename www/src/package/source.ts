@@ -20,7 +20,7 @@ export interface Listing {
 }
 
 /** Read where they are there; the engine does without them. */
-const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];
+const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
 const INDEX = 'model.safetensors.index.json';
 const WEIGHTS = 'model.safetensors';
 
