@@ -9,7 +9,7 @@ use std::rc::Rc;
 use common::{device_test, say};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
-use pocketllm::model::Extent;
+use pocketllm::model::{Extent, Sampling};
 use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
@@ -45,6 +45,7 @@ fn goldens() -> Vec<Golden> {
             "sharded", "config.json", "model.safetensors.index.json", "model-00001-of-00003.safetensors",
             "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"; expected: "llama-untied"
         ],
+        golden!["llama3", "config.json", "model.safetensors"; expected: "llama3"],
         golden!["half/f16", "config.json", "model.safetensors"; expected: "half/f16"],
         golden!["half/bf16", "config.json", "model.safetensors"; expected: "half/bf16"],
         golden!["gpt2", "config.json", "model.safetensors"; expected: "gpt2"],
@@ -72,10 +73,49 @@ fn the_cpu_reference_agrees_with_transformers_too() {
     }
 }
 
-async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden) {
+device_test! {
+    async fn generation_follows_the_logits_of_the_whole_text(backend: Rc<dyn Backend>) {
+        for golden in goldens() {
+            generate(backend.clone(), golden).await;
+        }
+    }
+}
+
+/// Greedy tokens, each computed from the cached keys and values of those before, are the most likely ones where the whole text is
+/// computed at once. The text is longer than any window, and than the positions that a workspace for its prompt would have.
+async fn generate(backend: Rc<dyn Backend>, (name, files, ..): Golden) {
+    let mut session = open(backend, name, files).await;
+    let tokens = session.model.spec().max_length.min(80);
+    if !session.model.spec().causal {
+        return;
+    }
+    let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+    let (model, workspace) = session.prepare(extent).unwrap();
+    let mut ids = vec![7, 23, 11, 40, 9];
+    let prompt = ids.len();
+    let mut generation = model.generate(&ids, tokens - prompt as u32, Sampling::default()).unwrap();
+    while let Some(id) = generation.next(model, [0, 0]).await.unwrap() {
+        ids.push(id);
+    }
+    // The last one is beyond the cache.
+    ids.truncate(tokens as usize);
+    let logits = model.logits(workspace, &Batch::sequence(&ids)).await.unwrap();
+    let rows: Vec<&[f32]> = logits.chunks_exact(logits.len() / ids.len()).collect();
+    for (i, id) in ids.iter().enumerate().skip(prompt) {
+        let row = rows[i - 1];
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert!(largest - row[*id as usize] < 1e-3, "{name}: token {i}");
+    }
+    say(&format!("{name}: {} tokens follow {prompt}", ids.len() - prompt));
+}
+
+async fn open(backend: Rc<dyn Backend>, name: &str, files: &[(&str, &'static [u8])]) -> Session {
     let dir = files.iter().fold(MemoryDir::new(name), |dir, (file, bytes)| dir.with(*file, *bytes));
-    let mut session =
-        Session::open(backend, &dir, pocketllm::dtype::DType::F32, &mut |_| Ok(())).await.unwrap();
+    Session::open(backend, &dir, pocketllm::dtype::DType::F32, &mut |_| Ok(())).await.unwrap()
+}
+
+async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden) {
+    let mut session = open(backend, name, files).await;
     let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
     let cases: Vec<Vec<u32>> = serde_json::from_value(cases["ids"].clone()).unwrap();
     let expected = safetensors::SafeTensors::deserialize(expected).unwrap();

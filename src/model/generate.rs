@@ -4,7 +4,7 @@ use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
 use super::transformer::Transformer;
-use super::workspace::{Extent, Workspace};
+use super::workspace::{Extent, Room, Workspace};
 use crate::error::{Result, bail};
 use crate::kernel::step::Step;
 use crate::kernel::{NO_BIAS, sample};
@@ -53,9 +53,9 @@ impl Transformer {
         }
         let tokens = prompt.len() as u32;
         let capacity = tokens.saturating_add(max_tokens).min(self.max_length());
-        let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
+        let room = Room::from(Extent { branches: 1, tokens, targets: 1, labels: 0 }).with_positions(capacity);
         Ok(Generation {
-            workspace: self.workspace(None, extent)?,
+            workspace: Workspace::new(self.backend(), self.weights(), self.adapter(), self.tiles(), room)?,
             cache: KvCache::new(self, capacity)?,
             sampling,
             unseen: prompt.to_vec(),

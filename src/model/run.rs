@@ -133,15 +133,15 @@ impl Transformer {
     /// Writes a batch's tokens and the step to the workspace. `cached` tokens of its one sequence came before.
     ///
     /// # Errors
-    /// `invalid-argument` when a token is not of the vocabulary or a sequence is too long.
+    /// `invalid-argument` if a token is not of the vocabulary, or a sequence is longer than the model or the workspace allows.
     pub(super) fn write_input(&self, ws: &Workspace, batch: &Batch, step: &Step, cached: u32) -> Result<()> {
         let spec = self.spec();
         if let Some(id) = batch.ids.iter().find(|id| **id >= spec.vocabulary) {
             bail!(InvalidArgument, "token {id} is not in the vocabulary of {} tokens", spec.vocabulary);
         }
-        let longest = self.max_length();
+        let longest = self.max_length().min(ws.positions());
         if let Some(position) = batch.positions.iter().find(|p| **p >= longest) {
-            bail!(InvalidArgument, "position {position} is beyond the {longest} positions of the model");
+            bail!(InvalidArgument, "position {position} is too far: there is room for {longest} positions");
         }
         let offset = spec.embedding.positions.map_or(0, |learned| learned.offset);
         let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);

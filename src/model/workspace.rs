@@ -63,9 +63,16 @@ pub struct Room {
     scored: u64,
     /// Label words of all branches.
     labelled: u64,
+    /// Positions that tokens may have, beside those of a prefix.
+    positions: u32,
 }
 
 impl Room {
+    /// The same, for a text of which earlier tokens are cached: it has so many positions.
+    pub fn with_positions(self, positions: u32) -> Room {
+        Room { positions: self.positions.max(positions), ..self }
+    }
+
     /// Large enough for both.
     pub fn union(self, other: Room) -> Room {
         Room {
@@ -76,6 +83,7 @@ impl Room {
             rows: self.rows.max(other.rows),
             scored: self.scored.max(other.scored),
             labelled: self.labelled.max(other.labelled),
+            positions: self.positions.max(other.positions),
         }
     }
 }
@@ -89,7 +97,7 @@ impl From<Extent> for Room {
         let labels = extent.labels.max(1).next_multiple_of(4);
         let of_all = |n: u32| u64::from(branches) * u64::from(n);
         let (rows, scored, labelled) = (of_all(tokens), of_all(targets), of_all(labels));
-        Room { branches, tokens, targets, labels, rows, scored, labelled }
+        Room { branches, tokens, targets, labels, rows, scored, labelled, positions: tokens }
     }
 }
 
@@ -170,20 +178,22 @@ impl Workspace {
         room: Room,
     ) -> Result<Workspace> {
         let spec = weights.spec();
-        let Room { branches, tokens, targets, labels, rows, scored, labelled } = room;
+        let Room { branches, tokens, targets, labels, rows, scored, labelled, positions } = room;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
+        let prefix = adapter.map_or(0, Adapter::prefix_length);
+        let positions = positions.saturating_add(prefix).min(spec.max_length);
         let mut rotations: Vec<(Rotary, Buffer)> = Vec::new();
         let mut spans: Vec<(Option<u32>, Buffer)> = Vec::new();
         for Attention { rotary, window, .. } in spec.layers.iter().map(|layer| &layer.attention) {
             if let Some(rotary) = rotary
                 && rotations.iter().all(|(known, _)| known != rotary)
             {
-                rotations.push((*rotary, rotation(backend, spec.max_length, rotary)?));
+                rotations.push((*rotary, rotation(backend, positions, rotary)?));
             }
             if spans.iter().all(|(known, _)| known != window) {
                 spans.push((*window, activation("spans", u64::from(tokens) * 2)?));
@@ -241,6 +251,11 @@ impl Workspace {
             rotations,
             projected: projected.transpose()?,
         })
+    }
+
+    /// Positions that tokens may have, beside those of a prefix.
+    pub(super) fn positions(&self) -> u32 {
+        self.room.positions
     }
 
     /// Whether a pass of this extent can run in it.
