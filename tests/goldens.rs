@@ -50,6 +50,10 @@ fn goldens() -> Vec<Golden> {
         golden!["half/bf16", "config.json", "model.safetensors"; expected: "half/bf16"],
         golden!["gpt2", "config.json", "model.safetensors"; expected: "gpt2"],
         golden!["gpt2-hub", "config.json", "model.safetensors"; expected: "gpt2-hub"],
+        golden!["qwen3", "config.json", "model.safetensors"; expected: "qwen3"],
+        golden!["qwen3-untied", "config.json", "model.safetensors"; expected: "qwen3-untied"],
+        golden!["gemma3", "config.json", "model.safetensors"; expected: "gemma3"],
+        golden!["gemma3-hub", "config.json", "model.safetensors"; expected: "gemma3-hub"],
         golden!["llama-gguf", "model.gguf"; expected: "llama-gguf"],
     ]
 }

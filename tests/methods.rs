@@ -53,6 +53,7 @@ const MODELS: &[(&str, &[u8], &[u8])] = &[
     model!("opt"),
     model!("llama"),
     model!("gpt2"),
+    model!("gemma3"),
     model!("peft/blocks-bert"),
     model!("peft/blocks-llama"),
 ];
@@ -355,6 +356,23 @@ const BLOCKS: &[(&str, &str)] = &[
         "random gpt2",
         r#"{"model_type":"gpt2","n_embd":64,"n_head":4,"n_layer":2,"n_inner":96,"n_positions":40,"vocab_size":101}"#,
     ),
+    (
+        "random qwen2",
+        r#"{"model_type":"qwen2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"tie_word_embeddings":true,
+            "use_sliding_window":true,"sliding_window":4,"max_window_layers":1}"#,
+    ),
+    (
+        "random qwen3",
+        r#"{"model_type":"qwen3","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":32,
+            "intermediate_size":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random gemma3",
+        r#"{"model_type":"gemma3_text","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":1,"head_dim":32,
+            "intermediate_size":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"sliding_window":4,
+            "layer_types":["sliding_attention","full_attention"],"query_pre_attn_scalar":32}"#,
+    ),
 ];
 
 device_test! {
@@ -406,7 +424,7 @@ device_test! {
 
 device_test! {
     async fn an_untrained_model_is_exported_as_it_was_read(backend: Rc<dyn Backend>) {
-        for model in ["gpt2", "llama", "bert"] {
+        for model in ["gpt2", "llama", "bert", "gemma3"] {
             let session = open(backend.clone(), model, DType::F32).await;
             let mut file = Vec::new();
             save_model(&session, &mut |bytes| {

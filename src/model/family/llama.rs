@@ -1,58 +1,70 @@
 //! Llama (Touvron et al. 2023) and its kin (SmolLM2, TinyLlama): a pre-norm decoder with rotary positions, grouped
-//! heads and SwiGLU.
+//! heads and SwiGLU. Other families differ from it in little, as [`Differences`] says.
 
-use super::{activation, head_dim, layer_count, require};
+use super::activation;
+use super::parts::Sizes;
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary, RotaryFields,
-    TensorList,
+    Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
 };
 
+/// How a family differs from the others of this architecture.
+pub(super) struct Differences {
+    /// `model_type`.
+    pub family: &'static str,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
+    /// Whether the output of attention has a bias.
+    pub output_bias: bool,
+    /// Whether the layers of the MLP have biases.
+    pub mlp_bias: bool,
+    /// Whether query and key heads are normalized.
+    pub head_norms: bool,
+    /// `max_position_embeddings` where the configuration does not say it.
+    pub max_length: u32,
+    /// For each layer the window of its attention; layers beyond the list have none.
+    pub windows: Vec<Option<u32>>,
+}
+
 pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
-    require(config, "attention_bias", false, false)?;
-    require(config, "mlp_bias", false, false)?;
-    let name = config.name();
     if config.has("sliding_window") {
-        bail!(ModelUnsupported, "{name}: sliding_window is not implemented");
+        bail!(ModelUnsupported, "{}: sliding_window is not implemented", config.name());
     }
-    let hidden = config.u32("hidden_size")?;
-    let heads = config.u32("num_attention_heads")?;
-    let kv_heads = config.u32_or("num_key_value_heads", heads)?;
-    let head_dim = match config.has("head_dim") {
-        true => config.u32("head_dim")?,
-        false => head_dim(config, hidden, heads)?,
+    let bias = config.bool_or("attention_bias", false)?;
+    let differences = Differences {
+        family: "llama",
+        qkv_bias: bias,
+        output_bias: bias,
+        mlp_bias: config.bool_or("mlp_bias", false)?,
+        head_norms: false,
+        max_length: 2048,
+        windows: Vec::new(),
     };
-    let Some((q_width, kv_width)) = heads.checked_mul(head_dim).zip(kv_heads.checked_mul(head_dim)) else {
-        bail!(ModelUnsupported, "{name}: {heads} heads of {head_dim} are too many");
-    };
-    let intermediate = config.u32("intermediate_size")?;
-    let vocabulary = config.u32("vocab_size")?;
+    decoder(config, &differences)
+}
+
+/// The spec of a family of this architecture.
+pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec> {
+    let sizes = Sizes::read(config, None)?;
+    let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::rms(config.f32_or("rms_norm_eps", 1e-6)?);
     let activation = activation(config, "hidden_act", "silu")?;
-
     let rotary = Rotary::read(config, head_dim, RotaryFields::default())?;
+    let biases = (family.qkv_bias, family.output_bias);
 
     let mut tensors = TensorList::new(&[]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
-    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
+    let layers = (0..sizes.layers).map(|i| {
         let layer = format!("model.layers.{i}");
         let attention_norm = tensors.norm(format!("{layer}.input_layernorm"), norm, hidden);
-        let query = tensors.linear(format!("{layer}.self_attn.q_proj"), q_width, hidden, false);
-        let key = tensors.linear(format!("{layer}.self_attn.k_proj"), kv_width, hidden, false);
-        let value = tensors.linear(format!("{layer}.self_attn.v_proj"), kv_width, hidden, false);
-        let output = tensors.linear(format!("{layer}.self_attn.o_proj"), hidden, q_width, false);
+        let attention = sizes.attention(&mut tensors, &layer, biases, family.head_norms.then_some(norm));
         let mlp_norm = tensors.norm(format!("{layer}.post_attention_layernorm"), norm, hidden);
-        let gate = tensors.linear(format!("{layer}.mlp.gate_proj"), intermediate, hidden, false);
-        let up = tensors.linear(format!("{layer}.mlp.up_proj"), intermediate, hidden, false);
-        let down = tensors.linear(format!("{layer}.mlp.down_proj"), hidden, intermediate, false);
+        let window = family.windows.get(i as usize).copied().flatten();
         LayerSpec {
-            attention: Attention {
-                rotary: Some(rotary),
-                ..Attention::new(head_dim, query, key, value, output)
-            },
+            attention: Attention { rotary: Some(rotary), window, ..attention },
             attention_norms: Norms::pre(attention_norm),
-            mlp: Mlp::Glu { gate, up, activation, down },
+            mlp: sizes.mlp(&mut tensors, &layer, activation, family.mlp_bias),
             mlp_norms: Norms::pre(mlp_norm),
         }
     });
@@ -61,14 +73,14 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     let tied = config.bool_or("tie_word_embeddings", false)?;
     let table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
     Ok(ModelSpec {
-        family: "llama",
+        family: family.family,
         vocabulary,
         hidden,
         heads,
         kv_heads,
         head_dim,
         intermediate,
-        max_length: config.u32_or("max_position_embeddings", 2048)?,
+        max_length: config.u32_or("max_position_embeddings", family.max_length)?,
         causal: true,
         embedding: Embedding::of(token_table),
         layers,

@@ -1,9 +1,13 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
+mod gemma3;
 mod gpt2;
 mod llama;
+mod mistral;
 mod opt;
+mod parts;
+mod qwen;
 
 use super::{Activation, LayerSpec, ModelSpec, Norm, NormKind};
 use crate::error::{Result, bail};
@@ -14,9 +18,13 @@ type Family = fn(&Config) -> Result<ModelSpec>;
 /// What makes a spec, for each `model_type`.
 const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
+    ("gemma3_text", gemma3::gemma3),
     ("gpt2", gpt2::gpt2),
     ("llama", llama::llama),
+    ("mistral", mistral::mistral),
     ("opt", opt::opt),
+    ("qwen2", qwen::qwen2),
+    ("qwen3", qwen::qwen3),
     ("roberta", bert::roberta),
 ];
 

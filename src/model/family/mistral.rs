@@ -1,0 +1,21 @@
+//! Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama with attention to a window in every layer, in its first version.
+
+use super::layer_count;
+use super::llama::{Differences, decoder};
+use crate::error::Result;
+use crate::format::config::Config;
+use crate::model::ModelSpec;
+
+pub(super) fn mistral(config: &Config) -> Result<ModelSpec> {
+    let layers = layer_count(config, "num_hidden_layers")? as usize;
+    let differences = Differences {
+        family: "mistral",
+        qkv_bias: false,
+        output_bias: false,
+        mlp_bias: false,
+        head_norms: false,
+        max_length: 131_072,
+        windows: vec![config.opt_u32("sliding_window")?; layers],
+    };
+    decoder(config, &differences)
+}

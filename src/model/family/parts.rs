@@ -1,0 +1,101 @@
+//! Parts that decoders with rotary positions share: their sizes, and their sublayers by the names that Llama gave them.
+
+use super::{head_dim, layer_count};
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+use crate::model::{Activation, Attention, Mlp, NormKind, TensorList};
+
+/// The sizes of a decoder.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub vocabulary: u32,
+    pub hidden: u32,
+    pub heads: u32,
+    pub kv_heads: u32,
+    pub head_dim: u32,
+    pub intermediate: u32,
+    pub layers: u32,
+    /// Columns of all query heads.
+    q_width: u32,
+    /// Columns of all key heads, and of all value heads.
+    kv_width: u32,
+}
+
+impl Sizes {
+    /// Those of a configuration. Where it does not say `head_dim`, heads share the hidden width, or have `default_head_dim` columns.
+    pub(super) fn read(config: &Config, default_head_dim: Option<u32>) -> Result<Sizes> {
+        let hidden = config.u32("hidden_size")?;
+        let heads = config.u32("num_attention_heads")?;
+        let kv_heads = config.u32_or("num_key_value_heads", heads)?;
+        let head_dim = match config.opt_u32("head_dim")?.or(default_head_dim) {
+            Some(columns) => columns,
+            None => head_dim(config, hidden, heads)?,
+        };
+        let Some((q_width, kv_width)) = heads.checked_mul(head_dim).zip(kv_heads.checked_mul(head_dim))
+        else {
+            bail!(ModelUnsupported, "{}: {heads} heads of {head_dim} are too many", config.name());
+        };
+        Ok(Sizes {
+            vocabulary: config.u32("vocab_size")?,
+            hidden,
+            heads,
+            kv_heads,
+            head_dim,
+            intermediate: config.u32("intermediate_size")?,
+            layers: layer_count(config, "num_hidden_layers")?,
+            q_width,
+            kv_width,
+        })
+    }
+
+    /// `layer.self_attn`: projections with or without a bias, and, where `head_norm` says which, a norm of each query and key head.
+    pub(super) fn attention(
+        &self,
+        tensors: &mut TensorList,
+        layer: &str,
+        (bias, output_bias): (bool, bool),
+        head_norm: Option<NormKind>,
+    ) -> Attention {
+        let query = tensors.linear(format!("{layer}.self_attn.q_proj"), self.q_width, self.hidden, bias);
+        let key = tensors.linear(format!("{layer}.self_attn.k_proj"), self.kv_width, self.hidden, bias);
+        let value = tensors.linear(format!("{layer}.self_attn.v_proj"), self.kv_width, self.hidden, bias);
+        let output =
+            tensors.linear(format!("{layer}.self_attn.o_proj"), self.hidden, self.q_width, output_bias);
+        let mut norm =
+            |name| Some(tensors.norm(format!("{layer}.self_attn.{name}"), head_norm?, self.head_dim));
+        let (query_norm, key_norm) = (norm("q_norm"), norm("k_norm"));
+        Attention { query_norm, key_norm, ..Attention::new(self.head_dim, query, key, value, output) }
+    }
+
+    /// `layer.mlp`: a gated linear unit.
+    pub(super) fn mlp(
+        &self,
+        tensors: &mut TensorList,
+        layer: &str,
+        activation: Activation,
+        bias: bool,
+    ) -> Mlp {
+        let mut wide =
+            |name| tensors.linear(format!("{layer}.mlp.{name}"), self.intermediate, self.hidden, bias);
+        let (gate, up) = (wide("gate_proj"), wide("up_proj"));
+        let down = tensors.linear(format!("{layer}.mlp.down_proj"), self.hidden, self.intermediate, bias);
+        Mlp::Glu { gate, up, activation, down }
+    }
+}
+
+/// For each layer whether its attention is to a window: as `layer_types` says, or as `default` does where that field is absent.
+pub(super) fn windowed(config: &Config, layers: u32, default: impl Fn(u32) -> bool) -> Result<Vec<bool>> {
+    let (types, name) = (config.str_list("layer_types")?, config.name());
+    if types.is_empty() {
+        return Ok((0..layers).map(default).collect());
+    }
+    if types.len() != layers as usize {
+        bail!(ModelUnsupported, "{name}: layer_types has {} entries for {layers} layers", types.len());
+    }
+    let windowed = |kind: &&str| match *kind {
+        "full_attention" => Ok(false),
+        "sliding_attention" => Ok(true),
+        other => bail!(ModelUnsupported, "{name}: a layer of type {other:?} is not implemented"),
+    };
+    types.iter().map(windowed).collect()
+}
