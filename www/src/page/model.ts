@@ -11,13 +11,13 @@ import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
-  download: 'Fetching the model',
-  device: 'Waking the GPU',
-  config: 'Reading the description',
+  download: 'Downloading the model',
+  device: 'Starting the GPU',
+  config: 'Reading the model’s description',
   tokenizer: 'Reading the vocabulary',
-  weights: 'Reading the weights',
+  weights: 'Reading the model’s numbers',
   tuning: 'Measuring the GPU',
-  replay: 'Doing the steps again',
+  replay: 'Repeating the recorded steps',
   search: 'Trying learning rates',
 };
 
@@ -143,7 +143,7 @@ export function setUpModel(app: App, flow: Flow): void {
     looking.abort();
     const { signal } = (looking = new AbortController());
     showProblem(problem);
-    place.replaceChildren(el('p', {}, 'Asking for its size'));
+    place.replaceChildren(el('p', {}, 'Checking its size'));
     try {
       const held = dtype.value as DType;
       const size = await inspect?.(signal);
@@ -224,7 +224,7 @@ export function setUpModel(app: App, flow: Flow): void {
         await tuner.useAdapter(file);
         app.adapted = true;
         if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
-        flow.summarise(1, summary(app));
+        flow.summarize(1, summary(app));
         // A model that sorts has to be told what: that comes with the examples.
         flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
         return;
@@ -241,8 +241,8 @@ export function setUpModel(app: App, flow: Flow): void {
         const names = new Map(settings.labels.map((label) => [label, label]));
         app.prompting = { template: settings.template, labels: [...settings.labels], names };
       }
-      flow.summarise(1, summary(app));
-      flow.summarise(3, `${count(step)} steps, from a record`);
+      flow.summarize(1, summary(app));
+      flow.summarize(3, `${count(step)} steps, from a record`);
       flow.open(4);
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
@@ -258,7 +258,7 @@ export function setUpModel(app: App, flow: Flow): void {
       ['Family', info.family],
       ['Parameters', compact(info.parameters)],
       ['GPU memory', bytes(info.gpuBytes.total)],
-      ['Good at', info.head === 'masked-lm' ? 'sorting texts' : 'writing'],
+      ['Suited for', info.head === 'masked-lm' ? 'sorting texts' : 'writing'],
       ['Runs on', info.adapter, 'wide'],
     ]);
     list.hidden = false;
@@ -269,7 +269,7 @@ export function setUpModel(app: App, flow: Flow): void {
 function closeHub(): void {
   byId('hub-id', HTMLInputElement).disabled = true;
   byId('hub-look', HTMLButtonElement).disabled = true;
-  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'Closed since your texts came in. Reload this page to fetch another model.'));
+  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'No more downloads, because you have entered texts. Reload this page to download another model.'));
 }
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {

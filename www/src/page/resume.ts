@@ -1,4 +1,4 @@
-/** On arrival: a training that another tab left behind, and the way on with it. */
+/** Offers to continue a training that an earlier tab has saved. */
 import { byId } from './dom.ts';
 import { loadModel, stageName, summary } from './model.ts';
 import { seal } from './privacy.ts';
@@ -18,7 +18,7 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
   const forget = byId('resume-forget', HTMLButtonElement);
   const picker = byId('resume-input', HTMLInputElement);
   const problem = byId('resume-problem', HTMLElement);
-  const offer = `${session.modelName}, last step ${ago(modified)}. Nothing of it is lost: it goes on with the very next step.`;
+  const offer = `${session.modelName}, last step ${ago(modified)}. Nothing was lost. It can continue with the next step.`;
   text.textContent = offer;
   const pick = session.model.kind === 'files';
   byId('resume-files', HTMLElement).hidden = !pick;
@@ -31,7 +31,8 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
   async function forgetIt(): Promise<void> {
     [go.disabled, forget.disabled] = [true, true];
     try {
-      // Out of sight once it is off the disk: whoever closes the tab then finds no trace of it in the next one.
+      // The card is hidden only after the files are deleted, so that the next tab finds no trace of
+      // the training.
       await forgetSession();
       card.hidden = true;
     } catch (error) {
@@ -46,12 +47,12 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
     showProblem(problem);
     app.onProgress = (progress) => (text.textContent = stageName(progress));
     try {
-      // The person's texts came in with the page: nothing is asked of a server any more.
+      // The saved session contains the person's texts, so no more requests to servers are made.
       await loadModel(app, session.model, [...(picker.files ?? [])], session.dataset.own ? { cache: 'force-cache' } : {});
       if (session.dataset.own) seal();
       const dataset = revive(session.dataset);
-      flow.summarise(1, summary(app));
-      flow.summarise(2, summariseData(dataset));
+      flow.summarize(1, summary(app));
+      flow.summarize(2, summariseData(dataset));
       card.hidden = true;
       await resume(session, dataset, record);
     } catch (error) {

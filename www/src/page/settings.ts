@@ -1,17 +1,17 @@
-/** The form of step 3: what suits the model, and what a person makes of it. */
+/** The settings form of step 3, with the model's defaults, which a person can change. */
 import { PocketError, type Estimator, type Method, type ModelInfo, type RunSettings, type TrainOptions } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
 
 export interface Settings {
   steps: number;
   batchSize: number;
-  /** What suits the model, when absent. */
+  /** The model's default is used if this is absent. */
   learningRate?: number | 'auto';
   epsilon?: number;
   probes?: number;
   weightDecay: number;
   maxLength: number;
-  /** In decimal: it may have 64 bits. */
+  /** In decimal, because it may have 64 bits. */
   seed: string;
   heldOut: number;
   evaluateEvery: number;
@@ -21,8 +21,11 @@ export interface Settings {
   background: boolean;
 }
 
-/** What the engine can do, in words. One entry is no choice, and is not shown. */
-const METHODS: Record<Method, string> = { full: 'every weight', lora: 'small additions (LoRA)', prefix: 'words before (prefix)' };
+/**
+ * The engine's options in words. A list with one entry is not shown, because there is nothing to
+ * choose.
+ */
+const METHODS: Record<Method, string> = { full: 'every weight', lora: 'small additions to the weights (LoRA)', prefix: 'invisible words before the text (prefix)' };
 const ESTIMATORS: Partial<Record<Estimator, string>> = { 'two-point': 'two points', 'one-sided': 'one-sided (FZOO)', 'low-rank': 'low rank (LOZO)' };
 
 export class SettingsForm {
@@ -37,29 +40,30 @@ export class SettingsForm {
     });
   }
 
-  /** Sets what suits a model of this size; a person may change it. */
+  /** Sets the defaults for a model of this size. */
   suit({ parameters, maxLength, dtype }: ModelInfo): void {
     for (const name of ['learningRate', 'epsilon', 'probes']) this.#field(name).value = '';
     this.#field('batchSize').value = parameters < 3e7 ? '32' : '16';
     this.#field('maxLength').value = String(Math.min(128, maxLength));
-    // Quantized weights stay as they are.
+    // Quantized weights cannot be trained themselves.
     const fixed = dtype.startsWith('q');
     const method = this.#field('method');
     for (const option of method.querySelectorAll('option')) option.disabled = fixed && option.value === 'full';
     method.value = fixed ? 'lora' : 'full';
   }
 
-  /** Sets what a record was made with, so that its run can go on. */
+  /** Sets the settings of a training record, so that its run can be continued. */
   adopt(settings: RunSettings): void {
     const names = ['steps', 'batchSize', 'learningRate', 'epsilon', 'weightDecay', 'maxLength', 'seed', 'schedule', 'method', 'estimator', 'probes'] as const;
     for (const name of names) {
       const value = settings[name];
-      // A 32-bit number printed in full would be another one in decimal.
+      // A 32-bit number that is printed with all 64-bit digits would look different from what was
+      // entered.
       this.#field(name).value = typeof value === 'number' ? String(Number(value.toPrecision(7))) : value;
     }
   }
 
-  /** The settings, or an error that names the first that is wrong. */
+  /** Reads the settings. The error names the first setting that is wrong. */
   read(): Settings {
     const number = (name: string, label: string, least: number, whole: boolean): number => {
       const input = this.#field(name);
@@ -69,21 +73,21 @@ export class SettingsForm {
       if (good) return value;
       byId('advanced', HTMLDetailsElement).open = true;
       input.focus();
-      throw new PocketError('invalid-argument', `${label}: expected a ${whole ? 'whole ' : ''}number, ${least} or more, found “${input.value}”`);
+      throw new PocketError('invalid-argument', `${label}: expected a ${whole ? 'whole ' : ''}number that is ${least} or more, found “${input.value}”`);
     };
     const given = (name: string): boolean => this.#field(name).value.trim() !== '';
     number('seed', 'Seed', 0, true);
     const auto = this.#field('learningRate').value.trim() === 'auto';
     return {
       steps: number('steps', 'Steps', 1, true),
-      batchSize: number('batchSize', 'Examples a step', 1, true),
+      batchSize: number('batchSize', 'Examples per step', 1, true),
       ...(auto ? { learningRate: 'auto' } : given('learningRate') ? { learningRate: number('learningRate', 'Learning rate', 0, false) } : {}),
       ...(given('epsilon') ? { epsilon: number('epsilon', 'Epsilon', 1e-9, false) } : {}),
-      ...(given('probes') ? { probes: number('probes', 'Directions a step', 1, true) } : {}),
+      ...(given('probes') ? { probes: number('probes', 'Directions per step', 1, true) } : {}),
       weightDecay: number('weightDecay', 'Weight decay', 0, false),
       maxLength: number('maxLength', 'Longest text', 8, true),
       seed: this.#field('seed').value.trim(),
-      heldOut: number('heldOut', 'Rows to measure on', 0, true),
+      heldOut: number('heldOut', 'Texts to measure on', 0, true),
       evaluateEvery: number('evaluateEvery', 'Measure every', 0, true),
       schedule: this.#field('schedule').value === 'linear' ? 'linear' : 'constant',
       method: this.#field('method').value as Method,
@@ -108,7 +112,7 @@ function offer(field: HTMLInputElement | HTMLSelectElement, choices: Partial<Rec
   if (label !== null) label.hidden = all.length < 2;
 }
 
-/** The settings as the package takes them. */
+/** The settings in the form of the package's options. */
 export function trainOptions({ heldOut: _, background: __, seed, ...options }: Settings): Omit<TrainOptions, 'data'> {
   return { ...options, seed: BigInt(seed) };
 }

@@ -80,11 +80,11 @@ export class Flow {
 
   /** Marks a step as done, shows `summary` in its heading, and opens the next step. */
   done(step: 1 | 2 | 3, summary: string): void {
-    this.summarise(step, summary);
+    this.summarize(step, summary);
     this.open((step + 1) as StepNumber);
   }
 
-  summarise(step: StepNumber, summary: string): void {
+  summarize(step: StepNumber, summary: string): void {
     byId(`summary-${step}`, HTMLElement).textContent = summary;
   }
 
@@ -108,7 +108,7 @@ export class Flow {
   lockAfter(step: StepNumber): void {
     for (const later of ALL.filter((other) => other > step)) {
       this.#section(later).dataset['state'] = 'locked';
-      this.summarise(later, '');
+      this.summarize(later, '');
     }
     this.#show();
   }

@@ -251,7 +251,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     resume.hidden = current === undefined || app.trained >= current.settings.steps;
     after.hidden = false;
     next.focus();
-    flow.summarise(3, `${count(app.trained)} steps, error ${chart.mean.toFixed(2)}`);
+    flow.summarize(3, `${count(app.trained)} steps, error ${chart.mean.toFixed(2)}`);
     announce(byId('train-status', HTMLElement).textContent ?? '');
   }
 
