@@ -54,7 +54,11 @@ fn goldens() -> Vec<Golden> {
         golden!["qwen3-untied", "config.json", "model.safetensors"; expected: "qwen3-untied"],
         golden!["gemma3", "config.json", "model.safetensors"; expected: "gemma3"],
         golden!["gemma3-hub", "config.json", "model.safetensors"; expected: "gemma3-hub"],
+        golden!["qwen2", "config.json", "model.safetensors"; expected: "qwen2"],
+        golden!["mistral", "config.json", "model.safetensors"; expected: "mistral"],
         golden!["llama-gguf", "model.gguf"; expected: "llama-gguf"],
+        golden!["qwen3-gguf", "model.gguf"; expected: "qwen3-gguf"],
+        golden!["gemma3-gguf", "model.gguf"; expected: "gemma3-gguf"],
     ]
 }
 
