@@ -132,7 +132,7 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await expect.poll(() => page.locator('#preview').textContent(), { timeout: LONG }).toContain('Pay here now It was fraud .');
   await page.getByLabel('The sentence it completes').fill('no places in it');
   await page.getByRole('button', { name: 'Next: training' }).click();
-  await page.getByText('expected {text} in it').waitFor();
+  await page.getByText('must contain {text}').waitFor();
   await shoot(page, 'phone-dark-2-pasted');
   await page.getByLabel('The sentence it completes').fill('{text} It was [MASK] .');
   await page.getByRole('button', { name: 'Next: training' }).click();

@@ -1,4 +1,4 @@
-/** Step 2: examples, their labels, and the sentence that the model completes. */
+/** Step 2: the examples, their labels, and the sentence that the model completes. */
 import { PocketError, type FineTuner } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
@@ -8,7 +8,7 @@ import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.t
 import type { App, Dataset, Flow } from './state.ts';
 import { TypedRows } from './typed.ts';
 
-/** Enough to tell 5% from chance; more only takes time. */
+/** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
 const HELD_OUT = 400;
 const SHOWN = 3;
 const LEFT_SHOWN = 20;
@@ -21,7 +21,7 @@ export function setUpData(app: App, flow: Flow): void {
   const picker = byId('data-input', HTMLInputElement);
   const template = byId('template', HTMLInputElement);
   let parsed: Parsed | undefined;
-  /** Rows that a sample brings to measure on; others are split. */
+  /** The rows to measure on, if the data come with some. Otherwise the rows are split. */
   let apart: Row[] | undefined;
   /** The rows to learn from, and those to measure on. */
   let drawn: { train: Row[]; heldOut: Row[] } = { train: [], heldOut: [] };
@@ -46,7 +46,7 @@ export function setUpData(app: App, flow: Flow): void {
     flow.lockAfter(2);
   }
 
-  /** Reads what is chosen now. Only the latest reading counts. */
+  /** Reads the examples that are selected now. Only the latest call has an effect. */
   async function refresh(): Promise<void> {
     const mine = ++reading;
     const source = chosen('data');
@@ -126,8 +126,8 @@ export function setUpData(app: App, flow: Flow): void {
       words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
       template.value = defaultTemplate(parsed.rows);
       byId('template-note', HTMLElement).textContent = causal()
-        ? 'Your text goes where {text} stands; the model answers at the end.'
-        : 'Your text goes where {text} stands; the model fills in [MASK].';
+        ? 'Your text takes the place of {text}. The model answers at the end.'
+        : 'Your text takes the place of {text}. The model fills in [MASK].';
       showLabels(parsed.labels, parsed.rows.length);
     }
     showPreview();
@@ -182,7 +182,7 @@ export function setUpData(app: App, flow: Flow): void {
     byId('preview', HTMLElement).replaceChildren(...items);
   }
 
-  /** The row within its sentence, its answer set where the model is to find it. */
+  /** The sentence for a row, with the expected answer in its place. */
   function filled(row: Row): Node[] {
     const answer = el('span', { class: 'blank' }, words.get(row.label) || '?');
     const parts = template.value.split(/(\{text\}|\{text_b\}|\[MASK\])/);
@@ -203,7 +203,7 @@ export function setUpData(app: App, flow: Flow): void {
       lines.push(
         heldOut.length > 0
           ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
-          : 'None are kept aside, so nothing can be measured: with ten or more, some can be.',
+          : 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
       );
     }
     byId('data-note', HTMLElement).textContent = lines.join(' ');
@@ -220,12 +220,12 @@ export function setUpData(app: App, flow: Flow): void {
     next.disabled = true;
     try {
       const dataset = parsed?.kind === 'labelled' ? labelled() : free(parsed);
-      // Whether the model knows the words: better here, where they can be changed, than when training begins.
+      // This checks that the model knows the label words, here where they can still be changed.
       if (dataset.kind === 'labelled') await app.tuner?.classify('', { template: dataset.template, labels: dataset.labels, textB: '' });
       app.dataset = dataset;
       if (dataset.kind === 'labelled') app.prompting = dataset;
       else delete app.prompting;
-      flow.done(2, summariseData(dataset));
+      flow.done(2, summarizeData(dataset));
     } catch (error) {
       showProblem(problem, error);
     } finally {
@@ -239,9 +239,9 @@ export function setUpData(app: App, flow: Flow): void {
     if (empty !== undefined) throw new PocketError('data-invalid', `The label “${empty[0]}” has no word`);
     if (new Set(words.values()).size < words.size) throw new PocketError('data-invalid', 'Two labels have the same word');
     template.setAttribute('aria-invalid', 'true');
-    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'The sentence: expected {text} in it');
+    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'The sentence must contain {text}');
     if (!causal() && template.value.split('[MASK]').length !== 2) {
-      throw new PocketError('data-invalid', 'The sentence: expected [MASK] in it, once');
+      throw new PocketError('data-invalid', 'The sentence must contain [MASK] exactly once');
     }
     template.removeAttribute('aria-invalid');
     const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
@@ -263,13 +263,15 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
   return { kind: 'free', data: parsed.data, name: parsed.name, own: true };
 }
 
-/** The examples in a few words, for the heading of their step. */
-export function summariseData(dataset: Dataset): string {
-  if (dataset.kind === 'free') return 'Text to learn to write from';
+/** A short summary of the examples, for the heading of the step. */
+export function summarizeData(dataset: Dataset): string {
+  if (dataset.kind === 'free') return 'Text to learn from';
   return `${plural(dataset.train.length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
 }
 
-/** A few rows to show, every label among them first, and those first that read as prose. */
+/**
+ * A few rows for the preview: one for each label first, and preferably rows that read like prose.
+ */
 function oneOfEach(rows: readonly Row[]): Row[] {
   const prose = ({ text }: Row): number => text.slice(0, 110).replace(/[^a-z ,.]/g, '').length / Math.min(110, text.length);
   const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
@@ -280,7 +282,7 @@ function oneOfEach(rows: readonly Row[]): Row[] {
 async function fetchText(path: string): Promise<string> {
   const response = await fetch(path).catch(() => undefined);
   if (!response?.ok) {
-    throw new PocketError('network', `${path}: ${response === undefined ? 'no answer' : `the answer was ${response.status}`}`);
+    throw new PocketError('network', `${path}: ${response === undefined ? 'there was no answer' : `expected status 200, found ${response.status}`}`);
   }
   return response.text();
 }

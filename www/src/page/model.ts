@@ -1,4 +1,6 @@
-/** Step 1: a model from this page, from the hub, from this device or from the person's files. */
+/**
+ * Step 1: loads a model from this page, from the hub, from this device or from the person's files.
+ */
 import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
 import workerUrl from 'pocketllm/worker?worker&url';
 import { need, tilesHere } from './device.ts';
@@ -35,15 +37,16 @@ function confinedWorker(): Worker {
 
 const WITH_ADAPTER = ', with an adapter';
 
-/** Loads a model in place of the one there is. Rejects with what went wrong. */
+/** Loads a model in place of the current one. Rejects if that fails. */
 export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
   const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
-  // Once texts are in, no server is asked for anything, not even whether a model that is kept has changed.
+  // After texts are entered there are no requests, not even to check whether a stored model has
+  // changed.
   const cache = isSealed() ? 'force-cache' : true;
   const tuner = await FineTuner.create({ model, dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
-  // Rather than lose a model that took an hour to come.
+  // A stored model may have taken an hour to download, so the browser is asked not to delete it.
   void storage.persist();
   delete app.before;
   delete app.restored;
@@ -69,7 +72,7 @@ export function setUpModel(app: App, flow: Flow): void {
   let controller: AbortController | undefined;
   let looking = new AbortController();
   let files: File[] = [];
-  /** Taken from the list of what is on this device. */
+  /** The model that was chosen from the list of stored models. */
   let kept: StoredModel | undefined;
 
   const changed = (): void => {
@@ -125,14 +128,16 @@ export function setUpModel(app: App, flow: Flow): void {
     return source === 'files' ? { kind: 'files', names: files.map(({ name }) => name), dtype: held } : { kind: 'built-in', dtype: held };
   }
 
-  /** What the model weighs, and what this device has, before it is fetched. */
+  /** Shows what the model needs and what this device has, before the download. */
   async function look(): Promise<void> {
     const model = id.value.trim();
     if (model === '') return;
     await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { signal }));
   }
 
-  /** The same of files, where they are whole; what is wrong with them is told when they are loaded. */
+  /**
+   * Does the same for files, if they are complete. Errors in them are shown when they are loaded.
+   */
   async function lookAtFiles(): Promise<void> {
     const place = byId('files-facts', HTMLElement);
     place.replaceChildren();
@@ -147,7 +152,7 @@ export function setUpModel(app: App, flow: Flow): void {
     try {
       const held = dtype.value as DType;
       const size = await inspect?.(signal);
-      // As step 3 will propose it.
+      // These are the defaults of step 3.
       const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
       const { sentences, tight } = await need(size, await planTraining({ model, dtype: held, signal, worker: confinedWorker, ...run }));
       place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
@@ -184,7 +189,7 @@ export function setUpModel(app: App, flow: Flow): void {
       showFacts();
       announce('The model is loaded');
     } catch (error) {
-      // Here the only argument is the choice of files.
+      // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
       if (!isAbort(error)) showProblem(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
       unkept.hidden = !(error instanceof PocketError && error.code === 'storage-full');
@@ -209,7 +214,10 @@ export function setUpModel(app: App, flow: Flow): void {
     if (!busy && isSealed()) closeHub();
   }
 
-  /** A training from elsewhere: its steps are done again here, and it can be asked or gone on with. Or an adapter, which is put on. */
+  /**
+   * Opens a training record, whose steps are then replayed, or an adapter. The model can then be
+   * used or trained further.
+   */
   async function bringRecord(): Promise<void> {
     const file = recordInput.files?.[0];
     recordInput.value = '';
@@ -225,7 +233,7 @@ export function setUpModel(app: App, flow: Flow): void {
         app.adapted = true;
         if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
         flow.summarize(1, summary(app));
-        // A model that sorts has to be told what: that comes with the examples.
+        // A model that sorts texts needs labels, which come with the examples.
         flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
         return;
       }
@@ -265,7 +273,9 @@ export function setUpModel(app: App, flow: Flow): void {
   }
 }
 
-/** After texts have been entered nothing is fetched: only what is on this device can be loaded. */
+/**
+ * Disables downloads after texts have been entered. Only models on this device can be loaded then.
+ */
 function closeHub(): void {
   byId('hub-id', HTMLInputElement).disabled = true;
   byId('hub-look', HTMLButtonElement).disabled = true;
@@ -281,7 +291,7 @@ export function showProgress({ stage, loaded, total }: LoadProgress): void {
   else bar.removeAttribute('value');
 }
 
-/** The stage in words, for another place than step 1. */
+/** The name of the stage, for use outside step 1. */
 export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
 
 export function summary(app: App): string {

@@ -6,7 +6,7 @@ import { isAbort, showProblem } from './problem.ts';
 import { forgetSession, savedSession, type SavedDataset } from './session.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import type { Resume } from './train.ts';
-import { summariseData } from './data.ts';
+import { summarizeData } from './data.ts';
 
 export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise<void> {
   const saved = await savedSession();
@@ -52,7 +52,7 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
       if (session.dataset.own) seal();
       const dataset = revive(session.dataset);
       flow.summarize(1, summary(app));
-      flow.summarize(2, summariseData(dataset));
+      flow.summarize(2, summarizeData(dataset));
       card.hidden = true;
       await resume(session, dataset, record);
     } catch (error) {

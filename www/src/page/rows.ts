@@ -11,7 +11,7 @@ export type Parsed =
 
 /** The largest file the page reads, in bytes. */
 export const MAX_BYTES = 64e6;
-/** More labels than this are taken for a mistake in the choice of the file. */
+/** With more labels than this, the file is probably the wrong one. */
 const MAX_LABELS = 30;
 
 function invalid(message: string): PocketError {
@@ -40,7 +40,10 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
   }
 }
 
-/** Rows with their labels counted, the most frequent label first. `column` is the file's own name for the labels. */
+/**
+ * Rows with their labels counted, the most frequent label first. `column` is the file's own name
+ * for the labels.
+ */
 export function counted(rows: Row[], problems: string[], name: string, column = 'label'): Parsed & { kind: 'labelled' } {
   const labels = new Map<string, number>();
   for (const { label } of rows) labels.set(label, (labels.get(label) ?? 0) + 1);
@@ -53,7 +56,10 @@ export function counted(rows: Row[], problems: string[], name: string, column = 
   return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems };
 }
 
-/** Holds a share of the rows out, at most `most` of them. The engine draws them as it does for a training. */
+/**
+ * Holds a share of the rows out, at most `most` of them. The engine draws them as it does for a
+ * training.
+ */
 export async function split(tuner: Pick<FineTuner, 'readRows'>, rows: Row[], share: number, most: number): Promise<{ train: Row[]; heldOut: Row[] }> {
   const holdOut = rows.length < 10 ? 0 : Math.min(most, Math.floor(rows.length * share));
   const drawn = await tuner.readRows(rows, { holdOut });
