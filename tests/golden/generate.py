@@ -206,11 +206,11 @@ def gemma3():
 
 
 def gemma3_hub():
-    """Six layers, of which the last sees everything, and logits with a soft cap."""
+    """Six layers, of which the last sees everything, and logits with a soft cap. Gemma 3 has no cap of scores, whatever its field says."""
     config = Gemma3TextConfig(
         vocab_size=67, hidden_size=12, num_hidden_layers=6, num_attention_heads=2, num_key_value_heads=1, head_dim=8,
         intermediate_size=20, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=8, sliding_window=8,
-        final_logit_softcapping=4.0,
+        final_logit_softcapping=4.0, attn_logit_softcapping=0.5,
         pad_token_id=0, bos_token_id=2, eos_token_id=1, attn_implementation="eager",
     )  # fmt: skip
     return norms_around_zero(randomise(Gemma3ForCausalLM(config), 26))

@@ -135,7 +135,6 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         fields: &[
             ("attention.sliding_window", "sliding_window"),
             ("rope.freq_base_swa", "rope_local_base_freq"),
-            ("attn_logit_softcapping", "attn_logit_softcapping"),
             ("final_logit_softcapping", "final_logit_softcapping"),
         ],
         known: gemma3,

@@ -9,6 +9,7 @@ use crate::model::{
     Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
 };
 
+/// transformers has the field `attn_logit_softcapping` and does not use it: it is Gemma 2's.
 pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     require(config, "use_bidirectional_attention", false, false)?;
     let sizes = Sizes::read(config, Some(256))?;
@@ -33,7 +34,6 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
         ..RotaryFields::default()
     };
     let (full, sliding) = (Rotary::read(config, head_dim, full)?, Rotary::read(config, head_dim, sliding)?);
-    let softcap = config.opt_f32("attn_logit_softcapping")?;
 
     let mut tensors = TensorList::new(&[]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
@@ -51,7 +51,6 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
                 rotary: Some(if windowed { sliding } else { full }),
                 window: windowed.then_some(window),
                 scale: scalar.powf(-0.5),
-                softcap,
                 ..attention
             },
             attention_norms: Norms::sandwich(attention_norm, attention_output_norm),
