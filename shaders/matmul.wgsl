@@ -9,12 +9,12 @@ struct Params {
     a_stride: u32, // elements between rows of a
     a_branch: u32, // elements between branches of a
     w_start: u32, // first element of w
-    w_branch: u32, // elements between branches of w; 0: all share one
+    w_branch: u32, // elements between branches of w; 0 if all branches share w
     c_stride: u32, // elements between rows of c
     c_column: u32, // first column of c
-    bias: u32, // offset in vectors, or 0xffffffff
+    bias: u32, // offset in vectors, or 0xffffffff if there is no bias
     vector_stride: u32,
-    added: f32, // not 0: this times the result is added to c; 0: written over it
+    added: f32, // if not 0, this times the result is added to c; if 0, the result replaces c
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,7 +34,7 @@ fn store(at: u32, value: f32) {
     }
 }
 
-// Of four columns; beyond the last one it may be anything.
+// The bias of four columns. Values beyond the last column are undefined.
 fn bias_of(b: u32, column: u32) -> vec4<f32> {
     if (params.bias == 0xffffffffu) {
         return vec4<f32>();
@@ -43,7 +43,7 @@ fn bias_of(b: u32, column: u32) -> vec4<f32> {
     return vec4<f32>(vectors[at], vectors[at + 1u], vectors[at + 2u], vectors[at + 3u]);
 }
 
-// Four columns of a row, their bias added already; what is beyond the end is left out.
+// Stores four columns of a row, with the bias already added. Columns beyond the end are left out.
 fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     if (row >= params.rows || column >= params.columns) {
         return;
@@ -56,7 +56,7 @@ fn store_row(b: u32, row: u32, column: u32, sums: vec4<f32>) {
     if (columns > 3u) { store(at + 3u, activate(sums.w)); }
 }
 
-// A block of 4 x 4 outputs: sums[i] has four columns of row + i.
+// Stores a block of 4 x 4 outputs, where sums[i] has four columns of row + i.
 fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
     let bias = bias_of(b, column);
     store_row(b, row, column, sums[0] + bias);
