@@ -50,6 +50,8 @@ fn goldens() -> Vec<Golden> {
         golden!["half/bf16", "config.json", "model.safetensors"; expected: "half/bf16"],
         golden!["gpt2", "config.json", "model.safetensors"; expected: "gpt2"],
         golden!["gpt2-hub", "config.json", "model.safetensors"; expected: "gpt2-hub"],
+        golden!["gemma2", "config.json", "model.safetensors"; expected: "gemma2"],
+        golden!["phi", "config.json", "model.safetensors"; expected: "phi"],
         golden!["qwen3", "config.json", "model.safetensors"; expected: "qwen3"],
         golden!["qwen3-untied", "config.json", "model.safetensors"; expected: "qwen3-untied"],
         golden!["gemma3", "config.json", "model.safetensors"; expected: "gemma3"],

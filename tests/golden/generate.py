@@ -23,6 +23,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
     Gemma3ForCausalLM,
     Gemma3TextConfig,
     GPT2Config,
@@ -33,6 +35,8 @@ from transformers import (
     MistralForCausalLM,
     OPTConfig,
     OPTForCausalLM,
+    PhiConfig,
+    PhiForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen3Config,
@@ -188,6 +192,28 @@ def norms_around_zero(model):
             if parameter.dim() == 1 and name.endswith("weight"):
                 parameter.sub_(1)
     return model
+
+
+def gemma2():
+    """Windows of 12 in every second layer, from the first on; soft caps of scores and of logits."""
+    config = Gemma2Config(
+        vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10,
+        intermediate_size=28, max_position_embeddings=160, rms_norm_eps=1e-6, query_pre_attn_scalar=7, sliding_window=12,
+        attn_logit_softcapping=0.7, final_logit_softcapping=4.0,
+        pad_token_id=0, bos_token_id=2, eos_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return norms_around_zero(randomise(Gemma2ForCausalLM(config), 42))
+
+
+def phi():
+    """Half of each head is rotated; attention and MLP read the same normalized input."""
+    config = PhiConfig(
+        vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=28,
+        max_position_embeddings=160, layer_norm_eps=1e-5, hidden_act="gelu_new", tie_word_embeddings=False,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(PhiForCausalLM(config), 43)
 
 
 def gemma3():
@@ -670,6 +696,8 @@ GOLDENS = {
     "llama3": lambda: golden_llama3(39),
     "qwen2": lambda: golden_qwen2(40),
     "mistral": lambda: golden("mistral", mistral(), 41, MORE_LENGTHS),
+    "gemma2": lambda: golden("gemma2", gemma2(), 44, MORE_LENGTHS),
+    "phi": lambda: golden("phi", phi(), 45, MORE_LENGTHS),
     "qwen3-gguf": lambda: golden_qwen3_gguf(37),
     "gemma3-gguf": lambda: golden_gemma3_gguf(38),
 }
@@ -683,7 +711,7 @@ def check(name):
     kinds = {
         "bert": BertForMaskedLM, "roberta": RobertaForMaskedLM, "opt": OPTForCausalLM, "llama": LlamaForCausalLM,
         "gpt2": GPT2LMHeadModel, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM, "mistral": MistralForCausalLM,
-        "gemma3_text": Gemma3ForCausalLM,
+        "gemma2": Gemma2ForCausalLM, "gemma3_text": Gemma3ForCausalLM, "phi": PhiForCausalLM,
     }  # fmt: skip
     kind = kinds[json.loads((folder / "config.json").read_text())["model_type"]]
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()

@@ -58,7 +58,8 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
     let layers = (0..sizes.layers).map(|i| {
         let layer = format!("model.layers.{i}");
         let attention_norm = tensors.norm(format!("{layer}.input_layernorm"), norm, hidden);
-        let attention = sizes.attention(&mut tensors, &layer, biases, family.head_norms.then_some(norm));
+        let attention =
+            sizes.attention(&mut tensors, &layer, "o_proj", biases, family.head_norms.then_some(norm));
         let mlp_norm = tensors.norm(format!("{layer}.post_attention_layernorm"), norm, hidden);
         let window = family.windows.get(i as usize).copied().flatten();
         LayerSpec {

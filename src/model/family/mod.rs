@@ -1,12 +1,13 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
-mod gemma3;
+mod gemma;
 mod gpt2;
 mod llama;
 mod mistral;
 mod opt;
 mod parts;
+mod phi;
 mod qwen;
 
 use super::{Activation, LayerSpec, ModelSpec, Norm, NormKind};
@@ -18,11 +19,13 @@ type Family = fn(&Config) -> Result<ModelSpec>;
 /// What makes a spec, for each `model_type`.
 const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
-    ("gemma3_text", gemma3::gemma3),
+    ("gemma2", gemma::gemma2),
+    ("gemma3_text", gemma::gemma3),
     ("gpt2", gpt2::gpt2),
     ("llama", llama::llama),
     ("mistral", mistral::mistral),
     ("opt", opt::opt),
+    ("phi", phi::phi),
     ("qwen2", qwen::qwen2),
     ("qwen3", qwen::qwen3),
     ("roberta", bert::roberta),

@@ -48,11 +48,12 @@ impl Sizes {
         })
     }
 
-    /// `layer.self_attn`: projections with or without a bias, and, where `head_norm` says which, a norm of each query and key head.
+    /// `layer.self_attn`: projections with or without a bias, of which the last is called `output`, and, where `head_norm` says which, a norm of each query and key head.
     pub(super) fn attention(
         &self,
         tensors: &mut TensorList,
         layer: &str,
+        output: &str,
         (bias, output_bias): (bool, bool),
         head_norm: Option<NormKind>,
     ) -> Attention {
@@ -60,7 +61,7 @@ impl Sizes {
         let key = tensors.linear(format!("{layer}.self_attn.k_proj"), self.kv_width, self.hidden, bias);
         let value = tensors.linear(format!("{layer}.self_attn.v_proj"), self.kv_width, self.hidden, bias);
         let output =
-            tensors.linear(format!("{layer}.self_attn.o_proj"), self.hidden, self.q_width, output_bias);
+            tensors.linear(format!("{layer}.self_attn.{output}"), self.hidden, self.q_width, output_bias);
         let mut norm =
             |name| Some(tensors.norm(format!("{layer}.self_attn.{name}"), head_norm?, self.head_dim));
         let (query_norm, key_norm) = (norm("q_norm"), norm("k_norm"));

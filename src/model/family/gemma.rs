@@ -1,0 +1,132 @@
+//! Gemma 2 (arXiv 2408.00118) and the text model of Gemma 3 (arXiv 2503.19786): decoders with norms before and after each sublayer, all
+//! of which multiply by 1 + w, and with attention to a window in most layers. Gemma 2 has soft caps, Gemma 3 norms of query and key heads.
+
+use super::parts::{Sizes, windowed};
+use super::{activation, require};
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+use crate::model::{
+    Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
+};
+
+/// How one version differs from the other.
+struct Version {
+    /// `model_type`.
+    family: &'static str,
+    /// Whether query and key heads are normalized.
+    head_norms: bool,
+    /// Of so many layers the last one sees all tokens, where no field says otherwise.
+    pattern: u32,
+    /// The rotary positions of layers that see all tokens.
+    full: RotaryFields<'static>,
+    /// The rotary positions of layers with a window.
+    sliding: RotaryFields<'static>,
+    /// Of scores.
+    attention_softcap: Option<f32>,
+    /// Of logits.
+    logit_softcap: Option<f32>,
+    /// `max_position_embeddings` where the configuration does not say it.
+    max_length: u32,
+}
+
+/// A missing cap is refused, since `null` means none and an absent field means 50 and 30.
+pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
+    let version = Version {
+        family: "gemma2",
+        head_norms: false,
+        pattern: 2,
+        full: RotaryFields::default(),
+        sliding: RotaryFields::default(),
+        attention_softcap: Some(config.f32("attn_logit_softcapping")?),
+        logit_softcap: Some(config.f32("final_logit_softcapping")?),
+        max_length: 8192,
+    };
+    decoder(config, &version)
+}
+
+/// transformers has the field `attn_logit_softcapping` here too and does not use it.
+pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
+    let of = |layer_type, theta, default_theta, scaled| {
+        let layer_type = Some(layer_type);
+        RotaryFields { layer_type, theta, default_theta, scaled, ..RotaryFields::default() }
+    };
+    let version = Version {
+        family: "gemma3_text",
+        head_norms: true,
+        pattern: config.u32_or("sliding_window_pattern", 6)?.max(1),
+        full: of("full_attention", "rope_theta", 1e6, true),
+        sliding: of("sliding_attention", "rope_local_base_freq", 1e4, false),
+        attention_softcap: None,
+        logit_softcap: config.opt_f32("final_logit_softcapping")?,
+        max_length: 131_072,
+    };
+    decoder(config, &version)
+}
+
+fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
+    require(config, "use_bidirectional_attention", false, false)?;
+    let sizes = Sizes::read(config, Some(256))?;
+    let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
+    let norm = NormKind::Rms { eps: config.f32_or("rms_norm_eps", 1e-6)?, plus_one: true };
+    let head_norm = version.head_norms.then_some(norm);
+    let activation = activation(config, "hidden_activation", "gelu_pytorch_tanh")?;
+    let bias = config.bool_or("attention_bias", false)?;
+    let windowed = windowed(config, sizes.layers, |i| (i + 1) % version.pattern != 0)?;
+    let window = config.u32_or("sliding_window", 4096)?;
+    let full = Rotary::read(config, head_dim, version.full)?;
+    let sliding = Rotary::read(config, head_dim, version.sliding)?;
+    let positive = |field, number: f32| match number > 0.0 {
+        true => Ok(number),
+        false => bail!(ModelUnsupported, "{}: {field} is {number}, expected more than 0", config.name()),
+    };
+    let scalar = positive("query_pre_attn_scalar", config.f32_or("query_pre_attn_scalar", 256.0)?)?;
+    let softcap = version.attention_softcap.map(|cap| positive("attn_logit_softcapping", cap)).transpose()?;
+    let logit_softcap =
+        version.logit_softcap.map(|cap| positive("final_logit_softcapping", cap)).transpose()?;
+
+    let mut tensors = TensorList::new(&[]);
+    let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
+    let layers = windowed.into_iter().enumerate().map(|(i, windowed)| {
+        let layer = format!("model.layers.{i}");
+        let around = |tensors: &mut TensorList, name| tensors.norm(format!("{layer}.{name}"), norm, hidden);
+        let attention_norm = around(&mut tensors, "input_layernorm");
+        let attention = sizes.attention(&mut tensors, &layer, "o_proj", (bias, bias), head_norm);
+        let attention_output_norm = around(&mut tensors, "post_attention_layernorm");
+        let mlp_norm = around(&mut tensors, "pre_feedforward_layernorm");
+        let mlp = sizes.mlp(&mut tensors, &layer, activation, false);
+        let mlp_output_norm = around(&mut tensors, "post_feedforward_layernorm");
+        LayerSpec {
+            attention: Attention {
+                rotary: Some(if windowed { sliding } else { full }),
+                window: windowed.then_some(window),
+                scale: scalar.powf(-0.5),
+                softcap,
+                ..attention
+            },
+            attention_norms: Norms::sandwich(attention_norm, attention_output_norm),
+            mlp,
+            mlp_norms: Norms::sandwich(mlp_norm, mlp_output_norm),
+        }
+    });
+    let layers = layers.collect();
+    let final_norm = tensors.norm("model.norm", norm, hidden);
+    let tied = config.bool_or("tie_word_embeddings", true)?;
+    let table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+    Ok(ModelSpec {
+        family: version.family,
+        vocabulary,
+        hidden,
+        heads,
+        kv_heads,
+        head_dim,
+        intermediate,
+        max_length: config.u32_or("max_position_embeddings", version.max_length)?,
+        causal: true,
+        embedding: Embedding { scale: (hidden as f32).sqrt(), ..Embedding::of(token_table) },
+        layers,
+        parallel_residual: false,
+        final_norm: Some(final_norm),
+        head: HeadSpec { softcap: logit_softcap, ..HeadSpec::causal(table) },
+        tensors,
+    })
+}
