@@ -1,4 +1,4 @@
-//! What stands beside the base weights: low-rank factors (LoRA, Hu et al. 2021, arXiv 2106.09685) and prefixes of keys and
+//! Adapters, which are added to the base weights: low-rank factors (LoRA, Hu et al. 2021, arXiv 2106.09685) and prefixes of keys and
 //! values (Li and Liang 2021, arXiv 2101.00190), in f32, over weights in any format.
 //!
 //! Tensors of an adapter have the ordinals after the model's T tensors. Factors: for number i of the adapted matrices, in the
@@ -55,7 +55,7 @@ pub struct AdapterTensor {
 /// Which of an adapter's buffers a tensor is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Formed for every branch.
+    /// Materialized for every branch.
     Trained,
     /// Shared by all branches.
     Fixed,
@@ -68,7 +68,7 @@ pub(super) struct Factor {
     pub first: u32,
 }
 
-/// The two factors beside a matrix.
+/// The two factors of a matrix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
     /// `[rank, inputs]`.
@@ -84,9 +84,9 @@ pub(super) struct Pair {
 /// An adapter's tensors on the device.
 pub struct Adapter {
     spec: AdapterSpec,
-    /// What is trained, in the order of the ordinals.
+    /// The trained tensors, in the order of their ordinals.
     pub trained: Packed,
-    /// What is not: the signs of low-rank directions.
+    /// The tensors that are not trained: the signs of low-rank directions.
     pub fixed: Option<Packed>,
     tensors: Vec<AdapterTensor>,
     fixed_tensors: Vec<AdapterTensor>,
@@ -95,10 +95,10 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// An adapter of zeros for a model; of the matrices, those that `chosen` names for [`AdapterSpec::LowRank`].
+    /// An adapter of zeros for a model. With [`AdapterSpec::LowRank`] it adapts the matrices that `chosen` says.
     ///
     /// # Errors
-    /// `invalid-argument` for a size of 0, or targets that the model does not have; `limit-exceeded` when it does not fit a binding.
+    /// `invalid-argument` for a size of 0, or targets that the model does not have; `limit-exceeded` where it does not fit a binding.
     pub fn allocate(
         backend: &dyn Backend,
         model: &ModelSpec,
@@ -107,7 +107,7 @@ impl Adapter {
     ) -> Result<Adapter> {
         let first = model.tensors.as_slice().len();
         let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
-        // For each adapted matrix its place in the first list and, of its signs, in the second.
+        // For each adapted matrix where its factors are in the first list, and its signs in the second.
         let mut adapted: Vec<(TensorId, usize, usize)> = Vec::new();
         match &spec {
             AdapterSpec::Lora { rank, alpha, targets } => {
@@ -140,7 +140,10 @@ impl Adapter {
             }
             AdapterSpec::LowRank { rank, slots } => {
                 if *rank == 0 || rank % 4 != 0 || *rank > 256 || *slots == 0 || *slots > 64 {
-                    bail!(InvalidArgument, "low-rank directions of rank {rank}, expected 4, 8, .. 256");
+                    bail!(
+                        InvalidArgument,
+                        "low-rank directions of rank {rank}, expected a multiple of 4 up to 256"
+                    );
                 }
                 let width = rank * slots;
                 let matrices = model.tensors.as_slice().iter().enumerate();
@@ -186,7 +189,7 @@ impl Adapter {
         Ok(Adapter { spec, trained, fixed, tensors, fixed_tensors, adapted, pairs })
     }
 
-    /// What it is.
+    /// The kind and size of the adapter.
     pub fn spec(&self) -> &AdapterSpec {
         &self.spec
     }
@@ -196,8 +199,8 @@ impl Adapter {
         &self.tensors
     }
 
-    /// The fixed tensors, in the order of [`Adapter::fixed`]: for each adapted matrix A and, where rows of it are looked up, A
-    /// transposed, both of one ordinal.
+    /// The fixed tensors, in the order of [`Adapter::fixed`]. Each adapted matrix has A and, where rows of the matrix are looked up, A
+    /// transposed, with the same ordinal.
     pub fn fixed_tensors(&self) -> &[AdapterTensor] {
         &self.fixed_tensors
     }
@@ -207,17 +210,17 @@ impl Adapter {
         &self.adapted
     }
 
-    /// The factors beside a matrix.
+    /// The factors of a matrix.
     pub(super) fn pair(&self, id: TensorId) -> Option<&Pair> {
         self.pairs.get(&id)
     }
 
-    /// The widest inner width, 0 for a prefix.
+    /// The largest rank of a pair; 0 for a prefix.
     pub(super) fn rank(&self) -> u32 {
         self.pairs.values().map(|pair| pair.rank).max().unwrap_or(0)
     }
 
-    /// Rows of keys and values before every sequence, and where layer `layer`'s begin.
+    /// How many rows of keys and values come before every sequence, and where the keys and the values of layer `layer` begin.
     pub(super) fn prefix(&self, layer: usize) -> Option<(u32, Factor, Factor)> {
         let at = |index| Factor { group: Group::Trained, first: self.trained.first(index) };
         match self.spec {
@@ -226,7 +229,7 @@ impl Adapter {
         }
     }
 
-    /// Rows of the prefix, 0 without one.
+    /// How many rows the prefix has; 0 without one.
     pub fn prefix_length(&self) -> u32 {
         self.prefix(0).map_or(0, |(length, ..)| length)
     }

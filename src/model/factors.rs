@@ -66,7 +66,7 @@ impl Pass<'_> {
             added: y.added,
         };
         // There is no bias to read: any buffer may be bound.
-        let vectors = &self.model.weights().vectors().stored;
+        let vectors = &self.model.weights().norms_and_biases().stored;
         let (w, layout) = (w.buffer.into(), Layout::Rows);
         let tensors = gemm::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };
         self.plan.matmul(&mut self.r, &params, self.branches, &tensors);

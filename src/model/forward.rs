@@ -18,7 +18,7 @@ impl<'a> Pass<'a> {
     pub(super) fn forward(&mut self) -> Result<&'a Buffer> {
         let (spec, ws, tokens) = (self.spec(), self.ws, self.tokens);
         if !self.plain {
-            self.materialize_vectors();
+            self.materialize_small_tensors();
         }
         // x is the residual stream, y is scratch. A norm after the residual swaps them.
         let (mut x, mut y) = (&ws.hidden, &ws.normed); // [B, T, C] both

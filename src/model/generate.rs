@@ -1,37 +1,37 @@
-//! Generation: one token after another, with the keys and values of those before kept.
+//! Generation: one token after another, with a cache of the keys and values of the tokens before.
 
 use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
 use super::transformer::Transformer;
-use super::workspace::{Extent, Room, Workspace};
+use super::workspace::{Capacity, Extent, Workspace};
 use crate::error::{Result, bail};
 use crate::kernel::step::Step;
 use crate::kernel::{NO_BIAS, sample};
 use crate::text::batch::Batch;
 
-/// How a token is chosen.
+/// How the next token is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sampling {
-    /// 0: the most likely token. Otherwise logits are divided by it before one is drawn.
+    /// Logits are divided by it before a token is drawn from their softmax. 0 takes the likeliest token.
     pub temperature: f32,
 }
 
-/// A text being continued, by the model that began it.
+/// A text that is being continued. Only the model that began it can go on with it.
 pub struct Generation {
     workspace: Workspace,
     cache: KvCache,
     sampling: Sampling,
-    /// Tokens that the model has not seen.
+    /// The tokens that the model has not read yet.
     unseen: Vec<u32>,
 }
 
 impl Transformer {
-    /// Starts to continue a prompt of at least one token, by at most `max_tokens`.
+    /// Begins to continue a prompt by at most `max_tokens` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` when the model is no causal language model, the prompt is empty or longer than the model's context, or
-    /// the temperature is negative or not finite.
+    /// `invalid-argument` where the model is not a causal language model, the prompt is empty or fills the model's context, or the
+    /// temperature is negative or not finite.
     pub fn generate(&self, prompt: &[u32], max_tokens: u32, sampling: Sampling) -> Result<Generation> {
         let spec = self.spec();
         if !spec.causal {
@@ -52,11 +52,13 @@ impl Transformer {
             bail!(InvalidArgument, "temperature is {}, expected 0 or more", sampling.temperature);
         }
         let tokens = prompt.len() as u32;
-        let capacity = tokens.saturating_add(max_tokens).min(self.max_length());
-        let room = Room::from(Extent { branches: 1, tokens, targets: 1, labels: 0 }).with_positions(capacity);
+        let length = tokens.saturating_add(max_tokens).min(self.max_length());
+        let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
+        let capacity = Capacity::from(extent).with_positions(length);
+        let (backend, weights) = (self.backend(), self.weights());
         Ok(Generation {
-            workspace: Workspace::new(self.backend(), self.weights(), self.adapter(), self.tiles(), room)?,
-            cache: KvCache::new(self, capacity)?,
+            workspace: Workspace::new(backend, weights, self.adapter(), self.tiles(), capacity)?,
+            cache: KvCache::new(self, length)?,
             sampling,
             unseen: prompt.to_vec(),
         })
@@ -64,7 +66,7 @@ impl Transformer {
 }
 
 impl Generation {
-    /// The next token, drawn with `key` where the temperature is not 0; none when the cache is full.
+    /// The next token; none when the cache is full. Where the temperature is not 0, `key` gives the random bits.
     ///
     /// # Errors
     /// Those of the backend.
@@ -81,7 +83,7 @@ impl Generation {
         let mut pass = Pass::cached(model, ws, &batch, &self.cache);
         let scored = pass.head_rows(1)?;
         let bias = pass.bias(model.spec().head.bias)?;
-        let vectors = pass.vectors();
+        let vectors = pass.norms_and_biases();
         let table = model.weights().matrix(model.spec().head.table)?;
         for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(1)?) {
             pass.block_logits(1, scored, &block, NO_BIAS)?;

@@ -29,7 +29,7 @@ impl<'a> Pass<'a> {
         let (spec, ws) = (self.spec(), self.ws);
         let scored = self.head_rows(count)?;
         let bias = self.bias(spec.head.bias)?;
-        let vectors = self.vectors();
+        let vectors = self.norms_and_biases();
         match score {
             Score::Labels(labels) => {
                 let labels = labels.len() as u32;
@@ -133,7 +133,7 @@ impl<'a> Pass<'a> {
             a: scored,
             w: (&ws.label_rows).into(),
             layout: Layout::Rows,
-            vectors: self.vectors().buffer,
+            vectors: self.norms_and_biases().buffer,
             c: &ws.logits,
             activation: None,
         };
@@ -166,7 +166,7 @@ impl<'a> Pass<'a> {
         let table = self.model.weights().matrix(self.spec().head.table)?;
         let (whole, layout) = self.vocabulary_matmul(count)?;
         let w = self.branch_weights(table, block, layout);
-        let vectors = self.vectors();
+        let vectors = self.norms_and_biases();
         let params = matmul::Params {
             columns: block.rows,
             w_start: w.start,

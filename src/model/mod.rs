@@ -1,4 +1,4 @@
-//! Floor 4: one transformer, described by a [`ModelSpec`]; its weights on the device; heads and generation.
+//! One transformer for all families, described by a [`ModelSpec`]: its weights on the device, its forward pass, heads and generation.
 
 mod adapter;
 mod attention;
@@ -15,6 +15,7 @@ mod pass;
 mod rotary;
 mod run;
 mod spec;
+mod stored;
 mod tables;
 mod tensors;
 mod transformer;
@@ -32,7 +33,8 @@ pub use spec::{
     Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
     ModelSpec, Norms,
 };
+pub use stored::{formats, stored_as};
 pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;
-pub use weights::{LoadProgress, Matrix, Part, Weights, formats, stored_as};
-pub use workspace::{Extent, Room, Workspace};
+pub use weights::{LoadProgress, Matrix, Part, Weights};
+pub use workspace::{Capacity, Extent, Workspace};

@@ -12,7 +12,7 @@ impl Pass<'_> {
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn norm(&mut self, norm: &Norm, rows: u32, x: &Buffer, y: &Buffer) -> Result<()> {
-        let vectors = self.vectors();
+        let vectors = self.norms_and_biases();
         match norm.kind {
             NormKind::Layer { eps: epsilon, .. } => {
                 let params = layer_norm::Params {
@@ -39,7 +39,7 @@ impl Pass<'_> {
     /// # Errors
     /// `model-unsupported` for a layer norm.
     pub(super) fn add_norm(&mut self, norm: &Norm, y: &Buffer, x: &Buffer) -> Result<()> {
-        let (params, vectors) = (self.rms_norm(norm, self.tokens)?, self.vectors());
+        let (params, vectors) = (self.rms_norm(norm, self.tokens)?, self.norms_and_biases());
         rms_norm::record_added(&mut self.r, y, vectors.buffer, x, params);
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Pass<'_> {
     pub(super) fn norm_heads(&mut self, norm: &Norm, heads: u32, column: u32) -> Result<()> {
         let whole = self.rms_norm(norm, self.tokens * heads)?;
         let params = rms_norm::Params { heads, stride: self.spec().qkv_width(), column, ..whole };
-        let vectors = self.vectors();
+        let vectors = self.norms_and_biases();
         rms_norm::record_in_place(&mut self.r, &self.ws.qkv, vectors.buffer, params);
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Pass<'_> {
             rows_per_branch: rows,
             width: norm.width,
             weight: self.model.weights().vector(norm.weight)?,
-            vector_stride: self.vectors().stride,
+            vector_stride: self.norms_and_biases().stride,
             epsilon: eps,
             weight_offset: if plus_one { 1.0 } else { 0.0 },
             heads: 1,

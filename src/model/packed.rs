@@ -1,5 +1,5 @@
-//! Many small f32 tensors side by side in one buffer, formed for all branches by one dispatch: a model's vectors, an
-//! adapter's tensors.
+//! Many small f32 tensors side by side in one buffer, which one dispatch materializes for all branches: the norms and biases of a
+//! model, or the tensors of an adapter.
 
 use super::tensors::TensorId;
 use crate::error::{Result, bail};
@@ -9,32 +9,32 @@ use crate::kernel::step::FROZEN;
 /// A tensor of a [`Packed`].
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// What its random direction is drawn with.
+    /// The number that its random direction is drawn with.
     ordinal: TensorId,
-    /// Elements.
+    /// How many elements it has.
     elements: u64,
-    /// First quad.
-    quad: u32,
+    /// Where it begins, in vec4s.
+    vec4: u32,
     trained: bool,
 }
 
-/// Tensors side by side, each beginning with a whole quad.
+/// Tensors side by side. Each begins with a whole vec4.
 #[derive(Clone, Debug)]
 pub struct Packed {
-    /// `[quads * 4]` f32.
+    /// `[vec4s * 4]` f32.
     pub stored: Buffer,
-    /// For each quad: its index in its tensor, the tensor's ordinal or [`FROZEN`]. None where nothing is ever trained.
+    /// For each vec4 its index in its tensor, and the tensor's ordinal or [`FROZEN`]. None where no tensor is ever trained.
     pub counters: Option<Buffer>,
-    /// Quads of all tensors.
-    pub quads: u32,
+    /// How many vec4s all tensors have.
+    pub vec4s: u32,
     places: Vec<Place>,
 }
 
-/// Quads whose counters are written at a time: 4 MiB of them.
+/// How many counters are written at a time: 4 MiB.
 const CHUNK: u32 = 1 << 19;
 
 impl Packed {
-    /// Of zeros: ordinal and elements of each tensor, all trained.
+    /// Tensors of zeros, all of them trained; for each its ordinal and how many elements it has.
     ///
     /// # Errors
     /// `limit-exceeded` naming the buffer when they do not fit one binding.
@@ -45,13 +45,13 @@ impl Packed {
         tensors: impl IntoIterator<Item = (TensorId, u64)>,
     ) -> Result<Packed> {
         let mut packed = Packed::fixed(backend, name, class, tensors)?;
-        let bytes = u64::from(packed.quads) * 8;
+        let bytes = u64::from(packed.vec4s) * 8;
         packed.counters = Some(backend.create(&format!("{name}: counters"), bytes, class)?);
         packed.train(backend, &|_| true)?;
         Ok(packed)
     }
 
-    /// Of zeros, none of which is ever trained.
+    /// Tensors of zeros, none of which is ever trained.
     ///
     /// # Errors
     /// As [`Packed::allocate`].
@@ -62,27 +62,27 @@ impl Packed {
         tensors: impl IntoIterator<Item = (TensorId, u64)>,
     ) -> Result<Packed> {
         let mut places = Vec::new();
-        let mut quads = 0_u64;
+        let mut vec4s = 0_u64;
         for (ordinal, elements) in tensors {
-            places.push(Place { ordinal, elements, quad: quads as u32, trained: false });
-            quads += elements.div_ceil(4);
+            places.push(Place { ordinal, elements, vec4: vec4s as u32, trained: false });
+            vec4s += elements.div_ceil(4);
         }
         let limit = backend.limits().whole_binding();
-        if quads * 16 > limit {
-            bail!(LimitExceeded, "{name}: {} bytes, a binding holds {limit}", quads * 16);
+        if vec4s * 16 > limit {
+            bail!(LimitExceeded, "{name}: {} bytes are needed, a binding holds {limit}", vec4s * 16);
         }
-        let stored = backend.create(name, quads * 16, class)?;
-        Ok(Packed { stored, counters: None, quads: quads as u32, places })
+        let stored = backend.create(name, vec4s * 16, class)?;
+        Ok(Packed { stored, counters: None, vec4s: vec4s as u32, places })
     }
 
-    /// First element of tensor number `index`.
+    /// The first element of tensor number `index`.
     pub fn first(&self, index: usize) -> u32 {
-        self.places[index].quad * 4
+        self.places[index].vec4 * 4
     }
 
-    /// Elements between one branch's tensors and the next's.
+    /// How many elements lie between one branch's tensors and the next branch's.
     pub fn stride(&self) -> u32 {
-        self.quads * 4
+        self.vec4s * 4
     }
 
     /// Whether any tensor is trained.
@@ -104,12 +104,13 @@ impl Packed {
     fn write_counters(&self, backend: &dyn Backend) -> Result<()> {
         let counters = self.places.iter().flat_map(|place| {
             let ordinal = if place.trained { place.ordinal as u32 } else { FROZEN };
-            (0..place.elements.div_ceil(4) as u32).map(move |quad| [quad, ordinal])
+            (0..place.elements.div_ceil(4) as u32).map(move |vec4| [vec4, ordinal])
         });
         write_chunks(backend, self.counters.as_ref(), counters)
     }
 
-    /// Within tensor number `index`, trains of every `columns` quads (a row) only `first..end`.
+    /// Trains only some columns of the trained tensors. For tensor number `index`, `columns` gives the vec4s of a row, and which of
+    /// them are trained.
     ///
     /// # Errors
     /// Those of the backend.
@@ -120,15 +121,15 @@ impl Packed {
     ) -> Result<()> {
         let counters = self.places.iter().enumerate().flat_map(|(index, place)| {
             let (width, trained) = columns(index);
-            (0..place.elements.div_ceil(4) as u32).map(move |quad| {
-                let inside = trained.contains(&(quad % width.max(1)));
-                [quad, if place.trained && inside { place.ordinal as u32 } else { FROZEN }]
+            (0..place.elements.div_ceil(4) as u32).map(move |vec4| {
+                let inside = trained.contains(&(vec4 % width.max(1)));
+                [vec4, if place.trained && inside { place.ordinal as u32 } else { FROZEN }]
             })
         });
         write_chunks(backend, self.counters.as_ref(), counters)
     }
 
-    /// Writes a tensor's values from its element `first`, a multiple of 4, on.
+    /// Writes a tensor's values, beginning at its element `first`, a multiple of 4.
     ///
     /// # Errors
     /// Those of the backend.

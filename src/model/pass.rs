@@ -111,15 +111,17 @@ impl<'a> Pass<'a> {
     }
 
     /// The norms and biases: as each branch sees them, or as they are stored.
-    pub(super) fn vectors(&self) -> Vectors<'a> {
-        let vectors = self.model.weights().vectors();
-        match &self.ws.vectors {
-            Some(materialized) if !self.plain => Vectors { buffer: materialized, stride: vectors.stride() },
-            _ => Vectors { buffer: &vectors.stored, stride: 0 },
+    pub(super) fn norms_and_biases(&self) -> NormsAndBiases<'a> {
+        let vectors = self.model.weights().norms_and_biases();
+        match &self.ws.norms_and_biases {
+            Some(materialized) if !self.plain => {
+                NormsAndBiases { buffer: materialized, stride: vectors.stride() }
+            }
+            _ => NormsAndBiases { buffer: &vectors.stored, stride: 0 },
         }
     }
 
-    /// Where a bias begins in [`Pass::vectors`], or the number that says that there is none.
+    /// Where a bias begins in [`Pass::norms_and_biases`], or the number that says that there is none.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
@@ -130,7 +132,7 @@ impl<'a> Pass<'a> {
 
 /// The model's norms and biases as a pass sees them.
 #[derive(Clone, Copy)]
-pub(super) struct Vectors<'a> {
+pub(super) struct NormsAndBiases<'a> {
     pub buffer: &'a Buffer,
     /// Elements between branches; 0 where all branches share them.
     pub stride: u32,

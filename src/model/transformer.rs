@@ -37,7 +37,7 @@ impl Transformer {
         &self.weights
     }
 
-    /// Chooses the tensors that branches and updates change. Workspaces made before no longer fit.
+    /// Chooses the tensors that are trained. Workspaces that were made before no longer fit.
     ///
     /// # Errors
     /// Those of [`Weights::train`].
@@ -50,7 +50,7 @@ impl Transformer {
         self.tiles
     }
 
-    /// Chooses the matmul tiles. Workspaces made before may lack the scratch that they need.
+    /// Chooses the matmul tiles. Workspaces that were made before may lack scratch that the tiles need.
     pub fn set_tiles(&mut self, tiles: Choice) {
         self.tiles = tiles;
     }
@@ -60,12 +60,12 @@ impl Transformer {
         Plan::new(self.tiles, ws.panels.clone())
     }
 
-    /// The adapter beside the weights.
+    /// The adapter, if there is one.
     pub fn adapter(&self) -> Option<&Adapter> {
         self.adapter.as_ref()
     }
 
-    /// Puts an adapter beside the weights, or takes it away. Workspaces made before no longer fit.
+    /// Adds an adapter to the weights, or removes it. Workspaces that were made before no longer fit.
     pub fn set_adapter(&mut self, adapter: Option<Adapter>) {
         self.adapter = adapter;
     }
@@ -92,13 +92,13 @@ impl Transformer {
     /// # Errors
     /// Those of [`Workspace::new`].
     pub fn workspace(&self, old: Option<Workspace>, extent: Extent) -> Result<Workspace> {
-        let room = match old {
+        let capacity = match old {
             Some(old) if old.fits(extent) => return Ok(old),
-            // The old one is given back first: the two need not fit side by side.
-            Some(old) => old.room.union(extent.into()),
+            // The old one is freed before the new one is allocated: memory need not hold both.
+            Some(old) => old.capacity.union(extent.into()),
             None => extent.into(),
         };
-        Workspace::new(self.backend(), &self.weights, self.adapter(), self.tiles, room)
+        Workspace::new(self.backend(), &self.weights, self.adapter(), self.tiles, capacity)
     }
 
     /// The longest sequence in tokens, without the rows of a prefix.

@@ -15,19 +15,19 @@ use crate::kernel::{materialize, merge};
 impl Pass<'_> {
     /// Applies the pending updates to norms, biases and the adapter, where they are trained, and writes what each branch sees of
     /// them to the workspace.
-    pub(super) fn materialize_vectors(&mut self) {
+    pub(super) fn materialize_small_tensors(&mut self) {
         let (model, ws) = (self.model, self.ws);
-        let vectors = (Some(model.weights().vectors()), &ws.vectors, 0);
+        let norms_and_biases = (Some(model.weights().norms_and_biases()), &ws.norms_and_biases, 0);
         // As in MeZO, weight decay leaves norms and biases alone. Adapters decay.
         let adapter = (model.adapter().map(|adapter| &adapter.trained), &ws.adapter, 1);
-        for (packed, materialized, decays) in [vectors, adapter] {
+        for (packed, materialized, decays) in [norms_and_biases, adapter] {
             if let (Some(packed), Some(materialized)) = (packed, materialized)
                 && let Some(counters) = &packed.counters
             {
                 let params = materialize::Params {
-                    quads: packed.quads,
+                    quads: packed.vec4s,
                     branches: self.branches,
-                    branch_stride: packed.quads,
+                    branch_stride: packed.vec4s,
                     decays,
                     ..Default::default()
                 };
@@ -79,7 +79,7 @@ impl Transformer {
     pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
         self.backend().write(&ws.step, 0, &step.to_bytes())?;
         let mut pass = Pass::of_updates(self, ws);
-        pass.materialize_vectors();
+        pass.materialize_small_tensors();
         for matrix in self.weights().matrices() {
             pass.update_matrix(matrix.id)?;
         }

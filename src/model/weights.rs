@@ -1,4 +1,4 @@
-//! A model's stored weights on the device: matrices in parts that can be bound whole, vectors side by side.
+//! A model's stored weights on the device: matrices in parts that can be bound whole, norms and biases side by side.
 
 use std::rc::Rc;
 
@@ -6,9 +6,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::packed::Packed;
 use super::spec::ModelSpec;
+use super::stored::{find, formats, read_transposed};
 use super::tensors::{TensorId, TensorKind, TensorSpec};
 use crate::dtype::DType;
-use crate::error::{Result, bail, err};
+use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::gpu::{Backend, Buffer, MemoryClass};
 use crate::kernel::storage;
@@ -22,7 +23,7 @@ const TRANSPOSED: u64 = 8 << 20;
 /// Consecutive rows of a matrix in a buffer of their own.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// First row; a multiple of 4, so that a part begins with a whole quad, and with a whole group of every format.
+    /// The first row. It is a multiple of 4, so that a part begins with a whole vec4, and with a whole group of every format.
     pub first_row: u32,
     /// Rows.
     pub rows: u32,
@@ -33,17 +34,17 @@ pub struct Part {
 /// A stored matrix.
 #[derive(Clone, Debug)]
 pub struct Matrix {
-    /// Its ordinal.
+    /// The tensor's ordinal.
     pub id: TensorId,
-    /// How the device holds it.
+    /// The format that the device holds it in.
     pub dtype: DType,
-    /// Whether branches and updates change it.
+    /// Whether it is trained: branches see it perturbed, and updates change it.
     pub trained: bool,
-    /// Rows in all parts.
+    /// How many rows all parts have.
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,
-    /// In order; together all rows.
+    /// The parts, in order. Together they have all rows.
     pub parts: Vec<Part>,
 }
 
@@ -51,7 +52,7 @@ pub struct Matrix {
 #[derive(Clone, Debug)]
 enum Place {
     Matrix(Matrix),
-    /// Index in the vectors.
+    /// Index among the norms and biases.
     Vector(usize),
 }
 
@@ -68,12 +69,12 @@ pub struct LoadProgress {
 pub struct Weights {
     spec: Rc<ModelSpec>,
     places: Vec<Place>,
-    vectors: Packed,
+    norms_and_biases: Packed,
     fingerprint: u64,
 }
 
 impl Weights {
-    /// Loads every tensor of the spec, a few MiB at a time; matrices as `wanted`, see [`stored_as`].
+    /// Loads every tensor of the spec, a few MiB at a time, and matrices in the format `wanted` ([`stored_as`]).
     ///
     /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on it.
     ///
@@ -93,7 +94,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Writes the checkpoint's values over whatever the weights are now.
+    /// Writes the checkpoint's values over the present ones.
     ///
     /// # Errors
     /// As [`Weights::load`].
@@ -153,27 +154,27 @@ impl Weights {
         Ok(())
     }
 
-    /// The buffers, filled with zeros; for each tensor of the spec how the device holds it.
+    /// Weights of zeros. `formats` gives for each tensor of the spec the format that the device holds it in.
     ///
     /// # Errors
     /// `limit-exceeded` naming a tensor that no binding holds four rows of.
     pub fn allocate(backend: &dyn Backend, spec: Rc<ModelSpec>, formats: &[DType]) -> Result<Weights> {
         let mut places = Vec::new();
-        let mut vectors = Vec::new();
+        let mut small = Vec::new();
         for ((id, tensor), dtype) in spec.tensors.as_slice().iter().enumerate().zip(formats) {
             places.push(match tensor.kind {
                 TensorKind::Matrix => Place::Matrix(allocate_matrix(backend, id, tensor, *dtype)?),
                 TensorKind::Vector => {
-                    vectors.push((id, tensor.elements()));
-                    Place::Vector(vectors.len() - 1)
+                    small.push((id, tensor.elements()));
+                    Place::Vector(small.len() - 1)
                 }
             });
         }
-        let vectors = Packed::allocate(backend, "vectors", MemoryClass::Weights, vectors)?;
-        Ok(Weights { spec, places, vectors, fingerprint: 0 })
+        let norms_and_biases = Packed::allocate(backend, "norms and biases", MemoryClass::Weights, small)?;
+        Ok(Weights { spec, places, norms_and_biases, fingerprint: 0 })
     }
 
-    /// Chooses the tensors that branches and updates change; without a call all.
+    /// Chooses the tensors that are trained. Before a call, all are whose format can be.
     ///
     /// # Errors
     /// `invalid-argument` for a matrix whose format cannot be trained; those of the backend.
@@ -192,10 +193,10 @@ impl Weights {
                 }
             }
         }
-        self.vectors.train(backend, trained)
+        self.norms_and_biases.train(backend, trained)
     }
 
-    /// The file's own blocks where the device holds them as they are.
+    /// The file's own blocks, where the device holds these.
     async fn kept_blocks(
         &self,
         id: TensorId,
@@ -217,7 +218,7 @@ impl Weights {
         }
     }
 
-    /// Values as the device holds the tensor, in files' order.
+    /// Values in the format that the device holds the tensor in, in the order of files.
     fn encode(&self, id: TensorId, values: &[f32]) -> Result<Vec<u8>> {
         let Place::Matrix(matrix) = &self.places[id] else { return Ok(DType::F32.quantize(values)) };
         let most = half::f16::MAX.to_f32();
@@ -230,7 +231,7 @@ impl Weights {
         Ok(matrix.dtype.quantize(values))
     }
 
-    /// Writes whole rows in files' order, which begin at a multiple of 4.
+    /// Writes whole rows, given in the order of files. The first is a multiple of 4.
     fn write_rows(
         &self,
         backend: &dyn Backend,
@@ -240,7 +241,9 @@ impl Weights {
         encoded: Vec<u8>,
     ) -> Result<()> {
         match &self.places[id] {
-            Place::Vector(index) => self.vectors.write(backend, *index, 0, bytemuck::cast_slice(&encoded)),
+            Place::Vector(index) => {
+                self.norms_and_biases.write(backend, *index, 0, bytemuck::cast_slice(&encoded))
+            }
             Place::Matrix(matrix) => {
                 let encoded = storage::to_device(matrix.dtype, encoded);
                 let at = |row: u32| storage::bytes(matrix.dtype, u64::from(row) * u64::from(matrix.width));
@@ -269,7 +272,7 @@ impl Weights {
         sink: &mut dyn FnMut(&[f32]) -> Result<()>,
     ) -> Result<()> {
         match &self.places[id] {
-            Place::Vector(index) => sink(&self.vectors.read(backend, *index).await?),
+            Place::Vector(index) => sink(&self.norms_and_biases.read(backend, *index).await?),
             Place::Matrix(matrix) => {
                 let (group, len) = (storage::group_bytes(matrix.dtype), storage::group_len(matrix.dtype));
                 for part in &matrix.parts {
@@ -298,7 +301,7 @@ impl Weights {
         &self.spec
     }
 
-    /// A hash of the names and values of all tensors as loaded: the same from any file format that holds the same values.
+    /// A hash of the names and values of all tensors as they were loaded. It is the same for any files that hold the same values.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -314,20 +317,20 @@ impl Weights {
         }
     }
 
-    /// Where a vector stands among the vectors, in elements.
+    /// Where a norm's weight or a bias begins in [`Weights::norms_and_biases`], in elements.
     ///
     /// # Errors
     /// `invalid-argument` for the ordinal of a matrix: a fault of a family.
     pub fn vector(&self, id: TensorId) -> Result<u32> {
         match self.places.get(id) {
-            Some(Place::Vector(index)) => Ok(self.vectors.first(*index)),
+            Some(Place::Vector(index)) => Ok(self.norms_and_biases.first(*index)),
             _ => bail!(InvalidArgument, "tensor {id} is not a vector"),
         }
     }
 
-    /// All vectors.
-    pub fn vectors(&self) -> &Packed {
-        &self.vectors
+    /// All norms and biases.
+    pub fn norms_and_biases(&self) -> &Packed {
+        &self.norms_and_biases
     }
 
     /// All matrices, in canonical order.
@@ -339,53 +342,8 @@ impl Weights {
     }
 }
 
-/// How the device holds each tensor of a checkpoint: vectors in f32, matrices as [`stored_as`] says.
-///
-/// # Errors
-/// `file-corrupt` naming a tensor that is missing or has another shape.
-pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
-    let tensors = spec.tensors.as_slice().iter();
-    tensors.map(|tensor| Ok(stored_as(tensor, find(checkpoint, tensor)?.dtype, wanted))).collect()
-}
-
-/// How the device holds a tensor that a file has as `found`. f32 and f16 are as asked for. Where a block format is asked for,
-/// blocks that the file has are kept as they are, whichever format they have, since quantizing twice would only lose; and a
-/// matrix whose rows are no whole blocks is held in f16.
-pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
-    match (tensor.kind, wanted) {
-        (TensorKind::Vector, _) => DType::F32,
-        (TensorKind::Matrix, DType::F32 | DType::F16) => wanted,
-        (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
-        (TensorKind::Matrix, _) if found.is_quantized() && !tensor.transposed => found,
-        (TensorKind::Matrix, _) => wanted,
-    }
-}
-
-/// Rows of a matrix of which the checkpoint holds the transpose, row after row.
-async fn read_transposed(
-    checkpoint: &Checkpoint,
-    info: &TensorInfo,
-    tensor: &TensorSpec,
-    rows: std::ops::Range<u32>,
-) -> Result<Vec<f32>> {
-    let (all_rows, width) = (tensor.rows as usize, tensor.width as usize);
-    let (first, count) = (rows.start as usize, rows.len());
-    let mut values = vec![0.0; count * width];
-    let columns_at_once = (CHUNK as usize / all_rows).max(1);
-    for column in (0..width).step_by(columns_at_once) {
-        let columns = columns_at_once.min(width - column);
-        let read = checkpoint.read_f32(info, (column * all_rows) as u64, columns * all_rows).await?;
-        for (i, stored) in read.chunks_exact(all_rows).enumerate() {
-            for (row, value) in stored[first..first + count].iter().enumerate() {
-                values[row * width + column + i] = *value;
-            }
-        }
-    }
-    Ok(values)
-}
-
 fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec, dtype: DType) -> Result<Matrix> {
-    // Of four rows: whole groups in every format.
+    // Four rows are whole groups in every format.
     let four = storage::bytes(dtype, 4 * u64::from(tensor.width));
     let most = (backend.limits().whole_binding() / four).min(u64::from(u32::MAX / 4)) as u32 * 4;
     if most == 0 {
@@ -401,19 +359,4 @@ fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec, dty
         first_row += rows;
     }
     Ok(Matrix { id, dtype, trained: !dtype.is_quantized(), rows: tensor.rows, width: tensor.width, parts })
-}
-
-/// The tensor under its name or one of its aliases, with the shape that the spec expects.
-fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Result<&'a TensorInfo> {
-    let names = std::iter::once(&tensor.name).chain(&tensor.aliases);
-    let info = names
-        .filter_map(|name| checkpoint.tensors.get(name))
-        .next()
-        .ok_or_else(|| err!(FileCorrupt, "{}: no tensor {}", checkpoint.name(), tensor.name))?;
-    let expected = tensor.shape();
-    if info.shape != expected {
-        let place = checkpoint.name();
-        bail!(FileCorrupt, "{place}: {} has shape {:?}, expected {expected:?}", info.name, info.shape);
-    }
-    Ok(info)
 }

@@ -1,4 +1,4 @@
-//! The buffers that a pass works in: activations for so many branches and tokens, and the scratch of branch weights.
+//! The buffers that a pass works in: activations of branches and tokens, and scratch for materialized weights.
 
 use super::adapter::Adapter;
 use super::packed::Packed;
@@ -11,16 +11,16 @@ use crate::gemm::Choice;
 use crate::gpu::{Backend, Buffer, MemoryClass};
 use crate::kernel::panels::{self, PANEL};
 
-/// The most branch weights formed at a time, bytes: larger matrices are gone through in blocks of rows.
+/// Bytes of branch weights that are materialized at a time, at most. Larger matrices are taken in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
 
-/// Of weights that are packed as they are, an adapter's factors and label words: some columns at a time.
+/// Bytes of panels of an adapter's factors or label words, which are packed some columns at a time.
 const PANEL_BYTES: u64 = 1 << 20;
 
-/// The most logits held at a time, bytes.
+/// Bytes of logits that are held at a time, at most.
 const LOGITS_BYTES: u64 = 8 << 20;
 
-/// How large a pass may be.
+/// The size of a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Branches.
@@ -34,12 +34,12 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// The least: to apply updates without a pass.
+    /// The smallest extent: enough to apply updates without a pass.
     pub fn least() -> Extent {
         Extent { branches: 1, tokens: 1, targets: 1, labels: 0 }
     }
 
-    /// Large enough for both.
+    /// The smallest that is large enough for both.
     pub fn union(self, other: Extent) -> Extent {
         Extent {
             branches: self.branches.max(other.branches),
@@ -50,32 +50,33 @@ impl Extent {
     }
 }
 
-/// What passes of several extents need, one after another: the most of each.
+/// What a workspace has to hold so that passes of several extents can run in it, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct Capacity {
     branches: u32,
     tokens: u32,
     targets: u32,
     labels: u32,
-    /// Tokens of all branches: an evaluation's one branch may have more than each of a step's, and fewer than all of them.
+    /// Tokens of all branches. The one branch of an evaluation may have more tokens than each branch of a step, and fewer than all
+    /// of them together.
     rows: u64,
     /// Target rows of all branches.
     scored: u64,
     /// Label words of all branches.
     labelled: u64,
-    /// Positions that tokens may have, beside those of a prefix.
+    /// How many positions tokens may have, without those of a prefix.
     positions: u32,
 }
 
-impl Room {
-    /// The same, for a text of which earlier tokens are cached: it has so many positions.
-    pub fn with_positions(self, positions: u32) -> Room {
-        Room { positions: self.positions.max(positions), ..self }
+impl Capacity {
+    /// The same for a text with `positions` tokens, most of which are cached.
+    pub fn with_positions(self, positions: u32) -> Capacity {
+        Capacity { positions: self.positions.max(positions), ..self }
     }
 
-    /// Large enough for both.
-    pub fn union(self, other: Room) -> Room {
-        Room {
+    /// The smallest that is large enough for both.
+    pub fn union(self, other: Capacity) -> Capacity {
+        Capacity {
             branches: self.branches.max(other.branches),
             tokens: self.tokens.max(other.tokens),
             targets: self.targets.max(other.targets),
@@ -88,26 +89,26 @@ impl Room {
     }
 }
 
-impl From<Extent> for Room {
-    /// With some to spare, so that batches of about the same size share a workspace.
-    fn from(extent: Extent) -> Room {
+impl From<Extent> for Capacity {
+    /// Rounded up, so that batches of about the same size share a workspace.
+    fn from(extent: Extent) -> Capacity {
         let round = |n: u32| n.max(1).next_multiple_of(64);
         let (branches, tokens, targets) =
             (extent.branches.max(1), round(extent.tokens), round(extent.targets));
         let labels = extent.labels.max(1).next_multiple_of(4);
         let of_all = |n: u32| u64::from(branches) * u64::from(n);
         let (rows, scored, labelled) = (of_all(tokens), of_all(targets), of_all(labels));
-        Room { branches, tokens, targets, labels, rows, scored, labelled, positions: tokens }
+        Capacity { branches, tokens, targets, labels, rows, scored, labelled, positions: tokens }
     }
 }
 
 /// Buffers for passes of up to certain extents.
 pub struct Workspace {
-    /// What fits.
-    pub room: Room,
+    /// What fits into it.
+    pub capacity: Capacity,
     /// Hidden states `[branch, token, hidden]`.
     pub hidden: Buffer,
-    /// What a sublayer reads or returns `[branch, token, hidden]`.
+    /// Normalized hidden states, which a sublayer reads, or what it returns `[branch, token, hidden]`.
     pub normed: Buffer,
     /// Queries, keys, values `[branch, token, (heads + 2 kv_heads) head_dim]`.
     pub qkv: Buffer,
@@ -117,15 +118,15 @@ pub struct Workspace {
     pub wide: Buffer,
     /// The product of a GLU `[branch, token, intermediate]`.
     pub glu: Option<Buffer>,
-    /// Vectors as each branch sees them `[branch, stride]`, where they are trained.
-    pub vectors: Option<Buffer>,
+    /// Norms and biases as each branch sees them `[branch, stride]`, where they are trained.
+    pub norms_and_biases: Option<Buffer>,
     /// The adapter's trained tensors as each branch sees them `[branch, stride]`.
     pub adapter: Option<Buffer>,
-    /// Between an adapter's two factors `[branch, row, rank]`.
+    /// The product with the first of an adapter's two factors `[branch, row, rank]`.
     pub inner: Buffer,
-    /// Branch weights of a block of rows.
+    /// The weights that each branch sees of a block of a matrix's rows.
     pub scratch: Buffer,
-    /// Packed operands of a matmul, where the tiles take them.
+    /// The packed operands of a matmul, for tiles that read such.
     pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`.
     pub gathered: Buffer,
@@ -133,13 +134,13 @@ pub struct Workspace {
     pub transformed: Buffer,
     /// Logits of a block of the vocabulary `[branch, target, block]`.
     pub logits: Buffer,
-    /// Streamed cross-entropy or sampling `[branch, target]` x 4.
+    /// The state of a cross-entropy or a sampling over blocks of the vocabulary `[branch, target]` x 4.
     pub state: Buffer,
-    /// `[branch, target]`.
+    /// Cross-entropy `[branch, target]`.
     pub losses: Buffer,
-    /// `[branch, target]`: a label or token for each target.
+    /// The best label or token `[branch, target]`.
     pub predictions: Buffer,
-    /// `[branch]`.
+    /// Mean cross-entropy `[branch]`.
     pub mean: Buffer,
     /// Token ids `[token]`.
     pub ids: Buffer,
@@ -157,7 +158,7 @@ pub struct Workspace {
     pub label_ids: Buffer,
     /// Rows of the head's table for the label words `[branch, label, hidden]`.
     pub label_rows: Buffer,
-    /// The step ([`crate::kernel::step::Step`]).
+    /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
     /// For each kind of rotary positions that a layer has, cos and sin of each position and pair `[position, dim / 2]` x 2.
     pub rotations: Vec<(Rotary, Buffer)>,
@@ -166,7 +167,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Allocates it.
+    /// Allocates a workspace for a model and its adapter.
     ///
     /// # Errors
     /// `limit-exceeded` naming the activation that would not fit.
@@ -175,10 +176,10 @@ impl Workspace {
         weights: &Weights,
         adapter: Option<&Adapter>,
         tiles: Choice,
-        room: Room,
+        capacity: Capacity,
     ) -> Result<Workspace> {
         let spec = weights.spec();
-        let Room { branches, tokens, targets, labels, rows, scored, labelled, positions } = room;
+        let Capacity { branches, tokens, targets, labels, rows, scored, labelled, positions } = capacity;
         let activation =
             |name: &str, elements: u64| backend.create(name, elements * 4, MemoryClass::Activations);
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
@@ -203,7 +204,7 @@ impl Workspace {
             .embedding
             .projection
             .map(|projection| activation("token rows", rows * u64::from(projection.width)));
-        let formed = |packed: &Packed, name: &str| {
+        let of_branches = |packed: &Packed, name: &str| {
             let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
         };
@@ -212,15 +213,15 @@ impl Workspace {
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
         Ok(Workspace {
-            room,
+            capacity,
             hidden: activation("hidden", rows * hidden)?,
             normed: activation("normed", rows * hidden)?,
             qkv: activation("qkv", rows * u64::from(spec.qkv_width()))?,
             attended: activation("attended", rows * attended)?,
             wide: activation("wide", rows * intermediate * if glu { 2 } else { 1 })?,
             glu: if glu { Some(activation("glu", rows * intermediate)?) } else { None },
-            vectors: formed(weights.vectors(), "vectors of branches")?,
-            adapter: adapter.map_or(Ok(None), |a| formed(&a.trained, "adapter of branches"))?,
+            norms_and_biases: of_branches(weights.norms_and_biases(), "norms and biases of branches")?,
+            adapter: adapter.map_or(Ok(None), |a| of_branches(&a.trained, "adapter of branches"))?,
             inner: activation("between factors", inner)?,
             scratch: backend.create(
                 "branch weights",
@@ -228,7 +229,7 @@ impl Workspace {
                 MemoryClass::Scratch,
             )?,
             panels: if tiles.packs() {
-                Some(activation("panels", panel_bytes(weights, room) / 4)?)
+                Some(activation("panels", panel_bytes(weights, capacity) / 4)?)
             } else {
                 None
             },
@@ -253,31 +254,31 @@ impl Workspace {
         })
     }
 
-    /// Positions that tokens may have, beside those of a prefix.
+    /// How many positions tokens may have, without those of a prefix.
     pub(super) fn positions(&self) -> u32 {
-        self.room.positions
+        self.capacity.positions
     }
 
     /// Whether a pass of this extent can run in it.
     pub fn fits(&self, extent: Extent) -> bool {
-        self.room.union(extent.into()) == self.room
+        self.capacity.union(extent.into()) == self.capacity
     }
 }
 
-/// Bytes of panels: a matmul's whole input, and some columns of weights that no pass forms.
-fn panel_bytes(weights: &Weights, room: Room) -> u64 {
+/// Bytes of panels: for a matmul's whole input, and for some columns of weights that are not materialized.
+fn panel_bytes(weights: &Weights, capacity: Capacity) -> u64 {
     let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
     // A branch's rows are whole panels: they are rounded to more than that.
-    let input = room.rows.max(room.scored) * u64::from(widest) * 4;
-    input + 256 + panels::bytes(1, widest, room.branches).max(PANEL_BYTES)
+    let input = capacity.rows.max(capacity.scored) * u64::from(widest) * 4;
+    input + 256 + panels::bytes(1, widest, capacity.branches).max(PANEL_BYTES)
 }
 
-/// Bytes for a panel's rows of every matrix in as many copies as it needs, and no more than the largest takes whole.
+/// Bytes of the scratch: as many copies of every matrix as it needs, whole or in blocks of at least a panel's rows.
 fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
     let of = |matrix: &Matrix| {
-        // One copy to evaluate with; f32 is bound as it is, where it need not be packed.
-        let formed = matrix.dtype != DType::F32 || tiles.packs();
-        let copies = u64::from(if matrix.trained { branches } else { formed.into() });
+        // An evaluation needs one copy, unless the weights are f32 and are read where they are stored.
+        let copied = matrix.dtype != DType::F32 || tiles.packs();
+        let copies = u64::from(if matrix.trained { branches } else { copied.into() });
         let row = u64::from(matrix.width) * 4;
         let whole = copies * (u64::from(matrix.rows.next_multiple_of(PANEL)) * row + 16);
         whole.min(SCRATCH_BYTES.max(copies * (u64::from(PANEL) * row + 16)))

@@ -1,0 +1,78 @@
+//! The tensors of a model as checkpoints hold them: under which name, in which format and order.
+
+use std::ops::Range;
+
+use super::spec::ModelSpec;
+use super::tensors::{TensorKind, TensorSpec};
+use crate::dtype::DType;
+use crate::error::{Result, bail, err};
+use crate::format::checkpoint::{Checkpoint, TensorInfo};
+
+/// How many elements of a transposed matrix are read at a time: 4 MiB of f32.
+const CHUNK: usize = 1 << 20;
+
+/// The format in which the device holds each tensor of a checkpoint.
+///
+/// # Errors
+/// `file-corrupt` naming a tensor that is missing or has another shape.
+pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
+    let tensors = spec.tensors.as_slice().iter();
+    tensors.map(|tensor| Ok(stored_as(tensor, find(checkpoint, tensor)?.dtype, wanted))).collect()
+}
+
+/// The format in which the device holds a tensor that a file has in the format `found`. Norms and biases are f32. Matrices are f32 or
+/// f16 where that is wanted. Where a block format is wanted, blocks of any format that the file has are kept, since quantizing twice
+/// would only lose precision, and a matrix whose rows are not whole blocks is held in f16.
+pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
+    match (tensor.kind, wanted) {
+        (TensorKind::Vector, _) => DType::F32,
+        (TensorKind::Matrix, DType::F32 | DType::F16) => wanted,
+        (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
+        (TensorKind::Matrix, _) if found.is_quantized() && !tensor.transposed => found,
+        (TensorKind::Matrix, _) => wanted,
+    }
+}
+
+/// Some rows of a matrix of which the checkpoint holds the transpose.
+///
+/// # Errors
+/// Those of [`Checkpoint::read_f32`].
+pub(super) async fn read_transposed(
+    checkpoint: &Checkpoint,
+    info: &TensorInfo,
+    tensor: &TensorSpec,
+    rows: Range<u32>,
+) -> Result<Vec<f32>> {
+    let (all_rows, width) = (tensor.rows as usize, tensor.width as usize);
+    let (first, count) = (rows.start as usize, rows.len());
+    let mut values = vec![0.0; count * width];
+    let columns_at_once = (CHUNK / all_rows).max(1);
+    for column in (0..width).step_by(columns_at_once) {
+        let columns = columns_at_once.min(width - column);
+        let read = checkpoint.read_f32(info, (column * all_rows) as u64, columns * all_rows).await?;
+        for (i, stored) in read.chunks_exact(all_rows).enumerate() {
+            for (row, value) in stored[first..first + count].iter().enumerate() {
+                values[row * width + column + i] = *value;
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The tensor under its name or one of its aliases, with the shape that the spec expects.
+///
+/// # Errors
+/// `file-corrupt` naming a tensor that is missing or has another shape.
+pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Result<&'a TensorInfo> {
+    let names = std::iter::once(&tensor.name).chain(&tensor.aliases);
+    let info = names
+        .filter_map(|name| checkpoint.tensors.get(name))
+        .next()
+        .ok_or_else(|| err!(FileCorrupt, "{}: no tensor {}", checkpoint.name(), tensor.name))?;
+    let expected = tensor.shape();
+    if info.shape != expected {
+        let place = checkpoint.name();
+        bail!(FileCorrupt, "{place}: {} has shape {:?}, expected {expected:?}", info.name, info.shape);
+    }
+    Ok(info)
+}
