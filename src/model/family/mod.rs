@@ -1,7 +1,8 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
-mod gemma;
+mod gemma2;
+mod gemma3;
 mod gpt2;
 mod llama;
 mod mistral;
@@ -19,8 +20,8 @@ type Family = fn(&Config) -> Result<ModelSpec>;
 /// What makes a spec, for each `model_type`.
 const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
-    ("gemma2", gemma::gemma2),
-    ("gemma3_text", gemma::gemma3),
+    ("gemma2", gemma2::gemma2),
+    ("gemma3_text", gemma3::gemma3),
     ("gpt2", gpt2::gpt2),
     ("llama", llama::llama),
     ("mistral", mistral::mistral),

@@ -1,5 +1,5 @@
-//! Gemma 2 (arXiv 2408.00118) and the text model of Gemma 3 (arXiv 2503.19786): decoders with norms before and after each sublayer, all
-//! of which multiply by 1 + w, and with attention to a window in most layers. Gemma 2 has soft caps, Gemma 3 norms of query and key heads.
+//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and of query and key heads, all
+//! of which multiply by 1 + w; most layers attend to a window. Gemma 2 differs in little, as [`Version`] says.
 
 use super::parts::{Sizes, windowed};
 use super::{activation, require};
@@ -9,39 +9,24 @@ use crate::model::{
     Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
 };
 
-/// How one version differs from the other.
-struct Version {
+/// How a version differs from the other.
+pub(super) struct Version {
     /// `model_type`.
-    family: &'static str,
+    pub family: &'static str,
     /// Whether query and key heads are normalized.
-    head_norms: bool,
+    pub head_norms: bool,
     /// Of so many layers the last one sees all tokens, where no field says otherwise.
-    pattern: u32,
+    pub pattern: u32,
     /// The rotary positions of layers that see all tokens.
-    full: RotaryFields<'static>,
+    pub full: RotaryFields<'static>,
     /// The rotary positions of layers with a window.
-    sliding: RotaryFields<'static>,
+    pub sliding: RotaryFields<'static>,
     /// Of scores.
-    attention_softcap: Option<f32>,
+    pub attention_softcap: Option<f32>,
     /// Of logits.
-    logit_softcap: Option<f32>,
+    pub logit_softcap: Option<f32>,
     /// `max_position_embeddings` where the configuration does not say it.
-    max_length: u32,
-}
-
-/// A missing cap is refused, since `null` means none and an absent field means 50 and 30.
-pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
-    let version = Version {
-        family: "gemma2",
-        head_norms: false,
-        pattern: 2,
-        full: RotaryFields::default(),
-        sliding: RotaryFields::default(),
-        attention_softcap: Some(config.f32("attn_logit_softcapping")?),
-        logit_softcap: Some(config.f32("final_logit_softcapping")?),
-        max_length: 8192,
-    };
-    decoder(config, &version)
+    pub max_length: u32,
 }
 
 /// transformers has the field `attn_logit_softcapping` here too and does not use it.
@@ -63,7 +48,8 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     decoder(config, &version)
 }
 
-fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
+/// The spec of a version.
+pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     require(config, "use_bidirectional_attention", false, false)?;
     let sizes = Sizes::read(config, Some(256))?;
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
