@@ -7,6 +7,7 @@ mod common;
 use std::rc::Rc;
 
 use common::{device_test, say};
+use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
 use pocketllm::model::{Extent, Sampling};
@@ -61,13 +62,19 @@ fn goldens() -> Vec<Golden> {
         golden!["llama-gguf", "model.gguf"; expected: "llama-gguf"],
         golden!["qwen3-gguf", "model.gguf"; expected: "qwen3-gguf"],
         golden!["gemma3-gguf", "model.gguf"; expected: "gemma3-gguf"],
+        blocks(),
     ]
+}
+
+/// All matrices are in blocks.
+fn blocks() -> Golden {
+    golden!["llama-gguf-k", "model.gguf"; expected: "llama-gguf-k"]
 }
 
 device_test! {
     async fn logits_are_those_of_transformers(backend: Rc<dyn Backend>) {
         for golden in goldens() {
-            check(backend.clone(), golden).await;
+            check(backend.clone(), golden, DType::F32).await;
         }
     }
 }
@@ -77,7 +84,7 @@ device_test! {
 fn the_cpu_reference_agrees_with_transformers_too() {
     for golden in goldens() {
         // The host's futures are ready at once.
-        let mut checked = Box::pin(check(Host::open(), golden));
+        let mut checked = Box::pin(check(Host::open(), golden, DType::F32));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(checked.as_mut().poll(&mut context).is_ready());
     }
@@ -91,10 +98,19 @@ device_test! {
     }
 }
 
+device_test! {
+    async fn blocks_that_are_kept_give_the_logits_of_the_same_weights_dequantized(backend: Rc<dyn Backend>) {
+        for backend in [backend, Host::open()] {
+            check(backend.clone(), blocks(), DType::Q8_0).await;
+            check(backend, blocks(), DType::Q6_K).await;
+        }
+    }
+}
+
 /// Greedy tokens, each computed from the cached keys and values of those before, are the most likely ones where the whole text is
 /// computed at once. The text is longer than any window, and than the positions that a workspace for its prompt would have.
 async fn generate(backend: Rc<dyn Backend>, (name, files, ..): Golden) {
-    let mut session = open(backend, name, files).await;
+    let mut session = open(backend, name, files, DType::F32).await;
     let tokens = session.model.spec().max_length.min(80);
     if !session.model.spec().causal {
         return;
@@ -119,13 +135,19 @@ async fn generate(backend: Rc<dyn Backend>, (name, files, ..): Golden) {
     say(&format!("{name}: {} tokens follow {prompt}", ids.len() - prompt));
 }
 
-async fn open(backend: Rc<dyn Backend>, name: &str, files: &[(&str, &'static [u8])]) -> Session {
+/// `dtype` is how the matrices are stored on the device.
+async fn open(
+    backend: Rc<dyn Backend>,
+    name: &str,
+    files: &[(&str, &'static [u8])],
+    dtype: DType,
+) -> Session {
     let dir = files.iter().fold(MemoryDir::new(name), |dir, (file, bytes)| dir.with(*file, *bytes));
-    Session::open(backend, &dir, pocketllm::dtype::DType::F32, &mut |_| Ok(())).await.unwrap()
+    Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap()
 }
 
-async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden) {
-    let mut session = open(backend, name, files).await;
+async fn check(backend: Rc<dyn Backend>, (name, files, cases, expected): Golden, dtype: DType) {
+    let mut session = open(backend, name, files, dtype).await;
     let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
     let cases: Vec<Vec<u32>> = serde_json::from_value(cases["ids"].clone()).unwrap();
     let expected = safetensors::SafeTensors::deserialize(expected).unwrap();

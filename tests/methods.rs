@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use common::{device_test, say};
 use pocketllm::dtype::DType;
+use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
 use pocketllm::kernel::materialize;
@@ -218,7 +219,7 @@ async fn digests(session: &Session) -> BTreeMap<String, String> {
         let half = session.model.weights().matrix(id).is_ok_and(|matrix| matrix.dtype == DType::F16);
         let mut hash = Sha256::new();
         let mut add = |values: &[f32]| {
-            hash.update(if half { DType::F16 } else { DType::F32 }.quantize(values));
+            hash.update(if half { DType::F16 } else { DType::F32 }.quantize(values).unwrap());
             Ok(())
         };
         session.model.weights().read(session.model.backend(), id, &mut add).await.unwrap();
@@ -528,7 +529,7 @@ device_test! {
         let quads = 1024_u32;
         for backend in [backend, Host::open()] {
             let stored = backend.create("stored", u64::from(quads) * 8, MemoryClass::Weights).unwrap();
-            backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; quads as usize * 4])).unwrap();
+            backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; quads as usize * 4]).unwrap()).unwrap();
             let weights = backend.create("weights", 16, MemoryClass::Scratch).unwrap();
             let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
             let params = materialize::Params { quads, ..Default::default() };
@@ -597,7 +598,7 @@ fn quantized_matrices_are_ggufs() {
             let mut values = vec![0.0; tensor.data().len() / stored.block_bytes()];
             stored.dequantize(tensor.data(), &mut values);
             for (format, digest) in formats.as_object().unwrap() {
-                let hash = Sha256::digest(dtype(format).unwrap().quantize(&values));
+                let hash = Sha256::digest(dtype(format).unwrap().quantize(&values).unwrap());
                 let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
                 assert_eq!(hex, digest.as_str().unwrap(), "{model}: {name} as {format}");
                 checked += 1;
@@ -642,6 +643,18 @@ device_test! {
                     assert_eq!(digest, run["sha256"][&name].as_str().unwrap(), "{name}");
                 }
             }
+        }
+    }
+}
+
+device_test! {
+    async fn weights_are_not_converted_to_a_format_that_is_only_read(backend: Rc<dyn Backend>) {
+        let (name, config, weights) = MODELS[0];
+        let dir = MemoryDir::new(name).with("config.json", config).with("model.safetensors", weights);
+        let error = Session::open(backend, &dir, DType::Q6_K, &mut |_| Ok(())).await.err().unwrap();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        for part in ["is in F32", "cannot be converted to q6_k", "f32, f16, q8, q4, q4_1"] {
+            assert!(error.message().contains(part), "{error}");
         }
     }
 }

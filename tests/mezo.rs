@@ -124,7 +124,7 @@ device_test! {
                 let quads = 4099_u32;
                 let bytes = u64::from(quads) * 16;
                 let stored = backend.create("stored", bytes, MemoryClass::Weights).unwrap();
-                backend.write(&stored, 0, &dtype.quantize(&noise(7, quads * 4))).unwrap();
+                backend.write(&stored, 0, &dtype.quantize(&noise(7, quads * 4)).unwrap()).unwrap();
                 let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
                 let uploaded = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
                 backend.write(&uploaded, 0, &step.to_bytes()).unwrap();

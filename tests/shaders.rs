@@ -115,14 +115,14 @@ fn kernels_and_snippets_are_listed_and_used() {
         |names: &mut dyn Iterator<Item = &str>| -> BTreeSet<String> { names.map(str::to_owned).collect() };
     let variants: Vec<Variant> = all().map(|(_, variant)| variant).collect();
     assert_eq!(files("shaders"), names(&mut variants.iter().map(|v| v.kernel.name)), "kernels");
-    assert_eq!(files("shaders/lib"), names(&mut shader::SNIPPETS.iter().map(|(name, _)| *name)), "snippets");
+    assert_eq!(files("shaders/lib"), names(&mut shader::snippets().map(|(name, _)| name)), "snippets");
 
     let mut texts: Vec<&str> = variants.iter().map(|v| v.kernel.source).collect();
-    texts.extend(shader::SNIPPETS.iter().map(|(_, text)| *text));
+    texts.extend(shader::snippets().map(|(_, text)| text));
     let named = texts.iter().flat_map(|text| text.lines()).filter_map(|l| l.trim().strip_prefix("//#use "));
     let provided = variants.iter().flat_map(|v| v.providers.iter().map(|(_, snippet)| *snippet));
     let used: HashSet<&str> = named.chain(provided).collect();
-    for (name, _) in shader::SNIPPETS {
+    for (name, _) in shader::snippets() {
         assert!(used.contains(name), "shaders/lib/{name}.wgsl is not used");
     }
     let keys: HashSet<String> = variants.iter().map(Variant::key).collect();

@@ -1,9 +1,9 @@
 //! Flags that say how weights are stored, what is trained, and with which estimator.
 
 use clap::Args;
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::error::{Result, err};
 use crate::train::{Method, dtype};
 use crate::zo::estimator::{Estimator, EstimatorKind};
@@ -11,8 +11,9 @@ use crate::zo::estimator::{Estimator, EstimatorKind};
 /// How the matrices are stored.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DtypeArgs {
-    /// Storage of the matrices; blocks that a GGUF file has are kept as they are where q8 or q4 is asked for
-    #[arg(long, value_parser = ["f32", "f16", "q8", "q8_0", "q4", "q4_0", "q4_1"], default_value = "f32")]
+    /// Storage format of the matrices. Where a block format is named, blocks in a GGUF file are kept as they
+    /// are. Formats that end in _k can only be read: weights cannot be converted to them
+    #[arg(long, value_parser = formats(), default_value = "f32")]
     dtype: String,
 }
 
@@ -20,6 +21,12 @@ impl DtypeArgs {
     pub(super) fn dtype(&self) -> Result<DType> {
         dtype(&self.dtype)
     }
+}
+
+/// The storage formats that there are.
+fn formats() -> PossibleValuesParser {
+    let formats = Format::ALL.iter().filter_map(|format| format.options.split_first());
+    formats.map(|(name, aliases)| PossibleValue::new(*name).aliases(aliases)).collect::<Vec<_>>().into()
 }
 
 /// What is trained, and how the gradient is estimated.

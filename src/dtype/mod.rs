@@ -1,23 +1,25 @@
-//! Number formats in which weights are stored, and their coding from and to f32.
+//! Number formats in which weights are stored. [`Format::ALL`] is the table of them; every list of formats in the crate is
+//! derived from it.
 //!
-//! The block formats are ggml's: 32 consecutive elements of a row share one f16 scale (and, in
-//! Q4_1, one f16 minimum). Decoding follows ggml's `dequantize_row_*` operation by operation, in
-//! f32 and without fused multiply-adds, so that its results are bit-equal to llama.cpp's and to
-//! the `gguf` Python package's.
+//! The block formats are those of ggml: the elements of a block share a scale. Decoding follows ggml's `dequantize_row_*`
+//! operation by operation, in f32 and without fused multiply-adds, so that the results are bit-equal to those of llama.cpp
+//! and of the `gguf` Python package.
 
-mod quantize;
+mod decode;
+mod encode;
+mod format;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
-use half::f16;
+pub use format::{Decode, Device, Encode, Format};
 
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, err};
 
-/// How the elements of a tensor are stored. Everything is little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(non_camel_case_types)] // ggml's spelling
+/// The identifier of a [`Format`]. Everything is little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(non_camel_case_types, reason = "ggml's spelling")]
 pub enum DType {
     /// IEEE 754 binary32.
     F32,
@@ -25,33 +27,49 @@ pub enum DType {
     F16,
     /// The upper 16 bits of a binary32.
     BF16,
-    /// Blocks of 32: f16 `d`, then 32 x i8 `q`; a value is `q * d`.
+    /// Blocks of 32: f16 `d`, then 32 x i8 `q`. A value is `q * d`.
     Q8_0,
-    /// Blocks of 32: f16 `d`, then 16 bytes; byte `j` holds elements `j` (low nibble) and `j + 16`
-    /// (high nibble); a value is `(q - 8) * d`.
+    /// Blocks of 32: f16 `d`, then 16 bytes. Byte `j` holds elements `j` (low nibble) and `j + 16` (high nibble). A value is
+    /// `(q - 8) * d`.
     Q4_0,
-    /// Blocks of 32: f16 `d`, f16 `m`, then 16 bytes as in [`DType::Q4_0`]; a value is `q * d + m`.
+    /// Blocks of 32: f16 `d`, f16 `m`, then 16 bytes as in [`DType::Q4_0`]. A value is `q * d + m`.
     Q4_1,
+    /// Blocks of 256: 128 bytes of low nibbles, 64 bytes of 2 high bits each, 16 x i8 `s`, f16 `d`. A value is
+    /// `d * s * (q - 32)` with one `s` for 16 elements.
+    Q6_K,
 }
 
 impl DType {
-    /// Elements in one block: 1 for the plain formats, 32 for the quantized.
-    pub const fn block_len(self) -> usize {
-        match self {
-            DType::F32 | DType::F16 | DType::BF16 => 1,
-            DType::Q8_0 | DType::Q4_0 | DType::Q4_1 => 32,
-        }
+    /// The row of the table.
+    pub fn format(self) -> &'static Format {
+        &Format::ALL[self as usize]
     }
 
-    /// Bytes of one block.
-    pub const fn block_bytes(self) -> usize {
-        match self {
-            DType::F32 => 4,
-            DType::F16 | DType::BF16 => 2,
-            DType::Q8_0 => 34,
-            DType::Q4_0 => 18,
-            DType::Q4_1 => 20,
-        }
+    /// The format that a user names, as in `--dtype q8`.
+    ///
+    /// # Errors
+    /// `invalid-argument` listing the names there are.
+    pub fn named(name: &str) -> Result<DType> {
+        let format = Format::ALL.iter().find(|format| format.options.contains(&name));
+        format.map(|format| format.dtype).ok_or_else(|| {
+            let names: Vec<&str> = Format::options().collect();
+            err!(InvalidArgument, "dtype {name:?}: expected one of {}", names.join(", "))
+        })
+    }
+
+    /// The name of the format that users see: for BF16, which no device holds, that of the format it is held in.
+    pub fn option(self) -> &'static str {
+        self.format().options.first().unwrap_or(&"f32")
+    }
+
+    /// Elements of a block: 1 for formats without blocks.
+    pub fn block_len(self) -> usize {
+        self.format().block_len
+    }
+
+    /// Bytes of a block.
+    pub fn block_bytes(self) -> usize {
+        self.format().block_bytes
     }
 
     /// Bytes that hold `elements` elements.
@@ -69,69 +87,52 @@ impl DType {
         }
     }
 
-    /// The format's name, as in safetensors and ggml.
-    pub const fn name(self) -> &'static str {
-        match self {
-            DType::F32 => "F32",
-            DType::F16 => "F16",
-            DType::BF16 => "BF16",
-            DType::Q8_0 => "Q8_0",
-            DType::Q4_0 => "Q4_0",
-            DType::Q4_1 => "Q4_1",
-        }
+    /// The name of the format in safetensors and ggml.
+    pub fn name(self) -> &'static str {
+        self.format().name
     }
 
-    /// Whether elements share a scale in blocks.
-    pub const fn is_quantized(self) -> bool {
+    /// Whether the elements of a block share a scale.
+    pub fn is_quantized(self) -> bool {
         self.block_len() > 1
     }
 
-    /// Decodes `bytes` to f32. `bytes` and `out` must hold the same whole number of blocks; where
-    /// they do not, as many blocks as both hold are decoded and the rest of `out` is left as it is.
+    /// Decodes `bytes` to f32. `bytes` and `out` should hold the same whole number of blocks. Where they do not, as many blocks as
+    /// both hold are decoded, and the rest of `out` is left as it is.
     pub fn dequantize(self, bytes: &[u8], out: &mut [f32]) {
-        let blocks = bytes.chunks_exact(self.block_bytes()).zip(out.chunks_exact_mut(self.block_len()));
-        match self {
-            DType::F32 => blocks.for_each(|(b, o)| o[0] = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
-            DType::F16 => blocks.for_each(|(b, o)| o[0] = half_at(b, 0)),
-            DType::BF16 => {
-                blocks.for_each(|(b, o)| {
-                    o[0] = f32::from_bits(u32::from(u16::from_le_bytes([b[0], b[1]])) << 16)
-                });
-            }
-            DType::Q8_0 => blocks.for_each(|(b, o)| {
-                let d = half_at(b, 0);
-                for (o, &q) in o.iter_mut().zip(&b[2..]) {
-                    *o = f32::from(q as i8) * d;
-                }
-            }),
-            DType::Q4_0 => blocks.for_each(|(b, o)| {
-                let d = half_at(b, 0);
-                nibbles(&b[2..], o, |q| f32::from(q as i8 - 8) * d);
-            }),
-            DType::Q4_1 => blocks.for_each(|(b, o)| {
-                let (d, m) = (half_at(b, 0), half_at(b, 2));
-                nibbles(&b[4..], o, |q| f32::from(q) * d + m);
-            }),
-        }
+        (self.format().decode)(bytes, out);
+    }
+
+    /// Encodes `values`, whole blocks of finite numbers. Values beyond the range of f16 become infinite in [`DType::F16`]: the
+    /// caller refuses them.
+    ///
+    /// # Errors
+    /// `invalid-argument` for a format that is only read, never written.
+    pub fn quantize(self, values: &[f32]) -> Result<Vec<u8>> {
+        let Some(encode) = self.format().encode else {
+            bail!(InvalidArgument, "{}", self.cannot_encode());
+        };
+        let mut bytes = Vec::with_capacity(values.len() / self.block_len() * self.block_bytes());
+        encode(values, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Says that weights cannot be converted to this format.
+    pub(crate) fn cannot_encode(self) -> String {
+        let others: Vec<&str> = Format::ALL
+            .iter()
+            .filter(|format| format.encode.is_some())
+            .filter_map(|format| format.options.first().copied())
+            .collect();
+        let (option, others) = (self.option(), others.join(", "));
+        format!(
+            "weights cannot be converted to {option}, only read from a file that has them in blocks; use one of {others}"
+        )
     }
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// The f16 at byte `at` of a block.
-fn half_at(block: &[u8], at: usize) -> f32 {
-    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
-}
-
-/// Spreads 16 bytes over 32 elements: low nibbles to the first half, high nibbles to the second.
-fn nibbles(packed: &[u8], out: &mut [f32], value: impl Fn(u8) -> f32) {
-    let (low, high) = out.split_at_mut(packed.len());
-    for ((&byte, low), high) in packed.iter().zip(low).zip(high) {
-        *low = value(byte & 0x0f);
-        *high = value(byte >> 4);
     }
 }

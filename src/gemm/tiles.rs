@@ -1,6 +1,6 @@
 //! Tile configurations of the matmul, and the variants of the kernel that they make.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Limits, Variant};
 use crate::kernel::activation::Activation;
 use crate::kernel::{Entry, matmul, storage};
@@ -193,7 +193,8 @@ fn variants() -> Vec<Variant> {
             None => vec![Operands::Quads, Operands::Scalars],
         };
         if tile.outputs[0] <= FEW_ROWS {
-            operands.extend([DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(Operands::Stored));
+            let formats = Format::on_device().map(|format| format.dtype);
+            operands.extend(formats.filter(|dtype| *dtype != DType::F32).map(Operands::Stored));
         }
         let activations = || std::iter::once(None).chain(Activation::ALL.map(Some));
         let each = |operands: Operands| activations().map(move |a| tile.variant(operands, a));

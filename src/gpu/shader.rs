@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 
 use super::Variant;
+use crate::dtype::Format;
 use crate::error::{Result, err};
 
 macro_rules! snippets {
     ($($name:literal),* $(,)?) => {
-        /// Every file of `shaders/lib/`: name and text.
-        pub const SNIPPETS: &[(&str, &str)] =
+        /// The files of `shaders/lib/` but for those that read a storage format: name and text.
+        const SNIPPETS: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../shaders/lib/", $name, ".wgsl")))),*];
     };
 }
@@ -46,11 +47,6 @@ snippets![
     "perturb",
     "row_sum",
     "softcap",
-    "storage_f16",
-    "storage_f32",
-    "storage_q4_0",
-    "storage_q4_1",
-    "storage_q8_0",
     "threefry",
     "tile_16x16",
     "tile_1x16",
@@ -64,6 +60,12 @@ snippets![
     "workgroup_max",
     "workgroup_sum",
 ];
+
+/// Every file of `shaders/lib/`: name and text.
+pub fn snippets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let storage = Format::on_device().filter_map(|format| Some(format.device.as_ref()?.snippet));
+    SNIPPETS.iter().copied().chain(storage)
+}
 
 /// The whole WGSL text of a variant.
 ///
@@ -100,8 +102,7 @@ fn append(
             }
             None => wanted,
         };
-        let (name, snippet) = SNIPPETS
-            .iter()
+        let (name, snippet) = snippets()
             .find(|(name, _)| *name == wanted)
             .ok_or_else(|| err!(InvalidArgument, "{place}: no snippet {wanted}"))?;
         if used.insert(name) {

@@ -1,7 +1,7 @@
 //! Dequantize: frozen weights as every branch sees them.
 
 use super::panels;
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
 super::kernel!("dequantize");
@@ -22,9 +22,9 @@ super::uniform! {
 
 /// Every variant that can be recorded: rows of f32 are bound as they are.
 pub fn variants() -> Vec<Variant> {
-    let others = [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1];
-    let of = |dtype| [0, 1].map(|across| variant(dtype, across));
-    others.into_iter().flat_map(of).chain([variant(DType::F32, 1)]).collect()
+    let layouts = |dtype| if dtype == DType::F32 { 1..2 } else { 0..2 };
+    let of = |dtype| layouts(dtype).map(move |across| variant(dtype, across));
+    Format::on_device().flat_map(|format| of(format.dtype)).collect()
 }
 
 fn variant(dtype: DType, across: u32) -> Variant {

@@ -1,6 +1,6 @@
 //! Embedding: rows of a table as it is stored.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
 super::kernel!("embedding");
@@ -27,7 +27,7 @@ super::uniform! {
 
 /// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {
-    [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1].map(variant).to_vec()
+    Format::on_device().map(|format| variant(format.dtype)).collect()
 }
 
 fn variant(dtype: DType) -> Variant {

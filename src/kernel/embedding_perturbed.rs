@@ -1,6 +1,6 @@
 //! Perturbed embedding: rows of a trained table as each branch sees them.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
 super::kernel!("embedding_perturbed");
@@ -31,7 +31,7 @@ super::uniform! {
 
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
-    [DType::F32, DType::F16].map(variant).to_vec()
+    Format::trainable().map(|format| variant(format.dtype)).collect()
 }
 
 fn variant(dtype: DType) -> Variant {

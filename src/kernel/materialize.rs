@@ -1,7 +1,7 @@
 //! Materialize: computes the weights that each branch sees from the stored ones, after applying the pending updates to them.
 
 use super::panels;
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Binding, Buffer, Cost, Recording, Variant};
 
 super::kernel!("materialize");
@@ -31,7 +31,7 @@ super::uniform! {
 /// Every composition of the kernel.
 pub fn variants() -> Vec<Variant> {
     let of = |dtype| [0, 1].map(|across| matrix(dtype, across));
-    [DType::F32, DType::F16].into_iter().flat_map(of).chain([packed()]).collect()
+    Format::trainable().flat_map(|format| of(format.dtype)).chain([packed()]).collect()
 }
 
 fn matrix(dtype: DType, across: u32) -> Variant {

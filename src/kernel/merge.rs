@@ -1,6 +1,6 @@
 //! Merge: the product of two factors into stored weights.
 
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
 super::kernel!("merge");
@@ -35,7 +35,7 @@ super::uniform! {
 
 /// Every variant that can be recorded.
 pub fn variants() -> Vec<Variant> {
-    [DType::F32, DType::F16].map(variant).to_vec()
+    Format::trainable().map(|format| variant(format.dtype)).collect()
 }
 
 fn variant(dtype: DType) -> Variant {

@@ -14,10 +14,19 @@ const CHUNK: usize = 1 << 20;
 /// The format in which the device holds each tensor of a checkpoint.
 ///
 /// # Errors
-/// `file-corrupt` naming a tensor that is missing or has another shape.
+/// `file-corrupt` naming a tensor that is missing or has another shape; `invalid-argument` naming a matrix that is not in blocks, where
+/// weights cannot be converted to the format `wanted`.
 pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
     let tensors = spec.tensors.as_slice().iter();
-    tensors.map(|tensor| Ok(stored_as(tensor, find(checkpoint, tensor)?.dtype, wanted))).collect()
+    let format = |tensor: &TensorSpec| {
+        let found = find(checkpoint, tensor)?.dtype;
+        let kept = found.is_quantized() && !tensor.transposed;
+        if tensor.kind == TensorKind::Matrix && !kept && wanted.format().encode.is_none() {
+            bail!(InvalidArgument, "{} is in {found}: {}", tensor.name, wanted.cannot_encode());
+        }
+        Ok(stored_as(tensor, found, wanted))
+    };
+    tensors.map(format).collect()
 }
 
 /// The format in which the device holds a tensor that a file has in the format `found`. Norms and biases are f32. Matrices are f32 or
@@ -27,8 +36,8 @@ pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
     match (tensor.kind, wanted) {
         (TensorKind::Vector, _) => DType::F32,
         (TensorKind::Matrix, DType::F32 | DType::F16) => wanted,
-        (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
         (TensorKind::Matrix, _) if found.is_quantized() && !tensor.transposed => found,
+        (TensorKind::Matrix, _) if !tensor.width.is_multiple_of(wanted.block_len() as u32) => DType::F16,
         (TensorKind::Matrix, _) => wanted,
     }
 }

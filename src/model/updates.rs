@@ -98,7 +98,7 @@ impl Transformer {
         let mut r = Recording::new();
         for id in adapter.adapted() {
             let (matrix, Some(pair)) = (self.weights().matrix(*id)?, adapter.pair(*id)) else { continue };
-            if matrix.dtype.is_quantized() {
+            if !matrix.dtype.format().trainable {
                 bail!(InvalidArgument, "a low-rank sum cannot be merged into weights in {}", matrix.dtype);
             }
             for part in &matrix.parts {

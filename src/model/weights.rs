@@ -8,7 +8,7 @@ use super::packed::Packed;
 use super::spec::ModelSpec;
 use super::stored::{find, formats, read_transposed};
 use super::tensors::{TensorId, TensorKind, TensorSpec};
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::gpu::{Backend, Buffer, MemoryClass};
@@ -182,13 +182,15 @@ impl Weights {
         for place in &mut self.places {
             if let Place::Matrix(matrix) = place {
                 matrix.trained = trained(matrix.id);
-                if matrix.trained && matrix.dtype.is_quantized() {
+                if matrix.trained && !matrix.dtype.format().trainable {
                     let name = &self.spec.tensors.as_slice()[matrix.id].name;
+                    let trainable: Vec<&str> = Format::trainable().map(|f| f.dtype.option()).collect();
                     bail!(
                         InvalidArgument,
-                        "{name} is stored as {}: full-parameter training needs dtype f32 or f16; over quantized weights \
+                        "{name} is stored as {}: full-parameter training needs dtype {}; over quantized weights \
                          train an adapter (method lora or prefix, or estimator low-rank)",
-                        matrix.dtype
+                        matrix.dtype,
+                        trainable.join(" or ")
                     );
                 }
             }
@@ -220,7 +222,7 @@ impl Weights {
 
     /// Values in the format that the device holds the tensor in, in the order of files.
     fn encode(&self, id: TensorId, values: &[f32]) -> Result<Vec<u8>> {
-        let Place::Matrix(matrix) = &self.places[id] else { return Ok(DType::F32.quantize(values)) };
+        let Place::Matrix(matrix) = &self.places[id] else { return DType::F32.quantize(values) };
         let most = half::f16::MAX.to_f32();
         if matrix.dtype == DType::F16
             && let Some(value) = values.iter().find(|value| value.abs() > most)
@@ -228,7 +230,7 @@ impl Weights {
             let name = &self.spec.tensors.as_slice()[id].name;
             bail!(InvalidArgument, "{name} holds {value}, f16 holds at most {most}: use dtype f32");
         }
-        Ok(matrix.dtype.quantize(values))
+        matrix.dtype.quantize(values)
     }
 
     /// Writes whole rows, given in the order of files. The first is a multiple of 4.
@@ -358,5 +360,5 @@ fn allocate_matrix(backend: &dyn Backend, id: TensorId, tensor: &TensorSpec, dty
         parts.push(Part { first_row, rows, buffer: backend.create(&name, bytes, MemoryClass::Weights)? });
         first_row += rows;
     }
-    Ok(Matrix { id, dtype, trained: !dtype.is_quantized(), rows: tensor.rows, width: tensor.width, parts })
+    Ok(Matrix { id, dtype, trained: dtype.format().trainable, rows: tensor.rows, width: tensor.width, parts })
 }

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::layout::put;
-use super::storage::{load_quad, stored_as};
+use super::storage::{Stored, stored_as};
 use crate::error::Result;
 use crate::kernel::dequantize::Params;
 
@@ -10,9 +10,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut weights = call.output::<f32>(0)?;
     let stored = call.input::<u32>(1)?;
-    let dtype = stored_as(call);
+    let mut stored = Stored::new(stored_as(call), &stored);
     for i in 0..params.quads as usize {
-        put(&mut weights, params.across, i, load_quad(dtype, &stored, params.first_stored as usize + i));
+        put(&mut weights, params.across, i, stored.load(params.first_stored as usize + i));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! CPU reference of `shaders/embedding.wgsl`.
+//! CPU reference of `shaders/embedding_perturbed.wgsl`.
 
 use super::Call;
 use super::perturb::{seen, updated};

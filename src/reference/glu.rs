@@ -1,4 +1,4 @@
-//! CPU reference of `shaders/gated.wgsl`.
+//! CPU reference of `shaders/glu.wgsl`.
 
 use super::Call;
 use super::activation::{activate, required};

@@ -30,7 +30,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
             .map_or([params.first_quad.wrapping_add(i as u32), params.ordinal], |counters| counters[i]);
         let w = updated(&step, dtype, load_quad(dtype, &stored, first + i), counter, params.decays);
         if step.header.count > 0 {
-            store_quad(dtype, &mut stored, first + i, w);
+            store_quad(dtype, &mut stored, first + i, w)?;
         }
         for b in 0..params.branches as usize {
             put(&mut weights[b * stride..], params.across, i, seen(&step, w, counter, b));

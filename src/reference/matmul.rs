@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::activation::{activate, provided};
-use super::storage::{load_quad, stored_as};
+use super::storage::{Stored, stored_as};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::kernel::NO_BIAS;
@@ -21,7 +21,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         let words = call.input::<u32>(1)?;
         let first = params.w_start as usize / 4;
         let quads = 0..first + (params.columns * params.depth) as usize / 4;
-        decoded = quads.flat_map(|i| load_quad(dtype, &words, i)).collect::<Vec<f32>>();
+        let mut stored = Stored::new(dtype, &words);
+        decoded = quads.flat_map(|i| stored.load(i)).collect::<Vec<f32>>();
         &decoded[..]
     };
     let mut c = call.output::<f32>(3)?;

@@ -30,7 +30,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         }
         let counter = [quad as u32, params.ordinal];
         let w = rounded(dtype, w, [params.key_low, params.key_high], counter);
-        store_quad(dtype, &mut stored, at, w);
+        store_quad(dtype, &mut stored, at, w)?;
     }
     Ok(())
 }

@@ -1,29 +1,55 @@
 //! CPU reference of the snippets `shaders/lib/storage_*.wgsl`: stored weights, one vec4 at a time.
 
 use super::Call;
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
+use crate::error::Result;
 use crate::kernel::storage::{from_device, group_bytes, group_len, provider};
 
 /// The format of the stored weights that a dispatch reads.
 pub(super) fn stored_as(call: &Call<'_>) -> DType {
     let snippet = call.provider("storage");
-    let formats = [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1];
-    formats.into_iter().find(|dtype| snippet == Some(provider(*dtype))).unwrap_or(DType::F32)
+    let mut formats = Format::on_device().map(|format| format.dtype);
+    formats.find(|dtype| snippet == Some(provider(*dtype))).unwrap_or(DType::F32)
 }
 
-/// Vec4 `i` of weights in the device's form.
+/// Reads stored weights. It keeps the group that it has decoded last: kernels read one vec4 after another.
+pub(super) struct Stored<'a> {
+    dtype: DType,
+    words: &'a [u32],
+    group: Option<usize>,
+    values: Vec<f32>,
+}
+
+impl<'a> Stored<'a> {
+    /// Weights in the layout of the device.
+    pub(super) fn new(dtype: DType, words: &'a [u32]) -> Self {
+        Stored { dtype, words, group: None, values: vec![0.0; group_len(dtype) as usize] }
+    }
+
+    /// Vec4 `i`.
+    pub(super) fn load(&mut self, i: usize) -> [f32; 4] {
+        let vec4s = self.values.len() / 4;
+        let group = i / vec4s;
+        if self.group != Some(group) {
+            let len = group_bytes(self.dtype) as usize / 4;
+            let words = &self.words[group * len..][..len];
+            let file = from_device(self.dtype, bytemuck::cast_slice(words).to_vec());
+            self.dtype.dequantize(&file, &mut self.values);
+            self.group = Some(group);
+        }
+        std::array::from_fn(|lane| self.values[i % vec4s * 4 + lane])
+    }
+}
+
+/// Vec4 `i` of weights in the layout of the device.
 pub(super) fn load_quad(dtype: DType, words: &[u32], i: usize) -> [f32; 4] {
-    let (quads, group) = (group_len(dtype) as usize / 4, group_bytes(dtype) as usize / 4);
-    let words = &words[i / quads * group..][..group];
-    let file = from_device(dtype, bytemuck::cast_slice(words).to_vec());
-    let mut values = [0.0; 64];
-    dtype.dequantize(&file, &mut values[..quads * 4]);
-    std::array::from_fn(|lane| values[i % quads * 4 + lane])
+    Stored::new(dtype, words).load(i)
 }
 
-/// Writes vec4 `i` of f32 weights, or of f16 weights that are rounded already.
-pub(super) fn store_quad(dtype: DType, words: &mut [u32], i: usize, weights: [f32; 4]) {
-    let bytes = dtype.quantize(&weights);
+/// Writes vec4 `i` of weights in a trainable format, to which they have been rounded already.
+pub(super) fn store_quad(dtype: DType, words: &mut [u32], i: usize, weights: [f32; 4]) -> Result<()> {
+    let bytes = dtype.quantize(&weights)?;
     let len = bytes.len() / 4;
     words[i * len..][..len].copy_from_slice(&bytemuck::pod_collect_to_vec::<u8, u32>(&bytes));
+    Ok(())
 }

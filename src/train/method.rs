@@ -115,7 +115,7 @@ impl Session {
         let adapter = match setup.method.adapter() {
             None if setup.low_rank() => {
                 // Sums of updates go into the weights where these can take them.
-                let slots = if self.dtype().is_quantized() { SLOTS } else { 1 };
+                let slots = if self.dtype().format().trainable { 1 } else { SLOTS };
                 Some(AdapterSpec::LowRank { rank: setup.estimator.rank, slots })
             }
             adapter => adapter,
@@ -220,28 +220,15 @@ fn chosen(session: &Session, patterns: &[String]) -> Result<Vec<bool>> {
     Ok(chosen)
 }
 
-/// A storage format by the name that people give it.
+/// The storage format that an option names.
 ///
 /// # Errors
-/// `invalid-argument` for another.
+/// `invalid-argument` for another name.
 pub fn dtype(name: &str) -> Result<DType> {
-    Ok(match name {
-        "f32" => DType::F32,
-        "f16" => DType::F16,
-        "q8" | "q8_0" => DType::Q8_0,
-        "q4" | "q4_0" => DType::Q4_0,
-        "q4_1" => DType::Q4_1,
-        _ => bail!(InvalidArgument, "dtype {name:?}, expected f32, f16, q8, q4 or q4_1"),
-    })
+    DType::named(name)
 }
 
-/// The name of a storage format.
+/// The name of a storage format in options.
 pub fn dtype_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 | DType::BF16 => "f32",
-        DType::F16 => "f16",
-        DType::Q8_0 => "q8",
-        DType::Q4_0 => "q4",
-        DType::Q4_1 => "q4_1",
-    }
+    dtype.option()
 }

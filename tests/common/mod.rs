@@ -7,6 +7,7 @@
 
 use std::rc::Rc;
 
+use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::gpu::{Backend, Buffer, Gpu, GpuOptions, LimitsChoice, MemoryClass, Recording};
 use pocketllm::reference::Host;
@@ -136,4 +137,17 @@ pub(crate) fn noise(seed: u32, count: u32) -> Vec<f32> {
 /// Whole numbers below `end` that are the same everywhere.
 pub(crate) fn choices(seed: u32, count: u32, end: u32) -> Vec<u32> {
     (0..count).map(|i| threefry2x32([seed, 1], [i, 0])[0] % end).collect()
+}
+
+/// Weights in a storage format, as files hold them: noise, or, in a format that is only read, the blocks of its test vector over
+/// and over.
+pub(crate) fn encoded(dtype: DType, seed: u32, elements: u32) -> Vec<u8> {
+    dtype.quantize(&noise(seed, elements)).unwrap_or_else(|_| {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../golden/formats.json")).unwrap();
+        let hex = vectors[dtype.name()]["blocks"].as_str().unwrap();
+        let bytes = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap());
+        let blocks: Vec<u8> = bytes.collect();
+        blocks.iter().copied().cycle().take(dtype.bytes_for(elements.into()).unwrap() as usize).collect()
+    })
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
+from formats import F16S
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
@@ -470,31 +471,75 @@ def unpermuted(weight, heads):
     return weight.reshape(heads, rows // heads // 2, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 
+def encoded(array, kind, seed):
+    """The blocks of an array, or, where the gguf package cannot encode the format, blocks of random quants about as large."""
+    import gguf
+
+    try:
+        return gguf.quantize(np.ascontiguousarray(array), kind)
+    except NotImplementedError:
+        length, size = gguf.GGML_QUANT_SIZES[kind]
+        blocks = np.random.default_rng(seed).integers(0, 256, (array.size // length, size), dtype=np.uint8)
+        for at in F16S[kind.name]:
+            blocks[:, at : at + 2] = np.ones((len(blocks), 1), "<f2").view(np.uint8)
+        scale = array.std() / gguf.dequantize(blocks, kind).std()
+        for at in F16S[kind.name]:
+            blocks[:, at : at + 2] = np.full((len(blocks), 1), scale, "<f2").view(np.uint8)
+        return blocks.reshape(array.shape[0], -1)
+
+
 def golden_gguf(seed):
     import gguf
 
-    folder = fresh("llama-gguf")
+    types = gguf.GGMLQuantizationType
+    layers = [
+        {"attn_q": types.Q4_0, "attn_k": types.Q8_0, "attn_v": types.F16, "attn_output": types.Q4_1,
+         "ffn_gate": types.BF16, "ffn_up": types.Q8_0, "ffn_down": types.Q4_0},
+        {"attn_q": types.BF16, "attn_k": types.Q4_1, "attn_v": types.Q8_0, "attn_output": types.F32,
+         "ffn_gate": types.Q4_1, "ffn_up": types.Q4_0, "ffn_down": types.F16},
+    ]  # fmt: skip
+    write_llama_gguf("llama-gguf", {"hidden_size": 64, "head_dim": 16, "intermediate_size": 96}, types.Q8_0, layers, seed)
+
+
+def golden_gguf_k(seed):
+    """Formats whose blocks have 256 elements need rows as wide."""
+    import gguf
+
+    types = gguf.GGMLQuantizationType
+    layers = [
+        {"attn_q": types.Q6_K, "attn_k": types.Q6_K, "attn_v": types.Q8_0, "attn_output": types.Q6_K,
+         "ffn_gate": types.Q4_0, "ffn_up": types.Q6_K, "ffn_down": types.Q6_K},
+    ]  # fmt: skip
+    sizes = {"hidden_size": 256, "head_dim": 64, "intermediate_size": 256}
+    write_llama_gguf("llama-gguf-k", sizes, types.Q6_K, layers, seed)
+
+
+def write_llama_gguf(name, sizes, embedding, layers, seed):
+    """A llama as GGUF; `embedding` and `layers` say the formats of its matrices."""
+    import gguf
+
+    folder = fresh(name)
     types = gguf.GGMLQuantizationType
     heads, kv_heads = 4, 2
     config = LlamaConfig(
-        vocab_size=300, hidden_size=64, num_hidden_layers=2, num_attention_heads=heads, num_key_value_heads=kv_heads,
-        intermediate_size=96, head_dim=16, max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=True,
+        vocab_size=300, num_hidden_layers=len(layers), num_attention_heads=heads, num_key_value_heads=kv_heads,
+        max_position_embeddings=160, rms_norm_eps=1e-5, tie_word_embeddings=True,
         rope_parameters={"rope_type": "default", "rope_theta": 100000.0},
-        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager", **sizes,
     )  # fmt: skip
     model = randomise(LlamaForCausalLM(config), seed)
     tokenizer = byte_level_bpe()
 
     writer = gguf.GGUFWriter(folder / "model.gguf", "llama")
     writer.add_name("golden")
-    writer.add_block_count(2)
+    writer.add_block_count(len(layers))
     writer.add_context_length(160)
-    writer.add_embedding_length(64)
-    writer.add_feed_forward_length(96)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(heads)
     writer.add_head_count_kv(kv_heads)
     writer.add_rope_freq_base(100000.0)
-    writer.add_rope_dimension_count(16)
+    writer.add_rope_dimension_count(config.head_dim)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(300)
     ids = tokenizer.get_vocab()
@@ -518,14 +563,8 @@ def golden_gguf(seed):
         "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
         "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
     }  # fmt: skip
-    formats = [
-        {"attn_q": types.Q4_0, "attn_k": types.Q8_0, "attn_v": types.F16, "attn_output": types.Q4_1,
-         "ffn_gate": types.BF16, "ffn_up": types.Q8_0, "ffn_down": types.Q4_0},
-        {"attn_q": types.BF16, "attn_k": types.Q4_1, "attn_v": types.Q8_0, "attn_output": types.F32,
-         "ffn_gate": types.Q4_1, "ffn_up": types.Q4_0, "ffn_down": types.F16},
-    ]  # fmt: skip
-    names = {"token_embd": ("model.embed_tokens", types.Q8_0), "output_norm": ("model.norm", types.F32)}
-    for i, kinds in enumerate(formats):
+    names = {"token_embd": ("model.embed_tokens", embedding), "output_norm": ("model.norm", types.F32)}
+    for i, kinds in enumerate(layers):
         for short, long in layer.items():
             names["blk.%d.%s" % (i, short)] = ("model.layers.%d.%s" % (i, long), kinds.get(short, types.F32))
     for short, (long, kind) in names.items():
@@ -534,7 +573,7 @@ def golden_gguf(seed):
         count = heads if short.endswith("attn_q") else kv_heads if short.endswith("attn_k") else 0
         if count:
             stored = permuted(stored, count)
-        packed = gguf.quantize(np.ascontiguousarray(stored), kind)
+        packed = encoded(stored, kind, seed + len(short))
         writer.add_tensor(short + ".weight", packed, raw_dtype=kind)
         plain = gguf.dequantize(packed, kind).reshape(stored.shape)
         with torch.no_grad():
@@ -687,6 +726,7 @@ GOLDENS = {
     "sharded": golden_sharded,
     "half": lambda: golden_half(16),
     "llama-gguf": lambda: golden_gguf(17),
+    "llama-gguf-k": lambda: golden_gguf_k(18),
     "gpt2": lambda: golden("gpt2", gpt2(), 31, UNTIED_LENGTHS),
     "gpt2-hub": lambda: golden_gpt2_hub(32),
     "qwen3": lambda: golden("qwen3", qwen3(), 33, UNTIED_LENGTHS),

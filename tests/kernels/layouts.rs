@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::common::{Lab, both, device_test, noise};
-use pocketllm::dtype::DType;
+use crate::common::{Lab, both, device_test, encoded, noise};
+use pocketllm::dtype::{DType, Format};
 use pocketllm::gemm::Layout;
 use pocketllm::gpu::{Backend, Buffer, Recording};
 use pocketllm::kernel::step::{Branch, MAX_BYTES};
@@ -21,7 +21,7 @@ fn rows_of(panels: &[u32], rows: u32, width: u32) -> Vec<u32> {
 
 /// Weights of which the first four rows are not asked for.
 fn stored(lab: &Lab<'_>, dtype: DType, rows: u32, width: u32) -> Buffer {
-    let encoded = dtype.quantize(&noise(1, (rows + 4) * width));
+    let encoded = encoded(dtype, 1, (rows + 4) * width);
     lab.words("stored", &bytemuck::pod_collect_to_vec::<u8, u32>(&storage::to_device(dtype, encoded)))
 }
 
@@ -56,16 +56,16 @@ fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width
 
 /// As a step has them: trained weights materialized, frozen ones dequantized.
 fn formed(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
-    match dtype {
-        DType::F32 | DType::F16 => materialized(lab, r, dtype, rows, width, to),
-        _ => dequantized(lab, r, dtype, rows, width, to),
+    match dtype.format().trainable {
+        true => materialized(lab, r, dtype, rows, width, to),
+        false => dequantized(lab, r, dtype, rows, width, to),
     }
 }
 
 device_test! {
     async fn panels_hold_what_rows_hold(backend: Rc<dyn Backend>) {
-        for (rows, width) in [(1_u32, 4_u32), (15, 32), (16, 64), (37, 96), (64, 20)] {
-            for dtype in [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
+        for (rows, width) in [(1_u32, 4_u32), (15, 32), (16, 64), (37, 96), (64, 20), (3, 256), (17, 512)] {
+            for dtype in Format::on_device().map(|format| format.dtype) {
                 if !width.is_multiple_of(dtype.block_len() as u32) {
                     continue;
                 }

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::close;
-use crate::common::{both, device_test, noise};
-use pocketllm::dtype::DType;
+use crate::common::{both, device_test, encoded, noise};
+use pocketllm::dtype::{DType, Format};
 use pocketllm::gemm::tiles::{TILES, Tile};
 use pocketllm::gemm::{CLASSES, Choice, Layout, Plan, Tensors};
 use pocketllm::gpu::Backend;
@@ -48,11 +48,11 @@ device_test! {
 device_test! {
     async fn few_rows_over_stored_weights(backend: Rc<dyn Backend>) {
         for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.outputs[0] <= 4) {
-            for dtype in [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
-                let (rows, columns, depth) = (3, 37, 96);
+            for dtype in Format::on_device().map(|format| format.dtype).filter(|dtype| *dtype != DType::F32) {
+                let (rows, columns, depth) = (3, 37, 96_u32.next_multiple_of(dtype.block_len() as u32));
                 let outputs = both(&backend, |lab, recording| {
                     let a = lab.floats("a", &noise(1, rows * depth));
-                    let encoded = dtype.quantize(&noise(2, (columns + 4) * depth));
+                    let encoded = encoded(dtype, 2, (columns + 4) * depth);
                     let words = storage::to_device(dtype, encoded);
                     let w = lab.words("w", &bytemuck::pod_collect_to_vec::<u8, u32>(&words));
                     let c = lab.unwritten("c", rows * columns);

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use super::checkpoint::{Checkpoint, TensorInfo};
 use super::config::Config;
 use super::source::ByteSource;
-use crate::dtype::DType;
+use crate::dtype::{DType, Format};
 use crate::error::{Result, bail};
 use architecture::{ARCHITECTURES, Architecture};
 use translate::translate;
@@ -155,23 +155,20 @@ async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DTy
     }
     // GGUF lists the dimension that is contiguous in memory first.
     shape.reverse();
-    let dtype = match window.u32(&name).await? {
-        0 => DType::F32,
-        1 => DType::F16,
-        2 => DType::Q4_0,
-        3 => DType::Q4_1,
-        8 => DType::Q8_0,
-        30 => DType::BF16,
-        other => bail!(
+    let kind = window.u32(&name).await?;
+    let Some(format) = Format::ALL.iter().find(|format| format.ggml_type == kind) else {
+        let known: Vec<&str> = Format::ALL.iter().map(|format| format.name).collect();
+        bail!(
             ModelUnsupported,
-            "{file}: tensor `{name}`: expected type F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found {}",
-            type_name(other)
-        ),
+            "{file}: tensor `{name}`: expected one of the types {}, found {}",
+            known.join(", "),
+            type_name(kind)
+        );
     };
-    Ok((name, dtype, shape, window.u64("tensor offset").await?))
+    Ok((name, format.dtype, shape, window.u64("tensor offset").await?))
 }
 
-/// ggml's names of the types that are not read.
+/// The names of the types of ggml that are not read.
 fn type_name(kind: u32) -> String {
     let name = match kind {
         6 => "Q5_0",
@@ -181,7 +178,6 @@ fn type_name(kind: u32) -> String {
         11 => "Q3_K",
         12 => "Q4_K",
         13 => "Q5_K",
-        14 => "Q6_K",
         15 => "Q8_K",
         16..=23 | 29 => "an IQ type",
         24..=27 => "an integer type",

@@ -1,0 +1,170 @@
+//! The table of storage formats.
+
+use std::ops::Range;
+
+use super::{DType, decode, encode};
+
+/// Decodes as many whole blocks as both slices hold.
+pub type Decode = fn(&[u8], &mut [f32]);
+
+/// Appends whole blocks of finite values to the bytes.
+pub type Encode = fn(&[f32], &mut Vec<u8>);
+
+/// A storage format of weights.
+#[derive(Debug)]
+pub struct Format {
+    /// Its identifier.
+    pub dtype: DType,
+    /// Its name in safetensors and ggml.
+    pub name: &'static str,
+    /// Its names in the options of the command line and the package, the preferred one first. Empty: no option names it.
+    pub options: &'static [&'static str],
+    /// Its number in `ggml_type`.
+    pub ggml_type: u32,
+    /// Elements of a block.
+    pub block_len: usize,
+    /// Bytes of a block.
+    pub block_bytes: usize,
+    /// Reads it.
+    pub decode: Decode,
+    /// Writes it. None: the format is only read.
+    pub encode: Option<Encode>,
+    /// Whether weights can be updated in it. Kernels write such a format too.
+    pub trainable: bool,
+    /// Its layout in device memory. None: no device holds it.
+    pub device: Option<Device>,
+}
+
+/// The layout of a format in device memory, which is read in words of 32 bits.
+///
+/// A *group* is the smallest number of blocks that fills whole words. `order` lists byte ranges of a block. The device holds the
+/// first range of each block of the group, then the second range of each block, and so on.
+#[derive(Debug)]
+pub struct Device {
+    /// The name of the snippet of `shaders/lib/` that reads it, and the snippet.
+    pub snippet: (&'static str, &'static str),
+    /// Blocks of a group.
+    pub group: usize,
+    /// The byte ranges of a block in the order of the device. Empty: blocks are as in files.
+    pub order: &'static [Range<usize>],
+}
+
+macro_rules! snippet {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../shaders/lib/", $name, ".wgsl")))
+    };
+}
+
+impl Device {
+    /// f32, as the shaders compute.
+    pub const F32: Device = Device { snippet: snippet!("storage_f32"), group: 4, order: &[] };
+}
+
+impl Format {
+    /// Every format, in the order of [`DType`].
+    pub const ALL: &'static [Format] = &[
+        Format {
+            dtype: DType::F32,
+            name: "F32",
+            options: &["f32"],
+            ggml_type: 0,
+            block_len: 1,
+            block_bytes: 4,
+            decode: decode::f32,
+            encode: Some(encode::f32),
+            trainable: true,
+            device: Some(Device::F32),
+        },
+        Format {
+            dtype: DType::F16,
+            name: "F16",
+            options: &["f16"],
+            ggml_type: 1,
+            block_len: 1,
+            block_bytes: 2,
+            decode: decode::f16,
+            encode: Some(encode::f16),
+            trainable: true,
+            device: Some(Device { snippet: snippet!("storage_f16"), group: 4, order: &[] }),
+        },
+        Format {
+            dtype: DType::BF16,
+            name: "BF16",
+            options: &[],
+            ggml_type: 30,
+            block_len: 1,
+            block_bytes: 2,
+            decode: decode::bf16,
+            encode: Some(encode::bf16),
+            trainable: false,
+            device: None,
+        },
+        Format {
+            dtype: DType::Q8_0,
+            name: "Q8_0",
+            options: &["q8", "q8_0"],
+            ggml_type: 8,
+            block_len: 32,
+            block_bytes: 34,
+            decode: decode::q8_0,
+            encode: Some(encode::q8_0),
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q8_0"), group: 2, order: &[2..34, 0..2] }),
+        },
+        Format {
+            dtype: DType::Q4_0,
+            name: "Q4_0",
+            options: &["q4", "q4_0"],
+            ggml_type: 2,
+            block_len: 32,
+            block_bytes: 18,
+            decode: decode::q4_0,
+            encode: Some(encode::q4_0),
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q4_0"), group: 2, order: &[2..18, 0..2] }),
+        },
+        Format {
+            dtype: DType::Q4_1,
+            name: "Q4_1",
+            options: &["q4_1"],
+            ggml_type: 3,
+            block_len: 32,
+            block_bytes: 20,
+            decode: decode::q4_1,
+            encode: Some(encode::q4_1),
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q4_1"), group: 1, order: &[4..20, 0..4] }),
+        },
+        Format {
+            dtype: DType::Q6_K,
+            name: "Q6_K",
+            options: &["q6_k"],
+            ggml_type: 14,
+            block_len: 256,
+            block_bytes: 210,
+            decode: decode::q6_k,
+            encode: None,
+            trainable: false,
+            device: Some(Device {
+                snippet: snippet!("storage_q6_k"),
+                group: 2,
+                order: &[0..128, 128..192, 192..208, 208..210],
+            }),
+        },
+    ];
+
+    /// The formats that a device holds.
+    pub fn on_device() -> impl Iterator<Item = &'static Format> {
+        Format::ALL.iter().filter(|format| format.device.is_some())
+    }
+
+    /// The formats that weights can be updated in.
+    pub fn trainable() -> impl Iterator<Item = &'static Format> {
+        Format::ALL.iter().filter(|format| format.trainable)
+    }
+
+    /// The preferred names of the formats that options name.
+    pub fn options() -> impl Iterator<Item = &'static str> {
+        Format::ALL.iter().filter_map(|format| format.options.first().copied())
+    }
+}
