@@ -29,43 +29,15 @@ mod rotary;
 mod sample;
 mod softcap;
 mod storage;
+mod table;
 
 pub use call::Call;
 pub use host::Host;
+pub use table::{KERNELS, Reference};
 
 use crate::error::{Result, err};
 use crate::kernel::NO_BIAS;
 use crate::kernel::step::Step;
-
-/// A CPU reference kernel.
-pub type Reference = fn(&Call<'_>) -> Result<()>;
-
-/// Every CPU reference kernel, under the name of the kernel that computes the same.
-pub static KERNELS: &[(&str, Reference)] = &[
-    ("activation", activation::run),
-    ("attention", attention::run),
-    ("attention_decode", attention::run),
-    ("attention_registers", attention::run),
-    ("cross_entropy_block", cross_entropy_block::run),
-    ("cross_entropy_labels", cross_entropy_labels::run),
-    ("dequantize", dequantize::run),
-    ("embedding", embedding::run),
-    ("embedding_perturbed", embedding_perturbed::run),
-    ("gather_rows", gather_rows::run),
-    ("glu", glu::run),
-    ("kv_append", kv_append::run),
-    ("layer_norm", layer_norm::run),
-    ("materialize", materialize::run),
-    ("matmul", matmul::run),
-    ("mean_loss", mean_loss::run),
-    ("merge", merge::run),
-    ("multiply_add", multiply_add::run),
-    ("pack", pack::run),
-    ("rms_norm", rms_norm::run),
-    ("rotary", rotary::run),
-    ("sample", sample::run),
-    ("softcap", softcap::run),
-];
 
 /// The step parameters in the words of a buffer.
 fn step(words: &[u32]) -> Result<Step> {

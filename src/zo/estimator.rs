@@ -21,7 +21,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::random::{Distribution, stream_key};
-use super::trajectory::Record;
+use super::record::Record;
 use super::update::Update;
 use crate::error::{Result, bail};
 use crate::kernel::step::{Branch, MAX_BRANCHES, MAX_UPDATES};

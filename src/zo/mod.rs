@@ -3,6 +3,7 @@
 
 pub mod estimator;
 pub mod random;
+mod record;
 pub mod schedule;
 pub mod trajectory;
 pub mod update;

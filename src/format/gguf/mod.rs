@@ -2,6 +2,7 @@
 //! what Hugging Face's files of the same model would say.
 
 mod architecture;
+mod hyperparameters;
 mod metadata;
 mod rope;
 #[cfg(test)]

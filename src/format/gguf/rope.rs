@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
-use super::translate::Hyperparameters;
+use super::hyperparameters::Hyperparameters;
 use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::source::ByteSource;

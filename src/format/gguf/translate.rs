@@ -6,49 +6,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Metadata;
 use super::architecture::{Architecture, Sizes};
+use super::hyperparameters::Hyperparameters;
 use super::rope;
 use crate::error::{Result, bail};
 use crate::format::checkpoint::TensorInfo;
 use crate::format::config::Config;
 use crate::format::source::ByteSource;
-
-/// The hyperparameters of an architecture: metadata whose keys begin with its name.
-pub(super) struct Hyperparameters<'a> {
-    metadata: &'a Metadata,
-    architecture: &'static str,
-}
-
-impl<'a> Hyperparameters<'a> {
-    /// The name of the file.
-    pub(super) fn file(&self) -> &'a str {
-        self.metadata.name()
-    }
-
-    /// A hyperparameter's whole key.
-    pub(super) fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.architecture)
-    }
-
-    pub(super) fn opt_u32(&self, name: &str) -> Result<Option<u32>> {
-        self.metadata.opt_u32(&self.key(name))
-    }
-
-    pub(super) fn u32(&self, name: &str) -> Result<u32> {
-        self.metadata.u32(&self.key(name))
-    }
-
-    pub(super) fn opt_f32(&self, name: &str) -> Result<Option<f32>> {
-        self.metadata.opt_f32(&self.key(name))
-    }
-
-    pub(super) fn f32(&self, name: &str) -> Result<f32> {
-        self.metadata.f32(&self.key(name))
-    }
-
-    pub(super) fn opt_str(&self, name: &str) -> Result<Option<&'a str>> {
-        self.metadata.opt_str(&self.key(name))
-    }
-}
 
 /// Translates configuration and tensors.
 ///

@@ -1,0 +1,46 @@
+//! Fields of a configuration that several families read alike.
+
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+use crate::model::Activation;
+
+/// `hidden / heads`, which must divide.
+pub(super) fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
+    if heads == 0 || !hidden.is_multiple_of(heads) {
+        let name = config.name();
+        bail!(
+            ModelUnsupported,
+            "{name}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}"
+        );
+    }
+    Ok(hidden / heads)
+}
+
+/// The number of layers, bounded so that a spec stays small.
+pub(super) fn layer_count(config: &Config, field: &str) -> Result<u32> {
+    match config.u32(field)? {
+        count @ 1..=1024 => Ok(count),
+        count => {
+            bail!(ModelUnsupported, "{}: {field} is {count}, expected 1 to 1024", config.name())
+        }
+    }
+}
+
+/// A nonlinearity by the name that transformers has for it.
+pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<Activation> {
+    match config.str_or(field, default)? {
+        "gelu" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+        "relu" => Ok(Activation::Relu),
+        "silu" | "swish" => Ok(Activation::Silu),
+        other => bail!(ModelUnsupported, "{}: {field} {other:?} is not implemented", config.name()),
+    }
+}
+
+/// A field that must have one value, since the other is not implemented.
+pub(super) fn require(config: &Config, field: &str, value: bool, default: bool) -> Result<()> {
+    if config.bool_or(field, default)? != value {
+        bail!(ModelUnsupported, "{}: {field} is {}, only {value} is implemented", config.name(), !value);
+    }
+    Ok(())
+}
