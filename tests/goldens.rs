@@ -40,6 +40,7 @@ fn goldens() -> Vec<Golden> {
         golden!["bert", "config.json", "model.safetensors", "tokenizer.json"; expected: "bert"],
         golden!["roberta", "config.json", "model.safetensors"; expected: "roberta"],
         golden!["opt", "config.json", "model.safetensors"; expected: "opt"],
+        golden!["opt-projected", "config.json", "model.safetensors"; expected: "opt-projected"],
         golden!["llama", "config.json", "model.safetensors"; expected: "llama"],
         golden!["llama-untied", "config.json", "model.safetensors"; expected: "llama-untied"],
         golden![

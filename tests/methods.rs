@@ -358,6 +358,11 @@ const BLOCKS: &[(&str, &str)] = &[
         r#"{"model_type":"gpt2","n_embd":64,"n_head":4,"n_layer":2,"n_inner":96,"n_positions":40,"vocab_size":101}"#,
     ),
     (
+        "random opt",
+        r#"{"model_type":"opt","hidden_size":64,"word_embed_proj_dim":32,"do_layer_norm_before":false,"num_attention_heads":4,
+            "ffn_dim":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
         "random qwen2",
         r#"{"model_type":"qwen2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
             "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"tie_word_embeddings":true,

@@ -130,7 +130,7 @@ pub struct Workspace {
     pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`.
     pub gathered: Buffer,
-    /// Target rows through the head's transform `[branch, target, hidden]`.
+    /// Target rows through the head's transform `[branch, target, hidden]`, or its projection `[branch, target, width of the table]`.
     pub transformed: Buffer,
     /// Logits of a block of the vocabulary `[branch, target, block]`.
     pub logits: Buffer,
@@ -156,7 +156,7 @@ pub struct Workspace {
     pub target_labels: Buffer,
     /// Token of each label word `[label]`.
     pub label_ids: Buffer,
-    /// Rows of the head's table for the label words `[branch, label, hidden]`.
+    /// Rows of the head's table for the label words `[branch, label, width of the table]`.
     pub label_rows: Buffer,
     /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
@@ -185,6 +185,7 @@ impl Workspace {
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
+        let table_width = u64::from(spec.tensors.as_slice()[spec.head.table].width);
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
         let prefix = adapter.map_or(0, Adapter::prefix_length);
         let positions = positions.saturating_add(prefix).min(spec.max_length);
@@ -234,7 +235,7 @@ impl Workspace {
                 None
             },
             gathered: activation("targets", scored * hidden)?,
-            transformed: activation("transformed targets", scored * hidden)?,
+            transformed: activation("transformed targets", scored * hidden.max(table_width))?,
             logits: activation("logits", logits / 4)?,
             state: activation("cross-entropy", scored * 4)?,
             losses: activation("losses", scored)?,
@@ -247,7 +248,7 @@ impl Workspace {
             target_rows: activation("target rows", u64::from(targets))?,
             target_labels: activation("target labels", u64::from(targets))?,
             label_ids: activation("label ids", u64::from(labels))?,
-            label_rows: activation("label rows", labelled * hidden)?,
+            label_rows: activation("label rows", labelled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotations,
             projected: projected.transpose()?,

@@ -95,6 +95,16 @@ def opt():
     return randomise(OPTForCausalLM(config), 3)
 
 
+def opt_projected():
+    """As OPT-350m: norms after the residuals, no final one, and embeddings narrower than the hidden states."""
+    config = OPTConfig(
+        vocab_size=61, hidden_size=28, num_hidden_layers=2, num_attention_heads=4, ffn_dim=50,
+        max_position_embeddings=160, word_embed_proj_dim=20, do_layer_norm_before=False, activation_function="relu",
+        pad_token_id=1, bos_token_id=2, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(OPTForCausalLM(config), 45)
+
+
 def llama():
     config = LlamaConfig(
         vocab_size=97, hidden_size=36, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2, head_dim=6,
@@ -721,6 +731,7 @@ GOLDENS = {
     "bert": lambda: golden_bert(11),
     "roberta": lambda: golden("roberta", roberta(), 12),
     "opt": lambda: golden("opt", opt(), 13),
+    "opt-projected": lambda: golden("opt-projected", opt_projected(), 46, MORE_LENGTHS),
     "llama": lambda: golden("llama", llama(), 14),
     "llama-untied": lambda: golden_untied(15),
     "sharded": golden_sharded,

@@ -1,7 +1,8 @@
-//! OPT (Zhang et al. 2022): a pre-norm decoder with learned positions.
+//! OPT (Zhang et al. 2022): a decoder with learned positions and pre-norms. The one with 350 million parameters has post-norms, and
+//! projections between the hidden states and narrower embeddings.
 
 use super::{activation, head_dim, layer_count, require};
-use crate::error::{Result, bail};
+use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
     Attention, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
@@ -11,18 +12,11 @@ use crate::model::{
 const POSITION_OFFSET: u32 = 2;
 
 pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
-    require(config, "do_layer_norm_before", true, true)?;
-    require(config, "_remove_final_layer_norm", false, false)?;
     require(config, "layer_norm_elementwise_affine", true, true)?;
     let hidden = config.u32("hidden_size")?;
-    let projected = config.u32_or("word_embed_proj_dim", hidden)?;
-    if projected != hidden {
-        let name = config.name();
-        bail!(
-            ModelUnsupported,
-            "{name}: word_embed_proj_dim {projected}, only hidden_size ({hidden}) is implemented"
-        );
-    }
+    let width = config.u32_or("word_embed_proj_dim", hidden)?;
+    let pre_norm = config.bool_or("do_layer_norm_before", true)?;
+    let norms = if pre_norm { Norms::pre } else { Norms::post };
     let heads = config.u32("num_attention_heads")?;
     let head_dim = head_dim(config, hidden, heads)?;
     let intermediate = config.u32("ffn_dim")?;
@@ -34,9 +28,11 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
 
     // Some checkpoints were saved from the model without its head.
     let mut tensors = TensorList::new(&[("model.decoder.", "decoder.")]);
-    let token_table = tensors.matrix("model.decoder.embed_tokens.weight", vocabulary, hidden);
+    let token_table = tensors.matrix("model.decoder.embed_tokens.weight", vocabulary, width);
     let rows = max_length.saturating_add(POSITION_OFFSET);
     let table = tensors.matrix("model.decoder.embed_positions.weight", rows, hidden);
+    let projected = width != hidden;
+    let projection = projected.then(|| tensors.linear("model.decoder.project_in", hidden, width, false));
     let positions = LearnedPositions { table, offset: POSITION_OFFSET };
     let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("model.decoder.layers.{i}");
@@ -50,15 +46,18 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         let mlp_norm = tensors.norm(format!("{layer}.final_layer_norm"), norm, hidden);
         LayerSpec {
             attention: Attention::new(head_dim, query, key, value, output),
-            attention_norms: Norms::pre(attention_norm),
+            attention_norms: norms(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
-            mlp_norms: Norms::pre(mlp_norm),
+            mlp_norms: norms(mlp_norm),
         }
     });
     let layers = layers.collect();
-    let final_norm = tensors.norm("model.decoder.final_layer_norm", norm, hidden);
+    let normalized = pre_norm && !config.bool_or("_remove_final_layer_norm", false)?;
+    let final_norm = normalized.then(|| tensors.norm("model.decoder.final_layer_norm", norm, hidden));
+    let head_projection =
+        projected.then(|| tensors.linear("model.decoder.project_out", width, hidden, false));
     let tied = config.bool_or("tie_word_embeddings", true)?;
-    let head_table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+    let head_table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, width) };
     Ok(ModelSpec {
         family: "opt",
         vocabulary,
@@ -69,11 +68,11 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         intermediate,
         max_length,
         causal: true,
-        embedding: Embedding { positions: Some(positions), ..Embedding::of(token_table) },
+        embedding: Embedding { positions: Some(positions), projection, ..Embedding::of(token_table) },
         layers,
         parallel_residual: false,
-        final_norm: Some(final_norm),
-        head: HeadSpec::causal(head_table),
+        final_norm,
+        head: HeadSpec { projection: head_projection, ..HeadSpec::causal(head_table) },
         tensors,
     })
 }
