@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use web_sys::Blob;
 
-use super::{ModelDir, gguf_among};
+use super::{ModelDir, folder_and_name, gguf_among, model_folder};
 use crate::error::Result;
 use crate::format::source::{BlobSource, ByteSource};
 use crate::future::LocalFuture;
@@ -18,14 +18,15 @@ pub struct BlobDir {
 }
 
 impl BlobDir {
-    /// Makes a directory of these files. A file is named by the last part of its path, because
-    /// directory pickers return paths.
+    /// Makes a directory of these files. Directory pickers return paths: of several folders, the one of the
+    /// uppermost model counts.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Blob)>) -> Self {
-        let file_name = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
-        BlobDir {
-            name: name.into(),
-            files: files.into_iter().map(|(path, blob)| (file_name(path), blob)).collect(),
-        }
+        let files: Vec<(String, Blob)> = files.into_iter().collect();
+        let model = model_folder(files.iter().map(|(path, _)| path.as_str()));
+        let inside = |path: &str| model.is_none_or(|model| folder_and_name(path).0 == model);
+        let named = files.iter().filter(|(path, _)| inside(path));
+        let files = named.map(|(path, blob)| (folder_and_name(path).1.to_owned(), blob.clone())).collect();
+        BlobDir { name: name.into(), files }
     }
 }
 

@@ -70,6 +70,23 @@ fn gguf_among<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     found
 }
 
+/// The folder of the model among the paths of a folder that a person chose: where the uppermost `config.json`
+/// or `.gguf` file is. Returns `None` if there is neither.
+#[cfg(any(target_arch = "wasm32", test))]
+fn model_folder<'a>(paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_model = |name: &str| name.eq_ignore_ascii_case("config.json") || is_gguf(name);
+    let models = paths.map(folder_and_name).filter(|(_, name)| is_model(name));
+    models
+        .map(|(folder, _)| folder)
+        .min_by_key(|folder| folder.split('/').count() - usize::from(folder.is_empty()))
+}
+
+/// A path's folder, empty if it has none, and the file's name.
+#[cfg(any(target_arch = "wasm32", test))]
+fn folder_and_name(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests {
@@ -77,6 +94,25 @@ mod tests {
 
     use super::*;
     use crate::format::source::{FileSource, MemorySource, read_whole};
+
+    #[test]
+    fn the_model_of_a_folder_is_the_uppermost() {
+        for (paths, folder) in [
+            (&["config.json", "model.safetensors"][..], Some("")),
+            (&["a/old/config.json", "a/config.json", "a/onnx/config.json"], Some("a")),
+            (&["a/b/config.json", "c.gguf"], Some("")),
+            (&["a/b/Model.GGUF", "a/b/c/config.json"], Some("a/b")),
+            (
+                &["m/onnx/model.onnx", "m/1_Pooling/config.json", "m/config.json", "m/tokenizer.json"],
+                Some("m"),
+            ),
+            (&["x/config.json", "y/config.json"], Some("x")),
+            (&["a/adapter_config.json", "notes.txt"], None),
+            (&[], None),
+        ] {
+            assert_eq!(model_folder(paths.iter().copied()), folder, "{paths:?}");
+        }
+    }
 
     #[test]
     fn gguf_names_are_told_by_their_end() {

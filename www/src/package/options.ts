@@ -2,7 +2,7 @@
 import { unzipSync, type UnzipFileInfo } from 'fflate';
 import { PocketError } from './errors.js';
 import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
-import { modelFolder, type ModelSource, type RemoteSource } from './source.js';
+import type { ModelSource, RemoteSource } from './source.js';
 import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
 import type { CreateOptions, DType, PlanOptions } from './types/model.js';
@@ -119,7 +119,7 @@ export function modelSource(model: CreateOptions['model'], base: string, hub = H
   if (typeof model !== 'object' || model === null || !(Symbol.iterator in model)) {
     throw invalid(`create: model must be a URL, a hub id ("owner/name") or an array of files, found ${kind(model)}`);
   }
-  const files = modelFolder(namedBlobs('create: model', model));
+  const files = namedBlobs('create: model', model);
   if (files.length === 0) throw invalid('create: model holds no files');
   return { kind: 'files', files };
 }

@@ -19,20 +19,10 @@ export interface Listing {
   readonly parameters?: number;
 }
 
-/** Read where they are there; the engine does without them. */
+/** Optional files of a model. */
 const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
 const INDEX = 'model.safetensors.index.json';
 const WEIGHTS = 'model.safetensors';
-
-/** Of a folder's files by their paths, those of the model: where the uppermost `config.json` or `.gguf` is. */
-export function modelFolder(files: readonly NamedBlob[]): NamedBlob[] {
-  const placed = files.map(({ name, blob }) => {
-    const parts = name.split('/');
-    return { folder: parts.slice(0, -1).join('/'), depth: parts.length, file: { name: parts.at(-1) ?? name, blob } };
-  });
-  const [first] = placed.filter(({ file }) => /^config\.json$|\.gguf$/i.test(file.name)).sort((a, b) => a.depth - b.depth);
-  return placed.filter(({ folder }) => first === undefined || folder === first.folder).map(({ file }) => file);
-}
 
 export type RemoteSource = Exclude<ModelSource, { kind: 'files' }>;
 

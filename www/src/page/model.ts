@@ -91,7 +91,7 @@ export function setUpModel(app: App, flow: Flow): void {
   });
   for (const picker of pickers) {
     picker.addEventListener('change', () => {
-      files = [...(picker.files ?? [])].filter(({ name }) => /\.(json|safetensors|gguf|jinja|txt)$/i.test(name));
+      files = [...(picker.files ?? [])];
       changed();
       void lookAtFiles();
     });
@@ -141,7 +141,7 @@ export function setUpModel(app: App, flow: Flow): void {
   async function lookAtFiles(): Promise<void> {
     const place = byId('files-facts', HTMLElement);
     place.replaceChildren();
-    if (files.some(({ name }) => /\.(gguf|safetensors)$/i.test(name))) await weigh(place, files);
+    if (files.length > 0) await weigh(place, files);
   }
 
   async function weigh(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
@@ -303,8 +303,9 @@ function nameOf(choice: ModelChoice, files: readonly File[]): string {
   if (choice.kind === 'built-in') return 'Small BERT';
   if (choice.kind === 'hub') return choice.id;
   if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
-  const weights = files.find(({ name }) => /\.(gguf|safetensors)$/.test(name)) ?? files[0];
-  const folder = weights?.webkitRelativePath.split('/').at(-2);
-  return folder ?? weights?.name.replace(/\.(gguf|safetensors)$/, '') ?? 'My model';
+  const [first, ...more] = files;
+  const folder = first?.webkitRelativePath.split('/')[0];
+  if (folder) return folder;
+  return first === undefined || more.length > 0 ? 'My model' : first.name.replace(/\.\w+$/, '');
 }
 
