@@ -64,6 +64,7 @@ fn goldens() -> Vec<Golden> {
         golden!["qwen3-gguf", "model.gguf"; expected: "qwen3-gguf"],
         golden!["gemma3-gguf", "model.gguf"; expected: "gemma3-gguf"],
         blocks(),
+        golden!["gpt2-gguf", "model.gguf"; expected: "gpt2-gguf"],
     ]
 }
 

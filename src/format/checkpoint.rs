@@ -43,6 +43,8 @@ pub struct TensorInfo {
     order: RowOrder,
     /// Whether the file holds each element with 1 added, as GGUF does for the norms of Gemma.
     one_added: bool,
+    /// Whether the file holds the transpose of the matrix that `shape` describes.
+    transpose_stored: bool,
 }
 
 impl TensorInfo {
@@ -82,6 +84,7 @@ impl TensorInfo {
             offset,
             order: RowOrder::AsStored,
             one_added: false,
+            transpose_stored: false,
         })
     }
 
@@ -103,6 +106,19 @@ impl TensorInfo {
         }
         self.order = RowOrder::RotaryInterleaved { head_rows };
         Ok(self)
+    }
+
+    /// Declares that the file holds the transpose of Hugging Face's matrix.
+    pub(crate) fn with_transpose_stored(mut self) -> Self {
+        self.shape.reverse();
+        self.transpose_stored = true;
+        self
+    }
+
+    /// Whether the file holds the transpose of the matrix that [`TensorInfo::shape`] describes. Elements are then read in the order
+    /// of the transpose.
+    pub(crate) fn transpose_stored(&self) -> bool {
+        self.transpose_stored
     }
 
     /// Declares that each element is stored with 1 added.

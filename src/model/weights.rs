@@ -125,7 +125,7 @@ impl Weights {
                         info.dtype.dequantize(blocks, &mut values);
                         values
                     }
-                    None if tensor.transposed => {
+                    None if tensor.transposed && !info.transpose_stored() => {
                         read_transposed(checkpoint, info, tensor, row..row + rows).await?
                     }
                     None => checkpoint.read_f32(info, first, count).await?,

@@ -619,19 +619,25 @@ GEMMA3_LAYER = {
 }  # fmt: skip
 
 
-def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
-    """The file that llama.cpp's converter writes: names of `layer`, norms with 1 added where the model adds it."""
-    import gguf
+GPT2_LAYER = {
+    "attn_norm": "ln_1", "attn_qkv": "attn.c_attn", "attn_output": "attn.c_proj", "ffn_norm": "ln_2",
+    "ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj",
+}  # fmt: skip
 
-    types = gguf.GGMLQuantizationType
-    config = model.config
-    writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
-    writer.add_name("golden")
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
+
+def names_of(config, layer):
+    """GGUF's names of all modules, and those of transformers."""
+    if config.model_type == "gpt2":
+        names = {"token_embd": "transformer.wte", "position_embd": "transformer.wpe", "output_norm": "transformer.ln_f"}
+        prefix = "transformer.h"
+    else:
+        names, prefix = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}, "model.layers"
+    for i in range(config.num_hidden_layers):
+        names |= {"blk.%d.%s" % (i, short): "%s.%d.%s" % (prefix, i, long) for short, long in layer.items()}
+    return names
+
+
+def add_rotary_decoder(gguf, writer, config):
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_key_length(config.head_dim)
     writer.add_value_length(config.head_dim)
@@ -645,6 +651,26 @@ def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
     if rope["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
+
+
+def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
+    """The file that llama.cpp's converter writes: the names of `layer`, norms with 1 added where the model adds it, GPT-2's matrices
+    as [outputs, inputs]."""
+    import gguf
+
+    types = gguf.GGMLQuantizationType
+    config = model.config
+    writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
+    writer.add_name("golden")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(getattr(config, "intermediate_size", None) or config.n_inner)
+    writer.add_head_count(config.num_attention_heads)
+    if config.model_type == "gpt2":
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    else:
+        add_rotary_decoder(gguf, writer, config)
     tokenizer = byte_level_bpe()
     ids = tokenizer.get_vocab()
     writer.add_tokenizer_model("gpt2")
@@ -656,13 +682,15 @@ def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
     writer.add_eos_token_id(2)
     writer.add_add_bos_token(False)
 
-    names = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
-    for i in range(config.num_hidden_layers):
-        names |= {"blk.%d.%s" % (i, short): "model.layers.%d.%s" % (i, long) for short, long in layer.items()}
     kinds = [types.Q8_0, types.Q4_1, types.Q8_0, types.F16, types.Q4_0]
-    for number, (short, long) in enumerate(names.items()):
+    for number, (short, long) in enumerate(names_of(config, layer).items()):
         parameter = model.get_parameter(long + ".weight")
+        module = model.get_submodule(long)
+        if getattr(module, "bias", None) is not None:
+            writer.add_tensor(short + ".bias", module.bias.detach().numpy())
+        turned = type(module).__name__ == "Conv1D"
         stored = parameter.detach().numpy()
+        stored = stored.T if turned else stored
         if stored.ndim == 1:
             writer.add_tensor(short + ".weight", stored + np.float32(norms_plus_one))
             continue
@@ -670,7 +698,8 @@ def write_gguf(folder, architecture, model, layer, norms_plus_one=False):
         packed = gguf.quantize(np.ascontiguousarray(stored), kind)
         writer.add_tensor(short + ".weight", packed, raw_dtype=kind)
         with torch.no_grad():
-            parameter.copy_(torch.from_numpy(gguf.dequantize(packed, kind).reshape(stored.shape).copy()))
+            plain = torch.from_numpy(gguf.dequantize(packed, kind).reshape(stored.shape).copy())
+            parameter.copy_(plain.T if turned else plain)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -708,6 +737,20 @@ def golden_gemma3_gguf(seed):
     model = norms_around_zero(randomise(Gemma3ForCausalLM(config), seed))
     write_gguf(folder, "gemma3", model, GEMMA3_LAYER, norms_plus_one=True)
     check_gguf(folder, Gemma3ForCausalLM, model)
+    cases = random_cases(300, FEW_LENGTHS, seed)
+    write_cases(folder, cases)
+    write_expected(folder, model, cases)
+
+
+def golden_gpt2_gguf(seed):
+    folder = fresh("gpt2-gguf")
+    config = GPT2Config(
+        vocab_size=300, n_embd=64, n_layer=1, n_head=4, n_inner=96, n_positions=80, layer_norm_epsilon=1e-5,
+        bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+    )  # fmt: skip
+    model = randomise(GPT2LMHeadModel(config), seed)
+    write_gguf(folder, "gpt2", model, GPT2_LAYER)
+    check_gguf(folder, GPT2LMHeadModel, model)
     cases = random_cases(300, FEW_LENGTHS, seed)
     write_cases(folder, cases)
     write_expected(folder, model, cases)
@@ -751,6 +794,7 @@ GOLDENS = {
     "phi": lambda: golden("phi", phi(), 45, MORE_LENGTHS),
     "qwen3-gguf": lambda: golden_qwen3_gguf(37),
     "gemma3-gguf": lambda: golden_gemma3_gguf(38),
+    "gpt2-gguf": lambda: golden_gpt2_gguf(46),
 }
 
 

@@ -16,10 +16,18 @@ pub(super) struct Architecture {
     pub(super) fields: &'static [(&'static str, &'static str)],
     /// Fields that the metadata does not hold because llama.cpp knows them.
     pub(super) known: fn(&Sizes) -> Json,
-    /// The modules of a layer: GGUF's name, and Hugging Face's behind `model.layers.N.`.
+    /// The key and the field of the norms' epsilon.
+    pub(super) epsilon: (&'static str, &'static str),
+    /// The modules outside of the layers: GGUF's name, and Hugging Face's.
+    pub(super) outside: &'static [(&'static str, &'static str)],
+    /// What the layer's number follows in Hugging Face's names.
+    pub(super) layers: &'static str,
+    /// The modules of a layer: GGUF's name, and Hugging Face's behind the layer's number.
     pub(super) layer: &'static [(&'static str, &'static str)],
     /// Whether the rows of the query and key projections are stored with a head's rotary halves interleaved.
     pub(super) interleaved: bool,
+    /// The modules whose weights Hugging Face has as `[inputs, outputs]`; GGUF has all as `[outputs, inputs]`.
+    pub(super) transposed: &'static [&'static str],
     /// Whether norm weights are stored with the 1 added that the model adds.
     pub(super) norms_plus_one: bool,
 }
@@ -32,7 +40,10 @@ pub(super) struct Sizes {
     pub(super) layers: u32,
 }
 
-/// A module outside of the layers: GGUF's name, and Hugging Face's.
+/// The key and the field of the epsilon of RMS norms.
+const RMS: (&str, &str) = ("attention.layer_norm_rms_epsilon", "rms_norm_eps");
+
+/// The modules outside of Llama's layers.
 const OUTSIDE: &[(&str, &str)] =
     &[("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
 
@@ -81,6 +92,16 @@ const GEMMA3: &[(&str, &str)] = &[
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
+/// The modules of GPT-2's layers.
+const GPT2: &[(&str, &str)] = &[
+    ("attn_norm", "ln_1"),
+    ("attn_qkv", "attn.c_attn"),
+    ("attn_output", "attn.c_proj"),
+    ("ffn_norm", "ln_2"),
+    ("ffn_up", "mlp.c_fc"),
+    ("ffn_down", "mlp.c_proj"),
+];
+
 fn swiglu(_: &Sizes) -> Json {
     json!({ "hidden_act": "silu" })
 }
@@ -99,13 +120,36 @@ fn gemma3(sizes: &Sizes) -> Json {
 /// Every architecture that is read.
 pub(super) const ARCHITECTURES: &[Architecture] = &[
     Architecture {
+        name: "gpt2",
+        model_type: "gpt2",
+        class: "GPT2LMHeadModel",
+        fields: &[],
+        known: |_| json!({}),
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
+        outside: &[
+            ("token_embd", "transformer.wte"),
+            ("position_embd", "transformer.wpe"),
+            ("output_norm", "transformer.ln_f"),
+            ("output", "lm_head"),
+        ],
+        layers: "transformer.h",
+        layer: GPT2,
+        interleaved: false,
+        transposed: &["attn_qkv", "attn_output", "ffn_up", "ffn_down"],
+        norms_plus_one: false,
+    },
+    Architecture {
         name: "llama",
         model_type: "llama",
         class: "LlamaForCausalLM",
         fields: &[("attention.sliding_window", "sliding_window")],
         known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
         layer: LLAMA,
         interleaved: true,
+        transposed: &[],
         norms_plus_one: false,
     },
     Architecture {
@@ -114,8 +158,12 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         class: "Qwen2ForCausalLM",
         fields: &[],
         known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
         layer: LLAMA,
         interleaved: false,
+        transposed: &[],
         norms_plus_one: false,
     },
     Architecture {
@@ -124,8 +172,12 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         class: "Qwen3ForCausalLM",
         fields: &[],
         known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
         layer: QWEN3,
         interleaved: false,
+        transposed: &[],
         norms_plus_one: false,
     },
     Architecture {
@@ -138,8 +190,12 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
             ("final_logit_softcapping", "final_logit_softcapping"),
         ],
         known: gemma3,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
         layer: GEMMA3,
         interleaved: false,
+        transposed: &[],
         norms_plus_one: true,
     },
 ];
@@ -159,12 +215,12 @@ impl Architecture {
         let renamed = |names: &[(&str, &'static str)], module: &str| {
             names.iter().find(|(theirs, _)| *theirs == module).map(|(_, ours)| *ours)
         };
-        if let Some(outside) = renamed(OUTSIDE, module) {
+        if let Some(outside) = renamed(self.outside, module) {
             return Some(format!("{outside}.{parameter}"));
         }
         let (layer, module) = module.strip_prefix("blk.")?.split_once('.')?;
         let layer: u32 = layer.parse().ok()?;
-        Some(format!("model.layers.{layer}.{}.{parameter}", renamed(self.layer, module)?))
+        Some(format!("{}.{layer}.{}.{parameter}", self.layers, renamed(self.layer, module)?))
     }
 
     /// Whether a tensor of Hugging Face's name is a norm's weight.

@@ -46,12 +46,17 @@ pub(super) async fn translate(
                 tensor.name
             );
         };
-        let heads = match tensor.name.rsplit('.').nth(1) {
-            Some("attn_q") if architecture.interleaved => Some(heads),
-            Some("attn_k") if architecture.interleaved => Some(kv_heads),
+        let module = tensor.name.rsplit('.').nth(1).unwrap_or_default();
+        let heads = match module {
+            "attn_q" if architecture.interleaved => Some(heads),
+            "attn_k" if architecture.interleaved => Some(kv_heads),
             _ => None,
         };
+        let transposed = architecture.transposed.contains(&module) && name.ends_with(".weight");
         tensor.name = name;
+        if transposed {
+            tensor = tensor.with_transpose_stored();
+        }
         if let Some(heads) = heads {
             tensor = tensor.with_interleaved_heads(u64::from(heads)).map_err(|e| e.at(file))?;
         }
@@ -66,7 +71,8 @@ pub(super) async fn translate(
     set("attention_bias", json!(has("self_attn.q_proj.bias")));
     set("mlp_bias", json!(has("mlp.up_proj.bias")));
 
-    let Some(embedding) = translated.iter().find(|tensor| tensor.name == "model.embed_tokens.weight") else {
+    let embedding = architecture.hugging_face("token_embd.weight").unwrap_or_default();
+    let Some(embedding) = translated.iter().find(|tensor| tensor.name == embedding) else {
         bail!(FileCorrupt, "{file}: expected a tensor `token_embd.weight`, found none");
     };
     let vocabulary = embedding.rows();
@@ -157,7 +163,7 @@ fn config(
     set("num_hidden_layers", json!(sizes.layers));
     set("intermediate_size", json!(parameters.u32("feed_forward_length")?));
     set("max_position_embeddings", json!(parameters.u32("context_length")?));
-    set("rms_norm_eps", json!(parameters.f32("attention.layer_norm_rms_epsilon")?));
+    set(architecture.epsilon.1, json!(parameters.f32(architecture.epsilon.0)?));
     for (key, field) in architecture.fields {
         // Whole numbers stay such: a window is one.
         let number = match parameters.metadata.value(&parameters.key(key)) {
