@@ -1,8 +1,9 @@
-// Rotary positions, in place, on the first `dim` columns of the first `heads` heads of each row. The pairs are those of Hugging
-// Face, column i with column i + dim/2:
+// Rotary positions, in place, on the first `dim` columns of the first `heads` heads of each row.
+// The pairs are those of Hugging Face, column i with column i + dim/2:
 //   x[i]         = x[i] cos - x[i + dim/2] sin
 //   x[i + dim/2] = x[i + dim/2] cos + x[i] sin
-// The cos and sin of (position, i) are from a table that the host computes. Columns from `dim` on do not change.
+// The cos and sin of (position, i) are from a table that the host computes. Columns from `dim` on
+// do not change.
 // Dispatch: one thread per pair, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

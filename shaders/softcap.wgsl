@@ -1,4 +1,5 @@
-// Soft cap of logits: x[i] = cap * tanh(x[i] / cap), in place, so that no logit exceeds cap (Gemma 2, arXiv 2408.00118).
+// Soft cap of logits: x[i] = cap * tanh(x[i] / cap), in place, so that no logit exceeds cap (Gemma
+// 2, arXiv 2408.00118).
 // Dispatch: one thread per element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -115,8 +115,8 @@ impl TensorInfo {
         self
     }
 
-    /// Whether the file holds the transpose of the matrix that [`TensorInfo::shape`] describes. Elements are then read in the order
-    /// of the transpose.
+    /// Whether the file holds the transpose of the matrix that [`TensorInfo::shape`] describes.
+    /// Elements are then read in the order of the transpose.
     pub(crate) fn transpose_stored(&self) -> bool {
         self.transpose_stored
     }

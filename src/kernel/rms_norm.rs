@@ -1,4 +1,5 @@
-//! RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467) over the last axis, or over each head of it.
+//! RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467) over the last axis, or over each head of
+//! it.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -43,8 +44,9 @@ fn variant(place: &'static str) -> Variant {
     Variant::from(&KERNEL).provide("place", place)
 }
 
-/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector: x, y `[branch, token, stride]`, vectors
-/// `[branch, vector_stride]`. Columns of y that belong to no vector are left alone.
+/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector: x, y
+/// `[branch, token, stride]`, vectors `[branch, vector_stride]`. Columns of y that belong to no
+/// vector are left alone.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     push(recording, COPY, vec![x, vectors, y], params);
 }

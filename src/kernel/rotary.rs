@@ -13,7 +13,8 @@ super::uniform! {
         pub tokens: u32,
         /// Columns of a row of x.
         pub stride: u32,
-        /// Heads to rotate, side by side from column 0: those of the queries, then those of the keys.
+        /// Heads to rotate, side by side from column 0: those of the queries, then those of the
+        /// keys.
         pub heads: u32,
         /// Columns of a head.
         pub head_dim: u32,
@@ -27,8 +28,8 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Rotates x `[branch, token, stride]` in place. `table` `[position, dim / 2]` holds (cos, sin), `positions` `[token]` u32 the row of the
-/// table for each token.
+/// Rotates x `[branch, token, stride]` in place. `table` `[position, dim / 2]` holds (cos, sin),
+/// `positions` `[token]` u32 the row of the table for each token.
 pub fn record(recording: &mut Recording, x: &Buffer, table: &Buffer, positions: &Buffer, params: Params) {
     let pairs = u64::from(params.rows) * u64::from(params.heads) * u64::from(params.dim / 2);
     let bindings = vec![x.into(), table.into(), positions.into()];

@@ -1,7 +1,9 @@
-//! Rotary positions: what `config.json` says about them, and the table of rotations that the kernel reads.
+//! Rotary positions: what `config.json` says about them, and the table of rotations that the kernel
+//! reads.
 //!
-//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2) by position * f_i, where
-//! f_i = theta^(-2i / dim) (Su et al. 2021, arXiv 2104.09864). Models that were extended to longer texts scale the f_i.
+//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2) by
+//! position * f_i, where f_i = theta^(-2i / dim) (Su et al. 2021, arXiv 2104.09864). Models that
+//! were extended to longer texts scale the f_i.
 
 use crate::error::{Result, bail};
 use crate::format::config::Config;
@@ -27,7 +29,8 @@ pub enum RotaryScaling {
         /// The factor.
         factor: f32,
     },
-    /// Llama 3.1's: low frequencies are divided by a factor, high ones stay, those between are interpolated.
+    /// Llama 3.1's: low frequencies are divided by a factor, high ones stay, those between are
+    /// interpolated.
     Llama3 {
         /// The factor.
         factor: f32,
@@ -38,7 +41,8 @@ pub enum RotaryScaling {
         /// The longest text of the first training, in tokens.
         original: u32,
     },
-    /// YaRN (Peng et al. 2023, arXiv 2309.00071): as Llama 3's, interpolated over the pairs instead of over the frequencies.
+    /// YaRN (Peng et al. 2023, arXiv 2309.00071): as Llama 3's, interpolated over the pairs instead
+    /// of over the frequencies.
     Yarn {
         /// The factor.
         factor: f32,
@@ -55,10 +59,12 @@ pub enum RotaryScaling {
     },
 }
 
-/// Where a `config.json` says something about the rotary positions of a layer, and what holds where it does not.
+/// Where a `config.json` says something about the rotary positions of a layer, and what holds where
+/// it does not.
 #[derive(Clone, Copy, Debug)]
 pub struct RotaryFields<'a> {
-    /// The layer's type, such as `full_attention`, for configurations that have an object for each type in `rope_parameters`.
+    /// The layer's type, such as `full_attention`, for configurations that have an object for each
+    /// type in `rope_parameters`.
     pub layer_type: Option<&'a str>,
     /// The field with theta, for configurations that have it at the top.
     pub theta: &'a str,
@@ -79,12 +85,13 @@ impl Default for RotaryFields<'_> {
 }
 
 impl Rotary {
-    /// What a configuration says about heads of `head_dim` columns, as transformers reads it: `rope_scaling` before `rope_parameters`, and
-    /// theta in one of these objects before the one at the top.
+    /// What a configuration says about heads of `head_dim` columns, as transformers reads it:
+    /// `rope_scaling` before `rope_parameters`, and theta in one of these objects before the one at
+    /// the top.
     ///
     /// # Errors
-    /// `model-unsupported` naming a type of scaling that is not implemented, a field of another type than expected, or a part of a head that
-    /// is odd or larger than the head.
+    /// `model-unsupported` naming a type of scaling that is not implemented, a field of another
+    /// type than expected, or a part of a head that is odd or larger than the head.
     pub fn read(config: &Config, head_dim: u32, fields: RotaryFields<'_>) -> Result<Rotary> {
         let parameters = config.opt_object("rope_parameters")?;
         let of_layer_type = match (&parameters, fields.layer_type) {
@@ -119,10 +126,11 @@ impl Rotary {
         Ok(Rotary { theta, dim, scaling: scaling_of(config, &rope)? })
     }
 
-    /// f_i for each of the `dim / 2` pairs, in turns of a radian a position.
+    /// f_i for each of the `dim / 2` pairs, in radians per position.
     pub fn frequencies(&self) -> Vec<f32> {
         let (dim, theta) = (f64::from(self.dim), f64::from(self.theta));
-        // How many turns each pair makes in so many positions; and the other way round, which (broken) pair makes so many turns.
+        // How many turns each pair makes in so many positions; and the other way round, which
+        // (broken) pair makes so many turns.
         let turns = |frequency: f64, positions: u32| f64::from(positions) * frequency / std::f64::consts::TAU;
         let pair_of = |turns: f32, positions: u32| {
             let frequency = f64::from(turns) * std::f64::consts::TAU / f64::from(positions);
@@ -159,8 +167,9 @@ impl Rotary {
         }
     }
 
-    /// (cos, sin) of positions 0.. and pairs `[positions, dim / 2]`. The angles are rounded to f32 as transformers rounds them; their
-    /// cosines and sines are computed in f64, since those of a GPU are too coarse for far positions.
+    /// (cos, sin) of positions 0.. and pairs `[positions, dim / 2]`. The angles are rounded to f32
+    /// as transformers rounds them; their cosines and sines are computed in f64, since those of a
+    /// GPU are too coarse for far positions.
     pub fn table(&self, positions: u32) -> Vec<[f32; 2]> {
         let (frequencies, factor) = (self.frequencies(), f64::from(self.attention_factor()));
         let turn = |position: u32, frequency: &f32| {

@@ -1,10 +1,12 @@
-//! The architectures that are read from GGUF: one table entry each, which says what llama.cpp's converter renamed.
+//! The architectures that are read from GGUF: one table entry each, which says what llama.cpp's
+//! converter renamed.
 //!
 //! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
 
 use serde_json::{Value as Json, json};
 
-/// What differs between an architecture of GGUF and the model of Hugging Face that it was converted from.
+/// What differs between an architecture of GGUF and the model of Hugging Face that it was converted
+/// from.
 pub(super) struct Architecture {
     /// `general.architecture`, which its hyperparameters' keys begin with.
     pub(super) name: &'static str,
@@ -12,7 +14,8 @@ pub(super) struct Architecture {
     pub(super) model_type: &'static str,
     /// The model's class in transformers.
     pub(super) class: &'static str,
-    /// Hyperparameters beside those that all architectures have: the key behind the architecture's name, and the field of `config.json`.
+    /// Hyperparameters beside those that all architectures have: the key behind the architecture's
+    /// name, and the field of `config.json`.
     pub(super) fields: &'static [(&'static str, &'static str)],
     /// Fields that the metadata does not hold because llama.cpp knows them.
     pub(super) known: fn(&Sizes) -> Json,
@@ -24,9 +27,11 @@ pub(super) struct Architecture {
     pub(super) layers: &'static str,
     /// The modules of a layer: GGUF's name, and Hugging Face's behind the layer's number.
     pub(super) layer: &'static [(&'static str, &'static str)],
-    /// Whether the rows of the query and key projections are stored with a head's rotary halves interleaved.
+    /// Whether the rows of the query and key projections are stored with a head's rotary halves
+    /// interleaved.
     pub(super) interleaved: bool,
-    /// The modules whose weights Hugging Face has as `[inputs, outputs]`; GGUF has all as `[outputs, inputs]`.
+    /// The modules whose weights Hugging Face has as `[inputs, outputs]`; GGUF has all as
+    /// `[outputs, inputs]`.
     pub(super) transposed: &'static [&'static str],
     /// Whether norm weights are stored with the 1 added that the model adds.
     pub(super) norms_plus_one: bool,
@@ -106,8 +111,8 @@ fn swiglu(_: &Sizes) -> Json {
     json!({ "hidden_act": "silu" })
 }
 
-/// llama.cpp divides scores by the root of hidden / heads in the model of 62 layers (27B), and by that of the head's width in others.
-/// Every sixth layer sees all tokens.
+/// llama.cpp divides scores by the root of hidden / heads in the model of 62 layers (27B), and by
+/// that of the head's width in others. Every sixth layer sees all tokens.
 fn gemma3(sizes: &Sizes) -> Json {
     let width = if sizes.layers == 62 { sizes.hidden / sizes.heads } else { sizes.head_dim };
     json!({

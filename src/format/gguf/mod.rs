@@ -1,5 +1,5 @@
-//! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated to
-//! what Hugging Face's files of the same model would say.
+//! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated
+//! to what Hugging Face's files of the same model would say.
 
 mod architecture;
 mod hyperparameters;
@@ -57,7 +57,8 @@ pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
     Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), vec![source]), config })
 }
 
-/// Metadata, architecture, and the tensors as the file names and orders them, with shapes outermost first.
+/// Metadata, architecture, and the tensors as the file names and orders them, with shapes outermost
+/// first.
 async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Architecture, Vec<TensorInfo>)> {
     let file = source.name();
     let mut window = Window::new(source);

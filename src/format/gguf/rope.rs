@@ -1,4 +1,5 @@
-//! Scaling of rotary positions, from GGUF's metadata and tensors to `rope_scaling` of `config.json`.
+//! Scaling of rotary positions, from GGUF's metadata and tensors to `rope_scaling` of
+//! `config.json`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -59,9 +60,10 @@ fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     Ok(scaling)
 }
 
-/// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32 `[head_dim / 2]`. The
-/// published models differ only in the factor (8 or 32), which is what the lowest frequency is divided by. That
-/// the other parameters are theirs is checked by computing all divisors from them.
+/// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32
+/// `[head_dim / 2]`. The published models differ only in the factor (8 or 32), which is what the
+/// lowest frequency is divided by. That the other parameters are theirs is checked by computing all
+/// divisors from them.
 pub(super) async fn from_divisors(
     source: &Rc<dyn ByteSource>,
     tensor: TensorInfo,

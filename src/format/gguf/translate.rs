@@ -16,8 +16,8 @@ use crate::format::source::ByteSource;
 /// Translates configuration and tensors.
 ///
 /// # Errors
-/// `model-unsupported` if the file has a tensor or a hyperparameter that the architecture's model does not have; `file-corrupt` if
-/// a hyperparameter is missing or contradicts another.
+/// `model-unsupported` if the file has a tensor or a hyperparameter that the architecture's model
+/// does not have; `file-corrupt` if a hyperparameter is missing or contradicts another.
 pub(super) async fn translate(
     source: &Rc<dyn ByteSource>,
     metadata: &Metadata,

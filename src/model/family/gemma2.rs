@@ -1,4 +1,5 @@
-//! Gemma 2 (arXiv 2408.00118): Gemma 3 with soft caps of scores and logits, and without norms of query and key heads.
+//! Gemma 2 (arXiv 2408.00118): Gemma 3 with soft caps of scores and logits, and without norms of
+//! query and key heads.
 
 use super::gemma3::{Version, decoder};
 use crate::error::Result;

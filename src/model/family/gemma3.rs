@@ -1,5 +1,6 @@
-//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and of query and key heads, all
-//! of which multiply by 1 + w; most layers attend to a window. Gemma 2 differs in little, as [`Version`] says.
+//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each
+//! sublayer and of query and key heads, all of which multiply by 1 + w; most layers attend to a
+//! window. Gemma 2 differs in little, as [`Version`] says.
 
 use super::parts::{Sizes, windowed};
 use super::{activation, require};

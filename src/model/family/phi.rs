@@ -1,5 +1,6 @@
-//! Phi 1, 1.5 and 2 (Gunasekar et al. 2023, arXiv 2306.11644; Li et al. 2023, arXiv 2309.05463): a decoder whose attention and MLP
-//! read the same normalized input, and whose rotary positions are those of a part of each head.
+//! Phi 1, 1.5 and 2 (Gunasekar et al. 2023, arXiv 2306.11644; Li et al. 2023, arXiv 2309.05463): a
+//! decoder whose attention and MLP read the same normalized input, and whose rotary positions are
+//! those of a part of each head.
 
 use super::parts::Sizes;
 use super::{activation, require};
