@@ -61,6 +61,30 @@ pub(super) fn q6_k(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
+/// The scale and minimum of part k < 4 are in the low 6 bits of bytes k and k + 4. Those of part k + 4 have their low 4 bits in byte
+/// k + 8 and their high 2 bits at the top of bytes k and k + 4.
+pub(super) fn q4_k(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 144], o: &mut [f32; 256]| {
+        let (d, m) = (half_at(b, 0), half_at(b, 2));
+        let small = &b[4..16];
+        for (part, o) in o.chunks_exact_mut(32).enumerate() {
+            let k = part % 4;
+            let (scale, minimum) = match part < 4 {
+                true => (small[k] & 63, small[k + 4] & 63),
+                false => {
+                    let low = small[k + 8];
+                    (low & 15 | small[k] >> 6 << 4, low >> 4 | small[k + 4] >> 6 << 4)
+                }
+            };
+            let (scale, minimum) = (d * f32::from(scale), m * f32::from(minimum));
+            let packed = &b[16 + part / 2 * 32..][..32];
+            for (o, byte) in o.iter_mut().zip(packed) {
+                *o = scale * f32::from(byte >> (part % 2 * 4) & 15) - minimum;
+            }
+        }
+    });
+}
+
 /// The f16 at byte `at` of a block.
 fn half_at(block: &[u8], at: usize) -> f32 {
     f16::from_le_bytes([block[at], block[at + 1]]).to_f32()

@@ -2,7 +2,32 @@
 
 use std::ops::Range;
 
-use super::{DType, decode, encode};
+use super::{decode, encode};
+
+/// The identifier of a [`Format`]. Everything is little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(non_camel_case_types, reason = "ggml's spelling")]
+pub enum DType {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper 16 bits of a binary32.
+    BF16,
+    /// Blocks of 32: f16 `d`, then 32 x i8 `q`. A value is `q * d`.
+    Q8_0,
+    /// Blocks of 32: f16 `d`, then 16 bytes. Byte `j` holds elements `j` (low nibble) and `j + 16` (high nibble). A value is
+    /// `(q - 8) * d`.
+    Q4_0,
+    /// Blocks of 32: f16 `d`, f16 `m`, then 16 bytes as in [`DType::Q4_0`]. A value is `q * d + m`.
+    Q4_1,
+    /// Blocks of 256: 128 bytes of low nibbles, 64 bytes of 2 high bits each, 16 x i8 `s`, f16 `d`. A value is
+    /// `d * s * (q - 32)` with one `s` for 16 elements.
+    Q6_K,
+    /// Blocks of 256: f16 `d`, f16 `m`, 12 bytes of 8 x 6-bit `s` and 8 x 6-bit `t`, then 128 bytes of nibbles `q`. A value is
+    /// `d * s * q - m * t` with one `s` and one `t` for 32 elements.
+    Q4_K,
+}
 
 /// Decodes as many whole blocks as both slices hold.
 pub type Decode = fn(&[u8], &mut [f32]);
@@ -150,6 +175,18 @@ impl Format {
                 group: 2,
                 order: &[0..128, 128..192, 192..208, 208..210],
             }),
+        },
+        Format {
+            dtype: DType::Q4_K,
+            name: "Q4_K",
+            options: &["q4_k"],
+            ggml_type: 12,
+            block_len: 256,
+            block_bytes: 144,
+            decode: decode::q4_k,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q4_k"), group: 1, order: &[] }),
         },
     ];
 

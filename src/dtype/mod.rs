@@ -13,31 +13,9 @@ mod tests;
 
 use std::fmt;
 
-pub use format::{Decode, Device, Encode, Format};
+pub use format::{DType, Decode, Device, Encode, Format};
 
 use crate::error::{Result, bail, err};
-
-/// The identifier of a [`Format`]. Everything is little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(non_camel_case_types, reason = "ggml's spelling")]
-pub enum DType {
-    /// IEEE 754 binary32.
-    F32,
-    /// IEEE 754 binary16.
-    F16,
-    /// The upper 16 bits of a binary32.
-    BF16,
-    /// Blocks of 32: f16 `d`, then 32 x i8 `q`. A value is `q * d`.
-    Q8_0,
-    /// Blocks of 32: f16 `d`, then 16 bytes. Byte `j` holds elements `j` (low nibble) and `j + 16` (high nibble). A value is
-    /// `(q - 8) * d`.
-    Q4_0,
-    /// Blocks of 32: f16 `d`, f16 `m`, then 16 bytes as in [`DType::Q4_0`]. A value is `q * d + m`.
-    Q4_1,
-    /// Blocks of 256: 128 bytes of low nibbles, 64 bytes of 2 high bits each, 16 x i8 `s`, f16 `d`. A value is
-    /// `d * s * (q - 32)` with one `s` for 16 elements.
-    Q6_K,
-}
 
 impl DType {
     /// The row of the table.

@@ -27,7 +27,7 @@ fn the_table_is_in_the_order_of_the_identifiers_and_without_duplicates() {
             assert_eq!(DType::named(name).unwrap(), format.dtype);
         }
         if let Some(device) = &format.device
-            && format.dtype.is_quantized()
+            && !device.order.is_empty()
         {
             let group = device.group * format.block_bytes;
             assert!(group.is_multiple_of(4), "{}: a group is not whole words", format.name);
@@ -95,4 +95,13 @@ fn ragged_input_decodes_whole_blocks_only() {
     assert_eq!(out[31], 0.0);
     assert_eq!(out[32], 7.0);
     DType::F32.dequantize(&[], &mut out);
+}
+
+#[test]
+fn the_package_has_the_same_names() {
+    let names: Vec<String> = Format::options().map(|name| format!("'{name}'")).collect();
+    let list = format!("DTYPES: readonly DType[] = [{}];", names.join(", "));
+    assert!(include_str!("../../www/src/package/options.ts").contains(&list), "options.ts lacks {list}");
+    let union = format!("export type DType = {};", names.join(" | "));
+    assert!(include_str!("../../www/src/package/types/model.ts").contains(&union), "model.ts lacks {union}");
 }

@@ -14,7 +14,7 @@ import gguf
 import numpy as np
 
 # The bytes of a block at which an f16 begins.
-F16S = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q6_K": [208]}
+F16S = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q6_K": [208], "Q4_K": [0, 2]}
 
 SCALES = [0.0173, 6.5, -3e-6, 0.0]
 

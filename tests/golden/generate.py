@@ -517,8 +517,8 @@ def golden_gguf_k(seed):
 
     types = gguf.GGMLQuantizationType
     layers = [
-        {"attn_q": types.Q6_K, "attn_k": types.Q6_K, "attn_v": types.Q8_0, "attn_output": types.Q6_K,
-         "ffn_gate": types.Q4_0, "ffn_up": types.Q6_K, "ffn_down": types.Q6_K},
+        {"attn_q": types.Q6_K, "attn_k": types.Q4_K, "attn_v": types.Q8_0, "attn_output": types.Q6_K,
+         "ffn_gate": types.Q4_0, "ffn_up": types.Q4_K, "ffn_down": types.Q6_K},
     ]  # fmt: skip
     sizes = {"hidden_size": 256, "head_dim": 64, "intermediate_size": 256}
     write_llama_gguf("llama-gguf-k", sizes, types.Q6_K, layers, seed)

@@ -343,7 +343,7 @@ fn absurd_counts_are_refused() {
 fn malformed_tensors_are_refused_by_name() {
     let corrupt = Code::FileCorrupt;
     let norm = "output_norm.weight";
-    tiny().tensor(norm, &[32], 12, vec![0; 128]).refused(Code::ModelUnsupported, &[norm, "Q4_K"]);
+    tiny().tensor(norm, &[32], 10, vec![0; 128]).refused(Code::ModelUnsupported, &[norm, "Q2_K"]);
     tiny().tensor(norm, &[33], 8, vec![0; 128]).refused(corrupt, &[norm, "multiple of 32"]);
     tiny().tensor(norm, &[1 << 40, 1 << 40], 0, vec![]).refused(corrupt, &[norm, "overflows"]);
     tiny().tensor(norm, &[1 << 62], 0, vec![]).refused(corrupt, &[norm]);
@@ -384,7 +384,7 @@ fn what_is_not_supported_is_named() {
     // Before the types of its tensors.
     tiny()
         .str("general.architecture", "mamba")
-        .tensor("output_norm.weight", &[32], 12, vec![0; 128])
+        .tensor("output_norm.weight", &[32], 10, vec![0; 128])
         .refused(unsupported, &["mamba"]);
     tiny().u32("llama.attention.head_count", 0).refused(Code::FileCorrupt, &["heads"]);
     tiny().u32("llama.vocab_size", 4).refused(Code::FileCorrupt, &["llama.vocab_size", "4"]);

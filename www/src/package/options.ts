@@ -13,7 +13,7 @@ const HUB = 'https://huggingface.co';
 const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
 /** What the engine has of each; the types say the same. */
-export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k'];
+export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k'];
 export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
 export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
 
