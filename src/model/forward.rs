@@ -8,7 +8,7 @@ use super::spec::{Mlp, Norms};
 use super::tables::Rows;
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
-use crate::kernel::glu;
+use crate::kernel::{gather_rows, glu};
 
 impl<'a> Pass<'a> {
     /// Records the whole pass; returns the buffer that holds the last hidden states `[B, T, C]`.
@@ -53,6 +53,35 @@ impl<'a> Pass<'a> {
             return Ok(y);
         }
         Ok(x)
+    }
+
+    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, width of the table]`.
+    ///
+    /// # Errors
+    /// Those of [`Pass::forward`].
+    pub(super) fn head_rows(&mut self, count: u32) -> Result<&'a Buffer> {
+        let (spec, ws) = (self.spec(), self.ws);
+        let hidden = self.forward()?; // [B, T, C]
+        let params = gather_rows::Params {
+            branches: self.branches,
+            x_start: 0,
+            x_branch: self.tokens * spec.hidden,
+            count,
+            width: spec.hidden,
+        };
+        gather_rows::record(&mut self.r, hidden, &ws.target_rows, &ws.gathered, params);
+        if let Some(transform) = &spec.head.transform {
+            let activation = Some(transform.activation);
+            let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
+            self.linear(&transform.dense, count, &ws.gathered, output)?;
+            self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
+        }
+        if let Some(projection) = &spec.head.projection {
+            let output = Target::new(&ws.transformed, projection.rows);
+            self.linear(projection, count, &ws.gathered, output)?;
+            return Ok(&ws.transformed);
+        }
+        Ok(&ws.gathered)
     }
 
     /// x = scale * token + type + position `[B, T, C]`, each a row of a table as the branch sees it.

@@ -7,9 +7,7 @@ use super::tensors::TensorId;
 use crate::error::Result;
 use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::{
-    NO_BIAS, cross_entropy_block, cross_entropy_labels, gather_rows, matmul, mean_loss, softcap,
-};
+use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, matmul, mean_loss, softcap};
 
 /// What a target is scored against.
 #[derive(Clone, Copy, Debug)]
@@ -78,35 +76,6 @@ impl<'a> Pass<'a> {
         }
         mean_loss::record(&mut self.r, &ws.losses, &ws.mean, self.branches, count);
         Ok(())
-    }
-
-    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, width of the table]`.
-    ///
-    /// # Errors
-    /// Those of [`Pass::forward`].
-    pub(super) fn head_rows(&mut self, count: u32) -> Result<&'a Buffer> {
-        let (spec, ws) = (self.spec(), self.ws);
-        let hidden = self.forward()?; // [B, T, C]
-        let params = gather_rows::Params {
-            branches: self.branches,
-            x_start: 0,
-            x_branch: self.tokens * spec.hidden,
-            count,
-            width: spec.hidden,
-        };
-        gather_rows::record(&mut self.r, hidden, &ws.target_rows, &ws.gathered, params);
-        if let Some(transform) = &spec.head.transform {
-            let activation = Some(transform.activation);
-            let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
-            self.linear(&transform.dense, count, &ws.gathered, output)?;
-            self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
-        }
-        if let Some(projection) = &spec.head.projection {
-            let output = Target::new(&ws.transformed, projection.rows);
-            self.linear(projection, count, &ws.gathered, output)?;
-            return Ok(&ws.transformed);
-        }
-        Ok(&ws.gathered)
     }
 
     /// ws.logits `[B, count, labels]` without bias, from the rows of the head's table that belong to the label words; scored

@@ -128,3 +128,30 @@ pub(super) fn blocks(matrix: &Matrix, rows: Range<u32>, most: u32) -> impl Itera
         blocks.map(move |first_row| Block { part, first_row, rows: most.min(end - first_row) })
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+    use crate::gpu::{Backend, MemoryClass};
+    use crate::reference::Host;
+
+    #[test]
+    fn blocks_stay_in_their_rows_and_parts() {
+        let backend = Host::open();
+        let part = |first_row, rows| {
+            let buffer = backend.create("part", 16, MemoryClass::Weights).unwrap();
+            Part { first_row, rows, buffer }
+        };
+        let parts = vec![part(0, 8), part(8, 8), part(16, 3)];
+        let matrix = Matrix { id: 0, dtype: DType::F32, trained: true, rows: 19, width: 4, parts };
+        let found = |rows: Range<u32>, most| -> Vec<(u32, u32, u32)> {
+            blocks(&matrix, rows, most).map(|b| (b.part.first_row, b.first_row, b.rows)).collect()
+        };
+        assert_eq!(found(0..19, 19), [(0, 0, 8), (8, 8, 8), (16, 16, 3)]);
+        assert_eq!(found(0..19, 4), [(0, 0, 4), (0, 4, 4), (8, 8, 4), (8, 12, 4), (16, 16, 3)]);
+        assert_eq!(found(4..12, 19), [(0, 4, 4), (8, 8, 4)]);
+        assert_eq!(found(12..19, 4), [(8, 12, 4), (16, 16, 3)]);
+    }
+}

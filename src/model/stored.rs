@@ -85,3 +85,52 @@ pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Resul
     }
     Ok(info)
 }
+
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the test blocks on futures
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::rc::Rc;
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::format::safetensors;
+    use crate::format::safetensors_writer::{self, SafetensorsWriter};
+    use crate::format::source::MemorySource;
+    use crate::model::TensorList;
+
+    #[test]
+    fn a_transposed_matrix_is_read_in_any_parts() {
+        // More elements than are read at a time.
+        let (rows, width) = (1200_u32, 1000_u32);
+        let mut tensors = TensorList::default();
+        let linear = tensors.conv1d("w", rows, width, false);
+        let tensor = &tensors.as_slice()[linear.weight];
+        let spec = safetensors_writer::TensorSpec {
+            name: tensor.name.clone(),
+            dtype: DType::F32,
+            shape: tensor.shape(),
+        };
+        let mut file = Vec::new();
+        let sink = |bytes: &[u8]| {
+            file.extend_from_slice(bytes);
+            Ok(())
+        };
+        let mut writer = SafetensorsWriter::new(&[spec], &BTreeMap::new(), sink).unwrap();
+        // The element of row r and column c is r * width + c.
+        let stored: Vec<f32> =
+            (0..width).flat_map(|c| (0..rows).map(move |r| (r * width + c) as f32)).collect();
+        writer.write_f32(&tensor.name, &stored).unwrap();
+        let _sink = writer.finish().unwrap();
+        let source = Rc::new(MemorySource::new("w", Rc::<[u8]>::from(file)));
+        let checkpoint = block_on(safetensors::parse(source)).unwrap();
+        let info = find(&checkpoint, tensor).unwrap();
+        for part in [0..rows, 0..4, 800..rows] {
+            let values = block_on(read_transposed(&checkpoint, info, tensor, part.clone())).unwrap();
+            let right: Vec<f32> = (part.start * width..part.end * width).map(|i| i as f32).collect();
+            assert!(values == right, "rows {part:?}");
+        }
+    }
+}

@@ -12,6 +12,8 @@ mod parts;
 mod phi;
 mod qwen;
 
+use std::collections::BTreeMap;
+
 use fields::{activation, head_dim, layer_count, require};
 
 use super::{LayerSpec, ModelSpec, Norm, NormKind};
@@ -93,7 +95,7 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
     Ok(())
 }
 
-/// The layers of a fused tensor begin with whole vec4s, which kernels read weights in.
+/// The layers of a fused tensor begin with whole vec4s, in which kernels read weights, and have all of its rows together.
 fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
     for (role, linear) in spec.linears() {
         let elements = u64::from(linear.first_row) * u64::from(linear.width);
@@ -105,6 +107,18 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
                 config.name(),
                 linear.first_row
             );
+        }
+    }
+    // A pass updates the rows that it materializes: a row that no layer has would never be updated.
+    let mut rows = BTreeMap::new();
+    for (_, linear) in spec.linears() {
+        *rows.entry(linear.weight).or_insert(0) += u64::from(linear.rows);
+    }
+    for (id, rows) in rows {
+        let tensor = &spec.tensors.as_slice()[id];
+        if rows != u64::from(tensor.rows) {
+            let (name, all) = (config.name(), tensor.rows);
+            bail!(ModelUnsupported, "{name}: layers have {rows} of the {all} rows of {}", tensor.name);
         }
     }
     Ok(())
