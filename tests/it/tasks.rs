@@ -1,6 +1,5 @@
 //! Tasks and chat data from end to end, by the built binary on the CPU reference kernels: files as they are published, tiny golden models.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,7 +1,6 @@
 //! The command line as its users have it: the built binary, its files, its exit codes, and a run that is killed again and
 //! again. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

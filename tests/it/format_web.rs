@@ -1,7 +1,6 @@
 //! Blobs and HTTP ranges in a browser's worker. `fetch` is replaced by a server in a few lines, so that
 //! every way in which a server can answer is tried without one.
 #![cfg(target_arch = "wasm32")]
-#![allow(clippy::unwrap_used)] // helpers of tests
 
 use js_sys::{Reflect, eval};
 use pocketllm::error::{Code, Result};

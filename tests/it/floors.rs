@@ -1,15 +1,11 @@
 //! Which file of `src/` imports from which: each module imports only from floors below it, and no files import
 //! each other in a circle.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(not(target_arch = "wasm32"))]
-
-#[path = "imports/mod.rs"]
-mod imports;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use imports::Imports;
+use crate::imports::Imports;
 
 /// Modules by floor, the lowest first; modules of one floor may import each other.
 const FLOORS: &[&[&str]] = &[

@@ -1,7 +1,6 @@
 //! Adapters that Hugging Face's peft saved: read, checked against the model, written back, and their values put to use.
 //! `tests/golden/adapters.py` made them; `tests/reference/peft_load.py` loads what is written here into peft.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;

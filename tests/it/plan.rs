@@ -1,11 +1,8 @@
 //! What is planned is what a run takes: the plan of a run beside the bytes that the device counts.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::device_test;
+use crate::common::device_test;
 use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
 #[cfg(not(target_arch = "wasm32"))]
@@ -16,14 +13,14 @@ use pocketllm::train::RandomModel;
 use pocketllm::train::{Method, Plan, Session, Settings, Sizes, dtype, trial};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
 macro_rules! model {
     ($name:literal) => {
         MemoryDir::new($name)
-            .with("config.json", &include_bytes!(concat!("golden/", $name, "/config.json"))[..])
-            .with("model.safetensors", &include_bytes!(concat!("golden/", $name, "/model.safetensors"))[..])
+            .with("config.json", &include_bytes!(concat!("../golden/", $name, "/config.json"))[..])
+            .with(
+                "model.safetensors",
+                &include_bytes!(concat!("../golden/", $name, "/model.safetensors"))[..],
+            )
     };
 }
 
@@ -51,7 +48,7 @@ device_test! {
             for (stored, settings) in &runs {
                 let stored = dtype(stored).unwrap();
                 // A device of its own: what one keeps of uniforms is counted from the first run on.
-                let Some(backend) = common::device("plan").await else { return };
+                let Some(backend) = crate::common::device("plan").await else { return };
                 let described = Session::describe(backend.limits(), &dir, stored).await.unwrap();
                 let length = 24;
                 let sizes = Sizes::even(described.model.spec().head.kind, settings.batch_size, length, 0);
@@ -70,7 +67,7 @@ device_test! {
 #[cfg(not(target_arch = "wasm32"))]
 fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
     pollster::block_on(async {
-        let config = include_bytes!("configs/opt-1.3b.json").to_vec();
+        let config = include_bytes!("../configs/opt-1.3b.json").to_vec();
         let model = RandomModel::new("opt-1.3b.json", config, 0).unwrap();
         let flag = |what: &str, value: &str| format!("--{what} {value}");
         let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, dtype("f32").unwrap()).await.unwrap();
@@ -101,8 +98,8 @@ fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
 #[cfg(not(target_arch = "wasm32"))]
 fn an_evaluation_and_written_answers_are_planned_as_well() {
     pollster::block_on(async {
-        let model =
-            RandomModel::new("opt-1.3b.json", include_bytes!("configs/opt-1.3b.json").to_vec(), 0).unwrap();
+        let model = RandomModel::new("opt-1.3b.json", include_bytes!("../configs/opt-1.3b.json").to_vec(), 0)
+            .unwrap();
         let stored = dtype("f16").unwrap();
         let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, stored).await.unwrap();
         let settings = Settings { batch_size: 2, steps: 1, ..Settings::default() };
@@ -127,7 +124,7 @@ async fn javascript_asks_for_a_plan() {
         js_sys::Reflect::set(&options, &name.into(), &value).unwrap();
     };
     let get = |value: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(value, &name.into()).unwrap();
-    set("config", include_str!("configs/opt-1.3b.json").into());
+    set("config", include_str!("../configs/opt-1.3b.json").into());
     let plan = pocketllm::web::plan(options.clone()).await.unwrap();
     assert_eq!(get(&plan, "peak").as_f64(), Some(812_244_664.0));
     set("maxGpuBytes", 800_000_000.into());

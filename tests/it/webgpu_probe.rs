@@ -4,10 +4,6 @@
 //!
 //! In a browser it runs in a dedicated worker, as the tab's own engine does. Natively it is skipped
 //! where there is no adapter, unless `POCKETLLM_REQUIRE_GPU=1`.
-#![allow(clippy::panic, reason = "a probe reports by panicking")]
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// Numbers doubled by the probe: more than one workgroup, and not a multiple of one.
 const COUNT: u32 = 1000;

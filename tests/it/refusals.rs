@@ -1,6 +1,5 @@
 //! Damaged models, unusable data and foreign trajectories are refused with the right code and a message that names the
 //! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU reference kernels.
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,9 +11,6 @@ use pocketllm::text::dataset;
 use pocketllm::train::{Objective, Session, Settings, Trainer, replay};
 use pocketllm::zo::trajectory::Trajectory;
 use serde_json::{Map, Value, json};
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// One body for both targets: natively it blocks, in a browser it is awaited.
 macro_rules! both_targets {
@@ -67,10 +63,10 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-const CONFIG: &[u8] = include_bytes!("golden/bert/config.json");
-const WEIGHTS: &[u8] = include_bytes!("golden/bert/model.safetensors");
-const TOKENIZER: &[u8] = include_bytes!("golden/bert/tokenizer.json");
-const TRAIN: &[u8] = include_bytes!("golden/bert/train.csv");
+const CONFIG: &[u8] = include_bytes!("../golden/bert/config.json");
+const WEIGHTS: &[u8] = include_bytes!("../golden/bert/model.safetensors");
+const TOKENIZER: &[u8] = include_bytes!("../golden/bert/tokenizer.json");
+const TRAIN: &[u8] = include_bytes!("../golden/bert/train.csv");
 const TEMPLATE: &str = "{text} It was [MASK] .";
 const QUERY: &str = "bert.encoder.layer.0.attention.self.query.weight";
 const KEY: &str = "bert.encoder.layer.0.attention.self.key.weight";
@@ -293,8 +289,8 @@ both_targets! {
         check("one bit", &error, Code::TrajectoryMismatch, &["other weights", &trajectory.header.fingerprint]);
 
         let llama = MemoryDir::new("tiny-llama")
-            .with("config.json", &include_bytes!("golden/llama/config.json")[..])
-            .with("model.safetensors", &include_bytes!("golden/llama/model.safetensors")[..]);
+            .with("config.json", &include_bytes!("../golden/llama/config.json")[..])
+            .with("model.safetensors", &include_bytes!("../golden/llama/model.safetensors")[..]);
         let mut session = open(&llama).await.unwrap();
         let error = replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap_err();
         check("family", &error, Code::TrajectoryMismatch, &["made with a bert model", "this is a llama model"]);

@@ -1,5 +1,4 @@
 //! The random direction as a sample: moments and correlations over 10^8 draws lie within sampling error of what the table says.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![cfg(not(target_arch = "wasm32"))]
 
 use pocketllm::rng::direction;

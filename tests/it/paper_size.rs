@@ -4,22 +4,16 @@
 //!
 //! `POCKETLLM_PAPER=opt-lora cargo test --release --test paper_size -- --nocapture`
 //! `POCKETLLM_PAPER=opt-lora WASM_BINDGEN_TEST_TIMEOUT=7200 WASM_BINDGEN_USE_DEDICATED_WORKER=1 wasm-pack test --release --headless --chrome -- --test paper_size`
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{device_test, say};
+use crate::common::{device_test, say};
 use pocketllm::gpu::Backend;
 use pocketllm::train::{Method, RandomModel, Session, Settings, Sizes, dtype, trial};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
-const ROBERTA: &[u8] = include_bytes!("configs/roberta-large.json");
-const OPT: &[u8] = include_bytes!("configs/opt-1.3b.json");
+const ROBERTA: &[u8] = include_bytes!("../configs/roberta-large.json");
+const OPT: &[u8] = include_bytes!("../configs/opt-1.3b.json");
 
 /// Bytes that a step may take.
 const GB: u64 = 1_000_000_000;

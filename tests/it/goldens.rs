@@ -1,12 +1,9 @@
 //! Logits of a tiny model of every family and file format, against Hugging Face transformers': on the device and on the
 //! CPU reference kernels. `tests/golden/generate.py` made models and logits.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{device_test, say};
+use crate::common::{device_test, say};
 use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
@@ -14,9 +11,6 @@ use pocketllm::model::{Extent, Sampling};
 use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// Differences are taken over the standard deviation of the logits. Two orders of summation in f32 part by about
 /// 1e-6 of it; 1e-4 is what the project promises.
@@ -26,9 +20,9 @@ macro_rules! golden {
     ($folder:literal, $($file:literal),*; expected: $expected:literal) => {
         (
             $folder,
-            &[$(($file, include_bytes!(concat!("golden/", $folder, "/", $file)) as &[u8])),*] as &[(&str, &[u8])],
-            include_str!(concat!("golden/", $expected, "/cases.json")),
-            include_bytes!(concat!("golden/", $expected, "/expected.safetensors")) as &[u8],
+            &[$(($file, include_bytes!(concat!("../golden/", $folder, "/", $file)) as &[u8])),*] as &[(&str, &[u8])],
+            include_str!(concat!("../golden/", $expected, "/cases.json")),
+            include_bytes!(concat!("../golden/", $expected, "/expected.safetensors")) as &[u8],
         )
     };
 }

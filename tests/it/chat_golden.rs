@@ -1,7 +1,6 @@
 //! Conversations against Hugging Face's `apply_chat_template`, by the templates in `tests/chat_golden/` (written by its `make.py`)
 //! and by those in the folder that POCKETLLM_CHAT_GOLDEN names, if any.
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests
 
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,9 @@
 //! Every method, storage format and estimator: adapters against peft (`tests/golden/adapters.py`), and replay bit for bit.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use common::{device_test, say};
+use crate::common::{device_test, say};
 use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
@@ -29,9 +26,6 @@ use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
 /// Logits, in standard deviations of the expected: sums in another order.
 const LOGITS: f32 = 1e-4;
 
@@ -42,8 +36,8 @@ macro_rules! model {
     ($name:literal) => {
         (
             $name,
-            include_bytes!(concat!("golden/", $name, "/config.json")) as &[u8],
-            include_bytes!(concat!("golden/", $name, "/model.safetensors")) as &[u8],
+            include_bytes!(concat!("../golden/", $name, "/config.json")) as &[u8],
+            include_bytes!(concat!("../golden/", $name, "/model.safetensors")) as &[u8],
         )
     };
 }
@@ -63,9 +57,9 @@ macro_rules! adapter {
     ($name:literal) => {
         (
             $name,
-            include_bytes!(concat!("golden/peft/", $name, "/adapter_config.json")) as &[u8],
-            include_bytes!(concat!("golden/peft/", $name, "/adapter_model.safetensors")) as &[u8],
-            include_bytes!(concat!("golden/peft/", $name, "/expected.safetensors")) as &[u8],
+            include_bytes!(concat!("../golden/peft/", $name, "/adapter_config.json")) as &[u8],
+            include_bytes!(concat!("../golden/peft/", $name, "/adapter_model.safetensors")) as &[u8],
+            include_bytes!(concat!("../golden/peft/", $name, "/expected.safetensors")) as &[u8],
         )
     };
 }
@@ -171,7 +165,7 @@ async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base
 
 device_test! {
     async fn adapters_over_every_base_are_pefts(backend: Rc<dyn Backend>) {
-        let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+        let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
         let (seed, step) = (golden["seed"].as_u64().unwrap(), golden["step"].as_u64().unwrap() as u32);
         let mut worst = 0.0_f64;
         for case in golden["cases"].as_array().unwrap() {
@@ -495,7 +489,7 @@ device_test! {
 
 device_test! {
     async fn probes_and_micro_batches_change_nothing_else(backend: Rc<dyn Backend>) {
-        let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+        let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
         let case = golden["cases"].as_array().unwrap().iter().find(|c| c["adapter"] == "blocks-llama-lora").unwrap();
         // A branch's loss does not depend on the branches beside it.
         let mut session = open(backend.clone(), "peft/blocks-llama", DType::F32).await;
@@ -570,7 +564,7 @@ device_test! {
 }
 
 fn mezo() -> Value {
-    serde_json::from_str(include_str!("golden/mezo/expected.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
 }
 
 fn word(value: &Value) -> u32 {
@@ -592,7 +586,7 @@ fn stochastic_rounding_is_as_specified() {
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn quantized_matrices_are_ggufs() {
-    let golden: Value = serde_json::from_str(include_str!("golden/peft/expected.json")).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
     let mut checked = 0;
     for (model, matrices) in golden["quantized"].as_object().unwrap() {
         let (_, _, weights) = MODELS.iter().find(|(name, ..)| name == model).unwrap();

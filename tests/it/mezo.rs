@@ -1,12 +1,9 @@
 //! MeZO against a second implementation in numpy and PyTorch (`tests/golden/mezo.py`): the random direction, the order of the
 //! data, ten steps of two models, and two hundred updates, bit for bit where that is promised.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::{device_test, noise, say};
+use crate::common::{device_test, noise, say};
 use pocketllm::dtype::DType;
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
@@ -25,14 +22,11 @@ use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
-
 /// Losses of a step: the projected gradients of the steps before differ in their last bits, and so do the weights.
 const LOSS: f64 = 1e-4;
 
 fn expected() -> Value {
-    serde_json::from_str(include_str!("golden/mezo/expected.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
 }
 
 fn number(value: &Value) -> u64 {
@@ -145,16 +139,16 @@ device_test! {
 
 async fn bert(backend: Rc<dyn Backend>) -> Session {
     let dir = MemoryDir::new("bert")
-        .with("config.json", include_bytes!("golden/bert/config.json") as &[u8])
-        .with("model.safetensors", include_bytes!("golden/bert/model.safetensors") as &[u8])
-        .with("tokenizer.json", include_bytes!("golden/bert/tokenizer.json") as &[u8]);
+        .with("config.json", include_bytes!("../golden/bert/config.json") as &[u8])
+        .with("model.safetensors", include_bytes!("../golden/bert/model.safetensors") as &[u8])
+        .with("tokenizer.json", include_bytes!("../golden/bert/tokenizer.json") as &[u8]);
     Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
 async fn llama(backend: Rc<dyn Backend>) -> Session {
     let dir = MemoryDir::new("llama")
-        .with("config.json", include_bytes!("golden/llama/config.json") as &[u8])
-        .with("model.safetensors", include_bytes!("golden/llama/model.safetensors") as &[u8]);
+        .with("config.json", include_bytes!("../golden/llama/config.json") as &[u8])
+        .with("model.safetensors", include_bytes!("../golden/llama/model.safetensors") as &[u8]);
     Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
@@ -190,7 +184,7 @@ device_test! {
         let template = run["template"].as_str().unwrap();
         let labels: Vec<String> = serde_json::from_value(run["labels"].clone()).unwrap();
         let objective = Objective::new(&session, Some(template), &labels).unwrap();
-        let data = dataset::read("train.csv", include_bytes!("golden/bert/train.csv")).unwrap();
+        let data = dataset::read("train.csv", include_bytes!("../golden/bert/train.csv")).unwrap();
         let examples = objective.encode(&session, &data, 128).unwrap();
         let ids: Vec<Vec<u32>> = serde_json::from_value(run["first_input_ids"].clone()).unwrap();
         for (example, ids) in examples.examples.iter().zip(ids) {

@@ -4,7 +4,6 @@
 //! Equality is exact: a model fed other ids than it was trained on is another model.
 #![cfg(not(target_arch = "wasm32"))]
 // clippy.toml allows it in tests, which to clippy are only the functions marked so.
-#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 

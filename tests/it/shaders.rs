@@ -2,7 +2,6 @@
 
 #![cfg(not(target_arch = "wasm32"))]
 // A test fails by panicking.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeSet, HashSet};
 

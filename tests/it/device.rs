@@ -1,17 +1,11 @@
 //! The device's manners: what it counts, what it refuses, and what is said when it is lost.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::rc::Rc;
 
-use common::device_test;
+use crate::common::device_test;
 use pocketllm::error::Code;
 use pocketllm::gpu::{Backend, Gpu, GpuOptions, LimitsChoice, MemoryClass, Recording};
 use pocketllm::kernel::activation::{self, Activation};
-
-#[cfg(target_arch = "wasm32")]
-wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 device_test! {
     async fn every_byte_is_counted_and_given_back(backend: Rc<dyn Backend>) {

@@ -1,0 +1,32 @@
+//! Every test of the crate as its users see it, in one binary: it is linked once, and fixtures have one place.
+//!
+//! The tests run natively and, where a module says nothing else, in a browser's dedicated worker, as the tab's own engine does.
+//! `tests/kernels` is a binary of its own because its tests run on a page's main thread.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chat_golden;
+mod cli;
+mod device;
+mod floors;
+mod format_models;
+mod format_web;
+mod goldens;
+#[cfg(not(target_arch = "wasm32"))]
+mod imports;
+mod methods;
+mod mezo;
+mod paper_size;
+mod peft;
+mod plan;
+mod refusals;
+mod shaders;
+mod statistics;
+mod tasks;
+mod text_golden;
+mod webgpu_probe;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
