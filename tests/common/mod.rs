@@ -1,9 +1,11 @@
-//! What the tests on a device share: one test body for native and for the browser, and the comparison of a recording on
-//! the device with its CPU reference kernels.
+//! What the tests share: golden values, comparisons, one test body for native and for the browser, and the comparison of a
+//! recording on the device with its CPU reference kernels.
 
 // Each test binary uses its own part of this.
 #![allow(dead_code, unused_macros, unused_imports)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub(crate) mod compare;
+pub(crate) mod golden;
 
 use std::rc::Rc;
 
@@ -15,9 +17,10 @@ use pocketllm::rng::threefry2x32;
 
 /// A test that needs a device: natively it blocks, in a browser it is awaited.
 macro_rules! device_test {
-    (async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
+    ($(#[$attribute:meta])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
+        $(#[$attribute])*
         fn $name() {
             pollster::block_on(async {
                 let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
@@ -29,6 +32,7 @@ macro_rules! device_test {
 
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
+        $(#[$attribute])*
         async fn $name() {
             let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
                 return;
@@ -52,12 +56,24 @@ pub(crate) fn say(line: &str) {
     wasm_bindgen_test::console_log!("{line}");
 }
 
+/// Says that a test did not run: `tests/run` counts these lines. Natively the line goes past the harness, which keeps what a
+/// passing test prints to itself.
+pub(crate) fn skip(test: &str, why: &str) {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+    }
+    #[cfg(target_arch = "wasm32")]
+    wasm_bindgen_test::console_log!("skipped: {test}: {why}");
+}
+
 /// The adapter with WebGPU's default limits, or nothing where there is none and none is required.
 pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
     match Gpu::open(GpuOptions { limits: LimitsChoice::Default }).await {
         Ok(gpu) => Some(gpu),
         Err(error) if error.code() == Code::WebgpuUnavailable && !required() => {
-            say(&format!("{test}: skipped: {error}"));
+            skip(test, &error.to_string());
             None
         }
         Err(error) => panic!("{test}: {error}"),

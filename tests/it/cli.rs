@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::common::golden;
 use pocketllm::dtype::DType;
 use pocketllm::format::files::FsDir;
 use pocketllm::gpu::Limits;
@@ -19,10 +20,6 @@ use serde_json::Value;
 const STEPS: usize = 150;
 const KILLS: usize = 20;
 const TEMPLATE: &str = "{text} It was [MASK] .";
-
-fn golden(path: &str) -> String {
-    format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))
-}
 
 fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
@@ -40,7 +37,7 @@ fn device() -> &'static str {
     DEVICE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let out = path(dir.path(), "probe");
-        let probe = run(&["--json", "logits", "--model", &golden("bert"), "--ids", "5", "--out", &out]);
+        let probe = run(&["--json", "logits", "--model", &golden::path("bert"), "--ids", "5", "--out", &out]);
         if probe.status.success() {
             return "gpu";
         }
@@ -72,7 +69,7 @@ fn done(what: &str, output: &Output) {
 
 /// The run that every test here repeats.
 fn finetune(out: &Path, more: &[&str]) -> Command {
-    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
     let steps = STEPS.to_string();
     let mut command = binary(&["--json", "--device", device(), "finetune", "--model", &model]);
     command.args(["--train", &data, "--eval", &data, "--eval-every", "40"]);
@@ -104,7 +101,7 @@ fn reference() -> &'static Reference {
             took,
         };
         assert_eq!(Trajectory::parse("t", &reference.trajectory).unwrap().records.len(), STEPS);
-        assert_ne!(reference.weights, std::fs::read(golden("bert/model.safetensors")).unwrap());
+        assert_ne!(reference.weights, std::fs::read(golden::path("bert/model.safetensors")).unwrap());
         reference
     })
 }
@@ -254,7 +251,7 @@ fn replay_is_the_same_on_the_cpu_and_on_the_gpu() {
     std::fs::write(&trajectory, &reference().trajectory).unwrap();
     for on in ["cpu", device()] {
         let out = path(dir.path(), on);
-        let args = ["--model", &golden("bert"), "--trajectory", &trajectory, "--out", &out];
+        let args = ["--model", &golden::path("bert"), "--trajectory", &trajectory, "--out", &out];
         let output = run(&[&["--json", "--device", on, "replay"], &args[..]].concat());
         done(on, &output);
         let model = json(&output)["model"].as_str().unwrap().to_owned();
@@ -268,9 +265,9 @@ fn exit_codes_and_json_errors() {
     let out = path(dir.path(), "run");
     let broken = path(dir.path(), "broken");
     std::fs::create_dir(&broken).unwrap();
-    std::fs::copy(golden("bert/config.json"), dir.path().join("broken/config.json")).unwrap();
+    std::fs::copy(golden::path("bert/config.json"), dir.path().join("broken/config.json")).unwrap();
     std::fs::write(dir.path().join("broken/model.safetensors"), [0xff; 64]).unwrap();
-    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
     let tune = |more: &[&str]| {
         let all = ["finetune", "--device", "cpu", "--model", &model, "--train", &data, "--out", &out];
         let prompt = ["--template", TEMPLATE, "--labels", "great,terrible", "--steps", "1"];
@@ -346,13 +343,13 @@ fn logits_are_those_of_the_golden_model() {
         tensors.into_iter().map(|(name, t)| (name, (t.shape().to_vec(), t.data().to_vec()))).collect()
     };
     for (model, folder) in [("bert", "bert"), ("llama-gguf/model.gguf", "llama-gguf")] {
-        let text = std::fs::read_to_string(golden(&format!("{folder}/cases.json"))).unwrap();
+        let text = std::fs::read_to_string(golden::path(&format!("{folder}/cases.json"))).unwrap();
         let cases: Value = serde_json::from_str(&text).unwrap();
         let ids = cases["ids"][2].to_string();
         let words = cases["texts"][0]["text"].as_str().unwrap();
         let args = [
             "--model",
-            &golden(model),
+            &golden::path(model),
             "--ids",
             ids.trim_matches(['[', ']']),
             "--text",
@@ -363,7 +360,7 @@ fn logits_are_those_of_the_golden_model() {
         let output = run(&[&["--json", "--device", device(), "logits"], &args[..]].concat());
         done(model, &output);
         assert_eq!(json(&output)["inputs"], 2);
-        let expected = read(&PathBuf::from(golden(&format!("{folder}/expected.safetensors"))));
+        let expected = read(&PathBuf::from(golden::path(&format!("{folder}/expected.safetensors"))));
         let found = read(Path::new(&out));
         // Texts come before ids.
         let (expected, found_logits) = (&expected["logits_2"], &found["logits_1"]);
@@ -387,7 +384,7 @@ fn evaluate_knows_the_prompt_from_the_trajectory() {
     let dir = tempfile::tempdir().unwrap();
     let trajectory = path(dir.path(), "t.pocket");
     std::fs::write(&trajectory, &reference().trajectory).unwrap();
-    let (model, data) = (golden("bert"), golden("bert/train.csv"));
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
     let evaluate = |more: &[&str]| {
         let all = ["--json", "--device", device(), "evaluate", "--model", &model, "--eval", &data];
         let output = run(&[&all[..], more].concat());
@@ -410,7 +407,7 @@ fn evaluate_knows_the_prompt_from_the_trajectory() {
 
 #[test]
 fn generate_continues_a_prompt_the_same_way_each_time() {
-    let model = golden("llama-gguf/model.gguf");
+    let model = golden::path("llama-gguf/model.gguf");
     let generate = |on: &str, more: &[&str]| {
         let all = ["--json", "--device", on, "generate", "--model", &model, "--max-tokens", "8"];
         let output = run(&[&all[..], &["--prompt", "The capital of France is"], more].concat());
@@ -433,7 +430,7 @@ fn generate_continues_a_prompt_the_same_way_each_time() {
 /// everything that its tokens decode to.
 #[test]
 fn a_text_that_ends_within_a_character_is_written_whole() {
-    let model = golden("llama-gguf/model.gguf");
+    let model = golden::path("llama-gguf/model.gguf");
     let dir = FsDir::new(Path::new(&model)).unwrap();
     let session = pollster::block_on(Session::describe(Limits::WEBGPU_DEFAULT, &dir, DType::F32)).unwrap();
     let generate = |tokens: usize| {
@@ -456,12 +453,12 @@ fn a_text_that_ends_within_a_character_is_written_whole() {
 #[test]
 fn a_run_takes_what_was_planned_and_is_refused_where_that_is_too_much() {
     let dir = tempfile::tempdir().unwrap();
-    let output = binary(&["--json", "--device", device(), "finetune", "--model", &golden("bert")])
+    let output = binary(&["--json", "--device", device(), "finetune", "--model", &golden::path("bert")])
         .args([
             "--train",
-            &golden("bert/train.csv"),
+            &golden::path("bert/train.csv"),
             "--eval",
-            &golden("bert/train.csv"),
+            &golden::path("bert/train.csv"),
             "--template",
             TEMPLATE,
         ])

@@ -1,7 +1,8 @@
 //! Every test of the crate as its users see it, in one binary: it is linked once, and fixtures have one place.
 //!
 //! The tests run natively and, where a module says nothing else, in a browser's dedicated worker, as the tab's own engine does.
-//! `tests/kernels` is a binary of its own because its tests run on a page's main thread.
+//! Two binaries stand beside it: `tests/kernels`, whose tests run on a page's main thread, and `tests/refusals.rs`, whose
+//! allocator records the largest allocation of the process.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
@@ -21,7 +22,6 @@ mod mezo;
 mod paper_size;
 mod peft;
 mod plan;
-mod refusals;
 mod shaders;
 mod statistics;
 mod tasks;

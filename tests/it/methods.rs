@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::common::{device_test, say};
+use crate::common::compare::{digests, numbers, sha256, word};
+use crate::common::{device_test, golden, say};
 use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::format::files::MemoryDir;
@@ -32,76 +33,12 @@ const LOGITS: f32 = 1e-4;
 /// Losses, relative to the larger of 1 and the loss: as for logits.
 const LOSS: f64 = 2e-5;
 
-macro_rules! model {
-    ($name:literal) => {
-        (
-            $name,
-            include_bytes!(concat!("../golden/", $name, "/config.json")) as &[u8],
-            include_bytes!(concat!("../golden/", $name, "/model.safetensors")) as &[u8],
-        )
-    };
-}
-
-const MODELS: &[(&str, &[u8], &[u8])] = &[
-    model!("bert"),
-    model!("roberta"),
-    model!("opt"),
-    model!("llama"),
-    model!("gpt2"),
-    model!("gemma3"),
-    model!("peft/blocks-bert"),
-    model!("peft/blocks-llama"),
-];
-
-macro_rules! adapter {
-    ($name:literal) => {
-        (
-            $name,
-            include_bytes!(concat!("../golden/peft/", $name, "/adapter_config.json")) as &[u8],
-            include_bytes!(concat!("../golden/peft/", $name, "/adapter_model.safetensors")) as &[u8],
-            include_bytes!(concat!("../golden/peft/", $name, "/expected.safetensors")) as &[u8],
-        )
-    };
-}
-
-type AdapterGolden = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
-
-const ADAPTERS: &[AdapterGolden] = &[
-    adapter!("bert-lora"),
-    adapter!("bert-lora-wide"),
-    adapter!("bert-prefix"),
-    adapter!("roberta-lora"),
-    adapter!("roberta-lora-wide"),
-    adapter!("roberta-prefix"),
-    adapter!("opt-lora"),
-    adapter!("opt-lora-wide"),
-    adapter!("opt-prefix"),
-    adapter!("llama-lora"),
-    adapter!("llama-lora-wide"),
-    adapter!("llama-prefix"),
-    adapter!("gpt2-lora"),
-    adapter!("gpt2-lora-wide"),
-    adapter!("gpt2-prefix"),
-    adapter!("blocks-bert-lora"),
-    adapter!("blocks-bert-lora-wide"),
-    adapter!("blocks-bert-prefix"),
-    adapter!("blocks-llama-lora"),
-    adapter!("blocks-llama-lora-wide"),
-    adapter!("blocks-llama-prefix"),
-];
-
 async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
     if let Some((_, config)) = BLOCKS.iter().find(|(found, _)| *found == name) {
         let dir = RandomModel::new(name, config.as_bytes().to_vec(), 5).unwrap();
         return Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap();
     }
-    let (_, config, weights) = MODELS.iter().find(|(found, ..)| *found == name).unwrap();
-    let dir = MemoryDir::new(name).with("config.json", *config).with("model.safetensors", *weights);
-    Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<u32> {
-    serde_json::from_value(value.clone()).unwrap()
+    Session::open(backend, &golden::dir(name), dtype, &mut |_| Ok(())).await.unwrap()
 }
 
 /// The golden's batch: masked sequences with label words, or every next token.
@@ -165,15 +102,14 @@ async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base
 
 device_test! {
     async fn adapters_over_every_base_are_pefts(backend: Rc<dyn Backend>) {
-        let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
+        let golden = golden::peft();
         let (seed, step) = (golden["seed"].as_u64().unwrap(), golden["step"].as_u64().unwrap() as u32);
         let mut worst = 0.0_f64;
         for case in golden["cases"].as_array().unwrap() {
             let name = case["adapter"].as_str().unwrap();
-            let (_, config, weights, expected) = ADAPTERS.iter().find(|a| a.0 == name).unwrap();
-            let dir = MemoryDir::new(name)
-                .with("adapter_config.json", *config)
-                .with("adapter_model.safetensors", *weights);
+            let folder = format!("peft/{name}");
+            let expected = golden::file(&folder, "expected.safetensors");
+            let dir = golden::dir(&folder);
             for (base, right) in case["bases"].as_object().unwrap() {
                 let what = format!("{name} over {base}");
                 let mut session =
@@ -205,23 +141,11 @@ device_test! {
     }
 }
 
-/// SHA-256 of every tensor of the base as f32, or as f16 where it is stored so, and of the adapter.
-async fn digests(session: &Session) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    for (id, tensor) in session.model.spec().tensors.as_slice().iter().enumerate() {
-        let half = session.model.weights().matrix(id).is_ok_and(|matrix| matrix.dtype == DType::F16);
-        let mut hash = Sha256::new();
-        let mut add = |values: &[f32]| {
-            hash.update(if half { DType::F16 } else { DType::F32 }.quantize(values).unwrap());
-            Ok(())
-        };
-        session.model.weights().read(session.model.backend(), id, &mut add).await.unwrap();
-        found.insert(tensor.name.clone(), hex(hash));
-    }
-    let mut hash = Sha256::new();
-    hash.update(bytemuck::cast_slice::<f32, u8>(&session.adapter_values().await.unwrap()));
-    found.insert("adapter".to_owned(), hex(hash));
+/// [`digests`] of the base, and that of the adapter.
+async fn all_digests(session: &Session) -> BTreeMap<String, String> {
+    let mut found: BTreeMap<_, _> = digests(session).await.into_iter().collect();
+    let adapter = session.adapter_values().await.unwrap();
+    found.insert("adapter".to_owned(), sha256(bytemuck::cast_slice(&adapter)));
     found
 }
 
@@ -298,11 +222,11 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
     let what = format!("{model} {dtype} {:?} {:?}", settings.method, settings.estimator);
     say(&what);
     let mut session = open(backend.clone(), model, dtype).await;
-    let before = digests(&session).await;
+    let before = all_digests(&session).await;
     let mut run = trainer(&session, settings);
     while run.step(&mut session).await.unwrap().is_some() {}
     run.settle(&mut session).await.unwrap();
-    let after = digests(&session).await;
+    let after = all_digests(&session).await;
     assert_ne!(before, after, "{what}: nothing was trained");
     let bytes = run.trajectory().to_bytes().unwrap();
     let trajectory = Trajectory::parse("the run", &bytes).unwrap();
@@ -311,7 +235,7 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
     for backend in [backend.clone(), Host::open()] {
         let mut session = open(backend.clone(), model, dtype).await;
         replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
-        assert_eq!(digests(&session).await, after, "{what} replayed on {}", backend.name());
+        assert_eq!(all_digests(&session).await, after, "{what} replayed on {}", backend.name());
     }
     // A run that was cut off in the middle of a step goes on as if it had not been.
     let probes = settings.estimator.probes as usize;
@@ -324,7 +248,7 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
     while second.step(&mut session).await.unwrap().is_some() {}
     second.settle(&mut session).await.unwrap();
     assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
-    assert_eq!(digests(&session).await, after, "{what} resumed");
+    assert_eq!(all_digests(&session).await, after, "{what} resumed");
 }
 
 device_test! {
@@ -431,7 +355,7 @@ device_test! {
                 file.extend_from_slice(bytes);
                 Ok(())
             }).await.unwrap();
-            let (_, _, weights) = MODELS.iter().find(|(name, ..)| *name == model).unwrap();
+            let weights = golden::file(model, "model.safetensors");
             let (ours, theirs) =
                 (safetensors::SafeTensors::deserialize(&file).unwrap(), safetensors::SafeTensors::deserialize(weights).unwrap());
             for (name, tensor) in ours.tensors() {
@@ -477,7 +401,7 @@ device_test! {
                 file.extend_from_slice(bytes);
                 Ok(())
             }).await.unwrap();
-            let config = MODELS.iter().find(|(name, ..)| *name == "peft/blocks-llama").unwrap().1;
+            let config = golden::file("peft/blocks-llama", "config.json");
             let dir = MemoryDir::new("exported").with("config.json", config).with("model.safetensors", file);
             let mut again = Session::open(backend.clone(), &dir, DType::F32, &mut |_| Ok(())).await.unwrap();
             let exported = logits(&mut again, &[5, 9, 30, 2]).await;
@@ -489,7 +413,7 @@ device_test! {
 
 device_test! {
     async fn probes_and_micro_batches_change_nothing_else(backend: Rc<dyn Backend>) {
-        let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
+        let golden = golden::peft();
         let case = golden["cases"].as_array().unwrap().iter().find(|c| c["adapter"] == "blocks-llama-lora").unwrap();
         // A branch's loss does not depend on the branches beside it.
         let mut session = open(backend.clone(), "peft/blocks-llama", DType::F32).await;
@@ -563,18 +487,10 @@ device_test! {
     }
 }
 
-fn mezo() -> Value {
-    serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
-}
-
-fn word(value: &Value) -> u32 {
-    u32::from_str_radix(value.as_str().unwrap(), 16).unwrap()
-}
-
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn stochastic_rounding_is_as_specified() {
-    for case in mezo()["rounding"]["values"].as_array().unwrap() {
+    for case in golden::mezo()["rounding"]["values"].as_array().unwrap() {
         let x = f32::from_bits(word(&case["x_bits"]));
         for (u, right) in case["u"].as_array().unwrap().iter().zip(case["f16"].as_array().unwrap()) {
             let ours = stochastic_half(x, word(u)).to_bits();
@@ -586,10 +502,10 @@ fn stochastic_rounding_is_as_specified() {
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn quantized_matrices_are_ggufs() {
-    let golden: Value = serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap();
+    let golden = golden::peft();
     let mut checked = 0;
     for (model, matrices) in golden["quantized"].as_object().unwrap() {
-        let (_, _, weights) = MODELS.iter().find(|(name, ..)| name == model).unwrap();
+        let weights = golden::file(model, "model.safetensors");
         let file = safetensors::SafeTensors::deserialize(weights).unwrap();
         for (name, formats) in matrices.as_object().unwrap() {
             let tensor = file.tensor(name).unwrap();
@@ -609,7 +525,7 @@ fn quantized_matrices_are_ggufs() {
 
 device_test! {
     async fn fifty_updates_of_f16_weights_are_numpys(backend: Rc<dyn Backend>) {
-        let expected = mezo();
+        let expected = golden::mezo();
         let run = &expected["rounding"]["replay"];
         for backend in [backend, Host::open()] {
             let mut session = open(backend, "bert", DType::F16).await;
@@ -638,9 +554,7 @@ device_test! {
             }).collect();
             replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
             for (name, digest) in digests(&session).await {
-                if name != "adapter" {
-                    assert_eq!(digest, run["sha256"][&name].as_str().unwrap(), "{name}");
-                }
+                assert_eq!(digest, run["sha256"][&name].as_str().unwrap(), "{name}");
             }
         }
     }
@@ -648,9 +562,7 @@ device_test! {
 
 device_test! {
     async fn weights_are_not_converted_to_a_format_that_is_only_read(backend: Rc<dyn Backend>) {
-        let (name, config, weights) = MODELS[0];
-        let dir = MemoryDir::new(name).with("config.json", config).with("model.safetensors", weights);
-        let error = Session::open(backend, &dir, DType::Q6_K, &mut |_| Ok(())).await.err().unwrap();
+        let error = Session::open(backend, &golden::dir("bert"), DType::Q6_K, &mut |_| Ok(())).await.err().unwrap();
         assert_eq!(error.code(), Code::InvalidArgument);
         for part in ["is in F32", "cannot be converted to q6_k", "f32, f16, q8, q4, q4_1"] {
             assert!(error.message().contains(part), "{error}");

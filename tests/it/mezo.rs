@@ -3,9 +3,9 @@
 
 use std::rc::Rc;
 
-use crate::common::{device_test, noise, say};
+use crate::common::compare::{digests, word};
+use crate::common::{device_test, golden, noise, say};
 use pocketllm::dtype::DType;
-use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
 use pocketllm::kernel::materialize;
 use pocketllm::kernel::step::{Branch, MAX_BYTES};
@@ -20,14 +20,9 @@ use pocketllm::zo::schedule::Schedule;
 use pocketllm::zo::trajectory::{Header, Measure, Record, Trajectory, hex};
 use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Losses of a step: the projected gradients of the steps before differ in their last bits, and so do the weights.
 const LOSS: f64 = 1e-4;
-
-fn expected() -> Value {
-    serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
-}
 
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap()
@@ -37,14 +32,10 @@ fn float(value: &Value) -> f32 {
     value.as_f64().unwrap() as f32
 }
 
-fn word(value: &Value) -> u32 {
-    u32::from_str_radix(value.as_str().unwrap(), 16).unwrap()
-}
-
 #[cfg_attr(not(target_arch = "wasm32"), test)]
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn the_order_of_the_data_is_as_specified() {
-    for case in expected()["data_order"].as_array().unwrap() {
+    for case in golden::mezo()["data_order"].as_array().unwrap() {
         let order =
             permutation(number(&case["seed"]), number(&case["epoch"]) as u32, number(&case["n"]) as usize);
         let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
@@ -82,7 +73,7 @@ async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u3
 device_test! {
     async fn the_direction_is_as_specified_on_device_and_host(backend: Rc<dyn Backend>) {
         let backends: [Rc<dyn Backend>; 2] = [backend, Host::open()];
-        for case in expected()["z"].as_array().unwrap() {
+        for case in golden::mezo()["z"].as_array().unwrap() {
             let key = stream_key(number(&case["seed"]), number(&case["step"]) as u32, 0);
             let right: Vec<u32> = case["z"].as_array().unwrap().iter().map(word).collect();
             let (ordinal, start) = (number(&case["ordinal"]) as u32, number(&case["start"]) as u32);
@@ -137,19 +128,8 @@ device_test! {
     }
 }
 
-async fn bert(backend: Rc<dyn Backend>) -> Session {
-    let dir = MemoryDir::new("bert")
-        .with("config.json", include_bytes!("../golden/bert/config.json") as &[u8])
-        .with("model.safetensors", include_bytes!("../golden/bert/model.safetensors") as &[u8])
-        .with("tokenizer.json", include_bytes!("../golden/bert/tokenizer.json") as &[u8]);
-    Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
-}
-
-async fn llama(backend: Rc<dyn Backend>) -> Session {
-    let dir = MemoryDir::new("llama")
-        .with("config.json", include_bytes!("../golden/llama/config.json") as &[u8])
-        .with("model.safetensors", include_bytes!("../golden/llama/model.safetensors") as &[u8]);
-    Session::open(backend, &dir, DType::F32, &mut |_| Ok(())).await.unwrap()
+async fn open(backend: Rc<dyn Backend>, model: &str) -> Session {
+    Session::open(backend, &golden::dir(model), DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
 fn settings(run: &Value) -> Settings {
@@ -179,12 +159,12 @@ async fn ten_steps(session: &mut Session, trainer: &mut Trainer, run: &Value) {
 
 device_test! {
     async fn ten_steps_of_label_words_are_pytorchs(backend: Rc<dyn Backend>) {
-        let run = &expected()["label_words"];
-        let mut session = bert(backend).await;
+        let run = &golden::mezo()["label_words"];
+        let mut session = open(backend, "bert").await;
         let template = run["template"].as_str().unwrap();
         let labels: Vec<String> = serde_json::from_value(run["labels"].clone()).unwrap();
         let objective = Objective::new(&session, Some(template), &labels).unwrap();
-        let data = dataset::read("train.csv", include_bytes!("../golden/bert/train.csv")).unwrap();
+        let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
         let examples = objective.encode(&session, &data, 128).unwrap();
         let ids: Vec<Vec<u32>> = serde_json::from_value(run["first_input_ids"].clone()).unwrap();
         for (example, ids) in examples.examples.iter().zip(ids) {
@@ -197,8 +177,8 @@ device_test! {
 
 device_test! {
     async fn ten_steps_of_next_tokens_are_pytorchs(backend: Rc<dyn Backend>) {
-        let run = &expected()["next_token"];
-        let mut session = llama(backend).await;
+        let run = &golden::mezo()["next_token"];
+        let mut session = open(backend, "llama").await;
         let sequences: Vec<Vec<u32>> = serde_json::from_value(run["sequences"].clone()).unwrap();
         let examples = sequences.into_iter().map(|ids| {
             let target = |i: usize| Target { position: i as u32 - 1, label: ids[i] };
@@ -209,22 +189,6 @@ device_test! {
             Trainer::new(&session, settings(run), Objective::LanguageModel, None, examples).unwrap();
         ten_steps(&mut session, &mut trainer, run).await;
     }
-}
-
-/// SHA-256 of each tensor's f32 bytes, by name.
-async fn digests(session: &Session) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (id, tensor) in session.model.spec().tensors.as_slice().iter().enumerate() {
-        let mut hash = Sha256::new();
-        let mut add = |values: &[f32]| {
-            hash.update(bytemuck::cast_slice::<f32, u8>(values));
-            Ok(())
-        };
-        session.model.weights().read(session.model.backend(), id, &mut add).await.unwrap();
-        let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        found.push((tensor.name.clone(), digest));
-    }
-    found
 }
 
 fn header(session: &Session, run: &Value) -> Header {
@@ -257,9 +221,9 @@ fn header(session: &Session, run: &Value) -> Header {
 }
 
 async fn two_hundred_updates(backend: Rc<dyn Backend>) {
-    let expected = expected();
+    let expected = golden::mezo();
     let run = &expected["replay"];
-    let mut session = bert(backend).await;
+    let mut session = open(backend, "bert").await;
     let (rate, decay) = (float(&run["lr"]), estimator::decay(float(&run["lr"]), float(&run["weight_decay"])));
     assert_eq!(decay.to_bits(), word(&run["decay_factor_bits"]));
     let record = |(step, bits): (usize, &Value)| Record {

@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::common::compare::deviations;
+use crate::common::golden;
 use pocketllm::dtype::DType;
 use pocketllm::format::checkpoint::Checkpoint;
 use pocketllm::format::files::{FsDir, MemoryDir};
@@ -24,10 +26,6 @@ use serde_json::Value;
 /// In standard deviations of the logits: what the project promises of an exported adapter.
 const TOLERANCE: f32 = 1e-4;
 
-fn golden(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path)
-}
-
 struct Case {
     name: String,
     expected: Value,
@@ -37,14 +35,13 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let text = fs::read_to_string(golden("peft/expected.json")).unwrap();
-    let all: Value = serde_json::from_str(&text).unwrap();
+    let all = golden::peft();
     let case = |expected: &Value| {
         let name = expected["adapter"].as_str().unwrap().to_owned();
-        let dir = FsDir::new(golden(expected["base"].as_str().unwrap())).unwrap();
+        let dir = FsDir::new(golden::path(expected["base"].as_str().unwrap())).unwrap();
         let files = block_on(ModelFiles::open(&dir)).unwrap();
         let spec = family::spec(&files.config).unwrap();
-        let dir = FsDir::new(golden("peft").join(&name)).unwrap();
+        let dir = FsDir::new(golden::path(&format!("peft/{name}"))).unwrap();
         let adapter = block_on(Adapter::open(&dir)).unwrap();
         Case { name, expected: expected.clone(), files, spec, adapter }
     };
@@ -105,7 +102,7 @@ fn adapters_of_peft_are_read_and_written_back() {
             writer.write(values).unwrap();
         }
         let _sink = writer.finish().unwrap();
-        let theirs = fs::read(golden("peft").join(name).join(WEIGHTS_FILE)).unwrap();
+        let theirs = fs::read(golden::path(&format!("peft/{name}/{WEIGHTS_FILE}"))).unwrap();
         assert_eq!(contents(&file), contents(&theirs), "{name}");
 
         // Where peft_load.py finds it.
@@ -127,11 +124,12 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
         let dir = MemoryDir::new(case.name.as_str())
             .with(
                 "config.json",
-                fs::read(golden(case.expected["base"].as_str().unwrap()).join("config.json")).unwrap(),
+                fs::read(golden::path(&format!("{}/config.json", case.expected["base"].as_str().unwrap())))
+                    .unwrap(),
             )
             .with("model.safetensors", merged);
         let mut session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
-        let expected = fs::read(golden("peft").join(&case.name).join("expected.safetensors")).unwrap();
+        let expected = fs::read(golden::path(&format!("peft/{}/expected.safetensors", case.name))).unwrap();
         let expected = contents(&expected);
         let mut worst = 0.0_f32;
         for (i, ids) in case.expected["ids"].as_array().unwrap().iter().enumerate() {
@@ -141,7 +139,7 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
             let (model, workspace) = session.prepare(extent).unwrap();
             let ours = block_on(model.logits(workspace, &Batch::sequence(&ids))).unwrap();
             let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
-            worst = worst.max(difference(&ours, &right));
+            worst = worst.max(deviations(&ours, &right));
         }
         println!("{}: largest difference {worst:.1e} standard deviations", case.name);
         assert!(worst <= TOLERANCE, "{}: {worst}", case.name);
@@ -188,13 +186,4 @@ fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
     assert_eq!(added, modules.len());
     let _sink = writer.finish().unwrap();
     file
-}
-
-fn difference(ours: &[f32], right: &[f32]) -> f32 {
-    assert_eq!(ours.len(), right.len());
-    let mean = right.iter().sum::<f32>() / right.len() as f32;
-    let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
-    let apart = ours.iter().zip(right).map(|(a, b)| (a - b).abs());
-    // A NaN must not pass as no difference.
-    apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation
 }

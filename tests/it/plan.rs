@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::common::device_test;
+use crate::common::{device_test, golden};
 use pocketllm::error::Code;
-use pocketllm::format::files::MemoryDir;
 #[cfg(not(target_arch = "wasm32"))]
 use pocketllm::gpu::Limits;
 use pocketllm::gpu::{Backend, MemoryUse};
@@ -12,17 +11,6 @@ use pocketllm::gpu::{Backend, MemoryUse};
 use pocketllm::train::RandomModel;
 use pocketllm::train::{Method, Plan, Session, Settings, Sizes, dtype, trial};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
-
-macro_rules! model {
-    ($name:literal) => {
-        MemoryDir::new($name)
-            .with("config.json", &include_bytes!(concat!("../golden/", $name, "/config.json"))[..])
-            .with(
-                "model.safetensors",
-                &include_bytes!(concat!("../golden/", $name, "/model.safetensors"))[..],
-            )
-    };
-}
 
 fn settings(method: Method, kind: EstimatorKind) -> Settings {
     Settings { batch_size: 3, steps: 1, method, estimator: Estimator::new(kind), ..Settings::default() }
@@ -41,7 +29,7 @@ device_test! {
             ("q4", settings(Method::prefix(), TwoPoint)),
             ("f32", Settings { micro_batch: 2, ..settings(Method::lora(), OneSided) }),
         ];
-        let models = [model!("peft/blocks-llama"), model!("roberta"), model!("opt")];
+        let models = [golden::dir("peft/blocks-llama"), golden::dir("roberta"), golden::dir("opt")];
         // A browser takes seconds to open a device, and counts no other bytes: one family there.
         let count = if cfg!(target_arch = "wasm32") { 1 } else { models.len() };
         for dir in models.into_iter().take(count) {

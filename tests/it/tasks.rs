@@ -4,11 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::common::golden;
 use serde_json::{Value, json};
-
-fn golden(path: &str) -> String {
-    format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))
-}
 
 fn run(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
@@ -65,7 +62,7 @@ fn header(run: &str) -> Value {
 #[test]
 fn a_masked_model_learns_a_task_from_its_published_file() {
     let folder = Folder::new();
-    let (model, data, out) = (golden("bert"), sst2(&folder), folder.path("run"));
+    let (model, data, out) = (golden::path("bert"), sst2(&folder), folder.path("run"));
     let common = ["--model", &model, "--task", "SST2", "--shots", "4", "--data-seed", "5"];
     let mut args = vec![
         "finetune",
@@ -137,7 +134,7 @@ fn a_masked_model_learns_a_task_from_its_published_file() {
 #[test]
 fn a_causal_model_answers_by_likelihood() {
     let folder = Folder::new();
-    let (model, data, out) = (golden("llama-gguf"), sst2(&folder), folder.path("run"));
+    let (model, data, out) = (golden::path("llama-gguf"), sst2(&folder), folder.path("run"));
     let mut args = vec![
         "finetune", "--model", &model, "--task", "sst-2", "--train", &data, "--eval", &data, "--steps", "2",
     ];
@@ -161,7 +158,7 @@ fn a_causal_model_answers_by_likelihood() {
 #[test]
 fn candidates_and_text_are_evaluated() {
     let folder = Folder::new();
-    let model = golden("llama-gguf");
+    let model = golden::path("llama-gguf");
     let copa = folder.file(
         "val.jsonl",
         "{\"premise\":\"It fell.\",\"choice1\":\"It broke.\",\"choice2\":\"The sun rose early that day.\",\"question\":\"effect\",\"label\":0}\n",
@@ -179,7 +176,7 @@ fn candidates_and_text_are_evaluated() {
 
 /// A causal golden model with a tokenizer of a few words and a chat template beside it.
 fn chatting(folder: &Folder, template: Option<&str>) -> String {
-    let from = golden("llama");
+    let from = golden::path("llama");
     for name in ["config.json", "model.safetensors"] {
         std::fs::copy(Path::new(&from).join(name), folder.path(name)).unwrap();
     }
@@ -237,7 +234,7 @@ fn conversations_are_learned_by_the_models_own_template() {
 #[test]
 fn refusals_say_what_to_do() {
     let folder = Folder::new();
-    let (bert, data) = (golden("bert"), sst2(&folder));
+    let (bert, data) = (golden::path("bert"), sst2(&folder));
     let evaluate = |more: &[&str]| {
         let mut args = vec!["evaluate", "--model", &bert, "--eval", &data];
         args.extend(more);

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::common::compare::numbers;
 use pocketllm::text::stream::Detokenizer;
 use pocketllm::text::tokenizer::{GgufVocab, Tokenizer};
 use serde_json::Value;
@@ -54,18 +55,14 @@ fn gguf(fields: &Value) -> GgufVocab {
     }
 }
 
-fn ids(value: &Value) -> Vec<u32> {
-    serde_json::from_value(value.clone()).unwrap()
-}
-
 #[test]
 fn ids_and_texts_are_those_of_hugging_face() {
     for (name, tokenizer, cases) in goldens() {
         for case in &cases {
             let text = case["text"].as_str().unwrap();
             let plain = tokenizer.encode(text, false).unwrap();
-            assert_eq!(plain, ids(&case["ids"]), "{name}: {text:?}");
-            assert_eq!(tokenizer.encode(text, true).unwrap(), ids(&case["special"]), "{name}: {text:?}");
+            assert_eq!(plain, numbers(&case["ids"]), "{name}: {text:?}");
+            assert_eq!(tokenizer.encode(text, true).unwrap(), numbers(&case["special"]), "{name}: {text:?}");
             assert_eq!(tokenizer.decode(&plain, false).unwrap(), case["decoded"], "{name}: {text:?}");
         }
         println!("{name}: {} texts", cases.len());
@@ -80,7 +77,7 @@ fn a_stream_joins_to_the_whole_text() {
             continue;
         }
         for case in &cases {
-            let ids = ids(&case["ids"]);
+            let ids = numbers(&case["ids"]);
             let whole = tokenizer.decode(&ids, false).unwrap();
             let text = case["text"].as_str().unwrap();
             if whole != text {

@@ -3,7 +3,7 @@
 //! this crate can be to blame.
 //!
 //! In a browser it runs in a dedicated worker, as the tab's own engine does. Natively it is skipped
-//! where there is no adapter, unless `POCKETLLM_REQUIRE_GPU=1`.
+//! and counted as such where there is no adapter, unless `POCKETLLM_REQUIRE_GPU=1`.
 
 /// Numbers doubled by the probe: more than one workgroup, and not a multiple of one.
 const COUNT: u32 = 1000;
@@ -41,7 +41,7 @@ fn an_adapter_computes() {
             Err(error) if std::env::var("POCKETLLM_REQUIRE_GPU").is_ok_and(|v| v == "1") => {
                 panic!("POCKETLLM_REQUIRE_GPU is set, and there is no adapter: {error}")
             }
-            Err(error) => println!("skipped, no adapter: {error}"),
+            Err(error) => crate::common::skip("an_adapter_computes", &format!("no adapter: {error}")),
         }
     });
 }

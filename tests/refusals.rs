@@ -1,9 +1,14 @@
 //! Damaged models, unusable data and foreign trajectories are refused with the right code and a message that names the
 //! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU reference kernels.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use common::golden;
 use pocketllm::error::{Code, Error, Result};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::reference::Host;
@@ -63,20 +68,20 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-const CONFIG: &[u8] = include_bytes!("../golden/bert/config.json");
-const WEIGHTS: &[u8] = include_bytes!("../golden/bert/model.safetensors");
-const TOKENIZER: &[u8] = include_bytes!("../golden/bert/tokenizer.json");
-const TRAIN: &[u8] = include_bytes!("../golden/bert/train.csv");
 const TEMPLATE: &str = "{text} It was [MASK] .";
 const QUERY: &str = "bert.encoder.layer.0.attention.self.query.weight";
 const KEY: &str = "bert.encoder.layer.0.attention.self.key.weight";
 const WIDE: &str = "bert.encoder.layer.1.intermediate.dense.weight";
 
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+fn bert_weights() -> &'static [u8] {
+    golden::file("bert", "model.safetensors")
+}
+
 fn bert() -> MemoryDir {
-    MemoryDir::new("tiny-bert")
-        .with("config.json", CONFIG)
-        .with("model.safetensors", WEIGHTS)
-        .with("tokenizer.json", TOKENIZER)
+    golden::dir("bert")
 }
 
 async fn open(dir: &MemoryDir) -> Result<Session> {
@@ -112,15 +117,15 @@ async fn weights_refused(what: &str, weights: Vec<u8>, parts: &[&str]) {
 
 /// The golden weights under a header changed by `edit`.
 fn header_edited(edit: impl FnOnce(&mut Map<String, Value>)) -> Vec<u8> {
-    let length = u64::from_le_bytes(WEIGHTS[..8].try_into().unwrap()) as usize;
-    let mut header: Map<String, Value> = serde_json::from_slice(&WEIGHTS[8..8 + length]).unwrap();
+    let length = u64::from_le_bytes(bert_weights()[..8].try_into().unwrap()) as usize;
+    let mut header: Map<String, Value> = serde_json::from_slice(&bert_weights()[8..8 + length]).unwrap();
     edit(&mut header);
     let header = Value::Object(header).to_string();
-    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &WEIGHTS[8 + length..]].concat()
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &bert_weights()[8 + length..]].concat()
 }
 
 fn config_edited(field: &str, value: Value) -> MemoryDir {
-    let mut config: Map<String, Value> = serde_json::from_slice(CONFIG).unwrap();
+    let mut config: Map<String, Value> = serde_json::from_slice(golden::file("bert", "config.json")).unwrap();
     config.insert(field.to_owned(), value);
     bert().with("config.json", Value::Object(config).to_string().into_bytes())
 }
@@ -134,32 +139,32 @@ both_targets! {
 
 both_targets! {
     async fn truncated_weights() {
-        let header = 8 + u64::from_le_bytes(WEIGHTS[..8].try_into().unwrap()) as usize;
+        let header = 8 + u64::from_le_bytes(bert_weights()[..8].try_into().unwrap()) as usize;
         for length in [0, 7] {
-            weights_refused("no length", WEIGHTS[..length].to_vec(), &["at least 8 bytes", &length.to_string()]).await;
+            weights_refused("no length", bert_weights()[..length].to_vec(), &["at least 8 bytes", &length.to_string()]).await;
         }
         for length in [8, 9, header - 1] {
-            weights_refused("in the header", WEIGHTS[..length].to_vec(), &["expected a header of at most"]).await;
+            weights_refused("in the header", bert_weights()[..length].to_vec(), &["expected a header of at most"]).await;
         }
-        for length in [header, header + 1, WEIGHTS.len() / 2, WEIGHTS.len() - 1] {
-            weights_refused("in the data", WEIGHTS[..length].to_vec(), &["tensor `", "expected offsets within"]).await;
+        for length in [header, header + 1, bert_weights().len() / 2, bert_weights().len() - 1] {
+            weights_refused("in the data", bert_weights()[..length].to_vec(), &["tensor `", "expected offsets within"]).await;
         }
-        let longer = [WEIGHTS, &[0]].concat();
+        let longer = [bert_weights(), &[0]].concat();
         weights_refused("a byte more", longer, &["bytes of tensors, found"]).await;
     }
 }
 
 both_targets! {
     async fn absurd_header_length() {
-        for length in [u64::MAX, 1 << 63, 1 << 40, WEIGHTS.len() as u64 - 7] {
-            let mut weights = WEIGHTS.to_vec();
+        for length in [u64::MAX, 1 << 63, 1 << 40, bert_weights().len() as u64 - 7] {
+            let mut weights = bert_weights().to_vec();
             weights[..8].copy_from_slice(&length.to_le_bytes());
             weights_refused("length", weights, &["expected a header of at most", &length.to_string()]).await;
         }
-        let mut weights = WEIGHTS.to_vec();
+        let mut weights = bert_weights().to_vec();
         weights[..8].copy_from_slice(&0_u64.to_le_bytes());
         weights_refused("no header", weights, &["expected the header to begin with"]).await;
-        let mut weights = WEIGHTS.to_vec();
+        let mut weights = bert_weights().to_vec();
         weights[20] = 0xff;
         weights_refused("not JSON", weights, &["header:"]).await;
     }
@@ -223,11 +228,12 @@ both_targets! {
 
 both_targets! {
     async fn bad_tokenizer() {
-        let half = TOKENIZER[..TOKENIZER.len() / 2].to_vec();
+        let tokenizer = golden::file("bert", "tokenizer.json");
+        let half = tokenizer[..tokenizer.len() / 2].to_vec();
         for bytes in [vec![], b"{}".to_vec(), b"[1]".to_vec(), vec![0xff; 99], half] {
             refused("damaged", &bert().with("tokenizer.json", bytes), Code::FileCorrupt, &["tokenizer.json"]).await;
         }
-        let mut tokenizer: Value = serde_json::from_slice(TOKENIZER).unwrap();
+        let mut tokenizer: Value = serde_json::from_slice(tokenizer).unwrap();
         tokenizer["model"]["vocab"]["surplus"] = json!(5000);
         let dir = bert().with("tokenizer.json", tokenizer.to_string().into_bytes());
         refused("too many tokens", &dir, Code::FileCorrupt, &["tokenizer"]).await;
@@ -282,15 +288,13 @@ both_targets! {
         let mut same = open(&bert()).await.unwrap();
         replay(&mut same, &trajectory, &mut |_| Ok(())).await.unwrap();
 
-        let mut weights = WEIGHTS.to_vec();
+        let mut weights = bert_weights().to_vec();
         *weights.last_mut().unwrap() ^= 1;
         let mut session = open(&bert().with("model.safetensors", weights)).await.unwrap();
         let error = replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap_err();
         check("one bit", &error, Code::TrajectoryMismatch, &["other weights", &trajectory.header.fingerprint]);
 
-        let llama = MemoryDir::new("tiny-llama")
-            .with("config.json", &include_bytes!("../golden/llama/config.json")[..])
-            .with("model.safetensors", &include_bytes!("../golden/llama/model.safetensors")[..]);
+        let llama = golden::dir("llama");
         let mut session = open(&llama).await.unwrap();
         let error = replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap_err();
         check("family", &error, Code::TrajectoryMismatch, &["made with a bert model", "this is a llama model"]);
@@ -320,7 +324,7 @@ both_targets! {
 async fn trajectory() -> Trajectory {
     let mut session = open(&bert()).await.unwrap();
     let objective = Objective::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
-    let data = dataset::read("train.csv", TRAIN).unwrap();
+    let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
     let examples = objective.encode(&session, &data, 64).unwrap();
     let settings = Settings { steps: 2, batch_size: 4, learning_rate: 1e-3, ..Settings::default() };
     let mut trainer = Trainer::new(&session, settings, objective, Some(TEMPLATE), examples).unwrap();

@@ -1,0 +1,125 @@
+//! The golden models, adapters and values of `tests/golden/`, built into the tests: a browser has no files.
+
+use pocketllm::format::files::MemoryDir;
+use serde_json::Value;
+
+/// A folder's name, and its files with their contents.
+type Folder = (&'static str, &'static [(&'static str, &'static [u8])]);
+
+macro_rules! folder {
+    ($folder:literal: $($file:literal)*) => {
+        ($folder, &[$(($file, include_bytes!(concat!("../golden/", $folder, "/", $file)) as &[u8])),*])
+    };
+}
+
+macro_rules! model {
+    ($folder:literal) => { folder!($folder: "config.json" "model.safetensors" "cases.json" "expected.safetensors") };
+    ($folder:literal gguf) => { folder!($folder: "model.gguf" "cases.json" "expected.safetensors") };
+    ($folder:literal base) => { folder!($folder: "config.json" "model.safetensors") };
+    ($folder:literal adapter) => {
+        folder!($folder: "adapter_config.json" "adapter_model.safetensors" "expected.safetensors")
+    };
+}
+
+static FOLDERS: &[Folder] = &[
+    folder!("bert": "config.json" "model.safetensors" "tokenizer.json" "train.csv" "cases.json" "expected.safetensors"),
+    model!("roberta"),
+    model!("opt"),
+    model!("opt-projected"),
+    model!("llama"),
+    model!("llama-untied"),
+    folder!(
+        "sharded": "config.json" "model.safetensors.index.json" "model-00001-of-00003.safetensors"
+        "model-00002-of-00003.safetensors" "model-00003-of-00003.safetensors"
+    ),
+    model!("llama3"),
+    model!("half/f16"),
+    model!("half/bf16"),
+    model!("gpt2"),
+    model!("gpt2-hub"),
+    model!("gemma2"),
+    model!("phi"),
+    model!("qwen3"),
+    model!("qwen3-untied"),
+    model!("gemma3"),
+    model!("gemma3-hub"),
+    model!("qwen2"),
+    model!("mistral"),
+    model!("llama-gguf" gguf),
+    model!("qwen3-gguf" gguf),
+    model!("gemma3-gguf" gguf),
+    model!("llama-gguf-k" gguf),
+    model!("gpt2-gguf" gguf),
+    model!("peft/blocks-bert" base),
+    model!("peft/blocks-llama" base),
+    model!("peft/bert-lora" adapter),
+    model!("peft/bert-lora-wide" adapter),
+    model!("peft/bert-prefix" adapter),
+    model!("peft/roberta-lora" adapter),
+    model!("peft/roberta-lora-wide" adapter),
+    model!("peft/roberta-prefix" adapter),
+    model!("peft/opt-lora" adapter),
+    model!("peft/opt-lora-wide" adapter),
+    model!("peft/opt-prefix" adapter),
+    model!("peft/llama-lora" adapter),
+    model!("peft/llama-lora-wide" adapter),
+    model!("peft/llama-prefix" adapter),
+    model!("peft/gpt2-lora" adapter),
+    model!("peft/gpt2-lora-wide" adapter),
+    model!("peft/gpt2-prefix" adapter),
+    model!("peft/blocks-bert-lora" adapter),
+    model!("peft/blocks-bert-lora-wide" adapter),
+    model!("peft/blocks-bert-prefix" adapter),
+    model!("peft/blocks-llama-lora" adapter),
+    model!("peft/blocks-llama-lora-wide" adapter),
+    model!("peft/blocks-llama-prefix" adapter),
+];
+
+/// Every golden model whose logits transformers computed, and the folder that they are in.
+pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let has = |folder: &Folder, file: &str| folder.1.iter().any(|(name, _)| *name == file);
+    FOLDERS.iter().filter_map(move |folder| match folder.0 {
+        // The same weights, in three files.
+        "sharded" => Some(("sharded", "llama-untied")),
+        name if has(folder, "cases.json") => Some((name, name)),
+        _ => None,
+    })
+}
+
+fn files(folder: &str) -> &'static [(&'static str, &'static [u8])] {
+    FOLDERS.iter().find(|(name, _)| *name == folder).unwrap_or_else(|| panic!("no golden {folder}")).1
+}
+
+/// The contents of a file of a folder.
+pub(crate) fn file(folder: &str, name: &str) -> &'static [u8] {
+    let found = files(folder).iter().find(|(file, _)| *file == name);
+    found.unwrap_or_else(|| panic!("no golden {folder}/{name}")).1
+}
+
+/// The same, as JSON.
+pub(crate) fn json(folder: &str, name: &str) -> Value {
+    serde_json::from_slice(file(folder, name)).unwrap()
+}
+
+/// A folder's model or adapter, as a directory.
+pub(crate) fn dir(folder: &str) -> MemoryDir {
+    let own = |name: &str| !["cases.json", "expected.safetensors", "train.csv"].contains(&name);
+    let files = files(folder).iter().filter(|(name, _)| own(name));
+    files.fold(MemoryDir::new(folder), |dir, (name, bytes)| dir.with(*name, *bytes))
+}
+
+/// What peft computed with the adapters (`tests/golden/adapters.py`).
+pub(crate) fn peft() -> Value {
+    serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap()
+}
+
+/// What numpy and PyTorch computed of MeZO (`tests/golden/mezo.py`).
+pub(crate) fn mezo() -> Value {
+    serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
+}
+
+/// Where a golden file is, for programs that read it from the disk.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn path(path: &str) -> String {
+    format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))
+}
