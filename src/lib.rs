@@ -9,7 +9,7 @@
 //! | floor | modules | what is there |
 //! |---|---|---|
 //! | 0 | [`error`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the storage formats of weights, the random numbers of a run |
-//! | 1 | [`format`], [`text`] | model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
+//! | 1 | [`fit`], [`format`], [`text`] | classifiers fitted on the host; model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
 //! | 3 | [`kernel`] | a typed wrapper for each file of `shaders/` |
 //! | 4 | [`gemm`], [`reference`] | the tiles, layouts and plan of matmuls, and their tuner; the CPU reference of each kernel |
@@ -29,6 +29,7 @@
 pub mod clock;
 pub mod dtype;
 pub mod error;
+pub mod fit;
 pub mod format;
 pub mod future;
 pub mod gemm;

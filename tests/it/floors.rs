@@ -10,7 +10,7 @@ use crate::imports::Imports;
 /// Modules by floor, the lowest first; modules of one floor may import each other.
 const FLOORS: &[&[&str]] = &[
     &["clock", "dtype", "error", "future", "rng"],
-    &["format", "text"],
+    &["fit", "format", "text"],
     &["gpu"],
     &["kernel"],
     &["gemm", "reference"],

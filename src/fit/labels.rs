@@ -1,0 +1,102 @@
+//! The labels of a data set's rows, as numbers.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Result, bail};
+
+/// A readout has at most this many labels. More are nearly always a column of another meaning, such as row numbers.
+pub const MAX_LABELS: usize = 1000;
+
+/// The distinct labels of a data set and the label of each row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    names: Vec<String>,
+    of_rows: Vec<usize>,
+}
+
+impl Labels {
+    /// Numbers the labels of rows in the order of their bytes, so that the order of the rows does not matter.
+    ///
+    /// # Errors
+    /// `DataInvalid` where a label is empty, where labels differ only by case or spaces, where all rows have one label,
+    /// where there are no rows, and where there are more than [`MAX_LABELS`] labels.
+    pub fn of<S: AsRef<str>>(rows: &[S]) -> Result<Labels> {
+        // Each label's first row, counted from 1.
+        let mut first = BTreeMap::new();
+        for (row, label) in rows.iter().enumerate() {
+            let label = label.as_ref();
+            if label.trim().is_empty() {
+                bail!(DataInvalid, "row {}: the label is empty", row + 1);
+            }
+            first.entry(label).or_insert(row + 1);
+        }
+        check_alike(&first)?;
+        let names: Vec<String> = first.keys().map(|&name| name.to_owned()).collect();
+        match names.as_slice() {
+            [] => bail!(DataInvalid, "there are no rows to learn from"),
+            [only] => bail!(
+                DataInvalid,
+                "every row has the label {only:?}; examples of at least two labels are needed"
+            ),
+            names if names.len() > MAX_LABELS => bail!(
+                DataInvalid,
+                "the {} rows have {} different labels; at most {MAX_LABELS} are allowed. Is this the column of labels?",
+                rows.len(),
+                names.len()
+            ),
+            _ => {}
+        }
+        let number: BTreeMap<&str, usize> = first.keys().enumerate().map(|(at, &name)| (name, at)).collect();
+        let of_rows = rows.iter().map(|label| number[label.as_ref()]).collect();
+        Ok(Labels { names, of_rows })
+    }
+
+    /// Takes the labels of rows as indices into `names`, where the names are known beforehand, for instance from a task.
+    ///
+    /// # Errors
+    /// As [`Labels::of`]; also `DataInvalid` where there are fewer rows than names, or a name has no row.
+    pub fn named<S: AsRef<str>>(names: &[S], rows: &[S]) -> Result<Labels> {
+        if rows.len() < names.len() {
+            bail!(
+                DataInvalid,
+                "there are {} rows for {} labels; each label needs at least one row",
+                rows.len(),
+                names.len()
+            );
+        }
+        let labels = Labels::of(rows)?;
+        if let Some(name) = names.iter().find(|name| !labels.names.iter().any(|own| own == name.as_ref())) {
+            bail!(DataInvalid, "no row has the label {:?}", name.as_ref());
+        }
+        if let Some(other) = labels.names.iter().find(|own| !names.iter().any(|name| name.as_ref() == *own)) {
+            bail!(DataInvalid, "a row has the label {other:?}, which is not among the labels given");
+        }
+        Ok(labels)
+    }
+
+    /// The distinct labels, in the order of their bytes.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The label of each row, as an index into [`Labels::names`].
+    pub fn of_rows(&self) -> &[usize] {
+        &self.of_rows
+    }
+}
+
+/// Refuses labels that a person would take for the same: those that differ only by case or spaces.
+fn check_alike(first: &BTreeMap<&str, usize>) -> Result<()> {
+    let mut seen: BTreeMap<String, (&str, usize)> = BTreeMap::new();
+    for (&label, &row) in first {
+        let plain = label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        if let Some((other, other_row)) = seen.insert(plain, (label, row)) {
+            bail!(
+                DataInvalid,
+                "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only by case or spaces; \
+                 write them alike"
+            );
+        }
+    }
+    Ok(())
+}
