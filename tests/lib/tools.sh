@@ -39,10 +39,11 @@ locked_version() {
 tool_is() { has "$1" && [ "$("$1" --version 2>/dev/null | awk 'NR == 1 { print $2 }')" = "$2" ]; }
 
 # cargo_tool ARGUMENTS: installs a program with cargo. They run for seconds, so they are built fast rather
-# than to be fast; one target directory lets them share dependencies.
+# than to be fast; one target directory lets them share dependencies. tool_opt_level=0 is for those that
+# only start other programs.
 cargo_tool() {
     CARGO_TARGET_DIR="$tools_root/build" \
-        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+        CARGO_PROFILE_RELEASE_OPT_LEVEL="${tool_opt_level:-1}" \
         CARGO_PROFILE_RELEASE_LTO=off \
         CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         CARGO_PROFILE_RELEASE_DEBUG=false \
