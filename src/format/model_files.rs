@@ -1,24 +1,19 @@
 //! All parts of a model, found in a directory or in one `.gguf` file.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::checkpoint::Checkpoint;
 use super::config::Config;
-use super::files::ModelDir;
+use super::files::{
+    CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, NAMES,
+    TOKENIZER_FILE, files_of,
+};
 use super::gguf::{self, Metadata};
 use super::safetensors;
-use super::source::read_whole;
-use crate::error::{Error, Result, bail};
+use super::source::{ByteSource, read_whole};
+use crate::error::{Code, Error, Result};
 use crate::future::LocalFuture;
-
-/// Maximum size of a `config.json` in bytes.
-pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
-
-/// Maximum size of a `tokenizer.json` or another tokenizer file in bytes.
-pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
-
-/// Optional files, either of which may have the chat template.
-const CHAT_FILES: [&str; 2] = ["tokenizer_config.json", "chat_template.jinja"];
 
 /// The source that the tokenizer is built from.
 #[derive(Clone, Debug)]
@@ -47,49 +42,85 @@ pub struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Opens the model in `dir`: `config.json` with `model.safetensors` or its index, otherwise the
-    /// only `.gguf` file.
+    /// Opens the model in `dir`. [`files_of`] chooses its files.
     ///
     /// # Errors
-    /// `invalid-argument` (`network` for a server) if a file is missing; `invalid-argument` if
-    /// there are several `.gguf` files and none was chosen; `limit-exceeded` if a small file is too
-    /// long; and the errors of the parsers and sources.
+    /// Those of [`files_of`], with the code `network` for a server; and the errors of the parsers
+    /// and sources.
     pub fn open(dir: &dyn ModelDir) -> LocalFuture<'_, Result<ModelFiles>> {
         Box::pin(async move {
-            // If `dir` is itself a .gguf file, it has no other files, so they are not requested.
-            let found = dir.gguf_files();
-            if let [only] = found.as_slice()
-                && super::files::is_gguf(dir.name())
-            {
-                return open_gguf(dir, only).await;
-            }
-            match (read_small(dir, "config.json", MAX_CONFIG_BYTES).await?, found.as_slice()) {
-                (Some(config), _) => open_hugging_face(dir, &config).await,
-                (None, [only]) => open_gguf(dir, only).await,
-                (None, []) => Err(absent(dir, "expected a config.json or a .gguf file, found neither")),
-                (None, several) => bail!(
-                    InvalidArgument,
-                    "{}: expected one .gguf file, found {}; choose one of them",
-                    dir.name(),
-                    several.join(", ")
-                ),
+            let place = Place::look(dir).await?;
+            match &place.chosen {
+                FileSet::Gguf(file) => open_gguf(&place, file).await,
+                FileSet::HuggingFace { weights, optional } => {
+                    open_hugging_face(&place, weights, optional).await
+                }
             }
         })
     }
 }
 
-/// The error for a directory in which a file is missing.
-fn absent(dir: &dyn ModelDir, message: &str) -> Error {
-    Error::new(dir.absence(), message).at(dir.name())
+/// A directory in which the files of the model have been found.
+struct Place<'a> {
+    dir: &'a dyn ModelDir,
+    chosen: FileSet,
+    /// The files that were opened to see whether they exist. To open one from a server reads its
+    /// beginning, so no file is opened twice.
+    opened: BTreeMap<&'static str, Rc<dyn ByteSource>>,
 }
 
-async fn open_gguf(dir: &dyn ModelDir, file: &str) -> Result<ModelFiles> {
-    let Some(source) = dir.open(file).await? else {
-        return Err(absent(dir, &format!("expected a file {file}, found nothing")));
-    };
+impl Place<'_> {
+    /// Finds the model's files. If `dir` cannot be listed, they are requested by name.
+    async fn look(dir: &dyn ModelDir) -> Result<Place<'_>> {
+        let mut opened = BTreeMap::new();
+        let known = dir.listing();
+        let mut chosen = files_of(dir.name(), known.as_deref().unwrap_or_default(), None);
+        for names in NAMES.iter().filter(|_| known.is_none()) {
+            for name in *names {
+                if let Some(source) = dir.open(name).await? {
+                    opened.insert(*name, source);
+                }
+            }
+            let listed = |(name, source): (&&str, &Rc<dyn ByteSource>)| Listed {
+                name: (*name).to_owned(),
+                size: Some(source.len()),
+            };
+            let listing: Vec<Listed> = opened.iter().map(listed).collect();
+            chosen = files_of(dir.name(), &listing, None);
+            if chosen.is_ok() {
+                break;
+            }
+        }
+        match chosen {
+            Ok(chosen) => Ok(Place { dir, chosen, opened }),
+            Err(error) if error.code() == Code::InvalidArgument => {
+                Err(Error::new(dir.absence(), error.message()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens one of the chosen files.
+    async fn open(&self, file: &str) -> Result<Rc<dyn ByteSource>> {
+        if let Some(source) = self.opened.get(file) {
+            return Ok(source.clone());
+        }
+        self.dir.open(file).await?.ok_or_else(|| {
+            let message = format!("expected a file {file}, found nothing");
+            Error::new(self.dir.absence(), message).at(self.dir.name())
+        })
+    }
+
+    async fn read_small(&self, file: &str, limit: u64) -> Result<Vec<u8>> {
+        read_whole(self.open(file).await?.as_ref(), limit).await
+    }
+}
+
+async fn open_gguf(place: &Place<'_>, file: &str) -> Result<ModelFiles> {
+    let source = place.open(file).await?;
     let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(source).await?;
     Ok(ModelFiles {
-        name: dir.name().to_owned(),
+        name: place.dir.name().to_owned(),
         config,
         checkpoint,
         tokenizer: TokenizerFile::Gguf(metadata),
@@ -97,39 +128,25 @@ async fn open_gguf(dir: &dyn ModelDir, file: &str) -> Result<ModelFiles> {
     })
 }
 
-async fn open_hugging_face(dir: &dyn ModelDir, config: &[u8]) -> Result<ModelFiles> {
-    let config = Config::parse("config.json", config)?;
-    let checkpoint = if let Some(source) = dir.open("model.safetensors").await? {
-        safetensors::parse(source).await?
-    } else if let Some(index) = dir.open(safetensors::INDEX_FILE).await? {
-        safetensors::open_sharded(dir, index.as_ref()).await?
+async fn open_hugging_face(place: &Place<'_>, weights: &str, optional: &[&str]) -> Result<ModelFiles> {
+    let config = Config::parse(CONFIG_FILE, &place.read_small(CONFIG_FILE, MAX_CONFIG_BYTES).await?)?;
+    let source = place.open(weights).await?;
+    let checkpoint = if weights == INDEX_FILE {
+        safetensors::open_sharded(place.dir, source.as_ref()).await?
     } else {
-        let found = match dir.open("pytorch_model.bin").await {
-            Ok(Some(_)) => "pytorch_model.bin, which cannot be read; save the model as safetensors",
-            _ => "neither",
-        };
-        let index = safetensors::INDEX_FILE;
-        let message = format!("expected model.safetensors or {index} beside config.json, found {found}");
-        return Err(absent(dir, &message));
+        safetensors::parse(source).await?
     };
-    let tokenizer = match read_small(dir, "tokenizer.json", MAX_TOKENIZER_BYTES).await? {
-        Some(bytes) => TokenizerFile::Json(bytes, "tokenizer.json".to_owned()),
-        None => TokenizerFile::Absent,
-    };
+    let mut tokenizer = TokenizerFile::Absent;
     let mut chat_files = BTreeMap::new();
-    for file in CHAT_FILES {
-        if let Some(bytes) = read_small(dir, file, MAX_TOKENIZER_BYTES).await? {
-            chat_files.insert(file.to_owned(), bytes);
+    for file in optional {
+        let bytes = place.read_small(file, MAX_TOKENIZER_BYTES).await?;
+        if *file == TOKENIZER_FILE {
+            tokenizer = TokenizerFile::Json(bytes, TOKENIZER_FILE.to_owned());
+        } else {
+            chat_files.insert((*file).to_owned(), bytes);
         }
     }
-    Ok(ModelFiles { name: dir.name().to_owned(), config, checkpoint, tokenizer, chat_files })
-}
-
-async fn read_small(dir: &dyn ModelDir, file: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-    match dir.open(file).await? {
-        Some(source) => Ok(Some(read_whole(source.as_ref(), limit).await?)),
-        None => Ok(None),
-    }
+    Ok(ModelFiles { name: place.dir.name().to_owned(), config, checkpoint, tokenizer, chat_files })
 }
 
 #[cfg(test)]
@@ -138,7 +155,6 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::error::Code;
     use crate::format::files::MemoryDir;
 
     const CONFIG: &[u8] = br#"{"model_type":"bert"}"#;
@@ -194,7 +210,7 @@ mod tests {
             assert_eq!(error.code(), Code::InvalidArgument);
             assert!(error.message().contains(says), "{error}");
         }
-        let broken = dir().with("config.json", b"{".to_vec());
+        let broken = dir().with("config.json", b"{".to_vec()).with("model.safetensors", weights());
         assert_eq!(block_on(ModelFiles::open(&broken)).unwrap_err().code(), Code::FileCorrupt);
         let gguf = MemoryDir::new("one").with("a.gguf", b"GGUF".to_vec());
         let error = block_on(ModelFiles::open(&gguf)).unwrap_err();
@@ -203,7 +219,8 @@ mod tests {
 
     #[test]
     fn long_small_files_are_refused() {
-        let dir = dir().with("config.json", vec![b' '; MAX_CONFIG_BYTES as usize + 1]);
+        let long = vec![b' '; MAX_CONFIG_BYTES as usize + 1];
+        let dir = dir().with("config.json", long).with("model.safetensors", weights());
         assert_eq!(block_on(ModelFiles::open(&dir)).unwrap_err().code(), Code::LimitExceeded);
     }
 }

@@ -70,10 +70,7 @@ impl Columns {
             };
             let found: Vec<String> = names.map(|name| format!("`{name}`")).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            bail!(
-                DataInvalid,
-                "{place}, field `{missing}`: expected {of}, found {found} (files of a published data set are read by its task)"
-            )
+            bail!(DataInvalid, "{place}, field `{missing}`: expected the columns {of}, found {found}")
         }
     }
 

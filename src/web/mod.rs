@@ -6,6 +6,7 @@
 mod asking;
 #[cfg(feature = "bench")]
 mod bench;
+mod files;
 mod options;
 mod plan;
 mod report;
@@ -15,6 +16,7 @@ mod tuner;
 
 #[cfg(feature = "bench")]
 pub use bench::{TabBench, measure_matmuls};
+pub use files::{file_names, files_of};
 pub use plan::plan;
 pub use rows::read_rows;
 pub use tuner::Tuner;

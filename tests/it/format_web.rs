@@ -4,7 +4,7 @@
 
 use js_sys::{Reflect, eval};
 use pocketllm::error::{Code, Result};
-use pocketllm::format::files::{BlobDir, FetchDir, ModelDir};
+use pocketllm::format::files::{BlobDir, FetchDir, Listed, ModelDir};
 use pocketllm::format::safetensors;
 use pocketllm::format::source::{BlobSource, ByteSource, FetchSource, WHOLE_LIMIT};
 use wasm_bindgen::JsCast;
@@ -140,7 +140,8 @@ async fn directories_and_files_have_urls() {
         assert_eq!(asked(), [format!("GET {asks} bytes=0-262143")]);
     }
     let single = FetchDir::new("https://h.test/m/x.gguf", None);
-    assert_eq!((single.name(), single.gguf_files()), ("x.gguf", vec!["x.gguf".to_owned()]));
+    let listed = Listed { name: "x.gguf".to_owned(), size: None };
+    assert_eq!((single.name(), single.listing()), ("x.gguf", Some(vec![listed])));
     assert!(single.open("config.json").await.unwrap().is_none());
     assert!(FetchDir::new("https://h.test/m", None).open("../x").await.is_err());
 }

@@ -11,7 +11,9 @@ import type {
   WasmCreateOptions,
   WasmData,
   WasmEvaluateConfig,
+  WasmFileSet,
   WasmGenerateOptions,
+  WasmListed,
   WasmTrainConfig,
   WasmTuner,
 } from '../src/package/wasm.js';
@@ -62,18 +64,37 @@ export async function plan(): Promise<MemoryPlan> {
 
 const textOf = (data: WasmData): string => (typeof data === 'string' ? data : new TextDecoder().decode(data));
 
-/** The rows of a JSON array, or of a table with a comma whose last column is the label. */
+/** The rows of a JSON array or of a table with a comma. Text in one column is plain text. */
 export function readRows(data: WasmData, name: string, { holdOut = 0 }: Omit<ReadOptions, 'name'>): ReadRows {
   const text = textOf(data);
-  const table = (): LabelledText[] =>
-    text.trim().split('\n').slice(1).flatMap((line) => {
-      const [, row = '', label = ''] = /^"?(.*?)"?,([^,]*)$/.exec(line) ?? [];
-      return label === '' ? [] : [{ text: row.replaceAll('""', '"'), label }];
-    });
-  const rows = name.endsWith('.json') ? (JSON.parse(text) as LabelledText[]) : table();
+  const file = { format: 'csv', encoding: 'utf-8' } as const;
+  const [header = '', ...lines] = text.trim().split('\n');
+  if (!name.endsWith('.json') && !header.includes(',')) {
+    return { kind: 'plain', rows: [text], heldOut: [], ...file, format: 'txt', columns: {}, problems: [] };
+  }
+  if (!name.endsWith('.json') && header !== 'text,label') {
+    throw failure('data-invalid', `${name}, header: expected the columns \`text\` and \`label\``);
+  }
+  const read = lines.map((line) => /^"?(.*?)"?,([^,]*)$/.exec(line) ?? []);
+  const table = read.map(([, row = '', label = '']): LabelledText => ({ text: row.replaceAll('""', '"'), label }));
+  const rows = name.endsWith('.json') ? (JSON.parse(text) as LabelledText[]) : table.filter(({ label }) => label !== '');
+  const problems = table.flatMap(({ label }, at) => (label === '' ? [{ row: at + 2, message: `row ${at + 2}, field \`label\`: expected a value, found nothing` }] : []));
   if (rows.length === 0) throw failure('data-invalid', `${name}: expected at least one row, found none`);
-  const columns = { text: 'text', label: 'label' };
-  return { kind: 'classified', rows: rows.slice(holdOut), heldOut: rows.slice(0, holdOut), format: 'csv', encoding: 'utf-8', columns, problems: [] };
+  return { kind: 'classified', rows: rows.slice(holdOut), heldOut: rows.slice(0, holdOut), ...file, columns: { text: 'text', label: 'label' }, problems: name.endsWith('.json') ? [] : problems };
+}
+
+/** The files of a model in Hugging Face's layout with its weights in one file, or a `.gguf` file. */
+export function filesOf(place: string, listing: readonly WasmListed[], { file }: { readonly file?: string }): WasmFileSet {
+  const names = listing.map(({ name }) => name);
+  const set = fileNames()[0]?.filter((name) => names.includes(name)) ?? [];
+  const gguf = names.filter((name) => name === file || name.endsWith('.gguf'));
+  if (file === undefined && set.includes('config.json') && set.includes('model.safetensors')) return { files: set };
+  if (gguf.length === 1) return { files: gguf };
+  throw failure('invalid-argument', `${place}: expected a config.json or a .gguf file, found neither`);
+}
+
+export function fileNames(): readonly (readonly string[])[] {
+  return [['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'model.safetensors']];
 }
 
 export class Tuner implements WasmTuner {

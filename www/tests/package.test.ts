@@ -5,10 +5,10 @@ import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type Tra
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
 import { readData } from '../src/package/read.ts';
-import { pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
+import { fileNames, filesOf, pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 
-const engine: WasmModule = { Tuner, plan, readRows };
+const engine: WasmModule = { Tuner, plan, readRows, filesOf, fileNames };
 
 /**
  * Runs the worker's code at the other end of a real message channel, so that everything is
@@ -116,7 +116,7 @@ describe('create', () => {
 
   test.each([
     [{ model: files, dtpye: 'f32' }, 'unknown option "dtpye"'],
-    [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4" or "q4_1" or "q6_k", found f64'],
+    [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4" or "q4_1" or "q6_k" or "q4_k", found f64'],
     [{ model: files, tiles: 4 }, 'tiles must be a string, found 4'],
     [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
     [{ model: [] }, 'model holds no files'],

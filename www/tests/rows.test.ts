@@ -8,8 +8,8 @@ import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
 import { FAKE } from './browser.ts';
+import { loadEngine } from './wasm-engine.ts';
 
-const PKG = new URL('../pkg/', import.meta.url);
 const FILES = new URL('../../tests/rows/', import.meta.url);
 const expected = JSON.parse(readFileSync(new URL('expected.json', FILES), 'utf8')) as Record<string, { error?: string } & Partial<ReadRows>>;
 
@@ -29,11 +29,7 @@ const labelled = (parsed: Parsed): Parsed & { kind: 'labelled' } => {
 
 describe.skipIf(FAKE)('with the engine', () => {
   beforeAll(async () => {
-    const module = (await import(/* @vite-ignore */ new URL('pocketllm.js', PKG).href)) as WasmModule & {
-      default(options: { module_or_path: Uint8Array }): Promise<unknown>;
-    };
-    await module.default({ module_or_path: readFileSync(new URL('pocketllm_bg.wasm', PKG)) });
-    engine = module;
+    engine = await loadEngine();
   });
 
   test('every odd file has an expectation', () => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use web_sys::Blob;
 
-use super::{ModelDir, folder_and_name, gguf_among, model_folder};
+use super::{Listed, ModelDir, folder_and_name, model_folder};
 use crate::error::Result;
 use crate::format::source::{BlobSource, ByteSource};
 use crate::future::LocalFuture;
@@ -18,8 +18,8 @@ pub struct BlobDir {
 }
 
 impl BlobDir {
-    /// Makes a directory of these files. Directory pickers return paths: of several folders, the one of the
-    /// uppermost model counts.
+    /// Makes a directory of these files. Directory pickers return paths. If several folders have a
+    /// model, the uppermost one is used.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Blob)>) -> Self {
         let files: Vec<(String, Blob)> = files.into_iter().collect();
         let model = model_folder(files.iter().map(|(path, _)| path.as_str()));
@@ -43,7 +43,9 @@ impl ModelDir for BlobDir {
         Box::pin(std::future::ready(Ok(found)))
     }
 
-    fn gguf_files(&self) -> Vec<String> {
-        gguf_among(self.files.keys().map(String::as_str))
+    fn listing(&self) -> Option<Vec<Listed>> {
+        let listed =
+            |(name, blob): (&String, &Blob)| Listed { name: name.clone(), size: Some(blob.size() as u64) };
+        Some(self.files.iter().map(listed).collect())
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use web_sys::AbortSignal;
 
-use super::{ModelDir, check_file_name, is_gguf};
+use super::{Listed, ModelDir, check_file_name, is_gguf};
 use crate::error::{Code, Result};
 use crate::format::source::{ByteSource, FetchSource};
 use crate::future::LocalFuture;
@@ -61,8 +61,8 @@ impl ModelDir for FetchDir {
         })
     }
 
-    fn gguf_files(&self) -> Vec<String> {
-        self.single.iter().cloned().collect()
+    fn listing(&self) -> Option<Vec<Listed>> {
+        self.single.as_ref().map(|name| vec![Listed { name: name.clone(), size: None }])
     }
 
     fn absence(&self) -> Code {

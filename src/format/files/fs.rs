@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::{ModelDir, check_file_name, gguf_among, is_gguf};
+use super::{Listed, ModelDir, check_file_name, is_gguf};
 use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
 use crate::future::LocalFuture;
@@ -65,16 +65,18 @@ impl ModelDir for FsDir {
         Box::pin(std::future::ready(self.open_now(file)))
     }
 
-    fn gguf_files(&self) -> Vec<String> {
+    fn listing(&self) -> Option<Vec<Listed>> {
         if let Some(single) = &self.single {
-            return vec![single.clone()];
+            let size = self.path.metadata().ok().map(|metadata| metadata.len());
+            return Some(vec![Listed { name: single.clone(), size }]);
         }
-        let names: Vec<String> = match std::fs::read_dir(&self.path) {
-            Ok(entries) => {
-                entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
-            }
-            Err(_) => Vec::new(),
-        };
-        gguf_among(names.iter().map(String::as_str))
+        let entries = std::fs::read_dir(&self.path).ok()?;
+        // The metadata are those of the file that a symbolic link leads to.
+        let files = entries.flatten().filter_map(|entry| {
+            let metadata = entry.path().metadata().ok().filter(|metadata| metadata.is_file())?;
+            let name = entry.file_name().into_string().ok()?;
+            Some(Listed { name, size: Some(metadata.len()) })
+        });
+        Some(files.collect())
     }
 }

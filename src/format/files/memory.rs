@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{ModelDir, gguf_among};
+use super::{Listed, ModelDir};
 use crate::error::Result;
 use crate::format::source::{ByteSource, MemorySource};
 use crate::future::LocalFuture;
@@ -47,7 +47,11 @@ impl ModelDir for MemoryDir {
         Box::pin(std::future::ready(Ok(found)))
     }
 
-    fn gguf_files(&self) -> Vec<String> {
-        gguf_among(self.files.keys().map(String::as_str))
+    fn listing(&self) -> Option<Vec<Listed>> {
+        let listed = |(name, bytes): (&String, &Rc<[u8]>)| Listed {
+            name: name.clone(),
+            size: Some(bytes.len() as u64),
+        };
+        Some(self.files.iter().map(listed).collect())
     }
 }

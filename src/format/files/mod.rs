@@ -1,7 +1,9 @@
 //! Directories of a model's files, which are looked up by name.
 
 mod memory;
+mod set;
 pub use memory::MemoryDir;
+pub use set::*;
 
 #[cfg(not(target_arch = "wasm32"))]
 mod fs;
@@ -36,10 +38,10 @@ pub trait ModelDir {
     /// are on a server.
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>>;
 
-    /// The names of the `.gguf` files that the directory is known to contain. A place that cannot
-    /// be listed returns none, unless it is itself a `.gguf` file.
-    fn gguf_files(&self) -> Vec<String> {
-        Vec::new()
+    /// The files that the directory contains. Returns `None` if the place cannot be listed; its
+    /// files are then requested by name, see [`NAMES`].
+    fn listing(&self) -> Option<Vec<Listed>> {
+        None
     }
 
     /// The code of the error that reports a missing model file.
@@ -61,13 +63,6 @@ pub(crate) fn check_file_name(dir: &str, file: &str) -> Result<()> {
         bail!(InvalidArgument, "{dir}: expected a plain file name, found {file:?}");
     }
     Ok(())
-}
-
-/// The `.gguf` names among `names`, sorted.
-fn gguf_among<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut found: Vec<String> = names.filter(|name| is_gguf(name)).map(str::to_owned).collect();
-    found.sort();
-    found
 }
 
 /// The folder of the model among the paths of a folder that a person chose: where the uppermost `config.json`
@@ -172,13 +167,16 @@ mod tests {
         std::fs::write(dir.path().join("b"), b"b").unwrap();
         std::fs::create_dir(dir.path().join("c")).unwrap();
         let whole = FsDir::new(dir.path()).unwrap();
-        assert_eq!(whole.gguf_files(), ["a.gguf"]);
+        let mut listing = whole.listing().unwrap();
+        listing.sort_by(|a, b| a.name.cmp(&b.name));
+        let listed = |name: &str| Listed { name: name.to_owned(), size: Some(1) };
+        assert_eq!(listing, [listed("a.gguf"), listed("b")]);
         assert!(block_on(whole.open("b")).unwrap().is_some());
         assert!(block_on(whole.open("none")).unwrap().is_none());
         assert!(block_on(whole.open("../b")).is_err());
         assert!(block_on(whole.open("c")).is_err());
         let single = FsDir::new(dir.path().join("a.gguf")).unwrap();
-        assert_eq!((single.name(), single.gguf_files()), ("a.gguf", vec!["a.gguf".to_owned()]));
+        assert_eq!((single.name(), single.listing()), ("a.gguf", Some(vec![listed("a.gguf")])));
         assert!(block_on(single.open("a.gguf")).unwrap().is_some());
         assert!(block_on(single.open("b")).unwrap().is_none());
         for bad in ["b", "none"] {

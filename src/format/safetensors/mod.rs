@@ -11,7 +11,8 @@ mod sharded;
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
 
-pub use sharded::{INDEX_FILE, open_sharded};
+pub(crate) use sharded::Index;
+pub use sharded::open_sharded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -12,13 +12,27 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::files::{ModelDir, check_file_name};
 use crate::format::source::{ByteSource, read_whole};
 
-/// The usual name of the index.
-pub const INDEX_FILE: &str = "model.safetensors.index.json";
-
 /// The index: it maps each tensor to its file.
 #[derive(Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, String>,
+pub(crate) struct Index {
+    pub(crate) weight_map: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// Parses an index, whose file is called `name`.
+    ///
+    /// # Errors
+    /// `file-corrupt` if it cannot be parsed or names a file outside its directory.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Index> {
+        let index: Index = match serde_json::from_slice(bytes) {
+            Ok(index) => index,
+            Err(error) => bail!(FileCorrupt, "{name}: {error}"),
+        };
+        if let Some(file) = index.weight_map.values().find(|file| check_file_name(name, file).is_err()) {
+            bail!(FileCorrupt, "{name}: expected plain file names, found {file:?}");
+        }
+        Ok(index)
+    }
 }
 
 /// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from
@@ -30,10 +44,7 @@ struct Index {
 pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<Checkpoint> {
     let name = index.name();
     let bytes = read_whole(index, INDEX_LIMIT).await?;
-    let index: Index = match serde_json::from_slice(&bytes) {
-        Ok(index) => index,
-        Err(error) => bail!(FileCorrupt, "{name}: {error}"),
-    };
+    let index = Index::parse(name, &bytes)?;
     drop(bytes);
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (tensor, file) in &index.weight_map {
@@ -43,9 +54,6 @@ pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<
     let mut tensors = BTreeMap::new();
     let mut metadata = BTreeMap::new();
     for (file, names) in wanted {
-        if check_file_name(name, file).is_err() {
-            bail!(FileCorrupt, "{name}: expected plain file names, found {file:?}");
-        }
         let Some(source) = dir.open(file).await? else {
             bail!(FileCorrupt, "{name}: expected a file {file} beside it, found none");
         };

@@ -5,7 +5,7 @@ use pollster::block_on;
 
 use super::*;
 use crate::error::Code;
-use crate::format::files::MemoryDir;
+use crate::format::files::{INDEX_FILE, MemoryDir};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use crate::format::source::MemorySource;
 

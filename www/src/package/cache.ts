@@ -7,7 +7,7 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { download, type RemoteFile } from './download.js';
 import { abortedError, PocketError } from './errors.js';
 import { entries, fileIn, folder, full, open, remove, writeText } from './opfs.js';
-import { list, sourceId, type Listing, type RemoteSource } from './source.js';
+import { list, sourceId, type FileRules, type Listing, type RemoteSource } from './source.js';
 import type { NamedBlob } from './types/data.js';
 import type { LoadProgress } from './types/model.js';
 
@@ -28,6 +28,8 @@ const key = (source: string): string => bytesToHex(sha256(new TextEncoder().enco
 const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
 interface Hooks {
+  /** Loads the engine's rules for which files make a model. */
+  readonly rules: () => Promise<FileRules>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Uses the stored files without checking whether they have changed. */
@@ -44,7 +46,7 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   if (at === undefined) return undefined;
   const fetchAll = async (): Promise<{ name: string; files: NamedBlob[] }> => {
     const kept = await readManifest(at);
-    const manifest = kept === undefined ? await newManifest(at, id, await list(source, hooks.signal)) : await renewed(kept, at, source, hooks);
+    const manifest = kept === undefined ? await newManifest(at, id, await list(source, await hooks.rules(), hooks.signal)) : await renewed(kept, at, source, hooks);
     await requireSpace(manifest, at);
     return { name: manifest.name, files: await fetchFiles(manifest, at, hooks) };
   };
@@ -72,10 +74,10 @@ export async function filesHere(source: RemoteSource): Promise<{ name: string; f
 }
 
 /** The size of a model and how much of it is stored, before anything is downloaded. */
-export async function inspect(source: RemoteSource, signal?: AbortSignal): Promise<{ listing: Listing; keptBytes: number }> {
+export async function inspect(source: RemoteSource, { rules, signal }: Pick<Hooks, 'rules' | 'signal'>): Promise<{ listing: Listing; keptBytes: number }> {
   const at = await folder(['models', key(sourceId(source))]);
   const manifest = at === undefined ? undefined : await readManifest(at);
-  if (at === undefined || manifest === undefined) return { listing: await list(source, signal), keptBytes: 0 };
+  if (at === undefined || manifest === undefined) return { listing: await list(source, await rules(), signal), keptBytes: 0 };
   return { listing: manifest, keptBytes: await keptBytes(at) };
 }
 
@@ -123,10 +125,11 @@ async function newManifest(at: FileSystemDirectoryHandle, id: string, listing: L
  * manifest. A model of a hub belongs to one commit and never changes. If the server cannot be
  * reached or does not answer in time, everything stays as it is.
  */
-async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { signal, skipUpdateCheck }: Hooks): Promise<Manifest> {
+async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { rules, signal, skipUpdateCheck }: Hooks): Promise<Manifest> {
   if (source.kind === 'hub' || skipUpdateCheck === true) return kept;
+  const chooses = await rules();
   const inTime = AbortSignal.timeout(UPDATE_CHECK_MS);
-  const listing = await list(source, signal === undefined ? inTime : AbortSignal.any([signal, inTime])).catch(() => undefined);
+  const listing = await list(source, chooses, signal === undefined ? inTime : AbortSignal.any([signal, inTime])).catch(() => undefined);
   if (listing === undefined) return kept;
   const changed = kept.files.filter((file) => !isSame(file, listing.files.find(({ name }) => name === file.name)));
   if (changed.length === 0 && kept.files.length === listing.files.length) return kept;
@@ -155,7 +158,7 @@ async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): 
   throw full(`${manifest.name}: ${megabytes(missing)} more are needed and ${megabytes(Math.max(0, quota - usage))} are free`);
 }
 
-async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, onProgress }: Hooks): Promise<NamedBlob[]> {
+async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, onProgress }: Pick<Hooks, 'signal' | 'onProgress'>): Promise<NamedBlob[]> {
   const total = files.every(({ size }) => size !== undefined) ? bytesOf(files) : 0;
   let before = 0;
   let told = -Infinity;

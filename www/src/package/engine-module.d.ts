@@ -4,5 +4,7 @@ declare module 'pocketllm-engine' {
   export const Tuner: WasmModule['Tuner'];
   export const plan: WasmModule['plan'];
   export const readRows: WasmModule['readRows'];
+  export const filesOf: WasmModule['filesOf'];
+  export const fileNames: WasmModule['fileNames'];
   export default function init(): Promise<unknown>;
 }

@@ -4,7 +4,7 @@
  * requests it again and restores the model to its last state.
  */
 import { zipSync } from 'fflate';
-import { filesHere, keptFiles } from './cache.js';
+import { filesHere, inspect, keptFiles } from './cache.js';
 import { sleep } from './download.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal } from './journal.js';
@@ -191,7 +191,7 @@ export class Engine implements Endpoint {
       try {
         this.#free();
         this.#text = undefined;
-        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks)]);
+        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks, this.#load)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
         if (cancel.aborted || this.#closed) {
           tuner.free();
@@ -211,6 +211,7 @@ export class Engine implements Endpoint {
       const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? { url: addressOf(source) });
       return (await this.#load()).plan({ ...rest, ...files, steps: 1 });
     },
+    inspect: async ([source], { signal }) => inspect(source, { rules: this.#load, signal }),
     info: async () => this.#loaded().info(),
     startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
       const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
@@ -322,13 +323,13 @@ export class Engine implements Endpoint {
 }
 
 /** The model in the engine's form: the stored files, or otherwise the URL. */
-async function engineOptions({ source, cache, ...wanted }: CreateConfig, hooks: CallHooks): Promise<WasmCreateOptions> {
+async function engineOptions({ source, cache, ...wanted }: CreateConfig, hooks: CallHooks, rules: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
   const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
   if (source.kind === 'files') return { ...rest, files: source.files };
   if (cache !== false && canWrite()) {
     await requireGpu();
-    const kept = await keptFiles(source, { ...hooks, skipUpdateCheck: cache === 'force-cache' });
+    const kept = await keptFiles(source, { ...hooks, rules, skipUpdateCheck: cache === 'force-cache' });
     if (kept !== undefined) return { ...rest, ...kept };
   }
   return { ...rest, url: addressOf(source) };

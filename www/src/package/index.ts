@@ -15,7 +15,6 @@
  * ```
  */
 import { abortedError, PocketError } from './errors.js';
-import { inspect } from './cache.js';
 import {
   adapterFiles,
   classifyConfig,
@@ -28,7 +27,7 @@ import {
   refuseNoRecord,
   trainConfig,
 } from './options.js';
-import { Remote, type CallHooks, type Endpoint } from './protocol.js';
+import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions } from './types/model.js';
@@ -52,7 +51,8 @@ export async function inspectModel(
   options: { readonly hub?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ModelSize> {
   const source = inspectSource(model, options, baseUri());
-  const { listing, keptBytes } = await inspect(source, options.signal);
+  if (options.signal?.aborted) throw abortedError('inspectModel', options.signal);
+  const { listing, keptBytes } = await once(true, 'inspect', [source], options.signal);
   const { name, files, parameters } = listing;
   return {
     name,
@@ -74,9 +74,19 @@ export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
   const config = planConfig(options, baseUri());
   const { signal, worker = true } = options;
   if (signal?.aborted) throw abortedError('planTraining', signal);
+  return once(worker, 'plan', [config], signal);
+}
+
+/** Makes one call on an engine that is started for it. */
+async function once<K extends CallName>(
+  worker: NonNullable<CreateOptions['worker']>,
+  name: K,
+  args: Parameters<Calls[K]>,
+  signal: AbortSignal | undefined,
+): Promise<Result<K>> {
   const endpoint = await startEngine(worker);
   try {
-    return await endpoint.call('plan', [config], { signal });
+    return await endpoint.call(name, args, { signal });
   } finally {
     void endpoint.close();
   }

@@ -7,7 +7,7 @@ import type { Classification, ClassifyOptions, Evaluation } from './types/asking
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
 import type { Restored, TrainStart, TrainStep } from './types/training.js';
-import type { ModelSource } from './source.js';
+import type { Listing, ModelSource, RemoteSource } from './source.js';
 import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
 
 /** The engine's training configuration, but with data that may still be a file. */
@@ -27,6 +27,7 @@ export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
   plan(config: PlanConfig): MemoryPlan;
+  inspect(source: RemoteSource): { listing: Listing; keptBytes: number };
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
   step(run: number): TrainStep | undefined;

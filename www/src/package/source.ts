@@ -1,7 +1,8 @@
-/** Which files a model is made of, and what its server says of them. */
+/** Lists the files of a model on a server. The engine chooses among them. */
 import type { RemoteFile } from './download.js';
-import { abortedError, PocketError } from './errors.js';
+import { abortedError, PocketError, toError, type ErrorCode } from './errors.js';
 import type { NamedBlob } from './types/data.js';
+import type { WasmModule } from './wasm.js';
 
 /** Where a model comes from, after its option has been read. */
 export type ModelSource =
@@ -19,10 +20,8 @@ export interface Listing {
   readonly parameters?: number;
 }
 
-/** Optional files of a model. */
-const OPTIONAL = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
-const INDEX = 'model.safetensors.index.json';
-const WEIGHTS = 'model.safetensors';
+/** The engine's rules for which files make a model. */
+export type FileRules = Pick<WasmModule, 'filesOf' | 'fileNames'>;
 
 export type RemoteSource = Exclude<ModelSource, { kind: 'files' }>;
 
@@ -38,9 +37,9 @@ export function sourceName(source: RemoteSource): string {
   return pathname.split('/').filter((part) => part !== '').at(-1) ?? source.url;
 }
 
-export async function list(source: RemoteSource, signal?: AbortSignal): Promise<Listing> {
+export async function list(source: RemoteSource, rules: FileRules, signal?: AbortSignal): Promise<Listing> {
   try {
-    const listing = source.kind === 'hub' ? await listHub(source, signal) : await listFolder(source.url, signal);
+    const listing = source.kind === 'hub' ? await listHub(source, rules, signal) : await listFolder(source.url, rules, signal);
     return { name: sourceName(source), ...listing };
   } catch (thrown) {
     if (signal?.aborted) throw abortedError('the download', signal);
@@ -56,8 +55,11 @@ interface HubModel {
   gguf?: { total?: number };
 }
 
-/** The hub tells names, sizes and hashes of all files, and a commit, so that nothing changes under the download. */
-async function listHub({ host, id, file }: RemoteSource & { kind: 'hub' }, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
+/**
+ * The hub returns the names, sizes and hashes of all files, and a commit, so that nothing changes
+ * during the download.
+ */
+async function listHub({ host, id, file }: RemoteSource & { kind: 'hub' }, rules: FileRules, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
   const response = await fetch(`${host}/api/models/${id}?blobs=true`, init(signal));
   if ([401, 403, 404].includes(response.status)) {
     throw new PocketError('network', `${id}: ${host} has no such model that is open to everyone (status ${response.status})`);
@@ -74,30 +76,54 @@ async function listHub({ host, id, file }: RemoteSource & { kind: 'hub' }, signa
     }),
   );
   const parameters = model.safetensors?.total ?? model.gguf?.total;
-  return { files: choose(id, all, file), ...(parameters === undefined ? {} : { parameters }) };
+  const options = file === undefined ? {} : { file };
+  const files = await chosen({ place: id, refusal: 'model-unsupported', found: [...all.values()], options }, async (name) => all.get(name), rules, signal);
+  return { files, ...(parameters === undefined ? {} : { parameters }) };
 }
 
-function choose(id: string, all: ReadonlyMap<string, RemoteFile>, wanted: string | undefined): RemoteFile[] {
-  const named = (name: string): RemoteFile[] => {
-    const found = all.get(name);
-    return found === undefined ? [] : [found];
-  };
-  const gguf = [...all.keys()].filter((name) => /^[^/]+\.gguf$/i.test(name));
-  if (wanted !== undefined) {
-    if (!all.has(wanted)) throw new PocketError('model-unsupported', `${id}: expected ${wanted}, found ${gguf.join(', ') || 'no .gguf file'}`);
-    return named(wanted);
-  }
-  const shards = [...all.keys()].filter((name) => /^model-\d+-of-\d+\.safetensors$/.test(name));
-  const weights = all.has(WEIGHTS) ? [WEIGHTS] : all.has(INDEX) && shards.length > 0 ? [INDEX, ...shards] : [];
-  if (all.has('config.json') && weights.length > 0) return ['config.json', ...OPTIONAL, ...weights].flatMap(named);
-  const [only, ...more] = gguf;
-  if (only === undefined) throw new PocketError('model-unsupported', `${id}: expected model.safetensors or a .gguf file, found neither`);
-  if (more.length > 0) throw new PocketError('model-unsupported', `${id}: there are several .gguf files: add one to the name, such as ${id}/${only}`);
-  return named(only);
+interface Found {
+  /** The name of the place in messages. */
+  readonly place: string;
+  /** The error code if its files make no model. */
+  readonly refusal: ErrorCode;
+  readonly found: readonly RemoteFile[];
+  readonly options: { readonly file?: string };
 }
+
+/** The files of the model among those that were found. `at` looks for further ones that an index names. */
+async function chosen(
+  { place, refusal, found, options }: Found,
+  at: (name: string) => Promise<RemoteFile | undefined>,
+  rules: FileRules,
+  signal?: AbortSignal,
+): Promise<RemoteFile[]> {
+  const listing = found.map(({ name, size }) => ({ name, ...(size === undefined ? {} : { size }) }));
+  try {
+    const first = rules.filesOf(place, listing, options);
+    const index = first.index === undefined ? undefined : found.find(({ name }) => name === first.index);
+    if (index === undefined) return filesNamed(first.files, found);
+    const answer = await fetch(index.url, init(signal));
+    if (!answer.ok) throw new PocketError('network', `${index.name}: expected status 200 from ${index.url}, found ${answer.status}`);
+    const { files } = rules.filesOf(place, listing, { ...options, index: await answer.text() });
+    const further = await Promise.all(
+      files.slice(first.files.length).map(async (name) => {
+        const file = await at(name);
+        if (file === undefined) throw new PocketError('file-corrupt', `${index.name}: expected a file ${name} beside it, found none`);
+        return file;
+      }),
+    );
+    return [...filesNamed(first.files, found), ...further];
+  } catch (thrown) {
+    const error = toError(thrown);
+    if (error instanceof PocketError && error.code === 'invalid-argument') throw new PocketError(refusal, error.message, { cause: thrown });
+    throw error;
+  }
+}
+
+const filesNamed = (names: readonly string[], found: readonly RemoteFile[]): RemoteFile[] => names.flatMap((name) => found.filter((file) => file.name === name));
 
 /** A plain folder is asked for each file by name. */
-async function listFolder(url: string, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
+async function listFolder(url: string, rules: FileRules, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
   const address = new URL(url);
   if (/\.gguf$/i.test(address.pathname)) {
     const name = decodeURIComponent(address.pathname.split('/').at(-1) ?? 'model.gguf');
@@ -110,16 +136,18 @@ async function listFolder(url: string, signal?: AbortSignal): Promise<Omit<Listi
     file.pathname += name;
     return head(name, file.href, signal);
   };
-  const [config, whole, ...optional] = await Promise.all(['config.json', WEIGHTS, ...OPTIONAL].map(at));
-  if (config === undefined) throw new PocketError('network', `config.json: expected a file in ${url}, found none`);
-  const files = [config, ...optional.filter((each) => each !== undefined)];
-  if (whole !== undefined) return { files: [...files, whole] };
-  const index = await at(INDEX);
-  if (index === undefined) throw new PocketError('network', `${WEIGHTS}: expected it or ${INDEX} in ${url}, found neither`);
-  const { weight_map: map } = (await (await fetch(index.url, init(signal))).json()) as { weight_map?: Record<string, string> };
-  const shards = await Promise.all([...new Set(Object.values(map ?? {}))].map(at));
-  if (shards.length === 0 || shards.includes(undefined)) throw new PocketError('file-corrupt', `${INDEX}: names files that are not in ${url}`);
-  return { files: [...files, index, ...shards.filter((each) => each !== undefined)] };
+  const found: RemoteFile[] = [];
+  let refusal: unknown;
+  for (const names of rules.fileNames()) {
+    found.push(...(await Promise.all(names.map(at))).filter((file) => file !== undefined));
+    try {
+      return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, signal) };
+    } catch (thrown) {
+      if (!(thrown instanceof PocketError) || thrown.code !== 'network') throw thrown;
+      refusal = thrown;
+    }
+  }
+  throw refusal;
 }
 
 /** What a server says of a file before sending it; `undefined` where it has none. */

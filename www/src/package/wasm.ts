@@ -77,6 +77,19 @@ export interface WasmTuner {
   free(): void;
 }
 
+/** A file as a server lists it. */
+export interface WasmListed {
+  readonly name: string;
+  readonly size?: number;
+}
+
+/** The files of a model, in the order of their download. */
+export interface WasmFileSet {
+  readonly files: readonly string[];
+  /** An index among them that names further files. {@link WasmModule.filesOf} needs its content. */
+  readonly index?: string;
+}
+
 /** The options of {@link WasmModule.plan}. */
 export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
 
@@ -85,6 +98,16 @@ export interface WasmModule {
   readonly Tuner: WasmTunerClass;
   plan(options: WasmPlanOptions): Promise<MemoryPlan>;
   readRows(data: WasmData, name: string, options: Omit<ReadOptions, 'name'>): ReadRows;
+  /**
+   * Chooses the files of a model among those of a place. `file` is a `.gguf` file that was
+   * requested, `index` the content of the index of split weights.
+   */
+  filesOf(place: string, listing: readonly WasmListed[], options: { readonly file?: string; readonly index?: string }): WasmFileSet;
+  /**
+   * The names to request from a server that cannot be listed, in rounds. The next round is needed
+   * only if `filesOf` refuses the files that were found so far.
+   */
+  fileNames(): readonly (readonly string[])[];
 }
 
 export interface WasmTunerClass {

@@ -1,0 +1,56 @@
+//! Tells the package which files make a model, so that TypeScript only lists and downloads them.
+
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::js_error;
+use super::options::{self, to_js};
+use crate::error::Result;
+use crate::format::files::{self, FileSet, INDEX_FILE, Listed, NAMES};
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    /// A `.gguf` file that was requested.
+    file: Option<String>,
+    /// The content of the index of split weights.
+    index: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Chosen {
+    /// The names of the model's files, in the order of their download.
+    files: Vec<String>,
+    /// An index among them that names further files. The caller reads it and asks again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<&'static str>,
+}
+
+/// Chooses the files of a model among those of a `listing`, an array of `{ name, size? }`. `place`
+/// is its name for messages. `options` are `{ file?, index? }`.
+#[wasm_bindgen(js_name = filesOf)]
+pub fn files_of(place: &str, listing: JsValue, options: JsValue) -> std::result::Result<JsValue, JsValue> {
+    choose(place, listing, options).map_err(js_error)
+}
+
+fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
+    let listing: Vec<Listed> = options::parse(listing, "listing of filesOf")?;
+    let wanted: Wanted = options::parse(options, "options of filesOf")?;
+    let set = files::files_of(place, &listing, wanted.file.as_deref())?;
+    let mut names: Vec<String> = set.names().into_iter().map(str::to_owned).collect();
+    let is_split = matches!(set, FileSet::HuggingFace { weights: INDEX_FILE, .. });
+    let mut index = None;
+    match wanted.index {
+        Some(content) if is_split => names.extend(files::shards(INDEX_FILE, content.as_bytes())?),
+        _ => index = is_split.then_some(INDEX_FILE),
+    }
+    to_js(&Chosen { files: names, index })
+}
+
+/// The names to request from a server that cannot be listed, in rounds. The next round is needed
+/// only if [`files_of`] refuses the files that were found so far.
+#[wasm_bindgen(js_name = fileNames)]
+pub fn file_names() -> std::result::Result<JsValue, JsValue> {
+    to_js(&NAMES).map_err(js_error)
+}
