@@ -64,16 +64,13 @@ export async function plan(): Promise<MemoryPlan> {
 
 const textOf = (data: WasmData): string => (typeof data === 'string' ? data : new TextDecoder().decode(data));
 
-/** The rows of a JSON array or of a table with a comma. Text in one column is plain text. */
+/** The rows of a JSON array or of a table whose header is `text,label`. Other text is plain text. */
 export function readRows(data: WasmData, name: string, { holdOut = 0 }: Omit<ReadOptions, 'name'>): ReadRows {
   const text = textOf(data);
   const file = { format: 'csv', encoding: 'utf-8' } as const;
   const [header = '', ...lines] = text.trim().split('\n');
-  if (!name.endsWith('.json') && !header.includes(',')) {
+  if (!name.endsWith('.json') && header.trim() !== 'text,label') {
     return { kind: 'plain', rows: [text], heldOut: [], ...file, format: 'txt', columns: {}, problems: [] };
-  }
-  if (!name.endsWith('.json') && header !== 'text,label') {
-    throw failure('data-invalid', `${name}, header: expected the columns \`text\` and \`label\``);
   }
   const read = lines.map((line) => /^"?(.*?)"?,([^,]*)$/.exec(line) ?? []);
   const table = read.map(([, row = '', label = '']): LabelledText => ({ text: row.replaceAll('""', '"'), label }));
