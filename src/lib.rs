@@ -8,7 +8,7 @@
 //!
 //! | floor | modules | what is there |
 //! |---|---|---|
-//! | 0 | [`error`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the storage formats of weights, the random numbers of a run |
+//! | 0 | [`error`], [`names`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the names of choices, the storage formats of weights, the random numbers of a run |
 //! | 1 | [`fit`], [`format`], [`text`] | classifiers fitted on the host; model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
 //! | 2 | [`gpu`] | device and limits, counted buffers, shader composition, recordings and what runs them |
 //! | 3 | [`kernel`] | a typed wrapper for each file of `shaders/` |
@@ -36,6 +36,7 @@ pub mod gemm;
 pub mod gpu;
 pub mod kernel;
 pub mod model;
+pub mod names;
 pub mod reference;
 pub mod rng;
 pub mod text;

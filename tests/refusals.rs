@@ -13,8 +13,8 @@ use pocketllm::error::{Code, Error, Result};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::reference::Host;
 use pocketllm::text::dataset;
-use pocketllm::train::{Objective, Session, Settings, Trainer, replay};
-use pocketllm::zo::trajectory::Trajectory;
+use pocketllm::train::Trajectory;
+use pocketllm::train::{ExampleEncoder, Session, Settings, Trainer, replay};
 use serde_json::{Map, Value, json};
 
 /// One body for both targets: natively it blocks, in a browser it is awaited.
@@ -254,7 +254,7 @@ both_targets! {
 both_targets! {
     async fn unknown_label() {
         let session = open(&bert()).await.unwrap();
-        let objective = Objective::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
+        let objective = ExampleEncoder::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
         let data = dataset::read("t.csv", b"text,label\na film,great\na story,superb\n").unwrap();
         let error = objective.encode(&session, &data, 64).map(drop).unwrap_err();
         check("label", &error, Code::DataInvalid, &["t.csv", "row 3", "`label`", "great, terrible", "\"superb\""]);
@@ -264,7 +264,7 @@ both_targets! {
 both_targets! {
     async fn label_word_outside_of_the_vocabulary() {
         let session = open(&bert()).await.unwrap();
-        let error = Objective::new(&session, Some(TEMPLATE), &labels(&["great", "flabbergasting"])).map(drop);
+        let error = ExampleEncoder::new(&session, Some(TEMPLATE), &labels(&["great", "flabbergasting"])).map(drop);
         check("word", &error.unwrap_err(), Code::DataInvalid, &["label word \"flabbergasting\""]);
     }
 }
@@ -323,7 +323,7 @@ both_targets! {
 /// Two steps on the golden model.
 async fn trajectory() -> Trajectory {
     let mut session = open(&bert()).await.unwrap();
-    let objective = Objective::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
+    let objective = ExampleEncoder::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
     let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
     let examples = objective.encode(&session, &data, 64).unwrap();
     let settings = Settings { steps: 2, batch_size: 4, learning_rate: 1e-3, ..Settings::default() };

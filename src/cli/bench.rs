@@ -5,14 +5,14 @@ use std::rc::Rc;
 use serde_json::json;
 
 use super::context::Context;
-use super::method::{DtypeArgs, MethodArgs};
+use super::method::DtypeArgs;
 use super::model::{self, ModelOrConfig};
 use super::{device, memory};
 use crate::error::{Result, bail};
 use crate::gemm::tuner;
 use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::reference::Host;
-use crate::train::{Bench, Session, Settings, Sizes, trial};
+use crate::train::{Bench, MethodOptions, Session, Settings, Sizes, trial};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 64)]
     seq_len: u32,
     #[command(flatten)]
-    method: MethodArgs,
+    method: MethodOptions,
     #[command(flatten)]
     dtype: DtypeArgs,
     /// Rounds that are timed, after one that is not; the median counts
@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         batch_size: args.batch_size,
         method: args.method.method(),
         trainable: args.method.trainable(),
-        estimator: args.method.estimator()?,
+        estimator: args.method.estimator(),
         ..Settings::default()
     };
     if args.one_step {

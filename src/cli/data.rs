@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::text::dataset;
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Objective, Session, draw};
-use crate::zo::trajectory::Header;
+use crate::train::Header;
+use crate::train::{Draw, ExampleEncoder, Session, draw};
 
 /// How examples are put to the model.
 #[derive(Args, Clone, Debug)]
@@ -25,15 +25,8 @@ pub(super) struct PromptArgs {
     /// Label words, separated by commas; or label=word pairs where the file's labels are other than the words
     #[arg(long, value_delimiter = ',', requires = "template")]
     pub labels: Vec<String>,
-    /// Rows of each class that are drawn from the file; of all, where rows have no class; 0: every row
-    #[arg(long, default_value_t = 0)]
-    pub shots: u32,
-    /// Rows that are held out for evaluation, of those not drawn; `evaluate` takes these
-    #[arg(long, default_value_t = 0)]
-    pub hold_out: u32,
-    /// Seed of what is drawn
-    #[arg(long, default_value_t = 0)]
-    pub data_seed: u64,
+    #[command(flatten)]
+    pub draw: Draw,
 }
 
 /// A data file: read, or waiting to be read for a model.
@@ -48,11 +41,11 @@ impl PromptArgs {
         self.task.as_deref().map(task::find).transpose()
     }
 
-    /// The objective for a model.
-    pub(super) fn objective(&self, session: &Session) -> Result<Objective> {
+    /// What turns rows into examples for a model.
+    pub(super) fn encoder(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {
-            Some(task) => Objective::of_task(session, task),
-            None => Objective::new(session, self.template.as_deref(), &self.labels),
+            Some(task) => ExampleEncoder::of_task(session, task),
+            None => ExampleEncoder::new(session, self.template.as_deref(), &self.labels),
         }
     }
 
@@ -90,7 +83,7 @@ impl PromptArgs {
 
     /// The rows that are drawn, and those held out.
     pub(super) fn draw(&self, data: Dataset) -> Result<(Dataset, Option<Dataset>)> {
-        draw(data, Draw { shots: self.shots, hold_out: self.hold_out, seed: self.data_seed })
+        draw(data, self.draw)
     }
 }
 

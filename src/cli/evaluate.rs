@@ -31,15 +31,15 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = prompt.open(&args.eval)?.read(&session)?;
     let (drawn, held_out) = prompt.draw(data)?;
     let data = held_out.unwrap_or(drawn);
-    let objective = prompt.objective(&session)?;
+    let encoder = prompt.encoder(&session)?;
     let wanted = match (args.max_length, &header, prompt.task()?) {
-        (0, Some(header), _) => header.max_length,
+        (0, Some(header), _) => header.settings.max_length,
         (0, None, Some(task)) => task.defaults(session.head(), "full")?.max_length,
         (wanted, ..) => wanted,
     };
     let length = length(wanted, session.model.spec());
-    let examples = objective.encode(&session, &data, length)?;
-    let report = session.evaluate(&objective, &examples, &mut || Ok(())).await?;
+    let examples = encoder.encode(&session, &data, length)?;
+    let report = session.evaluate(&encoder, &examples, &mut || Ok(())).await?;
     if context.json {
         let mut value =
             json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });

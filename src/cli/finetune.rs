@@ -7,18 +7,16 @@ use serde_json::json;
 use super::context::Context;
 use super::data::PromptArgs;
 use super::memory::{LimitArgs, line};
-use super::method::{DtypeArgs, MethodArgs, named};
+use super::method::DtypeArgs;
 use super::model::{self, ModelPath};
 use super::run_dir::RunDir;
 use super::{device, output, progress};
 use crate::error::{Result, bail};
 use crate::format::files::FsDir;
-use crate::text::task::Defaults;
 use crate::train::{
-    Diagnosis, EvaluationReport, Examples, Objective, Plan, Preset, Session, Settings, Sizes, Trainer,
-    preset, read_adapter, search,
+    Diagnosis, EvaluationReport, ExampleEncoder, Examples, Options, Plan, Session, Settings, Sizes, Trainer,
+    read_adapter, search,
 };
-use crate::zo::schedule::Schedule;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,42 +31,9 @@ pub(super) struct Args {
     #[command(flatten)]
     prompt: PromptArgs,
     #[command(flatten)]
-    method: MethodArgs,
+    options: Options,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// What is made small
-    #[arg(long, value_parser = ["loss", "accuracy", "f1"], default_value = "loss")]
-    objective: String,
-    /// Steps of the run [default: the task's, or 1000]
-    #[arg(long)]
-    steps: Option<u32>,
-    /// Examples a step [default: the task's, or 16]
-    #[arg(long)]
-    batch_size: Option<u32>,
-    /// Examples that go through the model at a time, where the memory does not hold a batch; 0: all
-    #[arg(long, default_value_t = 0)]
-    micro_batch: u32,
-    /// Learning rate, or auto: a short search around the default [default: by method, estimator and the model's size]
-    #[arg(long)]
-    lr: Option<Rate>,
-    /// How the learning rate changes: constant or linear
-    #[arg(long, default_value = "constant")]
-    schedule: Schedule,
-    /// Weight decay of the matrices [default: the task's, or 0]
-    #[arg(long)]
-    weight_decay: Option<f32>,
-    /// Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix]
-    #[arg(long)]
-    eps: Option<f32>,
-    /// Seed of directions and data order
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Evaluate before the first step, every so many steps, and after the last; 0: before and after
-    #[arg(long, default_value_t = 0)]
-    eval_every: u32,
-    /// Tokens that an example is cut to; 0: as the task says, or 128 for a masked model, 512 for a causal one
-    #[arg(long, default_value_t = 0)]
-    max_length: u32,
     /// Train this adapter of peft's further; it says method, rank, alpha and targets
     #[arg(long, conflicts_with = "method")]
     adapter: Option<PathBuf>,
@@ -85,62 +50,8 @@ pub(super) struct Args {
     out: PathBuf,
 }
 
-/// A learning rate as it is given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Rate {
-    /// This one.
-    Given(f32),
-    /// What a search finds.
-    Auto,
-}
-
-impl std::str::FromStr for Rate {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        match text {
-            "auto" => Ok(Rate::Auto),
-            _ => text.parse().map(Rate::Given).map_err(|e| format!("{e}; expected a number or auto")),
-        }
-    }
-}
-
-impl Args {
-    /// The settings; what was not given is the task's, or a default: of learning rate and epsilon the preset, which depends on the model.
-    fn settings(&self, task: Option<Defaults>, preset: Option<Preset>) -> Result<Settings> {
-        let default = Settings::default();
-        let preset =
-            preset.unwrap_or(Preset { learning_rate: default.learning_rate, epsilon: default.epsilon });
-        let steps = self.steps.unwrap_or(task.map_or(default.steps, |t| t.steps));
-        let settings = Settings {
-            steps,
-            batch_size: self.batch_size.unwrap_or(task.map_or(default.batch_size, |t| t.batch_size)),
-            micro_batch: self.micro_batch,
-            objective: named("--objective", &self.objective)?,
-            method: self.method.method(),
-            trainable: self.method.trainable(),
-            estimator: self.method.estimator()?,
-            learning_rate: match self.lr {
-                Some(Rate::Given(rate)) => rate,
-                Some(Rate::Auto) | None => preset.learning_rate,
-            },
-            schedule: self.schedule,
-            weight_decay: self.weight_decay.unwrap_or(task.map_or(default.weight_decay, |t| t.weight_decay)),
-            epsilon: self.eps.unwrap_or(preset.epsilon),
-            seed: self.seed,
-            evaluate_every: if self.eval_every == 0 { steps } else { self.eval_every },
-            max_length: match (self.max_length, task) {
-                (0, Some(task)) => task.max_length,
-                (length, _) => length,
-            },
-        };
-        settings.check()?;
-        Ok(settings)
-    }
-}
-
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    args.settings(None, None)?;
+    args.options.check()?;
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
         bail!(
@@ -149,7 +60,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             args.out.display()
         );
     }
-    if args.eval.is_some() && args.prompt.hold_out > 0 {
+    if args.eval.is_some() && args.prompt.draw.hold_out > 0 {
         bail!(
             InvalidArgument,
             "--hold-out takes rows of --train where there is no --eval; give one of the two"
@@ -164,29 +75,33 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
         None => None,
     };
-    let method = adapter.as_ref().map_or_else(|| args.method.method(), |adapter| adapter.method.clone());
-    let defaults =
-        args.prompt.task()?.map(|task| task.defaults(session.head(), method.name())).transpose()?;
-    let begin = preset(session.model.spec(), &method, &args.method.estimator()?);
-    let mut settings = Settings { method, ..args.settings(defaults, Some(begin))? };
+    let options = match &adapter {
+        Some(adapter) => args.options.clone().for_method(&adapter.method),
+        None => args.options.clone(),
+    };
+    let mut settings = options.resolve(session.model.spec(), args.prompt.task()?)?;
+    // A command is seldom watched: it always measures at the end.
+    if settings.evaluate_every == 0 {
+        settings.evaluate_every = settings.steps;
+    }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let objective = args.prompt.objective(&session)?;
+    let encoder = args.prompt.encoder(&session)?;
     let length = settings.length_for(session.model.spec())?;
-    let examples = objective.encode(&session, &data, length)?;
-    let held_out = held_out.map(|data| objective.encode(&session, &data, length)).transpose()?;
+    let examples = encoder.encode(&session, &data, length)?;
+    let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template(&session)?;
-    let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+    let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     eprintln!("{}", line(&plan));
     let mut session = model::load(session, backend).await?;
-    if args.lr == Some(Rate::Auto) {
+    if args.options.searches() {
         settings.learning_rate = match &existing {
-            Some(trajectory) => trajectory.header.learning_rate,
-            None => find_rate(&mut session, &settings, &objective, &examples).await?,
+            Some(trajectory) => trajectory.header.settings.learning_rate,
+            None => find_rate(&mut session, &settings, &encoder, &examples).await?,
         };
     }
-    let mut trainer = Trainer::new(&session, settings, objective, template.as_deref(), examples)?;
+    let mut trainer = Trainer::new(&session, settings, encoder, template.as_deref(), examples)?;
     if existing.is_none() {
         let initial = adapter.map_or_else(Vec::new, |adapter| adapter.values);
         trainer.begin(&mut session, &initial).await?;
@@ -220,11 +135,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
 async fn find_rate(
     session: &mut Session,
     settings: &Settings,
-    objective: &Objective,
+    encoder: &ExampleEncoder,
     examples: &Examples,
 ) -> Result<f32> {
     let bar = progress::bar(0, "trying learning rates {bar:20} {pos}/{len}  {elapsed}");
-    let (rate, trials) = search(session, settings, objective, examples, &mut |done, all| {
+    let (rate, trials) = search(session, settings, encoder, examples, &mut |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         Ok(())

@@ -3,17 +3,17 @@
 use super::context::Context;
 use super::device;
 use super::memory::LimitArgs;
-use super::method::{DtypeArgs, MethodArgs};
+use super::method::DtypeArgs;
 use super::model::ModelOrConfig;
 use crate::error::{Result, bail};
-use crate::train::{Session, Settings, Sizes};
+use crate::train::{MethodOptions, Session, Settings, Sizes};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelOrConfig,
     #[command(flatten)]
-    method: MethodArgs,
+    method: MethodOptions,
     #[command(flatten)]
     dtype: DtypeArgs,
     /// Examples a step
@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         micro_batch: args.micro_batch,
         method: args.method.method(),
         trainable: args.method.trainable(),
-        estimator: args.method.estimator()?,
+        estimator: args.method.estimator(),
         ..Settings::default()
     };
     settings.check()?;

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::files::{make_dir, name, write_error};
 use crate::error::{Result, bail};
 use crate::train::EvaluationReport;
-use crate::zo::trajectory::{Header, Record, Trajectory};
+use crate::train::{Header, Trajectory};
+use crate::zo::record::Record;
 
 /// An open run.
 pub(super) struct RunDir {
@@ -54,7 +55,7 @@ impl RunDir {
             .open(&trajectory_path)
             .map_err(|e| write_error(&trajectory_path, &e))?;
         let start = header.to_bytes()?;
-        let whole = start.len() + records.len() * crate::zo::trajectory::RECORD_BYTES;
+        let whole = start.len() + records.len() * crate::zo::record::RECORD_BYTES;
         let result = if records.is_empty() {
             trajectory.set_len(0).and_then(|()| trajectory.write_all(&start))
         } else {
@@ -67,7 +68,7 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(write_error(&log_path, &error)),
         };
-        let probes = header.estimator.probes.max(1) as usize;
+        let probes = header.settings.estimator.probes.max(1) as usize;
         let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         // By way of a temporary name: evaluations and times are in no other file, and must outlive a kill here.

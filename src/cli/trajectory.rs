@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{files, progress};
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::train::{Header, Trajectory};
 use crate::train::{Session, dtype, replay};
-use crate::zo::trajectory::{Header, Trajectory};
 
 /// How the trajectory's run stored the weights.
 pub(super) fn dtype_of(path: &Path) -> Result<DType> {

@@ -148,6 +148,15 @@ pub enum HeadKind {
     CausalLm,
 }
 
+impl From<HeadKind> for crate::text::encode::HeadKind {
+    fn from(kind: HeadKind) -> Self {
+        match kind {
+            HeadKind::MaskedLm => Self::MaskedLm,
+            HeadKind::CausalLm => Self::CausalLm,
+        }
+    }
+}
+
 /// What a masked-LM head does before it scores the vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadTransform {

@@ -10,7 +10,7 @@ use crate::error::{Result, bail, err};
 use crate::model::{Extent, ModelSpec, Score, TensorKind};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
-use crate::zo::trajectory::Record;
+use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
 
 /// How far the mean of a step's losses may lie from the plain pass's loss, as a part of it.

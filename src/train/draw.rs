@@ -1,18 +1,25 @@
 //! Which rows of a data set are learned from: so many of each class, and others held out, drawn with a seed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Result, bail};
 use crate::text::rows::{Dataset, Rows};
 use crate::zo::random::sample_order;
 
-/// What is drawn from a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The rows of a data file that are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct Draw {
-    /// Rows of each class; of all, where rows have no class. 0: every row.
+    /// Number of rows of each class that are drawn from the data, or of all rows where they have no class; 0 takes every row
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub shots: u32,
-    /// Rows that are held out of those not drawn, for evaluation; 0: none.
+    /// Number of rows that are held out for evaluation, from those that are not drawn
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
     pub hold_out: u32,
-    /// Seed of the draw.
-    pub seed: u64,
+    /// Seed of the draw
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, default_value_t = 0))]
+    pub data_seed: u64,
 }
 
 /// Draws from `data`: rows to learn from, and rows held out. They are taken in the order of [`sample_order`]: each class's first `shots`, then
@@ -21,7 +28,7 @@ pub struct Draw {
 /// # Errors
 /// `invalid-argument` naming the class that has too few rows, or when too few are left to hold out.
 pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
-    let Draw { shots, hold_out, seed } = given;
+    let Draw { shots, hold_out, data_seed } = given;
     if shots == 0 && hold_out == 0 {
         return Ok((data, None));
     }
@@ -32,7 +39,7 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
         names.dedup();
         names
     };
-    let order = sample_order(seed, classes.len());
+    let order = sample_order(data_seed, classes.len());
     let mut drawn = vec![false; classes.len()];
     if shots > 0 {
         for name in names {
@@ -112,7 +119,7 @@ mod tests {
 
     #[test]
     fn so_many_of_each_class_and_others_held_out() {
-        let given = Draw { shots: 5, hold_out: 9, seed: 3 };
+        let given = Draw { shots: 5, hold_out: 9, data_seed: 3 };
         let (train, held) = draw(data(), given).unwrap();
         let held = held.unwrap();
         for class in ["a", "b", "c"] {
@@ -124,9 +131,9 @@ mod tests {
         assert!(rows(&train).windows(2).all(|pair| pair[0].row < pair[1].row), "in the file's order");
         let again = draw(data(), given).unwrap();
         assert_eq!(again.0, train);
-        assert_ne!(draw(data(), Draw { seed: 4, ..given }).unwrap().0, train);
+        assert_ne!(draw(data(), Draw { data_seed: 4, ..given }).unwrap().0, train);
         // Fewer shots are among more, and holding out does not change what is drawn.
-        let fewer = draw(data(), Draw { shots: 2, hold_out: 0, seed: 3 }).unwrap().0;
+        let fewer = draw(data(), Draw { shots: 2, hold_out: 0, data_seed: 3 }).unwrap().0;
         assert!(rows(&fewer).iter().all(|row| rows(&train).contains(row)));
     }
 
@@ -143,7 +150,7 @@ mod tests {
         for (given, says) in [
             (Draw { shots: 11, ..Draw::default() }, "of the class \"b\", found 10"),
             (Draw { hold_out: 40, ..Draw::default() }, "more than 40"),
-            (Draw { shots: 5, hold_out: 26, seed: 0 }, "found 25"),
+            (Draw { shots: 5, hold_out: 26, data_seed: 0 }, "found 25"),
             (Draw { hold_out: u32::MAX, ..Draw::default() }, "found 40"),
         ] {
             let error = draw(data(), given).unwrap_err();

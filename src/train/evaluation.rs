@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::objective::{Examples, Objective};
+use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Evaluation, Extent, Score};
@@ -34,12 +34,12 @@ impl Session {
     /// Those of the backend, and what `keep_going` stops it with.
     pub async fn evaluate(
         &mut self,
-        objective: &Objective,
+        encoder: &ExampleEncoder,
         examples: &Examples,
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         if !examples.questions.is_empty() {
-            return self.ask(objective, examples, keep_going).await;
+            return self.ask(encoder, examples, keep_going).await;
         }
         let (mut loss, mut right, mut count) = (0.0, 0_usize, 0_usize);
         let mut rest = &examples.examples[..];
@@ -48,12 +48,12 @@ impl Session {
             let (now, later) = rest.split_at(fitting(rest.iter().map(|example| example.ids.len())));
             rest = later;
             let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
-            let seen = self.evaluate_batch(objective, &batch).await?;
+            let seen = self.evaluate_batch(encoder, &batch).await?;
             loss += seen.losses.iter().map(|l| f64::from(*l)).sum::<f64>();
             count += seen.losses.len();
             right += metrics::right(&seen.predictions, &batch.targets);
         }
-        let classified = matches!(objective, Objective::Classification { .. });
+        let classified = matches!(encoder, ExampleEncoder::Classification { .. });
         Ok(EvaluationReport {
             loss: loss / count.max(1) as f64,
             accuracy: classified.then(|| right as f64 / count.max(1) as f64),
@@ -68,7 +68,7 @@ impl Session {
     /// Those of the backend, and what `keep_going` stops it with.
     pub(super) async fn example_losses(
         &mut self,
-        objective: &Objective,
+        encoder: &ExampleEncoder,
         examples: &[Example],
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<Vec<(f64, usize)>> {
@@ -79,7 +79,7 @@ impl Session {
             let (now, later) = rest.split_at(fitting(rest.iter().map(|example| example.ids.len())));
             rest = later;
             let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
-            let losses = self.evaluate_batch(objective, &batch).await?.losses;
+            let losses = self.evaluate_batch(encoder, &batch).await?.losses;
             for bounds in batch.example_targets.windows(2) {
                 let own = losses.get(bounds[0] as usize..bounds[1] as usize).unwrap_or_default();
                 sums.push((own.iter().map(|l| f64::from(*l)).sum(), own.len()));
@@ -92,9 +92,9 @@ impl Session {
     ///
     /// # Errors
     /// Those of the backend.
-    pub async fn evaluate_batch(&mut self, objective: &Objective, batch: &Batch) -> Result<Evaluation> {
-        let (model, ws) = self.prepare(extent(batch, 1, objective.score()))?;
-        model.evaluate(ws, batch, objective.score()).await
+    pub async fn evaluate_batch(&mut self, encoder: &ExampleEncoder, batch: &Batch) -> Result<Evaluation> {
+        let (model, ws) = self.prepare(extent(batch, 1, encoder.score()))?;
+        model.evaluate(ws, batch, encoder.score()).await
     }
 }
 

@@ -5,12 +5,13 @@
 
 use serde::Serialize;
 
+use super::encoder::Examples;
 use super::evaluation::fitting;
-use super::follow::Follower;
 use super::method::{Method, Setup, dtype_name};
-use super::objective::Examples;
 use super::session::Session;
+use super::settings::Objective;
 use super::settings::Settings;
+use super::updater::Updater;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Sampling, Score};
@@ -18,7 +19,6 @@ use crate::text::batch::Batch;
 use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
 use crate::zo::random::Order;
-use crate::zo::trajectory::Measure;
 use crate::zo::update;
 
 /// Examples drawn when the largest batch of a run is looked for: beyond them only a rare one is larger.
@@ -153,7 +153,7 @@ impl Session {
                 .next(&session.model, [0; 2])
                 .await?;
         }
-        Follower::new(settings.seed, estimator.clone()).enter(&mut session, 0).await?;
+        Updater::new(settings.seed, estimator.clone()).enter(&mut session, 0).await?;
         let extent = sizes.step(settings);
         session.pass(extent, Some(settings)).await?;
         let (model, ws) = session.prepare(Extent::least())?;
@@ -181,7 +181,7 @@ impl Session {
         match step {
             None => drop(model.evaluate(ws, &batch, score).await?),
             Some(settings) => {
-                let (estimator, predicted) = (&settings.estimator, settings.objective != Measure::Loss);
+                let (estimator, predicted) = (&settings.estimator, settings.objective != Objective::Loss);
                 let branches = estimator.branch_list(settings.seed, 0);
                 let step = update::step(&[], &branches, settings.epsilon, estimator.distribution);
                 model.branch_scores(ws, &batch, score, (&step, extent.branches), predicted).await?;

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use super::encoder::{ANSWER_TOKENS, ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, TOKENS};
-use super::objective::{ANSWER_TOKENS, Examples, Objective};
 use super::session::Session;
 use super::writing::WriteOptions;
 use crate::error::Result;
@@ -28,7 +28,7 @@ impl Session {
     /// `data-invalid` for a candidate that does not fit; those of the backend, and what `keep_going` stops it with.
     pub(super) async fn ask(
         &mut self,
-        objective: &Objective,
+        encoder: &ExampleEncoder,
         examples: &Examples,
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
@@ -45,7 +45,7 @@ impl Session {
                 counts.push(more.len());
                 options.extend(more);
             }
-            let losses = self.example_losses(objective, &options, keep_going).await?;
+            let losses = self.example_losses(encoder, &options, keep_going).await?;
             let (now, later) = rest.split_at(counts.len());
             rest = later;
             let mut losses = &losses[..];

@@ -1,10 +1,11 @@
 //! Replay: the fine-tuned weights from the base weights and the trajectory, bit for bit on every device.
 
-use super::follow::Follower;
-use super::method::{Method, Setup};
+use super::method::Setup;
 use super::session::Session;
-use crate::error::{Result, bail, err};
-use crate::zo::trajectory::{Header, Trajectory};
+use super::settings::Settings;
+use super::trajectory::Trajectory;
+use super::updater::Updater;
+use crate::error::{Result, bail};
 
 /// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them; an adapter that was
 /// trained is put beside them. `progress` is told the steps done, and may stop it.
@@ -19,16 +20,8 @@ pub async fn replay(
 ) -> Result<()> {
     check_model(session, trajectory)?;
     let header = &trajectory.header;
-    let method = method(header)?;
-    session
-        .set_up(&Setup {
-            method: &method,
-            estimator: &header.estimator,
-            trainable: &header.trainable,
-            seed: header.seed()?,
-            initial: &header.initial,
-        })
-        .await?;
+    let Settings { method, estimator, trainable, seed, .. } = &header.settings;
+    session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial: &header.initial }).await?;
     follow(session, trajectory, progress).await.map(drop)
 }
 
@@ -37,28 +30,19 @@ pub(super) async fn follow(
     session: &mut Session,
     trajectory: &Trajectory,
     progress: &mut dyn FnMut(u32) -> Result<()>,
-) -> Result<Follower> {
-    let header = &trajectory.header;
-    let mut follower = Follower::new(header.seed()?, header.estimator.clone());
-    let probes = header.estimator.probes as usize;
+) -> Result<Updater> {
+    let Settings { seed, estimator, .. } = &trajectory.header.settings;
+    let mut updater = Updater::new(*seed, estimator.clone());
+    let probes = estimator.probes as usize;
     for step in 0..trajectory.steps() {
-        follower.enter(session, step).await?;
+        updater.enter(session, step).await?;
         let end = (step as usize + 1) * probes;
-        let first = end.saturating_sub(probes * header.estimator.reach());
-        follower.queue(session, &trajectory.records[first..end]).await?;
+        let first = end.saturating_sub(probes * estimator.reach());
+        updater.queue(session, &trajectory.records[first..end]).await?;
         progress(step + 1)?;
     }
-    follower.settle(session).await?;
-    Ok(follower)
-}
-
-/// What a trajectory trained.
-///
-/// # Errors
-/// `file-corrupt` for a method that this program does not know.
-pub fn method(header: &Header) -> Result<Method> {
-    serde_json::from_value(header.method.clone())
-        .map_err(|e| err!(FileCorrupt, "trajectory: method {}: {e}", header.method))
+    updater.settle(session).await?;
+    Ok(updater)
 }
 
 /// Whether a trajectory was made with the session's model, stored as it is.

@@ -1,6 +1,6 @@
 //! A short search for the learning rate: a few rates around the preset, each for a few steps from the same start.
 
-use super::objective::{Examples, Objective};
+use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
 use super::settings::Settings;
 use super::trainer::Trainer;
@@ -33,7 +33,7 @@ pub struct Trial {
 pub async fn search(
     session: &mut Session,
     settings: &Settings,
-    objective: &Objective,
+    encoder: &ExampleEncoder,
     examples: &Examples,
     progress: &mut dyn FnMut(usize, usize) -> Result<()>,
 ) -> Result<(f32, Vec<Trial>)> {
@@ -43,7 +43,7 @@ pub async fn search(
         progress(trials.len(), FACTORS.len())?;
         let learning_rate = rounded(settings.learning_rate * factor);
         let tried = Settings { steps: STEPS, learning_rate, ..settings.clone() };
-        let mut trainer = Trainer::new(session, tried, objective.clone(), None, examples.clone())?;
+        let mut trainer = Trainer::new(session, tried, encoder.clone(), None, examples.clone())?;
         let loss = match finish(session, &mut trainer, &judged).await {
             Ok(loss) if loss.is_finite() => loss,
             Ok(_) => f64::INFINITY,

@@ -13,7 +13,7 @@ use crate::format::model_files::{ModelFiles, TokenizerFile};
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
-    Extent, HeadKind, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
+    Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
 };
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -171,10 +171,7 @@ impl Session {
 
     /// Which head the model has, as the text floor calls it.
     pub fn head(&self) -> encode::HeadKind {
-        match self.model.spec().head.kind {
-            HeadKind::MaskedLm => encode::HeadKind::MaskedLm,
-            HeadKind::CausalLm => encode::HeadKind::CausalLm,
-        }
+        self.model.spec().head.kind.into()
     }
 
     /// The model beside a workspace at least this large.

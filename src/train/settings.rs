@@ -1,29 +1,45 @@
-//! The settings of a run, checked before anything is started.
+//! The settings of a run, checked before anything is started. A trajectory's header contains them.
 
 use serde::{Deserialize, Serialize};
 
 use super::method::Method;
 use crate::error::{Result, bail};
 use crate::model::{HeadKind, ModelSpec};
+use crate::names::names;
 use crate::zo::estimator::Estimator;
 use crate::zo::schedule::Schedule;
-use crate::zo::trajectory::Measure;
 
-/// How to train.
+/// The objective to minimize, on the examples of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// The mean cross-entropy of the targets.
+    #[default]
+    Loss,
+    /// The share of the targets that are not predicted.
+    Accuracy,
+    /// 1 - the mean over the examples of the F1 of predicted tokens, where each token is predicted from the right ones before it.
+    F1,
+}
+
+names!(Objective: Loss = "loss", Accuracy = "accuracy", F1 = "f1");
+
+/// How to train: every value is decided. [`super::Options`] are what a person gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
 pub struct Settings {
-    /// Steps of the run.
+    /// Number of steps of the run.
     pub steps: u32,
-    /// Examples a step.
+    /// Number of examples per step.
     pub batch_size: u32,
-    /// Examples that go through the model at a time; 0: the whole batch.
+    /// Number of examples per forward pass; 0 passes the whole batch at once.
+    #[serde(default)]
     pub micro_batch: u32,
-    /// What is made small.
-    pub objective: Measure,
+    /// The objective to minimize.
+    #[serde(default)]
+    pub objective: Objective,
     /// What is trained.
     pub method: Method,
-    /// Of the model's tensors only those whose name matches one of these patterns (`*`, `?`); empty: all.
+    /// Patterns (`*`, `?`) for the names of the tensors that are trained. An empty list trains all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trainable: Vec<String>,
     /// How the gradient is estimated.
     #[serde(flatten)]
@@ -32,16 +48,34 @@ pub struct Settings {
     pub learning_rate: f32,
     /// How the learning rate changes.
     pub schedule: Schedule,
-    /// Matrices shrink by learning rate * weight decay a step.
+    /// Weight decay: every step shrinks the matrices by learning rate * weight decay.
     pub weight_decay: f32,
     /// Perturbation scale.
     pub epsilon: f32,
-    /// Seed of directions and data order.
+    /// Seed of the directions and of the data's order. Files have it in decimal digits: JavaScript's numbers do not hold 64 bits.
+    #[serde(with = "decimal")]
     pub seed: u64,
-    /// Evaluate every so many steps, and after the last; 0: never.
+    /// Number of steps between evaluations; 0 never evaluates. It does not change the run, so files do not have it.
+    #[serde(skip)]
     pub evaluate_every: u32,
-    /// Tokens that an example is cut to; 0: what the model takes, at most 128 for a masked and 512 for a causal model.
+    /// Maximum tokens per example; longer examples are truncated. 0 stands for the model's maximum, at most 128 for a masked and 512
+    /// for a causal model.
     pub max_length: u32,
+}
+
+/// A u64 in decimal digits.
+mod decimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| D::Error::custom(format!("seed {text:?} is not a number")))
+    }
 }
 
 impl Default for Settings {
@@ -50,7 +84,7 @@ impl Default for Settings {
             steps: 1000,
             batch_size: 16,
             micro_batch: 0,
-            objective: Measure::Loss,
+            objective: Objective::Loss,
             method: Method::Full,
             trainable: Vec::new(),
             estimator: Estimator::default(),
@@ -94,12 +128,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Examples that go through the model at a time.
+    /// Number of examples per forward pass.
     pub fn at_once(&self) -> u32 {
         if self.micro_batch == 0 { self.batch_size } else { self.micro_batch.min(self.batch_size) }
     }
 
-    /// Tokens that an example is cut to for a model: a prefix takes its length of the model's positions.
+    /// Maximum tokens per example for a model. A prefix takes up part of the model's positions.
     ///
     /// # Errors
     /// `invalid-argument` where the prefix leaves none.
@@ -114,7 +148,7 @@ impl Settings {
     }
 }
 
-/// Tokens that an example is cut to: `wanted`, or 128 for a masked and 512 for a causal model, within the model's context.
+/// Maximum tokens per example: `wanted`, or 128 for a masked and 512 for a causal model, within the model's context.
 pub fn length(wanted: u32, spec: &ModelSpec) -> u32 {
     let wanted = match (wanted, spec.head.kind) {
         (0, HeadKind::MaskedLm) => 128,

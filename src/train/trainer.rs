@@ -1,20 +1,23 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
+use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
-use super::follow::Follower;
+use super::header::{Header, hex};
 use super::measure;
 use super::method::{Setup, dtype_name};
-use super::objective::{Examples, Objective};
 use super::replay::{check_model, follow};
 use super::session::Session;
+use super::settings::Objective;
 use super::settings::Settings;
+use super::trajectory::Trajectory;
+use super::updater::Updater;
 use crate::clock::Instant;
-use crate::error::{Result, bail, err};
+use crate::error::{Result, bail};
 use crate::gemm::Choice;
 use crate::text::batch::Batch;
 use crate::zo::estimator::{Probe, decay};
 use crate::zo::random::Order;
-use crate::zo::trajectory::{Header, Measure, Record, Trajectory, hex};
+use crate::zo::record::Record;
 use crate::zo::update;
 
 /// What one step did.
@@ -63,12 +66,12 @@ impl StepReport {
 /// A run under way: settings, data, and the records so far. The weights are the session's.
 pub struct Trainer {
     settings: Settings,
-    objective: Objective,
+    encoder: ExampleEncoder,
     examples: Examples,
     order: Order,
     trajectory: Trajectory,
     /// None until the session is set up.
-    follower: Option<Follower>,
+    updater: Option<Updater>,
 }
 
 impl Trainer {
@@ -79,7 +82,7 @@ impl Trainer {
     pub fn new(
         session: &Session,
         settings: Settings,
-        objective: Objective,
+        encoder: ExampleEncoder,
         template: Option<&str>,
         examples: Examples,
     ) -> Result<Trainer> {
@@ -89,32 +92,19 @@ impl Trainer {
             family: spec.family.to_owned(),
             parameters: spec.parameters(),
             fingerprint: hex(weights.fingerprint()),
-            method: serde_json::to_value(&settings.method)
-                .map_err(|e| err!(InvalidArgument, "method: {e}"))?,
-            trainable: settings.trainable.clone(),
-            estimator: settings.estimator.clone(),
+            settings: Settings { max_length: settings.length_for(spec)?, ..settings.clone() },
             dtype: dtype_name(session.dtype()).to_owned(),
-            seed: settings.seed.to_string(),
-            epsilon: settings.epsilon,
-            learning_rate: settings.learning_rate,
-            schedule: settings.schedule,
-            weight_decay: settings.weight_decay,
-            steps: settings.steps,
-            batch_size: settings.batch_size,
-            micro_batch: settings.micro_batch,
-            objective: settings.objective,
-            max_length: settings.length_for(spec)?,
             data: hex(examples.fingerprint),
             task: examples.task.map(str::to_owned),
             template: template.map(str::to_owned),
-            labels: objective.label_words().to_vec(),
+            labels: encoder.label_words().to_vec(),
             tiles: session.model.tiles().to_string(),
             initial_values: 0,
             initial: Vec::new(),
         };
         let order = Order::new(settings.seed, examples.examples.len());
         let trajectory = Trajectory { header, records: Vec::new(), torn_bytes: 0 };
-        Ok(Trainer { settings, objective, examples, order, trajectory, follower: None })
+        Ok(Trainer { settings, encoder, examples, order, trajectory, updater: None })
     }
 
     /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
@@ -126,7 +116,7 @@ impl Trainer {
         let initial = session.set_up(&self.setup(initial)).await?;
         let header = &mut self.trajectory.header;
         (header.initial_values, header.initial) = (initial.len() as u64, initial);
-        self.follower = Some(Follower::new(self.settings.seed, self.settings.estimator.clone()));
+        self.updater = Some(Updater::new(self.settings.seed, self.settings.estimator.clone()));
         Ok(())
     }
 
@@ -143,7 +133,7 @@ impl Trainer {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
         session.set_up(&self.setup(&trajectory.header.initial)).await?;
-        self.follower = Some(follow(session, &trajectory, progress).await?);
+        self.updater = Some(follow(session, &trajectory, progress).await?);
         self.trajectory = trajectory;
         Ok(())
     }
@@ -156,7 +146,7 @@ impl Trainer {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
         let estimator = self.settings.estimator.clone();
-        self.follower = Some(Follower::after(self.settings.seed, estimator, trajectory.steps()));
+        self.updater = Some(Updater::after(self.settings.seed, estimator, trajectory.steps()));
         self.trajectory = trajectory;
         Ok(())
     }
@@ -184,9 +174,9 @@ impl Trainer {
         &self.settings
     }
 
-    /// What is learned.
-    pub fn objective(&self) -> &Objective {
-        &self.objective
+    /// How rows become examples.
+    pub fn encoder(&self) -> &ExampleEncoder {
+        &self.encoder
     }
 
     /// The records so far, with the header that makes them a file.
@@ -208,27 +198,27 @@ impl Trainer {
         if step >= self.settings.steps {
             return Ok(None);
         }
-        if self.follower.is_none() {
+        if self.updater.is_none() {
             self.begin(session, &[]).await?;
         }
-        let Some(follower) = &mut self.follower else { return Ok(None) };
+        let Some(updater) = &mut self.updater else { return Ok(None) };
         let start = Instant::now();
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let chosen = self.order.batch(step, settings.batch_size as usize);
-        follower.enter(session, step).await?;
+        updater.enter(session, step).await?;
         let branches = estimator.branch_list(settings.seed, step);
         let mut sums = vec![0.0; branches.len()];
         let (mut weights, mut tokens) = (0.0, 0);
         for chosen in chosen.chunks(settings.at_once() as usize) {
             let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
             let distribution = estimator.distribution;
-            let added = update::step(follower.pending(), &branches, settings.epsilon, distribution);
-            let (score, count) = (self.objective.score(), branches.len() as u32);
+            let added = update::step(updater.pending(), &branches, settings.epsilon, distribution);
+            let (score, count) = (self.encoder.score(), branches.len() as u32);
             let (model, ws) = session.prepare(extent(&batch, count, score))?;
-            let predicted = settings.objective != Measure::Loss;
+            let predicted = settings.objective != Objective::Loss;
             let scores = model.branch_scores(ws, &batch, score, (&added, count), predicted).await?;
             // The pass has written the pending updates to the weights.
-            follower.applied();
+            updater.applied();
             let (values, weight) = measure::values(settings.objective, &batch, &scores);
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * weight);
             weights += weight;
@@ -254,7 +244,7 @@ impl Trainer {
             loss_plus: seen.loss_plus,
             loss_minus: seen.loss_minus,
         }));
-        follower.queue(session, &self.trajectory.records).await?;
+        updater.queue(session, &self.trajectory.records).await?;
         Ok(Some(StepReport { step, probes, learning_rate, ms: start.elapsed_ms(), tokens }))
     }
 
@@ -275,8 +265,8 @@ impl Trainer {
     /// # Errors
     /// Those of the backend.
     pub async fn settle(&mut self, session: &mut Session) -> Result<()> {
-        match &mut self.follower {
-            Some(follower) => follower.settle(session).await,
+        match &mut self.updater {
+            Some(updater) => updater.settle(session).await,
             None => Ok(()),
         }
     }
@@ -292,7 +282,7 @@ impl Trainer {
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         self.settle(session).await?;
-        session.evaluate(&self.objective, held_out.unwrap_or(&self.examples), keep_going).await
+        session.evaluate(&self.encoder, held_out.unwrap_or(&self.examples), keep_going).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! One step on random tokens: how long it takes and what memory, without data or a tokenizer.
 
-use super::objective::{Examples, Objective};
+use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
 use super::settings::Settings;
 use super::trainer::{StepReport, Trainer};
@@ -33,7 +33,7 @@ pub async fn trial(session: &mut Session, settings: &Settings, length: u32) -> R
     let examples = random_examples(session.model.spec(), settings.batch_size, length);
     let settings = Settings { steps: 1, ..settings.clone() };
     let examples = Examples::new(examples, 0);
-    let mut trainer = Trainer::new(session, settings, Objective::LanguageModel, None, examples)?;
+    let mut trainer = Trainer::new(session, settings, ExampleEncoder::LanguageModel, None, examples)?;
     let report = trainer.step(session).await?;
     trainer.settle(session).await?;
     report.ok_or_else(|| err!(InvalidArgument, "a run of no steps"))

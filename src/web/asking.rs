@@ -14,26 +14,26 @@ impl Tuner {
         let prompting = Prompting::of(config, self.prompting.clone())?;
         let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let objective = prompting.objective(&self.session)?;
+        let encoder = prompting.encoder(&self.session)?;
         let length = length(self.max_length, self.session.model.spec());
-        let examples = objective.encode(&self.session, &data, length)?;
+        let examples = encoder.encode(&self.session, &data, length)?;
         self.settle().await?;
-        self.session.evaluate(&objective, &examples, &mut || options::check_cancel(cancel)).await
+        self.session.evaluate(&encoder, &examples, &mut || options::check_cancel(cancel)).await
     }
 
     pub(super) async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
         let prompting = Prompting::of(options, self.prompting.clone())?;
-        let objective = prompting.objective(&self.session)?;
-        let words = objective.label_words().to_vec();
+        let encoder = prompting.encoder(&self.session)?;
+        let words = encoder.label_words().to_vec();
         let Some(first) = words.first() else {
             bail!(InvalidArgument, "to classify, give a template and labels");
         };
         let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
         let length = length(self.max_length, self.session.model.spec());
-        let examples = objective.encode(&self.session, &data, length)?;
+        let examples = encoder.encode(&self.session, &data, length)?;
         self.settle().await?;
         let batch = Batch::pack(&examples.examples.iter().collect::<Vec<_>>());
-        let logits = self.session.evaluate_batch(&objective, &batch).await?.label_logits;
+        let logits = self.session.evaluate_batch(&encoder, &batch).await?.label_logits;
         let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
         let sum: f64 = weights.iter().sum();

@@ -7,16 +7,11 @@ use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
-use crate::model::ModelSpec;
 use crate::text::chat::Message;
 use crate::text::dataset;
 use crate::text::rows::{Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{Draw, Method, Objective, RandomModel, Session, Settings, preset};
-use crate::zo::estimator::{Estimator, EstimatorKind};
-use crate::zo::random::Distribution;
-use crate::zo::schedule::Schedule;
-use crate::zo::trajectory::{Header, Measure};
+use crate::train::{ExampleEncoder, Header, RandomModel, Session};
 
 /// A field of an object; `undefined` where it is absent or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -129,11 +124,16 @@ impl Prompting {
         }
     }
 
-    /// The objective for a model.
-    pub(super) fn objective(&self, session: &Session) -> Result<Objective> {
+    /// The task, if there is one.
+    pub(super) fn task(&self) -> Option<&'static Task> {
+        self.task
+    }
+
+    /// What turns rows into examples for a model.
+    pub(super) fn encoder(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task {
-            Some(task) => Objective::of_task(session, task),
-            None => Objective::new(session, self.template.as_deref(), &self.labels),
+            Some(task) => ExampleEncoder::of_task(session, task),
+            None => ExampleEncoder::new(session, self.template.as_deref(), &self.labels),
         }
     }
 
@@ -184,124 +184,9 @@ impl Prompting {
     }
 }
 
-/// A learning rate, or "auto".
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum Rate {
-    Given(f64),
-    Named(String),
-}
-
-/// The scalar options of a training.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TrainOptions {
-    method: Option<String>,
-    lora_rank: Option<f64>,
-    lora_alpha: Option<f64>,
-    lora_targets: Option<Vec<String>>,
-    prefix_length: Option<f64>,
-    trainable: Option<Vec<String>>,
-    estimator: Option<EstimatorKind>,
-    probes: Option<f64>,
-    distribution: Option<Distribution>,
-    clip: Option<f64>,
-    momentum: Option<f64>,
-    rank: Option<f64>,
-    interval: Option<f64>,
-    objective: Option<Measure>,
-    micro_batch: Option<f64>,
-    steps: Option<f64>,
-    batch_size: Option<f64>,
-    learning_rate: Option<Rate>,
-    schedule: Option<Schedule>,
-    weight_decay: Option<f64>,
-    epsilon: Option<f64>,
-    evaluate_every: Option<f64>,
-    max_length: Option<f64>,
-    shots: Option<f64>,
-    hold_out: Option<f64>,
-    data_seed: Option<f64>,
-}
-
-impl TrainOptions {
-    /// Which rows are learned from.
-    pub(super) fn draw(&self) -> Result<Draw> {
-        Ok(Draw {
-            shots: count("shots", self.shots.unwrap_or(0.0))?,
-            hold_out: count("holdOut", self.hold_out.unwrap_or(0.0))?,
-            seed: count("dataSeed", self.data_seed.unwrap_or(0.0))?.into(),
-        })
-    }
-
-    /// Checked settings; the seed comes apart, since it may be a bigint.
-    pub(super) fn settings(&self, model: &ModelSpec, seed: u64) -> Result<Settings> {
-        let (method, estimator) = (self.method()?, self.estimator()?);
-        let preset = preset(model, &method, &estimator);
-        let settings = Settings {
-            steps: count("steps", self.steps.unwrap_or(1000.0))?,
-            batch_size: count("batchSize", self.batch_size.unwrap_or(16.0))?,
-            micro_batch: count("microBatch", self.micro_batch.unwrap_or(0.0))?,
-            objective: self.objective.unwrap_or_default(),
-            method,
-            trainable: self.trainable.clone().unwrap_or_default(),
-            estimator,
-            learning_rate: match &self.learning_rate {
-                Some(Rate::Given(rate)) => *rate as f32,
-                Some(Rate::Named(name)) if name != "auto" => {
-                    bail!(InvalidArgument, "learningRate {name:?}, expected a number or \"auto\"")
-                }
-                Some(Rate::Named(_)) | None => preset.learning_rate,
-            },
-            schedule: self.schedule.unwrap_or_default(),
-            weight_decay: self.weight_decay.unwrap_or(0.0) as f32,
-            epsilon: self.epsilon.map_or(preset.epsilon, |epsilon| epsilon as f32),
-            seed,
-            evaluate_every: count("evaluateEvery", self.evaluate_every.unwrap_or(0.0))?,
-            max_length: count("maxLength", self.max_length.unwrap_or(0.0))?,
-        };
-        settings.check()?;
-        Ok(settings)
-    }
-
-    /// Whether the learning rate is to be searched for.
-    pub(super) fn searches(&self) -> bool {
-        matches!(self.learning_rate, Some(Rate::Named(_)))
-    }
-
-    /// Whether this method is asked for, or none.
-    pub(super) fn trains(&self, method: &Method) -> bool {
-        self.method.as_deref().is_none_or(|name| name == method.name())
-    }
-
-    fn method(&self) -> Result<Method> {
-        Ok(match self.method.as_deref() {
-            None | Some("full") => Method::Full,
-            Some("lora") => Method::Lora {
-                rank: count("loraRank", self.lora_rank.unwrap_or(8.0))?,
-                alpha: self.lora_alpha.unwrap_or(16.0) as f32,
-                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".into(), "v".into()]),
-            },
-            Some("prefix") => {
-                Method::Prefix { length: count("prefixLength", self.prefix_length.unwrap_or(5.0))? }
-            }
-            Some(other) => bail!(InvalidArgument, "method {other:?}, expected full, lora or prefix"),
-        })
-    }
-
-    fn estimator(&self) -> Result<Estimator> {
-        let preset = Estimator::new(self.estimator.unwrap_or_default());
-        let or = |name, given: Option<f64>, preset| given.map_or(Ok(preset), |value| count(name, value));
-        Ok(Estimator {
-            probes: or("probes", self.probes, preset.probes)?,
-            distribution: self.distribution.unwrap_or(preset.distribution),
-            clip: self.clip.unwrap_or(0.0) as f32,
-            momentum: self.momentum.unwrap_or(0.0) as f32,
-            rank: or("rank", self.rank, preset.rank)?,
-            interval: or("interval", self.interval, preset.interval)?,
-            ..preset
-        })
-    }
+/// `seed`: a number or a bigint, 0 when left out.
+pub(super) fn seed(options: &JsValue) -> Result<u64> {
+    field(options, "seed").map_or(Ok(0), |value| parse(value, "seed"))
 }
 
 /// A number that must be a count.
@@ -310,14 +195,6 @@ fn count(name: &str, value: f64) -> Result<u32> {
         bail!(InvalidArgument, "{name} is {value}, expected a whole number from 0 to {}", u32::MAX);
     }
     Ok(value as u32)
-}
-
-/// `seed`: a number or a bigint, 0 when left out.
-pub(super) fn seed(options: &JsValue) -> Result<u64> {
-    match field(options, "seed") {
-        None => Ok(0),
-        Some(value) => parse(value, "seed"),
-    }
 }
 
 /// How a token is to be generated.

@@ -5,10 +5,10 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, TrainOptions, to_js};
+use super::options::{self, to_js};
 use crate::error::{Result, bail, err};
 use crate::gpu::Limits;
-use crate::train::{Plan, Session, Settings, Sizes, dtype};
+use crate::train::{Options, Plan, Session, Settings, Sizes, dtype};
 
 /// Bytes by what they are for, `peak` in all and `adam` for comparison, of `{ files | url | config, dtype, method, .., batchSize,
 /// microBatch, maxLength, labels, maxGpuBytes }`: the options of `create` and of a training in one object. Reads `config.json` and
@@ -22,10 +22,10 @@ pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
 async fn planned(options: &JsValue) -> Result<Plan> {
     let dir = options::model_dir(options, options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
-    let given: TrainOptions = options::parse(options.clone(), "plan options")?;
+    let given: Options = options::parse(options.clone(), "plan options")?;
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
     let spec = session.model.spec();
-    let settings = Settings { steps: 1, ..given.settings(spec, 0)? };
+    let settings = Settings { steps: 1, ..given.resolve(spec, None)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
     let length = settings.length_for(spec)?;
     let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);

@@ -2,12 +2,10 @@
 
 use serde::Serialize;
 
-use crate::error::Result;
 use crate::model::HeadKind;
-use crate::train::{EvaluationReport, Trial, Warning, method_of};
-use crate::zo::estimator::Estimator;
-use crate::zo::schedule::Schedule;
-use crate::zo::trajectory::{Record, Trajectory};
+use crate::train::Trajectory;
+use crate::train::{EvaluationReport, Options, Trial, Warning};
+use crate::zo::record::Record;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,7 +41,6 @@ pub(super) struct Start {
     pub first_step: u32,
     pub steps: u32,
     pub examples: usize,
-    pub warnings: Vec<String>,
     /// The rate of every step, or what the schedule begins with.
     pub learning_rate: f32,
     /// What a search for the rate tried.
@@ -97,53 +94,43 @@ pub(super) struct Restored {
     pub settings: RunSettings,
 }
 
+/// The options of a run, its data apart: given to a training, they continue the run.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RunSettings {
-    pub method: &'static str,
     #[serde(flatten)]
-    pub estimator: Estimator,
-    pub dtype: String,
+    pub options: Options,
+    /// In decimal digits, in place of the number: it may have 64 bits.
     pub seed: String,
-    pub epsilon: f32,
-    pub learning_rate: f32,
-    pub schedule: Schedule,
-    pub weight_decay: f32,
-    pub steps: u32,
-    pub batch_size: u32,
-    pub max_length: u32,
+    pub dtype: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
 }
 
 impl Restored {
-    /// # Errors
-    /// Those of [`method_of`].
-    pub(super) fn of(trajectory: &Trajectory) -> Result<Restored> {
+    pub(super) fn of(trajectory: &Trajectory) -> Restored {
         let Trajectory { header, records, .. } = trajectory;
         let loss = |probes: &[Record]| {
             probes.iter().map(|r| (r.loss_plus + r.loss_minus) / 2.0).sum::<f32>() / probes.len() as f32
         };
-        Ok(Restored {
+        let options = Options { seed: None, ..Options::of(header) };
+        Restored {
             step: trajectory.steps(),
-            losses: records.chunks(header.estimator.probes.max(1) as usize).map(loss).collect(),
+            losses: records.chunks(header.settings.estimator.probes.max(1) as usize).map(loss).collect(),
             settings: RunSettings {
-                method: method_of(header)?.name(),
-                estimator: header.estimator.clone(),
+                options,
+                seed: header.settings.seed.to_string(),
                 dtype: header.dtype.clone(),
-                seed: header.seed.clone(),
-                epsilon: header.epsilon,
-                learning_rate: header.learning_rate,
-                schedule: header.schedule,
-                weight_decay: header.weight_decay,
-                steps: header.steps,
-                batch_size: header.batch_size,
-                max_length: header.max_length,
-                template: header.template.clone(),
-                labels: header.labels.clone(),
+                task: header.task.clone(),
+                // A task has its own template and labels.
+                template: header.template.clone().filter(|_| header.task.is_none()),
+                labels: if header.task.is_none() { header.labels.clone() } else { Vec::new() },
             },
-        })
+        }
     }
 }
 

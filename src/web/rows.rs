@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -33,14 +33,6 @@ struct ReadRows {
     problems: Vec<Problem>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Wanted {
-    shots: u32,
-    hold_out: u32,
-    data_seed: u32,
-}
-
 /// Reads a file: `data` is its bytes or its text, the ending of `name` its format. Of `{ shots, holdOut,
 /// dataSeed }`, rows are drawn as a training draws them.
 #[wasm_bindgen(js_name = readRows)]
@@ -51,9 +43,8 @@ pub fn read_rows(data: JsValue, name: String, options: JsValue) -> std::result::
 fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
     let bytes =
         options::bytes(&data).ok_or_else(|| err!(InvalidArgument, "{name}: expected bytes or text"))?;
-    let wanted: Wanted = options::parse(options, "options of readRows")?;
+    let drawn: Draw = options::parse(options, "options of readRows")?;
     let Reading { dataset, format, encoding, columns, problems } = dataset::inspect(name, &bytes)?;
-    let drawn = Draw { shots: wanted.shots, hold_out: wanted.hold_out, seed: wanted.data_seed.into() };
     let (dataset, held_out) = draw(dataset, drawn)?;
     let (kind, rows) = listed(&dataset.rows)?;
     let held_out = match held_out {

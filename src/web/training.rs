@@ -3,13 +3,14 @@
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 
-use super::options::{self, Progress, Prompting, TrainOptions};
+use super::options::{self, Progress, Prompting};
 use super::plan;
 use super::report::{Start, Step};
 use super::tuner::{State, Tuner};
 use crate::error::{Code, Result, bail, err};
+use crate::names::Named;
 use crate::text::rows::Dataset;
-use crate::train::{Diagnosis, Sizes, Trainer, draw, search};
+use crate::train::{Diagnosis, Draw, Options, Sizes, Trainer, draw, dtype_name, search};
 
 impl Tuner {
     pub(super) async fn start(
@@ -18,34 +19,41 @@ impl Tuner {
         on_progress: &Function,
         cancel: &JsValue,
     ) -> Result<Start> {
-        let given: TrainOptions = options::parse(config.clone(), "training options")?;
-        let mut settings = given.settings(self.session.model.spec(), options::seed(config)?)?;
-        // An adapter that was loaded is trained further, unless something else is asked for.
+        // A restored run's settings name the format of its weights; other weights would give another run.
+        let here = dtype_name(self.session.dtype());
+        if let Some(dtype) = options::text(config, "dtype").filter(|dtype| dtype != here) {
+            bail!(InvalidArgument, "dtype: the model is loaded as {here}, found {dtype}");
+        }
+        let mut given: Options = options::parse(config.clone(), "training options")?;
+        let prompting = Prompting::of(config, Prompting::default())?;
+        // An adapter that was loaded is trained further, unless another method is named.
         let initial = match &self.state {
-            State::Adapted(adapter) if given.trains(&adapter.method) => {
-                settings.method = adapter.method.clone();
+            State::Adapted(adapter)
+                if given.method.method.is_none_or(|kind| kind.name() == adapter.method.name()) =>
+            {
+                given = given.for_method(&adapter.method);
                 adapter.values.clone()
             }
             _ => Vec::new(),
         };
-        let prompting = Prompting::of(config, Prompting::default())?;
+        let mut settings = given.resolve(self.session.model.spec(), prompting.task())?;
         let read =
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
         let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let held_out = read("eval", "evalName")?;
-        let wanted = given.draw()?;
+        let wanted: Draw = options::parse(config.clone(), "training options")?;
         if held_out.is_some() && wanted.hold_out > 0 {
             bail!(InvalidArgument, "holdOut takes rows of data where there is no eval: give one of the two");
         }
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);
-        let objective = prompting.objective(&self.session)?;
+        let encoder = prompting.encoder(&self.session)?;
         let length = settings.length_for(self.session.model.spec())?;
-        let examples = objective.encode(&self.session, &data, length)?;
-        let encode = |data: Dataset| objective.encode(&self.session, &data, length);
+        let examples = encoder.encode(&self.session, &data, length)?;
+        let encode = |data: Dataset| encoder.encode(&self.session, &data, length);
         let held_out = held_out.map(encode).transpose()?;
         if self.max_gpu_bytes.is_some() {
-            let sizes = Sizes::of(&examples, held_out.as_ref(), objective.score());
+            let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
             plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         let (steps, count) = (settings.steps, examples.examples.len());
@@ -60,7 +68,7 @@ impl Tuner {
                     options::check_cancel(cancel)
                 };
                 let (rate, trials) =
-                    search(&mut self.session, &settings, &objective, &examples, &mut progress).await?;
+                    search(&mut self.session, &settings, &encoder, &examples, &mut progress).await?;
                 self.state = State::Base;
                 settings.learning_rate = rate;
                 trials
@@ -70,7 +78,7 @@ impl Tuner {
         let learning_rate = settings.learning_rate;
         let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
         let mut trainer =
-            Trainer::new(&self.session, settings, objective, prompting.template(&self.session)?, examples)?;
+            Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
         // A restored run goes on where it was; anything else begins with the base weights.
         let restored = match &self.state {
             State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
@@ -89,7 +97,7 @@ impl Tuner {
         self.max_length = length;
         self.state = State::Training(Box::new(trainer));
         self.diagnosis = Some(diagnosis);
-        Ok(Start { first_step, steps, examples: count, warnings: Vec::new(), learning_rate, trials })
+        Ok(Start { first_step, steps, examples: count, learning_rate, trials })
     }
 
     pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {

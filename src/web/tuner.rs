@@ -17,10 +17,11 @@ use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::LoadProgress;
+use crate::train::Trajectory;
 use crate::train::{
     AdapterFile, Diagnosis, Examples, Session, Trainer, Writing, dtype, dtype_name, read_adapter, replay,
 };
-use crate::zo::trajectory::{Record, Trajectory};
+use crate::zo::record::Record;
 
 /// What the weights on the device are.
 pub(super) enum State {
@@ -214,7 +215,7 @@ impl Tuner {
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
         let trajectory = Trajectory::parse("the trajectory", &trajectory.to_vec()).map_err(js_error)?;
-        let restored = Restored::of(&trajectory).map_err(js_error)?;
+        let restored = Restored::of(&trajectory);
         self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
         to_js(&restored).map_err(js_error)
     }
@@ -361,7 +362,7 @@ impl Tuner {
             return Err(error);
         }
         self.prompting = Prompting::of_run(&trajectory.header)?;
-        self.max_length = trajectory.header.max_length;
+        self.max_length = trajectory.header.settings.max_length;
         self.state = State::Restored(Box::new(trajectory));
         Ok(())
     }

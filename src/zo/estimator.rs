@@ -25,22 +25,26 @@ use super::record::Record;
 use super::update::Update;
 use crate::error::{Result, bail};
 use crate::kernel::step::{Branch, MAX_BRANCHES, MAX_UPDATES};
+use crate::names::names;
 
 /// The kinds of estimators.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EstimatorKind {
     /// Measures the loss on both sides of each direction.
     #[default]
-    #[serde(alias = "spsa", alias = "n-spsa", alias = "mezo")]
     TwoPoint,
     /// Measures the loss on one side of several directions.
-    #[serde(alias = "fzoo")]
     OneSided,
     /// Measures the loss on both sides of low-rank directions.
-    #[serde(alias = "lozo")]
     LowRank,
 }
+
+names!(
+    EstimatorKind:
+    TwoPoint = "two-point" | "spsa" | "n-spsa" | "mezo",
+    OneSided = "one-sided" | "fzoo",
+    LowRank = "low-rank" | "lozo",
+);
 
 /// The settings of the gradient estimate and of its use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

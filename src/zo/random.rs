@@ -36,6 +36,7 @@
 
 use std::sync::OnceLock;
 
+use crate::names::names;
 use crate::rng::{QUANTILES, Table, direction, threefry2x32};
 
 /// Stream of the order of the data.
@@ -87,8 +88,7 @@ pub fn merging_key(seed: u64, window: u32) -> [u32; 2] {
 }
 
 /// The distribution of a direction's elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Distribution {
     /// The normal distribution, quantized to 4096 values.
     #[default]
@@ -96,6 +96,8 @@ pub enum Distribution {
     /// 1 or -1 with equal probability.
     Rademacher,
 }
+
+names!(Distribution: Gaussian = "gaussian", Rademacher = "rademacher");
 
 /// The tokens, with ids below `vocabulary`, whose keys and values initialize a prefix.
 pub fn prefix_tokens(seed: u64, count: u32, vocabulary: u32) -> Vec<u32> {

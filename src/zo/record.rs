@@ -44,7 +44,7 @@ impl Record {
     }
 
     /// The record in these bytes, if their checksum holds.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Record> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Record> {
         let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
         let [step, probe, grad, rate, decay, plus, minus, crc] = words[..] else { return None };
         (crc32fast::hash(&bytes[..RECORD_BYTES - 4]) == crc).then(|| Record {

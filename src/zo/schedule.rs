@@ -1,10 +1,9 @@
 //! Learning-rate schedules.
 
-use serde::{Deserialize, Serialize};
+use crate::names::names;
 
 /// The change of the learning rate over a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Schedule {
     /// The rate is constant, as in MeZO.
     #[default]
@@ -12,6 +11,8 @@ pub enum Schedule {
     /// The rate falls linearly from its full value at step 0 to zero at step `steps`.
     Linear,
 }
+
+names!(Schedule: Constant = "constant", Linear = "linear");
 
 impl Schedule {
     /// The learning rate of step `step` (counted from 0) of `steps`.
@@ -22,21 +23,6 @@ impl Schedule {
                 let left = f64::from(steps.saturating_sub(step)) / f64::from(steps.max(1));
                 (f64::from(base) * left) as f32
             }
-        }
-    }
-}
-
-impl std::str::FromStr for Schedule {
-    type Err = crate::error::Error;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "constant" => Ok(Schedule::Constant),
-            "linear" => Ok(Schedule::Linear),
-            _ => Err(crate::error::err!(
-                InvalidArgument,
-                "schedule: expected \"constant\" or \"linear\", found {name:?}"
-            )),
         }
     }
 }

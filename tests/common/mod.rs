@@ -17,10 +17,10 @@ use pocketllm::rng::threefry2x32;
 
 /// A test that needs a device: natively it blocks, in a browser it is awaited.
 macro_rules! device_test {
-    ($(#[$attribute:meta])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
+    ($(#[$($attribute:tt)*])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
-        $(#[$attribute])*
+        $(#[$($attribute)*])*
         fn $name() {
             pollster::block_on(async {
                 let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
@@ -32,7 +32,7 @@ macro_rules! device_test {
 
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
-        $(#[$attribute])*
+        $(#[$($attribute)*])*
         async fn $name() {
             let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
                 return;

@@ -14,7 +14,8 @@ use pocketllm::format::files::FsDir;
 use pocketllm::gpu::Limits;
 use pocketllm::rng::threefry2x32;
 use pocketllm::train::Session;
-use pocketllm::zo::trajectory::{RECORD_BYTES, Trajectory};
+use pocketllm::train::Trajectory;
+use pocketllm::zo::record::RECORD_BYTES;
 use serde_json::Value;
 
 const STEPS: usize = 150;

@@ -9,7 +9,7 @@ use crate::imports::Imports;
 
 /// Modules by floor, the lowest first; modules of one floor may import each other.
 const FLOORS: &[&[&str]] = &[
-    &["clock", "dtype", "error", "future", "rng"],
+    &["clock", "dtype", "error", "future", "names", "rng"],
     &["fit", "format", "text"],
     &["gpu"],
     &["kernel"],

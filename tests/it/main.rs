@@ -20,6 +20,7 @@ mod goldens;
 mod imports;
 mod methods;
 mod mezo;
+mod options;
 mod paper_size;
 mod peft;
 mod plan;

@@ -17,12 +17,12 @@ use pocketllm::rng::stochastic_half;
 use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{
-    Examples, Method, Objective, RandomModel, Session, Settings, Setup, Trainer, dtype, read_adapter, replay,
-    save_model,
+    ExampleEncoder, Examples, Method, RandomModel, Session, Settings, Setup, Trainer, dtype, read_adapter,
+    replay, save_model,
 };
+use pocketllm::train::{Objective, Trajectory};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 use pocketllm::zo::random::{Distribution, rounding_key, stream_key};
-use pocketllm::zo::trajectory::{Measure, Trajectory};
 use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -160,7 +160,7 @@ fn examples() -> Examples {
 }
 
 fn trainer(session: &Session, settings: &Settings) -> Trainer {
-    Trainer::new(session, settings.clone(), Objective::LanguageModel, None, examples()).unwrap()
+    Trainer::new(session, settings.clone(), ExampleEncoder::LanguageModel, None, examples()).unwrap()
 }
 
 /// Every kind of run: storage, method, estimator.
@@ -212,7 +212,7 @@ fn runs() -> Vec<(DType, Settings)> {
     runs.push((DType::F32, some));
     runs.push((
         DType::F32,
-        Settings { micro_batch: 2, objective: Measure::F1, ..settings(lora, two_point()) },
+        Settings { micro_batch: 2, objective: Objective::F1, ..settings(lora, two_point()) },
     ));
     runs
 }
@@ -538,12 +538,12 @@ device_test! {
                 seed: run["seed"].as_u64().unwrap(),
                 ..Settings::default()
             };
-            let mut trajectory = Trainer::new(&session, settings, Objective::LanguageModel, None, examples())
+            let mut trajectory = Trainer::new(&session, settings, ExampleEncoder::LanguageModel, None, examples())
                 .unwrap()
                 .trajectory()
                 .clone();
             let bits = run["projected_grad_bits"].as_array().unwrap();
-            trajectory.records = (0..).zip(bits).map(|(step, bits)| pocketllm::zo::trajectory::Record {
+            trajectory.records = (0..).zip(bits).map(|(step, bits)| pocketllm::zo::record::Record {
                 step,
                 probe: 0,
                 projected_grad: f32::from_bits(word(bits)),

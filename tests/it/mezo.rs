@@ -13,11 +13,12 @@ use pocketllm::reference::Host;
 use pocketllm::rng::threefry2x32;
 use pocketllm::text::dataset;
 use pocketllm::text::encode::{Example, Target};
-use pocketllm::train::{Examples, Objective, Session, Settings, Trainer, replay};
+use pocketllm::train::{ExampleEncoder, Examples, Session, Settings, Trainer, replay};
+use pocketllm::train::{Header, Trajectory, hex};
 use pocketllm::zo::estimator::{self, Estimator};
 use pocketllm::zo::random::{Distribution, permutation, stream_key};
+use pocketllm::zo::record::Record;
 use pocketllm::zo::schedule::Schedule;
-use pocketllm::zo::trajectory::{Header, Measure, Record, Trajectory, hex};
 use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 
@@ -163,7 +164,7 @@ device_test! {
         let mut session = open(backend, "bert").await;
         let template = run["template"].as_str().unwrap();
         let labels: Vec<String> = serde_json::from_value(run["labels"].clone()).unwrap();
-        let objective = Objective::new(&session, Some(template), &labels).unwrap();
+        let objective = ExampleEncoder::new(&session, Some(template), &labels).unwrap();
         let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
         let examples = objective.encode(&session, &data, 128).unwrap();
         let ids: Vec<Vec<u32>> = serde_json::from_value(run["first_input_ids"].clone()).unwrap();
@@ -186,7 +187,7 @@ device_test! {
         });
         let examples = Examples::new(examples.collect(), 0);
         let mut trainer =
-            Trainer::new(&session, settings(run), Objective::LanguageModel, None, examples).unwrap();
+            Trainer::new(&session, settings(run), ExampleEncoder::LanguageModel, None, examples).unwrap();
         ten_steps(&mut session, &mut trainer, run).await;
     }
 }
@@ -196,20 +197,17 @@ fn header(session: &Session, run: &Value) -> Header {
         family: session.model.spec().family.to_owned(),
         parameters: session.model.spec().parameters(),
         fingerprint: hex(session.model.weights().fingerprint()),
-        method: "full".into(),
-        estimator: Estimator::default(),
-        trainable: Vec::new(),
+        settings: Settings {
+            steps: 200,
+            batch_size: 1,
+            learning_rate: float(&run["lr"]),
+            weight_decay: float(&run["weight_decay"]),
+            epsilon: float(&run["eps"]),
+            seed: number(&run["seed"]),
+            max_length: 128,
+            ..Settings::default()
+        },
         dtype: "f32".to_owned(),
-        seed: number(&run["seed"]).to_string(),
-        epsilon: float(&run["eps"]),
-        learning_rate: float(&run["lr"]),
-        schedule: Schedule::Constant,
-        weight_decay: float(&run["weight_decay"]),
-        steps: 200,
-        batch_size: 1,
-        micro_batch: 0,
-        objective: Measure::Loss,
-        max_length: 128,
         data: hex(0),
         task: None,
         template: None,

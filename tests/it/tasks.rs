@@ -55,7 +55,7 @@ fn sst2(folder: &Folder) -> String {
 
 fn header(run: &str) -> Value {
     let bytes = std::fs::read(PathBuf::from(run).join("trajectory.pocket")).unwrap();
-    let trajectory = pocketllm::zo::trajectory::Trajectory::parse("t", &bytes).unwrap();
+    let trajectory = pocketllm::train::Trajectory::parse("t", &bytes).unwrap();
     serde_json::to_value(trajectory.header).unwrap()
 }
 

@@ -114,7 +114,7 @@ export class Tuner implements WasmTuner {
     const tuner = new Tuner();
     onProgress({ stage: 'device', file: '', loaded: 0, total: 0 });
     tuner.#causal = await readConfig(options);
-    onProgress({ stage: 'tokenizer', file: 'tokenizer.json', loaded: 711_649, total: 711_649 });
+    onProgress({ stage: 'config', file: 'config.json', loaded: 1, total: 1 });
     for (let part = 0; part <= 10; part++) {
       if (cancel.aborted) throw failure('aborted', 'loading was aborted');
       await pause(pace.loadMs);
@@ -152,9 +152,9 @@ export class Tuner implements WasmTuner {
       this.#config = config;
       if (!this.#restored) this.#done = 0;
       this.#restored = false;
-      this.#until = config.steps;
+      this.#until = config.steps ?? 1000;
       const examples = config.dataName?.endsWith('.json') ? (JSON.parse(textOf(config.data)) as unknown[]).length : textOf(config.data).split('\n').length;
-      return { firstStep: this.#done + 1, steps: this.#until, examples, warnings: [], learningRate: this.#rate() };
+      return { firstStep: this.#done + 1, steps: this.#until, examples, learningRate: this.#rate() };
     });
   }
 

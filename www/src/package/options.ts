@@ -7,6 +7,7 @@ import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
 import type { CreateOptions, DType, PlanOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
+import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
@@ -14,29 +15,21 @@ const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
 /** What the engine has of each; the types say the same. */
 export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k'];
-export const METHODS: readonly Method[] = ['full', 'lora', 'prefix'];
-export const ESTIMATORS: readonly Estimator[] = ['two-point', 'spsa', 'one-sided', 'fzoo', 'low-rank', 'lozo'];
+export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
+export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 
 const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
-const TRAIN = [
-  ...PROMPTING,
-  ...['data', 'dataName', 'eval', 'evalName', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength', 'trainable'],
-  ...['estimator', 'probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'objective', 'microBatch'],
-  ...['steps', 'batchSize', 'learningRate', 'schedule', 'weightDecay', 'epsilon', 'seed', 'evaluateEvery', 'maxLength'],
-  ...['shots', 'holdOut', 'dataSeed', 'keep', 'signal', 'onStart'],
-];
+const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
+// A run's settings name the format that the model is held in: the engine compares it.
+const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'dtype', 'keep', 'signal', 'onStart'];
 const PLAN = [
-  ...['model', 'hub', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'method', 'loraRank', 'loraAlpha', 'loraTargets', 'prefixLength'],
-  ...['trainable', 'estimator', 'probes', 'momentum', 'rank', 'interval', 'batchSize', 'microBatch', 'maxLength', 'labels'],
-];
-const COUNTS: readonly (keyof TrainOptions)[] = [
-  ...(['steps', 'batchSize', 'microBatch', 'evaluateEvery', 'maxLength', 'shots', 'holdOut', 'dataSeed'] as const),
-  ...(['probes', 'loraRank', 'prefixLength', 'rank', 'interval'] as const),
+  ...['model', 'hub', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
+  ...Object.keys(METHOD_OPTIONS),
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
 const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
-const READ = ['name', 'shots', 'holdOut', 'dataSeed'];
+const READ = ['name', ...Object.keys(DRAW_OPTIONS)];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
 function invalid(message: string): PocketError {
@@ -75,8 +68,11 @@ const STRING: Kind = { what: 'a string', is: (value) => typeof value === 'string
 const STRINGS: Kind = { what: 'an array of strings', is: (value) => Array.isArray(value) && value.every(STRING.is) };
 const FUNCTION: Kind = { what: 'a function', is: (value) => typeof value === 'function' };
 const SEED: Kind = {
-  what: 'a whole number from 0 up, or a bigint of 64 bits',
-  is: (value) => (typeof value === 'bigint' ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0),
+  what: 'a whole number from 0 up, a bigint of 64 bits or its decimal digits',
+  is: (value) => {
+    if (typeof value === 'string') return /^\d{1,20}$/.test(value) && BigInt(value) < 1n << 64n;
+    return typeof value === 'bigint' ? value >= 0n && value < 1n << 64n : Number.isSafeInteger(value) && (value as number) >= 0;
+  },
 };
 
 /** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
@@ -161,17 +157,19 @@ function refuseBadNumber(call: string, options: object, names: readonly string[]
   }
 }
 
+/** Checks each option of a run by its kind, before it travels anywhere. */
+function refuseBadRun(call: string, options: object): void {
+  for (const [name, kind] of Object.entries(RUN)) {
+    const value = (options as Record<string, unknown>)[name];
+    if (Array.isArray(kind)) refuseOther(call, name, value, kind);
+    else if (kind === 'count') refuseBadNumber(call, options, [name], true);
+    else if (kind === 'number' || (kind === 'rate' && value !== 'auto')) refuseBadNumber(call, options, [name], false);
+  }
+}
+
 export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
-  refuseOther('train', 'method', options.method, METHODS);
-  refuseOther('train', 'estimator', options.estimator, ESTIMATORS);
-  refuseOther('train', 'distribution', options.distribution, ['gaussian', 'rademacher']);
-  refuseOther('train', 'objective', options.objective, ['loss', 'accuracy', 'f1']);
-  refuseOther('train', 'schedule', options.schedule, ['constant', 'linear']);
-  refuseBadNumber('train', options, COUNTS, true);
-  if (options.learningRate !== 'auto') refuseBadNumber('train', options, ['learningRate'], false);
-  refuseBadNumber('train', options, ['epsilon', 'weightDecay', 'clip', 'momentum', 'loraAlpha'], false);
-  if (options.steps === undefined) throw invalid('train: steps is missing');
+  refuseBadRun('train', options);
   refuseNoData('train: data', options.data);
   if (options.eval !== undefined) refuseNoData('train: eval', options.eval);
   const { signal, onStart, ...rest } = options;
@@ -181,9 +179,7 @@ export function trainConfig(options: TrainOptions): TrainConfig {
 export function planConfig(options: PlanOptions, base: string): PlanConfig {
   refuseUnknown('planTraining', options, PLAN);
   refuseOther('planTraining', 'dtype', options.dtype, DTYPES);
-  refuseOther('planTraining', 'method', options.method, METHODS);
-  refuseOther('planTraining', 'estimator', options.estimator, ESTIMATORS);
-  refuseBadNumber('planTraining', options, COUNTS, true);
+  refuseBadRun('planTraining', options);
   const { model, hub, signal: _, worker: __, ...rest } = options;
   return { source: modelSource(model, base, hub), ...compact(rest) };
 }
@@ -211,7 +207,7 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
 
 export function readConfig(data: Data, options: ReadOptions): ReadOptions {
   refuseUnknown('readRows', options, READ);
-  refuseBadNumber('readRows', options, ['shots', 'holdOut', 'dataSeed'], true);
+  refuseBadNumber('readRows', options, Object.keys(DRAW_OPTIONS), true);
   refuseNoData('readRows: data', data);
   return compact(options);
 }

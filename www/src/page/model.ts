@@ -16,7 +16,6 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   download: 'Downloading the model',
   device: 'Starting the GPU',
   config: 'Reading the model’s description',
-  tokenizer: 'Reading the vocabulary',
   weights: 'Reading the model’s numbers',
   tuning: 'Measuring the GPU',
   replay: 'Repeating the recorded steps',
@@ -246,8 +245,9 @@ export function setUpModel(app: App, flow: Flow): void {
       delete app.after;
       delete app.prompting;
       if (settings.template !== undefined) {
-        const names = new Map(settings.labels.map((label) => [label, label]));
-        app.prompting = { template: settings.template, labels: [...settings.labels], names };
+        const labels = settings.labels ?? [];
+        const names = new Map(labels.map((label) => [label, label]));
+        app.prompting = { template: settings.template, labels: [...labels], names };
       }
       flow.summarize(1, summary(app));
       flow.summarize(3, `${count(step)} steps, from a record`);

@@ -57,6 +57,7 @@ export class SettingsForm {
     const names = ['steps', 'batchSize', 'learningRate', 'epsilon', 'weightDecay', 'maxLength', 'seed', 'schedule', 'method', 'estimator', 'probes'] as const;
     for (const name of names) {
       const value = settings[name];
+      if (value === undefined) continue;
       // A 32-bit number that is printed with all 64-bit digits would look different from what was
       // entered.
       this.#field(name).value = typeof value === 'number' ? String(Number(value.toPrecision(7))) : value;

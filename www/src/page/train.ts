@@ -146,13 +146,13 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       ...what,
       ...(keeps ? { keep: RUN } : {}),
       signal: (starting = new AbortController()).signal,
-      onStart: async ({ steps: last, warnings, learningRate }) => {
+      onStart: async ({ steps: last, learningRate }) => {
         starting = undefined;
         rate = learningRate;
         byId('figure', HTMLElement).hidden = losses.length === 0;
         byId('train-facts', HTMLElement).replaceChildren();
         chart.start(last, losses);
-        byId('verdict', HTMLElement).textContent = warnings.join(' ');
+        byId('verdict', HTMLElement).textContent = '';
         if (asks) {
           await measure({ tuner, dataset, settings: given }, 'before');
           await saveSession(session(app, dataset, given));

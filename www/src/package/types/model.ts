@@ -1,6 +1,7 @@
 /** Loading a model, what is known of it, and what it takes. */
 import type { NamedBlob } from './data.js';
-import type { TrainOptions } from './training.js';
+import type { MethodOptions, RunOptions } from './options.js';
+import type { Prompting } from './training.js';
 
 /**
  * Number formats for the weight matrices on the GPU. `f32`; `f16`, half of that; `q8` and `q4`, a quarter and an eighth, in
@@ -15,7 +16,7 @@ export interface LoadProgress {
    * `tuning`: the GPU is being measured, with `tiles: 'auto'`; `replay`: the steps of a trajectory are being applied again;
    * `search`: learning rates are being tried.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'tokenizer' | 'weights' | 'tuning' | 'replay' | 'search';
+  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search';
   /** The file being read; empty where there is none. */
   readonly file: string;
   /** Bytes so far; in a replay, steps; in a search, rates. */
@@ -84,13 +85,9 @@ export interface CreateOptions {
 
 /** Options of {@link planTraining}: those of {@link FineTuner.create} and of a training that bytes depend on. */
 export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
-  Partial<
-    Pick<
-      TrainOptions,
-      | ('method' | 'loraRank' | 'loraAlpha' | 'loraTargets' | 'prefixLength' | 'trainable')
-      | ('estimator' | 'probes' | 'momentum' | 'rank' | 'interval' | 'batchSize' | 'microBatch' | 'maxLength' | 'labels')
-    >
-  >;
+  MethodOptions &
+  Pick<RunOptions, 'batchSize' | 'microBatch' | 'maxLength'> &
+  Pick<Prompting, 'labels'>;
 
 /** What a training would take of the GPU's memory, in bytes. */
 export interface MemoryPlan {

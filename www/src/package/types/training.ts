@@ -2,9 +2,10 @@
 import type { Evaluation } from './asking.js';
 import type { Data } from './data.js';
 import type { CreateOptions } from './model.js';
+import type { DrawOptions, MethodOptions, RunOptions } from './options.js';
 
 /** What a training changes: every parameter; small matrices beside the large ones (LoRA); or a few rows before the text (prefix tuning). */
-export type Method = 'full' | 'lora' | 'prefix';
+export type Method = NonNullable<MethodOptions['method']>;
 
 /**
  * How the gradient is estimated.
@@ -12,7 +13,7 @@ export type Method = 'full' | 'lora' | 'prefix';
  * - `one-sided`, also called `fzoo`: from the losses along `probes` directions against the one at the weights themselves (FZOO);
  * - `low-rank`, also called `lozo`: as `two-point`, along directions of low rank (LOZO).
  */
-export type Estimator = 'two-point' | 'spsa' | 'one-sided' | 'fzoo' | 'low-rank' | 'lozo';
+export type Estimator = NonNullable<MethodOptions['estimator']>;
 
 /** How a text is put to the model, and which words may answer. */
 export interface Prompting {
@@ -33,7 +34,7 @@ export interface Prompting {
 }
 
 /** Options of {@link FineTuner.train}. */
-export interface TrainOptions extends Prompting {
+export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   /** What to learn from. */
   readonly data: Data;
   /** A file name whose ending says what `data` is when it is a string or a bare `Blob`: `.csv`, `.tsv`, `.jsonl`, `.json` or `.txt`; by its first line when left out. */
@@ -42,60 +43,6 @@ export interface TrainOptions extends Prompting {
   readonly eval?: Data | undefined;
   /** As `dataName`, for `eval`. */
   readonly evalName?: string | undefined;
-  /** What is trained; `'full'` when left out. */
-  readonly method?: Method | undefined;
-  /** How the gradient is estimated; `'two-point'` when left out. */
-  readonly estimator?: Estimator | undefined;
-  /** Random directions a step; 8 for `'one-sided'`, otherwise 1. */
-  readonly probes?: number | undefined;
-  /** What directions are made of; `'rademacher'` for `'one-sided'`, otherwise `'gaussian'`. */
-  readonly distribution?: 'gaussian' | 'rademacher' | undefined;
-  /** Cuts projected gradients to this magnitude; 0, the default: does not. */
-  readonly clip?: number | undefined;
-  /** How much of the step before goes into the next, from 0 to less than 1; 0 when left out. Takes no memory: past directions are drawn again. */
-  readonly momentum?: number | undefined;
-  /** Rank of `'low-rank'` directions, a multiple of 4; 4 when left out. */
-  readonly rank?: number | undefined;
-  /** Steps that `'low-rank'` directions share a factor for; 50 when left out. */
-  readonly interval?: number | undefined;
-  /** Inner width of LoRA's factors; 8 when left out. */
-  readonly loraRank?: number | undefined;
-  /** LoRA's scale is `loraAlpha / loraRank`; 16 when left out. */
-  readonly loraAlpha?: number | undefined;
-  /** The layers that LoRA stands beside: `q`, `k`, `v`, `o`, `gate`, `up`, `down`, names of modules, or `all-linear`; q and v when left out. */
-  readonly loraTargets?: readonly string[] | undefined;
-  /** Rows of a prefix; 5 when left out. */
-  readonly prefixLength?: number | undefined;
-  /** With method `'full'`, trains only the tensors whose name matches one of these patterns (`*` and `?`). */
-  readonly trainable?: readonly string[] | undefined;
-  /** What is made small: `'loss'`, the default, or 1 - `'accuracy'` or 1 - `'f1'`, which have no gradient. */
-  readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
-  /** Examples that go through the model at a time, where memory does not hold a batch; 0, the default: all. */
-  readonly microBatch?: number | undefined;
-  /** The number of the last step. */
-  readonly steps: number;
-  /** Examples a step; 16 when left out. */
-  readonly batchSize?: number | undefined;
-  /** The step size; by method, estimator and the model's size when left out. `'auto'` tries five rates for 50 steps each before the first. */
-  readonly learningRate?: number | 'auto' | undefined;
-  /** `'constant'`, the default, or `'linear'`, which falls to 0 at the last step. */
-  readonly schedule?: 'constant' | 'linear' | undefined;
-  /** Decoupled weight decay; 0 when left out. */
-  readonly weightDecay?: number | undefined;
-  /** The perturbation scale; 1e-3 for `'full'`, 1e-2 for `'lora'`, 1e-1 for `'prefix'` when left out. */
-  readonly epsilon?: number | undefined;
-  /** Seed of the directions and of the shuffling; 0 when left out. The same seed gives the same run, bit for bit. */
-  readonly seed?: number | bigint | undefined;
-  /** Measure every so many steps, and after the last: on `eval`, or on what `holdOut` keeps aside, or else on `data` itself; never when left out. */
-  readonly evaluateEvery?: number | undefined;
-  /** Cut texts to so many tokens; 128 for a masked model and 512 for a causal one when left out, and never more than the model takes. */
-  readonly maxLength?: number | undefined;
-  /** Learn from so many rows of each class, drawn from `data`; from every row when left out or 0. */
-  readonly shots?: number | undefined;
-  /** Keep so many of the other rows aside to measure on, where there is no `eval`. */
-  readonly holdOut?: number | undefined;
-  /** Seed of what `shots` and `holdOut` draw; 0 when left out. */
-  readonly dataSeed?: number | undefined;
   /**
    * Keeps the run under this name in the origin's private file system: each step is on the disk
    * before it is yielded, so that a tab that is killed loses nothing that was seen. To go on,
@@ -124,8 +71,6 @@ export interface TrainStart {
   readonly steps: number;
   /** Examples to learn from. */
   readonly examples: number;
-  /** What was odd in the data and was left out or cut, in words. */
-  readonly warnings: readonly string[];
   /** The learning rate of every step, or that which the schedule begins with. */
   readonly learningRate: number;
   /** What a search for the rate has tried. */
@@ -192,34 +137,16 @@ export interface Restored {
   readonly settings: RunSettings;
 }
 
-/** The settings that a trajectory was made with. */
-export interface RunSettings {
-  /** As {@link TrainOptions.method}. */
-  readonly method: string;
-  /** As {@link TrainOptions.estimator}. */
-  readonly estimator: string;
-  /** As {@link TrainOptions.probes}. */
-  readonly probes: number;
-  /** As {@link CreateOptions.dtype}. */
-  readonly dtype: string;
-  /** In decimal: it may have 64 bits. */
+/** The options that a trajectory was made with: what was left out then has the value that it stood for. */
+export interface RunSettings extends Omit<RunOptions, 'seed' | 'learningRate' | 'epsilon' | 'steps'>, Pick<Prompting, 'task' | 'template' | 'labels'> {
+  /** In decimal digits, because it may have 64 bits. */
   readonly seed: string;
-  /** As {@link TrainOptions.epsilon}. */
-  readonly epsilon: number;
-  /** As {@link TrainOptions.learningRate}. */
+  /** The learning rate of the run; a searched one is a number here. */
   readonly learningRate: number;
-  /** As {@link TrainOptions.schedule}. */
-  readonly schedule: 'constant' | 'linear';
-  /** As {@link TrainOptions.weightDecay}. */
-  readonly weightDecay: number;
-  /** As {@link TrainOptions.steps}. */
+  /** Perturbation scale. */
+  readonly epsilon: number;
+  /** Number of steps of the run. */
   readonly steps: number;
-  /** As {@link TrainOptions.batchSize}. */
-  readonly batchSize: number;
-  /** As {@link TrainOptions.maxLength}. */
-  readonly maxLength: number;
-  /** As {@link Prompting.template}. */
-  readonly template?: string;
-  /** As {@link Prompting.labels}. */
-  readonly labels: readonly string[];
+  /** As {@link CreateOptions.dtype}. A training checks that the model is held in it. */
+  readonly dtype: string;
 }

@@ -6,28 +6,28 @@ use crate::kernel::step::MAX_UPDATES;
 use crate::model::{AdapterSpec, Extent};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random::{merging_key, signs};
-use crate::zo::trajectory::Record;
+use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
 
 /// The updates that have been decided and not applied, and the window of directions that the session is set up for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Follower {
+pub(super) struct Updater {
     seed: u64,
     estimator: Estimator,
     pending: Vec<Update>,
     window: Option<u32>,
 }
 
-impl Follower {
+impl Updater {
     pub(super) fn new(seed: u64, estimator: Estimator) -> Self {
-        Follower { seed, estimator, pending: Vec::new(), window: None }
+        Updater { seed, estimator, pending: Vec::new(), window: None }
     }
 
     /// As it stands when `steps` steps have been applied.
     pub(super) fn after(seed: u64, estimator: Estimator, steps: u32) -> Self {
         let last = steps.checked_sub(1).filter(|_| estimator.kind == EstimatorKind::LowRank);
         let window = last.map(|step| step / estimator.interval);
-        Follower { window, ..Follower::new(seed, estimator) }
+        Updater { window, ..Updater::new(seed, estimator) }
     }
 
     /// What the next pass over the weights is to apply.

@@ -15,7 +15,7 @@ pub(super) const ANSWER_TOKENS: u32 = 50;
 
 /// What a run, an evaluation or a classification scores.
 #[derive(Clone, Debug)]
-pub enum Objective {
+pub enum ExampleEncoder {
     /// The label word in a template.
     Classification {
         /// The template.
@@ -57,20 +57,20 @@ impl Examples {
     }
 }
 
-impl Objective {
+impl ExampleEncoder {
     /// From a template and labels, or none for language modelling.
     ///
     /// # Errors
     /// `data-invalid` for a template or label word that the model cannot use; `invalid-argument` when only one of the two is given.
-    pub fn new(session: &Session, template: Option<&str>, labels: &[String]) -> Result<Objective> {
+    pub fn new(session: &Session, template: Option<&str>, labels: &[String]) -> Result<ExampleEncoder> {
         match (template, labels) {
-            (None, []) => Ok(Objective::LanguageModel),
+            (None, []) => Ok(ExampleEncoder::LanguageModel),
             (Some(text), labels) if labels.len() > 1 => {
                 let tokenizer = session.tokenizer()?;
                 let mask = tokenizer.mask().map(|(word, _)| word);
                 let template = Template::parse(text, mask.as_deref())?;
                 let labels = LabelWords::find(tokenizer, session.head(), &template, labels)?;
-                Ok(Objective::Classification { template, labels })
+                Ok(ExampleEncoder::Classification { template, labels })
             }
             _ => bail!(
                 InvalidArgument,
@@ -85,30 +85,30 @@ impl Objective {
     ///
     /// # Errors
     /// `invalid-argument` when the task has no form for such models; `data-invalid` for a label word that the model cannot use.
-    pub fn of_task(session: &Session, task: &'static Task) -> Result<Objective> {
+    pub fn of_task(session: &Session, task: &'static Task) -> Result<ExampleEncoder> {
         let template = task.template(session.head())?;
         match session.head() {
             HeadKind::MaskedLm => {
                 let words: Vec<String> = task.words().into_iter().map(str::to_owned).collect();
-                Objective::new(session, Some(template), &words)
+                ExampleEncoder::new(session, Some(template), &words)
             }
-            HeadKind::CausalLm => Ok(Objective::LanguageModel),
+            HeadKind::CausalLm => Ok(ExampleEncoder::LanguageModel),
         }
     }
 
     /// What a target is scored against.
     pub fn score(&self) -> Score<'_> {
         match self {
-            Objective::Classification { labels, .. } => Score::Labels(&labels.ids),
-            Objective::LanguageModel => Score::Vocabulary,
+            ExampleEncoder::Classification { labels, .. } => Score::Labels(&labels.ids),
+            ExampleEncoder::LanguageModel => Score::Vocabulary,
         }
     }
 
     /// Label words, empty for language modelling.
     pub fn label_words(&self) -> &[String] {
         match self {
-            Objective::Classification { labels, .. } => &labels.words,
-            Objective::LanguageModel => &[],
+            ExampleEncoder::Classification { labels, .. } => &labels.words,
+            ExampleEncoder::LanguageModel => &[],
         }
     }
 
@@ -132,29 +132,29 @@ impl Objective {
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
         let tokenizer = session.tokenizer()?;
         Ok(match (self, &data.rows) {
-            (Objective::Classification { template, labels }, Rows::Classified(rows)) => {
+            (ExampleEncoder::Classification { template, labels }, Rows::Classified(rows)) => {
                 let (template, labels, head) = (template.clone(), labels.clone(), session.head());
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
-            (Objective::Classification { .. }, _) => {
+            (ExampleEncoder::Classification { .. }, _) => {
                 bail!(DataInvalid, "classification needs the fields text and label")
             }
-            (Objective::LanguageModel, Rows::Classified(_)) => {
+            (ExampleEncoder::LanguageModel, Rows::Classified(_)) => {
                 bail!(InvalidArgument, "text with labels needs a template and labels, or a task")
             }
-            (Objective::LanguageModel, _) if !session.model.spec().causal => {
+            (ExampleEncoder::LanguageModel, _) if !session.model.spec().causal => {
                 bail!(
                     InvalidArgument,
                     "a {} model fills masks: it needs text with labels, a template and label words",
                     session.model.spec().family
                 )
             }
-            (Objective::LanguageModel, Rows::Completion(rows)) => {
+            (ExampleEncoder::LanguageModel, Rows::Completion(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
-            (Objective::LanguageModel, Rows::Questions(rows)) => {
+            (ExampleEncoder::LanguageModel, Rows::Questions(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 let answered = |row: &Question| {
                     let answer = encoder.continuation(&row.prompt, &row.reply.trained(), false);
@@ -162,12 +162,12 @@ impl Objective {
                 };
                 rows.iter().map(answered).collect::<Result<_>>()?
             }
-            (Objective::LanguageModel, Rows::Chat(rows)) => {
+            (ExampleEncoder::LanguageModel, Rows::Chat(rows)) => {
                 let encoder = ChatEncoder::new(tokenizer, session.chat_template()?, length)?;
                 let turns = rows.iter().map(|row| encoder.encode(row)).collect::<Result<Vec<_>>>()?;
                 turns.into_iter().flatten().collect()
             }
-            (Objective::LanguageModel, Rows::Plain(texts)) => {
+            (ExampleEncoder::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;
                 let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
                 windows.into_iter().flatten().collect()

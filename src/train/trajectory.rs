@@ -9,173 +9,9 @@
 //! Little-endian; crc32 as in zlib. A record is complete or it is not there: a tail that was cut while being written is
 //! dropped and reported, and the run goes on from the step before.
 
-use serde::{Deserialize, Serialize};
-
-use super::estimator::Estimator;
-pub use super::record::{RECORD_BYTES, Record};
-use super::schedule::Schedule;
+use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
 use crate::error::{Result, bail, err};
-
-const MAGIC: &[u8; 8] = b"PKTLTRAJ";
-const VERSION: u32 = 1;
-
-/// The most JSON that a header may hold.
-const MAX_HEADER: usize = 1 << 20;
-
-/// The model and the settings of a run: what its records mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Header {
-    /// `model_type` of the base model.
-    pub family: String,
-    /// Its parameters.
-    pub parameters: u64,
-    /// [`crate::model::Weights::fingerprint`] of its weights, 16 hexadecimal digits.
-    pub fingerprint: String,
-    /// What is trained: `"full"`, or an object of `lora` or `prefix`.
-    pub method: serde_json::Value,
-    /// Patterns of the tensors that are trained, where not all are.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trainable: Vec<String>,
-    /// How the gradient is estimated: `estimator`, `probes` and what else [`Estimator`] has.
-    #[serde(flatten)]
-    pub estimator: Estimator,
-    /// How the matrices are stored: f32, f16, q8, q4.
-    pub dtype: String,
-    /// Seed of directions and data order, in decimal: JavaScript's numbers do not hold 64 bits.
-    pub seed: String,
-    /// Perturbation scale.
-    pub epsilon: f32,
-    /// Base learning rate.
-    pub learning_rate: f32,
-    /// Its schedule.
-    pub schedule: Schedule,
-    /// Weight decay.
-    pub weight_decay: f32,
-    /// Steps of the whole run.
-    pub steps: u32,
-    /// Examples a batch.
-    pub batch_size: u32,
-    /// Examples of a pass, where a batch takes several.
-    #[serde(default)]
-    pub micro_batch: u32,
-    /// What is made small: `loss`, `accuracy` or `f1`.
-    #[serde(default)]
-    pub objective: Measure,
-    /// Tokens that an example is cut to.
-    pub max_length: u32,
-    /// Fingerprint of the training data, 16 hexadecimal digits.
-    pub data: String,
-    /// The task by name, if it was one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
-    /// Prompt template, for classification.
-    pub template: Option<String>,
-    /// Label words, for classification.
-    pub labels: Vec<String>,
-    /// The matmul tiles when the run began. Other tiles change the last bits of the losses, so a resumed run keeps them.
-    #[serde(default)]
-    pub tiles: String,
-    /// Values that follow the JSON, f32: what an adapter begins as, where that does not follow from the seed.
-    #[serde(default)]
-    pub initial_values: u64,
-    /// Those values.
-    #[serde(skip)]
-    pub initial: Vec<f32>,
-}
-
-/// What a run makes small, on the examples of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Measure {
-    /// The mean cross-entropy of the targets.
-    #[default]
-    Loss,
-    /// The part of the targets that are not predicted.
-    Accuracy,
-    /// 1 - the mean over the examples of the F1 of predicted tokens, each predicted from the right ones before it.
-    F1,
-}
-
-impl Header {
-    /// The seed as a number.
-    ///
-    /// # Errors
-    /// `file-corrupt` when it is not one.
-    pub fn seed(&self) -> Result<u64> {
-        self.seed.parse().map_err(|_| err!(FileCorrupt, "trajectory: seed {:?} is not a number", self.seed))
-    }
-
-    /// The first bytes of a file with this header.
-    ///
-    /// # Errors
-    /// `invalid-argument` when the settings cannot be written as JSON, or are too long.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let json = serde_json::to_vec(self).map_err(|e| err!(InvalidArgument, "trajectory header: {e}"))?;
-        if json.len() > MAX_HEADER {
-            bail!(InvalidArgument, "trajectory header: {} bytes, at most {MAX_HEADER}", json.len());
-        }
-        if self.initial_values != self.initial.len() as u64 {
-            let (said, have) = (self.initial_values, self.initial.len());
-            bail!(InvalidArgument, "trajectory header: {said} initial values, there are {have}");
-        }
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend((json.len() as u32).to_le_bytes());
-        bytes.extend(json);
-        bytes.extend_from_slice(bytemuck::cast_slice(&self.initial));
-        let crc = crc32fast::hash(&bytes);
-        bytes.extend(crc.to_le_bytes());
-        Ok(bytes)
-    }
-
-    /// Compares with the settings of another run, before its records are used.
-    ///
-    /// # Errors
-    /// `trajectory-mismatch` naming the first setting that differs.
-    pub fn check_same_run(&self, other: &Header) -> Result<()> {
-        let (mine, theirs) = (serde_json::to_value(self), serde_json::to_value(other));
-        let (Ok(serde_json::Value::Object(mine)), Ok(serde_json::Value::Object(theirs))) = (mine, theirs)
-        else {
-            bail!(InvalidArgument, "trajectory header: cannot be written as JSON");
-        };
-        for (field, value) in &mine {
-            if theirs.get(field) != Some(value) {
-                let found = theirs.get(field).unwrap_or(&serde_json::Value::Null);
-                bail!(TrajectoryMismatch, "the trajectory was made with {field} {value}, not {found}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares with the model that records are to be replayed on.
-    ///
-    /// # Errors
-    /// `trajectory-mismatch` saying how they differ.
-    pub fn check_model(&self, family: &str, parameters: u64, fingerprint: u64) -> Result<()> {
-        if self.family != family || self.parameters != parameters {
-            bail!(
-                TrajectoryMismatch,
-                "the trajectory was made with a {} model of {} parameters, this is a {family} model of {parameters}",
-                self.family,
-                self.parameters
-            );
-        }
-        let found = hex(fingerprint);
-        if self.fingerprint != found {
-            let expected = &self.fingerprint;
-            bail!(
-                TrajectoryMismatch,
-                "the trajectory was made with other weights: fingerprint {expected}, this model's is {found}"
-            );
-        }
-        Ok(())
-    }
-}
-
-/// 16 hexadecimal digits.
-pub fn hex(fingerprint: u64) -> String {
-    format!("{fingerprint:016x}")
-}
+use crate::zo::record::{RECORD_BYTES, Record};
 
 /// A trajectory as read.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,7 +31,7 @@ impl Trajectory {
     /// `file-corrupt` naming the place, unless only the last record is incomplete: see [`Trajectory::torn_bytes`].
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Trajectory> {
         let (header, body) = parse_header(name, bytes)?;
-        let probes = header.estimator.probes as usize;
+        let probes = header.settings.estimator.probes as usize;
         let mut records: Vec<Record> = Vec::with_capacity(body.len() / RECORD_BYTES);
         let mut torn_bytes = 0;
         for (index, chunk) in body.chunks(RECORD_BYTES).enumerate() {
@@ -230,7 +66,7 @@ impl Trajectory {
 
     /// Whole steps.
     pub fn steps(&self) -> u32 {
-        (self.records.len() / self.header.estimator.probes.max(1) as usize) as u32
+        (self.records.len() / self.header.settings.estimator.probes.max(1) as usize) as u32
     }
 
     /// Whether a file ends before its header does: its writer was stopped before anything was trained.
@@ -284,7 +120,7 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         bail!(FileCorrupt, "{name}: the header's checksum does not match");
     }
     let mut header = parsed.map_err(|e| err!(FileCorrupt, "{name}: header: {e}"))?;
-    header.estimator.check().map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
+    header.settings.estimator.check().map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
     header.initial = bytemuck::pod_collect_to_vec(initial);
     Ok((header, body))
 }
@@ -293,26 +129,16 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::train::header::hex;
+    use crate::train::settings::Settings;
 
     fn sample() -> Trajectory {
         let header = Header {
             family: "bert".into(),
             parameters: 10,
             fingerprint: hex(7),
-            method: "full".into(),
-            trainable: Vec::new(),
-            estimator: Estimator::default(),
+            settings: Settings { seed: u64::MAX, steps: 3, max_length: 128, ..Settings::default() },
             dtype: "f32".into(),
-            seed: u64::MAX.to_string(),
-            epsilon: 1e-3,
-            learning_rate: 1e-5,
-            schedule: Schedule::Constant,
-            weight_decay: 0.0,
-            steps: 3,
-            batch_size: 8,
-            micro_batch: 0,
-            objective: Measure::Loss,
-            max_length: 128,
             data: hex(9),
             task: None,
             template: Some("{text} [MASK]".into()),

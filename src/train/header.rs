@@ -1,0 +1,119 @@
+//! The header of a trajectory file: the model, the data and the settings that give its records their meaning.
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::Settings;
+use crate::error::{Result, bail, err};
+
+pub(super) const MAGIC: &[u8; 8] = b"PKTLTRAJ";
+pub(super) const VERSION: u32 = 1;
+
+/// The largest JSON of a header, in bytes.
+pub(super) const MAX_HEADER: usize = 1 << 20;
+
+/// The model, the data and the settings of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// `model_type` of the base model.
+    pub family: String,
+    /// Number of its parameters.
+    pub parameters: u64,
+    /// [`crate::model::Weights::fingerprint`] of its weights, 16 hexadecimal digits.
+    pub fingerprint: String,
+    /// The settings of the run. Their fields stand beside the header's own.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Storage format of the matrices.
+    pub dtype: String,
+    /// Fingerprint of the training data, 16 hexadecimal digits.
+    pub data: String,
+    /// The name of the task, if the run was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The prompt template, for classification.
+    pub template: Option<String>,
+    /// The label words, for classification.
+    pub labels: Vec<String>,
+    /// The matmul tiles when the run began. Other tiles change the last bits of the losses, so a resumed run keeps them.
+    #[serde(default)]
+    pub tiles: String,
+    /// Number of f32 values that follow the JSON: the adapter's initial values, where they do not follow from the seed.
+    #[serde(default)]
+    pub initial_values: u64,
+    /// Those values.
+    #[serde(skip)]
+    pub initial: Vec<f32>,
+}
+
+impl Header {
+    /// The first bytes of a file with this header.
+    ///
+    /// # Errors
+    /// `invalid-argument` when the settings cannot be written as JSON, or are too long.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let json = serde_json::to_vec(self).map_err(|e| err!(InvalidArgument, "trajectory header: {e}"))?;
+        if json.len() > MAX_HEADER {
+            bail!(InvalidArgument, "trajectory header: {} bytes, at most {MAX_HEADER}", json.len());
+        }
+        if self.initial_values != self.initial.len() as u64 {
+            let (said, have) = (self.initial_values, self.initial.len());
+            bail!(InvalidArgument, "trajectory header: {said} initial values, there are {have}");
+        }
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((json.len() as u32).to_le_bytes());
+        bytes.extend(json);
+        bytes.extend_from_slice(bytemuck::cast_slice(&self.initial));
+        let crc = crc32fast::hash(&bytes);
+        bytes.extend(crc.to_le_bytes());
+        Ok(bytes)
+    }
+
+    /// Compares with the settings of another run, before its records are used.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` naming the first setting that differs.
+    pub fn check_same_run(&self, other: &Header) -> Result<()> {
+        let (mine, theirs) = (serde_json::to_value(self), serde_json::to_value(other));
+        let (Ok(serde_json::Value::Object(mine)), Ok(serde_json::Value::Object(theirs))) = (mine, theirs)
+        else {
+            bail!(InvalidArgument, "trajectory header: cannot be written as JSON");
+        };
+        for (field, value) in &mine {
+            if theirs.get(field) != Some(value) {
+                let found = theirs.get(field).unwrap_or(&serde_json::Value::Null);
+                bail!(TrajectoryMismatch, "the trajectory was made with {field} {value}, not {found}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares with the model that records are to be replayed on.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` saying how they differ.
+    pub fn check_model(&self, family: &str, parameters: u64, fingerprint: u64) -> Result<()> {
+        if self.family != family || self.parameters != parameters {
+            bail!(
+                TrajectoryMismatch,
+                "the trajectory was made with a {} model of {} parameters, this is a {family} model of {parameters}",
+                self.family,
+                self.parameters
+            );
+        }
+        let found = hex(fingerprint);
+        if self.fingerprint != found {
+            let expected = &self.fingerprint;
+            bail!(
+                TrajectoryMismatch,
+                "the trajectory was made with other weights: fingerprint {expected}, this model's is {found}"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// 16 hexadecimal digits.
+pub fn hex(fingerprint: u64) -> String {
+    format!("{fingerprint:016x}")
+}

@@ -1,0 +1,360 @@
+//! The options of a run as a person gives them. This is their one definition: the command line's flags, the package's options and
+//! the TypeScript types (`tests/it/options.rs` writes those) are read off it, with these comments as their help texts.
+//!
+//! A value that is left out is the task's default, then the preset of the method, the estimator and the model's size, then a
+//! default of its own: [`Options::resolve`].
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::header::Header;
+use super::method::Method;
+use super::presets::{Preset, preset};
+use super::settings::{Objective, Settings};
+use crate::error::Result;
+use crate::model::ModelSpec;
+use crate::names::names;
+use crate::text::task::Task;
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random::Distribution;
+use crate::zo::schedule::Schedule;
+
+/// The name of a [`Method`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MethodKind {
+    /// [`Method::Full`].
+    #[default]
+    Full,
+    /// [`Method::Lora`].
+    Lora,
+    /// [`Method::Prefix`].
+    Prefix,
+}
+
+names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix");
+
+/// What is trained, and how the gradient is estimated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
+pub struct MethodOptions {
+    /// What is trained [default: full]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodKind>,
+    /// LoRA: rank of the factors [default: 8]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_rank: Option<u32>,
+    /// LoRA: numerator of the scale, which is alpha / rank [default: 16]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_alpha: Option<f32>,
+    /// LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_targets: Option<Vec<String>>,
+    /// Prefix: number of rows of keys and values before every sequence [default: 5]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_length: Option<u32>,
+    /// With method full: train only the tensors whose name matches one of these patterns (* and ?)
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trainable: Option<Vec<String>>,
+    /// How the gradient is estimated [default: two-point]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<EstimatorKind>,
+    /// Number of random directions per step [default: 8 for one-sided, otherwise 1]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<u32>,
+    /// Distribution of the directions' elements [default: rademacher for one-sided, otherwise gaussian]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+    /// Clip the projected gradient to +/- this value; 0 turns clipping off [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f32>,
+    /// Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f32>,
+    /// Estimator low-rank: rank of a direction, a multiple of 4 [default: 4]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// Estimator low-rank: number of steps that share a factor V [default: 50]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u32>,
+}
+
+impl MethodOptions {
+    /// The method.
+    pub fn method(&self) -> Method {
+        match self.method.unwrap_or_default() {
+            MethodKind::Full => Method::Full,
+            MethodKind::Lora => Method::Lora {
+                rank: self.lora_rank.unwrap_or(8),
+                alpha: self.lora_alpha.unwrap_or(16.0),
+                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
+            },
+            MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
+        }
+    }
+
+    /// The estimator; what is left out is as its paper has it.
+    pub fn estimator(&self) -> Estimator {
+        let preset = Estimator::new(self.estimator.unwrap_or_default());
+        Estimator {
+            probes: self.probes.unwrap_or(preset.probes),
+            distribution: self.distribution.unwrap_or(preset.distribution),
+            clip: self.clip.unwrap_or(preset.clip),
+            momentum: self.momentum.unwrap_or(preset.momentum),
+            rank: self.rank.unwrap_or(preset.rank),
+            interval: self.interval.unwrap_or(preset.interval),
+            ..preset
+        }
+    }
+
+    /// The patterns of the tensors that are trained.
+    pub fn trainable(&self) -> Vec<String> {
+        self.trainable.clone().unwrap_or_default()
+    }
+}
+
+/// All options of a run but those of the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
+pub struct Options {
+    /// What is trained, and how the gradient is estimated.
+    #[serde(flatten)]
+    #[cfg_attr(not(target_arch = "wasm32"), command(flatten))]
+    pub method: MethodOptions,
+    /// The objective to minimize. accuracy and f1 stand for 1 - accuracy and 1 - F1, which have no gradient [default: loss]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Objective>,
+    /// Number of steps of the run [default: the task's, or 1000]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    /// Number of examples per step [default: the task's, or 16]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
+    /// Number of examples per forward pass, where memory does not hold a batch; 0 passes the whole batch at once [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<u32>,
+    /// Learning rate, or auto: a search that tries five rates for 50 steps each [default: by method, estimator and the model's size]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "lr"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<Rate>,
+    /// How the learning rate changes: linear falls to 0 at the last step [default: constant]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Decoupled weight decay of the matrices [default: the task's, or 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f32>,
+    /// Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eps"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f32>,
+    /// Seed of the directions and of the data's order. The same seed gives the same run, bit for bit [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "seed")]
+    pub seed: Option<u64>,
+    /// Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no
+    /// evaluations in between]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate_every: Option<u32>,
+    /// Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<u32>,
+}
+
+impl Options {
+    /// The settings for a model: given values first, then the task's defaults, then presets, then defaults.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the setting, its value and what it may be.
+    pub fn resolve(&self, spec: &ModelSpec, task: Option<&Task>) -> Result<Settings> {
+        let (method, estimator) = (self.method.method(), self.method.estimator());
+        let begin = preset(spec, &method, &estimator);
+        let defaults = task.map(|task| task.defaults(spec.head.kind.into(), method.name())).transpose()?;
+        let with_task = match defaults {
+            None => self.clone(),
+            Some(defaults) => Options {
+                steps: self.steps.or(Some(defaults.steps)),
+                batch_size: self.batch_size.or(Some(defaults.batch_size)),
+                weight_decay: self.weight_decay.or(Some(defaults.weight_decay)),
+                max_length: self.max_length.filter(|length| *length > 0).or(Some(defaults.max_length)),
+                ..self.clone()
+            },
+        };
+        with_task.with_preset(begin)
+    }
+
+    /// Checks what can be checked before a model is known.
+    ///
+    /// # Errors
+    /// As [`Options::resolve`].
+    pub fn check(&self) -> Result<()> {
+        let Settings { learning_rate, epsilon, .. } = Settings::default();
+        self.with_preset(Preset { learning_rate, epsilon }).map(drop)
+    }
+
+    fn with_preset(&self, preset: Preset) -> Result<Settings> {
+        let default = Settings::default();
+        let settings = Settings {
+            steps: self.steps.unwrap_or(default.steps),
+            batch_size: self.batch_size.unwrap_or(default.batch_size),
+            micro_batch: self.micro_batch.unwrap_or(default.micro_batch),
+            objective: self.objective.unwrap_or(default.objective),
+            method: self.method.method(),
+            trainable: self.method.trainable(),
+            estimator: self.method.estimator(),
+            learning_rate: match self.learning_rate {
+                Some(Rate::Given(rate)) => rate,
+                Some(Rate::Auto) | None => preset.learning_rate,
+            },
+            schedule: self.schedule.unwrap_or(default.schedule),
+            weight_decay: self.weight_decay.unwrap_or(default.weight_decay),
+            epsilon: self.epsilon.unwrap_or(preset.epsilon),
+            seed: self.seed.unwrap_or(default.seed),
+            evaluate_every: self.evaluate_every.unwrap_or(default.evaluate_every),
+            max_length: self.max_length.unwrap_or(default.max_length),
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The same options for the method of an adapter that is trained further.
+    pub fn for_method(mut self, method: &Method) -> Options {
+        let options = &mut self.method;
+        match method.clone() {
+            Method::Full => options.method = Some(MethodKind::Full),
+            Method::Lora { rank, alpha, targets } => {
+                options.method = Some(MethodKind::Lora);
+                (options.lora_rank, options.lora_alpha) = (Some(rank), Some(alpha));
+                options.lora_targets = Some(targets);
+            }
+            Method::Prefix { length } => {
+                (options.method, options.prefix_length) = (Some(MethodKind::Prefix), Some(length));
+            }
+        }
+        self
+    }
+
+    /// Whether the learning rate is searched for.
+    pub fn searches(&self) -> bool {
+        self.learning_rate == Some(Rate::Auto)
+    }
+
+    /// The options that give the run of a trajectory again.
+    pub fn of(header: &Header) -> Options {
+        let settings = header.settings.clone();
+        let estimator = settings.estimator;
+        let low_rank = estimator.kind == EstimatorKind::LowRank;
+        let method = MethodOptions {
+            estimator: Some(estimator.kind),
+            probes: Some(estimator.probes),
+            distribution: Some(estimator.distribution),
+            clip: Some(estimator.clip),
+            momentum: Some(estimator.momentum),
+            rank: low_rank.then_some(estimator.rank),
+            interval: low_rank.then_some(estimator.interval),
+            trainable: Some(settings.trainable).filter(|patterns| !patterns.is_empty()),
+            ..MethodOptions::default()
+        };
+        let options = Options {
+            method,
+            objective: Some(settings.objective),
+            steps: Some(settings.steps),
+            batch_size: Some(settings.batch_size),
+            micro_batch: Some(settings.micro_batch),
+            learning_rate: Some(Rate::Given(settings.learning_rate)),
+            schedule: Some(settings.schedule),
+            weight_decay: Some(settings.weight_decay),
+            epsilon: Some(settings.epsilon),
+            seed: Some(settings.seed),
+            evaluate_every: None,
+            max_length: Some(settings.max_length),
+        };
+        options.for_method(&settings.method)
+    }
+}
+
+/// A learning rate as it is given: a number, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// This rate.
+    Given(f32),
+    /// The rate that a search finds.
+    Auto,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Rate::Auto),
+            _ => text
+                .parse()
+                .map(Rate::Given)
+                .map_err(|_| format!("expected a number or \"auto\", found {text:?}")),
+        }
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Rate::Given(rate) => serializer.serialize_f32(*rate),
+            Rate::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Number(f32),
+            Text(String),
+        }
+        match Given::deserialize(deserializer)? {
+            Given::Number(rate) => Ok(Rate::Given(rate)),
+            Given::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// A seed: a number, or decimal digits, since JavaScript's numbers do not hold 64 bits.
+fn seed<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(u64),
+        Text(String),
+    }
+    match Option::<Given>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Given::Number(seed)) => Ok(Some(seed)),
+        Some(Given::Text(text)) => {
+            let parsed =
+                text.parse().map_err(|_| serde::de::Error::custom(format!("seed {text:?} is not a number")));
+            parsed.map(Some)
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The options of a run have one definition, `src/train/options.rs`. Here its TypeScript is written and compared, and what it
+//! resolves to is held against the task's defaults, the presets and a trajectory's header.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::any::TypeId;
+use std::fmt::Write;
+
+use crate::common::golden;
+use clap::{Arg, Args, Command};
+use pocketllm::format::config::Config;
+use pocketllm::model::{ModelSpec, family};
+use pocketllm::text::task;
+use pocketllm::train::{Draw, Header, Method, MethodOptions, Options, Rate, Settings, preset};
+use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+
+const TYPESCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/src/package/types/options.ts");
+
+/// `lora_rank` as `loraRank`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+}
+
+/// The kind of an option's value, as `www/src/package/options.ts` checks it, and its type.
+fn kind(arg: &Arg) -> (String, String) {
+    let choices: Vec<String> = arg
+        .get_possible_values()
+        .iter()
+        .flat_map(|value| value.get_name_and_aliases().map(|name| format!("'{name}'")).collect::<Vec<_>>())
+        .collect();
+    let value = arg.get_value_parser().type_id();
+    let plain = |kind: &str, of: &str| (format!("'{kind}'"), of.to_owned());
+    if value == TypeId::of::<bool>() {
+        plain("boolean", "boolean")
+    } else if !choices.is_empty() {
+        (format!("[{}]", choices.join(", ")), choices.join(" | "))
+    } else if arg.get_id() == "seed" {
+        plain("seed", "number | bigint | string")
+    } else if value == TypeId::of::<Rate>() {
+        plain("rate", "number | 'auto'")
+    } else if value == TypeId::of::<u32>() || value == TypeId::of::<u64>() {
+        plain("count", "number")
+    } else if value == TypeId::of::<f32>() {
+        plain("number", "number")
+    } else {
+        plain("strings", "readonly string[]")
+    }
+}
+
+/// A constant of the options' kinds and an interface, for the arguments of `A` that `listed` does not have yet.
+fn typescript<A: Args>(name: &str, extends: &str, what: &str, listed: &mut Vec<String>) -> String {
+    let command = A::augment_args(Command::new("pocketllm"));
+    let (mut kinds, mut fields) = (String::new(), String::new());
+    for arg in command.get_arguments().filter(|arg| !listed.contains(&arg.get_id().to_string())) {
+        let (option, (kind, of)) = (camel_case(arg.get_id().as_str()), kind(arg));
+        writeln!(kinds, "  {option}: {kind},").unwrap();
+        writeln!(fields, "  /** {} */\n  readonly {option}?: {of} | undefined;", arg.get_help().unwrap())
+            .unwrap();
+    }
+    listed.extend(command.get_arguments().map(|arg| arg.get_id().to_string()));
+    let constant = name.chars().fold(String::new(), |text, c| {
+        if c.is_uppercase() && !text.is_empty() {
+            text + "_" + &c.to_string()
+        } else {
+            text + &c.to_uppercase().to_string()
+        }
+    });
+    format!(
+        "/** The kinds of {{@link {name}}}. */\nexport const {constant} = {{\n{kinds}}} as const;\n\n/** {what} */\nexport interface {name}{extends} {{\n{fields}}}\n"
+    )
+}
+
+#[test]
+fn the_typescript_types_are_those_of_the_options() {
+    let mut listed = Vec::new();
+    let method = typescript::<MethodOptions>(
+        "MethodOptions",
+        "",
+        "What is trained, and how the gradient is estimated.",
+        &mut listed,
+    );
+    let run = typescript::<Options>(
+        "RunOptions",
+        " extends MethodOptions",
+        "All options of a run but those of the data.",
+        &mut listed,
+    );
+    let draw =
+        typescript::<Draw>("DrawOptions", "", "The rows of a data file that are drawn.", &mut Vec::new());
+    let text = format!(
+        "/**\n * The options of a run, written from src/train/options.rs: change them there, then run\n \
+         * `POCKETLLM_WRITE=1 cargo test --test it typescript`.\n */\n\n{method}\n{run}\n{draw}"
+    );
+    if std::env::var("POCKETLLM_WRITE").is_ok_and(|write| write == "1") {
+        std::fs::write(TYPESCRIPT, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(TYPESCRIPT).unwrap();
+    assert!(
+        committed == text,
+        "{TYPESCRIPT} differs from src/train/options.rs: POCKETLLM_WRITE=1 writes it again"
+    );
+}
+
+fn spec() -> ModelSpec {
+    family::spec(&Config::parse("config.json", golden::file("bert", "config.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn given_values_win_over_the_tasks_and_those_over_presets() {
+    let (spec, sst2) = (spec(), task::find("sst-2").unwrap());
+    let none = Options::default();
+    let begin = preset(&spec, &Method::Full, &Estimator::default());
+    let plain = none.resolve(&spec, None).unwrap();
+    assert_eq!((plain.steps, plain.batch_size, plain.max_length), (1000, 16, 0));
+    assert_eq!((plain.learning_rate, plain.epsilon), (begin.learning_rate, begin.epsilon));
+    let of_task = none.resolve(&spec, Some(sst2)).unwrap();
+    assert_eq!((of_task.steps, of_task.batch_size, of_task.max_length), (100_000, 64, 256));
+    // As a page gives them.
+    let given: Options = serde_json::from_str(
+        r#"{ "steps": 10, "method": "lora", "estimator": "mezo", "learningRate": 1e-3, "seed": "18446744073709551615" }"#,
+    ).unwrap();
+    let both = given.resolve(&spec, Some(sst2)).unwrap();
+    assert_eq!((both.steps, both.batch_size, both.weight_decay), (10, 64, 0.1));
+    assert_eq!((both.learning_rate, both.seed, &both.method), (1e-3, u64::MAX, &Method::lora()));
+}
+
+#[test]
+fn the_options_of_a_trajectory_give_its_run_again() {
+    let spec = spec();
+    for (method, kind) in [
+        (
+            Method::Lora { rank: 16, alpha: 8.0, targets: vec!["q".into(), "up".into()] },
+            EstimatorKind::OneSided,
+        ),
+        (Method::Prefix { length: 3 }, EstimatorKind::TwoPoint),
+        (Method::Full, EstimatorKind::LowRank),
+    ] {
+        let settings = Settings {
+            method,
+            estimator: Estimator { probes: 4, clip: 2.0, ..Estimator::new(kind) },
+            trainable: vec!["*attention*".into()],
+            objective: pocketllm::train::Objective::Accuracy,
+            micro_batch: 3,
+            weight_decay: 0.5,
+            seed: u64::MAX,
+            max_length: 32,
+            ..Settings::default()
+        };
+        let header = Header {
+            family: "bert".into(),
+            parameters: 1,
+            fingerprint: String::new(),
+            settings: settings.clone(),
+            dtype: "f32".into(),
+            data: String::new(),
+            task: None,
+            template: None,
+            labels: Vec::new(),
+            tiles: String::new(),
+            initial_values: 0,
+            initial: Vec::new(),
+        };
+        // Through JSON, as JavaScript has them.
+        let text = serde_json::to_string(&Options::of(&header)).unwrap();
+        let again: Options = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.resolve(&spec, None).unwrap(), settings, "{text}");
+        // And as the file has them.
+        let file = serde_json::to_string(&header).unwrap();
+        assert_eq!(serde_json::from_str::<Header>(&file).unwrap(), header, "{file}");
+    }
+}

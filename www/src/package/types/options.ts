@@ -1,0 +1,109 @@
+/**
+ * The options of a run, written from src/train/options.rs: change them there, then run
+ * `POCKETLLM_WRITE=1 cargo test --test it typescript`.
+ */
+
+/** The kinds of {@link MethodOptions}. */
+export const METHOD_OPTIONS = {
+  method: ['full', 'lora', 'prefix'],
+  loraRank: 'count',
+  loraAlpha: 'number',
+  loraTargets: 'strings',
+  prefixLength: 'count',
+  trainable: 'strings',
+  estimator: ['two-point', 'spsa', 'n-spsa', 'mezo', 'one-sided', 'fzoo', 'low-rank', 'lozo'],
+  probes: 'count',
+  distribution: ['gaussian', 'rademacher'],
+  clip: 'number',
+  momentum: 'number',
+  rank: 'count',
+  interval: 'count',
+} as const;
+
+/** What is trained, and how the gradient is estimated. */
+export interface MethodOptions {
+  /** What is trained [default: full] */
+  readonly method?: 'full' | 'lora' | 'prefix' | undefined;
+  /** LoRA: rank of the factors [default: 8] */
+  readonly loraRank?: number | undefined;
+  /** LoRA: numerator of the scale, which is alpha / rank [default: 16] */
+  readonly loraAlpha?: number | undefined;
+  /** LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v] */
+  readonly loraTargets?: readonly string[] | undefined;
+  /** Prefix: number of rows of keys and values before every sequence [default: 5] */
+  readonly prefixLength?: number | undefined;
+  /** With method full: train only the tensors whose name matches one of these patterns (* and ?) */
+  readonly trainable?: readonly string[] | undefined;
+  /** How the gradient is estimated [default: two-point] */
+  readonly estimator?: 'two-point' | 'spsa' | 'n-spsa' | 'mezo' | 'one-sided' | 'fzoo' | 'low-rank' | 'lozo' | undefined;
+  /** Number of random directions per step [default: 8 for one-sided, otherwise 1] */
+  readonly probes?: number | undefined;
+  /** Distribution of the directions' elements [default: rademacher for one-sided, otherwise gaussian] */
+  readonly distribution?: 'gaussian' | 'rademacher' | undefined;
+  /** Clip the projected gradient to +/- this value; 0 turns clipping off [default: 0] */
+  readonly clip?: number | undefined;
+  /** Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0] */
+  readonly momentum?: number | undefined;
+  /** Estimator low-rank: rank of a direction, a multiple of 4 [default: 4] */
+  readonly rank?: number | undefined;
+  /** Estimator low-rank: number of steps that share a factor V [default: 50] */
+  readonly interval?: number | undefined;
+}
+
+/** The kinds of {@link RunOptions}. */
+export const RUN_OPTIONS = {
+  objective: ['loss', 'accuracy', 'f1'],
+  steps: 'count',
+  batchSize: 'count',
+  microBatch: 'count',
+  learningRate: 'rate',
+  schedule: ['constant', 'linear'],
+  weightDecay: 'number',
+  epsilon: 'number',
+  seed: 'seed',
+  evaluateEvery: 'count',
+  maxLength: 'count',
+} as const;
+
+/** All options of a run but those of the data. */
+export interface RunOptions extends MethodOptions {
+  /** The objective to minimize. accuracy and f1 stand for 1 - accuracy and 1 - F1, which have no gradient [default: loss] */
+  readonly objective?: 'loss' | 'accuracy' | 'f1' | undefined;
+  /** Number of steps of the run [default: the task's, or 1000] */
+  readonly steps?: number | undefined;
+  /** Number of examples per step [default: the task's, or 16] */
+  readonly batchSize?: number | undefined;
+  /** Number of examples per forward pass, where memory does not hold a batch; 0 passes the whole batch at once [default: 0] */
+  readonly microBatch?: number | undefined;
+  /** Learning rate, or auto: a search that tries five rates for 50 steps each [default: by method, estimator and the model's size] */
+  readonly learningRate?: number | 'auto' | undefined;
+  /** How the learning rate changes: linear falls to 0 at the last step [default: constant] */
+  readonly schedule?: 'constant' | 'linear' | undefined;
+  /** Decoupled weight decay of the matrices [default: the task's, or 0] */
+  readonly weightDecay?: number | undefined;
+  /** Perturbation scale [default: by method: 1e-3 for full, 1e-2 for lora, 1e-1 for prefix] */
+  readonly epsilon?: number | undefined;
+  /** Seed of the directions and of the data's order. The same seed gives the same run, bit for bit [default: 0] */
+  readonly seed?: number | bigint | string | undefined;
+  /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
+  readonly evaluateEvery?: number | undefined;
+  /** Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model] */
+  readonly maxLength?: number | undefined;
+}
+
+/** The kinds of {@link DrawOptions}. */
+export const DRAW_OPTIONS = {
+  shots: 'count',
+  holdOut: 'count',
+  dataSeed: 'count',
+} as const;
+
+/** The rows of a data file that are drawn. */
+export interface DrawOptions {
+  /** Number of rows of each class that are drawn from the data, or of all rows where they have no class; 0 takes every row */
+  readonly shots?: number | undefined;
+  /** Number of rows that are held out for evaluation, from those that are not drawn */
+  readonly holdOut?: number | undefined;
+  /** Seed of the draw */
+  readonly dataSeed?: number | undefined;
+}
