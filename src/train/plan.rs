@@ -18,7 +18,6 @@ use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Sampling, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
-use crate::zo::random::Order;
 use crate::zo::update;
 
 /// Examples drawn when the largest batch of a run is looked for: beyond them only a rare one is larger.
@@ -100,7 +99,7 @@ impl Sizes {
     /// The largest of a step's passes.
     fn step(&self, settings: &Settings) -> Extent {
         let mut most = Extent { branches: settings.estimator.branches(), ..Extent::least() };
-        let mut order = Order::new(settings.seed, self.examples.len());
+        let mut order = settings.order(self.examples.len());
         for step in 0..settings.steps.min(DRAWN.div_ceil(settings.batch_size.max(1))) {
             let batch = order.batch(step, settings.batch_size as usize);
             for chosen in batch.chunks(settings.at_once() as usize) {

@@ -7,6 +7,7 @@ use crate::error::{Result, bail};
 use crate::model::{HeadKind, ModelSpec};
 use crate::names::names;
 use crate::zo::estimator::Estimator;
+use crate::zo::random::Order;
 use crate::zo::schedule::Schedule;
 
 /// The objective to minimize, on the examples of a batch.
@@ -126,6 +127,11 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// The order in which a run takes its examples.
+    pub fn order(&self, examples: usize) -> Order {
+        Order::new(Some(self.seed), examples)
     }
 
     /// Number of examples per forward pass.

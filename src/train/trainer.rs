@@ -102,7 +102,7 @@ impl Trainer {
             initial_values: 0,
             initial: Vec::new(),
         };
-        let order = Order::new(settings.seed, examples.examples.len());
+        let order = settings.order(examples.examples.len());
         let trajectory = Trajectory { header, records: Vec::new(), torn_bytes: 0 };
         Ok(Trainer { settings, encoder, examples, order, trajectory, updater: None })
     }

@@ -167,14 +167,14 @@ fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
 /// Selects the examples of each step's batch. It stores the order of the current epoch.
 #[derive(Clone, Debug)]
 pub struct Order {
-    seed: u64,
+    seed: Option<u64>,
     examples: usize,
     epoch: Option<(u32, Vec<usize>)>,
 }
 
 impl Order {
-    /// Creates the order of `examples` examples, at least one.
-    pub fn new(seed: u64, examples: usize) -> Self {
+    /// Creates the order of `examples` examples, at least one: shuffled with a seed in every epoch, or as they are without one.
+    pub fn new(seed: Option<u64>, examples: usize) -> Self {
         Order { seed, examples: examples.max(1), epoch: None }
     }
 
@@ -194,7 +194,11 @@ impl Order {
             self.epoch = None;
         }
         let (seed, examples) = (self.seed, self.examples);
-        &self.epoch.get_or_insert_with(|| (epoch, permutation(seed, epoch, examples))).1
+        let order = || match seed {
+            Some(seed) => permutation(seed, epoch, examples),
+            None => (0..examples).collect(),
+        };
+        &self.epoch.get_or_insert_with(|| (epoch, order())).1
     }
 }
 
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_epoch_visits_every_example_once() {
-        let mut order = Order::new(7, 10);
+        let mut order = Order::new(Some(7), 10);
         for epoch in 0..3 {
             let mut seen: Vec<usize> = (0..5).flat_map(|step| order.batch(epoch * 5 + step, 2)).collect();
             seen.sort_unstable();
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn batches_go_on_over_the_end_of_an_epoch() {
-        let mut order = Order::new(7, 3);
+        let mut order = Order::new(Some(7), 3);
         let all: Vec<usize> = (0..6).flat_map(|step| order.batch(step, 4)).collect();
         for epoch in all.chunks(3) {
             let mut sorted = epoch.to_vec();

@@ -159,9 +159,10 @@ function refuseBadNumber(call: string, options: object, names: readonly string[]
 
 /** Checks each option of a run by its kind, before it travels anywhere. */
 function refuseBadRun(call: string, options: object): void {
-  for (const [name, kind] of Object.entries(RUN)) {
+  for (const [name, kind] of Object.entries(RUN) as [string, string | readonly string[]][]) {
     const value = (options as Record<string, unknown>)[name];
     if (Array.isArray(kind)) refuseOther(call, name, value, kind);
+    else if (kind === 'boolean') refuseOther(call, name, value, [true, false]);
     else if (kind === 'count') refuseBadNumber(call, options, [name], true);
     else if (kind === 'number' || (kind === 'rate' && value !== 'auto')) refuseBadNumber(call, options, [name], false);
   }
