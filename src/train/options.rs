@@ -170,6 +170,10 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "seed")]
     pub seed: Option<u64>,
+    /// Take the examples in the file's order instead of shuffling them, for data that are sorted on purpose
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sequential: bool,
     /// Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no
     /// evaluations in between]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
@@ -230,6 +234,7 @@ impl Options {
             weight_decay: self.weight_decay.unwrap_or(default.weight_decay),
             epsilon: self.epsilon.unwrap_or(preset.epsilon),
             seed: self.seed.unwrap_or(default.seed),
+            sequential: self.sequential,
             evaluate_every: self.evaluate_every.unwrap_or(default.evaluate_every),
             max_length: self.max_length.unwrap_or(default.max_length),
         };
@@ -286,6 +291,7 @@ impl Options {
             weight_decay: Some(settings.weight_decay),
             epsilon: Some(settings.epsilon),
             seed: Some(settings.seed),
+            sequential: settings.sequential,
             evaluate_every: None,
             max_length: Some(settings.max_length),
         };

@@ -56,6 +56,9 @@ pub struct Settings {
     /// Seed of the directions and of the data's order. Files have it in decimal digits: JavaScript's numbers do not hold 64 bits.
     #[serde(with = "decimal")]
     pub seed: u64,
+    /// Takes the examples in the file's order instead of shuffling them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sequential: bool,
     /// Number of steps between evaluations; 0 never evaluates. It does not change the run, so files do not have it.
     #[serde(skip)]
     pub evaluate_every: u32,
@@ -94,6 +97,7 @@ impl Default for Settings {
             weight_decay: 0.0,
             epsilon: 1e-3,
             seed: 0,
+            sequential: false,
             evaluate_every: 0,
             max_length: 0,
         }
@@ -131,7 +135,7 @@ impl Settings {
 
     /// The order in which a run takes its examples.
     pub fn order(&self, examples: usize) -> Order {
-        Order::new(Some(self.seed), examples)
+        Order::new((!self.sequential).then_some(self.seed), examples)
     }
 
     /// Number of examples per forward pass.
@@ -162,4 +166,25 @@ pub fn length(wanted: u32, spec: &ModelSpec) -> u32 {
         (wanted, _) => wanted,
     };
     wanted.min(spec.max_length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn examples_are_shuffled_or_in_the_files_order() {
+        let settings = Settings { batch_size: 3, seed: 7, ..Settings::default() };
+        let batches = |settings: &Settings| {
+            let mut order = settings.order(4);
+            [order.batch(0, 3), order.batch(1, 3)]
+        };
+        let sequential = Settings { sequential: true, ..settings.clone() };
+        assert_eq!(batches(&sequential), [[0, 1, 2], [3, 0, 1]]);
+        assert_ne!(batches(&settings), batches(&sequential));
+        // A header has the option only where it is on: records of runs without it stay as they were.
+        assert!(!serde_json::to_string(&settings).unwrap().contains("sequential"));
+        let text = serde_json::to_string(&sequential).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), sequential);
+    }
 }

@@ -61,6 +61,7 @@ export const RUN_OPTIONS = {
   weightDecay: 'number',
   epsilon: 'number',
   seed: 'seed',
+  sequential: 'boolean',
   evaluateEvery: 'count',
   maxLength: 'count',
 } as const;
@@ -85,6 +86,8 @@ export interface RunOptions extends MethodOptions {
   readonly epsilon?: number | undefined;
   /** Seed of the directions and of the data's order. The same seed gives the same run, bit for bit [default: 0] */
   readonly seed?: number | bigint | string | undefined;
+  /** Take the examples in the file's order instead of shuffling them, for data that are sorted on purpose */
+  readonly sequential?: boolean | undefined;
   /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
   readonly evaluateEvery?: number | undefined;
   /** Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model] */
