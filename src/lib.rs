@@ -14,8 +14,8 @@
 //! | 3 | [`kernel`] | a typed wrapper for each file of `shaders/` |
 //! | 4 | [`gemm`], [`reference`] | the tiles, layouts and plan of matmuls, and their tuner; the CPU reference of each kernel |
 //! | 5 | [`model`] | the spec, the families, weights on the device, one transformer, heads, generation |
-//! | 6 | [`zo`] | random numbers, the two-point estimate, schedules, the trajectory file |
-//! | 7 | [`train`] | session, objective, trainer, evaluation, replay, saving |
+//! | 6 | [`zo`] | directions, estimators, updates, schedules, the record of a probe |
+//! | 7 | [`train`] | sessions, the options and settings of a run, the trajectory file, the training loop, evaluation, replay, saving |
 //! | 8 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
 //!
 //! # Invariants

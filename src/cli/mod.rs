@@ -1,4 +1,4 @@
-//! Floor 7, native: the command line. Progress goes to stderr, results to stdout.
+//! The command line. Progress goes to stderr, results to stdout.
 //!
 //! Exit status: 0 done, 1 failed, 2 bad usage. With `--json`, results and errors are JSON on stdout.
 

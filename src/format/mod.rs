@@ -1,4 +1,4 @@
-//! Floor 1: model files. It reads bytes, weight files and `config.json`, natively and in a browser
+//! Model files. It reads bytes, weight files and `config.json`, natively and in a browser
 //! tab.
 //!
 //! - [`source`]: random access to the bytes of one file, wherever it is stored.

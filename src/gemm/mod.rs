@@ -1,4 +1,4 @@
-//! Floor 4: how matmuls are computed: the tile configurations of `shaders/matmul.wgsl`, the layouts of their operands, which
+//! How matmuls are computed: the tile configurations of `shaders/matmul.wgsl`, the layouts of their operands, which
 //! of them each shape class uses, and the tuner that measures them.
 //!
 //! The forward pass has a [`Plan`]. It asks the plan for the [`Layout`] that the weights of a matmul should have, writes them

@@ -1,4 +1,4 @@
-//! Floor 2: the device, its memory, and the recordings that run on it.
+//! The device, its memory, and the recordings that run on it.
 //!
 //! A [`Recording`] is data: a list of kernel dispatches over named [`Buffer`]s. Recording never touches the device. Four
 //! [`Backend`]s take recordings: [`Gpu`] runs them through wgpu; `reference::Host` runs the CPU reference kernels; [`Dry`]

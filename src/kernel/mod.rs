@@ -1,4 +1,4 @@
-//! Floor 3: one typed wrapper for each file in `shaders/`. The table [`crate::reference::KERNELS`] has the CPU reference of each.
+//! One typed wrapper for each file in `shaders/`. The table [`crate::reference::KERNELS`] has the CPU reference of each.
 //!
 //! A wrapper has the kernel's uniform as a struct, field by field what the WGSL declares, and a `record` that
 //! adds one dispatch to a [`Recording`]. It allocates nothing and never touches a device.

@@ -1,4 +1,4 @@
-//! Floor 4: the CPU reference of each kernel, and the backend that runs recordings with them.
+//! The CPU reference of each kernel, and the backend that runs recordings with them.
 //!
 //! A reference kernel is written to be read: plain loops in f32 that compute the formula in the header of the shader. The
 //! tests compare the shaders with them, and they run a model where there is no WebGPU.

@@ -1,4 +1,4 @@
-//! Floor 0: the random numbers of a run as the host draws them. [`crate::zo::random`] specifies the streams; the same
+//! The random numbers of a run as the host draws them. [`crate::zo::random`] specifies the streams; the same
 //! functions in WGSL are `shaders/lib/threefry.wgsl`, `perturb.wgsl` and `half.wgsl`.
 
 mod threefry;

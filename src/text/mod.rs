@@ -1,4 +1,4 @@
-//! Floor 1, text: it turns a person's file into packed tokens with targets.
+//! It turns a person's file into packed tokens with targets.
 //!
 //! - [`dataset`] reads [`rows`] from CSV, TSV, JSONL or plain text.
 //! - [`template`] puts a row's text into a prompt.

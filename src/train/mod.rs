@@ -1,4 +1,4 @@
-//! Floor 6: from files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
+//! From files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
 
 mod adapter_files;
 mod bench;

@@ -1,7 +1,7 @@
 //! Learning rates and perturbation scales to begin with.
 //!
 //! From MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7 to 1e-6 for OPT), and from this
-//! repository's own comparison on a model of 4 million parameters (README): the smaller the model, the larger the rate. Rates of
+//! repository's own comparison on a model of 4 million parameters (BENCHMARKS.md): the smaller the model, the larger the rate. Rates of
 //! full and LoRA training are scaled between the two by a power of the number of parameters.
 
 use super::method::Method;

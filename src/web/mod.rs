@@ -1,4 +1,4 @@
-//! Floor 7, wasm32: what JavaScript sees. The npm package wraps it; nothing here is for people to call by hand.
+//! What JavaScript sees. The npm package wraps it; nothing here is for people to call by hand.
 //!
 //! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
 //! another: the package's worker queues them.

@@ -1,4 +1,4 @@
-//! Floor 5: zeroth-order optimization. It has the random directions, the gradient estimators, the
+//! Zeroth-order optimization. It has the random directions, the gradient estimators, the
 //! updates, and the record of one probe.
 
 pub mod estimator;

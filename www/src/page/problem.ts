@@ -26,7 +26,7 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'model-unsupported': {
     title: 'This kind of model cannot be used here',
-    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT and Llama. They must be safetensors or GGUF files.',
+    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT, Llama, Mistral, Qwen, Gemma and Phi. They must be safetensors or GGUF files.',
   },
   'file-corrupt': {
     title: 'A file is missing or damaged',
