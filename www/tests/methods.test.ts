@@ -54,17 +54,21 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         const other = await FineTuner.create({ model: files, dtype });
         const untrained = kind === 'model' ? await bytes(other) : '';
         const { step, losses: kept, settings } = await other.restore((await storage.run('methods')) ?? new Blob());
+        // The settings are those of the same run, which has no step left; other settings would be refused.
+        let left = 0;
+        for await (const _ of other.train({ ...settings, data: run.data, dataName: run.dataName })) left += 1;
         const restored = { weights: await bytes(other), answer: await other.classify('a fine film') };
         if (adapter !== undefined) await other.useAdapter(adapter);
         const adapted = adapter === undefined ? undefined : { weights: await bytes(other), answer: await other.classify('a fine film', run) };
         await other.dispose();
-        return { losses, trained, untrained, step, kept, settings, restored, adapted };
+        return { losses, trained, untrained, step, left, kept, settings, restored, adapted };
       },
       { module, files, dtype, options: { ...options, ...('loraTargets' in options ? { loraTargets: [...options.loraTargets] } : {}) }, run: RUN },
     );
     expect(found.losses.length).toBe(5);
     expect(found.losses.every(Number.isFinite)).toBe(true);
     expect(found.step).toBe(5);
+    expect(found.left).toBe(0);
     found.kept.forEach((loss, at) => expect(loss).toBeCloseTo(found.losses[at] ?? Number.NaN, 5));
     expect(found.settings).toMatchObject({ method: options.method, dtype });
     expect(found.restored).toEqual(found.trained);
