@@ -126,6 +126,15 @@ impl MethodOptions {
 }
 
 /// All options of a run but those of the data.
+///
+/// ```
+/// use pocketllm::train::{MethodKind, MethodOptions, Options};
+///
+/// let method = MethodOptions { method: Some(MethodKind::Lora), lora_rank: Some(4), ..MethodOptions::default() };
+/// let options = Options { method, steps: Some(100), ..Options::default() };
+/// assert!(options.check().is_ok());
+/// assert!(Options { steps: Some(0), ..options }.check().is_err());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]

@@ -21,6 +21,17 @@ use crate::text::gguf_vocab::GgufVocab;
 use crate::text::tokenizer::Tokenizer;
 
 /// A loaded model.
+///
+/// ```no_run
+/// use pocketllm::{dtype::DType, format::files::FsDir, gpu::{Gpu, GpuOptions, LimitsChoice}, train::Session};
+///
+/// # async fn open() -> pocketllm::error::Result<()> {
+/// let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
+/// let session = Session::open(gpu, &FsDir::new("models/bert")?, DType::F32, &mut |_| Ok(())).await?;
+/// println!("{} parameters", session.model.spec().parameters());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Session {
     /// The directory or file it came from.
     pub name: String,

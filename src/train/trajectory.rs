@@ -14,6 +14,13 @@ use crate::error::{Result, bail, err};
 use crate::zo::record::{RECORD_BYTES, Record};
 
 /// A trajectory as read.
+///
+/// ```
+/// use pocketllm::train::Trajectory;
+///
+/// let error = Trajectory::parse("run.pocket", b"something else").unwrap_err();
+/// assert_eq!(error.code().as_str(), "file-corrupt");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trajectory {
     /// Model and settings.
