@@ -8,12 +8,12 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, TrainOptions, to_js};
+use super::options::{self, to_js};
 use crate::error::Result;
 use crate::gemm::tuner;
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice, MemoryUse};
 use crate::reference::Host;
-use crate::train::{Bench, Session, dtype};
+use crate::train::{Bench, Options, Session, dtype};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
 
@@ -79,8 +79,8 @@ impl TabBench {
         let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
         let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
         let session = Session::open(gpu.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
-        let given: TrainOptions = options::parse(options.clone(), "bench options")?;
-        let settings = given.settings(session.model.spec(), 0)?;
+        let given: Options = options::parse(options.clone(), "bench options")?;
+        let settings = given.resolve(session.model.spec(), None)?;
         let length = settings.max_length;
         Ok(TabBench { gpu, bench: Bench::new(session, settings, length).await? })
     }
