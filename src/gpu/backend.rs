@@ -4,20 +4,20 @@ use super::{Buffer, MemoryClass, MemoryUse, Recording};
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
-/// The limits that decide how tensors are split and how work is shaped.
+/// The limits that decide how tensors are split and how large dispatches are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest storage binding, bytes.
+    /// Size of the largest storage binding in bytes.
     pub binding_bytes: u64,
-    /// Largest buffer, bytes.
+    /// Size of the largest buffer in bytes.
     pub buffer_bytes: u64,
-    /// Whether it is a GPU in software. Other matmul tiles are the fastest there than on hardware.
+    /// Whether the adapter is a software GPU. Its fastest matmul tiles are not those of hardware.
     pub software: bool,
-    /// Threads that it runs in step at the least; 0: it does not say.
+    /// Minimum number of threads in a subgroup; 0 if the adapter does not say.
     pub subgroup: u32,
-    /// Threads of every subgroup, where all are of one size and may exchange values (the feature subgroups); else 0.
+    /// Number of threads in every subgroup, if all have the same size and the device has the feature `subgroups`; otherwise 0.
     pub lanes: u32,
-    /// Whether it computes in f16 (the feature shader-f16).
+    /// Whether the device computes in f16 (the feature `shader-f16`).
     pub shader_f16: bool,
 }
 
@@ -32,7 +32,7 @@ impl Limits {
         shader_f16: false,
     };
 
-    /// The largest buffer that can be bound whole, bytes.
+    /// Size in bytes of the largest buffer that can be bound as a whole.
     pub fn whole_binding(&self) -> u64 {
         self.binding_bytes.min(self.buffer_bytes)
     }
@@ -40,7 +40,7 @@ impl Limits {
 
 /// Runs recordings over buffers that it allocates.
 pub trait Backend {
-    /// A name for people: the adapter's, or "cpu".
+    /// A name to show to people: the adapter's, or "cpu".
     fn name(&self) -> String;
 
     /// The limits in force.
@@ -49,17 +49,17 @@ pub trait Backend {
     /// Device memory in use.
     fn memory(&self) -> MemoryUse;
 
-    /// Bytes that the device is known to have, where it says.
+    /// Device memory in bytes, if the device reports it.
     fn capacity(&self) -> Option<u64> {
         None
     }
 
-    /// Milliseconds that were spent in the device's driver or waiting for it since it was opened; the rest of a run's time is the host's.
+    /// Milliseconds spent in the driver or waiting for the device since it was opened. The rest of a run's time is the host's.
     fn waited_ms(&self) -> f64 {
         0.0
     }
 
-    /// A zeroed buffer of at least `bytes`, rounded up to 16.
+    /// Creates a zeroed buffer of at least `bytes`, rounded up to 16.
     ///
     /// # Errors
     /// `limit-exceeded` naming the buffer when it is larger than the device allows.
@@ -69,16 +69,16 @@ pub trait Backend {
     /// a multiple of 4 is padded with zeros.
     ///
     /// # Errors
-    /// `invalid-argument` when the range is not inside of the buffer.
+    /// `invalid-argument` when the range is not inside the buffer.
     fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()>;
 
-    /// Runs all dispatches in order. Returns when the last has been submitted, not when it has finished.
+    /// Runs all dispatches in order. Returns when the last one has been submitted, not when it has finished.
     ///
     /// # Errors
     /// `device-lost`, `out-of-memory`.
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>>;
 
-    /// Reads `bytes` at `offset` (both multiples of 4) after all that was run before.
+    /// Reads `bytes` at `offset` (both multiples of 4) after everything that was run before.
     ///
     /// # Errors
     /// `device-lost`, `out-of-memory`, `invalid-argument`.

@@ -1,4 +1,4 @@
-//! Named, counted buffers: in device memory, or in host memory for the CPU reference kernels.
+//! Named buffers whose bytes are counted. They are in device memory, or in host memory for the CPU reference kernels.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -58,12 +58,12 @@ impl Buffer {
         }))
     }
 
-    /// Never used twice in a process.
+    /// An identifier that is unique in the process.
     pub fn id(&self) -> u64 {
         self.0.id
     }
 
-    /// What it was called when it was made.
+    /// The name that the buffer was created with.
     pub fn name(&self) -> &str {
         &self.0.name
     }
@@ -73,7 +73,7 @@ impl Buffer {
         self.0.bytes
     }
 
-    /// Where its bytes are; for backends.
+    /// Where the bytes are. Only backends need this.
     pub fn storage(&self) -> &Storage {
         &self.0.storage
     }

@@ -1,4 +1,4 @@
-//! Opening a WebGPU device, and its buffers and faults.
+//! Opens a WebGPU device, and handles its buffers and errors.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,24 +12,24 @@ use crate::clock::Instant;
 use crate::error::{Code, Error, Result, bail, err};
 use crate::future::LocalFuture;
 
-/// Which limits to ask the adapter for.
+/// The limits that are requested from the adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LimitsChoice {
     /// The largest buffers and bindings that the adapter offers.
     #[default]
     Adapter,
-    /// WebGPU's defaults, as the smallest phone has them.
+    /// WebGPU's defaults, which even the smallest phone has.
     Default,
 }
 
-/// How to open a device.
+/// Options for opening a device.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GpuOptions {
-    /// Which limits to ask for.
+    /// The requested limits.
     pub limits: LimitsChoice,
 }
 
-/// The first fault that the device reported outside of a call.
+/// The first error that the device reported outside a call.
 #[derive(Clone, Default)]
 pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
 
@@ -43,7 +43,7 @@ impl Fault {
         }
     }
 
-    /// The fault as an error, if there was one.
+    /// The reported error, if there was one.
     pub(crate) fn check(&self) -> Result<()> {
         match self.0.lock() {
             Ok(slot) => slot.clone().map_or(Ok(()), Err),
@@ -52,7 +52,7 @@ impl Fault {
     }
 }
 
-/// A WebGPU device: natively over Vulkan, Metal or Direct3D 12, in the tab over the browser's own.
+/// A WebGPU device: natively on Vulkan, Metal or Direct3D 12, in a tab through the browser.
 pub struct Gpu {
     adapter: wgpu::AdapterInfo,
     device: wgpu::Device,
@@ -67,14 +67,14 @@ pub struct Gpu {
     waited_ms: Cell<f64>,
 }
 
-/// Asked before each submit; its error ends the recording there.
+/// Called before each submit. Returning an error aborts the recording.
 pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 
-/// Bytes that may wait to be written: wgpu keeps them in staging memory until something is submitted.
+/// Maximum bytes of pending writes. wgpu keeps them in staging memory until the next submit.
 const MAX_UNSENT: u64 = 32 << 20;
 
 impl Gpu {
-    /// Opens the best adapter there is.
+    /// Opens a device on the best adapter.
     ///
     /// # Errors
     /// `webgpu-unavailable` when there is none.
@@ -149,13 +149,14 @@ impl Gpu {
         &self.adapter
     }
 
-    /// Gives the device up; everything asked of it later fails with `device-lost`.
+    /// Destroys the device. Later calls fail with `device-lost`.
     pub fn destroy(&self) {
         self.fault.set(err!(DeviceLost, "the GPU device was destroyed"));
         self.device.destroy();
     }
 
-    /// Asks `check` before each submit from now on. A recording that it ends is done in part: its buffers are in between.
+    /// Calls `check` before each submit from now on. A recording that it aborts has run only in part, so its buffers are in an
+    /// intermediate state.
     pub fn stop_when(&self, check: Option<StopCheck>) {
         *self.stop.borrow_mut() = check;
     }
@@ -176,14 +177,14 @@ impl Gpu {
         &self.tracker
     }
 
-    /// Submits commands. What that takes counts as waiting: a GPU in software computes meanwhile.
+    /// Submits commands. The time counts as waiting, because a software GPU computes meanwhile.
     pub(crate) fn submit(&self, commands: wgpu::CommandBuffer) {
         let start = Instant::now();
         self.queue.submit([commands]);
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
     }
 
-    /// Waits for `done` to be sent to by a callback of the device.
+    /// Waits until a callback of the device sends to `done`.
     pub(crate) async fn wait<T>(&self, done: futures_channel::oneshot::Receiver<T>) -> Result<T> {
         let start = Instant::now();
         // The browser calls back by itself; natively the device must be driven.
@@ -230,13 +231,14 @@ impl Gpu {
 }
 
 impl Drop for Gpu {
-    /// Gives the device's memory back at once: a browser would do so when it next collects garbage.
+    /// Frees the device's memory at once. A browser would wait for its next garbage collection.
     fn drop(&mut self) {
         self.device.destroy();
     }
 }
 
-/// Whether an adapter computes on the CPU. A browser tells no kind of adapter, but the names of its own software GPUs.
+/// Whether an adapter computes on the CPU. A browser does not tell the kind of an adapter, but the names of its software GPUs
+/// are known.
 fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
     let names = [&adapter.name, &adapter.driver, &adapter.driver_info];
     let known = |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));

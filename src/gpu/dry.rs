@@ -1,4 +1,4 @@
-//! A backend that allocates and runs nothing: a run that is made on it takes, by its count, what it would take of a device.
+//! A backend that allocates and runs nothing. It counts the memory that the same run would take on a device.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,16 +10,16 @@ use super::{Backend, Buffer, Limits, Recording, Storage};
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
-/// Counts what a device of these limits would allocate. Whatever is read back is zeros.
+/// Counts what a device with these limits would allocate. All data that is read back is zero.
 pub struct Dry {
     limits: Limits,
     tracker: MemoryTracker,
-    /// What a device keeps of uniforms, and its bytes.
+    /// The uniform buffers that a device keeps, and their bytes.
     uniforms: RefCell<Option<(u64, Lease)>>,
 }
 
 impl Dry {
-    /// A counter for devices of these limits.
+    /// Creates a counter for devices with these limits.
     pub fn open(limits: Limits) -> Rc<Dry> {
         Rc::new(Dry { limits, tracker: MemoryTracker::default(), uniforms: RefCell::new(None) })
     }

@@ -1,4 +1,4 @@
-//! The one place where recordings meet the device: pipelines and bind groups by key, submits by time.
+//! The only place that runs recordings on a device. Pipelines and bind groups are cached by key, and submits are sized by time.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -13,23 +13,23 @@ use crate::error::{Result, bail};
 /// Uniforms are bound at offsets that are multiples of this: WebGPU's default `minUniformBufferOffsetAlignment`.
 const SLOT: usize = 256;
 
-/// Slots that the uniforms of so many dispatches are given: some to spare, so that recordings of about the same length share them.
+/// Number of uniform slots for this many dispatches, rounded up so that recordings of similar length share a buffer.
 fn slots_for(dispatches: usize) -> usize {
     dispatches.next_power_of_two().max(256)
 }
 
-/// Bytes of the buffer that the uniforms of so many dispatches lie in.
+/// Bytes of the uniform buffer for this many dispatches.
 pub(super) fn uniform_bytes(dispatches: usize) -> u64 {
     (slots_for(dispatches) * SLOT) as u64
 }
 
-/// How long one submit should keep the GPU busy: short of what a phone's watchdog or a page's next frame minds.
+/// Target duration of one submit. It is short enough for a phone's watchdog and for the page to stay responsive.
 const SUBMIT_MS: f64 = 100.0;
 
-/// Submits under way at once: one runs while the next is being encoded.
+/// Maximum number of submits in flight: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
 
-/// Bind groups kept before all are dropped: many times what one step needs.
+/// Maximum number of cached bind groups, many times what one step needs. Beyond it, all are dropped.
 const MAX_BIND_GROUPS: usize = 8192;
 
 #[derive(PartialEq, Eq, Hash)]
@@ -45,7 +45,7 @@ struct Uniforms {
     _lease: Lease,
 }
 
-/// Caches and the measured speed of one device.
+/// The caches and the measured speed of a device.
 pub(crate) struct Executor {
     pipelines: Vec<wgpu::ComputePipeline>,
     pipeline_by_key: HashMap<String, usize>,
@@ -67,7 +67,7 @@ impl Default for Executor {
     }
 }
 
-/// A submit whose end has not been seen.
+/// A submit that may still be running.
 struct Pending {
     done: Receiver<()>,
     work: u64,
@@ -103,7 +103,7 @@ impl Executor {
         Ok(())
     }
 
-    /// How many of the next dispatches make one submit, and their work.
+    /// The number of dispatches in the next submit, and their work.
     fn budget(&self, dispatches: &[Dispatch]) -> (usize, u64) {
         let limit = (self.work_per_ms * SUBMIT_MS) as u64;
         let mut work = 0_u64;
@@ -116,7 +116,7 @@ impl Executor {
         (dispatches.len(), work)
     }
 
-    /// Moves the measured speed a part of the way to that of a submit, and never by more than a factor of 2.
+    /// Moves the measured speed part of the way toward that of a submit, by at most a factor of 2.
     fn learn(&mut self, work: u64, ms: f64) {
         let seen = work as f64 / ms.max(0.05);
         let bounded = seen.clamp(self.work_per_ms / 2.0, self.work_per_ms * 2.0);

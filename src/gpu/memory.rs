@@ -1,16 +1,16 @@
-//! Accounting of device memory: every buffer's bytes, by what they are for.
+//! Accounting of device memory: the bytes of all buffers, by purpose.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What a buffer is for.
+/// The purpose of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryClass {
     /// Stored weights.
     Weights,
-    /// What is trained beside the weights: low-rank factors, prefixes.
+    /// Parameters that are trained beside the weights: low-rank factors and prefixes.
     Adapter,
-    /// Weights of the branches, formed anew for each matrix.
+    /// Weights as the branches see them, materialized again for each matrix.
     Scratch,
     /// Hidden states, attention inputs, logits, losses, key/value caches.
     Activations,
@@ -18,7 +18,7 @@ pub enum MemoryClass {
     Transfer,
 }
 
-/// Bytes in use now, by class, and the most there ever were in all.
+/// Bytes in use by class, and the peak of their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct MemoryUse {
     /// Bytes of stored weights.
@@ -57,7 +57,7 @@ impl MemoryUse {
 pub struct MemoryTracker(Rc<RefCell<MemoryUse>>);
 
 impl MemoryTracker {
-    /// What is in use now.
+    /// The memory in use.
     pub fn usage(&self) -> MemoryUse {
         *self.0.borrow()
     }
@@ -85,7 +85,7 @@ impl Drop for Lease {
     }
 }
 
-/// Bytes of memory that this system can still give out, where it says so: on Linux.
+/// Bytes of memory that the system still has, where it reports them (on Linux).
 pub(super) fn system_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

@@ -1,4 +1,4 @@
-//! Which kernels the time of a run goes to.
+//! Measures how the time of a run is divided among kernels.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,38 +8,39 @@ use super::{Backend, Buffer, Dispatch, Limits, MemoryClass, MemoryUse, Recording
 use crate::error::Result;
 use crate::future::LocalFuture;
 
-/// Time of all dispatches of one kernel in a run.
+/// The time of all dispatches of one kernel in a run.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct KernelTime {
     /// The kernel.
     pub kernel: &'static str,
-    /// Its dispatches.
+    /// Number of its dispatches.
     pub dispatches: usize,
-    /// Milliseconds that they take one after another, without the others between.
+    /// Milliseconds that they take in sequence, without other kernels between them.
     pub ms: f64,
-    /// Bytes of tensors that they read and write, each once a dispatch.
+    /// Bytes of the tensors that they read and write, counted once per dispatch.
     pub bytes: u64,
 }
 
-/// A backend that runs on another and keeps what was run. A clock is too coarse for single dispatches, and a queue tells their times on few
-/// devices: each kernel's are run again by themselves, in loops.
+/// A backend that wraps another and keeps what was run. Timestamp queries are rarely available and clocks are too coarse for
+/// single dispatches, so the dispatches of each kernel are run again in a loop.
 pub struct Profiler {
     inner: Rc<dyn Backend>,
     dispatches: RefCell<Vec<Dispatch>>,
 }
 
 impl Profiler {
-    /// Over a backend.
+    /// Wraps a backend.
     pub fn new(inner: Rc<dyn Backend>) -> Rc<Profiler> {
         Rc::new(Profiler { inner, dispatches: RefCell::default() })
     }
 
-    /// Forgets what was run so far.
+    /// Forgets what has been run.
     pub fn forget(&self) {
         self.dispatches.borrow_mut().clear();
     }
 
-    /// Times each kernel's dispatches since [`Profiler::forget`], the longest first. Buffers hold no meaning after it.
+    /// Times the dispatches of each kernel since [`Profiler::forget`], the longest first. The contents of buffers are meaningless
+    /// afterwards.
     ///
     /// # Errors
     /// Those of [`Backend::run`].

@@ -15,7 +15,7 @@ pub struct Kernel {
     pub source: &'static str,
 }
 
-/// A kernel with its providers and generated constants chosen: what one pipeline is made from.
+/// A kernel with its providers and generated constants: the source of one pipeline.
 #[derive(Clone, Debug)]
 pub struct Variant {
     /// The kernel.
@@ -45,7 +45,7 @@ impl Variant {
         self
     }
 
-    /// A text that tells it from every other variant.
+    /// A text that is unique to this variant.
     pub fn key(&self) -> String {
         let mut key = self.kernel.name.to_owned();
         for (slot, snippet) in &self.providers {
@@ -78,7 +78,7 @@ impl From<&Buffer> for Binding {
 /// One dispatch of a kernel.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    /// The kernel as it is to be compiled.
+    /// The variant to compile.
     pub variant: Variant,
     /// The bytes of `@binding(0)`.
     pub uniform: Vec<u8>,
@@ -86,16 +86,16 @@ pub struct Dispatch {
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub grid: [u32; 3],
-    /// What it takes.
+    /// Its cost.
     pub cost: Cost,
 }
 
-/// What a dispatch takes, about.
+/// The approximate cost of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Scalar operations: what submits are budgeted by.
+    /// Number of scalar operations, by which submits are budgeted.
     pub work: u64,
-    /// Bytes of its tensors that it reads and writes, each once: what memory has to move at the least.
+    /// Bytes of the tensors that it reads and writes, each counted once: the least traffic that memory has.
     pub bytes: u64,
 }
 
@@ -107,7 +107,7 @@ pub struct Recording {
     last_uses: HashMap<u64, usize>,
 }
 
-/// The most workgroups a dispatch may have in one dimension: WebGPU's default limit.
+/// Maximum number of workgroups in one dimension of a dispatch: WebGPU's default limit.
 pub(crate) const MAX_WORKGROUPS: u32 = 65_535;
 
 impl Recording {
@@ -126,7 +126,7 @@ impl Recording {
         self.last_uses.get(&buffer.id()).copied()
     }
 
-    /// Adds a dispatch; nothing is added where the grid is empty.
+    /// Adds a dispatch, unless its grid is empty.
     pub fn push<U: NoUninit>(
         &mut self,
         variant: impl Into<Variant>,

@@ -1,4 +1,4 @@
-//! Composition of WGSL: a kernel's text with the snippets it names.
+//! Composes WGSL from the text of a kernel and the snippets that it names.
 //!
 //! One directive, on a line of its own: `//#use name` stands for `shaders/lib/name.wgsl`, once per text;
 //! `//#use @slot` stands for the snippet that the variant's provider puts in that slot.
@@ -67,10 +67,10 @@ pub fn snippets() -> impl Iterator<Item = (&'static str, &'static str)> {
     SNIPPETS.iter().copied().chain(storage)
 }
 
-/// The whole WGSL text of a variant.
+/// The complete WGSL text of a variant.
 ///
 /// # Errors
-/// `invalid-argument` naming a snippet or slot that is not there: a fault of the program, found by the test that composes every variant.
+/// `invalid-argument` naming a missing snippet or slot. This is a bug, which the test that composes every variant finds.
 pub fn compose(variant: &Variant) -> Result<String> {
     let mut text = String::new();
     for (name, value) in &variant.constants {

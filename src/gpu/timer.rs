@@ -4,20 +4,20 @@ use super::{Backend, Buffer, Recording};
 use crate::clock::Instant;
 use crate::error::Result;
 
-/// How long to time.
+/// The duration of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// A loop of one recording takes at least so long: many times what a clock in a browser, of 65 to 100 microseconds, can tell apart.
+    /// Minimum milliseconds of a loop over one recording, many times the resolution of a browser's clock (65 to 100 microseconds).
     pub loop_ms: f64,
-    /// Rounds, each over all recordings; the fastest counts, since what else the machine does only slows.
+    /// Number of rounds over all recordings. The fastest counts, because other load only slows a round down.
     pub rounds: u32,
-    /// A recording so many times slower than the fastest is not timed again.
+    /// A recording that is slower than the fastest by this factor is not timed again.
     pub hopeless: f64,
-    /// No round begins after so long.
+    /// No round begins after this many milliseconds.
     pub total_ms: f64,
 }
 
-/// Milliseconds that one run of each recording takes. They write to `probe`, the end of which is waited for.
+/// Milliseconds per run of each recording. The recordings write to `probe`, which is read back to wait for their end.
 ///
 /// # Errors
 /// Those of [`Backend::run`].

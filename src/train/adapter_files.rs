@@ -1,4 +1,4 @@
-//! Adapters as `peft` has them, onto a session and out of it.
+//! Reads and writes adapters in the format of `peft`.
 
 use super::method::Method;
 use super::session::Session;
@@ -9,7 +9,7 @@ use crate::format::peft::{
 };
 use crate::model::{AdapterSpec, HeadKind, ModelSpec, TensorId};
 
-/// An adapter read from its files: what it trains, and its values, tensor after tensor.
+/// An adapter that was read from its files: its method and its values, tensor by tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdapterFile {
     /// LoRA or prefix.
@@ -56,7 +56,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
 }
 
 impl Session {
-    /// Puts an adapter beside the base weights, in the place of the one before; the base stays as it is.
+    /// Puts an adapter beside the base weights, replacing an earlier one. The base does not change.
     ///
     /// # Errors
     /// As [`Session::add_adapter`].
@@ -121,7 +121,7 @@ impl Session {
     }
 }
 
-/// What an adapter of this model has to fit.
+/// The shapes that an adapter of this model must have.
 pub fn adapter_base(spec: &ModelSpec) -> Base {
     let mut matrices: Vec<TensorId> = spec.linears().iter().map(|(_, linear)| linear.weight).collect();
     // The layers of a fused matrix are one module.

@@ -1,4 +1,4 @@
-//! What a forward pass and a whole step take: random tokens through a loaded model, and every result checked before its time counts.
+//! Times a forward pass and a whole step of a loaded model on random tokens. Every result is checked before its time counts.
 
 use super::evaluation::extent;
 use super::method::Setup;
@@ -13,18 +13,18 @@ use crate::text::encode::Target;
 use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
 
-/// How far the mean of a step's losses may lie from the plain pass's loss, as a part of it.
+/// Maximum relative difference between the mean of a step's losses and the loss of the plain pass.
 const TOLERANCE: f32 = 0.05;
 
-/// A session set up for one training on one batch, whose passes are timed one by one.
+/// A session that is set up to train on one batch, whose passes are timed one by one.
 pub struct Bench {
     session: Session,
     settings: Settings,
     batch: Batch,
-    /// Steps done.
+    /// Number of completed steps.
     steps: u32,
     pending: Vec<Update>,
-    /// Of the last plain pass.
+    /// The loss of the last plain pass.
     loss: Option<f32>,
 }
 
@@ -51,12 +51,12 @@ impl Bench {
         &self.batch
     }
 
-    /// Floating-point operations of a plain pass: those of the linear layers and the head; attention's own are left out.
+    /// Floating-point operations of a plain pass: those of the linear layers and the head, without those of attention itself.
     pub fn flops(&self) -> f64 {
         forward_flops(self.session.model.spec(), self.batch.ids.len(), self.batch.targets.len())
     }
 
-    /// Logits at the targets `[target, vocabulary]`, to hold against another program's.
+    /// Logits at the targets `[target, vocabulary]`, to compare with those of another program.
     ///
     /// # Errors
     /// Those of the backend.

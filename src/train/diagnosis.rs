@@ -1,4 +1,4 @@
-//! Whether a run is learning, said in words with what to do: the losses of MeZO are noisy, and the common faults (a learning rate ten times
+//! Says in words whether a run is learning, and what to do. The losses of MeZO are noisy, and the common faults (a learning rate ten times
 //! too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps.
 
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use super::trainer::StepReport;
 /// Losses of the first steps, which later ones are compared with.
 const FIRST: usize = 20;
 
-/// What is wrong.
+/// The kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
@@ -18,16 +18,16 @@ pub enum Trouble {
     Flat,
     /// The branches' losses do not differ.
     NoDifference,
-    /// The branches' losses differ by much of what they are.
+    /// The losses of the branches differ by a large part of their value.
     LargeDifference,
 }
 
-/// A warning, given once.
+/// A warning, which is given once.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Warning {
-    /// What is wrong.
+    /// The kind of trouble.
     pub trouble: Trouble,
-    /// In words, with what to do.
+    /// A sentence for people that also says what to do.
     pub message: String,
 }
 
@@ -36,7 +36,7 @@ pub struct Warning {
 pub struct Diagnosis {
     learning_rate: f32,
     epsilon: f32,
-    /// Steps of a window: a tenth of the run, 20 at least.
+    /// Number of steps in a window: a tenth of the run, at least 20.
     window: usize,
     first: Vec<f64>,
     last: VecDeque<f64>,
@@ -47,7 +47,7 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Of a run of so many steps at this learning rate and perturbation scale.
+    /// The diagnosis of a run with this number of steps, learning rate and perturbation scale.
     pub fn new(steps: u32, learning_rate: f32, epsilon: f32) -> Diagnosis {
         Diagnosis {
             learning_rate,
@@ -62,7 +62,7 @@ impl Diagnosis {
         }
     }
 
-    /// Takes a step's losses; a warning where something has become plain that has not been said.
+    /// Adds the losses of a step. Returns a warning when a trouble has become clear that was not reported before.
     pub fn observe(&mut self, report: &StepReport) -> Option<Warning> {
         let loss = f64::from(report.loss());
         self.steps += 1;
@@ -134,7 +134,7 @@ impl Diagnosis {
     }
 }
 
-/// Mean and its standard error.
+/// The mean and its standard error.
 struct Summary {
     mean: f64,
     error: f64,

@@ -1,4 +1,4 @@
-//! Which rows of a data set are learned from: so many of each class, and others held out, drawn with a seed.
+//! Draws the rows of a data set to train on, a number of each class, and others that are held out, with a seed.
 
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
     }
     let mut held = vec![false; classes.len()];
     let left: Vec<usize> = order.into_iter().filter(|&i| !drawn[i]).take(hold_out as usize).collect();
-    // Something must remain to learn from.
+    // Some rows must remain to train on.
     if left.len() < hold_out as usize || (shots == 0 && left.len() == classes.len()) {
         bail!(
             InvalidArgument,

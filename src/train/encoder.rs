@@ -1,4 +1,4 @@
-//! What is learned: a data set as examples with targets, and what the targets are scored against.
+//! Turns the rows of a data set into examples with targets, and says what the targets are scored against.
 
 use super::session::Session;
 use crate::error::{Result, bail};
@@ -13,7 +13,7 @@ use crate::text::template::Template;
 /// Maximum tokens of an answer that the model writes.
 pub(super) const ANSWER_TOKENS: u32 = 50;
 
-/// What a run, an evaluation or a classification scores.
+/// Turns rows into the examples of a run, an evaluation or a classification.
 #[derive(Clone, Debug)]
 pub enum ExampleEncoder {
     /// The label word in a template.
@@ -30,25 +30,25 @@ pub enum ExampleEncoder {
 /// Encoded examples.
 #[derive(Clone, Debug)]
 pub struct Examples {
-    /// The examples that training takes.
+    /// The training examples.
     pub examples: Vec<Example>,
     /// The questions that they answer, one for each example; none where the data are no questions. An evaluation asks them.
     pub(super) questions: Vec<Question>,
-    /// Tokens that they were cut to.
+    /// Maximum number of tokens; longer examples were truncated.
     pub(super) length: usize,
-    /// The task whose they are, if any.
+    /// The task that they belong to, if any.
     pub(super) task: Option<&'static str>,
-    /// Fingerprint of the data they came from.
+    /// Fingerprint of their data.
     pub fingerprint: u64,
 }
 
 impl Examples {
-    /// Examples that no data set made.
+    /// Examples that do not come from a data set.
     pub fn new(examples: Vec<Example>, fingerprint: u64) -> Examples {
         Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint }
     }
 
-    /// Tokens that an evaluation may write to answer a question, 0 where it writes nothing, and of the longest prompt.
+    /// Maximum tokens of a generated answer (0 if none is generated), and tokens of the longest prompt.
     pub(super) fn written(&self) -> [u32; 2] {
         let writes = |question: &Question| matches!(question.reply, Reply::Text { .. });
         let asked = self.questions.iter().zip(&self.examples).filter(|(question, _)| writes(question));
@@ -58,7 +58,7 @@ impl Examples {
 }
 
 impl ExampleEncoder {
-    /// From a template and labels, or none for language modelling.
+    /// Creates an encoder from a template and labels, or, without both, for language modeling.
     ///
     /// # Errors
     /// `data-invalid` for a template or label word that the model cannot use; `invalid-argument` when only one of the two is given.
@@ -80,7 +80,7 @@ impl ExampleEncoder {
         }
     }
 
-    /// A task's objective for the session's model: cross-entropy over the label words for a masked one, over the tokens of the right answer
+    /// Creates the encoder of a task for the session's model: cross-entropy over the label words for a masked one, over the tokens of the right answer
     /// for a causal one.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl ExampleEncoder {
         }
     }
 
-    /// Label words, empty for language modelling.
+    /// The label words; empty for language modeling.
     pub fn label_words(&self) -> &[String] {
         match self {
             ExampleEncoder::Classification { labels, .. } => &labels.words,
@@ -112,7 +112,7 @@ impl ExampleEncoder {
         }
     }
 
-    /// Encodes a data set, each example cut to `max_length` tokens.
+    /// Encodes a data set. Examples are truncated to `max_length` tokens.
     ///
     /// # Errors
     /// `data-invalid` naming the row; `invalid-argument` when the data are of another kind than the objective.

@@ -10,25 +10,25 @@ use crate::text::batch::Batch;
 use crate::text::encode::Example;
 use crate::text::metrics;
 
-/// Tokens that one pass of an evaluation takes, unless one example is longer.
+/// Maximum tokens in one pass of an evaluation, unless a single example is longer.
 pub(super) const TOKENS: usize = 1024;
 
-/// What an evaluation found.
+/// The result of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EvaluationReport {
     /// Mean cross-entropy over the targets; for questions, the tokens of the right answers.
     pub loss: f64,
-    /// The part of the examples that are answered rightly: the likeliest label, the candidate whose tokens have the highest mean
-    /// log-likelihood, or text that agrees with a right answer in all words. None for language modelling.
+    /// The share of the examples that are answered correctly: the likeliest label, the candidate whose tokens have the highest mean
+    /// log-likelihood, or text that agrees with a right answer in all words. None for language modeling.
     pub accuracy: Option<f64>,
-    /// Mean F1 of the words of the text that the model writes against the best right answer; only where it writes.
+    /// Mean F1 of the generated words against the best right answer, if the model generates answers.
     pub f1: Option<f64>,
-    /// Examples.
+    /// Number of examples.
     pub examples: usize,
 }
 
 impl Session {
-    /// Evaluates the weights as they are. `keep_going` is asked before each pass.
+    /// Evaluates the current weights. `keep_going` is called before each pass and may stop the evaluation.
     ///
     /// # Errors
     /// Those of the backend, and what `keep_going` stops it with.
@@ -98,7 +98,7 @@ impl Session {
     }
 }
 
-/// How many of the next examples make one pass, by their tokens.
+/// The number of examples in the next pass, by their tokens.
 pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     let mut tokens = 0;
     let count = lengths

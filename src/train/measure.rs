@@ -6,7 +6,7 @@ use crate::model::BranchScores;
 use crate::text::batch::Batch;
 use crate::text::metrics;
 
-/// Each branch's value for a batch, and what it weighs beside other batches of the step.
+/// The value of each branch for a batch, and the weight of the batch within the step.
 pub(super) fn values(objective: Objective, batch: &Batch, scores: &BranchScores) -> (Vec<f64>, f64) {
     let targets = batch.targets.len();
     let branches = || scores.predictions.chunks_exact(targets.max(1));

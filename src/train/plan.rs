@@ -1,4 +1,4 @@
-//! What a run will take of the GPU's memory, before any weight is read.
+//! The GPU memory that a run will take, computed before any weight is read.
 //!
 //! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter, and the
 //! workspace of its largest passes, which are recorded there as well. So a plan is what a device will count.
@@ -20,7 +20,7 @@ use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
 use crate::zo::update;
 
-/// Examples drawn when the largest batch of a run is looked for: beyond them only a rare one is larger.
+/// Number of examples that are drawn to find the largest batch of a run. A later one is rarely larger.
 const DRAWN: u32 = 1 << 20;
 
 /// Bytes of GPU memory.
@@ -36,29 +36,29 @@ pub struct Plan {
     pub activations: u64,
     /// Uniforms and read-back.
     pub transfer: u64,
-    /// The most there is at any time of a run.
+    /// The peak over the whole run.
     pub peak: u64,
     /// What Adam over all parameters would take at least, in f32: weights, gradients and two moments, and what the backward pass
     /// needs of a batch: for each token of a layer the inputs of norms and linear layers, queries, keys, values, the MLP before and
-    /// after its nonlinearity; for each target its logits. Attention's probabilities are left out, as if they were formed anew.
+    /// after its nonlinearity; for each target its logits. The attention probabilities are left out, as if they were recomputed.
     pub adam: u64,
 }
 
-/// How large the examples of a run are.
+/// The sizes of the examples of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Sizes {
-    /// Tokens and targets of each example that is trained on.
+    /// Number of tokens and targets of each training example.
     pub examples: Vec<[u32; 2]>,
-    /// Of each that is evaluated on.
+    /// The same for each evaluation example.
     pub held_out: Vec<[u32; 2]>,
-    /// Tokens that may be written to answer a question, 0 where nothing is written, and of the longest prompt.
+    /// Maximum tokens of a generated answer (0 if none is generated), and tokens of the longest prompt.
     pub written: [u32; 2],
-    /// Label words.
+    /// Number of label words.
     pub labels: u32,
 }
 
 impl Sizes {
-    /// Of encoded examples.
+    /// The sizes of encoded examples.
     pub fn of(examples: &Examples, held_out: Option<&Examples>, score: Score<'_>) -> Sizes {
         let list = |examples: &Examples| -> Vec<[u32; 2]> {
             examples.examples.iter().map(|e| [e.ids.len() as u32, e.targets.len() as u32]).collect()
@@ -68,7 +68,7 @@ impl Sizes {
         Sizes { examples: list(examples), held_out: held_out.map_or_else(Vec::new, list), written, labels }
     }
 
-    /// Of `count` examples of `length` tokens, with the targets that a model with this head is trained on.
+    /// The sizes of `count` examples of `length` tokens each, with the targets that a model with this head is trained on.
     pub fn even(head: HeadKind, count: u32, length: u32, labels: u32) -> Sizes {
         let targets = match head {
             HeadKind::MaskedLm => 1,
@@ -77,7 +77,7 @@ impl Sizes {
         Sizes { examples: vec![[length, targets]; count as usize], labels, ..Sizes::default() }
     }
 
-    /// The same cut to `length` tokens.
+    /// The same sizes, truncated to `length` tokens.
     fn cut(&self, length: u32) -> Sizes {
         let cut = |list: &[[u32; 2]]| list.iter().map(|size| size.map(|n| n.min(length))).collect();
         let [written, prompt] = self.written;
@@ -96,7 +96,7 @@ impl Sizes {
         Extent { branches, tokens, targets, labels: self.labels }
     }
 
-    /// The largest of a step's passes.
+    /// The largest pass of a step.
     fn step(&self, settings: &Settings) -> Extent {
         let mut most = Extent { branches: settings.estimator.branches(), ..Extent::least() };
         let mut order = settings.order(self.examples.len());
@@ -110,7 +110,7 @@ impl Sizes {
         most
     }
 
-    /// The largest of an evaluation's passes; none where nothing is held out.
+    /// The largest pass of an evaluation, if there are held-out examples.
     fn evaluation(&self) -> Option<Extent> {
         let mut most = None;
         let mut rest = &self.held_out[..];
@@ -125,7 +125,7 @@ impl Sizes {
 }
 
 impl Session {
-    /// What a run with these settings on examples of these sizes takes, where the matrices are stored as `dtype` says.
+    /// The memory that a run with these settings takes on examples of these sizes, with matrices stored in `dtype`.
     ///
     /// # Errors
     /// `limit-exceeded` where a buffer is larger than the device allows; those of [`Session::set_up`].
@@ -169,7 +169,7 @@ impl Session {
         })
     }
 
-    /// A pass of this extent over tokens 0: of a step, or of an evaluation.
+    /// Records a pass of this extent over tokens with id 0, for a step or for an evaluation.
     async fn pass(&mut self, extent: Extent, step: Option<&Settings>) -> Result<()> {
         let (ids, labels) = (vec![0; extent.tokens as usize], vec![0; extent.labels as usize]);
         let (model, ws) = self.prepare(extent)?;
@@ -189,7 +189,7 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses a run whose plan is beyond `capacity` bytes. Returns the plan.
+    /// Returns the plan of a run, or refuses a run that needs more than `capacity` bytes.
     ///
     /// # Errors
     /// `out-of-memory` with the first change of settings that fits, each named as `name` says; those of [`Session::plan`].
@@ -276,15 +276,15 @@ impl Session {
     }
 }
 
-/// Settings by the names that flags have, with their values.
+/// Settings by the names of their flags, with their values.
 type Change = Vec<(&'static str, String)>;
 
-/// Bits of an element, nearly.
+/// The approximate number of bits per element.
 fn bits(dtype: DType) -> usize {
     dtype.block_bytes() * 8 / dtype.block_len()
 }
 
-/// As people read it.
+/// A number of bytes for people to read.
 fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }

@@ -1,4 +1,4 @@
-//! Asks a causal model questions: which candidate is likeliest, or what the model writes.
+//! Asks a causal model questions: it chooses the likeliest candidate, or generates an answer.
 
 use std::ops::ControlFlow;
 
@@ -10,14 +10,14 @@ use crate::error::Result;
 use crate::text::encode::{CompletionEncoder, Example};
 use crate::text::rows::{Question, Reply};
 
-/// What the questions so far came to.
+/// The results of the questions so far.
 #[derive(Default)]
 struct Tally {
     /// Losses of the right answers' tokens, and their number.
     loss: (f64, usize),
     right: usize,
     f1: f64,
-    /// How many answers were written, not chosen.
+    /// Number of answers that were generated instead of chosen.
     written: usize,
 }
 
@@ -35,7 +35,7 @@ impl Session {
         let mut tally = Tally::default();
         let mut rest = &examples.questions[..];
         while let Some(first) = rest.first() {
-            // So many questions that their candidates fill a pass.
+            // As many questions as fill a pass with their candidates.
             let mut options: Vec<Example> = self.options(first, examples.length)?;
             let mut counts = vec![options.len()];
             while let Some(next) = rest.get(counts.len())
@@ -103,7 +103,7 @@ impl Session {
 }
 
 impl Tally {
-    /// Counts a choice by the candidates' losses.
+    /// Adds the choice with the lowest loss among the candidates.
     fn choose(&mut self, losses: &[(f64, usize)], correct: &[usize]) {
         let mean = |(sum, count): &(f64, usize)| sum / (*count).max(1) as f64;
         let best = (0..losses.len()).min_by(|a, b| mean(&losses[*a]).total_cmp(&mean(&losses[*b])));

@@ -1,4 +1,5 @@
-//! A model of a true configuration with random weights, made as they are read: paper-size runs without a file of that size.
+//! A model with a real configuration and random weights, which are generated while they are read. It allows runs at the size of the
+//! papers' models without a file of that size.
 //!
 //! The file is a safetensors file in f16. Of an element at place `e` of the data, the 16 bits number `e % 4` of
 //! `splitmix64(seed, e / 4)` index a table: 2048 half-normal quantiles and a sign, times 0.02. Norms are 1, biases 0.
@@ -16,10 +17,10 @@ use crate::future::LocalFuture;
 use crate::model::{TensorKind, TensorSpec, family};
 use crate::zo::random::quantiles;
 
-/// Standard deviation of the matrices' elements: what BERT and its kin begin their training with.
+/// Standard deviation of the matrices' elements: the initial value in BERT and similar models.
 const DEVIATION: f32 = 0.02;
 
-/// The files of such a model: `config.json` and `model.safetensors`.
+/// The files of such a random model: `config.json` and `model.safetensors`.
 #[derive(Debug)]
 pub struct RandomModel {
     name: String,
@@ -28,7 +29,7 @@ pub struct RandomModel {
 }
 
 impl RandomModel {
-    /// Of the configuration in the bytes of a `config.json`; `name` is for people.
+    /// Creates the model of the configuration in the bytes of a `config.json`. Messages contain `name`.
     ///
     /// # Errors
     /// `file-corrupt`, `model-unsupported`.
@@ -54,7 +55,7 @@ impl ModelDir for RandomModel {
     }
 }
 
-/// What a tensor is filled with.
+/// The values of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fill {
     Random,
@@ -70,7 +71,7 @@ impl Fill {
     }
 }
 
-/// The file of weights; only its header is in memory.
+/// The file of weights, of which only the header is in memory.
 #[derive(Debug)]
 struct RandomWeights {
     header: Vec<u8>,

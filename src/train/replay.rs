@@ -1,4 +1,4 @@
-//! Replay: the fine-tuned weights from the base weights and the trajectory, bit for bit on every device.
+//! Replay: computes the fine-tuned weights from the base weights and the trajectory, with the same bits on every device.
 
 use super::method::Setup;
 use super::session::Session;
@@ -45,7 +45,7 @@ pub(super) async fn follow(
     Ok(updater)
 }
 
-/// Whether a trajectory was made with the session's model, stored as it is.
+/// Checks that a trajectory was made with the session's model, in the same storage format.
 pub(super) fn check_model(session: &Session, trajectory: &Trajectory) -> Result<()> {
     let (spec, weights) = (session.model.spec(), session.model.weights());
     trajectory.header.check_model(spec.family, spec.parameters(), weights.fingerprint())?;

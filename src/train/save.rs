@@ -1,4 +1,4 @@
-//! Saving the weights as Hugging Face has them.
+//! Saves the weights in the layout of Hugging Face.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use crate::model::{Adapter, TensorId};
 
 /// Writes all tensors to `sink` as one safetensors file, a few MiB at a time; names and shapes are those that transformers loads. Matrices
-/// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to what it stands beside.
+/// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to its matrix.
 ///
 /// # Errors
 /// Those of the backend and of `sink`.
@@ -66,7 +66,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds it to the elements from `first` on, as `shaders/merge.wgsl` does.
+    /// Adds the product to the elements from `first` on, as `shaders/merge.wgsl` does.
     fn add_to(&self, values: &mut [f32], first: usize, width: usize) {
         for (i, value) in values.iter_mut().enumerate() {
             let (row, column) = ((first + i) / width, (first + i) % width);

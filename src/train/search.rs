@@ -6,22 +6,22 @@ use super::settings::Settings;
 use super::trainer::Trainer;
 use crate::error::{Code, Result};
 
-/// Times the preset.
+/// The tried rates, as multiples of the preset.
 const FACTORS: [f32; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
 
-/// Steps at each rate.
+/// Number of steps at each rate.
 const STEPS: u32 = 50;
 
-/// Examples of the training data that each end is judged by.
+/// Number of training examples on which each result is measured.
 const JUDGED: usize = 64;
 
-/// What a rate led to.
+/// The result of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trial {
     /// The rate.
     pub learning_rate: f32,
-    /// Mean loss afterwards, on the same examples for every rate; infinite where a step's was not finite.
+    /// Mean loss afterwards, on the same examples for every rate; infinite if a step had a loss that is not finite.
     pub loss: f64,
 }
 
@@ -72,7 +72,7 @@ async fn finish(session: &mut Session, trainer: &mut Trainer, judged: &Examples)
     Ok(trainer.evaluate(session, Some(judged), &mut || Ok(())).await?.loss)
 }
 
-/// To two digits, so that the rate can be given again.
+/// Rounds to two digits, so that a person can enter the rate again.
 fn rounded(rate: f32) -> f32 {
     format!("{rate:.1e}").parse().unwrap_or(rate)
 }

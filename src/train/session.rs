@@ -1,4 +1,4 @@
-//! A model with its tokenizer, loaded and ready: what training, evaluation and generation share.
+//! A loaded model with its tokenizer, which training, evaluation and generation share.
 
 use std::rc::Rc;
 
@@ -33,7 +33,7 @@ use crate::text::tokenizer::Tokenizer;
 /// # }
 /// ```
 pub struct Session {
-    /// The directory or file it came from.
+    /// The directory or file that the model came from.
     pub name: String,
     /// The transformer, on its backend.
     pub model: Transformer,
@@ -61,8 +61,8 @@ impl Session {
         Session::describe(backend.limits(), dir, dtype).await?.load(backend, progress).await
     }
 
-    /// Reads header, configuration and tokenizer only. The weights are on no device: what is done with the session is counted
-    /// ([`Dry`]), until they are loaded.
+    /// Reads only the header, configuration and tokenizer. Until the weights are loaded, what is done with the session is only
+    /// counted ([`Dry`]).
     ///
     /// # Errors
     /// As [`Session::open`].
@@ -120,13 +120,13 @@ impl Session {
         Session { model, workspace: None, ..self }.fresh()
     }
 
-    /// Until a training chooses what it trains, nothing is: workspaces hold one copy of nothing.
+    /// Nothing is trainable until `set_up` selects tensors, so workspaces allocate no copies per branch yet.
     fn fresh(mut self) -> Result<Session> {
         self.train_tensors(&|_| false)?;
         Ok(self)
     }
 
-    /// Back to the base model: an adapter is taken away, and trained weights are loaded again.
+    /// Returns to the base model: removes an adapter, and loads trained weights again.
     ///
     /// # Errors
     /// Those of reading, and what `progress` stops it with.
@@ -139,7 +139,7 @@ impl Session {
         Ok(())
     }
 
-    /// How the matrices are stored, as asked for at loading.
+    /// The storage format of the matrices that was requested when the model was loaded.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
@@ -156,7 +156,7 @@ impl Session {
         self.model.set_tiles(tiles);
     }
 
-    /// Takes away what stands beside the weights.
+    /// Removes the adapter, if there is one.
     pub(super) fn remove_adapter(&mut self) {
         self.workspace = None;
         self.model.set_adapter(None);
@@ -180,7 +180,7 @@ impl Session {
         self.chat.as_ref().map_err(Clone::clone)
     }
 
-    /// Which head the model has, as the text floor calls it.
+    /// The head of the model, in the terms of the `text` module.
     pub fn head(&self) -> encode::HeadKind {
         self.model.spec().head.kind.into()
     }
@@ -195,7 +195,7 @@ impl Session {
     }
 }
 
-/// A transformer whose weights are counted only.
+/// A transformer whose weights are only counted.
 fn counted(
     limits: Limits,
     spec: Rc<ModelSpec>,
@@ -223,7 +223,7 @@ fn tokenizer(file: &TokenizerFile, config: &Config) -> Result<Option<Tokenizer>>
     }
 }
 
-/// The fields of a GGUF file's metadata that make its tokenizer.
+/// The tokenizer in the metadata of a GGUF file.
 fn vocab(metadata: &Metadata) -> Result<GgufVocab> {
     let text = |key: &str| Ok(metadata.opt_str(key)?.unwrap_or_default().to_owned());
     let types = metadata.opt_ints("tokenizer.ggml.token_type")?.unwrap_or_default();

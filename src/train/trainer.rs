@@ -20,7 +20,7 @@ use crate::zo::random::Order;
 use crate::zo::record::Record;
 use crate::zo::update;
 
-/// What one step did.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
     /// From 0.
@@ -29,9 +29,9 @@ pub struct StepReport {
     pub probes: Vec<Probe>,
     /// The step's learning rate.
     pub learning_rate: f32,
-    /// Wall time, milliseconds.
+    /// Wall time in milliseconds.
     pub ms: f64,
-    /// Tokens of the batch.
+    /// Number of tokens in the batch.
     pub tokens: usize,
 }
 
@@ -120,7 +120,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Goes on from a trajectory of the same run: its updates are applied to the session's base weights.
+    /// Continues from a trajectory of the same run. Its updates are applied to the session's base weights.
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the setting that differs; those of [`super::replay()`].
@@ -138,7 +138,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Goes on from a trajectory of the same run whose updates the session's weights already have.
+    /// Continues from a trajectory of the same run whose updates the session's weights already contain.
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the setting that differs.
@@ -184,15 +184,15 @@ impl Trainer {
         &self.trajectory
     }
 
-    /// Steps done.
+    /// Number of completed steps.
     pub fn done(&self) -> u32 {
         self.trajectory.steps()
     }
 
-    /// One step; none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
+    /// Runs one step. Returns none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
     ///
     /// # Errors
-    /// `non-finite-loss` with what to do, after which the run stands before this step; those of the backend.
+    /// `non-finite-loss` with advice, after which the run is as it was before this step; those of the backend.
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();
         if step >= self.settings.steps {
@@ -248,13 +248,13 @@ impl Trainer {
         Ok(Some(StepReport { step, probes, learning_rate, ms: start.elapsed_ms(), tokens }))
     }
 
-    /// The records of the last step done.
+    /// The records of the last completed step.
     pub fn last_records(&self) -> &[Record] {
         let records = &self.trajectory.records;
         &records[records.len().saturating_sub(self.settings.estimator.probes as usize)..]
     }
 
-    /// Whether an evaluation is due after the steps done.
+    /// Whether an evaluation is due after the completed steps.
     pub fn evaluation_due(&self) -> bool {
         let (done, every) = (self.done(), self.settings.evaluate_every);
         every > 0 && done > 0 && (done.is_multiple_of(every) || done == self.settings.steps)
@@ -271,7 +271,7 @@ impl Trainer {
         }
     }
 
-    /// Evaluates the weights of the steps done on held-out examples; without any, on those that are learned from.
+    /// Evaluates the weights after the completed steps on held-out examples, or on the training examples if there are none.
     ///
     /// # Errors
     /// Those of the backend, and what `keep_going` stops it with.

@@ -1,4 +1,4 @@
-//! One step on random tokens: how long it takes and what memory, without data or a tokenizer.
+//! One step on random tokens, to measure time and memory without data or a tokenizer.
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
@@ -9,7 +9,7 @@ use crate::model::{HeadKind, ModelSpec};
 use crate::rng::threefry2x32;
 use crate::text::encode::{Example, Target};
 
-/// Examples of `length` random tokens with the targets that the model is trained on: one mask, or every token but the first.
+/// Makes examples of `length` random tokens with the targets that the model is trained on: one mask, or every token but the first.
 pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example> {
     let token = |i: u32| threefry2x32([1, 2], [i, 0])[0] % spec.vocabulary;
     let example = |n: u32| {
@@ -25,7 +25,7 @@ pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example
     (0..count).map(example).collect()
 }
 
-/// The first step of a run on a batch of such examples, and its update.
+/// Runs the first step of a run on a batch of such examples, and applies its update.
 ///
 /// # Errors
 /// Those of [`Trainer::step`].

@@ -9,7 +9,7 @@ use crate::zo::random::{merging_key, signs};
 use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
 
-/// The updates that have been decided and not applied, and the window of directions that the session is set up for.
+/// The pending updates, which are decided but not yet applied, and the window of directions that the session is set up for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Updater {
     seed: u64,
@@ -23,14 +23,14 @@ impl Updater {
         Updater { seed, estimator, pending: Vec::new(), window: None }
     }
 
-    /// As it stands when `steps` steps have been applied.
+    /// The updater of a session to which `steps` steps have been applied.
     pub(super) fn after(seed: u64, estimator: Estimator, steps: u32) -> Self {
         let last = steps.checked_sub(1).filter(|_| estimator.kind == EstimatorKind::LowRank);
         let window = last.map(|step| step / estimator.interval);
         Updater { window, ..Updater::new(seed, estimator) }
     }
 
-    /// What the next pass over the weights is to apply.
+    /// The updates that the next pass over the weights applies.
     pub(super) fn pending(&self) -> &[Update] {
         &self.pending
     }
@@ -40,7 +40,7 @@ impl Updater {
         self.pending.clear();
     }
 
-    /// Before step `step`: where a window of low-rank directions begins, the sum so far is put away and signs are drawn.
+    /// Prepares for step `step`. At the boundary of a low-rank window, the accumulated update is merged and new signs are drawn.
     ///
     /// # Errors
     /// Those of the backend.
@@ -59,7 +59,7 @@ impl Updater {
         draw(session, self.seed, window)
     }
 
-    /// The records so far end with a new step: its updates are pending. As many steps wait as one pass applies.
+    /// Queues the updates of the last step of `records`. Steps are collected until one pass can apply no more.
     ///
     /// # Errors
     /// Those of the backend.
@@ -72,7 +72,7 @@ impl Updater {
         Ok(())
     }
 
-    /// Applies what is pending.
+    /// Applies the pending updates.
     ///
     /// # Errors
     /// Those of the backend.
@@ -86,7 +86,7 @@ impl Updater {
     }
 }
 
-/// Merges the sum of a window into the weights, or leaves it in its columns where they cannot take it.
+/// Merges the sum of a window into the weights, or keeps it in its own columns where the format of the weights is read-only.
 async fn put_away(session: &mut Session, key: [u32; 2]) -> Result<()> {
     let Some(adapter) = session.model.adapter() else { return Ok(()) };
     if let AdapterSpec::LowRank { slots: 1, .. } = adapter.spec() {
@@ -99,8 +99,8 @@ async fn put_away(session: &mut Session, key: [u32; 2]) -> Result<()> {
     Ok(())
 }
 
-/// The signs of a window's directions. With several slots each keeps its signs for the whole run, and only the window's columns
-/// are trained.
+/// Draws the signs of a window's directions. With several slots, each slot keeps its signs for the whole run, and only the columns
+/// of the current window are trained.
 fn draw(session: &Session, seed: u64, window: u32) -> Result<()> {
     let backend = session.model.backend();
     let Some(adapter) = session.model.adapter() else { return Ok(()) };

@@ -33,7 +33,7 @@ pub(super) enum State {
     Training(Box<Trainer>),
     /// Those of a trajectory.
     Restored(Box<Trajectory>),
-    /// A step or a replay was stopped between two submits: to be formed anew from this trajectory before they are used.
+    /// A step or a replay was stopped between two submits. The weights must be computed again from this trajectory before they are used.
     Torn(Box<Trajectory>),
     /// None of these: a reload was broken off.
     Unknown,
