@@ -1,4 +1,4 @@
-//! `pocketllm bench`: a plain forward pass beside a whole training step, on random tokens.
+//! `pocketllm bench`: times a plain forward pass and a whole training step on random tokens.
 
 use std::rc::Rc;
 
@@ -18,26 +18,26 @@ use crate::train::{Bench, MethodOptions, Session, Settings, Sizes, trial};
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelOrConfig,
-    /// Measure the matmul kernel with every tile, and no model
+    /// Measure only the matmul kernel, with every tile, and no model
     #[arg(long)]
     kernels: bool,
-    /// Sequences a batch
+    /// Number of sequences per batch
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
-    /// Tokens a sequence
+    /// Number of tokens per sequence
     #[arg(long, default_value_t = 64)]
     seq_len: u32,
     #[command(flatten)]
     method: MethodOptions,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// Rounds that are timed, after one that is not; the median counts
+    /// Number of timed rounds after a warm-up round; the median is reported
     #[arg(long, default_value_t = 3)]
     repeat: u32,
-    /// Say which kernels the time of a forward pass and of a step goes to
+    /// Report the time of each kernel in a forward pass and in a step
     #[arg(long)]
     profile: bool,
-    /// Run the first step of a training and its update, and nothing beside it; and say what was planned
+    /// Run only the first step of a training and its update, and report its memory beside the plan
     #[arg(long)]
     one_step: bool,
 }
@@ -133,7 +133,7 @@ async fn profile(
     let profiler = Profiler::new(backend);
     let session = model::load(session, profiler.clone()).await?;
     let mut bench = Bench::new(session, settings, length).await?;
-    // A step before the one that counts leaves it an update to apply.
+    // The step before the measured one leaves it an update to apply.
     bench.forward().await?;
     bench.step().await?;
     profiler.forget();
@@ -141,7 +141,7 @@ async fn profile(
     let forward = profiler.kernels().await?;
     bench.step().await?;
     let step = profiler.kernels().await?;
-    // A forward pass has to read each weight, a step to write those again that it trains.
+    // A forward pass reads each weight; a step also writes the weights that it trains.
     let memory = profiler.memory();
     let trained = if memory.adapter > 0 { memory.adapter } else { memory.weights };
     let least = [memory.weights, memory.weights + memory.adapter + trained];
@@ -191,7 +191,7 @@ async fn kernels(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Runs one whole step of a training; prints what it took beside what was planned.
+/// Runs one whole step of a training, and prints its memory beside the plan.
 async fn one_step(
     context: &Context,
     session: Session,

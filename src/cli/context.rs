@@ -22,7 +22,7 @@ pub(super) enum LimitsArg {
     Default,
 }
 
-/// What every command needs of the global flags.
+/// The global flags that every command needs.
 pub(super) struct Context {
     pub(super) json: bool,
     pub(super) device: Device,

@@ -1,4 +1,4 @@
-//! Flags that say what the data are and how they are put to the model.
+//! Flags that describe the data and the prompt.
 
 use std::path::Path;
 
@@ -12,24 +12,24 @@ use crate::text::task::{self, Task};
 use crate::train::Header;
 use crate::train::{Draw, ExampleEncoder, Session, draw};
 
-/// How examples are put to the model.
+/// The prompt that examples are put into, and the rows that are drawn.
 #[derive(Args, Clone, Debug)]
 pub(super) struct PromptArgs {
-    /// Task of the MeZO paper, by name: its prompt, its label words, its default settings, and its files as published; an unknown name
-    /// lists them
+    /// Task of the MeZO paper, by name. It sets the prompt, label words and default settings, and reads the published files. An unknown
+    /// name lists all tasks
     #[arg(long, conflicts_with_all = ["template", "labels"])]
     pub task: Option<String>,
-    /// Prompt for text with labels: {text}, {text_b} and, for masked models, [MASK]; a causal model's label word follows it
+    /// Prompt for texts with labels, with {text}, {text_b} and, for masked models, [MASK]. A causal model's label word follows the prompt
     #[arg(long, requires = "labels")]
     pub template: Option<String>,
-    /// Label words, separated by commas; or label=word pairs where the file's labels are other than the words
+    /// Label words, separated by commas, or label=word pairs if the labels in the file differ from the words
     #[arg(long, value_delimiter = ',', requires = "template")]
     pub labels: Vec<String>,
     #[command(flatten)]
     pub draw: Draw,
 }
 
-/// A data file: read, or waiting to be read for a model.
+/// A data file: already read, or to be read once the model is known.
 pub(super) enum DataFile {
     Read(Dataset),
     OfTask(&'static Task, String, Vec<u8>),
@@ -41,7 +41,7 @@ impl PromptArgs {
         self.task.as_deref().map(task::find).transpose()
     }
 
-    /// What turns rows into examples for a model.
+    /// The encoder that turns rows into examples for a model.
     pub(super) fn encoder(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {
             Some(task) => ExampleEncoder::of_task(session, task),
@@ -57,7 +57,7 @@ impl PromptArgs {
         }
     }
 
-    /// The same, where a trajectory says what these flags do not.
+    /// The same flags, completed from the header of a trajectory.
     pub(super) fn or_from(&self, header: Option<&Header>) -> PromptArgs {
         match (self.template.is_none() && self.task.is_none(), header) {
             (true, Some(header)) if header.task.is_some() => {
@@ -72,7 +72,7 @@ impl PromptArgs {
         }
     }
 
-    /// Opens a data file, and reads it where that takes no model.
+    /// Opens a data file, and reads it if that needs no model.
     pub(super) fn open(&self, path: &Path) -> Result<DataFile> {
         let (name, bytes) = (files::name(path), files::read(path)?);
         Ok(match self.task()? {

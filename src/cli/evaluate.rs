@@ -19,7 +19,7 @@ pub(super) struct Args {
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// Maximum tokens per example; longer examples are truncated. 0: as the trajectory or the task says, or 128 for a masked model, 512 for a causal one
+    /// Maximum tokens per example; longer examples are truncated. 0 takes the value of the trajectory or the task, or 128 for a masked and 512 for a causal model
     #[arg(long, default_value_t = 0)]
     max_length: u32,
 }

@@ -22,7 +22,7 @@ use crate::train::{
 pub(super) struct Args {
     #[command(flatten)]
     model: ModelPath,
-    /// Training data: .csv, .tsv, .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or a task's files
+    /// Training data: .csv, .tsv or .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or the files of a task
     #[arg(long)]
     train: PathBuf,
     /// Held-out data
@@ -34,15 +34,15 @@ pub(super) struct Args {
     options: Options,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// Train this adapter of peft's further; it says method, rank, alpha and targets
+    /// Continue to train this peft adapter, which sets the method, rank, alpha and targets
     #[arg(long, conflicts_with = "method")]
     adapter: Option<PathBuf>,
     #[command(flatten)]
     limit: LimitArgs,
-    /// Also write the fine-tuned model, or the adapter in peft's form
+    /// Also write the fine-tuned model, or the adapter in peft's format
     #[arg(long)]
     save_model: bool,
-    /// Go on with the run in --out
+    /// Continue the run in --out
     #[arg(long)]
     resume: bool,
     /// The run's directory: trajectory.pocket and log.jsonl
@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
     let backend = device::backend(context).await?;
-    // All that the data may be refused for is found before the weights are loaded.
+    // Every problem of the data is found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
@@ -80,7 +80,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         None => args.options.clone(),
     };
     let mut settings = options.resolve(session.model.spec(), args.prompt.task()?)?;
-    // A command is seldom watched: it always measures at the end.
+    // The command line always evaluates at the end.
     if settings.evaluate_every == 0 {
         settings.evaluate_every = settings.steps;
     }
@@ -131,7 +131,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Searches for a learning rate, and says what each led to.
+/// Searches for a learning rate, and prints the result of each.
 async fn find_rate(
     session: &mut Session,
     settings: &Settings,
@@ -153,7 +153,7 @@ async fn find_rate(
     Ok(rate)
 }
 
-/// Steps until the run is complete. Returns the last evaluation.
+/// Runs steps until the run is complete. Returns the last evaluation.
 async fn train(
     session: &mut Session,
     trainer: &mut Trainer,

@@ -17,10 +17,10 @@ pub(super) struct Args {
     /// The text to continue
     #[arg(long)]
     prompt: String,
-    /// The most tokens to write
+    /// Maximum number of tokens to generate
     #[arg(long, default_value_t = 64)]
     max_tokens: u32,
-    /// 0: always the most likely token
+    /// Sampling temperature; 0 always takes the most likely token
     #[arg(long, default_value_t = 0.0)]
     temperature: f32,
     /// Continue after the token that ends a text

@@ -16,16 +16,16 @@ pub(super) struct Args {
     method: MethodOptions,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// Examples a step
+    /// Number of examples per step
     #[arg(long, default_value_t = 8)]
     batch_size: u32,
-    /// Examples that go through the model at a time; 0: all
+    /// Number of examples per forward pass; 0 passes the whole batch at once
     #[arg(long, default_value_t = 0)]
     micro_batch: u32,
-    /// Tokens of an example
+    /// Number of tokens per example
     #[arg(long, default_value_t = 64)]
     seq_len: u32,
-    /// Label words that examples are classified by; 0: all of the vocabulary is scored
+    /// Number of label words; 0 scores the whole vocabulary
     #[arg(long, default_value_t = 0)]
     labels: u32,
     #[command(flatten)]

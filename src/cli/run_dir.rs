@@ -39,7 +39,7 @@ impl RunDir {
         Trajectory::parse(&name(&path), &bytes).map(Some)
     }
 
-    /// Starts or continues the files. A torn tail of the trajectory is cut; log lines of steps that the trajectory does not have are
+    /// Starts or continues the files. A torn tail of the trajectory is removed; log lines of steps that the trajectory does not have are
     /// dropped, and those it has but the log lost are written again, without their time.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl RunDir {
             trajectory.set_len(whole as u64).and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
         };
         result.map_err(|e| write_error(&trajectory_path, &e))?;
-        // A log with a torn or damaged line is put right from the trajectory.
+        // A torn or damaged line of the log is restored from the trajectory.
         let old = match std::fs::read(&log_path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -71,7 +71,7 @@ impl RunDir {
         let probes = header.settings.estimator.probes.max(1) as usize;
         let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        // By way of a temporary name: evaluations and times are in no other file, and must outlive a kill here.
+        // The log is written under a temporary name first, because evaluations and times are in no other file and must survive a kill.
         let partial = dir.join("log.jsonl.partial");
         std::fs::write(&partial, text)
             .and_then(|()| std::fs::rename(&partial, &log_path))
@@ -80,7 +80,7 @@ impl RunDir {
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 
-    /// Appends a step of so many tokens, its probes: the records first, since they alone are the run.
+    /// Appends a step with its probes and number of tokens. The records are written first, because they alone define the run.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
@@ -122,9 +122,9 @@ impl RunDir {
     }
 }
 
-/// Steps count from 1 here: the number of steps done.
+/// Steps count from 1 here: they are the number of completed steps.
 fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
-    // Of several probes the means; what each measured is in the trajectory.
+    // Means over the probes; the trajectory has the values of each.
     let mean = |of: fn(&Record) -> f32| {
         (probes.iter().map(|r| f64::from(of(r))).sum::<f64>() / probes.len().max(1) as f64) as f32
     };
@@ -139,7 +139,7 @@ fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     })
 }
 
-/// The log's lines that the records bear out, in order, and the steps after which there was an evaluation.
+/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation.
 fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<Value>, Vec<u64>) {
     let lines: Vec<Value> = old.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let step_of = |line: &Value| line.get("step").and_then(Value::as_u64);

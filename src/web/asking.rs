@@ -1,4 +1,4 @@
-//! What the model makes of data, of a text, and of a prompt.
+//! Evaluation of data, classification of a text, and continuation of a prompt.
 
 use wasm_bindgen::JsValue;
 

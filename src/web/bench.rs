@@ -1,4 +1,4 @@
-//! What `www/bench` measures in a tab, in builds with the feature `bench` only: visitors do not download it.
+//! The measurements of `www/bench` in a tab. They are in builds with the feature `bench` only, so visitors do not download them.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::train::{Bench, Options, Session, dtype};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
 
-/// A loaded model and a training on one batch, whose passes are timed one by one.
+/// A loaded model that is set up to train on one batch, whose passes are timed one by one.
 #[wasm_bindgen]
 pub struct TabBench {
     gpu: Rc<Gpu>,
@@ -46,12 +46,12 @@ impl TabBench {
         to_js(&Measured { adapter: self.gpu.name(), flops: self.bench.flops(), gpu_bytes }).map_err(js_error)
     }
 
-    /// Token ids, sequence after sequence.
+    /// Token ids of all sequences, end to end.
     pub fn ids(&self) -> Uint32Array {
         Uint32Array::from(&self.bench.batch().ids[..])
     }
 
-    /// Which of the tokens are scored.
+    /// Positions of the scored tokens.
     pub fn targets(&self) -> Uint32Array {
         let positions: Vec<u32> = self.bench.batch().targets.iter().map(|target| target.position).collect();
         Uint32Array::from(&positions[..])
@@ -87,7 +87,7 @@ impl TabBench {
 }
 
 impl Drop for TabBench {
-    /// The device's memory is for what is measured next.
+    /// Frees the memory of the device for the next measurement.
     fn drop(&mut self) {
         self.gpu.destroy();
     }

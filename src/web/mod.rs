@@ -1,7 +1,7 @@
-//! What JavaScript sees. The npm package wraps it; nothing here is for people to call by hand.
+//! The interface to JavaScript. The npm package wraps it, and people do not call it directly.
 //!
-//! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner come one after
-//! another: the package's worker queues them.
+//! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner never
+//! overlap: the package's worker queues them.
 
 mod asking;
 #[cfg(feature = "bench")]
@@ -26,7 +26,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::Error;
 
-/// Makes panics readable in the browser's console.
+/// Shows panics in the browser's console.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();

@@ -1,4 +1,4 @@
-//! Options as JavaScript gives them, and reports as it gets them.
+//! Reads options from JavaScript values, and converts reports to them.
 
 use js_sys::{Array, Function, Reflect};
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub(super) fn bytes(value: &JsValue) -> Option<Vec<u8>> {
     array.or_else(|| value.as_string().map(String::into_bytes))
 }
 
-/// Whether the caller has asked to stop: `aborted` of the object that it passed.
+/// Checks whether the caller has asked to stop, with `aborted` of the object that it passed.
 pub(super) fn check_cancel(cancel: &JsValue) -> Result<()> {
     match field(cancel, "aborted").is_some_and(|aborted| aborted.is_truthy()) {
         true => bail!(Aborted, "stopped as asked"),
@@ -68,7 +68,7 @@ pub(super) fn check_cancel(cancel: &JsValue) -> Result<()> {
     }
 }
 
-/// How far loading is, for `onProgress`.
+/// The progress of loading, for `onProgress`.
 #[derive(Serialize)]
 pub(super) struct Progress<'a> {
     pub stage: &'a str,
@@ -80,13 +80,13 @@ pub(super) struct Progress<'a> {
 impl Progress<'_> {
     pub(super) fn tell(&self, listener: &Function) {
         if let Ok(value) = to_js(self) {
-            // A listener that throws does not stop the loading.
+            // An exception in the listener does not stop loading.
             let _ = listener.call1(&JsValue::NULL, &value);
         }
     }
 }
 
-/// How examples are put to the model: a task, or a template and labels.
+/// The prompt that examples are put into: that of a task, or a template and label words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompting {
     task: Option<&'static Task>,
@@ -95,7 +95,7 @@ pub(super) struct Prompting {
 }
 
 impl Prompting {
-    /// That of a call; what it does not say is as in `last`.
+    /// The prompt of a call. Values that the call leaves out are taken from `last`.
     pub(super) fn of(config: &JsValue, last: Prompting) -> Result<Prompting> {
         let (task, template) = (text(config, "task"), text(config, "template"));
         let labels: Option<Vec<String>> =
@@ -114,7 +114,7 @@ impl Prompting {
         }
     }
 
-    /// That of the run that made a trajectory.
+    /// The prompt of the run of a trajectory.
     pub(super) fn of_run(header: &Header) -> Result<Prompting> {
         match &header.task {
             Some(name) => Ok(Prompting { task: Some(task::find(name)?), ..Prompting::default() }),
@@ -129,7 +129,7 @@ impl Prompting {
         self.task
     }
 
-    /// What turns rows into examples for a model.
+    /// The encoder that turns rows into examples for a model.
     pub(super) fn encoder(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task {
             Some(task) => ExampleEncoder::of_task(session, task),
@@ -145,7 +145,7 @@ impl Prompting {
         }
     }
 
-    /// One text to be classified; its label does not matter, and is `label`.
+    /// A data set of one text to classify. Its label does not matter; it is `label`.
     pub(super) fn row(
         &self,
         session: &Session,
@@ -189,7 +189,7 @@ pub(super) fn seed(options: &JsValue) -> Result<u64> {
     field(options, "seed").map_or(Ok(0), |value| parse(value, "seed"))
 }
 
-/// A number that must be a count.
+/// A number that must be whole and not negative.
 fn count(name: &str, value: f64) -> Result<u32> {
     if value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value) {
         bail!(InvalidArgument, "{name} is {value}, expected a whole number from 0 to {}", u32::MAX);
@@ -197,7 +197,7 @@ fn count(name: &str, value: f64) -> Result<u32> {
     Ok(value as u32)
 }
 
-/// How a token is to be generated.
+/// Options of generation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GenerateOptions {

@@ -1,4 +1,4 @@
-//! What a run will take of the GPU's memory: told before anything is loaded, and held against what the caller allows.
+//! The GPU memory of a run, computed before anything is loaded and compared with what the caller allows.
 
 use js_sys::Array;
 use wasm_bindgen::JsValue;
@@ -32,7 +32,7 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     check(&session, &settings, &sizes, max_bytes(options)?).await
 }
 
-/// `maxGpuBytes`, where it is given.
+/// `maxGpuBytes`, if it is given.
 pub(super) fn max_bytes(options: &JsValue) -> Result<Option<u64>> {
     match options::field(options, "maxGpuBytes").map(|value| value.as_f64()) {
         None => Ok(None),
@@ -41,7 +41,7 @@ pub(super) fn max_bytes(options: &JsValue) -> Result<Option<u64>> {
     }
 }
 
-/// The plan of a run, or the refusal of one that takes more than is allowed.
+/// Returns the plan of a run, or refuses a run that takes more than is allowed.
 pub(super) async fn check(
     session: &Session,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! What JavaScript is told: the fields of `www/src/package/types/`.
+//! The reports to JavaScript, with the fields that `www/src/package/types/` describes.
 
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ pub(super) struct Start {
     pub examples: usize,
     /// The rate of every step, or what the schedule begins with.
     pub learning_rate: f32,
-    /// What a search for the rate tried.
+    /// The rates that a search tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
 }
@@ -80,12 +80,12 @@ pub(super) struct Step {
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,
-    /// What is wrong with the run, said once.
+    /// A warning about the run, reported once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<Warning>,
 }
 
-/// What a trajectory holds, so that its run can be shown and gone on with.
+/// The contents of a trajectory, so that its run can be shown and continued.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Restored {
