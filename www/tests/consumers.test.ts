@@ -1,9 +1,9 @@
 /**
- * Uses the packed package in two projects outside this repository: one with Vite, and one without a
- * bundler.
+ * Uses the packed package as the examples do, in two projects outside this repository: one with Vite,
+ * and one without a bundler.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,19 +13,7 @@ const LONG = 300_000;
 const WWW = resolve(import.meta.dirname, '..');
 const BERT = resolve(WWW, '../tests/golden/bert');
 
-/** A user's code. It puts its result into the page's title. */
-const MAIN = `
-import { FineTuner, PocketError } from 'pocketllm';
-const tuner = await FineTuner.create({ model: './bert/' });
-const task = { template: '{text} It was [MASK] .', labels: ['great', 'terrible'] };
-const data = await (await fetch('./bert/train.csv')).text();
-const losses = [];
-for await (const { loss } of tuner.train({ ...task, data, dataName: 'train.csv', steps: 20, batchSize: 8, learningRate: 1e-3 })) losses.push(loss);
-const { label } = await tuner.classify('a fine film');
-const { size } = await tuner.export('trajectory');
-await tuner.dispose();
-document.title = losses.length === 20 && losses.every(Number.isFinite) && task.labels.includes(label) && size > 640 && PocketError ? 'trained' : 'failed';
-`;
+const EXAMPLES = resolve(WWW, 'examples');
 
 let folder: string;
 let tarball: string;
@@ -40,9 +28,11 @@ function run(cwd: string, command: string, ...args: string[]): void {
   execFileSync(command, args, { cwd, stdio: 'pipe' });
 }
 
+/** An example with further files. It installs the packed package, and Vite is the one of this repository. */
 function project(name: string, files: Record<string, string>): string {
   const path = join(folder, name);
-  mkdirSync(path);
+  cpSync(join(EXAMPLES, name), path, { recursive: true });
+  cpSync(join(EXAMPLES, 'main.js'), join(path, 'main.js'));
   for (const [file, text] of Object.entries({ 'package.json': '{ "type": "module", "private": true }', ...files })) writeFileSync(join(path, file), text);
   run(path, 'npm', 'install', '--no-audit', '--no-fund', '--offline', tarball);
   return path;
@@ -64,11 +54,7 @@ async function outcome(root: string, port: number): Promise<string> {
 }
 
 test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
-  const path = project('with-vite', {
-    'index.html': '<!doctype html><script type="module" src="/main.js"></script>',
-    'main.js': MAIN,
-    // The worker imports a second module, so it must be a module itself.
-    'vite.config.js': "export default { base: './', worker: { format: 'es' }, build: { target: 'es2022' } }",
+  const path = project('vite', {
     'tsconfig.json': '{ "compilerOptions": { "module": "ESNext", "moduleResolution": "bundler", "lib": ["ES2023", "DOM"], "strict": true, "noEmit": true, "types": [] } }',
     'typed.ts': `
       import { FineTuner, storage, type TrainStep } from 'pocketllm';
@@ -86,7 +72,6 @@ test.skipIf(FAKE)('a Vite project', { timeout: LONG }, async () => {
 });
 
 test.skipIf(FAKE)('a static page', { timeout: LONG }, async () => {
-  const map = '<script type="importmap">{ "imports": { "pocketllm": "./node_modules/pocketllm/lib/index.js" } }</script>';
-  const path = project('static', { 'index.html': `<!doctype html>${map}<script type="module" src="./main.js"></script>`, 'main.js': MAIN });
+  const path = project('plain', {});
   expect(await outcome(path, 41738)).toBe('trained');
 });
