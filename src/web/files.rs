@@ -8,6 +8,7 @@ use super::js_error;
 use super::options::{self, to_js};
 use crate::error::Result;
 use crate::format::files::{self, FileSet, INDEX_FILE, Listed, NAMES};
+use crate::format::safetensors;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -42,7 +43,7 @@ fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
     let is_split = matches!(set, FileSet::HuggingFace { weights: INDEX_FILE, .. });
     let mut index = None;
     match wanted.index {
-        Some(content) if is_split => names.extend(files::shards(INDEX_FILE, content.as_bytes())?),
+        Some(content) if is_split => names.extend(safetensors::shards(INDEX_FILE, content.as_bytes())?),
         _ => index = is_split.then_some(INDEX_FILE),
     }
     to_js(&Chosen { files: names, index })

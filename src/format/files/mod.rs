@@ -3,7 +3,10 @@
 mod memory;
 mod set;
 pub use memory::MemoryDir;
-pub use set::*;
+pub use set::{
+    CHAT_FILES, CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, NAMES,
+    TOKENIZER_FILE, WEIGHTS_FILE, files_of, is_gguf,
+};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod fs;
@@ -48,11 +51,6 @@ pub trait ModelDir {
     fn absence(&self) -> Code {
         Code::InvalidArgument
     }
-}
-
-/// Whether a file name or URL path ends in `.gguf`.
-pub fn is_gguf(name: &str) -> bool {
-    name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
 /// Returns an error if `file` is not a plain file name. The names in an index are untrusted, and

@@ -1,10 +1,7 @@
 //! The rules for which files make a model. The command line, the package and the page all use them.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
-use super::is_gguf;
 use crate::error::{Result, bail};
 
 /// The configuration of a model in Hugging Face's layout.
@@ -136,13 +133,9 @@ fn check_size(listing: &[Listed], name: &str, limit: u64) -> Result<()> {
     }
 }
 
-/// The files that an index of split weights names, each once.
-///
-/// # Errors
-/// `file-corrupt` if the index cannot be parsed, or if a name could lead outside its directory.
-pub fn shards(name: &str, index: &[u8]) -> Result<BTreeSet<String>> {
-    let index = crate::format::safetensors::Index::parse(name, index)?;
-    Ok(index.weight_map.into_values().collect())
+/// Whether a file name or URL path ends in `.gguf`.
+pub fn is_gguf(name: &str) -> bool {
+    name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
 #[cfg(test)]
@@ -172,7 +165,7 @@ mod tests {
             let chosen = files_of("tiny", &listing, file.as_deref()).and_then(|set| {
                 let mut names: Vec<String> = set.names().into_iter().map(str::to_owned).collect();
                 if let Some(index) = &index {
-                    names.extend(shards(INDEX_FILE, index.as_bytes())?);
+                    names.extend(crate::format::safetensors::shards(INDEX_FILE, index.as_bytes())?);
                 }
                 Ok(names)
             });

@@ -11,8 +11,7 @@ mod sharded;
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
 
-pub(crate) use sharded::Index;
-pub use sharded::open_sharded;
+pub use sharded::{open_sharded, shards};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

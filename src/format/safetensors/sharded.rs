@@ -1,7 +1,7 @@
 //! Models that are split into several safetensors files, with the index
 //! `model.safetensors.index.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use crate::format::source::{ByteSource, read_whole};
 
 /// The index: it maps each tensor to its file.
 #[derive(Deserialize)]
-pub(crate) struct Index {
-    pub(crate) weight_map: BTreeMap<String, String>,
+struct Index {
+    weight_map: BTreeMap<String, String>,
 }
 
 impl Index {
@@ -23,7 +23,7 @@ impl Index {
     ///
     /// # Errors
     /// `file-corrupt` if it cannot be parsed or names a file outside its directory.
-    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Index> {
+    fn parse(name: &str, bytes: &[u8]) -> Result<Index> {
         let index: Index = match serde_json::from_slice(bytes) {
             Ok(index) => index,
             Err(error) => bail!(FileCorrupt, "{name}: {error}"),
@@ -33,6 +33,15 @@ impl Index {
         }
         Ok(index)
     }
+}
+
+/// The files that an index of split weights names, each once.
+///
+/// # Errors
+/// `file-corrupt` if the index cannot be parsed, or if a name could lead outside its directory.
+pub fn shards(name: &str, index: &[u8]) -> Result<BTreeSet<String>> {
+    let index = Index::parse(name, index)?;
+    Ok(index.weight_map.into_values().collect())
 }
 
 /// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from
