@@ -301,10 +301,6 @@ const BLOCKS: &[(&str, &str)] = &[
 
 device_test! {
     async fn every_family_is_trained_by_every_method(backend: Rc<dyn Backend>) {
-        if cfg!(target_arch = "wasm32") {
-            // Firefox 153 stopped answering in this test; Chromium passed it. The kernels are compared in both browsers elsewhere.
-            return crate::common::skip("every_family_is_trained_by_every_method", "Firefox stops answering in it");
-        }
         let all = runs();
         let low_rank = |s: &Settings| s.estimator.kind == EstimatorKind::LowRank;
         let chosen = |dtype: DType, method: &str, of_low_rank: bool| {
@@ -321,7 +317,9 @@ device_test! {
             chosen(DType::Q4_0, "lora", false),
             chosen(DType::F32, "prefix", false),
         ];
-        for (model, _) in BLOCKS {
+        // Each tensor that is read back takes Firefox about a tenth of a second: there, the family with the most particulars.
+        let here = |model: &str| !cfg!(target_arch = "wasm32") || model == "random gemma3";
+        for (model, _) in BLOCKS.iter().filter(|(model, _)| here(model)) {
             for (dtype, settings) in runs {
                 check_run(&backend, model, *dtype, settings).await;
             }
