@@ -33,9 +33,10 @@ async fn finetune(model: &str, train: &str, out: &str) -> Result<()> {
 
 fn main() -> Result<()> {
     let given: Vec<String> = std::env::args().skip(1).collect();
+    let temporary = std::env::temp_dir().join("example.pocket").display().to_string();
     let [model, train, out] = match given.as_slice() {
         [model, train, out] => [model, train, out].map(String::as_str),
-        _ => ["tests/golden/bert", "tests/golden/bert/train.csv", "target/example.pocket"],
+        _ => ["tests/golden/bert", "tests/golden/bert/train.csv", &temporary],
     };
     pollster::block_on(finetune(model, train, out))
 }

@@ -55,6 +55,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
     }
+    args.method.check()?;
     let settings = Settings {
         batch_size: args.batch_size,
         method: args.method.method(),

@@ -9,8 +9,7 @@ use crate::error::Result;
 use crate::text::dataset;
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
-use crate::train::Header;
-use crate::train::{Draw, ExampleEncoder, Session, draw};
+use crate::train::{Draw, ExampleEncoder, Header, Session, draw};
 
 /// The prompt that examples are put into, and the rows that are drawn.
 #[derive(Args, Clone, Debug)]

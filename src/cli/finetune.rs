@@ -51,7 +51,9 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
-    args.options.check()?;
+    if args.adapter.is_none() {
+        args.options.check()?;
+    }
     let existing = RunDir::existing(&args.out)?;
     if existing.is_some() && !args.resume {
         bail!(
@@ -76,7 +78,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         None => None,
     };
     let options = match &adapter {
-        Some(adapter) => args.options.clone().for_method(&adapter.method),
+        Some(adapter) => args.options.clone().for_adapter(&adapter.method)?,
         None => args.options.clone(),
     };
     let mut settings = options.resolve(session.model.spec(), args.prompt.task()?)?;

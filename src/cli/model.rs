@@ -12,8 +12,7 @@ use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::files::{FsDir, ModelDir};
 use crate::gpu::Backend;
-use crate::train::Header;
-use crate::train::{RandomModel, Session, read_adapter};
+use crate::train::{Header, RandomModel, Session, read_adapter};
 
 /// A model with weights.
 #[derive(Args, Clone, Debug)]

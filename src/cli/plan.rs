@@ -33,6 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    args.method.check()?;
     let settings = Settings {
         steps: 1,
         batch_size: args.batch_size,

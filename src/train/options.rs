@@ -8,122 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::header::Header;
 use super::method::Method;
+use super::method_options::MethodOptions;
 use super::presets::{Preset, preset};
 use super::settings::{Objective, Settings};
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::model::ModelSpec;
-use crate::names::names;
 use crate::text::task::Task;
-use crate::zo::estimator::{Estimator, EstimatorKind};
-use crate::zo::random::Distribution;
+use crate::zo::estimator::EstimatorKind;
 use crate::zo::schedule::Schedule;
-
-/// The name of a [`Method`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MethodKind {
-    /// [`Method::Full`].
-    #[default]
-    Full,
-    /// [`Method::Lora`].
-    Lora,
-    /// [`Method::Prefix`].
-    Prefix,
-}
-
-names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix");
-
-/// What is trained, and how the gradient is estimated.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
-pub struct MethodOptions {
-    /// What is trained [default: full]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<MethodKind>,
-    /// LoRA: rank of the factors [default: 8]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lora_rank: Option<u32>,
-    /// LoRA: numerator of the scale, which is alpha / rank [default: 16]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lora_alpha: Option<f32>,
-    /// LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lora_targets: Option<Vec<String>>,
-    /// Prefix: number of rows of keys and values before every sequence [default: 5]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix_length: Option<u32>,
-    /// With method full: train only the tensors whose name matches one of these patterns (* and ?)
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trainable: Option<Vec<String>>,
-    /// How the gradient is estimated [default: two-point]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimator: Option<EstimatorKind>,
-    /// Number of random directions per step [default: 8 for one-sided, otherwise 1]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probes: Option<u32>,
-    /// Distribution of the directions' elements [default: rademacher for one-sided, otherwise gaussian]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub distribution: Option<Distribution>,
-    /// Clip the projected gradient to +/- this value; 0 turns clipping off [default: 0]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f32>,
-    /// Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub momentum: Option<f32>,
-    /// Estimator low-rank: rank of a direction, a multiple of 4 [default: 4]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rank: Option<u32>,
-    /// Estimator low-rank: number of steps that share a factor V [default: 50]
-    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub interval: Option<u32>,
-}
-
-impl MethodOptions {
-    /// The method.
-    pub fn method(&self) -> Method {
-        match self.method.unwrap_or_default() {
-            MethodKind::Full => Method::Full,
-            MethodKind::Lora => Method::Lora {
-                rank: self.lora_rank.unwrap_or(8),
-                alpha: self.lora_alpha.unwrap_or(16.0),
-                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
-            },
-            MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
-        }
-    }
-
-    /// The estimator; what is left out is as its paper has it.
-    pub fn estimator(&self) -> Estimator {
-        let preset = Estimator::new(self.estimator.unwrap_or_default());
-        Estimator {
-            probes: self.probes.unwrap_or(preset.probes),
-            distribution: self.distribution.unwrap_or(preset.distribution),
-            clip: self.clip.unwrap_or(preset.clip),
-            momentum: self.momentum.unwrap_or(preset.momentum),
-            rank: self.rank.unwrap_or(preset.rank),
-            interval: self.interval.unwrap_or(preset.interval),
-            ..preset
-        }
-    }
-
-    /// The patterns of the tensors that are trained.
-    pub fn trainable(&self) -> Vec<String> {
-        self.trainable.clone().unwrap_or_default()
-    }
-}
 
 /// All options of a run but those of the data.
 ///
@@ -226,6 +118,7 @@ impl Options {
     }
 
     fn with_preset(&self, preset: Preset) -> Result<Settings> {
+        self.method.check()?;
         let default = Settings::default();
         let settings = Settings {
             steps: self.steps.unwrap_or(default.steps),
@@ -251,21 +144,29 @@ impl Options {
         Ok(settings)
     }
 
-    /// The same options for the method of an adapter that is trained further.
-    pub fn for_method(mut self, method: &Method) -> Options {
-        let options = &mut self.method;
-        match method.clone() {
-            Method::Full => options.method = Some(MethodKind::Full),
-            Method::Lora { rank, alpha, targets } => {
-                options.method = Some(MethodKind::Lora);
-                (options.lora_rank, options.lora_alpha) = (Some(rank), Some(alpha));
-                options.lora_targets = Some(targets);
-            }
-            Method::Prefix { length } => {
-                (options.method, options.prefix_length) = (Some(MethodKind::Prefix), Some(length));
-            }
+    /// The same options for an adapter that is trained further, which has its method and its sizes.
+    ///
+    /// # Errors
+    /// `invalid-argument` where the options say another size than the adapter has.
+    pub fn for_adapter(self, method: &Method) -> Result<Options> {
+        let mut options = self.clone();
+        options.method.set(method);
+        let MethodOptions { lora_rank, lora_alpha, lora_targets, prefix_length, .. } = &self.method;
+        let differs = lora_rank.is_some() && *lora_rank != options.method.lora_rank
+            || lora_alpha.is_some() && *lora_alpha != options.method.lora_alpha
+            || lora_targets.is_some() && *lora_targets != options.method.lora_targets
+            || prefix_length.is_some() && *prefix_length != options.method.prefix_length;
+        if differs {
+            let found = match method {
+                Method::Full => method.name().to_owned(),
+                Method::Lora { rank, alpha, targets } => {
+                    format!("rank {rank}, alpha {alpha}, targets {}", targets.join(","))
+                }
+                Method::Prefix { length } => format!("length {length}"),
+            };
+            bail!(InvalidArgument, "the adapter has {found}: expected the same or none in the options");
         }
-        self
+        Ok(options)
     }
 
     /// Whether the learning rate is searched for.
@@ -278,7 +179,7 @@ impl Options {
         let settings = header.settings.clone();
         let estimator = settings.estimator;
         let low_rank = estimator.kind == EstimatorKind::LowRank;
-        let method = MethodOptions {
+        let mut method = MethodOptions {
             estimator: Some(estimator.kind),
             probes: Some(estimator.probes),
             distribution: Some(estimator.distribution),
@@ -289,7 +190,8 @@ impl Options {
             trainable: Some(settings.trainable).filter(|patterns| !patterns.is_empty()),
             ..MethodOptions::default()
         };
-        let options = Options {
+        method.set(&settings.method);
+        Options {
             method,
             objective: Some(settings.objective),
             steps: Some(settings.steps),
@@ -303,8 +205,7 @@ impl Options {
             sequential: settings.sequential,
             evaluate_every: None,
             max_length: Some(settings.max_length),
-        };
-        options.for_method(&settings.method)
+        }
     }
 }
 

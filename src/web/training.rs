@@ -31,7 +31,7 @@ impl Tuner {
             State::Adapted(adapter)
                 if given.method.method.is_none_or(|kind| kind.name() == adapter.method.name()) =>
             {
-                given = given.for_method(&adapter.method);
+                given = given.for_adapter(&adapter.method)?;
                 adapter.values.clone()
             }
             _ => Vec::new(),

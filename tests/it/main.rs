@@ -26,6 +26,7 @@ mod peft;
 mod plan;
 mod shaders;
 mod statistics;
+mod storage;
 mod tasks;
 mod text_golden;
 mod webgpu_probe;

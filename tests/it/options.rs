@@ -1,4 +1,4 @@
-//! The options of a run have one definition, `src/train/options.rs`. Here its TypeScript is written and compared, and what it
+//! The options of a run have one definition, `src/train/options.rs` and `method_options.rs`. Here its TypeScript is written and compared, and what it
 //! resolves to is held against the task's defaults, the presets and a trajectory's header.
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -123,6 +123,30 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
     let both = given.resolve(&spec, Some(sst2)).unwrap();
     assert_eq!((both.steps, both.batch_size, both.weight_decay), (10, 64, 0.1));
     assert_eq!((both.learning_rate, both.seed, &both.method), (1e-3, u64::MAX, &Method::lora()));
+}
+
+#[test]
+fn values_of_another_method_are_refused() {
+    let given = |text: &str| serde_json::from_str::<Options>(text).unwrap();
+    for (text, part) in [
+        (r#"{ "loraRank": 4 }"#, "LoRA's rank: expected method lora, found full"),
+        (
+            r#"{ "method": "prefix", "loraTargets": ["q"] }"#,
+            "LoRA's targets: expected method lora, found prefix",
+        ),
+        (
+            r#"{ "method": "lora", "prefixLength": 5 }"#,
+            "the prefix length: expected method prefix, found lora",
+        ),
+    ] {
+        let error = given(text).check().unwrap_err();
+        assert!(error.message().contains(part), "{error}");
+    }
+    let adapter = Method::Lora { rank: 4, alpha: 8.0, targets: vec!["q".into()] };
+    let options = given(r#"{ "method": "lora", "loraRank": 4 }"#).for_adapter(&adapter).unwrap();
+    assert_eq!(options.method.method(), adapter);
+    let error = given(r#"{ "loraRank": 16 }"#).for_adapter(&adapter).unwrap_err();
+    assert!(error.message().contains("the adapter has rank 4, alpha 8, targets q"), "{error}");
 }
 
 #[test]

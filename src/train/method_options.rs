@@ -1,0 +1,153 @@
+//! The options of what is trained and how the gradient is estimated, as a person gives them: see [`super::options`].
+
+use serde::{Deserialize, Serialize};
+
+use super::method::Method;
+use crate::error::{Result, bail};
+use crate::names::{Named, names};
+use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::random::Distribution;
+
+/// The name of a [`Method`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MethodKind {
+    /// [`Method::Full`].
+    #[default]
+    Full,
+    /// [`Method::Lora`].
+    Lora,
+    /// [`Method::Prefix`].
+    Prefix,
+}
+
+names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix");
+
+/// What is trained, and how the gradient is estimated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
+pub struct MethodOptions {
+    /// What is trained [default: full]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodKind>,
+    /// LoRA: rank of the factors [default: 8]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_rank: Option<u32>,
+    /// LoRA: numerator of the scale, which is alpha / rank [default: 16]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_alpha: Option<f32>,
+    /// LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_targets: Option<Vec<String>>,
+    /// Prefix: number of rows of keys and values before every sequence [default: 5]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_length: Option<u32>,
+    /// With method full: train only the tensors whose name matches one of these patterns (* and ?)
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trainable: Option<Vec<String>>,
+    /// How the gradient is estimated [default: two-point]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimator: Option<EstimatorKind>,
+    /// Number of random directions per step [default: 8 for one-sided, otherwise 1]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<u32>,
+    /// Distribution of the directions' elements [default: rademacher for one-sided, otherwise gaussian]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+    /// Clip the projected gradient to +/- this value; 0 turns clipping off [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f32>,
+    /// Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f32>,
+    /// Estimator low-rank: rank of a direction, a multiple of 4 [default: 4]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
+    /// Estimator low-rank: number of steps that share a factor V [default: 50]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u32>,
+}
+
+impl MethodOptions {
+    /// The method.
+    pub fn method(&self) -> Method {
+        match self.method.unwrap_or_default() {
+            MethodKind::Full => Method::Full,
+            MethodKind::Lora => Method::Lora {
+                rank: self.lora_rank.unwrap_or(8),
+                alpha: self.lora_alpha.unwrap_or(16.0),
+                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
+            },
+            MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
+        }
+    }
+
+    pub(super) fn set(&mut self, method: &Method) {
+        let (mut lora, mut prefix) = ((None, None, None), None);
+        self.method = Some(match method.clone() {
+            Method::Full => MethodKind::Full,
+            Method::Lora { rank, alpha, targets } => {
+                lora = (Some(rank), Some(alpha), Some(targets));
+                MethodKind::Lora
+            }
+            Method::Prefix { length } => {
+                prefix = Some(length);
+                MethodKind::Prefix
+            }
+        });
+        (self.lora_rank, self.lora_alpha, self.lora_targets) = lora;
+        self.prefix_length = prefix;
+    }
+
+    /// Checks that every value belongs to the method, so that none is ignored.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the value and the method that has it.
+    pub fn check(&self) -> Result<()> {
+        let kind = self.method.unwrap_or_default();
+        let given = [
+            ("LoRA's rank", self.lora_rank.is_some(), MethodKind::Lora),
+            ("LoRA's alpha", self.lora_alpha.is_some(), MethodKind::Lora),
+            ("LoRA's targets", self.lora_targets.is_some(), MethodKind::Lora),
+            ("the prefix length", self.prefix_length.is_some(), MethodKind::Prefix),
+        ];
+        match given.iter().find(|(_, is_given, of)| *is_given && *of != kind) {
+            Some((what, _, of)) => {
+                bail!(InvalidArgument, "{what}: expected method {}, found {}", of.name(), kind.name())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The estimator; what is left out is as its paper has it.
+    pub fn estimator(&self) -> Estimator {
+        let preset = Estimator::new(self.estimator.unwrap_or_default());
+        Estimator {
+            probes: self.probes.unwrap_or(preset.probes),
+            distribution: self.distribution.unwrap_or(preset.distribution),
+            clip: self.clip.unwrap_or(preset.clip),
+            momentum: self.momentum.unwrap_or(preset.momentum),
+            rank: self.rank.unwrap_or(preset.rank),
+            interval: self.interval.unwrap_or(preset.interval),
+            ..preset
+        }
+    }
+
+    /// The patterns of the tensors that are trained.
+    pub fn trainable(&self) -> Vec<String> {
+        self.trainable.clone().unwrap_or_default()
+    }
+}
