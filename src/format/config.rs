@@ -52,6 +52,11 @@ impl Config {
         self.value(key).is_some()
     }
 
+    /// Whether the field is there and null. transformers takes its default only for a field that is not there.
+    pub fn is_null(&self, key: &str) -> bool {
+        self.fields.get(key).is_some_and(Value::is_null)
+    }
+
     /// The value of the field, as JSON.
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.find(key).map(|(_, value)| value)

@@ -65,7 +65,7 @@ pub struct Binding {
     pub buffer: Buffer,
     /// First byte; a multiple of 256 unless the whole buffer is bound.
     pub offset: u64,
-    /// Bytes.
+    /// Number of bytes.
     pub bytes: u64,
 }
 

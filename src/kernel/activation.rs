@@ -7,7 +7,7 @@ super::kernel!("activation");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Elements.
+        /// Number of elements.
         pub count: u32,
     }
 }

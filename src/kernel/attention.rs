@@ -73,7 +73,7 @@ pub struct Tensors<'a> {
 /// What the uniform does not say.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// Branches.
+    /// Number of branches.
     pub branches: u32,
     /// Columns of a head, at most [`MAX_HEAD_DIM`].
     pub head_dim: u32,

@@ -9,7 +9,7 @@ super::uniform! {
     pub struct Params {
         /// Branches times targets.
         pub rows: u32,
-        /// Targets.
+        /// Number of targets in each branch.
         pub rows_per_branch: u32,
         /// Tokens of the block.
         pub width: u32,

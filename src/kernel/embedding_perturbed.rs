@@ -12,7 +12,7 @@ super::uniform! {
         pub tokens: u32,
         /// Elements of a row.
         pub width: u32,
-        /// Branches.
+        /// Number of branches.
         pub branches: u32,
         /// The table's ordinal.
         pub ordinal: u32,

@@ -7,7 +7,7 @@ super::kernel!("gather_rows");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Branches.
+        /// Number of branches.
         pub branches: u32,
         /// First element of x.
         pub x_start: u32,
@@ -15,7 +15,7 @@ super::uniform! {
         pub x_branch: u32,
         /// Rows of y in a branch.
         pub count: u32,
-        /// Columns.
+        /// Number of columns.
         pub width: u32,
     }
 }

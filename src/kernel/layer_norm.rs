@@ -9,9 +9,9 @@ super::uniform! {
     pub struct Params {
         /// Branches times tokens.
         pub rows: u32,
-        /// Tokens.
+        /// Number of rows in each branch.
         pub rows_per_branch: u32,
-        /// Columns.
+        /// Number of columns.
         pub width: u32,
         /// Offset of the weight in `vectors`.
         pub weight: u32,

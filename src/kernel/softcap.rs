@@ -7,7 +7,7 @@ super::kernel!("softcap");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Elements.
+        /// Number of elements.
         pub count: u32,
         /// The bound of the result, more than 0.
         pub cap: f32,

@@ -27,7 +27,7 @@ pub enum AdapterSpec {
     },
     /// Rows of keys and values before every sequence, in every layer.
     Prefix {
-        /// Rows.
+        /// Number of rows.
         length: u32,
     },
     /// The sum of low-rank updates of every matrix: y += B (A x), A fixed signs, B trained, `rank` columns at a time.
@@ -46,7 +46,7 @@ pub struct AdapterTensor {
     pub name: String,
     /// Its ordinal.
     pub ordinal: TensorId,
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,

@@ -141,7 +141,10 @@ impl Transformer {
         }
         let longest = self.max_length().min(ws.positions());
         if let Some(position) = batch.positions.iter().find(|p| **p >= longest) {
-            bail!(InvalidArgument, "position {position} is too far: there is room for {longest} positions");
+            bail!(
+                InvalidArgument,
+                "position {position} is out of range: the workspace has {longest} positions"
+            );
         }
         let offset = spec.embedding.positions.map_or(0, |learned| learned.offset);
         let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);

@@ -127,9 +127,9 @@ pub struct Linear {
     pub bias: Option<TensorId>,
     /// The first of W's rows in the stored matrix, and of b's elements in the stored vector.
     pub first_row: u32,
-    /// Outputs.
+    /// Number of outputs.
     pub rows: u32,
-    /// Inputs.
+    /// Number of inputs.
     pub width: u32,
 }
 
@@ -179,7 +179,7 @@ impl NormKind {
 /// A normalization with its parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm {
-    /// Which.
+    /// The kind of norm.
     pub kind: NormKind,
     /// Scale `[width]`.
     pub weight: TensorId,

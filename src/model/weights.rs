@@ -25,7 +25,7 @@ const TRANSPOSED: u64 = 8 << 20;
 pub struct Part {
     /// The first row. It is a multiple of 4, so that a part begins with a whole vec4, and with a whole group of every format.
     pub first_row: u32,
-    /// Rows.
+    /// Number of rows.
     pub rows: u32,
     /// `[rows, width]` in the matrix's format ([`crate::kernel::storage`]).
     pub buffer: Buffer,

@@ -23,7 +23,7 @@ const LOGITS_BYTES: u64 = 8 << 20;
 /// The size of a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Branches.
+    /// Number of branches.
     pub branches: u32,
     /// Tokens of each branch.
     pub tokens: u32,

@@ -31,7 +31,7 @@ pub enum Method {
     },
     /// Keys and values before every sequence (Li and Liang 2021).
     Prefix {
-        /// Rows.
+        /// Number of rows.
         length: u32,
     },
 }

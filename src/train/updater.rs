@@ -54,7 +54,7 @@ impl Updater {
         }
         self.settle(session).await?;
         if let Some(before) = self.window.replace(window) {
-            put_away(session, merging_key(self.seed, before)).await?;
+            merge_window(session, merging_key(self.seed, before)).await?;
         }
         draw(session, self.seed, window)
     }
@@ -87,7 +87,7 @@ impl Updater {
 }
 
 /// Merges the sum of a window into the weights, or keeps it in its own columns where the format of the weights is read-only.
-async fn put_away(session: &mut Session, key: [u32; 2]) -> Result<()> {
+async fn merge_window(session: &mut Session, key: [u32; 2]) -> Result<()> {
     let Some(adapter) = session.model.adapter() else { return Ok(()) };
     if let AdapterSpec::LowRank { slots: 1, .. } = adapter.spec() {
         session.model.merge(key).await?;

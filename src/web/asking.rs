@@ -2,9 +2,9 @@
 
 use wasm_bindgen::JsValue;
 
+use super::fine_tuner::Tuner;
 use super::options::{self, GenerateOptions, Prompting};
 use super::report::{Classification, Scored};
-use super::tuner::Tuner;
 use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
 use crate::train::{EvaluationReport, WriteOptions, length};

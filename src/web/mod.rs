@@ -7,19 +7,19 @@ mod asking;
 #[cfg(feature = "bench")]
 mod bench;
 mod files;
+mod fine_tuner;
 mod options;
 mod plan;
 mod report;
 mod rows;
 mod training;
-mod tuner;
 
 #[cfg(feature = "bench")]
 pub use bench::{TabBench, measure_matmuls};
 pub use files::{file_names, files_of};
+pub use fine_tuner::Tuner;
 pub use plan::plan;
 pub use rows::read_rows;
-pub use tuner::Tuner;
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;

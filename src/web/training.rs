@@ -3,10 +3,10 @@
 use js_sys::Function;
 use wasm_bindgen::JsValue;
 
+use super::fine_tuner::{State, Tuner};
 use super::options::{self, Progress, Prompting};
 use super::plan;
 use super::report::{Start, Step};
-use super::tuner::{State, Tuner};
 use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;

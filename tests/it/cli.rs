@@ -209,18 +209,24 @@ fn a_run_killed_twenty_times_ends_as_one_that_was_not() {
 fn a_torn_tail_is_reported_and_done_again() {
     let reference = reference();
     let header = reference.trajectory.len() - STEPS * RECORD_BYTES;
-    for (cut, records) in [(1, 149), (31, 150), (17, 60), (8, 1)] {
+    for (missing, records) in [(1, 149), (31, 150), (17, 60), (8, 1)] {
         let dir = tempfile::tempdir().unwrap();
-        let torn = RECORD_BYTES - cut;
-        let length = header + records * RECORD_BYTES - cut;
+        let torn = RECORD_BYTES - missing;
+        let length = header + records * RECORD_BYTES - missing;
         std::fs::write(dir.path().join("trajectory.pocket"), &reference.trajectory[..length]).unwrap();
         let output = finetune(dir.path(), &["--resume"]).output().unwrap();
         done("resumed", &output);
         let said = format!("the last record was cut off after {torn} bytes");
-        assert!(stderr(&output).contains(&said), "{cut}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&said), "{missing}: {}", stderr(&output));
         let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
-        assert!(read("trajectory.pocket") == reference.trajectory, "cut by {cut}: the trajectory differs");
-        assert!(read("model.safetensors") == reference.weights, "cut by {cut}: the weights differ");
+        assert!(
+            read("trajectory.pocket") == reference.trajectory,
+            "{missing} bytes missing: the trajectory differs"
+        );
+        assert!(
+            read("model.safetensors") == reference.weights,
+            "{missing} bytes missing: the weights differ"
+        );
     }
     // Within the header nothing was trained yet.
     for length in [0, 5, 16, header - 1] {

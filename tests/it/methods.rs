@@ -232,12 +232,12 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
         replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
         assert_eq!(all_digests(&session).await, after, "{what} replayed on {}", backend.name());
     }
-    // A run that was cut off in the middle of a step goes on as if it had not been.
+    // A run that was interrupted in the middle of a step continues as if it had not been.
     let probes = settings.estimator.probes as usize;
-    let cut = bytes.len() - 3 * 32 * probes - 5;
+    let end = bytes.len() - 3 * 32 * probes - 5;
     let mut session = open(backend.clone(), model, dtype).await;
     let mut second = trainer(&session, settings);
-    let torn = Trajectory::parse("the run", &bytes[..cut]).unwrap();
+    let torn = Trajectory::parse("the run", &bytes[..end]).unwrap();
     assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
     second.resume(&mut session, torn, &mut |_| Ok(())).await.unwrap();
     while second.step(&mut session).await.unwrap().is_some() {}

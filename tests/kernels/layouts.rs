@@ -26,12 +26,12 @@ fn stored(lab: &Lab<'_>, dtype: DType, rows: u32, width: u32) -> Buffer {
 }
 
 fn dequantized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
-    let formed = lab.unwritten("formed", to.quads(rows, width) * 4);
+    let y = lab.unwritten("dequantized", to.quads(rows, width) * 4);
     let quads = Layout::Rows.quads(rows, width);
     let params =
         dequantize::Params { quads, first_stored: width, branch_stride: 0, across: to.across(width) };
-    dequantize::record(r, dtype, &params, &stored(lab, dtype, rows, width), &formed);
-    formed
+    dequantize::record(r, dtype, &params, &stored(lab, dtype, rows, width), &y);
+    y
 }
 
 fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
@@ -40,7 +40,7 @@ fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width
     step.resize(MAX_BYTES as usize, 0);
     let step = lab.words("step", &bytemuck::pod_collect_to_vec::<u8, u32>(&step));
     let branch_stride = to.quads(rows, width);
-    let formed = lab.unwritten("formed", branch_stride * 4 * BRANCHES);
+    let y = lab.unwritten("materialized", branch_stride * 4 * BRANCHES);
     let params = materialize::Params {
         quads: Layout::Rows.quads(rows, width),
         first_stored: width,
@@ -50,12 +50,12 @@ fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width
         across: to.across(width),
         ..Default::default()
     };
-    materialize::record_matrix(r, dtype, &params, &step, &stored(lab, dtype, rows, width), &formed);
-    formed
+    materialize::record_matrix(r, dtype, &params, &step, &stored(lab, dtype, rows, width), &y);
+    y
 }
 
-/// As a step has them: trained weights materialized, frozen ones dequantized.
-fn formed(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
+/// The weights as a step prepares them for a matmul: materialized if they are trainable, otherwise dequantized.
+fn for_matmul(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
     match dtype.format().trainable {
         true => materialized(lab, r, dtype, rows, width, to),
         false => dequantized(lab, r, dtype, rows, width, to),
@@ -72,7 +72,7 @@ device_test! {
                 let name = format!("{rows} x {width} of {dtype}");
                 let branches = if dtype.is_quantized() { 1 } else { BRANCHES };
                 let outputs = both(&backend, |lab, r| {
-                    [Layout::Rows, Layout::Panels].map(|to| formed(lab, r, dtype, rows, width, to)).to_vec()
+                    [Layout::Rows, Layout::Panels].map(|to| for_matmul(lab, r, dtype, rows, width, to)).to_vec()
                 }).await;
                 let [(in_rows, host_rows), (in_panels, host_panels)] = &outputs[..] else { panic!() };
                 assert!(in_rows == host_rows && in_panels == host_panels, "{name}: device and host differ");

@@ -254,17 +254,17 @@ async fn array(name: &str, window: &mut Window<'_>, key: &str) -> Result<Value> 
         );
     };
     let count = window.count(width, "number of array items").await?;
-    let room = count.min(RESERVE) as usize;
+    let capacity = count.min(RESERVE) as usize;
     Ok(match kind {
         STRING => {
-            let mut items = Vec::with_capacity(room);
+            let mut items = Vec::with_capacity(capacity);
             for _ in 0..count {
                 items.push(window.string(key).await?);
             }
             Value::Strings(items)
         }
         6 | 12 => {
-            let mut items = Vec::with_capacity(room);
+            let mut items = Vec::with_capacity(capacity);
             for _ in 0..count {
                 if let Value::Float(x) = scalar(name, window, key, kind).await? {
                     items.push(x as f32);
@@ -273,14 +273,14 @@ async fn array(name: &str, window: &mut Window<'_>, key: &str) -> Result<Value> 
             Value::Floats(items)
         }
         7 => {
-            let mut items = Vec::with_capacity(room);
+            let mut items = Vec::with_capacity(capacity);
             for _ in 0..count {
                 items.push(scalar(name, window, key, kind).await? == Value::Bool(true));
             }
             Value::Bools(items)
         }
         _ => {
-            let mut items = Vec::with_capacity(room);
+            let mut items = Vec::with_capacity(capacity);
             for _ in 0..count {
                 items.push(match scalar(name, window, key, kind).await? {
                     Value::Signed(n) => n,

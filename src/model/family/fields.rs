@@ -44,3 +44,44 @@ pub(super) fn require(config: &Config, field: &str, value: bool, default: bool) 
     }
     Ok(())
 }
+
+/// A field's number, which must be more than 0.
+///
+/// # Errors
+/// `model-unsupported` naming the field.
+pub(super) fn positive(config: &Config, field: &str, number: f32) -> Result<f32> {
+    match number > 0.0 {
+        true => Ok(number),
+        false => bail!(ModelUnsupported, "{}: {field} is {number}, expected more than 0", config.name()),
+    }
+}
+
+/// The window of `sliding_window`; `default` where the field is not there, none where it is null.
+///
+/// # Errors
+/// `model-unsupported` for a window of no token.
+pub(super) fn window(config: &Config, default: u32) -> Result<Option<u32>> {
+    if config.is_null("sliding_window") {
+        return Ok(None);
+    }
+    match config.u32_or("sliding_window", default)? {
+        0 => bail!(ModelUnsupported, "{}: sliding_window is 0, expected 1 or more, or null", config.name()),
+        window => Ok(Some(window)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::window;
+    use crate::error::Code;
+    use crate::format::config::Config;
+
+    #[test]
+    fn a_window_that_is_left_out_is_not_one_that_is_null() {
+        let of = |text: &str| window(&Config::parse("config.json", text.as_bytes()).unwrap(), 4096);
+        assert_eq!(of("{}").unwrap(), Some(4096));
+        assert_eq!(of(r#"{ "sliding_window": null }"#).unwrap(), None);
+        assert_eq!(of(r#"{ "sliding_window": 8 }"#).unwrap(), Some(8));
+        assert_eq!(of(r#"{ "sliding_window": 0 }"#).unwrap_err().code(), Code::ModelUnsupported);
+    }
+}

@@ -3,7 +3,7 @@
 //! window. Gemma 2 differs in little, as [`Version`] says.
 
 use super::parts::{Sizes, windowed};
-use super::{activation, require};
+use super::{activation, positive, require, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
@@ -59,13 +59,12 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let activation = activation(config, "hidden_activation", "gelu_pytorch_tanh")?;
     let bias = config.bool_or("attention_bias", false)?;
     let windowed = windowed(config, sizes.layers, |i| (i + 1) % version.pattern != 0)?;
-    let window = config.u32_or("sliding_window", 4096)?;
+    let Some(window) = window(config, 4096)? else {
+        bail!(ModelUnsupported, "{}: sliding_window is null, expected a number", config.name());
+    };
     let full = Rotary::read(config, head_dim, version.full)?;
     let sliding = Rotary::read(config, head_dim, version.sliding)?;
-    let positive = |field, number: f32| match number > 0.0 {
-        true => Ok(number),
-        false => bail!(ModelUnsupported, "{}: {field} is {number}, expected more than 0", config.name()),
-    };
+    let positive = |field, number| positive(config, field, number);
     let scalar = positive("query_pre_attn_scalar", config.f32_or("query_pre_attn_scalar", 256.0)?)?;
     let softcap = version.attention_softcap.map(|cap| positive("attn_logit_softcapping", cap)).transpose()?;
     let logit_softcap =

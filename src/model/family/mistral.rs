@@ -1,7 +1,7 @@
 //! Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama with attention to a window in every layer, in its first version.
 
-use super::layer_count;
 use super::llama::{Differences, decoder};
+use super::{layer_count, window};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::ModelSpec;
@@ -15,7 +15,7 @@ pub(super) fn mistral(config: &Config) -> Result<ModelSpec> {
         mlp_bias: false,
         head_norms: false,
         max_length: 131_072,
-        windows: vec![config.opt_u32("sliding_window")?; layers],
+        windows: vec![window(config, 4096)?; layers],
     };
     decoder(config, &differences)
 }

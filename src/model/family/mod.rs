@@ -14,7 +14,7 @@ mod qwen;
 
 use std::collections::BTreeMap;
 
-use fields::{activation, head_dim, layer_count, require};
+use fields::{activation, head_dim, layer_count, positive, require, window};
 
 use super::{LayerSpec, ModelSpec, Norm, NormKind};
 use crate::error::{Result, bail};

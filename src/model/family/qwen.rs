@@ -40,7 +40,7 @@ fn windows(config: &Config) -> Result<Vec<Option<u32>>> {
     if !config.bool_or("use_sliding_window", false)? {
         return Ok(Vec::new());
     }
-    let window = config.u32_or("sliding_window", 4096)?;
+    let Some(window) = super::window(config, 4096)? else { return Ok(Vec::new()) };
     let first = config.u32_or("max_window_layers", 28)?;
     let windowed = parts::windowed(config, layer_count(config, "num_hidden_layers")?, |i| i >= first)?;
     Ok(windowed.into_iter().map(|windowed| windowed.then_some(window)).collect())

@@ -243,8 +243,8 @@ fn only_the_assistants_turns_are_scored() {
 
     // The example is truncated at the end, and the label of the last target may be beyond it.
     let first = examples[0].targets[1].position as usize;
-    let cut = chat(&t, TURNS, first + 1, &turns).unwrap();
-    assert_eq!((cut[0].ids.len(), cut[0].targets.len()), (first + 1, 2));
+    let truncated = chat(&t, TURNS, first + 1, &turns).unwrap();
+    assert_eq!((truncated[0].ids.len(), truncated[0].targets.len()), (first + 1, 2));
     let error = chat(&t, TURNS, 5, &turns).unwrap_err();
     assert!(error.code() == Code::DataInvalid && error.message().contains("row 9: "), "{error}");
     assert!(error.message().contains("first 5 tokens"), "{error}");
