@@ -216,8 +216,9 @@ fn runs() -> Vec<(DType, Settings)> {
 async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
     let what = format!("{model} {dtype} {:?} {:?}", settings.method, settings.estimator);
     say(&what);
+    // The host has the same base weights, and reads them back at once.
+    let before = all_digests(&open(Host::open(), model, dtype).await).await;
     let mut session = open(backend.clone(), model, dtype).await;
-    let before = all_digests(&session).await;
     let mut run = trainer(&session, settings);
     while run.step(&mut session).await.unwrap().is_some() {}
     run.settle(&mut session).await.unwrap();
