@@ -200,7 +200,7 @@ async fn one_step(
     settings: &Settings,
     length: u32,
 ) -> Result<()> {
-    let sizes = Sizes::even(session.model.spec().head.kind, settings.batch_size, length, 0);
+    let sizes = Sizes::even(session.model.spec().head_kind(), settings.batch_size, length, 0);
     let settings = Settings { steps: 1, ..settings.clone() };
     let plan = session.plan(&settings, session.dtype(), &sizes).await?;
     eprintln!("{}", memory::line(&plan));

@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.seq_len == 0 || args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}, expected 1 to {most}", args.seq_len);
     }
-    let sizes = Sizes::even(spec.head.kind, args.batch_size, args.seq_len, args.labels);
+    let sizes = Sizes::even(spec.head_kind(), args.batch_size, args.seq_len, args.labels);
     let plan = args.limit.check(&session, &settings, &sizes, None).await?;
     if context.json {
         println!("{}", serde_json::json!(plan));

@@ -25,6 +25,7 @@ pub mod merge;
 pub mod multiply_add;
 pub mod pack;
 pub mod panels;
+pub mod pool;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
@@ -109,6 +110,7 @@ entries![
     merge,
     multiply_add,
     pack,
+    pool,
     rms_norm,
     rotary,
     sample,

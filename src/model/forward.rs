@@ -61,6 +61,7 @@ impl<'a> Pass<'a> {
     /// Those of [`Pass::forward`].
     pub(super) fn head_rows(&mut self, count: u32) -> Result<&'a Buffer> {
         let (spec, ws) = (self.spec(), self.ws);
+        let head = spec.head()?;
         let hidden = self.forward()?; // [B, T, C]
         let params = gather_rows::Params {
             branches: self.branches,
@@ -70,13 +71,13 @@ impl<'a> Pass<'a> {
             width: spec.hidden,
         };
         gather_rows::record(&mut self.r, hidden, &ws.target_rows, &ws.gathered, params);
-        if let Some(transform) = &spec.head.transform {
+        if let Some(transform) = &head.transform {
             let activation = Some(transform.activation);
             let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
             self.linear(&transform.dense, count, &ws.gathered, output)?;
             self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
         }
-        if let Some(projection) = &spec.head.projection {
+        if let Some(projection) = &head.projection {
             let output = Target::new(&ws.transformed, projection.rows);
             self.linear(projection, count, &ws.gathered, output)?;
             return Ok(&ws.transformed);

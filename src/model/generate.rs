@@ -41,6 +41,7 @@ impl Transformer {
                 spec.family
             );
         }
+        self.spec().head()?;
         if prompt.is_empty() {
             bail!(InvalidArgument, "the prompt has no tokens");
         }
@@ -82,9 +83,10 @@ impl Generation {
         model.backend().write(&ws.target_rows, 0, &(tokens - 1).to_le_bytes())?;
         let mut pass = Pass::cached(model, ws, &batch, &self.cache);
         let scored = pass.head_rows(1)?;
-        let bias = pass.bias(model.spec().head.bias)?;
+        let head = model.spec().head()?;
+        let bias = pass.bias(head.bias)?;
         let vectors = pass.norms_and_biases();
-        let table = model.weights().matrix(model.spec().head.table)?;
+        let table = model.weights().matrix(head.table)?;
         for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(1)?) {
             pass.block_logits(1, scored, &block, NO_BIAS)?;
             let params = sample::Params {

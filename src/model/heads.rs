@@ -2,6 +2,7 @@
 
 use super::linear::{Block, blocks};
 use super::pass::{Pass, Target};
+use super::spec::HeadSpec;
 use super::tables::Rows;
 use super::tensors::TensorId;
 use crate::error::Result;
@@ -25,8 +26,9 @@ impl<'a> Pass<'a> {
     /// Those of [`Pass::forward`].
     pub(super) fn loss(&mut self, count: u32, score: Score<'_>) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
+        let head = spec.head()?;
         let scored = self.head_rows(count)?;
-        let bias = self.bias(spec.head.bias)?;
+        let bias = self.bias(head.bias)?;
         let vectors = self.norms_and_biases();
         match score {
             Score::Labels(labels) => {
@@ -50,7 +52,7 @@ impl<'a> Pass<'a> {
                 cross_entropy_labels::record(&mut self.r, tensors, params);
             }
             Score::Vocabulary => {
-                let table = self.model.weights().matrix(spec.head.table)?;
+                let table = self.model.weights().matrix(head.table)?;
                 for block in blocks(table, 0..table.rows, self.vocabulary_at_once(count)?) {
                     self.block_logits(count, scored, &block, NO_BIAS)?;
                     let params = cross_entropy_block::Params {
@@ -81,7 +83,8 @@ impl<'a> Pass<'a> {
     /// ws.logits `[B, count, labels]` without bias, from the rows of the head's table that belong to the label words; scored
     /// `[B, count, C]`.
     fn label_logits(&mut self, count: u32, scored: &Buffer, labels: u32) -> Result<()> {
-        let (table, ws) = (self.spec().head.table, self.ws);
+        let (head, ws) = (self.spec().head()?, self.ws);
+        let table = head.table;
         let width = self.model.weights().matrix(table)?.width;
         self.table_rows(table, &ws.label_ids, labels, &ws.label_rows, Rows::Scaled(1.0))?;
         let params = matmul::Params {
@@ -107,13 +110,13 @@ impl<'a> Pass<'a> {
             activation: None,
         };
         self.plan.matmul(&mut self.r, &params, self.branches, &tensors);
-        self.cap_logits(count * labels);
+        self.cap_logits(head, count * labels);
         Ok(())
     }
 
     /// Caps the first `count` logits of each branch, where the head does so.
-    fn cap_logits(&mut self, count: u32) {
-        if let Some(cap) = self.spec().head.softcap {
+    fn cap_logits(&mut self, head: &HeadSpec, count: u32) {
+        if let Some(cap) = head.softcap {
             let params = softcap::Params { count: self.branches * count, cap };
             softcap::record(&mut self.r, &self.ws.logits, params);
         }
@@ -131,8 +134,8 @@ impl<'a> Pass<'a> {
         block: &Block<'a>,
         bias: u32,
     ) -> Result<()> {
-        let ws = self.ws;
-        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let (head, ws) = (self.spec().head()?, self.ws);
+        let table = self.model.weights().matrix(head.table)?;
         let (whole, layout) = self.vocabulary_matmul(count)?;
         let w = self.branch_weights(table, block, layout);
         let vectors = self.norms_and_biases();
@@ -153,13 +156,13 @@ impl<'a> Pass<'a> {
             let rows = block.first_row..block.first_row + block.rows;
             self.factor_product(pair, count, (scored, table.width), y, rows);
         }
-        self.cap_logits(count * block.rows);
+        self.cap_logits(head, count * block.rows);
         Ok(())
     }
 
     /// The matmul over the whole vocabulary, of which each block is a part, and the layout of its weights.
     fn vocabulary_matmul(&self, count: u32) -> Result<(matmul::Params, Layout)> {
-        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let table = self.model.weights().matrix(self.spec().head()?.table)?;
         let params = matmul::Params {
             rows: count,
             columns: table.rows,
@@ -176,7 +179,7 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn vocabulary_at_once(&self, count: u32) -> Result<u32> {
-        let table = self.model.weights().matrix(self.spec().head.table)?;
+        let table = self.model.weights().matrix(self.spec().head()?.table)?;
         let (_, layout) = self.vocabulary_matmul(count)?;
         let logits = self.ws.logits.bytes() / 4 / (u64::from(self.branches) * u64::from(count.max(1)));
         let most = (logits.min(u64::from(u32::MAX)) as u32).min(self.rows_at_once(table, layout));
@@ -188,11 +191,11 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn update_tables(&mut self, score: Score<'_>) -> Result<()> {
-        let spec = self.spec();
-        let mut tables: Vec<TensorId> = spec.embedding.tables().collect();
+        let (embedding, head) = (&self.spec().embedding, self.spec().head()?);
+        let mut tables: Vec<TensorId> = embedding.tables().collect();
         match score {
-            Score::Vocabulary => tables.retain(|table| *table != spec.head.table),
-            Score::Labels(_) if spec.head.table != spec.embedding.tokens => tables.push(spec.head.table),
+            Score::Vocabulary => tables.retain(|table| *table != head.table),
+            Score::Labels(_) if head.table != embedding.tokens => tables.push(head.table),
             Score::Labels(_) => {}
         }
         tables.into_iter().try_for_each(|table| self.update_matrix(table))

@@ -12,6 +12,7 @@ mod linear;
 mod norms;
 mod packed;
 mod pass;
+mod pooling;
 mod rotary;
 mod run;
 mod spec;
@@ -27,13 +28,14 @@ pub use adapter::{Adapter, AdapterSpec, AdapterTensor};
 pub use generate::{Generation, Sampling};
 pub use heads::Score;
 pub use packed::Packed;
+pub use pooling::Pooling;
 pub use rotary::{Rotary, RotaryFields, RotaryScaling};
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
     Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
     ModelSpec, Norms,
 };
-pub use stored::{formats, stored_as};
+pub use stored::{formats, stored_as, without_missing_head};
 pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;
 pub use weights::{LoadProgress, Matrix, Part, Weights};

@@ -88,10 +88,11 @@ impl Transformer {
         self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
         let mut pass = Pass::plain(self, ws, batch);
         let scored = pass.head_rows(tokens)?;
-        let bias = pass.bias(self.spec().head.bias)?;
+        let head = self.spec().head()?;
+        let bias = pass.bias(head.bias)?;
         let vocabulary = self.spec().vocabulary as usize;
         let mut logits = vec![0.0; tokens as usize * vocabulary];
-        let table = self.weights().matrix(self.spec().head.table)?;
+        let table = self.weights().matrix(head.table)?;
         for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(tokens)?) {
             pass.block_logits(tokens, scored, &block, bias)?;
             pass.run().await?;
@@ -163,7 +164,7 @@ impl Transformer {
     ///
     /// # Errors
     /// Those of the backend.
-    async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: u32) -> Result<Vec<T>> {
+    pub(super) async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: u32) -> Result<Vec<T>> {
         let bytes = self.backend().read(buffer, 0, u64::from(count) * 4).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }

@@ -4,6 +4,7 @@
 
 use super::rotary::Rotary;
 use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
+use crate::error::{Error, Result};
 pub use crate::kernel::activation::Activation;
 
 /// Positions that are added to the embedding: row = position + offset.
@@ -138,7 +139,7 @@ impl LayerSpec {
     }
 }
 
-/// Which language modelling task the head was trained for.
+/// The language modeling task that a model was trained for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeadKind {
@@ -171,8 +172,6 @@ pub struct HeadTransform {
 /// From hidden states to logits.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSpec {
-    /// Which task.
-    pub kind: HeadKind,
     /// Before scoring.
     pub transform: Option<HeadTransform>,
     /// From the hidden width to the width of the table.
@@ -186,10 +185,19 @@ pub struct HeadSpec {
 }
 
 impl HeadSpec {
-    /// The head of a causal language model: the hidden states times the table.
-    pub fn causal(table: TensorId) -> HeadSpec {
-        let kind = HeadKind::CausalLm;
-        HeadSpec { kind, transform: None, projection: None, table, bias: None, softcap: None }
+    /// A head that only multiplies the hidden states by the table.
+    pub fn of(table: TensorId) -> HeadSpec {
+        HeadSpec { transform: None, projection: None, table, bias: None, softcap: None }
+    }
+
+    /// The tensors that only the head has. A projection is not among them: it belongs to the decoder that it follows.
+    pub(super) fn own_tensors(&self, embedding: &Embedding) -> Vec<TensorId> {
+        let transform = self.transform.iter().flat_map(|transform| {
+            let HeadTransform { dense, norm, .. } = transform;
+            [Some(dense.weight), dense.bias, Some(norm.weight), norm.bias]
+        });
+        let table = Some(self.table).filter(|table| *table != embedding.tokens);
+        transform.chain([table, self.bias]).flatten().collect()
     }
 }
 
@@ -253,8 +261,8 @@ pub struct ModelSpec {
     pub parallel_residual: bool,
     /// Applied to the last layer's output.
     pub final_norm: Option<Norm>,
-    /// The head.
-    pub head: HeadSpec,
+    /// The language-model head, or why there is none: see [`ModelSpec::head`].
+    pub head: Result<HeadSpec>,
     /// All tensors, in canonical order.
     pub tensors: TensorList,
 }
@@ -270,9 +278,23 @@ impl ModelSpec {
         self.layers.iter().flat_map(LayerSpec::linears).collect()
     }
 
+    /// The language-model head.
+    ///
+    /// # Errors
+    /// `model-unsupported` naming a tensor of the head that the checkpoint does not have.
+    pub fn head(&self) -> Result<&HeadSpec> {
+        self.head.as_ref().map_err(Error::clone)
+    }
+
+    /// The language modeling task that the model was trained for. Its head may be missing all the same.
+    pub fn head_kind(&self) -> HeadKind {
+        if self.causal { HeadKind::CausalLm } else { HeadKind::MaskedLm }
+    }
+
     /// Whether rows of a matrix are looked up, beside what it is multiplied by: embeddings, and label words in the head.
     pub fn looks_up(&self, matrix: TensorId) -> bool {
-        matrix == self.head.table || self.embedding.tables().any(|table| table == matrix)
+        self.head.as_ref().is_ok_and(|head| head.table == matrix)
+            || self.embedding.tables().any(|table| table == matrix)
     }
 
     /// Columns of a token's queries.

@@ -11,6 +11,32 @@ use crate::format::checkpoint::{Checkpoint, TensorInfo};
 /// How many elements of a transposed matrix are read at a time: 4 MiB of f32.
 const CHUNK: usize = 1 << 20;
 
+/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers do. Where it
+/// has none of the tensors that only the head has, they are removed from the spec, and whatever needs the head is refused
+/// ([`ModelSpec::head`]).
+pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint) -> ModelSpec {
+    let Ok(head) = &spec.head else { return spec };
+    let own = head.own_tensors(&spec.embedding);
+    let tensors = spec.tensors.as_slice();
+    let Some(name) = own.first().map(|id| tensors[*id].name.clone()) else { return spec };
+    if own.iter().all(|id| names(&tensors[*id]).all(|name| !checkpoint.tensors.contains_key(name)))
+        && spec.tensors.remove_last(&own)
+    {
+        spec.head = Err(err!(
+            ModelUnsupported,
+            "{}: the model has no language-model head (there is no tensor {name}), which this needs; \
+             a classifier is trained on it with method readout",
+            checkpoint.name()
+        ));
+    }
+    spec
+}
+
+/// A tensor's name and its aliases.
+fn names(tensor: &TensorSpec) -> impl Iterator<Item = &String> {
+    std::iter::once(&tensor.name).chain(&tensor.aliases)
+}
+
 /// The format in which the device holds each tensor of a checkpoint.
 ///
 /// # Errors
@@ -73,8 +99,7 @@ pub(super) async fn read_transposed(
 /// # Errors
 /// `file-corrupt` naming a tensor that is missing or has another shape.
 pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Result<&'a TensorInfo> {
-    let names = std::iter::once(&tensor.name).chain(&tensor.aliases);
-    let info = names
+    let info = names(tensor)
         .filter_map(|name| checkpoint.tensors.get(name))
         .next()
         .ok_or_else(|| err!(FileCorrupt, "{}: no tensor {}", checkpoint.name(), tensor.name))?;

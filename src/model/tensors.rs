@@ -70,6 +70,16 @@ impl TensorList {
         &self.tensors
     }
 
+    /// Removes the tensors in `removed`, if they are the last ones: the ordinals of the others must not change. Returns whether they were.
+    pub(super) fn remove_last(&mut self, removed: &[TensorId]) -> bool {
+        let left = self.tensors.len() - removed.len();
+        let are_last = removed.iter().all(|id| *id >= left);
+        if are_last {
+            self.tensors.truncate(left);
+        }
+        are_last
+    }
+
     fn add(&mut self, name: String, kind: TensorKind, (rows, width): (u32, u32), neutral: f32) -> TensorId {
         // Old checkpoints may differ in the prefix, in the norms' names, or in both.
         let mut aliases = vec![name.clone()];

@@ -185,7 +185,9 @@ impl Workspace {
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
-        let table_width = u64::from(spec.tensors.as_slice()[spec.head.table].width);
+        // Without a head nothing is scored.
+        let table_width = spec.head.as_ref().map_or(0, |head| spec.tensors.as_slice()[head.table].width);
+        let table_width = u64::from(table_width);
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
         let prefix = adapter.map_or(0, Adapter::prefix_length);
         let positions = positions.saturating_add(prefix).min(spec.max_length);

@@ -24,6 +24,7 @@ mod merge;
 mod multiply_add;
 mod pack;
 mod perturb;
+mod pool;
 mod rms_norm;
 mod rotary;
 mod sample;

@@ -95,7 +95,7 @@ impl Session {
                 bail!(InvalidArgument, "a sum of low-rank updates is saved as a model, not as an adapter")
             }
         };
-        let causal = spec.head.kind == HeadKind::CausalLm;
+        let causal = spec.head_kind() == HeadKind::CausalLm;
         let all = adapter_base(spec).linears;
         let names = spec.tensors.as_slice();
         let adapted = adapter.adapted().iter().map(|id| &names[*id].name);

@@ -137,7 +137,8 @@ fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
         .filter(|(id, tensor)| tensor.kind == TensorKind::Matrix && !spec.looks_up(*id))
         .map(|(_, tensor)| tensor.elements() as f64)
         .sum();
-    2.0 * (layers * tokens as f64 + tensors[spec.head.table].elements() as f64 * targets as f64)
+    2.0 * (layers * tokens as f64
+        + spec.head.as_ref().map_or(0, |head| tensors[head.table].elements()) as f64 * targets as f64)
 }
 
 #[cfg(test)]

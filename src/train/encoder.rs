@@ -64,8 +64,9 @@ impl ExampleEncoder {
     /// `data-invalid` for a template or label word that the model cannot use; `invalid-argument` when only one of the two is given.
     pub fn new(session: &Session, template: Option<&str>, labels: &[String]) -> Result<ExampleEncoder> {
         match (template, labels) {
-            (None, []) => Ok(ExampleEncoder::LanguageModel),
+            (None, []) => session.model.spec().head().map(|_| ExampleEncoder::LanguageModel),
             (Some(text), labels) if labels.len() > 1 => {
+                session.model.spec().head()?;
                 let tokenizer = session.tokenizer()?;
                 let mask = tokenizer.mask().map(|(word, _)| word);
                 let template = Template::parse(text, mask.as_deref())?;
@@ -86,6 +87,7 @@ impl ExampleEncoder {
     /// # Errors
     /// `invalid-argument` when the task has no form for such models; `data-invalid` for a label word that the model cannot use.
     pub fn of_task(session: &Session, task: &'static Task) -> Result<ExampleEncoder> {
+        session.model.spec().head()?;
         let template = task.template(session.head())?;
         match session.head() {
             HeadKind::MaskedLm => {

@@ -94,7 +94,7 @@ impl Options {
     pub fn resolve(&self, spec: &ModelSpec, task: Option<&Task>) -> Result<Settings> {
         let (method, estimator) = (self.method.method(), self.method.estimator());
         let begin = preset(spec, &method, &estimator);
-        let defaults = task.map(|task| task.defaults(spec.head.kind.into(), method.name())).transpose()?;
+        let defaults = task.map(|task| task.defaults(spec.head_kind().into(), method.name())).transpose()?;
         let with_task = match defaults {
             None => self.clone(),
             Some(defaults) => Options {

@@ -26,7 +26,7 @@ pub struct Preset {
 /// The preset of a method and an estimator for a model.
 pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator) -> Preset {
     let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
-    let causal = model.head.kind == HeadKind::CausalLm;
+    let causal = model.head_kind() == HeadKind::CausalLm;
     let (two_point, epsilon) = match method {
         Method::Full => (1e-6 * size, 1e-3),
         Method::Lora { .. } => (1e-4 * size, 1e-2),

@@ -14,6 +14,7 @@ use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
     Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
+    without_missing_head,
 };
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -68,7 +69,7 @@ impl Session {
     /// As [`Session::open`].
     pub async fn describe(limits: Limits, dir: &dyn ModelDir, dtype: DType) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
-        let spec = Rc::new(family::spec(&files.config)?);
+        let spec = Rc::new(without_missing_head(family::spec(&files.config)?, &files.checkpoint));
         let tokenizer = tokenizer(&files.tokenizer, &files.config)?;
         if let Some(tokenizer) = &tokenizer {
             let (have, most) = (tokenizer.vocab_size(), spec.vocabulary as usize);
@@ -182,7 +183,7 @@ impl Session {
 
     /// The head of the model, in the terms of the `text` module.
     pub fn head(&self) -> encode::HeadKind {
-        self.model.spec().head.kind.into()
+        self.model.spec().head_kind().into()
     }
 
     /// The model beside a workspace at least this large.

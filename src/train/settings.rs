@@ -160,7 +160,7 @@ impl Settings {
 
 /// Maximum tokens per example: `wanted`, or 128 for a masked and 512 for a causal model, within the model's context.
 pub fn length(wanted: u32, spec: &ModelSpec) -> u32 {
-    let wanted = match (wanted, spec.head.kind) {
+    let wanted = match (wanted, spec.head_kind()) {
         (0, HeadKind::MaskedLm) => 128,
         (0, HeadKind::CausalLm) => 512,
         (wanted, _) => wanted,

@@ -14,7 +14,7 @@ pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example
     let token = |i: u32| threefry2x32([1, 2], [i, 0])[0] % spec.vocabulary;
     let example = |n: u32| {
         let ids: Vec<u32> = (n * length..(n + 1) * length).map(token).collect();
-        let targets = match spec.head.kind {
+        let targets = match spec.head_kind() {
             HeadKind::MaskedLm => vec![Target { position: length.saturating_sub(1), label: token(0) }],
             HeadKind::CausalLm => {
                 (1..length).map(|i| Target { position: i - 1, label: ids[i as usize] }).collect()

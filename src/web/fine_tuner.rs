@@ -75,7 +75,7 @@ impl Tuner {
         let mask = self.session.tokenizer().ok().and_then(|t| t.mask());
         to_js(&Info {
             family: spec.family,
-            head: spec.head.kind,
+            head: spec.head_kind(),
             parameters: spec.parameters(),
             dtype: dtype_name(self.session.dtype()),
             gpu_bytes: GpuBytes {

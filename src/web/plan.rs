@@ -28,7 +28,7 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     let settings = Settings { steps: 1, ..given.resolve(spec, None)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
     let length = settings.length_for(spec)?;
-    let sizes = Sizes::even(spec.head.kind, settings.batch_size, length, labels);
+    let sizes = Sizes::even(spec.head_kind(), settings.batch_size, length, labels);
     check(&session, &settings, &sizes, max_bytes(options)?).await
 }
 

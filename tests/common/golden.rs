@@ -50,6 +50,8 @@ static FOLDERS: &[Folder] = &[
     model!("gemma3-gguf" gguf),
     model!("llama-gguf-k" gguf),
     model!("gpt2-gguf" gguf),
+    folder!("features": "expected.safetensors"),
+    folder!("features/encoder": "config.json" "model.safetensors" "cases.json"),
     model!("peft/blocks-bert" base),
     model!("peft/blocks-llama" base),
     model!("peft/bert-lora" adapter),
@@ -81,7 +83,7 @@ pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
     FOLDERS.iter().filter_map(move |folder| match folder.0 {
         // The same weights, in three files.
         "sharded" => Some(("sharded", "llama-untied")),
-        name if has(folder, "cases.json") => Some((name, name)),
+        name if has(folder, "cases.json") && has(folder, "expected.safetensors") => Some((name, name)),
         _ => None,
     })
 }

@@ -11,6 +11,7 @@ mod common;
 mod chat_golden;
 mod cli;
 mod device;
+mod features;
 mod fit;
 mod floors;
 mod format_models;

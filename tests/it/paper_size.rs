@@ -35,7 +35,7 @@ device_test! {
         let settings = Settings { batch_size, method, estimator, steps: 1, ..Settings::default() };
         let model = RandomModel::new(wanted, config.to_vec(), 1).unwrap();
         let described = Session::describe(backend.limits(), &model, dtype(stored).unwrap()).await.unwrap();
-        let sizes = Sizes::even(described.model.spec().head.kind, batch_size, length, 0);
+        let sizes = Sizes::even(described.model.spec().head_kind(), batch_size, length, 0);
         let plan = described.plan(&settings, dtype(stored).unwrap(), &sizes).await.unwrap();
         let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
         let report = trial(&mut session, &settings, length).await.unwrap();

@@ -39,7 +39,7 @@ device_test! {
                 let Some(backend) = crate::common::device("plan").await else { return };
                 let described = Session::describe(backend.limits(), &dir, stored).await.unwrap();
                 let length = 24;
-                let sizes = Sizes::even(described.model.spec().head.kind, settings.batch_size, length, 0);
+                let sizes = Sizes::even(described.model.spec().head_kind(), settings.batch_size, length, 0);
                 let plan = described.plan(settings, stored, &sizes).await.unwrap();
                 let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
                 trial(&mut session, settings, length).await.unwrap();
@@ -60,7 +60,7 @@ fn a_run_that_does_not_fit_is_refused_with_the_first_change_that_does() {
         let flag = |what: &str, value: &str| format!("--{what} {value}");
         let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, dtype("f32").unwrap()).await.unwrap();
         let settings = Settings { batch_size: 16, steps: 1, ..Settings::default() };
-        let sizes = Sizes::even(session.model.spec().head.kind, 16, 256, 0);
+        let sizes = Sizes::even(session.model.spec().head_kind(), 16, 256, 0);
         for (capacity, advice) in [
             (20_u64 << 30, None),
             (5_500 << 20, Some("--micro-batch 8 would take")),

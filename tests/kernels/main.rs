@@ -24,6 +24,7 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 /// The largest difference allowed, relative to the larger of 1 and the largest magnitude of the tensor.
 const TOLERANCES: &[(&str, f32, &str)] = &[
     ("gather_rows", 0.0, "a copy"),
+    ("pool", 1e-6, "sums in another order; division to 2.5 ulp"),
     ("kv_append", 0.0, "a copy"),
     ("matmul", 2e-6, "sums in another order"),
     ("matmul in f16", 5e-3, "operands and sums of 16 products rounded to 11 bits"),
@@ -256,6 +257,28 @@ device_test! {
             }).await;
             close("gather_rows", &format!("{branches} x {tokens} x {width}"), &outputs[0]);
             close("kv_append", &format!("{tokens} x {width}"), &outputs[1]);
+        }
+    }
+}
+
+device_test! {
+    async fn means_of_rows(backend: Rc<dyn Backend>) {
+        for (lengths, width) in [(&[1][..], 1), (&[3, 1, 17], 30), (&[65, 2, 128, 7, 5], 65)] {
+            let ends: Vec<u32> = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) }).collect();
+            let firsts: Vec<u32> = ends.iter().zip(lengths).map(|(end, length)| end - length).collect();
+            let (count, rows) = (lengths.len() as u32, lengths.iter().sum());
+            let outputs = both(&backend, |lab, recording| {
+                let y = lab.unwritten("y", count * width);
+                let tensors = pool::Tensors {
+                    x: &lab.floats("x", &noise(1, rows * width)),
+                    firsts: &lab.words("firsts", &firsts),
+                    ends: &lab.words("ends", &ends),
+                    y: &y,
+                };
+                pool::record(recording, tensors, pool::Params { count, width }, rows);
+                vec![y]
+            }).await;
+            close("pool", &format!("{count} x {width}"), &outputs[0]);
         }
     }
 }

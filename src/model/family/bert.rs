@@ -4,13 +4,14 @@ use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp, ModelSpec,
-    NormKind, Norms, TensorList,
+    Attention, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
+    Norms, TensorList,
 };
 
 /// What differs between the two: names, and where positions begin.
 struct Naming {
     family: &'static str,
+    prefix: &'static str,
     dense: &'static str,
     norm: &'static str,
     bias: &'static str,
@@ -22,6 +23,7 @@ pub(super) fn bert(config: &Config) -> Result<ModelSpec> {
         config,
         &Naming {
             family: "bert",
+            prefix: "bert.",
             dense: "cls.predictions.transform.dense",
             norm: "cls.predictions.transform.LayerNorm",
             bias: "cls.predictions.bias",
@@ -37,6 +39,7 @@ pub(super) fn roberta(config: &Config) -> Result<ModelSpec> {
         config,
         &Naming {
             family: "roberta",
+            prefix: "roberta.",
             dense: "lm_head.dense",
             norm: "lm_head.layer_norm",
             bias: "lm_head.bias",
@@ -63,8 +66,10 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
     let hidden_act = activation(config, "hidden_act", "gelu")?;
 
     let family = naming.family;
-    // Checkpoints of the first BERT release call a norm's parameters gamma and beta.
+    // Checkpoints of the first BERT release call a norm's parameters gamma and beta. Sentence encoders are saved from the model
+    // without its head, whose names lack the family's.
     let mut tensors = TensorList::new(&[
+        (naming.prefix, ""),
         ("LayerNorm.weight", "LayerNorm.gamma"),
         ("LayerNorm.bias", "LayerNorm.beta"),
         ("cls.predictions.bias", "cls.predictions.decoder.bias"),
@@ -118,14 +123,7 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
         layers,
         parallel_residual: false,
         final_norm: None,
-        head: HeadSpec {
-            kind: HeadKind::MaskedLm,
-            transform: Some(transform),
-            projection: None,
-            table: token_table,
-            bias: Some(bias),
-            softcap: None,
-        },
+        head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(token_table) }),
         tensors,
     })
 }

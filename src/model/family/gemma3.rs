@@ -112,7 +112,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         layers,
         parallel_residual: false,
         final_norm: Some(final_norm),
-        head: HeadSpec { softcap: logit_softcap, ..HeadSpec::causal(table) },
+        head: Ok(HeadSpec { softcap: logit_softcap, ..HeadSpec::of(table) }),
         tensors,
     })
 }

@@ -78,7 +78,7 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
         layers,
         parallel_residual: false,
         final_norm: Some(final_norm),
-        head: HeadSpec::causal(head_table),
+        head: Ok(HeadSpec::of(head_table)),
         tensors,
     })
 }

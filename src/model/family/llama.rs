@@ -87,7 +87,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         layers,
         parallel_residual: false,
         final_norm: Some(final_norm),
-        head: HeadSpec::causal(table),
+        head: Ok(HeadSpec::of(table)),
         tensors,
     })
 }

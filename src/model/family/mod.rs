@@ -128,8 +128,8 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
 fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
     let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { .. }));
     // A kernel that reads the logits adds the bias, after the cap.
-    let mut missing =
-        vec![(spec.head.softcap.is_some() && spec.head.bias.is_some(), "a soft cap of biased logits")];
+    let capped = spec.head.as_ref().is_ok_and(|head| head.softcap.is_some() && head.bias.is_some());
+    let mut missing = vec![(capped, "a soft cap of biased logits")];
     for LayerSpec { attention, attention_norms, mlp_norms, .. } in &spec.layers {
         let around = [attention_norms, mlp_norms];
         let heads = [attention.query_norm, attention.key_norm];

@@ -72,7 +72,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         layers,
         parallel_residual: false,
         final_norm,
-        head: HeadSpec { projection: head_projection, ..HeadSpec::causal(head_table) },
+        head: Ok(HeadSpec { projection: head_projection, ..HeadSpec::of(head_table) }),
         tensors,
     })
 }

@@ -54,7 +54,7 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
         layers,
         parallel_residual: true,
         final_norm: Some(final_norm),
-        head: HeadSpec { bias, ..HeadSpec::causal(table) },
+        head: Ok(HeadSpec { bias, ..HeadSpec::of(table) }),
         tensors,
     })
 }

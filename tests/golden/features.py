@@ -1,0 +1,59 @@
+"""Write tests/golden/features/: pooled hidden states by transformers, and a sentence encoder without a language-model head.
+
+`encoder/` is a tiny random BertModel as sentence encoders are published: no `bert.` before the names, no `cls.*`, a pooler that
+nothing here reads. `expected.safetensors` has for the encoder and each of MODELS the tensors `NAME.mean`, `NAME.first` and
+`NAME.last`, `[case, hidden]`: the hidden states after the last norm, pooled, for the ids in the model's `cases.json`.
+
+    python tests/golden/features.py
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from generate import LENGTHS, randomise
+from safetensors.torch import save_file
+from transformers import AutoModel, BertConfig, BertModel
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE / "features"
+MODELS = (
+    "bert", "roberta", "opt", "llama", "gpt2", "gemma2", "gemma3", "mistral", "phi", "qwen2", "qwen3",
+)  # fmt: skip
+
+
+def encoder():
+    config = BertConfig(
+        vocab_size=89, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=38,
+        max_position_embeddings=160, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12, pad_token_id=0,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return randomise(BertModel(config), 71)
+
+
+def pooled(model, cases):
+    with torch.no_grad():
+        states = [model(input_ids=torch.tensor([ids])).last_hidden_state[0] for ids in cases]
+    return {
+        "mean": torch.stack([state.mean(0) for state in states]),
+        "first": torch.stack([state[0] for state in states]),
+        "last": torch.stack([state[-1] for state in states]),
+    }
+
+
+def main():
+    folder = OUT / "encoder"
+    encoder().save_pretrained(folder)
+    generator = torch.Generator().manual_seed(72)
+    cases = [torch.randint(5, 89, (length,), generator=generator).tolist() for length in LENGTHS]
+    (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
+    tensors = {}
+    for name, path in [("encoder", folder), *((name, HERE / name) for name in MODELS)]:
+        model = AutoModel.from_pretrained(path, attn_implementation="eager").eval().float()
+        ids = json.loads((path / "cases.json").read_text())["ids"]
+        tensors |= {f"{name}.{how}": value.contiguous() for how, value in pooled(model, ids).items()}
+    save_file(tensors, OUT / "expected.safetensors")
+
+
+if __name__ == "__main__":
+    main()

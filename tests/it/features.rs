@@ -1,0 +1,98 @@
+//! Pooled hidden states of every family and of a model without a language-model head, against transformers
+//! (`tests/golden/features.py`), and what such a model refuses.
+
+use std::rc::Rc;
+
+use crate::common::compare::deviations;
+use crate::common::{device_test, golden, say};
+use pocketllm::dtype::DType;
+use pocketllm::error::Code;
+use pocketllm::gpu::Backend;
+use pocketllm::model::{Extent, Pooling, Sampling};
+use pocketllm::names::Named;
+use pocketllm::reference::Host;
+use pocketllm::text::batch::Batch;
+use pocketllm::text::encode::Example;
+use pocketllm::train::{ExampleEncoder, Session};
+
+/// As for logits: over the standard deviation of the features.
+const TOLERANCE: f32 = 1e-4;
+
+const ENCODER: &str = "features/encoder";
+
+async fn open(backend: Rc<dyn Backend>, name: &str) -> Session {
+    Session::open(backend, &golden::dir(name), DType::F32, &mut |_| Ok(())).await.unwrap()
+}
+
+/// Compares the features of a model's cases, all of them in one batch.
+async fn check(backend: Rc<dyn Backend>, name: &str) {
+    let folder = if name == "encoder" { ENCODER } else { name };
+    let mut session = open(backend, folder).await;
+    let cases: Vec<Vec<u32>> =
+        serde_json::from_value(golden::json(folder, "cases.json")["ids"].clone()).unwrap();
+    let examples: Vec<Example> = cases.into_iter().map(|ids| Example { ids, targets: Vec::new() }).collect();
+    let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
+    let (tokens, targets) = (batch.tokens() as u32, batch.sequences() as u32);
+    let (model, workspace) = session.prepare(Extent { branches: 1, tokens, targets, labels: 0 }).unwrap();
+    let expected = golden::file("features", "expected.safetensors");
+    let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+    for pooling in [Pooling::Mean, Pooling::First, Pooling::Last] {
+        let features = model.features(workspace, &batch, pooling).await.unwrap();
+        let right = expected.tensor(&format!("{name}.{}", pooling.name())).unwrap();
+        let right: Vec<f32> = bytemuck::pod_collect_to_vec(right.data());
+        let worst = deviations(&features, &right);
+        say(&format!("{name}, {}: {worst:.1e} standard deviations", pooling.name()));
+        assert!(worst <= TOLERANCE, "{name}, {}: {worst}", pooling.name());
+    }
+}
+
+/// Every model in the golden file.
+fn names() -> Vec<String> {
+    let expected = golden::file("features", "expected.safetensors");
+    let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+    let mut names: Vec<String> =
+        expected.names().iter().filter_map(|name| Some(name.strip_suffix(".mean")?.to_owned())).collect();
+    names.sort_unstable();
+    assert_eq!(names.len(), 12);
+    names
+}
+
+device_test! {
+    async fn features_are_those_of_transformers(backend: Rc<dyn Backend>) {
+        for name in names() {
+            check(backend.clone(), &name).await;
+            check(Host::open(), &name).await;
+        }
+    }
+}
+
+device_test! {
+    async fn a_sequence_without_tokens_has_no_features(backend: Rc<dyn Backend>) {
+        let mut session = open(backend, ENCODER).await;
+        let (model, workspace) = session.prepare(Extent { targets: 2, tokens: 3, ..Extent::least() }).unwrap();
+        let [empty, other] = [vec![], vec![7, 8, 9]].map(|ids| Example { ids, targets: Vec::new() });
+        let error = model.features(workspace, &Batch::pack(&[&other, &empty]), Pooling::Mean).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().contains("sequence 1"), "{error}");
+    }
+}
+
+device_test! {
+    async fn what_needs_a_missing_head_is_refused(backend: Rc<dyn Backend>) {
+        let mut session = open(backend, ENCODER).await;
+        let extent = Extent { tokens: 3, targets: 3, ..Extent::least() };
+        let (model, workspace) = session.prepare(extent).unwrap();
+        let logits = model.logits(workspace, &Batch::sequence(&[7, 8, 9])).await.unwrap_err();
+        let words = ["a".to_owned(), "b".to_owned()];
+        let label_words = ExampleEncoder::new(&session, Some("{text} [MASK]"), &words).unwrap_err();
+        let task = pocketllm::text::task::find("sst-2").unwrap();
+        let of_task = ExampleEncoder::of_task(&session, task).unwrap_err();
+        for error in [logits, label_words, of_task] {
+            assert_eq!(error.code(), Code::ModelUnsupported, "{error}");
+            assert!(error.message().contains("cls.predictions.transform.dense.weight"), "{error}");
+            assert!(error.message().contains("method readout"), "{error}");
+        }
+        // A model that fills masks writes no text, with a head or without.
+        assert!(session.model.generate(&[7], 1, Sampling::default()).is_err());
+    }
+}
