@@ -41,6 +41,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         method: args.method.method(),
         trainable: args.method.trainable(),
         estimator: args.method.estimator(),
+        optimizer: args.method.optimizer(),
         ..Settings::default()
     };
     settings.check()?;

@@ -16,7 +16,7 @@ use crate::gpu::{Backend, MemoryClass};
 /// What kind of adapter, and how large.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AdapterSpec {
-    /// y += alpha / rank * B (A x), A and B trained.
+    /// y += alpha / rank * B (A x). B is trained, and A where `train_a` says so.
     Lora {
         /// Inner width.
         rank: u32,
@@ -24,6 +24,8 @@ pub enum AdapterSpec {
         alpha: f32,
         /// Roles (q, k, v, o, gate, up, down), or last parts of module names; `all-linear`: every one.
         targets: Vec<String>,
+        /// Whether A is trained; in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303) it is not.
+        train_a: bool,
     },
     /// Rows of keys and values before every sequence, in every layer.
     Prefix {
@@ -50,6 +52,13 @@ pub struct AdapterTensor {
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,
+}
+
+impl AdapterTensor {
+    /// How many elements it has.
+    pub fn elements(&self) -> usize {
+        self.rows as usize * self.width as usize
+    }
 }
 
 /// Which of an adapter's buffers a tensor is in.
@@ -86,7 +95,7 @@ pub struct Adapter {
     spec: AdapterSpec,
     /// The trained tensors, in the order of their ordinals.
     pub trained: Packed,
-    /// The tensors that are not trained: the signs of low-rank directions.
+    /// The tensors that are not trained: the signs of low-rank directions, or LoRA's A where it is frozen.
     pub fixed: Option<Packed>,
     tensors: Vec<AdapterTensor>,
     fixed_tensors: Vec<AdapterTensor>,
@@ -107,10 +116,10 @@ impl Adapter {
     ) -> Result<Adapter> {
         let first = model.tensors.as_slice().len();
         let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
-        // For each adapted matrix where its factors are in the first list, and its signs in the second.
+        // For each adapted matrix, where its factors begin in the first list and in the second.
         let mut adapted: Vec<(TensorId, usize, usize)> = Vec::new();
         match &spec {
-            AdapterSpec::Lora { rank, alpha, targets } => {
+            AdapterSpec::Lora { rank, alpha, targets, train_a } => {
                 if *rank == 0 || *rank > 1024 || !alpha.is_finite() || *alpha <= 0.0 {
                     bail!(
                         InvalidArgument,
@@ -120,8 +129,9 @@ impl Adapter {
                 for (i, id) in targeted(model, targets)?.into_iter().enumerate() {
                     let TensorSpec { name, rows, width, .. } = &model.tensors.as_slice()[id];
                     let ordinal = first + 2 * i;
-                    adapted.push((id, tensors.len(), 0));
-                    tensors.push(tensor(format!("{name}.a"), ordinal, *rank, *width));
+                    adapted.push((id, tensors.len(), fixed_tensors.len()));
+                    let of_a = if *train_a { &mut tensors } else { &mut fixed_tensors };
+                    of_a.push(tensor(format!("{name}.a"), ordinal, *rank, *width));
                     tensors.push(tensor(format!("{name}.b"), ordinal + 1, *rows, *rank));
                 }
             }
@@ -166,21 +176,28 @@ impl Adapter {
         let trained = Packed::allocate(backend, "adapter", MemoryClass::Adapter, list(&tensors))?;
         let fixed = match fixed_tensors.is_empty() {
             true => None,
-            false => Some(Packed::fixed(backend, "signs", MemoryClass::Adapter, list(&fixed_tensors))?),
+            false => {
+                Some(Packed::fixed(backend, "fixed factors", MemoryClass::Adapter, list(&fixed_tensors))?)
+            }
         };
-        let pairs = adapted.iter().filter_map(|&(id, at, signs)| {
+        let pairs = adapted.iter().filter_map(|&(id, in_first, in_second)| {
             let in_trained = |index| Factor { group: Group::Trained, first: trained.first(index) };
-            let pair = match (&spec, &fixed) {
-                (AdapterSpec::LowRank { rank, slots }, Some(fixed)) => {
-                    let in_fixed = |index| Factor { group: Group::Fixed, first: fixed.first(index) };
-                    let transposed = model.looks_up(id).then(|| in_fixed(signs + 1));
-                    Pair { a: in_fixed(signs), b: in_trained(at), transposed, rank: rank * slots, scale: 1.0 }
+            let in_fixed =
+                |index| fixed.as_ref().map(|fixed| Factor { group: Group::Fixed, first: fixed.first(index) });
+            let pair = match &spec {
+                AdapterSpec::LowRank { rank, slots } => {
+                    let transposed = if model.looks_up(id) { Some(in_fixed(in_second + 1)?) } else { None };
+                    let (a, b) = (in_fixed(in_second)?, in_trained(in_first));
+                    Pair { a, b, transposed, rank: rank * slots, scale: 1.0 }
                 }
-                (AdapterSpec::Lora { rank, alpha, .. }, _) => {
-                    let (a, b) = (in_trained(at), in_trained(at + 1));
+                AdapterSpec::Lora { rank, alpha, train_a, .. } => {
+                    let (a, b) = match train_a {
+                        true => (in_trained(in_first), in_trained(in_first + 1)),
+                        false => (in_fixed(in_second)?, in_trained(in_first)),
+                    };
                     Pair { a, b, transposed: None, rank: *rank, scale: alpha / *rank as f32 }
                 }
-                _ => return None,
+                AdapterSpec::Prefix { .. } => return None,
             };
             Some((id, pair))
         });
@@ -199,10 +216,33 @@ impl Adapter {
         &self.tensors
     }
 
+    /// The values of the trained tensors.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn trained_values(&self, backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
+        let mut values = Vec::new();
+        for index in 0..self.tensors.len() {
+            values.push(self.trained.read(backend, index).await?);
+        }
+        Ok(values)
+    }
+
     /// The fixed tensors, in the order of [`Adapter::fixed`]. Each adapted matrix has A and, where rows of the matrix are looked up, A
     /// transposed, with the same ordinal.
     pub fn fixed_tensors(&self) -> &[AdapterTensor] {
         &self.fixed_tensors
+    }
+
+    /// All tensors, trained or fixed, in the order of their ordinals: each with the buffer that it is in and its index there.
+    pub fn stored(&self) -> Vec<(&AdapterTensor, &Packed, usize)> {
+        let trained = self.tensors.iter().enumerate().map(|(index, tensor)| (tensor, &self.trained, index));
+        let fixed = self.fixed.iter().flat_map(|fixed| {
+            self.fixed_tensors.iter().enumerate().map(move |(index, tensor)| (tensor, fixed, index))
+        });
+        let mut all: Vec<_> = trained.chain(fixed).collect();
+        all.sort_by_key(|(tensor, ..)| tensor.ordinal);
+        all
     }
 
     /// The matrices that have factors, in the order of the factors' ordinals.

@@ -1,6 +1,6 @@
 //! Reads and writes adapters in the format of `peft`.
 
-use super::method::Method;
+use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::format::files::ModelDir;
@@ -14,7 +14,7 @@ use crate::model::{AdapterSpec, HeadKind, ModelSpec, TensorId};
 pub struct AdapterFile {
     /// LoRA or prefix.
     pub method: Method,
-    /// In the order of [`crate::model::Adapter::tensors`].
+    /// In the order of [`crate::model::Adapter::stored`].
     pub values: Vec<f32>,
 }
 
@@ -40,7 +40,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             let rank =
                 u32::try_from(lora.rank).map_err(|_| err!(LimitExceeded, "LoRA of rank {}", lora.rank))?;
             let targets = modules.iter().map(|module| module.path.clone()).collect();
-            Method::Lora { rank, alpha: lora.scale() * rank as f32, targets }
+            Method::Lora { rank, alpha: lora.scale() * rank as f32, targets, a: LoraA::Trained }
         }
         peft::Method::Prefix(prefix) => {
             let length = u32::try_from(prefix.tokens)
@@ -113,8 +113,8 @@ impl Session {
             Ok(())
         };
         let mut writer = AdapterWriter::new(&list, &mut sink)?;
-        for index in 0..adapter.tensors().len() {
-            writer.write(&adapter.trained.read(self.model.backend(), index).await?)?;
+        for (_, packed, index) in adapter.stored() {
+            writer.write(&packed.read(self.model.backend(), index).await?)?;
         }
         writer.finish().map(drop)?;
         Ok(AdapterBytes { config: config.to_json(&modules), weights })

@@ -7,11 +7,33 @@ use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::model::{Adapter, AdapterSpec, TensorId, TensorKind};
+use crate::names::names;
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random;
 
 /// Windows whose low-rank directions are kept apart over weights that nothing can be merged into.
 const SLOTS: u32 = 4;
+
+/// What becomes of LoRA's factor A, which a layer's inputs are multiplied by first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoraA {
+    /// It is drawn from the seed and trained, as in LoRA (Hu et al. 2021, arXiv 2106.09685). Trajectories that do not say are of this kind.
+    #[default]
+    Trained,
+    /// It is drawn from the seed and stays as it is; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The
+    /// directions then have fewer dimensions.
+    Frozen,
+}
+
+names!(LoraA: Trained = "trained", Frozen = "frozen");
+
+impl LoraA {
+    /// Whether it is what files mean that do not name it.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == LoraA::default()
+    }
+}
 
 /// What a run trains.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +50,9 @@ pub enum Method {
         alpha: f32,
         /// Roles or module names.
         targets: Vec<String>,
+        /// What becomes of the factor A.
+        #[serde(default, skip_serializing_if = "LoraA::is_default")]
+        a: LoraA,
     },
     /// Keys and values before every sequence (Li and Liang 2021).
     Prefix {
@@ -37,9 +62,10 @@ pub enum Method {
 }
 
 impl Method {
-    /// LoRA as MeZO uses it: rank 8, alpha 16, queries and values.
+    /// LoRA as MeZO uses it: rank 8, alpha 16, queries and values, both factors trained.
     pub fn lora() -> Method {
-        Method::Lora { rank: 8, alpha: 16.0, targets: vec!["q".to_owned(), "v".to_owned()] }
+        let targets = vec!["q".to_owned(), "v".to_owned()];
+        Method::Lora { rank: 8, alpha: 16.0, targets, a: LoraA::Trained }
     }
 
     /// A prefix as MeZO uses it: 5 rows.
@@ -60,7 +86,9 @@ impl Method {
     pub fn adapter(&self) -> Option<AdapterSpec> {
         match self.clone() {
             Method::Full => None,
-            Method::Lora { rank, alpha, targets } => Some(AdapterSpec::Lora { rank, alpha, targets }),
+            Method::Lora { rank, alpha, targets, a } => {
+                Some(AdapterSpec::Lora { rank, alpha, targets, train_a: a == LoraA::Trained })
+            }
             Method::Prefix { length } => Some(AdapterSpec::Prefix { length }),
         }
     }
@@ -151,9 +179,10 @@ impl Session {
                 drawn = initial.to_vec();
             }
             AdapterSpec::Lora { .. } => {
-                for (index, a) in adapter.tensors().iter().enumerate().step_by(2) {
+                // A and B alternate; B begins with zeros.
+                for (a, packed, index) in adapter.stored().into_iter().step_by(2) {
                     let values = random::lora_a(seed, a.ordinal as u32, a.rows, a.width);
-                    adapter.trained.write(backend, index, 0, &values)?;
+                    packed.write(backend, index, 0, &values)?;
                 }
             }
             AdapterSpec::Prefix { length } => {
@@ -168,32 +197,32 @@ impl Session {
         Ok(drawn)
     }
 
-    /// The adapter's trained values, tensor after tensor.
+    /// The adapter's values, trained and fixed, tensor after tensor ([`Adapter::stored`]).
     ///
     /// # Errors
     /// Those of the backend.
     pub async fn adapter_values(&self) -> Result<Vec<f32>> {
         let mut values = Vec::new();
         if let Some(adapter) = self.model.adapter() {
-            for index in 0..adapter.tensors().len() {
-                values.extend(adapter.trained.read(self.model.backend(), index).await?);
+            for (_, packed, index) in adapter.stored() {
+                values.extend(packed.read(self.model.backend(), index).await?);
             }
         }
         Ok(values)
     }
 }
 
-/// Writes an adapter's values, tensor after tensor.
+/// Writes an adapter's values, tensor after tensor ([`Adapter::stored`]).
 fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()> {
-    let size = |i: usize| adapter.tensors()[i].rows as usize * adapter.tensors()[i].width as usize;
-    let total: usize = (0..adapter.tensors().len()).map(size).sum();
+    let stored = adapter.stored();
+    let total: usize = stored.iter().map(|(tensor, ..)| tensor.elements()).sum();
     if values.len() != total {
         bail!(TrajectoryMismatch, "the adapter has {total} values, {} are given", values.len());
     }
     let mut rest = values;
-    for index in 0..adapter.tensors().len() {
-        let (now, later) = rest.split_at(size(index));
-        adapter.trained.write(session.model.backend(), index, 0, now)?;
+    for (tensor, packed, index) in stored {
+        let (now, later) = rest.split_at(tensor.elements());
+        packed.write(session.model.backend(), index, 0, now)?;
         rest = later;
     }
     Ok(())

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::method::Method;
+use super::method::{LoraA, Method};
 use crate::error::{Result, bail};
 use crate::names::{Named, names};
 use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::optimizer::{AdamSettings, Optimizer};
 use crate::zo::random::Distribution;
 
 /// The name of a [`Method`].
@@ -21,6 +22,18 @@ pub enum MethodKind {
 }
 
 names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix");
+
+/// The name of an [`Optimizer`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OptimizerKind {
+    /// [`Optimizer::Sgd`].
+    #[default]
+    Sgd,
+    /// [`Optimizer::Adam`].
+    Adam,
+}
+
+names!(OptimizerKind: Sgd = "sgd", Adam = "adam");
 
 /// What is trained, and how the gradient is estimated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +56,11 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_targets: Option<Vec<String>>,
+    /// LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, or frozen as drawn from the seed (LoRA-FA)
+    /// [default: trained]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora_a: Option<LoraA>,
     /// Prefix: number of rows of keys and values before every sequence [default: 5]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +89,22 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f32>,
+    /// How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: sgd]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerKind>,
+    /// Adam: how much of the mean of the gradient is kept at each step [default: 0.9]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta1: Option<f32>,
+    /// Adam: how much of the mean of its square is kept at each step [default: 0.999]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beta2: Option<f32>,
+    /// Adam: added to the root of that mean [default: 1e-8]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long = "adam-eps"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adam_epsilon: Option<f32>,
     /// Estimator low-rank: rank of a direction, a multiple of 4 [default: 4]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,17 +124,18 @@ impl MethodOptions {
                 rank: self.lora_rank.unwrap_or(8),
                 alpha: self.lora_alpha.unwrap_or(16.0),
                 targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
+                a: self.lora_a.unwrap_or_default(),
             },
             MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
         }
     }
 
     pub(super) fn set(&mut self, method: &Method) {
-        let (mut lora, mut prefix) = ((None, None, None), None);
+        let (mut lora, mut prefix) = ((None, None, None, None), None);
         self.method = Some(match method.clone() {
             Method::Full => MethodKind::Full,
-            Method::Lora { rank, alpha, targets } => {
-                lora = (Some(rank), Some(alpha), Some(targets));
+            Method::Lora { rank, alpha, targets, a } => {
+                lora = (Some(rank), Some(alpha), Some(targets), Some(a));
                 MethodKind::Lora
             }
             Method::Prefix { length } => {
@@ -108,7 +143,7 @@ impl MethodOptions {
                 MethodKind::Prefix
             }
         });
-        (self.lora_rank, self.lora_alpha, self.lora_targets) = lora;
+        (self.lora_rank, self.lora_alpha, self.lora_targets, self.lora_a) = lora;
         self.prefix_length = prefix;
     }
 
@@ -122,13 +157,41 @@ impl MethodOptions {
             ("LoRA's rank", self.lora_rank.is_some(), MethodKind::Lora),
             ("LoRA's alpha", self.lora_alpha.is_some(), MethodKind::Lora),
             ("LoRA's targets", self.lora_targets.is_some(), MethodKind::Lora),
+            ("LoRA's factor A", self.lora_a.is_some(), MethodKind::Lora),
             ("the prefix length", self.prefix_length.is_some(), MethodKind::Prefix),
         ];
-        match given.iter().find(|(_, is_given, of)| *is_given && *of != kind) {
-            Some((what, _, of)) => {
-                bail!(InvalidArgument, "{what}: expected method {}, found {}", of.name(), kind.name())
+        if let Some((what, _, of)) = given.iter().find(|(_, is_given, of)| *is_given && *of != kind) {
+            bail!(InvalidArgument, "{what}: expected method {}, found {}", of.name(), kind.name());
+        }
+        let of_adam = [("beta1", self.beta1), ("beta2", self.beta2), ("Adam's epsilon", self.adam_epsilon)];
+        if let (Optimizer::Sgd, Some((what, _))) =
+            (self.optimizer(), of_adam.iter().find(|(_, value)| value.is_some()))
+        {
+            bail!(InvalidArgument, "{what}: expected optimizer adam, found sgd");
+        }
+        Ok(())
+    }
+
+    /// The optimizer; what is left out is as its paper has it.
+    pub fn optimizer(&self) -> Optimizer {
+        match self.optimizer.unwrap_or_default() {
+            OptimizerKind::Sgd => Optimizer::Sgd,
+            OptimizerKind::Adam => {
+                let paper = AdamSettings::default();
+                Optimizer::Adam(AdamSettings {
+                    beta1: self.beta1.unwrap_or(paper.beta1),
+                    beta2: self.beta2.unwrap_or(paper.beta2),
+                    epsilon: self.adam_epsilon.unwrap_or(paper.epsilon),
+                })
             }
-            None => Ok(()),
+        }
+    }
+
+    pub(super) fn set_optimizer(&mut self, optimizer: Optimizer) {
+        self.optimizer = Some(OptimizerKind::Sgd);
+        if let Optimizer::Adam(AdamSettings { beta1, beta2, epsilon }) = optimizer {
+            self.optimizer = Some(OptimizerKind::Adam);
+            (self.beta1, self.beta2, self.adam_epsilon) = (Some(beta1), Some(beta2), Some(epsilon));
         }
     }
 

@@ -128,6 +128,7 @@ impl Options {
             method: self.method.method(),
             trainable: self.method.trainable(),
             estimator: self.method.estimator(),
+            optimizer: self.method.optimizer(),
             learning_rate: match self.learning_rate {
                 Some(Rate::Given(rate)) => rate,
                 Some(Rate::Auto) | None => preset.learning_rate,
@@ -151,6 +152,8 @@ impl Options {
     pub fn for_adapter(self, method: &Method) -> Result<Options> {
         let mut options = self.clone();
         options.method.set(method);
+        // Files do not say what becomes of A.
+        options.method.lora_a = self.method.lora_a;
         let MethodOptions { lora_rank, lora_alpha, lora_targets, prefix_length, .. } = &self.method;
         let differs = lora_rank.is_some() && *lora_rank != options.method.lora_rank
             || lora_alpha.is_some() && *lora_alpha != options.method.lora_alpha
@@ -159,7 +162,7 @@ impl Options {
         if differs {
             let found = match method {
                 Method::Full => method.name().to_owned(),
-                Method::Lora { rank, alpha, targets } => {
+                Method::Lora { rank, alpha, targets, .. } => {
                     format!("rank {rank}, alpha {alpha}, targets {}", targets.join(","))
                 }
                 Method::Prefix { length } => format!("length {length}"),
@@ -191,6 +194,7 @@ impl Options {
             ..MethodOptions::default()
         };
         method.set(&settings.method);
+        method.set_optimizer(settings.optimizer);
         Options {
             method,
             objective: Some(settings.objective),

@@ -152,7 +152,7 @@ impl Session {
                 .next(&session.model, [0; 2])
                 .await?;
         }
-        Updater::new(settings.seed, estimator.clone()).enter(&mut session, 0).await?;
+        Updater::new(settings).enter(&mut session, 0).await?;
         let extent = sizes.step(settings);
         session.pass(extent, Some(settings)).await?;
         let (model, ws) = session.prepare(Extent::least())?;

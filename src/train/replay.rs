@@ -31,8 +31,8 @@ pub(super) async fn follow(
     trajectory: &Trajectory,
     progress: &mut dyn FnMut(u32) -> Result<()>,
 ) -> Result<Updater> {
-    let Settings { seed, estimator, .. } = &trajectory.header.settings;
-    let mut updater = Updater::new(*seed, estimator.clone());
+    let estimator = &trajectory.header.settings.estimator;
+    let mut updater = Updater::new(&trajectory.header.settings);
     let probes = estimator.probes as usize;
     for step in 0..trajectory.steps() {
         updater.enter(session, step).await?;

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
-use crate::model::{Adapter, TensorId};
+use crate::model::{Adapter, AdapterSpec, TensorId};
 
 /// Writes all tensors to `sink` as one safetensors file, a few MiB at a time; names and shapes are those that transformers loads. Matrices
 /// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to its matrix.
@@ -16,7 +16,7 @@ use crate::model::{Adapter, TensorId};
 /// Those of the backend and of `sink`.
 pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let (model, tensors) = (&session.model, session.model.spec().tensors.as_slice());
-    let sums = match model.adapter().filter(|adapter| adapter.fixed.is_some()) {
+    let sums = match model.adapter().filter(|adapter| matches!(adapter.spec(), AdapterSpec::LowRank { .. })) {
         Some(adapter) => sums(session, adapter).await?,
         None => BTreeMap::new(),
     };

@@ -7,6 +7,7 @@ use crate::error::{Result, bail};
 use crate::model::{HeadKind, ModelSpec};
 use crate::names::names;
 use crate::zo::estimator::Estimator;
+use crate::zo::optimizer::Optimizer;
 use crate::zo::random::Order;
 use crate::zo::schedule::Schedule;
 
@@ -45,6 +46,9 @@ pub struct Settings {
     /// How the gradient is estimated.
     #[serde(flatten)]
     pub estimator: Estimator,
+    /// How the trained values move along the estimate.
+    #[serde(default)]
+    pub optimizer: Optimizer,
     /// Learning rate; MeZO's are 1e-7 to 1e-5 for full parameters.
     pub learning_rate: f32,
     /// How the learning rate changes.
@@ -92,6 +96,7 @@ impl Default for Settings {
             method: Method::Full,
             trainable: Vec::new(),
             estimator: Estimator::default(),
+            optimizer: Optimizer::default(),
             learning_rate: 1e-6,
             schedule: Schedule::Constant,
             weight_decay: 0.0,
@@ -109,6 +114,14 @@ impl Settings {
     /// `invalid-argument` naming the setting, its value and what it may be.
     pub fn check(&self) -> Result<()> {
         self.estimator.check()?;
+        self.optimizer.check(&self.estimator)?;
+        if self.optimizer != Optimizer::Sgd && self.method == Method::Full {
+            bail!(
+                InvalidArgument,
+                "optimizer adam keeps two moments of every trained value, for which method full has too many: \
+                 expected method lora or prefix"
+            );
+        }
         let counts = [("steps", self.steps, 100_000_000), ("batch size", self.batch_size, 65_536)];
         for (name, value, most) in counts {
             if value == 0 || value > most {

@@ -116,7 +116,7 @@ impl Trainer {
         let initial = session.set_up(&self.setup(initial)).await?;
         let header = &mut self.trajectory.header;
         (header.initial_values, header.initial) = (initial.len() as u64, initial);
-        self.updater = Some(Updater::new(self.settings.seed, self.settings.estimator.clone()));
+        self.updater = Some(Updater::new(&self.settings));
         Ok(())
     }
 
@@ -145,8 +145,7 @@ impl Trainer {
     pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
-        let estimator = self.settings.estimator.clone();
-        self.updater = Some(Updater::after(self.settings.seed, estimator, trajectory.steps()));
+        self.updater = Some(Updater::after(session, &self.settings, &trajectory.records));
         self.trajectory = trajectory;
         Ok(())
     }
@@ -206,6 +205,7 @@ impl Trainer {
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let chosen = self.order.batch(step, settings.batch_size as usize);
         updater.enter(session, step).await?;
+        updater.write(session)?;
         let branches = estimator.branch_list(settings.seed, step);
         let mut sums = vec![0.0; branches.len()];
         let (mut weights, mut tokens) = (0.0, 0);

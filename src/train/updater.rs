@@ -1,10 +1,13 @@
-//! Keeps a session's weights in step with a run's records: pending updates, and the windows of low-rank directions.
+//! Keeps a session's weights in step with a run's records: pending updates, the windows of low-rank directions, and the values that
+//! Adam computes on the host.
 
 use super::session::Session;
+use super::settings::Settings;
 use crate::error::Result;
 use crate::kernel::step::MAX_UPDATES;
-use crate::model::{AdapterSpec, Extent};
+use crate::model::{Adapter, AdapterSpec, Extent};
 use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::optimizer::{Adam, AdamSettings, Optimizer};
 use crate::zo::random::{merging_key, signs};
 use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
@@ -14,20 +17,43 @@ use crate::zo::update::{self, Update};
 pub(super) struct Updater {
     seed: u64,
     estimator: Estimator,
+    optimizer: Optimizer,
     pending: Vec<Update>,
     window: Option<u32>,
+    /// None before the first step, and where the optimizer is not Adam.
+    on_host: Option<OnHost>,
+}
+
+/// An adapter whose values the host computes.
+#[derive(Clone, Debug)]
+struct OnHost {
+    adam: Adam,
+    /// The trained tensors; none until they have been read from the device.
+    values: Vec<Vec<f32>>,
+    /// Whether the device has these values.
+    written: bool,
 }
 
 impl Updater {
-    pub(super) fn new(seed: u64, estimator: Estimator) -> Self {
-        Updater { seed, estimator, pending: Vec::new(), window: None }
+    /// The updater of a run's first step.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let Settings { seed, estimator, optimizer, .. } = settings;
+        Updater { seed: *seed, estimator: estimator.clone(), optimizer: *optimizer, ..Updater::default() }
     }
 
-    /// The updater of a session to which `steps` steps have been applied.
-    pub(super) fn after(seed: u64, estimator: Estimator, steps: u32) -> Self {
-        let last = steps.checked_sub(1).filter(|_| estimator.kind == EstimatorKind::LowRank);
-        let window = last.map(|step| step / estimator.interval);
-        Updater { window, ..Updater::new(seed, estimator) }
+    /// The updater of a session to which the steps of these records have been applied.
+    pub(super) fn after(session: &Session, settings: &Settings, records: &[Record]) -> Self {
+        let mut updater = Updater::new(settings);
+        let last = records.last().filter(|_| updater.estimator.kind == EstimatorKind::LowRank);
+        updater.window = last.map(|record| record.step / updater.estimator.interval);
+        if let (Optimizer::Adam(constants), Some(adapter)) = (updater.optimizer, session.model.adapter()) {
+            let mut adam = state(constants, adapter);
+            for step in records.chunks(updater.estimator.probes as usize) {
+                adam.step(updater.seed, &updater.estimator, step, &mut []);
+            }
+            updater.on_host = Some(OnHost { adam, values: Vec::new(), written: true });
+        }
+        updater
     }
 
     /// The updates that the next pass over the weights applies.
@@ -59,11 +85,23 @@ impl Updater {
         draw(session, self.seed, window)
     }
 
-    /// Queues the updates of the last step of `records`. Steps are collected until one pass can apply no more.
+    /// Queues the updates of the last step of `records`. Steps are collected until one pass can apply no more. With Adam, the step
+    /// is taken on the host.
     ///
     /// # Errors
     /// Those of the backend.
     pub(super) async fn queue(&mut self, session: &mut Session, records: &[Record]) -> Result<()> {
+        if let (Optimizer::Adam(constants), Some(adapter)) = (self.optimizer, session.model.adapter()) {
+            let begin = || OnHost { adam: state(constants, adapter), values: Vec::new(), written: true };
+            let on_host = self.on_host.get_or_insert_with(begin);
+            if on_host.values.is_empty() {
+                on_host.values = adapter.trained_values(session.model.backend()).await?;
+            }
+            let step = records.rchunks(self.estimator.probes as usize).next().unwrap_or_default();
+            on_host.adam.step(self.seed, &self.estimator, step, &mut on_host.values);
+            on_host.written = false;
+            return Ok(());
+        }
         let updates = self.estimator.updates(self.seed, records);
         if self.pending.len() + updates.len() > MAX_UPDATES {
             self.settle(session).await?;
@@ -72,11 +110,28 @@ impl Updater {
         Ok(())
     }
 
+    /// Writes to the device what the host has computed of its adapter. A pass needs it.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub(super) fn write(&mut self, session: &Session) -> Result<()> {
+        if let (Some(on_host), Some(adapter)) = (&mut self.on_host, session.model.adapter())
+            && !on_host.written
+        {
+            for (index, values) in on_host.values.iter().enumerate() {
+                adapter.trained.write(session.model.backend(), index, 0, values)?;
+            }
+            on_host.written = true;
+        }
+        Ok(())
+    }
+
     /// Applies the pending updates.
     ///
     /// # Errors
     /// Those of the backend.
     pub(super) async fn settle(&mut self, session: &mut Session) -> Result<()> {
+        self.write(session)?;
         if !self.pending.is_empty() {
             let (model, ws) = session.prepare(Extent::least())?;
             model.apply_update(ws, &update::apply(&self.pending)).await?;
@@ -84,6 +139,12 @@ impl Updater {
         }
         Ok(())
     }
+}
+
+/// Adam's state for the trained tensors of an adapter, before the first step.
+fn state(constants: AdamSettings, adapter: &Adapter) -> Adam {
+    let tensors = adapter.tensors().iter();
+    Adam::new(constants, tensors.map(|tensor| (tensor.ordinal as u32, tensor.elements())))
 }
 
 /// Merges the sum of a window into the weights, or keeps it in its own columns where the format of the weights is read-only.

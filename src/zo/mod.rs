@@ -2,6 +2,7 @@
 //! updates, and the record of one probe.
 
 pub mod estimator;
+pub mod optimizer;
 pub mod random;
 pub mod record;
 pub mod schedule;

@@ -120,6 +120,11 @@ pub(crate) fn mezo() -> Value {
     serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
 }
 
+/// What peft, PyTorch and numpy computed of steps along directions of B, and of Adam (`tests/golden/directions.py`).
+pub(crate) fn directions() -> Value {
+    serde_json::from_str(include_str!("../golden/directions.json")).unwrap()
+}
+
 /// Where a golden file is, for programs that read it from the disk.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn path(path: &str) -> String {

@@ -11,6 +11,7 @@ mod common;
 mod chat_golden;
 mod cli;
 mod device;
+mod directions;
 mod features;
 mod fit;
 mod floors;

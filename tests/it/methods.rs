@@ -13,11 +13,12 @@ use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{
-    ExampleEncoder, Examples, Method, RandomModel, Session, Settings, Setup, Trainer, dtype, read_adapter,
-    replay, save_model,
+    ExampleEncoder, Examples, LoraA, Method, RandomModel, Session, Settings, Setup, Trainer, dtype,
+    read_adapter, replay, save_model,
 };
 use pocketllm::train::{Objective, Trajectory};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+use pocketllm::zo::optimizer::{AdamSettings, Optimizer};
 use pocketllm::zo::random::Distribution;
 use pocketllm::zo::update;
 use serde_json::Value;
@@ -26,9 +27,9 @@ use serde_json::Value;
 const LOGITS: f32 = 1e-4;
 
 /// Losses, relative to the larger of 1 and the loss: as for logits.
-const LOSS: f64 = 2e-5;
+pub(super) const LOSS: f64 = 2e-5;
 
-async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
+pub(super) async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
     if let Some((_, config)) = BLOCKS.iter().find(|(found, _)| *found == name) {
         let dir = RandomModel::new(name, config.as_bytes().to_vec(), 5).unwrap();
         return Session::open(backend, &dir, dtype, &mut |_| Ok(())).await.unwrap();
@@ -37,7 +38,7 @@ async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
 }
 
 /// The golden's batch: masked sequences with label words, or every next token.
-fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
+pub(super) fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
     let sequences = case["sequences"].as_array().unwrap().iter().map(numbers);
     match case.get("mask_id") {
         Some(mask) => {
@@ -58,7 +59,7 @@ fn next_tokens(ids: Vec<u32>) -> Example {
 }
 
 /// Losses of the branches that an estimator has at a step.
-async fn losses(
+pub(super) async fn losses(
     session: &mut Session,
     case: &Value,
     estimator: &Estimator,
@@ -180,7 +181,8 @@ fn runs() -> Vec<(DType, Settings)> {
     };
     let two_point = Estimator::default;
     let low_rank = Estimator { interval: 3, ..Estimator::new(EstimatorKind::LowRank) };
-    let lora = Method::Lora { rank: 4, alpha: 8.0, targets: vec!["all-linear".to_owned()] };
+    let lora_of = |a| Method::Lora { rank: 4, alpha: 8.0, targets: vec!["all-linear".to_owned()], a };
+    let lora = lora_of(LoraA::Trained);
     let mut runs = Vec::new();
     for dtype in [DType::F32, DType::F16] {
         for estimator in [
@@ -196,6 +198,25 @@ fn runs() -> Vec<(DType, Settings)> {
     for dtype in [DType::F32, DType::F16, DType::Q8_0, DType::Q4_0, DType::Q4_1] {
         runs.push((dtype, settings(lora.clone(), two_point())));
         runs.push((dtype, settings(Method::prefix(), Estimator { probes: 2, ..two_point() })));
+    }
+    for (dtype, estimator) in [
+        (DType::F32, Estimator { momentum: 0.9, ..two_point() }),
+        (DType::F16, Estimator { probes: 3, clip: 0.5, ..two_point() }),
+        (DType::Q4_0, Estimator { probes: 5, ..Estimator::new(EstimatorKind::OneSided) }),
+    ] {
+        runs.push((dtype, settings(lora_of(LoraA::Frozen), estimator)));
+    }
+    let adam = Optimizer::Adam(AdamSettings { beta2: 0.99, ..AdamSettings::default() });
+    for (dtype, method, estimator) in [
+        (DType::F16, Method::lora(), Estimator { probes: 3, ..two_point() }),
+        (
+            DType::Q8_0,
+            lora_of(LoraA::Frozen),
+            Estimator { probes: 5, ..Estimator::new(EstimatorKind::OneSided) },
+        ),
+        (DType::Q4_0, Method::prefix(), two_point()),
+    ] {
+        runs.push((dtype, Settings { optimizer: adam, weight_decay: 0.1, ..settings(method, estimator) }));
     }
     for dtype in [DType::Q8_0, DType::Q4_0] {
         runs.push((dtype, settings(Method::Full, Estimator { interval: 1, ..low_rank.clone() })));
@@ -214,7 +235,8 @@ fn runs() -> Vec<(DType, Settings)> {
 
 /// A run with these settings; its records replayed on the device and on the host, and resumed from the middle, to the same bits.
 async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
-    let what = format!("{model} {dtype} {:?} {:?}", settings.method, settings.estimator);
+    let what =
+        format!("{model} {dtype} {:?} {:?} {:?}", settings.method, settings.estimator, settings.optimizer);
     say(&what);
     // The host has the same base weights, and reads them back at once.
     let before = all_digests(&open(Host::open(), model, dtype).await).await;
@@ -236,15 +258,23 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
     // A run that was interrupted in the middle of a step continues as if it had not been.
     let probes = settings.estimator.probes as usize;
     let end = bytes.len() - 3 * 32 * probes - 5;
-    let mut session = open(backend.clone(), model, dtype).await;
-    let mut second = trainer(&session, settings);
     let torn = Trajectory::parse("the run", &bytes[..end]).unwrap();
     assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
-    second.resume(&mut session, torn, &mut |_| Ok(())).await.unwrap();
-    while second.step(&mut session).await.unwrap().is_some() {}
-    second.settle(&mut session).await.unwrap();
-    assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
-    assert_eq!(all_digests(&session).await, after, "{what} resumed");
+    // With Adam, also from weights that contain the updates already: its moments are computed again.
+    for replayed in [false, true].into_iter().take(if settings.optimizer == Optimizer::Sgd { 1 } else { 2 }) {
+        let mut session = open(backend.clone(), model, dtype).await;
+        let mut second = trainer(&session, settings);
+        if replayed {
+            replay(&mut session, &torn, &mut |_| Ok(())).await.unwrap();
+            second.adopt(&mut session, torn.clone()).unwrap();
+        } else {
+            second.resume(&mut session, torn.clone(), &mut |_| Ok(())).await.unwrap();
+        }
+        while second.step(&mut session).await.unwrap().is_some() {}
+        second.settle(&mut session).await.unwrap();
+        assert!(second.trajectory().to_bytes().unwrap() == bytes, "{what}: the resumed run's records differ");
+        assert_eq!(all_digests(&session).await, after, "{what} resumed");
+    }
 }
 
 device_test! {

@@ -10,8 +10,9 @@ use clap::{Arg, Args, Command};
 use pocketllm::format::config::Config;
 use pocketllm::model::{ModelSpec, family};
 use pocketllm::text::task;
-use pocketllm::train::{Draw, Header, Method, MethodOptions, Options, Rate, Settings, preset};
+use pocketllm::train::{Draw, Header, LoraA, Method, MethodOptions, Options, Rate, Settings, preset};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
+use pocketllm::zo::optimizer::{AdamSettings, Optimizer};
 
 const TYPESCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/src/package/types/options.ts");
 
@@ -138,11 +139,22 @@ fn values_of_another_method_are_refused() {
             r#"{ "method": "lora", "prefixLength": 5 }"#,
             "the prefix length: expected method prefix, found lora",
         ),
+        (r#"{ "loraA": "frozen" }"#, "LoRA's factor A: expected method lora, found full"),
+        (r#"{ "method": "lora", "beta1": 0.5 }"#, "beta1: expected optimizer adam, found sgd"),
+        (
+            r#"{ "method": "lora", "optimizer": "adam", "beta2": 1 }"#,
+            "beta2: expected at least 0 and less than 1, found 1",
+        ),
+        (
+            r#"{ "method": "lora", "optimizer": "adam", "momentum": 0.9 }"#,
+            "momentum is a setting of optimizer sgd",
+        ),
+        (r#"{ "optimizer": "adam" }"#, "method full has too many: expected method lora or prefix"),
     ] {
         let error = given(text).check().unwrap_err();
         assert!(error.message().contains(part), "{error}");
     }
-    let adapter = Method::Lora { rank: 4, alpha: 8.0, targets: vec!["q".into()] };
+    let adapter = Method::Lora { rank: 4, alpha: 8.0, targets: vec!["q".into()], a: LoraA::Trained };
     let options = given(r#"{ "method": "lora", "loraRank": 4 }"#).for_adapter(&adapter).unwrap();
     assert_eq!(options.method.method(), adapter);
     let error = given(r#"{ "loraRank": 16 }"#).for_adapter(&adapter).unwrap_err();
@@ -152,17 +164,20 @@ fn values_of_another_method_are_refused() {
 #[test]
 fn the_options_of_a_trajectory_give_its_run_again() {
     let spec = spec();
-    for (method, kind) in [
+    let adam = Optimizer::Adam(AdamSettings { beta1: 0.5, ..AdamSettings::default() });
+    for (method, kind, optimizer) in [
         (
-            Method::Lora { rank: 16, alpha: 8.0, targets: vec!["q".into(), "up".into()] },
+            Method::Lora { rank: 16, alpha: 8.0, targets: vec!["q".into(), "up".into()], a: LoraA::Frozen },
             EstimatorKind::OneSided,
+            adam,
         ),
-        (Method::Prefix { length: 3 }, EstimatorKind::TwoPoint),
-        (Method::Full, EstimatorKind::LowRank),
+        (Method::Prefix { length: 3 }, EstimatorKind::TwoPoint, Optimizer::Sgd),
+        (Method::Full, EstimatorKind::LowRank, Optimizer::Sgd),
     ] {
         let settings = Settings {
             method,
             estimator: Estimator { probes: 4, clip: 2.0, ..Estimator::new(kind) },
+            optimizer,
             trainable: vec!["*attention*".into()],
             objective: pocketllm::train::Objective::Accuracy,
             micro_batch: 3,

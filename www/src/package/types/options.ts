@@ -9,6 +9,7 @@ export const METHOD_OPTIONS = {
   loraRank: 'count',
   loraAlpha: 'number',
   loraTargets: 'strings',
+  loraA: ['trained', 'frozen'],
   prefixLength: 'count',
   trainable: 'strings',
   estimator: ['two-point', 'spsa', 'n-spsa', 'mezo', 'one-sided', 'fzoo', 'low-rank', 'lozo'],
@@ -16,6 +17,10 @@ export const METHOD_OPTIONS = {
   distribution: ['gaussian', 'rademacher'],
   clip: 'number',
   momentum: 'number',
+  optimizer: ['sgd', 'adam'],
+  beta1: 'number',
+  beta2: 'number',
+  adamEpsilon: 'number',
   rank: 'count',
   interval: 'count',
 } as const;
@@ -30,6 +35,8 @@ export interface MethodOptions {
   readonly loraAlpha?: number | undefined;
   /** LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v] */
   readonly loraTargets?: readonly string[] | undefined;
+  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, or frozen as drawn from the seed (LoRA-FA) [default: trained] */
+  readonly loraA?: 'trained' | 'frozen' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
   /** With method full: train only the tensors whose name matches one of these patterns (* and ?) */
@@ -44,6 +51,14 @@ export interface MethodOptions {
   readonly clip?: number | undefined;
   /** Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0] */
   readonly momentum?: number | undefined;
+  /** How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: sgd] */
+  readonly optimizer?: 'sgd' | 'adam' | undefined;
+  /** Adam: how much of the mean of the gradient is kept at each step [default: 0.9] */
+  readonly beta1?: number | undefined;
+  /** Adam: how much of the mean of its square is kept at each step [default: 0.999] */
+  readonly beta2?: number | undefined;
+  /** Adam: added to the root of that mean [default: 1e-8] */
+  readonly adamEpsilon?: number | undefined;
   /** Estimator low-rank: rank of a direction, a multiple of 4 [default: 4] */
   readonly rank?: number | undefined;
   /** Estimator low-rank: number of steps that share a factor V [default: 50] */
