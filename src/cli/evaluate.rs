@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::data::PromptArgs;
+use super::figures;
 use super::model::TunedModel;
 use crate::error::Result;
 use crate::train::length;
@@ -22,6 +23,9 @@ pub(super) struct Args {
     /// Maximum tokens per example; longer examples are truncated. 0 takes the value of the trajectory or the task, or 128 for a masked and 512 for a causal model
     #[arg(long, default_value_t = 0)]
     max_length: u32,
+    /// Also list the rows that were answered wrongly
+    #[arg(long)]
+    wrong: bool,
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
@@ -40,17 +44,29 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let length = length(wanted, session.model.spec());
     let examples = encoder.encode(&session, &data, length)?;
     let report = session.evaluate(&encoder, &examples, &mut || Ok(())).await?;
+    let wrong = report.labels.as_ref().map_or_else(Vec::new, |labels| labels.wrong(&data.rows));
     if context.json {
         let mut value =
             json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });
-        if let Some(f1) = report.f1 {
-            value["f1"] = json!(f1);
+        if let Some(object) = value.as_object_mut() {
+            object.extend(figures::fields(&report));
+            if args.wrong {
+                object.insert("wrong".to_owned(), json!(wrong));
+            }
         }
         println!("{value}");
     } else {
-        let accuracy = report.accuracy.map_or(String::new(), |a| format!("accuracy {:.2}%, ", a * 100.0));
-        let f1 = report.f1.map_or(String::new(), |f1| format!("F1 {:.2}%, ", f1 * 100.0));
-        println!("{accuracy}{f1}loss {:.5} on {} examples", report.loss, report.examples);
+        let f1 = report.f1.map(|f1| format!("F1 {:.1}%", f1 * 100.0));
+        let loss = format!("loss {:.5} on {} examples", report.loss, report.examples);
+        let parts = [Some(figures::accuracy(&report)), f1, Some(loss)];
+        println!(
+            "{}",
+            parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+        );
+        figures::sentences(&report).iter().for_each(|line| println!("{line}"));
+        if args.wrong {
+            wrong.iter().for_each(|row| println!("{}", figures::wrong(row)));
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::data::PromptArgs;
+use super::figures;
 use super::memory::{LimitArgs, line};
 use super::method::DtypeArgs;
 use super::model::{self, ModelPath};
@@ -179,9 +180,10 @@ async fn train(
             if !run.has_evaluation(trainer.done()) {
                 run.evaluation(trainer.done(), &report)?;
             }
-            let accuracy = report.accuracy.map_or(String::new(), |a| format!(", accuracy {:.1}%", a * 100.0));
+            let accuracy = figures::accuracy(&report);
+            let comma = if accuracy.is_empty() { "" } else { ", " };
             bar.suspend(|| {
-                eprintln!("step {:>6}: held-out loss {:.4}{accuracy}", trainer.done(), report.loss);
+                eprintln!("step {:>6}: held-out loss {:.4}{comma}{accuracy}", trainer.done(), report.loss);
             });
             last = Some(report);
         }
@@ -213,20 +215,25 @@ fn summary(
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
     if context.json {
-        let value = json!({
+        let mut value = json!({
             "steps": steps,
             "loss": loss,
             "eval_loss": last.map(|r| r.loss),
             "eval_accuracy": last.and_then(|r| r.accuracy),
-            "eval_f1": last.and_then(|r| r.f1),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,
             "adapter": session.model.backend().name(),
         });
+        if let (Some(object), Some(last)) = (value.as_object_mut(), last) {
+            object.extend(
+                figures::fields(last).into_iter().map(|(name, value)| (format!("eval_{name}"), value)),
+            );
+        }
         println!("{value}");
     } else {
         let loss = loss.map_or(String::new(), |loss| format!(", last loss {loss:.4}"));
         println!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display());
+        last.map_or_else(Vec::new, figures::sentences).iter().for_each(|line| println!("{line}"));
     }
 }

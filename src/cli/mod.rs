@@ -7,6 +7,7 @@ mod context;
 mod data;
 mod device;
 mod evaluate;
+mod figures;
 mod files;
 mod finetune;
 mod generate;
@@ -59,7 +60,7 @@ enum Command {
     Finetune(Box<finetune::Args>),
     /// Recompute the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),
-    /// Measure loss and accuracy on a data file
+    /// Measure loss and accuracy on a data file, beside the baseline and with the results of each label
     Evaluate(evaluate::Args),
     /// Continue a prompt
     Generate(generate::Args),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::figures;
 use super::files::{make_dir, name, write_error};
 use crate::error::{Result, bail};
 use crate::train::EvaluationReport;
@@ -97,8 +98,8 @@ impl RunDir {
     pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
         self.evaluated.push(step.into());
         let mut line = json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy });
-        if let Some(f1) = report.f1 {
-            line["eval_f1"] = json!(f1);
+        for (name, value) in figures::fields(report) {
+            line[format!("eval_{name}")] = value;
         }
         self.line(&line)
     }

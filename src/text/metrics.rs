@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::text::encode::Target;
 
 /// Number of predictions that equal their target's label.
-pub fn right(predictions: &[u32], targets: &[Target]) -> usize {
+fn right(predictions: &[u32], targets: &[Target]) -> usize {
     predictions.iter().zip(targets).filter(|(p, t)| **p == t.label).count()
 }
 

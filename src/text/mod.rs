@@ -9,7 +9,7 @@
 //! - [`stream`] converts generated ids to text as they arrive.
 //! - [`task`] has the tasks of the MeZO paper by name.
 //! - [`chat`] renders conversations with a model's own template.
-//! - [`metrics`] scores predictions.
+//! - [`metrics`] scores predictions, and [`figures`] says what the scores of labels mean.
 //!
 //! Invariants: this floor imports only [`crate::error`]; nothing here panics or allocates by a
 //! number that came from outside; an error about a row names the file, the row and the field.
@@ -21,6 +21,7 @@ pub mod dataset;
 mod decode;
 mod delimited;
 pub mod encode;
+pub mod figures;
 pub mod gguf_vocab;
 mod json_rows;
 pub mod metrics;

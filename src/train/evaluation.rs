@@ -1,6 +1,4 @@
-//! Evaluation: mean loss over all targets, and accuracy where there are labels or answers.
-
-use serde::Serialize;
+//! Evaluation: mean loss over all targets, and accuracy with what it means where there are labels or answers.
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
@@ -8,23 +6,43 @@ use crate::error::Result;
 use crate::model::{Evaluation, Extent, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
-use crate::text::metrics;
+use crate::text::figures::{Answer, Figures, wilson};
 
 /// Maximum tokens in one pass of an evaluation, unless a single example is longer.
 pub(super) const TOKENS: usize = 1024;
 
 /// The result of an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EvaluationReport {
     /// Mean cross-entropy over the targets; for questions, the tokens of the right answers.
     pub loss: f64,
     /// The share of the examples that are answered correctly: the likeliest label, the candidate whose tokens have the highest mean
     /// log-likelihood, or text that agrees with a right answer in all words. None for language modeling.
     pub accuracy: Option<f64>,
+    /// Wilson's 95% interval of the accuracy.
+    pub interval: Option<[f64; 2]>,
+    /// The baseline beside the accuracy and the results of each label, where all examples share their labels.
+    pub labels: Option<Figures>,
     /// Mean F1 of the generated words against the best right answer, if the model generates answers.
     pub f1: Option<f64>,
     /// Number of examples.
     pub examples: usize,
+}
+
+impl EvaluationReport {
+    /// The report with the accuracy of `right` right answers.
+    pub(super) fn with_accuracy(mut self, right: usize) -> EvaluationReport {
+        self.accuracy = Some(right as f64 / self.examples.max(1) as f64);
+        self.interval = Some(wilson(right, self.examples));
+        self
+    }
+
+    /// The report with the figures of the answer to each example, which are indices into `labels`.
+    pub(super) fn with_answers(self, labels: &[String], answers: Vec<Answer>) -> EvaluationReport {
+        let right = answers.iter().filter(|answer| answer.expected == answer.answered).count();
+        let figures = Figures::of(labels, answers);
+        EvaluationReport { labels: Some(figures), ..self.with_accuracy(right) }
+    }
 }
 
 impl Session {
@@ -41,7 +59,8 @@ impl Session {
         if !examples.questions.is_empty() {
             return self.ask(encoder, examples, keep_going).await;
         }
-        let (mut loss, mut right, mut count) = (0.0, 0_usize, 0_usize);
+        let (mut loss, mut count) = (0.0, 0_usize);
+        let mut answers = Vec::new();
         let mut rest = &examples.examples[..];
         while !rest.is_empty() {
             keep_going()?;
@@ -51,14 +70,22 @@ impl Session {
             let seen = self.evaluate_batch(encoder, &batch).await?;
             loss += seen.losses.iter().map(|l| f64::from(*l)).sum::<f64>();
             count += seen.losses.len();
-            right += metrics::right(&seen.predictions, &batch.targets);
+            let both = batch.targets.iter().zip(&seen.predictions);
+            answers.extend(
+                both.map(|(target, answered)| Answer { expected: target.label, answered: *answered }),
+            );
         }
-        let classified = matches!(encoder, ExampleEncoder::Classification { .. });
-        Ok(EvaluationReport {
+        let report = EvaluationReport {
             loss: loss / count.max(1) as f64,
-            accuracy: classified.then(|| right as f64 / count.max(1) as f64),
+            accuracy: None,
+            interval: None,
+            labels: None,
             f1: None,
             examples: examples.examples.len(),
+        };
+        Ok(match encoder {
+            ExampleEncoder::Classification { labels, .. } => report.with_answers(&labels.names, answers),
+            ExampleEncoder::LanguageModel => report,
         })
     }
 

@@ -8,6 +8,7 @@ use super::session::Session;
 use super::writing::WriteOptions;
 use crate::error::Result;
 use crate::text::encode::{CompletionEncoder, Example};
+use crate::text::figures::Answer;
 use crate::text::rows::{Question, Reply};
 
 /// The results of the questions so far.
@@ -16,6 +17,8 @@ struct Tally {
     /// Losses of the right answers' tokens, and their number.
     loss: (f64, usize),
     right: usize,
+    /// The chosen candidate of each question that has a class, beside that class.
+    answers: Vec<Answer>,
     f1: f64,
     /// Number of answers that were generated instead of chosen.
     written: usize,
@@ -53,7 +56,13 @@ impl Session {
                 let (own, after) = losses.split_at(count);
                 losses = after;
                 match &question.reply {
-                    Reply::Choice { correct, .. } => tally.choose(own, correct),
+                    Reply::Choice { correct, .. } => {
+                        let chosen = tally.choose(own, correct);
+                        let answer = question.class.zip(chosen);
+                        tally
+                            .answers
+                            .extend(answer.map(|(expected, answered)| Answer { expected, answered }));
+                    }
                     Reply::Text { answers, normalise } => {
                         keep_going()?;
                         let text = self.reply(question, examples.length).await?;
@@ -66,11 +75,21 @@ impl Session {
             }
         }
         let count = examples.questions.len();
-        Ok(EvaluationReport {
+        let report = EvaluationReport {
             loss: tally.loss.0 / tally.loss.1.max(1) as f64,
-            accuracy: Some(tally.right as f64 / count.max(1) as f64),
+            accuracy: None,
+            interval: None,
+            labels: None,
             f1: (tally.written > 0).then(|| tally.f1 / tally.written as f64),
             examples: count,
+        };
+        // Questions with a class all have the same candidates.
+        Ok(match examples.questions.first().map(|question| &question.reply) {
+            Some(Reply::Choice { candidates, .. }) if tally.answers.len() == count => {
+                let labels: Vec<String> = candidates.iter().map(|text| text.trim().to_owned()).collect();
+                report.with_answers(&labels, tally.answers)
+            }
+            _ => report.with_accuracy(tally.right),
         })
     }
 
@@ -103,12 +122,13 @@ impl Session {
 }
 
 impl Tally {
-    /// Adds the choice with the lowest loss among the candidates.
-    fn choose(&mut self, losses: &[(f64, usize)], correct: &[usize]) {
+    /// Adds the choice with the lowest mean loss among the candidates, and returns its index.
+    fn choose(&mut self, losses: &[(f64, usize)], correct: &[usize]) -> Option<u32> {
         let mean = |(sum, count): &(f64, usize)| sum / (*count).max(1) as f64;
         let best = (0..losses.len()).min_by(|a, b| mean(&losses[*a]).total_cmp(&mean(&losses[*b])));
         self.right += usize::from(best.is_some_and(|best| correct.contains(&best)));
         self.add_loss(correct.first().and_then(|i| losses.get(*i)));
+        best.and_then(|best| u32::try_from(best).ok())
     }
 
     fn add_loss(&mut self, losses: Option<&(f64, usize)>) {
@@ -125,10 +145,10 @@ mod tests {
     fn the_highest_mean_log_likelihood_is_chosen() {
         let mut tally = Tally::default();
         // Three tokens at 0.5 beat one at 0.6, though their sum is larger.
-        tally.choose(&[(1.5, 3), (0.6, 1)], &[0]);
-        tally.choose(&[(1.5, 3), (0.6, 1)], &[1]);
-        tally.choose(&[(1.0, 1), (1.0, 1)], &[1, 0]);
-        tally.choose(&[], &[]);
+        assert_eq!(tally.choose(&[(1.5, 3), (0.6, 1)], &[0]), Some(0));
+        assert_eq!(tally.choose(&[(1.5, 3), (0.6, 1)], &[1]), Some(0));
+        assert_eq!(tally.choose(&[(1.0, 1), (1.0, 1)], &[1, 0]), Some(0));
+        assert_eq!(tally.choose(&[], &[]), None);
         assert_eq!((tally.right, tally.loss), (2, (1.5 + 0.6 + 1.0, 5)));
     }
 }

@@ -4,13 +4,13 @@ use wasm_bindgen::JsValue;
 
 use super::fine_tuner::Tuner;
 use super::options::{self, GenerateOptions, Prompting};
-use super::report::{Classification, Scored};
+use super::report::{Classification, Evaluated, Scored};
 use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
-use crate::train::{EvaluationReport, WriteOptions, length};
+use crate::train::{WriteOptions, length};
 
 impl Tuner {
-    pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<EvaluationReport> {
+    pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<Evaluated> {
         let prompting = Prompting::of(config, self.prompting.clone())?;
         let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
@@ -18,7 +18,11 @@ impl Tuner {
         let length = length(self.max_length, self.session.model.spec());
         let examples = encoder.encode(&self.session, &data, length)?;
         self.settle().await?;
-        self.session.evaluate(&encoder, &examples, &mut || options::check_cancel(cancel)).await
+        let mut keep_going = || options::check_cancel(cancel);
+        let report = self.session.evaluate(&encoder, &examples, &mut keep_going).await?;
+        let lists = options::field(config, "wrong").is_some_and(|wrong| wrong.is_truthy());
+        let wrong = report.labels.as_ref().filter(|_| lists).map(|labels| labels.wrong(&data.rows));
+        Ok(Evaluated { wrong, ..Evaluated::from(report) })
     }
 
     pub(super) async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, Progress, Prompting, to_js};
 use super::plan;
-use super::report::{Evaluated, GpuBytes, Info, Restored};
+use super::report::{GpuBytes, Info, Restored};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
 use crate::format::files::ModelDir;
@@ -134,14 +134,15 @@ impl Tuner {
         Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
     }
 
-    /// Loss and accuracy on data, with the weights of the steps so far.
+    /// The loss on data and the figures of the accuracy, with the weights of the steps so far. With `wrong` set, the rows that
+    /// were answered wrongly are listed.
     pub async fn evaluate(
         &mut self,
         config: JsValue,
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
         let report = self.measure(&config, &cancel).await.map_err(js_error)?;
-        to_js(&Evaluated::from(report)).map_err(js_error)
+        to_js(&report).map_err(js_error)
     }
 
     /// The label of a text, with the probability of each.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::HeadKind;
+use crate::text::figures::{LabelFigures, Verdict, WrongRow};
 use crate::train::Trajectory;
 use crate::train::{EvaluationReport, Options, Trial, Warning};
 use crate::zo::record::Record;
@@ -55,13 +56,45 @@ pub(super) struct Evaluated {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
     pub examples: usize,
+    #[serde(flatten)]
+    pub labels: Option<Figures>,
+    /// Those of the examples that were answered wrongly, on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong: Option<Vec<WrongRow>>,
+}
+
+/// What an evaluation on rows with labels adds.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Figures {
+    pub baseline: f64,
+    pub baseline_label: String,
+    pub per_label: Vec<LabelFigures>,
+    pub verdict: Verdict,
+    pub notes: Vec<String>,
 }
 
 impl From<EvaluationReport> for Evaluated {
     fn from(report: EvaluationReport) -> Self {
-        Evaluated { loss: report.loss, accuracy: report.accuracy, f1: report.f1, examples: report.examples }
+        Evaluated {
+            loss: report.loss,
+            accuracy: report.accuracy,
+            interval: report.interval,
+            f1: report.f1,
+            examples: report.examples,
+            labels: report.labels.map(|labels| Figures {
+                baseline: labels.baseline,
+                baseline_label: labels.baseline_label,
+                per_label: labels.per_label,
+                verdict: labels.verdict,
+                notes: labels.notes,
+            }),
+            wrong: None,
+        }
     }
 }
 

@@ -408,8 +408,68 @@ fn evaluate_knows_the_prompt_from_the_trajectory() {
         assert_eq!(found["examples"], 60);
         assert_eq!(found["loss"], logged["eval_loss"]);
         assert_eq!(found["accuracy"], logged["eval_accuracy"]);
+        assert_eq!(found["interval"], logged["eval_interval"]);
+        assert_eq!(found["per_label"], logged["eval_per_label"]);
     }
     assert!(tuned["loss"].as_f64() < base["loss"].as_f64(), "{tuned} is not better than {base}");
+}
+
+#[test]
+fn evaluate_says_what_an_accuracy_is_worth() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    let one = path(dir.path(), "one.csv");
+    std::fs::write(&one, format!("text,label\n{}", "a fine film,great\n".repeat(12))).unwrap();
+    let evaluate = |data: &str, more: &[&str]| {
+        let prompt = ["--template", TEMPLATE, "--labels", "great,terrible"];
+        let all = ["--device", device(), "evaluate", "--model", &model, "--eval", data];
+        let output = run(&[&all[..], &prompt, more].concat());
+        done("evaluate", &output);
+        output
+    };
+    let report = json(&evaluate(&data, &["--json", "--wrong"]));
+    let count = |value: &Value| value.as_u64().unwrap();
+    let per_label = report["per_label"].as_array().unwrap();
+    let names: Vec<&str> = per_label.iter().map(|label| label["label"].as_str().unwrap()).collect();
+    assert_eq!(names, ["great", "terrible"]);
+    let most = per_label.iter().map(|label| count(&label["rows"])).max().unwrap();
+    assert_eq!(report["baseline"].as_f64().unwrap(), most as f64 / 60.0);
+    let correct: u64 = per_label.iter().map(|label| count(&label["correct"])).sum();
+    assert_eq!(report["accuracy"].as_f64().unwrap(), correct as f64 / 60.0);
+    let interval: Vec<f64> = serde_json::from_value(report["interval"].clone()).unwrap();
+    assert!(interval[0] < correct as f64 / 60.0 && interval[1] > correct as f64 / 60.0, "{interval:?}");
+
+    // The rows that were wrong are those of the confusion counts, with the line of the file and its text.
+    let wrong = report["wrong"].as_array().unwrap();
+    assert_eq!(wrong.len() as u64, 60 - correct);
+    let lines = std::fs::read_to_string(&data).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    for (at, label) in per_label.iter().enumerate() {
+        let other = &per_label[1 - at]["label"];
+        let of_cell = wrong.iter().filter(|row| row["label"] == label["label"] && &row["answered"] == other);
+        assert_eq!(of_cell.count() as u64, count(&label["confusion"][1 - at]));
+    }
+    for row in wrong {
+        let line = lines[usize::try_from(count(&row["row"])).unwrap() - 1].replace('"', "");
+        assert!(
+            line.contains(&row["text"].as_str().unwrap().replace('"', ""))
+                && line.ends_with(row["label"].as_str().unwrap()),
+            "{row}"
+        );
+    }
+
+    let said = String::from_utf8(evaluate(&data, &[]).stdout).unwrap();
+    for part in
+        ["(95% interval ", "; always answering \"great\" gives ", "\"terrible\": ", " of 30 correct ("]
+    {
+        assert!(said.contains(part), "{said} lacks {part}");
+    }
+    assert!(!said.contains("row "), "wrong rows are listed on request only: {said}");
+    let said = String::from_utf8(evaluate(&one, &["--wrong"]).stdout).unwrap();
+    assert!(
+        said.contains("All 12 examples have the label \"great\", so the accuracy does not show"),
+        "{said}"
+    );
 }
 
 #[test]

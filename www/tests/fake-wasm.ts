@@ -185,7 +185,7 @@ export class Tuner implements WasmTuner {
         ms: pace.stepMs,
         tokens: (config.batchSize ?? 16) * 61,
         gpuBytes: this.info().gpuBytes.total,
-        ...(measured ? { evaluation: this.#evaluation(200) } : {}),
+        ...(measured ? { evaluation: this.#evaluation([]) } : {}),
       };
     });
   }
@@ -196,7 +196,7 @@ export class Tuner implements WasmTuner {
         if (cancel.aborted) throw failure('aborted', 'evaluation was aborted');
         await pause(pace.stepMs);
       }
-      return this.#evaluation((JSON.parse(textOf(config.data)) as unknown[]).length);
+      return this.#evaluation(JSON.parse(textOf(config.data)) as LabelledText[], config.labels);
     });
   }
 
@@ -282,8 +282,34 @@ export class Tuner implements WasmTuner {
     return 0.42 + 0.29 * Math.exp(-step / 150) + 0.05 * Math.sin(step * 78.233) * Math.cos(step * 3.7);
   }
 
-  #evaluation(examples: number): Evaluation {
-    return { loss: this.#loss(this.#done), accuracy: 0.52 + 0.28 * (1 - Math.exp(-this.#done / 200)), examples };
+  /** Every third row is wrong at first, and fewer are later. */
+  #evaluation(data: readonly LabelledText[], labels: readonly string[] = ['real', 'junk']): Evaluation {
+    const rows = data.length > 0 ? data : Array.from({ length: 200 }, (_, at): LabelledText => ({ text: `text ${at}`, label: labels[at % labels.length] ?? '' }));
+    const every = 3 + Math.floor(this.#done / 50);
+    const answers = rows.map(({ text, label }, at) => ({ row: at + 1, text, label, answered: at % every === 0 ? (labels[(labels.indexOf(label) + 1) % labels.length] ?? '') : label }));
+    const wrong = answers.filter(({ label, answered }) => label !== answered);
+    const of = (name: string, of: 'label' | 'answered'): typeof answers => answers.filter((answer) => answer[of] === name);
+    const perLabel = labels.map((label) => {
+      const [own, correct] = [of(label, 'label'), of(label, 'label').filter(({ answered }) => answered === label).length];
+      const answered = of(label, 'answered').length;
+      const confusion = labels.map((other) => own.filter((answer) => answer.answered === other).length);
+      return { label, rows: own.length, correct, recall: own.length > 0 ? correct / own.length : null, precision: answered > 0 ? correct / answered : null, confusion };
+    });
+    const most = perLabel.reduce((a, b) => (b.rows > a.rows ? b : a));
+    const accuracy = 1 - wrong.length / rows.length;
+    const verdict = rows.length < 10 ? 'too-few' : accuracy - 0.05 > most.rows / rows.length ? 'better' : 'not-better';
+    return {
+      loss: this.#loss(this.#done),
+      accuracy,
+      interval: [Math.max(0, accuracy - 0.05), Math.min(1, accuracy + 0.05)],
+      baseline: most.rows / rows.length,
+      baselineLabel: most.label,
+      perLabel,
+      verdict,
+      notes: ['The verdict, in a sentence.'],
+      wrong,
+      examples: rows.length,
+    };
   }
 
   async #alone<T>(work: () => Promise<T>): Promise<T> {

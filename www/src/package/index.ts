@@ -189,7 +189,8 @@ export class FineTuner {
   }
 
   /**
-   * Measures loss and accuracy on rows, which should not be rows that were trained on.
+   * Measures the loss on rows, and their accuracy beside the baseline and with the results of each
+   * label. They should not be rows that were trained on.
    *
    * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
    */

@@ -28,7 +28,7 @@ const PLAN = [
   ...Object.keys(METHOD_OPTIONS),
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
-const EVALUATE = [...PROMPTING, 'dataName', 'signal'];
+const EVALUATE = [...PROMPTING, 'dataName', 'wrong', 'signal'];
 const READ = ['name', ...Object.keys(DRAW_OPTIONS)];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
@@ -201,6 +201,7 @@ function refuseNoData(what: string, data: Data): void {
 
 export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateConfig {
   refuseUnknown('evaluate', options, EVALUATE);
+  refuseOther('evaluate', 'wrong', options.wrong, [true, false]);
   refuseNoData('evaluate: data', data);
   const { signal, ...rest } = options;
   return compact({ ...rest, data });

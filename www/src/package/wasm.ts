@@ -41,6 +41,7 @@ type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 export interface WasmEvaluateConfig extends Prompting {
   readonly data: WasmData;
   readonly dataName?: string;
+  readonly wrong?: boolean;
 }
 
 export interface WasmGenerateOptions {

@@ -5,18 +5,66 @@ import type { Prompting, TrainOptions } from './training.js';
 export interface Evaluation {
   /** Mean loss. */
   readonly loss: number;
-  /** Share of rows answered rightly, 0 to 1; absent for rows without labels. */
+  /** The share of the rows that were answered correctly, 0 to 1. It is absent for rows without labels. */
   readonly accuracy?: number;
+  /** Wilson's 95% interval of the accuracy. */
+  readonly interval?: readonly [low: number, high: number];
+  /**
+   * The share of the rows that have the commonest label. A model that always answers this label has this accuracy, so it has
+   * learned something only if its own accuracy is above it. Like the fields below, it is present if the rows share their labels.
+   */
+  readonly baseline?: number;
+  /** The commonest label; the first one of several. */
+  readonly baselineLabel?: string;
+  /** The result of each label, in the order of `labels`. */
+  readonly perLabel?: readonly LabelFigures[];
+  /**
+   * What the interval says about the baseline: it lies above it (`better`), contains it (`not-better`) or lies below it (`worse`).
+   * With `too-few` rows nothing can be said, and neither can it if all rows have `one-label`.
+   */
+  readonly verdict?: 'better' | 'not-better' | 'worse' | 'too-few' | 'one-label';
+  /** The verdict, and what else a person has to know about the accuracy, in sentences. */
+  readonly notes?: readonly string[];
+  /** The rows that were answered wrongly, if {@link EvaluateOptions.wrong} is set. */
+  readonly wrong?: readonly WrongRow[];
   /** Mean F1 of the words that the model writes, 0 to 1; only for tasks in which it writes. */
   readonly f1?: number;
-  /** Rows measured. */
+  /** The number of rows. */
   readonly examples: number;
+}
+
+/** The result of the rows of one label. */
+export interface LabelFigures {
+  readonly label: string;
+  /** The number of rows that have the label. */
+  readonly rows: number;
+  /** The number of these rows that were answered with it. */
+  readonly correct: number;
+  /** `correct / rows`; null if no row has the label. */
+  readonly recall: number | null;
+  /** The share of the rows answered with the label that do have it; null if it was never the answer. */
+  readonly precision: number | null;
+  /** How many of its rows were answered with each label, in the order of the labels: a row of the confusion matrix. */
+  readonly confusion: readonly number[];
+}
+
+/** A row that was answered wrongly. */
+export interface WrongRow {
+  /** The line of the file on which the row starts, or its number in an array, from 1. */
+  readonly row: number;
+  readonly text: string;
+  /** The label that the row has. */
+  readonly label: string;
+  /** The label that the model gave it. */
+  readonly answered: string;
 }
 
 /** Options of {@link FineTuner.evaluate}. */
 export interface EvaluateOptions extends Prompting {
   /** As {@link TrainOptions.dataName}. */
   readonly dataName?: string | undefined;
+  /** Whether the rows that were answered wrongly are listed; `false` when left out. */
+  readonly wrong?: boolean | undefined;
   /** Ends the measurement with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
