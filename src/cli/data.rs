@@ -5,11 +5,11 @@ use std::path::Path;
 use clap::Args;
 
 use super::files;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::text::dataset;
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
-use crate::train::{Draw, ExampleEncoder, Header, Session, draw};
+use crate::train::{Classifier, Draw, ExampleEncoder, Header, Session, draw};
 
 /// The prompt that examples are put into, and the rows that are drawn.
 #[derive(Args, Clone, Debug)]
@@ -40,11 +40,37 @@ impl PromptArgs {
         self.task.as_deref().map(task::find).transpose()
     }
 
-    /// The encoder that turns rows into examples for a model.
-    pub(super) fn encoder(&self, session: &Session) -> Result<ExampleEncoder> {
+    /// The encoder that turns rows into examples for a model. The trajectory with this header has been replayed on it.
+    pub(super) fn encoder(&self, session: &Session, header: Option<&Header>) -> Result<ExampleEncoder> {
+        if let Some(header) = header
+            && let Some(classifier) = Classifier::of(header, session)?
+        {
+            self.refuse_for_readout()?;
+            return Ok(ExampleEncoder::Readout(classifier));
+        }
+        let prompt = self.or_from(header);
+        prompt.of_words(session)
+    }
+
+    fn of_words(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {
             Some(task) => ExampleEncoder::of_task(session, task),
             None => ExampleEncoder::new(session, self.template.as_deref(), &self.labels),
+        }
+    }
+
+    /// Refuses a prompt for method readout.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the flag.
+    pub(super) fn refuse_for_readout(&self) -> Result<()> {
+        let given = [("--task", self.task.is_some()), ("--template", self.template.is_some())];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => bail!(
+                InvalidArgument,
+                "{flag}: expected another method, found readout, which takes texts and labels as they stand in the data"
+            ),
+            None => Ok(()),
         }
     }
 

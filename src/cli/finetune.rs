@@ -16,59 +16,70 @@ use crate::error::{Result, bail};
 use crate::format::files::FsDir;
 use crate::train::{
     Diagnosis, EvaluationReport, ExampleEncoder, Examples, Options, Plan, Session, Settings, Sizes, Trainer,
-    read_adapter, search,
+    Trajectory, read_adapter, search,
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    model: ModelPath,
+    pub(super) model: ModelPath,
     /// Training data: .csv, .tsv or .jsonl with text and label, prompt and completion, or (.jsonl) messages; plain text; or the files of a task
     #[arg(long)]
-    train: PathBuf,
+    pub(super) train: PathBuf,
     /// Held-out data
     #[arg(long)]
-    eval: Option<PathBuf>,
+    pub(super) eval: Option<PathBuf>,
     #[command(flatten)]
-    prompt: PromptArgs,
+    pub(super) prompt: PromptArgs,
     #[command(flatten)]
-    options: Options,
+    pub(super) options: Options,
     #[command(flatten)]
-    dtype: DtypeArgs,
+    pub(super) dtype: DtypeArgs,
     /// Continue to train this peft adapter, which sets the method, rank, alpha and targets
     #[arg(long, conflicts_with = "method")]
     adapter: Option<PathBuf>,
     #[command(flatten)]
-    limit: LimitArgs,
+    pub(super) limit: LimitArgs,
     /// Also write the fine-tuned model, or the adapter in peft's format
     #[arg(long)]
-    save_model: bool,
+    pub(super) save_model: bool,
     /// Continue the run in --out
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
     /// The run's directory: trajectory.pocket and log.jsonl
     #[arg(long)]
-    out: PathBuf,
+    pub(super) out: PathBuf,
+}
+
+impl Args {
+    /// The run that is in `--out` already, which `--resume` goes on with.
+    ///
+    /// # Errors
+    /// `invalid-argument` where there is a run and the flag is not given, or held-out rows are named twice.
+    pub(super) fn existing(&self) -> Result<Option<Trajectory>> {
+        let existing = RunDir::existing(&self.out)?;
+        if existing.is_some() && !self.resume {
+            bail!(
+                InvalidArgument,
+                "{}: there is a run; give --resume to go on, or another --out",
+                self.out.display()
+            );
+        }
+        if self.eval.is_some() && self.prompt.draw.hold_out > 0 {
+            bail!(
+                InvalidArgument,
+                "--hold-out takes rows of --train where there is no --eval; give one of the two"
+            );
+        }
+        Ok(existing)
+    }
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.adapter.is_none() {
         args.options.check()?;
     }
-    let existing = RunDir::existing(&args.out)?;
-    if existing.is_some() && !args.resume {
-        bail!(
-            InvalidArgument,
-            "{}: there is a run; give --resume to go on, or another --out",
-            args.out.display()
-        );
-    }
-    if args.eval.is_some() && args.prompt.draw.hold_out > 0 {
-        bail!(
-            InvalidArgument,
-            "--hold-out takes rows of --train where there is no --eval; give one of the two"
-        );
-    }
+    let existing = args.existing()?;
     let data = args.prompt.open(&args.train)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
     let backend = device::backend(context).await?;
@@ -89,7 +100,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let encoder = args.prompt.encoder(&session)?;
+    let encoder = args.prompt.encoder(&session, None)?;
     let length = settings.length_for(session.model.spec())?;
     let examples = encoder.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
@@ -128,7 +139,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        output::write_result(&session, &args.out).await?;
+        output::write_result(&session, None, &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())

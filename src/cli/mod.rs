@@ -3,6 +3,7 @@
 //! Exit status: 0 done, 1 failed, 2 bad usage. With `--json`, results and errors are JSON on stdout.
 
 mod bench;
+mod classify;
 mod context;
 mod data;
 mod device;
@@ -18,6 +19,7 @@ mod model;
 mod output;
 mod plan;
 mod progress;
+mod readout;
 mod replay;
 mod run_dir;
 mod tiles;
@@ -62,6 +64,8 @@ enum Command {
     Replay(replay::Args),
     /// Measure loss and accuracy on a data file, beside the baseline and with the results of each label
     Evaluate(evaluate::Args),
+    /// Label texts, with the probability of each label
+    Classify(classify::Args),
     /// Continue a prompt
     Generate(generate::Args),
     /// Show how much GPU memory a run takes, from the model's header alone
@@ -101,9 +105,11 @@ fn refuse(usage: &clap::Error) -> ExitCode {
 async fn run(context: &Context, command: &Command) -> Result<()> {
     match command {
         Command::Logits(args) => logits::run(context, args).await,
+        Command::Finetune(args) if args.options.is_readout() => readout::run(context, args).await,
         Command::Finetune(args) => finetune::run(context, args).await,
         Command::Replay(args) => replay::run(context, args).await,
         Command::Evaluate(args) => evaluate::run(context, args).await,
+        Command::Classify(args) => classify::run(context, args).await,
         Command::Generate(args) => generate::run(context, args).await,
         Command::Plan(args) => plan::run(context, args).await,
         Command::Bench(args) => bench::run(context, args).await,

@@ -7,11 +7,19 @@ use super::files;
 use crate::error::{Result, err};
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
-use crate::train::{Session, save_model};
+use crate::train::{Classifier, Header, READOUT_FILE, Session, save_model};
 
-/// Writes what was trained into a directory: the whole model, or the adapter in peft's format. Returns
+/// Writes what was trained into a directory: the whole model, the adapter in peft's format, or the readout of a header. Returns
 /// the path of the file that holds the weights.
-pub(super) async fn write_result(session: &Session, dir: &Path) -> Result<PathBuf> {
+pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
+    if let Some(header) = header
+        && let Some(classifier) = Classifier::of(header, session)?
+    {
+        files::make_dir(dir)?;
+        let path = dir.join(READOUT_FILE);
+        files::write(&path, classifier.to_safetensors()?)?;
+        return Ok(path);
+    }
     match session.model.adapter().map(Adapter::spec) {
         None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
         Some(_) => {

@@ -23,8 +23,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut session = args.model.load(context, trajectory::dtype_of(&args.trajectory)?).await?;
-    trajectory::apply(&mut session, &args.trajectory).await?;
-    let path = output::write_result(&session, &args.out).await?;
+    let header = trajectory::apply(&mut session, &args.trajectory).await?;
+    let path = output::write_result(&session, Some(&header), &args.out).await?;
     if context.json {
         println!("{}", json!({ "model": path }));
     } else {

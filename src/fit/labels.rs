@@ -74,6 +74,11 @@ impl Labels {
         Ok(labels)
     }
 
+    /// The labels of some rows, among the same names.
+    pub fn select(&self, rows: &[usize]) -> Labels {
+        Labels { names: self.names.clone(), of_rows: rows.iter().map(|row| self.of_rows[*row]).collect() }
+    }
+
     /// The distinct labels, in the order of their bytes.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -85,12 +90,22 @@ impl Labels {
     }
 }
 
+/// The index of a label among names: spelled the same, or else differing only by case or spaces.
+pub fn position(names: &[String], label: &str) -> Option<usize> {
+    let exact = names.iter().position(|name| name == label);
+    exact.or_else(|| names.iter().position(|name| plain(name) == plain(label)))
+}
+
+/// A label without what people take for the same: case, and how much white space there is.
+fn plain(label: &str) -> String {
+    label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
 /// Refuses labels that a person would take for the same: those that differ only by case or spaces.
 fn check_alike(first: &BTreeMap<&str, usize>) -> Result<()> {
     let mut seen: BTreeMap<String, (&str, usize)> = BTreeMap::new();
     for (&label, &row) in first {
-        let plain = label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        if let Some((other, other_row)) = seen.insert(plain, (label, row)) {
+        if let Some((other, other_row)) = seen.insert(plain(label), (label, row)) {
             bail!(
                 DataInvalid,
                 "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only by case or spaces; \

@@ -9,13 +9,15 @@
 //! give the same bits natively and in every browser.
 
 mod labels;
+mod linear;
 mod logistic;
 mod matrix;
 mod strength;
 
 use crate::error::{Result, bail};
 
-pub use labels::{Labels, MAX_LABELS};
+pub use labels::{Labels, MAX_LABELS, position};
+pub use linear::{Linear, log_loss, probabilities};
 use logistic::Problem;
 use matrix::{RowSpace, dot};
 
@@ -98,6 +100,15 @@ impl Readout {
             readout.bias.push(bias);
         }
         Ok(readout)
+    }
+
+    /// The classifier with its values rounded to f32, as files hold them.
+    ///
+    /// # Errors
+    /// `NonFiniteLoss` where a value is beyond f32.
+    pub fn rounded(&self) -> Result<Linear> {
+        let values: Vec<f32> = self.weight.iter().chain(&self.bias).map(|&value| value as f32).collect();
+        Linear::from_values(&values, self.bias.len(), self.weight.len() / self.bias.len())
     }
 
     /// The probability of each class for one row of `width` features.

@@ -166,6 +166,21 @@ impl Tokenizer {
         Ok(pieces)
     }
 
+    /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens. For each token, its id and the text that it
+    /// is from, 0 or 1; none for a special token.
+    pub(crate) fn framed(&self, text: &str, text_b: Option<&str>) -> Result<Vec<(u32, Option<usize>)>> {
+        let encoding = match text_b {
+            Some(text_b) => self.inner.encode((text, text_b), true),
+            None => self.inner.encode(text, true),
+        };
+        let encoding = encoding.map_err(|e| self.cannot_encode(e))?;
+        let ids = encoding.get_ids().iter().copied();
+        let sequences = encoding.get_sequence_ids().into_iter().zip(encoding.get_special_tokens_mask());
+        let tokens = ids.zip(sequences.map(|(of, &added)| of.filter(|_| added == 0)));
+        let frame = |id: Option<u32>| id.map(|id| (id, None));
+        Ok(frame(self.prefix).into_iter().chain(tokens).chain(frame(self.suffix)).collect())
+    }
+
     /// Decodes `ids` to text; `skip_special` leaves special tokens out. Bytes that are not UTF-8
     /// become U+FFFD. Ids outside the vocabulary (padding rows of an embedding) are ignored.
     ///

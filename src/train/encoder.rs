@@ -1,12 +1,14 @@
 //! Turns the rows of a data set into examples with targets, and says what the targets are scored against.
 
+use super::classifier::Classifier;
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::model::Score;
 use crate::text::encode::{
     ChatEncoder, ClassificationEncoder, CompletionEncoder, Example, HeadKind, LabelWords, PlainEncoder,
+    Target, TextEncoder,
 };
-use crate::text::rows::{Dataset, Question, Reply, Rows};
+use crate::text::rows::{Classified, Dataset, Question, Reply, Rows};
 use crate::text::task::Task;
 use crate::text::template::Template;
 
@@ -25,6 +27,8 @@ pub enum ExampleEncoder {
     },
     /// The tokens of completions, of answers, or of plain text.
     LanguageModel,
+    /// The label by a classifier on hidden states. No token is scored.
+    Readout(Classifier),
 }
 
 /// Encoded examples.
@@ -98,19 +102,30 @@ impl ExampleEncoder {
         }
     }
 
-    /// What a target is scored against.
+    /// What a target is scored against: for a readout, no token.
     pub fn score(&self) -> Score<'_> {
         match self {
             ExampleEncoder::Classification { labels, .. } => Score::Labels(&labels.ids),
             ExampleEncoder::LanguageModel => Score::Vocabulary,
+            ExampleEncoder::Readout(_) => Score::Labels(&[]),
         }
     }
 
-    /// The label words; empty for language modeling.
+    /// The label words, or the labels of a readout; empty for language modeling.
     pub fn label_words(&self) -> &[String] {
         match self {
             ExampleEncoder::Classification { labels, .. } => &labels.words,
             ExampleEncoder::LanguageModel => &[],
+            ExampleEncoder::Readout(classifier) => &classifier.labels,
+        }
+    }
+
+    /// The labels as the data spell them; empty for language modeling.
+    pub(super) fn label_names(&self) -> &[String] {
+        match self {
+            ExampleEncoder::Classification { labels, .. } => &labels.names,
+            ExampleEncoder::LanguageModel => &[],
+            ExampleEncoder::Readout(classifier) => &classifier.labels,
         }
     }
 
@@ -139,7 +154,18 @@ impl ExampleEncoder {
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
                 rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
             }
-            (ExampleEncoder::Classification { .. }, _) => {
+            (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
+                let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
+                let example = |row: &Classified| -> Result<Example> {
+                    let label = classifier.index_of(&row.label)?;
+                    let ids = encoder.encode(&row.text, row.text_b.as_deref())?;
+                    Ok(Example { ids, targets: vec![Target { position: 0, label }] })
+                };
+                rows.iter()
+                    .map(|row| example(row).map_err(|e| e.at(format!("row {}", row.row))))
+                    .collect::<Result<_>>()?
+            }
+            (ExampleEncoder::Classification { .. } | ExampleEncoder::Readout(_), _) => {
                 bail!(DataInvalid, "classification needs the fields text and label")
             }
             (ExampleEncoder::LanguageModel, Rows::Classified(_)) => {

@@ -59,8 +59,7 @@ impl Session {
         if !examples.questions.is_empty() {
             return self.ask(encoder, examples, keep_going).await;
         }
-        let (mut loss, mut count) = (0.0, 0_usize);
-        let mut answers = Vec::new();
+        let (mut loss, mut answers) = (0.0, Vec::new());
         let mut rest = &examples.examples[..];
         while !rest.is_empty() {
             keep_going()?;
@@ -69,24 +68,12 @@ impl Session {
             let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
             let seen = self.evaluate_batch(encoder, &batch).await?;
             loss += seen.losses.iter().map(|l| f64::from(*l)).sum::<f64>();
-            count += seen.losses.len();
             let both = batch.targets.iter().zip(&seen.predictions);
             answers.extend(
                 both.map(|(target, answered)| Answer { expected: target.label, answered: *answered }),
             );
         }
-        let report = EvaluationReport {
-            loss: loss / count.max(1) as f64,
-            accuracy: None,
-            interval: None,
-            labels: None,
-            f1: None,
-            examples: examples.examples.len(),
-        };
-        Ok(match encoder {
-            ExampleEncoder::Classification { labels, .. } => report.with_answers(&labels.names, answers),
-            ExampleEncoder::LanguageModel => report,
-        })
+        Ok(report(encoder, examples.examples.len(), loss, answers))
     }
 
     /// The sum and number of the losses of each example's targets.
@@ -120,8 +107,27 @@ impl Session {
     /// # Errors
     /// Those of the backend.
     pub async fn evaluate_batch(&mut self, encoder: &ExampleEncoder, batch: &Batch) -> Result<Evaluation> {
+        if let ExampleEncoder::Readout(classifier) = encoder {
+            let features = self.features(batch, classifier.pooling).await?;
+            return classifier.evaluate(&features, &batch.targets);
+        }
         let (model, ws) = self.prepare(extent(batch, 1, encoder.score()))?;
         model.evaluate(ws, batch, encoder.score()).await
+    }
+}
+
+/// The report on this number of examples, from the sum of the losses at their targets and the answer at each.
+pub(super) fn report(
+    encoder: &ExampleEncoder,
+    examples: usize,
+    loss: f64,
+    answers: Vec<Answer>,
+) -> EvaluationReport {
+    let loss = loss / answers.len().max(1) as f64;
+    let report = EvaluationReport { loss, accuracy: None, interval: None, labels: None, f1: None, examples };
+    match encoder.label_names() {
+        [] => report,
+        names => report.with_answers(names, answers),
     }
 }
 

@@ -32,12 +32,16 @@ pub struct Header {
     pub task: Option<String>,
     /// The prompt template, for classification.
     pub template: Option<String>,
-    /// The label words, for classification.
+    /// The label words, for classification; the labels of a readout.
     pub labels: Vec<String>,
     /// The matmul tiles when the run began. Other tiles change the last bits of the losses, so a resumed run keeps them.
     #[serde(default)]
     pub tiles: String,
-    /// Number of f32 values that follow the JSON: the adapter's initial values, where they do not follow from the seed.
+    /// Method readout: number of rows that the classifier was fitted on. The labels are those of the data.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fitted_rows: u32,
+    /// Number of f32 values that follow the JSON: the adapter's initial values, where they do not follow from the seed, or the fitted
+    /// values of a readout.
     #[serde(default)]
     pub initial_values: u64,
     /// Those values.
@@ -111,6 +115,11 @@ impl Header {
         }
         Ok(())
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// 16 hexadecimal digits.

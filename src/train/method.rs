@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Adapter, AdapterSpec, TensorId, TensorKind};
+use crate::model::{Adapter, AdapterSpec, Pooling, TensorId, TensorKind};
 use crate::names::names;
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random;
@@ -59,6 +59,11 @@ pub enum Method {
         /// Number of rows.
         length: u32,
     },
+    /// A classifier on pooled hidden states, beside frozen weights: [`super::ReadoutTrainer`].
+    Readout {
+        /// Which tokens' hidden states are the features.
+        pooling: Pooling,
+    },
 }
 
 impl Method {
@@ -73,19 +78,25 @@ impl Method {
         Method::Prefix { length: 5 }
     }
 
-    /// Its name: full, lora or prefix.
+    /// Its name: full, lora, prefix or readout.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Full => "full",
             Method::Lora { .. } => "lora",
             Method::Prefix { .. } => "prefix",
+            Method::Readout { .. } => "readout",
         }
+    }
+
+    /// Whether it is a readout, which has no steps.
+    pub fn is_readout(&self) -> bool {
+        matches!(self, Method::Readout { .. })
     }
 
     /// The adapter that it trains.
     pub fn adapter(&self) -> Option<AdapterSpec> {
         match self.clone() {
-            Method::Full => None,
+            Method::Full | Method::Readout { .. } => None,
             Method::Lora { rank, alpha, targets, a } => {
                 Some(AdapterSpec::Lora { rank, alpha, targets, train_a: a == LoraA::Trained })
             }
@@ -148,7 +159,7 @@ impl Session {
             }
             adapter => adapter,
         };
-        let full = adapter.is_none();
+        let full = *setup.method == Method::Full && adapter.is_none();
         // A matrix of one row, such as RoBERTa's type embedding, has factors as any other.
         let tensors = self.model.spec().tensors.as_slice();
         let is_vector: Vec<bool> = tensors.iter().map(|t| t.kind == TensorKind::Vector).collect();

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::method::{LoraA, Method};
 use crate::error::{Result, bail};
+use crate::model::Pooling;
 use crate::names::{Named, names};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::optimizer::{AdamSettings, Optimizer};
@@ -19,9 +20,11 @@ pub enum MethodKind {
     Lora,
     /// [`Method::Prefix`].
     Prefix,
+    /// [`Method::Readout`].
+    Readout,
 }
 
-names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix");
+names!(MethodKind: Full = "full", Lora = "lora", Prefix = "prefix", Readout = "readout");
 
 /// The name of an [`Optimizer`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,11 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix_length: Option<u32>,
+    /// Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked,
+    /// last for a causal model]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
     /// With method full: train only the tensors whose name matches one of these patterns (* and ?)
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,11 +135,13 @@ impl MethodOptions {
                 a: self.lora_a.unwrap_or_default(),
             },
             MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
+            // The default depends on the model: see `Options::resolve`.
+            MethodKind::Readout => Method::Readout { pooling: self.pooling.unwrap_or(Pooling::Mean) },
         }
     }
 
     pub(super) fn set(&mut self, method: &Method) {
-        let (mut lora, mut prefix) = ((None, None, None, None), None);
+        let (mut lora, mut prefix, mut readout) = ((None, None, None, None), None, None);
         self.method = Some(match method.clone() {
             Method::Full => MethodKind::Full,
             Method::Lora { rank, alpha, targets, a } => {
@@ -142,9 +152,14 @@ impl MethodOptions {
                 prefix = Some(length);
                 MethodKind::Prefix
             }
+            Method::Readout { pooling } => {
+                readout = Some(pooling);
+                MethodKind::Readout
+            }
         });
         (self.lora_rank, self.lora_alpha, self.lora_targets, self.lora_a) = lora;
         self.prefix_length = prefix;
+        self.pooling = readout;
     }
 
     /// Checks that every value belongs to the method, so that none is ignored.
@@ -159,6 +174,7 @@ impl MethodOptions {
             ("LoRA's targets", self.lora_targets.is_some(), MethodKind::Lora),
             ("LoRA's factor A", self.lora_a.is_some(), MethodKind::Lora),
             ("the prefix length", self.prefix_length.is_some(), MethodKind::Prefix),
+            ("the pooling", self.pooling.is_some(), MethodKind::Readout),
         ];
         if let Some((what, _, of)) = given.iter().find(|(_, is_given, of)| *is_given && *of != kind) {
             bail!(InvalidArgument, "{what}: expected method {}, found {}", of.name(), kind.name());

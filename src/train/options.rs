@@ -5,14 +5,16 @@
 //! default of its own: [`Options::resolve`].
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::header::Header;
 use super::method::Method;
-use super::method_options::MethodOptions;
+use super::method_options::{MethodKind, MethodOptions};
 use super::presets::{Preset, preset};
 use super::settings::{Objective, Settings};
 use crate::error::{Result, bail};
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, Pooling};
+use crate::names::Named;
 use crate::text::task::Task;
 use crate::zo::estimator::EstimatorKind;
 use crate::zo::schedule::Schedule;
@@ -92,6 +94,11 @@ impl Options {
     /// # Errors
     /// `invalid-argument` naming the setting, its value and what it may be.
     pub fn resolve(&self, spec: &ModelSpec, task: Option<&Task>) -> Result<Settings> {
+        if self.is_readout() {
+            let settings = self.check_readout()?;
+            let pooling = self.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+            return Ok(Settings { method: Method::Readout { pooling }, ..settings });
+        }
         let (method, estimator) = (self.method.method(), self.method.estimator());
         let begin = preset(spec, &method, &estimator);
         let defaults = task.map(|task| task.defaults(spec.head_kind().into(), method.name())).transpose()?;
@@ -113,8 +120,54 @@ impl Options {
     /// # Errors
     /// As [`Options::resolve`].
     pub fn check(&self) -> Result<()> {
+        if self.is_readout() {
+            return self.check_readout().map(drop);
+        }
         let Settings { learning_rate, epsilon, .. } = Settings::default();
         self.with_preset(Preset { learning_rate, epsilon }).map(drop)
+    }
+
+    /// Whether the options are those of method readout, which has few.
+    pub fn is_readout(&self) -> bool {
+        self.method.method == Some(MethodKind::Readout)
+    }
+
+    /// The settings of method readout.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming an option that the method does not have.
+    fn check_readout(&self) -> Result<Settings> {
+        let known = Options {
+            seed: self.seed,
+            max_length: self.max_length,
+            ..Options::of_method(&self.method.method())
+        };
+        let [given, known] = [self, &known].map(serde_json::to_value);
+        let (Ok(Value::Object(given)), Ok(Value::Object(known))) = (given, known) else {
+            bail!(InvalidArgument, "the options cannot be written as JSON");
+        };
+        if let Some(other) = given.keys().find(|name| !known.contains_key(*name)) {
+            bail!(
+                InvalidArgument,
+                "{}: expected another method, found readout, which takes only a pooling, a seed and a maximum length",
+                in_words(other)
+            );
+        }
+        Ok(Settings {
+            steps: 1,
+            batch_size: 1,
+            method: self.method.method(),
+            seed: self.seed.unwrap_or_default(),
+            max_length: self.max_length.unwrap_or_default(),
+            ..Settings::default()
+        })
+    }
+
+    /// Options of a method with nothing else given.
+    fn of_method(method: &Method) -> Options {
+        let mut options = MethodOptions::default();
+        options.set(method);
+        Options { method: options, ..Options::default() }
     }
 
     fn with_preset(&self, preset: Preset) -> Result<Settings> {
@@ -166,6 +219,7 @@ impl Options {
                     format!("rank {rank}, alpha {alpha}, targets {}", targets.join(","))
                 }
                 Method::Prefix { length } => format!("length {length}"),
+                Method::Readout { pooling } => format!("pooling {}", pooling.name()),
             };
             bail!(InvalidArgument, "the adapter has {found}: expected the same or none in the options");
         }
@@ -180,6 +234,10 @@ impl Options {
     /// The options that give the run of a trajectory again.
     pub fn of(header: &Header) -> Options {
         let settings = header.settings.clone();
+        if let Method::Readout { .. } = settings.method {
+            let (seed, max_length) = (Some(settings.seed), Some(settings.max_length));
+            return Options { seed, max_length, ..Options::of_method(&settings.method) };
+        }
         let estimator = settings.estimator;
         let low_rank = estimator.kind == EstimatorKind::LowRank;
         let mut method = MethodOptions {
@@ -211,6 +269,12 @@ impl Options {
             max_length: Some(settings.max_length),
         }
     }
+}
+
+/// The name of an option in plain words: `learningRate` becomes `learning rate`.
+fn in_words(name: &str) -> String {
+    let word = |c: char| if c.is_uppercase() { format!(" {}", c.to_ascii_lowercase()) } else { c.into() };
+    name.chars().map(word).collect()
 }
 
 /// A learning rate as it is given: a number, or `auto`.

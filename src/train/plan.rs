@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::encoder::Examples;
-use super::evaluation::fitting;
+use super::evaluation::{TOKENS, fitting};
 use super::method::{Method, Setup, dtype_name};
 use super::session::Session;
 use super::settings::Objective;
@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::updater::Updater;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Sampling, Score};
+use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Pooling, Sampling, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
@@ -110,6 +110,24 @@ impl Sizes {
         most
     }
 
+    /// An extent that holds every pass of a readout, however its rows are grouped.
+    fn features(&self) -> Extent {
+        let mut most = Extent::least();
+        for list in [&self.examples, &self.held_out] {
+            let (mut first, mut sum) = (0, 0);
+            for (at, [tokens, _]) in list.iter().enumerate() {
+                sum += *tokens as usize;
+                while first < at && sum > TOKENS {
+                    sum -= list[first][0] as usize;
+                    first += 1;
+                }
+                most.tokens = most.tokens.max(sum as u32);
+                most.targets = most.targets.max((at + 1 - first) as u32);
+            }
+        }
+        most
+    }
+
     /// The largest pass of an evaluation, if there are held-out examples.
     fn evaluation(&self) -> Option<Extent> {
         let mut most = None;
@@ -140,8 +158,15 @@ impl Session {
             initial: &[],
         };
         session.set_up(&setup).await?;
-        if let Some(extent) = sizes.evaluation() {
+        if let Some(extent) = sizes.evaluation()
+            && !settings.method.is_readout()
+        {
             session.pass(extent, None).await?;
+        }
+        if let Method::Readout { pooling } = settings.method {
+            let extent = sizes.features();
+            session.pooled_pass(extent, pooling).await?;
+            return Ok(session.counted_plan(extent));
         }
         let [tokens, prompt] = sizes.written;
         if tokens > 0 {
@@ -157,16 +182,31 @@ impl Session {
         session.pass(extent, Some(settings)).await?;
         let (model, ws) = session.prepare(Extent::least())?;
         model.apply_update(ws, &update::apply(&[])).await?;
-        let memory = session.model.backend().memory();
-        Ok(Plan {
+        Ok(session.counted_plan(extent))
+    }
+
+    /// The plan that a counting backend has arrived at. `extent` is that of the largest pass.
+    fn counted_plan(&self, extent: Extent) -> Plan {
+        let memory = self.model.backend().memory();
+        Plan {
             weights: memory.weights,
             adapter: memory.adapter,
             scratch: memory.scratch,
             activations: memory.activations,
             transfer: memory.transfer,
             peak: memory.peak,
-            adam: adam(session.model.spec(), extent),
-        })
+            adam: adam(self.model.spec(), extent),
+        }
+    }
+
+    /// Records a pass of this extent to pooled hidden states; its targets are its sequences.
+    async fn pooled_pass(&mut self, extent: Extent, pooling: Pooling) -> Result<()> {
+        let tokens = extent.tokens;
+        let (model, ws) = self.prepare(extent)?;
+        let positions = (0..tokens).map(|i| i % model.max_length()).collect();
+        let cu_seqlens = (0..extent.targets).chain([tokens]).collect();
+        let batch = Batch { positions, cu_seqlens, ..Batch::sequence(&vec![0; tokens as usize]) };
+        model.features(ws, &batch, pooling).await.map(drop)
     }
 
     /// Records a pass of this extent over tokens with id 0, for a step or for an evaluation.

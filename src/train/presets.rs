@@ -28,7 +28,8 @@ pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator) -> Pres
     let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
     let causal = model.head_kind() == HeadKind::CausalLm;
     let (two_point, epsilon) = match method {
-        Method::Full => (1e-6 * size, 1e-3),
+        // A readout is fitted exactly, and has no rate.
+        Method::Full | Method::Readout { .. } => (1e-6 * size, 1e-3),
         Method::Lora { .. } => (1e-4 * size, 1e-2),
         Method::Prefix { .. } if causal => (1e-3 * size.max(1.0), 1e-1),
         Method::Prefix { .. } => (1e-2 * size.max(1.0), 1e-1),

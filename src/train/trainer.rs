@@ -87,6 +87,9 @@ impl Trainer {
         examples: Examples,
     ) -> Result<Trainer> {
         settings.check()?;
+        if settings.method.is_readout() {
+            bail!(InvalidArgument, "method readout has no steps: it is fitted in one pass over the rows");
+        }
         let (spec, weights) = (session.model.spec(), session.model.weights());
         let header = Header {
             family: spec.family.to_owned(),
@@ -99,6 +102,7 @@ impl Trainer {
             template: template.map(str::to_owned),
             labels: encoder.label_words().to_vec(),
             tiles: session.model.tiles().to_string(),
+            fitted_rows: 0,
             initial_values: 0,
             initial: Vec::new(),
         };
@@ -287,7 +291,7 @@ impl Trainer {
 }
 
 /// Uses the matmul tiles that the run began with, as far as this device has them.
-fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
+pub(super) fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
     if !header.tiles.is_empty() {
         let limits = session.model.backend().limits();
         let tiles = header.tiles.parse::<Choice>().and_then(|tiles| tiles.moved_to(&limits));

@@ -6,6 +6,10 @@
 //! u32 crc32 of the 28 bytes before it
 //! ```
 //! A step has as many records as it has probes, in their order, and is complete or it is not there.
+//! A run of method readout has no records. Its values are the fitted classifier: for each label, in the order of the header's list,
+//! its weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for two labels and
+//! 384 features.
+//!
 //! Little-endian; crc32 as in zlib. A record is complete or it is not there: a tail that was cut while being written is
 //! dropped and reported, and the run goes on from the step before.
 
@@ -151,6 +155,7 @@ mod tests {
             template: Some("{text} [MASK]".into()),
             labels: vec!["a".into(), "b".into()],
             tiles: String::new(),
+            fitted_rows: 0,
             initial_values: 2,
             initial: vec![0.5, -1.5],
         };

@@ -24,7 +24,7 @@ MODELS = (
 
 def encoder():
     config = BertConfig(
-        vocab_size=89, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=38,
+        vocab_size=97, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=38,
         max_position_embeddings=160, type_vocab_size=2, hidden_act="gelu", layer_norm_eps=1e-12, pad_token_id=0,
         attn_implementation="eager",
     )  # fmt: skip
@@ -45,7 +45,7 @@ def main():
     folder = OUT / "encoder"
     encoder().save_pretrained(folder)
     generator = torch.Generator().manual_seed(72)
-    cases = [torch.randint(5, 89, (length,), generator=generator).tolist() for length in LENGTHS]
+    cases = [torch.randint(5, 97, (length,), generator=generator).tolist() for length in LENGTHS]
     (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
     tensors = {}
     for name, path in [("encoder", folder), *((name, HERE / name) for name in MODELS)]:

@@ -10,6 +10,7 @@ mod common;
 
 mod chat_golden;
 mod cli;
+mod cli_readout;
 mod device;
 mod directions;
 mod features;
@@ -26,6 +27,7 @@ mod options;
 mod paper_size;
 mod peft;
 mod plan;
+mod readout;
 mod shaders;
 mod statistics;
 mod storage;

@@ -164,7 +164,7 @@ fn runs() -> Vec<(DType, Settings)> {
     let settings = |method: Method, estimator: Estimator| {
         // Large enough that each step moves the loss, and f16 weights.
         let (epsilon, learning_rate) = match method {
-            Method::Full => (1e-3, 1e-5),
+            Method::Full | Method::Readout { .. } => (1e-3, 1e-5),
             Method::Lora { .. } => (1e-2, 1e-3),
             Method::Prefix { .. } => (1e-1, 1e-2),
         };

@@ -213,6 +213,7 @@ fn header(session: &Session, run: &Value) -> Header {
         template: None,
         labels: Vec::new(),
         tiles: String::new(),
+        fitted_rows: 0,
         initial_values: 0,
         initial: Vec::new(),
     }

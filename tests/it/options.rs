@@ -197,6 +197,7 @@ fn the_options_of_a_trajectory_give_its_run_again() {
             template: None,
             labels: Vec::new(),
             tiles: String::new(),
+            fitted_rows: 0,
             initial_values: 0,
             initial: Vec::new(),
         };

@@ -4,11 +4,13 @@ mod chat;
 mod classification;
 mod labels;
 mod language;
+mod plain;
 
 pub use chat::ChatEncoder;
 pub use classification::ClassificationEncoder;
 pub use labels::LabelWords;
 pub use language::{CompletionEncoder, PlainEncoder};
+pub use plain::TextEncoder;
 
 /// The kind of prediction that a model makes at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,12 +5,13 @@
 
 /** The kinds of {@link MethodOptions}. */
 export const METHOD_OPTIONS = {
-  method: ['full', 'lora', 'prefix'],
+  method: ['full', 'lora', 'prefix', 'readout'],
   loraRank: 'count',
   loraAlpha: 'number',
   loraTargets: 'strings',
   loraA: ['trained', 'frozen'],
   prefixLength: 'count',
+  pooling: ['mean', 'first', 'last'],
   trainable: 'strings',
   estimator: ['two-point', 'spsa', 'n-spsa', 'mezo', 'one-sided', 'fzoo', 'low-rank', 'lozo'],
   probes: 'count',
@@ -28,7 +29,7 @@ export const METHOD_OPTIONS = {
 /** What is trained, and how the gradient is estimated. */
 export interface MethodOptions {
   /** What is trained [default: full] */
-  readonly method?: 'full' | 'lora' | 'prefix' | undefined;
+  readonly method?: 'full' | 'lora' | 'prefix' | 'readout' | undefined;
   /** LoRA: rank of the factors [default: 8] */
   readonly loraRank?: number | undefined;
   /** LoRA: numerator of the scale, which is alpha / rank [default: 16] */
@@ -39,6 +40,8 @@ export interface MethodOptions {
   readonly loraA?: 'trained' | 'frozen' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
+  /** Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked, last for a causal model] */
+  readonly pooling?: 'mean' | 'first' | 'last' | undefined;
   /** With method full: train only the tensors whose name matches one of these patterns (* and ?) */
   readonly trainable?: readonly string[] | undefined;
   /** How the gradient is estimated [default: two-point] */

@@ -1,0 +1,163 @@
+//! `pocketllm finetune --method readout`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::context::Context;
+use super::figures;
+use super::finetune::Args;
+use super::memory::line;
+use super::{device, files, model, output, progress};
+use crate::error::Result;
+use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session};
+
+pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    args.options.check()?;
+    args.prompt.refuse_for_readout()?;
+    let existing = args.existing()?;
+    let data = args.prompt.open(&args.train)?;
+    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
+    let backend = device::backend(context).await?;
+    // Every problem of the data is found before the weights are loaded.
+    let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
+    let settings = args.options.resolve(session.model.spec(), None)?;
+    let (data, rest) = args.prompt.draw(data.read(&session)?)?;
+    let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
+    let mut trainer = ReadoutTrainer::new(&session, settings.clone(), &data, held_out.as_ref())?;
+    let plan = args.limit.check(&session, &settings, &trainer.sizes(), backend.capacity()).await?;
+    eprintln!("{}", line(&plan));
+    let mut session = model::load(session, backend).await?;
+    if let Some(trajectory) = &existing {
+        trainer.resume(&mut session, trajectory)?;
+    }
+    let last = fit(&mut session, &mut trainer, &args.out).await?;
+    if args.save_model {
+        output::write_result(&session, Some(trainer.header()), &args.out).await?;
+    }
+    summary(context, args, &session, &trainer, &last, &plan);
+    Ok(())
+}
+
+/// The last fit, or the figures of a run that was complete already.
+#[derive(Default)]
+struct Last {
+    report: Option<ReadoutReport>,
+    held_out: Option<EvaluationReport>,
+}
+
+/// Fits until all rows have been used, and reports each fit.
+async fn fit(session: &mut Session, trainer: &mut ReadoutTrainer, out: &Path) -> Result<Last> {
+    let bar = progress::bar(trainer.rows() as u64, "{bar:20} {pos}/{len} rows  {elapsed}");
+    let mut dir = None;
+    let mut last = Last::default();
+    let mut shown = |rows: usize| {
+        bar.set_position(rows as u64);
+        Ok(())
+    };
+    while let Some(report) = trainer.next(session, &mut shown).await? {
+        let dir = match &mut dir {
+            Some(dir) => dir,
+            None => dir.insert(ReadoutDir::begin(out)?),
+        };
+        dir.fit(trainer.header(), &report)?;
+        bar.suspend(|| eprintln!("{}", sentence(&report)));
+        last = Last { held_out: report.held_out.clone(), report: Some(report) };
+    }
+    if last.report.is_none() {
+        last.held_out = trainer.evaluate(session, usize::MAX, &mut shown).await?;
+    }
+    bar.finish_and_clear();
+    Ok(last)
+}
+
+/// One line about a fit.
+fn sentence(report: &ReadoutReport) -> String {
+    let seconds = report.ms / 1e3;
+    let held_out = report.held_out.as_ref().map_or(String::new(), |seen| {
+        format!(", held-out loss {:.4} on {} rows, {}", seen.loss, seen.examples, figures::accuracy(seen))
+    });
+    format!("{:>6} rows: loss {:.4}{held_out}, {seconds:.1} s", report.rows, report.loss)
+}
+
+fn summary(
+    context: &Context,
+    args: &Args,
+    session: &Session,
+    trainer: &ReadoutTrainer,
+    last: &Last,
+    plan: &Plan,
+) {
+    let trajectory = args.out.join(TRAJECTORY);
+    if !context.json {
+        println!("{} rows: {}", trainer.rows(), trajectory.display());
+        last.held_out
+            .as_ref()
+            .map_or_else(Vec::new, figures::sentences)
+            .iter()
+            .for_each(|line| println!("{line}"));
+        return;
+    }
+    let held_out = last.held_out.as_ref();
+    let mut value = json!({
+        "rows": trainer.rows(),
+        "labels": trainer.header().labels,
+        "loss": last.report.as_ref().map(|report| report.loss),
+        "eval_loss": held_out.map(|seen| seen.loss),
+        "eval_accuracy": held_out.and_then(|seen| seen.accuracy),
+        "trajectory": trajectory,
+        "gpu_bytes": session.model.backend().memory(),
+        "plan": plan,
+        "adapter": session.model.backend().name(),
+    });
+    for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
+        value[format!("eval_{name}")] = field;
+    }
+    println!("{value}");
+}
+
+const TRAJECTORY: &str = "trajectory.pocket";
+
+/// The directory of a run of method readout. Its trajectory is written whole after each fit, under a temporary name until it is complete.
+struct ReadoutDir {
+    path: PathBuf,
+    log: std::fs::File,
+}
+
+impl ReadoutDir {
+    /// Creates the directory, with an empty log: a run that was interrupted begins again.
+    fn begin(path: &Path) -> Result<ReadoutDir> {
+        files::make_dir(path)?;
+        let log_path = path.join("log.jsonl");
+        let log = OpenOptions::new().write(true).create(true).truncate(true).open(&log_path);
+        let log = log.map_err(|e| files::write_error(&log_path, &e))?;
+        Ok(ReadoutDir { path: path.to_owned(), log })
+    }
+
+    /// Writes the trajectory of a fit, and its line of the log.
+    fn fit(&mut self, header: &Header, report: &ReadoutReport) -> Result<()> {
+        let path = self.path.join(TRAJECTORY);
+        let partial = self.path.join("trajectory.pocket.partial");
+        let write = |bytes: &[u8]| {
+            let mut file = std::fs::File::create(&partial)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&partial, &path)
+        };
+        write(&header.to_bytes()?).map_err(|e| files::write_error(&path, &e))?;
+        let held_out = report.held_out.as_ref();
+        let line = json!({
+            "rows": report.rows,
+            "loss": report.loss,
+            "strength": report.strength,
+            "eval_loss": held_out.map(|seen| seen.loss),
+            "eval_accuracy": held_out.and_then(|seen| seen.accuracy),
+            "eval_examples": held_out.map(|seen| seen.examples),
+            "ms": (report.ms * 1e3).round() / 1e3,
+        });
+        let log_path = self.path.join("log.jsonl");
+        self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))
+    }
+}

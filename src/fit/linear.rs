@@ -1,0 +1,89 @@
+//! A linear classifier with the values that a file holds.
+
+use super::logistic::softmax;
+use super::matrix::dot;
+use crate::error::{Result, bail};
+
+/// A linear classifier, `logits = weight * features + bias`, in f32. Its logits are computed in f64 in a fixed order, so that the same
+/// values and features give the same bits on every target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linear {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Linear {
+    /// A classifier from its values: for each class its weights, `[classes, width]`, then the biases, `[classes]`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where there are not that many values; `NonFiniteLoss` where one is infinite or not a number.
+    pub fn from_values(values: &[f32], classes: usize, width: usize) -> Result<Linear> {
+        let Some((weight, bias)) = classes
+            .checked_mul(width)
+            .and_then(|weights| values.split_at_checked(weights))
+            .filter(|(_, bias)| bias.len() == classes)
+        else {
+            let found = values.len();
+            bail!(
+                InvalidArgument,
+                "{classes} labels on {width} features have {width} weights and a bias each, {found} values were found"
+            );
+        };
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            bail!(NonFiniteLoss, "a weight of the readout is {value}");
+        }
+        Ok(Linear { weight: weight.to_vec(), bias: bias.to_vec() })
+    }
+
+    /// The classifier that gives every class the same probability.
+    pub fn zeros(classes: usize, width: usize) -> Linear {
+        Linear { weight: vec![0.0; classes.saturating_mul(width)], bias: vec![0.0; classes] }
+    }
+
+    /// The values in the order of [`Linear::from_values`].
+    pub fn values(&self) -> Vec<f32> {
+        [self.weight.as_slice(), &self.bias].concat()
+    }
+
+    /// The weights, `[classes, width]`.
+    pub fn weight(&self) -> &[f32] {
+        &self.weight
+    }
+
+    /// The biases, `[classes]`.
+    pub fn bias(&self) -> &[f32] {
+        &self.bias
+    }
+
+    /// Number of features.
+    pub fn width(&self) -> usize {
+        self.weight.len() / self.bias.len().max(1)
+    }
+
+    /// The logit of each class for one row of features.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where the row has another width than the weights.
+    pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
+        let width = self.width();
+        if features.len() != width {
+            bail!(InvalidArgument, "{width} features were expected, {} were found", features.len());
+        }
+        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+        let features = wide(features);
+        let classes = self.weight.chunks_exact(width.max(1)).zip(&self.bias);
+        Ok(classes.map(|(weight, &bias)| dot(&wide(weight), &features) + f64::from(bias)).collect())
+    }
+}
+
+/// The log-loss of a class, in nats, from the logits of all.
+pub fn log_loss(logits: &[f64], class: usize) -> f64 {
+    softmax(&mut logits.to_vec()) - logits[class]
+}
+
+/// The probability of each class from the logits of all.
+pub fn probabilities(logits: &[f64]) -> Vec<f64> {
+    let mut probabilities = logits.to_vec();
+    softmax(&mut probabilities);
+    probabilities
+}

@@ -1,0 +1,69 @@
+//! Encodes texts as they are, without a template, for a classifier on hidden states.
+
+use crate::error::{Result, bail};
+use crate::text::encode::HeadKind;
+use crate::text::tokenizer::Tokenizer;
+
+/// Encodes a text, or a pair of texts, with the tokenizer's special tokens. The tokens of a pair are joined as the tokenizer does it for
+/// a bidirectional model; for a causal one, a line end is put between the texts. Texts that are too long lose tokens from their ends, the
+/// longer one of a pair first.
+#[derive(Clone, Debug)]
+pub struct TextEncoder<'t> {
+    tokenizer: &'t Tokenizer,
+    head: HeadKind,
+    max_len: usize,
+}
+
+impl<'t> TextEncoder<'t> {
+    /// Creates an encoder for at most `max_len` tokens.
+    ///
+    /// # Errors
+    /// `invalid-argument` if the special tokens alone leave no token for a text.
+    pub fn new(tokenizer: &'t Tokenizer, head: HeadKind, max_len: usize) -> Result<Self> {
+        let special = tokenizer.framed("", None)?.len();
+        if special >= max_len {
+            let least = special + 1;
+            bail!(InvalidArgument, "length: expected at least {least} tokens, found {max_len}");
+        }
+        Ok(TextEncoder { tokenizer, head, max_len })
+    }
+
+    /// The ids of a text or of a pair.
+    ///
+    /// # Errors
+    /// `data-invalid` if there is no text, or not a single token.
+    pub fn encode(&self, text: &str, text_b: Option<&str>) -> Result<Vec<u32>> {
+        if text.trim().is_empty() && text_b.is_none_or(|text_b| text_b.trim().is_empty()) {
+            bail!(DataInvalid, "field `text`: expected a text, found an empty one");
+        }
+        let tokens = match (self.head, text_b) {
+            (HeadKind::MaskedLm, text_b) => self.tokenizer.framed(text, text_b)?,
+            (HeadKind::CausalLm, Some(text_b)) => {
+                self.tokenizer.framed(&format!("{text}\n{text_b}"), None)?
+            }
+            (HeadKind::CausalLm, None) => self.tokenizer.framed(text, None)?,
+        };
+        let count = |of: usize| tokens.iter().filter(|(_, from)| *from == Some(of)).count();
+        let [first, second] = [count(0), count(1)];
+        let Some(most) = self.max_len.checked_sub(tokens.len() - first - second).filter(|most| *most > 0)
+        else {
+            bail!(InvalidArgument, "length: {} tokens leave none for the text", self.max_len);
+        };
+        // The longer text gives up its tokens until both are equally long, then both do.
+        let kept_first = first.min(most.saturating_sub(second).max(most.div_ceil(2)));
+        let mut left = [kept_first, second.min(most - kept_first)];
+        let mut kept = Vec::with_capacity(self.max_len.min(tokens.len()));
+        for (id, from) in tokens {
+            match from.and_then(|of| left.get_mut(of)) {
+                Some(0) => continue,
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            kept.push(id);
+        }
+        if kept.is_empty() {
+            bail!(DataInvalid, "field `text`: expected at least one token, found none");
+        }
+        Ok(kept)
+    }
+}

@@ -1,0 +1,141 @@
+//! The classifier that a readout is: labels, the pooling of hidden states, and a linear classifier on them.
+
+use std::collections::BTreeMap;
+
+use super::header::Header;
+use super::method::Method;
+use super::session::Session;
+use crate::dtype::DType;
+use crate::error::{Result, bail, err};
+use crate::fit::{self, Linear};
+use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+use crate::model::{Evaluation, Extent, Pooling};
+use crate::names::Named;
+use crate::text::batch::Batch;
+use crate::text::encode::Target;
+
+/// A classifier of texts on a model's pooled hidden states.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classifier {
+    /// The labels, in the order of the logits.
+    pub labels: Vec<String>,
+    /// Which tokens' hidden states are the features.
+    pub pooling: Pooling,
+    /// From features to logits.
+    pub linear: Linear,
+}
+
+impl Classifier {
+    /// A classifier that has seen no text, and gives every label the same probability.
+    pub fn unfitted(session: &Session, labels: Vec<String>, pooling: Pooling) -> Classifier {
+        let linear = Linear::zeros(labels.len(), session.model.spec().hidden as usize);
+        Classifier { labels, pooling, linear }
+    }
+
+    /// The classifier that a trajectory of method readout holds; none for another method.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` where the values in the header are not those of a classifier on this model.
+    pub fn of(header: &Header, session: &Session) -> Result<Option<Classifier>> {
+        let Method::Readout { pooling } = header.settings.method else { return Ok(None) };
+        let (labels, width) = (header.labels.clone(), session.model.spec().hidden as usize);
+        match Linear::from_values(&header.initial, labels.len(), width) {
+            Ok(linear) if labels.len() > 1 => Ok(Some(Classifier { labels, pooling, linear })),
+            Ok(_) => {
+                bail!(TrajectoryMismatch, "the trajectory has {} labels, expected 2 or more", labels.len())
+            }
+            Err(error) => bail!(TrajectoryMismatch, "the trajectory's readout: {}", error.message()),
+        }
+    }
+
+    /// The index of a label, in any case and with any white space.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the label and those that are known.
+    pub(super) fn index_of(&self, label: &str) -> Result<u32> {
+        const SHOWN: usize = 20;
+        if let Some(index) = fit::position(&self.labels, label) {
+            return Ok(index as u32);
+        }
+        let mut known = self.labels.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        if self.labels.len() > SHOWN {
+            known += &format!(" and {} more", self.labels.len() - SHOWN);
+        }
+        bail!(
+            DataInvalid,
+            "field `label`: expected one of the training data's labels, {known}, found {label:?}"
+        )
+    }
+
+    /// Losses, predictions and logits from the features of each text, `[target, width]`.
+    ///
+    /// # Errors
+    /// `invalid-argument` where the features are not a row for each target; `non-finite-loss` where a feature is not a number.
+    pub(super) fn evaluate(&self, features: &[f32], targets: &[Target]) -> Result<Evaluation> {
+        let width = self.linear.width();
+        if features.len() != targets.len() * width {
+            let (rows, values) = (targets.len(), features.len());
+            bail!(
+                InvalidArgument,
+                "{rows} rows of {width} features were expected, {values} values were found"
+            );
+        }
+        let mut seen = Evaluation { losses: Vec::new(), predictions: Vec::new(), label_logits: Vec::new() };
+        for (features, target) in features.chunks_exact(width).zip(targets) {
+            let logits = self.linear.logits(features)?;
+            if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
+                bail!(NonFiniteLoss, "a logit of the readout is {logit}");
+            }
+            let best =
+                (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best });
+            let class = (target.label as usize).min(logits.len() - 1);
+            seen.losses.push(fit::log_loss(&logits, class) as f32);
+            seen.predictions.push(best as u32);
+            seen.label_logits.extend(logits.iter().map(|logit| *logit as f32));
+        }
+        Ok(seen)
+    }
+}
+
+/// The file that [`Classifier::to_safetensors`] is written to.
+pub const READOUT_FILE: &str = "readout.safetensors";
+
+impl Classifier {
+    /// The classifier as a safetensors file: `weight`, f32 `[labels, hidden]`, and `bias`, f32 `[labels]`, with the labels, a JSON list,
+    /// and the pooling in its metadata. The logits of a text are `weight` times its pooled hidden states after the last norm, plus `bias`.
+    ///
+    /// # Errors
+    /// `invalid-argument` where the labels cannot be written as JSON.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let (labels, width) = (self.labels.len() as u64, self.linear.width() as u64);
+        let list = serde_json::to_string(&self.labels).map_err(|e| err!(InvalidArgument, "labels: {e}"))?;
+        let metadata = BTreeMap::from([
+            ("labels".to_owned(), list),
+            ("pooling".to_owned(), self.pooling.name().to_owned()),
+        ]);
+        let tensor =
+            |name: &str, shape: Vec<u64>| TensorSpec { name: name.to_owned(), dtype: DType::F32, shape };
+        let specs = [tensor("weight", vec![labels, width]), tensor("bias", vec![labels])];
+        let mut file = Vec::new();
+        let mut writer = SafetensorsWriter::new(&specs, &metadata, |bytes: &[u8]| {
+            file.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        writer.write_f32("weight", self.linear.weight())?;
+        writer.write_f32("bias", self.linear.bias())?;
+        writer.finish().map(drop)?;
+        Ok(file)
+    }
+}
+
+impl Session {
+    /// The pooled hidden states of each sequence of a batch, `[sequence, hidden]`.
+    ///
+    /// # Errors
+    /// Those of [`crate::model::Transformer::features`].
+    pub async fn features(&mut self, batch: &Batch, pooling: Pooling) -> Result<Vec<f32>> {
+        let (tokens, targets) = (batch.tokens() as u32, batch.sequences() as u32);
+        let (model, ws) = self.prepare(Extent { branches: 1, tokens, targets, labels: 0 })?;
+        model.features(ws, batch, pooling).await
+    }
+}

@@ -1,0 +1,46 @@
+//! The probabilities of labels for texts.
+
+use super::encoder::ExampleEncoder;
+use super::evaluation::fitting;
+use super::session::Session;
+use crate::error::{Result, bail};
+use crate::fit::probabilities;
+use crate::text::batch::Batch;
+use crate::text::rows::{Classified, Dataset, Rows};
+
+impl Session {
+    /// The probability of each of the encoder's labels, for each text or pair of texts.
+    ///
+    /// # Errors
+    /// `invalid-argument` for an encoder without labels; `data-invalid` for a text that it cannot encode, named as a row that counts from
+    /// 1; those of the backend.
+    pub async fn classify(
+        &mut self,
+        encoder: &ExampleEncoder,
+        texts: &[(&str, Option<&str>)],
+        max_length: u32,
+    ) -> Result<Vec<Vec<f64>>> {
+        let Some(label) = encoder.label_words().first() else {
+            bail!(InvalidArgument, "to classify, give a template and labels, or the trajectory of a readout");
+        };
+        let rows = texts.iter().zip(1..).map(|((text, text_b), row)| {
+            let text_b = text_b.map(str::to_owned);
+            Classified { text: (*text).to_owned(), text_b, label: label.clone(), row }
+        });
+        let rows = Rows::Classified(rows.collect());
+        let examples =
+            encoder.encode(self, &Dataset { name: "texts".to_owned(), rows, task: None }, max_length)?;
+        let labels = encoder.label_words().len();
+        let mut found = Vec::new();
+        let mut rest = &examples.examples[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(fitting(rest.iter().map(|example| example.ids.len())));
+            rest = later;
+            let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
+            let logits = self.evaluate_batch(encoder, &batch).await?.label_logits;
+            let logits: Vec<f64> = logits.iter().map(|logit| f64::from(*logit)).collect();
+            found.extend(logits.chunks_exact(labels).map(probabilities));
+        }
+        Ok(found)
+    }
+}

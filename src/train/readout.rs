@@ -1,0 +1,291 @@
+//! Method readout: a classifier is fitted on the pooled hidden states of the training rows, which takes one pass over them.
+//!
+//! The rows are taken in an order that the seed gives, with a row of each label first. The classifier is fitted after the first few
+//! rows, again whenever the number of rows has doubled, and at last on all rows.
+
+use super::classifier::Classifier;
+use super::encoder::{ExampleEncoder, Examples};
+use super::evaluation::{EvaluationReport, fitting, report};
+use super::header::{Header, hex};
+use super::method::{Method, dtype_name};
+use super::plan::Sizes;
+use super::replay::check_model;
+use super::session::Session;
+use super::settings::Settings;
+use super::trainer::keep_tiles;
+use super::trajectory::Trajectory;
+use crate::clock::Instant;
+use crate::error::{Result, bail};
+use crate::fit::{Labels, Readout, Strength};
+use crate::model::{Evaluation, Pooling};
+use crate::text::batch::Batch;
+use crate::text::figures::Answer;
+use crate::text::rows::{Dataset, Rows};
+
+/// Rows of the first fit, unless there are more labels.
+const FIRST_FIT: usize = 16;
+
+/// Held-out rows that are evaluated after the first fit, at most. Later fits are evaluated on as many as they have training rows, and
+/// the last one on all.
+const FIRST_HELD_OUT: usize = 64;
+
+/// The result of a fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadoutReport {
+    /// Number of training rows that the classifier was fitted on.
+    pub rows: usize,
+    /// The mean log-loss on these rows, in nats.
+    pub loss: f64,
+    /// The strength of the L2 penalty, which was chosen by cross-validation on these rows.
+    pub strength: f64,
+    /// The classifier on held-out rows, where there are any: on some until the last fit, then on all.
+    pub held_out: Option<EvaluationReport>,
+    /// Milliseconds since the first pass began.
+    pub ms: f64,
+}
+
+/// A run of method readout.
+pub struct ReadoutTrainer {
+    encoder: ExampleEncoder,
+    labels: Labels,
+    train: Cache,
+    held_out: Option<Cache>,
+    header: Header,
+    start: Option<Instant>,
+}
+
+impl ReadoutTrainer {
+    /// A run from its start, for a session whose weights may be loaded later. The labels are those of the training rows, in the order of their bytes.
+    ///
+    /// # Errors
+    /// `invalid-argument` for settings of another method; `data-invalid` for rows without labels, for labels that no classifier can be
+    /// fitted to, and for a row that has no text.
+    pub fn new(
+        session: &Session,
+        settings: Settings,
+        data: &Dataset,
+        held_out: Option<&Dataset>,
+    ) -> Result<ReadoutTrainer> {
+        let Method::Readout { pooling } = settings.method else {
+            bail!(InvalidArgument, "expected method readout, found {}", settings.method.name());
+        };
+        let Rows::Classified(rows) = &data.rows else {
+            bail!(DataInvalid, "{}: method readout needs the fields text and label", data.name);
+        };
+        let labels = Labels::of(&rows.iter().map(|row| &row.label).collect::<Vec<_>>());
+        let labels = labels.map_err(|e| e.at(&data.name))?;
+        let order = order(&settings, &labels);
+        let encoder =
+            ExampleEncoder::Readout(Classifier::unfitted(session, labels.names().to_vec(), pooling));
+        let settings = Settings { max_length: settings.length_for(session.model.spec())?, ..settings };
+        let train = encoder.encode(session, data, settings.max_length)?;
+        let held_out = held_out.map(|data| encoder.encode(session, data, settings.max_length)).transpose()?;
+        let spec = session.model.spec();
+        let header = Header {
+            family: spec.family.to_owned(),
+            parameters: spec.parameters(),
+            fingerprint: String::new(),
+            dtype: dtype_name(session.dtype()).to_owned(),
+            data: hex(train.fingerprint),
+            task: None,
+            template: None,
+            labels: labels.names().to_vec(),
+            tiles: String::new(),
+            fitted_rows: 0,
+            initial_values: 0,
+            initial: Vec::new(),
+            settings,
+        };
+        // The first held-out rows stand for all of them until the last fit.
+        let held_out = held_out.map(|examples| {
+            let order = header.settings.order(examples.examples.len()).batch(0, examples.examples.len());
+            Cache::new(examples, &order, pooling)
+        });
+        let train = Cache::new(train, &order, pooling);
+        Ok(ReadoutTrainer { encoder, labels: labels.select(&order), train, held_out, header, start: None })
+    }
+
+    /// Goes on with a run that was interrupted. One that is complete keeps its classifier; another one begins again, because its
+    /// features are not stored.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` naming the setting that differs.
+    pub fn resume(&mut self, session: &mut Session, trajectory: &Trajectory) -> Result<()> {
+        check_model(session, trajectory)?;
+        self.meet(session);
+        let stored = &trajectory.header;
+        let Header { fitted_rows, initial_values, tiles, .. } = stored.clone();
+        stored.check_same_run(&Header { fitted_rows, initial_values, tiles, ..self.header.clone() })?;
+        keep_tiles(session, stored)?;
+        if fitted_rows as usize == self.train.len()
+            && let Some(classifier) = Classifier::of(stored, session)?
+        {
+            self.encoder = ExampleEncoder::Readout(classifier);
+            self.header = stored.clone();
+        }
+        Ok(())
+    }
+
+    /// The sizes of the training examples and of the held-out ones, in the order in which they are taken.
+    pub fn sizes(&self) -> Sizes {
+        let held_out = self.held_out.as_ref().map(|cache| &cache.examples);
+        Sizes::of(&self.train.examples, held_out, self.encoder.score())
+    }
+
+    /// Number of training rows.
+    pub fn rows(&self) -> usize {
+        self.train.len()
+    }
+
+    /// Takes over what is known once the weights are loaded.
+    fn meet(&mut self, session: &Session) {
+        self.header.fingerprint = hex(session.model.weights().fingerprint());
+        self.header.tiles = session.model.tiles().to_string();
+    }
+
+    /// The numbers of rows after which the classifier is fitted.
+    pub fn fits(&self) -> Vec<usize> {
+        let rows = self.train.len();
+        let first = FIRST_FIT.max(self.labels.names().len());
+        let doubled = std::iter::successors(Some(first), |rows| rows.checked_mul(2));
+        doubled.take_while(|fit| *fit < rows).chain([rows]).collect()
+    }
+
+    /// The header of the trajectory, which contains the classifier of the last fit.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// How texts are classified, by the last fit.
+    pub fn encoder(&self) -> &ExampleEncoder {
+        &self.encoder
+    }
+
+    /// Computes features up to the next fit, and fits; none after the fit on all rows. `progress` is told the rows whose features are
+    /// known, and may stop the run.
+    ///
+    /// # Errors
+    /// `non-finite-loss` where a feature is infinite or not a number; those of the backend; what `progress` stops it with.
+    pub async fn next(
+        &mut self,
+        session: &mut Session,
+        progress: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Option<ReadoutReport>> {
+        let fitted = self.header.fitted_rows as usize;
+        let Some(rows) = self.fits().into_iter().find(|rows| *rows > fitted) else { return Ok(None) };
+        self.meet(session);
+        let start = *self.start.get_or_insert_with(Instant::now);
+        self.train.grow(session, rows, progress).await?;
+        let width = session.model.spec().hidden as usize;
+        let labels = self.labels.select(&(0..rows).collect::<Vec<_>>());
+        let fit = Readout::fit(&self.train.features, width, &labels, Strength::Chosen)?;
+        let linear = fit.rounded()?;
+        let header = &mut self.header;
+        header.initial = linear.values();
+        (header.fitted_rows, header.initial_values) = (rows as u32, header.initial.len() as u64);
+        if let ExampleEncoder::Readout(classifier) = &mut self.encoder {
+            classifier.linear = linear;
+        }
+        let most = if rows == self.train.len() { usize::MAX } else { rows.max(FIRST_HELD_OUT) };
+        let held_out = self.evaluate(session, most, progress).await?;
+        let (loss, strength) = (fit.loss, fit.strength);
+        Ok(Some(ReadoutReport { rows, loss, strength, held_out, ms: start.elapsed_ms() }))
+    }
+
+    /// Evaluates the last fit on at most `most` of the held-out rows, whose features are computed once.
+    ///
+    /// # Errors
+    /// Those of the backend, and what `progress` stops it with.
+    pub async fn evaluate(
+        &mut self,
+        session: &mut Session,
+        most: usize,
+        progress: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Option<EvaluationReport>> {
+        let (Some(held_out), ExampleEncoder::Readout(classifier)) = (&mut self.held_out, &self.encoder)
+        else {
+            return Ok(None);
+        };
+        let done = self.train.done;
+        held_out.grow(session, most.min(held_out.len()), &mut |_| progress(done)).await?;
+        let examples = &held_out.examples.examples[..held_out.done];
+        let targets: Vec<_> = examples.iter().flat_map(|example| example.targets.iter().copied()).collect();
+        let Evaluation { losses, predictions, .. } = classifier.evaluate(&held_out.features, &targets)?;
+        let loss = losses.iter().map(|loss| f64::from(*loss)).sum();
+        let answers = targets.iter().zip(&predictions);
+        let answers =
+            answers.map(|(target, answered)| Answer { expected: target.label, answered: *answered });
+        Ok(Some(report(&self.encoder, targets.len(), loss, answers.collect())))
+    }
+}
+
+/// The order in which the rows are taken: shuffled, with the first row of each label moved to the front.
+fn order(settings: &Settings, labels: &Labels) -> Vec<usize> {
+    let rows = labels.of_rows().len();
+    let shuffled = settings.order(rows).batch(0, rows);
+    let mut seen = vec![false; labels.names().len()];
+    let (mut order, others): (Vec<usize>, Vec<usize>) =
+        shuffled.into_iter().partition(|row| !std::mem::replace(&mut seen[labels.of_rows()[*row]], true));
+    order.extend(others);
+    order
+}
+
+/// Examples and the features of the first of them.
+struct Cache {
+    examples: Examples,
+    pooling: Pooling,
+    /// `[done, hidden]`.
+    features: Vec<f32>,
+    done: usize,
+}
+
+impl Cache {
+    /// The examples in this order, without features.
+    fn new(examples: Examples, order: &[usize], pooling: Pooling) -> Cache {
+        let ordered = order.iter().filter_map(|row| examples.examples.get(*row).cloned()).collect();
+        Cache { examples: Examples { examples: ordered, ..examples }, pooling, features: Vec::new(), done: 0 }
+    }
+
+    fn len(&self) -> usize {
+        self.examples.examples.len()
+    }
+
+    /// Computes features until those of the first `rows` examples are known.
+    async fn grow(
+        &mut self,
+        session: &mut Session,
+        rows: usize,
+        progress: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
+        while self.done < rows {
+            let left = &self.examples.examples[self.done..rows];
+            let now = &left[..fitting(left.iter().map(|example| example.ids.len()))];
+            let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
+            self.features.extend(session.features(&batch, self.pooling).await?);
+            self.done += now.len();
+            progress(self.done)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows_have_every_label() {
+        // The label of the last row is in no other.
+        let rows: Vec<String> =
+            (0..500).map(|row| if row == 499 { "rare" } else { "common" }.to_owned()).collect();
+        let labels = Labels::of(&rows).unwrap();
+        let settings = |seed| Settings { seed, ..Settings::default() };
+        let taken = order(&settings(1), &labels);
+        assert!(taken[..2].contains(&499), "{:?}", &taken[..2]);
+        let mut sorted = taken.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..500), "every row once");
+        assert_eq!(taken, order(&settings(1), &labels));
+        assert_ne!(taken, order(&settings(2), &labels));
+    }
+}

@@ -1,0 +1,133 @@
+//! `finetune --method readout` and `classify` as their users have them: the built binary, its files and its messages. On the CPU
+//! reference kernels, so that the test needs no GPU.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::common::golden;
+use serde_json::Value;
+
+fn run(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
+    command.args(["--json", "--device", "cpu"]).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The one JSON value that a command prints.
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| {
+        panic!("stdout: {e}: {text}\nstderr: {}", String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+fn finetune(train: &str, out: &Path, more: &[&str]) -> Command {
+    let model = golden::path("bert");
+    let args = ["finetune", "--model", &model, "--method", "readout", "--train", train, "--out", text(out)];
+    command(&[&args[..], more].concat())
+}
+
+fn trajectory(dir: &Path) -> Vec<u8> {
+    std::fs::read(dir.join("trajectory.pocket")).unwrap()
+}
+
+#[test]
+fn a_readout_from_the_first_row_to_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    let out = dir.path().join("run");
+    let done = json(&finetune(&data, &out, &["--eval", &data, "--save-model"]).output().unwrap());
+    assert_eq!((&done["rows"], done["labels"][1].as_str()), (&Value::from(60), Some("terrible")));
+    let log = std::fs::read_to_string(out.join("log.jsonl")).unwrap();
+    let log: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(log.iter().map(|line| line["rows"].as_u64().unwrap()).collect::<Vec<_>>(), [16, 32, 60]);
+    assert!(log.iter().all(|line| line["ms"].is_number() && line["eval_accuracy"].is_number()), "{log:?}");
+    assert_eq!(log[2]["eval_loss"], done["eval_loss"]);
+
+    // The trajectory alone gives the same figures, the same file and answers.
+    let path = out.join("trajectory.pocket");
+    let tuned = ["--model", &model, "--trajectory", text(&path)];
+    let seen = json(&run(&[&["evaluate"], &tuned[..], &["--eval", &data]].concat()));
+    assert_eq!(seen["accuracy"], done["eval_accuracy"]);
+    assert!((seen["loss"].as_f64().unwrap() - done["eval_loss"].as_f64().unwrap()).abs() < 1e-5);
+    let again = dir.path().join("again");
+    let replayed = json(&run(&[&["replay"], &tuned[..], &["--out", text(&again)]].concat()));
+    let replayed = Path::new(replayed["model"].as_str().unwrap()).to_owned();
+    let file = replayed.file_name().unwrap();
+    assert!(std::fs::read(&replayed).unwrap() == std::fs::read(out.join(file)).unwrap());
+    let texts = ["--text", "this is one very happy film!", "--text", "Boring and dull"];
+    let answers = json(&run(&[&["classify"], &tuned[..], &texts].concat()));
+    assert_eq!(answers.as_array().unwrap().len(), 2);
+    assert_eq!((&answers[0]["label"], &answers[1]["label"]), (&"great".into(), &"terrible".into()));
+    let sum: f64 =
+        answers[0]["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{answers}");
+
+    // A complete run is not done again, and not overwritten without being asked.
+    let before = trajectory(&out);
+    let resumed = json(&finetune(&data, &out, &["--eval", &data, "--resume"]).output().unwrap());
+    assert_eq!(resumed["eval_accuracy"], done["eval_accuracy"]);
+    assert!(trajectory(&out) == before);
+    let error = json(&finetune(&data, &out, &[]).output().unwrap())["error"].clone();
+    assert!(error["message"].as_str().unwrap().contains("--resume"), "{error}");
+
+    // One that is killed ends as one that was not.
+    let killed = dir.path().join("killed");
+    for wait in [20, 60, 120, 200] {
+        let mut child = finetune(&data, &killed, &["--resume"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        // It may have ended before.
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    let last = finetune(&data, &killed, &["--resume"]).output().unwrap();
+    assert!(last.status.success(), "{}", String::from_utf8_lossy(&last.stderr));
+    assert!(trajectory(&killed) == before);
+}
+
+#[test]
+fn what_a_readout_cannot_use_is_said_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = golden::path("bert/train.csv");
+    let rows = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        text(&path).to_owned()
+    };
+    let one_label = rows("one.csv", "text,label\ngood,great\nfine,great\n");
+    let alike = rows("alike.csv", "text,label\ngood,great\nfine,Great\n");
+    let plain = rows("plain.txt", "Some text without labels.");
+    let out = dir.path().join("run");
+    for (train, more, code, says) in [
+        (&data, &["--steps", "10"][..], "invalid-argument", "steps"),
+        (&data, &["--lr", "1e-3"], "invalid-argument", "learning rate"),
+        (&data, &["--task", "sst-2"], "invalid-argument", "--task"),
+        (
+            &data,
+            &["--template", "{text} [MASK]", "--labels", "great,terrible"],
+            "invalid-argument",
+            "--template",
+        ),
+        (&one_label, &[], "data-invalid", "every row has the label"),
+        (&alike, &[], "data-invalid", "differ only by case or spaces"),
+        (&plain, &[], "data-invalid", "text and label"),
+        (&data, &["--max-length", "2"], "invalid-argument", "at least 3 tokens"),
+    ] {
+        let output = finetune(train, &out, more).output().unwrap();
+        let error = json(&output)["error"].clone();
+        assert_eq!(error["code"], code, "{more:?}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(says), "{says}: {error}");
+        assert!(!out.exists(), "{says}: a refused run must leave nothing");
+    }
+}
