@@ -139,7 +139,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        output::write_result(&session, None, &args.out).await?;
+        output::write_result(&session, &args.model, None, &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())

@@ -14,6 +14,17 @@ use crate::format::files::{FsDir, ModelDir};
 use crate::gpu::Backend;
 use crate::train::{Header, RandomModel, Session, read_adapter};
 
+/// The files that tokenizers of transformers read.
+const TOKENIZER_FILES: &[&str] = &[
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+];
+
 /// A model with weights.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ModelPath {
@@ -29,6 +40,20 @@ impl ModelPath {
     /// `invalid-argument` when there is none.
     pub(super) fn dir(&self) -> Result<FsDir> {
         FsDir::new(&self.model)
+    }
+
+    /// Copies the files of the tokenizer into another directory, if the model has such.
+    ///
+    /// # Errors
+    /// As [`files::write_error`].
+    pub(super) fn copy_tokenizer(&self, to: &Path) -> Result<()> {
+        for name in TOKENIZER_FILES {
+            let (from, to) = (self.model.join(name), to.join(name));
+            if from.is_file() && !to.exists() {
+                std::fs::copy(&from, &to).map_err(|e| files::write_error(&to, &e))?;
+            }
+        }
+        Ok(())
     }
 
     /// The model, loaded onto a new backend.

@@ -4,20 +4,25 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::files;
+use super::model::ModelPath;
 use crate::error::{Result, err};
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
-use crate::train::{Classifier, Header, READOUT_FILE, Session, save_model};
+use crate::train::{Classifier, Header, ReadoutFiles, Session, save_model};
 
 /// Writes what was trained into a directory: the whole model, the adapter in peft's format, or the readout of a header. Returns
 /// the path of the file that holds the weights.
-pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
+pub(super) async fn write_result(
+    session: &Session,
+    model: &ModelPath,
+    header: Option<&Header>,
+    dir: &Path,
+) -> Result<PathBuf> {
     if let Some(header) = header
         && let Some(classifier) = Classifier::of(header, session)?
     {
-        files::make_dir(dir)?;
-        let path = dir.join(READOUT_FILE);
-        files::write(&path, classifier.to_safetensors()?)?;
+        let path = write_readout(session, &classifier, header.settings.max_length, dir).await?;
+        model.copy_tokenizer(dir)?;
         return Ok(path);
     }
     match session.model.adapter().map(Adapter::spec) {
@@ -33,13 +38,38 @@ pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir
     }
 }
 
-/// Writes `model.safetensors` into a directory. The file has a temporary name until it is complete.
+/// Writes a readout into a directory, with the model's weights, as transformers or sentence-transformers load it.
+async fn write_readout(
+    session: &Session,
+    classifier: &Classifier,
+    max_length: u32,
+    dir: &Path,
+) -> Result<PathBuf> {
+    let readout = classifier.files(session, max_length).await?;
+    for (name, bytes) in &readout.files {
+        let path = dir.join(name);
+        files::make_dir(path.parent().unwrap_or(dir))?;
+        files::write(&path, bytes)?;
+    }
+    write_weights(session, Some(&readout), dir).await
+}
+
+/// Writes `model.safetensors` into a directory.
 async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
+    write_weights(session, None, dir).await
+}
+
+/// Writes `model.safetensors`, of the model or of a readout. The file has a temporary name until it is complete.
+async fn write_weights(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
     let path = files::make_dir(dir)?.join("model.safetensors");
     let partial = dir.join("model.safetensors.partial");
     let failed = |e: &std::io::Error| files::write_error(&path, e);
     let mut file = BufWriter::new(std::fs::File::create(&partial).map_err(|e| failed(&e))?);
-    save_model(session, &mut |bytes| file.write_all(bytes).map_err(|e| failed(&e))).await?;
+    let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(|e| failed(&e));
+    match readout {
+        Some(readout) => readout.save(session, &mut write).await?,
+        None => save_model(session, &mut write).await?,
+    }
     let file = file.into_inner().map_err(|e| err!(StorageFull, "{}: {e}", path.display()))?;
     file.sync_all().and_then(|()| std::fs::rename(&partial, &path)).map_err(|e| failed(&e))?;
     Ok(path)

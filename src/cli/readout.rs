@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let last = fit(&mut session, &mut trainer, &args.out).await?;
     if args.save_model {
-        output::write_result(&session, Some(trainer.header()), &args.out).await?;
+        output::write_result(&session, &args.model, Some(trainer.header()), &args.out).await?;
     }
     summary(context, args, &session, &trainer, &last, &plan);
     Ok(())

@@ -24,7 +24,7 @@ pub(super) struct Args {
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut session = args.model.load(context, trajectory::dtype_of(&args.trajectory)?).await?;
     let header = trajectory::apply(&mut session, &args.trajectory).await?;
-    let path = output::write_result(&session, Some(&header), &args.out).await?;
+    let path = output::write_result(&session, &args.model, Some(&header), &args.out).await?;
     if context.json {
         println!("{}", json!({ "model": path }));
     } else {

@@ -1,7 +1,7 @@
 //! A linear classifier with the values that a file holds.
 
 use super::logistic::softmax;
-use super::matrix::dot;
+use super::matrix::{add_scaled, dot};
 use crate::error::{Result, bail};
 
 /// A linear classifier, `logits = weight * features + bias`, in f32. Its logits are computed in f64 in a fixed order, so that the same
@@ -69,7 +69,6 @@ impl Linear {
         if features.len() != width {
             bail!(InvalidArgument, "{width} features were expected, {} were found", features.len());
         }
-        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
         let features = wide(features);
         let classes = self.weight.chunks_exact(width.max(1)).zip(&self.bias);
         Ok(classes.map(|(weight, &bias)| dot(&wide(weight), &features) + f64::from(bias)).collect())
@@ -86,4 +85,53 @@ pub fn probabilities(logits: &[f64]) -> Vec<f64> {
     let mut probabilities = logits.to_vec();
     softmax(&mut probabilities);
     probabilities
+}
+
+/// A shift c of the features that stands for the biases: weight * c = bias, of all such shifts the shortest. None where there is none.
+///
+/// The weights of a multinomial classifier add up to 0 over the classes, and so do its biases. So the last class is left out of the
+/// equations, and follows from the others.
+pub fn solve_rows(linear: &Linear) -> Option<Vec<f64>> {
+    let (width, count) = (linear.width(), linear.bias.len().saturating_sub(1));
+    let rows: Vec<Vec<f64>> = linear.weight.chunks_exact(width.max(1)).map(wide).collect();
+    // Cholesky's decomposition of weight * weight^T, row by row.
+    let mut lower: Vec<Vec<f64>> = Vec::with_capacity(count);
+    for (i, row) in rows.iter().take(count).enumerate() {
+        let mut factors: Vec<f64> = Vec::with_capacity(i + 1);
+        for (other, known) in rows.iter().zip(&lower) {
+            let at = factors.len();
+            factors.push((dot(row, other) - dot(&factors, &known[..at])) / known[at]);
+        }
+        let own = dot(row, row);
+        let rest = own - dot(&factors, &factors);
+        if rest <= 1e-10 * own {
+            return None;
+        }
+        factors.push(rest.sqrt());
+        lower.push(factors);
+    }
+    let mut solution = wide(&linear.bias[..count]);
+    for i in 0..count {
+        solution[i] = (solution[i] - dot(&lower[i][..i], &solution[..i])) / lower[i][i];
+    }
+    for i in (0..count).rev() {
+        solution[i] /= lower[i][i];
+        for j in 0..i {
+            solution[j] -= lower[i][j] * solution[i];
+        }
+    }
+    let mut shift = vec![0.0; width];
+    for (row, factor) in rows.iter().zip(&solution) {
+        add_scaled(&mut shift, *factor, row);
+    }
+    let largest = linear.bias.iter().fold(0.0_f64, |largest, bias| largest.max(f64::from(*bias).abs()));
+    let solved = rows
+        .iter()
+        .zip(&linear.bias)
+        .all(|(row, bias)| (dot(row, &shift) - f64::from(*bias)).abs() <= 1e-5 * largest);
+    solved.then_some(shift)
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| f64::from(value)).collect()
 }

@@ -18,6 +18,8 @@ pub(super) struct Problem<'a> {
     /// The rows of the fit.
     pub(super) rows: &'a [usize],
     pub(super) classes: usize,
+    /// Whether the biases are fitted. Otherwise they stay 0.
+    pub(super) bias: bool,
     pub(super) strength: f64,
 }
 
@@ -144,7 +146,9 @@ impl Problem<'_> {
             change(row, probabilities, &mut factors);
             for (class, &factor) in sum.chunks_exact_mut(width + 1).zip(&factors) {
                 add_scaled(&mut class[..width], factor, self.features.row(row));
-                class[width] += factor;
+                if self.bias {
+                    class[width] += factor;
+                }
             }
         }
         let rows = self.rows.len() as f64;

@@ -53,8 +53,9 @@ impl Scaling {
     }
 }
 
-/// Brings each feature to mean 0 and variance 1 (over the rows, not rows - 1). A constant feature becomes 0.
-pub(super) fn standardize(features: &[f32], width: usize) -> (Matrix, Scaling) {
+/// Brings each feature to variance 1 (over the rows, not rows - 1) and, where `center` asks for it, to mean 0. A constant feature
+/// becomes 0.
+pub(super) fn standardize(features: &[f32], width: usize, center: bool) -> (Matrix, Scaling) {
     let mut values: Vec<f64> = features.iter().map(|&value| f64::from(value)).collect();
     let rows = (values.len() / width) as f64;
     let mut mean = vec![0.0; width];
@@ -65,8 +66,11 @@ pub(super) fn standardize(features: &[f32], width: usize) -> (Matrix, Scaling) {
     let mut variance = vec![0.0; width];
     for row in values.chunks_exact_mut(width) {
         for ((value, mean), variance) in row.iter_mut().zip(&mean).zip(&mut variance) {
-            *value -= mean;
-            *variance += *value * *value;
+            let centered = *value - mean;
+            *variance += centered * centered;
+            if center {
+                *value = centered;
+            }
         }
     }
     let inverse: Vec<f64> = variance
@@ -83,6 +87,9 @@ pub(super) fn standardize(features: &[f32], width: usize) -> (Matrix, Scaling) {
         for (value, inverse) in row.iter_mut().zip(&inverse) {
             *value *= inverse;
         }
+    }
+    if !center {
+        mean.fill(0.0);
     }
     (Matrix { values, width }, Scaling { mean, inverse })
 }

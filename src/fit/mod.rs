@@ -17,7 +17,7 @@ mod strength;
 use crate::error::{Result, bail};
 
 pub use labels::{Labels, MAX_LABELS, position};
-pub use linear::{Linear, log_loss, probabilities};
+pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;
 use matrix::{RowSpace, dot};
 
@@ -36,6 +36,15 @@ pub enum Strength {
     Fixed(f64),
     /// The strength of the lowest log-loss on rows held out: by five folds up to 1,000 rows, on a quarter of the rows above.
     Chosen,
+}
+
+/// What is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// The strength of the penalty.
+    pub strength: Strength,
+    /// Whether there are biases. Without them the features are brought to variance 1 but not to mean 0, because that would make biases.
+    pub bias: bool,
 }
 
 /// A fitted linear classifier: `logits = weight * features + bias`. The standardization of the features is part of it.
@@ -59,7 +68,8 @@ impl Readout {
     /// # Errors
     /// `InvalidArgument` where the sizes do not agree or the strength is not a number greater than 0; `NonFiniteLoss` where
     /// a feature is infinite or not a number.
-    pub fn fit(features: &[f32], width: usize, labels: &Labels, strength: Strength) -> Result<Readout> {
+    pub fn fit(features: &[f32], width: usize, labels: &Labels, fit: Fit) -> Result<Readout> {
+        let Fit { strength, bias } = fit;
         let (of_rows, classes) = (labels.of_rows(), labels.names().len());
         let rows = of_rows.len();
         if width == 0 || rows.checked_mul(width) != Some(features.len()) {
@@ -78,15 +88,16 @@ impl Readout {
             bail!(InvalidArgument, "the strength of the penalty must be greater than 0, found {value}");
         }
 
-        let (standardized, scaling) = matrix::standardize(features, width);
+        let (standardized, scaling) = matrix::standardize(features, width, bias);
         let space = (rows * WIDE <= width).then(|| RowSpace::of(&standardized));
         let coordinates = space.as_ref().map_or(&standardized, |space| &space.coordinates);
         let (strength, held_out_loss) = match strength {
             Strength::Fixed(value) => (value, None),
-            Strength::Chosen => strength::choose(coordinates, of_rows, classes),
+            Strength::Chosen => strength::choose(coordinates, of_rows, classes, bias),
         };
         let every_row: Vec<usize> = (0..rows).collect();
-        let problem = Problem { features: coordinates, labels: of_rows, rows: &every_row, classes, strength };
+        let problem =
+            Problem { features: coordinates, labels: of_rows, rows: &every_row, classes, bias, strength };
         let mut parameters = problem.start();
         problem.minimize(&mut parameters, TOLERANCE);
         let loss = problem.log_loss(&parameters, &every_row);

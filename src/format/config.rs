@@ -42,6 +42,11 @@ impl Config {
         Config { aliases, ..self.clone() }
     }
 
+    /// All fields, under the names that the file has.
+    pub fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
     /// The name of the file.
     pub fn name(&self) -> &str {
         &self.name

@@ -286,6 +286,11 @@ impl ModelSpec {
         self.head.as_ref().map_err(Error::clone)
     }
 
+    /// The tensors that only the language-model head has.
+    pub fn head_tensors(&self) -> Vec<TensorId> {
+        self.head.as_ref().map_or_else(|_| Vec::new(), |head| head.own_tensors(&self.embedding))
+    }
+
     /// The language modeling task that the model was trained for. Its head may be missing all the same.
     pub fn head_kind(&self) -> HeadKind {
         if self.causal { HeadKind::CausalLm } else { HeadKind::MaskedLm }

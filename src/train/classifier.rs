@@ -1,16 +1,11 @@
 //! The classifier that a readout is: labels, the pooling of hidden states, and a linear classifier on them.
 
-use std::collections::BTreeMap;
-
 use super::header::Header;
 use super::method::Method;
 use super::session::Session;
-use crate::dtype::DType;
-use crate::error::{Result, bail, err};
+use crate::error::{Result, bail};
 use crate::fit::{self, Linear};
-use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use crate::model::{Evaluation, Extent, Pooling};
-use crate::names::Named;
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 
@@ -94,37 +89,6 @@ impl Classifier {
             seen.label_logits.extend(logits.iter().map(|logit| *logit as f32));
         }
         Ok(seen)
-    }
-}
-
-/// The file that [`Classifier::to_safetensors`] is written to.
-pub const READOUT_FILE: &str = "readout.safetensors";
-
-impl Classifier {
-    /// The classifier as a safetensors file: `weight`, f32 `[labels, hidden]`, and `bias`, f32 `[labels]`, with the labels, a JSON list,
-    /// and the pooling in its metadata. The logits of a text are `weight` times its pooled hidden states after the last norm, plus `bias`.
-    ///
-    /// # Errors
-    /// `invalid-argument` where the labels cannot be written as JSON.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let (labels, width) = (self.labels.len() as u64, self.linear.width() as u64);
-        let list = serde_json::to_string(&self.labels).map_err(|e| err!(InvalidArgument, "labels: {e}"))?;
-        let metadata = BTreeMap::from([
-            ("labels".to_owned(), list),
-            ("pooling".to_owned(), self.pooling.name().to_owned()),
-        ]);
-        let tensor =
-            |name: &str, shape: Vec<u64>| TensorSpec { name: name.to_owned(), dtype: DType::F32, shape };
-        let specs = [tensor("weight", vec![labels, width]), tensor("bias", vec![labels])];
-        let mut file = Vec::new();
-        let mut writer = SafetensorsWriter::new(&specs, &metadata, |bytes: &[u8]| {
-            file.extend_from_slice(bytes);
-            Ok(())
-        })?;
-        writer.write_f32("weight", self.linear.weight())?;
-        writer.write_f32("bias", self.linear.bias())?;
-        writer.finish().map(drop)?;
-        Ok(file)
     }
 }
 

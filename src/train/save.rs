@@ -15,23 +15,60 @@ use crate::model::{Adapter, AdapterSpec, TensorId};
 /// # Errors
 /// Those of the backend and of `sink`.
 pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    save_changed(session, &Changes::default(), sink).await
+}
+
+/// A tensor that is written behind those of the model, in f32.
+#[derive(Clone, Debug)]
+pub(super) struct Addition {
+    pub name: String,
+    pub shape: Vec<u64>,
+    pub values: Vec<f32>,
+}
+
+/// What is written differently than the session has it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    /// Tensors that are left out.
+    pub without: Vec<TensorId>,
+    /// Norms and biases with other values.
+    pub replaced: BTreeMap<TensorId, Vec<f32>>,
+    /// Tensors that are added.
+    pub added: Vec<Addition>,
+}
+
+/// Writes the model with some changes, as [`save_model`] does.
+///
+/// # Errors
+/// As [`save_model`].
+pub(super) async fn save_changed(
+    session: &Session,
+    changes: &Changes,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     let (model, tensors) = (&session.model, session.model.spec().tensors.as_slice());
     let sums = match model.adapter().filter(|adapter| matches!(adapter.spec(), AdapterSpec::LowRank { .. })) {
         Some(adapter) => sums(session, adapter).await?,
         None => BTreeMap::new(),
     };
-    let specs: Vec<TensorSpec> = tensors
-        .iter()
-        .enumerate()
-        .map(|(id, t)| {
-            let half = model.weights().matrix(id).is_ok_and(|m| m.dtype == DType::F16) && sums.is_empty();
-            let dtype = if half { DType::F16 } else { DType::F32 };
-            TensorSpec { name: t.name.clone(), dtype, shape: t.shape() }
-        })
-        .collect();
+    let kept: Vec<TensorId> = (0..tensors.len()).filter(|id| !changes.without.contains(id)).collect();
+    let own = kept.iter().map(|&id| {
+        let t = &tensors[id];
+        let half = model.weights().matrix(id).is_ok_and(|m| m.dtype == DType::F16) && sums.is_empty();
+        let dtype = if half { DType::F16 } else { DType::F32 };
+        TensorSpec { name: t.name.clone(), dtype, shape: t.shape() }
+    });
+    let added = changes.added.iter();
+    let added =
+        added.map(|new| TensorSpec { name: new.name.clone(), dtype: DType::F32, shape: new.shape.clone() });
+    let specs: Vec<TensorSpec> = own.chain(added).collect();
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let mut writer = SafetensorsWriter::new(&specs, &metadata, sink)?;
-    for (id, spec) in specs.iter().enumerate() {
+    for (&id, spec) in kept.iter().zip(&specs) {
+        if let Some(values) = changes.replaced.get(&id) {
+            writer.write_f32(&spec.name, values)?;
+            continue;
+        }
         let (mut element, width) = (0, tensors[id].width as usize);
         // A matrix that files hold transposed is held whole before it is written.
         let mut whole = Vec::new();
@@ -54,6 +91,9 @@ pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result
                 writer.write_f32(&spec.name, &values)?;
             }
         }
+    }
+    for Addition { name, values, .. } in &changes.added {
+        writer.write_f32(name, values)?;
     }
     writer.finish().map(drop)
 }

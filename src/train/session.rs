@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use serde_json::{Map, Value};
+
 use super::chat;
 use crate::dtype::DType;
 use crate::error::{Result, bail, err};
@@ -41,6 +43,7 @@ pub struct Session {
     tokenizer: Option<Rc<Tokenizer>>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
+    config: Rc<Config>,
     workspace: Option<Workspace>,
     dtype: DType,
     /// Whether the base weights may have been trained.
@@ -79,9 +82,10 @@ impl Session {
         }
         let chat = chat::template(&files);
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
-        let (name, checkpoint) = (files.name, files.checkpoint);
+        let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
-        Session { name, model, tokenizer, chat, checkpoint, workspace: None, dtype, touched: false }.fresh()
+        Session { name, model, tokenizer, chat, checkpoint, config, workspace: None, dtype, touched: false }
+            .fresh()
     }
 
     /// The same model with its weights on no device, stored as `dtype` says.
@@ -98,6 +102,7 @@ impl Session {
             tokenizer: None,
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
+            config: self.config.clone(),
             workspace: None,
             dtype,
             touched: false,
@@ -179,6 +184,11 @@ impl Session {
     /// `model-unsupported` when the model came without one, or it cannot be run.
     pub fn chat_template(&self) -> Result<&ChatTemplate> {
         self.chat.as_ref().map_err(Clone::clone)
+    }
+
+    /// The fields of the model's configuration.
+    pub fn config(&self) -> &Map<String, Value> {
+        self.config.fields()
     }
 
     /// The head of the model, in the terms of the `text` module.

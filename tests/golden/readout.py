@@ -26,13 +26,15 @@ def features(rng, labels, width, distance):
     return np.round((rng.normal(size=(len(labels), width)) + centers[labels]) * 16) / 16
 
 
-def case(name, x, labels, strength):
+def case(name, x, labels, strength, biased=True):
     rows, classes = len(labels), labels.max() + 1
-    scaler = StandardScaler().fit(x)
+    scaler = StandardScaler(with_mean=biased).fit(x)
     inverse_penalty = (2 if classes == 2 else 1) / (rows * strength)
-    model = LogisticRegression(C=inverse_penalty, solver="newton-cg", tol=1e-12, max_iter=10000)
+    model = LogisticRegression(
+        C=inverse_penalty, solver="newton-cg", tol=1e-12, max_iter=10000, fit_intercept=biased
+    )
     model.fit(scaler.transform(x), labels)
-    weight, bias = model.coef_, model.intercept_
+    weight, bias = model.coef_, model.intercept_ + np.zeros(len(model.coef_))
     if classes == 2:
         weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     weight = weight / scaler.scale_
@@ -41,8 +43,9 @@ def case(name, x, labels, strength):
         "features": x.tolist(),
         "labels": labels.tolist(),
         "strength": strength,
+        "biased": biased,
         "weight": weight.tolist(),
-        "bias": (bias - weight @ scaler.mean_).tolist(),
+        "bias": (bias - weight @ scaler.mean_ if biased else bias).tolist(),
         "loss": log_loss(labels, model.predict_proba(scaler.transform(x))),
     }
 
@@ -67,6 +70,12 @@ def cases():
     yield case("duplicate rows and a constant feature", x, three, 0.1)
     unbalanced = np.array([0] * 27 + [1] * 3)
     yield case("unbalanced", features(rng, unbalanced, 3, 0.7), unbalanced, 0.3)
+    shifted = features(rng, two, 4, 0.7) + 2
+    yield case("two classes without biases", shifted, two, 0.01, biased=False)
+    shifted = features(rng, three, 6, 0.7) - 1
+    yield case("three classes without biases", shifted, three, 0.1, biased=False)
+    shifted = features(rng, three, 60, 0.5) + 1
+    yield case("more features than rows, without biases", shifted, three, 0.1, biased=False)
 
 
 if __name__ == "__main__":

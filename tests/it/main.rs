@@ -28,6 +28,7 @@ mod paper_size;
 mod peft;
 mod plan;
 mod readout;
+mod readout_export;
 mod shaders;
 mod statistics;
 mod storage;

@@ -1,0 +1,221 @@
+//! A readout in the forms that other programs load.
+//!
+//! A class `*ForSequenceClassification` of transformers is written where its head computes the same logits:
+//!
+//! - Causal models score the last token with a matrix without bias. Where the last norm has a bias, the readout's biases become part
+//!   of it: a shift c of the norm's output with W c = b. Otherwise the readout has no biases ([`has_bias`]).
+//! - BERT and RoBERTa score the first token through a dense layer and tanh. The layer becomes the identity times 2^-14, where tanh is
+//!   linear to the precision of f32, and the weights are multiplied by 2^14.
+//!
+//! Any other readout, such as one on the mean over the tokens, is written as modules of sentence-transformers: the model, its pooling
+//! and a dense layer, whose outputs are the logits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::classifier::Classifier;
+use super::save::{Addition, Changes, save_changed};
+use super::session::Session;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::fit::solve_rows;
+use crate::format::files::CONFIG_FILE;
+use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+use crate::model::{ModelSpec, Norm, NormKind, Pooling};
+
+/// What the hidden states are multiplied by before BERT's tanh. A power of two, so that nothing is rounded.
+const SMALL: f32 = 1.0 / 16384.0;
+
+/// The families whose class scores the last token, and the class.
+const LAST_TOKEN: &[(&str, &str)] = &[
+    ("gemma2", "Gemma2ForSequenceClassification"),
+    ("gemma3_text", "Gemma3TextForSequenceClassification"),
+    ("gpt2", "GPT2ForSequenceClassification"),
+    ("llama", "LlamaForSequenceClassification"),
+    ("mistral", "MistralForSequenceClassification"),
+    ("opt", "OPTForSequenceClassification"),
+    ("phi", "PhiForSequenceClassification"),
+    ("qwen2", "Qwen2ForSequenceClassification"),
+    ("qwen3", "Qwen3ForSequenceClassification"),
+];
+
+/// Whether a readout has biases. It has none where transformers has a class that scores the same token without biases, and no
+/// norm that could take them up.
+pub(super) fn has_bias(spec: &ModelSpec, pooling: Pooling) -> bool {
+    last_token_class(spec, pooling).is_none() || last_bias(spec).is_some()
+}
+
+/// The class of transformers that scores the last token, where that is the pooling.
+fn last_token_class(spec: &ModelSpec, pooling: Pooling) -> Option<&'static str> {
+    let (_, class) = LAST_TOKEN.iter().find(|(family, _)| *family == spec.family)?;
+    // OPT-350m scores what its decoder projects.
+    let projected = spec.head.as_ref().is_ok_and(|head| head.projection.is_some());
+    (pooling == Pooling::Last && !projected).then_some(*class)
+}
+
+/// The last norm, where it adds a bias.
+fn last_bias(spec: &ModelSpec) -> Option<Norm> {
+    spec.final_norm.filter(|norm| matches!(norm.kind, NormKind::Layer { bias: true, .. }))
+}
+
+/// A readout as files.
+pub struct ReadoutFiles {
+    /// The class of transformers that loads them; none for the modules of sentence-transformers.
+    pub class: Option<&'static str>,
+    /// The small files, by their paths: `config.json` and others. The tokenizer's files are not among them.
+    pub files: Vec<(&'static str, Vec<u8>)>,
+    changes: Changes,
+}
+
+impl ReadoutFiles {
+    /// Writes `model.safetensors` to `sink`, as [`super::save_model`] does.
+    ///
+    /// # Errors
+    /// Those of the backend and of `sink`.
+    pub async fn save(&self, session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        save_changed(session, &self.changes, sink).await
+    }
+}
+
+impl Classifier {
+    /// The classifier and the model's weights as other programs load them. Texts are truncated to `max_length` tokens.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn files(&self, session: &Session, max_length: u32) -> Result<ReadoutFiles> {
+        let spec = session.model.spec();
+        let mut changes = Changes { without: spec.head_tensors(), ..Changes::default() };
+        let (labels, width) = (self.labels.len() as u64, u64::from(spec.hidden));
+        let mut add = |name: &str, shape: &[u64], values: Vec<f32>| {
+            changes.added.push(Addition { name: name.to_owned(), shape: shape.to_vec(), values });
+        };
+        let matrix = [labels, width];
+        let encoder = match (spec.family, self.pooling) {
+            ("bert", Pooling::First) => Some((
+                "BertForSequenceClassification",
+                [
+                    "bert.pooler.dense.weight",
+                    "bert.pooler.dense.bias",
+                    "classifier.weight",
+                    "classifier.bias",
+                ],
+            )),
+            ("roberta", Pooling::First) => Some((
+                "RobertaForSequenceClassification",
+                [
+                    "classifier.dense.weight",
+                    "classifier.dense.bias",
+                    "classifier.out_proj.weight",
+                    "classifier.out_proj.bias",
+                ],
+            )),
+            _ => None,
+        };
+        if let Some((class, [dense, dense_bias, weight, bias])) = encoder {
+            let size = spec.hidden as usize;
+            let identity = (0..size * size).map(|i| if i % (size + 1) == 0 { SMALL } else { 0.0 });
+            add(dense, &[width, width], identity.collect());
+            add(dense_bias, &[width], vec![0.0; size]);
+            add(weight, &matrix, self.linear.weight().iter().map(|w| w / SMALL).collect());
+            add(bias, &[labels], self.linear.bias().to_vec());
+            return Ok(self.classification(session, class, changes));
+        }
+        if let Some(class) = last_token_class(spec, self.pooling) {
+            let unbiased = self.linear.bias().iter().all(|bias| *bias == 0.0);
+            let shift = if unbiased { None } else { self.norm_shift(session).await? };
+            if unbiased || shift.is_some() {
+                add("score.weight", &matrix, self.linear.weight().to_vec());
+                changes.replaced.extend(shift);
+                return Ok(self.classification(session, class, changes));
+            }
+        }
+        self.modules(session, max_length, changes)
+    }
+
+    /// The ordinal of the last norm's bias, and its values with the readout's biases in them; none where that is not possible.
+    async fn norm_shift(&self, session: &Session) -> Result<Option<(usize, Vec<f32>)>> {
+        let Some(id) = last_bias(session.model.spec()).and_then(|norm| norm.bias) else { return Ok(None) };
+        let Some(shift) = solve_rows(&self.linear) else { return Ok(None) };
+        let mut values = Vec::new();
+        let mut keep = |read: &[f32]| {
+            values.extend_from_slice(read);
+            Ok(())
+        };
+        session.model.weights().read(session.model.backend(), id, &mut keep).await?;
+        let shifted = values.iter().zip(shift).map(|(value, shift)| (f64::from(*value) + shift) as f32);
+        Ok(Some((id, shifted.collect())))
+    }
+
+    /// The configuration of the model, with the labels and, where it is known, the class.
+    fn config(&self, session: &Session, class: Option<&str>) -> Vec<u8> {
+        let mut fields = session.config().clone();
+        let numbered = self.labels.iter().enumerate();
+        let id2label: Map<String, Value> =
+            numbered.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
+        let label2id: Map<String, Value> = numbered.map(|(id, label)| (label.clone(), json!(id))).collect();
+        fields.insert("id2label".to_owned(), json!(id2label));
+        fields.insert("label2id".to_owned(), json!(label2id));
+        if let Some(class) = class {
+            fields.insert("architectures".to_owned(), json!([class]));
+            fields.insert("problem_type".to_owned(), json!("single_label_classification"));
+        }
+        format!("{:#}\n", Value::Object(fields)).into_bytes()
+    }
+
+    fn classification(&self, session: &Session, class: &'static str, changes: Changes) -> ReadoutFiles {
+        let files = vec![(CONFIG_FILE, self.config(session, Some(class)))];
+        ReadoutFiles { class: Some(class), files, changes }
+    }
+
+    /// The modules of sentence-transformers.
+    fn modules(&self, session: &Session, max_length: u32, changes: Changes) -> Result<ReadoutFiles> {
+        let module = |index: u32, path: &str, kind: &str| {
+            let kind = format!("sentence_transformers.models.{kind}");
+            json!({ "idx": index, "name": index.to_string(), "path": path, "type": kind })
+        };
+        let modules =
+            [module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Dense", "Dense")];
+        let (labels, width) = (self.labels.len() as u64, self.linear.width() as u64);
+        let pooling = json!({
+            "word_embedding_dimension": width,
+            "pooling_mode_cls_token": self.pooling == Pooling::First,
+            "pooling_mode_mean_tokens": self.pooling == Pooling::Mean,
+            "pooling_mode_lasttoken": self.pooling == Pooling::Last,
+            "pooling_mode_max_tokens": false,
+            "pooling_mode_mean_sqrt_len_tokens": false,
+            "pooling_mode_weightedmean_tokens": false,
+            "include_prompt": true,
+        });
+        let dense = json!({
+            "in_features": width,
+            "out_features": labels,
+            "bias": true,
+            "activation_function": "torch.nn.modules.linear.Identity",
+        });
+        let text = |value: Value| format!("{value:#}\n").into_bytes();
+        let tensor =
+            |name: &str, shape: Vec<u64>| TensorSpec { name: name.to_owned(), dtype: DType::F32, shape };
+        let specs = [tensor("linear.weight", vec![labels, width]), tensor("linear.bias", vec![labels])];
+        let mut weights = Vec::new();
+        let mut writer = SafetensorsWriter::new(&specs, &BTreeMap::new(), |bytes: &[u8]| {
+            weights.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        writer.write_f32("linear.weight", self.linear.weight())?;
+        writer.write_f32("linear.bias", self.linear.bias())?;
+        writer.finish().map(drop)?;
+        let files = vec![
+            (CONFIG_FILE, self.config(session, None)),
+            ("modules.json", text(json!(modules))),
+            (
+                "sentence_bert_config.json",
+                text(json!({ "max_seq_length": max_length, "do_lower_case": false })),
+            ),
+            ("1_Pooling/config.json", text(pooling)),
+            ("2_Dense/config.json", text(dense)),
+            ("2_Dense/model.safetensors", weights),
+        ];
+        Ok(ReadoutFiles { class: None, files, changes })
+    }
+}

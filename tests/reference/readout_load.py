@@ -1,0 +1,104 @@
+"""Load an exported readout into transformers or sentence-transformers, and compare its probabilities with those of `classify`.
+
+    pocketllm finetune --method readout --model MODEL --train F --out RUN --save-model
+    python3 tests/reference/readout_load.py --binary target/release/pocketllm --model MODEL --run RUN --texts TEXTS.csv [--rows 50]
+
+RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL. TEXTS is a data file with a column
+`text`. Without the package sentence-transformers, its modules are computed here from their files, as it does.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
+
+def read_texts(path, rows):
+    with open(path, newline="", encoding="utf-8") as file:
+        if path.endswith(".tsv"):
+            header, *lines = [line.rstrip("\n").split("\t") for line in file]
+            found = [dict(zip(header, line, strict=True)) for line in lines]
+        else:
+            found = list(csv.DictReader(file))
+    return [row["text"] for row in found[:rows]]
+
+
+def ours(arguments, texts):
+    trajectory = str(Path(arguments.run) / "trajectory.pocket")
+    command = [arguments.binary, "--json", "classify", "--model", arguments.model, "--trajectory", trajectory]
+    for text in texts:
+        command += ["--text=" + text]
+    answers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return [list(answer["probabilities"].values()) for answer in answers], list(answers[0]["probabilities"])
+
+
+def by_transformers(run, texts, length):
+    tokenizer = AutoTokenizer.from_pretrained(run)
+    model = AutoModelForSequenceClassification.from_pretrained(run).eval().float()
+    labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
+    print(f"{type(model).__name__}, id2label {model.config.id2label}")
+    logits = []
+    for text in texts:
+        with torch.no_grad():
+            logits.append(model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=length)).logits[0])
+    return torch.stack(logits).double().numpy(), labels
+
+
+def by_modules(run, texts, length):
+    labels = list(json.loads((run / "config.json").read_text())["id2label"].values())
+    try:
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(str(run), device="cpu")
+        print("sentence-transformers:", [type(module).__name__ for module in model])
+        return model.encode(texts).astype(np.float64), labels
+    except ImportError:
+        print("sentence-transformers is not installed: its modules are computed here")
+    tokenizer, model = AutoTokenizer.from_pretrained(run), AutoModel.from_pretrained(run).eval().float()
+    pooling = json.loads((run / "1_Pooling/config.json").read_text())
+    dense = load_file(run / "2_Dense/model.safetensors")
+    logits = []
+    for text in texts:
+        encoded = tokenizer(text, return_tensors="pt", truncation=True, max_length=length)
+        encoded.pop("token_type_ids", None)
+        with torch.no_grad():
+            states = model(**encoded).last_hidden_state[0].double().numpy()
+        mean, first = pooling["pooling_mode_mean_tokens"], pooling["pooling_mode_cls_token"]
+        pooled = states.mean(0) if mean else states[0] if first else states[-1]
+        logits.append(dense["linear.weight"] @ pooled + dense["linear.bias"])
+    return np.stack(logits), labels
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="target/release/pocketllm")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--texts", required=True)
+    parser.add_argument("--rows", type=int, default=50)
+    parser.add_argument("--max-length", type=int, default=128)
+    arguments = parser.parse_args()
+    run, texts = Path(arguments.run), read_texts(arguments.texts, arguments.rows)
+    load = by_modules if (run / "modules.json").exists() else by_transformers
+    logits, labels = load(run, texts, arguments.max_length)
+    expected, names = ours(arguments, texts)
+    # Probabilities by label: the order of a JSON object is not that of the labels.
+    columns = [labels.index(name) for name in names]
+    logits = logits[:, columns]
+    log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    apart = np.abs(log_probabilities - np.log(np.maximum(expected, 1e-300))).max()
+    deviation = logits.std()
+    print(f"{len(texts)} texts, {len(names)} labels: log-probabilities differ by at most {apart:.1e}, "
+          f"{apart / deviation:.1e} of the logits' standard deviation")  # fmt: skip
+    sys.exit(0 if apart <= 1e-4 * deviation else 1)
+
+
+if __name__ == "__main__":
+    main()
