@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         bail!(InvalidArgument, "--text-b: expected one for each of the {texts} texts, found {seconds}");
     }
     let (mut session, header) = args.model.load(context).await?;
-    let encoder = args.prompt.encoder(&session, header.as_ref())?;
+    let encoder = args.prompt.encoder(&session, header.as_ref()).await?;
     let wanted = match (args.max_length, &header) {
         (0, Some(header)) => header.settings.max_length,
         (wanted, _) => wanted,

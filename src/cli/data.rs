@@ -41,7 +41,8 @@ impl PromptArgs {
     }
 
     /// The encoder that turns rows into examples for a model. The trajectory with this header has been replayed on it.
-    pub(super) fn encoder(&self, session: &Session, header: Option<&Header>) -> Result<ExampleEncoder> {
+    /// Without a prompt, a checkpoint that has a classifier of its own is used with it.
+    pub(super) async fn encoder(&self, session: &Session, header: Option<&Header>) -> Result<ExampleEncoder> {
         if let Some(header) = header
             && let Some(classifier) = Classifier::of(header, session)?
         {
@@ -49,10 +50,17 @@ impl PromptArgs {
             return Ok(ExampleEncoder::Readout(classifier));
         }
         let prompt = self.or_from(header);
+        if prompt.task.is_none()
+            && prompt.template.is_none()
+            && let Some(classifier) = session.published_classifier().await?
+        {
+            return Ok(ExampleEncoder::Readout(classifier));
+        }
         prompt.of_words(session)
     }
 
-    fn of_words(&self, session: &Session) -> Result<ExampleEncoder> {
+    /// The encoder of a prompt, or for language modeling.
+    pub(super) fn of_words(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {
             Some(task) => ExampleEncoder::of_task(session, task),
             None => ExampleEncoder::new(session, self.template.as_deref(), &self.labels),

@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = prompt.open(&args.eval)?.read(&session)?;
     let (drawn, held_out) = prompt.draw(data)?;
     let data = held_out.unwrap_or(drawn);
-    let encoder = args.prompt.encoder(&session, header.as_ref())?;
+    let encoder = args.prompt.encoder(&session, header.as_ref()).await?;
     let wanted = match (args.max_length, &header, prompt.task()?) {
         (0, Some(header), _) => header.settings.max_length,
         (0, None, Some(task)) => task.defaults(session.head(), "full")?.max_length,

@@ -100,7 +100,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let encoder = args.prompt.encoder(&session, None)?;
+    let encoder = args.prompt.of_words(&session)?;
     let length = settings.length_for(session.model.spec())?;
     let examples = encoder.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;

@@ -27,7 +27,7 @@ pub(super) struct Args {
     adapter: Option<PathBuf>,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// The safetensors file to write: `logits_0`.. f32 `[tokens, vocabulary]` and `input_ids_0`.. i64 `[tokens]`
+    /// The safetensors file to write: `logits_0`.. f32 `[tokens, vocabulary]`, or `[labels]` of a classifier, and `input_ids_0`.. i64 `[tokens]`
     #[arg(long)]
     out: PathBuf,
 }
@@ -44,10 +44,28 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         inputs.push(session.tokenizer()?.encode(text, true)?);
     }
     inputs.extend(listed);
+    // A checkpoint without a language-model head may have a classifier.
+    let classifier = match session.model.spec().head() {
+        Ok(_) => None,
+        Err(_) => session.published_classifier().await?,
+    };
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (index, ids) in inputs.iter().enumerate() {
         if ids.is_empty() {
             bail!(InvalidArgument, "input {index} has no tokens");
+        }
+        if let Some(classifier) = &classifier {
+            let features = session.features(&Batch::sequence(ids), classifier.pooling).await?;
+            let logits: Vec<f32> =
+                classifier.logits(&features)?.into_iter().map(|logit| logit as f32).collect();
+            tensors.push((
+                format!("logits_{index}"),
+                Dtype::F32,
+                vec![logits.len()],
+                bytemuck::cast_slice(&logits).to_vec(),
+            ));
+            tensors.push(ids_tensor(index, ids));
+            continue;
         }
         let tokens = ids.len() as u32;
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
@@ -55,8 +73,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         let logits = model.logits(workspace, &Batch::sequence(ids)).await?;
         let shape = vec![ids.len(), model.spec().vocabulary as usize];
         tensors.push((format!("logits_{index}"), Dtype::F32, shape, bytemuck::cast_slice(&logits).to_vec()));
-        let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();
-        tensors.push((format!("input_ids_{index}"), Dtype::I64, vec![ids.len()], wide));
+        tensors.push(ids_tensor(index, ids));
     }
     let views = tensors
         .iter()
@@ -70,6 +87,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         println!("{}", serde_json::json!({ "out": args.out, "inputs": inputs.len(), "adapter": adapter }));
     }
     Ok(())
+}
+
+/// The tensor of an input's token ids.
+fn ids_tensor(index: usize, ids: &[u32]) -> (String, Dtype, Vec<usize>, Vec<u8>) {
+    let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();
+    (format!("input_ids_{index}"), Dtype::I64, vec![ids.len()], wide)
 }
 
 fn parse_ids(list: &str) -> Result<Vec<u32>> {

@@ -16,15 +16,24 @@ pub struct Classifier {
     pub labels: Vec<String>,
     /// Which tokens' hidden states are the features.
     pub pooling: Pooling,
+    /// A layer before, followed by tanh, as published BERT classifiers have it: `tanh(weight * features + bias)`.
+    pub dense: Option<Linear>,
     /// From features to logits.
     pub linear: Linear,
+    /// Whether data may also name a label by its number, as those of published classifiers do.
+    pub numbered: bool,
 }
 
 impl Classifier {
     /// A classifier that has seen no text, and gives every label the same probability.
     pub fn unfitted(session: &Session, labels: Vec<String>, pooling: Pooling) -> Classifier {
         let linear = Linear::zeros(labels.len(), session.model.spec().hidden as usize);
-        Classifier { labels, pooling, linear }
+        Classifier::plain(labels, pooling, linear)
+    }
+
+    /// A classifier that is linear on the features.
+    pub fn plain(labels: Vec<String>, pooling: Pooling, linear: Linear) -> Classifier {
+        Classifier { labels, pooling, dense: None, linear, numbered: false }
     }
 
     /// The classifier that a trajectory of method readout holds; none for another method.
@@ -35,7 +44,7 @@ impl Classifier {
         let Method::Readout { pooling } = header.settings.method else { return Ok(None) };
         let (labels, width) = (header.labels.clone(), session.model.spec().hidden as usize);
         match Linear::from_values(&header.initial, labels.len(), width) {
-            Ok(linear) if labels.len() > 1 => Ok(Some(Classifier { labels, pooling, linear })),
+            Ok(linear) if labels.len() > 1 => Ok(Some(Classifier::plain(labels, pooling, linear))),
             Ok(_) => {
                 bail!(TrajectoryMismatch, "the trajectory has {} labels, expected 2 or more", labels.len())
             }
@@ -52,6 +61,11 @@ impl Classifier {
         if let Some(index) = fit::position(&self.labels, label) {
             return Ok(index as u32);
         }
+        if let Some(number) = label.parse().ok().filter(|&number| (number as usize) < self.labels.len())
+            && self.numbered
+        {
+            return Ok(number);
+        }
         let mut known = self.labels.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
         if self.labels.len() > SHOWN {
             known += &format!(" and {} more", self.labels.len() - SHOWN);
@@ -60,6 +74,20 @@ impl Classifier {
             DataInvalid,
             "field `label`: expected one of the training data's labels, {known}, found {label:?}"
         )
+    }
+
+    /// The logit of each label for one row of features.
+    ///
+    /// # Errors
+    /// `invalid-argument` where the row has another width than the weights.
+    pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
+        match &self.dense {
+            None => self.linear.logits(features),
+            Some(dense) => {
+                let inner = dense.logits(features)?;
+                self.linear.logits(&inner.into_iter().map(|x| libm::tanh(x) as f32).collect::<Vec<_>>())
+            }
+        }
     }
 
     /// Losses, predictions and logits from the features of each text, `[target, width]`.
@@ -77,7 +105,7 @@ impl Classifier {
         }
         let mut seen = Evaluation { losses: Vec::new(), predictions: Vec::new(), label_logits: Vec::new() };
         for (features, target) in features.chunks_exact(width).zip(targets) {
-            let logits = self.linear.logits(features)?;
+            let logits = self.logits(features)?;
             if let Some(logit) = logits.iter().find(|logit| !logit.is_finite()) {
                 bail!(NonFiniteLoss, "a logit of the readout is {logit}");
             }

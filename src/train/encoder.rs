@@ -157,6 +157,15 @@ impl ExampleEncoder {
             (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
                 let example = |row: &Classified| -> Result<Example> {
+                    if classifier.dense.is_some()
+                        && session.model.spec().family == "bert"
+                        && row.text_b.is_some()
+                    {
+                        bail!(
+                            ModelUnsupported,
+                            "field `text_b`: BERT's classifiers give the second text another token type, which is not implemented"
+                        );
+                    }
                     let label = classifier.index_of(&row.label)?;
                     let ids = encoder.encode(&row.text, row.text_b.as_deref())?;
                     Ok(Example { ids, targets: vec![Target { position: 0, label }] })

@@ -16,6 +16,7 @@ mod method_options;
 mod options;
 mod plan;
 mod presets;
+mod published;
 mod questions;
 mod random_model;
 mod readout;

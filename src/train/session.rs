@@ -186,6 +186,11 @@ impl Session {
         self.chat.as_ref().map_err(Clone::clone)
     }
 
+    /// The checkpoint that the model is read from.
+    pub(super) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
     /// The fields of the model's configuration.
     pub fn config(&self) -> &Map<String, Value> {
         self.config.fields()

@@ -27,6 +27,7 @@ mod options;
 mod paper_size;
 mod peft;
 mod plan;
+mod published;
 mod readout;
 mod readout_export;
 mod shaders;

@@ -32,7 +32,7 @@ fn classifier(session: &Session, pooling: Pooling, biased: bool) -> Classifier {
         bias.fill(0.0);
     }
     let labels = ["bad", "good", "so so"].map(str::to_owned).to_vec();
-    Classifier { labels, pooling, linear: Linear::from_values(&values, 3, width).unwrap() }
+    Classifier::plain(labels, pooling, Linear::from_values(&values, 3, width).unwrap())
 }
 
 fn tensor(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
@@ -108,6 +108,20 @@ async fn check(backend: Rc<dyn Backend>, name: &str, pooling: Pooling, class: Op
     };
     let worst = deviations(&logits, &right);
     assert!(worst <= TOLERANCE, "{name}, {pooling:?}: {worst}");
+
+    // A class of transformers is read back as a published classifier.
+    let published = exported.published_classifier().await.unwrap();
+    assert_eq!(published.is_some(), class.is_some(), "{name}");
+    if let Some(published) = published {
+        assert_eq!((&published.labels, published.pooling), (&classifier.labels, pooling));
+        let logits: Vec<f32> = body
+            .chunks_exact(width)
+            .flat_map(|row| published.logits(row).unwrap())
+            .map(|logit| logit as f32)
+            .collect();
+        let worst = deviations(&logits, &right);
+        assert!(worst <= TOLERANCE, "{name}, read back: {worst}");
+    }
 }
 
 device_test! {

@@ -1,0 +1,65 @@
+"""Write tests/golden/classifiers/: tiny random checkpoints *ForSequenceClassification, and the logits of transformers.
+
+Each folder has `config.json` with id2label, `model.safetensors`, `cases.json` with token ids, and `expected.safetensors` with `logits`,
+`[case, labels]`.
+
+    python tests/golden/classifiers.py
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from generate import randomise
+from safetensors.torch import save_file
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    LlamaConfig,
+    LlamaForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
+
+OUT = Path(__file__).resolve().parent / "classifiers"
+LENGTHS = (1, 3, 7, 33)
+LABELS = {0: "negative", 1: "neutral", 2: "positive"}
+SHARED = {"id2label": LABELS, "label2id": {label: index for index, label in LABELS.items()}}
+
+
+def models():
+    encoder = dict(
+        vocab_size=97, hidden_size=18, num_hidden_layers=1, num_attention_heads=3, intermediate_size=22,
+        max_position_embeddings=66, attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "bert", BertForSequenceClassification(BertConfig(pad_token_id=0, **encoder))
+    yield "roberta", RobertaForSequenceClassification(RobertaConfig(pad_token_id=1, type_vocab_size=1, **encoder))
+    llama = LlamaConfig(
+        vocab_size=97, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1,
+        intermediate_size=26, max_position_embeddings=64, pad_token_id=0, attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "llama", LlamaForSequenceClassification(llama)
+    gpt2 = GPT2Config(
+        vocab_size=97, n_embd=20, n_layer=1, n_head=2, n_positions=64, pad_token_id=0, attn_implementation="eager", **SHARED
+    )
+    yield "gpt2", GPT2ForSequenceClassification(gpt2)
+
+
+def main():
+    for seed, (name, model) in enumerate(models()):
+        folder = OUT / name
+        randomise(model, 80 + seed).save_pretrained(folder)
+        generator = torch.Generator().manual_seed(90 + seed)
+        cases = [torch.randint(5, 97, (length,), generator=generator).tolist() for length in LENGTHS]
+        (folder / "cases.json").write_text(json.dumps({"ids": cases}) + "\n")
+        with torch.no_grad():
+            logits = torch.cat([model(input_ids=torch.tensor([ids])).logits for ids in cases])
+        save_file({"logits": logits.contiguous()}, folder / "expected.safetensors")
+        for file in folder.iterdir():
+            file.chmod(0o644)
+
+
+if __name__ == "__main__":
+    main()

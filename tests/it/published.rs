@@ -1,0 +1,108 @@
+//! Published classifiers, `*ForSequenceClassification`: their logits are those of transformers (`tests/golden/classifiers.py`), and what
+//! is no classifier is refused.
+
+use std::rc::Rc;
+
+use crate::common::compare::deviations;
+use crate::common::{device_test, golden};
+use pocketllm::dtype::DType;
+use pocketllm::error::Code;
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::Backend;
+use pocketllm::text::batch::Batch;
+use pocketllm::text::dataset;
+use pocketllm::text::encode::Example;
+use pocketllm::train::{ExampleEncoder, Session};
+
+const TOLERANCE: f32 = 1e-4;
+
+fn folder(family: &str) -> String {
+    format!("classifiers/{family}")
+}
+
+/// A golden classifier with another configuration.
+fn configured(family: &str, change: impl Fn(&str) -> String) -> MemoryDir {
+    let config = std::str::from_utf8(golden::file(&folder(family), "config.json")).unwrap();
+    MemoryDir::new(family)
+        .with("config.json", change(config).into_bytes())
+        .with("model.safetensors", golden::file(&folder(family), "model.safetensors"))
+        .with("tokenizer.json", golden::file("bert", "tokenizer.json"))
+}
+
+async fn open(backend: Rc<dyn Backend>, dir: &MemoryDir) -> Session {
+    Session::open(backend, dir, DType::F32, &mut |_| Ok(())).await.unwrap()
+}
+
+device_test! {
+    async fn logits_of_classifiers_are_those_of_transformers(backend: Rc<dyn Backend>) {
+        for family in ["bert", "roberta", "llama", "gpt2"] {
+            let mut session = open(backend.clone(), &golden::dir(&folder(family))).await;
+            let classifier = session.published_classifier().await.unwrap().unwrap();
+            assert_eq!(classifier.labels, ["negative", "neutral", "positive"]);
+            let cases: Vec<Vec<u32>> =
+                serde_json::from_value(golden::json(&folder(family), "cases.json")["ids"].clone()).unwrap();
+            let examples: Vec<Example> =
+                cases.into_iter().map(|ids| Example { ids, targets: Vec::new() }).collect();
+            let batch = Batch::pack(&examples.iter().collect::<Vec<_>>());
+            let features = session.features(&batch, classifier.pooling).await.unwrap();
+            let rows = features.chunks_exact(classifier.linear.width());
+            let logits: Vec<f32> = rows
+                .flat_map(|row| classifier.logits(row).unwrap())
+                .map(|logit| logit as f32)
+                .collect();
+            let expected = golden::file(&folder(family), "expected.safetensors");
+            let expected = safetensors::SafeTensors::deserialize(expected).unwrap();
+            let right: Vec<f32> = bytemuck::pod_collect_to_vec(expected.tensor("logits").unwrap().data());
+            let worst = deviations(&logits, &right);
+            assert!(worst <= TOLERANCE, "{family}: {worst}");
+        }
+    }
+}
+
+device_test! {
+    async fn a_published_classifier_is_evaluated_by_names_or_numbers(backend: Rc<dyn Backend>) {
+        let mut session = open(backend.clone(), &configured("bert", str::to_owned)).await;
+        let encoder = ExampleEncoder::Readout(session.published_classifier().await.unwrap().unwrap());
+        let mut reports = Vec::new();
+        for labels in [["negative", "Positive"], ["0", "2"]] {
+            let rows = format!("text,label\nthe film is dull,{}\na happy story,{}\n", labels[0], labels[1]);
+            let data = dataset::read("x.csv", rows.as_bytes()).unwrap();
+            let examples = encoder.encode(&session, &data, 32).unwrap();
+            reports.push(session.evaluate(&encoder, &examples, &mut || Ok(())).await.unwrap());
+        }
+        assert_eq!(reports[0], reports[1]);
+        let error = dataset::read("x.csv", b"text,label\na,3\n")
+            .and_then(|data| encoder.encode(&session, &data, 32))
+            .unwrap_err();
+        assert!(error.message().contains("negative, neutral, positive"), "{error}");
+        // The second text of a pair would have another token type.
+        let pairs = dataset::read("x.csv", b"text,text_b,label\na,b,0\n").unwrap();
+        assert_eq!(encoder.encode(&session, &pairs, 32).unwrap_err().code(), Code::ModelUnsupported);
+        // Without names, labels are called as transformers calls them.
+        let unnamed = open(backend.clone(), &configured("bert", |config| config.replace("id2label", "other"))).await;
+        assert_eq!(unnamed.published_classifier().await.unwrap().unwrap().labels[1], "LABEL_1");
+    }
+}
+
+device_test! {
+    async fn heads_that_are_no_classifier_are_refused(backend: Rc<dyn Backend>) {
+        for (config, code, says) in [
+            (
+                configured("bert", |config| config.replacen('{', "{\"problem_type\": \"regression\",", 1)),
+                Code::ModelUnsupported,
+                "regression",
+            ),
+            (
+                configured("bert", |config| config.replace("\"2\": \"positive\"", "\"3\": \"positive\"")),
+                Code::FileCorrupt,
+                "labels 0 to 2",
+            ),
+        ] {
+            let error = open(backend.clone(), &config).await.published_classifier().await.unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(error.message().contains(says), "{error}");
+        }
+        let other = open(backend, &golden::dir("bert")).await;
+        assert!(other.published_classifier().await.unwrap().is_none(), "a masked-LM checkpoint has no classifier");
+    }
+}
