@@ -1,17 +1,18 @@
-// Pooling: y[s, c] = mean over the rows r in firsts[s] .. ends[s] of x[r, c]. The rows are the tokens of a sequence that stand
-// for all of it: all of them, the first or the last.
+// Pooling: y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]. The rows are the tokens of a sequence
+// that stand for all of it: all of them, the first or the last.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
-    count: u32, // rows of y
+    branches: u32,
+    x_branch: u32, // elements between branches of x
+    count: u32, // rows of y per branch
     width: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>; // [row, width]
-@group(0) @binding(2) var<storage, read> firsts: array<u32>; // [count]
-@group(0) @binding(3) var<storage, read> ends: array<u32>; // [count], each more than its first
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [count, width]
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, row, width]
+@group(0) @binding(2) var<storage, read> ranges: array<u32>; // [count] x 2: first row, and the row after the last
+@group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, count, width]
 
 //#use linear
 
@@ -22,16 +23,17 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    let sequence = i / params.width;
-    if (sequence >= params.count) {
+    let branch = i / params.width / params.count;
+    if (branch >= params.branches) {
         return;
     }
-    let column = i % params.width;
-    let first = firsts[sequence];
-    let end = ends[sequence];
+    let sequence = i / params.width % params.count;
+    let start = branch * params.x_branch + i % params.width;
+    let first = ranges[2u * sequence];
+    let end = ranges[2u * sequence + 1u];
     var sum = 0.0;
     for (var row = first; row < end; row++) {
-        sum += x[row * params.width + column];
+        sum += x[start + row * params.width];
     }
     y[i] = sum / f32(end - first);
 }

@@ -59,6 +59,17 @@ impl PromptArgs {
         prompt.of_words(session)
     }
 
+    /// The encoder of a run: the readout in the header of an interrupted run, or that of the prompt.
+    pub(super) fn encoder_of_run(
+        &self,
+        session: &Session,
+        header: Option<&Header>,
+    ) -> Result<ExampleEncoder> {
+        let classifier = header.map(|header| Classifier::of(header, session)).transpose()?.flatten();
+        classifier
+            .map_or_else(|| self.of_words(session), |classifier| Ok(ExampleEncoder::Readout(classifier)))
+    }
+
     /// The encoder of a prompt, or for language modeling.
     pub(super) fn of_words(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::text::figures::{LabelFigures, WrongRow};
-use crate::train::EvaluationReport;
+use crate::train::{EvaluationReport, ReadoutReport};
 
 /// The fields of a report that explain its accuracy; none for data without labels or answers.
 pub(super) fn fields(report: &EvaluationReport) -> Map<String, Value> {
@@ -34,6 +34,15 @@ pub(super) fn accuracy(report: &EvaluationReport) -> String {
         format!("; always answering {:?} gives {}", labels.baseline_label, percent(labels.baseline))
     });
     format!("accuracy {} (95% interval {} to {}{baseline})", percent(accuracy), percent(low), percent(high))
+}
+
+/// A fit of a readout, on one line.
+pub(super) fn readout(report: &ReadoutReport) -> String {
+    let seconds = report.ms / 1e3;
+    let held_out = report.held_out.as_ref().map_or(String::new(), |seen| {
+        format!(", held-out loss {:.4} on {} rows, {}", seen.loss, seen.examples, accuracy(seen))
+    });
+    format!("{:>6} rows: loss {:.4}{held_out}, {seconds:.1} s", report.rows, report.loss)
 }
 
 /// What the accuracy means, and the result of each label, one sentence on a line.

@@ -15,8 +15,8 @@ use super::{device, output, progress};
 use crate::error::{Result, bail};
 use crate::format::files::FsDir;
 use crate::train::{
-    Diagnosis, EvaluationReport, ExampleEncoder, Examples, Options, Plan, Session, Settings, Sizes, Trainer,
-    Trajectory, read_adapter, search,
+    Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan, ReadoutTrainer, Session,
+    Settings, Sizes, Trainer, Trajectory, read_adapter, search,
 };
 
 #[derive(Debug, clap::Args)]
@@ -100,15 +100,44 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let encoder = args.prompt.of_words(&session)?;
+    // A run that is resumed keeps its readout.
+    let mut fitter = match (&settings.readout, &existing) {
+        (Some(pooling), None) => {
+            let settings = Settings { method: Method::Readout { pooling: *pooling }, ..settings.clone() };
+            Some(ReadoutTrainer::new(&session, settings, &data, held_out.as_ref())?)
+        }
+        _ => None,
+    };
+    let mut encoder = match (&fitter, &existing) {
+        (Some(fitter), _) => fitter.encoder().clone(),
+        (None, existing) => {
+            let header = existing.as_ref().map(|trajectory| &trajectory.header);
+            args.prompt.encoder_of_run(&session, header)?
+        }
+    };
     let length = settings.length_for(session.model.spec())?;
     let examples = encoder.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
     let template = args.prompt.template(&session)?;
+    if settings.readout.is_some() {
+        args.prompt.refuse_for_readout()?;
+        if args.save_model && settings.method != Method::Full {
+            bail!(
+                InvalidArgument,
+                "--save-model: a readout on an adapter has no form that other programs load; its trajectory has all of it"
+            );
+        }
+    }
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     eprintln!("{}", line(&plan));
     let mut session = model::load(session, backend).await?;
+    if let Some(fitter) = &mut fitter {
+        while let Some(report) = fitter.next(&mut session, &mut |_| Ok(())).await? {
+            eprintln!("readout after {}", figures::readout(&report));
+        }
+        encoder = fitter.encoder().clone();
+    }
     if args.options.searches() {
         settings.learning_rate = match &existing {
             Some(trajectory) => trajectory.header.settings.learning_rate,
@@ -139,7 +168,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
-        output::write_result(&session, &args.model, None, &args.out).await?;
+        output::write_result(&session, &args.model, Some(&trainer.trajectory().header), &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan);
     Ok(())

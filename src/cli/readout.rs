@@ -63,7 +63,7 @@ async fn fit(session: &mut Session, trainer: &mut ReadoutTrainer, out: &Path) ->
             None => dir.insert(ReadoutDir::begin(out)?),
         };
         dir.fit(trainer.header(), &report)?;
-        bar.suspend(|| eprintln!("{}", sentence(&report)));
+        bar.suspend(|| eprintln!("{}", figures::readout(&report)));
         last = Last { held_out: report.held_out.clone(), report: Some(report) };
     }
     if last.report.is_none() {
@@ -71,15 +71,6 @@ async fn fit(session: &mut Session, trainer: &mut ReadoutTrainer, out: &Path) ->
     }
     bar.finish_and_clear();
     Ok(last)
-}
-
-/// One line about a fit.
-fn sentence(report: &ReadoutReport) -> String {
-    let seconds = report.ms / 1e3;
-    let held_out = report.held_out.as_ref().map_or(String::new(), |seen| {
-        format!(", held-out loss {:.4} on {} rows, {}", seen.loss, seen.examples, figures::accuracy(seen))
-    });
-    format!("{:>6} rows: loss {:.4}{held_out}, {seconds:.1} s", report.rows, report.loss)
 }
 
 fn summary(

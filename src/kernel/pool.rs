@@ -7,7 +7,11 @@ super::kernel!("pool");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Rows of y.
+        /// Number of branches.
+        pub branches: u32,
+        /// Elements between branches of x.
+        pub x_branch: u32,
+        /// Rows of y in a branch.
         pub count: u32,
         /// Number of columns.
         pub width: u32,
@@ -17,13 +21,11 @@ super::uniform! {
 /// The tensors that the kernel binds.
 #[derive(Clone, Copy)]
 pub struct Tensors<'a> {
-    /// `[row, width]`.
+    /// `[branch, row, width]`.
     pub x: &'a Buffer,
-    /// The first row of each mean `[count]`, u32.
-    pub firsts: &'a Buffer,
-    /// The row after the last one of each mean `[count]`, u32; more than its first.
-    pub ends: &'a Buffer,
-    /// `[count, width]`.
+    /// The first row of each mean, and the row after its last one `[count]` x 2, u32.
+    pub ranges: &'a Buffer,
+    /// `[branch, count, width]`.
     pub y: &'a Buffer,
 }
 
@@ -32,12 +34,13 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// `y[s, c] = mean over the rows r in firsts[s] .. ends[s] of x[r, c]`. `rows` is how many rows of x are read, by all means together.
+/// `y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]`. `rows` is how many rows of a branch are read at
+/// most, by all means together.
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params, rows: u32) {
-    let Tensors { x, firsts, ends, y } = tensors;
-    let (count, width) = (u64::from(params.count), u64::from(params.width));
-    let read = u64::from(rows) * width;
+    let Tensors { x, ranges, y } = tensors;
+    let (count, width) = (u64::from(params.branches) * u64::from(params.count), u64::from(params.width));
+    let read = u64::from(params.branches) * u64::from(rows) * width;
     let cost = Cost { work: read + count * width, bytes: 4 * (read + count * width) };
-    let bindings = vec![x.into(), firsts.into(), ends.into(), y.into()];
+    let bindings = vec![x.into(), ranges.into(), y.into()];
     recording.push(&KERNEL, &params, bindings, super::threads(count * width), cost);
 }

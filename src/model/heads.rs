@@ -5,10 +5,10 @@ use super::pass::{Pass, Target};
 use super::spec::HeadSpec;
 use super::tables::Rows;
 use super::tensors::TensorId;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::gemm::{self, Layout};
 use crate::gpu::Buffer;
-use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, matmul, mean_loss, softcap};
+use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, matmul, mean_loss, pool, softcap};
 
 /// What a target is scored against.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,9 @@ pub enum Score<'a> {
     Labels(&'a [u32]),
     /// The whole vocabulary; a target's label is a token.
     Vocabulary,
+    /// This number of labels, by the model's readout ([`ReadoutHead`](super::ReadoutHead)). Each sequence has one target, whose position
+    /// does not matter.
+    Readout(u32),
 }
 
 impl<'a> Pass<'a> {
@@ -25,13 +28,23 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// Those of [`Pass::forward`].
     pub(super) fn loss(&mut self, count: u32, score: Score<'_>) -> Result<()> {
-        let (spec, ws) = (self.spec(), self.ws);
-        let head = spec.head()?;
+        match score {
+            Score::Readout(_) => self.readout_losses(count)?,
+            Score::Labels(labels) => self.token_losses(count, Some(labels))?,
+            Score::Vocabulary => self.token_losses(count, None)?,
+        }
+        mean_loss::record(&mut self.r, &self.ws.losses, &self.ws.mean, self.branches, count);
+        Ok(())
+    }
+
+    /// Records the pass and the losses of its `count` targets over these tokens, or over the whole vocabulary.
+    fn token_losses(&mut self, count: u32, labels: Option<&[u32]>) -> Result<()> {
+        let (head, ws) = (self.spec().head()?, self.ws);
         let scored = self.head_rows(count)?;
         let bias = self.bias(head.bias)?;
         let vectors = self.norms_and_biases();
-        match score {
-            Score::Labels(labels) => {
+        match labels {
+            Some(labels) => {
                 let labels = labels.len() as u32;
                 self.label_logits(count, scored, labels)?;
                 let params = cross_entropy_labels::Params {
@@ -51,7 +64,7 @@ impl<'a> Pass<'a> {
                 };
                 cross_entropy_labels::record(&mut self.r, tensors, params);
             }
-            Score::Vocabulary => {
+            None => {
                 let table = self.model.weights().matrix(head.table)?;
                 for block in blocks(table, 0..table.rows, self.vocabulary_at_once(count)?) {
                     self.block_logits(count, scored, &block, NO_BIAS)?;
@@ -76,7 +89,61 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        mean_loss::record(&mut self.r, &ws.losses, &ws.mean, self.branches, count);
+        Ok(())
+    }
+
+    /// Records the pass and the cross-entropy of the readout at its `count` sequences: ws.losses and ws.predictions `[B, count]`.
+    ///
+    /// # Errors
+    /// `invalid-argument` without a readout; those of [`Pass::forward`].
+    fn readout_losses(&mut self, count: u32) -> Result<()> {
+        let (ws, width, tokens) = (self.ws, self.spec().hidden, self.tokens);
+        let Some(head) = self.model.readout() else {
+            bail!(InvalidArgument, "the model has no readout to score texts by");
+        };
+        let hidden = self.forward()?; // [B, T, C]
+        let pooled = pool::Tensors { x: hidden, ranges: &ws.ranges, y: &ws.gathered }; // y [B, count, C]
+        let params = pool::Params { branches: self.branches, x_branch: tokens * width, count, width };
+        pool::record(&mut self.r, pooled, params, tokens);
+        let params = matmul::Params {
+            rows: count,
+            columns: head.labels,
+            depth: width,
+            a_stride: width,
+            a_branch: count * width,
+            w_start: 0,
+            w_branch: 0,
+            c_stride: head.labels,
+            c_column: 0,
+            bias: NO_BIAS,
+            vector_stride: 0,
+            added: 0.0,
+        };
+        let tensors = gemm::Tensors {
+            a: &ws.gathered,
+            w: (&head.weight).into(),
+            layout: Layout::Rows,
+            vectors: &head.bias,
+            c: &ws.logits,
+            activation: None,
+        };
+        self.plan.matmul(&mut self.r, &params, self.branches, &tensors); // ws.logits [B, count, labels]
+        let params = cross_entropy_labels::Params {
+            rows: self.branches * count,
+            rows_per_branch: count,
+            labels: head.labels,
+            bias: 0,
+            vector_stride: 0,
+        };
+        let tensors = cross_entropy_labels::Tensors {
+            logits: &ws.logits,
+            vectors: &head.bias,
+            label_ids: &ws.label_ids,
+            targets: &ws.target_labels,
+            loss: &ws.losses,
+            prediction: &ws.predictions,
+        };
+        cross_entropy_labels::record(&mut self.r, tensors, params);
         Ok(())
     }
 
@@ -191,12 +258,18 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn update_tables(&mut self, score: Score<'_>) -> Result<()> {
-        let (embedding, head) = (&self.spec().embedding, self.spec().head()?);
+        let embedding = &self.spec().embedding;
         let mut tables: Vec<TensorId> = embedding.tables().collect();
         match score {
-            Score::Vocabulary => tables.retain(|table| *table != head.table),
-            Score::Labels(_) if head.table != embedding.tokens => tables.push(head.table),
-            Score::Labels(_) => {}
+            Score::Readout(_) => {}
+            Score::Vocabulary => {
+                let head = self.spec().head()?.table;
+                tables.retain(|table| *table != head);
+            }
+            Score::Labels(_) => {
+                let head = self.spec().head()?.table;
+                tables.extend(Some(head).filter(|head| *head != embedding.tokens));
+            }
         }
         tables.into_iter().try_for_each(|table| self.update_matrix(table))
     }

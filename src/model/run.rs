@@ -72,6 +72,7 @@ impl Transformer {
         let predictions = self.read(&ws.predictions, count).await?;
         let label_logits = match score {
             Score::Labels(labels) => self.read(&ws.logits, count * labels.len() as u32).await?,
+            Score::Readout(labels) => self.read(&ws.logits, count * labels).await?,
             Score::Vocabulary => Vec::new(),
         };
         Ok(Evaluation { losses: self.read(&ws.losses, count).await?, predictions, label_logits })
@@ -169,6 +170,23 @@ impl Transformer {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
+    /// Writes what a readout scores a batch by.
+    fn write_readout_targets(&self, ws: &Workspace, batch: &Batch, labels: u32) -> Result<()> {
+        let Some(head) = self.readout().filter(|head| head.labels == labels) else {
+            bail!(InvalidArgument, "the model has no readout of {labels} labels");
+        };
+        if batch.targets.len() != batch.sequences() {
+            let (targets, sequences) = (batch.targets.len(), batch.sequences());
+            bail!(
+                InvalidArgument,
+                "{sequences} sequences were expected to have a label each, found {targets}"
+            );
+        }
+        let numbers: Vec<u32> = (0..labels).collect();
+        self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(&numbers))?;
+        self.write_ranges(ws, batch, head.pooling)
+    }
+
     /// Writes a batch, its targets and the step to the workspace, and records the pass and its losses.
     fn record_scored_batch(
         &self,
@@ -192,6 +210,7 @@ impl Transformer {
         let scored = match score {
             Score::Labels(ids) => ids.iter().copied().max(),
             Score::Vocabulary => targets.iter().map(|t| t.label).max(),
+            Score::Readout(_) => None,
         };
         if let Some(token) = scored.filter(|token| *token >= vocabulary) {
             bail!(
@@ -203,10 +222,11 @@ impl Transformer {
         let labels: Vec<u32> = targets.iter().map(|t| t.label).collect();
         self.backend().write(&ws.target_rows, 0, bytemuck::cast_slice(&rows))?;
         self.backend().write(&ws.target_labels, 0, bytemuck::cast_slice(&labels))?;
-        if let Score::Labels(ids) = score {
-            self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(ids))?;
+        match score {
+            Score::Labels(ids) => self.backend().write(&ws.label_ids, 0, bytemuck::cast_slice(ids)),
+            Score::Readout(labels) => self.write_readout_targets(ws, batch, labels),
+            Score::Vocabulary => Ok(()),
         }
-        Ok(())
     }
 }
 

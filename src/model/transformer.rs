@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::adapter::Adapter;
+use super::readout::ReadoutHead;
 use super::spec::ModelSpec;
 use super::tensors::TensorId;
 use super::weights::{LoadProgress, Weights};
@@ -17,6 +18,7 @@ pub struct Transformer {
     backend: Rc<dyn Backend>,
     weights: Weights,
     adapter: Option<Adapter>,
+    readout: Option<ReadoutHead>,
     tiles: Choice,
 }
 
@@ -24,7 +26,7 @@ impl Transformer {
     /// A transformer of loaded weights, without an adapter and with the matmul tiles of an untuned device.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
         let tiles = Choice::untuned(&backend.limits());
-        Transformer { backend, weights, adapter: None, tiles }
+        Transformer { backend, weights, adapter: None, readout: None, tiles }
     }
 
     /// The model's description.
@@ -68,6 +70,16 @@ impl Transformer {
     /// Adds an adapter to the weights, or removes it. Workspaces that were made before no longer fit.
     pub fn set_adapter(&mut self, adapter: Option<Adapter>) {
         self.adapter = adapter;
+    }
+
+    /// The classifier that [`Score::Readout`](super::Score::Readout) scores by, if there is one.
+    pub fn readout(&self) -> Option<&ReadoutHead> {
+        self.readout.as_ref()
+    }
+
+    /// Puts a classifier beside the weights, or removes it.
+    pub fn set_readout(&mut self, readout: Option<ReadoutHead>) {
+        self.readout = readout;
     }
 
     /// Loads the base weights again, over trained ones.

@@ -154,6 +154,8 @@ pub struct Workspace {
     pub target_rows: Buffer,
     /// Target labels or tokens `[target]`.
     pub target_labels: Buffer,
+    /// The tokens of each pooled sequence `[target]` x 2: first and end.
+    pub ranges: Buffer,
     /// Token of each label word `[label]`.
     pub label_ids: Buffer,
     /// Rows of the head's table for the label words `[branch, label, width of the table]`.
@@ -249,6 +251,7 @@ impl Workspace {
             spans,
             target_rows: activation("target rows", u64::from(targets))?,
             target_labels: activation("target labels", u64::from(targets))?,
+            ranges: activation("pooled tokens", u64::from(targets) * 2)?,
             label_ids: activation("label ids", u64::from(labels))?,
             label_rows: activation("label rows", labelled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,

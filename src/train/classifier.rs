@@ -1,11 +1,10 @@
 //! The classifier that a readout is: labels, the pooling of hidden states, and a linear classifier on them.
 
 use super::header::Header;
-use super::method::Method;
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::fit::{self, Linear};
-use crate::model::{Evaluation, Extent, Pooling};
+use crate::model::{Evaluation, Extent, Pooling, ReadoutHead};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 
@@ -31,19 +30,29 @@ impl Classifier {
         Classifier::plain(labels, pooling, linear)
     }
 
+    /// The values in a header that are the adapter's, and those after them, which are the classifier's.
+    pub(super) fn split<'a>(header: &'a Header, session: &Session) -> (&'a [f32], &'a [f32]) {
+        let values = match header.settings.pooling() {
+            Some(_) => header.labels.len() * (session.model.spec().hidden as usize + 1),
+            None => 0,
+        };
+        header.initial.split_at(header.initial.len().saturating_sub(values))
+    }
+
     /// A classifier that is linear on the features.
     pub fn plain(labels: Vec<String>, pooling: Pooling, linear: Linear) -> Classifier {
         Classifier { labels, pooling, dense: None, linear, numbered: false }
     }
 
-    /// The classifier that a trajectory of method readout holds; none for another method.
+    /// The classifier that a trajectory holds: of method readout, or of a readout before the first step. None for other runs.
     ///
     /// # Errors
     /// `trajectory-mismatch` where the values in the header are not those of a classifier on this model.
     pub fn of(header: &Header, session: &Session) -> Result<Option<Classifier>> {
-        let Method::Readout { pooling } = header.settings.method else { return Ok(None) };
+        let Some(pooling) = header.settings.pooling() else { return Ok(None) };
         let (labels, width) = (header.labels.clone(), session.model.spec().hidden as usize);
-        match Linear::from_values(&header.initial, labels.len(), width) {
+        let (_, values) = Classifier::split(header, session);
+        match Linear::from_values(values, labels.len(), width) {
             Ok(linear) if labels.len() > 1 => Ok(Some(Classifier::plain(labels, pooling, linear))),
             Ok(_) => {
                 bail!(TrajectoryMismatch, "the trajectory has {} labels, expected 2 or more", labels.len())
@@ -121,6 +130,25 @@ impl Classifier {
 }
 
 impl Session {
+    /// Puts a classifier on the device, by whose loss steps are scored, or removes it. The language-model head is then not trained.
+    ///
+    /// # Errors
+    /// `model-unsupported` for a classifier that is not linear; those of the backend.
+    pub(super) fn use_readout(&mut self, classifier: Option<&Classifier>) -> Result<()> {
+        let head = match classifier {
+            Some(Classifier { dense: Some(_), .. }) => {
+                bail!(ModelUnsupported, "a classifier with a dense layer before it cannot be trained against")
+            }
+            Some(Classifier { linear, pooling, .. }) => {
+                let backend = self.model.backend();
+                Some(ReadoutHead::new(backend, linear.weight(), linear.bias(), *pooling)?)
+            }
+            None => None,
+        };
+        self.model.set_readout(head);
+        Ok(())
+    }
+
     /// The pooled hidden states of each sequence of a batch, `[sequence, hidden]`.
     ///
     /// # Errors

@@ -102,12 +102,12 @@ impl ExampleEncoder {
         }
     }
 
-    /// What a target is scored against: for a readout, no token.
+    /// What a target is scored against.
     pub fn score(&self) -> Score<'_> {
         match self {
             ExampleEncoder::Classification { labels, .. } => Score::Labels(&labels.ids),
             ExampleEncoder::LanguageModel => Score::Vocabulary,
-            ExampleEncoder::Readout(_) => Score::Labels(&[]),
+            ExampleEncoder::Readout(classifier) => Score::Readout(classifier.labels.len() as u32),
         }
     }
 
@@ -117,6 +117,14 @@ impl ExampleEncoder {
             ExampleEncoder::Classification { labels, .. } => &labels.words,
             ExampleEncoder::LanguageModel => &[],
             ExampleEncoder::Readout(classifier) => &classifier.labels,
+        }
+    }
+
+    /// The classifier of a readout.
+    pub(super) fn classifier(&self) -> Option<&Classifier> {
+        match self {
+            ExampleEncoder::Readout(classifier) => Some(classifier),
+            _ => None,
         }
     }
 

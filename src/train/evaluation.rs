@@ -147,6 +147,7 @@ pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
 pub(super) fn extent(batch: &Batch, branches: u32, score: Score<'_>) -> Extent {
     let labels = match score {
         Score::Labels(ids) => ids.len() as u32,
+        Score::Readout(labels) => labels,
         Score::Vocabulary => 0,
     };
     Extent { branches, tokens: batch.ids.len() as u32, targets: batch.targets.len() as u32, labels }

@@ -150,7 +150,11 @@ impl Session {
         setup.check()?;
         self.remove_adapter();
         self.touched |= *setup.method == Method::Full;
-        let chosen = chosen(self, setup.trainable)?;
+        let mut chosen = chosen(self, setup.trainable)?;
+        if self.model.readout().is_some() {
+            // No pass goes through the language-model head.
+            self.model.spec().head_tensors().into_iter().for_each(|id| chosen[id] = false);
+        }
         let adapter = match setup.method.adapter() {
             None if setup.low_rank() => {
                 // Sums of updates go into the weights where these can take them.

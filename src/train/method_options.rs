@@ -68,6 +68,10 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix_length: Option<u32>,
+    /// First fit a readout on hidden states, as method readout does; the steps then lower its loss instead of that of label words
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub readout: bool,
     /// Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked,
     /// last for a causal model]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
@@ -174,7 +178,7 @@ impl MethodOptions {
             ("LoRA's targets", self.lora_targets.is_some(), MethodKind::Lora),
             ("LoRA's factor A", self.lora_a.is_some(), MethodKind::Lora),
             ("the prefix length", self.prefix_length.is_some(), MethodKind::Prefix),
-            ("the pooling", self.pooling.is_some(), MethodKind::Readout),
+            ("the pooling", self.pooling.is_some() && !self.readout, MethodKind::Readout),
         ];
         if let Some((what, _, of)) = given.iter().find(|(_, is_given, of)| *is_given && *of != kind) {
             bail!(InvalidArgument, "{what}: expected method {}, found {}", of.name(), kind.name());

@@ -112,7 +112,9 @@ impl Options {
                 ..self.clone()
             },
         };
-        with_task.with_preset(begin)
+        let settings = with_task.with_preset(begin)?;
+        let pooling = self.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+        Ok(Settings { readout: self.method.readout.then_some(pooling), ..settings })
     }
 
     /// Checks what can be checked before a model is known.
@@ -180,6 +182,7 @@ impl Options {
             objective: self.objective.unwrap_or(default.objective),
             method: self.method.method(),
             trainable: self.method.trainable(),
+            readout: None,
             estimator: self.method.estimator(),
             optimizer: self.method.optimizer(),
             learning_rate: match self.learning_rate {
@@ -252,6 +255,7 @@ impl Options {
             ..MethodOptions::default()
         };
         method.set(&settings.method);
+        (method.readout, method.pooling) = (settings.readout.is_some(), settings.readout);
         method.set_optimizer(settings.optimizer);
         Options {
             method,

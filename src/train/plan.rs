@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::classifier::Classifier;
 use super::encoder::Examples;
 use super::evaluation::{TOKENS, fitting};
 use super::method::{Method, Setup, dtype_name};
@@ -63,7 +64,11 @@ impl Sizes {
         let list = |examples: &Examples| -> Vec<[u32; 2]> {
             examples.examples.iter().map(|e| [e.ids.len() as u32, e.targets.len() as u32]).collect()
         };
-        let labels = if let Score::Labels(ids) = score { ids.len() as u32 } else { 0 };
+        let labels = match score {
+            Score::Labels(ids) => ids.len() as u32,
+            Score::Readout(labels) => labels,
+            Score::Vocabulary => 0,
+        };
         let written = held_out.map_or([0; 2], Examples::written);
         Sizes { examples: list(examples), held_out: held_out.map_or_else(Vec::new, list), written, labels }
     }
@@ -157,16 +162,20 @@ impl Session {
             seed: settings.seed,
             initial: &[],
         };
-        session.set_up(&setup).await?;
-        if let Some(extent) = sizes.evaluation()
-            && !settings.method.is_readout()
-        {
-            session.pass(extent, None).await?;
-        }
-        if let Method::Readout { pooling } = settings.method {
+        if let Some(pooling) = settings.pooling() {
             let extent = sizes.features();
             session.pooled_pass(extent, pooling).await?;
-            return Ok(session.counted_plan(extent));
+            if settings.method.is_readout() {
+                return Ok(session.counted_plan(extent));
+            }
+            let labels = vec![String::new(); sizes.labels as usize];
+            session.use_readout(Some(&Classifier::unfitted(&session, labels, pooling)))?;
+        }
+        session.set_up(&setup).await?;
+        match (sizes.evaluation(), settings.readout) {
+            (Some(extent), Some(pooling)) => session.pooled_pass(extent, pooling).await?,
+            (Some(extent), None) => session.pass(extent, None).await?,
+            (None, _) => {}
         }
         let [tokens, prompt] = sizes.written;
         if tokens > 0 {
@@ -182,6 +191,10 @@ impl Session {
         session.pass(extent, Some(settings)).await?;
         let (model, ws) = session.prepare(Extent::least())?;
         model.apply_update(ws, &update::apply(&[])).await?;
+        // An evaluation after steps reads features back beside the larger workspace.
+        if let (Some(extent), Some(pooling)) = (sizes.evaluation(), settings.readout) {
+            session.pooled_pass(extent, pooling).await?;
+        }
         Ok(session.counted_plan(extent))
     }
 
@@ -201,22 +214,21 @@ impl Session {
 
     /// Records a pass of this extent to pooled hidden states; its targets are its sequences.
     async fn pooled_pass(&mut self, extent: Extent, pooling: Pooling) -> Result<()> {
-        let tokens = extent.tokens;
-        let (model, ws) = self.prepare(extent)?;
-        let positions = (0..tokens).map(|i| i % model.max_length()).collect();
-        let cu_seqlens = (0..extent.targets).chain([tokens]).collect();
-        let batch = Batch { positions, cu_seqlens, ..Batch::sequence(&vec![0; tokens as usize]) };
+        let (model, ws) = self.prepare(Extent { labels: 0, ..extent })?;
+        let batch = empty_batch(extent, model.max_length(), true);
         model.features(ws, &batch, pooling).await.map(drop)
     }
 
     /// Records a pass of this extent over tokens with id 0, for a step or for an evaluation.
     async fn pass(&mut self, extent: Extent, step: Option<&Settings>) -> Result<()> {
-        let (ids, labels) = (vec![0; extent.tokens as usize], vec![0; extent.labels as usize]);
+        let labels = vec![0; extent.labels as usize];
         let (model, ws) = self.prepare(extent)?;
-        let positions: Vec<u32> = (0..extent.tokens).map(|i| i % model.max_length()).collect();
-        let targets = vec![Target { position: 0, label: 0 }; extent.targets as usize];
-        let batch = Batch { positions, targets, ..Batch::sequence(&ids) };
-        let score = if labels.is_empty() { Score::Vocabulary } else { Score::Labels(&labels) };
+        let batch = empty_batch(extent, model.max_length(), model.readout().is_some());
+        let score = match model.readout() {
+            Some(readout) => Score::Readout(readout.labels),
+            None if labels.is_empty() => Score::Vocabulary,
+            None => Score::Labels(&labels),
+        };
         match step {
             None => drop(model.evaluate(ws, &batch, score).await?),
             Some(settings) => {
@@ -314,6 +326,17 @@ impl Session {
         }
         Ok(None)
     }
+}
+
+/// A batch of this extent whose tokens have id 0: one sequence, or one for each target.
+fn empty_batch(extent: Extent, max_length: u32, one_each: bool) -> Batch {
+    let tokens = extent.tokens;
+    let sequence = Batch::sequence(&vec![0; tokens as usize]);
+    let cu_seqlens =
+        if one_each { (0..extent.targets).chain([tokens]).collect() } else { sequence.cu_seqlens };
+    let targets = vec![Target { position: 0, label: 0 }; extent.targets as usize];
+    let positions = (0..tokens).map(|i| i % max_length).collect();
+    Batch { positions, targets, cu_seqlens, ..Batch { ids: sequence.ids, ..Batch::default() } }
 }
 
 /// Settings by the names of their flags, with their values.

@@ -1,5 +1,6 @@
 //! Replay: computes the fine-tuned weights from the base weights and the trajectory, with the same bits on every device.
 
+use super::classifier::Classifier;
 use super::method::Setup;
 use super::session::Session;
 use super::settings::Settings;
@@ -21,7 +22,11 @@ pub async fn replay(
     check_model(session, trajectory)?;
     let header = &trajectory.header;
     let Settings { method, estimator, trainable, seed, .. } = &header.settings;
-    session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial: &header.initial }).await?;
+    // After method readout there are no steps to score.
+    let classifier = Classifier::of(header, session)?.filter(|_| !method.is_readout());
+    session.use_readout(classifier.as_ref())?;
+    let (initial, _) = Classifier::split(header, session);
+    session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial }).await?;
     follow(session, trajectory, progress).await.map(drop)
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::method::Method;
 use crate::error::{Result, bail};
-use crate::model::{HeadKind, ModelSpec};
+use crate::model::{HeadKind, ModelSpec, Pooling};
 use crate::names::names;
 use crate::zo::estimator::Estimator;
 use crate::zo::optimizer::Optimizer;
@@ -43,6 +43,9 @@ pub struct Settings {
     /// Patterns (`*`, `?`) for the names of the tensors that are trained. An empty list trains all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trainable: Vec<String>,
+    /// The pooling of a readout that is fitted before the first step. It stays as it is, and the steps lower its loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readout: Option<Pooling>,
     /// How the gradient is estimated.
     #[serde(flatten)]
     pub estimator: Estimator,
@@ -95,6 +98,7 @@ impl Default for Settings {
             objective: Objective::Loss,
             method: Method::Full,
             trainable: Vec::new(),
+            readout: None,
             estimator: Estimator::default(),
             optimizer: Optimizer::default(),
             learning_rate: 1e-6,
@@ -149,6 +153,14 @@ impl Settings {
     /// The order in which a run takes its examples.
     pub fn order(&self, examples: usize) -> Order {
         Order::new((!self.sequential).then_some(self.seed), examples)
+    }
+
+    /// The pooling of the run's readout, if it has one.
+    pub fn pooling(&self) -> Option<Pooling> {
+        match self.method {
+            Method::Readout { pooling } => Some(pooling),
+            _ => self.readout,
+        }
     }
 
     /// Number of examples per forward pass.

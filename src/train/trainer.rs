@@ -1,5 +1,6 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
+use super::classifier::Classifier;
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
 use super::header::{Header, hex};
@@ -90,6 +91,14 @@ impl Trainer {
         if settings.method.is_readout() {
             bail!(InvalidArgument, "method readout has no steps: it is fitted in one pass over the rows");
         }
+        let readout = encoder.classifier().map(|classifier| classifier.pooling);
+        if readout != settings.readout {
+            bail!(
+                InvalidArgument,
+                "a run from a readout needs the readout that was fitted before its first step"
+            );
+        }
+        let fitted_rows = if readout.is_some() { examples.examples.len() as u32 } else { 0 };
         let (spec, weights) = (session.model.spec(), session.model.weights());
         let header = Header {
             family: spec.family.to_owned(),
@@ -102,7 +111,7 @@ impl Trainer {
             template: template.map(str::to_owned),
             labels: encoder.label_words().to_vec(),
             tiles: session.model.tiles().to_string(),
-            fitted_rows: 0,
+            fitted_rows,
             initial_values: 0,
             initial: Vec::new(),
         };
@@ -117,7 +126,10 @@ impl Trainer {
     /// # Errors
     /// Those of [`Session::set_up`].
     pub async fn begin(&mut self, session: &mut Session, initial: &[f32]) -> Result<()> {
-        let initial = session.set_up(&self.setup(initial)).await?;
+        session.use_readout(self.encoder.classifier())?;
+        let mut initial = session.set_up(&self.setup(initial)).await?;
+        initial
+            .extend(self.encoder.classifier().map_or_else(Vec::new, |classifier| classifier.linear.values()));
         let header = &mut self.trajectory.header;
         (header.initial_values, header.initial) = (initial.len() as u64, initial);
         self.updater = Some(Updater::new(&self.settings));
@@ -136,7 +148,12 @@ impl Trainer {
     ) -> Result<()> {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
-        session.set_up(&self.setup(&trajectory.header.initial)).await?;
+        session.use_readout(self.encoder.classifier())?;
+        let (initial, stored) = Classifier::split(&trajectory.header, session);
+        if self.encoder.classifier().is_some_and(|own| own.linear.values() != stored) {
+            bail!(TrajectoryMismatch, "the trajectory was made with another readout");
+        }
+        session.set_up(&self.setup(initial)).await?;
         self.updater = Some(follow(session, &trajectory, progress).await?);
         self.trajectory = trajectory;
         Ok(())

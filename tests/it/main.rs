@@ -30,6 +30,7 @@ mod plan;
 mod published;
 mod readout;
 mod readout_export;
+mod readout_steps;
 mod shaders;
 mod statistics;
 mod storage;

@@ -266,19 +266,20 @@ device_test! {
         for (lengths, width) in [(&[1][..], 1), (&[3, 1, 17], 30), (&[65, 2, 128, 7, 5], 65)] {
             let ends: Vec<u32> = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) }).collect();
             let firsts: Vec<u32> = ends.iter().zip(lengths).map(|(end, length)| end - length).collect();
-            let (count, rows) = (lengths.len() as u32, lengths.iter().sum());
+            let (branches, count, rows) = (2, lengths.len() as u32, lengths.iter().sum());
+            let ranges: Vec<u32> = firsts.iter().zip(&ends).flat_map(|(first, end)| [*first, *end]).collect();
             let outputs = both(&backend, |lab, recording| {
-                let y = lab.unwritten("y", count * width);
+                let y = lab.unwritten("y", branches * count * width);
                 let tensors = pool::Tensors {
-                    x: &lab.floats("x", &noise(1, rows * width)),
-                    firsts: &lab.words("firsts", &firsts),
-                    ends: &lab.words("ends", &ends),
+                    x: &lab.floats("x", &noise(1, branches * rows * width)),
+                    ranges: &lab.words("ranges", &ranges),
                     y: &y,
                 };
-                pool::record(recording, tensors, pool::Params { count, width }, rows);
+                let params = pool::Params { branches, x_branch: rows * width, count, width };
+                pool::record(recording, tensors, params, rows);
                 vec![y]
             }).await;
-            close("pool", &format!("{count} x {width}"), &outputs[0]);
+            close("pool", &format!("{branches} x {count} x {width}"), &outputs[0]);
         }
     }
 }

@@ -11,6 +11,7 @@ export const METHOD_OPTIONS = {
   loraTargets: 'strings',
   loraA: ['trained', 'frozen'],
   prefixLength: 'count',
+  readout: 'boolean',
   pooling: ['mean', 'first', 'last'],
   trainable: 'strings',
   estimator: ['two-point', 'spsa', 'n-spsa', 'mezo', 'one-sided', 'fzoo', 'low-rank', 'lozo'],
@@ -40,6 +41,8 @@ export interface MethodOptions {
   readonly loraA?: 'trained' | 'frozen' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
+  /** First fit a readout on hidden states, as method readout does; the steps then lower its loss instead of that of label words */
+  readonly readout?: boolean | undefined;
   /** Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked, last for a causal model] */
   readonly pooling?: 'mean' | 'first' | 'last' | undefined;
   /** With method full: train only the tensors whose name matches one of these patterns (* and ?) */

@@ -1,0 +1,150 @@
+//! Steps from a readout: they score texts by the frozen classifier on the device, and such a run resumes and replays to the same bits.
+
+use std::rc::Rc;
+
+use crate::common::compare::digests;
+use crate::common::{device_test, golden};
+use pocketllm::dtype::DType;
+use pocketllm::error::Code;
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::Backend;
+use pocketllm::text::dataset;
+use pocketllm::train::{
+    Classifier, ExampleEncoder, Examples, Method, MethodKind, MethodOptions, Options, ReadoutTrainer,
+    Session, Settings, Trainer, Trajectory, replay,
+};
+use pocketllm::zo::estimator::EstimatorKind;
+
+/// A sentence encoder without a language-model head, with the tokenizer of the golden BERT.
+fn encoder() -> MemoryDir {
+    golden::dir("features/encoder").with("tokenizer.json", golden::file("bert", "tokenizer.json"))
+}
+
+async fn open(backend: Rc<dyn Backend>, dir: &MemoryDir) -> Session {
+    Session::open(backend, dir, DType::F32, &mut |_| Ok(())).await.unwrap()
+}
+
+/// The weights and the adapter, as far as they may have been trained.
+async fn state(session: &Session) -> (Vec<(String, String)>, Vec<u32>) {
+    let adapter = session.adapter_values().await.unwrap();
+    (digests(session).await, adapter.iter().map(|value| value.to_bits()).collect())
+}
+
+/// Fits the readout that the steps begin with.
+async fn fit(session: &mut Session, settings: &Settings) -> (ExampleEncoder, Examples) {
+    let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
+    let method = Method::Readout { pooling: settings.readout.unwrap() };
+    let settings = Settings { method, ..settings.clone() };
+    let mut fitter = ReadoutTrainer::new(session, settings.clone(), &data, None).unwrap();
+    while fitter.next(session, &mut |_| Ok(())).await.unwrap().is_some() {}
+    let encoder = fitter.encoder().clone();
+    let examples = encoder.encode(session, &data, fitter.header().settings.max_length).unwrap();
+    (encoder, examples)
+}
+
+device_test! {
+    async fn steps_from_a_readout_resume_and_replay(backend: Rc<dyn Backend>) {
+        for (dir, kind, estimator) in [
+            (encoder(), MethodKind::Full, EstimatorKind::OneSided),
+            (golden::dir("bert"), MethodKind::Full, EstimatorKind::TwoPoint),
+            (golden::dir("bert"), MethodKind::Full, EstimatorKind::LowRank),
+            (encoder(), MethodKind::Lora, EstimatorKind::OneSided),
+            (golden::dir("bert"), MethodKind::Prefix, EstimatorKind::TwoPoint),
+        ] {
+            let what = format!("{kind:?}, {estimator:?}");
+            let method = MethodOptions {
+                method: Some(kind),
+                readout: true,
+                estimator: Some(estimator),
+                interval: (estimator == EstimatorKind::LowRank).then_some(2),
+                ..MethodOptions::default()
+            };
+            let options = Options { method, steps: Some(6), batch_size: Some(60), seed: Some(3), ..Options::default() };
+            let mut session = open(backend.clone(), &dir).await;
+            let settings = options.resolve(session.model.spec(), None).unwrap();
+            let (encoder, examples) = fit(&mut session, &settings).await;
+            let before = session.evaluate(&encoder, &examples, &mut || Ok(())).await.unwrap();
+            let base = digests(&session).await;
+            let new = |session: &Session, encoder: &ExampleEncoder| {
+                Trainer::new(session, settings.clone(), encoder.clone(), None, examples.clone()).unwrap()
+            };
+            let mut whole = new(&session, &encoder);
+            let mut half = None;
+            while let Some(report) = whole.step(&mut session).await.unwrap() {
+                if report.step == 0 && estimator == EstimatorKind::OneSided {
+                    // The device's loss at the plain weights, on all rows, is the host's.
+                    let plain = f64::from(report.loss_minus());
+                    assert!((plain - before.loss).abs() < 1e-5, "{what}: {plain} and {}", before.loss);
+                }
+                if report.step == 2 {
+                    half = Some(whole.trajectory().to_bytes().unwrap());
+                }
+            }
+            whole.settle(&mut session).await.unwrap();
+            let trained = state(&session).await;
+            if kind == MethodKind::Full {
+                assert_ne!(trained.0, base, "{what}: nothing was trained");
+                let head = |(name, _): &&(String, String)| name.starts_with("cls.");
+                let of_head = |all: &[(String, String)]| all.iter().filter(head).cloned().collect::<Vec<_>>();
+                if estimator != EstimatorKind::LowRank {
+                    assert_eq!(of_head(&trained.0), of_head(&base), "{what}: the head has no part in the loss");
+                }
+            }
+            let after = session.evaluate(&encoder, &examples, &mut || Ok(())).await.unwrap();
+            let bytes = whole.trajectory().to_bytes().unwrap();
+
+            // Replayed from the file alone, and evaluated with its readout.
+            let read = Trajectory::parse("t", &bytes).unwrap();
+            let mut other = open(backend.clone(), &dir).await;
+            replay(&mut other, &read, &mut |_| Ok(())).await.unwrap();
+            assert_eq!(state(&other).await, trained, "{what}: replayed");
+            let stored = ExampleEncoder::Readout(Classifier::of(&read.header, &other).unwrap().unwrap());
+            let again = other.evaluate(&stored, &examples, &mut || Ok(())).await.unwrap();
+            assert_eq!(again.loss.to_bits(), after.loss.to_bits(), "{what}");
+
+            // Resumed from half of it, with its readout.
+            let half = Trajectory::parse("t", &half.unwrap()).unwrap();
+            let mut session = open(backend.clone(), &dir).await;
+            let stored = ExampleEncoder::Readout(Classifier::of(&half.header, &session).unwrap().unwrap());
+            let mut resumed = new(&session, &stored);
+            resumed.resume(&mut session, half.clone(), &mut |_| Ok(())).await.unwrap();
+            while resumed.step(&mut session).await.unwrap().is_some() {}
+            assert!(resumed.trajectory().to_bytes().unwrap() == bytes, "{what}: resumed");
+
+            // Another readout is another run.
+            let labels = stored.label_words().to_vec();
+            let pooling = settings.readout.unwrap();
+            let unfitted = ExampleEncoder::Readout(Classifier::unfitted(&session, labels, pooling));
+            let error = new(&session, &unfitted).resume(&mut session, half, &mut |_| Ok(())).await.unwrap_err();
+            assert_eq!(error.code(), Code::TrajectoryMismatch);
+        }
+    }
+}
+
+device_test! {
+    async fn a_run_from_a_readout_takes_what_was_planned(backend: Rc<dyn Backend>) {
+        let dir = encoder();
+        let described = Session::describe(backend.limits(), &dir, DType::F32).await.unwrap();
+        let method = MethodOptions { readout: true, ..MethodOptions::default() };
+        let options = Options { method, steps: Some(2), batch_size: Some(8), ..Options::default() };
+        let settings = options.resolve(described.model.spec(), None).unwrap();
+        let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
+        let labels = ["great", "terrible"].map(str::to_owned).to_vec();
+        let unfitted = Classifier::unfitted(&described, labels, settings.readout.unwrap());
+        let unfitted = ExampleEncoder::Readout(unfitted);
+        let examples = unfitted.encode(&described, &data, 64).unwrap();
+        let sizes = pocketllm::train::Sizes::of(&examples, Some(&examples), unfitted.score());
+        let plan = described.plan(&settings, DType::F32, &sizes).await.unwrap();
+        let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
+        let (encoder, examples) = fit(&mut session, &settings).await;
+        let mut trainer = Trainer::new(&session, settings, encoder, None, examples.clone()).unwrap();
+        while trainer.step(&mut session).await.unwrap().is_some() {}
+        trainer.evaluate(&mut session, Some(&examples), &mut || Ok(())).await.unwrap();
+        let seen = backend.memory().peak;
+        assert!(plan.peak >= seen && plan.peak < seen + seen / 5, "planned {}, took {seen}", plan.peak);
+        // Without the readout that was fitted there is no such run.
+        let settings = trainer.settings().clone();
+        let error = Trainer::new(&session, settings, ExampleEncoder::LanguageModel, None, examples).err().unwrap();
+        assert_eq!(error.code(), Code::InvalidArgument);
+    }
+}
