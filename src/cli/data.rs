@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::files;
 use crate::error::{Result, bail};
-use crate::text::dataset;
+use crate::text::dataset::{self, Wanted};
 use crate::text::rows::Dataset;
 use crate::text::task::{self, Task};
 use crate::train::{Classifier, Draw, ExampleEncoder, Header, Session, draw};
@@ -24,6 +24,8 @@ pub(super) struct PromptArgs {
     /// Label words, separated by commas, or label=word pairs if the labels in the file differ from the words
     #[arg(long, value_delimiter = ',', requires = "template")]
     pub labels: Vec<String>,
+    #[command(flatten)]
+    pub columns: Wanted,
     #[command(flatten)]
     pub draw: Draw,
 }
@@ -116,12 +118,20 @@ impl PromptArgs {
         }
     }
 
-    /// Opens a data file, and reads it if that needs no model.
-    pub(super) fn open(&self, path: &Path) -> Result<DataFile> {
+    /// Opens a data file, and reads it if that needs no model. `labeled` says that its rows have labels even if there is no
+    /// template. What is found out about its columns is said.
+    pub(super) fn open(&self, path: &Path, labeled: bool) -> Result<DataFile> {
         let (name, bytes) = (files::name(path), files::read(path)?);
         Ok(match self.task()? {
             Some(task) => DataFile::OfTask(task, name, bytes),
-            None => DataFile::Read(dataset::read(&name, &bytes)?),
+            None => {
+                let wanted = Wanted { labeled: labeled || self.template.is_some(), ..self.columns.clone() };
+                let (data, layout) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
+                if let Some(layout) = layout {
+                    eprintln!("{name}: {}", layout.understood);
+                }
+                DataFile::Read(data)
+            }
         })
     }
 

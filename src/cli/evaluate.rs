@@ -32,7 +32,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.prompt.task()?;
     let (mut session, header) = args.model.load(context).await?;
     let prompt = args.prompt.or_from(header.as_ref());
-    let data = prompt.open(&args.eval)?.read(&session)?;
+    let labeled = header.as_ref().is_some_and(|header| !header.labels.is_empty());
+    let data = prompt.open(&args.eval, labeled)?.read(&session)?;
     let (drawn, held_out) = prompt.draw(data)?;
     let data = held_out.unwrap_or(drawn);
     let encoder = args.prompt.encoder(&session, header.as_ref()).await?;

@@ -61,9 +61,9 @@ fn sentence(label: &LabelFigures, names: &[&str]) -> String {
     mistakes.retain(|(count, name)| *count > 0 && *name != label.label);
     // The most frequent mistake first.
     mistakes.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    let mistakes: Vec<String> = mistakes.iter().map(|(count, name)| format!("{count} as {name:?}")).collect();
-    let mistaken =
-        if mistakes.is_empty() { String::new() } else { format!("; answered {}", mistakes.join(", ")) };
+    let mistakes: Vec<String> =
+        mistakes.iter().map(|(count, name)| format!(", {count} taken for {name:?}")).collect();
+    let mistaken = mistakes.concat();
     let recall = label.recall.map_or(String::new(), |recall| format!(" ({})", percent(recall)));
     let precision = label.precision.map_or_else(
         || "it was never the answer".to_owned(),

@@ -18,8 +18,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.options.check()?;
     args.prompt.refuse_for_readout()?;
     let existing = args.existing()?;
-    let data = args.prompt.open(&args.train)?;
-    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path)).transpose()?;
+    let data = args.prompt.open(&args.train, true)?;
+    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, true)).transpose()?;
     let backend = device::backend(context).await?;
     // Every problem of the data is found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;

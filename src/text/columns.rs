@@ -8,10 +8,24 @@ use crate::text::chat::Message;
 use crate::text::rows::{Classified, Completion, Rows};
 
 /// Names of the column of texts to classify, the preferred one first.
-const TEXT: &[&str] = &["text", "sentence", "message", "review", "content", "body"];
+const TEXT: &[&str] =
+    &["text", "sentence", "message", "review", "content", "body", "comment", "sms", "email", "tweet"];
 
 /// Names of the column of labels, the preferred one first.
-const LABEL: &[&str] = &["label", "class", "category", "sentiment", "group"];
+const LABEL: &[&str] = &["label", "class", "category", "sentiment", "group", "type", "kind", "tag", "topic"];
+
+/// Other names of the columns `prompt` and `completion`, the preferred pair first.
+const PAIRS: &[(&str, &str)] = &[("question", "answer"), ("input", "output"), ("instruction", "response")];
+
+/// Whether a column of this name has texts to classify.
+pub(crate) fn is_text(name: &str) -> bool {
+    TEXT.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
+}
+
+/// Whether a column of this name has labels.
+pub(crate) fn is_label(name: &str) -> bool {
+    LABEL.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
+}
 
 /// A row that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +52,15 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// Texts and labels in the columns that were chosen. A second text is looked for by its name.
+    pub(crate) fn chosen<'a>(text: &str, label: &str, names: impl Iterator<Item = &'a str>) -> Columns {
+        let is_second = |name: &&str| name.trim().eq_ignore_ascii_case("text_b");
+        let text_b = names.into_iter().filter(|name| *name != text && *name != label).find(is_second);
+        let fields = [("text", Some(text)), ("text_b", text_b), ("label", Some(label))];
+        let names = fields.into_iter().filter_map(|(field, name)| Some((field, name?.to_owned()))).collect();
+        Columns { kind: Kind::Classified, names }
+    }
+
     /// The fields among column names or keys, which count in any case. Columns called `text` and `label`, or
     /// `prompt` and `completion`, come before those with another of the names.
     ///
@@ -60,6 +83,10 @@ impl Columns {
             columns(Kind::Completion, &[("prompt", prompt), ("completion", completion)])
         } else if let (Some(text), Some(label)) = (any(TEXT), any(LABEL)) {
             columns(Kind::Classified, &[("text", Some(text)), text_b, ("label", Some(label))])
+        } else if let Some((prompt, completion)) =
+            PAIRS.iter().find_map(|(prompt, completion)| find(prompt).zip(find(completion)))
+        {
+            columns(Kind::Completion, &[("prompt", Some(prompt)), ("completion", Some(completion))])
         } else {
             let (missing, of) = match (any(TEXT), any(LABEL), prompt, completion) {
                 (Some(_), ..) => ("label", "`text` and `label`"),

@@ -169,7 +169,7 @@ fn the_fingerprint_is_of_the_content() {
     assert_eq!(csv, 144_570_385_755_322_967);
 }
 
-/// The files of `tests/rows` are read as `expected.json` there says. The package's tests read them with the
+/// The files of `tests/rows` are read as `expected.json` there says. With `POCKETLLM_WRITE=1` it is written, to be reviewed. The package's tests read them with the
 /// engine in wasm, and hold them against the same file.
 #[test]
 #[cfg(not(target_arch = "wasm32"))] // there are no files
@@ -186,6 +186,10 @@ fn odd_files_are_read_as_expected() {
         }
     }
     let found = serde_json::Value::Object(found);
+    if std::env::var("POCKETLLM_WRITE").is_ok_and(|v| v == "1") {
+        let text = serde_json::to_string_pretty(&found).unwrap().replace("  ", " ");
+        std::fs::write(dir.join("expected.json"), text + "\n").unwrap();
+    }
     assert_eq!(found, expected, "{}", serde_json::to_string_pretty(&found).unwrap());
 }
 
@@ -193,7 +197,7 @@ fn odd_files_are_read_as_expected() {
 #[cfg(not(target_arch = "wasm32"))]
 fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
     use serde_json::json;
-    let reading = match inspect(name, bytes) {
+    let reading = match inspect(name, bytes, &Wanted::default()) {
         Ok(reading) => reading,
         Err(error) => return json!({ "error": error.message() }),
     };
@@ -205,12 +209,16 @@ fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
         Rows::Questions(_) => panic!("{name}: no file has questions"),
     };
     let columns: std::collections::BTreeMap<_, _> = reading.columns.into_iter().collect();
-    json!({
+    let mut found = json!({
         "kind": kind,
         "rows": rows,
         "format": reading.format,
         "encoding": reading.encoding,
         "columns": columns,
         "problems": reading.problems,
-    })
+    });
+    if let Some(layout) = reading.layout {
+        found["layout"] = json!(layout);
+    }
+    found
 }

@@ -77,9 +77,9 @@ fn fields(name: &str, columns: &[String]) -> Result<Columns> {
 }
 
 /// A record under the names of its columns.
-struct Line<'a> {
-    columns: &'a [String],
-    record: &'a StringRecord,
+pub(crate) struct Line<'a> {
+    pub(crate) columns: &'a [String],
+    pub(crate) record: &'a StringRecord,
 }
 
 impl Record for Line<'_> {
@@ -98,6 +98,33 @@ pub(crate) type Add<'a> = dyn FnMut(&[String], usize, &StringRecord) -> Result<(
 
 /// As [`Add`], where the record may have another number of fields than the header.
 type AddAny<'a> = dyn FnMut(&[String], usize, Result<&StringRecord>) -> Result<()> + 'a;
+
+/// Records with the row of each.
+pub(crate) type Grid = Vec<(usize, StringRecord)>;
+
+/// All records of a table; the first one may be a header.
+///
+/// # Errors
+/// `data-invalid` when they are no text.
+pub(crate) fn grid(name: &str, text: &str, delimiter: u8) -> Result<Grid> {
+    let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
+    let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
+    let numbered = |record: csv::Result<StringRecord>| {
+        let record = record.map_err(|e| err!(DataInvalid, "{name}: expected rows of text, found: {e}"))?;
+        Ok((lines.of(&record), record))
+    };
+    reader(text, delimiter, quoting).into_records().map(numbered).collect()
+}
+
+fn reader(text: &str, delimiter: u8, quoting: bool) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quoting(quoting)
+        .has_headers(false)
+        // A row of another length is reported with its number.
+        .flexible(true)
+        .from_reader(text.as_bytes())
+}
 
 /// Gives each record of a table to `add`, with the columns' names and its row; the first record is the header unless `columns` are given.
 /// Quotes count as [`csv`] and [`tsv`] have it.
@@ -124,14 +151,7 @@ fn walk(
     columns: Option<&[&str]>,
     add: &mut AddAny<'_>,
 ) -> Result<Vec<String>> {
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .quoting(quoting)
-        .has_headers(false)
-        // A row of another length is reported below, with its number.
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let mut records = reader.records();
+    let mut records = reader(text, delimiter, quoting).into_records();
 
     let columns: Vec<String> = match columns {
         Some(columns) => columns.iter().map(|c| c.to_string()).collect(),

@@ -5,12 +5,14 @@ use serde_json::{Map, Value};
 use crate::error::{Result, bail, err};
 use crate::text::chat::Message;
 use crate::text::columns::{Columns, Record, Table};
+use crate::text::delimited::Grid;
 
-/// One object a line; blank lines are skipped.
-pub(crate) fn lines(name: &str, text: &str) -> Result<Table> {
+/// One object a line; blank lines are skipped. `chosen` are the keys, where they are known beforehand.
+pub(crate) fn lines(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     collect(
         name,
+        chosen,
         lines.map(|(i, line)| {
             let value = serde_json::from_str(line);
             (i + 1, value.map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}")))
@@ -19,16 +21,20 @@ pub(crate) fn lines(name: &str, text: &str) -> Result<Table> {
 }
 
 /// One array of objects, or objects line by line under the wrong ending.
-pub(crate) fn json(name: &str, text: &str) -> Result<Table> {
+pub(crate) fn json(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
     if text.trim_start().starts_with('{') {
-        return lines(name, text);
+        return lines(name, text, chosen);
     }
     let values: Vec<Value> = serde_json::from_str(text)
         .map_err(|e| err!(DataInvalid, "{name}: expected a JSON array of objects, found: {e}"))?;
-    collect(name, values.into_iter().enumerate().map(|(i, value)| (i + 1, Ok(value))))
+    collect(name, chosen, values.into_iter().enumerate().map(|(i, value)| (i + 1, Ok(value))))
 }
 
-fn collect(name: &str, values: impl Iterator<Item = (usize, Result<Value>)>) -> Result<Table> {
+fn collect(
+    name: &str,
+    chosen: Option<&Columns>,
+    values: impl Iterator<Item = (usize, Result<Value>)>,
+) -> Result<Table> {
     let mut table: Option<Table> = None;
     for (row, value) in values {
         let object = value.and_then(|value| match value {
@@ -39,7 +45,11 @@ fn collect(name: &str, values: impl Iterator<Item = (usize, Result<Value>)>) -> 
             (Some(table), _) => table,
             (none, Ok(object)) => {
                 let place = format!("{name}, row {row}");
-                none.insert(Table::new(Columns::of(&place, object.keys().map(String::as_str))?))
+                let columns = match chosen {
+                    Some(columns) => columns.clone(),
+                    None => Columns::of(&place, object.keys().map(String::as_str))?,
+                };
+                none.insert(Table::new(columns))
             }
             (None, Err(error)) => bail!(DataInvalid, "{name}, row {row}{}", error.message()),
         };
@@ -49,6 +59,26 @@ fn collect(name: &str, values: impl Iterator<Item = (usize, Result<Value>)>) -> 
         }
     }
     table.ok_or_else(|| err!(DataInvalid, "{name}: expected at least one row, found none"))
+}
+
+/// The keys of the first object, and the values of all objects in their order as text; those that are no text are as JSON has them.
+pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
+    let objects: Vec<Map<String, Value>> = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(text).ok()?,
+        false => {
+            let lines = text.lines().filter(|line| !line.trim().is_empty());
+            lines.map(|line| serde_json::from_str(line).ok()).collect::<Option<_>>()?
+        }
+    };
+    let names: Vec<String> = objects.first()?.keys().cloned().collect();
+    let value = |object: &Map<String, Value>, name: &String| match object.get(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let record = |object: &Map<String, Value>| names.iter().map(|name| value(object, name)).collect();
+    let records = objects.iter().enumerate().map(|(at, object)| (at + 1, record(object))).collect();
+    Some((names, records))
 }
 
 impl Record for Map<String, Value> {

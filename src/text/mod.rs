@@ -1,6 +1,7 @@
 //! It turns a person's file into packed tokens with targets.
 //!
 //! - [`dataset`] reads [`rows`] from CSV, TSV, JSONL or plain text.
+//! - [`layout`] finds the columns of files that do not name them.
 //! - [`template`] puts a row's text into a prompt.
 //! - [`tokenizer`] converts text to token ids and back, with the same ids natively and in a browser
 //!   tab.
@@ -23,9 +24,12 @@ mod delimited;
 pub mod encode;
 pub mod figures;
 pub mod gguf_vocab;
+mod guess;
 mod json_rows;
+pub mod layout;
 pub mod metrics;
 pub mod rows;
+mod shape;
 pub mod stream;
 pub mod task;
 pub mod template;

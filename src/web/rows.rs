@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, to_js};
 use crate::error::{Result, err};
-use crate::text::dataset::{self, Encoding, Format, Problem, Reading};
+use crate::text::dataset::{self, Encoding, Format, Layout, Problem, Reading, Wanted};
 use crate::text::rows::Rows;
 use crate::train::{Draw, draw};
 
@@ -31,10 +31,13 @@ struct ReadRows {
     columns: BTreeMap<&'static str, String>,
     /// The rows that are left out.
     problems: Vec<Problem>,
+    /// What was found out about columns whose names are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layout: Option<Layout>,
 }
 
-/// Reads a file: `data` is its bytes or its text, the ending of `name` its format. Of `{ shots, holdOut,
-/// dataSeed }`, rows are drawn as a training draws them.
+/// Reads a file: `data` is its bytes or its text, the ending of `name` its format. `{ textColumn, labelColumn, labeled, unlabeled }` say
+/// what is known of it ([`Wanted`]). By `{ shots, holdOut, dataSeed }`, rows are drawn as a training draws them.
 #[wasm_bindgen(js_name = readRows)]
 pub fn read_rows(data: JsValue, name: String, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     read(data, &name, options).map_err(js_error)
@@ -43,8 +46,10 @@ pub fn read_rows(data: JsValue, name: String, options: JsValue) -> std::result::
 fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
     let bytes =
         options::bytes(&data).ok_or_else(|| err!(InvalidArgument, "{name}: expected bytes or text"))?;
-    let drawn: Draw = options::parse(options, "options of readRows")?;
-    let Reading { dataset, format, encoding, columns, problems } = dataset::inspect(name, &bytes)?;
+    let drawn: Draw = options::parse(options.clone(), "options of readRows")?;
+    let wanted: Wanted = options::parse(options, "options of readRows")?;
+    let Reading { dataset, format, encoding, columns, problems, layout, .. } =
+        dataset::inspect(name, &bytes, &wanted)?;
     let (dataset, held_out) = draw(dataset, drawn)?;
     let (kind, rows) = listed(&dataset.rows)?;
     let held_out = match held_out {
@@ -52,7 +57,7 @@ fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
         None => js_sys::Array::new().into(),
     };
     let columns = columns.into_iter().collect();
-    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems })
+    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems, layout })
 }
 
 fn listed(rows: &Rows) -> Result<(&'static str, JsValue)> {

@@ -473,6 +473,50 @@ fn evaluate_says_what_an_accuracy_is_worth() {
 }
 
 #[test]
+fn columns_are_understood_and_said_or_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = golden::path("bert");
+    let evaluate = |name: &str, text: &str, more: &[&str]| {
+        let data = path(dir.path(), name);
+        std::fs::write(&data, text).unwrap();
+        let prompt = ["--template", TEMPLATE, "--labels", "great,terrible"];
+        let all = ["--json", "--device", device(), "evaluate", "--model", &model, "--eval", &data];
+        run(&[&all[..], &prompt, more].concat())
+    };
+    let lines = "great: a fine film\nterrible: a dull film\ngreat: a good story\nterrible: a bad story\n";
+    let named =
+        "text,label\na fine film,great\na dull film,terrible\na good story,great\na bad story,terrible\n";
+    let table = named.replace("text,label", "Kritik,Urteil");
+    let expected = evaluate("named.csv", named, &[]);
+    done("evaluate", &expected);
+    for (name, text, says) in [
+        ("lines.txt", lines, "lines.txt: The label stands before the first colon of each line (2 labels"),
+        (
+            "german.csv",
+            &table,
+            "german.csv: The text is in the column \"Kritik\" and the label in the column \"Urteil\"",
+        ),
+    ] {
+        let found = evaluate(name, text, &[]);
+        done("evaluate", &found);
+        assert_eq!(json(&found), json(&expected), "{name}");
+        assert!(stderr(&found).contains(says), "{}", stderr(&found));
+    }
+    // Two columns look like labels: nothing is guessed.
+    let source = |line: &str| match line {
+        "Kritik,Urteil" => "Quelle",
+        line if line.contains("film") => "a",
+        _ => "b",
+    };
+    let three: String = table.lines().map(|line| format!("{line},{}\n", source(line))).collect();
+    let refused = evaluate("three.csv", &three, &[]);
+    assert!(json(&refused)["error"]["message"].as_str().unwrap().contains("Choose the columns of the text"));
+    let found = evaluate("three.csv", &three, &["--text-column", "Kritik", "--label-column", "2"]);
+    done("evaluate", &found);
+    assert_eq!(json(&found), json(&expected));
+}
+
+#[test]
 fn generate_continues_a_prompt_the_same_way_each_time() {
     let model = golden::path("llama-gguf/model.gguf");
     let generate = |on: &str, more: &[&str]| {

@@ -29,7 +29,7 @@ const PLAN = [
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
 const EVALUATE = [...PROMPTING, 'dataName', 'wrong', 'signal'];
-const READ = ['name', ...Object.keys(DRAW_OPTIONS)];
+const READ = ['name', 'textColumn', 'labelColumn', 'labeled', 'unlabeled', ...Object.keys(DRAW_OPTIONS)];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
 function invalid(message: string): PocketError {
@@ -77,7 +77,7 @@ const SEED: Kind = {
 
 /** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
 const KINDS: Record<string, Kind> = {
-  ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING },
+  ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING, textColumn: STRING, labelColumn: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
   // By its looks: one of another frame is of another class.
@@ -209,6 +209,7 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
 
 export function readConfig(data: Data, options: ReadOptions): ReadOptions {
   refuseUnknown('readRows', options, READ);
+  for (const name of ['labeled', 'unlabeled'] as const) refuseOther('readRows', name, options[name], [true, false]);
   refuseBadNumber('readRows', options, Object.keys(DRAW_OPTIONS), true);
   refuseNoData('readRows: data', data);
   return compact(options);

@@ -50,7 +50,7 @@ export type ReadRows = ReadFile &
     | { readonly kind: 'classified'; readonly rows: LabelledText[]; readonly heldOut: LabelledText[] }
     | { readonly kind: 'completion'; readonly rows: Completion[]; readonly heldOut: Completion[] }
     | { readonly kind: 'chat'; readonly rows: Conversation[]; readonly heldOut: Conversation[] }
-    /** Plain text, which has no rows: one text. */
+    /** Plain text, which has no rows: one text. Or, with `unlabeled` or a `layout` without a label, the text of each row. */
     | { readonly kind: 'plain'; readonly rows: string[]; readonly heldOut: string[] }
   );
 
@@ -64,12 +64,41 @@ export interface ReadFile {
   readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'completion' | 'messages', string>>;
   /** The rows that are left out, with the reason for each. */
   readonly problems: { readonly row: number; readonly message: string }[];
+  /** What was found out about columns that do not have known names. */
+  readonly layout?: Layout;
+}
+
+/** The columns of a file, and which of them have the texts and the labels. */
+export interface Layout {
+  /** Every column with its name (or `column 1` and so on) and the beginnings of its first values. */
+  readonly columns: readonly { readonly name: string; readonly samples: readonly string[] }[];
+  /** Whether the first line has the names of the columns. */
+  readonly header: boolean;
+  /** The index of the column of the texts. */
+  readonly text?: number;
+  /** The index of the column of the labels. Without it the rows are texts without labels. */
+  readonly label?: number;
+  /**
+   * How sure that is. If it is `unsure`, let a person choose: several columns could be the labels,
+   * or none could.
+   */
+  readonly certainty: 'chosen' | 'likely' | 'unsure';
+  /** What was understood, in sentences. */
+  readonly understood: string;
 }
 
 /** Options of {@link FineTuner.readRows}; `shots`, `holdOut` and `dataSeed` are as in training. */
 export interface ReadOptions {
   /** The file's name. Its ending tells the format; without a known ending, the text does. */
   readonly name?: string;
+  /** The column of the texts, by its name or its number from 1, in decimal digits. */
+  readonly textColumn?: string;
+  /** The column of the labels, by its name or its number from 1, in decimal digits. */
+  readonly labelColumn?: string;
+  /** Whether the rows have labels. Then labels are also looked for in what could be plain text. */
+  readonly labeled?: boolean;
+  /** Whether only the texts are read, one from each row or line, because their labels will be chosen later. */
+  readonly unlabeled?: boolean;
   readonly shots?: number;
   readonly holdOut?: number;
   readonly dataSeed?: number;

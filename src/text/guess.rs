@@ -1,0 +1,167 @@
+//! Guesses which column of a table has the texts and which one the labels, and whether the first row has the columns' names.
+
+use std::collections::BTreeSet;
+
+use csv::StringRecord;
+use serde::Serialize;
+
+use super::columns::{is_label, is_text};
+
+/// A label has at most this many characters and words; longer values are texts.
+const LABEL_CHARS: usize = 40;
+const LABEL_WORDS: usize = 5;
+/// A column with more different values has no labels that are worth a guess.
+const LABELS: usize = 50;
+/// The name of a column has at most this many characters and words, where the name is not known.
+const NAME_CHARS: usize = 30;
+const NAME_WORDS: usize = 3;
+
+/// How sure it is which column is which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// A person has chosen the columns.
+    Chosen,
+    /// One column looks like labels, and another one like texts.
+    Likely,
+    /// Several columns could be the labels, or none could.
+    Unsure,
+}
+
+/// The columns of the texts and the labels, as far as they can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Guess {
+    pub(crate) text: Option<usize>,
+    pub(crate) label: Option<usize>,
+    pub(crate) certainty: Certainty,
+}
+
+/// The columns of some rows without their header, which has `names`. Of columns that are known already, the other one is guessed.
+pub(crate) fn columns(
+    names: Option<&StringRecord>,
+    rows: &[&StringRecord],
+    text: Option<usize>,
+    label: Option<usize>,
+) -> Guess {
+    let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    let known = |is: fn(&str) -> bool| {
+        names
+            .into_iter()
+            .flat_map(|names| names.iter().enumerate())
+            .find(|(_, name)| is(name))
+            .map(|(at, _)| at)
+    };
+    let named_text = known(is_text).filter(|at| label != Some(*at));
+    let named_label = known(is_label).filter(|at| text != Some(*at));
+    let text = text.or(named_text).or_else(|| {
+        let others = (0..width).filter(|at| label != Some(*at) && named_label != Some(*at));
+        others.rev().max_by(|a, b| mean_chars(rows, *a).total_cmp(&mean_chars(rows, *b)))
+    });
+    if let Some(at) = label {
+        let certainty = match Likeness::of(values(rows, at)) {
+            Likeness::Strong => Certainty::Likely,
+            Likeness::Weak | Likeness::None => Certainty::Unsure,
+        };
+        return Guess { text, label, certainty };
+    }
+    let likeness: Vec<Likeness> = (0..width)
+        .map(|at| if text == Some(at) { Likeness::None } else { Likeness::of(values(rows, at)) })
+        .collect();
+    let best = likeness.iter().copied().max().unwrap_or(Likeness::None);
+    let candidates: Vec<usize> =
+        (0..width).filter(|at| best > Likeness::None && likeness[*at] == best).collect();
+    let named = named_label.filter(|at| Some(*at) != text);
+    let label = named.or_else(|| candidates.last().copied());
+    // Texts that repeat like labels do may be labels.
+    let doubtful = text.is_some_and(|text| {
+        named_text.is_none() && label.is_some_and(|label| distinct(rows, text) <= distinct(rows, label))
+    });
+    let sure = match named {
+        Some(named) => likeness[named] > Likeness::None,
+        None => best == Likeness::Strong && candidates.len() == 1,
+    };
+    let certainty = if sure && !doubtful { Certainty::Likely } else { Certainty::Unsure };
+    Guess { text, label, certainty }
+}
+
+/// Whether the first row has the names of the columns.
+pub(crate) fn is_header(first: &StringRecord, rest: &[&StringRecord]) -> bool {
+    let is_short = |cell: &str| {
+        let cell = cell.trim();
+        cell.chars().count() <= NAME_CHARS && cell.split_whitespace().count() <= NAME_WORDS
+    };
+    if !first.iter().all(is_short) {
+        return false;
+    }
+    if first.iter().any(|cell| is_text(cell) || is_label(cell)) {
+        return true;
+    }
+    if first.iter().any(|cell| cell.trim().is_empty() || cell.trim().parse::<f64>().is_ok()) {
+        return false;
+    }
+    let guess = columns(None, rest, None, None);
+    let cell = |at: usize| first.get(at).map_or_else(String::new, folded);
+    let text_is_long =
+        guess.text.is_some_and(|text| mean_chars(rest, text) > 1.5 * cell(text).chars().count() as f64);
+    match guess.label {
+        Some(label) => {
+            let is_new = !values(rest, label).any(|value| folded(value) == cell(label));
+            is_new && text_is_long && Likeness::of(values(rest, label)) == Likeness::Strong
+        }
+        None => text_is_long,
+    }
+}
+
+/// How much the values of a column look like labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Likeness {
+    None,
+    /// They are short, and some of them repeat.
+    Weak,
+    /// They are short, and each occurs twice or more on average.
+    Strong,
+}
+
+impl Likeness {
+    pub(crate) fn of<'a>(values: impl Iterator<Item = &'a str>) -> Likeness {
+        let (mut rows, mut filled) = (0_usize, 0_usize);
+        let mut different = BTreeSet::new();
+        for value in values {
+            rows += 1;
+            let value = folded(value);
+            if value.is_empty() {
+                continue;
+            }
+            if value.chars().count() > LABEL_CHARS || value.split_whitespace().count() > LABEL_WORDS {
+                return Likeness::None;
+            }
+            filled += 1;
+            different.insert(value);
+        }
+        let different = different.len();
+        match () {
+            () if filled * 5 < rows * 4 || !(2..=LABELS).contains(&different) => Likeness::None,
+            () if different * 2 <= filled => Likeness::Strong,
+            () if different < filled => Likeness::Weak,
+            () => Likeness::None,
+        }
+    }
+}
+
+/// The values of a column.
+pub(crate) fn values<'a>(rows: &'a [&StringRecord], at: usize) -> impl Iterator<Item = &'a str> {
+    rows.iter().map(move |row| row.get(at).unwrap_or_default())
+}
+
+fn distinct(rows: &[&StringRecord], at: usize) -> usize {
+    values(rows, at).map(folded).collect::<BTreeSet<_>>().len()
+}
+
+fn mean_chars(rows: &[&StringRecord], at: usize) -> f64 {
+    let all: usize = values(rows, at).map(|value| value.trim().chars().count()).sum();
+    all as f64 / rows.len().max(1) as f64
+}
+
+fn folded(value: &str) -> String {
+    value.trim().to_lowercase()
+}

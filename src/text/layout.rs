@@ -1,0 +1,287 @@
+//! Rows in a file whose columns have no names by which they are known: what stands where is found out from the rows
+//! themselves, or was chosen.
+//!
+//! Nothing is guessed in silence: a [`Layout`] describes what was found, how sure that is, and says it in a sentence. Where it is
+//! not sure, a person is asked.
+
+use csv::StringRecord;
+use serde::{Deserialize, Serialize};
+
+use super::columns::{Columns, Table};
+use super::delimited::{Grid, Line};
+pub use super::guess::Certainty;
+use super::guess::{self, Guess};
+use super::rows::Rows;
+use super::shape::{self, Shape};
+use crate::error::{Result, bail, err};
+
+/// Number of values of each column that a layout shows.
+const SAMPLES: usize = 3;
+/// Maximum characters of such a value.
+const SAMPLE_CHARS: usize = 200;
+/// Labels that a sentence lists.
+const LISTED: usize = 6;
+
+/// What is known beforehand about a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
+pub struct Wanted {
+    /// Column of the texts, by its name or its number from 1, where the data file does not call it text
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    pub text_column: Option<String>,
+    /// Column of the labels, by its name or its number from 1, where the data file does not call it label
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    pub label_column: Option<String>,
+    /// Whether the rows have labels. Then labels are also looked for in a file that could be plain text.
+    #[cfg_attr(not(target_arch = "wasm32"), arg(skip))]
+    pub labeled: bool,
+    /// Whether only the texts are read, one from each row, because their labels will be chosen later.
+    #[cfg_attr(not(target_arch = "wasm32"), arg(skip))]
+    pub unlabeled: bool,
+}
+
+/// The columns of a file, and which of them have the texts and the labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout {
+    /// All columns.
+    pub columns: Vec<Column>,
+    /// Whether the first line has the names of the columns.
+    pub header: bool,
+    /// The index of the column of the texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<usize>,
+    /// The index of the column of the labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<usize>,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// What was understood, in sentences.
+    pub understood: String,
+}
+
+/// A column of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its name, or `column 1` and so on where the file has no names.
+    pub name: String,
+    /// The beginnings of its first values.
+    pub samples: Vec<String>,
+}
+
+/// The rows of a file, with the columns that they were read from.
+pub(crate) struct Found {
+    pub(crate) layout: Layout,
+    pub(crate) rows: FoundRows,
+}
+
+pub(crate) enum FoundRows {
+    /// Rows with labels.
+    Table(Table),
+    /// Texts, because no column has the labels.
+    Texts(Vec<String>),
+}
+
+impl Wanted {
+    /// Whether a column was chosen.
+    pub(crate) fn chooses(&self) -> bool {
+        self.text_column.is_some() || self.label_column.is_some()
+    }
+}
+
+/// Finds the rows of a text; none where it does not look like rows. `is_table` says whether the file's name says that it is one.
+pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted) -> Result<Option<Found>> {
+    let head = shape::head(text);
+    let chosen: Vec<&str> =
+        [&wanted.text_column, &wanted.label_column].into_iter().flatten().map(|name| name.trim()).collect();
+    let told = is_table.is_some() || !chosen.is_empty();
+    let mut best: Option<(u8, Shape)> = None;
+    for shape in Shape::all(is_table) {
+        let rank = shape.rank(name, head, &chosen, [told, wanted.labeled]);
+        if rank > best.map_or(0, |(rank, _)| rank) {
+            best = Some((rank, shape));
+        }
+    }
+    let Some((_, shape)) = best else { return Ok(None) };
+    let grid = shape.grid(name, text)?;
+    let header = shape.has_header(&grid, &chosen);
+    let (first, rows) = if header { (grid.first(), &grid[1..]) } else { (None, &grid[..]) };
+    let names: Vec<String> = match (first, shape) {
+        (Some((_, first)), _) => distinct(first),
+        (None, Shape::Table(_)) => (1..=shape::width(&grid)).map(|at| format!("column {at}")).collect(),
+        (None, Shape::Before(mark) | Shape::After(mark)) => {
+            ["before", "after"].map(|side| format!("{side} the {}", shape::mark_name(mark))).to_vec()
+        }
+    };
+    let first_line = if header { FirstLine::Names } else { FirstLine::Example };
+    let places = places(&names, wanted, shape.label())?;
+    let looked: Vec<&StringRecord> = rows.iter().take(1000).map(|(_, record)| record).collect();
+    let guess = decided(guess::columns(first.map(|(_, names)| names), &looked, places.0, places.1), wanted);
+    let name = |at: Option<usize>| at.and_then(|at| names.get(at));
+    let (Some(text), Some(label)) = (name(guess.text), name(guess.label)) else {
+        let texts = guess.text.map_or_else(Vec::new, |at| texts(rows, at));
+        let layout = describe(&names, first_line, &looked, guess, &[], None);
+        return Ok(Some(Found { layout, rows: FoundRows::Texts(texts) }));
+    };
+    let mut table = Table::new(Columns::chosen(text, label, names.iter().map(String::as_str)));
+    for (row, record) in rows {
+        if record.len() == names.len() {
+            table.add(*row, Ok(&Line { columns: &names, record }));
+        } else {
+            table.add(*row, Err(shape.missing(names.len(), record)));
+        }
+    }
+    let labels: Vec<&str> = match &table.rows {
+        Rows::Classified(rows) => rows.iter().take(1000).map(|row| row.label.as_str()).collect(),
+        _ => Vec::new(),
+    };
+    let layout = describe(&names, first_line, &looked, guess, &labels, shape.sentence());
+    Ok(Some(Found { layout, rows: FoundRows::Table(table) }))
+}
+
+/// The layout of rows of JSON whose keys are not known, with `names` of all keys; and the columns, where they were found.
+pub(crate) fn of_keys(names: &[String], grid: &Grid, wanted: &Wanted) -> Result<(Layout, Option<Columns>)> {
+    let places = places(names, wanted, None)?;
+    let looked: Vec<&StringRecord> = grid.iter().take(1000).map(|(_, record)| record).collect();
+    let guess = decided(guess::columns(Some(&names.iter().collect()), &looked, places.0, places.1), wanted);
+    let name = |at: Option<usize>| at.and_then(|at| names.get(at));
+    let columns = name(guess.text)
+        .zip(name(guess.label))
+        .map(|(text, label)| Columns::chosen(text, label, names.iter().map(String::as_str)));
+    let labels: Vec<&str> = guess.label.map_or_else(Vec::new, |at| guess::values(&looked, at).collect());
+    Ok((describe(names, FirstLine::None, &looked, guess, &labels, None), columns))
+}
+
+/// The texts of a column.
+pub(crate) fn texts(grid: &[(usize, StringRecord)], at: usize) -> Vec<String> {
+    let texts = grid.iter().filter_map(|(_, record)| record.get(at)).map(str::trim);
+    texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+}
+
+/// The texts of a file, one a line, where it has no other columns.
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// The guess under what is wanted.
+fn decided(guess: Guess, wanted: &Wanted) -> Guess {
+    let all = wanted.text_column.is_some() && wanted.label_column.is_some();
+    let certainty = match guess.certainty {
+        _ if all => Certainty::Chosen,
+        // Of two columns that are to be told apart one is known.
+        Certainty::Unsure if wanted.label_column.is_some() => Certainty::Likely,
+        certainty => certainty,
+    };
+    Guess { label: guess.label.filter(|_| !wanted.unlabeled), certainty, ..guess }
+}
+
+/// What the first line of a file is; none where rows have the names of their fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FirstLine {
+    Names,
+    Example,
+    None,
+}
+
+fn describe(
+    names: &[String],
+    first_line: FirstLine,
+    looked: &[&StringRecord],
+    guess: Guess,
+    labels: &[&str],
+    sentence: Option<String>,
+) -> Layout {
+    let sample = |value: &str| value.trim().chars().take(SAMPLE_CHARS).collect::<String>();
+    let columns = names.iter().enumerate().map(|(at, name)| Column {
+        name: name.clone(),
+        samples: guess::values(looked, at)
+            .map(sample)
+            .filter(|value| !value.is_empty())
+            .take(SAMPLES)
+            .collect(),
+    });
+    let title = |at: usize| {
+        let name = names.get(at).map_or("", String::as_str);
+        if first_line == FirstLine::Example { name.to_owned() } else { format!("the column {name:?}") }
+    };
+    let mut said = match (guess.text, guess.label, sentence) {
+        (_, Some(_), Some(sentence)) => format!("{sentence}{}.", listed(labels)),
+        (Some(text), Some(label), None) => {
+            format!("The text is in {} and the label in {}{}.", title(text), title(label), listed(labels))
+        }
+        (Some(text), None, _) => format!("The text is in {}. No column is taken as the label.", title(text)),
+        (None, ..) => "No column is taken as the text.".to_owned(),
+    };
+    said += match first_line {
+        FirstLine::Names => " The first line has the names of the columns.",
+        FirstLine::Example => " The first line is an example.",
+        FirstLine::None => "",
+    };
+    Layout {
+        columns: columns.collect(),
+        header: first_line == FirstLine::Names,
+        text: guess.text,
+        label: guess.label,
+        certainty: guess.certainty,
+        understood: said,
+    }
+}
+
+/// The different labels, in brackets.
+fn listed(labels: &[&str]) -> String {
+    let mut different: Vec<&str> = Vec::new();
+    for label in labels.iter().map(|label| label.trim()).filter(|label| !label.is_empty()) {
+        if !different.contains(&label) {
+            different.push(label);
+        }
+    }
+    let mut listed: Vec<String> = different.iter().take(LISTED).map(|label| format!("{label:?}")).collect();
+    if different.len() > LISTED {
+        listed.push("…".to_owned());
+    }
+    let noun = if different.len() == 1 { "label" } else { "labels" };
+    format!(" ({} {noun}: {})", different.len(), listed.join(", "))
+}
+
+/// The index of a column that was chosen.
+fn place(names: &[String], field: &str, chosen: &Option<String>) -> Result<Option<usize>> {
+    let Some(chosen) = chosen else { return Ok(None) };
+    let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(chosen.trim()));
+    let by_number = || chosen.trim().parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < names.len());
+    by_name.or_else(by_number).map(Some).ok_or_else(|| {
+        let (known, count) = (names.join("`, `"), names.len());
+        err!(
+            InvalidArgument,
+            "{field} column: expected `{known}` or a number from 1 to {count}, found `{chosen}`"
+        )
+    })
+}
+
+/// The columns of the text and the label, as far as they were chosen or `label` is known.
+fn places(names: &[String], wanted: &Wanted, label: Option<usize>) -> Result<(Option<usize>, Option<usize>)> {
+    let text = place(names, "text", &wanted.text_column)?;
+    let label = place(names, "label", &wanted.label_column)?.or_else(|| label.filter(|at| text != Some(*at)));
+    match text.filter(|at| label == Some(*at)).and_then(|at| names.get(at)) {
+        Some(both) => bail!(InvalidArgument, "text and label: expected two columns, found `{both}` for both"),
+        None => Ok((text, label)),
+    }
+}
+
+/// The names of columns. One that is missing or repeated gets its number.
+fn distinct(header: &StringRecord) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (at, name) in (1..).zip(header) {
+        let taken = names.iter().any(|other| other.eq_ignore_ascii_case(name.trim()));
+        names.push(match name.trim() {
+            "" => format!("column {at}"),
+            name if taken => format!("{name} (column {at})"),
+            name => name.to_owned(),
+        });
+    }
+    names
+}
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+use super::*;
+use crate::error::Code;
+use crate::text::dataset::{Reading, inspect};
+
+/// What people paste: each with the sentence that says how it was understood, and its first and last row.
+const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
+    (
+        "work: Meeting at 4\nfamily: Dinner at 7: bring bread\nwork: Please send it\nfamily: Love you\n",
+        "The label stands before the first colon of each line (2 labels: \"work\", \"family\"). The first line is an example.",
+        ["Meeting at 4", "work"],
+        ["Love you", "family"],
+    ),
+    (
+        "업무：네 시에 회의\n가족：저녁 먹자\n업무：보고서 보내 주세요\n가족：사랑해\n",
+        "The label stands before the first colon of each line (2 labels: \"업무\", \"가족\"). The first line is an example.",
+        ["네 시에 회의", "업무"],
+        ["사랑해", "가족"],
+    ),
+    (
+        "See you at noon, usual place\tfriend\nYour parcel is waiting, pay here\tscam\nLunch?\tfriend\nPay now!!\tscam\n",
+        "The text is in column 1 and the label in column 2 (2 labels: \"friend\", \"scam\"). The first line is an example.",
+        ["See you at noon, usual place", "friend"],
+        ["Pay now!!", "scam"],
+    ),
+    (
+        "😀\tSchön, dich zu sehen\n😡\tDas ist mir zu spät\n😀\tDanke dir\n😡\tNie wieder\n",
+        "The text is in column 2 and the label in column 1 (2 labels: \"😀\", \"😡\"). The first line is an example.",
+        ["Schön, dich zu sehen", "😀"],
+        ["Nie wieder", "😡"],
+    ),
+    (
+        "Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit\n",
+        "The text is in the column \"Nachricht\" and the label in the column \"Art\" (2 labels: \"Familie\", \"Arbeit\"). The first \
+         line has the names of the columns.",
+        ["Kommst du heute?", "Familie"],
+        ["Termin um vier", "Arbeit"],
+    ),
+    (
+        "Lunch, at noon?,friend\nPay here now,scam\nSee you,friend\nWin, win, win,scam\n",
+        "The label stands after the last comma of each line (2 labels: \"friend\", \"scam\"). The first line is an example.",
+        ["Lunch, at noon?", "friend"],
+        ["Win, win, win", "scam"],
+    ),
+    (
+        "\"Lunch, at noon?\",friend\n\"Pay here\nnow\",scam\n\"See you\",friend\nWin,scam\n",
+        "The text is in column 1 and the label in column 2 (2 labels: \"friend\", \"scam\"). The first line is an example.",
+        ["Lunch, at noon?", "friend"],
+        ["Win", "scam"],
+    ),
+];
+
+fn labeled() -> Wanted {
+    Wanted { labeled: true, ..Wanted::default() }
+}
+
+fn columns(text: &str, label: &str) -> Wanted {
+    let column = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+    Wanted { text_column: column(text), label_column: column(label), ..Wanted::default() }
+}
+
+fn pasted(text: &str, wanted: &Wanted) -> Reading {
+    inspect("the examples", text.as_bytes(), wanted).unwrap()
+}
+
+fn rows(reading: &Reading) -> Vec<[&str; 2]> {
+    match &reading.dataset.rows {
+        Rows::Classified(rows) => rows.iter().map(|row| [row.text.as_str(), row.label.as_str()]).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn layout(reading: &Reading) -> &Layout {
+    reading.layout.as_ref().unwrap()
+}
+
+#[test]
+fn what_people_paste_is_understood_and_said() {
+    for (text, understood, first, last) in PASTED {
+        for wanted in [Wanted::default(), labeled()] {
+            let reading = pasted(text, &wanted);
+            assert_eq!(layout(&reading).understood, *understood);
+            assert_eq!(layout(&reading).certainty, Certainty::Likely, "{understood}");
+            let rows = rows(&reading);
+            assert_eq!((rows.first(), rows.last()), (Some(first), Some(last)));
+            assert_eq!(reading.problems, []);
+        }
+        // A file of that content is not taken for anything else, whatever a program expects of it.
+        assert!(dataset_of(text).is_none_or(|rows| matches!(rows, Rows::Plain(_))), "{text}");
+    }
+}
+
+/// What a training reads without asking.
+fn dataset_of(text: &str) -> Option<Rows> {
+    crate::text::dataset::read("the examples", text.as_bytes()).ok().map(|data| data.rows)
+}
+
+#[test]
+fn columns_of_other_names_are_known() {
+    for header in
+        ["message,type", "Type,Message", "category,text", "review,sentiment", "comment,kind", "sms,tag"]
+    {
+        let cells = |text: &str, label: &str| match header.split(',').next().unwrap().to_lowercase().as_str()
+        {
+            "type" | "category" => format!("{label},{text}\n"),
+            _ => format!("{text},{label}\n"),
+        };
+        let text = format!("{header}\n{}{}", cells("Meeting at 4", "work"), cells("Love you", "family"));
+        let reading = pasted(&text, &Wanted::default());
+        assert_eq!(reading.layout, None, "{header}: the names tell it");
+        assert_eq!(rows(&reading), [["Meeting at 4", "work"], ["Love you", "family"]], "{header}");
+    }
+    for header in ["question,answer", "input,output", "instruction,response"] {
+        let reading = pasted(&format!("{header}\nWho?,Me\n"), &Wanted::default());
+        assert!(
+            matches!(&reading.dataset.rows, Rows::Completion(rows) if rows[0].completion == "Me"),
+            "{header}"
+        );
+    }
+}
+
+#[test]
+fn where_it_is_not_clear_a_person_is_asked() {
+    let table = "id,from,priority,body_de\n1,Anna,high,Kommst du heute Abend?\n2,Ben,low,Die Rechnung ist noch offen\n\
+                 3,Anna,high,Bis gleich am Bahnhof\n4,Ben,low,Der Termin ist um vier\n";
+    let reading = inspect("mail.csv", table.as_bytes(), &Wanted::default()).unwrap();
+    let found = layout(&reading);
+    assert_eq!(found.certainty, Certainty::Unsure);
+    let names: Vec<&str> = found.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["id", "from", "priority", "body_de"]);
+    assert_eq!(
+        (found.header, found.text, found.label),
+        (true, Some(3), Some(2)),
+        "the last of two is proposed"
+    );
+    assert_eq!(found.columns[1].samples, ["Anna", "Ben", "Anna"]);
+    let refusal = reading.whole().unwrap_err();
+    assert_eq!(refusal.code(), Code::DataInvalid);
+    assert!(
+        refusal.message().starts_with("mail.csv, header, field `text`: expected the columns"),
+        "{refusal}"
+    );
+    assert!(
+        refusal.message().ends_with("of the label among `id`, `from`, `priority`, `body_de`"),
+        "{refusal}"
+    );
+
+    for wanted in [columns("body_de", "from"), columns("4", "2"), columns("BODY_DE", "2")] {
+        let reading = inspect("mail.csv", table.as_bytes(), &wanted).unwrap();
+        assert_eq!(layout(&reading).certainty, Certainty::Chosen);
+        assert_eq!(rows(&reading)[0], ["Kommst du heute Abend?", "Anna"]);
+        assert_eq!(reading.whole().unwrap().0.len(), 4);
+    }
+    // Of one column that was chosen, the other follows.
+    let reading = inspect("mail.csv", table.as_bytes(), &columns("", "from")).unwrap();
+    assert_eq!((layout(&reading).text, layout(&reading).certainty), (Some(3), Certainty::Likely));
+    for (wanted, says) in [
+        (
+            columns("message", "from"),
+            "text column: expected `id`, `from`, `priority`, `body_de` or a number from 1 to 4, found `message`",
+        ),
+        (columns("5", "1"), "found `5`"),
+        (columns("0", "1"), "found `0`"),
+        (columns("2", "from"), "expected two columns, found `from` for both"),
+    ] {
+        let error = inspect("mail.csv", table.as_bytes(), &wanted).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().starts_with("mail.csv") && error.message().contains(says), "{error}");
+    }
+}
+
+#[test]
+fn texts_without_labels_are_read_for_labels_to_come() {
+    let wanted = Wanted { unlabeled: true, ..Wanted::default() };
+    let texts = |reading: &Reading| match &reading.dataset.rows {
+        Rows::Plain(texts) => texts.clone(),
+        other => panic!("{other:?}"),
+    };
+    let lines = pasted("Meeting at 4\n\n  Love you, mum \nSee you\n", &wanted);
+    assert_eq!(texts(&lines), ["Meeting at 4", "Love you, mum", "See you"]);
+    let table = pasted("work: Meeting at 4\nfamily: Dinner\nwork: Send it\nfamily: Love you\n", &wanted);
+    assert_eq!(texts(&table), ["Meeting at 4", "Dinner", "Send it", "Love you"]);
+    // Without that request, they are one text.
+    assert_eq!(texts(&pasted("Meeting at 4\nLove you\nSee you\n", &labeled())).len(), 1);
+}
+
+#[test]
+fn prose_is_not_taken_for_rows() {
+    for prose in [
+        "Dear Anna,\nit rains; we stay in.",
+        "It was late. He said: nothing.\nShe laughed, and left.\n\nThen came the rain, as it does.",
+        "One sentence only",
+        "fn main() {\n    println!(\"a: b\");\n}\n",
+    ] {
+        for wanted in [Wanted::default(), labeled()] {
+            let reading = pasted(prose, &wanted);
+            assert_eq!(reading.dataset.rows, Rows::Plain(vec![prose.to_owned()]));
+            assert_eq!(reading.layout, None);
+        }
+    }
+    // A file that is called text is text, and what looks like labels in it is looked for on request only.
+    let said = "Anna: Hello\nBen: Hello yourself\nAnna: Well\nBen: So\n";
+    let as_text = inspect("talk.txt", said.as_bytes(), &Wanted::default()).unwrap();
+    assert!(matches!(as_text.dataset.rows, Rows::Plain(_)));
+    assert_eq!(rows(&inspect("talk.txt", said.as_bytes(), &labeled()).unwrap()).len(), 4);
+}
+
+#[test]
+fn json_with_other_keys_is_understood() {
+    let lines = "{\"nachricht\":\"Kommst du heute?\",\"art\":\"Familie\"}\n{\"nachricht\":\"Die Rechnung\",\"art\":\"Arbeit\"}\n\
+                 {\"nachricht\":\"Bis gleich\",\"art\":\"Familie\"}\n{\"nachricht\":\"Termin um vier\",\"art\":\"Arbeit\"}\n";
+    let reading = pasted(lines, &Wanted::default());
+    assert_eq!(rows(&reading)[3], ["Termin um vier", "Arbeit"]);
+    assert_eq!(
+        layout(&reading).understood,
+        "The text is in the column \"nachricht\" and the label in the column \"art\" (2 labels: \"Familie\", \"Arbeit\")."
+    );
+    let reading = pasted(lines, &columns("art", "nachricht"));
+    assert_eq!(rows(&reading)[0], ["Familie", "Kommst du heute?"]);
+}
+
+#[test]
+fn labels_are_any_words_in_any_number() {
+    // 24 examples in all, of 2 to 20 labels, one of them much more frequent than the others.
+    for labels in 2..=20 {
+        let name = |at: usize| {
+            ["가족", "Familie & Freunde", "😀", "spam", "Rückfrage"]
+                .get(at)
+                .map_or(format!("Gruppe {at}"), |n| n.to_string())
+        };
+        let label = |row: usize| {
+            name(if row < labels {
+                row
+            } else if row < 18 {
+                0
+            } else {
+                row % labels
+            })
+        };
+        let row = |at: usize| format!("The text number {at} of them, as someone wrote it\t{}\n", label(at));
+        let text: String = (0..24).map(row).collect();
+        let reading = pasted(&text, &labeled());
+        let found = layout(&reading);
+        assert_eq!((found.text, found.label), (Some(0), Some(1)), "{labels} labels");
+        assert_eq!(found.certainty == Certainty::Likely, labels <= 12, "{labels} labels: {found:?}");
+        assert_eq!(rows(&reading).len(), 24);
+        assert_eq!(rows(&reading)[1][1], "Familie & Freunde");
+    }
+}
+
+#[test]
+fn rows_without_a_label_are_told_by_their_line() {
+    let text = format!("{}no label here\n", "work: Meeting at 4\nfamily: Love you\n".repeat(6));
+    let reading = pasted(&text, &Wanted::default());
+    assert_eq!(rows(&reading).len(), 12);
+    assert_eq!(reading.problems[0].message, "row 13: expected a label before a colon, found none");
+    assert!(reading.whole().is_err());
+}

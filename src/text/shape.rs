@@ -1,0 +1,160 @@
+//! How the lines of a file are divided into fields: a table, or a label and a text beside a mark.
+
+use csv::StringRecord;
+
+use super::delimited::{self, Grid};
+use super::guess::{self, Certainty, Likeness};
+use crate::error::{Error, Result, err};
+
+/// As much of a file is looked at to find out what it is, in bytes.
+const LOOKED_AT: usize = 128 * 1024;
+/// Maximum columns of a table.
+const COLUMNS: usize = 100;
+
+/// How the lines of a file are divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A table with this separator.
+    Table(u8),
+    /// A label, this character, and a text that may contain it too.
+    Before(char),
+    /// A text that may contain this character, the character, and a label.
+    After(char),
+}
+
+impl Shape {
+    /// The shapes that a file may have, the preferred one first. `is_table` is the separator that its name tells.
+    pub(crate) fn all(is_table: Option<u8>) -> Vec<Shape> {
+        let tables = [b'\t', b',', b';', b'|']
+            .into_iter()
+            .filter(|mark| is_table.is_none_or(|told| told != b'\t' || *mark == told));
+        let marks = [':', '：', ',', ';', '\t']
+            .into_iter()
+            .filter(|mark| is_table.is_none() || ![':', '：'].contains(mark));
+        let splits = marks.flat_map(|mark| [Shape::Before(mark), Shape::After(mark)]);
+        let is_usual = |shape: &Shape| !matches!(shape, Shape::After(':' | '：'));
+        tables.map(Shape::Table).chain(splits.filter(is_usual)).collect()
+    }
+
+    /// The records of a text.
+    pub(crate) fn grid(self, name: &str, text: &str) -> Result<Grid> {
+        let split = |parts: Option<(&str, &str)>, line: &str| match parts {
+            Some((before, after)) => StringRecord::from(vec![before.trim(), after.trim()]),
+            None => StringRecord::from(vec![line.trim()]),
+        };
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        Ok(match self {
+            Shape::Table(mark) => delimited::grid(name, text, mark)?,
+            Shape::Before(mark) => {
+                lines.map(|(at, line)| (at + 1, split(line.split_once(mark), line))).collect()
+            }
+            Shape::After(mark) => {
+                lines.map(|(at, line)| (at + 1, split(line.rsplit_once(mark), line))).collect()
+            }
+        })
+    }
+
+    /// How well the beginning of a file fits the shape: 0 where it is not to be believed. `told` says that it is known to have
+    /// columns, and `labeled` that it is known to have labels.
+    pub(crate) fn rank(self, name: &str, head: &str, chosen: &[&str], [told, labeled]: [bool; 2]) -> u8 {
+        let Ok(grid) = self.grid(name, head) else { return 0 };
+        let width = width(&grid);
+        let fitting = grid.iter().filter(|(_, record)| record.len() == width).count();
+        let least = if told { 6 } else { 9 };
+        if !(2..COLUMNS).contains(&width) || fitting * 10 < grid.len() * least {
+            return 0;
+        }
+        let table = matches!(self, Shape::Table(_));
+        let header = self.has_header(&grid, chosen);
+        let rows: Vec<&StringRecord> =
+            grid.iter().skip(usize::from(header)).map(|(_, record)| record).collect();
+        let label = self.label();
+        let guess =
+            guess::columns(grid.first().filter(|_| header).map(|(_, first)| first), &rows, None, label);
+        let likeness = guess.label.map_or(Likeness::None, |at| Likeness::of(guess::values(&rows, at)));
+        let likely = match label {
+            Some(_) => likeness == Likeness::Strong,
+            None => guess.certainty == Certainty::Likely,
+        };
+        match () {
+            () if likely && fitting == grid.len() => 4,
+            () if likely => 3,
+            () if told && table => 2,
+            // Text that might be rows is not, unless rows are looked for.
+            () if labeled && likeness > Likeness::None => 2,
+            () if labeled && self == Shape::Table(b'\t') => 1,
+            () => 0,
+        }
+    }
+
+    /// Whether the first record has the names of the columns, as it does if one of the `chosen` columns is in it.
+    pub(crate) fn has_header(self, grid: &Grid, chosen: &[&str]) -> bool {
+        let rest: Vec<&StringRecord> = grid.iter().skip(1).take(1000).map(|(_, record)| record).collect();
+        let Some((_, first)) = grid.first().filter(|_| !rest.is_empty()) else { return false };
+        let by_name = chosen.iter().filter(|name| name.parse::<usize>().is_err());
+        let is_chosen = |cell: &str| by_name.clone().any(|name| name.eq_ignore_ascii_case(cell.trim()));
+        matches!(self, Shape::Table(_)) && (first.iter().any(is_chosen) || guess::is_header(first, &rest))
+    }
+
+    /// The place of the label, where the shape tells it.
+    pub(crate) fn label(self) -> Option<usize> {
+        match self {
+            Shape::Table(_) => None,
+            Shape::Before(_) => Some(0),
+            Shape::After(_) => Some(1),
+        }
+    }
+
+    /// Says what is missing in a line without all fields.
+    pub(crate) fn missing(self, fields: usize, record: &StringRecord) -> Error {
+        match self {
+            Shape::Table(_) => err!(DataInvalid, ": expected {fields} fields, found {}", record.len()),
+            Shape::Before(mark) => {
+                err!(DataInvalid, ": expected a label before a {}, found none", mark_name(mark))
+            }
+            Shape::After(mark) => {
+                err!(DataInvalid, ": expected a label after a {}, found none", mark_name(mark))
+            }
+        }
+    }
+
+    /// Says where text and label are, where they are no columns.
+    pub(crate) fn sentence(self) -> Option<String> {
+        match self {
+            Shape::Table(_) => None,
+            Shape::Before(mark) => {
+                Some(format!("The label stands before the first {} of each line", mark_name(mark)))
+            }
+            Shape::After(mark) => {
+                Some(format!("The label stands after the last {} of each line", mark_name(mark)))
+            }
+        }
+    }
+}
+
+/// A separator in words.
+pub(crate) fn mark_name(mark: char) -> String {
+    match mark {
+        ':' | '：' => "colon".to_owned(),
+        ',' => "comma".to_owned(),
+        ';' => "semicolon".to_owned(),
+        '\t' => "tab".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The beginning of a text, to the end of a line.
+pub(crate) fn head(text: &str) -> &str {
+    if text.len() <= LOOKED_AT {
+        return text;
+    }
+    let end = text.as_bytes()[..LOOKED_AT].iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    text.get(..end).filter(|head| !head.is_empty()).unwrap_or(text)
+}
+
+/// The number of fields that most records have.
+pub(crate) fn width(grid: &Grid) -> usize {
+    let mut counts = [0_usize; COLUMNS + 1];
+    grid.iter().for_each(|(_, record)| counts[record.len().min(COLUMNS)] += 1);
+    (0..=COLUMNS).rev().max_by_key(|width| counts[*width]).unwrap_or(0)
+}
