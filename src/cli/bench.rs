@@ -12,7 +12,7 @@ use crate::error::{Result, bail};
 use crate::gemm::tuner;
 use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::reference::Host;
-use crate::train::{Bench, MethodOptions, Session, Settings, Sizes, trial};
+use crate::train::{Bench, MethodKind, MethodOptions, Session, Settings, Sizes, trial};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -56,6 +56,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         bail!(InvalidArgument, "--seq-len {}: the model takes {most}", args.seq_len);
     }
     args.method.check()?;
+    if args.method.readout || args.method.method == Some(MethodKind::Readout) {
+        bail!(InvalidArgument, "a readout is not timed here: its log has the time of each fit");
+    }
     let settings = Settings {
         batch_size: args.batch_size,
         method: args.method.method(),

@@ -6,6 +6,7 @@ use super::memory::LimitArgs;
 use super::method::DtypeArgs;
 use super::model::ModelOrConfig;
 use crate::error::{Result, bail};
+use crate::model::Pooling;
 use crate::train::{MethodOptions, Session, Settings, Sizes};
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub(super) struct Args {
     /// Number of tokens per example
     #[arg(long, default_value_t = 64)]
     seq_len: u32,
-    /// Number of label words; 0 scores the whole vocabulary
+    /// Number of label words, or of labels with --readout; 0 scores the whole vocabulary
     #[arg(long, default_value_t = 0)]
     labels: u32,
     #[command(flatten)]
@@ -34,6 +35,13 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.method.check()?;
+    if args.method.readout && args.labels < 2 {
+        bail!(
+            InvalidArgument,
+            "--readout: expected the number of --labels, at least 2, found {}",
+            args.labels
+        );
+    }
     let settings = Settings {
         steps: 1,
         batch_size: args.batch_size,
@@ -48,6 +56,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let limits = device::limits(context).await;
     let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
     let spec = session.model.spec();
+    let pooling = args.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+    let settings = Settings { readout: args.method.readout.then_some(pooling), ..settings };
     let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec)?;
     if args.seq_len == 0 || args.seq_len > most {
         bail!(InvalidArgument, "--seq-len {}, expected 1 to {most}", args.seq_len);

@@ -7,6 +7,9 @@ use crate::error::{Result, bail};
 /// A readout has at most this many labels. More are nearly always a column of another meaning, such as row numbers.
 pub const MAX_LABELS: usize = 1000;
 
+/// A label has at most this many bytes: more are nearly always a column of texts.
+pub const MAX_LABEL_BYTES: usize = 500;
+
 /// The distinct labels of a data set and the label of each row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
@@ -18,7 +21,7 @@ impl Labels {
     /// Numbers the labels of rows in the order of their bytes, so that the order of the rows does not matter.
     ///
     /// # Errors
-    /// `DataInvalid` where a label is empty, where labels differ only by case or spaces, where all rows have one label,
+    /// `DataInvalid` where a label is empty or longer than [`MAX_LABEL_BYTES`], where labels differ only by case or spaces, where all rows have one label,
     /// where there are no rows, and where there are more than [`MAX_LABELS`] labels.
     pub fn of<S: AsRef<str>>(rows: &[S]) -> Result<Labels> {
         // Each label's first row, counted from 1.
@@ -27,6 +30,14 @@ impl Labels {
             let label = label.as_ref();
             if label.trim().is_empty() {
                 bail!(DataInvalid, "row {}: the label is empty", row + 1);
+            }
+            if label.len() > MAX_LABEL_BYTES {
+                bail!(
+                    DataInvalid,
+                    "row {}: the label has {} bytes; at most {MAX_LABEL_BYTES} are allowed. Is this the column of labels?",
+                    row + 1,
+                    label.len()
+                );
             }
             first.entry(label).or_insert(row + 1);
         }

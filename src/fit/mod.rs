@@ -16,7 +16,7 @@ mod strength;
 
 use crate::error::{Result, bail};
 
-pub use labels::{Labels, MAX_LABELS, position};
+pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS, position};
 pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;
 use matrix::{RowSpace, dot};

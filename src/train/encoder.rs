@@ -186,7 +186,10 @@ impl ExampleEncoder {
                 bail!(DataInvalid, "classification needs the fields text and label")
             }
             (ExampleEncoder::LanguageModel, Rows::Classified(_)) => {
-                bail!(InvalidArgument, "text with labels needs a template and labels, or a task")
+                bail!(
+                    InvalidArgument,
+                    "text with labels needs a template and labels, a task, or method readout"
+                )
             }
             (ExampleEncoder::LanguageModel, _) if !session.model.spec().causal => {
                 bail!(

@@ -141,6 +141,7 @@ fn labels_that_make_no_classifier_are_refused_by_name() {
     refused(Labels::of::<&str>(&[]), "no rows");
     refused(Labels::of(&["real"; 3]), "every row has the label \"real\"");
     refused(Labels::of(&["real", "spam", " "]), "row 3: the label is empty");
+    refused(Labels::of(&["real", &"spam ".repeat(101)]), "row 2: the label has 505 bytes");
     refused(
         Labels::of(&["spam", "real", "Spam"]),
         "\"Spam\" (row 3) and \"spam\" (row 1) differ only by case",

@@ -51,6 +51,10 @@ device_test! {
             (encoder(), MethodKind::Lora, EstimatorKind::OneSided),
             (golden::dir("bert"), MethodKind::Prefix, EstimatorKind::TwoPoint),
         ] {
+            // Firefox takes about a tenth of a second to read a tensor back: in browsers, an adapter over one of the models.
+            if cfg!(target_arch = "wasm32") && kind != MethodKind::Lora {
+                continue;
+            }
             let what = format!("{kind:?}, {estimator:?}");
             let method = MethodOptions {
                 method: Some(kind),
