@@ -24,22 +24,29 @@ impl Labels {
     /// `DataInvalid` where a label is empty or longer than [`MAX_LABEL_BYTES`], where labels differ only by case or spaces, where all rows have one label,
     /// where there are no rows, and where there are more than [`MAX_LABELS`] labels.
     pub fn of<S: AsRef<str>>(rows: &[S]) -> Result<Labels> {
-        // Each label's first row, counted from 1.
+        Labels::at(rows, |row| row + 1)
+    }
+
+    /// The same, where messages call row `i` by the number `number(i)`, such as its line in a file.
+    ///
+    /// # Errors
+    /// As [`Labels::of`].
+    pub fn at<S: AsRef<str>>(rows: &[S], number: impl Fn(usize) -> usize) -> Result<Labels> {
+        // The number of each label's first row.
         let mut first = BTreeMap::new();
         for (row, label) in rows.iter().enumerate() {
-            let label = label.as_ref();
+            let (row, label) = (number(row), label.as_ref());
             if label.trim().is_empty() {
-                bail!(DataInvalid, "row {}: the label is empty", row + 1);
+                bail!(DataInvalid, "row {row}: the label is empty");
             }
             if label.len() > MAX_LABEL_BYTES {
                 bail!(
                     DataInvalid,
-                    "row {}: the label has {} bytes; at most {MAX_LABEL_BYTES} are allowed. Is this the column of labels?",
-                    row + 1,
+                    "row {row}: the label has {} bytes; at most {MAX_LABEL_BYTES} are allowed. Is this the column of labels?",
                     label.len()
                 );
             }
-            first.entry(label).or_insert(row + 1);
+            first.entry(label).or_insert(row);
         }
         check_alike(&first)?;
         let names: Vec<String> = first.keys().map(|&name| name.to_owned()).collect();
@@ -57,8 +64,8 @@ impl Labels {
             ),
             _ => {}
         }
-        let number: BTreeMap<&str, usize> = first.keys().enumerate().map(|(at, &name)| (name, at)).collect();
-        let of_rows = rows.iter().map(|label| number[label.as_ref()]).collect();
+        let index: BTreeMap<&str, usize> = first.keys().enumerate().map(|(at, &name)| (name, at)).collect();
+        let of_rows = rows.iter().map(|label| index[label.as_ref()]).collect();
         Ok(Labels { names, of_rows })
     }
 

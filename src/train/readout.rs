@@ -73,7 +73,7 @@ impl ReadoutTrainer {
         let Rows::Classified(rows) = &data.rows else {
             bail!(DataInvalid, "{}: method readout needs the fields text and label", data.name);
         };
-        let labels = Labels::of(&rows.iter().map(|row| &row.label).collect::<Vec<_>>());
+        let labels = Labels::at(&rows.iter().map(|row| &row.label).collect::<Vec<_>>(), |i| rows[i].row);
         let labels = labels.map_err(|e| e.at(&data.name))?;
         let order = order(&settings, &labels);
         let encoder =
