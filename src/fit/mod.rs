@@ -12,6 +12,7 @@ mod labels;
 mod linear;
 mod logistic;
 mod matrix;
+mod principal;
 mod strength;
 
 use crate::error::{Result, bail};
@@ -20,6 +21,7 @@ pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS, position};
 pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;
 use matrix::{RowSpace, dot};
+pub use principal::SecondMoments;
 
 /// Largest entry of the gradient at which a fit ends. The curvature is at least the strength along every weight, so that
 /// the weights are then within this value divided by the strength.

@@ -126,7 +126,7 @@ impl Adapter {
                         "LoRA of rank {rank} and alpha {alpha}, expected 1 to 1024 and more than 0"
                     );
                 }
-                for (i, id) in targeted(model, targets)?.into_iter().enumerate() {
+                for (i, id) in lora_matrices(model, targets)?.into_iter().enumerate() {
                     let TensorSpec { name, rows, width, .. } = &model.tensors.as_slice()[id];
                     let ordinal = first + 2 * i;
                     adapted.push((id, tensors.len(), fixed_tensors.len()));
@@ -281,7 +281,10 @@ fn tensor(name: String, ordinal: TensorId, rows: u32, width: u32) -> AdapterTens
 
 /// The matrices of the linear layers that LoRA targets name, in canonical order. A fused matrix, which holds several layers, is adapted
 /// whole if one of them is named.
-fn targeted(model: &ModelSpec, targets: &[String]) -> Result<Vec<TensorId>> {
+///
+/// # Errors
+/// `invalid-argument` for a target that the model does not have, or none.
+pub fn lora_matrices(model: &ModelSpec, targets: &[String]) -> Result<Vec<TensorId>> {
     let mut known = Vec::new();
     let mut matrices = Vec::new();
     let mut used = vec![false; targets.len()];

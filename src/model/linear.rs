@@ -20,6 +20,7 @@ impl<'a> Pass<'a> {
     pub(super) fn linear(&mut self, linear: &Linear, rows: u32, x: &Buffer, y: Target<'_>) -> Result<()> {
         let matrix = self.model.weights().matrix(linear.weight)?;
         let bias = self.bias(linear.bias)?;
+        self.keep_input(linear.weight, x, matrix.width);
         let vectors = self.norms_and_biases();
         let whole = matmul::Params {
             rows,

@@ -8,6 +8,7 @@ mod features;
 mod forward;
 mod generate;
 mod heads;
+mod inputs;
 mod kv_cache;
 mod linear;
 mod norms;
@@ -26,7 +27,7 @@ mod updates;
 mod weights;
 mod workspace;
 
-pub use adapter::{Adapter, AdapterSpec, AdapterTensor};
+pub use adapter::{Adapter, AdapterSpec, AdapterTensor, lora_matrices};
 pub use generate::{Generation, Sampling};
 pub use heads::Score;
 pub use packed::Packed;

@@ -1,5 +1,7 @@
 //! One pass through the transformer while it is being recorded: what it runs over, and where it finds things.
 
+use std::collections::BTreeMap;
+
 use super::adapter::{Factor, Group, Pair};
 use super::kv_cache::KvCache;
 use super::spec::ModelSpec;
@@ -11,8 +13,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::gemm::Plan;
 use crate::gpu::{Buffer, Recording};
-use crate::kernel::NO_BIAS;
 use crate::kernel::activation::Activation;
+use crate::kernel::{NO_BIAS, gather_rows};
 use crate::text::batch::Batch;
 
 /// A pass being recorded. Its methods are spread over the files of this folder: [`super::forward`] gives the order of the model,
@@ -36,6 +38,8 @@ pub(super) struct Pass<'a> {
     pub visible: u64,
     /// The keys and values of earlier tokens. The pass appends its own.
     pub cache: Option<&'a KvCache>,
+    /// Where the inputs of linear layers are copied to.
+    pub inputs: Option<&'a Inputs>,
 }
 
 impl<'a> Pass<'a> {
@@ -49,7 +53,7 @@ impl<'a> Pass<'a> {
         // Causal attention sees about half of these pairs: close enough to bound the work of a submit by.
         let visible = batch.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
         let (r, plan, tokens) = (Recording::new(), model.plan(ws), batch.ids.len() as u32);
-        Pass { model, ws, r, plan, branches, tokens, plain: false, visible, cache: None }
+        Pass { model, ws, r, plan, branches, tokens, plain: false, visible, cache: None, inputs: None }
     }
 
     /// A pass of `batch` through the stored weights as they are.
@@ -121,6 +125,17 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// Copies the input x `[token, width]` of a matrix, where it is asked for.
+    pub(super) fn keep_input(&mut self, matrix: TensorId, x: &Buffer, width: u32) {
+        if let Some(inputs) = self.inputs
+            && let Some(copy) = inputs.of.get(&matrix)
+        {
+            let params =
+                gather_rows::Params { branches: 1, x_start: 0, x_branch: 0, count: self.tokens, width };
+            gather_rows::record(&mut self.r, x, &inputs.every_row, copy, params);
+        }
+    }
+
     /// Where a bias begins in [`Pass::norms_and_biases`], or the number that says that there is none.
     ///
     /// # Errors
@@ -128,6 +143,14 @@ impl<'a> Pass<'a> {
     pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
         id.map_or(Ok(NO_BIAS), |id| self.model.weights().vector(id))
     }
+}
+
+/// Copies of the inputs of linear layers, which a pass makes on its way.
+pub(super) struct Inputs {
+    /// The numbers of all tokens.
+    pub every_row: Buffer,
+    /// For each matrix, what it is multiplied by: `[token, width]`.
+    pub of: BTreeMap<TensorId, Buffer>,
 }
 
 /// The model's norms and biases as a pass sees them.

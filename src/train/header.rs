@@ -1,5 +1,6 @@
 //! The header of a trajectory file: the model, the data and the settings that give its records their meaning.
 
+use half::f16;
 use serde::{Deserialize, Serialize};
 
 use super::settings::Settings;
@@ -40,16 +41,33 @@ pub struct Header {
     /// Method readout: number of rows that the classifier was fitted on. The labels are those of the data.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fitted_rows: u32,
-    /// Number of f32 values that follow the JSON: the adapter's initial values, where they do not follow from the seed, or the fitted
-    /// values of a readout.
+    /// Number of values that follow the JSON: the initial values of the adapter, or of its fixed tensors, where they do not follow from
+    /// the seed, or the fitted values of a readout.
     #[serde(default)]
     pub initial_values: u64,
+    /// How many of those values, from the first, are f16. The others are f32.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub initial_halves: u64,
     /// Those values.
     #[serde(skip)]
     pub initial: Vec<f32>,
 }
 
 impl Header {
+    /// Bytes of the initial values in a file.
+    pub(super) fn initial_bytes(&self) -> u64 {
+        let singles = self.initial_values.saturating_sub(self.initial_halves);
+        self.initial_halves.saturating_mul(2).saturating_add(singles.saturating_mul(4))
+    }
+
+    /// Reads the initial values from their bytes in a file.
+    pub(super) fn read_initial(&mut self, bytes: &[u8]) {
+        let (halves, singles) = bytes.split_at((self.initial_halves as usize * 2).min(bytes.len()));
+        self.initial =
+            halves.as_chunks::<2>().0.iter().map(|half| f16::from_le_bytes(*half).to_f32()).collect();
+        self.initial.extend(bytemuck::pod_collect_to_vec::<u8, f32>(singles));
+    }
+
     /// The first bytes of a file with this header.
     ///
     /// # Errors
@@ -67,7 +85,9 @@ impl Header {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((json.len() as u32).to_le_bytes());
         bytes.extend(json);
-        bytes.extend_from_slice(bytemuck::cast_slice(&self.initial));
+        let (halves, singles) = self.initial.split_at((self.initial_halves as usize).min(self.initial.len()));
+        bytes.extend(halves.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()));
+        bytes.extend_from_slice(bytemuck::cast_slice(singles));
         let crc = crc32fast::hash(&bytes);
         bytes.extend(crc.to_le_bytes());
         Ok(bytes)
@@ -117,9 +137,8 @@ impl Header {
     }
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(value: &u32) -> bool {
-    *value == 0
+fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// 16 hexadecimal digits.

@@ -6,7 +6,7 @@ use wildmatch::WildMatch;
 use super::session::Session;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Adapter, AdapterSpec, Pooling, TensorId, TensorKind};
+use crate::model::{Adapter, AdapterSpec, AdapterTensor, Packed, Pooling, TensorId, TensorKind};
 use crate::names::names;
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random;
@@ -23,9 +23,12 @@ pub enum LoraA {
     /// It is drawn from the seed and stays as it is; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The
     /// directions then have fewer dimensions.
     Frozen,
+    /// It is computed from the inputs of the layers on the first batches, and stays as it is: see [`super::basis`]. A trajectory
+    /// contains it.
+    Activations,
 }
 
-names!(LoraA: Trained = "trained", Frozen = "frozen");
+names!(LoraA: Trained = "trained", Frozen = "frozen", Activations = "activations");
 
 impl LoraA {
     /// Whether it is what files mean that do not name it.
@@ -116,7 +119,7 @@ pub struct Setup<'a> {
     pub trainable: &'a [String],
     /// Seed of what the adapter begins as.
     pub seed: u64,
-    /// What the adapter begins as, tensor after tensor; empty: drawn from the seed.
+    /// What the adapter begins as, tensor after tensor, or its fixed tensors do; empty: drawn from the seed.
     pub initial: &'a [f32],
 }
 
@@ -227,12 +230,18 @@ impl Session {
     }
 }
 
-/// Writes an adapter's values, tensor after tensor ([`Adapter::stored`]).
+/// Writes an adapter's values, tensor after tensor ([`Adapter::stored`]), or those of its fixed tensors only.
 fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()> {
-    let stored = adapter.stored();
-    let total: usize = stored.iter().map(|(tensor, ..)| tensor.elements()).sum();
-    if values.len() != total {
-        bail!(TrajectoryMismatch, "the adapter has {total} values, {} are given", values.len());
+    let mut stored = adapter.stored();
+    let total = |stored: &[(&AdapterTensor, &Packed, usize)]| -> usize {
+        stored.iter().map(|(tensor, ..)| tensor.elements()).sum()
+    };
+    let all = total(&stored);
+    if values.len() != all {
+        stored.retain(|(_, packed, _)| !packed.is_trained());
+    }
+    if values.len() != total(&stored) || values.is_empty() {
+        bail!(TrajectoryMismatch, "the adapter has {all} values, {} are given", values.len());
     }
     let mut rest = values;
     for (tensor, packed, index) in stored {

@@ -59,8 +59,8 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_delimiter = ','))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_targets: Option<Vec<String>>,
-    /// LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, or frozen as drawn from the seed (LoRA-FA)
-    /// [default: trained]
+    /// LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as
+    /// the principal directions of the inputs on the first batches (activations) [default: trained]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_a: Option<LoraA>,

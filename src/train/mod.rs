@@ -1,6 +1,7 @@
 //! From files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
 
 mod adapter_files;
+mod basis;
 mod bench;
 mod chat;
 mod classifier;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::classifier::Classifier;
 use super::encoder::Examples;
 use super::evaluation::{TOKENS, fitting};
-use super::method::{Method, Setup, dtype_name};
+use super::method::{LoraA, Method, Setup, dtype_name};
 use super::session::Session;
 use super::settings::Objective;
 use super::settings::Settings;
@@ -170,6 +170,10 @@ impl Session {
             }
             let labels = vec![String::new(); sizes.labels as usize];
             session.use_readout(Some(&Classifier::unfitted(&session, labels, pooling)))?;
+        }
+        if let Method::Lora { a: LoraA::Activations, .. } = settings.method {
+            let tokens: Vec<u32> = sizes.examples.iter().map(|[tokens, _]| *tokens).collect();
+            session.count_basis(settings, &tokens).await?;
         }
         session.set_up(&setup).await?;
         match (sizes.evaluation(), settings.readout) {

@@ -93,6 +93,7 @@ impl ReadoutTrainer {
             labels: labels.names().to_vec(),
             tiles: String::new(),
             fitted_rows: 0,
+            initial_halves: 0,
             initial_values: 0,
             initial: Vec::new(),
             settings,

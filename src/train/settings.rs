@@ -119,11 +119,12 @@ impl Settings {
     pub fn check(&self) -> Result<()> {
         self.estimator.check()?;
         self.optimizer.check(&self.estimator)?;
-        if self.optimizer != Optimizer::Sgd && self.method == Method::Full {
+        if self.optimizer != Optimizer::Sgd && self.method.adapter().is_none() {
             bail!(
                 InvalidArgument,
-                "optimizer adam keeps two moments of every trained value, for which method full has too many: \
-                 expected method lora or prefix"
+                "optimizer adam keeps two moments of every trained value, on the host: expected method lora or prefix, \
+                 found {}",
+                self.method.name()
             );
         }
         let counts = [("steps", self.steps, 100_000_000), ("batch size", self.batch_size, 65_536)];

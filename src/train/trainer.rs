@@ -5,7 +5,7 @@ use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
 use super::header::{Header, hex};
 use super::measure;
-use super::method::{Setup, dtype_name};
+use super::method::{LoraA, Method, Setup, dtype_name};
 use super::replay::{check_model, follow};
 use super::session::Session;
 use super::settings::Objective;
@@ -113,6 +113,7 @@ impl Trainer {
             tiles: session.model.tiles().to_string(),
             fitted_rows,
             initial_values: 0,
+            initial_halves: 0,
             initial: Vec::new(),
         };
         let order = settings.order(examples.examples.len());
@@ -121,16 +122,28 @@ impl Trainer {
     }
 
     /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
-    /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says.
+    /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says. An activation basis is computed here.
     ///
     /// # Errors
     /// Those of [`Session::set_up`].
     pub async fn begin(&mut self, session: &mut Session, initial: &[f32]) -> Result<()> {
         session.use_readout(self.encoder.classifier())?;
+        let mut basis = Vec::new();
+        if let Method::Lora { a: LoraA::Activations, .. } = self.settings.method {
+            if !initial.is_empty() {
+                bail!(
+                    InvalidArgument,
+                    "the adapter has a factor A: expected LoRA's A trained or frozen, not activations"
+                );
+            }
+            basis = session.activation_basis(&self.settings, &self.examples.examples).await?;
+        }
+        let initial = if basis.is_empty() { initial } else { &basis };
         let mut initial = session.set_up(&self.setup(initial)).await?;
         initial
             .extend(self.encoder.classifier().map_or_else(Vec::new, |classifier| classifier.linear.values()));
         let header = &mut self.trajectory.header;
+        header.initial_halves = basis.len() as u64;
         (header.initial_values, header.initial) = (initial.len() as u64, initial);
         self.updater = Some(Updater::new(&self.settings));
         Ok(())
@@ -180,8 +193,8 @@ impl Trainer {
         check_model(session, trajectory)?;
         let header = &self.trajectory.header;
         // The initial values of the adapter and the matmul tiles are those of the trajectory.
-        let Header { initial_values, tiles, .. } = &trajectory.header;
-        let header = Header { initial_values: *initial_values, tiles: tiles.clone(), ..header.clone() };
+        let Header { initial_values, initial_halves, ref tiles, .. } = trajectory.header;
+        let header = Header { initial_values, initial_halves, tiles: tiles.clone(), ..header.clone() };
         trajectory.header.check_same_run(&header)?;
         if trajectory.steps() > self.settings.steps {
             bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);

@@ -1,7 +1,7 @@
 //! The trajectory file: all that a fine-tune is, beside the base weights. Append-only, 32 bytes a probe.
 //!
 //! ```text
-//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_values` x f32  u32 crc32 of all before it
+//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_values` x f32 or f16  u32 crc32 of all before it
 //! then records of 32 bytes: u32 step, u32 probe, f32 projected_grad, f32 learning_rate, f32 decay, f32 loss_plus, f32 loss_minus,
 //! u32 crc32 of the 28 bytes before it
 //! ```
@@ -14,6 +14,7 @@
 //! dropped and reported, and the run goes on from the step before.
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
+use super::method::{LoraA, Method};
 use crate::error::{Result, bail, err};
 use crate::zo::record::{RECORD_BYTES, Record};
 
@@ -88,8 +89,8 @@ impl Trajectory {
         let Some(json) = bytes.get(16..).and_then(|rest| rest.get(..length)) else {
             return begins && length <= MAX_HEADER;
         };
-        let values = serde_json::from_slice::<Header>(json).map_or(0, |header| header.initial_values);
-        let end = values.saturating_mul(4).saturating_add(16 + length as u64 + 4);
+        let values = serde_json::from_slice::<Header>(json).map_or(0, |header| header.initial_bytes());
+        let end = values.saturating_add(16 + length as u64 + 4);
         begins && length <= MAX_HEADER && (bytes.len() as u64) < end
     }
 
@@ -123,8 +124,8 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
     let (json, rest) = rest.split_at_checked(length).ok_or_else(short)?;
     // A damaged JSON is told by the checksum, unless it no longer says where that is.
     let parsed: serde_json::Result<Header> = serde_json::from_slice(json);
-    let values = parsed.as_ref().map_or(0, |header| header.initial_values);
-    let split = usize::try_from(values.saturating_mul(4)).ok().and_then(|len| rest.split_at_checked(len));
+    let values = parsed.as_ref().map_or(0, Header::initial_bytes);
+    let split = usize::try_from(values).ok().and_then(|len| rest.split_at_checked(len));
     let (initial, rest) = split.ok_or_else(short)?;
     let (crc, body) = rest.split_first_chunk::<4>().ok_or_else(short)?;
     if crc32fast::hash(&bytes[..bytes.len() - body.len() - 4]) != u32::from_le_bytes(*crc) {
@@ -132,7 +133,16 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
     }
     let mut header = parsed.map_err(|e| err!(FileCorrupt, "{name}: header: {e}"))?;
     header.settings.estimator.check().map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
-    header.initial = bytemuck::pod_collect_to_vec(initial);
+    header.read_initial(initial);
+    if header.initial.len() as u64 != header.initial_values {
+        let (halves, values) = (header.initial_halves, header.initial_values);
+        bail!(FileCorrupt, "{name}: header: {halves} of {values} initial values are f16");
+    }
+    if header.initial.is_empty()
+        && matches!(header.settings.method, Method::Lora { a: LoraA::Activations, .. })
+    {
+        bail!(FileCorrupt, "{name}: the header has no initial values, which an activation basis is made of");
+    }
     Ok((header, body))
 }
 
@@ -157,6 +167,7 @@ mod tests {
             tiles: String::new(),
             fitted_rows: 0,
             initial_values: 2,
+            initial_halves: 1,
             initial: vec![0.5, -1.5],
         };
         let record = |step| Record {

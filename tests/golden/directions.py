@@ -10,15 +10,17 @@ operation, so every bit must be the same; torch.optim.AdamW, in f64 between roun
 
 `adam_runs`: a few steps of Adam on B from a published adapter, A frozen: the losses along each direction. PyTorch computes the losses,
 torch.optim.AdamW the steps.
+
+`basis`: the factor A of an activation basis, by numpy's eigh in f64 from the inputs that hooks of PyTorch see: the eigenvectors of
+the mean of x x^T over all tokens of the batch, each divided by the root of its eigenvalue, its largest element positive.
 """
 
 import hashlib
-import json
 
 import numpy as np
 import torch
 import transformers
-from adapters import FOLDER, HERE, LORA_EPS, SEED, STEP, load, load_base, objective, parameters
+from adapters import FOLDER, HERE, LAYERS, LORA_EPS, ORDER, SEED, STEP, load, load_base, objective, parameters
 from mezo import compact_json, perturbed, projected_gradient, samples, scaled, step_key
 from peft import PeftModel
 
@@ -135,6 +137,26 @@ def adam_run(base_name, adapter, steps=6, probes=2, rate=1e-2, seed=5):
     return {"adapter": adapter, "base": base_name, "seed": seed, "rate": rate, "probes": probes, **batch, "losses": rows, "end": loss(model)}
 
 
+def basis(base_name, roles, rank):
+    model = load_base(HERE / base_name, "f32")
+    batch, loss = objective(model, base_name)
+    kind, layers = model.config.model_type, model.config.num_hidden_layers
+    names = [(LAYERS[kind] % layer) + ORDER[kind][role] for layer in range(layers) for role in roles]
+    inputs = {name: [] for name in names}
+    modules = dict(model.named_modules())
+    for name in names:
+        modules[name].register_forward_pre_hook(lambda _, args, name=name: inputs[name].append(args[0].reshape(-1, args[0].shape[-1]).numpy()))
+    loss(model)
+    factors = []
+    for name in names:
+        x = np.concatenate(inputs[name]).astype(np.float64)
+        values, vectors = np.linalg.eigh(x.T @ x / len(x))
+        a = (vectors[:, ::-1][:, :rank] / np.sqrt(values[::-1][:rank])).T
+        a *= np.sign(a[np.arange(rank), np.abs(a).argmax(axis=1)])[:, None]
+        factors.append([[round(float(v), 5) for v in row] for row in a])
+    return {"base": base_name, "roles": roles, "rank": rank, **batch, "factors": factors}
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -147,7 +169,8 @@ def main():
         frozen_a("peft/blocks-llama", "blocks-llama-lora", "q4"),
     ]
     runs = [adam_run("bert", "bert-lora"), adam_run("peft/blocks-llama", "blocks-llama-lora-wide")]
-    expected = {"adam": ADAM, "frozen_a": frozen, "adam_values": adam_values(), "adam_runs": runs}
+    bases = [basis("bert", [0, 2], 4), basis("llama", [0, 6], 3)]
+    expected = {"adam": ADAM, "frozen_a": frozen, "adam_values": adam_values(), "adam_runs": runs, "basis": bases}
     PATH.write_text(compact_json(expected) + "\n", encoding="utf-8")
 
 

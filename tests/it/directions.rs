@@ -1,4 +1,4 @@
-//! Steps of LoRA's B alone, and Adam's, against PyTorch, peft and numpy (`tests/golden/directions.py`).
+//! Steps of LoRA's B alone, Adam's, and activation bases, against PyTorch, peft and numpy (`tests/golden/directions.py`).
 
 use std::rc::Rc;
 
@@ -29,6 +29,17 @@ fn frozen(method: &Method) -> Method {
 
 fn constants(golden: &Value) -> AdamSettings {
     serde_json::from_value(golden["adam"].clone()).unwrap()
+}
+
+/// What targets are scored against: label words with these tokens, or the vocabulary where there are none.
+fn encoder(labels: Vec<u32>) -> ExampleEncoder {
+    match labels.is_empty() {
+        true => ExampleEncoder::LanguageModel,
+        false => ExampleEncoder::Classification {
+            template: Template::parse("{text} [MASK]", Some("[MASK]")).unwrap(),
+            labels: LabelWords { names: Vec::new(), words: Vec::new(), ids: labels },
+        },
+    }
 }
 
 /// The batch of an adapter's case in `tests/golden/peft/expected.json`.
@@ -100,6 +111,45 @@ fn adams_values_are_numpys_bit_for_bit() {
 }
 
 device_test! {
+    async fn an_activation_basis_is_numpys(backend: Rc<dyn Backend>) {
+        let golden = golden::directions();
+        for case in golden["basis"].as_array().unwrap() {
+            let name = case["base"].as_str().unwrap();
+            let mut session = open(backend.clone(), name, dtype("f32").unwrap()).await;
+            let (examples, labels) = batch(case);
+            let targets = if name == "llama" { ["q", "down"] } else { ["q", "v"] };
+            let settings = Settings {
+                steps: 1,
+                batch_size: examples.len() as u32,
+                method: Method::Lora {
+                    rank: case["rank"].as_u64().unwrap() as u32,
+                    alpha: 16.0,
+                    targets: targets.map(str::to_owned).to_vec(),
+                    a: LoraA::Activations,
+                },
+                ..Settings::default()
+            };
+            let examples = Examples::new(examples, 0);
+            let mut run = Trainer::new(&session, settings, encoder(labels), None, examples).unwrap();
+            run.begin(&mut session, &[]).await.unwrap();
+            let right: Vec<f32> = case["factors"].as_array().unwrap().iter()
+                .flat_map(|factor| factor.as_array().unwrap())
+                .flat_map(|row| row.as_array().unwrap().iter().map(float))
+                .collect();
+            let ours = &run.trajectory().header.initial;
+            assert_eq!(ours.len(), right.len(), "{name}");
+            let worst = ours.iter().zip(&right).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            say(&format!("{name}: A within {worst:.1e}"));
+            // f16 has 11 bits, and the elements are below 1.
+            assert!(worst <= 1e-3, "{name}: A differs by {worst}");
+            // The adapter has these values, and B is zero.
+            let adapter = session.adapter_values().await.unwrap();
+            assert_eq!(adapter.iter().filter(|x| **x != 0.0).count(), right.len(), "{name}");
+        }
+    }
+}
+
+device_test! {
     async fn a_run_of_adam_has_the_losses_of_pytorchs(backend: Rc<dyn Backend>) {
         let golden = golden::directions();
         for case in golden["adam_runs"].as_array().unwrap() {
@@ -107,13 +157,6 @@ device_test! {
             let mut session = open(backend.clone(), case["base"].as_str().unwrap(), dtype("f32").unwrap()).await;
             let adapter = read_adapter(&session, &golden::dir(&format!("peft/{name}"))).await.unwrap();
             let (examples, labels) = batch(case);
-            let encoder = match labels.is_empty() {
-                true => ExampleEncoder::LanguageModel,
-                false => ExampleEncoder::Classification {
-                    template: Template::parse("{text} [MASK]", Some("[MASK]")).unwrap(),
-                    labels: LabelWords { names: Vec::new(), words: Vec::new(), ids: labels },
-                },
-            };
             let right = case["losses"].as_array().unwrap();
             let settings = Settings {
                 steps: right.len() as u32,
@@ -127,7 +170,7 @@ device_test! {
                 ..Settings::default()
             };
             let examples = Examples::new(examples, 0);
-            let mut run = Trainer::new(&session, settings, encoder, None, examples).unwrap();
+            let mut run = Trainer::new(&session, settings, encoder(labels), None, examples).unwrap();
             run.begin(&mut session, &adapter.values).await.unwrap();
             let mut worst = 0.0_f64;
             for right in right {

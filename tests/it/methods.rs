@@ -215,6 +215,7 @@ fn runs() -> Vec<(DType, Settings)> {
             Estimator { probes: 5, ..Estimator::new(EstimatorKind::OneSided) },
         ),
         (DType::Q4_0, Method::prefix(), two_point()),
+        (DType::F32, lora_of(LoraA::Activations), Estimator { probes: 2, ..two_point() }),
     ] {
         runs.push((dtype, Settings { optimizer: adam, weight_decay: 0.1, ..settings(method, estimator) }));
     }

@@ -215,6 +215,7 @@ fn header(session: &Session, run: &Value) -> Header {
         tiles: String::new(),
         fitted_rows: 0,
         initial_values: 0,
+        initial_halves: 0,
         initial: Vec::new(),
     }
 }

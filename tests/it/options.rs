@@ -149,7 +149,7 @@ fn values_of_another_method_are_refused() {
             r#"{ "method": "lora", "optimizer": "adam", "momentum": 0.9 }"#,
             "momentum is a setting of optimizer sgd",
         ),
-        (r#"{ "optimizer": "adam" }"#, "method full has too many: expected method lora or prefix"),
+        (r#"{ "optimizer": "adam" }"#, "on the host: expected method lora or prefix, found full"),
     ] {
         let error = given(text).check().unwrap_err();
         assert!(error.message().contains(part), "{error}");
@@ -199,6 +199,7 @@ fn the_options_of_a_trajectory_give_its_run_again() {
             tiles: String::new(),
             fitted_rows: 0,
             initial_values: 0,
+            initial_halves: 0,
             initial: Vec::new(),
         };
         // Through JSON, as JavaScript has them.

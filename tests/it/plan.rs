@@ -9,7 +9,7 @@ use pocketllm::gpu::Limits;
 use pocketllm::gpu::{Backend, MemoryUse};
 #[cfg(not(target_arch = "wasm32"))]
 use pocketllm::train::RandomModel;
-use pocketllm::train::{Method, Plan, Session, Settings, Sizes, dtype, trial};
+use pocketllm::train::{LoraA, Method, Plan, Session, Settings, Sizes, dtype, trial};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
 fn settings(method: Method, kind: EstimatorKind) -> Settings {
@@ -19,6 +19,9 @@ fn settings(method: Method, kind: EstimatorKind) -> Settings {
 device_test! {
     async fn plans_are_what_the_device_counts(_backend: Rc<dyn Backend>) {
         use EstimatorKind::{LowRank, OneSided, TwoPoint};
+        let activations = Method::Lora {
+            rank: 8, alpha: 16.0, targets: vec!["all-linear".to_owned()], a: LoraA::Activations,
+        };
         let runs = [
             ("f32", settings(Method::Full, TwoPoint)),
             ("f16", settings(Method::Full, TwoPoint)),
@@ -28,6 +31,7 @@ device_test! {
             ("q8", settings(Method::lora(), TwoPoint)),
             ("q4", settings(Method::prefix(), TwoPoint)),
             ("f32", Settings { micro_batch: 2, ..settings(Method::lora(), OneSided) }),
+            ("f16", Settings { micro_batch: 2, ..settings(activations, TwoPoint) }),
         ];
         let models = [golden::dir("peft/blocks-llama"), golden::dir("roberta"), golden::dir("opt")];
         // A browser takes seconds to open a device, and counts no other bytes: one family there.

@@ -9,7 +9,7 @@ export const METHOD_OPTIONS = {
   loraRank: 'count',
   loraAlpha: 'number',
   loraTargets: 'strings',
-  loraA: ['trained', 'frozen'],
+  loraA: ['trained', 'frozen', 'activations'],
   prefixLength: 'count',
   readout: 'boolean',
   pooling: ['mean', 'first', 'last'],
@@ -37,8 +37,8 @@ export interface MethodOptions {
   readonly loraAlpha?: number | undefined;
   /** LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v] */
   readonly loraTargets?: readonly string[] | undefined;
-  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, or frozen as drawn from the seed (LoRA-FA) [default: trained] */
-  readonly loraA?: 'trained' | 'frozen' | undefined;
+  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as the principal directions of the inputs on the first batches (activations) [default: trained] */
+  readonly loraA?: 'trained' | 'frozen' | 'activations' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
   /** First fit a readout on hidden states, as method readout does; the steps then lower its loss instead of that of label words */
