@@ -178,7 +178,9 @@ async fn profile(
 /// Measures the matmul kernel by itself.
 async fn kernels(context: &Context) -> Result<()> {
     let backend = device::backend(context).await?;
-    let measured = tuner::measure(backend.as_ref(), Host::open().as_ref(), tuner::SHAPES).await?;
+    let large = if backend.limits().software { &[][..] } else { tuner::LARGE_SHAPES };
+    let shapes = [tuner::SHAPES, large].concat();
+    let measured = tuner::measure(backend.as_ref(), Host::open().as_ref(), &shapes).await?;
     if context.json {
         println!("{}", json!({ "adapter": backend.name(), "matmul": measured }));
         return Ok(());

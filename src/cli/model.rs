@@ -66,8 +66,9 @@ impl ModelPath {
 /// A model with weights, or a configuration whose weights are random.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ModelOrConfig {
-    #[command(flatten)]
-    model: Option<ModelPath>,
+    /// Hugging Face directory, or .gguf file
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// A config.json, instead of a model: its weights are random
     #[arg(long, conflicts_with = "model")]
     config: Option<PathBuf>,
@@ -87,7 +88,7 @@ impl ModelOrConfig {
                 let config = files::read(path)?;
                 Ok(Box::new(RandomModel::new(&files::name(path), config, self.random_weights)?))
             }
-            (Some(model), None) => Ok(Box::new(model.dir()?)),
+            (Some(model), None) => Ok(Box::new(FsDir::new(model)?)),
             (None, None) => bail!(InvalidArgument, "--model or --config is needed"),
         }
     }

@@ -1,6 +1,6 @@
 //! Which tile configuration each shape class of matmuls uses: what the tuner chooses, `--tiles` names and a run records.
 
-use super::tiles::{self, TILES, Tile, UNPACKED};
+use super::tiles::{self, Needs, TILES, Tile, UNPACKED};
 use crate::error::{Result, err};
 use crate::gpu::{Limits, MAX_WORKGROUPS};
 
@@ -17,10 +17,15 @@ pub(super) fn class(rows: u32, columns: u32) -> usize {
     of(&ROWS, rows) * (COLUMNS.len() + 1) + of(&COLUMNS, columns)
 }
 
-/// The matmul that represents a class when its candidates are timed: rows, columns, depth.
-pub(super) fn example(class: usize) -> [u32; 3] {
+/// The matmul that represents a class when its candidates are timed: rows, columns, depth. A hardware GPU, which computes many
+/// outputs at a time, needs a larger one.
+pub(super) fn example(class: usize, software: bool) -> [u32; 3] {
     let columns = COLUMNS.len() + 1;
-    [[1, 32, 256][class / columns], [8, 512][class % columns], 512]
+    if software {
+        [[1, 32, 256][class / columns], [8, 512][class % columns], 512]
+    } else {
+        [[1, 32, 512][class / columns], [8, 1024][class % columns], 1024]
+    }
 }
 
 /// The kernels of a run where there are several that compute the same: the tile configuration of each class of matmuls, and the
@@ -39,16 +44,16 @@ const ATTENTION_IN_REGISTERS: &str = "attention-in-registers";
 impl Choice {
     /// A choice that is good enough without tuning. A software GPU executes the loop of a thread as it is written and pays for each
     /// load, so that the widest tile is its fastest; one with short vectors has too few registers for the sums of the widest. A
-    /// hardware GPU shares loads through workgroup memory.
+    /// hardware GPU shares loads through workgroup memory, and where there are few outputs, it splits the depth among its threads.
     pub fn untuned(limits: &Limits) -> Choice {
-        let few = if limits.software { "1x16" } else { "split" };
+        let (few, narrow) = if limits.software { ("1x16", "4x4") } else { ("split", "split") };
         let (some, many) = match (limits.subgroup, limits.lanes) {
-            _ if !limits.software => ("8x8", "shared-64x64"),
+            _ if !limits.software => ("split", "staged-64x64"),
             (_, 8) => ("subgroup-32x8", "subgroup-32x8"),
             (0..=4, _) => ("8x8", "16x16-packed-by-4"),
             _ => ("8x8", "16x16-packed"),
         };
-        let tiles = [few, few, "4x4", some, "4x4", many].map(|name| tiles::index(name).unwrap_or_default());
+        let tiles = [few, few, narrow, some, narrow, many].map(|name| tiles::index(name).unwrap_or_default());
         Choice { tiles, attention_in_registers: limits.software }
     }
 
@@ -59,13 +64,16 @@ impl Choice {
     pub fn check(self, limits: &Limits) -> Result<Choice> {
         let tiles = self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile)));
         match tiles.clone().find(|tile| !tile.runs(limits)) {
-            Some(Tile { name, half: true, .. }) => {
-                Err(err!(LimitExceeded, "tile {name}: this GPU has no f16 arithmetic (shader-f16)"))
-            }
-            Some(Tile { name, lanes, .. }) => {
-                Err(err!(LimitExceeded, "tile {name}: this GPU offers no subgroups of {lanes} threads here"))
-            }
             None => Ok(self),
+            Some(Tile { name, needs, .. }) => {
+                let lacks = match needs {
+                    Needs::ShaderF16 => "has no f16 arithmetic (shader-f16)".to_owned(),
+                    Needs::Subgroups(lanes) => format!("offers no subgroups of {lanes} threads here"),
+                    Needs::MatrixUnits => "offers no products of 16 x 16 matrices in f16 here".to_owned(),
+                    Needs::Nothing => "cannot run it".to_owned(),
+                };
+                Err(err!(LimitExceeded, "tile {name}: this GPU {lacks}"))
+            }
         }
     }
 
@@ -76,7 +84,7 @@ impl Choice {
     /// `limit-exceeded` naming a tile in f16 that the device cannot run: the run would continue in another precision.
     pub fn moved_to(mut self, limits: &Limits) -> Result<Choice> {
         for (tile, untuned) in self.tiles.iter_mut().zip(Choice::untuned(limits).tiles) {
-            if TILES.get(usize::from(*tile)).is_some_and(|tile| !tile.half && !tile.runs(limits)) {
+            if TILES.get(usize::from(*tile)).is_some_and(|tile| !tile.half() && !tile.runs(limits)) {
                 *tile = untuned;
             }
         }
@@ -156,11 +164,11 @@ mod tests {
 
     #[test]
     fn tiles_in_f16_are_for_devices_that_have_it() {
-        let choice: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        let choice: Choice = "split,split,4x4,8x8,4x4,staged-64x64-f16".parse().unwrap();
         let without = Limits::WEBGPU_DEFAULT;
         let refused = choice.check(&without).unwrap_err();
         assert_eq!(refused.code(), crate::error::Code::LimitExceeded);
-        assert!(refused.to_string().contains("shared-64x64-f16"), "{refused}");
+        assert!(refused.to_string().contains("staged-64x64-f16"), "{refused}");
         assert!(choice.check(&Limits { shader_f16: true, ..without }).is_ok());
     }
 
@@ -179,15 +187,17 @@ mod tests {
             assert!(moved.check(&other).is_ok(), "{moved}");
             assert_eq!(moved.tiles[5], Choice::untuned(&other).tiles[5]);
         }
-        let half: Choice = "split,split,4x4,8x8,4x4,shared-64x64-f16".parse().unwrap();
+        let half: Choice = "split,split,4x4,8x8,4x4,staged-64x64-f16".parse().unwrap();
         assert!(half.moved_to(&Limits::WEBGPU_DEFAULT).is_err());
     }
 
     #[test]
     fn every_class_has_an_example_of_its_own() {
         for at in 0..CLASSES {
-            let [rows, columns, _] = example(at);
-            assert_eq!(class(rows, columns), at);
+            for software in [true, false] {
+                let [rows, columns, _] = example(at, software);
+                assert_eq!(class(rows, columns), at);
+            }
         }
     }
 }

@@ -11,15 +11,28 @@ pub struct Tile {
     /// The name that `--tiles` takes and that runs record.
     pub name: &'static str,
     snippet: &'static str,
+    /// The snippet for the outputs of one thread, where the tile's own snippet leaves them open.
+    block: Option<&'static str>,
     constants: &'static [(&'static str, u32)],
     /// The snippet that reads operands from panels; none where the tile takes operands that are not packed.
     pub(super) panels: Option<&'static str>,
-    /// Whether it computes in f16: products and sums of 16 products, which are added up in f32.
-    pub half: bool,
-    /// The size of the subgroups that it needs; 0: it uses none.
-    pub lanes: u32,
+    /// What a device must have to run it.
+    pub needs: Needs,
     /// Rows and columns of the result that a workgroup computes.
     pub outputs: [u32; 2],
+}
+
+/// What a device must have to run a tile, beyond what every WebGPU device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Arithmetic in f16. Products, and the sums of 16 products, are in f16; they are added up in f32.
+    ShaderF16,
+    /// Subgroups of exactly this many threads, which exchange values.
+    Subgroups(u32),
+    /// Units that multiply matrices of 16 x 16. The operands are in f16, the sums in f32.
+    MatrixUnits,
 }
 
 /// Every tile configuration.
@@ -27,100 +40,130 @@ pub const TILES: &[Tile] = &[
     Tile {
         name: "4x4",
         snippet: "tile_4x4",
+        block: None,
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [32, 32],
     },
     Tile {
         name: "8x8",
         snippet: "tile_8x8",
+        block: None,
         constants: &[("GROUP_X", 8), ("GROUP_Y", 8)],
         panels: None,
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [64, 64],
     },
     Tile {
         name: "16x16-packed",
         snippet: "tile_16x16",
+        block: None,
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels"),
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [64, 64],
     },
     Tile {
         name: "16x16-packed-by-4",
         snippet: "tile_16x16",
+        block: None,
         constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
         panels: Some("operands_panels_by_4"),
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [64, 64],
     },
     Tile {
         name: "1x16",
         snippet: "tile_1x16",
+        block: None,
         constants: &[("GROUP_X", 16), ("GROUP_Y", 1)],
         panels: None,
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [1, 256],
     },
     Tile {
         name: "split",
         snippet: "tile_split",
+        block: None,
         constants: &[("GROUP_X", 64), ("GROUP_Y", 1)],
         panels: None,
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [4, 4],
     },
     Tile {
-        name: "shared-64x64",
-        snippet: "tile_shared",
-        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
+        name: "staged-32x32",
+        snippet: "tile_staged",
+        block: Some("block_4x4"),
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8), ("STEP", 4)],
         panels: None,
-        half: false,
-        lanes: 0,
+        needs: Needs::Nothing,
+        outputs: [32, 32],
+    },
+    Tile {
+        name: "staged-64x64",
+        snippet: "tile_staged",
+        block: Some("block_4x4"),
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("STEP", 4)],
+        panels: None,
+        needs: Needs::Nothing,
         outputs: [64, 64],
     },
     Tile {
-        name: "shared-128x64",
-        snippet: "tile_shared",
-        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        name: "staged-64x64-by-8",
+        snippet: "tile_staged",
+        block: Some("block_8x8"),
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8), ("STEP", 4)],
         panels: None,
-        half: false,
-        lanes: 0,
-        outputs: [128, 64],
-    },
-    Tile {
-        name: "shared-64x64-f16",
-        snippet: "tile_shared",
-        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 64), ("TILE_COLUMNS", 64)],
-        panels: None,
-        half: true,
-        lanes: 0,
+        needs: Needs::Nothing,
         outputs: [64, 64],
     },
     Tile {
-        name: "shared-128x64-f16",
-        snippet: "tile_shared",
-        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("TILE_ROWS", 128), ("TILE_COLUMNS", 64)],
+        name: "staged-64x64-f16",
+        snippet: "tile_staged",
+        block: Some("block_4x4"),
+        constants: &[("GROUP_X", 16), ("GROUP_Y", 16), ("STEP", 4)],
         panels: None,
-        half: true,
-        lanes: 0,
+        needs: Needs::ShaderF16,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "matrix-64x64",
+        snippet: "tile_matrix",
+        block: None,
+        constants: &[
+            ("GROUP_X", 128),
+            ("GROUP_Y", 1),
+            ("STEP", 8),
+            ("SUBGROUPS_DOWN", 2),
+            ("SUBGROUPS_ACROSS", 2),
+        ],
+        panels: None,
+        needs: Needs::MatrixUnits,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "matrix-128x64",
+        snippet: "tile_matrix",
+        block: None,
+        constants: &[
+            ("GROUP_X", 256),
+            ("GROUP_Y", 1),
+            ("STEP", 4),
+            ("SUBGROUPS_DOWN", 4),
+            ("SUBGROUPS_ACROSS", 2),
+        ],
+        panels: None,
+        needs: Needs::MatrixUnits,
         outputs: [128, 64],
     },
     Tile {
         name: "subgroup-32x8",
         snippet: "tile_subgroup",
+        block: None,
         constants: &[("GROUP_X", 8), ("GROUP_Y", 1)],
         panels: Some("operands_panels"),
-        half: false,
-        lanes: 8,
+        needs: Needs::Subgroups(8),
         outputs: [32, 64],
     },
 ];
@@ -136,19 +179,30 @@ impl Tile {
     /// Whether the tuner should try it; `half`: whether it may compute in f16. The packed tiles keep 256 sums in a thread, more than
     /// the registers of hardware hold, and the driver of a phone may take very long to compile them.
     pub(super) fn suits(&self, limits: &Limits, half: bool) -> bool {
-        self.runs(limits) && (half || !self.half) && (self.panels.is_none() || limits.software)
+        self.runs(limits) && (half || !self.half()) && (self.panels.is_none() || limits.software)
     }
 
     /// Whether the device can run it.
     pub fn runs(&self, limits: &Limits) -> bool {
-        (!self.half || limits.shader_f16) && (self.lanes == 0 || self.lanes == limits.lanes)
+        match self.needs {
+            Needs::Nothing => true,
+            Needs::ShaderF16 => limits.shader_f16,
+            Needs::Subgroups(lanes) => limits.lanes == lanes,
+            Needs::MatrixUnits => limits.matrix_units,
+        }
+    }
+
+    /// Whether it multiplies in f16.
+    pub fn half(&self) -> bool {
+        matches!(self.needs, Needs::ShaderF16 | Needs::MatrixUnits)
     }
 
     /// The matmul with this tile over such operands. `activation` is applied to the sums before they are written.
     pub(super) fn variant(&self, operands: Operands, activation: Option<Activation>) -> Variant {
         let variant = Variant::from(&matmul::KERNEL).provide("operands", operands.snippet(self));
         let variant = variant.provide("tile", self.snippet);
-        let variant = variant.provide("number", if self.half { "number_f16" } else { "number_f32" });
+        let variant = variant.provide("number", if self.half() { "number_f16" } else { "number_f32" });
+        let variant = self.block.iter().fold(variant, |v, block| v.provide("block", block));
         let variant = self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value));
         let variant = match operands {
             Operands::Stored(dtype) => variant.provide("storage", storage::provider(dtype)),

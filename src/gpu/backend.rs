@@ -17,6 +17,8 @@ pub struct Limits {
     pub subgroup: u32,
     /// Number of threads in every subgroup, if all have the same size and the device has the feature `subgroups`; otherwise 0.
     pub lanes: u32,
+    /// Whether a subgroup of 32 threads can multiply cooperative matrices of 16 x 16 in f16, with sums in f32.
+    pub matrix_units: bool,
     /// Whether the device computes in f16 (the feature `shader-f16`).
     pub shader_f16: bool,
 }
@@ -29,6 +31,7 @@ impl Limits {
         software: false,
         subgroup: 0,
         lanes: 0,
+        matrix_units: false,
         shader_f16: false,
     };
 

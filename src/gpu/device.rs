@@ -67,6 +67,28 @@ pub struct Gpu {
     waited_ms: Cell<f64>,
 }
 
+/// Whether the adapter multiplies cooperative matrices of 16 x 16 in f16, with sums in f32, by subgroups of 32 threads. Browsers do
+/// not offer them.
+fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let (info, features) = (adapter.get_info(), adapter.features());
+    let needed = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+    features.contains(needed)
+        && [info.subgroup_min_size, info.subgroup_max_size] == [32, 32]
+        && adapter
+            .cooperative_matrix_properties()
+            .iter()
+            .any(|p| [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32))
+}
+
+/// The permission to use what wgpu calls experimental. The only such feature that a device is opened with is cooperative matrices.
+#[allow(unsafe_code, reason = "wgpu marks every experimental feature so, whether or not its use is unsafe")]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: the tile for matrix units loads and stores cooperative matrices only in workgroup memory, within the bounds of its
+    // arrays, in subgroups that are whole. wgpu's text on the feature names no other requirement.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
+}
+
 /// Called before each submit. Returning an error aborts the recording.
 pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 
@@ -100,7 +122,10 @@ impl Gpu {
             && info.subgroup_min_size == info.subgroup_max_size;
         let mut required = features & wgpu::Features::SHADER_F16;
         required.set(wgpu::Features::SUBGROUP, exchange);
+        let matrix_units = has_matrix_units(&adapter);
+        required.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrix_units);
         let limits = Limits {
+            matrix_units,
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
             software: is_software(&info),
@@ -113,6 +138,7 @@ impl Gpu {
                 label: Some("pocketllm"),
                 required_limits: wanted,
                 required_features: required,
+                experimental_features: if matrix_units { experimental() } else { Default::default() },
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })

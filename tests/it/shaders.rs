@@ -17,11 +17,13 @@ const INVOCATIONS: u32 = 256;
 
 /// Of a text that needs nothing beyond what WebGPU has without features, but for those that it shows to be made for.
 fn validator(text: &str) -> Validator {
-    let half = text.starts_with("enable f16;");
+    let matrix = text.contains("enable wgpu_cooperative_matrix;");
+    let half = text.contains("enable f16;");
     let subgroups = text.contains("subgroupBroadcast");
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, half);
     capabilities.set(Capabilities::SUBGROUP, subgroups);
+    capabilities.set(Capabilities::COOPERATIVE_MATRIX, matrix);
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     if subgroups {
         validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);

@@ -124,6 +124,6 @@ async fn check(
         "{} {branches} x {rows} x {columns} x {depth}, bias {biased}, {activation:?}, added {added}",
         tile.name
     );
-    close(if tile.half { "matmul in f16" } else { "matmul" }, &name, &outputs[0]);
+    close(if tile.half() { "matmul in f16" } else { "matmul" }, &name, &outputs[0]);
     assert_eq!(outputs[0].0, outputs[1].0, "{name}: the same twice");
 }
