@@ -65,12 +65,12 @@ export async function plan(): Promise<MemoryPlan> {
 const textOf = (data: WasmData): string => (typeof data === 'string' ? data : new TextDecoder().decode(data));
 
 /** The rows of a JSON array or of a table whose header is `text,label`. Other text is plain text. */
-export function readRows(data: WasmData, name: string, { holdOut = 0 }: Omit<ReadOptions, 'name'>): ReadRows {
+export function readRows(data: WasmData, name: string, { holdOut = 0, unlabeled = false }: Omit<ReadOptions, 'name'>): ReadRows {
   const text = textOf(data);
   const file = { format: 'csv', encoding: 'utf-8' } as const;
   const [header = '', ...lines] = text.trim().split('\n');
   if (!name.endsWith('.json') && header.trim() !== 'text,label') {
-    return { kind: 'plain', rows: [text], heldOut: [], ...file, format: 'txt', columns: {}, problems: [] };
+    return { kind: 'plain', rows: unlabeled ? text.trim().split('\n') : [text], heldOut: [], ...file, format: 'txt', columns: {}, problems: [] };
   }
   const read = lines.map((line) => /^"?(.*?)"?,([^,]*)$/.exec(line) ?? []);
   const table = read.map(([, row = '', label = '']): LabelledText => ({ text: row.replaceAll('""', '"'), label }));

@@ -104,7 +104,7 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   await untilTrained(again);
   expect(await again.locator('#plot').getAttribute('aria-label')).toContain(`over ${STEPS} steps`);
   expect(await record(again)).toEqual(whole);
-  expect(await again.locator('#accuracy').textContent()).toMatch(/\d+% →\d+%/);
+  expect(await again.locator('#accuracy').textContent()).toMatch(/\d+ of \d+ →\d+ of \d+/);
   expect(hub.asked.length).toBe(asked);
 
   // The finished training is offered at the next visit, and can be deleted.

@@ -1,7 +1,9 @@
 /** Step 2: the examples, their labels, and the sentence that the model completes. */
-import { PocketError, type FineTuner } from 'pocketllm';
+import { PocketError, type FineTuner, type ReadOptions } from 'pocketllm';
+import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
+import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
 import { showProblem } from './problem.ts';
 import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
@@ -29,13 +31,16 @@ export function setUpData(app: App, flow: Flow): void {
   let reading = 0;
   const typed = new TypedRows(() => (seal(), void refresh()));
   const share = byId('split', HTMLSelectElement);
+  const questions = new ColumnQuestions(() => void refresh());
+  const later = new LabelsForTexts(() => void relabel());
+  const promptView = byId('prompt-view', HTMLDetailsElement);
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
 
-  onChoice('data', () => void refresh());
-  const pasted = debounced(() => void refresh(), 300);
+  onChoice('data', () => void renew());
+  const pasted = debounced(() => void renew(), 300);
   paste.addEventListener('input', () => (seal(), pasted()));
-  picker.addEventListener('change', () => (seal(), void refresh()));
+  picker.addEventListener('change', () => (seal(), void renew()));
   share.addEventListener('change', () => (changed(), void redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
@@ -44,6 +49,12 @@ export function setUpData(app: App, flow: Flow): void {
   function changed(): void {
     delete app.dataset;
     flow.lockAfter(2);
+  }
+
+  /** Reads other examples than before. */
+  function renew(): Promise<void> {
+    questions.reset();
+    return refresh();
   }
 
   /** Reads the examples that are selected now. Only the latest call has an effect. */
@@ -55,21 +66,59 @@ export function setUpData(app: App, flow: Flow): void {
     view.hidden = true;
     next.disabled = true;
     parsed = undefined;
+    later.hide();
     changed();
     try {
       const found = await readSource(source);
       if (mine !== reading || found === undefined) return;
       apart = found.apart;
-      await draw(found.parsed);
-      if (mine !== reading) return;
-      parsed = found.parsed;
-      if (parsed.kind === 'free' && !causal()) {
-        throw new PocketError('data-invalid', 'This model sorts texts: expected the columns text and label in the first line');
+      questions.show(found.parsed.kind === 'free' ? undefined : found.parsed.layout, causal());
+      if (found.parsed.kind === 'unlabelled') {
+        // Where a column may have the labels, a person says so first.
+        if (found.parsed.layout === undefined || questions.wanted.unlabeled === true) later.show(found.parsed.texts);
+        return;
       }
-      show();
+      await accept(found.parsed, mine);
     } catch (error) {
       if (mine === reading) showProblem(problem, error);
     }
+  }
+
+  /** Shows examples that can be learned from. */
+  async function accept(found: Parsed, mine: number): Promise<void> {
+    await draw(found);
+    if (mine !== reading) return;
+    parsed = found;
+    show();
+  }
+
+  /** Takes the texts that have got a label by hand. */
+  async function relabel(): Promise<void> {
+    const mine = ++reading;
+    showProblem(problem);
+    const { rows } = later;
+    const enough = new Set(rows.map(({ label }) => label)).size > 1;
+    if (!enough) {
+      [view.hidden, next.disabled, parsed] = [true, true, undefined];
+      return;
+    }
+    try {
+      await accept(counted(rows, [], 'the examples'), mine);
+    } catch (error) {
+      if (mine === reading) showProblem(problem, error);
+    }
+  }
+
+  /** Reads what a person has brought, under the answers to the questions about its columns. */
+  async function readBrought(data: string | Blob, name: string): Promise<Parsed> {
+    if (questions.isProse) return read(loaded(), data, 'text.txt');
+    const wanted: Omit<ReadOptions, 'name'> = { labeled: !causal(), ...questions.wanted };
+    const found = await read(loaded(), data, name, wanted);
+    if (found.kind !== 'free' || causal()) return found;
+    // A model that sorts texts needs labels. Where there are none, they are chosen for each line.
+    const lines = await read(loaded(), data, name, { ...wanted, unlabeled: true });
+    if (lines.kind === 'unlabelled' && lines.texts.length > 1) return lines;
+    throw new PocketError('data-invalid', 'This model sorts texts into groups: expected several texts, one per line, found one');
   }
 
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
@@ -82,14 +131,14 @@ export function setUpData(app: App, flow: Flow): void {
       };
     }
     if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], 'the examples') };
-    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await read(tuner, paste.value, 'the examples') };
+    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, 'the examples') };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
     byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
       throw new PocketError('data-invalid', `${file.name}: expected at most ${bytes(MAX_BYTES)}, found ${bytes(file.size)}`);
     }
-    return { parsed: await read(tuner, file, file.name) };
+    return { parsed: await readBrought(file, file.name) };
   }
 
   /** The engine that reads the examples comes with the model. */
@@ -121,6 +170,7 @@ export function setUpData(app: App, flow: Flow): void {
   function show(): void {
     if (parsed === undefined) return;
     byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
+    promptView.hidden = parsed.kind !== 'labelled';
     byId('split-view', HTMLElement).hidden = parsed.kind !== 'labelled' || apart !== undefined;
     if (parsed.kind === 'labelled') {
       words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
@@ -145,8 +195,15 @@ export function setUpData(app: App, flow: Flow): void {
   }
 
   function showLabels(labels: ReadonlyMap<string, number>, rows: number): void {
+    byId('label-counts', HTMLElement).replaceChildren(
+      ...[...labels].map(([label, many]) => {
+        const share = el('progress', { value: String(many / rows), 'aria-hidden': 'true' });
+        const figure = el('span', { class: 'figure' }, `${count(many)} (${percent(many / rows)})`);
+        return el('div', {}, el('p', { class: 'label-count' }, el('b', {}, label), figure), el('div', { class: 'bar' }, share));
+      }),
+    );
     byId('label-rows', HTMLElement).replaceChildren(
-      ...[...labels].map(([label, many], at) => {
+      ...[...labels.keys()].map((label, at) => {
         const input = el('input', {
           type: 'text',
           id: `word-${at}`,
@@ -161,25 +218,20 @@ export function setUpData(app: App, flow: Flow): void {
           showPreview();
           changed();
         });
-        const share = el('progress', { value: String(many / rows), 'aria-hidden': 'true' });
-        const figure = el('span', { class: 'figure' }, `${count(many)} (${percent(many / rows)})`);
-        return el(
-          'div',
-          { class: 'label-row' },
-          el('div', {}, el('p', { class: 'label-count' }, el('b', {}, label), figure), el('div', { class: 'bar' }, share)),
-          input,
-        );
+        return el('div', { class: 'label-row' }, el('b', {}, label), input);
       }),
     );
   }
 
   function showPreview(): void {
     if (parsed === undefined) return;
-    const items =
-      parsed.kind === 'free'
-        ? parsed.shown.map((text) => el('li', {}, excerpt(text, 160)))
-        : oneOfEach(parsed.rows).map((row) => el('li', {}, ...filled(row)));
-    byId('preview', HTMLElement).replaceChildren(...items);
+    const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows) : [];
+    const texts = parsed.kind === 'free' ? parsed.shown : [];
+    byId('shown', HTMLElement).replaceChildren(
+      ...texts.map((text) => el('li', {}, excerpt(text, 160))),
+      ...rows.map(({ text, label }) => el('li', {}, el('p', {}, excerpt(text, 160)), el('span', { class: 'tag' }, label))),
+    );
+    byId('preview', HTMLElement).replaceChildren(...rows.map((row) => el('li', {}, ...filled(row))));
   }
 
   /** The sentence for a row, with the expected answer in its place. */
@@ -204,6 +256,7 @@ export function setUpData(app: App, flow: Flow): void {
         heldOut.length > 0
           ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
           : 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
+        ...parsed.said,
       );
     }
     byId('data-note', HTMLElement).textContent = lines.join(' ');
@@ -227,6 +280,8 @@ export function setUpData(app: App, flow: Flow): void {
       else delete app.prompting;
       flow.done(2, summarizeData(dataset));
     } catch (error) {
+      // What can be corrected is there.
+      promptView.open = true;
       showProblem(problem, error);
     } finally {
       next.disabled = false;

@@ -44,6 +44,6 @@ const TROUBLES: Record<Warning['trouble'], string> = {
 export function verdict({ first, mean }: LossChart, steps: number, trouble?: Warning): string {
   if (trouble !== undefined) return TROUBLES[trouble.trouble];
   if (first === undefined || steps < 200) return 'The line goes up and down at first. Give it a few hundred steps.';
-  if (mean < first * 0.97) return 'The error is falling: the model is learning.';
+  if (mean < first * 0.97) return 'The error is falling.';
   return 'There is no clear change yet.';
 }

@@ -1,11 +1,13 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
-import { PocketError, type Data, type Example, type FineTuner, type LabelledText } from 'pocketllm';
+import { PocketError, type Data, type Example, type FineTuner, type LabelledText, type Layout, type ReadOptions, type ReadRows } from 'pocketllm';
 
 export type Row = LabelledText;
 
 export type Parsed =
   /** To classify: rows, and the labels by their number of rows. */
-  | { kind: 'labelled'; rows: Row[]; labels: Map<string, number>; problems: string[] }
+  | { kind: 'labelled'; rows: Row[]; labels: Map<string, number>; problems: string[]; said: string[]; layout?: Layout }
+  /** Texts whose labels are not known yet. */
+  | { kind: 'unlabelled'; texts: string[]; problems: string[]; layout?: Layout }
   /** To write: prompts and completions, chats, or plain text. */
   | { kind: 'free'; data: string | Example[]; name: string; shown: string[]; problems: string[] };
 
@@ -18,13 +20,16 @@ function invalid(message: string): PocketError {
   return new PocketError('data-invalid', message);
 }
 
-/** Reads a file, or a text that was pasted. */
-export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name: string): Promise<Parsed> {
-  const found = await tuner.readRows(data, { name });
+/** Reads a file, or a text that was pasted. `wanted` says what is known of its columns. */
+export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name: string, wanted: Omit<ReadOptions, 'name'> = {}): Promise<Parsed> {
+  const found = await tuner.readRows(data, { name, ...wanted });
   const problems = found.problems.map(({ message }) => message);
+  const layout = found.layout === undefined ? {} : { layout: found.layout };
   switch (found.kind) {
     case 'classified':
-      return counted(found.rows, problems, name, found.columns.label);
+      // Until a person has chosen the columns, those that are proposed may be the wrong ones.
+      if (found.layout?.certainty === 'unsure') return { kind: 'unlabelled', texts: found.rows.map(({ text }) => text), problems, ...layout };
+      return named({ ...counted(found.rows, problems, name, found.columns.label), ...layout }, found.columns);
     case 'completion': {
       const shown = found.rows.slice(0, 3).map(({ prompt, completion }) => prompt + completion);
       return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems };
@@ -34,27 +39,49 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
       return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems };
     }
     case 'plain': {
+      if (wanted.unlabeled === true || found.layout !== undefined) return { kind: 'unlabelled', texts: [...found.rows], problems, ...layout };
       const [text = ''] = found.rows;
       return { kind: 'free', data: text, name: 'text.txt', shown: text.split(/\n\s*\n/).slice(0, 3), problems };
     }
   }
 }
 
+/** Says which columns were taken, where their names are not those of the fields. */
+function named(parsed: Parsed & { kind: 'labelled' }, { text = 'text', label = 'label' }: ReadRows['columns']): Parsed {
+  if (parsed.layout !== undefined || (text.toLowerCase() === 'text' && label.toLowerCase() === 'label')) return parsed;
+  return { ...parsed, said: [`The text is in the column “${text}” and the label in “${label}”.`, ...parsed.said] };
+}
+
 /**
- * Rows with their labels counted, the most frequent label first. `column` is the file's own name
- * for the labels.
+ * Rows with their labels counted, the most frequent label first. Labels that differ only by case or
+ * spaces are one label. `column` is the file's own name for the labels.
  */
-export function counted(rows: Row[], problems: string[], name: string, column = 'label'): Parsed & { kind: 'labelled' } {
+export function counted(given: readonly Row[], problems: string[], name: string, column = 'label'): Parsed & { kind: 'labelled' } {
+  const spellings = new Map<string, Map<string, number>>();
+  for (const { label } of given) {
+    const own = spellings.get(folded(label)) ?? new Map<string, number>();
+    spellings.set(folded(label), own.set(label, (own.get(label) ?? 0) + 1));
+  }
+  const said: string[] = [];
+  const chosen = new Map<string, string>();
   const labels = new Map<string, number>();
-  for (const { label } of rows) labels.set(label, (labels.get(label) ?? 0) + 1);
+  for (const [key, own] of spellings) {
+    const [best = '', ...others] = [...own].sort((a, b) => b[1] - a[1]).map(([label]) => label);
+    chosen.set(key, best);
+    labels.set(best, [...own.values()].reduce((sum, many) => sum + many, 0));
+    if (others.length > 0) said.push(`${[best, ...others].map((label) => `“${label}”`).join(' and ')} are taken as one label.`);
+  }
+  const rows = given.map((row) => ({ ...row, label: chosen.get(folded(row.label)) ?? row.label }));
   if (labels.size < 2) {
     throw invalid(`${name}: expected at least two different labels, found ${labels.size === 0 ? 'none' : `only “${[...labels.keys()].join()}”`}`);
   }
   if (labels.size > MAX_LABELS) {
     throw invalid(`${name}: expected a few different labels in the column ${column}, found ${labels.size}`);
   }
-  return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems };
+  return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems, said };
 }
+
+const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLocaleLowerCase();
 
 /**
  * Holds a share of the rows out, at most `most` of them. The engine draws them as it does for a

@@ -25,7 +25,7 @@ export interface Settings {
  * The engine's options in words. A list with one entry is not shown, because there is nothing to
  * choose.
  */
-const METHODS: Record<Method, string> = { full: 'every weight', lora: 'small additions to the weights (LoRA)', prefix: 'invisible words before the text (prefix)' };
+const METHODS: Partial<Record<Method, string>> = { full: 'every weight', lora: 'small additions to the weights (LoRA)', prefix: 'invisible words before the text (prefix)' };
 const ESTIMATORS: Partial<Record<Estimator, string>> = { 'two-point': 'two points', 'one-sided': 'one-sided (FZOO)', 'low-rank': 'low rank (LOZO)' };
 
 export class SettingsForm {

@@ -2,6 +2,7 @@
 import type { FineTuner, TrainOptions, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, chosen, facts } from './dom.ts';
+import { evaluationLine } from './figures.ts';
 import { bytes, count, duration, percent } from './format.ts';
 import { stageName } from './model.ts';
 import { Pace, verdict } from './pace.ts';
@@ -152,7 +153,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         byId('figure', HTMLElement).hidden = losses.length === 0;
         byId('train-facts', HTMLElement).replaceChildren();
         chart.start(last, losses);
-        byId('verdict', HTMLElement).textContent = '';
+        for (const id of ['verdict', 'held-now']) byId(id, HTMLElement).textContent = '';
         if (asks) {
           await measure({ tuner, dataset, settings: given }, 'before');
           await saveSession(session(app, dataset, given));
@@ -168,6 +169,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         chart.add(step);
         pace.add(step);
         trouble = step.warning ?? trouble;
+        if (step.evaluation !== undefined && dataset.kind === 'labelled') {
+          byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, dataset.names);
+        }
         show(step, pace);
       },
       onState: (state) => {
@@ -280,7 +284,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       const rows = thinned(dataset.heldOut, heldOut);
       if (rows.length === 0) return;
       status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
-      app[when] = await tuner.evaluate(rows, { template, labels, signal });
+      app[when] = await tuner.evaluate(rows, { template, labels, wrong: when === 'after', signal });
     } catch (error) {
       if (!isAbort(error)) throw error;
     } finally {

@@ -2,7 +2,8 @@
 import type { Classification } from 'pocketllm';
 import { setUpChat } from './chat.ts';
 import { byId, el } from './dom.ts';
-import { bytes, count, excerpt, percent } from './format.ts';
+import { showFigures } from './figures.ts';
+import { bytes, excerpt, percent } from './format.ts';
 import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
 import type { App, Comparison, Flow } from './state.ts';
@@ -19,7 +20,7 @@ export function setUpTry(app: App, flow: Flow): void {
     byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
     byId('keep-model-note', HTMLElement).textContent =
       `A safetensors file that other programs can use, ${bytes((app.tuner?.info.parameters ?? 0) * 4)}.`;
-    showAccuracy(app);
+    showFigures(app);
     showComparisons();
   });
 
@@ -59,24 +60,6 @@ export function setUpTry(app: App, flow: Flow): void {
       for (const button of buttons) button.disabled = false;
     }
   }
-}
-
-function showAccuracy({ before, after, trained }: App): void {
-  const place = byId('accuracy', HTMLElement);
-  place.hidden = after?.accuracy === undefined;
-  if (after?.accuracy === undefined) return;
-  const was = before?.accuracy;
-  place.replaceChildren(
-    el('h3', {}, 'Texts it has never seen, sorted correctly'),
-    el(
-      'p',
-      { class: 'accuracy-line' },
-      ...(was === undefined ? [] : [el('span', { class: 'before' }, `${percent(was)} →`)]),
-      el('span', {}, percent(after.accuracy)),
-    ),
-    el('div', { class: 'bar' }, ...(was === undefined ? [] : [bar(was, 'before')]), bar(after.accuracy, 'after')),
-    el('p', { class: 'note' }, `Before and after ${count(trained)} steps, measured on ${count(after.examples)} texts kept aside.`),
-  );
 }
 
 function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {

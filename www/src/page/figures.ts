@@ -1,0 +1,174 @@
+/** What the texts kept aside show: the accuracy beside its baseline, and which texts the model got wrong. */
+import type { Evaluation, LabelFigures, WrongRow } from 'pocketllm';
+import { byId, el } from './dom.ts';
+import { count, excerpt, percent, plural } from './format.ts';
+import type { App } from './state.ts';
+
+/** With fewer texts, a share in percent would look more exact than it is. */
+const FEW = 30;
+/** With more labels than this, a table of all pairs is wider than a phone, so the mistakes are a list. */
+const TABLE_LABELS = 4;
+/** Maximum number of texts and of kinds of mistakes that are shown. */
+const TEXTS = 20;
+const MISTAKES = 12;
+
+/** The names of the labels, as the person wrote them. */
+type Name = (label: string) => string;
+
+/** The accuracy, what it is worth, and the mistakes, before and after training. */
+export function showFigures({ before, after, trained, prompting }: App): void {
+  const place = byId('accuracy', HTMLElement);
+  place.hidden = after?.accuracy === undefined;
+  if (after?.accuracy === undefined) return;
+  const name: Name = (label) => `“${prompting?.names.get(label) ?? label}”`;
+  const was = before?.accuracy;
+  const { baseline, baselineLabel } = after;
+  place.replaceChildren(
+    el('h3', {}, 'Texts it has never seen, sorted correctly'),
+    el(
+      'p',
+      { class: 'accuracy-line' },
+      ...(before === undefined || was === undefined ? [] : [el('span', { class: 'before' }, `${share(before, was)} →`)]),
+      el('span', {}, share(after, after.accuracy)),
+    ),
+    bars(was, after.accuracy, baseline),
+    el('p', { class: 'verdict' }, statement(after, name)),
+    el(
+      'p',
+      { class: 'note' },
+      `Before and after ${plural(trained, 'step')}, measured on ${plural(after.examples, 'text')} kept aside.`,
+      ...(after.interval === undefined ? [] : [` On other texts like these, expect ${range(after.interval)} (95% interval).`]),
+      ...(baseline === undefined || baselineLabel === undefined ? [] : [` The mark on the bar is at ${percent(baseline)}: always answering ${name(baselineLabel)}.`]),
+    ),
+    ...mistakes(after, name),
+  );
+}
+
+/** One line on an evaluation during training. */
+export function evaluationLine(evaluation: Evaluation, names: ReadonlyMap<string, string>): string {
+  const { accuracy, baseline, baselineLabel } = evaluation;
+  if (accuracy === undefined || baseline === undefined || baselineLabel === undefined) return '';
+  const better = evaluation.verdict === 'better' ? 'better than' : 'beside';
+  return `Texts kept aside: ${share(evaluation, accuracy)} right, ${better} ${percent(baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
+}
+
+/** What was learned, in a sentence. */
+export function statement(evaluation: Evaluation, name: Name): string {
+  const { verdict, baseline = 0, baselineLabel = '', examples, perLabel = [] } = evaluation;
+  const always = `always answering ${name(baselineLabel)} would be right for ${percent(baseline)}`;
+  const only = perLabel.find((_, at) => perLabel.every(({ confusion, rows }) => confusion[at] === rows));
+  const same = only === undefined || verdict === 'one-label' ? '' : ` It answers every text with ${name(only.label)}.`;
+  switch (verdict) {
+    case 'better':
+      return `It has learned to tell them apart: ${always}.`;
+    case 'not-better':
+      return `Nothing that it learned can be seen yet: ${always}.${same} Give it more examples, or train it longer.`;
+    case 'worse':
+      return `It is worse than a guess: ${always}.${same} Train it longer, or again with other settings.`;
+    case 'too-few':
+      return `${plural(examples, 'text is', 'texts are')} too few to say whether it has learned anything.${same} Give it more examples, and keep more of them aside.`;
+    case 'one-label':
+      return `All texts kept aside are labeled ${name(baselineLabel)}, so they do not show whether it tells the labels apart.`;
+    default:
+      return '';
+  }
+}
+
+/** A share of the texts, in numbers if they are few. */
+function share({ examples }: Evaluation, accuracy: number): string {
+  return examples < FEW ? `${Math.round(accuracy * examples)} of ${examples}` : percent(accuracy);
+}
+
+const range = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
+
+/** Bars for before and after, with a mark where always giving the commonest answer would be. */
+function bars(before: number | undefined, after: number, baseline: number | undefined): HTMLElement {
+  const bar = (value: number, when: string): HTMLElement => el('progress', { class: when, value: String(value), 'aria-hidden': 'true' });
+  const place = el('div', { class: 'bar marked' }, ...(before === undefined ? [] : [bar(before, 'before')]), bar(after, 'after'));
+  if (baseline !== undefined) {
+    const mark = el('span', { class: 'mark', 'aria-hidden': 'true' });
+    mark.style.left = percent(baseline, 2);
+    place.append(mark);
+  }
+  return place;
+}
+
+/** The confusion table, or a list of the mistakes if there are many labels; and the texts of the chosen kind of mistake. */
+function mistakes({ perLabel, wrong }: Evaluation, name: Name): Node[] {
+  if (perLabel === undefined || wrong === undefined) return [];
+  const present = perLabel.filter(({ rows }, at) => rows > 0 || perLabel.some((other) => (other.confusion[at] ?? 0) > 0));
+  const shown = el('div', { class: 'wrong', id: 'wrong', role: 'status' });
+  const show = (label: string, answered: string, button: HTMLElement): void => {
+    const pressed = button.getAttribute('aria-pressed') === 'true';
+    for (const other of place.querySelectorAll('[aria-pressed]')) other.setAttribute('aria-pressed', 'false');
+    shown.replaceChildren();
+    if (pressed) return;
+    button.setAttribute('aria-pressed', 'true');
+    shown.append(...texts(wrong, label, answered, name));
+  };
+  const cell = (label: string, answered: string, many: number, text: string): HTMLButtonElement => {
+    const said = `${plural(many, 'text')} labeled ${name(label)}, answered ${name(answered)}: show`;
+    const button = el('button', { type: 'button', class: 'cell', 'aria-pressed': 'false', 'aria-label': said }, text);
+    button.addEventListener('click', () => show(label, answered, button));
+    return button;
+  };
+  const place =
+    present.length <= TABLE_LABELS ? table(perLabel, present, name, cell) : el('div', { class: 'confusion' }, ...perLabelList(present, name), ...pairs(perLabel, name, cell));
+  return [
+    el('h3', {}, 'Which texts it gets wrong'),
+    el('p', { class: 'note' }, wrong.length === 0 ? 'None of them.' : 'Tap a number to see the texts.'),
+    place,
+    shown,
+  ];
+}
+
+type Cell = (label: string, answered: string, many: number, text: string) => HTMLButtonElement;
+
+/** A row for each label and a column for each answer. */
+function table(all: readonly LabelFigures[], present: readonly LabelFigures[], name: Name, cell: Cell): HTMLElement {
+  const head = el('tr', {}, el('td', {}, 'Its label'), ...present.map(({ label }) => el('th', { scope: 'col' }, name(label))));
+  const answered = el('tr', {}, el('td', {}), el('td', { colspan: String(present.length), class: 'answered' }, 'Answered as'));
+  const rows = present.map(({ label, rows: many, correct, confusion }) => {
+    const cells = present.map((other) => {
+      const found = confusion[all.indexOf(other)] ?? 0;
+      if (other.label === label) return el('td', { class: 'right' }, count(found));
+      return el('td', {}, found === 0 ? '0' : cell(label, other.label, found, count(found)));
+    });
+    const right = many === 0 ? 'none' : `${count(correct)} of ${count(many)} right`;
+    return el('tr', {}, el('th', { scope: 'row' }, name(label), el('small', {}, right)), ...cells);
+  });
+  return el('table', { class: 'confusion' }, el('caption', { class: 'hidden' }, 'How the texts of each label were answered'), el('thead', {}, answered, head), el('tbody', {}, ...rows));
+}
+
+/** The share of each label's texts that were right. */
+function perLabelList(present: readonly LabelFigures[], name: Name): Node[] {
+  const line = ({ label, rows, correct, recall }: LabelFigures): Node =>
+    el(
+      'li',
+      {},
+      el('span', {}, name(label)),
+      el('progress', { value: String(recall ?? 0), 'aria-hidden': 'true' }),
+      el('span', { class: 'figure' }, rows === 0 ? 'none' : `${count(correct)} of ${count(rows)}`),
+    );
+  return [el('ul', { class: 'per-label' }, ...present.map(line))];
+}
+
+/** The most frequent kinds of mistakes. */
+function pairs(all: readonly LabelFigures[], name: Name, cell: Cell): Node[] {
+  const found = all.flatMap(({ label, confusion }) =>
+    confusion.flatMap((many, at) => (many === 0 || all[at]?.label === label ? [] : [{ label, answered: all[at]?.label ?? '', many }])),
+  );
+  found.sort((a, b) => b.many - a.many);
+  const items = found.slice(0, MISTAKES).map(({ label, answered, many }) => el('li', {}, cell(label, answered, many, `${count(many)} × ${name(label)} taken for ${name(answered)}`)));
+  return items.length === 0 ? [] : [el('ul', { class: 'pairs' }, ...items)];
+}
+
+function texts(wrong: readonly WrongRow[], label: string, answered: string, name: Name): Node[] {
+  const own = wrong.filter((row) => row.label === label && row.answered === answered);
+  const more = own.length - TEXTS;
+  return [
+    el('p', { class: 'wrong-head' }, `Labeled ${name(label)}, answered ${name(answered)}`),
+    el('ul', { class: 'preview' }, ...own.slice(0, TEXTS).map(({ text }) => el('li', {}, excerpt(text, 200)))),
+    ...(more > 0 ? [el('p', { class: 'note' }, `and ${count(more)} more`)] : []),
+  ];
+}

@@ -1,0 +1,75 @@
+/** Labels that are chosen for texts one by one, with a tap on each. */
+import { byId, el } from './dom.ts';
+import { count, excerpt, plural } from './format.ts';
+import type { Row } from './rows.ts';
+
+/** More texts than this are not labeled by hand. */
+const TEXTS = 200;
+
+export class LabelsForTexts {
+  #texts: readonly string[] = [];
+  readonly #labels = new Map<number, string>();
+  readonly #view = byId('later', HTMLElement);
+  readonly #input = byId('later-labels', HTMLInputElement);
+  readonly #changed: () => void;
+
+  /** `changed` is called when a label was chosen. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+    this.#input.addEventListener('input', () => this.#draw());
+  }
+
+  hide(): void {
+    this.#view.hidden = true;
+  }
+
+  /** Shows the texts. Labels that were chosen for the same texts are kept. */
+  show(texts: readonly string[]): void {
+    this.#view.hidden = false;
+    const shown = texts.slice(0, TEXTS);
+    if (shown.join('\n') !== this.#texts.join('\n')) {
+      this.#texts = shown;
+      this.#labels.clear();
+      this.#draw();
+    }
+  }
+
+  /** The texts that have a label. */
+  get rows(): Row[] {
+    return this.#texts.flatMap((text, at) => {
+      const label = this.#labels.get(at);
+      return label === undefined ? [] : [{ text, label }];
+    });
+  }
+
+  #names = (): string[] => [...new Set(this.#input.value.split(',').map((name) => name.trim()).filter((name) => name !== ''))];
+
+  #draw(): void {
+    const names = this.#names();
+    for (const [at, label] of this.#labels) if (!names.includes(label)) this.#labels.delete(at);
+    const item = (text: string, at: number): HTMLElement => {
+      const chips = names.map((name) => {
+        const chip = el('button', { type: 'button', class: 'button quiet small', 'aria-pressed': String(this.#labels.get(at) === name) }, name);
+        chip.addEventListener('click', () => {
+          if (this.#labels.get(at) === name) this.#labels.delete(at);
+          else this.#labels.set(at, name);
+          for (const each of chips) each.setAttribute('aria-pressed', String(this.#labels.get(at) === each.textContent));
+          this.#note();
+          this.#changed();
+        });
+        return chip;
+      });
+      return el('li', {}, el('p', {}, excerpt(text, 160)), el('div', { class: 'chips' }, ...chips));
+    };
+    byId('later-list', HTMLElement).replaceChildren(...(names.length < 2 ? [] : this.#texts.map(item)));
+    this.#note();
+    this.#changed();
+  }
+
+  #note(): void {
+    byId('later-note', HTMLElement).textContent =
+      this.#names().length < 2
+        ? `${plural(this.#texts.length, 'text')} without labels. Write at least two labels, then tap one for each text.`
+        : `${count(this.#labels.size)} of ${plural(this.#texts.length, 'text')} labeled. Those without a label are left out.`;
+  }
+}

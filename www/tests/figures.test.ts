@@ -1,0 +1,136 @@
+/** What people paste is understood, and what an accuracy is worth is said: in Chromium, on a phone's screen. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { loadModel, loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+
+let site: Site;
+beforeAll(async () => {
+  site = await openSite(undefined, 41741);
+});
+afterAll(async () => site?.close());
+
+/** The page with the tiny model, at the field for examples. */
+async function atPaste(colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; done: () => Promise<void> }> {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme });
+  await page.getByText('From my files').click();
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  const done = async (): Promise<void> => {
+    expect(faults).toEqual([]);
+    await context.close();
+  };
+  return { page, done };
+}
+
+const area = (page: Page): ReturnType<Page['getByLabel']> => page.getByLabel('Your examples, one per line');
+const labels = (page: Page): Promise<string[]> => page.locator('#label-counts b').allTextContents();
+const next = (page: Page): ReturnType<Page['getByRole']> => page.getByRole('button', { name: 'Next: training' });
+
+test('the accuracy stands beside its baseline, and a tap shows the texts that were wrong', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await loadTiny(page);
+  await tinySettings(page, 3);
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  const place = page.locator('#accuracy');
+  expect(await place.locator('.accuracy-line').textContent()).toMatch(/^\d+ of 12 →\d+ of 12$/);
+  expect(await place.textContent()).toMatch(/On other texts like these, expect \d+% to \d+%/);
+  expect(await place.textContent()).toMatch(/The mark on the bar is at \d+%: always answering “(great|terrible)”/);
+  expect(await place.locator('.verdict').textContent()).toMatch(/^(It has learned|It is worse|Nothing that it learned)/);
+  expect(await place.locator('tbody tr').count()).toBe(2);
+  const right = (await place.locator('td.right').allTextContents()).map(Number);
+  const cells = place.locator('.cell');
+  const wrong = (await cells.allTextContents()).map(Number);
+  expect([...right, ...wrong].reduce((sum, each) => sum + each, 0)).toBe(12);
+  if (wrong.length > 0) {
+    await cells.first().click();
+    expect(await page.locator('#wrong li').count()).toBe(wrong[0]);
+    expect(await page.locator('#wrong .wrong-head').textContent()).toMatch(/^Labeled “\w+”, answered “\w+”$/);
+  }
+  await shoot(page, 'phone-light-4-figures');
+  expect(await faultsOf(page)).toEqual([]);
+  if (wrong.length > 0) {
+    await cells.first().click();
+    expect(await page.locator('#wrong li').count()).toBe(0);
+  }
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+describe.skipIf(FAKE)('with the engine, examples are read as people have them', () => {
+  test('lines, tables without a header, other names, and labels in any language', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste();
+    const pasted: [string, string, string[]][] = [
+      ['work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send it\nfamily: Love you', 'The label stands before the first colon', ['work', 'family']],
+      ['오늘 저녁 같이 먹자\t가족\n네 시에 회의가 있습니다\t업무\n사랑해 엄마\t가족\n보고서를 보내 주세요\t업무', 'The text is in column 1 and the label in column 2', ['가족', '업무']],
+      ['😀,Schön dich zu sehen\n😡,Das ist mir zu spät\n😀,Danke dir sehr\n😡,Nie wieder', 'The text is in column 2 and the label in column 1', ['😀', '😡']],
+      ['Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit', 'the column "Nachricht"', ['Familie', 'Arbeit']],
+      ['Message,Type\nSee you at noon,friend\nPay here,scam', 'The text is in the column “Message” and the label in “Type”', ['friend', 'scam']],
+      ['text,label\nMeeting,Work\nLove you,family\nReport,work \nDinner,FAMILY\nSend it,work\nBye,family', 'are taken as one label', ['work', 'family']],
+    ];
+    for (const [text, said, found] of pasted) {
+      await area(page).fill(text);
+      await page.getByText(said).first().waitFor();
+      await expect.poll(() => labels(page)).toEqual(found);
+      expect(await next(page).isEnabled()).toBe(true);
+    }
+    await area(page).fill(pasted[0]?.[0] ?? '');
+    await page.getByText('before the first colon').waitFor();
+    await shoot(page, 'phone-light-2-lines');
+    expect(await faultsOf(page)).toEqual([]);
+    await done();
+  });
+
+  test('where it is not clear, two taps say which columns are meant', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste('dark');
+    await area(page).fill('from,body_de,priority\nAnna,Kommst du heute Abend?,high\nBen,Die Rechnung ist offen,low\nAnna,Bis gleich am Bahnhof!,high\nBen,Der Termin ist um vier,low');
+    await page.getByText('Which columns should it learn from?').waitFor();
+    expect(await next(page).isEnabled()).toBe(false);
+    await shoot(page, 'phone-dark-2-columns');
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('group', { name: 'Which one is the text?' }).getByText('body_de').click();
+    await page.getByRole('group', { name: 'Which one is the label?' }).getByText('from').click();
+    await expect.poll(() => labels(page)).toEqual(['Anna', 'Ben']);
+    await page.getByText('The text is in the column "body_de" and the label in the column "from"').waitFor();
+    expect(await next(page).isEnabled()).toBe(true);
+    // The other choice is one tap away.
+    await page.getByRole('group', { name: 'Which one is the label?' }).getByText('priority').click();
+    await expect.poll(() => labels(page)).toEqual(['high', 'low']);
+    await shoot(page, 'phone-dark-2-chosen');
+    expect(await faultsOf(page)).toEqual([]);
+    await done();
+  });
+
+  test('texts without labels get them one by one', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste();
+    await area(page).fill('Meeting at 4\nLove you, mum\nPlease send the report\nDinner is ready');
+    await page.getByText('4 texts without labels.').waitFor();
+    expect(await next(page).isEnabled()).toBe(false);
+    await page.getByLabel('The labels (groups), separated by commas').fill('work, family');
+    for (const [at, name] of ['work', 'family', 'work', 'family'].entries()) {
+      await page.locator('#later-list li').nth(at).getByRole('button', { name }).click();
+    }
+    await page.getByText('4 of 4 texts labeled').waitFor();
+    await expect.poll(() => labels(page)).toEqual(['work', 'family']);
+    await expect.poll(() => next(page).isEnabled()).toBe(true);
+    await shoot(page, 'phone-light-2-later');
+    expect(await faultsOf(page)).toEqual([]);
+    await done();
+  });
+
+  test('24 examples of 20 labels, and unbalanced ones', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste();
+    for (const count of [2, 20]) {
+      const rows = Array.from({ length: 24 }, (_, at) => `group ${at < count ? at + 1 : 1}: the text number ${at} as someone wrote it`);
+      await area(page).fill(rows.join('\n'));
+      if (count === 20) await page.getByRole('group', { name: 'Which one is the label?' }).getByText('before the colon').click();
+      await expect.poll(async () => (await labels(page)).length).toBe(count);
+      await page.getByText('to learn from').waitFor();
+    }
+    expect(await faultsOf(page)).toEqual([]);
+    await done();
+  });
+});
