@@ -80,8 +80,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         args.options.check()?;
     }
     let existing = args.existing()?;
-    let data = args.prompt.open(&args.train, false)?;
-    let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, false)).transpose()?;
+    let data = args.prompt.open(&args.train, args.options.method.readout)?;
+    let held_out =
+        args.eval.as_deref().map(|path| args.prompt.open(path, args.options.method.readout)).transpose()?;
     let backend = device::backend(context).await?;
     // Every problem of the data is found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;

@@ -3,7 +3,7 @@
 use wasm_bindgen::JsValue;
 
 use super::fine_tuner::Tuner;
-use super::options::{self, GenerateOptions, Prompting};
+use super::options::{self, GenerateOptions};
 use super::report::{Classification, Evaluated, Scored};
 use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
@@ -11,10 +11,9 @@ use crate::train::{WriteOptions, length};
 
 impl Tuner {
     pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<Evaluated> {
-        let prompting = Prompting::of(config, self.prompting.clone())?;
+        let (encoder, prompting) = self.encoder(config)?;
         let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let encoder = prompting.encoder(&self.session)?;
         let length = length(self.max_length, self.session.model.spec());
         let examples = encoder.encode(&self.session, &data, length)?;
         self.settle().await?;
@@ -26,11 +25,10 @@ impl Tuner {
     }
 
     pub(super) async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {
-        let prompting = Prompting::of(options, self.prompting.clone())?;
-        let encoder = prompting.encoder(&self.session)?;
+        let (encoder, prompting) = self.encoder(options)?;
         let words = encoder.label_words().to_vec();
         let Some(first) = words.first() else {
-            bail!(InvalidArgument, "to classify, give a template and labels");
+            bail!(InvalidArgument, "to classify, give a template and labels, or fit a readout");
         };
         let data = prompting.row(&self.session, text, options::text(options, "textB"), first)?;
         let length = length(self.max_length, self.session.model.spec());

@@ -19,7 +19,8 @@ use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::LoadProgress;
 use crate::train::Trajectory;
 use crate::train::{
-    AdapterFile, Diagnosis, Examples, Session, Trainer, Writing, dtype, dtype_name, read_adapter, replay,
+    AdapterFile, Diagnosis, ExampleEncoder, Examples, ReadoutTrainer, Session, Trainer, Writing, dtype,
+    dtype_name, read_adapter, replay,
 };
 use crate::zo::record::Record;
 
@@ -31,6 +32,8 @@ pub(super) enum State {
     Adapted(Box<AdapterFile>),
     /// Those of a run.
     Training(Box<Trainer>),
+    /// The base model's, with a classifier of method readout on them.
+    Readout(Box<ReadoutTrainer>),
     /// Those of a trajectory.
     Restored(Box<Trajectory>),
     /// A step or a replay was stopped between two submits. The weights must be computed again from this trajectory before they are used.
@@ -124,6 +127,11 @@ impl Tuner {
     /// from 0) on.
     #[wasm_bindgen(js_name = exportTrajectory)]
     pub fn export_trajectory(&self, step: Option<u32>) -> std::result::Result<Uint8Array, JsValue> {
+        if let State::Readout(trainer) = &self.state {
+            // There are no records after the header.
+            let bytes = if step.is_some() { Ok(Vec::new()) } else { trainer.header().to_bytes() };
+            return Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]));
+        }
         let bytes = self.trajectory().and_then(|trajectory| match step {
             None => trajectory.to_bytes(),
             Some(step) => {
@@ -187,7 +195,14 @@ impl Tuner {
                 .map(drop)
                 .map_err(|e| err!(StorageFull, "a chunk of the model could not be kept: {e:?}"))
         };
-        crate::train::save_model(&self.session, &mut sink).await.map_err(js_error)
+        let saved = match self.readout().map_err(js_error)? {
+            Some(ExampleEncoder::Readout(classifier)) => {
+                let files = classifier.files(&self.session, self.max_length).await.map_err(js_error)?;
+                files.save(&self.session, &mut sink).await
+            }
+            _ => crate::train::save_model(&self.session, &mut sink).await,
+        };
+        saved.map_err(js_error)
     }
 
     /// The adapter as peft has it: `{ config, weights }`, a text and bytes.
@@ -308,7 +323,7 @@ impl Tuner {
         match &self.state {
             State::Training(trainer) => Ok(trainer.trajectory()),
             State::Restored(trajectory) | State::Torn(trajectory) => Ok(trajectory),
-            State::Base | State::Adapted(_) | State::Unknown => {
+            State::Base | State::Adapted(_) | State::Readout(_) | State::Unknown => {
                 bail!(InvalidArgument, "nothing has been trained yet")
             }
         }
@@ -325,7 +340,7 @@ impl Tuner {
             State::Unknown => {
                 bail!(InvalidArgument, "the weights were left half changed: restore or train again")
             }
-            State::Base | State::Adapted(_) | State::Restored(_) => Ok(()),
+            State::Base | State::Adapted(_) | State::Readout(_) | State::Restored(_) => Ok(()),
         }
     }
 

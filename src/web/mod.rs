@@ -10,6 +10,7 @@ mod files;
 mod fine_tuner;
 mod options;
 mod plan;
+mod readout;
 mod report;
 mod rows;
 mod training;

@@ -110,6 +110,9 @@ pub(super) struct Step {
     pub learning_rate: f32,
     pub ms: f64,
     pub tokens: usize,
+    /// Training rows of a fit of method readout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,

@@ -25,6 +25,15 @@ impl Tuner {
             bail!(InvalidArgument, "dtype: the model is loaded as {here}, found {dtype}");
         }
         let mut given: Options = options::parse(config.clone(), "training options")?;
+        if given.is_readout() {
+            return self.start_readout(config, &given).await;
+        }
+        if given.method.readout {
+            bail!(
+                InvalidArgument,
+                "readout: expected method readout in a browser, found steps of another method after it"
+            );
+        }
         let prompting = Prompting::of(config, Prompting::default())?;
         // An adapter that was loaded is trained further, unless another method is named.
         let initial = match &self.state {
@@ -114,6 +123,9 @@ impl Tuner {
     }
 
     async fn next_step(&mut self) -> Result<Option<Step>> {
+        if let State::Readout(_) = &self.state {
+            return self.next_fit().await;
+        }
         let State::Training(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no training has been started");
         };
@@ -138,6 +150,7 @@ impl Tuner {
             learning_rate: report.learning_rate,
             ms: report.ms,
             tokens: report.tokens,
+            rows: None,
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
             warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),

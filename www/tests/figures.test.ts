@@ -121,6 +121,74 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
+  test('any labels are learned within seconds, and the accuracy climbs beside them', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste('dark');
+    const rows = Array.from({ length: 60 }, (_, at) => (at % 3 === 0 ? `가족: a fine film ${at} we loved` : at % 3 === 1 ? `😡 Ärger: a bad and dull film ${at}` : `work: the story of plot ${at}`));
+    await area(page).fill(rows.join('\n'));
+    await expect.poll(() => labels(page)).toEqual(['가족', '😡 Ärger', 'work']);
+    await next(page).click();
+    await shoot(page, 'phone-dark-3-quick');
+    expect(await faultsOf(page)).toEqual([]);
+    const begun = Date.now();
+    await page.getByRole('button', { name: 'Learn from my examples' }).click();
+    await page.getByText(/^Texts kept aside: \d+ of 12 right/).waitFor({ timeout: LONG });
+    await untilTrained(page);
+    console.log(`learned from 48 examples in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+    await shoot(page, 'phone-dark-3-learned');
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'See what it learned' }).click();
+    expect(await page.locator('.accuracy-line').textContent()).toMatch(/^\d+ of 12$/);
+    expect(await page.locator('#accuracy tbody th').allTextContents()).toHaveLength(3);
+    expect(await page.locator('#accuracy').textContent()).toContain('“😡 Ärger”');
+    await page.getByLabel('Try another sentence').fill('a fine film we loved');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
+    await shoot(page, 'phone-dark-4-learned');
+    expect(await faultsOf(page)).toEqual([]);
+    const [record] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);
+    expect(record.suggestedFilename()).toMatch(/\.pocket$/);
+
+    // The record classifies again in another visit, and the model can still be trained deeply.
+    const path = await record.path();
+    await page.getByRole('button', { name: 'Back to training' }).click();
+    await page.getByRole('button', { name: 'Train it deeper' }).click();
+    expect(await page.getByRole('radio', { name: 'Deeply' }).isChecked()).toBe(true);
+    await page.getByRole('button', { name: 'Choose a model' }).click();
+    await page.locator('#record-input').setInputFiles(path);
+    await page.locator('#summary-3', { hasText: 'from a record' }).waitFor({ timeout: LONG });
+    await page.getByLabel('Try another sentence').fill('the story of plot 5');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(1);
+    expect(await page.locator('#compare .score').allTextContents()).toHaveLength(3);
+    await done();
+  });
+
+  test('24 pasted messages give a result of the small BERT within 15 seconds', { timeout: LONG }, async () => {
+    const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+    await loadModel(page);
+    await page.getByRole('radio', { name: 'Paste' }).check();
+    const work = ['Meeting at four, bring the report', 'The invoice is overdue', 'Can you review my slides?', 'Our client called again', 'The server is down', 'Please approve my vacation'];
+    const family = ['Dinner is at seven', 'Love you, mum', 'Can you pick up the kids?', 'Grandma says hello', 'We are out of milk', 'Happy birthday, little brother'];
+    const rows = [...work, ...family, ...work.map((text) => `${text}, thanks`), ...family.map((text) => `${text}, kiss`)];
+    await area(page).fill(rows.map((text, at) => `${at % 12 < 6 ? 'work' : 'family'}: ${text}`).join('\n'));
+    await expect.poll(() => labels(page)).toEqual(['work', 'family']);
+    await next(page).click();
+    const begun = Date.now();
+    await page.getByRole('button', { name: 'Learn from my examples' }).click();
+    await page.getByText(/^Texts kept aside: \d of 4 right/).waitFor({ timeout: LONG });
+    const first = (Date.now() - begun) / 1000;
+    await untilTrained(page);
+    const seconds = (Date.now() - begun) / 1000;
+    console.log(`24 messages, small BERT: the first result after ${first.toFixed(1)} s, all of it after ${seconds.toFixed(1)} s`);
+    expect(first).toBeLessThan(15);
+    await page.getByRole('button', { name: 'See what it learned' }).click();
+    await page.getByText('4 texts are too few to say').waitFor();
+    await shoot(page, 'phone-light-4-quick');
+    expect(await faultsOf(page)).toEqual([]);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('24 examples of 20 labels, and unbalanced ones', { timeout: LONG }, async () => {
     const { page, done } = await atPaste();
     for (const count of [2, 20]) {

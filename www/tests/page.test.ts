@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained, useSample } from './steps.ts';
+import { loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, trainDeeply, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
 
@@ -132,9 +132,12 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await page.getByLabel('Word for Scam').fill('fraud');
   await expect.poll(() => page.locator('#preview').textContent(), { timeout: LONG }).toContain('Pay here now It was fraud .');
   await page.getByLabel('The sentence it completes').fill('no places in it');
-  await page.getByRole('button', { name: 'Next: training' }).click();
-  await page.getByText('must contain {text}').waitFor();
   await shoot(page, 'phone-dark-2-pasted');
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await trainDeeply(page);
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await page.getByText('must contain {text}. Correct it in step 2').waitFor();
+  await page.getByRole('button', { name: 'Give it examples' }).click();
   await page.getByLabel('The sentence it completes').fill('{text} It was [MASK] .');
   await page.getByRole('button', { name: 'Next: training' }).click();
 

@@ -37,7 +37,15 @@ export async function useSample(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next: training' }).click();
 }
 
+/** Chooses the training of the model itself, where the examples have labels. */
+export async function trainDeeply(page: Page): Promise<void> {
+  const deeply = page.getByRole('radio', { name: 'Deeply' });
+  await page.locator('#settings').waitFor();
+  if (await deeply.isVisible()) await deeply.check();
+}
+
 export async function tinySettings(page: Page, steps: number): Promise<void> {
+  await trainDeeply(page);
   await page.getByText('Advanced', { exact: true }).click();
   await page.getByLabel('Steps', { exact: true }).fill(String(steps));
   await page.getByLabel('Examples per step').fill('4');

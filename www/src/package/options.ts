@@ -171,6 +171,7 @@ function refuseBadRun(call: string, options: object): void {
 export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
   refuseBadRun('train', options);
+  if (options.method === 'readout' && options.keep !== undefined) throw invalid('train: a run of method readout takes seconds and is not kept; export its trajectory instead');
   refuseNoData('train: data', options.data);
   if (options.eval !== undefined) refuseNoData('train: eval', options.eval);
   const { signal, onStart, ...rest } = options;

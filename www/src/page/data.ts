@@ -273,8 +273,6 @@ export function setUpData(app: App, flow: Flow): void {
     next.disabled = true;
     try {
       const dataset = parsed?.kind === 'labelled' ? labelled() : free(parsed);
-      // This checks that the model knows the label words, here where they can still be changed.
-      if (dataset.kind === 'labelled') await app.tuner?.classify('', { template: dataset.template, labels: dataset.labels, textB: '' });
       app.dataset = dataset;
       if (dataset.kind === 'labelled') app.prompting = dataset;
       else delete app.prompting;
@@ -289,24 +287,14 @@ export function setUpData(app: App, flow: Flow): void {
   }
 
   function labelled(): App['dataset'] & { kind: 'labelled' } {
-    const used = [...words];
-    const empty = used.find(([, word]) => word === '');
-    if (empty !== undefined) throw new PocketError('data-invalid', `The label “${empty[0]}” has no word`);
-    if (new Set(words.values()).size < words.size) throw new PocketError('data-invalid', 'Two labels have the same word');
-    template.setAttribute('aria-invalid', 'true');
-    if (!template.value.includes('{text}')) throw new PocketError('data-invalid', 'The sentence must contain {text}');
-    if (!causal() && template.value.split('[MASK]').length !== 2) {
-      throw new PocketError('data-invalid', 'The sentence must contain [MASK] exactly once');
-    }
-    template.removeAttribute('aria-invalid');
-    const worded = (row: Row): Row => ({ ...row, label: words.get(row.label) ?? row.label });
+    const used = [...words].filter(([label]) => parsed?.kind === 'labelled' && parsed.labels.has(label));
     const { train, heldOut } = drawn;
     return {
       kind: 'labelled',
-      train: train.map(worded),
-      heldOut: heldOut.filter(({ label }) => words.has(label)).map(worded),
+      train,
+      heldOut: heldOut.filter(({ label }) => words.has(label)),
       template: template.value.trim(),
-      labels: [...words.values()],
+      labels: used.map(([, word]) => word),
       names: new Map(used.map(([label, word]) => [word, label])),
       own: chosen('data') !== 'sample',
     };

@@ -36,7 +36,7 @@ export function showFigures({ before, after, trained, prompting }: App): void {
     el(
       'p',
       { class: 'note' },
-      `Before and after ${plural(trained, 'step')}, measured on ${plural(after.examples, 'text')} kept aside.`,
+      `${prompting?.readout === true ? 'Measured' : `Before and after ${plural(trained, 'step')}, measured`} on ${plural(after.examples, 'text')} kept aside.`,
       ...(after.interval === undefined ? [] : [` On other texts like these, expect ${range(after.interval)} (95% interval).`]),
       ...(baseline === undefined || baselineLabel === undefined ? [] : [` The mark on the bar is at ${percent(baseline)}: always answering ${name(baselineLabel)}.`]),
     ),

@@ -239,18 +239,19 @@ export function setUpModel(app: App, flow: Flow): void {
       app.restored = await tuner.restore(await fromFile(file), { signal: controller.signal });
       const { step, settings } = app.restored;
       app.trained = step;
-      app.adapted = settings.method !== 'full';
+      app.adapted = settings.method === 'lora' || settings.method === 'prefix';
       app.comparisons = [];
       delete app.before;
       delete app.after;
       delete app.prompting;
-      if (settings.template !== undefined) {
+      const readout = settings.method === 'readout';
+      if (settings.template !== undefined || readout) {
         const labels = settings.labels ?? [];
         const names = new Map(labels.map((label) => [label, label]));
-        app.prompting = { template: settings.template, labels: [...labels], names };
+        app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
       }
       flow.summarize(1, summary(app));
-      flow.summarize(3, `${count(step)} steps, from a record`);
+      flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
       flow.open(4);
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);

@@ -34,7 +34,7 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'data-invalid': {
     title: 'These examples cannot be used as they are',
-    advice: 'Correct what is named above, then try again. The word for a label must be one that the model knows: a common word, in lower case.',
+    advice: 'Correct what is named above, then try again.',
   },
   'trajectory-mismatch': {
     title: 'This training record does not match',

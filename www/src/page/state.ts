@@ -18,9 +18,14 @@ export interface Prompting {
   labels: string[];
   /** The person's own label for each label word. */
   names: Map<string, string>;
+  /** Whether a readout answers instead: with the person's own labels, and without words and a template. */
+  readout?: boolean;
 }
 
-/** The examples to train on. `own` says that they are the person's own and not the sample. */
+/** A prompt in the form of the package's options. */
+export const asked = ({ template, labels, readout }: Prompting): { template?: string; labels?: string[] } => (readout === true ? {} : { template, labels });
+
+/** The examples to train on, with the person's own labels. `own` says that they are the person's own and not the sample. */
 export type Dataset =
   | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean } & Prompting)
   | { kind: 'free'; data: string | Example[]; name: string; own: boolean };

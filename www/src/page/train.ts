@@ -1,17 +1,18 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, TrainOptions, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
-import { announce, byId, chosen, facts } from './dom.ts';
+import { announce, byId, chosen, facts, onChoice } from './dom.ts';
 import { evaluationLine } from './figures.ts';
 import { bytes, count, duration, percent } from './format.ts';
 import { stageName } from './model.ts';
 import { Pace, verdict } from './pace.ts';
 import { isAbort, showProblem } from './problem.ts';
+import { checkPrompt, readoutPrompt, worded } from './prompt.ts';
 import { Runner } from './runner.ts';
 import { canKeep, RUN, saveSession, type Session } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { thinned, type Row } from './rows.ts';
-import type { App, Comparison, Dataset, Flow } from './state.ts';
+import { asked, type App, type Comparison, type Dataset, type Flow } from './state.ts';
 
 const SAMPLE_SENTENCES = [
   'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
@@ -72,20 +73,42 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   resume.addEventListener('click', () => void continueRun());
   byId('train-again', HTMLButtonElement).addEventListener('click', (event) => {
     if (event.currentTarget instanceof HTMLElement) event.currentTarget.hidden = true;
+    // After learning quickly, the next thing is to train deeply.
+    if (current?.settings.method === 'readout') byId('settings', HTMLFormElement).querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
     showForm(true);
     start.scrollIntoView({ block: 'end' });
   });
   next.addEventListener('click', () => flow.open(4));
   flow.onOpen(3, () => {
     byId('sentences-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
+    showHow();
     offerSentences();
     if (setFor !== app.tuner && app.tuner !== undefined) settings.suit(app.tuner.info);
     setFor = app.tuner;
-    if (app.restored !== adopted && app.restored !== undefined) settings.adopt(app.restored.settings);
+    if (app.restored !== adopted && app.restored !== undefined && app.restored.settings.method !== 'readout') settings.adopt(app.restored.settings);
     adopted = app.restored;
     if (current?.tuner !== app.tuner || current?.dataset !== app.dataset) forget();
-    if (app.restored !== undefined) start.textContent = `Continue from step ${count(app.restored.step)}`;
+    if (app.restored !== undefined && !isQuick()) start.textContent = `Continue from step ${count(app.restored.step)}`;
   });
+  onChoice('how', showHow);
+
+  /** Whether the examples are learned by a readout. */
+  function isQuick(): boolean {
+    return app.dataset?.kind === 'labelled' && chosen('how') === 'readout';
+  }
+
+  function showHow(): void {
+    const quick = isQuick();
+    byId('how-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
+    for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
+    byId('sentences-note', HTMLElement).textContent = quick
+      ? 'The model sorts these after learning.'
+      : 'The model sorts these before and after training, so that you can see what it learned.';
+    byId('how-note', HTMLElement).textContent = quick
+      ? 'It reads each example once, as it understands language already, and learns to tell your labels apart.'
+      : 'It changes the model itself, step by step. Start with the quick way: on short texts, this one often brings nothing more.';
+    start.textContent = quick ? 'Learn from my examples' : 'Start training';
+  }
 
   function showForm(shown: boolean): void {
     [settings.form.hidden, start.hidden] = [!shown, !shown];
@@ -97,7 +120,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     current = undefined;
     if (app.trained > 0 && ran === app.dataset && ran !== undefined) return;
     [live.hidden, after.hidden] = [true, true];
-    start.textContent = 'Start training';
+    showHow();
     showForm(true);
   }
 
@@ -105,7 +128,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   function offerSentences(): void {
     if (app.dataset?.kind !== 'labelled' || (sentences.value.trim() !== '' && sentences.value !== offered)) return;
     const { heldOut, train } = app.dataset;
-    const own = (heldOut.length > 0 ? heldOut : train).slice(0, 2).map(({ text }) => text.replace(/\s+/g, ' ').slice(0, 200));
+    // One text of each of two labels.
+    const rows = heldOut.length > 0 ? heldOut : train;
+    const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
+    const own = [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
     offered = (chosen('data') === 'sample' ? SAMPLE_SENTENCES : own).join('\n');
     sentences.value = offered;
   }
@@ -118,12 +144,16 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     let given: Settings;
     try {
       given = settings.read();
+      if (isQuick()) given = { ...given, method: 'readout' };
+      else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
     } catch (error) {
       showProblem(problem, error);
       return;
     }
     await current?.runner.end();
-    const from = app.restored;
+    const quick = given.method === 'readout';
+    const from = quick ? undefined : app.restored;
+    if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
     const texts = dataset.kind === 'labelled' ? sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '') : [];
     app.comparisons = texts.map((text) => ({ text }));
     app.trained = from?.step ?? 0;
@@ -131,19 +161,23 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     delete app.after;
     delete app.restored;
     trouble = undefined;
-    app.adapted = given.method !== 'full';
+    app.adapted = given.method === 'lora' || given.method === 'prefix';
     await run(await open(tuner, dataset, given, from?.losses ?? [], from === undefined));
   }
 
   /** Prepares a run for its first step. `asks` says whether the model is measured before it. */
   async function open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
-    const keeps = await canKeep();
+    const quick = given.method === 'readout';
+    const keeps = !quick && (await canKeep());
+    const evaluation = dataset.kind === 'labelled' ? thinned(dataset.heldOut, given.heldOut) : [];
     const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels'> =
       dataset.kind === 'labelled'
-        ? { data: dataset.train, template: dataset.template, labels: dataset.labels, ...evaluated(thinned(dataset.heldOut, given.heldOut)) }
+        ? quick
+          ? { data: dataset.train, ...(evaluation.length > 0 ? { eval: evaluation } : {}) }
+          : { data: worded(dataset.train, dataset), template: dataset.template, labels: dataset.labels, ...evaluated(worded(evaluation, dataset)) }
         : { data: dataset.data, dataName: dataset.name, evaluateEvery: 0 };
     const steps = tuner.train({
-      ...trainOptions(given),
+      ...(quick ? { method: 'readout', seed: BigInt(given.seed), maxLength: given.maxLength } : trainOptions(given)),
       ...what,
       ...(keeps ? { keep: RUN } : {}),
       signal: (starting = new AbortController()).signal,
@@ -154,11 +188,11 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         byId('train-facts', HTMLElement).replaceChildren();
         chart.start(last, losses);
         for (const id of ['verdict', 'held-now']) byId(id, HTMLElement).textContent = '';
-        if (asks) {
+        if (asks && !quick) {
           await measure({ tuner, dataset, settings: given }, 'before');
           await saveSession(session(app, dataset, given));
         }
-        status('Preparing the GPU for the first step');
+        status(quick ? 'Reading the first examples' : 'Preparing the GPU for the first step');
         announce('Training has started');
       },
     });
@@ -170,7 +204,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
         pace.add(step);
         trouble = step.warning ?? trouble;
         if (step.evaluation !== undefined && dataset.kind === 'labelled') {
-          byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, dataset.names);
+          byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, app.prompting?.names ?? dataset.names);
         }
         show(step, pace);
       },
@@ -252,10 +286,13 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     start.textContent = 'Start over with the untrained model';
     showForm(false);
     byId('train-again', HTMLElement).hidden = false;
-    resume.hidden = current === undefined || app.trained >= current.settings.steps;
+    const quick = current?.settings.method === 'readout';
+    if (quick) status('Learned from all examples');
+    byId('train-again', HTMLElement).textContent = quick ? 'Train it deeper' : 'Train again from the start';
+    resume.hidden = quick || current === undefined || app.trained >= current.settings.steps;
     after.hidden = false;
     next.focus();
-    flow.summarize(3, `${count(app.trained)} steps, error ${chart.mean.toFixed(2)}`);
+    flow.summarize(3, quick ? 'Learned from your examples' : `${count(app.trained)} steps, error ${chart.mean.toFixed(2)}`);
     announce(byId('train-status', HTMLElement).textContent ?? '');
   }
 
@@ -267,7 +304,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   async function measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
     delete app[when];
     if (dataset.kind !== 'labelled') return;
-    const { template, labels } = dataset;
+    const prompt = asked(app.prompting ?? dataset);
     bar.removeAttribute('value');
     left.textContent = '';
     status(when === 'before' ? 'Testing the model before training' : 'Testing the model after training');
@@ -279,12 +316,13 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     try {
       for (const each of app.comparisons) {
         if (signal.aborted) return;
-        each[when] = await tuner.classify(each.text, { template, labels });
+        each[when] = await tuner.classify(each.text, prompt);
       }
-      const rows = thinned(dataset.heldOut, heldOut);
+      const kept = thinned(dataset.heldOut, heldOut);
+      const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
       if (rows.length === 0) return;
       status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
-      app[when] = await tuner.evaluate(rows, { template, labels, wrong: when === 'after', signal });
+      app[when] = await tuner.evaluate(rows, { ...prompt, wrong: when === 'after', signal });
     } catch (error) {
       if (!isAbort(error)) throw error;
     } finally {
@@ -299,10 +337,15 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     const last = step.step === step.steps;
     if (now - shown < 100 && !last) return;
     shown = now;
+    bar.value = step.step / step.steps;
+    if (step.rows !== undefined) {
+      status(`Learned from ${count(step.rows)} examples`);
+      left.textContent = '';
+      return;
+    }
     status(`Step ${count(step.step)} of ${count(step.steps)}`);
     byId('figure', HTMLElement).hidden = false;
     left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
-    bar.value = step.step / step.steps;
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
     byId('verdict', HTMLElement).textContent = verdict(chart, step.step, trouble);
     facts(byId('train-facts', HTMLElement), [
@@ -322,7 +365,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     // The record contains the learning rate and epsilon that the run used, whether found by search
     // or preset.
     const same = { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
-    app.adapted = made.method !== 'full';
+    app.adapted = made.method === 'lora' || made.method === 'prefix';
     app.dataset = dataset;
     if (dataset.kind === 'labelled') app.prompting = dataset;
     app.trained = step;

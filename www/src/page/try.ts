@@ -6,7 +6,7 @@ import { showFigures } from './figures.ts';
 import { bytes, excerpt, percent } from './format.ts';
 import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
-import type { App, Comparison, Flow } from './state.ts';
+import { asked, type App, type Comparison, type Flow } from './state.ts';
 
 export function setUpTry(app: App, flow: Flow): void {
   const problem = byId('try-problem', HTMLElement);
@@ -34,8 +34,7 @@ export function setUpTry(app: App, flow: Flow): void {
       const text = question.value.trim();
       const { tuner, prompting } = app;
       if (text === '' || tuner === undefined || prompting === undefined) return;
-      const { template, labels } = prompting;
-      app.comparisons.push({ text, after: await tuner.classify(text, { template, labels }) });
+      app.comparisons.push({ text, after: await tuner.classify(text, asked(prompting)) });
       question.value = '';
       showComparisons();
       list.lastElementChild?.scrollIntoView({ block: 'nearest' });

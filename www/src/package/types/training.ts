@@ -4,7 +4,12 @@ import type { Data } from './data.js';
 import type { CreateOptions } from './model.js';
 import type { DrawOptions, MethodOptions, RunOptions } from './options.js';
 
-/** What a training changes: every parameter; small matrices beside the large ones (LoRA); or a few rows before the text (prefix tuning). */
+/**
+ * What a training changes: every parameter; small matrices beside the large ones (LoRA); a few rows
+ * before the text (prefix tuning); or no parameter, but a classifier that is fitted on the model's
+ * hidden states in one pass over the data. This `readout` takes rows with any labels and needs no
+ * template, no steps and no learning rate.
+ */
 export type Method = NonNullable<MethodOptions['method']>;
 
 /**
@@ -47,7 +52,8 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
    * Keeps the run under this name in the origin's private file system: each step is on the disk
    * before it is yielded, so that a tab that is killed loses nothing that was seen. To go on,
    * {@link FineTuner.restore} what {@link storage} `.run(name)` gives and train with the same
-   * options; a training that does not go on with the kept run replaces it.
+   * options; a training that does not go on with the kept run replaces it. Method `readout` takes
+   * seconds and is not kept.
    */
   readonly keep?: string | undefined;
   /**
@@ -113,6 +119,8 @@ export interface TrainStep {
   readonly ms: number;
   /** Tokens in the batch. */
   readonly tokens: number;
+  /** With method `readout`, in which a step is a fit: the number of rows that the classifier was fitted on so far. `ms` is then the time since the start. */
+  readonly rows?: number;
   /** Bytes held on the GPU. */
   readonly gpuBytes: number;
   /** Present on the steps that were followed by a measurement. */

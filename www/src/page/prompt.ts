@@ -1,0 +1,43 @@
+/** The words and the sentence by which a language model is asked for a label, and labels where a readout answers instead. */
+import { PocketError, type FineTuner } from 'pocketllm';
+import { asked, type Dataset, type Prompting } from './state.ts';
+import type { Row } from './rows.ts';
+
+export type Labelled = Dataset & { kind: 'labelled' };
+
+const WHERE = 'Correct it in step 2, under “How the model is asked”, or let it learn quickly, which needs no words.';
+
+/** How a readout is asked: with the labels as the person wrote them. */
+export function readoutPrompt({ train }: Labelled): Prompting {
+  const labels = [...new Set(train.map(({ label }) => label))];
+  return { template: '', labels, names: new Map(labels.map((label) => [label, label])), readout: true };
+}
+
+/**
+ * Checks the words and the sentence.
+ *
+ * @throws PocketError `data-invalid` with what has to be corrected, and where.
+ */
+export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<void> {
+  const { template, labels, names } = dataset;
+  const refuse = (found: string): never => {
+    throw new PocketError('data-invalid', `${found}. ${WHERE}`);
+  };
+  if (labels.includes('')) refuse('A label has no word');
+  if (names.size < labels.length) refuse('Two labels have the same word');
+  if (!template.includes('{text}')) refuse('The sentence must contain {text}');
+  if (tuner.info.head !== 'causal-lm' && template.split('[MASK]').length !== 2) refuse('The sentence must contain [MASK] exactly once');
+  try {
+    // The model must know the words.
+    await tuner.classify('', { ...asked(dataset), textB: '' });
+  } catch (error) {
+    if (error instanceof PocketError && error.code === 'data-invalid') refuse(`${error.message}: the word for a label must be one that the model knows, such as a common word in lower case`);
+    throw error;
+  }
+}
+
+/** Rows whose labels are the words that the model answers with. */
+export function worded(rows: readonly Row[], { names }: Labelled): Row[] {
+  const words = new Map([...names].map(([word, label]) => [label, word]));
+  return rows.map((row) => ({ ...row, label: words.get(row.label) ?? row.label }));
+}
