@@ -139,7 +139,7 @@ impl ReadoutDir {
         };
         write(&header.to_bytes()?).map_err(|e| files::write_error(&path, &e))?;
         let held_out = report.held_out.as_ref();
-        let line = json!({
+        let mut line = json!({
             "rows": report.rows,
             "loss": report.loss,
             "strength": report.strength,
@@ -148,6 +148,9 @@ impl ReadoutDir {
             "eval_examples": held_out.map(|seen| seen.examples),
             "ms": (report.ms * 1e3).round() / 1e3,
         });
+        for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
+            line[format!("eval_{name}")] = field;
+        }
         let log_path = self.path.join("log.jsonl");
         self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))
     }

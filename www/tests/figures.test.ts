@@ -189,6 +189,27 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await context.close();
   });
 
+  test('with many labels, the mistakes are a list', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste();
+    // The texts tell nothing about their labels, so there are mistakes.
+    const rows = Array.from({ length: 120 }, (_, at) => `Gruppe ${(at * 7) % 8}: a ${['fine', 'dull', 'sad', 'good'][at % 4]} film, number ${(at * 31) % 97}`);
+    await area(page).fill(rows.join('\n'));
+    await expect.poll(async () => (await labels(page)).length).toBe(8);
+    await next(page).click();
+    await page.getByRole('button', { name: 'Learn from my examples' }).click();
+    await untilTrained(page);
+    await page.getByRole('button', { name: 'See what it learned' }).click();
+    expect(await page.locator('#accuracy .per-label li').count()).toBeGreaterThan(4);
+    const cell = page.locator('#accuracy .pairs .cell').first();
+    const said = (await cell.textContent()) ?? '';
+    expect(said).toMatch(/^\d+ × “Gruppe \d” taken for “Gruppe \d”$/);
+    await cell.click();
+    expect(await page.locator('#wrong li').count()).toBe(Number(said.split(' ')[0]));
+    await shoot(page, 'phone-light-4-many');
+    expect(await faultsOf(page)).toEqual([]);
+    await done();
+  });
+
   test('24 examples of 20 labels, and unbalanced ones', { timeout: LONG }, async () => {
     const { page, done } = await atPaste();
     for (const count of [2, 20]) {

@@ -107,8 +107,9 @@ function mistakes({ perLabel, wrong }: Evaluation, name: Name): Node[] {
     shown.append(...texts(wrong, label, answered, name));
   };
   const cell = (label: string, answered: string, many: number, text: string): HTMLButtonElement => {
-    const said = `${plural(many, 'text')} labeled ${name(label)}, answered ${name(answered)}: show`;
-    const button = el('button', { type: 'button', class: 'cell', 'aria-pressed': 'false', 'aria-label': said }, text);
+    const button = el('button', { type: 'button', class: 'cell', 'aria-pressed': 'false' }, text);
+    // A number alone does not say what it counts.
+    if (text === count(many)) button.setAttribute('aria-label', `${plural(many, 'text')} labeled ${name(label)}, answered ${name(answered)}`);
     button.addEventListener('click', () => show(label, answered, button));
     return button;
   };

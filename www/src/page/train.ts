@@ -57,6 +57,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
    */
   let starting: AbortController | undefined;
   let rate = 0;
+  /** Number of examples of the run. */
+  let examples = 0;
   let trouble: Warning | undefined;
 
   settings.form.addEventListener('submit', (event) => {
@@ -181,8 +183,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       ...what,
       ...(keeps ? { keep: RUN } : {}),
       signal: (starting = new AbortController()).signal,
-      onStart: async ({ steps: last, learningRate }) => {
+      onStart: async ({ steps: last, learningRate, examples: all }) => {
         starting = undefined;
+        examples = all;
         rate = learningRate;
         byId('figure', HTMLElement).hidden = losses.length === 0;
         byId('train-facts', HTMLElement).replaceChildren();
@@ -339,7 +342,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     shown = now;
     bar.value = step.step / step.steps;
     if (step.rows !== undefined) {
-      status(`Learned from ${count(step.rows)} examples`);
+      bar.value = step.rows / Math.max(1, examples);
+      status(`Learned from ${count(step.rows)} of ${count(examples)} examples`);
       left.textContent = '';
       return;
     }

@@ -8,6 +8,9 @@ import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
 import { asked, type App, type Comparison, type Flow } from './state.ts';
 
+/** With more labels than this, only the likeliest are shown beside a sentence. */
+const SHOWN = 5;
+
 export function setUpTry(app: App, flow: Flow): void {
   const problem = byId('try-problem', HTMLElement);
   const list = byId('compare', HTMLElement);
@@ -65,6 +68,13 @@ function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {
   return el('progress', { class: when, value: String(share), 'aria-hidden': 'true' });
 }
 
+/** The labels to show, in their order: all of them, or the likeliest of many. */
+function likeliest(labels: readonly string[], scores: Classification | undefined): readonly string[] {
+  if (labels.length <= SHOWN || scores === undefined) return labels;
+  const first = new Set(scores.scores.slice(0, SHOWN).map(({ label }) => label));
+  return labels.filter((label) => first.has(label));
+}
+
 /** One sentence with a pair of bars for each label. */
 function comparison({ text, before, after }: Comparison, app: App): HTMLLIElement {
   const share = (from: Classification | undefined, label: string): number | undefined =>
@@ -74,7 +84,7 @@ function comparison({ text, before, after }: Comparison, app: App): HTMLLIElemen
     'li',
     {},
     el('blockquote', {}, excerpt(text, 220)),
-    ...labels.map((label) => {
+    ...likeliest(labels, after ?? before).map((label) => {
       const was = share(before, label);
       const is = share(after, label);
       const figures = el('span', { class: 'score-figures' });
