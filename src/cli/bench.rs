@@ -8,11 +8,15 @@ use super::context::Context;
 use super::method::DtypeArgs;
 use super::model::{self, ModelOrConfig};
 use super::{device, memory};
+use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::gemm::tuner;
 use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::reference::Host;
 use crate::train::{Bench, MethodKind, MethodOptions, Session, Settings, Sizes, trial};
+
+/// Minimum milliseconds of untimed rounds.
+const WARM_UP_MS: f64 = 500.0;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,7 +35,7 @@ pub(super) struct Args {
     method: MethodOptions,
     #[command(flatten)]
     dtype: DtypeArgs,
-    /// Number of timed rounds after a warm-up round; the median is reported
+    /// Number of timed rounds after half a second of warming up; the median is reported
     #[arg(long, default_value_t = 3)]
     repeat: u32,
     /// Report the time of each kernel in a forward pass and in a step
@@ -74,17 +78,21 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     session = model::load(session, backend).await?;
     let mut bench = Bench::new(session, settings, args.seq_len).await?;
+    // Pipelines are compiled, and a GPU that was idle raises its clock.
+    let start = Instant::now();
+    while start.elapsed_ms() < WARM_UP_MS {
+        bench.forward().await?;
+        bench.step().await?;
+    }
     let (mut forwards, mut steps, mut of_host) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..=args.repeat {
+    for _ in 0..args.repeat {
         let forward_ms = bench.forward().await?;
         let before = bench.session().model.backend().waited_ms();
         let step_ms = bench.step().await?;
         let waited_ms = bench.session().model.backend().waited_ms() - before;
-        if round > 0 {
-            forwards.push(forward_ms);
-            steps.push(step_ms);
-            of_host.push(step_ms - waited_ms);
-        }
+        forwards.push(forward_ms);
+        steps.push(step_ms);
+        of_host.push(step_ms - waited_ms);
     }
     let (forward_ms, step_ms, host_ms) = (median(forwards), median(steps), median(of_host));
     let (tokens, flops) = (bench.batch().tokens() as f64, bench.flops());
@@ -182,7 +190,8 @@ async fn kernels(context: &Context) -> Result<()> {
     let shapes = [tuner::SHAPES, large].concat();
     let measured = tuner::measure(backend.as_ref(), Host::open().as_ref(), &shapes).await?;
     if context.json {
-        println!("{}", json!({ "adapter": backend.name(), "matmul": measured }));
+        let value = json!({ "adapter": backend.name(), "limits": backend.limits(), "matmul": measured });
+        println!("{value}");
         return Ok(());
     }
     println!(

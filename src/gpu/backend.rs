@@ -5,7 +5,7 @@ use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
 /// The limits that decide how tensors are split and how large dispatches are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Limits {
     /// Size of the largest storage binding in bytes.
     pub binding_bytes: u64,
