@@ -6,11 +6,11 @@ use super::fine_tuner::{State, Tuner};
 use super::options::{self, Prompting};
 use super::plan;
 use super::report::{Start, Step};
-use crate::error::{Code, Result, bail, err};
+use crate::error::{Result, bail, err};
 use crate::train::{Classifier, Draw, ExampleEncoder, Options, ReadoutTrainer, Trajectory, draw};
 
 impl Tuner {
-    /// Begins a run of method readout. The same run, restored when it was complete, keeps its classifier; any other one begins again.
+    /// Begins a run of method readout. It takes seconds, so a restored one begins again too.
     pub(super) async fn start_readout(&mut self, config: &JsValue, given: &Options) -> Result<Start> {
         if ["task", "template", "labels"].iter().any(|name| options::field(config, name).is_some()) {
             bail!(
@@ -26,24 +26,14 @@ impl Tuner {
         let held_out = read("eval", "evalName")?;
         let (data, rest) = draw(data, options::parse::<Draw>(config.clone(), "training options")?)?;
         let held_out = held_out.or(rest);
-        let mut trainer = ReadoutTrainer::new(&self.session, settings.clone(), &data, held_out.as_ref())?;
+        let trainer = ReadoutTrainer::new(&self.session, settings.clone(), &data, held_out.as_ref())?;
         if self.max_gpu_bytes.is_some() {
             plan::check(&self.session, &settings, &trainer.sizes(), self.max_gpu_bytes).await?;
         }
-        let resumed = match &self.state {
-            State::Restored(trajectory) => Some(trainer.resume(&mut self.session, trajectory)),
-            _ => None,
-        };
-        match resumed {
-            Some(Ok(())) => {}
-            Some(Err(error)) if error.code() != Code::TrajectoryMismatch => return Err(error),
-            Some(Err(_)) | None => self.reset().await?,
-        }
+        self.reset().await?;
         let fits = trainer.fits();
-        let fitted = trainer.header().fitted_rows as usize;
-        let done = fits.iter().filter(|rows| **rows <= fitted).count();
         let start = Start {
-            first_step: done as u32 + 1,
+            first_step: 1,
             steps: fits.len() as u32,
             examples: trainer.rows(),
             learning_rate: 0.0,

@@ -10,7 +10,7 @@ use super::report::{Start, Step};
 use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;
-use crate::train::{Diagnosis, Draw, Options, Sizes, Trainer, draw, dtype_name, search};
+use crate::train::{Diagnosis, Draw, Options, Sizes, Trainer, Trajectory, draw, dtype_name, search};
 
 impl Tuner {
     pub(super) async fn start(
@@ -66,7 +66,9 @@ impl Tuner {
             plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         let (steps, count) = (settings.steps, examples.examples.len());
-        let restored_before = matches!(self.state, State::Restored(_));
+        // A readout has no steps to go on with.
+        let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
+        let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
         let trials = match given.searches() && !restored_before {
             true => {
                 self.reset().await?;
@@ -90,7 +92,7 @@ impl Tuner {
             Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
         // A restored run goes on where it was; anything else begins with the base weights.
         let restored = match &self.state {
-            State::Restored(trajectory) => Some(trajectory.as_ref().clone()),
+            State::Restored(trajectory) if goes_on(trajectory) => Some(trajectory.as_ref().clone()),
             _ => None,
         };
         match restored {

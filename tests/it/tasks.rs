@@ -283,5 +283,5 @@ fn refusals_say_what_to_do() {
     );
     let own = folder.file("own.csv", "text,label\ngood,great\n");
     let (_, message) = refused(&["evaluate", "--model", &bert, "--eval", &own]);
-    assert!(message.contains("a template and labels, or a task"), "{message}");
+    assert!(message.contains("a template and labels, a task, or method readout"), "{message}");
 }

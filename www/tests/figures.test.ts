@@ -160,6 +160,16 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(1);
     expect(await page.locator('#compare .score').allTextContents()).toHaveLength(3);
+
+    // It can be learned again, and training deeply asks for words that the model knows.
+    await page.getByRole('button', { name: 'Back to training' }).click();
+    await page.getByRole('radio', { name: 'Quickly' }).check();
+    await page.getByRole('button', { name: 'Learn from my examples' }).click();
+    await untilTrained(page);
+    expect(await page.locator('#train-status').textContent()).toBe('Learned from all examples');
+    await page.getByRole('button', { name: 'Train it deeper' }).click();
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await page.getByText('or let it learn quickly, which needs no words').waitFor();
     await done();
   });
 

@@ -90,7 +90,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (app.restored !== adopted && app.restored !== undefined && app.restored.settings.method !== 'readout') settings.adopt(app.restored.settings);
     adopted = app.restored;
     if (current?.tuner !== app.tuner || current?.dataset !== app.dataset) forget();
-    if (app.restored !== undefined && !isQuick()) start.textContent = `Continue from step ${count(app.restored.step)}`;
+    if (app.restored !== undefined && app.restored.settings.method !== 'readout' && !isQuick()) start.textContent = `Continue from step ${count(app.restored.step)}`;
   });
   onChoice('how', showHow);
 
@@ -154,7 +154,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     }
     await current?.runner.end();
     const quick = given.method === 'readout';
-    const from = quick ? undefined : app.restored;
+    const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
     const texts = dataset.kind === 'labelled' ? sentences.value.split('\n').map((line) => line.trim()).filter((line) => line !== '') : [];
     app.comparisons = texts.map((text) => ({ text }));
