@@ -1,8 +1,8 @@
-// Dequantize: writes `quads` vec4s of frozen weights, from `first_stored` on, to the scratch. All branches use the same copy.
+// Dequantize: writes `vec4s` vec4s of frozen weights, from `first_stored` on, to the scratch. All branches use the same copy.
 // Dispatch: one thread per vec4, 64 per workgroup, as described in @layout.
 
 struct Params {
-    quads: u32,
+    vec4s: u32,
     first_stored: u32, // first vec4 of the range in the storage binding
     branch_stride: u32, // not used, because there is one copy
     across: u32, // vec4s per row, if panels are written
@@ -21,8 +21,8 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let quad = quad_of(group, groups, local);
-    if (quad < params.quads) {
-        put(0u, group, groups, local, load_quad(params.first_stored + quad));
+    let index = vec4_index(group, groups, local);
+    if (index < params.vec4s) {
+        put(0u, group, groups, local, load_vec4(params.first_stored + index));
     }
 }

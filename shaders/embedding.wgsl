@@ -36,7 +36,7 @@ fn main(
         return;
     }
     let element = (id - params.first_row) * params.width + i % params.width;
-    let w = params.scale * load_quad(element / 4u)[element % 4u];
+    let w = params.scale * load_vec4(element / 4u)[element % 4u];
     if (params.accumulate == 1u) {
         y[i] += w;
     } else {

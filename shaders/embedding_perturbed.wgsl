@@ -32,8 +32,8 @@ fn main(
 ) {
     let i = linear_group(group, groups) * 64u + local;
     // A row that begins within a vec4 overlaps one more.
-    let quads = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
-    let row = i / quads;
+    let vec4s = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
+    let row = i / vec4s;
     if (row >= params.branches * params.tokens) {
         return;
     }
@@ -42,9 +42,9 @@ fn main(
         return;
     }
     let first = id * params.width; // element of the table
-    let quad = first / 4u + i % quads;
-    let counter = vec2<u32>(quad, params.ordinal);
-    var w = updated(load_quad(quad - params.first_row * params.width / 4u), counter, params.decays);
+    let index = first / 4u + i % vec4s;
+    let counter = vec2<u32>(index, params.ordinal);
+    var w = updated(load_vec4(index - params.first_row * params.width / 4u), counter, params.decays);
     let branch = step_.branches[row / params.tokens];
     if (branch.perturbed != 0u) {
         w += flip(direction(branch.key, counter, 0u), branch.sign);
@@ -52,7 +52,7 @@ fn main(
     w *= params.scale;
     for (var lane = 0u; lane < 4u; lane++) {
         // Before the first element of the row, this wraps around to a column beyond its end.
-        let column = quad * 4u + lane - first;
+        let column = index * 4u + lane - first;
         if (column < params.width) {
             let at = row * params.width + column;
             if (params.accumulate == 1u) {

@@ -4,9 +4,9 @@
 // Dispatch: one thread per vec4, 64 per workgroup, as described in @layout.
 
 struct Params {
-    quads: u32,
+    vec4s: u32,
     first_stored: u32, // first vec4 of the range in the storage binding
-    first_quad: u32, // index of the range's first vec4 in its tensor
+    first_vec4: u32, // index of the range's first vec4 in its tensor
     ordinal: u32, // of the tensor, in the model's canonical order
     branches: u32, // with 0, only the updates are applied
     branch_stride: u32, // vec4s between the weights of two branches
@@ -29,14 +29,14 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let quad = quad_of(group, groups, local);
-    if (quad >= params.quads) {
+    let index = vec4_index(group, groups, local);
+    if (index >= params.vec4s) {
         return;
     }
-    let counter = counter_of(quad);
-    let w = updated(load_quad(params.first_stored + quad), counter, params.decays);
+    let counter = counter_of(index);
+    let w = updated(load_vec4(params.first_stored + index), counter, params.decays);
     if (step_.updates > 0u) {
-        store_quad(params.first_stored + quad, w);
+        store_vec4(params.first_stored + index, w);
     }
     for (var b = 0u; b < params.branches;) {
         let added = perturbation(b, counter);

@@ -3,9 +3,9 @@
 // Dispatch: one thread per vec4, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
-    quads: u32,
+    vec4s: u32,
     first_stored: u32, // first vec4 of the range in the storage binding
-    first_quad: u32, // index of the range's first vec4 in its tensor
+    first_vec4: u32, // index of the range's first vec4 in its tensor
     width: u32,
     rank: u32,
     a_start: u32, // first element of a, [rank, width]
@@ -37,13 +37,13 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    if (i >= params.quads) {
+    if (i >= params.vec4s) {
         return;
     }
-    let quad = params.first_quad + i;
-    var w = load_quad(params.first_stored + i);
+    let index = params.first_vec4 + i;
+    var w = load_vec4(params.first_stored + i);
     for (var lane = 0u; lane < 4u; lane++) {
-        let element = quad * 4u + lane;
+        let element = index * 4u + lane;
         let column = element % params.width;
         let row = params.b_start + element / params.width * params.rank;
         var sum = w[lane];
@@ -54,5 +54,5 @@ fn main(
         w[lane] = sum;
     }
     let key = vec2<u32>(params.key_low, params.key_high);
-    store_quad(params.first_stored + i, rounded(w, key, vec2<u32>(quad, params.ordinal)));
+    store_vec4(params.first_stored + i, rounded(w, key, vec2<u32>(index, params.ordinal)));
 }

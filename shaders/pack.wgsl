@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let rows = min(vec4<u32>(row, row + 1u, row + 2u, row + 3u), vec4<u32>(params.rows - 1u));
     let at = (vec4<u32>(params.start + b * params.branch + k) + rows * params.stride) / 4u;
-    let block = transpose(mat4x4<f32>(load_quad(at.x), load_quad(at.y), load_quad(at.z), load_quad(at.w)));
+    let block = transpose(mat4x4<f32>(load_vec4(at.x), load_vec4(at.y), load_vec4(at.z), load_vec4(at.w)));
     let to = b * params.packed_branch / 4u + (group.y * params.depth + k) * 4u + local % 4u;
     packed[to] = block[0];
     packed[to + 4u] = block[1];

@@ -5,10 +5,10 @@
 //#use linear
 
 // The vec4 of the range that a thread materializes, or a number beyond the range if it has none.
-fn quad_of(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
+fn vec4_index(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return linear_group(group, groups) * 64u + local;
 }
 
-fn put(b: u32, group: vec3<u32>, groups: vec3<u32>, local: u32, quad: vec4<f32>) {
-    weights[b * params.branch_stride + quad_of(group, groups, local)] = quad;
+fn put(b: u32, group: vec3<u32>, groups: vec3<u32>, local: u32, four: vec4<f32>) {
+    weights[b * params.branch_stride + vec4_index(group, groups, local)] = four;
 }

@@ -12,5 +12,5 @@ fn load_a4(at: u32, k: u32) -> vec4<f32> {
 }
 
 fn load_w4(at: u32, k: u32) -> vec4<f32> {
-    return load_quad(at / 4u);
+    return load_vec4(at / 4u);
 }

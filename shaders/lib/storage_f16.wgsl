@@ -2,13 +2,13 @@
 //#use half
 @group(0) @binding(2) var<storage, read_write> stored: array<vec2<u32>>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let words = stored[i];
     return from_half(vec4<u32>(words.x & 0xffffu, words.x >> 16u, words.y & 0xffffu, words.y >> 16u));
 }
 
 // The weights are f16 values already; see `rounded`.
-fn store_quad(i: u32, weights: vec4<f32>) {
+fn store_vec4(i: u32, weights: vec4<f32>) {
     let h = to_half(weights, vec4<u32>());
     stored[i] = vec2<u32>(h.x | (h.y << 16u), h.z | (h.w << 16u));
 }

@@ -2,7 +2,7 @@
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let group = i / 16u * 9u;
     let block = i % 16u / 8u;
     // The first four vec4s of a block are low nibbles, and the others are high nibbles.

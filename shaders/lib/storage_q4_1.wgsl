@@ -2,7 +2,7 @@
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let group = i / 8u * 5u;
     let quants = stored[group + i % 4u] >> (i % 8u / 4u * 4u);
     let word = stored[group + 4u];

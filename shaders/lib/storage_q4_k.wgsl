@@ -3,7 +3,7 @@
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let block = i / 64u * 36u;
     let part = i % 64u / 8u; // of 32 elements
     let quants = stored[block + 4u + part / 2u * 8u + i % 8u] >> (part % 2u * 4u);

@@ -3,7 +3,7 @@
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let group = i / 128u * 105u;
     let block = i % 128u / 64u;
     // A block has two halves of four quarters of eight vec4s.

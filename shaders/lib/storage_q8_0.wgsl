@@ -2,7 +2,7 @@
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
-fn load_quad(i: u32) -> vec4<f32> {
+fn load_vec4(i: u32) -> vec4<f32> {
     let group = i / 16u * 17u;
     let quants = stored[group + i % 16u];
     let scale = from_half(vec4<u32>((stored[group + 16u] >> (i % 16u / 8u * 16u)) & 0xffffu));

@@ -17,7 +17,7 @@ pub enum Layout {
 
 impl Layout {
     /// How many vec4s rows of `width` elements take.
-    pub fn quads(self, rows: u32, width: u32) -> u32 {
+    pub fn vec4s(self, rows: u32, width: u32) -> u32 {
         match self {
             Layout::Stored(_) | Layout::Rows => (rows * width).div_ceil(4),
             Layout::Panels => rows.next_multiple_of(PANEL) * (width / 4),

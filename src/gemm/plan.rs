@@ -105,7 +105,7 @@ impl Plan {
                 let tile = if tile.panels.is_some() { UNPACKED } else { tile };
                 let operands = match tensors.layout {
                     Layout::Stored(dtype) if dtype != DType::F32 => Operands::Stored(dtype),
-                    _ if vec4s => Operands::Quads,
+                    _ if vec4s => Operands::Vec4s,
                     _ => Operands::Scalars,
                 };
                 push(r, (tile, operands), params, branches, (tensors.a.into(), tensors.w.clone()), tensors);
@@ -192,7 +192,7 @@ fn push(
     let weights = u64::from(params.columns) * u64::from(params.depth);
     let weight_bytes = match operands {
         Operands::Stored(dtype) => storage::bytes(dtype, weights),
-        Operands::Panels | Operands::Quads | Operands::Scalars => 4 * weights,
+        Operands::Panels | Operands::Vec4s | Operands::Scalars => 4 * weights,
     };
     let bindings = [a, w, tensors.vectors.into(), tensors.c.into()];
     let variant = tile.variant(operands, tensors.activation);

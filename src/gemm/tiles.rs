@@ -206,7 +206,7 @@ impl Tile {
         let variant = self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value));
         let variant = match operands {
             Operands::Stored(dtype) => variant.provide("storage", storage::provider(dtype)),
-            Operands::Panels | Operands::Quads | Operands::Scalars => variant,
+            Operands::Panels | Operands::Vec4s | Operands::Scalars => variant,
         };
         variant.provide("activate", activation.map_or("activation_none", Activation::snippet))
     }
@@ -218,7 +218,7 @@ pub(super) enum Operands {
     /// Both from panels.
     Panels,
     /// Both from rows of whole vec4s.
-    Quads,
+    Vec4s,
     /// Both from rows of any length.
     Scalars,
     /// The weights in the format that they are stored in.
@@ -229,7 +229,7 @@ impl Operands {
     fn snippet(self, tile: &Tile) -> &'static str {
         match self {
             Operands::Panels => tile.panels.unwrap_or_default(),
-            Operands::Quads => "operands_quads",
+            Operands::Vec4s => "operands_vec4s",
             Operands::Scalars => "operands_scalars",
             Operands::Stored(_) => "operands_stored",
         }
@@ -244,7 +244,7 @@ fn variants() -> Vec<Variant> {
     let of = |tile: &Tile| -> Vec<Variant> {
         let mut operands = match tile.panels {
             Some(_) => vec![Operands::Panels],
-            None => vec![Operands::Quads, Operands::Scalars],
+            None => vec![Operands::Vec4s, Operands::Scalars],
         };
         if tile.outputs[0] <= FEW_ROWS {
             let formats = Format::on_device().map(|format| format.dtype);

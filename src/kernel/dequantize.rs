@@ -9,9 +9,9 @@ super::kernel!("dequantize");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Quads of the range.
-        pub quads: u32,
-        /// Quad of the stored buffer where the range begins.
+        /// Vec4s of the range.
+        pub vec4s: u32,
+        /// The vec4 of the stored buffer at which the range begins.
         pub first_stored: u32,
         /// Of no account: there is one copy.
         pub branch_stride: u32,
@@ -31,11 +31,11 @@ fn variant(dtype: DType, across: u32) -> Variant {
     panels::provide(across, Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype)))
 }
 
-/// `weights` = the quads of `stored` from `params.first_stored` on, in panels whole rows.
+/// `weights` = the vec4s of `stored` from `params.first_stored` on, in panels whole rows.
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
-    let grid = panels::grid(params.across, params.quads);
+    let grid = panels::grid(params.across, params.vec4s);
     let bindings = vec![weights.into(), stored.into()];
-    let quads = u64::from(params.quads);
-    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
-    recording.push(variant(dtype, params.across), params, bindings, grid, Cost { work: quads * 16, bytes });
+    let vec4s = u64::from(params.vec4s);
+    let bytes = super::storage::bytes(dtype, 4 * vec4s) + 16 * vec4s;
+    recording.push(variant(dtype, params.across), params, bindings, grid, Cost { work: vec4s * 16, bytes });
 }

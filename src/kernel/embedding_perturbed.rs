@@ -38,7 +38,7 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// About how many operations a quad takes, as for [`super::materialize`].
+/// About how many operations a vec4 takes, as for [`super::materialize`].
 const WORK: u64 = 300;
 
 /// `y[b, t, :] (+)= scale * w_b[ids[t], :]` for the rows that one part of the table holds.
@@ -52,14 +52,14 @@ pub fn record(
     y: &Buffer,
 ) {
     let of_row = if params.width.is_multiple_of(4) { params.width / 4 } else { (params.width + 6) / 4 };
-    let quads = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
+    let vec4s = u64::from(params.branches) * u64::from(params.tokens) * u64::from(of_row);
     let bindings = vec![ids.into(), stored.into(), step.into(), y.into()];
-    let bytes = super::storage::bytes(dtype, 4 * quads) + 16 * quads;
+    let bytes = super::storage::bytes(dtype, 4 * vec4s) + 16 * vec4s;
     recording.push(
         variant(dtype),
         params,
         bindings,
-        super::threads(quads),
-        Cost { work: quads * WORK, bytes },
+        super::threads(vec4s),
+        Cost { work: vec4s * WORK, bytes },
     );
 }

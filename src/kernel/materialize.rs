@@ -9,17 +9,17 @@ super::kernel!("materialize");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Quads of the range.
-        pub quads: u32,
-        /// Quad of the stored buffer where the range begins.
+        /// Vec4s of the range.
+        pub vec4s: u32,
+        /// The vec4 of the stored buffer at which the range begins.
         pub first_stored: u32,
-        /// Index in its tensor of the range's first quad.
-        pub first_quad: u32,
+        /// Index in its tensor of the range's first vec4.
+        pub first_vec4: u32,
         /// The tensor's ordinal.
         pub ordinal: u32,
         /// Branches to write; 0: only the updates are applied.
         pub branches: u32,
-        /// Quads between the branches' weights.
+        /// Vec4s between the branches' weights.
         pub branch_stride: u32,
         /// 1: weight decay applies.
         pub decays: u32,
@@ -44,10 +44,10 @@ fn packed() -> Variant {
     panels::provide(0, variant.provide("counter", "counter_packed"))
 }
 
-/// About how many operations a quad takes: the generator twice, the table, the additions.
+/// About how many operations a vec4 takes: the generator twice, the table, the additions.
 const WORK: u64 = 300;
 
-/// A range of one tensor, f32 or f16: `params.quads` quads of `stored` to `weights` `[branch, branch_stride]`. In panels the range is
+/// A range of one tensor, f32 or f16: `params.vec4s` vec4s of `stored` to `weights` `[branch, branch_stride]`. In panels the range is
 /// whole rows.
 pub fn record_matrix(
     recording: &mut Recording,
@@ -61,7 +61,7 @@ pub fn record_matrix(
     push(recording, matrix(dtype, params.across), params, bindings, dtype);
 }
 
-/// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each quad.
+/// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each vec4.
 pub fn record_packed(
     recording: &mut Recording,
     params: &Params,
@@ -75,9 +75,9 @@ pub fn record_packed(
 }
 
 fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>, dtype: DType) {
-    let grid = panels::grid(params.across, params.quads);
-    let quads = u64::from(params.quads);
+    let grid = panels::grid(params.across, params.vec4s);
+    let vec4s = u64::from(params.vec4s);
     // The stored weights are read and written.
-    let bytes = 2 * super::storage::bytes(dtype, 4 * quads) + 16 * quads * u64::from(params.branches);
-    recording.push(variant, params, bindings, grid, Cost { work: quads * WORK, bytes });
+    let bytes = 2 * super::storage::bytes(dtype, 4 * vec4s) + 16 * vec4s * u64::from(params.branches);
+    recording.push(variant, params, bindings, grid, Cost { work: vec4s * WORK, bytes });
 }

@@ -8,12 +8,12 @@ super::kernel!("merge");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Quads of the range.
-        pub quads: u32,
-        /// Quad of the stored buffer where the range begins.
+        /// Vec4s of the range.
+        pub vec4s: u32,
+        /// The vec4 of the stored buffer at which the range begins.
         pub first_stored: u32,
-        /// Index in its tensor of the range's first quad.
-        pub first_quad: u32,
+        /// Index in its tensor of the range's first vec4.
+        pub first_vec4: u32,
         /// Elements of a row of the weights.
         pub width: u32,
         /// Rows of a, columns of b.
@@ -51,9 +51,9 @@ pub fn record(
     a: &Buffer,
     b: &Buffer,
 ) {
-    let quads = u64::from(params.quads);
-    let bytes = 2 * super::storage::bytes(dtype, 4 * quads);
-    let cost = Cost { work: quads * u64::from(params.rank) * 16, bytes };
+    let vec4s = u64::from(params.vec4s);
+    let bytes = 2 * super::storage::bytes(dtype, 4 * vec4s);
+    let cost = Cost { work: vec4s * u64::from(params.rank) * 16, bytes };
     let bindings = vec![a.into(), stored.into(), b.into()];
-    recording.push(variant(dtype), params, bindings, super::threads(quads), cost);
+    recording.push(variant(dtype), params, bindings, super::threads(vec4s), cost);
 }

@@ -16,10 +16,10 @@ pub(super) fn provide(across: u32, variant: Variant) -> Variant {
     variant.provide("layout", if across == 0 { "layout_rows" } else { "layout_panels" })
 }
 
-/// A grid with a thread for each of `quads` vec4s.
-pub(super) fn grid(across: u32, quads: u32) -> [u32; 3] {
+/// A grid with a thread for each of `vec4s` vec4s.
+pub(super) fn grid(across: u32, vec4s: u32) -> [u32; 3] {
     match across {
-        0 => super::threads(quads.into()),
-        _ => [across.div_ceil(4), (quads / across).div_ceil(PANEL), 1],
+        0 => super::threads(vec4s.into()),
+        _ => [across.div_ceil(4), (vec4s / across).div_ceil(PANEL), 1],
     }
 }

@@ -100,7 +100,7 @@ impl<'a> Pass<'a> {
         }
         if self.stored(matrix).is_some() {
             let params = dequantize::Params {
-                quads: Layout::Rows.quads(block.rows, matrix.width),
+                vec4s: Layout::Rows.vec4s(block.rows, matrix.width),
                 first_stored: start / 4,
                 branch_stride: 0,
                 across: layout.across(matrix.width),
@@ -109,7 +109,7 @@ impl<'a> Pass<'a> {
             return BranchWeights { buffer: scratch, start: 0, branch: 0 };
         }
         self.materialize(matrix, block, layout);
-        let branch = layout.quads(block.rows, matrix.width) * 4;
+        let branch = layout.vec4s(block.rows, matrix.width) * 4;
         BranchWeights { buffer: scratch, start: 0, branch }
     }
 }

@@ -25,7 +25,7 @@ impl Pass<'_> {
                 && let Some(counters) = &packed.counters
             {
                 let params = materialize::Params {
-                    quads: packed.vec4s,
+                    vec4s: packed.vec4s,
                     branches: self.branches,
                     branch_stride: packed.vec4s,
                     decays,
@@ -41,12 +41,12 @@ impl Pass<'_> {
     pub(super) fn materialize(&mut self, matrix: &Matrix, block: &Block<'_>, layout: Layout) {
         // A part begins at a multiple of four rows, and so does a block: both begin with a whole vec4.
         let params = materialize::Params {
-            quads: Layout::Rows.quads(block.rows, matrix.width),
+            vec4s: Layout::Rows.vec4s(block.rows, matrix.width),
             first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
-            first_quad: block.first_row * matrix.width / 4,
+            first_vec4: block.first_row * matrix.width / 4,
             ordinal: matrix.id as u32,
             branches: self.branches,
-            branch_stride: layout.quads(block.rows, matrix.width),
+            branch_stride: layout.vec4s(block.rows, matrix.width),
             decays: 1,
             across: layout.across(matrix.width),
         };
@@ -103,9 +103,9 @@ impl Transformer {
             }
             for part in &matrix.parts {
                 let params = merge::Params {
-                    quads: (part.rows * matrix.width).div_ceil(4),
+                    vec4s: (part.rows * matrix.width).div_ceil(4),
                     first_stored: 0,
-                    first_quad: part.first_row * matrix.width / 4,
+                    first_vec4: part.first_row * matrix.width / 4,
                     width: matrix.width,
                     rank: pair.rank,
                     a_start: pair.a.first,

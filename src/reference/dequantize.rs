@@ -11,7 +11,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let mut weights = call.output::<f32>(0)?;
     let stored = call.input::<u32>(1)?;
     let mut stored = Stored::new(stored_as(call), &stored);
-    for i in 0..params.quads as usize {
+    for i in 0..params.vec4s as usize {
         put(&mut weights, params.across, i, stored.load(params.first_stored as usize + i));
     }
     Ok(())

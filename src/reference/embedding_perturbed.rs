@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::perturb::{seen, updated};
-use super::storage::{load_quad, stored_as};
+use super::storage::{load_vec4, stored_as};
 use crate::error::Result;
 use crate::kernel::embedding_perturbed::Params;
 
@@ -22,8 +22,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         for (column, y) in y.iter_mut().enumerate() {
             let element = id as usize * width + column;
             let counter = [(element / 4) as u32, params.ordinal];
-            let quad = load_quad(dtype, &stored, (element - params.first_row as usize * width) / 4);
-            let w = updated(&step, dtype, quad, counter, params.decays);
+            let four = load_vec4(dtype, &stored, (element - params.first_row as usize * width) / 4);
+            let w = updated(&step, dtype, four, counter, params.decays);
             let w = seen(&step, w, counter, row / params.tokens as usize)[element % 4];
             let w = params.scale * w;
             *y = if params.accumulate == 1 { *y + w } else { w };

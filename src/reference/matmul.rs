@@ -20,9 +20,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     } else {
         let words = call.input::<u32>(1)?;
         let first = params.w_start as usize / 4;
-        let quads = 0..first + (params.columns * params.depth) as usize / 4;
+        let vec4s = 0..first + (params.columns * params.depth) as usize / 4;
         let mut stored = Stored::new(dtype, &words);
-        decoded = quads.flat_map(|i| stored.load(i)).collect::<Vec<f32>>();
+        decoded = vec4s.flat_map(|i| stored.load(i)).collect::<Vec<f32>>();
         &decoded[..]
     };
     let mut c = call.output::<f32>(3)?;

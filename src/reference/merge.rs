@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::perturb::rounded;
-use super::storage::{load_quad, store_quad, stored_as};
+use super::storage::{load_vec4, store_vec4, stored_as};
 use crate::error::Result;
 use crate::kernel::merge::Params;
 
@@ -13,13 +13,13 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let dtype = stored_as(call);
     let (width, rank) = (params.width as usize, params.rank as usize);
     let (a_start, b_start) = (params.a_start as usize, params.b_start as usize);
-    for i in 0..params.quads as usize {
-        let (at, quad) = (params.first_stored as usize + i, params.first_quad as usize + i);
-        let mut w = load_quad(dtype, &stored, at);
+    for i in 0..params.vec4s as usize {
+        let (at, index) = (params.first_stored as usize + i, params.first_vec4 as usize + i);
+        let mut w = load_vec4(dtype, &stored, at);
         for (lane, w) in w.iter_mut().enumerate() {
-            let (row, column) = ((quad * 4 + lane) / width, (quad * 4 + lane) % width);
+            let (row, column) = ((index * 4 + lane) / width, (index * 4 + lane) % width);
             for j in 0..rank {
-                // The last quad may go on beyond the tensor, into padding.
+                // The last vec4 may go on beyond the tensor, into padding.
                 let (Some(a), Some(b)) =
                     (a.get(a_start + j * width + column), b.get(b_start + row * rank + j))
                 else {
@@ -28,9 +28,9 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
                 *w += b * a;
             }
         }
-        let counter = [quad as u32, params.ordinal];
+        let counter = [index as u32, params.ordinal];
         let w = rounded(dtype, w, [params.key_low, params.key_high], counter);
-        store_quad(dtype, &mut stored, at, w)?;
+        store_vec4(dtype, &mut stored, at, w)?;
     }
     Ok(())
 }

@@ -42,12 +42,12 @@ impl<'a> Stored<'a> {
 }
 
 /// Vec4 `i` of weights in the layout of the device.
-pub(super) fn load_quad(dtype: DType, words: &[u32], i: usize) -> [f32; 4] {
+pub(super) fn load_vec4(dtype: DType, words: &[u32], i: usize) -> [f32; 4] {
     Stored::new(dtype, words).load(i)
 }
 
 /// Writes vec4 `i` of weights in a trainable format, to which they have been rounded already.
-pub(super) fn store_quad(dtype: DType, words: &mut [u32], i: usize, weights: [f32; 4]) -> Result<()> {
+pub(super) fn store_vec4(dtype: DType, words: &mut [u32], i: usize, weights: [f32; 4]) -> Result<()> {
     let bytes = dtype.quantize(&weights)?;
     let len = bytes.len() / 4;
     words[i * len..][..len].copy_from_slice(&bytemuck::pod_collect_to_vec::<u8, u32>(&bytes));

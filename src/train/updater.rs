@@ -186,9 +186,9 @@ fn draw(session: &Session, seed: u64, window: u32) -> Result<()> {
         }
     }
     if *slots > 1 {
-        let quads = rank / 4;
-        let first = window % slots * quads;
-        adapter.trained.train_columns(backend, |_| (quads * slots, first..first + quads))?;
+        let vec4s = rank / 4;
+        let first = window % slots * vec4s;
+        adapter.trained.train_columns(backend, |_| (vec4s * slots, first..first + vec4s))?;
     }
     Ok(())
 }

@@ -46,27 +46,27 @@ fn the_order_of_the_data_is_as_specified() {
 
 /// z of elements `start..start + count` of a tensor, by the materialize kernel over weights of zero.
 async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u32, count: u32) -> Vec<u32> {
-    let first_quad = start / 4;
-    let quads = (start + count).div_ceil(4) - first_quad;
-    let stored = backend.create("stored", u64::from(quads) * 16, MemoryClass::Weights).unwrap();
-    let weights = backend.create("weights", u64::from(quads) * 16, MemoryClass::Scratch).unwrap();
+    let first_vec4 = start / 4;
+    let vec4s = (start + count).div_ceil(4) - first_vec4;
+    let stored = backend.create("stored", u64::from(vec4s) * 16, MemoryClass::Weights).unwrap();
+    let weights = backend.create("weights", u64::from(vec4s) * 16, MemoryClass::Scratch).unwrap();
     let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
     // Epsilon 1: the scaled table is the table.
     let branch = Branch::along(key);
     let added = update::step(&[], &[branch], 1.0, Distribution::Gaussian);
     backend.write(&step, 0, &added.to_bytes()).unwrap();
     let params = materialize::Params {
-        quads,
-        first_quad,
+        vec4s,
+        first_vec4,
         ordinal,
         branches: 1,
-        branch_stride: quads,
+        branch_stride: vec4s,
         ..Default::default()
     };
     let mut r = Recording::new();
     materialize::record_matrix(&mut r, DType::F32, &params, &step, &stored, &weights);
     backend.run(&r).await.unwrap();
-    let bytes = backend.read(&weights, 0, u64::from(quads) * 16).await.unwrap();
+    let bytes = backend.read(&weights, 0, u64::from(vec4s) * 16).await.unwrap();
     let words: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes);
     words[(start % 4) as usize..][..count as usize].to_vec()
 }
@@ -107,15 +107,15 @@ device_test! {
         for dtype in [DType::F32, DType::F16] {
             let mut results = Vec::new();
             for backend in [backend.clone(), Host::open()] {
-                let quads = 4099_u32;
-                let bytes = u64::from(quads) * 16;
+                let vec4s = 4099_u32;
+                let bytes = u64::from(vec4s) * 16;
                 let stored = backend.create("stored", bytes, MemoryClass::Weights).unwrap();
-                backend.write(&stored, 0, &dtype.quantize(&noise(7, quads * 4)).unwrap()).unwrap();
+                backend.write(&stored, 0, &dtype.quantize(&noise(7, vec4s * 4)).unwrap()).unwrap();
                 let weights = backend.create("weights", 2 * bytes, MemoryClass::Scratch).unwrap();
                 let uploaded = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
                 backend.write(&uploaded, 0, &step.to_bytes()).unwrap();
                 let params = materialize::Params {
-                    quads, branches: 2, branch_stride: quads, ordinal: 4, decays: 1, ..Default::default()
+                    vec4s, branches: 2, branch_stride: vec4s, ordinal: 4, decays: 1, ..Default::default()
                 };
                 let mut r = Recording::new();
                 materialize::record_matrix(&mut r, dtype, &params, &uploaded, &stored, &weights);

@@ -4,8 +4,8 @@
 use pocketllm::rng::direction;
 use pocketllm::zo::random::{quantiles, stream_key};
 
-/// Quads drawn: four samples each.
-const QUADS: u32 = 25_000_000;
+/// Vec4s drawn: four samples each.
+const VEC4S: u32 = 25_000_000;
 
 /// Standard errors that a figure may lie from what is expected: beyond 5, chance is one in two million.
 const SIGMAS: f64 = 5.0;
@@ -16,18 +16,18 @@ struct Sums {
     products: [f64; 4],
 }
 
-/// Sums over a range of quads: powers of z, and z times that of another seed, step and tensor, and the next element's.
+/// Sums over a range of vec4s: powers of z, and z times that of another seed, step and tensor, and the next element's.
 fn sums(range: std::ops::Range<u32>) -> Sums {
     let table = quantiles();
     let (key, seed, step) = (stream_key(1, 7, 0), stream_key(2, 7, 0), stream_key(1, 8, 0));
     let mut sums = Sums::default();
     let mut before = 0.0;
-    for quad in range {
-        let z = direction(key, [quad, 3], table);
+    for index in range {
+        let z = direction(key, [index, 3], table);
         let others = [
-            direction(seed, [quad, 3], table),
-            direction(step, [quad, 3], table),
-            direction(key, [quad, 4], table),
+            direction(seed, [index, 3], table),
+            direction(step, [index, 3], table),
+            direction(key, [index, 4], table),
         ];
         for lane in 0..4 {
             let x = f64::from(z[lane]);
@@ -48,7 +48,7 @@ fn sums(range: std::ops::Range<u32>) -> Sums {
 #[test]
 fn a_hundred_million_draws_are_normal_and_independent() {
     let threads: Vec<_> = (0..4)
-        .map(|part| std::thread::spawn(move || sums(part * (QUADS / 4)..(part + 1) * (QUADS / 4))))
+        .map(|part| std::thread::spawn(move || sums(part * (VEC4S / 4)..(part + 1) * (VEC4S / 4))))
         .collect();
     let mut total = Sums::default();
     for part in threads.into_iter().map(|thread| thread.join().unwrap()) {
@@ -57,7 +57,7 @@ fn a_hundred_million_draws_are_normal_and_independent() {
             total.products[i] += part.products[i];
         }
     }
-    let n = f64::from(QUADS) * 4.0;
+    let n = f64::from(VEC4S) * 4.0;
     // The table's own even moments: what the sample's are expected to be, and how far they scatter.
     let moment = |power: i32| quantiles().iter().map(|q| f64::from(*q).powi(power)).sum::<f64>() / 2048.0;
     let expected = [0.0, moment(2), 0.0, moment(4)];

@@ -19,13 +19,13 @@ use sha2::{Digest, Sha256};
 
 device_test! {
     async fn small_updates_of_f16_weights_add_up(backend: Rc<dyn Backend>) {
-        let quads = 1024_u32;
+        let vec4s = 1024_u32;
         for backend in [backend, Host::open()] {
-            let stored = backend.create("stored", u64::from(quads) * 8, MemoryClass::Weights).unwrap();
-            backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; quads as usize * 4]).unwrap()).unwrap();
+            let stored = backend.create("stored", u64::from(vec4s) * 8, MemoryClass::Weights).unwrap();
+            backend.write(&stored, 0, &DType::F16.quantize(&vec![0.02; vec4s as usize * 4]).unwrap()).unwrap();
             let weights = backend.create("weights", 16, MemoryClass::Scratch).unwrap();
             let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
-            let params = materialize::Params { quads, ..Default::default() };
+            let params = materialize::Params { vec4s, ..Default::default() };
             for first in (0..1000).step_by(10) {
                 // The same direction each time, rounded with other bits.
                 let update = |i| Update {
@@ -41,16 +41,16 @@ device_test! {
                 materialize::record_matrix(&mut r, DType::F16, &params, &step, &stored, &weights);
                 backend.run(&r).await.unwrap();
             }
-            let bytes = backend.read(&stored, 0, u64::from(quads) * 8).await.unwrap();
-            let mut values = vec![0.0; quads as usize * 4];
+            let bytes = backend.read(&stored, 0, u64::from(vec4s) * 8).await.unwrap();
+            let mut values = vec![0.0; vec4s as usize * 4];
             DType::F16.dequantize(&bytes, &mut values);
             let table = [1.0; pocketllm::rng::QUANTILES];
-            let signs = (0..quads).flat_map(|q| {
+            let signs = (0..vec4s).flat_map(|q| {
                 pocketllm::rng::direction(stream_key(1, 0, 0), [q, 0], &table)
             });
             let start = f64::from(half::f16::from_f32(0.02).to_f32());
             let moved: f64 = values.iter().zip(signs).map(|(w, z)| (f64::from(*w) - start) * f64::from(z)).sum();
-            let mean = moved / f64::from(quads * 4);
+            let mean = moved / f64::from(vec4s * 4);
             say(&format!("{}: 1,000 updates of 1e-6 sum to {mean:.6e}", backend.name()));
             assert!((mean - 1e-3).abs() <= 2e-5, "{}: {mean}", backend.name());
         }

@@ -26,10 +26,10 @@ fn stored(lab: &Lab<'_>, dtype: DType, rows: u32, width: u32) -> Buffer {
 }
 
 fn dequantized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: u32, to: Layout) -> Buffer {
-    let y = lab.unwritten("dequantized", to.quads(rows, width) * 4);
-    let quads = Layout::Rows.quads(rows, width);
+    let y = lab.unwritten("dequantized", to.vec4s(rows, width) * 4);
+    let vec4s = Layout::Rows.vec4s(rows, width);
     let params =
-        dequantize::Params { quads, first_stored: width, branch_stride: 0, across: to.across(width) };
+        dequantize::Params { vec4s, first_stored: width, branch_stride: 0, across: to.across(width) };
     dequantize::record(r, dtype, &params, &stored(lab, dtype, rows, width), &y);
     y
 }
@@ -39,12 +39,12 @@ fn materialized(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width
     let mut step = update::step(&[], &branches, 1e-3, Distribution::Gaussian).to_bytes();
     step.resize(MAX_BYTES as usize, 0);
     let step = lab.words("step", &bytemuck::pod_collect_to_vec::<u8, u32>(&step));
-    let branch_stride = to.quads(rows, width);
+    let branch_stride = to.vec4s(rows, width);
     let y = lab.unwritten("materialized", branch_stride * 4 * BRANCHES);
     let params = materialize::Params {
-        quads: Layout::Rows.quads(rows, width),
+        vec4s: Layout::Rows.vec4s(rows, width),
         first_stored: width,
-        first_quad: width,
+        first_vec4: width,
         branches: BRANCHES,
         branch_stride,
         across: to.across(width),
@@ -77,7 +77,7 @@ device_test! {
                 let [(in_rows, host_rows), (in_panels, host_panels)] = &outputs[..] else { panic!() };
                 assert!(in_rows == host_rows && in_panels == host_panels, "{name}: device and host differ");
                 for b in 0..branches {
-                    let stride = |to: Layout| (to.quads(rows, width) * 4) as usize;
+                    let stride = |to: Layout| (to.vec4s(rows, width) * 4) as usize;
                     let in_rows = &in_rows[b as usize * stride(Layout::Rows)..][..(rows * width) as usize];
                     let in_panels = &in_panels[b as usize * stride(Layout::Panels)..];
                     assert!(rows_of(in_panels, rows, width) == in_rows, "{name}: panels and rows differ");
