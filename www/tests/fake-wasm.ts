@@ -69,6 +69,11 @@ export function readRows(data: WasmData, name: string, { holdOut = 0, unlabeled 
   const text = textOf(data);
   const file = { format: 'csv', encoding: 'utf-8' } as const;
   const [header = '', ...lines] = text.trim().split('\n');
+  if (name.endsWith('.csv') && header.trim() !== 'text,label') {
+    const columns = header.split(',').map((_, at) => ({ name: `column ${at + 1}`, samples: [] }));
+    const layout = { columns, header: false, text: 0, certainty: 'unsure', understood: 'The text is in column 1.' } as const;
+    return { kind: 'plain', rows: [header, ...lines], heldOut: [], ...file, columns: {}, problems: [], layout };
+  }
   if (!name.endsWith('.json') && header.trim() !== 'text,label') {
     return { kind: 'plain', rows: unlabeled ? text.trim().split('\n') : [text], heldOut: [], ...file, format: 'txt', columns: {}, problems: [] };
   }
