@@ -18,7 +18,7 @@ use crate::text::encode::Example;
 /// The basis comes from the batches of the first steps: at most this many.
 const BATCHES: u32 = 4;
 
-/// No batch is added once there are this many tokens.
+/// No example is added once there are this many tokens.
 const TOKENS: u32 = 1024;
 
 /// Bytes of inputs that the host holds at a time. More matrices take more passes.
@@ -29,12 +29,14 @@ pub(super) fn passes(settings: &Settings, tokens: &[u32]) -> Vec<Vec<usize>> {
     let mut order = settings.order(tokens.len());
     let (mut passes, mut seen) = (Vec::new(), 0);
     for step in 0..BATCHES.min(settings.steps) {
-        if seen >= TOKENS {
-            break;
-        }
         let batch = order.batch(step, settings.batch_size as usize);
-        seen += batch.iter().filter_map(|&index| tokens.get(index)).sum::<u32>();
-        passes.extend(batch.chunks(settings.at_once() as usize).map(<[usize]>::to_vec));
+        let taken = batch.into_iter().take_while(|&index| {
+            let begins = seen < TOKENS;
+            seen += tokens.get(index).copied().unwrap_or_default();
+            begins
+        });
+        let taken: Vec<usize> = taken.collect();
+        passes.extend(taken.chunks(settings.at_once() as usize).map(<[usize]>::to_vec));
     }
     passes
 }

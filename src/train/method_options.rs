@@ -60,7 +60,8 @@ pub struct MethodOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_targets: Option<Vec<String>>,
     /// LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as
-    /// the principal directions of the inputs on the first batches (activations) [default: trained]
+    /// the principal directions of the inputs on the first batches (activations) [default: activations; trained for an adapter that is
+    /// continued]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora_a: Option<LoraA>,
@@ -101,7 +102,7 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f32>,
-    /// How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: sgd]
+    /// How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: adam where LoRA's A is activations, unless there is momentum; otherwise sgd]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerKind>,
@@ -136,7 +137,7 @@ impl MethodOptions {
                 rank: self.lora_rank.unwrap_or(8),
                 alpha: self.lora_alpha.unwrap_or(16.0),
                 targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
-                a: self.lora_a.unwrap_or_default(),
+                a: self.lora_a.unwrap_or(LoraA::Activations),
             },
             MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
             // The default depends on the model: see `Options::resolve`.
@@ -194,7 +195,10 @@ impl MethodOptions {
 
     /// The optimizer; what is left out is as its paper has it.
     pub fn optimizer(&self) -> Optimizer {
-        match self.optimizer.unwrap_or_default() {
+        let basis = matches!(self.method(), Method::Lora { a: LoraA::Activations, .. });
+        let adapts = basis && self.momentum.is_none_or(|momentum| momentum == 0.0);
+        let default = if adapts { OptimizerKind::Adam } else { OptimizerKind::Sgd };
+        match self.optimizer.unwrap_or(default) {
             OptimizerKind::Sgd => Optimizer::Sgd,
             OptimizerKind::Adam => {
                 let paper = AdamSettings::default();

@@ -100,7 +100,7 @@ impl Options {
             return Ok(Settings { method: Method::Readout { pooling }, ..settings });
         }
         let (method, estimator) = (self.method.method(), self.method.estimator());
-        let begin = preset(spec, &method, &estimator);
+        let begin = preset(spec, &method, &estimator, self.method.optimizer());
         let defaults = task.map(|task| task.defaults(spec.head_kind().into(), method.name())).transpose()?;
         let with_task = match defaults {
             None => self.clone(),
@@ -209,7 +209,7 @@ impl Options {
         let mut options = self.clone();
         options.method.set(method);
         // Files do not say what becomes of A.
-        options.method.lora_a = self.method.lora_a;
+        options.method.lora_a = self.method.lora_a.or(options.method.lora_a);
         let MethodOptions { lora_rank, lora_alpha, lora_targets, prefix_length, .. } = &self.method;
         let differs = lora_rank.is_some() && *lora_rank != options.method.lora_rank
             || lora_alpha.is_some() && *lora_alpha != options.method.lora_alpha

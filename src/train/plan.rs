@@ -9,6 +9,7 @@ use super::classifier::Classifier;
 use super::encoder::Examples;
 use super::evaluation::{TOKENS, fitting};
 use super::method::{LoraA, Method, Setup, dtype_name};
+use super::method_options::{MethodKind, MethodOptions};
 use super::session::Session;
 use super::settings::Objective;
 use super::settings::Settings;
@@ -283,7 +284,8 @@ impl Session {
         capacity: u64,
     ) -> Result<Option<(Change, u64)>> {
         let mut weights = vec![(self.dtype(), settings.method.clone())];
-        let adapter = if settings.method == Method::Full { Method::lora() } else { settings.method.clone() };
+        let lora = MethodOptions { method: Some(MethodKind::Lora), ..MethodOptions::default() };
+        let adapter = if settings.method == Method::Full { lora.method() } else { settings.method.clone() };
         if self.dtype() == DType::F32 {
             weights.push((DType::F16, settings.method.clone()));
         }

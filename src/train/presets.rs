@@ -2,17 +2,29 @@
 //!
 //! From MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7 to 1e-6 for OPT), and from this
 //! repository's own comparison on a model of 4 million parameters (BENCHMARKS.md): the smaller the model, the larger the rate. Rates of
-//! full and LoRA training are scaled between the two by a power of the number of parameters.
+//! full and LoRA training are scaled between the two by a power of the number of parameters. Adam moves every value by about the rate, whatever
+//! the size of the gradient, so its rates fall with the number of trained values; this was measured on that small model only.
 
-use super::method::Method;
-use crate::model::{HeadKind, ModelSpec};
+use super::method::{LoraA, Method};
+use crate::model::{HeadKind, ModelSpec, lora_matrices};
 use crate::zo::estimator::{Estimator, EstimatorKind};
+use crate::zo::optimizer::Optimizer;
 
 /// Parameters of RoBERTa-large, which MeZO's rates are for.
 const LARGE: f64 = 355e6;
 
 /// How fast the rate falls with size: 1e-6 at RoBERTa-large, 2e-5 at 4.4 million parameters.
 const POWER: f64 = 0.68;
+
+/// Adam's rate for this many trained values, with two-point directions: the queries and values of the model of 4 million parameters.
+const ADAM: f64 = 0.029;
+const ADAM_VALUES: f64 = 4096.0;
+
+/// The same rate for 8 one-sided directions.
+const ADAM_ONE_SIDED: f64 = 0.1;
+
+/// How fast Adam's rate falls with the number of trained values: 0.1 at 4,096 and 0.015 at 36,864.
+const ADAM_POWER: f64 = 0.86;
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,17 +35,30 @@ pub struct Preset {
     pub epsilon: f32,
 }
 
-/// The preset of a method and an estimator for a model.
-pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator) -> Preset {
+/// The preset of a method, an estimator and an optimizer for a model.
+pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator, optimizer: Optimizer) -> Preset {
     let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
     let causal = model.head_kind() == HeadKind::CausalLm;
     let (two_point, epsilon) = match method {
         // A readout is fitted exactly, and has no rate.
         Method::Full | Method::Readout { .. } => (1e-6 * size, 1e-3),
-        Method::Lora { .. } => (1e-4 * size, 1e-2),
+        // With fewer trained values, an estimate has less noise.
+        Method::Lora { a: LoraA::Frozen | LoraA::Activations, .. } => (4e-4 * size, 1e-2),
+        Method::Lora { a: LoraA::Trained, .. } => (1e-4 * size, 1e-2),
         Method::Prefix { .. } if causal => (1e-3 * size.max(1.0), 1e-1),
         Method::Prefix { .. } => (1e-2 * size.max(1.0), 1e-1),
     };
+    if let Optimizer::Adam(_) = optimizer {
+        let probes = f64::from(estimator.probes);
+        let rate = match estimator.kind {
+            EstimatorKind::OneSided => ADAM_ONE_SIDED * (probes / 8.0).sqrt(),
+            EstimatorKind::TwoPoint | EstimatorKind::LowRank => ADAM * probes.sqrt(),
+        };
+        let values = trained_values(model, method).max(1) as f64;
+        let rate = (rate * (ADAM_VALUES / values).powf(ADAM_POWER)).clamp(1e-5, 0.3);
+        // By way of text, as in `rounded`.
+        return Preset { learning_rate: format!("{rate:.1e}").parse().unwrap_or(rate as f32), epsilon };
+    }
     let factor = match estimator.kind {
         // Its slopes are in standard deviations: a step is learning rate / sqrt(probes) long in every parameter.
         EstimatorKind::OneSided => 10.0,
@@ -44,6 +69,21 @@ pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator) -> Pres
     // Past steps go on: together they are 1 / (1 - momentum) as long.
     let learning_rate = two_point * factor * f64::from(1.0 - estimator.momentum);
     Preset { learning_rate: rounded(learning_rate), epsilon }
+}
+
+/// Number of values of an adapter that are trained; 0 without one.
+fn trained_values(model: &ModelSpec, method: &Method) -> u64 {
+    match method {
+        Method::Full | Method::Readout { .. } => 0,
+        Method::Lora { rank, targets, a, .. } => {
+            // A target that the model does not have is refused where the adapter is allocated.
+            let matrices = lora_matrices(model, targets).unwrap_or_default();
+            let tensors = matrices.iter().filter_map(|id| model.tensors.as_slice().get(*id));
+            let sides = tensors.map(|t| t.rows + if *a == LoraA::Trained { t.width } else { 0 });
+            sides.map(|side| u64::from(side) * u64::from(*rank)).sum()
+        }
+        Method::Prefix { length } => model.layers.len() as u64 * 2 * u64::from(model.kv_width() * length),
+    }
 }
 
 /// To one digit.

@@ -107,11 +107,16 @@ fn spec() -> ModelSpec {
     family::spec(&Config::parse("config.json", golden::file("bert", "config.json")).unwrap()).unwrap()
 }
 
+/// LoRA with the sizes that are not given.
+fn lora(a: LoraA) -> Method {
+    Method::Lora { rank: 8, alpha: 16.0, targets: vec!["q".into(), "v".into()], a }
+}
+
 #[test]
 fn given_values_win_over_the_tasks_and_those_over_presets() {
     let (spec, sst2) = (spec(), task::find("sst-2").unwrap());
     let none = Options::default();
-    let begin = preset(&spec, &Method::Full, &Estimator::default());
+    let begin = preset(&spec, &Method::Full, &Estimator::default(), Optimizer::Sgd);
     let plain = none.resolve(&spec, None).unwrap();
     assert_eq!((plain.steps, plain.batch_size, plain.max_length), (1000, 16, 0));
     assert_eq!((plain.learning_rate, plain.epsilon), (begin.learning_rate, begin.epsilon));
@@ -123,7 +128,21 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
     ).unwrap();
     let both = given.resolve(&spec, Some(sst2)).unwrap();
     assert_eq!((both.steps, both.batch_size, both.weight_decay), (10, 64, 0.1));
-    assert_eq!((both.learning_rate, both.seed, &both.method), (1e-3, u64::MAX, &Method::lora()));
+    assert_eq!((both.learning_rate, both.seed, &both.method), (1e-3, u64::MAX, &lora(LoraA::Activations)));
+    assert_eq!(both.optimizer, Optimizer::Adam(AdamSettings::default()));
+    // LoRA as in its paper, and with momentum, moves by plain steps.
+    for more in [r#""loraA": "trained""#, r#""loraA": "frozen""#, r#""momentum": 0.9"#] {
+        let text = format!(r#"{{ "method": "lora", {more} }}"#);
+        let given: Options = serde_json::from_str(&text).unwrap();
+        assert_eq!(given.resolve(&spec, None).unwrap().optimizer, Optimizer::Sgd, "{more}");
+    }
+    // With twice as many trained values, Adam's rate is 2^0.86 times as small.
+    let rate = |rank| {
+        let options: Options =
+            serde_json::from_str(&format!(r#"{{ "method": "lora", "loraRank": {rank} }}"#)).unwrap();
+        options.resolve(&spec, None).unwrap().learning_rate
+    };
+    assert!((rate(512) * 1.815 - rate(256)).abs() < 0.05 * rate(256), "{} {}", rate(512), rate(256));
 }
 
 #[test]
@@ -140,7 +159,10 @@ fn values_of_another_method_are_refused() {
             "the prefix length: expected method prefix, found lora",
         ),
         (r#"{ "loraA": "frozen" }"#, "LoRA's factor A: expected method lora, found full"),
-        (r#"{ "method": "lora", "beta1": 0.5 }"#, "beta1: expected optimizer adam, found sgd"),
+        (
+            r#"{ "method": "lora", "loraA": "trained", "beta1": 0.5 }"#,
+            "beta1: expected optimizer adam, found sgd",
+        ),
         (
             r#"{ "method": "lora", "optimizer": "adam", "beta2": 1 }"#,
             "beta2: expected at least 0 and less than 1, found 1",

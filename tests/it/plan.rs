@@ -7,9 +7,9 @@ use pocketllm::error::Code;
 #[cfg(not(target_arch = "wasm32"))]
 use pocketllm::gpu::Limits;
 use pocketllm::gpu::{Backend, MemoryUse};
-#[cfg(not(target_arch = "wasm32"))]
-use pocketllm::train::RandomModel;
 use pocketllm::train::{LoraA, Method, Plan, Session, Settings, Sizes, dtype, trial};
+#[cfg(not(target_arch = "wasm32"))]
+use pocketllm::train::{Options, RandomModel};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
 fn settings(method: Method, kind: EstimatorKind) -> Settings {
@@ -107,18 +107,36 @@ fn an_evaluation_and_written_answers_are_planned_as_well() {
     });
 }
 
+/// Options as JavaScript has them, and the peak of their plan for OPT-1.3B: the same natively and from a page.
+const ASKED: &str = r#"{ "dtype": "q4", "method": "lora", "batchSize": 1, "maxLength": 64 }"#;
+const PEAK: u64 = 809_585_600;
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_plan_follows_from_the_options() {
+    pollster::block_on(async {
+        let config = include_bytes!("../configs/opt-1.3b.json").to_vec();
+        let model = RandomModel::new("opt-1.3b.json", config, 0).unwrap();
+        let given: Options = serde_json::from_str(ASKED).unwrap();
+        let stored = dtype("q4").unwrap();
+        let session = Session::describe(Limits::WEBGPU_DEFAULT, &model, stored).await.unwrap();
+        let settings = Settings { steps: 1, ..given.resolve(session.model.spec(), None).unwrap() };
+        let sizes = Sizes::even(session.model.spec().head_kind(), 1, 64, 0);
+        assert_eq!(session.plan(&settings, stored, &sizes).await.unwrap().peak, PEAK);
+    });
+}
+
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen_test::wasm_bindgen_test]
 async fn javascript_asks_for_a_plan() {
-    let text = r#"{ "dtype": "q4", "method": "lora", "batchSize": 1, "maxLength": 64 }"#;
-    let options = js_sys::JSON::parse(text).unwrap();
+    let options = js_sys::JSON::parse(ASKED).unwrap();
     let set = |name: &str, value: wasm_bindgen::JsValue| {
         js_sys::Reflect::set(&options, &name.into(), &value).unwrap();
     };
     let get = |value: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(value, &name.into()).unwrap();
     set("config", include_str!("../configs/opt-1.3b.json").into());
     let plan = pocketllm::web::plan(options.clone()).await.unwrap();
-    assert_eq!(get(&plan, "peak").as_f64(), Some(812_244_664.0));
+    assert_eq!(get(&plan, "peak").as_f64(), Some(PEAK as f64));
     set("maxGpuBytes", 800_000_000.into());
     let error = pocketllm::web::plan(options.clone()).await.unwrap_err();
     assert_eq!(get(&error, "code").as_string().as_deref(), Some(Code::OutOfMemory.as_str()));

@@ -37,7 +37,7 @@ export interface MethodOptions {
   readonly loraAlpha?: number | undefined;
   /** LoRA: the adapted layers, by q, k, v, o, gate, up, down, module names, or all-linear [default: q,v] */
   readonly loraTargets?: readonly string[] | undefined;
-  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as the principal directions of the inputs on the first batches (activations) [default: trained] */
+  /** LoRA: the factor A, which a layer's inputs are multiplied by: trained beside B, frozen as drawn from the seed (LoRA-FA), or frozen as the principal directions of the inputs on the first batches (activations) [default: activations; trained for an adapter that is continued] */
   readonly loraA?: 'trained' | 'frozen' | 'activations' | undefined;
   /** Prefix: number of rows of keys and values before every sequence [default: 5] */
   readonly prefixLength?: number | undefined;
@@ -57,7 +57,7 @@ export interface MethodOptions {
   readonly clip?: number | undefined;
   /** Momentum coefficient. It takes no memory: the directions of past steps are drawn again [default: 0] */
   readonly momentum?: number | undefined;
-  /** How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: sgd] */
+  /** How the trained values move along the estimate. adam is for methods lora and prefix; its moments are on the host [default: adam where LoRA's A is activations, unless there is momentum; otherwise sgd] */
   readonly optimizer?: 'sgd' | 'adam' | undefined;
   /** Adam: how much of the mean of the gradient is kept at each step [default: 0.9] */
   readonly beta1?: number | undefined;
