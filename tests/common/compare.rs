@@ -20,21 +20,25 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Each base tensor's name and the SHA-256 of its values, as f16 where it is stored so and as f32 elsewhere.
+/// Each base tensor's name and the SHA-256 of its values, as f16 where it is stored so and as f32 elsewhere. All are read at once,
+/// because a browser takes up to 0.1 s for each read.
 pub(crate) async fn digests(session: &Session) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let tensors = session.model.spec().tensors.as_slice();
+    let all = (0..tensors.len()).map(|id| digest(session, id));
+    let names = tensors.iter().map(|tensor| tensor.name.clone());
+    names.zip(futures_util::future::join_all(all).await).collect()
+}
+
+async fn digest(session: &Session, id: usize) -> String {
     let weights = session.model.weights();
-    for (id, tensor) in session.model.spec().tensors.as_slice().iter().enumerate() {
-        let half = weights.matrix(id).is_ok_and(|matrix| matrix.dtype == DType::F16);
-        let mut bytes = Vec::new();
-        let mut add = |values: &[f32]| {
-            bytes.extend(if half { DType::F16 } else { DType::F32 }.quantize(values)?);
-            Ok(())
-        };
-        weights.read(session.model.backend(), id, &mut add).await.unwrap();
-        found.push((tensor.name.clone(), sha256(&bytes)));
-    }
-    found
+    let half = weights.matrix(id).is_ok_and(|matrix| matrix.dtype == DType::F16);
+    let mut bytes = Vec::new();
+    let mut add = |values: &[f32]| {
+        bytes.extend(if half { DType::F16 } else { DType::F32 }.quantize(values)?);
+        Ok(())
+    };
+    weights.read(session.model.backend(), id, &mut add).await.unwrap();
+    sha256(&bytes)
 }
 
 /// A word that a golden file has in hexadecimal digits.
