@@ -178,7 +178,20 @@ impl Tokenizer {
         let sequences = encoding.get_sequence_ids().into_iter().zip(encoding.get_special_tokens_mask());
         let tokens = ids.zip(sequences.map(|(of, &added)| of.filter(|_| added == 0)));
         let frame = |id: Option<u32>| id.map(|id| (id, None));
-        Ok(frame(self.prefix).into_iter().chain(tokens).chain(frame(self.suffix)).collect())
+        let found: Vec<_> = frame(self.prefix).into_iter().chain(tokens).chain(frame(self.suffix)).collect();
+        match text_b {
+            Some(text_b) if found.iter().all(|(_, of)| of.is_some()) => self.joined(text, text_b),
+            _ => Ok(found),
+        }
+    }
+
+    /// A pair for a tokenizer that puts special tokens around a text, but has no rule for pairs: the second text follows the first one's
+    /// special tokens, and is followed by its own.
+    fn joined(&self, text: &str, text_b: &str) -> Result<Vec<(u32, Option<usize>)>> {
+        let mut tokens = self.framed(text, None)?;
+        let second = self.framed(text_b, None)?.into_iter().skip_while(|(_, of)| of.is_none());
+        tokens.extend(second.map(|(id, of)| (id, of.map(|_| 1))));
+        Ok(tokens)
     }
 
     /// Decodes `ids` to text; `skip_special` leaves special tokens out. Bytes that are not UTF-8

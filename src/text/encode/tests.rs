@@ -352,3 +352,31 @@ fn no_chat_template_exhausts_what_there_is() {
         let _ = chat(&t, &format!("{{{{ {}1 }}}}", chain.repeat(1480 / chain.len())), 99, &turns);
     }
 }
+
+#[test]
+fn texts_and_pairs_are_encoded_as_they_are() {
+    let t = bert();
+    let plain = |text: &str, text_b: Option<&str>, most: usize| {
+        let ids = TextEncoder::new(&t, HeadKind::MaskedLm, most)?.encode(text, text_b)?;
+        Ok::<_, crate::error::Error>(spell(&t, &ids))
+    };
+    assert_eq!(plain("A good movie", None, 64).unwrap(), "[CLS] a good movie [SEP]");
+    assert_eq!(plain("good", Some("a movie"), 64).unwrap(), "[CLS] good [SEP] a movie [SEP]");
+    // The end is lost: of a pair, that of the longer text first, then of both.
+    assert_eq!(plain("a good movie", None, 4).unwrap(), "[CLS] a good [SEP]");
+    assert_eq!(plain("a good movie a good movie", Some("good"), 6).unwrap(), "[CLS] a good [SEP] good [SEP]");
+    assert_eq!(plain("good", Some("a good movie a good"), 6).unwrap(), "[CLS] good [SEP] a good [SEP]");
+    assert_eq!(plain("a good movie", Some("a good movie"), 6).unwrap(), "[CLS] a good [SEP] a [SEP]");
+    // A very long text takes no longer than to tokenize it.
+    assert_eq!(plain(&"movie ".repeat(100_000), None, 5).unwrap(), "[CLS] movie movie movie [SEP]");
+    for (text, most, code) in [("  ", 64, Code::DataInvalid), ("a", 2, Code::InvalidArgument)] {
+        assert_eq!(plain(text, None, most).unwrap_err().code(), code);
+    }
+    assert_eq!(plain("a", Some("a"), 3).unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(plain("", Some("movie"), 64).unwrap(), "[CLS] [SEP] movie [SEP]");
+
+    // A causal model reads a pair on two lines.
+    let t = gpt(false, false);
+    let encoder = TextEncoder::new(&t, HeadKind::CausalLm, 64).unwrap();
+    assert_eq!(encoder.encode("good", Some("movie")).unwrap(), t.encode("good\nmovie", true).unwrap());
+}
