@@ -1,7 +1,7 @@
 //! The trajectory file: all that a fine-tune is, beside the base weights. Append-only, 32 bytes a probe.
 //!
 //! ```text
-//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_values` x f32 or f16  u32 crc32 of all before it
+//! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_halves` x f16, the other `initial_values` x f32  u32 crc32 of all before it
 //! then records of 32 bytes: u32 step, u32 probe, f32 projected_grad, f32 learning_rate, f32 decay, f32 loss_plus, f32 loss_minus,
 //! u32 crc32 of the 28 bytes before it
 //! ```
@@ -15,6 +15,7 @@
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
 use super::method::{LoraA, Method};
+use super::settings::Settings;
 use crate::error::{Result, bail, err};
 use crate::zo::record::{RECORD_BYTES, Record};
 
@@ -132,7 +133,9 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         bail!(FileCorrupt, "{name}: the header's checksum does not match");
     }
     let mut header = parsed.map_err(|e| err!(FileCorrupt, "{name}: header: {e}"))?;
-    header.settings.estimator.check().map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
+    let Settings { estimator, optimizer, .. } = &header.settings;
+    let checked = estimator.check().and_then(|()| optimizer.check(estimator));
+    checked.map_err(|e| err!(FileCorrupt, "{name}: header: {}", e.message()))?;
     header.read_initial(initial);
     if header.initial.len() as u64 != header.initial_values {
         let (halves, values) = (header.initial_halves, header.initial_values);
@@ -151,7 +154,6 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::train::header::hex;
-    use crate::train::settings::Settings;
 
     fn sample() -> Trajectory {
         let header = Header {
