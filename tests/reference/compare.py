@@ -89,8 +89,8 @@ CONFIGURATIONS = {
     "shape: A as drawn": (9, lora("frozen", *ONE_SIDED, *ADAM, *LINEAR, *ALL), 1e-2, (1.5e-2, 3e-2, 6e-2)),
     "preset of lora": (2, ["--method", "lora"], 1e-2, None),
     "preset of lora, one-sided, linear schedule": (9, ["--method", "lora", *ONE_SIDED, *LINEAR], 1e-2, None),
-    "the same, all-linear": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL], 1e-2, None),
-    "the same, all-linear, rank 16": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL, "--lora-rank", "16", "--lora-alpha", "32"], 1e-2, None),
+    "preset of lora, one-sided, linear schedule, all-linear": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL], 1e-2, None),
+    "preset of lora, one-sided, linear schedule, all-linear, rank 16": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL, "--lora-rank", "16", "--lora-alpha", "32"], 1e-2, None),
 }
 BASIS_FORWARDS = 4  # batches that an activation basis is computed from
 
