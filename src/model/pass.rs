@@ -125,7 +125,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Copies the input x `[token, width]` of a matrix, where it is asked for.
+    /// Copies the input x `[token, width]` of a matrix, if a caller collects inputs.
     pub(super) fn keep_input(&mut self, matrix: TensorId, x: &Buffer, width: u32) {
         if let Some(inputs) = self.inputs
             && let Some(copy) = inputs.of.get(&matrix)

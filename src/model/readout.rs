@@ -7,7 +7,7 @@ use crate::gpu::{Backend, Buffer, MemoryClass};
 /// A linear classifier on the device, which all branches share.
 #[derive(Clone, Debug)]
 pub struct ReadoutHead {
-    /// `[labels, hidden]`, with room for whole groups of 4 rows.
+    /// `[labels, hidden]`, padded to a multiple of 4 rows.
     pub(super) weight: Buffer,
     /// `[labels]`.
     pub(super) bias: Buffer,
@@ -18,7 +18,7 @@ pub struct ReadoutHead {
 }
 
 impl ReadoutHead {
-    /// Puts a classifier on the device: weights `[labels, hidden]` and biases `[labels]`.
+    /// Uploads a classifier to the device: weights `[labels, hidden]` and biases `[labels]`.
     ///
     /// # Errors
     /// Those of the backend.

@@ -77,7 +77,7 @@ impl Transformer {
         self.readout.as_ref()
     }
 
-    /// Puts a classifier beside the weights, or removes it.
+    /// Adds a classifier to the weights, or removes it.
     pub fn set_readout(&mut self, readout: Option<ReadoutHead>) {
         self.readout = readout;
     }

@@ -56,7 +56,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
 }
 
 impl Session {
-    /// Puts an adapter beside the base weights, replacing an earlier one. The base does not change.
+    /// Loads an adapter, which replaces an earlier one. The base weights do not change.
     ///
     /// # Errors
     /// As [`Session::add_adapter`].

@@ -130,7 +130,7 @@ impl Classifier {
 }
 
 impl Session {
-    /// Puts a classifier on the device, by whose loss steps are scored, or removes it. The language-model head is then not trained.
+    /// Uploads a classifier, whose loss the steps then minimize, or removes it. While it is there, the language-model head is not trained.
     ///
     /// # Errors
     /// `model-unsupported` for a classifier that is not linear; those of the backend.

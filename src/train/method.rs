@@ -144,7 +144,7 @@ impl Setup<'_> {
 }
 
 impl Session {
-    /// Puts up what a run trains, as it is before the first step. Returns the adapter's first values where they do not follow from
+    /// Sets up what a run trains, with its values before the first step. Returns the adapter's first values where they do not follow from
     /// the seed: a prefix begins as keys and values that this device has computed.
     ///
     /// # Errors
@@ -176,7 +176,7 @@ impl Session {
         self.add_adapter(adapter, setup.seed, setup.initial, &|id| chosen[id]).await
     }
 
-    /// Puts an adapter beside the weights. Without values it is drawn from the seed; see [`Session::set_up`] for what is returned.
+    /// Adds an adapter to the weights. Without values it is drawn from the seed; see [`Session::set_up`] for what is returned.
     ///
     /// # Errors
     /// `invalid-argument` when the values are of another number than the adapter's; those of the backend.

@@ -84,11 +84,16 @@ impl Sizes {
     }
 
     /// The same sizes, truncated to `length` tokens.
-    fn cut(&self, length: u32) -> Sizes {
-        let cut = |list: &[[u32; 2]]| list.iter().map(|size| size.map(|n| n.min(length))).collect();
+    fn truncated(&self, length: u32) -> Sizes {
+        let truncate = |list: &[[u32; 2]]| list.iter().map(|size| size.map(|n| n.min(length))).collect();
         let [written, prompt] = self.written;
         let written = [written, prompt.min(length)];
-        Sizes { examples: cut(&self.examples), held_out: cut(&self.held_out), written, labels: self.labels }
+        Sizes {
+            examples: truncate(&self.examples),
+            held_out: truncate(&self.held_out),
+            written,
+            labels: self.labels,
+        }
     }
 
     fn longest(&self) -> u32 {
@@ -301,7 +306,7 @@ impl Session {
         let shorter = (3..=9).rev().map(|n| 1 << n).filter(|length| *length < longest);
         let lengths = std::iter::once(None).chain(shorter.map(Some));
         for length in lengths {
-            let cut = length.map_or_else(|| sizes.clone(), |length| sizes.cut(length));
+            let truncated = length.map_or_else(|| sizes.clone(), |length| sizes.truncated(length));
             for (dtype, method) in &weights {
                 // Halves of what goes through at a time, the smallest first: where that does not fit, none does.
                 let halves =
@@ -309,7 +314,7 @@ impl Session {
                 let mut most = None;
                 for micro_batch in halves.collect::<Vec<_>>().into_iter().rev() {
                     let wanted = Settings { micro_batch, method: method.clone(), ..settings.clone() };
-                    match self.plan(&wanted, *dtype, &cut).await {
+                    match self.plan(&wanted, *dtype, &truncated).await {
                         Ok(plan) if plan.peak <= capacity => most = Some((micro_batch, plan.peak)),
                         // Settings that the model cannot be trained with are no advice.
                         _ => break,

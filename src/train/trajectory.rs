@@ -10,7 +10,7 @@
 //! its weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for two labels and
 //! 384 features.
 //!
-//! Little-endian; crc32 as in zlib. A record is complete or it is not there: a tail that was cut while being written is
+//! Little-endian; crc32 as in zlib. A record is complete or it is not there: a last record that was only partly written is
 //! dropped and reported, and the run goes on from the step before.
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};

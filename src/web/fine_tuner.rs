@@ -51,7 +51,7 @@ pub struct Tuner {
     pub(super) held_out: Option<Examples>,
     /// As the last training or restored trajectory had it.
     pub(super) prompting: Prompting,
-    /// Tokens that examples are cut to, as the last training or restored trajectory had it; 0: the default.
+    /// Tokens that examples are truncated to, as the last training or restored trajectory had it; 0: the default.
     pub(super) max_length: u32,
     /// Watches the training's losses.
     pub(super) diagnosis: Option<Diagnosis>,
@@ -217,7 +217,7 @@ impl Tuner {
         Ok(parts.into())
     }
 
-    /// Puts an adapter in peft's form, `files: {name, blob}[]`, beside the base weights, in the place of what was trained.
+    /// Loads an adapter in peft's form, `files: {name, blob}[]`. It replaces what was trained.
     #[wasm_bindgen(js_name = useAdapter)]
     pub async fn use_adapter(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
         self.load_adapter(&options).await.map_err(js_error)
