@@ -20,6 +20,7 @@ pub mod files;
 pub mod gguf;
 pub mod model_files;
 pub mod peft;
+pub mod pickle;
 pub mod safetensors;
 pub mod safetensors_writer;
 pub mod source;

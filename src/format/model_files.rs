@@ -7,9 +7,10 @@ use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::files::{
     CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, NAMES,
-    TOKENIZER_FILE, files_of,
+    PICKLE_FILE, TOKENIZER_FILE, files_of,
 };
 use super::gguf::{self, Metadata};
+use super::pickle;
 use super::safetensors;
 use super::source::{ByteSource, read_whole};
 use crate::error::{Code, Error, Result};
@@ -133,6 +134,8 @@ async fn open_hugging_face(place: &Place<'_>, weights: &str, optional: &[&str]) 
     let source = place.open(weights).await?;
     let checkpoint = if weights == INDEX_FILE {
         safetensors::open_sharded(place.dir, source.as_ref()).await?
+    } else if weights == PICKLE_FILE {
+        pickle::parse(source).await?
     } else {
         safetensors::parse(source).await?
     };
@@ -202,8 +205,7 @@ mod tests {
         let many = MemoryDir::new("many").with("a.gguf", b"".to_vec()).with("b.gguf", b"".to_vec());
         for (dir, says) in [
             (MemoryDir::new("empty"), "config.json or a .gguf"),
-            (dir(), "found neither"),
-            (dir().with("pytorch_model.bin", b"".to_vec()), "save the model as safetensors"),
+            (dir(), "found none"),
             (many, "a.gguf, b.gguf"),
         ] {
             let error = block_on(ModelFiles::open(&dir)).unwrap_err();

@@ -19,8 +19,8 @@ pub const TOKENIZER_FILE: &str = "tokenizer.json";
 /// Optional files, either of which may have the chat template.
 pub const CHAT_FILES: [&str; 2] = ["tokenizer_config.json", "chat_template.jinja"];
 
-/// The older format of weights, which cannot be read. An error message names it.
-const PICKLE_FILE: &str = "pytorch_model.bin";
+/// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors nor a .gguf file.
+pub const PICKLE_FILE: &str = "pytorch_model.bin";
 
 /// The names to request from a place that cannot be listed, in rounds. The next round is needed
 /// only if [`files_of`] refuses the files that were found so far.
@@ -48,9 +48,9 @@ pub struct Listed {
 pub enum FileSet {
     /// One `.gguf` file.
     Gguf(String),
-    /// A `config.json` with weights in safetensors.
+    /// A `config.json` with weights.
     HuggingFace {
-        /// [`WEIGHTS_FILE`] or [`INDEX_FILE`]. The files that an index names are not in the set.
+        /// [`WEIGHTS_FILE`], [`INDEX_FILE`] or [`PICKLE_FILE`]. The files that an index names are not in the set.
         weights: &'static str,
         /// The optional files that exist, among [`TOKENIZER_FILE`] and [`CHAT_FILES`].
         optional: Vec<&'static str>,
@@ -70,7 +70,7 @@ impl FileSet {
 }
 
 /// Chooses the files of the model among those that `place` has: `config.json` with weights in
-/// safetensors, otherwise the only `.gguf` file. `wanted` is the name of a `.gguf` file that was
+/// safetensors, otherwise the only `.gguf` file, otherwise `config.json` with weights in PyTorch's format. `wanted` is the name of a `.gguf` file that was
 /// requested. Files in folders below `place` count only if they are requested.
 ///
 /// # Errors
@@ -88,7 +88,8 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
         let found = if gguf.is_empty() { "no .gguf file".to_owned() } else { gguf.join(", ") };
         bail!(InvalidArgument, "{place}: expected {wanted}, found {found}");
     }
-    let weights = [WEIGHTS_FILE, INDEX_FILE].into_iter().find(|name| has(name));
+    let pickle = Some(PICKLE_FILE).filter(|name| has(name) && gguf.is_empty());
+    let weights = [WEIGHTS_FILE, INDEX_FILE].into_iter().find(|name| has(name)).or(pickle);
     if let Some(weights) = weights.filter(|_| has(CONFIG_FILE)) {
         let mut optional = vec![TOKENIZER_FILE];
         optional.extend(CHAT_FILES);
@@ -110,13 +111,9 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
             bail!(InvalidArgument, "{place}: expected a {CONFIG_FILE} beside {weights}, found none")
         }
         ([], None) if has(CONFIG_FILE) => {
-            let found = match has(PICKLE_FILE) {
-                true => format!("{PICKLE_FILE}, which cannot be read; save the model as safetensors"),
-                false => "neither".to_owned(),
-            };
             bail!(
                 InvalidArgument,
-                "{place}: expected {WEIGHTS_FILE} or {INDEX_FILE} beside {CONFIG_FILE}, found {found}"
+                "{place}: expected {WEIGHTS_FILE}, {INDEX_FILE} or {PICKLE_FILE} beside {CONFIG_FILE}, found none"
             )
         }
         ([], None) => {
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn a_place_that_cannot_be_listed_is_asked_for_every_name() {
         let asked: Vec<&str> = NAMES.concat();
-        for set in [WEIGHTS_FILE, INDEX_FILE].map(|weights| FileSet::HuggingFace {
+        for set in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE].map(|weights| FileSet::HuggingFace {
             weights,
             optional: [&[TOKENIZER_FILE][..], &CHAT_FILES].concat(),
         }) {

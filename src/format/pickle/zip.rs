@@ -1,0 +1,197 @@
+//! The directory of a zip archive whose members are stored, not compressed (APPNOTE 6.3.10, sections
+//! 4.3 and 4.5.3). The `zip` crate reads from blocking streams and brings decompressors along, so
+//! that it neither fits [`ByteSource`] nor a small WebAssembly module.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result, bail, err};
+use crate::format::source::ByteSource;
+
+/// Maximum size of the directory in bytes.
+const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
+
+/// Bytes of the end record, without the comment that may follow it.
+const END_BYTES: u64 = 22;
+
+pub(super) struct Member {
+    /// Offset of the local header.
+    header: u64,
+    /// Bytes of the content.
+    pub(super) size: u64,
+    method: u16,
+    is_encrypted: bool,
+}
+
+pub(super) struct Archive {
+    members: BTreeMap<String, Member>,
+    /// Offset of the directory, before which all members end.
+    directory: u64,
+}
+
+impl Archive {
+    pub(super) async fn read(source: &dyn ByteSource) -> Result<Archive> {
+        let len = source.len();
+        let start = source.read(0, len.min(4) as usize).await?;
+        if start.starts_with(&[0x80, 2]) {
+            bail!(
+                ModelUnsupported,
+                "the file has the layout of PyTorch before 1.6, which cannot be read; save the model as safetensors"
+            );
+        }
+        if start != b"PK\x03\x04" {
+            bail!(FileCorrupt, "expected a zip archive, found the bytes {start:?}");
+        }
+        let tail_len = len.min(END_BYTES + 65535);
+        let tail = source.read(len - tail_len, tail_len as usize).await?;
+        let is_end = |at: &usize| {
+            tail[*at..].starts_with(b"PK\x05\x06")
+                && u16_at(&tail, at + 20).is_some_and(|comment| at + 22 + usize::from(comment) == tail.len())
+        };
+        let Some(at) = (0..tail.len()).rev().find(is_end) else {
+            bail!(FileCorrupt, "expected the end of a zip archive; the file is not complete");
+        };
+        let end = len - tail_len + at as u64;
+        let field = |at: usize| u32_at(&tail, at).map(u64::from).ok_or_else(truncated);
+        let mut count = u64::from(u16_at(&tail, at + 10).ok_or_else(truncated)?);
+        let (mut size, mut directory) = (field(at + 12)?, field(at + 16)?);
+        if count == 0xffff || size == 0xffff_ffff || directory == 0xffff_ffff {
+            let Some(at) = end.checked_sub(20) else { bail!(FileCorrupt, "expected a zip64 locator") };
+            let locator = source.read(at, 20).await?;
+            if !locator.starts_with(b"PK\x06\x07") {
+                bail!(FileCorrupt, "expected a zip64 locator before the end of the archive");
+            }
+            let record = source.read(u64_at(&locator, 8).ok_or_else(truncated)?, 56).await?;
+            if !record.starts_with(b"PK\x06\x06") {
+                bail!(FileCorrupt, "expected a zip64 end record where its locator points");
+            }
+            count = u64_at(&record, 32).ok_or_else(truncated)?;
+            size = u64_at(&record, 40).ok_or_else(truncated)?;
+            directory = u64_at(&record, 48).ok_or_else(truncated)?;
+        }
+        if directory.checked_add(size).is_none_or(|after| after > end) || size > MAX_DIRECTORY_BYTES {
+            bail!(
+                FileCorrupt,
+                "expected the zip directory within the file, found {size} bytes at {directory}"
+            );
+        }
+        let bytes = source.read(directory, size as usize).await?;
+        let archive = Archive { members: members(&bytes, count)?, directory };
+        archive.check()?;
+        Ok(archive)
+    }
+
+    /// Checks that members end before the next one or the directory begins.
+    fn check(&self) -> Result<()> {
+        let mut spans: Vec<_> = self.members.iter().map(|(name, m)| (m.header, m.size, name)).collect();
+        spans.sort_unstable();
+        let next = spans.iter().skip(1).map(|(header, ..)| *header).chain([self.directory]);
+        for ((header, size, name), next) in spans.iter().zip(next) {
+            let end = header.checked_add(30).and_then(|data| data.checked_add(*size));
+            if end.is_none_or(|end| end > next) {
+                bail!(FileCorrupt, "member {name}: {size} bytes at {header} overlap what begins at {next}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The path before `data.pkl`, which ends in `/`.
+    pub(super) fn root(&self) -> Result<&str> {
+        let mut roots = self.members.keys().filter_map(|name| name.strip_suffix("data.pkl"));
+        match (roots.next(), roots.next()) {
+            (Some(root), None) if root.ends_with('/') => Ok(root),
+            _ => bail!(FileCorrupt, "expected one folder with a data.pkl in the zip archive"),
+        }
+    }
+
+    /// The member called `name`, if there is one.
+    pub(super) fn get(&self, name: &str) -> Result<Option<&Member>> {
+        let member = self.members.get(name);
+        match member {
+            Some(member) if member.method != 0 || member.is_encrypted => {
+                bail!(ModelUnsupported, "member {name}: expected stored bytes, found a compressed member")
+            }
+            _ => Ok(member),
+        }
+    }
+
+    /// Offset of a member's content, which its local header determines.
+    pub(super) async fn data(&self, source: &dyn ByteSource, member: &Member) -> Result<u64> {
+        let header = source.read(member.header, 30).await?;
+        let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
+            return Err(truncated());
+        };
+        let data = member.header + 30 + u64::from(name) + u64::from(extra);
+        let limit = self.members.values().map(|other| other.header).filter(|other| *other > member.header);
+        let limit = limit.min().unwrap_or(self.directory);
+        if !header.starts_with(b"PK\x03\x04") || data.checked_add(member.size).is_none_or(|end| end > limit) {
+            bail!(FileCorrupt, "expected a member of {} bytes at {}", member.size, member.header);
+        }
+        Ok(data)
+    }
+}
+
+fn members(bytes: &[u8], count: u64) -> Result<BTreeMap<String, Member>> {
+    let mut members = BTreeMap::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let part = |at: usize| u16_at(rest, at).map(usize::from).ok_or_else(truncated);
+        let size = |at: usize| u32_at(rest, at).map(u64::from).ok_or_else(truncated);
+        if !rest.starts_with(b"PK\x01\x02") {
+            bail!(FileCorrupt, "expected an entry of the zip directory");
+        }
+        let (name_len, extra_len, comment_len) = (part(28)?, part(30)?, part(32)?);
+        let name = rest.get(46..46 + name_len).ok_or_else(truncated)?;
+        let extra = rest.get(46 + name_len..46 + name_len + extra_len).ok_or_else(truncated)?;
+        let Ok(name) = str::from_utf8(name) else { bail!(FileCorrupt, "expected member names in UTF-8") };
+        // Fields that do not fit 32 bits follow, in this order, in the extra field number 1.
+        let mut fields = [size(24)?, size(20)?, size(42)?];
+        let mut wide = zip64(extra).chunks_exact(8);
+        for field in fields.iter_mut().filter(|field| **field == 0xffff_ffff) {
+            *field = wide.next().and_then(|bytes| u64_at(bytes, 0)).ok_or_else(truncated)?;
+        }
+        let [size, stored, header] = fields;
+        let method = u16_at(rest, 10).ok_or_else(truncated)?;
+        if method == 0 && stored != size {
+            bail!(FileCorrupt, "member {name}: expected {size} stored bytes, found {stored}");
+        }
+        let is_encrypted = part(8)? & 1 != 0;
+        if members.insert(name.to_owned(), Member { header, size: stored, method, is_encrypted }).is_some() {
+            bail!(FileCorrupt, "member {name}: it occurs twice");
+        }
+        rest = rest.get(46 + name_len + extra_len + comment_len..).ok_or_else(truncated)?;
+    }
+    if members.len() as u64 != count {
+        bail!(FileCorrupt, "expected {count} members in the zip directory, found {}", members.len());
+    }
+    Ok(members)
+}
+
+/// The content of the zip64 extra field, empty if there is none.
+fn zip64(mut extra: &[u8]) -> &[u8] {
+    while let (Some(id), Some(len)) = (u16_at(extra, 0), u16_at(extra, 2)) {
+        let Some((field, rest)) = extra.get(4..).and_then(|rest| rest.split_at_checked(len.into())) else {
+            break;
+        };
+        if id == 1 {
+            return field;
+        }
+        extra = rest;
+    }
+    &[]
+}
+
+fn truncated() -> Error {
+    err!(FileCorrupt, "the zip directory ends within an entry")
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
