@@ -37,7 +37,7 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<BTreeMap<St
     let archive = Archive::read(source).await?;
     let root = archive.root()?;
     if let Some(order) = archive.get(&format!("{root}byteorder"))? {
-        let bytes = source.read(archive.data(source, order).await?, order.size.min(16) as usize).await?;
+        let bytes = source.read(Archive::data(source, order).await?, order.size.min(16) as usize).await?;
         if bytes != b"little" {
             bail!(ModelUnsupported, "expected elements in little-endian order");
         }
@@ -48,7 +48,7 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<BTreeMap<St
     if pickle.size > MAX_PICKLE_BYTES {
         bail!(LimitExceeded, "data.pkl: expected at most {MAX_PICKLE_BYTES} bytes, found {}", pickle.size);
     }
-    let bytes = source.read(archive.data(source, pickle).await?, pickle.size as usize).await?;
+    let bytes = source.read(Archive::data(source, pickle).await?, pickle.size as usize).await?;
     let listed = unpickle::state_dict(&bytes).map_err(|error: Error| error.at("data.pkl"))?;
     drop(bytes);
     let mut tensors = BTreeMap::new();
@@ -62,7 +62,7 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<BTreeMap<St
         let Some(dtype) = tensor.storage.dtype else { continue };
         let begin = match storages.get(&key) {
             Some(begin) => *begin,
-            None => archive.data(source, member).await?,
+            None => Archive::data(source, member).await?,
         };
         storages.insert(key, begin);
         let info = TensorInfo::new(name.clone(), dtype, tensor.shape, index, begin + offset)?;

@@ -304,7 +304,7 @@ impl Machine<'_> {
             }
             _ => bail!(
                 ModelUnsupported,
-                "the pickle names {module}.{name}, which does not describe a tensor; save the model as safetensors"
+                "the pickle names {module}.{name}, which this program does not read; save the model as safetensors"
             ),
         };
         self.push(value);

@@ -16,6 +16,8 @@ const END_BYTES: u64 = 22;
 pub(super) struct Member {
     /// Offset of the local header.
     header: u64,
+    /// Offset at which the next member or the directory begins.
+    limit: u64,
     /// Bytes of the content.
     pub(super) size: u64,
     method: u16,
@@ -24,8 +26,6 @@ pub(super) struct Member {
 
 pub(super) struct Archive {
     members: BTreeMap<String, Member>,
-    /// Offset of the directory, before which all members end.
-    directory: u64,
 }
 
 impl Archive {
@@ -75,23 +75,9 @@ impl Archive {
             );
         }
         let bytes = source.read(directory, size as usize).await?;
-        let archive = Archive { members: members(&bytes, count)?, directory };
-        archive.check()?;
-        Ok(archive)
-    }
-
-    /// Checks that members end before the next one or the directory begins.
-    fn check(&self) -> Result<()> {
-        let mut spans: Vec<_> = self.members.iter().map(|(name, m)| (m.header, m.size, name)).collect();
-        spans.sort_unstable();
-        let next = spans.iter().skip(1).map(|(header, ..)| *header).chain([self.directory]);
-        for ((header, size, name), next) in spans.iter().zip(next) {
-            let end = header.checked_add(30).and_then(|data| data.checked_add(*size));
-            if end.is_none_or(|end| end > next) {
-                bail!(FileCorrupt, "member {name}: {size} bytes at {header} overlap what begins at {next}");
-            }
-        }
-        Ok(())
+        let mut members = members(&bytes, count)?;
+        set_limits(&mut members, directory)?;
+        Ok(Archive { members })
     }
 
     /// The path before `data.pkl`, which ends in `/`.
@@ -115,19 +101,34 @@ impl Archive {
     }
 
     /// Offset of a member's content, which its local header determines.
-    pub(super) async fn data(&self, source: &dyn ByteSource, member: &Member) -> Result<u64> {
+    pub(super) async fn data(source: &dyn ByteSource, member: &Member) -> Result<u64> {
         let header = source.read(member.header, 30).await?;
         let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
             return Err(truncated());
         };
         let data = member.header + 30 + u64::from(name) + u64::from(extra);
-        let limit = self.members.values().map(|other| other.header).filter(|other| *other > member.header);
-        let limit = limit.min().unwrap_or(self.directory);
-        if !header.starts_with(b"PK\x03\x04") || data.checked_add(member.size).is_none_or(|end| end > limit) {
+        let end = data.checked_add(member.size);
+        if !header.starts_with(b"PK\x03\x04") || end.is_none_or(|end| end > member.limit) {
             bail!(FileCorrupt, "expected a member of {} bytes at {}", member.size, member.header);
         }
         Ok(data)
     }
+}
+
+/// Finds where the member after each one begins, or the directory, and checks that it ends before.
+fn set_limits(members: &mut BTreeMap<String, Member>, directory: u64) -> Result<()> {
+    let mut in_order: Vec<_> = members.iter_mut().collect();
+    in_order.sort_unstable_by_key(|(_, member)| member.header);
+    let mut limit = directory;
+    for (name, member) in in_order.into_iter().rev() {
+        let Member { header, size, .. } = *member;
+        if header.checked_add(30).and_then(|data| data.checked_add(size)).is_none_or(|end| end > limit) {
+            bail!(FileCorrupt, "member {name}: {size} bytes at {header} overlap what begins at {limit}");
+        }
+        member.limit = limit;
+        limit = header;
+    }
+    Ok(())
 }
 
 fn members(bytes: &[u8], count: u64) -> Result<BTreeMap<String, Member>> {
@@ -155,7 +156,8 @@ fn members(bytes: &[u8], count: u64) -> Result<BTreeMap<String, Member>> {
             bail!(FileCorrupt, "member {name}: expected {size} stored bytes, found {stored}");
         }
         let is_encrypted = part(8)? & 1 != 0;
-        if members.insert(name.to_owned(), Member { header, size: stored, method, is_encrypted }).is_some() {
+        let member = Member { header, limit: 0, size: stored, method, is_encrypted };
+        if members.insert(name.to_owned(), member).is_some() {
             bail!(FileCorrupt, "member {name}: it occurs twice");
         }
         rest = rest.get(46 + name_len + extra_len + comment_len..).ok_or_else(truncated)?;
