@@ -11,7 +11,7 @@ use crate::train::dtype;
 #[derive(Args, Clone, Debug)]
 pub(super) struct DtypeArgs {
     /// Storage format of the matrices. Where a block format is named, blocks in a GGUF file are kept as they
-    /// are. Formats that end in _k can only be read: weights cannot be converted to them
+    /// are. Weights can be converted to f16, q8, q4 and q4_1; the other block formats can only be read
     #[arg(long, value_parser = formats(), default_value = "f32")]
     dtype: String,
 }

@@ -61,26 +61,118 @@ pub(super) fn q6_k(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// The scale and minimum of part k < 4 are in the low 6 bits of bytes k and k + 4. Those of part k + 4 have their low 4 bits in byte
-/// k + 8 and their high 2 bits at the top of bytes k and k + 4.
 pub(super) fn q4_k(bytes: &[u8], out: &mut [f32]) {
     blocks(bytes, out, |b: &[u8; 144], o: &mut [f32; 256]| {
-        let (d, m) = (half_at(b, 0), half_at(b, 2));
-        let small = &b[4..16];
-        for (part, o) in o.chunks_exact_mut(32).enumerate() {
-            let k = part % 4;
-            let (scale, minimum) = match part < 4 {
-                true => (small[k] & 63, small[k + 4] & 63),
-                false => {
-                    let low = small[k + 8];
-                    (low & 15 | small[k] >> 6 << 4, low >> 4 | small[k + 4] >> 6 << 4)
-                }
-            };
-            let (scale, minimum) = (d * f32::from(scale), m * f32::from(minimum));
-            let packed = &b[16 + part / 2 * 32..][..32];
-            for (o, byte) in o.iter_mut().zip(packed) {
-                *o = scale * f32::from(byte >> (part % 2 * 4) & 15) - minimum;
+        parts_of_32(b, o, |part, l| nibble(&b[16..], part, l));
+    });
+}
+
+pub(super) fn q5_k(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 176], o: &mut [f32; 256]| {
+        parts_of_32(b, o, |part, l| nibble(&b[48..], part, l) | (b[16 + l] >> part & 1) << 4);
+    });
+}
+
+/// Decodes the 8 parts of a block of Q4_K or Q5_K, of which `quant(part, l)` is the quant of element l of a part.
+///
+/// The scale and minimum of part k < 4 are in the low 6 bits of bytes k and k + 4. Those of part k + 4 have their low 4 bits in byte
+/// k + 8 and their high 2 bits at the top of bytes k and k + 4.
+fn parts_of_32(b: &[u8], out: &mut [f32; 256], quant: impl Fn(usize, usize) -> u8) {
+    let (d, m) = (half_at(b, 0), half_at(b, 2));
+    let small = &b[4..16];
+    for (part, out) in out.chunks_exact_mut(32).enumerate() {
+        let k = part % 4;
+        let (scale, minimum) = match part < 4 {
+            true => (small[k] & 63, small[k + 4] & 63),
+            false => {
+                let low = small[k + 8];
+                (low & 15 | small[k] >> 6 << 4, low >> 4 | small[k + 4] >> 6 << 4)
             }
+        };
+        let (scale, minimum) = (d * f32::from(scale), m * f32::from(minimum));
+        for (l, out) in out.iter_mut().enumerate() {
+            *out = scale * f32::from(quant(part, l)) - minimum;
+        }
+    }
+}
+
+/// The nibble of element l of a part of 32: two parts share 32 bytes, the first their low nibbles, the second their high ones.
+fn nibble(packed: &[u8], part: usize, l: usize) -> u8 {
+    packed[part / 2 * 32 + l] >> (part % 2 * 4) & 15
+}
+
+pub(super) fn q5_0(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 22], o: &mut [f32; 32]| {
+        let d = half_at(b, 0);
+        fifth_bits(&b[2..], o, |q| f32::from(q as i8 - 16) * d);
+    });
+}
+
+pub(super) fn q5_1(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 24], o: &mut [f32; 32]| {
+        let (d, m) = (half_at(b, 0), half_at(b, 2));
+        fifth_bits(&b[4..], o, |q| f32::from(q) * d + m);
+    });
+}
+
+/// Spreads 4 bytes of fifth bits, one an element, and 16 bytes of nibbles over 32 elements.
+fn fifth_bits(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
+    for (e, out) in out.iter_mut().enumerate() {
+        let low = packed[4 + e % 16] >> (e / 16 * 4) & 15;
+        let high = packed[e / 8] >> (e % 8) & 1;
+        *out = value(low | high << 4);
+    }
+}
+
+/// ggml's `kvalues_iq4nl`.
+const IQ4: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+pub(super) fn iq4_nl(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 18], o: &mut [f32; 32]| {
+        let d = half_at(b, 0);
+        nibbles(&b[2..], o, |q| f32::from(IQ4[usize::from(q)]) * d);
+    });
+}
+
+/// The scale of part k has its low 4 bits in nibble k of bytes 4 to 7, and its high 2 bits at bit 2 k of the u16 before them.
+pub(super) fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 136], o: &mut [f32; 256]| {
+        let d = half_at(b, 0);
+        for (k, o) in o.chunks_exact_mut(32).enumerate() {
+            let low = b[4 + k / 2] >> (k % 2 * 4) & 15;
+            let high = b[2 + k / 4] >> (k % 4 * 2) & 3;
+            let scale = d * f32::from((low | high << 4) as i8 - 32);
+            nibbles(&b[8 + 16 * k..][..16], o, |q| f32::from(IQ4[usize::from(q)]) * scale);
+        }
+    });
+}
+
+/// Elements are ordered as in Q6_K. The scale k of 16 elements has its low 4 bits in byte k % 8 of 12 and its high 2 bits in byte
+/// 8 + k % 4.
+pub(super) fn q3_k(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 110], o: &mut [f32; 256]| {
+        let d = half_at(b, 108);
+        let scales = &b[96..108];
+        for (e, o) in o.iter_mut().enumerate() {
+            let (n, j, l) = (e / 128, e % 128 / 32, e % 32);
+            let k = e / 16;
+            let scale = scales[k % 8] >> (k / 8 * 4) & 15 | (scales[8 + k % 4] >> (k / 4 * 2) & 3) << 4;
+            let low = b[32 + 32 * n + l] >> (2 * j) & 3;
+            let high = b[l] >> (4 * n + j) & 1;
+            *o = d * f32::from(scale as i8 - 32) * f32::from((low | high << 2) as i8 - 4);
+        }
+    });
+}
+
+/// Elements are ordered as in Q6_K. A byte holds the scale (low nibble) and the minimum (high nibble) of 16 elements.
+pub(super) fn q2_k(bytes: &[u8], out: &mut [f32]) {
+    blocks(bytes, out, |b: &[u8; 84], o: &mut [f32; 256]| {
+        let (d, m) = (half_at(b, 80), half_at(b, 82));
+        for (e, o) in o.iter_mut().enumerate() {
+            let (n, j, l) = (e / 128, e % 128 / 32, e % 32);
+            let small = b[e / 16];
+            let (scale, minimum) = (d * f32::from(small & 15), m * f32::from(small >> 4));
+            *o = scale * f32::from(b[16 + 32 * n + l] >> (2 * j) & 3) - minimum;
         }
     });
 }

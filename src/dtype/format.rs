@@ -27,6 +27,23 @@ pub enum DType {
     /// Blocks of 256: f16 `d`, f16 `m`, 12 bytes of 8 x 6-bit `s` and 8 x 6-bit `t`, then 128 bytes of nibbles `q`. A value is
     /// `d * s * q - m * t` with one `s` and one `t` for 32 elements.
     Q4_K,
+    /// Blocks of 32: f16 `d`, u32 of fifth bits, then 16 bytes of nibbles as in [`DType::Q4_0`]. A value is `(q - 16) * d`.
+    Q5_0,
+    /// Blocks of 32: f16 `d`, f16 `m`, then as in [`DType::Q5_0`]. A value is `q * d + m`.
+    Q5_1,
+    /// Blocks of 256: as [`DType::Q4_K`], with 32 bytes of fifth bits before the nibbles.
+    Q5_K,
+    /// Blocks of 32 in the layout of [`DType::Q4_0`]. A value is `K[q] * d`, with a table `K` of 16 integers that are denser near 0.
+    IQ4_NL,
+    /// Blocks of 256: f16 `d`, 8 x 6-bit `s` (u16 of 2 high bits each, 4 bytes of nibbles), then 128 bytes of nibbles `q`. A value is
+    /// `d * (s - 32) * K[q]` with one `s` for 32 elements and the table of [`DType::IQ4_NL`].
+    IQ4_XS,
+    /// Blocks of 256: 32 bytes of third bits, 64 bytes of 2 low bits each, 12 bytes of 16 x 6-bit `s`, f16 `d`. A value is
+    /// `d * (s - 32) * (q - 4)` with one `s` for 16 elements.
+    Q3_K,
+    /// Blocks of 256: 16 bytes of 4-bit `s` and `t`, 64 bytes of 2-bit `q`, f16 `d`, f16 `m`. A value is `d * s * q - m * t` with
+    /// one `s` and one `t` for 16 elements.
+    Q2_K,
 }
 
 /// Decodes as many whole blocks as both slices hold.
@@ -187,6 +204,94 @@ impl Format {
             encode: None,
             trainable: false,
             device: Some(Device { snippet: snippet!("storage_q4_k"), group: 1, order: &[] }),
+        },
+        Format {
+            dtype: DType::Q5_0,
+            name: "Q5_0",
+            options: &["q5_0"],
+            ggml_type: 6,
+            block_len: 32,
+            block_bytes: 22,
+            decode: decode::q5_0,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q5_0"), group: 2, order: &[6..22, 2..6, 0..2] }),
+        },
+        Format {
+            dtype: DType::Q5_1,
+            name: "Q5_1",
+            options: &["q5_1"],
+            ggml_type: 7,
+            block_len: 32,
+            block_bytes: 24,
+            decode: decode::q5_1,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q5_1"), group: 1, order: &[] }),
+        },
+        Format {
+            dtype: DType::Q5_K,
+            name: "Q5_K",
+            options: &["q5_k"],
+            ggml_type: 13,
+            block_len: 256,
+            block_bytes: 176,
+            decode: decode::q5_k,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q5_k"), group: 1, order: &[] }),
+        },
+        Format {
+            dtype: DType::IQ4_NL,
+            name: "IQ4_NL",
+            options: &["iq4_nl"],
+            ggml_type: 20,
+            block_len: 32,
+            block_bytes: 18,
+            decode: decode::iq4_nl,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_iq4_nl"), group: 2, order: &[2..18, 0..2] }),
+        },
+        Format {
+            dtype: DType::IQ4_XS,
+            name: "IQ4_XS",
+            options: &["iq4_xs"],
+            ggml_type: 23,
+            block_len: 256,
+            block_bytes: 136,
+            decode: decode::iq4_xs,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_iq4_xs"), group: 1, order: &[] }),
+        },
+        Format {
+            dtype: DType::Q3_K,
+            name: "Q3_K",
+            options: &["q3_k"],
+            ggml_type: 11,
+            block_len: 256,
+            block_bytes: 110,
+            decode: decode::q3_k,
+            encode: None,
+            trainable: false,
+            device: Some(Device {
+                snippet: snippet!("storage_q3_k"),
+                group: 2,
+                order: &[0..32, 32..96, 96..108, 108..110],
+            }),
+        },
+        Format {
+            dtype: DType::Q2_K,
+            name: "Q2_K",
+            options: &["q2_k"],
+            ggml_type: 10,
+            block_len: 256,
+            block_bytes: 84,
+            decode: decode::q2_k,
+            encode: None,
+            trainable: false,
+            device: Some(Device { snippet: snippet!("storage_q2_k"), group: 1, order: &[] }),
         },
     ];
 

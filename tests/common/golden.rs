@@ -49,6 +49,7 @@ static FOLDERS: &[Folder] = &[
     model!("qwen3-gguf" gguf),
     model!("gemma3-gguf" gguf),
     model!("llama-gguf-k" gguf),
+    model!("llama-gguf-mixed" gguf),
     model!("gpt2-gguf" gguf),
     model!("classifiers/bert"),
     model!("classifiers/roberta"),

@@ -524,6 +524,19 @@ def golden_gguf_k(seed):
     write_llama_gguf("llama-gguf-k", sizes, types.Q6_K, layers, seed)
 
 
+def golden_gguf_mixed(seed):
+    """The other formats that llama.cpp's Q2_K to Q5_K_M files contain."""
+    import gguf
+
+    types = gguf.GGMLQuantizationType
+    layers = [
+        {"attn_q": types.Q5_0, "attn_k": types.Q5_1, "attn_v": types.IQ4_NL, "attn_output": types.Q3_K,
+         "ffn_gate": types.Q5_K, "ffn_up": types.IQ4_XS, "ffn_down": types.Q2_K},
+    ]  # fmt: skip
+    sizes = {"hidden_size": 256, "head_dim": 64, "intermediate_size": 256}
+    write_llama_gguf("llama-gguf-mixed", sizes, types.Q5_K, layers, seed)
+
+
 def write_llama_gguf(name, sizes, embedding, layers, seed):
     """A llama as GGUF; `embedding` and `layers` say the formats of its matrices."""
     import gguf
@@ -781,6 +794,7 @@ GOLDENS = {
     "half": lambda: golden_half(16),
     "llama-gguf": lambda: golden_gguf(17),
     "llama-gguf-k": lambda: golden_gguf_k(18),
+    "llama-gguf-mixed": lambda: golden_gguf_mixed(50),
     "gpt2": lambda: golden("gpt2", gpt2(), 31, UNTIED_LENGTHS),
     "gpt2-hub": lambda: golden_gpt2_hub(32),
     "qwen3": lambda: golden("qwen3", qwen3(), 33, UNTIED_LENGTHS),

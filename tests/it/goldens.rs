@@ -48,11 +48,12 @@ device_test! {
 
 device_test! {
     async fn blocks_that_are_kept_give_the_logits_of_the_same_weights_dequantized(backend: Rc<dyn Backend>) {
-        // All matrices of this model are in blocks.
-        let blocks = ("llama-gguf-k", "llama-gguf-k");
+        // All matrices of these models are in blocks.
         for backend in [backend, Host::open()] {
-            check(backend.clone(), blocks, DType::Q8_0).await;
-            check(backend, blocks, DType::Q6_K).await;
+            for name in ["llama-gguf-k", "llama-gguf-mixed"] {
+                check(backend.clone(), (name, name), DType::Q8_0).await;
+                check(backend.clone(), (name, name), DType::Q6_K).await;
+            }
         }
     }
 }

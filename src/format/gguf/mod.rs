@@ -173,14 +173,9 @@ async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DTy
 /// The names of the types of ggml that are not read.
 fn type_name(kind: u32) -> String {
     let name = match kind {
-        6 => "Q5_0",
-        7 => "Q5_1",
         9 => "Q8_1",
-        10 => "Q2_K",
-        11 => "Q3_K",
-        13 => "Q5_K",
         15 => "Q8_K",
-        16..=23 | 29 => "an IQ type",
+        16..=22 | 29 => "an IQ type",
         24..=27 => "an integer type",
         28 => "F64",
         34 | 35 => "a ternary type",

@@ -14,7 +14,7 @@ const HUB = 'https://huggingface.co';
 const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
 /** What the engine has of each; the types say the same. */
-export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k'];
+export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 

@@ -7,7 +7,7 @@ import type { Prompting } from './training.js';
  * Number formats for the weight matrices on the GPU. `f32`; `f16`, half of that; `q8` and `q4`, a quarter and an eighth, in
  * blocks of 32 as in GGUF. Quantized weights stay as they are, and are trained by `lora` or `prefix`.
  */
-export type DType = 'f32' | 'f16' | 'q8' | 'q4' | 'q4_1' | 'q6_k' | 'q4_k';
+export type DType = 'f32' | 'f16' | 'q8' | 'q4' | 'q4_1' | 'q6_k' | 'q4_k' | 'q5_0' | 'q5_1' | 'q5_k' | 'iq4_nl' | 'iq4_xs' | 'q3_k' | 'q2_k';
 
 /** How far loading has come. */
 export interface LoadProgress {
