@@ -6,7 +6,6 @@ use super::memory::LimitArgs;
 use super::method::DtypeArgs;
 use super::model::ModelOrConfig;
 use crate::error::{Result, bail};
-use crate::model::Pooling;
 use crate::train::{MethodOptions, Session, Settings, Sizes};
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +55,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let limits = device::limits(context).await;
     let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
     let spec = session.model.spec();
-    let pooling = args.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+    let pooling = args.method.pooling.unwrap_or_else(|| spec.pooling());
     let settings = Settings { readout: args.method.readout.then_some(pooling), ..settings };
     let most = Settings { max_length: spec.max_length, ..settings.clone() }.length_for(spec)?;
     if args.seq_len == 0 || args.seq_len > most {

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod attention;
+mod classifier;
 mod factors;
 pub mod family;
 mod features;
@@ -28,6 +29,7 @@ mod weights;
 mod workspace;
 
 pub use adapter::{Adapter, AdapterSpec, AdapterTensor, lora_matrices};
+pub use classifier::{ClassifierActivation, ClassifierDense, ClassifierSpec};
 pub use generate::{Generation, Sampling};
 pub use heads::Score;
 pub use packed::Packed;

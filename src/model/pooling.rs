@@ -1,6 +1,5 @@
 //! Which tokens of a sequence stand for all of it.
 
-use super::spec::ModelSpec;
 use crate::names::names;
 
 /// The tokens of a sequence whose hidden states are its features.
@@ -17,11 +16,6 @@ pub enum Pooling {
 names!(Pooling: Mean = "mean", First = "first", Last = "last");
 
 impl Pooling {
-    /// The pooling that suits a model: the last token of a causal model, the mean of a bidirectional one.
-    pub fn of(spec: &ModelSpec) -> Pooling {
-        if spec.causal { Pooling::Last } else { Pooling::Mean }
-    }
-
     /// For a sequence of the tokens `first` to `end`, the tokens that are averaged.
     pub(super) fn range(self, first: u32, end: u32) -> [u32; 2] {
         match self {

@@ -2,6 +2,8 @@
 //!
 //! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
 
+use super::classifier::ClassifierSpec;
+use super::pooling::Pooling;
 use super::rotary::Rotary;
 use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 use crate::error::{Error, Result};
@@ -263,6 +265,8 @@ pub struct ModelSpec {
     pub final_norm: Option<Norm>,
     /// The language-model head, or why there is none: see [`ModelSpec::head`].
     pub head: Result<HeadSpec>,
+    /// How transformers classifies texts with the model; none where it has no class for that.
+    pub classifier: Option<ClassifierSpec>,
     /// All tensors, in canonical order.
     pub tensors: TensorList,
 }
@@ -300,6 +304,16 @@ impl ModelSpec {
     pub fn looks_up(&self, matrix: TensorId) -> bool {
         self.head.as_ref().is_ok_and(|head| head.table == matrix)
             || self.embedding.tables().any(|table| table == matrix)
+    }
+
+    /// The pooling that suits the model: the last token of a causal model, the mean of a bidirectional one.
+    pub fn pooling(&self) -> Pooling {
+        if self.causal { Pooling::Last } else { Pooling::Mean }
+    }
+
+    /// Whether the tokens of a pair's second text are of another type than those of the first.
+    pub fn has_token_types(&self) -> bool {
+        self.embedding.types.is_some_and(|table| self.tensors.as_slice()[table].rows > 1)
     }
 
     /// Columns of a token's queries.

@@ -4,9 +4,66 @@ use super::header::Header;
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::fit::{self, Linear};
-use crate::model::{Evaluation, Extent, Pooling, ReadoutHead};
+use crate::model::{Activation, ClassifierActivation, Evaluation, Extent, Pooling, ReadoutHead};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
+
+/// A dense layer before a classifier's outputs: `norm(activation(weight * features + bias))`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    /// The layer.
+    pub linear: Linear,
+    /// The nonlinearity.
+    pub activation: ClassifierActivation,
+    /// A layer norm.
+    pub norm: Option<LayerNorm>,
+}
+
+/// A layer norm's values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerNorm {
+    /// `[hidden]`.
+    pub weight: Vec<f32>,
+    /// `[hidden]`; zeros where the norm has none.
+    pub bias: Vec<f32>,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+impl Dense {
+    /// The layer's outputs for one row of features, in f64.
+    fn outputs(&self, features: &[f32]) -> Result<Vec<f64>> {
+        let mut outputs = self.linear.logits(features)?;
+        outputs.iter_mut().for_each(|x| *x = activate(self.activation, *x));
+        let Some(norm) = &self.norm else { return Ok(outputs) };
+        let count = outputs.len() as f64;
+        let mean = outputs.iter().sum::<f64>() / count;
+        let variance = outputs.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+        let scale = 1.0 / (variance + f64::from(norm.epsilon)).sqrt();
+        let parameters = norm.weight.iter().zip(&norm.bias);
+        let normalized = outputs
+            .iter()
+            .zip(parameters)
+            .map(|(x, (weight, bias))| (x - mean) * scale * f64::from(*weight) + f64::from(*bias));
+        Ok(normalized.collect())
+    }
+}
+
+/// A nonlinearity in f64. Its functions are those of `libm`, which give the same bits on every target.
+fn activate(activation: ClassifierActivation, x: f64) -> f64 {
+    match activation {
+        ClassifierActivation::Tanh => libm::tanh(x),
+        ClassifierActivation::Of(Activation::Relu) => x.max(0.0),
+        ClassifierActivation::Of(Activation::Silu) => x / (1.0 + libm::exp(-x)),
+        ClassifierActivation::Of(Activation::Gelu) => {
+            0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))
+        }
+        ClassifierActivation::Of(Activation::GeluTanh) => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + libm::tanh(u))
+        }
+    }
+}
 
 /// A classifier of texts on a model's pooled hidden states.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +72,8 @@ pub struct Classifier {
     pub labels: Vec<String>,
     /// Which tokens' hidden states are the features.
     pub pooling: Pooling,
-    /// A layer before, followed by tanh, as published BERT classifiers have it: `tanh(weight * features + bias)`.
-    pub dense: Option<Linear>,
+    /// A layer before, as published classifiers of encoders have it.
+    pub dense: Option<Dense>,
     /// From features to logits.
     pub linear: Linear,
     /// Whether data may also name a label by its number, as those of published classifiers do.
@@ -93,8 +150,8 @@ impl Classifier {
         match &self.dense {
             None => self.linear.logits(features),
             Some(dense) => {
-                let inner = dense.logits(features)?;
-                self.linear.logits(&inner.into_iter().map(|x| libm::tanh(x) as f32).collect::<Vec<_>>())
+                let inner = dense.outputs(features)?;
+                self.linear.logits(&inner.into_iter().map(|x| x as f32).collect::<Vec<_>>())
             }
         }
     }

@@ -166,12 +166,12 @@ impl ExampleEncoder {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
                 let example = |row: &Classified| -> Result<Example> {
                     if classifier.dense.is_some()
-                        && session.model.spec().family == "bert"
+                        && session.model.spec().has_token_types()
                         && row.text_b.is_some()
                     {
                         bail!(
                             ModelUnsupported,
-                            "field `text_b`: BERT's classifiers give the second text another token type, which is not implemented"
+                            "field `text_b`: the classifier gives the second text another token type, which is not implemented"
                         );
                     }
                     let label = classifier.index_of(&row.label)?;

@@ -35,7 +35,7 @@ mod writing;
 
 pub use adapter_files::{AdapterBytes, AdapterFile, adapter_base, read_adapter};
 pub use bench::Bench;
-pub use classifier::Classifier;
+pub use classifier::{Classifier, Dense, LayerNorm};
 pub use diagnosis::{Diagnosis, Trouble, Warning};
 pub use draw::{Draw, draw};
 pub use encoder::{ExampleEncoder, Examples};

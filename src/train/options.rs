@@ -13,7 +13,7 @@ use super::method_options::{MethodKind, MethodOptions};
 use super::presets::{Preset, preset};
 use super::settings::{Objective, Settings};
 use crate::error::{Result, bail};
-use crate::model::{ModelSpec, Pooling};
+use crate::model::ModelSpec;
 use crate::names::Named;
 use crate::text::task::Task;
 use crate::zo::estimator::EstimatorKind;
@@ -96,7 +96,7 @@ impl Options {
     pub fn resolve(&self, spec: &ModelSpec, task: Option<&Task>) -> Result<Settings> {
         if self.is_readout() {
             let settings = self.check_readout()?;
-            let pooling = self.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+            let pooling = self.method.pooling.unwrap_or_else(|| spec.pooling());
             return Ok(Settings { method: Method::Readout { pooling }, ..settings });
         }
         let (method, estimator) = (self.method.method(), self.method.estimator());
@@ -113,7 +113,7 @@ impl Options {
             },
         };
         let settings = with_task.with_preset(begin)?;
-        let pooling = self.method.pooling.unwrap_or_else(|| Pooling::of(spec));
+        let pooling = self.method.pooling.unwrap_or_else(|| spec.pooling());
         Ok(Settings { readout: self.method.readout.then_some(pooling), ..settings })
     }
 

@@ -2,34 +2,11 @@
 
 use serde_json::Value;
 
-use super::classifier::Classifier;
+use super::classifier::{Classifier, Dense, LayerNorm};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::fit::Linear;
-use crate::model::Pooling;
-
-/// The tensors of a head: the prefix of its dense layer, which is followed by tanh, and of the layer that gives the logits.
-struct Names {
-    dense: Option<&'static str>,
-    output: &'static str,
-    pooling: Pooling,
-}
-
-impl Names {
-    fn of(family: &str) -> Names {
-        match family {
-            "bert" => {
-                Names { dense: Some("bert.pooler.dense"), output: "classifier", pooling: Pooling::First }
-            }
-            "roberta" => Names {
-                dense: Some("classifier.dense"),
-                output: "classifier.out_proj",
-                pooling: Pooling::First,
-            },
-            _ => Names { dense: None, output: "score", pooling: Pooling::Last },
-        }
-    }
-}
+use crate::model::NormKind;
 
 impl Session {
     /// The classifier in the model's checkpoint; none where there is none.
@@ -39,9 +16,9 @@ impl Session {
     /// in the configuration do not fit together; those of reading.
     pub async fn published_classifier(&self) -> Result<Option<Classifier>> {
         let spec = self.model.spec();
-        let names = Names::of(spec.family);
+        let Some(head) = &spec.classifier else { return Ok(None) };
         let (checkpoint, width) = (self.checkpoint(), spec.hidden as usize);
-        let Some(output) = checkpoint.tensors.get(&format!("{}.weight", names.output)) else {
+        let Some(output) = checkpoint.tensors.get(&format!("{}.weight", head.output)) else {
             return Ok(None);
         };
         let name = checkpoint.name();
@@ -63,32 +40,54 @@ impl Session {
                 output.shape
             ),
         };
-        let dense = match names.dense {
-            Some(prefix) => Some(self.linear(prefix, width, true).await?),
+        let dense = match &head.dense {
+            Some(layer) => Some(Dense {
+                linear: self.linear(layer.name, width, layer.bias).await?,
+                activation: layer.activation,
+                norm: match layer.norm {
+                    Some((name, NormKind::Layer { eps, bias })) => Some(self.norm(name, eps, bias).await?),
+                    _ => None,
+                },
+            }),
             None => None,
         };
-        let linear = self.linear(names.output, labels, names.dense.is_some()).await?;
+        let linear = self.linear(head.output, labels, head.bias).await?;
         let labels = self.label_names(labels)?;
-        Ok(Some(Classifier { labels, pooling: names.pooling, dense, linear, numbered: true }))
+        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered: true }))
     }
 
     /// A layer of `rows` outputs on the hidden states.
     async fn linear(&self, prefix: &str, rows: usize, biased: bool) -> Result<Linear> {
-        let (checkpoint, width) = (self.checkpoint(), self.model.spec().hidden as usize);
-        let mut values = Vec::new();
-        for (part, shape) in [("weight", vec![rows as u64, width as u64]), ("bias", vec![rows as u64])] {
-            if part == "bias" && !biased {
-                values.resize(rows * (width + 1), 0.0);
-                continue;
-            }
-            let info = checkpoint.get(&format!("{prefix}.{part}"))?;
-            if info.shape != shape {
-                let (name, found) = (checkpoint.name(), &info.shape);
-                bail!(FileCorrupt, "{name}: {} has shape {found:?}, expected {shape:?}", info.name);
-            }
-            values.extend(checkpoint.read_f32(info, 0, info.elements() as usize).await?);
+        let width = self.model.spec().hidden as usize;
+        let mut values = self.values(&format!("{prefix}.weight"), &[rows, width]).await?;
+        match biased {
+            true => values.extend(self.values(&format!("{prefix}.bias"), &[rows]).await?),
+            false => values.resize(rows * (width + 1), 0.0),
         }
         Linear::from_values(&values, rows, width).map_err(|e| err!(FileCorrupt, "{prefix}: {}", e.message()))
+    }
+
+    /// A layer norm of the hidden width.
+    async fn norm(&self, prefix: &str, epsilon: f32, biased: bool) -> Result<LayerNorm> {
+        let width = self.model.spec().hidden as usize;
+        let weight = self.values(&format!("{prefix}.weight"), &[width]).await?;
+        let bias = match biased {
+            true => self.values(&format!("{prefix}.bias"), &[width]).await?,
+            false => vec![0.0; width],
+        };
+        Ok(LayerNorm { weight, bias, epsilon })
+    }
+
+    /// The values of a tensor of this shape.
+    async fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let checkpoint = self.checkpoint();
+        let info = checkpoint.get(name)?;
+        let (expected, found): (Vec<u64>, _) = (shape.iter().map(|n| *n as u64).collect(), &info.shape);
+        if *found != expected {
+            let file = checkpoint.name();
+            bail!(FileCorrupt, "{file}: {name} has shape {found:?}, expected {expected:?}");
+        }
+        checkpoint.read_f32(info, 0, info.elements() as usize).await
     }
 
     /// The labels in `id2label`; what transformers calls them where that field is absent.

@@ -22,23 +22,10 @@ use crate::error::Result;
 use crate::fit::solve_rows;
 use crate::format::files::CONFIG_FILE;
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
-use crate::model::{ModelSpec, Norm, NormKind, Pooling};
+use crate::model::{ClassifierActivation, ClassifierDense, ModelSpec, Norm, NormKind, Pooling};
 
 /// What the hidden states are multiplied by before BERT's tanh. A power of two, so that nothing is rounded.
 const SMALL: f32 = 1.0 / 16384.0;
-
-/// The families whose class scores the last token, and the class.
-const LAST_TOKEN: &[(&str, &str)] = &[
-    ("gemma2", "Gemma2ForSequenceClassification"),
-    ("gemma3_text", "Gemma3TextForSequenceClassification"),
-    ("gpt2", "GPT2ForSequenceClassification"),
-    ("llama", "LlamaForSequenceClassification"),
-    ("mistral", "MistralForSequenceClassification"),
-    ("opt", "OPTForSequenceClassification"),
-    ("phi", "PhiForSequenceClassification"),
-    ("qwen2", "Qwen2ForSequenceClassification"),
-    ("qwen3", "Qwen3ForSequenceClassification"),
-];
 
 /// Whether a readout has biases. It has none where transformers has a class that scores the same token without biases, and no
 /// norm that could take them up.
@@ -48,10 +35,15 @@ pub(super) fn has_bias(spec: &ModelSpec, pooling: Pooling) -> bool {
 
 /// The class of transformers that scores the last token, where that is the pooling.
 fn last_token_class(spec: &ModelSpec, pooling: Pooling) -> Option<&'static str> {
-    let (_, class) = LAST_TOKEN.iter().find(|(family, _)| *family == spec.family)?;
+    let classifier = spec.classifier.filter(|head| head.dense.is_none() && head.pooling == Pooling::Last)?;
     // OPT-350m scores what its decoder projects.
     let projected = spec.head.as_ref().is_ok_and(|head| head.projection.is_some());
-    (pooling == Pooling::Last && !projected).then_some(*class)
+    (pooling == Pooling::Last && !projected).then_some(classifier.class)
+}
+
+/// Whether a dense layer is followed by tanh alone, which is linear for small values.
+fn is_tanh(dense: &ClassifierDense) -> bool {
+    dense.bias && dense.norm.is_none() && dense.activation == ClassifierActivation::Tanh
 }
 
 /// The last norm, where it adds a bias.
@@ -91,35 +83,18 @@ impl Classifier {
             changes.added.push(Addition { name: name.to_owned(), shape: shape.to_vec(), values });
         };
         let matrix = [labels, width];
-        let encoder = match (spec.family, self.pooling) {
-            ("bert", Pooling::First) => Some((
-                "BertForSequenceClassification",
-                [
-                    "bert.pooler.dense.weight",
-                    "bert.pooler.dense.bias",
-                    "classifier.weight",
-                    "classifier.bias",
-                ],
-            )),
-            ("roberta", Pooling::First) => Some((
-                "RobertaForSequenceClassification",
-                [
-                    "classifier.dense.weight",
-                    "classifier.dense.bias",
-                    "classifier.out_proj.weight",
-                    "classifier.out_proj.bias",
-                ],
-            )),
-            _ => None,
-        };
-        if let Some((class, [dense, dense_bias, weight, bias])) = encoder {
+        if let Some(head) = spec.classifier
+            && head.pooling == self.pooling
+            && let Some(dense) = head.dense.filter(is_tanh)
+        {
             let size = spec.hidden as usize;
             let identity = (0..size * size).map(|i| if i % (size + 1) == 0 { SMALL } else { 0.0 });
-            add(dense, &[width, width], identity.collect());
-            add(dense_bias, &[width], vec![0.0; size]);
-            add(weight, &matrix, self.linear.weight().iter().map(|w| w / SMALL).collect());
-            add(bias, &[labels], self.linear.bias().to_vec());
-            return Ok(self.classification(session, class, changes));
+            add(&format!("{}.weight", dense.name), &[width, width], identity.collect());
+            add(&format!("{}.bias", dense.name), &[width], vec![0.0; size]);
+            let weights = self.linear.weight().iter().map(|w| w / SMALL).collect();
+            add(&format!("{}.weight", head.output), &matrix, weights);
+            add(&format!("{}.bias", head.output), &[labels], self.linear.bias().to_vec());
+            return Ok(self.classification(session, head.class, changes));
         }
         if let Some(class) = last_token_class(spec, self.pooling) {
             let unbiased = self.linear.bias().iter().all(|bias| *bias == 0.0);

@@ -45,6 +45,8 @@ static FOLDERS: &[Folder] = &[
     model!("gemma3-hub"),
     model!("qwen2"),
     model!("mistral"),
+    model!("distilbert"),
+    model!("xlm-roberta"),
     model!("llama-gguf" gguf),
     model!("qwen3-gguf" gguf),
     model!("gemma3-gguf" gguf),
@@ -55,6 +57,8 @@ static FOLDERS: &[Folder] = &[
     model!("classifiers/roberta"),
     model!("classifiers/llama"),
     model!("classifiers/gpt2"),
+    model!("classifiers/distilbert"),
+    model!("classifiers/camembert"),
     folder!("features": "expected.safetensors"),
     folder!("features/encoder": "config.json" "model.safetensors" "cases.json"),
     model!("peft/blocks-bert" base),
@@ -93,6 +97,11 @@ pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
         name if has(folder, "cases.json") && has(folder, "expected.safetensors") => Some((name, name)),
         _ => None,
     })
+}
+
+/// The families of the golden classifiers.
+pub(crate) fn classifiers() -> impl Iterator<Item = &'static str> {
+    FOLDERS.iter().filter_map(|(name, _)| name.strip_prefix("classifiers/"))
 }
 
 fn files(folder: &str) -> &'static [(&'static str, &'static [u8])] {

@@ -15,6 +15,10 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    CamembertConfig,
+    CamembertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
     LlamaConfig,
@@ -45,6 +49,12 @@ def models():
         vocab_size=97, n_embd=20, n_layer=1, n_head=2, n_positions=64, pad_token_id=0, attn_implementation="eager", **SHARED
     )
     yield "gpt2", GPT2ForSequenceClassification(gpt2)
+    distilbert = DistilBertConfig(
+        vocab_size=97, dim=18, n_layers=1, n_heads=3, hidden_dim=22, max_position_embeddings=66, pad_token_id=0,
+        attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "distilbert", DistilBertForSequenceClassification(distilbert)
+    yield "camembert", CamembertForSequenceClassification(CamembertConfig(pad_token_id=1, type_vocab_size=1, **encoder))
 
 
 def main():

@@ -18,7 +18,7 @@ from transformers import AutoModel, BertConfig, BertModel
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "features"
 MODELS = (
-    "bert", "roberta", "opt", "llama", "gpt2", "gemma2", "gemma3", "mistral", "phi", "qwen2", "qwen3",
+    "bert", "roberta", "opt", "llama", "gpt2", "gemma2", "gemma3", "mistral", "phi", "qwen2", "qwen3", "distilbert",
 )  # fmt: skip
 
 

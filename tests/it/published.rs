@@ -35,7 +35,7 @@ async fn open(backend: Rc<dyn Backend>, dir: &MemoryDir) -> Session {
 
 device_test! {
     async fn logits_of_classifiers_are_those_of_transformers(backend: Rc<dyn Backend>) {
-        for family in ["bert", "roberta", "llama", "gpt2"] {
+        for family in golden::classifiers() {
             let mut session = open(backend.clone(), &golden::dir(&folder(family))).await;
             let classifier = session.published_classifier().await.unwrap().unwrap();
             assert_eq!(classifier.labels, ["negative", "neutral", "positive"]);

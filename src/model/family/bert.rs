@@ -1,24 +1,28 @@
-//! BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019): post-norm encoders with a masked-LM head.
+//! BERT (Devlin et al. 2018), RoBERTa (Liu et al. 2019), XLM-RoBERTa (Conneau et al. 2019) and CamemBERT (Martin et al. 2019):
+//! post-norm encoders with a masked-LM head.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
+use crate::model::ClassifierActivation::Tanh;
 use crate::model::{
-    Attention, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
-    Norms, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
+    ModelSpec, NormKind, Norms, TensorList,
 };
 
-/// What differs between the two: names, and where positions begin.
+/// What differs between them: names, and where positions begin.
 struct Naming {
     family: &'static str,
     prefix: &'static str,
     dense: &'static str,
     norm: &'static str,
     bias: &'static str,
+    classifier: ClassifierSpec,
     position_offset: u32,
 }
 
 pub(super) fn bert(config: &Config) -> Result<ModelSpec> {
+    let class = "BertForSequenceClassification";
     encoder(
         config,
         &Naming {
@@ -27,22 +31,37 @@ pub(super) fn bert(config: &Config) -> Result<ModelSpec> {
             dense: "cls.predictions.transform.dense",
             norm: "cls.predictions.transform.LayerNorm",
             bias: "cls.predictions.bias",
+            classifier: ClassifierSpec::first_token(class, "bert.pooler.dense", Tanh, "classifier"),
             position_offset: 0,
         },
     )
 }
 
 pub(super) fn roberta(config: &Config) -> Result<ModelSpec> {
+    robust(config, "roberta", "RobertaForSequenceClassification")
+}
+
+pub(super) fn xlm_roberta(config: &Config) -> Result<ModelSpec> {
+    robust(config, "xlm-roberta", "XLMRobertaForSequenceClassification")
+}
+
+pub(super) fn camembert(config: &Config) -> Result<ModelSpec> {
+    robust(config, "camembert", "CamembertForSequenceClassification")
+}
+
+/// RoBERTa, and what has its names and another vocabulary.
+fn robust(config: &Config, family: &'static str, class: &'static str) -> Result<ModelSpec> {
     // Positions count from padding_idx + 1.
     let position_offset = config.u32_or("pad_token_id", 1)?.saturating_add(1);
     encoder(
         config,
         &Naming {
-            family: "roberta",
+            family,
             prefix: "roberta.",
             dense: "lm_head.dense",
             norm: "lm_head.layer_norm",
             bias: "lm_head.bias",
+            classifier: ClassifierSpec::first_token(class, "classifier.dense", Tanh, "classifier.out_proj"),
             position_offset,
         },
     )
@@ -65,7 +84,7 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
     let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-12)?);
     let hidden_act = activation(config, "hidden_act", "gelu")?;
 
-    let family = naming.family;
+    let family = naming.prefix.trim_end_matches('.');
     // Checkpoints of the first BERT release call a norm's parameters gamma and beta. Sentence encoders are saved from the model
     // without its head, whose names lack the family's.
     let mut tensors = TensorList::new(&[
@@ -105,7 +124,7 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
     let bias = tensors.bias(naming.bias, vocabulary);
     let transform = HeadTransform { dense, activation: hidden_act, norm: head_norm };
     Ok(ModelSpec {
-        family,
+        family: naming.family,
         vocabulary,
         hidden,
         heads,
@@ -124,6 +143,7 @@ fn encoder(config: &Config, naming: &Naming) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm: None,
         head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(token_table) }),
+        classifier: Some(naming.classifier),
         tensors,
     })
 }

@@ -10,6 +10,7 @@ use crate::model::{ModelSpec, RotaryFields};
 pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
     let version = Version {
         family: "gemma2",
+        class: "Gemma2ForSequenceClassification",
         head_norms: false,
         pattern: 2,
         full: RotaryFields::default(),

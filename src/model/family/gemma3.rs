@@ -7,13 +7,16 @@ use super::{activation, positive, require, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary,
+    RotaryFields, TensorList,
 };
 
 /// How a version differs from the other.
 pub(super) struct Version {
     /// `model_type`.
     pub family: &'static str,
+    /// The class for text classification.
+    pub class: &'static str,
     /// Whether query and key heads are normalized.
     pub head_norms: bool,
     /// Of so many layers the last one sees all tokens, where no field says otherwise.
@@ -38,6 +41,7 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     };
     let version = Version {
         family: "gemma3_text",
+        class: "Gemma3TextForSequenceClassification",
         head_norms: true,
         pattern: config.u32_or("sliding_window_pattern", 6)?.max(1),
         full: of("full_attention", "rope_theta", 1e6, true),
@@ -113,6 +117,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec { softcap: logit_softcap, ..HeadSpec::of(table) }),
+        classifier: Some(ClassifierSpec::last_token(version.class)),
         tensors,
     })
 }

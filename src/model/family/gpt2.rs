@@ -5,7 +5,8 @@ use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
 use crate::format::config::{Aliases, Config};
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
+    Norms, TensorList,
 };
 
 /// GPT-2's own names of fields that other families have too.
@@ -79,6 +80,7 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec::of(head_table)),
+        classifier: Some(ClassifierSpec::last_token("GPT2ForSequenceClassification")),
         tensors,
     })
 }

@@ -6,13 +6,16 @@ use super::parts::Sizes;
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary, RotaryFields, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary,
+    RotaryFields, TensorList,
 };
 
 /// How a family differs from the others of this architecture.
 pub(super) struct Differences {
     /// `model_type`.
     pub family: &'static str,
+    /// The class for text classification, if there is one.
+    pub class: Option<&'static str>,
     /// Whether queries, keys and values have biases.
     pub qkv_bias: bool,
     /// Whether the output of attention has a bias.
@@ -34,6 +37,7 @@ pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     let bias = config.bool_or("attention_bias", false)?;
     let differences = Differences {
         family: "llama",
+        class: Some("LlamaForSequenceClassification"),
         qkv_bias: bias,
         output_bias: bias,
         mlp_bias: config.bool_or("mlp_bias", false)?,
@@ -88,6 +92,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         parallel_residual: false,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec::of(table)),
+        classifier: family.class.map(ClassifierSpec::last_token),
         tensors,
     })
 }

@@ -10,6 +10,7 @@ pub(super) fn mistral(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")? as usize;
     let differences = Differences {
         family: "mistral",
+        class: Some("MistralForSequenceClassification"),
         qkv_bias: false,
         output_bias: false,
         mlp_bias: false,

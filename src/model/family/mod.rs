@@ -1,6 +1,7 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
+mod distilbert;
 mod fields;
 mod gemma2;
 mod gemma3;
@@ -25,6 +26,8 @@ type Family = fn(&Config) -> Result<ModelSpec>;
 /// What makes a spec, for each `model_type`.
 const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
+    ("camembert", bert::camembert),
+    ("distilbert", distilbert::distilbert),
     ("gemma2", gemma2::gemma2),
     ("gemma3_text", gemma3::gemma3),
     ("gpt2", gpt2::gpt2),
@@ -35,6 +38,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("qwen2", qwen::qwen2),
     ("qwen3", qwen::qwen3),
     ("roberta", bert::roberta),
+    ("xlm-roberta", bert::xlm_roberta),
 ];
 
 /// The spec of a model by its `model_type`.

@@ -5,7 +5,8 @@ use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
+    Norms, TensorList,
 };
 
 /// OPT's position table has two rows before position 0.
@@ -73,6 +74,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm,
         head: Ok(HeadSpec { projection: head_projection, ..HeadSpec::of(head_table) }),
+        classifier: Some(ClassifierSpec::last_token("OPTForSequenceClassification")),
         tensors,
     })
 }

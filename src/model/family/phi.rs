@@ -7,8 +7,8 @@ use super::{activation, require};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary, RotaryFields,
-    TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary,
+    RotaryFields, TensorList,
 };
 
 pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
@@ -55,6 +55,7 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
         parallel_residual: true,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec { bias, ..HeadSpec::of(table) }),
+        classifier: Some(ClassifierSpec::last_token("PhiForSequenceClassification")),
         tensors,
     })
 }

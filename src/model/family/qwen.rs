@@ -10,6 +10,7 @@ use crate::model::ModelSpec;
 pub(super) fn qwen2(config: &Config) -> Result<ModelSpec> {
     let differences = Differences {
         family: "qwen2",
+        class: Some("Qwen2ForSequenceClassification"),
         qkv_bias: true,
         output_bias: false,
         mlp_bias: false,
@@ -24,6 +25,7 @@ pub(super) fn qwen3(config: &Config) -> Result<ModelSpec> {
     let bias = config.bool_or("attention_bias", false)?;
     let differences = Differences {
         family: "qwen3",
+        class: Some("Qwen3ForSequenceClassification"),
         qkv_bias: bias,
         output_bias: bias,
         mlp_bias: false,

@@ -1,0 +1,61 @@
+//! How the classes `*ForSequenceClassification` of transformers compute their logits from a model's hidden states.
+
+use super::pooling::Pooling;
+use super::tensors::NormKind;
+use crate::kernel::activation::Activation;
+
+/// The head of a family's class for text classification: a layer of outputs on the hidden states of some tokens, as a rule with a dense
+/// layer before it.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassifierSpec {
+    /// The class, such as `BertForSequenceClassification`.
+    pub class: &'static str,
+    /// The tokens whose hidden states are read.
+    pub pooling: Pooling,
+    /// The layer before the outputs, `[hidden, hidden]`.
+    pub dense: Option<ClassifierDense>,
+    /// The name of the layer of outputs, `[labels, hidden]`.
+    pub output: &'static str,
+    /// Whether the outputs have biases.
+    pub bias: bool,
+}
+
+/// norm(activation(W x + b)).
+#[derive(Clone, Copy, Debug)]
+pub struct ClassifierDense {
+    /// The layer's name.
+    pub name: &'static str,
+    /// Whether it has biases.
+    pub bias: bool,
+    /// The nonlinearity.
+    pub activation: ClassifierActivation,
+    /// A layer norm's name, and which norm it is.
+    pub norm: Option<(&'static str, NormKind)>,
+}
+
+/// The nonlinearity of a classifier's dense layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClassifierActivation {
+    /// The hyperbolic tangent.
+    Tanh,
+    /// One that an MLP has too.
+    Of(Activation),
+}
+
+impl ClassifierSpec {
+    /// The head of causal models: `score`, without biases, on the last token.
+    pub fn last_token(class: &'static str) -> ClassifierSpec {
+        ClassifierSpec { class, pooling: Pooling::Last, dense: None, output: "score", bias: false }
+    }
+
+    /// The head of encoders: a dense layer and an activation on the first token, then the outputs, both with biases.
+    pub fn first_token(
+        class: &'static str,
+        dense: &'static str,
+        activation: ClassifierActivation,
+        output: &'static str,
+    ) -> ClassifierSpec {
+        let dense = Some(ClassifierDense { name: dense, bias: true, activation, norm: None });
+        ClassifierSpec { class, pooling: Pooling::First, dense, output, bias: true }
+    }
+}

@@ -1,0 +1,89 @@
+//! DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT without token types, with names of its own.
+
+use super::{activation, head_dim, layer_count, require};
+use crate::error::Result;
+use crate::format::config::{Aliases, Config};
+use crate::model::{
+    Activation, Attention, ClassifierActivation, ClassifierSpec, Embedding, HeadSpec, HeadTransform,
+    LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
+};
+
+/// DistilBERT's own names of fields that other families have too.
+const ALIASES: Aliases = &[
+    ("hidden_size", "dim"),
+    ("intermediate_size", "hidden_dim"),
+    ("num_attention_heads", "n_heads"),
+    ("num_hidden_layers", "n_layers"),
+];
+
+pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
+    // Sinusoidal positions are a table in the checkpoint, as learned ones are.
+    let config = &config.with_aliases(ALIASES);
+    require(config, "tie_word_embeddings", true, true)?;
+    let hidden = config.u32_or("hidden_size", 768)?;
+    let heads = config.u32_or("num_attention_heads", 12)?;
+    let head_dim = head_dim(config, hidden, heads)?;
+    let intermediate = config.u32_or("intermediate_size", 3072)?;
+    let vocabulary = config.u32_or("vocab_size", 30_522)?;
+    let positions = config.u32_or("max_position_embeddings", 512)?;
+    let norm = NormKind::layer(1e-12);
+    let activation = activation(config, "activation", "gelu")?;
+
+    // Checkpoints that were saved from the model without its head have names without the family's.
+    let mut tensors = TensorList::new(&[("distilbert.", "")]);
+    let token_table = tensors.matrix("distilbert.embeddings.word_embeddings.weight", vocabulary, hidden);
+    let table = tensors.matrix("distilbert.embeddings.position_embeddings.weight", positions, hidden);
+    let embedding_norm = tensors.norm("distilbert.embeddings.LayerNorm", norm, hidden);
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
+        let layer = format!("distilbert.transformer.layer.{i}");
+        let square = |tensors: &mut TensorList, name| {
+            tensors.linear(format!("{layer}.attention.{name}"), hidden, hidden, true)
+        };
+        let query = square(&mut tensors, "q_lin");
+        let key = square(&mut tensors, "k_lin");
+        let value = square(&mut tensors, "v_lin");
+        let output = square(&mut tensors, "out_lin");
+        let attention_norm = tensors.norm(format!("{layer}.sa_layer_norm"), norm, hidden);
+        let up = tensors.linear(format!("{layer}.ffn.lin1"), intermediate, hidden, true);
+        let down = tensors.linear(format!("{layer}.ffn.lin2"), hidden, intermediate, true);
+        let mlp_norm = tensors.norm(format!("{layer}.output_layer_norm"), norm, hidden);
+        LayerSpec {
+            attention: Attention::new(head_dim, query, key, value, output),
+            attention_norms: Norms::post(attention_norm),
+            mlp: Mlp::Plain { up, activation, down },
+            mlp_norms: Norms::post(mlp_norm),
+        }
+    });
+    let layers = layers.collect();
+    let dense = tensors.linear("vocab_transform", hidden, hidden, true);
+    let head_norm = tensors.norm("vocab_layer_norm", norm, hidden);
+    let bias = tensors.bias("vocab_projector.bias", vocabulary);
+    let transform = HeadTransform { dense, activation, norm: head_norm };
+    Ok(ModelSpec {
+        family: "distilbert",
+        vocabulary,
+        hidden,
+        heads,
+        kv_heads: heads,
+        head_dim,
+        intermediate,
+        max_length: positions,
+        causal: false,
+        embedding: Embedding {
+            positions: Some(LearnedPositions { table, offset: 0 }),
+            norm: Some(embedding_norm),
+            ..Embedding::of(token_table)
+        },
+        layers,
+        parallel_residual: false,
+        final_norm: None,
+        head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(token_table) }),
+        classifier: Some(ClassifierSpec::first_token(
+            "DistilBertForSequenceClassification",
+            "pre_classifier",
+            ClassifierActivation::Of(Activation::Relu),
+            "classifier",
+        )),
+        tensors,
+    })
+}
