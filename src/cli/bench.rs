@@ -7,6 +7,7 @@ use serde_json::json;
 use super::context::Context;
 use super::method::DtypeArgs;
 use super::model::{self, ModelOrConfig};
+use super::print::{note, say};
 use super::{device, memory};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
@@ -115,22 +116,22 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         "adapter": backend.name(),
     });
     if context.json {
-        println!("{value}");
+        say!("{value}")?;
         return Ok(());
     }
-    println!("adapter                 {}", backend.name());
-    println!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6);
-    println!("step                    {step_ms:.1} ms, {:.0} tokens/s", tokens / step_ms * 1e3);
-    println!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms));
-    println!("host's part of a step   {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms);
+    say!("adapter                 {}", backend.name())?;
+    say!("forward                 {forward_ms:.1} ms, {:.2} GFLOP/s", flops / forward_ms / 1e6)?;
+    say!("step                    {step_ms:.1} ms, {:.0} tokens/s", tokens / step_ms * 1e3)?;
+    say!("step / two forwards     {:.3}", step_ms / (2.0 * forward_ms))?;
+    say!("host's part of a step   {host_ms:.1} ms, {:.1}%", 100.0 * host_ms / step_ms)?;
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    println!(
+    say!(
         "GPU memory              {:.1} MB weights, {:.1} MB scratch, {:.1} MB activations, {:.1} MB peak",
         mb(memory.weights),
         mb(memory.scratch),
         mb(memory.activations),
         mb(memory.peak)
-    );
+    )?;
     Ok(())
 }
 
@@ -164,20 +165,20 @@ async fn profile(
             "step": step,
             "least_bytes": { "forward": least[0], "step": least[1] },
         });
-        println!("{value}");
+        say!("{value}")?;
         return Ok(());
     }
-    println!("adapter {}", profiler.name());
+    say!("adapter {}", profiler.name())?;
     for ((pass, kernels), least) in [("forward", forward), ("step", step)].into_iter().zip(least) {
         let total: f64 = kernels.iter().map(|k| k.ms).sum();
         let moved: u64 = kernels.iter().map(|k| k.bytes).sum();
         let [moved, least] = [moved, least].map(|bytes| bytes as f64 / 1e6);
-        println!(
+        say!(
             "{pass}: {total:.1} ms, {moved:.1} MB read and written, of which weights at the least {least:.1}"
-        );
+        )?;
         for KernelTime { kernel, dispatches, ms, bytes } in kernels {
             let (part, mb) = (100.0 * ms / total, bytes as f64 / 1e6);
-            println!("  {kernel:22} {dispatches:5} dispatches {ms:10.2} ms {part:5.1}% {mb:10.2} MB");
+            say!("  {kernel:22} {dispatches:5} dispatches {ms:10.2} ms {part:5.1}% {mb:10.2} MB")?;
         }
     }
     Ok(())
@@ -191,17 +192,17 @@ async fn kernels(context: &Context) -> Result<()> {
     let measured = tuner::measure(backend.as_ref(), Host::open().as_ref(), &shapes).await?;
     if context.json {
         let value = json!({ "adapter": backend.name(), "limits": backend.limits(), "matmul": measured });
-        println!("{value}");
+        say!("{value}")?;
         return Ok(());
     }
-    println!(
+    say!(
         "adapter {}; rows x columns x depth, and the part of a pure multiply-add kernel's rate",
         backend.name()
-    );
+    )?;
     for m in measured {
         let [rows, columns, depth] = m.shape;
         let shape = format!("{rows} x {columns} x {depth}");
-        println!("{shape:20} {:18} {:8.2} GFLOP/s {:5.1}%", m.tile, m.gflops, 100.0 * m.of_peak);
+        say!("{shape:20} {:18} {:8.2} GFLOP/s {:5.1}%", m.tile, m.gflops, 100.0 * m.of_peak)?;
     }
     Ok(())
 }
@@ -217,7 +218,7 @@ async fn one_step(
     let sizes = Sizes::even(session.model.spec().head_kind(), settings.batch_size, length, 0);
     let settings = Settings { steps: 1, ..settings.clone() };
     let plan = session.plan(&settings, session.dtype(), &sizes).await?;
-    eprintln!("{}", memory::line(&plan));
+    note!("{}", memory::line(&plan));
     let mut session = model::load(session, backend).await?;
     let report = trial(&mut session, &settings, length).await?;
     let (memory, adapter) = (session.model.backend().memory(), session.model.backend().name());
@@ -230,12 +231,12 @@ async fn one_step(
             "plan": plan,
             "adapter": adapter,
         });
-        println!("{value}");
+        say!("{value}")?;
         return Ok(());
     }
-    println!("adapter                 {adapter}");
-    println!("step                    {:.1} ms, loss {:.4}", report.ms, report.loss());
-    println!("GPU memory              {} bytes at most, {} planned", memory.peak, plan.peak);
+    say!("adapter                 {adapter}")?;
+    say!("step                    {:.1} ms, loss {:.4}", report.ms, report.loss())?;
+    say!("GPU memory              {} bytes at most, {} planned", memory.peak, plan.peak)?;
     Ok(())
 }
 

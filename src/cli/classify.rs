@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::context::Context;
 use super::data::PromptArgs;
 use super::model::TunedModel;
+use super::print::say;
 use crate::error::{Result, bail};
 use crate::train::length;
 
@@ -49,11 +50,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             let of_labels: Map<String, Value> = of_labels.collect();
             found.push(json!({ "text": text, "label": labels[best], "probabilities": of_labels }));
         } else {
-            println!("{}\t{:.1}%\t{text}", labels[best], probabilities[best] * 100.0);
+            say!("{}\t{:.1}%\t{text}", labels[best], probabilities[best] * 100.0)?;
         }
     }
     if context.json {
-        println!("{}", json!(found));
+        say!("{}", json!(found))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::files;
+use super::print::note;
 use crate::error::{Result, bail};
 use crate::text::dataset::{self, Wanted};
 use crate::text::rows::Dataset;
@@ -128,7 +129,7 @@ impl PromptArgs {
                 let wanted = Wanted { labeled: labeled || self.template.is_some(), ..self.columns.clone() };
                 let (data, layout) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
                 if let Some(layout) = layout {
-                    eprintln!("{name}: {}", layout.understood);
+                    note!("{name}: {}", layout.understood);
                 }
                 DataFile::Read(data)
             }

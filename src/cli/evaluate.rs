@@ -8,6 +8,7 @@ use super::context::Context;
 use super::data::PromptArgs;
 use super::figures;
 use super::model::TunedModel;
+use super::print::say;
 use crate::error::Result;
 use crate::train::length;
 
@@ -55,18 +56,18 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
                 object.insert("wrong".to_owned(), json!(wrong));
             }
         }
-        println!("{value}");
+        say!("{value}")?;
     } else {
         let f1 = report.f1.map(|f1| format!("F1 {:.1}%", f1 * 100.0));
         let loss = format!("loss {:.5} on {} examples", report.loss, report.examples);
         let parts = [Some(figures::accuracy(&report)), f1, Some(loss)];
-        println!(
+        say!(
             "{}",
             parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-        );
-        figures::sentences(&report).iter().for_each(|line| println!("{line}"));
+        )?;
+        figures::sentences(&report).iter().try_for_each(|line| say!("{line}"))?;
         if args.wrong {
-            wrong.iter().for_each(|row| println!("{}", figures::wrong(row)));
+            wrong.iter().try_for_each(|row| say!("{}", figures::wrong(row)))?;
         }
     }
     Ok(())

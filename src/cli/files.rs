@@ -1,8 +1,13 @@
-//! Reading and writing files, with errors that name the path.
+//! Reading and writing files, with errors that name the path. Files that are written replace earlier ones only when they are complete.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
+
+/// The end of the name of a file that is being written.
+const PARTIAL: &str = ".partial";
 
 /// Reads a file.
 ///
@@ -12,18 +17,20 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::new(Code::InvalidArgument, format!("{}: {e}", path.display())))
 }
 
-/// Writes a file.
+/// Writes a file as [`Replacement`] does.
 ///
 /// # Errors
 /// As [`write_error`].
 pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
-    std::fs::write(path, bytes).map_err(|e| write_error(path, &e))
+    let mut file = Replacement::create(path)?;
+    file.write(bytes.as_ref())?;
+    file.commit()
 }
 
 /// The error of a failed write: `storage-full` for a full disk, otherwise `invalid-argument`.
-pub(super) fn write_error(path: &Path, error: &std::io::Error) -> Error {
+pub(super) fn write_error(path: &Path, error: &io::Error) -> Error {
     let code = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::StorageFull,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::StorageFull,
         _ => Code::InvalidArgument,
     };
     Error::new(code, format!("{}: {error}", path.display()))
@@ -41,4 +48,141 @@ pub(super) fn make_dir(path: &Path) -> Result<PathBuf> {
 /// A path as text, for messages.
 pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// A file that is written beside the one that it will replace. Until it is committed, the earlier file stays as it was; what is
+/// dropped before that is deleted.
+///
+/// A symbolic link is followed. A pipe or a device, such as `/dev/stdout`, is written directly.
+pub(super) struct Replacement {
+    /// The path in messages.
+    named: PathBuf,
+    /// The file that is replaced.
+    target: PathBuf,
+    /// The file that is written; none for a pipe or a device, and after it has got its final name.
+    partial: Option<PathBuf>,
+    file: BufWriter<File>,
+}
+
+impl Replacement {
+    /// Creates the file beside `path`, so that a directory that cannot be written is found before there is anything to write.
+    ///
+    /// # Errors
+    /// As [`write_error`].
+    pub(super) fn create(path: &Path) -> Result<Replacement> {
+        let failed = |e: io::Error| write_error(path, &e);
+        let (target, partial) = match path.metadata() {
+            Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+            Ok(found) if !found.is_file() => (path.to_owned(), None),
+            Ok(_) => {
+                let target = path.canonicalize().map_err(failed)?;
+                (target.clone(), Some(beside(&target)))
+            }
+            Err(_) => (path.to_owned(), Some(beside(path))),
+        };
+        let file = match &partial {
+            Some(partial) => File::create(partial),
+            None => File::options().write(true).open(&target),
+        };
+        let file = BufWriter::new(file.map_err(failed)?);
+        Ok(Replacement { named: path.to_owned(), target, partial, file })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// As [`write_error`].
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|e| write_error(&self.named, &e))
+    }
+
+    /// Waits until the bytes are on the disk, and gives the file its name.
+    ///
+    /// # Errors
+    /// As [`write_error`].
+    pub(super) fn commit(mut self) -> Result<()> {
+        let failed = |e: io::Error| write_error(&self.named, &e);
+        self.file.flush().map_err(failed)?;
+        if let Some(partial) = &self.partial {
+            self.file.get_ref().sync_all().map_err(failed)?;
+            std::fs::rename(partial, &self.target).map_err(failed)?;
+            sync_dir(&self.target);
+            self.partial = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial {
+            let _ = std::fs::remove_file(partial);
+        }
+    }
+}
+
+/// The name beside `path` under which this process writes it.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}{PARTIAL}", std::process::id()));
+    name.into()
+}
+
+/// Whether a file is what a process that was killed had not finished writing.
+pub(super) fn is_partial(name: &str) -> bool {
+    let process = name.strip_suffix(PARTIAL).and_then(|name| name.rsplit_once('.'));
+    process.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Waits until the name of a file in its directory is on the disk. Systems that cannot do that order it themselves.
+fn sync_dir(file: &Path) {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _ = File::open(dir).and_then(|dir| dir.sync_all());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_file_stays_until_the_new_one_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.safetensors");
+        std::fs::write(&path, "before").unwrap();
+        let mut file = Replacement::create(&path).unwrap();
+        file.write(b"after").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"before");
+        drop(file);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the partial file is gone");
+        write(&path, "after").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"after");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn partial_files_are_told_by_their_names() {
+        for (name, is) in
+            [("a.12.partial", true), ("a.partial", false), ("a.b.partial", false), ("a.12", false)]
+        {
+            assert_eq!(is_partial(name), is, "{name}");
+        }
+        assert!(is_partial(beside(Path::new("x/a")).to_str().unwrap()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_devices_written_directly() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write(&link, "after").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"after");
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        write(Path::new("/dev/null"), "x").unwrap();
+        if Path::new("/dev/full").exists() {
+            assert_eq!(write(Path::new("/dev/full"), "x").unwrap_err().code(), Code::StorageFull);
+        }
+        assert_eq!(write(dir.path(), "x").unwrap_err().code(), Code::InvalidArgument);
+    }
 }

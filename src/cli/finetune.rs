@@ -10,7 +10,9 @@ use super::figures;
 use super::memory::{LimitArgs, line};
 use super::method::DtypeArgs;
 use super::model::{self, ModelPath};
-use super::run_dir::RunDir;
+use super::out_dir::{OutDir, RESULTS};
+use super::print::{note, say};
+use super::run_dir::{self, RunDir};
 use super::{device, output, progress};
 use crate::error::{Result, bail};
 use crate::format::files::FsDir;
@@ -52,11 +54,22 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// The run that is in `--out` already, which `--resume` goes on with.
+    /// Claims `--out`, before anything is loaded. Returns it with the run that is there already, which `--resume` continues.
     ///
     /// # Errors
-    /// `invalid-argument` where there is a run and the flag is not given, or held-out rows are named twice.
-    pub(super) fn existing(&self) -> Result<Option<Trajectory>> {
+    /// Those of [`OutDir::claim`]; `invalid-argument` if there is a run and the flag is not given, or if held-out rows are given
+    /// twice.
+    pub(super) fn claim(&self) -> Result<(OutDir, Option<Trajectory>)> {
+        let mut inputs = vec![self.model.input()];
+        inputs.extend(self.adapter.as_deref().map(|path| ("--adapter", path)));
+        let data = [("--train", Some(&self.train)), ("--eval", self.eval.as_ref())];
+        inputs.extend(
+            data.into_iter()
+                .filter_map(|(flag, path)| Some((flag, path?.as_path())))
+                .filter(|data| data.1.is_file()),
+        );
+        let results = if self.save_model { RESULTS } else { &[] };
+        let out = OutDir::claim(&self.out, &inputs, &[run_dir::FILES, results].concat())?;
         let existing = RunDir::existing(&self.out)?;
         if existing.is_some() && !self.resume {
             bail!(
@@ -71,7 +84,16 @@ impl Args {
                 "--hold-out takes rows of --train where there is no --eval; give one of the two"
             );
         }
-        Ok(existing)
+        Ok((out, existing))
+    }
+
+    /// Checks that the disk has space for `records` records with their lines of the log, and for the model if it is saved.
+    ///
+    /// # Errors
+    /// `storage-full`.
+    pub(super) fn check_space(&self, out: &OutDir, session: &Session, records: u64) -> Result<()> {
+        let model = if self.save_model { output::model_bytes(session) } else { 0 };
+        out.check_space(model.saturating_add(records.saturating_mul(run_dir::BYTES_OF_STEP)))
     }
 }
 
@@ -79,7 +101,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.adapter.is_none() {
         args.options.check()?;
     }
-    let existing = args.existing()?;
+    let (out, existing) = args.claim()?;
     let data = args.prompt.open(&args.train, args.options.method.readout)?;
     let held_out =
         args.eval.as_deref().map(|path| args.prompt.open(path, args.options.method.readout)).transpose()?;
@@ -131,11 +153,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
-    eprintln!("{}", line(&plan));
+    note!("{}", line(&plan));
+    let records = u64::from(settings.steps) * u64::from(settings.estimator.probes);
+    args.check_space(&out, &session, records)?;
     let mut session = model::load(session, backend).await?;
     if let Some(fitter) = &mut fitter {
         while let Some(report) = fitter.next(&mut session, &mut |_| Ok(())).await? {
-            eprintln!("readout after {}", figures::readout(&report));
+            note!("readout after {}", figures::readout(&report));
         }
         encoder = fitter.encoder().clone();
     }
@@ -152,7 +176,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {
-            eprintln!(
+            note!(
                 "the last record was cut off after {} bytes: its step is done again",
                 trajectory.torn_bytes
             );
@@ -166,13 +190,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             .await?;
         bar.finish_and_clear();
     }
-    let mut run = RunDir::open(&args.out, &trainer.trajectory().header, &trainer.trajectory().records)?;
+    let mut run = RunDir::open(out.path(), &trainer.trajectory().header, &trainer.trajectory().records)?;
     let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.save_model {
         output::write_result(&session, &args.model, Some(&trainer.trajectory().header), &args.out).await?;
     }
-    summary(context, args, &session, &trainer, last.as_ref(), &plan);
-    Ok(())
+    summary(context, args, &session, &trainer, last.as_ref(), &plan)
 }
 
 /// Searches for a learning rate, and prints the result of each.
@@ -192,7 +215,7 @@ async fn find_rate(
     bar.finish_and_clear();
     for trial in &trials {
         let chosen = if trial.learning_rate == rate { "  <- chosen" } else { "" };
-        eprintln!("learning rate {:e}: loss {:.4}{chosen}", trial.learning_rate, trial.loss);
+        note!("learning rate {:e}: loss {:.4}{chosen}", trial.learning_rate, trial.loss);
     }
     Ok(rate)
 }
@@ -224,14 +247,14 @@ async fn train(
             let accuracy = figures::accuracy(&report);
             let comma = if accuracy.is_empty() { "" } else { ", " };
             bar.suspend(|| {
-                eprintln!("step {:>6}: held-out loss {:.4}{comma}{accuracy}", trainer.done(), report.loss);
+                note!("step {:>6}: held-out loss {:.4}{comma}{accuracy}", trainer.done(), report.loss);
             });
             last = Some(report);
         }
         let Some(report) = trainer.step(session).await? else { break };
         run.step(trainer.last_records(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
-            bar.suspend(|| eprintln!("step {:>6}: warning: {}", trainer.done(), warning.message));
+            bar.suspend(|| note!("step {:>6}: warning: {}", trainer.done(), warning.message));
         }
         let loss = f64::from(report.loss());
         let shown = smooth.map_or(loss, |before| 0.98 * before + 0.02 * loss);
@@ -252,7 +275,7 @@ fn summary(
     trainer: &Trainer,
     last: Option<&EvaluationReport>,
     plan: &Plan,
-) {
+) -> Result<()> {
     let steps = trainer.done();
     let loss = trainer.last_records().last().map(|r| f64::from(r.loss_plus + r.loss_minus) / 2.0);
     if context.json {
@@ -271,10 +294,11 @@ fn summary(
                 figures::fields(last).into_iter().map(|(name, value)| (format!("eval_{name}"), value)),
             );
         }
-        println!("{value}");
+        say!("{value}")?;
     } else {
         let loss = loss.map_or(String::new(), |loss| format!(", last loss {loss:.4}"));
-        println!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display());
-        last.map_or_else(Vec::new, figures::sentences).iter().for_each(|line| println!("{line}"));
+        say!("{steps} steps{loss}: {}", args.out.join("trajectory.pocket").display())?;
+        last.map_or_else(Vec::new, figures::sentences).iter().try_for_each(|line| say!("{line}"))?;
     }
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! `pocketllm generate`.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 
 use serde_json::json;
 
 use super::context::Context;
 use super::model::TunedModel;
+use super::print::{self, say};
 use crate::error::Result;
 use crate::train::WriteOptions;
 
@@ -42,18 +42,13 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     };
     let written = session
         .write(&prompt, options, &mut |piece| {
-            if !context.json {
-                print!("{piece}");
-                // Show the piece at once. If stdout is a closed pipe, the line's end will report it.
-                let _ = std::io::stdout().flush();
-            }
-            Ok(ControlFlow::Continue(()))
+            if context.json { Ok(ControlFlow::Continue(())) } else { print::piece(piece) }
         })
         .await?;
     if context.json {
-        println!("{}", json!({ "text": written.text, "ids": written.ids, "prompt_ids": prompt }));
+        say!("{}", json!({ "text": written.text, "ids": written.ids, "prompt_ids": prompt }))?;
     } else {
-        println!();
+        say!("")?;
     }
     Ok(())
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::context::Context;
-use super::files;
 use super::method::DtypeArgs;
 use super::model::{self, ModelPath};
+use super::print::say;
+use super::{files, out_dir};
 use crate::error::{Result, bail, err};
 use crate::model::Extent;
 use crate::text::batch::Batch;
@@ -37,6 +38,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if args.text.is_empty() && listed.is_empty() {
         bail!(InvalidArgument, "give --text or --ids");
     }
+    let mut inputs_read = vec![args.model.input()];
+    inputs_read.extend(args.adapter.as_deref().map(|path| ("--adapter", path)));
+    out_dir::refuse_input_file(&args.out, &inputs_read)?;
+    // A file that cannot be written is found before the model is loaded.
+    let mut out = files::Replacement::create(&args.out)?;
     let mut session = args.model.load(context, args.dtype.dtype()?).await?;
     model::use_adapter(&mut session, args.adapter.as_deref()).await?;
     let mut inputs = Vec::new();
@@ -81,10 +87,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
     let bytes = safetensors::serialize(views, None).map_err(|e| err!(InvalidArgument, "logits: {e}"))?;
-    files::write(&args.out, bytes)?;
+    out.write(&bytes)?;
+    out.commit()?;
     if context.json {
         let adapter = session.model.backend().name();
-        println!("{}", serde_json::json!({ "out": args.out, "inputs": inputs.len(), "adapter": adapter }));
+        say!("{}", serde_json::json!({ "out": args.out, "inputs": inputs.len(), "adapter": adapter }))?;
     }
     Ok(())
 }

@@ -16,8 +16,10 @@ mod logits;
 mod memory;
 mod method;
 mod model;
+mod out_dir;
 mod output;
 mod plan;
+mod print;
 mod progress;
 mod readout;
 mod replay;
@@ -120,9 +122,10 @@ fn report(context: &Context, error: &Error) {
     if context.json {
         print_json(error.code(), error.message());
     }
-    eprintln!("error: {error}");
+    print::note!("error: {error}");
 }
 
 fn print_json(code: Code, message: &str) {
-    println!("{}", serde_json::json!({ "error": { "code": code.as_str(), "message": message } }));
+    // If stdout cannot be written, the message goes to stderr only.
+    let _ = print::say!("{}", serde_json::json!({ "error": { "code": code.as_str(), "message": message } }));
 }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::method::DtypeArgs;
+use super::out_dir::Input;
 use super::{device, files, progress, tiles, trajectory};
 use crate::dtype::DType;
 use crate::error::{Result, bail};
@@ -42,6 +43,11 @@ impl ModelPath {
         FsDir::new(&self.model)
     }
 
+    /// The model as an input that no output may replace.
+    pub(super) fn input(&self) -> Input<'_> {
+        ("--model", &self.model)
+    }
+
     /// Copies the files of the tokenizer into another directory, if the model has such.
     ///
     /// # Errors
@@ -50,7 +56,7 @@ impl ModelPath {
         for name in TOKENIZER_FILES {
             let (from, to) = (self.model.join(name), to.join(name));
             if from.is_file() && !to.exists() {
-                std::fs::copy(&from, &to).map_err(|e| files::write_error(&to, &e))?;
+                files::write(&to, files::read(&from)?)?;
             }
         }
         Ok(())

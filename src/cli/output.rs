@@ -1,11 +1,11 @@
 //! Writes what a run trained.
 
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::files::{self, Replacement};
 use super::model::ModelPath;
-use crate::error::{Result, bail, err};
+use crate::dtype::DType;
+use crate::error::{Result, bail};
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{Classifier, Header, ReadoutFiles, Session, save_model};
@@ -69,18 +69,21 @@ async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
     write_weights(session, None, dir).await
 }
 
-/// Writes `model.safetensors`, of the model or of a readout. The file has a temporary name until it is complete.
+/// Bytes of `model.safetensors`.
+pub(super) fn model_bytes(session: &Session) -> u64 {
+    let width = if session.dtype() == DType::F16 { 2 } else { 4 };
+    session.model.spec().parameters().saturating_mul(width)
+}
+
+/// Writes `model.safetensors`, of the model or of a readout.
 async fn write_weights(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
     let path = files::make_dir(dir)?.join("model.safetensors");
-    let partial = dir.join("model.safetensors.partial");
-    let failed = |e: &std::io::Error| files::write_error(&path, e);
-    let mut file = BufWriter::new(std::fs::File::create(&partial).map_err(|e| failed(&e))?);
-    let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(|e| failed(&e));
+    let mut file = Replacement::create(&path)?;
+    let mut write = |bytes: &[u8]| file.write(bytes);
     match readout {
         Some(readout) => readout.save(session, &mut write).await?,
         None => save_model(session, &mut write).await?,
     }
-    let file = file.into_inner().map_err(|e| err!(StorageFull, "{}: {e}", path.display()))?;
-    file.sync_all().and_then(|()| std::fs::rename(&partial, &path)).map_err(|e| failed(&e))?;
+    file.commit()?;
     Ok(path)
 }

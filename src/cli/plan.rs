@@ -5,6 +5,7 @@ use super::device;
 use super::memory::LimitArgs;
 use super::method::DtypeArgs;
 use super::model::ModelOrConfig;
+use super::print::say;
 use crate::error::{Result, bail};
 use crate::train::{MethodOptions, Session, Settings, Sizes};
 
@@ -64,7 +65,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let sizes = Sizes::even(spec.head_kind(), args.batch_size, args.seq_len, args.labels);
     let plan = args.limit.check(&session, &settings, &sizes, None).await?;
     if context.json {
-        println!("{}", serde_json::json!(plan));
+        say!("{}", serde_json::json!(plan))?;
         return Ok(());
     }
     let rows = [
@@ -77,7 +78,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         ("Adam in f32, at least", plan.adam),
     ];
     for (what, bytes) in rows {
-        println!("{what:<22} {:>10.1} MB", bytes as f64 / 1e6);
+        say!("{what:<22} {:>10.1} MB", bytes as f64 / 1e6)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `pocketllm finetune --method readout`.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::context::Context;
 use super::figures;
 use super::finetune::Args;
 use super::memory::line;
+use super::print::{note, say};
 use super::{device, files, model, output, progress};
 use crate::error::Result;
 use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer, Session};
@@ -17,7 +18,7 @@ use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.options.check()?;
     args.prompt.refuse_for_readout()?;
-    let existing = args.existing()?;
+    let (out, existing) = args.claim()?;
     let data = args.prompt.open(&args.train, true)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, true)).transpose()?;
     let backend = device::backend(context).await?;
@@ -28,17 +29,17 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     let mut trainer = ReadoutTrainer::new(&session, settings.clone(), &data, held_out.as_ref())?;
     let plan = args.limit.check(&session, &settings, &trainer.sizes(), backend.capacity()).await?;
-    eprintln!("{}", line(&plan));
+    note!("{}", line(&plan));
+    args.check_space(&out, &session, 0)?;
     let mut session = model::load(session, backend).await?;
     if let Some(trajectory) = &existing {
         trainer.resume(&mut session, trajectory)?;
     }
-    let last = fit(&mut session, &mut trainer, &args.out).await?;
+    let last = fit(&mut session, &mut trainer, out.path()).await?;
     if args.save_model {
         output::write_result(&session, &args.model, Some(trainer.header()), &args.out).await?;
     }
-    summary(context, args, &session, &trainer, &last, &plan);
-    Ok(())
+    summary(context, args, &session, &trainer, &last, &plan)
 }
 
 /// The last fit, or the figures of a run that was complete already.
@@ -63,7 +64,7 @@ async fn fit(session: &mut Session, trainer: &mut ReadoutTrainer, out: &Path) ->
             None => dir.insert(ReadoutDir::begin(out)?),
         };
         dir.fit(trainer.header(), &report)?;
-        bar.suspend(|| eprintln!("{}", figures::readout(&report)));
+        bar.suspend(|| note!("{}", figures::readout(&report)));
         last = Last { held_out: report.held_out.clone(), report: Some(report) };
     }
     if last.report.is_none() {
@@ -80,16 +81,16 @@ fn summary(
     trainer: &ReadoutTrainer,
     last: &Last,
     plan: &Plan,
-) {
+) -> Result<()> {
     let trajectory = args.out.join(TRAJECTORY);
     if !context.json {
-        println!("{} rows: {}", trainer.rows(), trajectory.display());
+        say!("{} rows: {}", trainer.rows(), trajectory.display())?;
         last.held_out
             .as_ref()
             .map_or_else(Vec::new, figures::sentences)
             .iter()
-            .for_each(|line| println!("{line}"));
-        return;
+            .try_for_each(|line| say!("{line}"))?;
+        return Ok(());
     }
     let held_out = last.held_out.as_ref();
     let mut value = json!({
@@ -106,15 +107,15 @@ fn summary(
     for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
         value[format!("eval_{name}")] = field;
     }
-    println!("{value}");
+    say!("{value}")
 }
 
 const TRAJECTORY: &str = "trajectory.pocket";
 
-/// The directory of a run of method readout. Its trajectory is written whole after each fit, under a temporary name until it is complete.
+/// The directory of a run of method readout. Its trajectory is written anew after each fit.
 struct ReadoutDir {
     path: PathBuf,
-    log: std::fs::File,
+    log: File,
 }
 
 impl ReadoutDir {
@@ -122,22 +123,13 @@ impl ReadoutDir {
     fn begin(path: &Path) -> Result<ReadoutDir> {
         files::make_dir(path)?;
         let log_path = path.join("log.jsonl");
-        let log = OpenOptions::new().write(true).create(true).truncate(true).open(&log_path);
-        let log = log.map_err(|e| files::write_error(&log_path, &e))?;
+        let log = File::create(&log_path).map_err(|e| files::write_error(&log_path, &e))?;
         Ok(ReadoutDir { path: path.to_owned(), log })
     }
 
     /// Writes the trajectory of a fit, and its line of the log.
     fn fit(&mut self, header: &Header, report: &ReadoutReport) -> Result<()> {
-        let path = self.path.join(TRAJECTORY);
-        let partial = self.path.join("trajectory.pocket.partial");
-        let write = |bytes: &[u8]| {
-            let mut file = std::fs::File::create(&partial)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&partial, &path)
-        };
-        write(&header.to_bytes()?).map_err(|e| files::write_error(&path, &e))?;
+        files::write(&self.path.join(TRAJECTORY), header.to_bytes()?)?;
         let held_out = report.held_out.as_ref();
         let mut line = json!({
             "rows": report.rows,

@@ -6,6 +6,8 @@ use serde_json::json;
 
 use super::context::Context;
 use super::model::ModelPath;
+use super::out_dir::{OutDir, RESULTS};
+use super::print::say;
 use super::{output, trajectory};
 use crate::error::Result;
 
@@ -22,13 +24,15 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
+    let inputs = [args.model.input(), ("--trajectory", args.trajectory.as_path())];
+    let out = OutDir::claim(&args.out, &inputs, RESULTS)?;
     let mut session = args.model.load(context, trajectory::dtype_of(&args.trajectory)?).await?;
     let header = trajectory::apply(&mut session, &args.trajectory).await?;
-    let path = output::write_result(&session, &args.model, Some(&header), &args.out).await?;
+    let path = output::write_result(&session, &args.model, Some(&header), out.path()).await?;
     if context.json {
-        println!("{}", json!({ "model": path }));
+        say!("{}", json!({ "model": path }))?;
     } else {
-        println!("{}", path.display());
+        say!("{}", path.display())?;
     }
     Ok(())
 }

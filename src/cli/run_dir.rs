@@ -1,17 +1,26 @@
 //! A run's directory: `trajectory.pocket` and `log.jsonl`, which survive being killed at any moment.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::figures;
-use super::files::{make_dir, name, write_error};
+use super::files::{self, make_dir, name, write_error};
 use crate::error::{Result, bail};
 use crate::train::EvaluationReport;
 use crate::train::{Header, Trajectory};
-use crate::zo::record::Record;
+use crate::zo::record::{RECORD_BYTES, Record};
+
+const TRAJECTORY: &str = "trajectory.pocket";
+const LOG: &str = "log.jsonl";
+
+/// The files of a run.
+pub(super) const FILES: &[&str] = &[TRAJECTORY, LOG];
+
+/// About how many bytes a probe adds to the files: its record, and its share of the log.
+pub(super) const BYTES_OF_STEP: u64 = 256;
 
 /// An open run.
 pub(super) struct RunDir {
@@ -28,7 +37,7 @@ impl RunDir {
     /// # Errors
     /// `file-corrupt` when it is damaged before its last record.
     pub(super) fn existing(dir: &Path) -> Result<Option<Trajectory>> {
-        let path = dir.join("trajectory.pocket");
+        let path = dir.join(TRAJECTORY);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -47,22 +56,18 @@ impl RunDir {
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
     pub(super) fn open(dir: &Path, header: &Header, records: &[Record]) -> Result<RunDir> {
         make_dir(dir)?;
-        let trajectory_path = dir.join("trajectory.pocket");
-        let log_path = dir.join("log.jsonl");
-        let mut trajectory = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&trajectory_path)
-            .map_err(|e| write_error(&trajectory_path, &e))?;
-        let start = header.to_bytes()?;
-        let whole = start.len() + records.len() * crate::zo::record::RECORD_BYTES;
-        let result = if records.is_empty() {
-            trajectory.set_len(0).and_then(|()| trajectory.write_all(&start))
-        } else {
-            trajectory.set_len(whole as u64).and_then(|()| trajectory.seek(SeekFrom::End(0)).map(drop))
-        };
-        result.map_err(|e| write_error(&trajectory_path, &e))?;
+        let trajectory_path = dir.join(TRAJECTORY);
+        let log_path = dir.join(LOG);
+        let mut start = header.to_bytes()?;
+        let whole = (start.len() + records.len() * RECORD_BYTES) as u64;
+        // A run that is made longer gets another header, and its records move with it.
+        if !begins_with(&trajectory_path, &start) {
+            start.extend(records.iter().flat_map(Record::to_bytes));
+            files::write(&trajectory_path, &start)?;
+        }
+        let failed = |e: io::Error| write_error(&trajectory_path, &e);
+        let mut trajectory = File::options().write(true).open(&trajectory_path).map_err(failed)?;
+        trajectory.set_len(whole).and_then(|()| trajectory.seek(SeekFrom::Start(whole))).map_err(failed)?;
         // A torn or damaged line of the log is restored from the trajectory.
         let old = match std::fs::read(&log_path) {
             Ok(bytes) => bytes,
@@ -72,12 +77,9 @@ impl RunDir {
         let probes = header.settings.estimator.probes.max(1) as usize;
         let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        // The log is written under a temporary name first, because evaluations and times are in no other file and must survive a kill.
-        let partial = dir.join("log.jsonl.partial");
-        std::fs::write(&partial, text)
-            .and_then(|()| std::fs::rename(&partial, &log_path))
-            .map_err(|e| write_error(&log_path, &e))?;
-        let log = OpenOptions::new().append(true).open(&log_path).map_err(|e| write_error(&log_path, &e))?;
+        // Evaluations and times are in no other file, so the log must survive a kill here.
+        files::write(&log_path, text)?;
+        let log = File::options().append(true).open(&log_path).map_err(|e| write_error(&log_path, &e))?;
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 
@@ -121,6 +123,12 @@ impl RunDir {
     fn line(&mut self, value: &Value) -> Result<()> {
         self.log.write_all(format!("{value}\n").as_bytes()).map_err(|e| write_error(&self.log_path, &e))
     }
+}
+
+/// Whether a file begins with these bytes.
+fn begins_with(path: &Path, start: &[u8]) -> bool {
+    let mut found = vec![0; start.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut found)).is_ok() && found == start
 }
 
 /// Steps count from 1 here: they are the number of completed steps.

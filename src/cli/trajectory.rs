@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::print::note;
 use super::{files, progress};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -17,7 +18,7 @@ pub(super) fn dtype_of(path: &Path) -> Result<DType> {
 pub(super) async fn apply(session: &mut Session, path: &Path) -> Result<Header> {
     let trajectory = open(path)?;
     if trajectory.torn_bytes > 0 {
-        eprintln!("{}: the last record is incomplete ({} bytes)", path.display(), trajectory.torn_bytes);
+        note!("{}: the last record is incomplete ({} bytes)", path.display(), trajectory.torn_bytes);
     }
     let bar = progress::bar(trajectory.steps().into(), progress::REPLAY);
     replay(session, &trajectory, &mut |step| {

@@ -1,5 +1,6 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
+use super::basis;
 use super::classifier::Classifier;
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
@@ -15,10 +16,12 @@ use super::updater::Updater;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::gemm::Choice;
+use crate::names::Named;
 use crate::text::batch::Batch;
 use crate::zo::estimator::{Probe, decay};
 use crate::zo::random::Order;
 use crate::zo::record::Record;
+use crate::zo::schedule::Schedule;
 use crate::zo::update;
 
 /// The result of one step.
@@ -168,7 +171,7 @@ impl Trainer {
         }
         session.set_up(&self.setup(initial)).await?;
         self.updater = Some(follow(session, &trajectory, progress).await?);
-        self.trajectory = trajectory;
+        self.continue_from(trajectory);
         Ok(())
     }
 
@@ -180,8 +183,14 @@ impl Trainer {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
         self.updater = Some(Updater::after(session, &self.settings, &trajectory.records));
-        self.trajectory = trajectory;
+        self.continue_from(trajectory);
         Ok(())
+    }
+
+    /// Takes over the records of a trajectory. Its run may have been shorter than this one.
+    fn continue_from(&mut self, trajectory: Trajectory) {
+        self.trajectory = trajectory;
+        self.trajectory.header.settings.steps = self.settings.steps;
     }
 
     fn setup<'a>(&'a self, initial: &'a [f32]) -> Setup<'a> {
@@ -194,12 +203,47 @@ impl Trainer {
         let header = &self.trajectory.header;
         // The initial values of the adapter and the matmul tiles are those of the trajectory.
         let Header { initial_values, initial_halves, ref tiles, .. } = trajectory.header;
-        let header = Header { initial_values, initial_halves, tiles: tiles.clone(), ..header.clone() };
+        let mut header = Header { initial_values, initial_halves, tiles: tiles.clone(), ..header.clone() };
+        header.settings.steps = self.lengthened(trajectory.header.settings.steps)?;
         trajectory.header.check_same_run(&header)?;
         if trajectory.steps() > self.settings.steps {
             bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);
         }
         Ok(())
+    }
+
+    /// The number of steps that the header of a run of `before` steps must have, if this run is to continue it: `before` if that can
+    /// be made more, otherwise the number of this run.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` if more steps would have changed the first ones.
+    fn lengthened(&self, before: u32) -> Result<u32> {
+        let (steps, schedule) = (self.settings.steps, self.settings.schedule);
+        match schedule {
+            _ if steps <= before => Ok(steps),
+            Schedule::Constant if self.basis_passes(before) != self.basis_passes(steps) => bail!(
+                TrajectoryMismatch,
+                "steps: the run has {before}, and cannot be continued to {steps}: LoRA's factor A was computed from the batches of its \
+                 {before} steps, and a longer run computes it from more of them"
+            ),
+            Schedule::Constant => Ok(before),
+            Schedule::Linear => bail!(
+                TrajectoryMismatch,
+                "steps: the run has {before}, and schedule {} cannot be continued to {steps}: it lowers the learning rate in proportion \
+                 to the number of all steps, so a longer run has other rates from its first step. Only a run of schedule constant can \
+                 be made longer",
+                schedule.name()
+            ),
+        }
+    }
+
+    /// The examples that an activation basis is computed from in a run of this many steps; none where there is no such basis.
+    fn basis_passes(&self, steps: u32) -> Vec<Vec<usize>> {
+        if !matches!(self.settings.method, Method::Lora { a: LoraA::Activations, .. }) {
+            return Vec::new();
+        }
+        let tokens: Vec<u32> = self.examples.examples.iter().map(|e| e.ids.len() as u32).collect();
+        basis::passes(&Settings { steps, ..self.settings.clone() }, &tokens)
     }
 
     /// The settings.

@@ -11,6 +11,7 @@ mod common;
 mod chat_golden;
 mod cli;
 mod cli_readout;
+mod cli_runs;
 mod device;
 mod directions;
 mod features;
