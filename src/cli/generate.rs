@@ -33,7 +33,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let (session, _) = args.model.load(context).await?;
-    let prompt = session.tokenizer()?.encode(&args.prompt, true)?;
+    let prompt = session.prompt(&args.prompt)?;
     let options = WriteOptions {
         max_tokens: args.max_tokens,
         temperature: args.temperature,

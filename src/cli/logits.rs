@@ -47,7 +47,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     model::use_adapter(&mut session, args.adapter.as_deref()).await?;
     let mut inputs = Vec::new();
     for text in &args.text {
-        inputs.push(session.tokenizer()?.encode(text, true)?);
+        let ids = session.tokenizer()?.encode(text, true)?;
+        session.check_tokens(ids.iter().copied()).map_err(|e| e.at(format!("--text {text:?}")))?;
+        inputs.push(ids);
     }
     inputs.extend(listed);
     // A checkpoint without a language-model head may have a classifier.

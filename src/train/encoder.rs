@@ -75,6 +75,7 @@ impl ExampleEncoder {
                 let mask = tokenizer.mask().map(|(word, _)| word);
                 let template = Template::parse(text, mask.as_deref())?;
                 let labels = LabelWords::find(tokenizer, session.head(), &template, labels)?;
+                session.check_tokens(labels.ids.iter().copied()).map_err(|e| e.at("label words"))?;
                 Ok(ExampleEncoder::Classification { template, labels })
             }
             _ => bail!(
@@ -156,11 +157,19 @@ impl ExampleEncoder {
 
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
         let tokenizer = session.tokenizer()?;
+        let scores_tokens = matches!(self, ExampleEncoder::LanguageModel);
+        // The example of a row, if the model has its tokens.
+        let known = |example: Example, row: usize| {
+            let targets = example.targets.iter().filter(|_| scores_tokens).map(|target| target.label);
+            let checked = session.check_tokens(example.ids.iter().copied().chain(targets));
+            checked.map_err(|e| e.at(format!("row {row}")))?;
+            Ok(example)
+        };
         Ok(match (self, &data.rows) {
             (ExampleEncoder::Classification { template, labels }, Rows::Classified(rows)) => {
                 let (template, labels, head) = (template.clone(), labels.clone(), session.head());
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
-                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
+                rows.iter().map(|row| known(encoder.encode(row)?, row.row)).collect::<Result<_>>()?
             }
             (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
@@ -179,7 +188,10 @@ impl ExampleEncoder {
                     Ok(Example { ids, targets: vec![Target { position: 0, label }] })
                 };
                 rows.iter()
-                    .map(|row| example(row).map_err(|e| e.at(format!("row {}", row.row))))
+                    .map(|row| {
+                        let example = example(row).map_err(|e| e.at(format!("row {}", row.row)))?;
+                        known(example, row.row)
+                    })
                     .collect::<Result<_>>()?
             }
             (ExampleEncoder::Classification { .. } | ExampleEncoder::Readout(_), _) => {
@@ -200,25 +212,29 @@ impl ExampleEncoder {
             }
             (ExampleEncoder::LanguageModel, Rows::Completion(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
-                rows.iter().map(|row| encoder.encode(row)).collect::<Result<_>>()?
+                rows.iter().map(|row| known(encoder.encode(row)?, row.row)).collect::<Result<_>>()?
             }
             (ExampleEncoder::LanguageModel, Rows::Questions(rows)) => {
                 let encoder = CompletionEncoder::new(tokenizer, length)?;
                 let answered = |row: &Question| {
                     let answer = encoder.continuation(&row.prompt, &row.reply.trained(), false);
-                    answer.map_err(|e| e.at(format!("row {}, answer", row.row)))
+                    known(answer.map_err(|e| e.at(format!("row {}, answer", row.row)))?, row.row)
                 };
                 rows.iter().map(answered).collect::<Result<_>>()?
             }
             (ExampleEncoder::LanguageModel, Rows::Chat(rows)) => {
                 let encoder = ChatEncoder::new(tokenizer, session.chat_template()?, length)?;
-                let turns = rows.iter().map(|row| encoder.encode(row)).collect::<Result<Vec<_>>>()?;
-                turns.into_iter().flatten().collect()
+                let turns = rows.iter().map(|row| Ok((encoder.encode(row)?, row.row)));
+                let turns = turns.collect::<Result<Vec<_>>>()?.into_iter();
+                let turns = turns.flat_map(|(turns, row)| turns.into_iter().map(move |turn| (turn, row)));
+                turns.map(|(turn, row)| known(turn, row)).collect::<Result<_>>()?
             }
             (ExampleEncoder::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;
                 let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
-                windows.into_iter().flatten().collect()
+                let windows: Vec<Example> = windows.into_iter().flatten().collect();
+                session.check_tokens(windows.iter().flat_map(|window| window.ids.iter().copied()))?;
+                windows
             }
         })
     }

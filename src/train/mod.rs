@@ -9,6 +9,7 @@ mod classify;
 mod diagnosis;
 mod draw;
 mod encoder;
+mod ends;
 mod evaluation;
 mod header;
 mod measure;

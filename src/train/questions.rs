@@ -97,7 +97,11 @@ impl Session {
     fn options(&self, question: &Question, length: usize) -> Result<Vec<Example>> {
         let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
         let option = |text: &str| {
-            let example = encoder.continuation(&question.prompt, text, false);
+            let example = encoder.continuation(&question.prompt, text, false).and_then(|example| {
+                let targets = example.targets.iter().map(|target| target.label);
+                self.check_tokens(example.ids.iter().copied().chain(targets))?;
+                Ok(example)
+            });
             example.map_err(|e| e.at(format!("row {}, candidate {text:?}", question.row)))
         };
         match &question.reply {

@@ -1,10 +1,12 @@
 //! A loaded model with its tokenizer, which training, evaluation and generation share.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use super::chat;
+use super::ends::ends;
 use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
@@ -41,6 +43,8 @@ pub struct Session {
     /// The transformer, on its backend.
     pub model: Transformer,
     tokenizer: Option<Rc<Tokenizer>>,
+    /// The tokens that end a text.
+    ends: BTreeSet<u32>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
     config: Rc<Config>,
@@ -74,18 +78,17 @@ impl Session {
         let files = ModelFiles::open(dir).await?;
         let spec = Rc::new(without_missing_head(family::spec(&files.config)?, &files.checkpoint));
         let tokenizer = tokenizer(&files.tokenizer, &files.config)?;
-        if let Some(tokenizer) = &tokenizer {
-            let (have, most) = (tokenizer.vocab_size(), spec.vocabulary as usize);
-            if have > most {
-                bail!(FileCorrupt, "{}: the tokenizer has {have} tokens, the model {most}", files.name);
-            }
-        }
+        let gguf = match &files.tokenizer {
+            TokenizerFile::Gguf(metadata) => Some(metadata),
+            TokenizerFile::Json(..) | TokenizerFile::Absent => None,
+        };
+        let ends = ends(&[&files.config], gguf)?;
         let chat = chat::template(&files);
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
-        Session { name, model, tokenizer, chat, checkpoint, config, workspace: None, dtype, touched: false }
-            .fresh()
+        let (workspace, touched) = (None, false);
+        Session { name, model, tokenizer, ends, chat, checkpoint, config, workspace, dtype, touched }.fresh()
     }
 
     /// The same model with its weights on no device, stored as `dtype` says.
@@ -100,6 +103,7 @@ impl Session {
             name: self.name.clone(),
             model,
             tokenizer: None,
+            ends: BTreeSet::new(),
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
             config: self.config.clone(),
@@ -175,7 +179,27 @@ impl Session {
     pub fn tokenizer(&self) -> Result<&Rc<Tokenizer>> {
         self.tokenizer
             .as_ref()
-            .ok_or_else(|| err!(ModelUnsupported, "{}: there is no tokenizer.json", self.name))
+            .ok_or_else(|| err!(ModelUnsupported, "{}: the model came without a tokenizer", self.name))
+    }
+
+    /// The ids of the tokens that end a text that the model writes.
+    pub(super) fn ends(&self) -> &BTreeSet<u32> {
+        &self.ends
+    }
+
+    /// Checks that the model has a row for each of these tokens. A tokenizer may have more tokens than the model.
+    ///
+    /// # Errors
+    /// `data-invalid` naming the first token without a row.
+    pub fn check_tokens(&self, ids: impl IntoIterator<Item = u32>) -> Result<()> {
+        let rows = self.model.spec().vocabulary;
+        let Some(id) = ids.into_iter().find(|id| *id >= rows) else { return Ok(()) };
+        let name = self.tokenizer.as_ref().and_then(|tokenizer| tokenizer.id_to_token(id));
+        bail!(
+            DataInvalid,
+            "token {:?} has the id {id}, but the model has rows for {rows} tokens only",
+            name.unwrap_or_default()
+        )
     }
 
     /// The template by which the model writes conversations.
@@ -235,6 +259,7 @@ fn tokenizer(file: &TokenizerFile, config: &Config) -> Result<Option<Tokenizer>>
                 None => Ok(Some(tokenizer)),
             }
         }
+        TokenizerFile::Gguf(metadata) if !metadata.has("tokenizer.ggml.tokens") => Ok(None),
         TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(vocab(metadata)?).map(Some),
     }
 }

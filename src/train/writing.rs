@@ -1,5 +1,6 @@
 //! The model writes: it continues a prompt, token by token, and the tokens become text.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -29,7 +30,8 @@ pub struct WriteOptions {
 pub struct Writing {
     generation: Generation,
     options: WriteOptions,
-    end: Option<u32>,
+    /// The tokens that end the text.
+    ends: BTreeSet<u32>,
     ids: Vec<u32>,
     /// Where the ids become text; none once the text has ended.
     text: Option<Detokenizer<Rc<Tokenizer>>>,
@@ -45,6 +47,17 @@ pub struct Written {
 }
 
 impl Session {
+    /// The tokens of a text that the model is to continue. They begin with the special tokens that a text begins with, as in
+    /// training, and have none of those that end a text.
+    ///
+    /// # Errors
+    /// `model-unsupported` when the model came without a tokenizer; `data-invalid` for a token that the model has no row for.
+    pub fn prompt(&self, text: &str) -> Result<Vec<u32>> {
+        let ids: Vec<u32> = self.tokenizer()?.open_pieces(text)?.iter().map(|piece| piece.id).collect();
+        self.check_tokens(ids.iter().copied())?;
+        Ok(ids)
+    }
+
     /// Starts to continue a prompt of at least one token.
     ///
     /// # Errors
@@ -52,11 +65,13 @@ impl Session {
     /// [`Transformer::generate`](crate::model::Transformer::generate).
     pub fn start_writing(&self, prompt: &[u32], options: WriteOptions) -> Result<Writing> {
         let tokenizer = self.tokenizer()?.clone();
+        let mut ends = if options.ignore_eos { BTreeSet::new() } else { self.ends().clone() };
+        ends.extend(tokenizer.eos().filter(|_| !options.ignore_eos));
         let sampling = Sampling { temperature: options.temperature };
         Ok(Writing {
             generation: self.model.generate(prompt, options.max_tokens, sampling)?,
             options,
-            end: tokenizer.eos().filter(|_| !options.ignore_eos),
+            ends,
             ids: Vec::new(),
             text: Some(Detokenizer::new(tokenizer, true)),
         })
@@ -98,7 +113,7 @@ impl Writing {
                 true => self.generation.next(&session.model, sampling_key(self.options.seed, index)).await?,
                 false => None,
             };
-            let Some(id) = next.filter(|id| Some(*id) != self.end) else { break };
+            let Some(id) = next.filter(|id| !self.ends.contains(id)) else { break };
             self.ids.push(id);
             if let Some(piece) = self.text.as_mut().map(|text| text.push(id)).transpose()?.flatten() {
                 return Ok(Some(piece));

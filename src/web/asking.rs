@@ -53,13 +53,14 @@ impl Tuner {
         let seed = options::seed(&options)?;
         let given: GenerateOptions = options::parse(options, "generation options")?;
         self.settle().await?;
-        let tokenizer = self.session.tokenizer()?.clone();
         let tokens = match prompt.as_string() {
-            Some(text) => tokenizer.encode(&text, true)?,
+            Some(text) => self.session.prompt(&text)?,
             // The template writes the special tokens itself.
             None => {
                 let turns = options::turns(prompt)?;
-                tokenizer.encode(&self.session.chat_template()?.render(&turns, true)?, false)?
+                self.session
+                    .tokenizer()?
+                    .encode(&self.session.chat_template()?.render(&turns, true)?, false)?
             }
         };
         let options = WriteOptions {

@@ -28,6 +28,7 @@ mod options;
 mod paper_size;
 mod peft;
 mod plan;
+mod prompts;
 mod published;
 mod readout;
 mod readout_export;
