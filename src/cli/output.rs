@@ -10,7 +10,10 @@ use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{Classifier, Header, ReadoutFiles, Session, save_model};
 
-/// Writes what was trained into a directory: the whole model, the adapter in peft's format, or the readout of a header. Returns
+/// The name of a LoRA adapter's file for llama.cpp.
+const GGUF_ADAPTER: &str = "adapter.gguf";
+
+/// Writes what was trained into a directory: the whole model, the adapter in peft's and llama.cpp's formats, or the readout of a header. Returns
 /// the path of the file that holds the weights.
 pub(super) async fn write_result(
     session: &Session,
@@ -43,6 +46,9 @@ pub(super) async fn write_result(
             files::write(&dir.join(CONFIG_FILE), adapter.config)?;
             let weights = dir.join(WEIGHTS_FILE);
             files::write(&weights, adapter.weights)?;
+            if let Some(file) = session.save_gguf_adapter().await? {
+                files::write(&dir.join(GGUF_ADAPTER), file)?;
+            }
             Ok(weights)
         }
     }

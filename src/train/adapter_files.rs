@@ -4,10 +4,11 @@ use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::format::files::ModelDir;
+use crate::format::gguf::{LoraBase, LoraPair};
 use crate::format::peft::{
     self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, tensors,
 };
-use crate::model::{AdapterSpec, HeadKind, ModelSpec, TensorId};
+use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec, TensorId};
 
 /// An adapter that was read from its files: its method and its values, tensor by tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,9 @@ pub struct AdapterBytes {
     pub weights: Vec<u8>,
 }
 
-/// Reads an adapter's directory and checks it against a session's model.
+/// Reads an adapter's directory and checks it against a session's model. Where its modules have different ranks or scales, the result
+/// has the largest rank and one scale: zeros are appended to A and B, and B contains the quotient of the scales. That changes nothing but
+/// the rounding of B.
 ///
 /// # Errors
 /// `file-corrupt`, `model-unsupported` or `invalid-argument`, naming file and field.
@@ -37,10 +40,12 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
     let modules = adapter.modules(&adapter_base(spec))?;
     let method = match &adapter.config.method {
         peft::Method::Lora(lora) => {
-            let rank =
-                u32::try_from(lora.rank).map_err(|_| err!(LimitExceeded, "LoRA of rank {}", lora.rank))?;
+            let ranks = modules.iter().map(|module| lora.rank_of(&module.path));
+            let largest = ranks.max().unwrap_or(lora.rank);
+            let rank = u32::try_from(largest).map_err(|_| err!(LimitExceeded, "LoRA of rank {largest}"))?;
             let targets = modules.iter().map(|module| module.path.clone()).collect();
-            Method::Lora { rank, alpha: lora.scale() * rank as f32, targets, a: LoraA::Trained }
+            let alpha = common_scale(lora, &modules) * rank as f32;
+            Method::Lora { rank, alpha, targets, a: LoraA::Trained }
         }
         peft::Method::Prefix(prefix) => {
             let length = u32::try_from(prefix.tokens)
@@ -49,10 +54,34 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
         }
     };
     let mut values = Vec::new();
-    for tensor in &tensors(&adapter.config.method, &modules)? {
-        values.extend(adapter.read(tensor).await?);
+    let list = tensors(&adapter.config.method, &modules)?;
+    match (&adapter.config.method, &method) {
+        (peft::Method::Lora(lora), Method::Lora { rank, .. }) => {
+            let common = common_scale(lora, &modules);
+            for (pair, module) in list.chunks_exact(2).zip(&modules) {
+                let (a, b) = (adapter.read(&pair[0]).await?, adapter.read(&pair[1]).await?);
+                let quotient = lora.scale_of(&module.path) / common;
+                let (own, rank) = (pair[1].width as usize, *rank as usize);
+                values.extend(a);
+                values.resize(values.len() + (rank - own) * pair[0].width as usize, 0.0);
+                for row in b.chunks_exact(own) {
+                    values.extend(row.iter().map(|b| b * quotient));
+                    values.resize(values.len() + rank - own, 0.0);
+                }
+            }
+        }
+        _ => {
+            for tensor in &list {
+                values.extend(adapter.read(tensor).await?);
+            }
+        }
     }
     Ok(AdapterFile { method, values })
+}
+
+/// The scale that all modules get: that of the first.
+fn common_scale(lora: &Lora, modules: &[Module]) -> f32 {
+    modules.first().map_or(1.0, |module| lora.scale_of(&module.path))
 }
 
 impl Session {
@@ -78,9 +107,7 @@ impl Session {
         };
         let (method, task_type) = match adapter.spec() {
             AdapterSpec::Lora { rank, alpha, .. } => {
-                let lora =
-                    Lora { rank: u64::from(*rank), alpha: *alpha, rank_stabilized: false, targets: None };
-                (peft::Method::Lora(lora), None)
+                (peft::Method::Lora(Lora::uniform(u64::from(*rank), *alpha)), None)
             }
             AdapterSpec::Prefix { length } => {
                 let prefix = Prefix {
@@ -96,11 +123,7 @@ impl Session {
             }
         };
         let causal = spec.head_kind() == HeadKind::CausalLm;
-        let all = adapter_base(spec).linears;
-        let names = spec.tensors.as_slice();
-        let adapted = adapter.adapted().iter().map(|id| &names[*id].name);
-        let modules: Vec<Module> =
-            adapted.filter_map(|name| all.iter().find(|module| module.weight() == *name).cloned()).collect();
+        let modules = adapted_modules(spec, adapter);
         let config = AdapterConfig {
             base_model: Some(self.name.clone()),
             task_type: if causal { Some(CAUSAL_LM) } else { task_type }.map(str::to_owned),
@@ -119,6 +142,37 @@ impl Session {
         writer.finish().map(drop)?;
         Ok(AdapterBytes { config: config.to_json(&modules), weights })
     }
+
+    /// The adapter as a GGUF file that llama.cpp loads beside a GGUF file of the model. None where llama.cpp does not have such an
+    /// adapter: for a prefix, and for a model whose architecture is not known to the reader of GGUF files.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub async fn save_gguf_adapter(&self) -> Result<Option<Vec<u8>>> {
+        let spec = self.model.spec();
+        let Some(adapter) = self.model.adapter() else { return Ok(None) };
+        let AdapterSpec::Lora { rank, alpha, .. } = adapter.spec() else { return Ok(None) };
+        let base = LoraBase { model_type: spec.family, heads: spec.heads, kv_heads: spec.kv_heads };
+        if !base.is_known() {
+            return Ok(None);
+        }
+        let mut pairs = Vec::new();
+        for (factors, module) in adapter.stored().chunks_exact(2).zip(adapted_modules(spec, adapter)) {
+            let [a, b] = [factors[0], factors[1]].map(|(_, packed, index)| (packed, index));
+            let a = a.0.read(self.model.backend(), a.1).await?;
+            let b = b.0.read(self.model.backend(), b.1).await?;
+            pairs.push(LoraPair { path: module.path, a, b });
+        }
+        base.write(*rank, *alpha, &pairs).map(Some)
+    }
+}
+
+/// The linear layers that an adapter adapts, in the order of its factors.
+fn adapted_modules(spec: &ModelSpec, adapter: &Adapter) -> Vec<Module> {
+    let all = adapter_base(spec).linears;
+    let names = spec.tensors.as_slice();
+    let adapted = adapter.adapted().iter().map(|id| &names[*id].name);
+    adapted.filter_map(|name| all.iter().find(|module| module.weight() == *name).cloned()).collect()
 }
 
 /// The shapes that an adapter of this model must have.

@@ -83,6 +83,15 @@ WIDE = {
     "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
     "gpt2": ["c_attn", "c_proj", "c_fc"],
 }
+# Ranks and alphas of some modules. The first pattern that matches is used, and a pattern matches from the beginning or after a dot. peft
+# sorts them when it saves an adapter.
+PATTERNS = {
+    "llama": {
+        "rank_pattern": {r"layers\.1\.self_attn\.(q|v)_proj": 6, "proj": 1, "v_proj": 2},
+        "alpha_pattern": {"^model.layers.0.mlp.down_proj": 3.5, "up_proj": 16},
+    },
+    "bert": {"rank_pattern": {"attention.output.dense": 2, "output.dense": 8}, "alpha_pattern": {"query": 1}},
+}
 CAUSAL = ("opt", "llama", "gpt2")
 
 
@@ -155,6 +164,8 @@ def configuration(model, adapter):
     if adapter == "prefix":
         return PrefixTuningConfig(task_type=task_type(model, True), num_virtual_tokens=VIRTUAL_TOKENS)
     options = {"task_type": task_type(model, False), "bias": "none", "lora_dropout": 0.0}
+    if adapter == "lora-patterns":
+        return LoraConfig(r=4, lora_alpha=8, target_modules=WIDE[kind], **PATTERNS[kind], **options)
     if adapter == "lora":
         return LoraConfig(r=4, lora_alpha=8, target_modules=QUERY_VALUE[kind], **options)
     if kind == "opt":
@@ -210,6 +221,34 @@ def write_adapter(folder, base_name, adapter, seed):
     if isinstance(config.get("target_modules"), list):
         config["target_modules"].sort()  # saved in the order of a set
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+
+
+def write_gguf(folder, base):
+    """The adapter as llama.cpp's convert_lora_to_gguf.py writes it, with f32 factors."""
+    config = base.config
+    writer = gguf.GGUFWriter(folder / "adapter.gguf", kind_of(base))
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    options = json.loads((folder / "adapter_config.json").read_text())
+    writer.add_float32("adapter.lora.alpha", float(options["lora_alpha"]))
+    factors = load_file(folder / "adapter_model.safetensors")
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[kind_of(base).upper()], config.num_hidden_layers)
+    for layer in range(config.num_hidden_layers):
+        for part in ORDER[kind_of(base)]:
+            path = LAYERS[kind_of(base)] % layer + part
+            a, b = (factors.get("base_model.model.%s.lora_%s.weight" % (path, ab)) for ab in "AB")
+            if a is None:
+                continue
+            if kind_of(base) == "llama" and part.endswith(("q_proj", "k_proj")):
+                heads = config.num_attention_heads if part.endswith("q_proj") else config.num_key_value_heads
+                b = b.reshape(heads, 2, -1, b.shape[1]).swapaxes(1, 2).reshape(b.shape)
+            name = names.get_name(path) + ".weight"
+            writer.add_tensor(name + ".lora_a", a.numpy())
+            writer.add_tensor(name + ".lora_b", np.ascontiguousarray(b.numpy()))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def check_prefix(base, model, ids):
@@ -291,6 +330,19 @@ def golden(base_name, adapter, dtypes, logits_of, lengths, seed):
     return {"adapter": name, "base": base_name, "tensors": count, "eps": float(np.float32(eps)), "ids": ids, **batch, "bases": bases}
 
 
+def golden_patterns(base_name, seed):
+    """An adapter whose modules have different ranks and scales: its logits."""
+    name = base_name + "-lora-patterns"
+    folder = FOLDER / name
+    write_adapter(folder, base_name, "lora-patterns", seed)
+    base = load_base(HERE / base_name, "f32")
+    ids = random_cases(base.config.vocab_size, (3, 17), 43)
+    model = PeftModel.from_pretrained(base, folder).eval()
+    with torch.no_grad():
+        save_file({"f32_%d" % i: model(input_ids=torch.tensor([case])).logits[0].contiguous() for i, case in enumerate(ids)}, folder / "expected.safetensors")
+    return {"adapter": name, "base": base_name, "ids": ids}
+
+
 def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
@@ -310,6 +362,9 @@ def main():
     for adapter in ("lora", "lora-wide", "prefix"):
         cases.append(golden("gpt2", adapter, ("f32", "f16"), ("f32",), (3, 17), 50 + len(cases)))
     expected = {"seed": SEED, "step": STEP, "virtual_tokens": VIRTUAL_TOKENS, "cases": cases}
+    for name in ("llama", "gpt2"):
+        write_gguf(FOLDER / (name + "-lora-wide"), load_base(HERE / name, "f32"))
+    expected["patterns"] = [golden_patterns("llama", 90), golden_patterns("bert", 91)]
     expected["quantized"] = {base: block_digests(HERE / base) for base in ("peft/blocks-bert", "peft/blocks-llama")}
     (FOLDER / "expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")
 

@@ -19,7 +19,7 @@ use pocketllm::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use pocketllm::model::{Extent, ModelSpec, family};
 use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
-use pocketllm::train::{Session, adapter_base};
+use pocketllm::train::{Session, adapter_base, read_adapter};
 use pollster::block_on;
 use serde_json::Value;
 
@@ -84,7 +84,9 @@ fn adapters_of_peft_are_read_and_written_back() {
                     wide if wide.ends_with("wide") => (2.0, 6),
                     _ => (2.0, 2),
                 };
-                assert_eq!((lora.scale(), per_layer), (scale, few), "{name}");
+                let scales = modules.iter().map(|module| lora.scale_of(&module.path));
+                assert!(scales.into_iter().all(|found| found == scale), "{name}");
+                assert_eq!(per_layer, few, "{name}");
             }
             Method::Prefix(prefix) => {
                 assert_eq!((prefix.tokens, tensors.len()), (5, 2 * spec.layers.len()), "{name}");
@@ -134,16 +136,54 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
         let mut worst = 0.0_f32;
         for (i, ids) in case.expected["ids"].as_array().unwrap().iter().enumerate() {
             let ids: Vec<u32> = serde_json::from_value(ids.clone()).unwrap();
-            let tokens = ids.len() as u32;
-            let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
-            let (model, workspace) = session.prepare(extent).unwrap();
-            let ours = block_on(model.logits(workspace, &Batch::sequence(&ids))).unwrap();
+            let ours = logits(&mut session, &ids);
             let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
             worst = worst.max(deviations(&ours, &right));
         }
         println!("{}: largest difference {worst:.1e} standard deviations", case.name);
         assert!(worst <= TOLERANCE, "{}: {worst}", case.name);
     }
+}
+
+/// Such an adapter is converted to one with the largest rank and one scale when it is loaded.
+#[test]
+fn ranks_and_alphas_of_single_modules_are_those_of_peft() {
+    for case in golden::peft()["patterns"].as_array().unwrap() {
+        let (name, base) = (case["adapter"].as_str().unwrap(), case["base"].as_str().unwrap());
+        let dir = golden::dir(base);
+        let mut session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
+        let file = block_on(read_adapter(&session, &golden::dir(&format!("peft/{name}")))).unwrap();
+        block_on(session.use_adapter(&file)).unwrap();
+        let expected = contents(golden::file(&format!("peft/{name}"), "expected.safetensors"));
+        for (i, ids) in case["ids"].as_array().unwrap().iter().enumerate() {
+            let ids: Vec<u32> = serde_json::from_value(ids.clone()).unwrap();
+            let ours = logits(&mut session, &ids);
+            let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
+            let difference = deviations(&ours, &right);
+            assert!(difference <= TOLERANCE, "{name}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn adapters_for_llama_cpp_are_those_of_its_converter() {
+    for base in ["llama", "gpt2"] {
+        let folder = format!("peft/{base}-lora-wide");
+        let mut session =
+            block_on(Session::open(Host::open(), &golden::dir(base), DType::F32, &mut |_| Ok(()))).unwrap();
+        assert!(block_on(session.save_gguf_adapter()).unwrap().is_none(), "there is no adapter yet");
+        let file = block_on(read_adapter(&session, &golden::dir(&folder))).unwrap();
+        block_on(session.use_adapter(&file)).unwrap();
+        let ours = block_on(session.save_gguf_adapter()).unwrap().unwrap();
+        assert!(ours == fs::read(golden::path(&format!("{folder}/adapter.gguf"))).unwrap(), "{base}");
+    }
+}
+
+fn logits(session: &mut Session, ids: &[u32]) -> Vec<f32> {
+    let tokens = ids.len() as u32;
+    let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
+    let (model, workspace) = session.prepare(extent).unwrap();
+    block_on(model.logits(workspace, &Batch::sequence(ids))).unwrap()
 }
 
 /// A safetensors file of the base with W + scale B A in the place of W.
@@ -177,7 +217,7 @@ fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
                 };
                 let product: f64 =
                     (0..rank).map(|k| f64::from(b[row * rank + k]) * f64::from(a[k * inputs + column])).sum();
-                *weight = (f64::from(*weight) + f64::from(lora.scale()) * product) as f32;
+                *weight = (f64::from(*weight) + f64::from(lora.scale_of(&modules[i].path)) * product) as f32;
             }
             added += 1;
         }

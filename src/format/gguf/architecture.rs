@@ -211,6 +211,21 @@ impl Architecture {
         ARCHITECTURES.iter().find(|architecture| architecture.name == name)
     }
 
+    /// The entry of a `model_type` of `config.json`.
+    pub(super) fn of_model_type(name: &str) -> Option<&'static Architecture> {
+        // llama.cpp converts Mistral models to its llama.
+        let name = if name == "mistral" { "llama" } else { name };
+        ARCHITECTURES.iter().find(|architecture| architecture.model_type == name)
+    }
+
+    /// GGUF's name of a layer's module, such as `blk.0.attn_q` for `model.layers.0.self_attn.q_proj`.
+    pub(super) fn gguf(&self, path: &str) -> Option<String> {
+        let (layer, module) = path.strip_prefix(self.layers)?.strip_prefix('.')?.split_once('.')?;
+        let layer: u32 = layer.parse().ok()?;
+        let (name, _) = self.layer.iter().find(|(_, ours)| *ours == module)?;
+        Some(format!("blk.{layer}.{name}"))
+    }
+
     /// Hugging Face's name of a tensor.
     pub(super) fn hugging_face(&self, name: &str) -> Option<String> {
         let (module, parameter) = name.rsplit_once('.')?;

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod hyperparameters;
+mod lora;
 mod metadata;
 mod rope;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 mod translate;
 mod window;
 
+pub use lora::{LoraBase, LoraPair};
 pub use metadata::{Metadata, Value};
 
 use std::collections::{BTreeMap, BTreeSet};

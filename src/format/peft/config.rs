@@ -1,5 +1,6 @@
 //! The settings of an adapter, `adapter_config.json`.
 
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::module::Module;
@@ -37,10 +38,14 @@ pub enum Method {
 /// The settings of LoRA.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lora {
-    /// The rank r, at least 1.
+    /// The rank r, at least 1, of modules without one of their own.
     pub rank: u64,
-    /// The scaling parameter alpha.
+    /// The scaling parameter alpha of modules without one of their own.
     pub alpha: f32,
+    /// `rank_pattern`: the ranks of some modules.
+    pub ranks: Patterns<u64>,
+    /// `alpha_pattern`: the alphas of some modules.
+    pub alphas: Patterns<f32>,
     /// Whether the scale is alpha / sqrt(r) instead of alpha / r (rsLoRA).
     pub rank_stabilized: bool,
     /// `target_modules` if it is a list. Each entry is the end of the paths of adapted modules.
@@ -49,10 +54,72 @@ pub struct Lora {
 }
 
 impl Lora {
-    /// The factor by which B A x is multiplied.
-    pub fn scale(&self) -> f32 {
-        let rank = self.rank as f64;
-        (f64::from(self.alpha) / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
+    /// LoRA with one rank and one alpha for all modules.
+    pub fn uniform(rank: u64, alpha: f32) -> Lora {
+        let (ranks, alphas) = (Patterns::default(), Patterns::default());
+        Lora { rank, alpha, ranks, alphas, rank_stabilized: false, targets: None }
+    }
+
+    /// The rank of the module with this path.
+    pub fn rank_of(&self, path: &str) -> u64 {
+        self.ranks.of(path).unwrap_or(self.rank)
+    }
+
+    /// The factor by which B A x is multiplied in the module with this path.
+    pub fn scale_of(&self, path: &str) -> f32 {
+        let rank = self.rank_of(path) as f64;
+        let alpha = f64::from(self.alphas.of(path).unwrap_or(self.alpha));
+        (alpha / if self.rank_stabilized { rank.sqrt() } else { rank }) as f32
+    }
+}
+
+/// Values of the modules whose paths match a regular expression. As in `peft`, an expression matches the end of a path, from its
+/// beginning or after a dot. The first of several that match is used, in the alphabetical order in which `peft` saves them.
+#[derive(Clone, Debug)]
+pub struct Patterns<T>(Vec<(Regex, T)>);
+
+impl<T> Default for Patterns<T> {
+    fn default() -> Self {
+        Patterns(Vec::new())
+    }
+}
+
+impl<T: PartialEq> PartialEq for Patterns<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let pairs = || self.0.iter().zip(&other.0);
+        self.0.len() == other.0.len() && pairs().all(|(a, b)| a.0.as_str() == b.0.as_str() && a.1 == b.1)
+    }
+}
+
+impl<T: Copy> Patterns<T> {
+    /// Reads a field that is an object of expressions and values.
+    fn parse(config: &Config, field: &str, value: impl Fn(&Value) -> Option<T>) -> Result<Self> {
+        let name = config.name();
+        let entries = match config.value(field) {
+            None | Some(Value::Null) => return Ok(Patterns::default()),
+            Some(Value::Object(entries)) => entries,
+            Some(other) => bail!(ModelUnsupported, "{name}: `{field}`: expected an object, found {other}"),
+        };
+        let pattern = |(key, found): (&String, &Value)| {
+            let Ok(regex) = Regex::new(&format!(r"^(?:.*\.)?(?:{key})$")) else {
+                bail!(
+                    ModelUnsupported,
+                    "{name}: `{field}`: {key:?} is no regular expression that can be read"
+                );
+            };
+            match value(found) {
+                Some(value) => Ok((regex, value)),
+                None => bail!(
+                    ModelUnsupported,
+                    "{name}: `{field}`: {key:?}: expected a number above 0, found {found}"
+                ),
+            }
+        };
+        entries.iter().map(pattern).collect::<Result<_>>().map(Patterns)
+    }
+
+    fn of(&self, path: &str) -> Option<T> {
+        self.0.iter().find(|(regex, _)| regex.is_match(path)).map(|(_, value)| *value)
     }
 }
 
@@ -78,9 +145,8 @@ impl Prefix {
 
 /// Fields that change what LoRA computes, and are not implemented. Each of them must be absent,
 /// null, false or empty.
-const REFUSED_LORA: [&str; 16] = [
+const REFUSED_LORA: [&str; 14] = [
     "alora_invocation_tokens",
-    "alpha_pattern",
     "arrow_config",
     "kasa_config",
     "layer_replication",
@@ -88,7 +154,6 @@ const REFUSED_LORA: [&str; 16] = [
     "megatron_config",
     "modules_to_save",
     "monteclora_config",
-    "rank_pattern",
     "target_parameters",
     "trainable_token_indices",
     "use_bdlora",
@@ -190,9 +255,14 @@ fn lora(config: &Config) -> Result<Lora> {
         Some(Value::String(_)) | None => None,
         Some(_) => Some(config.str_list("target_modules")?.into_iter().map(str::to_owned).collect()),
     };
+    let finite = |alpha: &f32| alpha.is_finite() && *alpha > 0.0;
     Ok(Lora {
         rank: at_least_one(config, "r")?,
         alpha: config.f32("lora_alpha")?,
+        ranks: Patterns::parse(config, "rank_pattern", |value| value.as_u64().filter(|rank| *rank > 0))?,
+        alphas: Patterns::parse(config, "alpha_pattern", |value| {
+            value.as_f64().map(|alpha| alpha as f32).filter(finite)
+        })?,
         rank_stabilized: config.bool_or("use_rslora", false)?,
         targets,
     })

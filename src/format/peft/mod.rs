@@ -2,7 +2,7 @@
 //! `adapter_model.safetensors`.
 //!
 //! - LoRA: each adapted linear layer has the tensors `base_model.model.<module>.lora_A.weight`
-//!   `[r, inputs]` and `lora_B` `[outputs, r]`, and computes y += scale * B (A x). The layer's own
+//!   `[r, inputs]` and `lora_B` `[outputs, r]`, and computes y += scale * B (A x). Modules can have ranks and scales of their own. The layer's own
 //!   weight is the base model's tensor `<module>.weight`.
 //! - Prefix tuning: there is one tensor `prompt_embeddings`
 //!   `[virtual tokens, layers * 2 * kv_heads * head_dim]`. A row has the keys of layer 0, its
@@ -89,11 +89,9 @@ pub fn tensors(method: &Method, modules: &[Module]) -> Result<Vec<AdapterTensor>
                 first_column: 0,
                 columns: width,
             };
-            let pair = |module| {
-                [
-                    whole(module, "lora_A", lora.rank, module.inputs),
-                    whole(module, "lora_B", module.outputs, lora.rank),
-                ]
+            let pair = |module: &Module| {
+                let rank = lora.rank_of(&module.path);
+                [whole(module, "lora_A", rank, module.inputs), whole(module, "lora_B", module.outputs, rank)]
             };
             Ok(modules.iter().flat_map(pair).collect())
         }

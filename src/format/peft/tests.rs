@@ -76,7 +76,7 @@ fn both_methods_come_back_as_they_were_written() {
         }
         match (&config.method, &adapter.config.method) {
             (Method::Lora(one), Method::Lora(other)) => {
-                assert_eq!((one.rank, one.scale()), (other.rank, other.scale()));
+                assert_eq!((one.rank, one.scale_of("q")), (other.rank, other.scale_of("q")));
                 assert_eq!(other.targets, Some(vec!["m.0.q".to_owned(), "m.0.v".to_owned()]));
             }
             (one, other) => assert_eq!(one, other),
@@ -104,11 +104,17 @@ fn scales() {
         Method::Lora(lora) => lora,
         Method::Prefix(_) => unreachable!("a LoRA"),
     };
-    assert_eq!(lora(LORA).scale(), 4.0);
+    assert_eq!(lora(LORA).scale_of("q"), 4.0);
     let text = LORA.replace(r#""r":2"#, r#""r":16,"use_rslora":true"#);
-    assert_eq!(lora(&text).scale(), 2.0);
+    assert_eq!(lora(&text).scale_of("q"), 2.0);
+    let text =
+        LORA.replace(r#""rank_pattern":{}"#, r#""rank_pattern":{"z|q":4,"m":1},"alpha_pattern":{"^n.q":1}"#);
+    let patterns = lora(&text);
+    let found =
+        ["m.0.q", "n.q", "m.n.q", "mq", "a.m"].map(|path| (patterns.rank_of(path), patterns.scale_of(path)));
+    assert_eq!(found, [(4, 2.0), (4, 0.25), (4, 2.0), (2, 4.0), (1, 8.0)]);
     let text = LORA.replace(r#"["q","v"]"#, r#"".*\\.(q|v)$""#).replace("8", "2.5");
-    assert_eq!((lora(&text).scale(), lora(&text).targets), (1.25, None));
+    assert_eq!((lora(&text).scale_of("q"), lora(&text).targets), (1.25, None));
 }
 
 #[test]
@@ -123,8 +129,8 @@ fn settings_that_are_not_implemented_are_refused_by_name() {
         (r#""peft_type":"LORA","#, "", "`peft_type`"),
         (r#""none""#, r#""all""#, "`bias`"),
         (r#""use_dora":false"#, r#""use_dora":true"#, "`use_dora`"),
-        (r#""rank_pattern":{}"#, r#""rank_pattern":{"q":4}"#, "`rank_pattern`"),
-        (r#""rank_pattern":{}"#, r#""alpha_pattern":{"q":4}"#, "`alpha_pattern`"),
+        (r#""rank_pattern":{}"#, r#""rank_pattern":{"q":0}"#, "`rank_pattern`"),
+        (r#""rank_pattern":{}"#, r#""alpha_pattern":{"(q":4}"#, "`alpha_pattern`"),
         (r#""modules_to_save":null"#, r#""modules_to_save":["score"]"#, "`modules_to_save`"),
         (r#""rank_pattern":{}"#, r#""layer_replication":[[0,2]]"#, "`layer_replication`"),
         (r#""rank_pattern":{}"#, r#""lora_bias":true"#, "`lora_bias`"),

@@ -1,0 +1,129 @@
+//! Writes a LoRA adapter as llama.cpp loads it (`--lora`), in the layout of its `convert_lora_to_gguf.py`: the factors of the matrix
+//! `blk.0.attn_q.weight` are `blk.0.attn_q.weight.lora_a` `[r, inputs]` and `.lora_b` `[outputs, r]`, in f32. llama.cpp computes
+//! y += alpha / r * B (A x).
+
+use super::architecture::Architecture;
+use crate::error::{Result, bail};
+
+/// The version of GGUF that is written.
+const VERSION: u32 = 3;
+
+/// The alignment of tensors in bytes, which is GGUF's default.
+const ALIGNMENT: usize = 32;
+
+/// Types of metadata values.
+const FLOAT32: u32 = 6;
+const STRING: u32 = 8;
+
+/// `ggml_type` of f32.
+const F32: u32 = 0;
+
+/// The factors of one linear layer.
+#[derive(Clone, Debug)]
+pub struct LoraPair {
+    /// The layer's path in Hugging Face's names, such as `model.layers.0.self_attn.q_proj`.
+    pub path: String,
+    /// A `[rank, inputs]`.
+    pub a: Vec<f32>,
+    /// B `[outputs, rank]`.
+    pub b: Vec<f32>,
+}
+
+/// The base model of an adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct LoraBase<'a> {
+    /// `model_type` of its `config.json`.
+    pub model_type: &'a str,
+    /// Number of query heads.
+    pub heads: u32,
+    /// Number of key and value heads.
+    pub kv_heads: u32,
+}
+
+impl LoraBase<'_> {
+    fn architecture(&self) -> Option<&'static Architecture> {
+        Architecture::of_model_type(self.model_type)
+    }
+
+    /// Whether llama.cpp has an architecture for the model that is known here.
+    pub fn is_known(&self) -> bool {
+        self.architecture().is_some()
+    }
+
+    /// The adapter of this rank and alpha as a GGUF file.
+    ///
+    /// # Errors
+    /// `model-unsupported` if the architecture or a layer of it is not known.
+    pub fn write(&self, rank: u32, alpha: f32, pairs: &[LoraPair]) -> Result<Vec<u8>> {
+        let Some(architecture) = self.architecture() else {
+            bail!(
+                ModelUnsupported,
+                "an adapter of model type {:?} cannot be written as GGUF: llama.cpp's names for it are not known",
+                self.model_type
+            );
+        };
+        let mut header = b"GGUF".to_vec();
+        header.extend(VERSION.to_le_bytes());
+        header.extend((2 * pairs.len() as u64).to_le_bytes());
+        header.extend(4_u64.to_le_bytes());
+        for (key, value) in [
+            ("general.architecture", architecture.name),
+            ("general.type", "adapter"),
+            ("adapter.type", "lora"),
+        ] {
+            string(&mut header, key);
+            header.extend(STRING.to_le_bytes());
+            string(&mut header, value);
+        }
+        string(&mut header, "adapter.lora.alpha");
+        header.extend(FLOAT32.to_le_bytes());
+        header.extend(alpha.to_le_bytes());
+
+        let mut data: Vec<u8> = Vec::new();
+        let mut tensor = |name: String, values: &[f32], columns: usize| {
+            string(&mut header, &name);
+            header.extend(2_u32.to_le_bytes());
+            // The contiguous dimension is first.
+            header.extend((columns as u64).to_le_bytes());
+            header.extend((values.len().checked_div(columns).unwrap_or(0) as u64).to_le_bytes());
+            header.extend(F32.to_le_bytes());
+            header.extend((data.len() as u64).to_le_bytes());
+            data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            data.resize(data.len().next_multiple_of(ALIGNMENT), 0);
+        };
+        let rank = rank as usize;
+        for LoraPair { path, a, b } in pairs {
+            let Some(name) = architecture.gguf(path) else {
+                bail!(ModelUnsupported, "{path}: a {} of llama.cpp has no such layer", architecture.name);
+            };
+            tensor(format!("{name}.weight.lora_a"), a, a.len() / rank.max(1));
+            let heads = match name.rsplit('.').next() {
+                Some("attn_q") if architecture.interleaved => self.heads,
+                Some("attn_k") if architecture.interleaved => self.kv_heads,
+                _ => 0,
+            };
+            let b = if heads > 0 { &interleaved(b, rank, heads as usize) } else { b };
+            tensor(format!("{name}.weight.lora_b"), b, rank);
+        }
+        header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
+        header.extend(data);
+        Ok(header)
+    }
+}
+
+/// Appends a string as GGUF has it.
+fn string(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u64).to_le_bytes());
+    out.extend(text.as_bytes());
+}
+
+/// The rows of B in llama.cpp's order, in which the two halves of a head's rotary dimensions alternate.
+fn interleaved(b: &[f32], rank: usize, heads: usize) -> Vec<f32> {
+    let rows = b.len() / rank.max(1);
+    let (head, half) = (rows / heads, rows / heads / 2);
+    let row = |to: usize| {
+        let (first, within) = (to / head * head, to % head);
+        &b[(first + within % 2 * half + within / 2) * rank..][..rank]
+    };
+    (0..rows).flat_map(row).copied().collect()
+}
