@@ -13,18 +13,8 @@ use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::files::{FsDir, ModelDir};
 use crate::gpu::Backend;
+use crate::text::tokenizer_files::{DECLARATION_FILES, TOKENIZER_FILE, VOCABULARY_FILES};
 use crate::train::{Header, RandomModel, Session, read_adapter};
-
-/// The files that tokenizers of transformers read.
-const TOKENIZER_FILES: &[&str] = &[
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-];
 
 /// A model with weights.
 #[derive(Args, Clone, Debug)]
@@ -53,7 +43,7 @@ impl ModelPath {
     /// # Errors
     /// As [`files::write_error`].
     pub(super) fn copy_tokenizer(&self, to: &Path) -> Result<()> {
-        for name in TOKENIZER_FILES {
+        for name in [TOKENIZER_FILE].iter().chain(&DECLARATION_FILES).chain(&VOCABULARY_FILES) {
             let (from, to) = (self.model.join(name), to.join(name));
             if from.is_file() && !to.exists() {
                 files::write(&to, files::read(&from)?)?;

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::files::{
-    CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, NAMES,
-    PICKLE_FILE, TOKENIZER_FILE, files_of,
+    CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, PICKLE_FILE,
+    files_of, first_names, further_names,
 };
 use super::gguf::{self, Metadata};
 use super::pickle;
@@ -15,17 +15,6 @@ use super::safetensors;
 use super::source::{ByteSource, read_whole};
 use crate::error::{Code, Error, Result};
 use crate::future::LocalFuture;
-
-/// The source that the tokenizer is built from.
-#[derive(Clone, Debug)]
-pub enum TokenizerFile {
-    /// A `tokenizer.json`: its bytes, and the file's name for messages.
-    Json(Vec<u8>, String),
-    /// A GGUF header, whose keys `tokenizer.ggml.*` describe the tokenizer.
-    Gguf(Metadata),
-    /// There is neither.
-    Absent,
-}
 
 /// An opened model. Its weights have not been read yet, only their headers.
 #[derive(Clone, Debug)]
@@ -36,10 +25,10 @@ pub struct ModelFiles {
     pub config: Config,
     /// The weights, in Hugging Face's names.
     pub checkpoint: Checkpoint,
-    /// The source that the tokenizer is built from.
-    pub tokenizer: TokenizerFile,
-    /// The content of `tokenizer_config.json` and `chat_template.jinja`, if they exist.
-    pub chat_files: BTreeMap<String, Vec<u8>>,
+    /// The header of a GGUF file. Its keys `tokenizer.*` describe the tokenizer and the chat template.
+    pub gguf: Option<Metadata>,
+    /// The files of the tokenizer and of the chat template that are in a Hugging Face directory, by name.
+    pub small_files: BTreeMap<String, Vec<u8>>,
 }
 
 impl ModelFiles {
@@ -74,25 +63,15 @@ impl Place<'_> {
     /// Finds the model's files. If `dir` cannot be listed, they are requested by name.
     async fn look(dir: &dyn ModelDir) -> Result<Place<'_>> {
         let mut opened = BTreeMap::new();
-        let known = dir.listing();
-        let mut chosen = files_of(dir.name(), known.as_deref().unwrap_or_default(), None);
-        for names in NAMES.iter().filter(|_| known.is_none()) {
-            for name in *names {
-                if let Some(source) = dir.open(name).await? {
-                    opened.insert(*name, source);
-                }
+        let listing = match dir.listing() {
+            Some(listing) => listing,
+            None => {
+                let first = request(dir, &first_names(), &mut opened).await?;
+                let further = request(dir, &further_names(&first), &mut opened).await?;
+                [first, further].concat()
             }
-            let listed = |(name, source): (&&str, &Rc<dyn ByteSource>)| Listed {
-                name: (*name).to_owned(),
-                size: Some(source.len()),
-            };
-            let listing: Vec<Listed> = opened.iter().map(listed).collect();
-            chosen = files_of(dir.name(), &listing, None);
-            if chosen.is_ok() {
-                break;
-            }
-        }
-        match chosen {
+        };
+        match files_of(dir.name(), &listing, None) {
             Ok(chosen) => Ok(Place { dir, chosen, opened }),
             Err(error) if error.code() == Code::InvalidArgument => {
                 Err(Error::new(dir.absence(), error.message()))
@@ -117,6 +96,22 @@ impl Place<'_> {
     }
 }
 
+/// Opens those of the files `names` that exist, and lists them.
+async fn request(
+    dir: &dyn ModelDir,
+    names: &[&'static str],
+    opened: &mut BTreeMap<&'static str, Rc<dyn ByteSource>>,
+) -> Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    for name in names {
+        if let Some(source) = dir.open(name).await? {
+            found.push(Listed { name: (*name).to_owned(), size: Some(source.len()) });
+            opened.insert(*name, source);
+        }
+    }
+    Ok(found)
+}
+
 async fn open_gguf(place: &Place<'_>, file: &str) -> Result<ModelFiles> {
     let source = place.open(file).await?;
     let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(source).await?;
@@ -124,8 +119,8 @@ async fn open_gguf(place: &Place<'_>, file: &str) -> Result<ModelFiles> {
         name: place.dir.name().to_owned(),
         config,
         checkpoint,
-        tokenizer: TokenizerFile::Gguf(metadata),
-        chat_files: BTreeMap::new(),
+        gguf: Some(metadata),
+        small_files: BTreeMap::new(),
     })
 }
 
@@ -139,17 +134,11 @@ async fn open_hugging_face(place: &Place<'_>, weights: &str, optional: &[&str]) 
     } else {
         safetensors::parse(source).await?
     };
-    let mut tokenizer = TokenizerFile::Absent;
-    let mut chat_files = BTreeMap::new();
+    let mut small_files = BTreeMap::new();
     for file in optional {
-        let bytes = place.read_small(file, MAX_TOKENIZER_BYTES).await?;
-        if *file == TOKENIZER_FILE {
-            tokenizer = TokenizerFile::Json(bytes, TOKENIZER_FILE.to_owned());
-        } else {
-            chat_files.insert((*file).to_owned(), bytes);
-        }
+        small_files.insert((*file).to_owned(), place.read_small(file, MAX_TOKENIZER_BYTES).await?);
     }
-    Ok(ModelFiles { name: place.dir.name().to_owned(), config, checkpoint, tokenizer, chat_files })
+    Ok(ModelFiles { name: place.dir.name().to_owned(), config, checkpoint, gguf: None, small_files })
 }
 
 #[cfg(test)]
@@ -182,22 +171,20 @@ mod tests {
         assert_eq!(files.name, "tiny");
         assert_eq!(files.config.str("model_type").unwrap(), "bert");
         assert_eq!(files.checkpoint.tensors.len(), 1);
-        assert!(
-            matches!(files.tokenizer, TokenizerFile::Json(bytes, name) if bytes == b"{}" && name == "tokenizer.json")
-        );
-        assert_eq!(files.chat_files.keys().collect::<Vec<_>>(), ["tokenizer_config.json"]);
+        assert_eq!(files.small_files.keys().collect::<Vec<_>>(), ["tokenizer.json", "tokenizer_config.json"]);
+        assert_eq!(files.small_files["tokenizer.json"], b"{}");
     }
 
     #[test]
-    fn a_sharded_directory_without_a_tokenizer() {
+    fn a_sharded_directory_with_a_vocabulary() {
         let dir = dir()
             .with("model.safetensors.index.json", br#"{"weight_map":{"a":"1.safetensors"}}"#.to_vec())
             .with("1.safetensors", weights())
             .with("vocab.json", b"{}".to_vec());
         let files = block_on(ModelFiles::open(&dir)).unwrap();
         assert_eq!(files.checkpoint.tensors.len(), 1);
-        assert!(matches!(files.tokenizer, TokenizerFile::Absent));
-        assert!(files.chat_files.is_empty());
+        assert_eq!(files.small_files.keys().collect::<Vec<_>>(), ["vocab.json"]);
+        assert!(files.gguf.is_none());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::error::{Result, bail, err};
 /// word of its own.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// llama.cpp's fallback for files that name no pre-tokenizer.
 const DEFAULT: [&str; 4] = [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"];
 
@@ -163,7 +163,7 @@ fn pre_tokenizer(pre: &str) -> Result<Sequence> {
     Ok(Sequence::new(splits.into_iter().chain([bytes]).collect()))
 }
 
-fn split(regex: &str) -> Result<PreTokenizerWrapper> {
+pub(super) fn split(regex: &str) -> Result<PreTokenizerWrapper> {
     Split::new(SplitPattern::Regex(regex.into()), SplitDelimiterBehavior::Isolated, false)
         .map(PreTokenizerWrapper::from)
         .map_err(|e| err!(ModelUnsupported, "tokenizer.ggml.pre: the pattern {regex} does not compile: {e}"))

@@ -34,3 +34,4 @@ pub mod stream;
 pub mod task;
 pub mod template;
 pub mod tokenizer;
+pub mod tokenizer_files;

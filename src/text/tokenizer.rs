@@ -1,12 +1,12 @@
-//! Converts text to token ids and back with the crate `tokenizers`, from a `tokenizer.json` or from
-//! the vocabulary of a GGUF file.
+//! Converts text to token ids and back with the crate `tokenizers`, from the tokenizer files of a
+//! directory or from the vocabulary of a GGUF file.
 
-use serde::Deserialize;
-use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use tokenizers::{AddedToken, Encoding};
 
 use crate::error::{Result, bail, err};
 pub use crate::text::gguf_vocab::GgufVocab;
+pub use crate::text::tokenizer_files::TokenizerFiles;
+use crate::text::tokenizer_files::{self, TOKENIZER_FILE, json};
 
 /// The spellings of the mask token in the supported families.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
@@ -15,9 +15,6 @@ const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 /// which token it is.
 const ENDS: [&str; 7] =
     ["</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>"];
-
-/// Maximum token id. It is far above every real one and far below anything that could overflow.
-const MAX_ID: u64 = 1 << 24;
 
 /// Text longer than this many bytes is tokenized in chunks of about this size, if the tokenizer
 /// allows it.
@@ -56,12 +53,37 @@ impl Tokenizer {
     /// `file-corrupt`, naming `file_name`, if the bytes are not a tokenizer; `model-unsupported` if
     /// the tokenizer has a feature that is not implemented.
     pub fn from_json(bytes: &[u8], file_name: &str) -> Result<Self> {
-        probe(bytes, file_name)?;
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
-            .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer, found: {e}"))?;
-        inner.with_truncation(None).map_err(|e| err!(FileCorrupt, "{file_name}: {e}"))?;
-        inner.with_padding(None);
-        let mask = MASKS.iter().find_map(|m| inner.token_to_id(m).map(|id| (m.to_string(), id)));
+        let inner = json::parse(bytes, file_name)?;
+        let mask = likely_mask(&inner);
+        Tokenizer::new(inner, file_name, mask, None)
+    }
+
+    /// Reads the tokenizer of a Hugging Face directory: a `tokenizer.json`, or the vocabulary of an older model, with what the other
+    /// files declare. Returns `None` if there is neither.
+    ///
+    /// # Errors
+    /// `file-corrupt`, naming the file, if one does not follow its format; `model-unsupported` if the tokenizer has a feature that is
+    /// not implemented, or has no `tokenizer.json` and is of an unknown class.
+    pub fn from_files(of: TokenizerFiles<'_>) -> Result<Option<Self>> {
+        let Some(bytes) = of.files.get(TOKENIZER_FILE) else {
+            let Some(built) = tokenizer_files::build(of)? else { return Ok(None) };
+            return Tokenizer::new(built.inner, built.source, built.mask, built.eos).map(Some);
+        };
+        let mut inner = json::parse(bytes, TOKENIZER_FILE)?;
+        let (mask, eos) = tokenizer_files::complete(&mut inner, of.files)?;
+        let mask = mask.or_else(|| likely_mask(&inner));
+        Tokenizer::new(inner, TOKENIZER_FILE, mask, eos).map(Some)
+    }
+
+    /// A tokenizer that came from the file `source`, with the spellings of its mask and of its end-of-text token if the files name
+    /// them.
+    fn new(
+        mut inner: tokenizers::Tokenizer,
+        source: &str,
+        mask: Option<String>,
+        eos: Option<String>,
+    ) -> Result<Self> {
+        let mask = mask.and_then(|mask| inner.token_to_id(&mask).map(|id| (mask, id)));
         if let Some((spelling, id)) = &mask {
             // Some files have the mask only in the vocabulary, so that the text `[MASK]` would be
             // split.
@@ -70,12 +92,14 @@ impl Tokenizer {
             }
         }
         let added = inner.get_added_tokens_decoder();
-        let eos = ENDS.iter().find_map(|e| inner.token_to_id(e).filter(|id| added.contains_key(id)));
+        let named = eos.and_then(|eos| inner.token_to_id(&eos));
+        let guessed = || ENDS.iter().find_map(|e| inner.token_to_id(e).filter(|id| added.contains_key(id)));
+        let eos = named.or_else(guessed);
         let vocab_size = inner.get_vocab_size(true);
         if vocab_size == 0 {
-            bail!(FileCorrupt, "{file_name}: expected a vocabulary, found none");
+            bail!(FileCorrupt, "{source}: expected a vocabulary, found none");
         }
-        Ok(Tokenizer { inner, source: file_name.into(), prefix: None, suffix: None, mask, eos, vocab_size })
+        Ok(Tokenizer { inner, source: source.into(), prefix: None, suffix: None, mask, eos, vocab_size })
     }
 
     /// Builds the tokenizer from the `tokenizer.ggml.*` fields of a GGUF file.
@@ -288,6 +312,11 @@ impl Tokenizer {
     }
 }
 
+/// The spelling of the mask token, which a `tokenizer.json` does not name.
+fn likely_mask(inner: &tokenizers::Tokenizer) -> Option<String> {
+    MASKS.into_iter().find(|mask| inner.token_to_id(mask).is_some()).map(str::to_owned)
+}
+
 /// Whether a token is the unknown token, for words that the vocabulary cannot spell.
 fn is_unknown(token: &str) -> bool {
     matches!(token, "[UNK]" | "<unk>" | "<|unk|>")
@@ -300,78 +329,6 @@ fn line_end_after(text: &str, from: usize) -> Option<usize> {
     let is_text = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_graphic());
     (from.max(2)..bytes.len())
         .find(|&i| bytes[i - 1] == b'\n' && is_text(bytes.get(i - 2)) && is_text(bytes.get(i)))
-}
-
-/// The parts of a tokenizer.json that the crate `tokenizers` does not check and on which it could
-/// panic.
-#[derive(Deserialize)]
-struct Probe {
-    model: ModelProbe,
-    #[serde(default)]
-    added_tokens: Vec<AddedProbe>,
-}
-
-#[derive(Deserialize)]
-struct ModelProbe {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    continuing_subword_prefix: Option<String>,
-    #[serde(default)]
-    vocab: MaxId,
-}
-
-#[derive(Deserialize)]
-struct AddedProbe {
-    id: u64,
-}
-
-/// The largest id of a vocabulary, which is read without storing the vocabulary.
-#[derive(Default)]
-struct MaxId(u64);
-
-impl<'de> Deserialize<'de> for MaxId {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Walk;
-        impl<'de> Visitor<'de> for Walk {
-            type Value = MaxId;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a vocabulary of tokens and ids")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<MaxId, A::Error> {
-                let mut max = 0;
-                while let Some((_, id)) = map.next_entry::<IgnoredAny, u64>()? {
-                    max = max.max(id);
-                }
-                Ok(MaxId(max))
-            }
-            // A Unigram vocabulary is a list in the order of the ids.
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<MaxId, A::Error> {
-                let mut count = 0;
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
-                }
-                Ok(MaxId(count))
-            }
-        }
-        deserializer.deserialize_any(Walk)
-    }
-}
-
-fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
-    let probe: Probe = serde_json::from_slice(bytes)
-        .map_err(|e| err!(FileCorrupt, "{file_name}: expected a tokenizer.json, found: {e}"))?;
-    let max = probe.added_tokens.iter().map(|t| t.id).chain([probe.model.vocab.0]).max().unwrap_or(0);
-    if max > MAX_ID {
-        bail!(FileCorrupt, "{file_name}: expected token ids up to {MAX_ID}, found {max}");
-    }
-    let wordpiece = probe.model.kind.as_deref() == Some("WordPiece");
-    if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
-        bail!(
-            ModelUnsupported,
-            "{file_name}: model.continuing_subword_prefix: expected none except for WordPiece, found {prefix:?}"
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

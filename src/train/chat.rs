@@ -2,7 +2,7 @@
 
 use crate::error::{Result, bail};
 use crate::format::gguf::Metadata;
-use crate::format::model_files::{ModelFiles, TokenizerFile};
+use crate::format::model_files::ModelFiles;
 use crate::text::chat::ChatTemplate;
 
 /// The template that came with the model. What is wrong with it concerns only those who chat.
@@ -10,10 +10,10 @@ use crate::text::chat::ChatTemplate;
 /// # Errors
 /// `model-unsupported` when there is none, or it cannot be run; `file-corrupt` when its file is damaged.
 pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
-    let found = match &files.tokenizer {
-        TokenizerFile::Gguf(metadata) => of_gguf(metadata)?,
-        TokenizerFile::Json(..) | TokenizerFile::Absent => {
-            let file = |name: &str| files.chat_files.get(name).map(Vec::as_slice);
+    let found = match &files.gguf {
+        Some(metadata) => of_gguf(metadata)?,
+        None => {
+            let file = |name: &str| files.small_files.get(name).map(Vec::as_slice);
             ChatTemplate::from_files(file("chat_template.jinja"), file("tokenizer_config.json"))?
         }
     };

@@ -13,7 +13,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
 use crate::format::files::ModelDir;
 use crate::format::gguf::Metadata;
-use crate::format::model_files::{ModelFiles, TokenizerFile};
+use crate::format::model_files::ModelFiles;
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
@@ -23,7 +23,7 @@ use crate::model::{
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
 use crate::text::gguf_vocab::GgufVocab;
-use crate::text::tokenizer::Tokenizer;
+use crate::text::tokenizer::{Tokenizer, TokenizerFiles};
 
 /// A loaded model.
 ///
@@ -77,12 +77,8 @@ impl Session {
     pub async fn describe(limits: Limits, dir: &dyn ModelDir, dtype: DType) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
         let spec = Rc::new(without_missing_head(family::spec(&files.config)?, &files.checkpoint));
-        let tokenizer = tokenizer(&files.tokenizer, &files.config)?;
-        let gguf = match &files.tokenizer {
-            TokenizerFile::Gguf(metadata) => Some(metadata),
-            TokenizerFile::Json(..) | TokenizerFile::Absent => None,
-        };
-        let ends = ends(&[&files.config], gguf)?;
+        let tokenizer = tokenizer(&files)?;
+        let ends = ends(&[&files.config], files.gguf.as_ref())?;
         let chat = chat::template(&files);
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
@@ -248,19 +244,24 @@ fn counted(
     Ok(Transformer::new(backend, weights))
 }
 
-fn tokenizer(file: &TokenizerFile, config: &Config) -> Result<Option<Tokenizer>> {
-    match file {
-        TokenizerFile::Absent => Ok(None),
-        TokenizerFile::Json(bytes, name) => {
-            let tokenizer = Tokenizer::from_json(bytes, name)?;
-            // The file does not say which token ends a text; config.json may, with one id or a list.
-            match config.has("eos_token_id").then(|| config.u32_list("eos_token_id")).transpose()? {
-                Some(ends) => tokenizer.with_eos(ends.first().copied()).map(Some),
-                None => Ok(Some(tokenizer)),
-            }
+fn tokenizer(files: &ModelFiles) -> Result<Option<Tokenizer>> {
+    match &files.gguf {
+        Some(metadata) if !metadata.has("tokenizer.ggml.tokens") => return Ok(None),
+        Some(metadata) => return Tokenizer::from_gguf(vocab(metadata)?).map(Some),
+        None => {}
+    }
+    let config = &files.config;
+    let tokenizer = Tokenizer::from_files(TokenizerFiles {
+        files: &files.small_files,
+        model_type: config.opt_str("model_type")?,
+        class: config.opt_str("tokenizer_class")?,
+    })?;
+    // config.json may name the tokens that end a text, with one id or a list.
+    match tokenizer {
+        Some(tokenizer) if config.has("eos_token_id") => {
+            tokenizer.with_eos(config.u32_list("eos_token_id")?.first().copied()).map(Some)
         }
-        TokenizerFile::Gguf(metadata) if !metadata.has("tokenizer.ggml.tokens") => Ok(None),
-        TokenizerFile::Gguf(metadata) => Tokenizer::from_gguf(vocab(metadata)?).map(Some),
+        tokenizer => Ok(tokenizer),
     }
 }
 

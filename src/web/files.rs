@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, to_js};
 use crate::error::Result;
-use crate::format::files::{self, FileSet, INDEX_FILE, Listed, NAMES};
+use crate::format::files::{self, FileSet, INDEX_FILE, Listed};
 use crate::format::safetensors;
 
 #[derive(Default, Deserialize)]
@@ -49,9 +49,15 @@ fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
     to_js(&Chosen { files: names, index })
 }
 
-/// The names to request from a server that cannot be listed, in rounds. The next round is needed
-/// only if [`files_of`] refuses the files that were found so far.
+/// The names to request from a server that cannot be listed. Without a listing they are those to begin with; with a listing of those
+/// that exist, the further ones.
 #[wasm_bindgen(js_name = fileNames)]
-pub fn file_names() -> std::result::Result<JsValue, JsValue> {
-    to_js(&NAMES).map_err(js_error)
+pub fn file_names(found: JsValue) -> std::result::Result<JsValue, JsValue> {
+    let names = || -> Result<JsValue> {
+        if found.is_undefined() {
+            return to_js(&files::first_names());
+        }
+        to_js(&files::further_names(&options::parse::<Vec<Listed>>(found, "listing of fileNames")?))
+    };
+    names().map_err(js_error)
 }

@@ -1,20 +1,23 @@
 //! Token ids against Hugging Face's `tokenizers`, for the tokenizers in `tests/text_golden/` (written by its
-//! `make.py`) and for those in the folder that POCKETLLM_TEXT_GOLDEN names, if any.
+//! `make.py`), and against transformers for the directories in `tests/text_golden/files/` (written by `files.py`). Goldens in the
+//! folder that POCKETLLM_TEXT_GOLDEN names are tested as well.
 //!
 //! Equality is exact: a model fed other ids than it was trained on is another model.
 #![cfg(not(target_arch = "wasm32"))]
 // clippy.toml allows it in tests, which to clippy are only the functions marked so.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::common::compare::numbers;
 use pocketllm::text::stream::Detokenizer;
-use pocketllm::text::tokenizer::{GgufVocab, Tokenizer};
+use pocketllm::text::tokenizer::{GgufVocab, Tokenizer, TokenizerFiles};
 use serde_json::Value;
 
 fn folders() -> Vec<PathBuf> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text_golden");
-    std::iter::once(own).chain(std::env::var_os("POCKETLLM_TEXT_GOLDEN").map(PathBuf::from)).collect()
+    let files = own.join("files");
+    [own, files].into_iter().chain(std::env::var_os("POCKETLLM_TEXT_GOLDEN").map(PathBuf::from)).collect()
 }
 
 /// Each golden file's name, tokenizer and cases.
@@ -27,15 +30,51 @@ fn goldens() -> Vec<(String, Tokenizer, Vec<Value>)> {
         for path in paths {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            let tokenizer = match golden.get("gguf") {
-                Some(fields) => Tokenizer::from_gguf(gguf(fields)),
-                None => Tokenizer::from_json(golden["tokenizer"].to_string().as_bytes(), &name),
+            let tokenizer = match (golden.get("gguf"), golden.get("files")) {
+                (Some(fields), _) => Tokenizer::from_gguf(gguf(fields)),
+                (_, Some(files)) => directory(files),
+                _ => Tokenizer::from_json(golden["tokenizer"].to_string().as_bytes(), &name),
             };
             out.push((name, tokenizer.unwrap(), golden["cases"].as_array().unwrap().clone()));
         }
     }
-    assert!(out.len() >= 7, "golden files are missing");
+    assert!(out.len() >= 27, "golden files are missing");
     out
+}
+
+/// The small files of a directory, with config.json.
+fn small_files(files: &Value) -> BTreeMap<String, Vec<u8>> {
+    let bytes = |content: &Value| match content["base64"].as_str() {
+        Some(text) => base64(text),
+        None => content.as_str().unwrap().as_bytes().to_vec(),
+    };
+    files.as_object().unwrap().iter().map(|(name, content)| (name.clone(), bytes(content))).collect()
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    let alphabet: Vec<u8> =
+        [b'A'..=b'Z', b'a'..=b'z', b'0'..=b'9', b'+'..=b'+', b'/'..=b'/'].into_iter().flatten().collect();
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for digit in text.bytes().filter(|byte| *byte != b'=') {
+        bits = bits << 6 | alphabet.iter().position(|byte| *byte == digit).unwrap() as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    bytes
+}
+
+fn directory(files: &Value) -> pocketllm::error::Result<Tokenizer> {
+    let files = small_files(files);
+    let config: Value = serde_json::from_slice(&files["config.json"]).unwrap();
+    let of = TokenizerFiles {
+        files: &files,
+        model_type: config["model_type"].as_str(),
+        class: config["tokenizer_class"].as_str(),
+    };
+    Tokenizer::from_files(of).map(|tokenizer| tokenizer.unwrap())
 }
 
 fn gguf(fields: &Value) -> GgufVocab {
@@ -66,6 +105,18 @@ fn ids_and_texts_are_those_of_hugging_face() {
             assert_eq!(tokenizer.decode(&plain, false).unwrap(), case["decoded"], "{name}: {text:?}");
         }
         println!("{name}: {} texts", cases.len());
+    }
+}
+
+#[test]
+fn directories_name_the_end_of_a_text_and_the_mask() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text_golden/files");
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let tokenizer = directory(&golden["files"]).unwrap();
+        let id = |role: &str| golden[role].as_u64().map(|id| id as u32);
+        assert_eq!(tokenizer.eos(), id("eos"), "{path:?}");
+        assert_eq!(tokenizer.mask().map(|(_, id)| id), id("mask"), "{path:?}");
     }
 }
 

@@ -144,7 +144,9 @@ def tiny():
     write_json(HERE / "bert.json", bert)
 
 
-if len(sys.argv) == 1:
+if __name__ != "__main__":
+    pass
+elif len(sys.argv) == 1:
     tiny()
 else:
     out = Path(sys.argv[1])

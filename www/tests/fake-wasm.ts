@@ -88,15 +88,15 @@ export function readRows(data: WasmData, name: string, { holdOut = 0, unlabeled 
 /** The files of a model in Hugging Face's layout with its weights in one file, or a `.gguf` file. */
 export function filesOf(place: string, listing: readonly WasmListed[], { file }: { readonly file?: string }): WasmFileSet {
   const names = listing.map(({ name }) => name);
-  const set = fileNames()[0]?.filter((name) => names.includes(name)) ?? [];
+  const set = fileNames().filter((name) => names.includes(name));
   const gguf = names.filter((name) => name === file || name.endsWith('.gguf'));
   if (file === undefined && set.includes('config.json') && set.includes('model.safetensors')) return { files: set };
   if (gguf.length === 1) return { files: gguf };
   throw failure('invalid-argument', `${place}: expected a config.json or a .gguf file, found neither`);
 }
 
-export function fileNames(): readonly (readonly string[])[] {
-  return [['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'model.safetensors']];
+export function fileNames(found?: readonly WasmListed[]): readonly string[] {
+  return found === undefined ? ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'model.safetensors'] : [];
 }
 
 export class Tuner implements WasmTuner {

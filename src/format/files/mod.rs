@@ -4,8 +4,8 @@ mod memory;
 mod set;
 pub use memory::MemoryDir;
 pub use set::{
-    CHAT_FILES, CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, NAMES,
-    PICKLE_FILE, TOKENIZER_FILE, WEIGHTS_FILE, files_of, is_gguf,
+    CHAT_FILE, CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, PICKLE_FILE,
+    TOKENIZER_FILE, WEIGHTS_FILE, files_of, first_names, further_names, is_gguf,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -42,7 +42,7 @@ pub trait ModelDir {
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>>;
 
     /// The files that the directory contains. Returns `None` if the place cannot be listed; its
-    /// files are then requested by name, see [`NAMES`].
+    /// files are then requested by name, see [`first_names`].
     fn listing(&self) -> Option<Vec<Listed>> {
         None
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, bail};
+use crate::text::tokenizer_files::{DECLARATION_FILES, VOCABULARY_FILES};
 
 /// The configuration of a model in Hugging Face's layout.
 pub const CONFIG_FILE: &str = "config.json";
@@ -14,18 +15,13 @@ pub const WEIGHTS_FILE: &str = "model.safetensors";
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
 /// The tokenizer of such a model. It is optional, because a run on token ids needs none.
-pub const TOKENIZER_FILE: &str = "tokenizer.json";
+pub use crate::text::tokenizer_files::TOKENIZER_FILE;
 
-/// Optional files, either of which may have the chat template.
-pub const CHAT_FILES: [&str; 2] = ["tokenizer_config.json", "chat_template.jinja"];
+/// An optional file with the chat template, which `tokenizer_config.json` may have as well.
+pub const CHAT_FILE: &str = "chat_template.jinja";
 
 /// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors nor a .gguf file.
 pub const PICKLE_FILE: &str = "pytorch_model.bin";
-
-/// The names to request from a place that cannot be listed, in rounds. The next round is needed
-/// only if [`files_of`] refuses the files that were found so far.
-pub const NAMES: [&[&str]; 2] =
-    [&[CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE, CHAT_FILES[0], CHAT_FILES[1]], &[INDEX_FILE, PICKLE_FILE]];
 
 /// Maximum size of a `config.json` in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -52,7 +48,7 @@ pub enum FileSet {
     HuggingFace {
         /// [`WEIGHTS_FILE`], [`INDEX_FILE`] or [`PICKLE_FILE`]. The files that an index names are not in the set.
         weights: &'static str,
-        /// The optional files that exist, among [`TOKENIZER_FILE`] and [`CHAT_FILES`].
+        /// The optional files that exist: those of the tokenizer and of the chat template.
         optional: Vec<&'static str>,
     },
 }
@@ -91,9 +87,9 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
     let pickle = Some(PICKLE_FILE).filter(|name| has(name) && gguf.is_empty());
     let weights = [WEIGHTS_FILE, INDEX_FILE].into_iter().find(|name| has(name)).or(pickle);
     if let Some(weights) = weights.filter(|_| has(CONFIG_FILE)) {
-        let mut optional = vec![TOKENIZER_FILE];
-        optional.extend(CHAT_FILES);
-        optional.retain(|name| has(name));
+        let mut optional = optional_files();
+        // A tokenizer.json has the vocabulary.
+        optional.retain(|name| has(name) && !(VOCABULARY_FILES.contains(name) && has(TOKENIZER_FILE)));
         check_size(listing, CONFIG_FILE, MAX_CONFIG_BYTES)?;
         for name in &optional {
             check_size(listing, name, MAX_TOKENIZER_BYTES)?;
@@ -120,6 +116,32 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
             bail!(InvalidArgument, "{place}: expected a {CONFIG_FILE} or a .gguf file, found neither")
         }
     }
+}
+
+/// Every optional file.
+fn optional_files() -> Vec<&'static str> {
+    let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE];
+    before.into_iter().chain(DECLARATION_FILES[1..].iter().copied()).chain(VOCABULARY_FILES).collect()
+}
+
+/// The names to request first from a place that cannot be listed.
+pub fn first_names() -> Vec<&'static str> {
+    let first = [CONFIG_FILE, WEIGHTS_FILE].into_iter().chain(optional_files());
+    first.filter(|name| !VOCABULARY_FILES.contains(name)).collect()
+}
+
+/// The names to request from such a place when those of [`first_names`] that exist have been `found`: other forms of the weights,
+/// and other forms of the tokenizer.
+pub fn further_names(found: &[Listed]) -> Vec<&'static str> {
+    let has = |name: &str| found.iter().any(|file| file.name == name);
+    let mut names = Vec::new();
+    if has(CONFIG_FILE) && !has(WEIGHTS_FILE) {
+        names.extend([INDEX_FILE, PICKLE_FILE]);
+    }
+    if has(CONFIG_FILE) && !has(TOKENIZER_FILE) {
+        names.extend(VOCABULARY_FILES);
+    }
+    names
 }
 
 fn check_size(listing: &[Listed], name: &str, limit: u64) -> Result<()> {
@@ -178,12 +200,14 @@ mod tests {
 
     #[test]
     fn a_place_that_cannot_be_listed_is_asked_for_every_name() {
-        let asked: Vec<&str> = NAMES.concat();
-        for set in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE].map(|weights| FileSet::HuggingFace {
-            weights,
-            optional: [&[TOKENIZER_FILE][..], &CHAT_FILES].concat(),
-        }) {
+        let listed = |name: &str| Listed { name: name.to_owned(), size: None };
+        assert!(further_names(&[]).is_empty());
+        let only_config = further_names(&[listed(CONFIG_FILE)]);
+        let asked = [first_names(), only_config].concat();
+        for weights in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE] {
+            let set = FileSet::HuggingFace { weights, optional: optional_files() };
             assert!(set.names().iter().all(|name| asked.contains(name)), "{asked:?}");
         }
+        assert!(further_names(&first_names().into_iter().map(listed).collect::<Vec<_>>()).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 import type { RemoteFile } from './download.js';
 import { abortedError, PocketError, toError, type ErrorCode } from './errors.js';
 import type { NamedBlob } from './types/data.js';
-import type { WasmModule } from './wasm.js';
+import type { WasmListed, WasmModule } from './wasm.js';
 
 /** Where a model comes from, after its option has been read. */
 export type ModelSource =
@@ -97,7 +97,7 @@ async function chosen(
   rules: FileRules,
   signal?: AbortSignal,
 ): Promise<RemoteFile[]> {
-  const listing = found.map(({ name, size }) => ({ name, ...(size === undefined ? {} : { size }) }));
+  const listing = found.map(listed);
   try {
     const first = rules.filesOf(place, listing, options);
     const index = first.index === undefined ? undefined : found.find(({ name }) => name === first.index);
@@ -120,6 +120,9 @@ async function chosen(
   }
 }
 
+/** A file as the engine's rules take it. */
+const listed = ({ name, size }: RemoteFile): WasmListed => ({ name, ...(size === undefined ? {} : { size }) });
+
 const filesNamed = (names: readonly string[], found: readonly RemoteFile[]): RemoteFile[] => names.flatMap((name) => found.filter((file) => file.name === name));
 
 /** A plain folder is asked for each file by name. */
@@ -136,18 +139,10 @@ async function listFolder(url: string, rules: FileRules, signal?: AbortSignal): 
     file.pathname += name;
     return head(name, file.href, signal);
   };
-  const found: RemoteFile[] = [];
-  let refusal: unknown;
-  for (const names of rules.fileNames()) {
-    found.push(...(await Promise.all(names.map(at))).filter((file) => file !== undefined));
-    try {
-      return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, signal) };
-    } catch (thrown) {
-      if (!(thrown instanceof PocketError) || thrown.code !== 'network') throw thrown;
-      refusal = thrown;
-    }
-  }
-  throw refusal;
+  const existing = async (names: readonly string[]): Promise<RemoteFile[]> => (await Promise.all(names.map(at))).filter((file) => file !== undefined);
+  const first = await existing(rules.fileNames());
+  const found = [...first, ...(await existing(rules.fileNames(first.map(listed))))];
+  return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, signal) };
 }
 
 /** What a server says of a file before sending it; `undefined` where it has none. */

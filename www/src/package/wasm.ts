@@ -105,10 +105,10 @@ export interface WasmModule {
    */
   filesOf(place: string, listing: readonly WasmListed[], options: { readonly file?: string; readonly index?: string }): WasmFileSet;
   /**
-   * The names to request from a server that cannot be listed, in rounds. The next round is needed
-   * only if `filesOf` refuses the files that were found so far.
+   * The names to request from a server that cannot be listed. Without a listing they are those to
+   * begin with; with a listing of those that exist, the further ones.
    */
-  fileNames(): readonly (readonly string[])[];
+  fileNames(found?: readonly WasmListed[]): readonly string[];
 }
 
 export interface WasmTunerClass {
