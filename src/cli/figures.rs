@@ -25,6 +25,13 @@ pub(super) fn fields(report: &EvaluationReport) -> Map<String, Value> {
     fields
 }
 
+/// Adds a loss to a JSON object, if there is one.
+pub(super) fn add_loss(object: &mut Value, name: &str, loss: Option<f64>) {
+    if let Some(loss) = loss {
+        object[name] = json!(loss);
+    }
+}
+
 /// The accuracy with its interval and its baseline, on one line. Empty for data without labels or answers.
 pub(super) fn accuracy(report: &EvaluationReport) -> String {
     let (Some(accuracy), Some([low, high])) = (report.accuracy, report.interval) else {

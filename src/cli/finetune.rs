@@ -14,7 +14,7 @@ use super::out_dir::{OutDir, RESULTS};
 use super::print::{note, say};
 use super::run_dir::{self, RunDir};
 use super::{device, output, progress};
-use crate::error::{Result, bail};
+use crate::error::{Code, Result, bail};
 use crate::format::files::FsDir;
 use crate::train::{
     Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan, ReadoutTrainer, Session,
@@ -251,7 +251,12 @@ async fn train(
             });
             last = Some(report);
         }
-        let Some(report) = trainer.step(session).await? else { break };
+        let stepped = trainer.step(session).await;
+        if stepped.as_ref().is_err_and(|error| error.code() == Code::NonFiniteLoss) {
+            run.keep(trainer.trajectory())?;
+            bar.finish_and_clear();
+        }
+        let Some(report) = stepped? else { break };
         run.step(trainer.last_records(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
             bar.suspend(|| note!("step {:>6}: warning: {}", trainer.done(), warning.message));
@@ -281,14 +286,14 @@ fn summary(
     if context.json {
         let mut value = json!({
             "steps": steps,
-            "loss": loss,
-            "eval_loss": last.map(|r| r.loss),
             "eval_accuracy": last.and_then(|r| r.accuracy),
             "trajectory": args.out.join("trajectory.pocket"),
             "gpu_bytes": session.model.backend().memory(),
             "plan": plan,
             "adapter": session.model.backend().name(),
         });
+        let losses = [("loss", loss), ("eval_loss", last.map(|r| r.loss))];
+        losses.iter().for_each(|(name, loss)| figures::add_loss(&mut value, name, *loss));
         if let (Some(object), Some(last)) = (value.as_object_mut(), last) {
             object.extend(
                 figures::fields(last).into_iter().map(|(name, value)| (format!("eval_{name}"), value)),

@@ -96,14 +96,14 @@ fn summary(
     let mut value = json!({
         "rows": trainer.rows(),
         "labels": trainer.header().labels,
-        "loss": last.report.as_ref().map(|report| report.loss),
-        "eval_loss": held_out.map(|seen| seen.loss),
         "eval_accuracy": held_out.and_then(|seen| seen.accuracy),
         "trajectory": trajectory,
         "gpu_bytes": session.model.backend().memory(),
         "plan": plan,
         "adapter": session.model.backend().name(),
     });
+    figures::add_loss(&mut value, "loss", last.report.as_ref().map(|report| report.loss));
+    figures::add_loss(&mut value, "eval_loss", held_out.map(|seen| seen.loss));
     for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
         value[format!("eval_{name}")] = field;
     }
@@ -135,11 +135,11 @@ impl ReadoutDir {
             "rows": report.rows,
             "loss": report.loss,
             "strength": report.strength,
-            "eval_loss": held_out.map(|seen| seen.loss),
             "eval_accuracy": held_out.and_then(|seen| seen.accuracy),
             "eval_examples": held_out.map(|seen| seen.examples),
             "ms": (report.ms * 1e3).round() / 1e3,
         });
+        figures::add_loss(&mut line, "eval_loss", held_out.map(|seen| seen.loss));
         for (name, field) in held_out.map(figures::fields).into_iter().flatten() {
             line[format!("eval_{name}")] = field;
         }

@@ -106,6 +106,16 @@ impl RunDir {
         self.line(&line)
     }
 
+    /// Removes what the run no longer has from its files: its last steps, if it was stopped because its loss exploded.
+    ///
+    /// # Errors
+    /// As [`RunDir::open`].
+    pub(super) fn keep(&mut self, trajectory: &Trajectory) -> Result<()> {
+        let dir = self.trajectory_path.parent().unwrap_or(Path::new(".")).to_owned();
+        *self = RunDir::open(&dir, &trajectory.header, &trajectory.records)?;
+        self.sync()
+    }
+
     /// Whether the log has the evaluation after `step` steps.
     pub(super) fn has_evaluation(&self, step: u32) -> bool {
         self.evaluated.contains(&step.into())

@@ -92,7 +92,7 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
     /// Appends `values` to the tensor `name`, which must be the next that is not complete.
     ///
     /// # Errors
-    /// `invalid-argument` if another tensor is next, or if the tensor would exceed its shape;
+    /// `invalid-argument` if another tensor is next, if the tensor would exceed its shape, or for a value that the format does not have;
     /// the sink's own errors.
     pub fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<()> {
         self.skip_complete();
@@ -104,6 +104,13 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
         };
         if values.is_empty() {
             return Ok(());
+        }
+        let most = if *dtype == DType::F16 { f16::MAX.to_f32() } else { f32::MAX };
+        if let Some(value) = values.iter().find(|value| !value.is_finite() || value.abs() > most) {
+            bail!(
+                InvalidArgument,
+                "tensor `{name}`: expected finite numbers up to {most} in {dtype}, found {value}"
+            );
         }
         let left = elements - self.written;
         if due != name {

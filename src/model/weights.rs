@@ -224,11 +224,16 @@ impl Weights {
     fn encode(&self, id: TensorId, values: &[f32]) -> Result<Vec<u8>> {
         let Place::Matrix(matrix) = &self.places[id] else { return DType::F32.quantize(values) };
         let most = half::f16::MAX.to_f32();
-        if matrix.dtype == DType::F16
+        // The scales of blocks are f16 as well.
+        if matrix.dtype != DType::F32
             && let Some(value) = values.iter().find(|value| value.abs() > most)
         {
             let name = &self.spec.tensors.as_slice()[id].name;
-            bail!(InvalidArgument, "{name} holds {value}, f16 holds at most {most}: use dtype f32");
+            let dtype = matrix.dtype.option();
+            bail!(
+                InvalidArgument,
+                "{name} holds {value}, dtype {dtype} takes values up to {most}: use dtype f32"
+            );
         }
         matrix.dtype.quantize(values)
     }

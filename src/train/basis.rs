@@ -77,7 +77,15 @@ impl Session {
                     let mut moments = SecondMoments::new(width);
                     inputs.iter().for_each(|inputs| moments.add(inputs));
                     let rounded = |x: &f64| f16::from_f64(*x).to_f32();
-                    let found = moments.whitened(rank as usize).iter().map(rounded).collect();
+                    let found: Vec<f32> = moments.whitened(rank as usize).iter().map(rounded).collect();
+                    if let Some(value) = found.iter().find(|value| !value.is_finite()) {
+                        let name = &self.model.spec().tensors.as_slice()[*id].name;
+                        bail!(
+                            NonFiniteLoss,
+                            "{name}: LoRA's factor A from its inputs has a value of {value} in f16. Draw the factor instead, with the option \
+                             lora-a frozen or trained"
+                        );
+                    }
                     last = Some((inputs, found));
                 }
                 basis.extend(last.iter().flat_map(|(_, found)| found));

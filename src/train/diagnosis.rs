@@ -1,12 +1,19 @@
 //! Says in words whether a run is learning, and what to do. The losses of MeZO are noisy, and the common faults (a learning rate ten times
-//! too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps.
+//! too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps. A run that has exploded is stopped by
+//! [`super::watch`]; this module warns of runs that can still go on.
 
 use std::collections::VecDeque;
 
-use super::trainer::StepReport;
+use super::step_report::StepReport;
 
 /// Losses of the first steps, which later ones are compared with.
 const FIRST: usize = 20;
+
+/// Number of steps in a row that are looked at for troubles that show soon.
+const SOON: usize = 10;
+
+/// How many times the reference loss the loss may be before the learning rate is in doubt.
+const HIGH: f64 = 2.0;
 
 /// The kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -43,6 +50,8 @@ pub struct Diagnosis {
     steps: usize,
     same: usize,
     apart: usize,
+    /// The loss that the last step's is compared with.
+    reference: f64,
     given: Vec<Trouble>,
 }
 
@@ -58,6 +67,7 @@ impl Diagnosis {
             steps: 0,
             same: 0,
             apart: 0,
+            reference: 0.0,
             given: Vec::new(),
         }
     }
@@ -66,6 +76,7 @@ impl Diagnosis {
     pub fn observe(&mut self, report: &StepReport) -> Option<Warning> {
         let loss = f64::from(report.loss());
         self.steps += 1;
+        self.reference = report.reference;
         if self.first.len() < self.window {
             self.first.push(loss);
         }
@@ -87,7 +98,7 @@ impl Diagnosis {
 
     fn look(&self) -> Option<(Trouble, String)> {
         let (lr, eps) = (self.learning_rate, self.epsilon);
-        if self.same >= 10 {
+        if self.same >= SOON {
             let message = format!(
                 "the losses at theta + epsilon z and theta - epsilon z have been equal for {} steps: nothing is learned. Use a larger \
                  epsilon than {eps:e}, such as {:e}",
@@ -96,7 +107,12 @@ impl Diagnosis {
             );
             return Some((Trouble::NoDifference, message));
         }
-        if self.apart >= 10 {
+        let soon = || self.last.iter().rev().take(SOON);
+        if self.steps >= SOON && soon().all(|loss| *loss > HIGH * self.reference) {
+            return Some(self.rising(self.reference, Summary::of(soon()).mean));
+        }
+        // Losses that have risen differ by much as well, and then the learning rate is at fault.
+        if self.apart >= SOON && Summary::of(soon()).mean <= HIGH * self.reference {
             let message = format!(
                 "the two losses of a step have differed by more than half of the loss for {} steps: the perturbation is too large to \
                  measure a slope. Use a smaller epsilon than {eps:e}, such as {:e}",
@@ -112,13 +128,7 @@ impl Diagnosis {
         let change = now.mean - before.mean;
         let error = (before.error.powi(2) + now.error.powi(2)).sqrt();
         if change > 3.0 * error && change > 0.05 * before.mean.abs() {
-            let message = format!(
-                "the loss has risen from {:.4} to {:.4}: the learning rate {lr:e} is too large. Start again with {:e}",
-                before.mean,
-                now.mean,
-                lr / 3.0
-            );
-            return Some((Trouble::Rising, message));
+            return Some(self.rising(before.mean, now.mean));
         }
         if self.steps >= 5 * self.window && change.abs() < 2.0 * error && change > -0.01 * before.mean.abs() {
             let message = format!(
@@ -131,6 +141,15 @@ impl Diagnosis {
             return Some((Trouble::Flat, message));
         }
         None
+    }
+
+    fn rising(&self, before: f64, now: f64) -> (Trouble, String) {
+        let lr = self.learning_rate;
+        let message = format!(
+            "the loss has risen from {before:.4} to {now:.4}: the learning rate {lr:e} is too large. Start again with {:e}",
+            lr / 3.0
+        );
+        (Trouble::Rising, message)
     }
 }
 
@@ -158,7 +177,7 @@ mod tests {
     fn step(loss: f32, apart: f32) -> StepReport {
         let probe =
             Probe { loss_plus: loss + apart / 2.0, loss_minus: loss - apart / 2.0, projected_grad: 0.0 };
-        StepReport { step: 0, probes: vec![probe], learning_rate: 1e-6, ms: 1.0, tokens: 1 }
+        StepReport { step: 0, probes: vec![probe], learning_rate: 1e-6, reference: 0.7, ms: 1.0, tokens: 1 }
     }
 
     fn troubles(loss: impl Fn(f32) -> f32, apart: f32) -> Vec<Trouble> {
@@ -180,5 +199,7 @@ mod tests {
         assert_eq!(troubles(|i| 0.7 + i * 2e-3, 1e-3), [Trouble::Rising]);
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 0.0), [Trouble::NoDifference]);
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 2.0), [Trouble::LargeDifference]);
+        // Losses that have risen at once differ by much, which is not the fault of epsilon.
+        assert_eq!(troubles(|i| if i < 1.0 { 0.7 } else { 40.0 }, 60.0), [Trouble::Rising]);
     }
 }

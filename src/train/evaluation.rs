@@ -2,7 +2,7 @@
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::model::{Evaluation, Extent, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
@@ -30,6 +30,23 @@ pub struct EvaluationReport {
 }
 
 impl EvaluationReport {
+    /// The report, if its loss is a number.
+    ///
+    /// # Errors
+    /// `non-finite-loss`.
+    pub(super) fn check(self) -> Result<EvaluationReport> {
+        if !self.loss.is_finite() {
+            bail!(
+                NonFiniteLoss,
+                "the mean loss on {} examples is {}: the weights have grown beyond what this format can compute with. Use dtype f32, or \
+                 train with a smaller learning rate",
+                self.examples,
+                self.loss
+            );
+        }
+        Ok(self)
+    }
+
     /// The report with the accuracy of `right` right answers.
     pub(super) fn with_accuracy(mut self, right: usize) -> EvaluationReport {
         self.accuracy = Some(right as f64 / self.examples.max(1) as f64);
@@ -57,7 +74,7 @@ impl Session {
         keep_going: &mut dyn FnMut() -> Result<()>,
     ) -> Result<EvaluationReport> {
         if !examples.questions.is_empty() {
-            return self.ask(encoder, examples, keep_going).await;
+            return self.ask(encoder, examples, keep_going).await?.check();
         }
         let (mut loss, mut answers) = (0.0, Vec::new());
         let mut rest = &examples.examples[..];
@@ -73,7 +90,7 @@ impl Session {
                 both.map(|(target, answered)| Answer { expected: target.label, answered: *answered }),
             );
         }
-        Ok(report(encoder, examples.examples.len(), loss, answers))
+        report(encoder, examples.examples.len(), loss, answers).check()
     }
 
     /// The sum and number of the losses of each example's targets.

@@ -219,7 +219,7 @@ impl ReadoutTrainer {
         let answers = targets.iter().zip(&predictions);
         let answers =
             answers.map(|(target, answered)| Answer { expected: target.label, answered: *answered });
-        Ok(Some(report(&self.encoder, targets.len(), loss, answers.collect())))
+        report(&self.encoder, targets.len(), loss, answers.collect()).check().map(Some)
     }
 }
 

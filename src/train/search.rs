@@ -39,6 +39,7 @@ pub async fn search(
 ) -> Result<(f32, Vec<Trial>)> {
     let judged = Examples::new(examples.examples.iter().take(JUDGED).cloned().collect(), 0);
     let mut trials = Vec::new();
+    let mut reason = None;
     for factor in FACTORS {
         progress(trials.len(), FACTORS.len())?;
         let learning_rate = rounded(settings.learning_rate * factor);
@@ -47,7 +48,11 @@ pub async fn search(
         let loss = match finish(session, &mut trainer, &judged).await {
             Ok(loss) if loss.is_finite() => loss,
             Ok(_) => f64::INFINITY,
-            Err(error) if error.code() == Code::NonFiniteLoss => f64::INFINITY,
+            Err(error) if error.code() == Code::NonFiniteLoss => {
+                // That of the smallest rate says the most.
+                reason.get_or_insert(error);
+                f64::INFINITY
+            }
             Err(error) => return Err(error),
         };
         trials.push(Trial { learning_rate, loss });
@@ -59,10 +64,10 @@ pub async fn search(
         Some(best) => Ok((best.learning_rate, trials)),
         None => Err(crate::error::err!(
             NonFiniteLoss,
-            "no learning rate from {:e} to {:e} keeps the loss finite: a smaller epsilon than {:e} is needed",
+            "no learning rate from {:e} to {:e} keeps the loss in bounds. With the first one: {}",
             trials.first().map_or(0.0, |t| t.learning_rate),
             trials.last().map_or(0.0, |t| t.learning_rate),
-            settings.epsilon
+            reason.as_ref().map_or("the loss is not finite", |error| error.message())
         )),
     }
 }

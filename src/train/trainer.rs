@@ -7,65 +7,25 @@ use super::evaluation::{EvaluationReport, extent};
 use super::header::{Header, hex};
 use super::measure;
 use super::method::{LoraA, Method, Setup, dtype_name};
+use super::presets::{Preset, preset};
 use super::replay::{check_model, follow};
 use super::session::Session;
 use super::settings::Objective;
 use super::settings::Settings;
+use super::step_report::StepReport;
 use super::trajectory::Trajectory;
 use super::updater::Updater;
+use super::watch::Watch;
 use crate::clock::Instant;
-use crate::error::{Result, bail};
+use crate::error::{Error, Result, bail};
 use crate::gemm::Choice;
 use crate::names::Named;
 use crate::text::batch::Batch;
-use crate::zo::estimator::{Probe, decay};
+use crate::zo::estimator::decay;
 use crate::zo::random::Order;
 use crate::zo::record::Record;
 use crate::zo::schedule::Schedule;
 use crate::zo::update;
-
-/// The result of one step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StepReport {
-    /// From 0.
-    pub step: u32,
-    /// What was measured along each direction.
-    pub probes: Vec<Probe>,
-    /// The step's learning rate.
-    pub learning_rate: f32,
-    /// Wall time in milliseconds.
-    pub ms: f64,
-    /// Number of tokens in the batch.
-    pub tokens: usize,
-}
-
-impl StepReport {
-    /// Mean over the probes.
-    fn mean(&self, of: impl Fn(&Probe) -> f32) -> f32 {
-        let sum: f64 = self.probes.iter().map(|probe| f64::from(of(probe))).sum();
-        (sum / self.probes.len().max(1) as f64) as f32
-    }
-
-    /// Mean over the probes of the loss at theta + epsilon z.
-    pub fn loss_plus(&self) -> f32 {
-        self.mean(|probe| probe.loss_plus)
-    }
-
-    /// Mean over the probes of the loss at theta - epsilon z, or at theta.
-    pub fn loss_minus(&self) -> f32 {
-        self.mean(|probe| probe.loss_minus)
-    }
-
-    /// Mean over the probes of the projected gradient.
-    pub fn projected_grad(&self) -> f32 {
-        self.mean(|probe| probe.projected_grad)
-    }
-
-    /// Mean of all branches' losses, weighted as the estimator does.
-    pub fn loss(&self) -> f32 {
-        self.mean(|probe| (probe.loss_plus + probe.loss_minus) / 2.0)
-    }
-}
 
 /// A run under way: settings, data, and the records so far. The weights are the session's.
 pub struct Trainer {
@@ -74,8 +34,11 @@ pub struct Trainer {
     examples: Examples,
     order: Order,
     trajectory: Trajectory,
-    /// None until the session is set up.
+    /// None until the session is set up, and after the run has been stopped.
     updater: Option<Updater>,
+    watch: Watch,
+    /// Why the run was stopped before its last step.
+    stopped: Option<Error>,
 }
 
 impl Trainer {
@@ -121,7 +84,9 @@ impl Trainer {
         };
         let order = settings.order(examples.examples.len());
         let trajectory = Trajectory { header, records: Vec::new(), torn_bytes: 0 };
-        Ok(Trainer { settings, encoder, examples, order, trajectory, updater: None })
+        let watch = Watch::new(spec, &settings, &encoder);
+        let (updater, stopped) = (None, None);
+        Ok(Trainer { settings, encoder, examples, order, trajectory, updater, watch, stopped })
     }
 
     /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
@@ -191,6 +156,7 @@ impl Trainer {
     fn continue_from(&mut self, trajectory: Trajectory) {
         self.trajectory = trajectory;
         self.trajectory.header.settings.steps = self.settings.steps;
+        self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
     }
 
     fn setup<'a>(&'a self, initial: &'a [f32]) -> Setup<'a> {
@@ -269,7 +235,8 @@ impl Trainer {
     /// Runs one step. Returns none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
     ///
     /// # Errors
-    /// `non-finite-loss` with advice, after which the run is as it was before this step; those of the backend.
+    /// `non-finite-loss` with advice if the run has exploded ([`super::watch`]). The run has then ended: its records are those up to
+    /// the last good step, and the session has other weights. Those of the backend.
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();
         if step >= self.settings.steps {
@@ -278,8 +245,42 @@ impl Trainer {
         if self.updater.is_none() {
             self.begin(session, &[]).await?;
         }
-        let Some(updater) = &mut self.updater else { return Ok(None) };
+        if let Some(error) = &self.stopped {
+            return Err(error.clone());
+        }
         let start = Instant::now();
+        let (losses, tokens) = self.measure(session, step).await?;
+        let (settings, estimator) = (&self.settings, &self.settings.estimator);
+        let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
+        let probes = estimator.estimate(&losses, settings.epsilon);
+        if step == 0 && self.watch.is_suspicious(&losses) {
+            self.check_untrained(session, &losses).await?;
+        }
+        let overflows = probes.iter().any(|probe| !(probe.projected_grad * learning_rate).is_finite());
+        let watched = losses.iter().copied().chain(overflows.then_some(f32::INFINITY));
+        if let Some(good) = self.watch.observe(step, watched) {
+            return Err(self.stop(session, good, &losses));
+        }
+        let decay = decay(learning_rate, self.settings.weight_decay);
+        self.trajectory.records.extend((0..).zip(&probes).map(|(probe, seen)| Record {
+            step,
+            probe,
+            projected_grad: seen.projected_grad,
+            learning_rate,
+            decay,
+            loss_plus: seen.loss_plus,
+            loss_minus: seen.loss_minus,
+        }));
+        if let Some(updater) = &mut self.updater {
+            updater.queue(session, &self.trajectory.records).await?;
+        }
+        let reference = self.watch.bound();
+        Ok(Some(StepReport { step, probes, learning_rate, reference, ms: start.elapsed_ms(), tokens }))
+    }
+
+    /// The losses of a step's branches, with the pending updates applied, and the number of tokens in the batch.
+    async fn measure(&mut self, session: &mut Session, step: u32) -> Result<(Vec<f32>, usize)> {
+        let Some(updater) = &mut self.updater else { return Ok((Vec::new(), 0)) };
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
         let chosen = self.order.batch(step, settings.batch_size as usize);
         updater.enter(session, step).await?;
@@ -303,27 +304,39 @@ impl Trainer {
             tokens += batch.ids.len();
         }
         let losses: Vec<f32> = sums.iter().map(|sum| (sum / weights) as f32).collect();
-        if let Some(loss) = losses.iter().find(|loss| !loss.is_finite()) {
-            bail!(
-                NonFiniteLoss,
-                "step {}: a loss is {loss} (all: {losses:?}); a smaller learning rate or epsilon is needed",
-                step + 1
-            );
-        }
-        let learning_rate = settings.schedule.rate(settings.learning_rate, step, settings.steps);
-        let probes = estimator.estimate(&losses, settings.epsilon);
-        let decay = decay(learning_rate, settings.weight_decay);
-        self.trajectory.records.extend((0..).zip(&probes).map(|(probe, seen)| Record {
-            step,
-            probe,
-            projected_grad: seen.projected_grad,
-            learning_rate,
-            decay,
-            loss_plus: seen.loss_plus,
-            loss_minus: seen.loss_minus,
-        }));
-        updater.queue(session, &self.trajectory.records).await?;
-        Ok(Some(StepReport { step, probes, learning_rate, ms: start.elapsed_ms(), tokens }))
+        Ok((losses, tokens))
+    }
+
+    /// Measures the loss of the untrained weights, because the losses at a distance of epsilon from them are not plausible.
+    ///
+    /// # Errors
+    /// `non-finite-loss` if the model or epsilon is at fault, so that no learning rate would help.
+    async fn check_untrained(&mut self, session: &mut Session, losses: &[f32]) -> Result<()> {
+        let chosen = self.order.batch(0, self.settings.at_once() as usize);
+        let batch = Batch::pack(&chosen.iter().map(|i| &self.examples.examples[*i]).collect::<Vec<_>>());
+        let plain = session.evaluate_batch(&self.encoder, &batch).await?.losses;
+        let untrained = plain.iter().sum::<f32>() / plain.len().max(1) as f32;
+        self.watch.begin(untrained);
+        let Some(fault) = self.watch.fault_at_start(untrained, losses) else { return Ok(()) };
+        let preset = self.preset(session);
+        let error = fault.error(&self.settings, preset, losses);
+        self.stopped = Some(error.clone());
+        Err(error)
+    }
+
+    /// Ends a run that has exploded: its records are cut back to the first `good` steps.
+    fn stop(&mut self, session: &Session, good: u32, losses: &[f32]) -> Error {
+        let step = self.done() + 1;
+        let probes = self.settings.estimator.probes as usize;
+        self.trajectory.records.truncate(good as usize * probes);
+        self.updater = None;
+        let error = self.watch.explosion(&self.settings, self.preset(session), (step, good), losses);
+        self.stopped.insert(error).clone()
+    }
+
+    fn preset(&self, session: &Session) -> Preset {
+        let Settings { method, estimator, optimizer, .. } = &self.settings;
+        preset(session.model.spec(), method, estimator, *optimizer)
     }
 
     /// The records of the last completed step.

@@ -141,6 +141,9 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         let (halves, values) = (header.initial_halves, header.initial_values);
         bail!(FileCorrupt, "{name}: header: {halves} of {values} initial values are f16");
     }
+    if let Some(value) = header.initial.iter().find(|value| !value.is_finite()) {
+        bail!(FileCorrupt, "{name}: header: an initial value is {value}, expected finite numbers");
+    }
     if header.initial.is_empty()
         && matches!(header.settings.method, Method::Lora { a: LoraA::Activations, .. })
     {

@@ -3,7 +3,8 @@
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
 use super::settings::Settings;
-use super::trainer::{StepReport, Trainer};
+use super::step_report::StepReport;
+use super::trainer::Trainer;
 use crate::error::{Result, err};
 use crate::model::{HeadKind, ModelSpec};
 use crate::rng::threefry2x32;

@@ -116,9 +116,10 @@ impl Tuner {
         let step = self.next_step().await;
         self.gpu.stop_when(None);
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
-            && error.code() == Code::Aborted
+            && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
         {
-            // The update before this step may be in some of the weights and not in others.
+            // After an abort, the update before this step may be in some of the weights and not in others. After an explosion, the
+            // weights are beyond those of the records.
             self.state = State::Torn(Box::new(trainer.trajectory().clone()));
         }
         step

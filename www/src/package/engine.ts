@@ -7,9 +7,9 @@ import { zipSync } from 'fflate';
 import { filesHere, inspect, keptFiles } from './cache.js';
 import { sleep } from './download.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
-import { Journal } from './journal.js';
+import { Journal, reserve } from './journal.js';
 import { canWrite } from './opfs.js';
-import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result } from './protocol.js';
+import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import type { RemoteSource } from './source.js';
 import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
 import { readData } from './read.js';
@@ -185,6 +185,23 @@ export class Engine implements Endpoint {
     }
   }
 
+  /** Starts a training whose name is reserved until `release` is called. */
+  async #startRun({ data, eval: held, ...rest }: Omit<TrainConfig, 'keep'>, keep: string | undefined, release: () => void, hooks: CallHooks): Promise<TrainStart & { readonly run: number }> {
+    const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
+    const config: WasmTrainConfig = {
+      ...rest,
+      ...{ data: learned.data, dataName: learned.name },
+      ...(measured === undefined ? {} : { eval: measured.data, evalName: measured.name }),
+    };
+    const { cancel, release: end } = cancelFor(hooks.signal);
+    const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
+    const start = await this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(end);
+    const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded(), release);
+    // If the learning rate was searched for, it must not be searched for again.
+    this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal };
+    return { ...start, run: this.#run.number };
+  }
+
   readonly #handlers: Handlers = {
     create: async ([config], hooks) => {
       const { cancel, release } = cancelFor(hooks.signal);
@@ -213,22 +230,17 @@ export class Engine implements Endpoint {
     },
     inspect: async ([source], { signal }) => inspect(source, { rules: this.#load, signal }),
     info: async () => this.#loaded().info(),
-    startTraining: async ([{ data, eval: held, keep, ...rest }], hooks) => {
-      const [learned, measured] = [await readData('data', data, rest.dataName), held === undefined ? undefined : await readData('eval', held, rest.evalName)];
-      const config: WasmTrainConfig = {
-        ...rest,
-        ...{ data: learned.data, dataName: learned.name },
-        ...(measured === undefined ? {} : { eval: measured.data, evalName: measured.name }),
-      };
+    startTraining: async ([{ keep, ...rest }], hooks) => {
       this.#endRun();
       this.#endText();
-      const { cancel, release } = cancelFor(hooks.signal);
-      const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-      const start = await this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(release);
-      const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded());
-      // If the learning rate was searched for, it must not be searched for again.
-      this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal };
-      return { ...start, run: this.#run.number };
+      // Two tabs must not write one run, so its name is reserved before anything is read.
+      const release = keep === undefined ? () => undefined : await reserve(keep);
+      try {
+        return await this.#startRun(rest, keep, release, hooks);
+      } catch (thrown) {
+        if (this.#run === undefined) release();
+        throw thrown;
+      }
     },
     step: async ([number], hooks) => {
       const run = this.#run;
@@ -242,8 +254,10 @@ export class Engine implements Endpoint {
         return step;
       } catch (thrown) {
         const error = this.#asError(thrown);
+        // A run that has exploded is kept up to its last good step.
+        if (isCode(error, 'non-finite-loss')) run.journal?.rewrite(this.#loaded());
         // The engine has ended the run. To continue it, restore it and train again.
-        if (isCode(error, 'aborted')) this.#endRun();
+        if (isCode(error, 'aborted', 'non-finite-loss')) this.#endRun();
         throw error;
       } finally {
         release();

@@ -42,7 +42,7 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'non-finite-loss': {
     title: 'The training became unstable',
-    advice: 'Load the model again, and use a learning rate ten times smaller (under Advanced).',
+    advice: 'Start again with the value that is named above (under Advanced).',
   },
   'storage-full': {
     title: 'There is not enough storage space to save it',

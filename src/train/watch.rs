@@ -1,0 +1,227 @@
+//! Watches the losses of a run, from the first step on, and stops a run that has exploded.
+//!
+//! Losses are compared with a bound B: the loss before the first step, or that of a model that knows nothing (the logarithm of the
+//! number of labels or tokens), whichever is larger. A step is bad if even the lowest of its losses is above [`FACTOR`] times B, since
+//! the losses of one step differ by the noise of its direction only. A run has exploded
+//!
+//! - after [`PATIENCE`] bad steps without a good one between them. Single batches are misjudged by a healthy model too, a batch of one
+//!   example above all, but not so many in a row;
+//! - after [`CERTAIN`] steps above [`FAR`] times B;
+//! - at once, if a loss or an update is infinite or not a number.
+//!
+//! A step measures the weights that the step before it has left. So the record of an exploded run is kept up to the step before
+//! the last good one: the weights that it gives are the last whose loss was seen to be good.
+
+use super::encoder::ExampleEncoder;
+use super::presets::Preset;
+use super::settings::{Objective, Settings};
+use crate::error::{Error, err};
+use crate::model::{ModelSpec, Score};
+use crate::zo::record::Record;
+
+/// How many times B a loss may be.
+const FACTOR: f64 = 4.0;
+
+/// The number of bad steps in a row after which a run has exploded.
+const PATIENCE: u32 = 20;
+
+/// How many times B no loss of a healthy run is.
+const FAR: f64 = 100.0;
+
+/// The number of steps in a row that far away after which a run has exploded.
+const CERTAIN: u32 = 3;
+
+/// The losses of a run so far, as far as they tell whether it has exploded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Watch {
+    /// The loss of a model that knows nothing.
+    uniform: f64,
+    /// The loss before the first step; none before it was measured.
+    untrained: Option<f64>,
+    /// The number of bad steps since the last good one.
+    bad: u32,
+    /// The number of steps far away since the last nearer one.
+    far: u32,
+}
+
+impl Watch {
+    /// The watch of a run that has not begun.
+    pub(super) fn new(spec: &ModelSpec, settings: &Settings, encoder: &ExampleEncoder) -> Watch {
+        let choices = match encoder.score() {
+            Score::Labels(ids) => ids.len() as u32,
+            Score::Readout(labels) => labels,
+            Score::Vocabulary => spec.vocabulary,
+        };
+        // The other objectives are at most 1.
+        let uniform =
+            if settings.objective == Objective::Loss { f64::from(choices.max(2)).ln() } else { 1.0 };
+        Watch { uniform, untrained: None, bad: 0, far: 0 }
+    }
+
+    /// The loss that later ones are compared with.
+    pub(super) fn bound(&self) -> f64 {
+        self.untrained.map_or(self.uniform, |untrained| untrained.max(self.uniform))
+    }
+
+    /// Whether losses at a distance of epsilon from the untrained weights are so large that the loss of these weights themselves must
+    /// be known.
+    pub(super) fn is_suspicious(&self, losses: &[f32]) -> bool {
+        losses.iter().any(|loss| self.is_bad(*loss))
+    }
+
+    /// Whether a loss is infinite, not a number or far above the bound.
+    pub(super) fn is_bad(&self, loss: f32) -> bool {
+        !loss.is_finite() || f64::from(loss) > FACTOR * self.bound()
+    }
+
+    /// Sets the loss before the first step.
+    pub(super) fn begin(&mut self, untrained: f32) {
+        self.untrained = Some(f64::from(untrained));
+    }
+
+    /// Looks at the losses of a step. Returns the number of steps that are good if the run has exploded.
+    pub(super) fn observe(&mut self, step: u32, losses: impl Iterator<Item = f32> + Clone) -> Option<u32> {
+        if self.untrained.is_none() {
+            let (sum, count) = losses.clone().fold((0.0, 0.0), |(sum, n), loss| (sum + loss, n + 1.0));
+            self.begin(sum / count);
+        }
+        let lowest = losses.clone().fold(f32::INFINITY, f32::min);
+        let is_finite = losses.clone().all(f32::is_finite);
+        self.bad = if self.is_bad(lowest) || !is_finite { self.bad + 1 } else { 0 };
+        self.far = if f64::from(lowest) > FAR * self.bound() { self.far + 1 } else { 0 };
+        let exploded = !is_finite || self.bad >= PATIENCE || self.far >= CERTAIN;
+        // The weights before the last good step were good. Its own update has led away from them.
+        exploded.then(|| (step + 1).saturating_sub(self.bad + 1))
+    }
+
+    /// Looks at the records of steps that were taken before.
+    pub(super) fn catch_up(&mut self, records: &[Record], probes: usize) {
+        for step in records.chunks(probes.max(1)) {
+            let number = step.first().map_or(0, |record| record.step);
+            self.observe(number, step.iter().flat_map(|record| [record.loss_plus, record.loss_minus]));
+        }
+    }
+}
+
+/// Why a run cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Fault {
+    /// The loss of the untrained weights, which is not finite.
+    Model(f32),
+    /// The loss of the untrained weights, which is good, unlike those at a distance of epsilon.
+    Epsilon(f32),
+}
+
+impl Watch {
+    /// The fault that the losses of the first step show beside the loss of the untrained weights.
+    pub(super) fn fault_at_start(&self, untrained: f32, losses: &[f32]) -> Option<Fault> {
+        if !untrained.is_finite() {
+            return Some(Fault::Model(untrained));
+        }
+        let is_lost =
+            losses.iter().any(|loss| !loss.is_finite()) || losses.iter().all(|loss| self.is_bad(*loss));
+        is_lost.then_some(Fault::Epsilon(untrained))
+    }
+
+    /// The error of a run that has exploded in step `step`, counted from 1, and of which the first `good` steps are kept.
+    pub(super) fn explosion(
+        &self,
+        settings: &Settings,
+        preset: Preset,
+        (step, good): (u32, u32),
+        losses: &[f32],
+    ) -> Error {
+        let rate = settings.learning_rate;
+        let kept = match good {
+            0 => "No step is kept, since the first one led to this".to_owned(),
+            good => {
+                format!("The record is kept up to step {good}, the last one after which the loss was good")
+            }
+        };
+        err!(
+            NonFiniteLoss,
+            "step {step}: the loss is {}, and was {:.4} before the first step: the learning rate {} is too large. Begin another run with a \
+             learning rate of {}. {kept}",
+            shown(losses),
+            self.untrained.unwrap_or(self.uniform),
+            number(rate),
+            smaller(rate, preset.learning_rate)
+        )
+    }
+}
+
+impl Fault {
+    /// The error of a run that cannot begin.
+    pub(super) fn error(self, settings: &Settings, preset: Preset, losses: &[f32]) -> Error {
+        match self {
+            Fault::Model(loss) => err!(
+                NonFiniteLoss,
+                "the loss of the model is {loss} before the first step, so its weights or this format cannot be trained. Use dtype f32, and \
+                 look at the model with the command evaluate"
+            ),
+            Fault::Epsilon(loss) => err!(
+                NonFiniteLoss,
+                "the loss is {} at a distance of epsilon {} from the weights, and {loss:.4} without it: epsilon is too large. Begin with an \
+                 epsilon of {}",
+                shown(losses),
+                number(settings.epsilon),
+                smaller(settings.epsilon, preset.epsilon)
+            ),
+        }
+    }
+}
+
+/// The loss of a step that is shown: one that is not finite, or the lowest.
+fn shown(losses: &[f32]) -> String {
+    let lowest = losses.iter().copied().fold(f32::INFINITY, f32::min);
+    let loss = losses.iter().copied().find(|loss| !loss.is_finite()).unwrap_or(lowest);
+    if loss.abs() < 1e4 { format!("{loss:.4}") } else { format!("{loss:.1e}") }
+}
+
+/// A setting as people write it.
+fn number(value: f32) -> String {
+    if (0.01..1000.0).contains(&value) { value.to_string() } else { format!("{value:e}") }
+}
+
+/// A smaller value to try: the preset, or a tenth of a value that is hardly larger than it. With one digit, as people write it.
+fn smaller(value: f32, preset: f32) -> String {
+    let less = if value > 2.0 * preset { preset } else { value / 10.0 };
+    format!("{less:.0e}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Watch {
+        Watch { uniform: 0.7, untrained: None, bad: 0, far: 0 }
+    }
+
+    /// Feeds losses, of which each stands for both branches, until the run has exploded: the number of steps and of good ones.
+    fn exploded(losses: impl IntoIterator<Item = f32>) -> Option<(u32, u32)> {
+        let mut watch = watch();
+        (0..).zip(losses).find_map(|(step, loss)| {
+            let good = watch.observe(step, [loss, loss].into_iter())?;
+            Some((step + 1, good))
+        })
+    }
+
+    #[test]
+    fn healthy_runs_go_on() {
+        // Noise of batches of one example: mostly right, and one in three badly wrong.
+        let noisy = (0..5000).map(|i: u32| if i.wrapping_mul(2_654_435_761) >> 30 == 0 { 9.0 } else { 0.1 });
+        assert_eq!(exploded(noisy), None);
+        assert_eq!(exploded((0..500).map(|i| 6.0 - i as f32 * 0.01)), None, "it began badly");
+        assert_eq!(exploded((0..500).map(|i| 0.7 + i as f32 * 0.004)), None, "it rises, which is warned of");
+        assert_eq!(exploded([vec![0.7; 5], vec![5.0; 19], vec![0.7; 5]].concat()), None);
+    }
+
+    #[test]
+    fn exploded_runs_are_stopped_at_their_last_good_step() {
+        assert_eq!(exploded([0.7, 0.6, 0.7, f32::NAN]), Some((4, 2)));
+        assert_eq!(exploded([0.7, f32::INFINITY]), Some((2, 0)));
+        assert_eq!(exploded([f32::NAN]), Some((1, 0)));
+        assert_eq!(exploded([vec![0.7; 5], vec![1e13; 9]].concat()), Some((8, 4)));
+        assert_eq!(exploded([vec![0.7; 5], vec![5.0; 40]].concat()), Some((25, 4)));
+    }
+}

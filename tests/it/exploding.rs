@@ -1,0 +1,87 @@
+//! Runs that explode are stopped, with their record up to the last good step and advice that names the setting at fault. On the CPU
+//! reference kernels.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use pocketllm::train::Trajectory;
+use serde_json::Value;
+
+use crate::common::golden;
+
+fn pocketllm(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
+    command.args(["--json", "--device", "cpu"]).args(args);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn finetune(out: &Path, more: &[&str]) -> Output {
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    let args = ["finetune", "--model", &model, "--train", &data, "--batch-size", "4", "--seed", "7"];
+    let prompt = ["--template", "{text} It was [MASK] .", "--labels", "great,terrible"];
+    pocketllm(&[&args[..], &prompt, &["--out", out.to_str().unwrap()], more].concat())
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn an_exploded_run_is_stopped_with_its_good_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let steps = ["--steps", "60"];
+    for (index, (more, setting, value)) in [
+        (&["--lr", "1"][..], "learning rate 1 is too large", "learning rate of 2e-5"),
+        (&["--lr", "0.05"], "learning rate 0.05 is too large", "learning rate of 2e-5"),
+        (&["--lr", "1e30"], "learning rate 1e30 is too large", "learning rate of 2e-5"),
+        (
+            &["--lr", "10", "--estimator", "one-sided"],
+            "learning rate 10 is too large",
+            "learning rate of 2e-4",
+        ),
+        (&["--eps", "10"], "epsilon is too large", "epsilon of 1e-3"),
+        (&["--eps", "1e38"], "epsilon is too large", "epsilon of 1e-3"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = dir.path().join(index.to_string());
+        let output = finetune(&out, &[&steps[..], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        let error = &json(&output)["error"];
+        assert_eq!(error["code"], "non-finite-loss", "{more:?}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(setting) && message.contains(value), "{more:?}: {message}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("Use a smaller epsilon"), "{more:?}");
+
+        // Log and record agree, and what they give is still good.
+        let bytes = std::fs::read(out.join("trajectory.pocket")).unwrap();
+        let kept = Trajectory::parse("t", &bytes).unwrap();
+        let log = std::fs::read_to_string(out.join("log.jsonl")).unwrap();
+        assert_eq!(log.lines().count(), kept.records.len() / kept.header.settings.estimator.probes as usize);
+        assert!(!log.contains("null"), "{log}");
+        let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+        let trajectory = out.join("trajectory.pocket");
+        let replayed = ["--trajectory", trajectory.to_str().unwrap(), "--eval", &data];
+        let report = pocketllm(&[&["evaluate", "--model", &model][..], &replayed].concat());
+        assert!(json(&report)["loss"].as_f64().unwrap() < 4.0 * 2.3, "{more:?}: {}", json(&report));
+    }
+}
+
+#[test]
+fn a_run_that_explodes_explodes_again_when_it_is_resumed() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |more: &[&str]| finetune(dir.path(), &[&["--steps", "60", "--lr", "0.05"][..], more].concat());
+    let first = json(&run(&[]));
+    let record = std::fs::read(dir.path().join("trajectory.pocket")).unwrap();
+    assert_eq!(json(&run(&["--resume"])), first);
+    assert!(std::fs::read(dir.path().join("trajectory.pocket")).unwrap() == record);
+}
+
+#[test]
+fn a_loss_that_is_not_there_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = json(&finetune(dir.path(), &["--steps", "2"]));
+    assert!(done["loss"].is_number() && done.get("eval_loss").is_none(), "{done}");
+}
