@@ -1,4 +1,5 @@
-// Gather rows: y[b, i, :] = x[b, picks[i], :]. The rows are the positions that a head scores, or those of a low-rank factor.
+// Gather rows: y[b, i, :] = scale * x[b, picks[i], :]. The rows are the positions that a head scores, those of a low-rank factor, or
+// the heads of fused queries, keys and values.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
@@ -7,6 +8,7 @@ struct Params {
     x_branch: u32, // elements between branches of x
     count: u32, // rows of y per branch
     width: u32,
+    scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,5 +31,5 @@ fn main(
         return;
     }
     let source = params.x_start + branch * params.x_branch + picks[row % params.count] * params.width;
-    y[i] = x[source + i % params.width];
+    y[i] = params.scale * x[source + i % params.width];
 }

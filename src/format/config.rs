@@ -101,7 +101,7 @@ impl Config {
 
     /// A number that is finite in f32, if the field exists.
     pub fn opt_f32(&self, key: &str) -> Result<Option<f32>> {
-        self.opt(key, "a finite number", |value| value.as_f64().map(|x| x as f32).filter(|x| x.is_finite()))
+        self.opt(key, "a finite number", as_f32)
     }
 
     /// A number that is finite in f32.
@@ -112,6 +112,14 @@ impl Config {
     /// A number that is finite in f32, or `default` if the field is absent.
     pub fn f32_or(&self, key: &str, default: f32) -> Result<f32> {
         Ok(self.opt_f32(key)?.unwrap_or(default))
+    }
+
+    /// A list of numbers that are finite in f32; empty if the field is absent.
+    pub fn f32_list(&self, key: &str) -> Result<Vec<f32>> {
+        let list = self.opt(key, "a list of finite numbers", |value| {
+            value.as_array().and_then(|items| items.iter().map(as_f32).collect())
+        })?;
+        Ok(list.unwrap_or_default())
     }
 
     /// True or false, if the field exists.
@@ -183,6 +191,10 @@ impl Config {
 
 fn as_u32(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|n| u32::try_from(n).ok())
+}
+
+fn as_f32(value: &Value) -> Option<f32> {
+    value.as_f64().map(|x| x as f32).filter(|x| x.is_finite())
 }
 
 /// The value in a form that is short enough for a message.

@@ -1,4 +1,4 @@
-//! Gather of rows: the positions that a head works on, the rows of a low-rank factor.
+//! Gather of rows: the positions that a head works on, the rows of a low-rank factor, the heads of fused queries, keys and values.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -17,6 +17,8 @@ super::uniform! {
         pub count: u32,
         /// Number of columns.
         pub width: u32,
+        /// What the rows are multiplied by.
+        pub scale: f32,
     }
 }
 
@@ -25,7 +27,7 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// `y[b, i, :] = x[b, picks[i], :]`: x `[branch, row, width]`, picks `[count]` u32, y `[branch, count, width]`.
+/// `y[b, i, :] = scale * x[b, picks[i], :]`: x `[branch, row, width]`, picks `[count]` u32, y `[branch, count, width]`.
 pub fn record(recording: &mut Recording, x: &Buffer, picks: &Buffer, y: &Buffer, params: Params) {
     let count = u64::from(params.branches) * u64::from(params.count) * u64::from(params.width);
     let cost = Cost { work: count, bytes: 8 * count };

@@ -1,18 +1,42 @@
 //! Attention: from the input of a layer to the weighted values of every head, with the letters of [`super::forward`].
 
 use super::pass::{Pass, Target};
-use super::spec::Attention;
+use super::spec::{Attention, Projection};
+use super::workspace::{ByHead, Rotation};
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
-use crate::kernel::{attention, kv_append, rotary};
+use crate::kernel::{attention, gather_rows, kv_append, rotary};
 
 impl Pass<'_> {
     /// Projects input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
     pub(super) fn queries_keys_values(&mut self, layer: &Attention, input: &Buffer) -> Result<()> {
         let (ws, tokens, stride) = (self.ws, self.tokens, self.spec().qkv_width());
         let (key, value) = (self.spec().q_width(), self.spec().q_width() + self.spec().kv_width());
-        for (linear, column) in [(&layer.query, 0), (&layer.key, key), (&layer.value, value)] {
-            self.linear(linear, tokens, input, Target { column, ..Target::new(&ws.qkv, stride) })?;
+        match (layer.projection, &ws.by_head) {
+            (Projection::Parts, _) => {
+                for (linear, column) in [(&layer.query, 0), (&layer.key, key), (&layer.value, value)] {
+                    self.linear(linear, tokens, input, Target { column, ..Target::new(&ws.qkv, stride) })?;
+                }
+            }
+            (Projection::Together, _) => {
+                self.linear(&layer.fused(), tokens, input, Target::new(&ws.qkv, stride))?;
+            }
+            (Projection::ByHead, Some(ByHead { values, picks })) => {
+                self.linear(&layer.fused(), tokens, input, Target::new(values, stride))?;
+                let width = self.spec().head_dim;
+                let params = gather_rows::Params {
+                    branches: self.branches,
+                    x_start: 0,
+                    x_branch: tokens * stride,
+                    count: tokens * (stride / width),
+                    width,
+                    scale: 1.0,
+                };
+                gather_rows::record(&mut self.r, values, picks, &ws.qkv, params);
+            }
+            (Projection::ByHead, None) => {
+                bail!(InvalidArgument, "the workspace has no buffer for queries, keys and values by head");
+            }
         }
         Ok(())
     }
@@ -21,22 +45,24 @@ impl Pass<'_> {
     pub(super) fn positions(&mut self, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
         if let Some(norm) = &layer.query_norm {
-            self.norm_heads(norm, spec.heads, 0)?;
+            self.norm_heads(norm, spec.q_width() / norm.width, 0)?;
         }
         if let Some(norm) = &layer.key_norm {
-            self.norm_heads(norm, spec.kv_heads, spec.q_width())?;
+            self.norm_heads(norm, spec.kv_width() / norm.width, spec.q_width())?;
         }
-        let rotation = layer.rotary.and_then(|rotary| ws.rotations.iter().find(|(r, _)| *r == rotary));
-        if let Some((rotary, rotation)) = rotation {
+        let rotation =
+            layer.rotary.as_ref().and_then(|rotary| ws.rotations.iter().find(|r| r.rotary == *rotary));
+        if let Some(Rotation { rotary, table, positions, .. }) = rotation {
             let params = rotary::Params {
                 rows: self.branches * self.tokens,
                 tokens: self.tokens,
                 stride: spec.qkv_width(),
                 heads: spec.heads + spec.kv_heads,
                 head_dim: spec.head_dim,
-                dim: rotary.dim,
+                dim: rotary.columns(),
             };
-            rotary::record(&mut self.r, &ws.qkv, rotation, &ws.positions, params);
+            let positions = positions.as_ref().unwrap_or(&ws.positions);
+            rotary::record(&mut self.r, &ws.qkv, table, positions, params);
         }
         Ok(())
     }

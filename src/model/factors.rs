@@ -36,6 +36,7 @@ impl Pass<'_> {
             x_branch: b.branch,
             count,
             width: pair.rank,
+            scale: 1.0,
         };
         gather_rows::record(&mut self.r, b.buffer, ids, inner, rows);
         let y = Target { added: y.added * pair.scale, ..y };

@@ -6,6 +6,7 @@
 use super::pass::{Pass, Target};
 use super::spec::{Mlp, Norms};
 use super::tables::Rows;
+use super::tensors::Linear;
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
 use crate::kernel::{gather_rows, glu};
@@ -23,7 +24,8 @@ impl<'a> Pass<'a> {
         // x is the residual stream, y is scratch. A norm after the residual swaps them.
         let (mut x, mut y) = (&ws.hidden, &ws.normed); // [B, T, C] both
         self.embed(x)?;
-        if let Some(norm) = &spec.embedding.norm {
+        if let Some(norm) = spec.embedding.norm.filter(|_| !spec.embedding.projected_last) {
+            let norm = &norm;
             self.norm(norm, tokens, x, y)?;
             std::mem::swap(&mut x, &mut y);
         }
@@ -69,11 +71,12 @@ impl<'a> Pass<'a> {
             x_branch: self.tokens * spec.hidden,
             count,
             width: spec.hidden,
+            scale: head.scale,
         };
         gather_rows::record(&mut self.r, hidden, &ws.target_rows, &ws.gathered, params);
         if let Some(transform) = &head.transform {
             let activation = Some(transform.activation);
-            let output = Target { activation, ..Target::new(&ws.transformed, spec.hidden) };
+            let output = Target { activation, ..Target::new(&ws.transformed, transform.dense.rows) };
             self.linear(&transform.dense, count, &ws.gathered, output)?;
             self.norm(&transform.norm, count, &ws.transformed, &ws.gathered)?;
         }
@@ -85,16 +88,34 @@ impl<'a> Pass<'a> {
         Ok(&ws.gathered)
     }
 
-    /// x = scale * token + type + position `[B, T, C]`, each a row of a table as the branch sees it.
+    /// x = scale * token + type + position `[B, T, C]`, each a row of a table as the branch sees it. Token rows of another width are
+    /// projected to C: at once, or after types, positions and the norm.
     fn embed(&mut self, x: &Buffer) -> Result<()> {
         let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
-        match (&embedding.projection, &ws.projected) {
-            (Some(projection), Some(rows)) => {
-                self.table_rows(embedding.tokens, &ws.ids, tokens, rows, Rows::Scaled(embedding.scale))?; // [B, T, width]
-                self.linear(projection, tokens, rows, Target::new(x, projection.rows))?;
-            }
-            _ => self.table_rows(embedding.tokens, &ws.ids, tokens, x, Rows::Scaled(embedding.scale))?,
+        let Some((projection, projected)) = embedding.projection.as_ref().zip(ws.projected.as_ref()) else {
+            self.table_rows(embedding.tokens, &ws.ids, tokens, x, Rows::Scaled(embedding.scale))?;
+            return self.add_types_and_positions(x);
+        };
+        let rows = &projected.rows; // [B, T, width]
+        self.table_rows(embedding.tokens, &ws.ids, tokens, rows, Rows::Scaled(embedding.scale))?;
+        if !embedding.projected_last {
+            self.linear(projection, tokens, rows, Target::new(x, projection.rows))?;
+            return self.add_types_and_positions(x);
         }
+        self.add_types_and_positions(rows)?;
+        let input = match (&embedding.norm, &projected.normed) {
+            (Some(norm), Some(normed)) => {
+                self.norm(norm, tokens, rows, normed)?;
+                normed
+            }
+            _ => rows,
+        };
+        self.linear(projection, tokens, input, Target::new(x, projection.rows))
+    }
+
+    /// x += type + position, each where the model has it.
+    fn add_types_and_positions(&mut self, x: &Buffer) -> Result<()> {
+        let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
         if let Some(table) = embedding.types {
             self.table_rows(table, &ws.types, tokens, x, Rows::Added)?;
         }
@@ -115,7 +136,7 @@ impl<'a> Pass<'a> {
     fn residual<'b>(&self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Target<'b> {
         match norms.output {
             Some(_) => Target::new(y, self.spec().hidden),
-            None => Target::onto(x, self.spec().hidden),
+            None => Target { added: norms.scale, ..Target::onto(x, self.spec().hidden) },
         }
     }
 
@@ -141,13 +162,18 @@ impl<'a> Pass<'a> {
                 self.linear(up, tokens, input, wide)?; // ws.wide [B, T, F]
                 self.linear(down, tokens, &ws.wide, output)
             }
-            Mlp::Glu { gate, up, activation, down } => {
+            Mlp::Glu { gate, up, together, activation, down } => {
                 let Some(product) = &ws.glu else {
                     bail!(InvalidArgument, "the workspace has no buffer for a GLU's product");
                 };
                 let wide = |column| Target { column, ..Target::new(&ws.wide, 2 * width) };
-                self.linear(gate, tokens, input, wide(0))?; // ws.wide [B, T, 2F]
-                self.linear(up, tokens, input, wide(width))?;
+                if *together {
+                    let fused = Linear { rows: gate.rows + up.rows, ..*gate };
+                    self.linear(&fused, tokens, input, wide(0))?; // ws.wide [B, T, 2F]
+                } else {
+                    self.linear(gate, tokens, input, wide(0))?; // ws.wide [B, T, 2F]
+                    self.linear(up, tokens, input, wide(width))?;
+                }
                 let params = glu::Params { rows: self.branches * tokens, width };
                 glu::record(&mut self.r, *activation, &ws.wide, product, params); // product [B, T, F]
                 self.linear(down, tokens, product, output)

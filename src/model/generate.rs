@@ -1,8 +1,10 @@
 //! Generation: one token after another, with a cache of the keys and values of the tokens before.
 
+use super::adapter::Adapter;
 use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
+use super::rotary::Rotary;
 use super::transformer::Transformer;
 use super::workspace::{Capacity, Extent, Workspace};
 use crate::error::{Result, bail};
@@ -24,6 +26,16 @@ pub struct Generation {
     sampling: Sampling,
     /// The tokens that the model has not read yet.
     unseen: Vec<u32>,
+    /// Where the frequencies of rotary positions change.
+    change: Option<Change>,
+}
+
+/// A length beyond which a sequence has other rotary frequencies, so that the keys of all of its tokens are others.
+struct Change {
+    /// The longest sequence with the first frequencies, in tokens of the text.
+    length: u32,
+    /// All tokens that the model has read, which it reads again when the text becomes longer.
+    read: Vec<u32>,
 }
 
 impl Transformer {
@@ -54,6 +66,12 @@ impl Transformer {
         }
         let tokens = prompt.len() as u32;
         let length = tokens.saturating_add(max_tokens).min(self.max_length());
+        let rotary = spec.layers.iter().filter_map(|layer| layer.attention.rotary.as_ref());
+        let change = rotary.filter_map(Rotary::long_beyond).min();
+        let prefix = self.adapter().map_or(0, Adapter::prefix_length);
+        let change = change.map(|change| change.saturating_sub(prefix));
+        let change = change.filter(|change| (tokens..length).contains(change));
+        let tokens = change.map_or(tokens, |change| change + 1);
         let extent = Extent { branches: 1, tokens, targets: 1, labels: 0 };
         let capacity = Capacity::from(extent).with_positions(length);
         let (backend, weights) = (self.backend(), self.weights());
@@ -62,6 +80,7 @@ impl Transformer {
             cache: KvCache::new(self, length)?,
             sampling,
             unseen: prompt.to_vec(),
+            change: change.map(|length| Change { length, read: Vec::new() }),
         })
     }
 }
@@ -73,6 +92,13 @@ impl Generation {
     /// Those of the backend.
     pub async fn next(&mut self, model: &Transformer, key: [u32; 2]) -> Result<Option<u32>> {
         let ws = &self.workspace;
+        if let Some(Change { length, read }) = &mut self.change {
+            read.extend_from_slice(&self.unseen);
+            if self.cache.length <= *length && read.len() as u32 > *length {
+                self.cache.length = 0;
+                self.unseen.clone_from(read);
+            }
+        }
         let tokens = self.unseen.len() as u32;
         let length = self.cache.length;
         if length + tokens > self.cache.capacity {

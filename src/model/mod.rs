@@ -18,6 +18,7 @@ mod pass;
 mod pooling;
 mod readout;
 mod rotary;
+mod rotary_fields;
 mod run;
 mod spec;
 mod stored;
@@ -35,11 +36,12 @@ pub use heads::Score;
 pub use packed::Packed;
 pub use pooling::Pooling;
 pub use readout::ReadoutHead;
-pub use rotary::{Rotary, RotaryFields, RotaryScaling};
+pub use rotary::{Rotary, RotaryScaling};
+pub use rotary_fields::RotaryFields;
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
     Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
-    ModelSpec, Norms,
+    ModelSpec, Norms, Projection,
 };
 pub use stored::{formats, stored_as, without_missing_head};
 pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};

@@ -130,8 +130,14 @@ impl<'a> Pass<'a> {
         if let Some(inputs) = self.inputs
             && let Some(copy) = inputs.of.get(&matrix)
         {
-            let params =
-                gather_rows::Params { branches: 1, x_start: 0, x_branch: 0, count: self.tokens, width };
+            let params = gather_rows::Params {
+                branches: 1,
+                x_start: 0,
+                x_branch: 0,
+                count: self.tokens,
+                width,
+                scale: 1.0,
+            };
             gather_rows::record(&mut self.r, x, &inputs.every_row, copy, params);
         }
     }

@@ -6,7 +6,7 @@ use super::kv_cache::KvCache;
 use super::linear::blocks;
 use super::pass::Pass;
 use super::transformer::Transformer;
-use super::workspace::{Extent, Workspace};
+use super::workspace::{Extent, Rotation, Workspace};
 use crate::error::{Result, bail};
 use crate::gpu::Buffer;
 use crate::kernel::step::Step;
@@ -154,6 +154,16 @@ impl Transformer {
         let backend = self.backend();
         backend.write(&ws.ids, 0, bytemuck::cast_slice(&batch.ids))?;
         backend.write(&ws.positions, 0, bytemuck::cast_slice(&positions))?;
+        for Rotation { rotary, rows, positions: own, .. } in &ws.rotations {
+            if let (Some(buffer), Some(short)) = (own, rotary.long_beyond()) {
+                let mut chosen = positions.clone();
+                let is_long = |bounds: &&[u32]| cached + offset + (bounds[1] - bounds[0]) > short;
+                for bounds in batch.cu_seqlens.windows(2).filter(is_long) {
+                    chosen[bounds[0] as usize..bounds[1] as usize].iter_mut().for_each(|row| *row += rows);
+                }
+                backend.write(buffer, 0, bytemuck::cast_slice(&chosen))?;
+            }
+        }
         for (window, buffer) in &ws.spans {
             let spans = spans(&batch.cu_seqlens, cached, spec.causal, *window);
             backend.write(buffer, 0, bytemuck::cast_slice(&spans))?;

@@ -18,9 +18,23 @@ pub struct LearnedPositions {
     pub offset: u32,
 }
 
+/// How a pass multiplies by the weights of queries, keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projection {
+    /// One after the other: they are matrices of their own, or rows of one that begin at multiples of 4.
+    Parts,
+    /// At once: they are the rows of one matrix, in this order.
+    Together,
+    /// At once: they are the rows of one matrix, in which the rows of a head's query, key and value follow each other, head by head.
+    /// The layers then only say how many rows there are.
+    ByHead,
+}
+
 /// The attention of a layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Attention {
+    /// How queries, keys and values are computed.
+    pub projection: Projection,
     /// Queries `[heads * head_dim, hidden]`.
     pub query: Linear,
     /// Keys `[kv_heads * head_dim, hidden]`.
@@ -29,9 +43,9 @@ pub struct Attention {
     pub value: Linear,
     /// Back to the hidden width `[hidden, heads * head_dim]`.
     pub output: Linear,
-    /// Applied to each query head, before rotary positions.
+    /// Applied to each query head, or to all of them together, as its width says; before rotary positions.
     pub query_norm: Option<Norm>,
-    /// Applied to each key head, before rotary positions.
+    /// Applied to each key head, or to all of them together, as its width says; before rotary positions.
     pub key_norm: Option<Norm>,
     /// Rotary positions.
     pub rotary: Option<Rotary>,
@@ -48,6 +62,7 @@ impl Attention {
     /// to queries and keys.
     pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
         Attention {
+            projection: Projection::Parts,
             query,
             key,
             value,
@@ -59,6 +74,11 @@ impl Attention {
             scale: 1.0 / (head_dim as f32).sqrt(),
             softcap: None,
         }
+    }
+
+    /// The one layer of queries, keys and values, where they are rows of one matrix.
+    pub fn fused(&self) -> Linear {
+        Linear { rows: self.query.rows + self.key.rows + self.value.rows, ..self.query }
     }
 }
 
@@ -80,6 +100,8 @@ pub enum Mlp {
         gate: Linear,
         /// To the intermediate width.
         up: Linear,
+        /// Whether both are computed at once, as the rows of one matrix: the gate's, then those of `up`.
+        together: bool,
         /// The nonlinearity.
         activation: Activation,
         /// Back to the hidden width.
@@ -87,8 +109,8 @@ pub enum Mlp {
     },
 }
 
-/// The norms around a sublayer f, each where it is there: x = residual(x + output(f(input(x)))).
-#[derive(Clone, Copy, Debug, Default)]
+/// The norms around a sublayer f, each where it is there: x = residual(x + scale * output(f(input(x)))).
+#[derive(Clone, Copy, Debug)]
 pub struct Norms {
     /// Applied to what the sublayer reads.
     pub input: Option<Norm>,
@@ -96,6 +118,15 @@ pub struct Norms {
     pub output: Option<Norm>,
     /// Applied to the residual stream after the sublayer's output was added.
     pub residual: Option<Norm>,
+    /// What the sublayer's output is multiplied by before it is added to the residual stream.
+    pub scale: f32,
+}
+
+impl Default for Norms {
+    /// No norms, and outputs as they are.
+    fn default() -> Norms {
+        Norms { input: None, output: None, residual: None, scale: 1.0 }
+    }
 }
 
 impl Norms {
@@ -111,12 +142,12 @@ impl Norms {
 
     /// Sandwich norm: x + output(f(input(x))).
     pub fn sandwich(input: Norm, output: Norm) -> Norms {
-        Norms { input: Some(input), output: Some(output), residual: None }
+        Norms { input: Some(input), output: Some(output), ..Norms::default() }
     }
 }
 
 /// One layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LayerSpec {
     /// The attention.
     pub attention: Attention,
@@ -129,10 +160,22 @@ pub struct LayerSpec {
 }
 
 impl LayerSpec {
+    /// The linear layers that begin inside of a matrix, with their roles.
+    pub fn parts(&self) -> Vec<(&'static str, Linear)> {
+        let mut parts = Vec::new();
+        if self.attention.projection == Projection::Parts {
+            parts.extend([("k", self.attention.key), ("v", self.attention.value)]);
+        }
+        if let Mlp::Glu { up, together: false, .. } = self.mlp {
+            parts.push(("up", up));
+        }
+        parts
+    }
+
     /// The linear layers with their roles: q, k, v, o, then gate, up, down.
     pub fn linears(&self) -> Vec<(&'static str, Linear)> {
-        let Attention { query, key, value, output, .. } = self.attention;
-        let mut linears = vec![("q", query), ("k", key), ("v", value), ("o", output)];
+        let Attention { query, key, value, output, .. } = &self.attention;
+        let mut linears = vec![("q", *query), ("k", *key), ("v", *value), ("o", *output)];
         match self.mlp {
             Mlp::Plain { up, down, .. } => linears.extend([("up", up), ("down", down)]),
             Mlp::Glu { gate, up, down, .. } => linears.extend([("gate", gate), ("up", up), ("down", down)]),
@@ -163,7 +206,7 @@ impl From<HeadKind> for crate::text::encode::HeadKind {
 /// What a masked-LM head does before it scores the vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadTransform {
-    /// `[hidden, hidden]`.
+    /// From the hidden width to that of the table.
     pub dense: Linear,
     /// The nonlinearity.
     pub activation: Activation,
@@ -174,6 +217,8 @@ pub struct HeadTransform {
 /// From hidden states to logits.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSpec {
+    /// What the hidden states are multiplied by first.
+    pub scale: f32,
     /// Before scoring.
     pub transform: Option<HeadTransform>,
     /// From the hidden width to the width of the table.
@@ -189,7 +234,7 @@ pub struct HeadSpec {
 impl HeadSpec {
     /// A head that only multiplies the hidden states by the table.
     pub fn of(table: TensorId) -> HeadSpec {
-        HeadSpec { transform: None, projection: None, table, bias: None, softcap: None }
+        HeadSpec { scale: 1.0, transform: None, projection: None, table, bias: None, softcap: None }
     }
 
     /// The tensors that only the head has. A projection is not among them: it belongs to the decoder that it follows.
@@ -212,6 +257,8 @@ pub struct Embedding {
     pub scale: f32,
     /// From the width of a token's row to the hidden width.
     pub projection: Option<Linear>,
+    /// Whether the projection comes last, so that types, positions and the norm have the width of a token's row.
+    pub projected_last: bool,
     /// Segment embedding `[types, hidden]`; all tokens are of type 0.
     pub types: Option<TensorId>,
     /// Learned positions.
@@ -223,7 +270,15 @@ pub struct Embedding {
 impl Embedding {
     /// Token rows as they are: nothing is added and nothing applied.
     pub fn of(tokens: TensorId) -> Embedding {
-        Embedding { tokens, scale: 1.0, projection: None, types: None, positions: None, norm: None }
+        Embedding {
+            tokens,
+            scale: 1.0,
+            projection: None,
+            projected_last: false,
+            types: None,
+            positions: None,
+            norm: None,
+        }
     }
 
     /// The tables that rows are looked up in.

@@ -13,18 +13,31 @@ const CHUNK: usize = 1 << 20;
 
 /// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers do. Where it
 /// has none of the tensors that only the head has, they are removed from the spec, and whatever needs the head is refused
-/// ([`ModelSpec::head`]).
+/// ([`ModelSpec::head`]). A head without tensors of its own is missing where the checkpoint has a classifier's outputs.
 pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint) -> ModelSpec {
     let Ok(head) = &spec.head else { return spec };
     let own = head.own_tensors(&spec.embedding);
     let tensors = spec.tensors.as_slice();
-    let Some(name) = own.first().map(|id| tensors[*id].name.clone()) else { return spec };
-    if own.iter().all(|id| names(&tensors[*id]).all(|name| !checkpoint.tensors.contains_key(name)))
-        && spec.tensors.remove_last(&own)
-    {
+    // A classifier may have the head's dense layer and norm too.
+    let shared = |name: &str| {
+        let dense = spec.classifier.and_then(|classifier| classifier.dense);
+        let names = dense.into_iter().flat_map(|dense| [Some(dense.name), dense.norm.map(|(norm, _)| norm)]);
+        names.flatten().any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let mut decisive = own.iter().map(|id| &tensors[*id]).filter(|tensor| !shared(&tensor.name)).peekable();
+    let output = spec.classifier.map(|classifier| format!("{}.weight", classifier.output));
+    let (missing, why) = match (decisive.peek(), output) {
+        (Some(first), _) => {
+            let why = format!("there is no tensor {}", first.name);
+            (decisive.all(|t| names(t).all(|name| !checkpoint.tensors.contains_key(name))), why)
+        }
+        (None, Some(output)) => (checkpoint.tensors.contains_key(&output), format!("there is {output}")),
+        (None, None) => return spec,
+    };
+    if missing && spec.tensors.remove_last(&own) {
         spec.head = Err(err!(
             ModelUnsupported,
-            "{}: the model has no language-model head (there is no tensor {name}), which this needs; \
+            "{}: the model has no language-model head ({why}), which this needs; \
              a classifier is trained on it with method readout",
             checkpoint.name()
         ));

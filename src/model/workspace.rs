@@ -3,7 +3,7 @@
 use super::adapter::Adapter;
 use super::packed::Packed;
 use super::rotary::Rotary;
-use super::spec::{Attention, Mlp};
+use super::spec::{Attention, LayerSpec, Mlp, Projection};
 use super::weights::{Matrix, Weights};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -128,9 +128,9 @@ pub struct Workspace {
     pub scratch: Buffer,
     /// The packed operands of a matmul, for tiles that read such.
     pub panels: Option<Buffer>,
-    /// Target rows `[branch, target, hidden]`.
+    /// Target rows `[branch, target, hidden]`, and what the head's transform makes of them `[branch, target, width of the table]`.
     pub gathered: Buffer,
-    /// Target rows through the head's transform `[branch, target, hidden]`, or its projection `[branch, target, width of the table]`.
+    /// Target rows through the head's dense layer, or its projection `[branch, target, width of the table]`.
     pub transformed: Buffer,
     /// Logits of a block of the vocabulary `[branch, target, block]`.
     pub logits: Buffer,
@@ -162,10 +162,40 @@ pub struct Workspace {
     pub label_rows: Buffer,
     /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
-    /// For each kind of rotary positions that a layer has, cos and sin of each position and pair `[position, dim / 2]` x 2.
-    pub rotations: Vec<(Rotary, Buffer)>,
-    /// Token rows before they are projected to the hidden width `[branch, token, width]`.
-    pub projected: Option<Buffer>,
+    /// What each kind of rotary positions that a layer has needs.
+    pub rotations: Vec<Rotation>,
+    /// Token rows before they are projected to the hidden width.
+    pub projected: Option<Projected>,
+    /// Queries, keys and values before their heads are put in order.
+    pub by_head: Option<ByHead>,
+}
+
+/// The rotations of one kind of rotary positions.
+pub struct Rotation {
+    /// Which kind.
+    pub rotary: Rotary,
+    /// Cos and sin of each position and pair `[row, dim / 2]` x 2. Where long sequences have other frequencies, their rows follow.
+    pub table: Buffer,
+    /// Rows of the table for short sequences.
+    pub rows: u32,
+    /// Rows of the table `[token]`, where they are not the positions.
+    pub positions: Option<Buffer>,
+}
+
+/// Token rows that are narrower or wider than the hidden states.
+pub struct Projected {
+    /// `[branch, token, width]`.
+    pub rows: Buffer,
+    /// The same normalized, where the norm comes before the projection.
+    pub normed: Option<Buffer>,
+}
+
+/// The product with a matrix that has queries, keys and values head by head.
+pub struct ByHead {
+    /// `[branch, token, (heads + 2 kv_heads) head_dim]`.
+    pub values: Buffer,
+    /// For each head in the order of [`Workspace::qkv`] its number in `values` `[token, heads + 2 kv_heads]`.
+    pub picks: Buffer,
 }
 
 impl Workspace {
@@ -193,22 +223,44 @@ impl Workspace {
         let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
         let prefix = adapter.map_or(0, Adapter::prefix_length);
         let positions = positions.saturating_add(prefix).min(spec.max_length);
-        let mut rotations: Vec<(Rotary, Buffer)> = Vec::new();
+        let mut rotations: Vec<Rotation> = Vec::new();
         let mut spans: Vec<(Option<u32>, Buffer)> = Vec::new();
         for Attention { rotary, window, .. } in spec.layers.iter().map(|layer| &layer.attention) {
             if let Some(rotary) = rotary
-                && rotations.iter().all(|(known, _)| known != rotary)
+                && rotations.iter().all(|known| known.rotary != *rotary)
             {
-                rotations.push((*rotary, rotation(backend, positions, rotary)?));
+                let own = rotary.long_beyond().is_some_and(|length| positions > length);
+                rotations.push(Rotation {
+                    rotary: rotary.clone(),
+                    table: rotation(backend, positions, rotary)?,
+                    rows: positions,
+                    positions: own.then(|| activation("rotary positions", u64::from(tokens))).transpose()?,
+                });
             }
             if spans.iter().all(|(known, _)| known != window) {
                 spans.push((*window, activation("spans", u64::from(tokens) * 2)?));
             }
         }
-        let projected = spec
-            .embedding
-            .projection
-            .map(|projection| activation("token rows", rows * u64::from(projection.width)));
+        let embedding = &spec.embedding;
+        let projected = match embedding.projection {
+            Some(projection) => {
+                let rows = |name| activation(name, rows * u64::from(projection.width));
+                let normed = embedding.norm.is_some() && embedding.projected_last;
+                Some(Projected {
+                    rows: rows("token rows")?,
+                    normed: normed.then(|| rows("normalized token rows")).transpose()?,
+                })
+            }
+            None => None,
+        };
+        let is_by_head = |layer: &LayerSpec| layer.attention.projection == Projection::ByHead;
+        let by_head = match spec.layers.iter().any(is_by_head) {
+            true => Some(ByHead {
+                values: activation("heads", rows * u64::from(spec.qkv_width()))?,
+                picks: head_picks(backend, spec.heads, tokens)?,
+            }),
+            false => None,
+        };
         let of_branches = |packed: &Packed, name: &str| {
             let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
@@ -238,7 +290,7 @@ impl Workspace {
             } else {
                 None
             },
-            gathered: activation("targets", scored * hidden)?,
+            gathered: activation("targets", scored * hidden.max(table_width))?,
             transformed: activation("transformed targets", scored * hidden.max(table_width))?,
             logits: activation("logits", logits / 4)?,
             state: activation("cross-entropy", scored * 4)?,
@@ -256,7 +308,8 @@ impl Workspace {
             label_rows: activation("label rows", labelled * table_width)?,
             step: backend.create("step", crate::kernel::step::MAX_BYTES, MemoryClass::Transfer)?,
             rotations,
-            projected: projected.transpose()?,
+            projected,
+            by_head,
         })
     }
 
@@ -290,6 +343,17 @@ fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
         whole.min(SCRATCH_BYTES.max(copies * (u64::from(PANEL) * row + 16)))
     };
     weights.matrices().map(of).max().unwrap_or(16)
+}
+
+/// The numbers of heads in the order of queries, keys, values, where they are stored as query, key and value of each head in turn.
+fn head_picks(backend: &dyn Backend, heads: u32, tokens: u32) -> Result<Buffer> {
+    let of_token = |token: u32| {
+        (0..3).flat_map(move |part| (0..heads).map(move |head| (token * heads + head) * 3 + part))
+    };
+    let picks: Vec<u32> = (0..tokens).flat_map(of_token).collect();
+    let buffer = backend.create("order of heads", picks.len() as u64 * 4, MemoryClass::Activations)?;
+    backend.write(&buffer, 0, bytemuck::cast_slice(&picks))?;
+    Ok(buffer)
 }
 
 /// The table of rotations on the device.

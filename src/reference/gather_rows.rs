@@ -4,7 +4,7 @@ use super::Call;
 use crate::error::Result;
 use crate::kernel::gather_rows::Params;
 
-/// `y[b, i, :] = x[b, picks[i], :]`.
+/// `y[b, i, :] = scale * x[b, picks[i], :]`.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;
@@ -13,7 +13,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let (width, count) = (params.width as usize, params.count as usize);
     for (r, y) in y.chunks_exact_mut(width).take(params.branches as usize * count).enumerate() {
         let branch = params.x_start as usize + r / count * params.x_branch as usize;
-        y.copy_from_slice(&x[branch + picks[r % count] as usize * width..][..width]);
+        let row = &x[branch + picks[r % count] as usize * width..][..width];
+        y.iter_mut().zip(row).for_each(|(y, x)| *y = params.scale * x);
     }
     Ok(())
 }

@@ -21,8 +21,14 @@ from transformers import (
     DistilBertForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    GPTNeoXConfig,
+    GPTNeoXForSequenceClassification,
     LlamaConfig,
     LlamaForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
 )
@@ -55,6 +61,20 @@ def models():
     )  # fmt: skip
     yield "distilbert", DistilBertForSequenceClassification(distilbert)
     yield "camembert", CamembertForSequenceClassification(CamembertConfig(pad_token_id=1, type_vocab_size=1, **encoder))
+    modernbert = dict(
+        vocab_size=97, hidden_size=18, num_hidden_layers=2, num_attention_heads=3, intermediate_size=22, local_attention=8,
+        max_position_embeddings=66, pad_token_id=0, attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "modernbert", ModernBertForSequenceClassification(ModernBertConfig(**modernbert))
+    averaged = ModernBertConfig(classifier_pooling="mean", classifier_bias=True, norm_bias=True, **modernbert)
+    yield "modernbert-mean", ModernBertForSequenceClassification(averaged)
+    gpt_neox = GPTNeoXConfig(
+        vocab_size=97, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, intermediate_size=26,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.4},
+        max_position_embeddings=64, pad_token_id=0, attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "gpt_neox", GPTNeoXForSequenceClassification(gpt_neox)
+    yield "electra", ElectraForSequenceClassification(ElectraConfig(embedding_size=12, pad_token_id=0, **encoder))
 
 
 def main():

@@ -16,6 +16,22 @@ from transformers import (
     AutoModelForMaskedLM,
     DistilBertConfig,
     DistilBertForMaskedLM,
+    ElectraConfig,
+    ElectraForMaskedLM,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    GraniteConfig,
+    GraniteForCausalLM,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
+    Phi3Config,
+    Phi3ForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
@@ -38,10 +54,117 @@ def xlm_roberta():
     return XLMRobertaForMaskedLM(config)
 
 
+DECODER = dict(vocab_size=61, max_position_embeddings=160, bos_token_id=1, eos_token_id=2, attn_implementation="eager")
+
+
+def modernbert():
+    """Four layers, of which the first and the last see everything; windows of 6 tokens on each side in the others."""
+    config = ModernBertConfig(
+        vocab_size=61, hidden_size=36, num_hidden_layers=4, num_attention_heads=3, intermediate_size=26, local_attention=12,
+        max_position_embeddings=160, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return ModernBertForMaskedLM(config)
+
+
+def gpt_neox():
+    """Four of the ten columns of each head are rotated."""
+    config = GPTNeoXConfig(
+        hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=46, pad_token_id=0,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.4}, **DECODER,
+    )  # fmt: skip
+    return GPTNeoXForCausalLM(config)
+
+
+def gpt_neox_sequential():
+    """Without a parallel residual and without biases of attention; the head is the embedding."""
+    config = GPTNeoXConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=28, use_parallel_residual=False,
+        attention_bias=False, tie_word_embeddings=True, hidden_act="gelu_new", pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GPTNeoXForCausalLM(config)
+
+
+def smollm3():
+    """Every second layer has no rotary positions."""
+    config = SmolLM3Config(
+        hidden_size=24, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, intermediate_size=28,
+        no_rope_layer_interval=2, rope_parameters={"rope_type": "default", "rope_theta": 5000000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return SmolLM3ForCausalLM(config)
+
+
+def olmo2():
+    config = Olmo2Config(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=28,
+        rope_parameters={"rope_type": "default", "rope_theta": 500000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Olmo2ForCausalLM(config)
+
+
+def granite():
+    config = GraniteConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=28,
+        embedding_multiplier=12.0, logits_scaling=8.0, residual_multiplier=0.22, attention_multiplier=0.3,
+        tie_word_embeddings=True, attention_bias=True, mlp_bias=True, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GraniteForCausalLM(config)
+
+
+def phi3():
+    """LongRoPE over texts of 32 tokens, and a window; an odd width of the MLP."""
+    config = Phi3Config(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=27,
+        original_max_position_embeddings=32, sliding_window=50, pad_token_id=0, **DECODER,
+        rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.1, 1.3],
+            "long_factor": [1.0, 2.5, 4.0],
+        },
+    )  # fmt: skip
+    return Phi3ForCausalLM(config)
+
+
+def electra():
+    """Embeddings of 20 columns beside hidden states of 30."""
+    config = ElectraConfig(
+        vocab_size=61, embedding_size=20, hidden_size=30, num_hidden_layers=2, num_attention_heads=3, intermediate_size=46,
+        max_position_embeddings=160, pad_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    return ElectraForMaskedLM(config)
+
+
+def electra_wide():
+    """Embeddings that are wider than the hidden states, as those of electra-base-generator; another activation than the head's."""
+    config = ElectraConfig(
+        vocab_size=61, embedding_size=28, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, intermediate_size=26,
+        max_position_embeddings=140, hidden_act="relu", pad_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    return ElectraForMaskedLM(config)
+
+
+def roberta_relu():
+    """The head has GELU, whatever the layers have."""
+    config = RobertaConfig(
+        vocab_size=61, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, intermediate_size=26,
+        max_position_embeddings=140, type_vocab_size=1, hidden_act="relu", pad_token_id=1, attn_implementation="eager",
+    )  # fmt: skip
+    return RobertaForMaskedLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
     "xlm-roberta": (xlm_roberta, FEW_LENGTHS),
+    "modernbert": (modernbert, MORE_LENGTHS),
+    "gpt-neox": (gpt_neox, MORE_LENGTHS),
+    "gpt-neox-sequential": (gpt_neox_sequential, FEW_LENGTHS),
+    "smollm3": (smollm3, MORE_LENGTHS),
+    "olmo2": (olmo2, FEW_LENGTHS),
+    "granite": (granite, FEW_LENGTHS),
+    "phi3": (phi3, MORE_LENGTHS),
+    "electra": (electra, MORE_LENGTHS),
+    "electra-wide": (electra_wide, FEW_LENGTHS),
+    "roberta-relu": (roberta_relu, FEW_LENGTHS),
 }
 
 

@@ -9,6 +9,7 @@ and the attention factor that transformers computes from them.
 import copy
 import json
 
+import torch
 import transformers
 from transformers import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
@@ -18,6 +19,8 @@ LLAMA3 = {
     "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8192,
 }  # fmt: skip
+SHORT = [1.0, 1.02, 1.05, 1.1, 1.3, 1.7, 2.0, 2.5]
+LONG = [1.0, 1.3, 2.0, 4.0, 8.0, 16.0, 32.0, 33.5]
 CASES = {
     "nothing": {},
     "theta at the top": {"rope_theta": 500000.0},
@@ -45,6 +48,27 @@ CASES = {
             "original_max_position_embeddings": 1024,
         }
     },
+    "longrope, as Phi-3.5 has it": {
+        "max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
+        "rope_scaling": {"type": "longrope", "short_factor": SHORT, "long_factor": LONG},
+    },
+    "longrope with a factor": {
+        "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "factor": 8.0, "short_factor": SHORT, "long_factor": LONG,
+            "original_max_position_embeddings": 2048, "partial_rotary_factor": 1.0,
+        }
+    },
+    "longrope with an attention factor": {
+        "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "factor": 2.0, "attention_factor": 1.25, "short_factor": SHORT,
+            "long_factor": LONG, "original_max_position_embeddings": 1024,
+        }
+    },
+    "linear, without theta in rope_parameters": {
+        "rope_theta": 500000.0, "rope_parameters": {"type": "linear", "factor": 8.0}
+    },
+    "a linear factor of 1": {"rope_theta": 40000.0, "rope_scaling": {"type": "linear", "factor": 1.0}},
+    "an empty scaling": {"rope_scaling": {}, "rope_parameters": {"rope_type": "default", "rope_theta": 70000.0}},
 }  # fmt: skip
 
 
@@ -56,7 +80,11 @@ def main():
         embedding = LlamaRotaryEmbedding(LlamaConfig(**copy.deepcopy(fields)))
         frequencies = [float("%.9g" % value) for value in embedding.inv_freq.tolist()]
         factor = float("%.9g" % embedding.attention_scaling)
-        case = {"name": name, "config": fields, "frequencies": frequencies, "attention_factor": factor}
+        long = {}
+        if embedding.rope_type == "longrope":
+            embedding.forward(torch.zeros(1), torch.tensor([[embedding.config.rope_parameters["original_max_position_embeddings"]]]))
+            long = {"long_frequencies": [float("%.9g" % value) for value in embedding.inv_freq.tolist()]}
+        case = {"name": name, "config": fields, "frequencies": frequencies, "attention_factor": factor, **long}
         lines.append(" " + json.dumps(case))
     print("[\n" + ",\n".join(lines) + "\n]")
 

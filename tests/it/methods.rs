@@ -319,6 +319,48 @@ const BLOCKS: &[(&str, &str)] = &[
             "intermediate_size":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
     ),
     (
+        "random distilbert",
+        r#"{"model_type":"distilbert","dim":64,"n_heads":4,"hidden_dim":96,"n_layers":2,"max_position_embeddings":40,
+            "vocab_size":101}"#,
+    ),
+    (
+        "random electra",
+        r#"{"model_type":"electra","embedding_size":32,"hidden_size":64,"num_attention_heads":4,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random modernbert",
+        r#"{"model_type":"modernbert","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2,"local_attention":6}"#,
+    ),
+    (
+        "random gpt_neox",
+        r#"{"model_type":"gpt_neox","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random smollm3",
+        r#"{"model_type":"smollm3","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"no_rope_layers":[1,0]}"#,
+    ),
+    (
+        "random olmo2",
+        r#"{"model_type":"olmo2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random granite",
+        r#"{"model_type":"granite","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"embedding_multiplier":12,
+            "attention_multiplier":0.1,"residual_multiplier":0.22,"logits_scaling":8}"#,
+    ),
+    (
+        "random phi3",
+        r#"{"model_type":"phi3","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"original_max_position_embeddings":8,
+            "rope_scaling":{"type":"longrope","short_factor":[1,1,1,1,2,2,2,2],"long_factor":[1,2,3,4,5,6,7,8]}}"#,
+    ),
+    (
         "random gemma3",
         r#"{"model_type":"gemma3_text","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":1,"head_dim":32,
             "intermediate_size":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"sliding_window":4,
@@ -381,7 +423,7 @@ device_test! {
 
 device_test! {
     async fn an_untrained_model_is_exported_as_it_was_read(backend: Rc<dyn Backend>) {
-        for model in ["gpt2", "llama", "bert", "gemma3"] {
+        for model in ["gpt2", "llama", "bert", "gemma3", "gpt-neox", "modernbert", "phi3"] {
             let session = open(backend.clone(), model, DType::F32).await;
             let mut file = Vec::new();
             save_model(&session, &mut |bytes| {

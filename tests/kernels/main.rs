@@ -244,7 +244,7 @@ device_test! {
                 let picks = lab.words("picks", &choices(2, count, tokens));
                 let y = lab.unwritten("y", branches * count * width);
                 gather_rows::record(recording, &x, &picks, &y, gather_rows::Params {
-                    branches, x_start: 0, x_branch: tokens * width, count, width,
+                    branches, x_start: 0, x_branch: tokens * width, count, width, scale: 0.7,
                 });
                 // The first rows of x, two columns narrower where there are so many.
                 let column = 2.min(width - 1);

@@ -1,6 +1,6 @@
 //! DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT without token types, with names of its own.
 
-use super::{activation, head_dim, layer_count, require};
+use super::{activation, head_dim, layer_count};
 use crate::error::Result;
 use crate::format::config::{Aliases, Config};
 use crate::model::{
@@ -19,7 +19,6 @@ const ALIASES: Aliases = &[
 pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     // Sinusoidal positions are a table in the checkpoint, as learned ones are.
     let config = &config.with_aliases(ALIASES);
-    require(config, "tie_word_embeddings", true, true)?;
     let hidden = config.u32_or("hidden_size", 768)?;
     let heads = config.u32_or("num_attention_heads", 12)?;
     let head_dim = head_dim(config, hidden, heads)?;
@@ -57,6 +56,9 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     let layers = layers.collect();
     let dense = tensors.linear("vocab_transform", hidden, hidden, true);
     let head_norm = tensors.norm("vocab_layer_norm", norm, hidden);
+    let tied = config.bool_or("tie_word_embeddings", true)?;
+    let head_table =
+        if tied { token_table } else { tensors.matrix("vocab_projector.weight", vocabulary, hidden) };
     let bias = tensors.bias("vocab_projector.bias", vocabulary);
     let transform = HeadTransform { dense, activation, norm: head_norm };
     Ok(ModelSpec {
@@ -77,7 +79,7 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
         layers,
         parallel_residual: false,
         final_norm: None,
-        head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(token_table) }),
+        head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(head_table) }),
         classifier: Some(ClassifierSpec::first_token(
             "DistilBertForSequenceClassification",
             "pre_classifier",

@@ -2,7 +2,7 @@
 //! sublayer and of query and key heads, all of which multiply by 1 + w; most layers attend to a
 //! window. Gemma 2 differs in little, as [`Version`] says.
 
-use super::parts::{Sizes, windowed};
+use super::parts::{HeadNorms, Sizes, windowed};
 use super::{activation, positive, require, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
@@ -59,7 +59,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let sizes = Sizes::read(config, Some(256))?;
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::Rms { eps: config.f32_or("rms_norm_eps", 1e-6)?, plus_one: true };
-    let head_norm = version.head_norms.then_some(norm);
+    let head_norms = version.head_norms.then_some((HeadNorms::Each, norm));
     let activation = activation(config, "hidden_activation", "gelu_pytorch_tanh")?;
     let bias = config.bool_or("attention_bias", false)?;
     let windowed = windowed(config, sizes.layers, |i| (i + 1) % version.pattern != 0)?;
@@ -74,20 +74,21 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let logit_softcap =
         version.logit_softcap.map(|cap| positive("final_logit_softcapping", cap)).transpose()?;
 
-    let mut tensors = TensorList::new(&[]);
+    // Checkpoints that were saved from the model without its head have names without `model.`.
+    let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = windowed.into_iter().enumerate().map(|(i, windowed)| {
         let layer = format!("model.layers.{i}");
         let around = |tensors: &mut TensorList, name| tensors.norm(format!("{layer}.{name}"), norm, hidden);
         let attention_norm = around(&mut tensors, "input_layernorm");
-        let attention = sizes.attention(&mut tensors, &layer, "o_proj", (bias, bias), head_norm);
+        let attention = sizes.attention(&mut tensors, &layer, "o_proj", (bias, bias), head_norms);
         let attention_output_norm = around(&mut tensors, "post_attention_layernorm");
         let mlp_norm = around(&mut tensors, "pre_feedforward_layernorm");
         let mlp = sizes.mlp(&mut tensors, &layer, activation, false);
         let mlp_output_norm = around(&mut tensors, "post_feedforward_layernorm");
         LayerSpec {
             attention: Attention {
-                rotary: Some(if windowed { sliding } else { full }),
+                rotary: Some(if windowed { sliding.clone() } else { full.clone() }),
                 window: windowed.then_some(window),
                 scale: scalar.powf(-0.5),
                 softcap,

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::format::config::{Aliases, Config};
 use crate::model::{
     Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
-    Norms, TensorList,
+    Norms, Projection, TensorList,
 };
 
 /// GPT-2's own names of fields that other families have too.
@@ -47,6 +47,10 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
         let up = tensors.conv1d(format!("{layer}.mlp.c_fc"), intermediate, hidden, true);
         let down = tensors.conv1d(format!("{layer}.mlp.c_proj"), hidden, intermediate, true);
         let mut attention = Attention::new(head_dim, query, key, value, output);
+        // Parts begin with whole vec4s.
+        if !hidden.is_multiple_of(4) {
+            attention.projection = Projection::Together;
+        }
         if !scaled {
             attention.scale = 1.0;
         }

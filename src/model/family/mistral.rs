@@ -1,6 +1,6 @@
 //! Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama with attention to a window in every layer, in its first version.
 
-use super::llama::{Differences, decoder};
+use super::decoder::{Differences, decoder};
 use super::{layer_count, window};
 use crate::error::Result;
 use crate::format::config::Config;
@@ -9,14 +9,9 @@ use crate::model::ModelSpec;
 pub(super) fn mistral(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")? as usize;
     let differences = Differences {
-        family: "mistral",
-        class: Some("MistralForSequenceClassification"),
-        qkv_bias: false,
-        output_bias: false,
-        mlp_bias: false,
-        head_norms: false,
         max_length: 131_072,
         windows: vec![window(config, 4096)?; layers],
+        ..Differences::none("mistral", Some("MistralForSequenceClassification"))
     };
     decoder(config, &differences)
 }

@@ -1,17 +1,27 @@
 //! One short file a family: from `config.json` to a [`ModelSpec`].
 
 mod bert;
+mod decoder;
 mod distilbert;
+mod electra;
+mod encoder;
 mod fields;
 mod gemma2;
 mod gemma3;
 mod gpt2;
+mod gpt_neox;
+mod granite;
 mod llama;
 mod mistral;
+mod modernbert;
+mod olmo2;
 mod opt;
 mod parts;
 mod phi;
+mod phi3;
 mod qwen;
+mod roberta;
+mod smollm3;
 
 use std::collections::BTreeMap;
 
@@ -26,19 +36,26 @@ type Family = fn(&Config) -> Result<ModelSpec>;
 /// What makes a spec, for each `model_type`.
 const FAMILIES: &[(&str, Family)] = &[
     ("bert", bert::bert),
-    ("camembert", bert::camembert),
+    ("camembert", roberta::camembert),
     ("distilbert", distilbert::distilbert),
+    ("electra", electra::electra),
     ("gemma2", gemma2::gemma2),
     ("gemma3_text", gemma3::gemma3),
     ("gpt2", gpt2::gpt2),
+    ("gpt_neox", gpt_neox::gpt_neox),
+    ("granite", granite::granite),
     ("llama", llama::llama),
     ("mistral", mistral::mistral),
+    ("modernbert", modernbert::modernbert),
+    ("olmo2", olmo2::olmo2),
     ("opt", opt::opt),
     ("phi", phi::phi),
+    ("phi3", phi3::phi3),
     ("qwen2", qwen::qwen2),
     ("qwen3", qwen::qwen3),
-    ("roberta", bert::roberta),
-    ("xlm-roberta", bert::xlm_roberta),
+    ("roberta", roberta::roberta),
+    ("smollm3", smollm3::smollm3),
+    ("xlm-roberta", roberta::xlm_roberta),
 ];
 
 /// The spec of a model by its `model_type`.
@@ -101,7 +118,7 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
 
 /// The layers of a fused tensor begin with whole vec4s, in which kernels read weights, and have all of its rows together.
 fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
-    for (role, linear) in spec.linears() {
+    for (role, linear) in spec.layers.iter().flat_map(LayerSpec::parts) {
         let elements = u64::from(linear.first_row) * u64::from(linear.width);
         if linear.first_row % 4 != 0 || elements % 4 != 0 {
             let tensor = &spec.tensors.as_slice()[linear.weight].name;
@@ -141,6 +158,10 @@ fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
         missing.extend([
             (heads.into_iter().any(is_layer), "a layer norm of query or key heads"),
             (around.iter().any(|norms| is_layer(norms.output)), "a layer norm of a sublayer's output"),
+            (
+                around.iter().any(|norms| norms.output.is_some() && norms.scale != 1.0),
+                "a multiplier of residuals with norms of what is added",
+            ),
             (spec.parallel_residual && later, "a parallel residual with norms after its sublayers"),
         ]);
     }

@@ -3,7 +3,16 @@
 use super::{head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
-use crate::model::{Activation, Attention, Mlp, NormKind, TensorList};
+use crate::model::{Activation, Attention, Mlp, NormKind, Projection, TensorList};
+
+/// What a norm of queries and keys normalizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadNorms {
+    /// Each head.
+    Each,
+    /// All heads together.
+    Together,
+}
 
 /// The sizes of a decoder.
 #[derive(Clone, Copy)]
@@ -48,24 +57,48 @@ impl Sizes {
         })
     }
 
-    /// `layer.self_attn`: projections with or without a bias, of which the last is called `output`, and, where `head_norm` says which, a norm of each query and key head.
+    /// `layer.self_attn`: projections with or without a bias, of which the last is called `output`, and, where
+    /// `head_norms` says which, norms of queries and keys.
     pub(super) fn attention(
         &self,
         tensors: &mut TensorList,
         layer: &str,
         output: &str,
         (bias, output_bias): (bool, bool),
-        head_norm: Option<NormKind>,
+        head_norms: Option<(HeadNorms, NormKind)>,
     ) -> Attention {
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), self.q_width, self.hidden, bias);
         let key = tensors.linear(format!("{layer}.self_attn.k_proj"), self.kv_width, self.hidden, bias);
         let value = tensors.linear(format!("{layer}.self_attn.v_proj"), self.kv_width, self.hidden, bias);
         let output =
             tensors.linear(format!("{layer}.self_attn.{output}"), self.hidden, self.q_width, output_bias);
-        let mut norm =
-            |name| Some(tensors.norm(format!("{layer}.self_attn.{name}"), head_norm?, self.head_dim));
-        let (query_norm, key_norm) = (norm("q_norm"), norm("k_norm"));
+        let mut norm = |name, whole| {
+            let (norms, kind) = head_norms?;
+            let width = if norms == HeadNorms::Each { self.head_dim } else { whole };
+            Some(tensors.norm(format!("{layer}.self_attn.{name}"), kind, width))
+        };
+        let (query_norm, key_norm) = (norm("q_norm", self.q_width), norm("k_norm", self.kv_width));
         Attention { query_norm, key_norm, ..Attention::new(self.head_dim, query, key, value, output) }
+    }
+
+    /// `layer.self_attn` without biases, where queries, keys and values are rows of `qkv_proj`.
+    pub(super) fn fused_attention(&self, tensors: &mut TensorList, layer: &str) -> Attention {
+        let (q, kv) = (self.q_width, self.kv_width);
+        let rows = q.saturating_add(kv).saturating_add(kv);
+        let fused = tensors.linear(format!("{layer}.self_attn.qkv_proj"), rows, self.hidden, false);
+        let [query, key, value] = fused.split([q, kv, kv]);
+        let output = tensors.linear(format!("{layer}.self_attn.o_proj"), self.hidden, q, false);
+        let attention = Attention::new(self.head_dim, query, key, value, output);
+        Attention { projection: Projection::Together, ..attention }
+    }
+
+    /// `layer.mlp` without biases, where the gate and the other input layer are rows of `gate_up_proj`.
+    pub(super) fn fused_mlp(&self, tensors: &mut TensorList, layer: &str, activation: Activation) -> Mlp {
+        let rows = self.intermediate.saturating_mul(2);
+        let fused = tensors.linear(format!("{layer}.mlp.gate_up_proj"), rows, self.hidden, false);
+        let [gate, up] = fused.split([self.intermediate; 2]);
+        let down = tensors.linear(format!("{layer}.mlp.down_proj"), self.hidden, self.intermediate, false);
+        Mlp::Glu { gate, up, together: true, activation, down }
     }
 
     /// `layer.mlp`: a gated linear unit.
@@ -80,7 +113,7 @@ impl Sizes {
             |name| tensors.linear(format!("{layer}.mlp.{name}"), self.intermediate, self.hidden, bias);
         let (gate, up) = (wide("gate_proj"), wide("up_proj"));
         let down = tensors.linear(format!("{layer}.mlp.down_proj"), self.hidden, self.intermediate, bias);
-        Mlp::Glu { gate, up, activation, down }
+        Mlp::Glu { gate, up, together: false, activation, down }
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
     let fields = RotaryFields { partial: 0.5, ..RotaryFields::default() };
     let rotary = Some(Rotary::read(config, head_dim, fields)?);
 
-    let mut tensors = TensorList::new(&[]);
+    // Checkpoints that were saved from the model without its head have names without `model.`.
+    let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = (0..sizes.layers).map(|i| {
         let layer = format!("model.layers.{i}");
@@ -29,7 +30,7 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
         let up = tensors.linear(format!("{layer}.mlp.fc1"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.mlp.fc2"), hidden, intermediate, true);
         LayerSpec {
-            attention: Attention { rotary, ..attention },
+            attention: Attention { rotary: rotary.clone(), ..attention },
             attention_norms: Norms::pre(norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: Norms::pre(norm),

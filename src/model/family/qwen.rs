@@ -1,39 +1,31 @@
 //! Qwen2 and 2.5 (arXiv 2407.10671): Llama with biases of queries, keys and values. Qwen3 (arXiv 2505.09388): Llama with a norm of
 //! each query and key head.
 
-use super::llama::{Differences, decoder};
-use super::{layer_count, parts};
+use super::decoder::{Differences, decoder};
+use super::layer_count;
+use super::parts::{self, HeadNorms};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::ModelSpec;
 
 pub(super) fn qwen2(config: &Config) -> Result<ModelSpec> {
     let differences = Differences {
-        family: "qwen2",
-        class: Some("Qwen2ForSequenceClassification"),
         qkv_bias: true,
-        output_bias: false,
-        mlp_bias: false,
-        head_norms: false,
         max_length: 32_768,
         windows: windows(config)?,
+        ..Differences::none("qwen2", Some("Qwen2ForSequenceClassification"))
     };
     decoder(config, &differences)
 }
 
 pub(super) fn qwen3(config: &Config) -> Result<ModelSpec> {
-    let bias = config.bool_or("attention_bias", false)?;
     let differences = Differences {
-        family: "qwen3",
-        class: Some("Qwen3ForSequenceClassification"),
-        qkv_bias: bias,
-        output_bias: bias,
-        mlp_bias: false,
-        head_norms: true,
+        head_norms: Some(HeadNorms::Each),
         max_length: 32_768,
         windows: windows(config)?,
+        ..Differences::none("qwen3", Some("Qwen3ForSequenceClassification"))
     };
-    decoder(config, &differences)
+    decoder(config, &differences.with_attention_bias(config)?)
 }
 
 /// Attention is to a window in the layers from `max_window_layers` on, if `use_sliding_window` says so: most models that have a

@@ -1,0 +1,166 @@
+//! The decoder that Llama is, with rotary positions, grouped heads and SwiGLU. Families differ from it in little, as [`Differences`]
+//! says.
+
+use super::activation;
+use super::parts::{HeadNorms, Sizes};
+use crate::error::Result;
+use crate::format::config::Config;
+use crate::model::{
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary,
+    RotaryFields, TensorList,
+};
+
+/// How a family differs from the others of this architecture.
+pub(super) struct Differences {
+    /// `model_type`.
+    pub family: &'static str,
+    /// The class for text classification, if there is one.
+    pub class: Option<&'static str>,
+    /// Whether queries, keys and values have biases.
+    pub qkv_bias: bool,
+    /// Whether the output of attention has a bias.
+    pub output_bias: bool,
+    /// Whether the layers of the MLP have biases.
+    pub mlp_bias: bool,
+    /// Which norms queries and keys have.
+    pub head_norms: Option<HeadNorms>,
+    /// Whether the norms of a layer are those of its sublayers' outputs, instead of those of their inputs.
+    pub norms_after: bool,
+    /// Whether queries, keys and values are one matrix, and the two input layers of the MLP are another.
+    pub fused: bool,
+    /// `rms_norm_eps` where the configuration does not say it.
+    pub epsilon: f32,
+    /// `max_position_embeddings` where the configuration does not say it.
+    pub max_length: u32,
+    /// `tie_word_embeddings` where the configuration does not say it.
+    pub tied: bool,
+    /// For each layer the window of its attention; layers beyond the list have none.
+    pub windows: Vec<Option<u32>>,
+    /// For each layer whether it has no rotary positions; layers beyond the list have them.
+    pub unrotated: Vec<bool>,
+    /// What parts of the model are multiplied by.
+    pub multipliers: Multipliers,
+}
+
+/// What parts of a model are multiplied by.
+pub(super) struct Multipliers {
+    pub embedding: f32,
+    /// Scores; none for 1 / sqrt(head_dim).
+    pub attention: Option<f32>,
+    /// What a sublayer adds to the residual stream.
+    pub residual: f32,
+    pub logits: f32,
+}
+
+impl Differences {
+    /// Llama itself, without biases, under another name.
+    pub(super) fn none(family: &'static str, class: Option<&'static str>) -> Differences {
+        Differences {
+            family,
+            class,
+            qkv_bias: false,
+            output_bias: false,
+            mlp_bias: false,
+            head_norms: None,
+            norms_after: false,
+            fused: false,
+            epsilon: 1e-6,
+            max_length: 2048,
+            tied: false,
+            windows: Vec::new(),
+            unrotated: Vec::new(),
+            multipliers: Multipliers { embedding: 1.0, attention: None, residual: 1.0, logits: 1.0 },
+        }
+    }
+
+    /// The same with biases of attention where `attention_bias` says so.
+    pub(super) fn with_attention_bias(self, config: &Config) -> Result<Differences> {
+        let bias = config.bool_or("attention_bias", false)?;
+        Ok(Differences { qkv_bias: bias, output_bias: bias, ..self })
+    }
+}
+
+/// The spec of a family of this architecture.
+pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec> {
+    let sizes = Sizes::read(config, None)?;
+    let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
+    let norm = NormKind::rms(config.f32_or("rms_norm_eps", family.epsilon)?);
+    let activation = activation(config, "hidden_act", "silu")?;
+    let rotary = Rotary::read(config, head_dim, RotaryFields::default())?;
+    let biases = (family.qkv_bias, family.output_bias);
+    let Multipliers { embedding: scale, attention, residual, logits } = family.multipliers;
+
+    // Checkpoints that were saved from the model without its head have names without `model.`.
+    let mut tensors = TensorList::new(&[("model.", "")]);
+    let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
+    let layers = (0..sizes.layers).map(|i| {
+        let layer = format!("model.layers.{i}");
+        let around = |tensors: &mut TensorList, name| {
+            let norm = tensors.norm(format!("{layer}.{name}"), norm, hidden);
+            let norms = Norms { scale: residual, ..Norms::default() };
+            match family.norms_after {
+                true => Norms { output: Some(norm), ..norms },
+                false => Norms { input: Some(norm), ..norms },
+            }
+        };
+        let attends = |tensors: &mut TensorList| match family.fused {
+            true => sizes.fused_attention(tensors, &layer),
+            false => sizes.attention(
+                tensors,
+                &layer,
+                "o_proj",
+                biases,
+                family.head_norms.map(|norms| (norms, norm)),
+            ),
+        };
+        let feeds = |tensors: &mut TensorList| match family.fused {
+            true => sizes.fused_mlp(tensors, &layer, activation),
+            false => sizes.mlp(tensors, &layer, activation, family.mlp_bias),
+        };
+        // Tensors are listed in the order of the file.
+        let (attention_norms, attention_layer, mlp_norms, mlp);
+        if family.norms_after {
+            attention_layer = attends(&mut tensors);
+            attention_norms = around(&mut tensors, "post_attention_layernorm");
+            mlp = feeds(&mut tensors);
+            mlp_norms = around(&mut tensors, "post_feedforward_layernorm");
+        } else {
+            attention_norms = around(&mut tensors, "input_layernorm");
+            attention_layer = attends(&mut tensors);
+            mlp_norms = around(&mut tensors, "post_attention_layernorm");
+            mlp = feeds(&mut tensors);
+        }
+        let at = |list: &[bool]| list.get(i as usize).copied().unwrap_or(false);
+        let rotary = (!at(&family.unrotated)).then(|| rotary.clone());
+        let window = family.windows.get(i as usize).copied().flatten();
+        let scale = attention.unwrap_or(attention_layer.scale);
+        LayerSpec {
+            attention: Attention { rotary, window, scale, ..attention_layer },
+            attention_norms,
+            mlp,
+            mlp_norms,
+        }
+    });
+    let layers = layers.collect();
+    let final_norm = tensors.norm("model.norm", norm, hidden);
+    let tied = config.bool_or("tie_word_embeddings", family.tied)?;
+    let table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
+    Ok(ModelSpec {
+        family: family.family,
+        vocabulary,
+        hidden,
+        heads,
+        kv_heads,
+        head_dim,
+        intermediate,
+        max_length: config.u32_or("max_position_embeddings", family.max_length)?,
+        causal: true,
+        embedding: Embedding { scale, ..Embedding::of(token_table) },
+        layers,
+        parallel_residual: false,
+        final_norm: Some(final_norm),
+        head: Ok(HeadSpec { scale: logits, ..HeadSpec::of(table) }),
+        classifier: family.class.map(ClassifierSpec::last_token),
+        tensors,
+    })
+}

@@ -1,0 +1,28 @@
+//! ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings of another width. Its generator has a masked-LM head; its
+//! discriminator has none that is used here.
+
+use super::encoder::{Names, encoder};
+use crate::error::Result;
+use crate::format::config::Config;
+use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
+
+pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
+    let names = Names {
+        family: "electra",
+        prefix: "electra.",
+        dense: "generator_predictions.dense",
+        norm: "generator_predictions.LayerNorm",
+        decoder: "generator_lm_head",
+        bias: "generator_lm_head.bias",
+        head_activation: Some(Activation::Gelu),
+        classifier: ClassifierSpec::first_token(
+            "ElectraForSequenceClassification",
+            "classifier.dense",
+            ClassifierActivation::Of(Activation::Gelu),
+            "classifier.out_proj",
+        ),
+        position_offset: 0,
+        width: Some(config.u32_or("embedding_size", 128)?),
+    };
+    encoder(config, &names)
+}

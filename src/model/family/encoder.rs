@@ -1,0 +1,124 @@
+//! The post-norm encoder with learned positions that BERT is. Families differ from it in names, as [`Names`] says, and in little else.
+
+use super::{activation, head_dim, layer_count};
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+use crate::model::{
+    Activation, Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions,
+    Mlp, ModelSpec, NormKind, Norms, TensorList,
+};
+
+/// How a family differs from the others of this architecture.
+pub(super) struct Names {
+    /// `model_type`.
+    pub family: &'static str,
+    /// What the names of all tensors but those of the head begin with.
+    pub prefix: &'static str,
+    /// The head's dense layer.
+    pub dense: &'static str,
+    /// The head's norm.
+    pub norm: &'static str,
+    /// The layer that scores the vocabulary.
+    pub decoder: &'static str,
+    /// Its bias.
+    pub bias: &'static str,
+    /// The nonlinearity of the head; none for that of the layers.
+    pub head_activation: Option<Activation>,
+    /// The classifier's head.
+    pub classifier: ClassifierSpec,
+    /// Rows of the position table before position 0.
+    pub position_offset: u32,
+    /// Width of the embeddings; none for the hidden width.
+    pub width: Option<u32>,
+}
+
+/// The spec of a family of this architecture.
+pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
+    let kind = config.str_or("position_embedding_type", "absolute")?;
+    if kind != "absolute" {
+        let name = config.name();
+        bail!(ModelUnsupported, "{name}: position_embedding_type {kind:?}, only \"absolute\" is implemented");
+    }
+    super::require(config, "is_decoder", false, false)?;
+    let hidden = config.u32("hidden_size")?;
+    let heads = config.u32("num_attention_heads")?;
+    let head_dim = head_dim(config, hidden, heads)?;
+    let intermediate = config.u32("intermediate_size")?;
+    let vocabulary = config.u32("vocab_size")?;
+    let positions = config.u32("max_position_embeddings")?;
+    let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-12)?);
+    let hidden_act = activation(config, "hidden_act", "gelu")?;
+    let width = names.width.unwrap_or(hidden);
+
+    let family = names.prefix.trim_end_matches('.');
+    // Checkpoints of the first BERT release call a norm's parameters gamma and beta. Sentence encoders are saved from the model
+    // without its head, whose names lack the family's.
+    let mut tensors = TensorList::new(&[
+        (names.prefix, ""),
+        ("LayerNorm.weight", "LayerNorm.gamma"),
+        ("LayerNorm.bias", "LayerNorm.beta"),
+        ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+        ("lm_head.bias", "lm_head.decoder.bias"),
+    ]);
+    let token_table =
+        tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, width);
+    let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width);
+    let types = config.u32_or("type_vocab_size", 2)?;
+    let type_table =
+        tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width);
+    let embedding_norm = tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width);
+    let projected = width != hidden;
+    let projection =
+        projected.then(|| tensors.linear(format!("{family}.embeddings_project"), hidden, width, true));
+    let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
+        let layer = format!("{family}.encoder.layer.{i}");
+        let query = tensors.linear(format!("{layer}.attention.self.query"), hidden, hidden, true);
+        let key = tensors.linear(format!("{layer}.attention.self.key"), hidden, hidden, true);
+        let value = tensors.linear(format!("{layer}.attention.self.value"), hidden, hidden, true);
+        let output = tensors.linear(format!("{layer}.attention.output.dense"), hidden, hidden, true);
+        let attention_norm = tensors.norm(format!("{layer}.attention.output.LayerNorm"), norm, hidden);
+        let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
+        let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
+        let mlp_norm = tensors.norm(format!("{layer}.output.LayerNorm"), norm, hidden);
+        LayerSpec {
+            attention: Attention::new(head_dim, query, key, value, output),
+            attention_norms: Norms::post(attention_norm),
+            mlp: Mlp::Plain { up, activation: hidden_act, down },
+            mlp_norms: Norms::post(mlp_norm),
+        }
+    });
+    let layers = layers.collect();
+    let dense = tensors.linear(names.dense, width, hidden, true);
+    let head_norm = tensors.norm(names.norm, norm, width);
+    let tied = config.bool_or("tie_word_embeddings", true)?;
+    let decoder = format!("{}.weight", names.decoder);
+    let head_table = if tied { token_table } else { tensors.matrix(decoder, vocabulary, width) };
+    let bias = tensors.bias(names.bias, vocabulary);
+    let transform =
+        HeadTransform { dense, activation: names.head_activation.unwrap_or(hidden_act), norm: head_norm };
+    Ok(ModelSpec {
+        family: names.family,
+        vocabulary,
+        hidden,
+        heads,
+        kv_heads: heads,
+        head_dim,
+        intermediate,
+        max_length: positions.saturating_sub(names.position_offset),
+        causal: false,
+        embedding: Embedding {
+            types: Some(type_table),
+            positions: Some(LearnedPositions { table, offset: names.position_offset }),
+            norm: Some(embedding_norm),
+            projection,
+            projected_last: projected,
+            ..Embedding::of(token_table)
+        },
+        layers,
+        parallel_residual: false,
+        final_norm: None,
+        head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(head_table) }),
+        classifier: Some(names.classifier),
+        tensors,
+    })
+}

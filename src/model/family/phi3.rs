@@ -1,0 +1,21 @@
+//! Phi-3, 3.5 and 4 mini (Abdin et al. 2024, arXiv 2404.14219): Llama whose queries, keys and values are one matrix, and so are the
+//! two input layers of the MLP. Those for long texts have LongRoPE.
+
+use super::decoder::{Differences, decoder};
+use super::{layer_count, window};
+use crate::error::Result;
+use crate::format::config::Config;
+use crate::model::ModelSpec;
+
+pub(super) fn phi3(config: &Config) -> Result<ModelSpec> {
+    let layers = layer_count(config, "num_hidden_layers")? as usize;
+    let window = if config.has("sliding_window") { window(config, 0)? } else { None };
+    let differences = Differences {
+        fused: true,
+        epsilon: 1e-5,
+        max_length: 4096,
+        windows: vec![window; layers],
+        ..Differences::none("phi3", Some("Phi3ForSequenceClassification"))
+    };
+    decoder(config, &differences)
+}

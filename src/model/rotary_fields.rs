@@ -1,0 +1,253 @@
+//! What `config.json` says about rotary positions.
+
+use std::rc::Rc;
+
+use super::rotary::{Rotary, RotaryScaling};
+use crate::error::{Result, bail};
+use crate::format::config::Config;
+
+/// Where a `config.json` says something about the rotary positions of a layer, and what holds where
+/// it does not.
+#[derive(Clone, Copy, Debug)]
+pub struct RotaryFields<'a> {
+    /// The layer's type, such as `full_attention`, for configurations that have an object for each
+    /// type in `rope_parameters`.
+    pub layer_type: Option<&'a str>,
+    /// The field with theta, for configurations that have it at the top.
+    pub theta: &'a str,
+    /// Theta where no field says it.
+    pub default_theta: f32,
+    /// Whether `rope_scaling` is about this layer.
+    pub scaled: bool,
+    /// The part of a head that is rotated, where `partial_rotary_factor` does not say it.
+    pub partial: f32,
+}
+
+impl Default for RotaryFields<'_> {
+    /// Those of Llama.
+    fn default() -> Self {
+        let (theta, default_theta) = ("rope_theta", 10_000.0);
+        RotaryFields { layer_type: None, theta, default_theta, scaled: true, partial: 1.0 }
+    }
+}
+
+impl Rotary {
+    /// What a configuration says about heads of `head_dim` columns, as transformers reads it:
+    /// `rope_scaling` before `rope_parameters`, and theta in one of these objects before the one at
+    /// the top.
+    ///
+    /// # Errors
+    /// `model-unsupported` naming a type of scaling that is not implemented, a field of another
+    /// type than expected, or a part of a head without columns or larger than the head.
+    pub fn read(config: &Config, head_dim: u32, fields: RotaryFields<'_>) -> Result<Rotary> {
+        let parameters = config.opt_object("rope_parameters")?;
+        let of_layer_type = match (&parameters, fields.layer_type) {
+            (Some(all), Some(layer_type)) => all.opt_object(layer_type)?,
+            _ => None,
+        };
+        let scaling = if fields.scaled { config.opt_object("rope_scaling")? } else { None };
+        // An empty object says nothing.
+        let scaling = scaling.filter(|scaling| !scaling.fields().is_empty());
+        let flat = parameters.filter(|all| !all.has("full_attention") && !all.has("sliding_attention"));
+        let empty = Config::from_fields(config.name(), serde_json::Map::new());
+        let rope = of_layer_type.or(scaling).or(flat).unwrap_or(empty);
+
+        let theta = match rope.opt_f32("rope_theta")? {
+            Some(theta) => theta,
+            None => config.f32_or(fields.theta, fields.default_theta)?,
+        };
+        let partial = match rope.opt_f32("partial_rotary_factor")? {
+            Some(part) => part,
+            None => config.f32_or("partial_rotary_factor", fields.partial)?,
+        };
+        // Rounded down, but for what a fraction such as 0.7 loses in f32.
+        let dim = (f64::from(head_dim) * f64::from(partial) + 1e-4) as u32;
+        let name = config.name();
+        if dim == 0 || dim.next_multiple_of(2) > head_dim {
+            bail!(
+                ModelUnsupported,
+                "{name}: rotary positions of {dim} of {head_dim} columns, expected pairs"
+            );
+        }
+        if theta <= 0.0 {
+            bail!(ModelUnsupported, "{name}: `{}`: expected more than 0, found {theta}", fields.theta);
+        }
+        Ok(Rotary { theta, dim, scaling: scaling_of(config, &rope, dim.div_ceil(2))? })
+    }
+}
+
+/// The scaling in an object such as `rope_scaling`; `config` is all of the file.
+fn scaling_of(config: &Config, rope: &Config, pairs: u32) -> Result<RotaryScaling> {
+    // Older files call the type so.
+    let kind = rope.str_or("rope_type", rope.str_or("type", "default")?)?;
+    let factor = |rope: &Config| match rope.f32("factor")? {
+        factor if factor > 0.0 => Ok(factor),
+        factor => bail!(ModelUnsupported, "{}: `factor`: expected more than 0, found {factor}", rope.name()),
+    };
+    // Phi keeps it beside the object.
+    let original = || -> Result<u32> {
+        for (config, field) in [
+            (config, "original_max_position_embeddings"),
+            (rope, "original_max_position_embeddings"),
+            (config, "max_position_embeddings"),
+        ] {
+            if let Some(positions) = config.opt_u32(field)? {
+                return Ok(positions.max(1));
+            }
+        }
+        config.u32("max_position_embeddings")
+    };
+    match kind {
+        // Dynamic scaling begins beyond `max_position_embeddings`, where no text gets here.
+        "default" | "dynamic" => Ok(RotaryScaling::None),
+        "linear" => Ok(RotaryScaling::Linear { factor: factor(rope)? }),
+        "llama3" => Ok(RotaryScaling::Llama3 {
+            factor: factor(rope)?,
+            low: rope.f32("low_freq_factor")?,
+            high: rope.f32("high_freq_factor")?,
+            original: original()?,
+        }),
+        "yarn" => {
+            let original = original()?;
+            let factor = match rope.has("factor") {
+                true => factor(rope)?,
+                false => config.f32("max_position_embeddings")? / original as f32,
+            };
+            let grown = |by: f32| if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 };
+            let scales = (rope.f32_or("mscale", 0.0)?, rope.f32_or("mscale_all_dim", 0.0)?);
+            let attention = match (rope.opt_f32("attention_factor")?, scales) {
+                (Some(said), _) => said,
+                (None, (one, all)) if one != 0.0 && all != 0.0 => grown(one) / grown(all),
+                (None, _) => grown(1.0),
+            };
+            Ok(RotaryScaling::Yarn {
+                factor,
+                fast: rope.f32_or("beta_fast", 32.0)?,
+                slow: rope.f32_or("beta_slow", 1.0)?,
+                original,
+                truncate: rope.bool_or("truncate", true)?,
+                attention,
+            })
+        }
+        // Phi-3's first files call it so.
+        "longrope" | "su" => {
+            let original = original()?;
+            let factor = match rope.has("factor") {
+                true => factor(rope)?,
+                false => config.u32("max_position_embeddings")? as f32 / original as f32,
+            };
+            let attention = match rope.opt_f32("attention_factor")? {
+                Some(said) => said,
+                None if factor <= 1.0 => 1.0,
+                None => (1.0 + f64::from(factor).ln() / f64::from(original).ln()).sqrt() as f32,
+            };
+            let factors = |field| factors(rope, field, pairs);
+            let (short, long) = (factors("short_factor")?, factors("long_factor")?);
+            Ok(RotaryScaling::LongRope { short, long, original, attention })
+        }
+        other => bail!(
+            ModelUnsupported,
+            "{}: rotary positions of type {other:?}; supported are default, linear, dynamic, llama3, yarn and longrope",
+            rope.name()
+        ),
+    }
+}
+
+/// LongRoPE's factors: one for each pair, more than 0.
+fn factors(rope: &Config, field: &str, pairs: u32) -> Result<Rc<[f32]>> {
+    let factors = rope.f32_list(field)?;
+    if factors.len() != pairs as usize || !factors.iter().all(|factor| *factor > 0.0) {
+        let (name, found) = (rope.name(), factors.len());
+        bail!(ModelUnsupported, "{name}: `{field}`: expected {pairs} numbers of more than 0, found {found}");
+    }
+    Ok(factors.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::error::Code;
+
+    fn config(fields: &Value) -> Config {
+        Config::from_fields("config.json", fields.as_object().unwrap().clone())
+    }
+
+    /// Every way in which a configuration says it, against transformers: `tests/golden/rotary.py`.
+    #[test]
+    fn frequencies_are_those_of_transformers() {
+        let cases: Value = serde_json::from_str(include_str!("../../tests/golden/rotary.json")).unwrap();
+        for case in cases.as_array().unwrap() {
+            let rotary = Rotary::read(&config(&case["config"]), 16, RotaryFields::default()).unwrap();
+            for (field, long) in [("frequencies", false), ("long_frequencies", true)] {
+                let expected: Vec<f64> = match &case[field] {
+                    Value::Null => continue,
+                    listed => serde_json::from_value(listed.clone()).unwrap(),
+                };
+                let seen = rotary.frequencies(long);
+                assert_eq!(seen.len(), expected.len(), "{}", case["name"]);
+                for (seen, expected) in seen.iter().zip(expected) {
+                    let apart = (f64::from(*seen) - expected).abs() / expected;
+                    assert!(apart < 5e-7, "{}: {seen}, expected {expected}", case["name"]);
+                }
+            }
+            let factor = case["attention_factor"].as_f64().unwrap();
+            assert!((f64::from(rotary.attention_factor()) - factor).abs() < 1e-6, "{}", case["name"]);
+        }
+    }
+
+    #[test]
+    fn each_type_of_layer_has_its_own() {
+        let full = RotaryFields {
+            layer_type: Some("full_attention"),
+            default_theta: 1_000_000.0,
+            ..RotaryFields::default()
+        };
+        let sliding = RotaryFields {
+            layer_type: Some("sliding_attention"),
+            theta: "rope_local_base_freq",
+            scaled: false,
+            ..RotaryFields::default()
+        };
+        let linear = RotaryScaling::Linear { factor: 8.0 };
+        let nested = serde_json::json!({"rope_parameters": {
+            "full_attention": {"rope_type": "linear", "rope_theta": 3e6, "factor": 8.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 5000.0},
+        }});
+        let top = serde_json::json!({
+            "rope_theta": 3e6, "rope_local_base_freq": 5000.0, "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+        });
+        for fields in [nested, top] {
+            let read = |of| Rotary::read(&config(&fields), 10, of).unwrap();
+            assert_eq!(read(full), Rotary { theta: 3e6, dim: 10, scaling: linear.clone() });
+            assert_eq!(read(sliding), Rotary { theta: 5000.0, dim: 10, scaling: RotaryScaling::None });
+        }
+        let none = config(&serde_json::json!({}));
+        assert_eq!(Rotary::read(&none, 10, full).unwrap().theta, 1e6);
+        assert_eq!(Rotary::read(&none, 10, sliding).unwrap().theta, 1e4);
+    }
+
+    #[test]
+    fn what_is_not_implemented_is_refused_by_name() {
+        for (fields, says) in [
+            (
+                r#"{"max_position_embeddings":8,"rope_scaling":{"rope_type":"longrope","short_factor":[1]}}"#,
+                "`short_factor`",
+            ),
+            (r#"{"rope_scaling":{"type":"mrope"}}"#, "mrope"),
+            (r#"{"rope_scaling":{"rope_type":"linear"}}"#, "`factor`"),
+            (r#"{"rope_scaling":{"rope_type":"linear","factor":0}}"#, "`factor`"),
+            (r#"{"rope_scaling":{"rope_type":"llama3","factor":8}}"#, "`low_freq_factor`"),
+            (r#"{"rope_theta":0}"#, "`rope_theta`"),
+            (r#"{"partial_rotary_factor":0.05}"#, "0 of 16 columns"),
+            (r#"{"partial_rotary_factor":2}"#, "32 of 16 columns"),
+        ] {
+            let error =
+                Rotary::read(&config(&serde_json::from_str(fields).unwrap()), 16, RotaryFields::default())
+                    .unwrap_err();
+            assert_eq!(error.code(), Code::ModelUnsupported, "{fields}");
+            assert!(error.message().contains(says), "{says:?} not in: {error}");
+        }
+    }
+}
