@@ -17,8 +17,8 @@ use super::{device, output, progress};
 use crate::error::{Code, Result, bail};
 use crate::format::files::FsDir;
 use crate::train::{
-    Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan, ReadoutTrainer, Session,
-    Settings, Sizes, Trainer, Trajectory, read_adapter, search,
+    AdapterFile, Diagnosis, EvaluationReport, ExampleEncoder, Examples, Method, Options, Plan,
+    ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory, read_adapter, search,
 };
 
 #[derive(Debug, clap::Args)]
@@ -112,6 +112,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
         None => None,
     };
+    let initial = adapter.as_ref().map(AdapterFile::initial).transpose()?.unwrap_or_default();
     let options = match &adapter {
         Some(adapter) => args.options.clone().for_adapter(&adapter.method)?,
         None => args.options.clone(),
@@ -171,8 +172,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let mut trainer = Trainer::new(&session, settings, encoder, template.as_deref(), examples)?;
     if existing.is_none() {
-        let initial = adapter.map_or_else(Vec::new, |adapter| adapter.values);
-        trainer.begin(&mut session, &initial).await?;
+        trainer.begin(&mut session, initial).await?;
     }
     if let Some(trajectory) = existing {
         if trajectory.torn_bytes > 0 {

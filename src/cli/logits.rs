@@ -52,10 +52,10 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         inputs.push(ids);
     }
     inputs.extend(listed);
-    // A checkpoint without a language-model head may have a classifier.
+    // A checkpoint without a language-model head may have a classifier, and so may an adapter.
     let classifier = match session.model.spec().head() {
-        Ok(_) => None,
-        Err(_) => session.published_classifier().await?,
+        Ok(_) if !session.has_classifier_of_adapter() => None,
+        _ => session.published_classifier().await?,
     };
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (index, ids) in inputs.iter().enumerate() {

@@ -20,6 +20,7 @@ pub(super) const RESULTS: &[&str] = &[
     "config.json",
     "adapter_config.json",
     "adapter_model.safetensors",
+    "adapter.gguf",
     "modules.json",
     "sentence_bert_config.json",
     "1_Pooling/config.json",

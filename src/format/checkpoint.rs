@@ -175,6 +175,26 @@ impl Checkpoint {
         Checkpoint { tensors, metadata, sources }
     }
 
+    /// This checkpoint with the tensors of another in place of its own tensors of the same names, or beside them.
+    pub fn with_replaced(&self, other: &Checkpoint) -> Checkpoint {
+        let mut replaced = self.clone();
+        let moved = other.tensors.iter().map(|(name, tensor)| {
+            (name.clone(), TensorInfo { source: self.sources.len() + tensor.source, ..tensor.clone() })
+        });
+        replaced.tensors.extend(moved);
+        replaced.sources.extend(other.sources.iter().cloned());
+        replaced
+    }
+
+    /// The tensors to which `name` gives a name, under these names.
+    pub(crate) fn renamed(&self, name: impl Fn(&str) -> Option<String>) -> Checkpoint {
+        let renamed = self.tensors.values().filter_map(|tensor| {
+            let name = name(&tensor.name)?;
+            Some((name.clone(), TensorInfo { name, ..tensor.clone() }))
+        });
+        Checkpoint::new(renamed.collect(), BTreeMap::new(), self.sources.clone())
+    }
+
     /// The tensor with this name.
     ///
     /// # Errors

@@ -43,6 +43,14 @@ pub enum ClassifierActivation {
 }
 
 impl ClassifierSpec {
+    /// Whether a tensor belongs to the head.
+    pub fn has(&self, tensor: &str) -> bool {
+        let norm = self.dense.as_ref().and_then(|dense| dense.norm.as_ref()).map(|(name, _)| *name);
+        let layers = [Some(self.output), self.dense.as_ref().map(|dense| dense.name), norm];
+        let layer = tensor.strip_suffix(".weight").or_else(|| tensor.strip_suffix(".bias"));
+        layer.is_some_and(|layer| layers.contains(&Some(layer)))
+    }
+
     /// The head of causal models: `score`, without biases, on the last token.
     pub fn last_token(class: &'static str) -> ClassifierSpec {
         ClassifierSpec { class, pooling: Pooling::Last, dense: None, output: "score", bias: false }

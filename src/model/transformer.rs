@@ -94,6 +94,17 @@ impl Transformer {
         self.weights.fill(self.backend.as_ref(), checkpoint, progress).await
     }
 
+    /// Writes a checkpoint's values over those of some tensors ([`Weights::fill_tensor`]).
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub async fn replace(&mut self, ids: &[TensorId], checkpoint: &Checkpoint) -> Result<()> {
+        for &id in ids {
+            self.weights.fill_tensor(self.backend.as_ref(), id, checkpoint, &mut |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
     /// The backend that it runs on.
     pub fn backend(&self) -> &dyn Backend {
         self.backend.as_ref()

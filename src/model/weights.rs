@@ -109,48 +109,68 @@ impl Weights {
         let mut loaded = 0;
         let mut hash = Xxh3::new();
         for (id, tensor) in spec.tensors.as_slice().iter().enumerate() {
-            let info = find(checkpoint, tensor)?;
             hash.update(tensor.name.as_bytes());
-            let at_once = if tensor.transposed { TRANSPOSED } else { CHUNK };
-            let rows_at_once = (at_once / u64::from(tensor.width)).max(1).next_multiple_of(4) as u32;
-            let mut row = 0;
-            while row < tensor.rows {
-                let rows = rows_at_once.min(tensor.rows - row);
-                let first = u64::from(row) * u64::from(tensor.width);
-                let count = rows as usize * tensor.width as usize;
-                let blocks = self.kept_blocks(id, info, checkpoint, first, count).await?;
-                let mut values = match &blocks {
-                    Some(blocks) => {
-                        let mut values = vec![0.0; count];
-                        info.dtype.dequantize(blocks, &mut values);
-                        values
-                    }
-                    None if tensor.transposed && !info.transpose_stored() => {
-                        read_transposed(checkpoint, info, tensor, row..row + rows).await?
-                    }
-                    None => checkpoint.read_f32(info, first, count).await?,
-                };
-                for value in &mut values {
-                    if !value.is_finite() {
-                        let (file, name) = (checkpoint.name(), &info.name);
-                        bail!(FileCorrupt, "{file}: {name} holds {value}, expected finite numbers");
-                    }
-                    if !value.is_normal() {
-                        *value = 0.0;
-                    }
-                }
-                hash.update(bytemuck::cast_slice(&values));
-                let encoded = match blocks {
-                    Some(blocks) => blocks,
-                    None => self.encode(id, &values).map_err(|e| e.at(checkpoint.name()))?,
-                };
-                self.write_rows(backend, id, row, rows, encoded)?;
-                row += rows;
-                loaded += count as u64;
-                progress(LoadProgress { loaded, total })?;
-            }
+            let mut written = |values: &[f32]| {
+                hash.update(bytemuck::cast_slice(values));
+                loaded += values.len() as u64;
+                progress(LoadProgress { loaded, total })
+            };
+            self.fill_tensor(backend, id, checkpoint, &mut written).await?;
         }
         self.fingerprint = hash.digest();
+        Ok(())
+    }
+
+    /// Writes the checkpoint's values over those of one tensor. `written` is told the values, a few MiB at a time. The fingerprint
+    /// remains that of the values that were loaded before.
+    ///
+    /// # Errors
+    /// As [`Weights::load`].
+    pub async fn fill_tensor(
+        &self,
+        backend: &dyn Backend,
+        id: TensorId,
+        checkpoint: &Checkpoint,
+        written: &mut dyn FnMut(&[f32]) -> Result<()>,
+    ) -> Result<()> {
+        let tensor = &self.spec.tensors.as_slice()[id];
+        let info = find(checkpoint, tensor)?;
+        let at_once = if tensor.transposed { TRANSPOSED } else { CHUNK };
+        let rows_at_once = (at_once / u64::from(tensor.width)).max(1).next_multiple_of(4) as u32;
+        let mut row = 0;
+        while row < tensor.rows {
+            let rows = rows_at_once.min(tensor.rows - row);
+            let first = u64::from(row) * u64::from(tensor.width);
+            let count = rows as usize * tensor.width as usize;
+            let blocks = self.kept_blocks(id, info, checkpoint, first, count).await?;
+            let mut values = match &blocks {
+                Some(blocks) => {
+                    let mut values = vec![0.0; count];
+                    info.dtype.dequantize(blocks, &mut values);
+                    values
+                }
+                None if tensor.transposed && !info.transpose_stored() => {
+                    read_transposed(checkpoint, info, tensor, row..row + rows).await?
+                }
+                None => checkpoint.read_f32(info, first, count).await?,
+            };
+            for value in &mut values {
+                if !value.is_finite() {
+                    let (file, name) = (checkpoint.name(), &info.name);
+                    bail!(FileCorrupt, "{file}: {name} holds {value}, expected finite numbers");
+                }
+                if !value.is_normal() {
+                    *value = 0.0;
+                }
+            }
+            let encoded = match blocks {
+                Some(blocks) => blocks,
+                None => self.encode(id, &values).map_err(|e| e.at(checkpoint.name()))?,
+            };
+            self.write_rows(backend, id, row, rows, encoded)?;
+            row += rows;
+            written(&values)?;
+        }
         Ok(())
     }
 

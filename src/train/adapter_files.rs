@@ -3,20 +3,40 @@
 use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
+use crate::format::checkpoint::Checkpoint;
 use crate::format::files::ModelDir;
 use crate::format::gguf::{LoraBase, LoraPair};
 use crate::format::peft::{
-    self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, tensors,
+    self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, Saved,
+    tensors,
 };
-use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec, TensorId};
+use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec, TensorId, TensorSpec};
 
 /// An adapter that was read from its files: its method and its values, tensor by tensor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AdapterFile {
     /// LoRA or prefix.
     pub method: Method,
     /// In the order of [`crate::model::Adapter::stored`].
     pub values: Vec<f32>,
+    /// Tensors of the base model that the adapter replaces or adds: those of `modules_to_save`, and trained biases.
+    replaced: Checkpoint,
+}
+
+impl AdapterFile {
+    /// The values from which a training goes on.
+    ///
+    /// # Errors
+    /// `model-unsupported` for an adapter that replaces tensors of the base model: a trajectory does not contain those.
+    pub fn initial(&self) -> Result<&[f32]> {
+        match self.replaced.tensors.keys().next() {
+            None => Ok(&self.values),
+            Some(name) => bail!(
+                ModelUnsupported,
+                "the adapter replaces {name} of the base model (`modules_to_save` or `bias`): it can be used, but not trained further"
+            ),
+        }
+    }
 }
 
 /// The two files of an adapter.
@@ -76,7 +96,48 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             }
         }
     }
-    Ok(AdapterFile { method, values })
+    let replaced = adapter.replaced();
+    for (name, tensor) in &replaced.tensors {
+        let classifies = spec.classifier.as_ref().is_some_and(|classifier| classifier.has(name));
+        match replaced_tensor(spec, name) {
+            Some((id, own)) if own.shape() == tensor.shape => refuse_tied(spec, id, &adapter.name)?,
+            Some((_, own)) => bail!(
+                InvalidArgument,
+                "{}: {name} has shape {:?}, expected {:?}, that of the base model",
+                adapter.name,
+                tensor.shape,
+                own.shape()
+            ),
+            None if classifies => {}
+            None => bail!(
+                ModelUnsupported,
+                "{}: {name} is in the adapter (`modules_to_save` or `bias`), but no part of this model",
+                adapter.name
+            ),
+        }
+    }
+    Ok(AdapterFile { method, values, replaced })
+}
+
+/// The tensor of the model with this name.
+fn replaced_tensor<'a>(spec: &'a ModelSpec, name: &str) -> Option<(TensorId, &'a TensorSpec)> {
+    let mut tensors = spec.tensors.as_slice().iter().enumerate();
+    tensors.find(|(_, tensor)| tensor.name == name || tensor.aliases.iter().any(|alias| alias == name))
+}
+
+/// Refuses a matrix that is both the embedding and the output layer: the adapter has its own copy of one of them.
+fn refuse_tied(spec: &ModelSpec, id: TensorId, adapter: &str) -> Result<()> {
+    let tied = spec.head.as_ref().is_ok_and(|head| head.table == id)
+        && spec.embedding.tables().any(|table| table == id);
+    if tied {
+        bail!(
+            ModelUnsupported,
+            "{adapter}: `modules_to_save` has {}, which is both the embedding and the output layer of this model: \
+             separate copies of them are not implemented",
+            spec.tensors.as_slice()[id].name
+        );
+    }
+    Ok(())
 }
 
 /// The scale that all modules get: that of the first.
@@ -85,7 +146,8 @@ fn common_scale(lora: &Lora, modules: &[Module]) -> f32 {
 }
 
 impl Session {
-    /// Loads an adapter, which replaces an earlier one. The base weights do not change.
+    /// Loads an adapter, which replaces an earlier one. The base weights change only where the adapter has tensors of its own for them,
+    /// until [`Session::reset`].
     ///
     /// # Errors
     /// As [`Session::add_adapter`].
@@ -93,7 +155,14 @@ impl Session {
         let Some(spec) = file.method.adapter() else {
             bail!(InvalidArgument, "method full is no adapter");
         };
-        self.add_adapter(spec, 0, &file.values, &|_| true).await.map(drop)
+        self.add_adapter(spec, 0, &file.values, &|_| true).await?;
+        let names = file.replaced.tensors.keys();
+        let ids: Vec<TensorId> =
+            names.filter_map(|name| replaced_tensor(self.model.spec(), name)).map(|(id, _)| id).collect();
+        match file.replaced.tensors.is_empty() {
+            true => Ok(()),
+            false => self.replace(&ids, &file.replaced).await,
+        }
     }
 
     /// The adapter as `peft` loads it.
@@ -128,6 +197,7 @@ impl Session {
             base_model: Some(self.name.clone()),
             task_type: if causal { Some(CAUSAL_LM) } else { task_type }.map(str::to_owned),
             method: method.clone(),
+            saved: Saved::default(),
         };
         let list = tensors(&method, &modules)?;
         let mut weights = Vec::new();

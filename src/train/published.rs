@@ -92,12 +92,15 @@ impl Session {
 
     /// The labels in `id2label`; what transformers calls them where that field is absent.
     fn label_names(&self, count: usize) -> Result<Vec<String>> {
+        let numbered = || (0..count).map(|label| format!("LABEL_{label}")).collect();
         let Some(names) = self.config().get("id2label").and_then(Value::as_object) else {
-            return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
+            return Ok(numbered());
         };
         let listed = (0..count).map(|label| names.get(&label.to_string())?.as_str().map(str::to_owned));
         match listed.collect::<Option<Vec<String>>>() {
             Some(labels) if names.len() == count => Ok(labels),
+            // The configuration is that of the base model.
+            _ if self.has_classifier_of_adapter() => Ok(numbered()),
             _ => bail!(
                 FileCorrupt,
                 "config.json: id2label: expected names of the labels 0 to {}, found {}",

@@ -47,6 +47,8 @@ pub struct Session {
     ends: BTreeSet<u32>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
+    /// The base model's checkpoint, while an adapter replaces tensors of it.
+    base: Option<Checkpoint>,
     config: Rc<Config>,
     workspace: Option<Workspace>,
     dtype: DType,
@@ -83,8 +85,9 @@ impl Session {
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
-        let (workspace, touched) = (None, false);
-        Session { name, model, tokenizer, ends, chat, checkpoint, config, workspace, dtype, touched }.fresh()
+        let (workspace, base, touched) = (None, None, false);
+        Session { name, model, tokenizer, ends, chat, checkpoint, base, config, workspace, dtype, touched }
+            .fresh()
     }
 
     /// The same model with its weights on no device, stored as `dtype` says.
@@ -102,6 +105,7 @@ impl Session {
             ends: BTreeSet::new(),
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
+            base: None,
             config: self.config.clone(),
             workspace: None,
             dtype,
@@ -138,6 +142,9 @@ impl Session {
     /// Those of reading, and what `progress` stops it with.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
         self.remove_adapter();
+        if let Some(base) = self.base.take() {
+            self.checkpoint = base;
+        }
         if self.touched {
             self.model.reload(&self.checkpoint, progress).await?;
             self.touched = false;
@@ -204,6 +211,24 @@ impl Session {
     /// `model-unsupported` when the model came without one, or it cannot be run.
     pub fn chat_template(&self) -> Result<&ChatTemplate> {
         self.chat.as_ref().map_err(Clone::clone)
+    }
+
+    /// Replaces tensors of the model by those of another checkpoint with the same names, until [`Session::reset`]. Tensors that are not
+    /// the model's, such as those of a classifier, become part of its checkpoint.
+    pub(super) async fn replace(&mut self, ids: &[TensorId], tensors: &Checkpoint) -> Result<()> {
+        self.touched = true;
+        self.model.replace(ids, tensors).await?;
+        let replaced = self.checkpoint.with_replaced(tensors);
+        self.base.get_or_insert(std::mem::replace(&mut self.checkpoint, replaced));
+        Ok(())
+    }
+
+    /// Whether an adapter has added a classifier to the model, or replaced that of the model.
+    pub fn has_classifier_of_adapter(&self) -> bool {
+        let output = self.model.spec().classifier.as_ref().map(|head| format!("{}.weight", head.output));
+        let of =
+            |checkpoint: &Checkpoint| output.as_ref().and_then(|name| checkpoint.tensors.get(name).cloned());
+        self.base.as_ref().is_some_and(|base| of(base) != of(&self.checkpoint))
     }
 
     /// The checkpoint that the model is read from.

@@ -41,7 +41,7 @@ impl Tuner {
                 if given.method.method.is_none_or(|kind| kind.name() == adapter.method.name()) =>
             {
                 given = given.for_adapter(&adapter.method)?;
-                adapter.values.clone()
+                adapter.initial()?.to_vec()
             }
             _ => Vec::new(),
         };

@@ -50,7 +50,16 @@ from generate import HERE, fresh, random_cases, randomise, save
 from mezo import compact_json, label_word_loss, next_token_loss, perturbed, samples, step_key
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, DynamicCache, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForMaskedLM,
+    DynamicCache,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 FOLDER = HERE / "peft"
 VIRTUAL_TOKENS = 5
@@ -212,6 +221,10 @@ def write_adapter(folder, base_name, adapter, seed):
     with torch.no_grad():
         for parameter in parameters(model):
             parameter.copy_((0.5 if adapter == "prefix" else 0.2) * torch.randn(parameter.shape, generator=generator))
+    save_adapter(model, folder)
+
+
+def save_adapter(model, folder):
     shutil.rmtree(folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # there is no hub to ask whether the vocabulary grew
@@ -343,6 +356,37 @@ def golden_patterns(base_name, seed):
     return {"adapter": name, "base": base_name, "ids": ids}
 
 
+def golden_saved(name, model, seed, **options):
+    """An adapter that also contains tensors of the base model: its logits. The base is the model without what only the adapter has."""
+    folder = FOLDER / name
+    base_name = {"llama-lora-saved": "llama-untied"}.get(name, name.split("-")[0])
+    targets = QUERY_VALUE[base_name.split("-")[0]]
+    model = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, **options)).eval()
+    model.peft_config["default"].base_model_name_or_path = base_name
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for path, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator) + (1 if "norm" in path else 0))
+    save_adapter(model, folder)
+    ids = random_cases(model.config.vocab_size, (3, 17), 43)
+    with torch.no_grad():
+        logits = {"f32_%d" % i: model(input_ids=torch.tensor([case])).logits[0].contiguous() for i, case in enumerate(ids)}
+    save_file(logits, folder / "expected.safetensors")
+    return {"adapter": name, "base": base_name, "ids": ids}
+
+
+def saved_cases():
+    options = {"dtype": torch.float32, "attn_implementation": "eager"}
+    llama = AutoModelForCausalLM.from_pretrained(HERE / "llama-untied", **options)
+    yield golden_saved("llama-lora-saved", llama, 92, task_type="CAUSAL_LM", modules_to_save=["lm_head", "embed_tokens", "norm"])
+    yield golden_saved("opt-lora-biases", load_base(HERE / "opt", "f32"), 93, task_type="CAUSAL_LM", bias="all")
+    roberta = AutoModelForSequenceClassification.from_pretrained(HERE / "roberta", num_labels=3, **options)
+    yield golden_saved("roberta-lora-classifier", roberta, 94, task_type="SEQ_CLS", bias="lora_only")
+    llama = AutoModelForSequenceClassification.from_pretrained(HERE / "llama", num_labels=4, **options)
+    yield golden_saved("llama-lora-classifier", llama, 95, task_type="SEQ_CLS")
+
+
 def main():
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
@@ -364,6 +408,7 @@ def main():
     expected = {"seed": SEED, "step": STEP, "virtual_tokens": VIRTUAL_TOKENS, "cases": cases}
     for name in ("llama", "gpt2"):
         write_gguf(FOLDER / (name + "-lora-wide"), load_base(HERE / name, "f32"))
+    expected["saved"] = list(saved_cases())
     expected["patterns"] = [golden_patterns("llama", 90), golden_patterns("bert", 91)]
     expected["quantized"] = {base: block_digests(HERE / base) for base in ("peft/blocks-bert", "peft/blocks-llama")}
     (FOLDER / "expected.json").write_text(compact_json(expected) + "\n", encoding="utf-8")

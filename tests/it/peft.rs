@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::common::compare::deviations;
 use crate::common::golden;
 use pocketllm::dtype::DType;
+use pocketllm::error::Code;
 use pocketllm::format::checkpoint::Checkpoint;
 use pocketllm::format::files::{FsDir, MemoryDir};
 use pocketllm::format::model_files::ModelFiles;
@@ -163,6 +164,55 @@ fn ranks_and_alphas_of_single_modules_are_those_of_peft() {
             assert!(difference <= TOLERANCE, "{name}: {difference}");
         }
     }
+}
+
+/// `modules_to_save` and `bias`: embeddings, an output layer, norms, biases, and classifiers that the base does not have.
+#[test]
+fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
+    for case in golden::peft()["saved"].as_array().unwrap() {
+        let (name, base) = (case["adapter"].as_str().unwrap(), case["base"].as_str().unwrap());
+        let mut session =
+            block_on(Session::open(Host::open(), &golden::dir(base), DType::F32, &mut |_| Ok(()))).unwrap();
+        let ids: Vec<Vec<u32>> = serde_json::from_value(case["ids"].clone()).unwrap();
+        let before = logits(&mut session, &ids[0]);
+        let file = block_on(read_adapter(&session, &golden::dir(&format!("peft/{name}")))).unwrap();
+        block_on(session.use_adapter(&file)).unwrap();
+        let expected = contents(golden::file(&format!("peft/{name}"), "expected.safetensors"));
+        let classifier = session.has_classifier_of_adapter();
+        assert_eq!(classifier, name.ends_with("classifier"), "{name}");
+        for (i, ids) in ids.iter().enumerate() {
+            let ours = match classifier {
+                true => {
+                    let classifier = block_on(session.published_classifier()).unwrap().unwrap();
+                    let features =
+                        block_on(session.features(&Batch::sequence(ids), classifier.pooling)).unwrap();
+                    classifier.logits(&features).unwrap().into_iter().map(|logit| logit as f32).collect()
+                }
+                false => logits(&mut session, ids),
+            };
+            let right: Vec<f32> = bytemuck::pod_collect_to_vec(&expected[&format!("f32_{i}")].1);
+            let difference = deviations(&ours, &right);
+            assert!(difference <= TOLERANCE, "{name}: {difference}");
+        }
+        // A record has no place for these tensors, so they are not trained further. The base comes back.
+        let error = file.initial().unwrap_err();
+        assert!(error.message().contains("modules_to_save"), "{error}");
+        block_on(session.reset(&mut |_| Ok(()))).unwrap();
+        assert_eq!(logits(&mut session, &ids[0]), before, "{name}");
+        assert!(!session.has_classifier_of_adapter());
+    }
+    // Where the embedding is the output layer too, separate copies of them have no place.
+    let config = std::str::from_utf8(golden::file("llama-untied", "config.json")).unwrap();
+    let tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+    assert_ne!(tied, config);
+    let dir = MemoryDir::new("tied")
+        .with("config.json", tied.into_bytes())
+        .with("model.safetensors", golden::file("llama-untied", "model.safetensors"));
+    let session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
+    let folder = "peft/llama-lora-saved";
+    let error = block_on(read_adapter(&session, &golden::dir(folder))).unwrap_err();
+    assert_eq!(error.code(), Code::ModelUnsupported, "{error}");
+    assert!(error.message().contains("modules_to_save"), "{error}");
 }
 
 #[test]

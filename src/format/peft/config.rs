@@ -24,6 +24,27 @@ pub struct AdapterConfig {
     pub task_type: Option<String>,
     /// The method and its sizes.
     pub method: Method,
+    /// The tensors of the base model that the adapter replaces.
+    pub saved: Saved,
+}
+
+/// Which tensors of the base model an adapter contains, with the values that they have been trained to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// `modules_to_save`: the ends of the paths of modules that were trained whole, such as `classifier`.
+    pub modules: Vec<String>,
+    /// `bias` other than "none": biases were trained.
+    pub biases: bool,
+}
+
+impl Saved {
+    /// Whether the adapter may contain the tensor with this name.
+    pub(super) fn has(&self, tensor: &str) -> bool {
+        // The paths of the modules that the tensor is in.
+        let paths = tensor.match_indices('.').map(|(end, _)| &tensor[..end]);
+        let within = |path: &str| self.modules.iter().any(|module| path.ends_with(module.as_str()));
+        paths.into_iter().any(within) || self.biases && tensor.ends_with(".bias")
+    }
 }
 
 /// The adapter methods that can be read and written.
@@ -145,14 +166,13 @@ impl Prefix {
 
 /// Fields that change what LoRA computes, and are not implemented. Each of them must be absent,
 /// null, false or empty.
-const REFUSED_LORA: [&str; 14] = [
+const REFUSED_LORA: [&str; 13] = [
     "alora_invocation_tokens",
     "arrow_config",
     "kasa_config",
     "layer_replication",
     "lora_bias",
     "megatron_config",
-    "modules_to_save",
     "monteclora_config",
     "target_parameters",
     "trainable_token_indices",
@@ -175,9 +195,9 @@ impl AdapterConfig {
     pub fn parse(name: &str, bytes: &[u8]) -> Result<AdapterConfig> {
         let config = Config::parse(name, bytes)?;
         let text = |key| Ok(config.opt_str(key)?.filter(|text| !text.is_empty()).map(str::to_owned));
-        let method = match config.str("peft_type")? {
-            "LORA" => Method::Lora(lora(&config)?),
-            "PREFIX_TUNING" => Method::Prefix(prefix(&config)?),
+        let (method, saved) = match config.str("peft_type")? {
+            "LORA" => (Method::Lora(lora(&config)?), saved(&config)?),
+            "PREFIX_TUNING" => (Method::Prefix(prefix(&config)?), Saved::default()),
             other => bail!(
                 ModelUnsupported,
                 "{name}: `peft_type`: expected \"LORA\" or \"PREFIX_TUNING\", found {other:?}"
@@ -187,6 +207,7 @@ impl AdapterConfig {
             base_model: text("base_model_name_or_path")?,
             task_type: text("task_type")?,
             method,
+            saved,
         })
     }
 
@@ -236,10 +257,6 @@ fn lora(config: &Config) -> Result<Lora> {
     for field in REFUSED_LORA {
         refuse(config, field)?;
     }
-    let bias = config.str_or("bias", "none")?;
-    if bias != "none" {
-        bail!(ModelUnsupported, "{name}: `bias`: expected \"none\", found {bias:?}");
-    }
     match config.value("init_lora_weights") {
         None | Some(Value::Bool(_)) => {}
         Some(Value::String(init)) if PLAIN_INITS.contains(&init.as_str()) => {}
@@ -266,6 +283,24 @@ fn lora(config: &Config) -> Result<Lora> {
         rank_stabilized: config.bool_or("use_rslora", false)?,
         targets,
     })
+}
+
+/// What LoRA trains beside its factors.
+fn saved(config: &Config) -> Result<Saved> {
+    let biases = match config.str_or("bias", "none")? {
+        "none" => false,
+        "all" | "lora_only" => true,
+        other => bail!(
+            ModelUnsupported,
+            "{}: `bias`: expected \"none\", \"all\" or \"lora_only\", found {other:?}",
+            config.name()
+        ),
+    };
+    let modules = match config.value("modules_to_save") {
+        None => Vec::new(),
+        Some(_) => config.str_list("modules_to_save")?.into_iter().map(str::to_owned).collect(),
+    };
+    Ok(Saved { modules, biases })
 }
 
 fn prefix(config: &Config) -> Result<Prefix> {

@@ -20,7 +20,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use config::{AdapterConfig, Lora, Method, Prefix};
+pub use config::{AdapterConfig, Lora, Method, Prefix, Saved};
 pub use module::Module;
 pub use read::Adapter;
 pub use write::AdapterWriter;

@@ -111,7 +111,13 @@ impl Adapter {
         Ok(modules)
     }
 
-    /// Checks that the file has each of the expected tensors in its shape, and no others.
+    /// The tensors of the base model that the adapter replaces, or adds to it (a classifier), under the names that they have there.
+    pub fn replaced(&self) -> Checkpoint {
+        self.checkpoint.renamed(|name| base_name(name).filter(|name| self.config.saved.has(name)))
+    }
+
+    /// Checks that the file has each of the expected tensors in its shape, and no others but those that
+    /// replace tensors of the base model.
     fn check(&self, expected: &[AdapterTensor]) -> Result<()> {
         let place = |name: &str| format!("{}/{WEIGHTS_FILE}: tensor `{name}`", self.name);
         let mut names: Vec<&str> = Vec::new();
@@ -126,7 +132,9 @@ impl Adapter {
             names.push(&tensor.name);
         }
         names.sort_unstable();
-        match self.checkpoint.tensors.keys().find(|name| names.binary_search(&name.as_str()).is_err()) {
+        let replaced = |name: &str| base_name(name).is_some_and(|name| self.config.saved.has(&name));
+        let unknown = |name: &&String| names.binary_search(&name.as_str()).is_err() && !replaced(name);
+        match self.checkpoint.tensors.keys().find(unknown) {
             Some(other) => bail!(FileCorrupt, "{}: does not belong to any part of this model", place(other)),
             None => Ok(()),
         }
@@ -163,4 +171,11 @@ impl Adapter {
             None => Ok(values),
         }
     }
+}
+
+/// The name in the base model of a tensor that is none of LoRA's factors: `peft` inserts `base_layer` into the paths of adapted modules.
+fn base_name(name: &str) -> Option<String> {
+    let name = name.strip_prefix(ROOT)?;
+    let own = name.contains(".lora_");
+    (!own).then(|| name.replace(".base_layer.", "."))
 }

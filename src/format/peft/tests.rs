@@ -127,11 +127,11 @@ fn settings_that_are_not_implemented_are_refused_by_name() {
     for (from, to, field) in [
         (r#""LORA""#, r#""IA3""#, "`peft_type`"),
         (r#""peft_type":"LORA","#, "", "`peft_type`"),
-        (r#""none""#, r#""all""#, "`bias`"),
+        (r#""none""#, r#""some""#, "`bias`"),
         (r#""use_dora":false"#, r#""use_dora":true"#, "`use_dora`"),
         (r#""rank_pattern":{}"#, r#""rank_pattern":{"q":0}"#, "`rank_pattern`"),
         (r#""rank_pattern":{}"#, r#""alpha_pattern":{"(q":4}"#, "`alpha_pattern`"),
-        (r#""modules_to_save":null"#, r#""modules_to_save":["score"]"#, "`modules_to_save`"),
+        (r#""modules_to_save":null"#, r#""modules_to_save":"score""#, "`modules_to_save`"),
         (r#""rank_pattern":{}"#, r#""layer_replication":[[0,2]]"#, "`layer_replication`"),
         (r#""rank_pattern":{}"#, r#""lora_bias":true"#, "`lora_bias`"),
         (r#""init_lora_weights":true"#, r#""init_lora_weights":"pissa_niter_4""#, "pissa_niter_4"),
