@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::golden;
 use pocketllm::error::{Code, Error, Result};
 use pocketllm::format::files::MemoryDir;
+use pocketllm::format::pickle;
+use pocketllm::format::source::MemorySource;
 use pocketllm::reference::Host;
 use pocketllm::text::dataset;
 use pocketllm::train::Trajectory;
@@ -140,7 +142,8 @@ both_targets! {
 both_targets! {
     async fn truncated_weights() {
         let header = 8 + u64::from_le_bytes(bert_weights()[..8].try_into().unwrap()) as usize;
-        for length in [0, 7] {
+        weights_refused("nothing", Vec::new(), &["the file is empty"]).await;
+        for length in [1, 7] {
             weights_refused("no length", bert_weights()[..length].to_vec(), &["at least 8 bytes", &length.to_string()]).await;
         }
         for length in [8, 9, header - 1] {
@@ -194,9 +197,10 @@ both_targets! {
             let tensor = header.remove(QUERY).unwrap();
             header.insert("something.else".to_owned(), tensor);
         });
-        weights_refused("renamed", renamed, &["no tensor", QUERY]).await;
+        let renamed = bert().with("model.safetensors", renamed);
+        refused("renamed", &renamed, Code::ModelUnsupported, &["model.safetensors", "no tensor", QUERY]).await;
         let layers = config_edited("num_hidden_layers", json!(3));
-        refused("a layer more", &layers, Code::FileCorrupt, &["no tensor bert.encoder.layer.2."]).await;
+        refused("a layer more", &layers, Code::ModelUnsupported, &["no tensor bert.encoder.layer.2."]).await;
     }
 }
 
@@ -212,6 +216,45 @@ both_targets! {
         }
         let hidden = config_edited("hidden_size", json!(39));
         refused("another model", &hidden, Code::FileCorrupt, &["has shape [", "expected ["]).await;
+    }
+}
+
+both_targets! {
+    async fn damaged_pickles() {
+        let mut random = 1_u64;
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (random >> 33) as usize % below
+        };
+        for whole in [
+            &include_bytes!("golden/pickle/tiny.bin")[..],
+            include_bytes!("golden/pickle/legacy.bin"),
+            include_bytes!("golden/pickle/views.bin"),
+            include_bytes!("golden/pickle/zip64.bin"),
+        ] {
+            for _ in 0..2000 {
+                let mut bytes = whole.to_vec();
+                for _ in 0..1 + next(4) {
+                    let (at, from) = (next(bytes.len()), next(whole.len() - 9));
+                    match next(4) {
+                        0 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][next(5)],
+                        1 => bytes[at] = whole[from],
+                        2 => drop(bytes.splice(at..at, whole[from..from + 9].iter().copied())),
+                        _ => drop(bytes.drain(at..(at + next(9)).min(bytes.len()))),
+                    }
+                }
+                let source = std::rc::Rc::new(MemorySource::new("x.bin", bytes));
+                // What is read of a damaged file has sizes that fit in the file.
+                if let Ok(checkpoint) = pickle::parse(source).await {
+                    for tensor in checkpoint.tensors.values() {
+                        let count = tensor.elements().min(1 << 16) as usize;
+                        let _ = checkpoint.read_f32(tensor, 0, count).await;
+                    }
+                }
+            }
+        }
+        let largest = LARGEST.load(Ordering::Relaxed);
+        assert!(largest < LARGE, "{largest} bytes were allocated at once");
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! - [`source`]: random access to the bytes of one file, wherever it is stored.
 //! - [`files`]: a directory of such files, looked up by name.
-//! - [`safetensors`], [`gguf`]: headers parsed into a [`checkpoint::Checkpoint`], which hands out
+//! - [`safetensors`], [`gguf`], [`pickle`], [`sharded`]: headers parsed into a [`checkpoint::Checkpoint`], which hands out
 //!   tensors as f32 in Hugging Face's names, layout and element order, a chunk at a time.
 //! - [`config`]: `config.json` as a checked view.
 //! - [`model_files`]: a complete model, found in a directory or a `.gguf` file.
@@ -23,4 +23,6 @@ pub mod peft;
 pub mod pickle;
 pub mod safetensors;
 pub mod safetensors_writer;
+pub mod sharded;
 pub mod source;
+mod wrappers;

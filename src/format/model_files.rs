@@ -7,12 +7,14 @@ use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::files::{
     CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, PICKLE_FILE,
-    files_of, first_names, further_names,
+    PICKLE_INDEX_FILE, files_of, first_names, further_names,
 };
 use super::gguf::{self, Metadata};
 use super::pickle;
 use super::safetensors;
-use super::source::{ByteSource, read_whole};
+use super::sharded::open_sharded;
+use super::source::{ByteSource, read_whole, refuse_cut_json, refuse_stand_in};
+use super::wrappers::without_wrappers;
 use crate::error::{Code, Error, Result};
 use crate::future::LocalFuture;
 
@@ -92,7 +94,16 @@ impl Place<'_> {
     }
 
     async fn read_small(&self, file: &str, limit: u64) -> Result<Vec<u8>> {
-        read_whole(self.open(file).await?.as_ref(), limit).await
+        let source = self.open(file).await?;
+        // A list of merges may be empty.
+        if file.ends_with(".json") || !source.is_empty() {
+            refuse_stand_in(source.as_ref()).await?;
+        }
+        let bytes = read_whole(source.as_ref(), limit).await?;
+        if file.ends_with(".json") {
+            refuse_cut_json(file, &bytes)?;
+        }
+        Ok(bytes)
     }
 }
 
@@ -127,18 +138,17 @@ async fn open_gguf(place: &Place<'_>, file: &str) -> Result<ModelFiles> {
 async fn open_hugging_face(place: &Place<'_>, weights: &str, optional: &[&str]) -> Result<ModelFiles> {
     let config = Config::parse(CONFIG_FILE, &place.read_small(CONFIG_FILE, MAX_CONFIG_BYTES).await?)?;
     let source = place.open(weights).await?;
-    let checkpoint = if weights == INDEX_FILE {
-        safetensors::open_sharded(place.dir, source.as_ref()).await?
-    } else if weights == PICKLE_FILE {
-        pickle::parse(source).await?
-    } else {
-        safetensors::parse(source).await?
+    let checkpoint = match weights {
+        INDEX_FILE | PICKLE_INDEX_FILE => open_sharded(place.dir, source.as_ref()).await?,
+        PICKLE_FILE => pickle::parse(source).await?,
+        _ => safetensors::parse(source).await?,
     };
     let mut small_files = BTreeMap::new();
     for file in optional {
         small_files.insert((*file).to_owned(), place.read_small(file, MAX_TOKENIZER_BYTES).await?);
     }
-    Ok(ModelFiles { name: place.dir.name().to_owned(), config, checkpoint, gguf: None, small_files })
+    let (name, checkpoint) = (place.dir.name().to_owned(), without_wrappers(checkpoint)?);
+    Ok(ModelFiles { name, config, checkpoint, gguf: None, small_files })
 }
 
 #[cfg(test)]

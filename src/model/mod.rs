@@ -16,6 +16,7 @@ mod norms;
 mod packed;
 mod pass;
 mod pooling;
+mod published;
 mod readout;
 mod rotary;
 mod rotary_fields;
@@ -35,6 +36,7 @@ pub use generate::{Generation, Sampling};
 pub use heads::Score;
 pub use packed::Packed;
 pub use pooling::Pooling;
+pub use published::{check_tensors, refuse_quantized, without_missing_head};
 pub use readout::ReadoutHead;
 pub use rotary::{Rotary, RotaryScaling};
 pub use rotary_fields::RotaryFields;
@@ -43,7 +45,7 @@ pub use spec::{
     Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
     ModelSpec, Norms, Projection,
 };
-pub use stored::{formats, stored_as, without_missing_head};
+pub use stored::{formats, stored_as};
 pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;
 pub use weights::{LoadProgress, Matrix, Part, Weights};

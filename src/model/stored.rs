@@ -5,55 +5,35 @@ use std::ops::Range;
 use super::spec::ModelSpec;
 use super::tensors::{TensorKind, TensorSpec};
 use crate::dtype::DType;
-use crate::error::{Result, bail, err};
+use crate::error::{Error, Result, bail, err};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 
 /// How many elements of a transposed matrix are read at a time: 4 MiB of f32.
 const CHUNK: usize = 1 << 20;
 
-/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers do. Where it
-/// has none of the tensors that only the head has, they are removed from the spec, and whatever needs the head is refused
-/// ([`ModelSpec::head`]). A head without tensors of its own is missing where the checkpoint has a classifier's outputs.
-pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint) -> ModelSpec {
-    let Ok(head) = &spec.head else { return spec };
-    let own = head.own_tensors(&spec.embedding);
-    let tensors = spec.tensors.as_slice();
-    // A classifier may have the head's dense layer and norm too.
-    let shared = |name: &str| {
-        let dense = spec.classifier.and_then(|classifier| classifier.dense);
-        let names = dense.into_iter().flat_map(|dense| [Some(dense.name), dense.norm.map(|(norm, _)| norm)]);
-        names.flatten().any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.')))
-    };
-    let mut decisive = own.iter().map(|id| &tensors[*id]).filter(|tensor| !shared(&tensor.name)).peekable();
-    let output = spec.classifier.map(|classifier| format!("{}.weight", classifier.output));
-    let (missing, why) = match (decisive.peek(), output) {
-        (Some(first), _) => {
-            let why = format!("there is no tensor {}", first.name);
-            (decisive.all(|t| names(t).all(|name| !checkpoint.tensors.contains_key(name))), why)
-        }
-        (None, Some(output)) => (checkpoint.tensors.contains_key(&output), format!("there is {output}")),
-        (None, None) => return spec,
-    };
-    if missing && spec.tensors.remove_last(&own) {
-        spec.head = Err(err!(
-            ModelUnsupported,
-            "{}: the model has no language-model head ({why}), which this needs; \
-             a classifier is trained on it with method readout",
-            checkpoint.name()
-        ));
-    }
-    spec
-}
+/// The layers of other heads, as transformers calls them.
+const OTHER_HEADS: [&str; 4] = ["score.", "classifier.", "qa_outputs.", "classification_head."];
+
+/// Endings of the tensors that quantized checkpoints have in place of a weight.
+const QUANTIZED: [&str; 7] = [
+    ".qweight",
+    ".weight_packed",
+    ".weight_scale",
+    ".weight_scale_inv",
+    ".weight.absmax",
+    ".scales",
+    ".weight_blocks",
+];
 
 /// A tensor's name and its aliases.
-fn names(tensor: &TensorSpec) -> impl Iterator<Item = &String> {
+pub(super) fn names(tensor: &TensorSpec) -> impl Iterator<Item = &String> {
     std::iter::once(&tensor.name).chain(&tensor.aliases)
 }
 
 /// The format in which the device holds each tensor of a checkpoint.
 ///
 /// # Errors
-/// `file-corrupt` naming a tensor that is missing or has another shape; `invalid-argument` naming a matrix that is not in blocks, where
+/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has another shape; `invalid-argument` naming a matrix that is not in blocks, where
 /// weights cannot be converted to the format `wanted`.
 pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
     let tensors = spec.tensors.as_slice().iter();
@@ -110,18 +90,57 @@ pub(super) async fn read_transposed(
 /// The tensor under its name or one of its aliases, with the shape that the spec expects.
 ///
 /// # Errors
-/// `file-corrupt` naming a tensor that is missing or has another shape.
+/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has another shape.
 pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Result<&'a TensorInfo> {
     let info = names(tensor)
         .filter_map(|name| checkpoint.tensors.get(name))
         .next()
-        .ok_or_else(|| err!(FileCorrupt, "{}: no tensor {}", checkpoint.name(), tensor.name))?;
+        .ok_or_else(|| absence(checkpoint, tensor))?;
     let expected = tensor.shape();
     if info.shape != expected {
         let place = checkpoint.name();
         bail!(FileCorrupt, "{place}: {} has shape {:?}, expected {expected:?}", info.name, info.shape);
     }
     Ok(info)
+}
+
+/// The error of a tensor that is missing from a checkpoint, with the cause as far as the names of
+/// the other tensors show it.
+fn absence(checkpoint: &Checkpoint, tensor: &TensorSpec) -> Error {
+    let (file, wanted) = (checkpoint.name(), &tensor.name);
+    let unread = names(tensor).find_map(|name| checkpoint.unread.get_key_value(name));
+    let is_there =
+        |name: &String| checkpoint.tensors.contains_key(name) || checkpoint.unread.contains_key(name);
+    let packed = names(tensor).filter_map(|name| name.strip_suffix(".weight")).find_map(|stem| {
+        let siblings = QUANTIZED.iter().map(|end| format!("{stem}{end}"));
+        siblings.into_iter().find(is_there)
+    });
+    match (unread, packed) {
+        (_, Some(sibling)) => err!(
+            ModelUnsupported,
+            "{file}: {wanted} is quantized, as {sibling} shows, in a way that is not read; use the model's original \
+             weights, or a GGUF file of it"
+        ),
+        (Some((name, dtype)), None) => {
+            err!(ModelUnsupported, "{file}: {name} has elements of type {dtype}, expected F32, F16 or BF16")
+        }
+        (None, None) => {
+            let found = match checkpoint.tensors.len() {
+                0 => "the file has none".to_owned(),
+                1 => "the file has only one".to_owned(),
+                count => format!("the file has {count} others"),
+            };
+            let sample = other_head(checkpoint).or_else(|| checkpoint.tensors.keys().next());
+            let sample = sample.map_or(String::new(), |name| format!(", such as {name}"));
+            err!(ModelUnsupported, "{file}: no tensor {wanted}: {found}{sample}")
+        }
+    }
+}
+
+/// The name of a tensor of a head that is not a language model's.
+pub(super) fn other_head(checkpoint: &Checkpoint) -> Option<&String> {
+    let is_other = |name: &&String| OTHER_HEADS.iter().any(|head| name.starts_with(head));
+    checkpoint.tensors.keys().find(is_other)
 }
 
 #[cfg(test)]

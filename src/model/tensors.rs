@@ -80,6 +80,11 @@ impl TensorList {
         are_last
     }
 
+    /// Adds names under which checkpoints may have the tensor. They are tried last.
+    pub(super) fn add_aliases(&mut self, id: TensorId, aliases: &[&str]) {
+        self.tensors[id].aliases.extend(aliases.iter().map(|alias| (*alias).to_owned()));
+    }
+
     fn add(&mut self, name: String, kind: TensorKind, (rows, width): (u32, u32), neutral: f32) -> TensorId {
         // Old checkpoints may differ in the prefix, in the norms' names, or in both.
         let mut aliases = vec![name.clone()];

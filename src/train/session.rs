@@ -17,8 +17,8 @@ use crate::format::model_files::ModelFiles;
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
-    Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, family, formats,
-    without_missing_head,
+    Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, check_tensors, family,
+    formats, refuse_quantized, without_missing_head,
 };
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -78,7 +78,10 @@ impl Session {
     /// As [`Session::open`].
     pub async fn describe(limits: Limits, dir: &dyn ModelDir, dtype: DType) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
-        let spec = Rc::new(without_missing_head(family::spec(&files.config)?, &files.checkpoint));
+        let spec = family::spec(&files.config)?;
+        refuse_quantized(&files.config)?;
+        let spec = Rc::new(without_missing_head(spec, &files.checkpoint, &files.config));
+        check_tensors(&spec, &files.checkpoint, &files.config)?;
         let tokenizer = tokenizer(&files)?;
         let ends = ends(&[&files.config], files.gguf.as_ref())?;
         let chat = chat::template(&files);

@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, to_js};
 use crate::error::Result;
-use crate::format::files::{self, FileSet, INDEX_FILE, Listed};
-use crate::format::safetensors;
+use crate::format::files::{self, Listed};
+use crate::format::sharded;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -40,11 +40,10 @@ fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
     let wanted: Wanted = options::parse(options, "options of filesOf")?;
     let set = files::files_of(place, &listing, wanted.file.as_deref())?;
     let mut names: Vec<String> = set.names().into_iter().map(str::to_owned).collect();
-    let is_split = matches!(set, FileSet::HuggingFace { weights: INDEX_FILE, .. });
-    let mut index = None;
-    match wanted.index {
-        Some(content) if is_split => names.extend(safetensors::shards(INDEX_FILE, content.as_bytes())?),
-        _ => index = is_split.then_some(INDEX_FILE),
+    let mut index = set.index();
+    if let (Some(name), Some(content)) = (index, wanted.index) {
+        names.extend(sharded::shards(name, content.as_bytes())?);
+        index = None;
     }
     to_js(&Chosen { files: names, index })
 }

@@ -35,6 +35,7 @@ mod published;
 mod readout;
 mod readout_export;
 mod readout_steps;
+mod refused_models;
 mod shaders;
 mod statistics;
 mod storage;

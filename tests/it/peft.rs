@@ -277,3 +277,15 @@ fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
     let _sink = writer.finish().unwrap();
     file
 }
+
+#[test]
+fn an_adapter_of_an_older_peft_is_the_same() {
+    let new = golden::dir("peft/bert-lora");
+    let old = MemoryDir::new("old")
+        .with(CONFIG_FILE, golden::file("peft/bert-lora", CONFIG_FILE))
+        .with("adapter_model.bin", &include_bytes!("../golden/pickle/adapter_model.bin")[..]);
+    let base = golden::dir("bert");
+    let session = block_on(Session::open(Host::open(), &base, DType::F32, &mut |_| Ok(()))).unwrap();
+    let [new, old] = [new, old].map(|dir| block_on(read_adapter(&session, &dir)).unwrap());
+    assert_eq!((new.method, new.values), (old.method, old.values));
+}

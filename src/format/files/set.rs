@@ -20,8 +20,12 @@ pub use crate::text::tokenizer_files::TOKENIZER_FILE;
 /// An optional file with the chat template, which `tokenizer_config.json` may have as well.
 pub const CHAT_FILE: &str = "chat_template.jinja";
 
-/// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors nor a .gguf file.
+/// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors
+/// nor a .gguf file.
 pub const PICKLE_FILE: &str = "pytorch_model.bin";
+
+/// The index of such weights, if they are split into several files.
+pub const PICKLE_INDEX_FILE: &str = "pytorch_model.bin.index.json";
 
 /// Maximum size of a `config.json` in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -46,7 +50,7 @@ pub enum FileSet {
     Gguf(String),
     /// A `config.json` with weights.
     HuggingFace {
-        /// [`WEIGHTS_FILE`], [`INDEX_FILE`] or [`PICKLE_FILE`]. The files that an index names are not in the set.
+        /// [`WEIGHTS_FILE`], [`INDEX_FILE`], [`PICKLE_FILE`] or [`PICKLE_INDEX_FILE`]. The files that an index names are not in the set.
         weights: &'static str,
         /// The optional files that exist: those of the tokenizer and of the chat template.
         optional: Vec<&'static str>,
@@ -54,6 +58,14 @@ pub enum FileSet {
 }
 
 impl FileSet {
+    /// The index of split weights, if the set has one. It names further files of the model.
+    pub fn index(&self) -> Option<&'static str> {
+        match self {
+            FileSet::HuggingFace { weights: weights @ (INDEX_FILE | PICKLE_INDEX_FILE), .. } => Some(weights),
+            _ => None,
+        }
+    }
+
     /// The names of the files, in the order in which they are downloaded: the small ones first.
     pub fn names(&self) -> Vec<&str> {
         match self {
@@ -84,8 +96,8 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
         let found = if gguf.is_empty() { "no .gguf file".to_owned() } else { gguf.join(", ") };
         bail!(InvalidArgument, "{place}: expected {wanted}, found {found}");
     }
-    let pickle = Some(PICKLE_FILE).filter(|name| has(name) && gguf.is_empty());
-    let weights = [WEIGHTS_FILE, INDEX_FILE].into_iter().find(|name| has(name)).or(pickle);
+    let pickles: &[&str] = if gguf.is_empty() { &[PICKLE_FILE, PICKLE_INDEX_FILE] } else { &[] };
+    let weights = [WEIGHTS_FILE, INDEX_FILE].iter().chain(pickles).find(|name| has(name)).copied();
     if let Some(weights) = weights.filter(|_| has(CONFIG_FILE)) {
         let mut optional = optional_files();
         // A tokenizer.json has the vocabulary.
@@ -109,7 +121,8 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
         ([], None) if has(CONFIG_FILE) => {
             bail!(
                 InvalidArgument,
-                "{place}: expected {WEIGHTS_FILE}, {INDEX_FILE} or {PICKLE_FILE} beside {CONFIG_FILE}, found none"
+                "{place}: expected weights beside {CONFIG_FILE} ({WEIGHTS_FILE}, {PICKLE_FILE}, an index of either, or a \
+                 .gguf file), found none"
             )
         }
         ([], None) => {
@@ -136,7 +149,7 @@ pub fn further_names(found: &[Listed]) -> Vec<&'static str> {
     let has = |name: &str| found.iter().any(|file| file.name == name);
     let mut names = Vec::new();
     if has(CONFIG_FILE) && !has(WEIGHTS_FILE) {
-        names.extend([INDEX_FILE, PICKLE_FILE]);
+        names.extend([INDEX_FILE, PICKLE_FILE, PICKLE_INDEX_FILE]);
     }
     if has(CONFIG_FILE) && !has(TOKENIZER_FILE) {
         names.extend(VOCABULARY_FILES);
@@ -183,8 +196,8 @@ mod tests {
         for Case { about, listing, file, index, files, code, error } in cases {
             let chosen = files_of("tiny", &listing, file.as_deref()).and_then(|set| {
                 let mut names: Vec<String> = set.names().into_iter().map(str::to_owned).collect();
-                if let Some(index) = &index {
-                    names.extend(crate::format::safetensors::shards(INDEX_FILE, index.as_bytes())?);
+                if let (Some(index), Some(name)) = (&index, set.index()) {
+                    names.extend(crate::format::sharded::shards(name, index.as_bytes())?);
                 }
                 Ok(names)
             });
@@ -204,7 +217,7 @@ mod tests {
         assert!(further_names(&[]).is_empty());
         let only_config = further_names(&[listed(CONFIG_FILE)]);
         let asked = [first_names(), only_config].concat();
-        for weights in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE] {
+        for weights in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE, PICKLE_INDEX_FILE] {
             let set = FileSet::HuggingFace { weights, optional: optional_files() };
             assert!(set.names().iter().all(|name| asked.contains(name)), "{asked:?}");
         }

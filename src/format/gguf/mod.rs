@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use super::checkpoint::{Checkpoint, TensorInfo};
 use super::config::Config;
-use super::source::ByteSource;
+use super::source::{ByteSource, refuse_stand_in};
 use crate::dtype::{DType, Format};
 use crate::error::{Result, bail};
 use architecture::{ARCHITECTURES, Architecture};
@@ -62,6 +62,7 @@ pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
 /// Metadata, architecture, and the tensors as the file names and orders them, with shapes outermost
 /// first.
 async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Architecture, Vec<TensorInfo>)> {
+    refuse_stand_in(source).await?;
     let file = source.name();
     let mut window = Window::new(source);
     let magic = window.take(4, "magic").await?;
@@ -120,7 +121,7 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Arc
         if end > source.len() {
             bail!(
                 FileCorrupt,
-                "{file}: tensor `{}`: expected {} bytes at offset {begin}, the file ends at {}",
+                "{file}: tensor `{}`: expected {} bytes at offset {begin}, the file ends at {}; the file is incomplete",
                 info.name,
                 info.stored_bytes(),
                 source.len()

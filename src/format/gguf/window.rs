@@ -41,9 +41,12 @@ impl<'a> Window<'a> {
         let remaining = self.remaining();
         if len > remaining {
             let (name, at) = (self.source.name(), self.position());
+            // A longer length is not that of anything in a header.
+            let is_cut = at.saturating_add(len) <= MAX_HEADER_BYTES;
+            let cause = if is_cut { "; the file is incomplete or damaged" } else { "" };
             bail!(
                 FileCorrupt,
-                "{name}: expected {len} bytes of {what} at offset {at}, the header has {remaining} left"
+                "{name}: expected {len} bytes of {what} at offset {at}, the header has {remaining} left{cause}"
             );
         }
         let held = (self.buffer.len() - self.at) as u64;
@@ -90,7 +93,11 @@ impl<'a> Window<'a> {
     pub(super) fn check_count(&self, count: u64, each: u64, what: &str) -> Result<()> {
         let most = self.remaining() / each;
         if count > most {
-            bail!(FileCorrupt, "{}: expected a {what} of at most {most}, found {count}", self.source.name());
+            bail!(
+                FileCorrupt,
+                "{}: expected a {what} of at most {most}, found {count}; the file is incomplete or damaged",
+                self.source.name()
+            );
         }
         Ok(())
     }

@@ -33,6 +33,9 @@ pub const CONFIG_FILE: &str = "adapter_config.json";
 /// The file name of an adapter's weights.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
+/// The file name of an adapter's weights before October 2023, which is read if there is no other.
+pub const PICKLE_FILE: &str = "adapter_model.bin";
+
 /// The `task_type` of a causal model's adapter.
 pub const CAUSAL_LM: &str = "CAUSAL_LM";
 

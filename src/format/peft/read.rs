@@ -1,12 +1,12 @@
 //! Opens and reads the directory of an adapter.
 
 use super::config::{AdapterConfig, MAX_CONFIG_BYTES, Method};
-use super::{AdapterTensor, Base, CONFIG_FILE, Module, ROOT, WEIGHTS_FILE, tensors};
+use super::{AdapterTensor, Base, CONFIG_FILE, Module, PICKLE_FILE, ROOT, WEIGHTS_FILE, tensors};
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::files::ModelDir;
-use crate::format::safetensors;
-use crate::format::source::read_whole;
+use crate::format::source::{read_whole, refuse_stand_in};
+use crate::format::{pickle, safetensors};
 
 /// An opened adapter. Its weights have not been read yet, only their header.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Adapter {
     pub name: String,
     /// The adapter's settings.
     pub config: AdapterConfig,
+    /// The name of the file with the weights.
+    file: &'static str,
     checkpoint: Checkpoint,
 }
 
@@ -29,17 +31,19 @@ impl Adapter {
         let Some(source) = dir.open(CONFIG_FILE).await? else {
             bail!(InvalidArgument, "{name}: expected {CONFIG_FILE}, found none");
         };
+        refuse_stand_in(source.as_ref()).await.map_err(|e| e.at(name))?;
         let bytes = read_whole(source.as_ref(), MAX_CONFIG_BYTES).await?;
         let config = AdapterConfig::parse(CONFIG_FILE, &bytes).map_err(|e| e.at(name))?;
-        let Some(source) = dir.open(WEIGHTS_FILE).await? else {
-            let found = match dir.open("adapter_model.bin").await {
-                Ok(Some(_)) => "adapter_model.bin, which cannot be read; save the adapter as safetensors",
-                _ => "none",
-            };
-            bail!(InvalidArgument, "{name}: expected {WEIGHTS_FILE} beside {CONFIG_FILE}, found {found}");
+        let (file, checkpoint) = match (dir.open(WEIGHTS_FILE).await?, dir.open(PICKLE_FILE).await?) {
+            (Some(source), _) => (WEIGHTS_FILE, safetensors::parse(source).await),
+            (None, Some(source)) => (PICKLE_FILE, pickle::parse(source).await),
+            (None, None) => bail!(
+                InvalidArgument,
+                "{name}: expected {WEIGHTS_FILE} or {PICKLE_FILE} beside {CONFIG_FILE}, found none"
+            ),
         };
-        let checkpoint = safetensors::parse(source).await.map_err(|e| e.at(name))?;
-        Ok(Adapter { name: name.to_owned(), config, checkpoint })
+        let checkpoint = checkpoint.map_err(|e| e.at(name))?;
+        Ok(Adapter { name: name.to_owned(), config, file, checkpoint })
     }
 
     /// The linear layers of the base model that the adapter adapts, in the model's order; none for a
@@ -66,8 +70,9 @@ impl Adapter {
                     let first = self.checkpoint.tensors.keys().next().map_or("nothing", String::as_str);
                     bail!(
                         InvalidArgument,
-                        "{}/{WEIGHTS_FILE}: expected tensors such as `{}`, found `{first}`; the adapter belongs to another model",
+                        "{}/{}: expected tensors such as `{}`, found `{first}`; the adapter belongs to another model",
                         self.name,
+                        self.file,
                         base.linears
                             .first()
                             .map_or_else(String::new, |m| format!("{ROOT}{}.lora_A.weight", m.path))
@@ -82,8 +87,9 @@ impl Adapter {
                     if lora.targets.as_ref().is_some_and(|targets| !targets.iter().any(targeted)) {
                         bail!(
                             FileCorrupt,
-                            "{}/{WEIGHTS_FILE}: `{path}` is adapted, but not among the `target_modules` of {CONFIG_FILE}",
-                            self.name
+                            "{}/{}: `{path}` is adapted, but not among the `target_modules` of {CONFIG_FILE}",
+                            self.name,
+                            self.file
                         );
                     }
                 }
@@ -119,7 +125,7 @@ impl Adapter {
     /// Checks that the file has each of the expected tensors in its shape, and no others but those that
     /// replace tensors of the base model.
     fn check(&self, expected: &[AdapterTensor]) -> Result<()> {
-        let place = |name: &str| format!("{}/{WEIGHTS_FILE}: tensor `{name}`", self.name);
+        let place = |name: &str| format!("{}/{}: tensor `{name}`", self.name, self.file);
         let mut names: Vec<&str> = Vec::new();
         for tensor in expected {
             let shape = [tensor.rows, tensor.columns];
@@ -164,8 +170,9 @@ impl Adapter {
         match values.iter().find(|value| !value.is_finite()) {
             Some(value) => bail!(
                 FileCorrupt,
-                "{}/{WEIGHTS_FILE}: tensor `{}`: expected finite numbers, found {value}",
+                "{}/{}: tensor `{}`: expected finite numbers, found {value}",
                 self.name,
+                self.file,
                 tensor.name
             ),
             None => Ok(values),

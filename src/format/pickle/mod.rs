@@ -1,39 +1,62 @@
-//! The format of `pytorch_model.bin`, as `torch.save` has written it since PyTorch 1.6: a zip archive
-//! of stored members. `<root>/data.pkl` is a pickle that describes the tensors, and `<root>/data/<key>`
-//! has the elements of one storage. Only the zip directory and the pickle are read at once. A
-//! tensor is a range of its storage.
+//! The format of `pytorch_model.bin`, as `torch.save` writes it: since PyTorch 1.6 a zip archive of
+//! stored members, of which `<root>/data.pkl` is a pickle that describes the tensors, and
+//! `<root>/data/<key>` has the elements of one storage; before that, the same pickle among others,
+//! followed by the storages. Only the directory and the pickle are read at once. A tensor is a range
+//! of its storage.
 
+mod legacy;
+mod machine;
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
-mod unpickle;
+mod values;
 mod zip;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::checkpoint::{Checkpoint, TensorInfo};
-use super::source::ByteSource;
+use super::checkpoint::{Checkpoint, Order, Parsed, TensorInfo};
+use super::source::{ByteSource, refuse_stand_in};
 use crate::error::{Error, Result, bail};
-use unpickle::Tensor;
+use machine::{MAX_PICKLE_BYTES, Machine};
+use values::Tensor;
 use zip::Archive;
 
-/// Maximum size of the pickle in bytes. That of a model with a thousand tensors has 100 kB.
-const MAX_PICKLE_BYTES: u64 = 4 << 20;
-
-/// Parses the directory and the pickle of a file. Integer and boolean tensors are checked and then
-/// left out.
+/// Parses the directory and the pickle of a file. Of tensors whose elements cannot be read, only the
+/// names are kept.
 ///
 /// # Errors
-/// `file-corrupt` if the file does not follow the format; `model-unsupported` if it has the older
-/// layout, if its pickle does more than describe tensors, or if a tensor's elements are not in
-/// order or not of a known type. The message names the file.
+/// `file-corrupt` if the file does not follow the format; `model-unsupported` if its pickle does
+/// more than describe tensors. The message names the file.
 pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Checkpoint> {
-    let tensors = parse_file(source.as_ref(), 0).await.map_err(|error| error.at(source.name()))?;
-    Ok(Checkpoint::new(tensors, BTreeMap::new(), vec![source]))
+    let parsed = parse_file(source.as_ref(), 0).await?;
+    Ok(Checkpoint::of(parsed, vec![source]))
 }
 
-async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<BTreeMap<String, TensorInfo>> {
+/// Parses a file that has the number `index` in its checkpoint.
+pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
+    refuse_stand_in(source).await?;
+    let start = source.read(0, source.len().min(4) as usize).await?;
+    let parsed = match legacy::is_legacy(&start) {
+        true => parse_legacy(source, index).await,
+        false => parse_zip(source, index).await,
+    };
+    parsed.map_err(|error| error.at(source.name()))
+}
+
+async fn parse_legacy(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
+    let legacy::Legacy { tensors, begins } = legacy::read(source).await?;
+    let mut parsed = Parsed::default();
+    for (name, tensor) in tensors {
+        let Some(begin) = begins.get(&tensor.storage.key) else {
+            bail!(FileCorrupt, "tensor `{name}`: expected a storage {}, found none", tensor.storage.key);
+        };
+        add(&mut parsed, name, &tensor, index, *begin)?;
+    }
+    Ok(parsed)
+}
+
+async fn parse_zip(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     let archive = Archive::read(source).await?;
     let root = archive.root()?;
     if let Some(order) = archive.get(&format!("{root}byteorder"))? {
@@ -49,66 +72,79 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<BTreeMap<St
         bail!(LimitExceeded, "data.pkl: expected at most {MAX_PICKLE_BYTES} bytes, found {}", pickle.size);
     }
     let bytes = source.read(Archive::data(source, pickle).await?, pickle.size as usize).await?;
-    let listed = unpickle::state_dict(&bytes).map_err(|error: Error| error.at("data.pkl"))?;
+    let at_pickle = |error: Error| error.at("data.pkl");
+    let tensors = Machine::run(&bytes).and_then(|machine| machine.state_dict()).map_err(at_pickle)?;
     drop(bytes);
-    let mut tensors = BTreeMap::new();
-    let mut storages: BTreeMap<String, u64> = BTreeMap::new();
-    for (name, tensor) in listed {
+    let mut parsed = Parsed::default();
+    let mut begins: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, tensor) in tensors {
         let key = format!("{root}data/{}", tensor.storage.key);
         let Some(member) = archive.get(&key)? else {
             bail!(FileCorrupt, "tensor `{name}`: expected a member {key}, found none");
         };
-        let offset = check(&name, &tensor, member.size)?;
-        let Some(dtype) = tensor.storage.dtype else { continue };
-        let begin = match storages.get(&key) {
+        let expected = tensor.storage.elements.checked_mul(tensor.storage.element.bytes);
+        if expected != Some(member.size) {
+            bail!(
+                FileCorrupt,
+                "tensor `{name}`: expected {} elements of {} bytes in its storage, found {} bytes",
+                tensor.storage.elements,
+                tensor.storage.element.bytes,
+                member.size
+            );
+        }
+        let begin = match begins.get(&key) {
             Some(begin) => *begin,
             None => Archive::data(source, member).await?,
         };
-        storages.insert(key, begin);
-        let info = TensorInfo::new(name.clone(), dtype, tensor.shape, index, begin + offset)?;
-        if tensors.insert(name.clone(), info).is_some() {
-            bail!(FileCorrupt, "tensor `{name}`: it occurs twice");
-        }
+        begins.insert(key, begin);
+        add(&mut parsed, name, &tensor, index, begin)?;
     }
-    Ok(tensors)
+    Ok(parsed)
 }
 
-/// Checks a tensor against its storage of `stored` bytes. Returns its offset in bytes there.
-fn check(name: &str, tensor: &Tensor, stored: u64) -> Result<u64> {
+/// Adds a tensor whose storage begins at `begin` in the file, after checking that it is within it.
+fn add(parsed: &mut Parsed, name: String, tensor: &Tensor, index: usize, begin: u64) -> Result<()> {
     let Tensor { storage, offset, shape, strides } = tensor;
-    if storage.elements.checked_mul(storage.element_bytes) != Some(stored) {
-        bail!(
-            FileCorrupt,
-            "tensor `{name}`: expected {} elements of {} bytes in its storage, found {stored} bytes",
-            storage.elements,
-            storage.element_bytes
-        );
-    }
     if shape.len() != strides.len() {
         bail!(
             FileCorrupt,
             "tensor `{name}`: expected a stride for each dimension of {shape:?}, found {strides:?}"
         );
     }
-    let mut elements = Some(1u64);
-    let mut is_in_order = true;
-    for (n, stride) in shape.iter().zip(strides).rev() {
-        is_in_order &= *n <= 1 || Some(*stride) == elements;
-        elements = elements.and_then(|elements| elements.checked_mul(*n));
-    }
-    if elements.and_then(|elements| elements.checked_add(*offset)).is_none_or(|end| end > storage.elements) {
+    let elements = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n));
+    let last = shape
+        .iter()
+        .zip(strides)
+        .try_fold(*offset, |last, (n, stride)| last.checked_add(n.saturating_sub(1).checked_mul(*stride)?));
+    let order = Order::of_strides(shape, strides);
+    // An order in which an element stands for several is not read.
+    let most = if order.is_some() { storage.elements } else { u64::MAX };
+    let is_within = match (elements, last) {
+        (Some(0), _) => *offset <= storage.elements,
+        (Some(elements), Some(last)) => last < storage.elements && elements <= most,
+        _ => false,
+    };
+    if !is_within {
         bail!(
             FileCorrupt,
-            "tensor `{name}`: expected at most {} elements, found shape {shape:?} at {offset}",
+            "tensor `{name}`: expected at most {} elements, found shape {shape:?} with strides {strides:?} at {offset}",
             storage.elements
         );
     }
-    if !is_in_order && elements != Some(0) {
-        bail!(
-            ModelUnsupported,
-            "tensor `{name}`: expected contiguous elements, found strides {strides:?} of shape {shape:?}; save \
-             the model as safetensors"
-        );
+    let is_new = match (storage.element.dtype, order) {
+        (Some(dtype), Some(order)) => {
+            let offset = begin + offset * storage.element.bytes;
+            let info = TensorInfo::new(name.clone(), dtype, shape.clone(), index, offset)?.with_order(order);
+            parsed.tensors.insert(name.clone(), info).is_none()
+        }
+        (_, None) => {
+            let kind = format!("{} with strides {strides:?}", storage.element.name);
+            parsed.unread.insert(name.clone(), kind).is_none()
+        }
+        (None, _) => parsed.unread.insert(name.clone(), storage.element.name.to_owned()).is_none(),
+    };
+    if !is_new {
+        bail!(FileCorrupt, "tensor `{name}`: it occurs twice");
     }
-    Ok(offset * storage.element_bytes)
+    Ok(())
 }

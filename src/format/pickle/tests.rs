@@ -7,37 +7,101 @@ use crate::format::source::MemorySource;
 
 // All fixtures are from tests/golden/pytorch_bin.py.
 const TINY: &[u8] = include_bytes!("../../../tests/golden/pickle/tiny.bin");
+const LEGACY: &[u8] = include_bytes!("../../../tests/golden/pickle/legacy.bin");
+const STORED: &[u8] = include_bytes!("../../../tests/golden/pickle/stored.bin");
+const ZIP64: &[u8] = include_bytes!("../../../tests/golden/pickle/zip64.bin");
+const VIEWS: &[u8] = include_bytes!("../../../tests/golden/pickle/views.bin");
+const VIEWS_LEGACY: &[u8] = include_bytes!("../../../tests/golden/pickle/views-legacy.bin");
 
 fn open(bytes: &[u8]) -> Result<Checkpoint> {
     block_on(parse(Rc::new(MemorySource::new("tiny.bin", bytes.to_vec()))))
 }
 
-#[test]
-fn tensors_equal_those_of_safetensors() {
-    let bytes = include_bytes!("../../../tests/golden/pickle/tiny.safetensors").to_vec();
-    let right = block_on(safetensors::parse(Rc::new(MemorySource::new("s", bytes)))).unwrap();
-    let found = open(TINY).unwrap();
-    assert_eq!(found.tensors.len(), 6);
-    assert!(found.tensors.keys().eq(right.tensors.keys()));
+/// Checks that a file has the tensors of a safetensors file, in any parts.
+fn equals(bytes: &[u8], right: &[u8]) -> Checkpoint {
+    let right = block_on(safetensors::parse(Rc::new(MemorySource::new("s", right.to_vec())))).unwrap();
+    let found = open(bytes).unwrap();
+    assert!(found.tensors.keys().eq(right.tensors.keys()), "{:?}", found.tensors.keys());
     for (name, info) in &found.tensors {
         let other = &right.tensors[name];
         assert_eq!((info.dtype, &info.shape), (other.dtype, &other.shape), "{name}");
-        let len = info.shape.iter().product::<u64>() as usize;
-        let bits = |checkpoint: &Checkpoint, info| -> Vec<u32> {
-            block_on(checkpoint.read_f32(info, 0, len)).unwrap().into_iter().map(f32::to_bits).collect()
-        };
-        assert_eq!(bits(&found, info), bits(&right, other), "{name}");
+        let all = info.elements();
+        for (first, count) in [(0, all), (all / 2, all - all / 2), (all / 3, 1), (1, all - 1)] {
+            let bits = |checkpoint: &Checkpoint, info| -> Vec<u32> {
+                let values = block_on(checkpoint.read_f32(info, first, count as usize)).unwrap();
+                values.into_iter().map(f32::to_bits).collect()
+            };
+            assert_eq!(bits(&found, info), bits(&right, other), "{name} {first} {count}");
+        }
+    }
+    found
+}
+
+#[test]
+fn tensors_equal_those_of_safetensors() {
+    let right = include_bytes!("../../../tests/golden/pickle/tiny.safetensors");
+    for bytes in [TINY, LEGACY, STORED, ZIP64] {
+        let found = equals(bytes, right);
+        assert_eq!(found.tensors.len(), 6);
+        assert_eq!(found.unread, BTreeMap::from([("ids".to_owned(), "I64".to_owned())]));
+    }
+    let typed = include_bytes!("../../../tests/golden/pickle/typed.safetensors");
+    equals(include_bytes!("../../../tests/golden/pickle/typed.bin"), typed);
+}
+
+#[test]
+fn views_are_read_and_other_elements_passed_over() {
+    let right = include_bytes!("../../../tests/golden/pickle/views.safetensors");
+    for bytes in [VIEWS, VIEWS_LEGACY] {
+        let found = equals(bytes, right);
+        let unread: Vec<(&str, &str)> =
+            found.unread.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect();
+        let right = [
+            ("bool", "BOOL"),
+            ("byte", "U8"),
+            ("complex", "C64"),
+            ("double", "F64"),
+            ("expanded", "F32 with strides [0]"),
+            ("int", "I32"),
+            ("permuted", "F32 with strides [1, 4, 12]"),
+        ];
+        assert_eq!(unread, right);
+    }
+}
+
+/// A file that counts how often it is read.
+struct Counted(MemorySource, std::cell::Cell<u32>);
+
+impl ByteSource for Counted {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, len: usize) -> crate::future::LocalFuture<'_, Result<Vec<u8>>> {
+        self.1.set(self.1.get() + 1);
+        self.0.read(offset, len)
     }
 }
 
 #[test]
-fn what_cannot_be_read_is_refused() {
+fn storages_are_found_without_reading_their_headers() {
+    for (bytes, reads) in [(TINY, 6), (LEGACY, 3), (VIEWS, 6)] {
+        let source = Rc::new(Counted(MemorySource::new("x", bytes.to_vec()), std::cell::Cell::new(0)));
+        block_on(parse(source.clone())).unwrap();
+        // Two of them at the beginning of the file, and one at its end.
+        assert!(source.1.get() <= reads, "{} reads", source.1.get());
+    }
+}
+
+#[test]
+fn members_that_are_not_stored_are_named() {
     for (bytes, says) in [
-        (
-            &include_bytes!("../../../tests/golden/pickle/transposed.bin")[..],
-            "tensor `t`: expected contiguous",
-        ),
-        (include_bytes!("../../../tests/golden/pickle/legacy.bin"), "PyTorch before 1.6"),
+        (&include_bytes!("../../../tests/golden/pickle/deflated.bin")[..], "compressed by method 8"),
+        (include_bytes!("../../../tests/golden/pickle/encrypted.bin"), "an encrypted member"),
     ] {
         let error = open(bytes).unwrap_err();
         assert_eq!(error.code(), Code::ModelUnsupported);
@@ -47,15 +111,18 @@ fn what_cannot_be_read_is_refused() {
 
 #[test]
 fn damaged_files_are_errors() {
-    for len in 0..TINY.len() {
-        assert!(open(&TINY[..len]).is_err(), "{len} bytes");
-    }
-    // Any changed byte gives an error or tensors, and never a panic.
-    for at in 0..TINY.len() {
-        for change in [0x01, 0x80, 0xff] {
-            let mut bytes = TINY.to_vec();
-            bytes[at] ^= change;
-            let _ = open(&bytes);
+    for whole in [TINY, LEGACY, ZIP64] {
+        for len in 0..whole.len() {
+            let error = open(&whole[..len]).unwrap_err();
+            assert!(error.code() == Code::FileCorrupt, "{len} bytes: {error}");
+        }
+        // Any changed byte gives an error or tensors, and never a panic.
+        for at in 0..whole.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bytes = whole.to_vec();
+                bytes[at] ^= change;
+                let _ = open(&bytes);
+            }
         }
     }
 }
@@ -81,7 +148,7 @@ fn hostile_pickles_are_refused() {
         (&many, Code::LimitExceeded, "at most 262144 values"),
         (&long_name, Code::ModelUnsupported, "at most 1024 bytes"),
     ] {
-        let error = unpickle::state_dict(pickle).unwrap_err();
+        let error = Machine::run(pickle).and_then(|machine| machine.state_dict()).err().unwrap();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.message().contains(says), "{error}");
     }

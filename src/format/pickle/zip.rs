@@ -13,6 +13,15 @@ const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
 /// Bytes of the end record, without the comment that may follow it.
 const END_BYTES: u64 = 22;
 
+/// PyTorch aligns the content of members to this many bytes.
+const ALIGNMENT: u64 = 64;
+
+/// The flag of an encrypted member (section 4.4.4).
+const ENCRYPTED: u16 = 1;
+
+/// The flag of a member whose content is followed by a data descriptor.
+const DESCRIPTOR: u16 = 8;
+
 pub(super) struct Member {
     /// Offset of the local header.
     header: u64,
@@ -20,8 +29,10 @@ pub(super) struct Member {
     limit: u64,
     /// Bytes of the content.
     pub(super) size: u64,
+    /// Bytes of the name.
+    name_len: u64,
     method: u16,
-    is_encrypted: bool,
+    flags: u16,
 }
 
 pub(super) struct Archive {
@@ -32,14 +43,11 @@ impl Archive {
     pub(super) async fn read(source: &dyn ByteSource) -> Result<Archive> {
         let len = source.len();
         let start = source.read(0, len.min(4) as usize).await?;
-        if start.starts_with(&[0x80, 2]) {
-            bail!(
-                ModelUnsupported,
-                "the file has the layout of PyTorch before 1.6, which cannot be read; save the model as safetensors"
-            );
-        }
         if start != b"PK\x03\x04" {
-            bail!(FileCorrupt, "expected a zip archive, found the bytes {start:?}");
+            bail!(
+                FileCorrupt,
+                "expected a zip archive or the pickles of an older PyTorch, found the bytes {start:02x?}"
+            );
         }
         let tail_len = len.min(END_BYTES + 65535);
         let tail = source.read(len - tail_len, tail_len as usize).await?;
@@ -48,7 +56,7 @@ impl Archive {
                 && u16_at(&tail, at + 20).is_some_and(|comment| at + 22 + usize::from(comment) == tail.len())
         };
         let Some(at) = (0..tail.len()).rev().find(is_end) else {
-            bail!(FileCorrupt, "expected the end of a zip archive; the file is not complete");
+            bail!(FileCorrupt, "expected the end of a zip archive; the file is incomplete");
         };
         let end = len - tail_len + at as u64;
         let field = |at: usize| u32_at(&tail, at).map(u64::from).ok_or_else(truncated);
@@ -74,7 +82,13 @@ impl Archive {
                 "expected the zip directory within the file, found {size} bytes at {directory}"
             );
         }
-        let bytes = source.read(directory, size as usize).await?;
+        // The tail has the whole directory of most models.
+        let in_tail = directory.checked_sub(len - tail_len).and_then(|from| tail.get(from as usize..at));
+        let in_tail = in_tail.and_then(|rest| rest.get(..size as usize)).map(<[u8]>::to_vec);
+        let bytes = match in_tail {
+            Some(bytes) => bytes,
+            None => source.read(directory, size as usize).await?,
+        };
         let mut members = members(&bytes, count)?;
         set_limits(&mut members, directory)?;
         Ok(Archive { members })
@@ -93,15 +107,25 @@ impl Archive {
     pub(super) fn get(&self, name: &str) -> Result<Option<&Member>> {
         let member = self.members.get(name);
         match member {
-            Some(member) if member.method != 0 || member.is_encrypted => {
-                bail!(ModelUnsupported, "member {name}: expected stored bytes, found a compressed member")
+            Some(member) if member.flags & ENCRYPTED != 0 => {
+                bail!(ModelUnsupported, "member {name}: expected stored bytes, found an encrypted member")
             }
+            Some(member) if member.method != 0 => bail!(
+                ModelUnsupported,
+                "member {name}: expected stored bytes, found a member compressed by method {}; PyTorch itself \
+                 compresses nothing",
+                member.method
+            ),
             _ => Ok(member),
         }
     }
 
-    /// Offset of a member's content, which its local header determines.
+    /// Offset of a member's content. It is computed if PyTorch wrote the archive, and otherwise read
+    /// from the local header, which costs a request for each member.
     pub(super) async fn data(source: &dyn ByteSource, member: &Member) -> Result<u64> {
+        if let Some(data) = member.aligned_data() {
+            return Ok(data);
+        }
         let header = source.read(member.header, 30).await?;
         let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
             return Err(truncated());
@@ -112,6 +136,30 @@ impl Archive {
             bail!(FileCorrupt, "expected a member of {} bytes at {}", member.size, member.header);
         }
         Ok(data)
+    }
+}
+
+impl Member {
+    /// Where PyTorch puts the content: at the first multiple of 64 after the local header with an
+    /// extra field of at least 4 bytes. `None` if the content then does not end, with its data
+    /// descriptor, exactly where the next member begins.
+    fn aligned_data(&self) -> Option<u64> {
+        let large = u64::from(u32::MAX);
+        // The zip64 field in front of the padding has the two sizes, and the header's offset.
+        let (is_large, is_far) = (self.size >= large, self.header >= large);
+        let zip64 = match (is_large, is_far) {
+            (false, false) => 0,
+            _ => 4 + if is_large { 16 } else { 0 } + if is_far { 8 } else { 0 },
+        };
+        let descriptor = match (self.flags & DESCRIPTOR != 0, zip64 > 0) {
+            (false, _) => 0,
+            (true, false) => 16,
+            (true, true) => 24,
+        };
+        let data =
+            self.header.checked_add(30 + 4 + zip64 + self.name_len)?.checked_next_multiple_of(ALIGNMENT)?;
+        let end = data.checked_add(self.size)?.checked_add(descriptor)?;
+        (end == self.limit).then_some(data)
     }
 }
 
@@ -155,12 +203,13 @@ fn members(bytes: &[u8], count: u64) -> Result<BTreeMap<String, Member>> {
         if method == 0 && stored != size {
             bail!(FileCorrupt, "member {name}: expected {size} stored bytes, found {stored}");
         }
-        let is_encrypted = part(8)? & 1 != 0;
-        let member = Member { header, limit: 0, size: stored, method, is_encrypted };
+        let flags = u16_at(rest, 8).ok_or_else(truncated)?;
+        let name_len = name_len as u64;
+        let member = Member { header, limit: 0, size: stored, name_len, method, flags };
         if members.insert(name.to_owned(), member).is_some() {
             bail!(FileCorrupt, "member {name}: it occurs twice");
         }
-        rest = rest.get(46 + name_len + extra_len + comment_len..).ok_or_else(truncated)?;
+        rest = rest.get(46 + name.len() + extra_len + comment_len..).ok_or_else(truncated)?;
     }
     if members.len() as u64 != count {
         bail!(FileCorrupt, "expected {count} members in the zip directory, found {}", members.len());

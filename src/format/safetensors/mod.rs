@@ -6,18 +6,15 @@
 //! reads only the header.
 
 mod header;
-mod sharded;
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
 mod tests;
 
-pub use sharded::{open_sharded, shards};
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::checkpoint::{Checkpoint, TensorInfo};
-use super::source::ByteSource;
+use super::checkpoint::{Checkpoint, Parsed, TensorInfo};
+use super::source::{ByteSource, refuse_stand_in};
 use crate::dtype::DType;
 use crate::error::{Error, Result, bail};
 use header::{Entry, Header};
@@ -25,32 +22,21 @@ use header::{Entry, Header};
 /// Maximum size of a header in bytes, which is also the reference implementation's limit.
 pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Maximum size of the index of a sharded model in bytes.
-pub const INDEX_LIMIT: u64 = 64 << 20;
-
 /// Parses the header of a file.
 ///
-/// Integer and boolean tensors (buffers such as BERT's `position_ids`) are checked and then left
-/// out.
+/// Tensors of other element types than [`DType`]'s plain ones, such as BERT's `position_ids`, are
+/// checked, and then only their names are kept.
 ///
 /// # Errors
-/// `file-corrupt`, naming file and tensor, if the file does not follow the format;
-/// `model-unsupported` if a tensor's element type is not one of [`DType`]'s plain ones.
+/// `file-corrupt`, naming file and tensor, if the file does not follow the format.
 pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Checkpoint> {
     let parsed = parse_file(source.as_ref(), 0).await?;
-    let tensors = parsed.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
-    Ok(Checkpoint::new(tensors, parsed.metadata, vec![source]))
+    Ok(Checkpoint::of(parsed, vec![source]))
 }
 
-/// The parsed header of one file.
-struct Parsed {
-    tensors: Vec<TensorInfo>,
-    /// The names of the integer tensors.
-    ignored: BTreeSet<String>,
-    metadata: BTreeMap<String, String>,
-}
-
-async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
+/// Parses the header of a file that has the number `index` in its checkpoint.
+pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
+    refuse_stand_in(source).await?;
     let file = source.name();
     let len = source.len();
     if len < 8 {
@@ -63,7 +49,9 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     let header_len = u64::from_le_bytes(prefix);
     let limit = MAX_HEADER_BYTES.min(len - 8);
     if header_len > limit {
-        bail!(FileCorrupt, "{file}: expected a header of at most {limit} bytes, found {header_len}");
+        // A longer length is not that of a header.
+        let cause = if header_len <= MAX_HEADER_BYTES { "; the file is incomplete" } else { "" };
+        bail!(FileCorrupt, "{file}: expected a header of at most {limit} bytes, found {header_len}{cause}");
     }
     let bytes = source.read(8, header_len as usize).await?;
     if bytes.first() != Some(&b'{') {
@@ -82,31 +70,22 @@ async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
 /// bytes.
 fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parsed> {
     let mut spans: Vec<(u64, u64, String)> = Vec::with_capacity(header.entries.len());
-    let mut tensors = Vec::new();
-    let mut ignored = BTreeSet::new();
+    let mut tensors = BTreeMap::new();
+    let mut unread = BTreeMap::new();
     for (name, Entry { dtype, shape, data_offsets: (begin, end) }) in header.entries {
         if begin > end || end > data_len {
             bail!(
                 FileCorrupt,
-                "tensor `{name}`: expected offsets within 0..{data_len}, found {begin}..{end}"
+                "tensor `{name}`: expected offsets within 0..{data_len}, found {begin}..{end}{}",
+                if begin <= end { "; the file is incomplete" } else { "" }
             );
         }
-        let (stored, size) = match dtype.as_str() {
-            "F32" => (Some(DType::F32), 4),
-            "F16" => (Some(DType::F16), 2),
-            "BF16" => (Some(DType::BF16), 2),
-            "BOOL" | "U8" | "I8" => (None, 1),
-            "U16" | "I16" => (None, 2),
-            "U32" | "I32" => (None, 4),
-            "U64" | "I64" => (None, 8),
-            _ => bail!(
-                ModelUnsupported,
-                "tensor `{name}`: expected F32, F16 or BF16 elements, found {dtype:?}"
-            ),
-        };
-        let bytes = shape.iter().try_fold(size, |product: u64, &n| product.checked_mul(n));
-        if bytes != Some(end - begin) {
-            let expected = bytes.map_or("more than 2^64".to_owned(), |bytes| bytes.to_string());
+        let bits = element_bits(&dtype);
+        let size = |bits| shape.iter().try_fold(bits, |product: u64, &n| product.checked_mul(n));
+        let bytes = bits.map(|bits| size(bits).filter(|bits| bits.is_multiple_of(8)).map(|bits| bits / 8));
+        if let Some(bytes) = bytes.filter(|bytes| *bytes != Some(end - begin)) {
+            let expected =
+                bytes.map_or("a whole number (and at most 2^64 bits) of".to_owned(), |n| n.to_string());
             bail!(
                 FileCorrupt,
                 "tensor `{name}`: expected {expected} bytes for {dtype} {shape:?}, found {}",
@@ -114,10 +93,13 @@ fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parse
             );
         }
         spans.push((begin, end, name.clone()));
-        match stored {
-            Some(dtype) => tensors.push(TensorInfo::new(name, dtype, shape, index, data + begin)?),
+        match plain(&dtype) {
+            Some(dtype) => {
+                let info = TensorInfo::new(name.clone(), dtype, shape, index, data + begin)?;
+                tensors.insert(name, info);
+            }
             None => {
-                ignored.insert(name);
+                unread.insert(name, dtype);
             }
         }
     }
@@ -143,5 +125,29 @@ fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parse
     if covered != data_len {
         bail!(FileCorrupt, "expected {covered} bytes of tensors, found {data_len} after the header");
     }
-    Ok(Parsed { tensors, ignored, metadata: header.metadata })
+    Ok(Parsed { tensors, unread, metadata: header.metadata })
+}
+
+/// The storage format of an element type that can be read.
+fn plain(dtype: &str) -> Option<DType> {
+    match dtype {
+        "F32" => Some(DType::F32),
+        "F16" => Some(DType::F16),
+        "BF16" => Some(DType::BF16),
+        _ => None,
+    }
+}
+
+/// Bits of an element, or `None` for a type that is not among those of safetensors 0.7.
+fn element_bits(dtype: &str) -> Option<u64> {
+    Some(match dtype {
+        "F4" => 4,
+        "F6_E2M3" | "F6_E3M2" => 6,
+        "BOOL" | "U8" | "I8" => 8,
+        _ if dtype.starts_with("F8_") => 8,
+        "U16" | "I16" | "F16" | "BF16" => 16,
+        "U32" | "I32" | "F32" => 32,
+        "U64" | "I64" | "F64" | "C64" => 64,
+        _ => return None,
+    })
 }

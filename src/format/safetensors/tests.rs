@@ -7,6 +7,7 @@ use super::*;
 use crate::error::Code;
 use crate::format::files::{INDEX_FILE, MemoryDir};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
+use crate::format::sharded::open_sharded;
 use crate::format::source::MemorySource;
 
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -115,8 +116,21 @@ fn malformed_tensors_are_refused_by_name() {
     for bad in ["[0]", "[0,4,8]", "[-4,0]", "{}"] {
         refused(&one("F32", "[1]", bad), &[0; 4], corrupt, &["header"]);
     }
-    for dtype in ["F64", "F8_E4M3", "X"] {
-        refused(&one(dtype, "[1]", "[0,8]"), &[0; 8], Code::ModelUnsupported, &["`w`", dtype]);
+    refused(&one("F4", "[3]", "[0,2]"), &[0; 2], corrupt, &["`w`", "whole number"]);
+    refused(&one("F8_E4M3", "[1]", "[0,8]"), &[0; 8], corrupt, &["`w`", "expected 1"]);
+}
+
+#[test]
+fn tensors_of_other_types_are_passed_over_by_name() {
+    for (dtype, bytes) in [("F64", 8), ("F8_E4M3", 1), ("I64", 8), ("U8", 1), ("F64X", 3)] {
+        let header = format!(
+            r#"{{"w":{{"dtype":"{dtype}","shape":[1],"data_offsets":[0,{bytes}]}},
+                "a":{{"dtype":"F32","shape":[1],"data_offsets":[{bytes},{}]}}}}"#,
+            bytes + 4
+        );
+        let checkpoint = parse_bytes(file(&header, &vec![0; bytes + 4])).unwrap();
+        assert!(checkpoint.tensors.keys().eq(["a"]));
+        assert_eq!(checkpoint.unread, BTreeMap::from([("w".to_owned(), dtype.to_owned())]));
     }
 }
 

@@ -69,11 +69,32 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
         let name = config.name();
         bail!(ModelUnsupported, "{name}: model_type {found:?}; supported are {}", names.join(", "));
     };
-    let spec = family(config)?;
+    let mut spec = family(config)?;
+    name_tied_table(&mut spec);
     check_sizes(config, &spec)?;
     check_fused(config, &spec)?;
     check_implemented(config, &spec)?;
     Ok(spec)
+}
+
+/// The names of the table of a head. A conversion to safetensors keeps one of two tensors that share their storage, and
+/// this may be the head's.
+const HEAD_TABLES: [&str; 6] = [
+    "lm_head.weight",
+    "lm_head.decoder.weight",
+    "cls.predictions.decoder.weight",
+    "vocab_projector.weight",
+    "decoder.weight",
+    "embed_out.weight",
+];
+
+/// Where a model has one table for embeddings and head, its checkpoint may have it under the head's name.
+fn name_tied_table(spec: &mut ModelSpec) {
+    if let Ok(head) = &spec.head
+        && head.table == spec.embedding.tokens
+    {
+        spec.tensors.add_aliases(head.table, &HEAD_TABLES);
+    }
 }
 
 /// Sizes that the kernels can index with 32 bits, and that fit together.

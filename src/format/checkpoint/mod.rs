@@ -1,158 +1,33 @@
 //! The tensors of a model: their names, their storage formats, and reading of their elements.
 
+mod order;
+mod tensor;
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))] // the tests block on futures
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use super::source::{ByteSource, buffer};
-use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
+pub(crate) use order::Order;
+use order::Strided;
+pub use tensor::TensorInfo;
 
-/// Bytes to read at once if stored rows must be reordered.
+/// Bytes to read at once if stored elements must be reordered.
 const GATHER_BYTES: u64 = 1 << 20;
-
-/// The order of a tensor's rows in its file, compared to Hugging Face's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RowOrder {
-    /// The rows are stored in Hugging Face's order.
-    AsStored,
-    /// Within each head of `head_rows` rows, the two rotary halves alternate: Hugging Face's row
-    /// `s * head_rows / 2 + i` (half `s`) is stored as row `2 * i + s`.
-    RotaryInterleaved {
-        /// Number of rows of one head, which is even and not 0.
-        head_rows: u64,
-    },
-}
-
-/// One tensor of a [`Checkpoint`], with Hugging Face's name and shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Hugging Face's name, such as `model.layers.0.self_attn.q_proj.weight`.
-    pub name: String,
-    /// The storage format of the elements.
-    pub dtype: DType,
-    /// The shape, outermost dimension first: a matrix is `[rows, columns]`. Empty for a scalar.
-    pub shape: Vec<u64>,
-    elements: u64,
-    bytes: u64,
-    /// Index of the tensor's file in the checkpoint.
-    source: usize,
-    /// Byte offset of the tensor in that file.
-    offset: u64,
-    order: RowOrder,
-    /// Whether the file holds each element with 1 added, as GGUF does for the norms of Gemma.
-    one_added: bool,
-    /// Whether the file holds the transpose of the matrix that `shape` describes.
-    transpose_stored: bool,
-}
-
-impl TensorInfo {
-    /// Describes a tensor in the checkpoint's file number `source`.
-    ///
-    /// # Errors
-    /// `file-corrupt` if the product of the shape overflows or a row is not a whole number of
-    /// blocks. The message names the tensor; the caller adds the file.
-    pub(crate) fn new(
-        name: String,
-        dtype: DType,
-        shape: Vec<u64>,
-        source: usize,
-        offset: u64,
-    ) -> Result<Self> {
-        let elements = match shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n)) {
-            Some(elements) => elements,
-            None => bail!(FileCorrupt, "tensor `{name}`: the product of shape {shape:?} overflows 64 bits"),
-        };
-        let row = shape.last().copied().unwrap_or(1);
-        if !row.is_multiple_of(dtype.block_len() as u64) {
-            bail!(
-                FileCorrupt,
-                "tensor `{name}`: expected rows of a multiple of {} elements for {dtype}, found shape {shape:?}",
-                dtype.block_len()
-            );
-        }
-        let bytes =
-            dtype.bytes_for(elements).map_err(|e| err!(FileCorrupt, "tensor `{name}`: {}", e.message()))?;
-        Ok(TensorInfo {
-            name,
-            dtype,
-            shape,
-            elements,
-            bytes,
-            source,
-            offset,
-            order: RowOrder::AsStored,
-            one_added: false,
-            transpose_stored: false,
-        })
-    }
-
-    /// Declares that the rows of each of the `heads` heads are stored with the two rotary halves
-    /// interleaved.
-    ///
-    /// # Errors
-    /// `file-corrupt` if the rows cannot be divided into that many heads of an even number of rows.
-    pub(crate) fn with_interleaved_heads(mut self, heads: u64) -> Result<Self> {
-        let rows = self.shape.first().copied().unwrap_or(1);
-        let head_rows = rows.checked_div(heads).unwrap_or(0);
-        if head_rows == 0 || head_rows % 2 != 0 || head_rows * heads != rows {
-            bail!(
-                FileCorrupt,
-                "tensor `{}`: expected {heads} heads of an even number of rows, found shape {:?}",
-                self.name,
-                self.shape
-            );
-        }
-        self.order = RowOrder::RotaryInterleaved { head_rows };
-        Ok(self)
-    }
-
-    /// Declares that the file holds the transpose of Hugging Face's matrix.
-    pub(crate) fn with_transpose_stored(mut self) -> Self {
-        self.shape.reverse();
-        self.transpose_stored = true;
-        self
-    }
-
-    /// Whether the file holds the transpose of the matrix that [`TensorInfo::shape`] describes.
-    /// Elements are then read in the order of the transpose.
-    pub(crate) fn transpose_stored(&self) -> bool {
-        self.transpose_stored
-    }
-
-    /// Declares that each element is stored with 1 added.
-    pub(crate) fn with_one_added(mut self) -> Self {
-        self.one_added = true;
-        self
-    }
-
-    /// Number of elements.
-    pub fn elements(&self) -> u64 {
-        self.elements
-    }
-
-    /// Size of the tensor in its file, in bytes.
-    pub fn stored_bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The first dimension, or 1 for a scalar.
-    pub fn rows(&self) -> u64 {
-        self.shape.first().copied().unwrap_or(1)
-    }
-
-    /// Number of elements of one row: the product of all dimensions except the first.
-    pub fn columns(&self) -> u64 {
-        self.shape.iter().skip(1).product()
-    }
-}
 
 /// The tensors of a model in one or more files, by Hugging Face's names.
 #[derive(Clone, Default)]
 pub struct Checkpoint {
-    /// The floating-point tensors. Integer buffers, such as BERT's `position_ids`, are left out.
+    /// The tensors whose elements can be read.
     pub tensors: BTreeMap<String, TensorInfo>,
+    /// The names of all other tensors, such as BERT's `position_ids` or quantized weights, with the
+    /// element type as the file calls it.
+    pub unread: BTreeMap<String, String>,
     /// The `__metadata__` of safetensors files; empty for GGUF.
     pub metadata: BTreeMap<String, String>,
     sources: Vec<Rc<dyn ByteSource>>,
@@ -165,14 +40,30 @@ impl fmt::Debug for Checkpoint {
     }
 }
 
+/// What the header of one file says.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub(crate) tensors: BTreeMap<String, TensorInfo>,
+    /// As in [`Checkpoint::unread`].
+    pub(crate) unread: BTreeMap<String, String>,
+    /// As in [`Checkpoint::metadata`].
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
 impl Checkpoint {
+    /// A checkpoint of these files.
+    pub(crate) fn of(parsed: Parsed, sources: Vec<Rc<dyn ByteSource>>) -> Self {
+        let Parsed { tensors, unread, metadata } = parsed;
+        Checkpoint { tensors, unread, metadata, sources }
+    }
+
     /// Creates a checkpoint of tensors that are stored in `sources`.
     pub(crate) fn new(
         tensors: BTreeMap<String, TensorInfo>,
         metadata: BTreeMap<String, String>,
         sources: Vec<Rc<dyn ByteSource>>,
     ) -> Self {
-        Checkpoint { tensors, metadata, sources }
+        Checkpoint { tensors, unread: BTreeMap::new(), metadata, sources }
     }
 
     /// This checkpoint with the tensors of another in place of its own tensors of the same names, or beside them.
@@ -284,12 +175,23 @@ impl Checkpoint {
         })
     }
 
-    /// The bytes of blocks `first .. first + count` in Hugging Face's row order.
+    /// The bytes of blocks `first .. first + count` in Hugging Face's order.
     async fn gather(&self, tensor: &TensorInfo, first: u64, count: u64) -> Result<Vec<u8>> {
-        let head_rows = match tensor.order {
-            RowOrder::AsStored => return self.read_stored(tensor, first, count).await,
-            RowOrder::RotaryInterleaved { head_rows } => head_rows,
-        };
+        match tensor.order {
+            Order::AsStored => self.read_stored(tensor, first, count).await,
+            Order::RotaryInterleaved { head_rows } => self.read_heads(tensor, head_rows, first, count).await,
+            Order::Strided(strided) => self.read_strided(tensor, strided, first, count).await,
+        }
+    }
+
+    /// The blocks of a matrix whose heads have alternating halves.
+    async fn read_heads(
+        &self,
+        tensor: &TensorInfo,
+        head_rows: u64,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<u8>> {
         let half = head_rows / 2;
         let stored_row = |row: u64| {
             let inside = row % head_rows;
@@ -330,6 +232,29 @@ impl Checkpoint {
                 }
                 at += rows * row;
             }
+        }
+        Ok(out)
+    }
+
+    /// The elements of a tensor at regular distances. What is stored between the first and the last
+    /// of them is read once, in pieces.
+    async fn read_strided(
+        &self,
+        tensor: &TensorInfo,
+        strided: Strided,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<u8>> {
+        let size = tensor.dtype.block_bytes();
+        let mut out = buffer(&tensor.name, count as usize * size)?;
+        out.resize(count as usize * size, 0);
+        let Some(stored) = strided.stored(first, count) else { return Ok(out) };
+        let mut at = stored.start;
+        while at < stored.end {
+            let n = (GATHER_BYTES / size as u64).min(stored.end - at);
+            let bytes = self.read_stored(tensor, at, n).await?;
+            strided.place(&bytes, size, at, first, &mut out);
+            at += n;
         }
         Ok(out)
     }

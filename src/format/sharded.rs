@@ -1,16 +1,19 @@
-//! Models that are split into several safetensors files, with the index
-//! `model.safetensors.index.json`.
+//! Models whose weights are split into several files, with an index such as
+//! `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde::Deserialize;
 
-use super::{INDEX_LIMIT, parse_file};
+use super::checkpoint::{Checkpoint, Parsed};
+use super::files::{ModelDir, PICKLE_INDEX_FILE, check_file_name};
+use super::source::{ByteSource, read_whole, refuse_cut_json, refuse_stand_in};
+use super::{pickle, safetensors};
 use crate::error::{Result, bail};
-use crate::format::checkpoint::Checkpoint;
-use crate::format::files::{ModelDir, check_file_name};
-use crate::format::source::{ByteSource, read_whole};
+
+/// Maximum size of an index in bytes.
+pub const INDEX_LIMIT: u64 = 64 << 20;
 
 /// The index: it maps each tensor to its file.
 #[derive(Deserialize)]
@@ -49,10 +52,14 @@ pub fn shards(name: &str, index: &[u8]) -> Result<BTreeSet<String>> {
 ///
 /// # Errors
 /// `file-corrupt` if the index cannot be parsed, if it names a file that is missing or outside the
-/// directory, or if a tensor is not in its file; and the errors of [`super::parse`].
+/// directory, or if a tensor is not in its file; and the errors of
+/// [`safetensors::parse`] and [`pickle::parse`].
 pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<Checkpoint> {
     let name = index.name();
+    refuse_stand_in(index).await?;
     let bytes = read_whole(index, INDEX_LIMIT).await?;
+    refuse_cut_json(name, &bytes)?;
+    let is_pickle = name == PICKLE_INDEX_FILE;
     let index = Index::parse(name, &bytes)?;
     drop(bytes);
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -60,29 +67,29 @@ pub async fn open_sharded(dir: &dyn ModelDir, index: &dyn ByteSource) -> Result<
         wanted.entry(file).or_default().push(tensor);
     }
     let mut sources: Vec<Rc<dyn ByteSource>> = Vec::new();
-    let mut tensors = BTreeMap::new();
-    let mut metadata = BTreeMap::new();
+    let mut all = Parsed::default();
     for (file, names) in wanted {
         let Some(source) = dir.open(file).await? else {
             bail!(FileCorrupt, "{name}: expected a file {file} beside it, found none");
         };
-        let parsed = parse_file(source.as_ref(), sources.len()).await?;
-        let mut held: BTreeMap<String, _> =
-            parsed.tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        let mut parsed = match is_pickle {
+            true => pickle::parse_file(source.as_ref(), sources.len()).await?,
+            false => safetensors::parse_file(source.as_ref(), sources.len()).await?,
+        };
         for name_of_tensor in names {
-            match held.remove(name_of_tensor) {
-                Some(tensor) => {
-                    tensors.insert(tensor.name.clone(), tensor);
-                }
-                None if parsed.ignored.contains(name_of_tensor) => {}
-                None => bail!(
+            if let Some(tensor) = parsed.tensors.remove(name_of_tensor) {
+                all.tensors.insert(tensor.name.clone(), tensor);
+            } else if let Some(dtype) = parsed.unread.get(name_of_tensor) {
+                all.unread.insert(name_of_tensor.to_owned(), dtype.clone());
+            } else {
+                bail!(
                     FileCorrupt,
                     "{file}: expected a tensor `{name_of_tensor}` according to {name}, found none"
-                ),
+                );
             }
         }
-        metadata.extend(parsed.metadata);
+        all.metadata.extend(parsed.metadata);
         sources.push(source);
     }
-    Ok(Checkpoint::new(tensors, metadata, sources))
+    Ok(Checkpoint::of(all, sources))
 }

@@ -1,16 +1,16 @@
 //! A restricted unpickler: it knows the opcodes that describe a state dict, and a closed list of
-//! names, none of which it runs. Crates such as `serde-pickle` have no persistent ids, by which
-//! PyTorch names its storages.
+//! names ([`Global`]), none of which it runs. Crates such as `serde-pickle` have no persistent ids,
+//! by which PyTorch names its storages.
 //!
 //! Values are numbers into one list, so that neither reading nor freeing them recurses.
 
 use std::collections::BTreeMap;
 
-use crate::dtype::DType;
+use super::values::{Global, Id, Storage, Tensor, Value, call, storage};
 use crate::error::{Result, bail, err};
 
-/// Maximum number of dimensions, more than any weight has.
-const MAX_DIMENSIONS: usize = 8;
+/// Maximum size of a pickle in bytes. That of a model with a thousand tensors has 100 kB.
+pub(super) const MAX_PICKLE_BYTES: u64 = 4 << 20;
 
 /// Maximum number of values, about thirty times the number of tensors. A value takes much more memory than
 /// its opcode takes in the pickle.
@@ -19,91 +19,87 @@ const MAX_VALUES: usize = 1 << 18;
 /// Maximum length of a tensor's name. A pickle can repeat a long text in a few bytes.
 const MAX_NAME_BYTES: usize = 1024;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Storage {
-    pub(super) key: String,
-    /// The element type, or `None` if it is an integer or a boolean.
-    pub(super) dtype: Option<DType>,
-    pub(super) element_bytes: u64,
-    pub(super) elements: u64,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tensor {
-    pub(super) storage: Storage,
-    /// Offset of the first element in its storage, in elements.
-    pub(super) offset: u64,
-    pub(super) shape: Vec<u64>,
-    /// Distance in elements of two neighbors in each dimension.
-    pub(super) strides: Vec<u64>,
-}
-
-type Id = usize;
-
-enum Value {
-    None,
-    Int(i64),
-    Text(String),
-    Tuple(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    List,
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    StorageClass(Option<DType>, u64),
-    Storage(Storage),
-    Tensor(Tensor),
-}
-
-struct Machine<'a> {
+pub(super) struct Machine<'a> {
     rest: &'a [u8],
-    values: Vec<Value>,
+    pub(super) values: Vec<Value>,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: BTreeMap<u32, Id>,
+    /// The storages that the pickle names, by their keys.
+    pub(super) storages: BTreeMap<String, Storage>,
 }
 
-/// The tensors of the state dict that `pickle` describes, in its order.
-///
-/// # Errors
-/// `file-corrupt` if the pickle is malformed; `model-unsupported` if it has an opcode or a name
-/// outside the closed list, or describes something else than a dictionary of tensors.
-pub(super) fn state_dict(pickle: &[u8]) -> Result<Vec<(String, Tensor)>> {
-    let mut machine = Machine {
-        rest: pickle,
-        values: Vec::new(),
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: BTreeMap::new(),
-    };
-    while machine.step()? {
-        if machine.values.len() > MAX_VALUES {
-            bail!(LimitExceeded, "expected at most {MAX_VALUES} values");
-        }
-    }
-    let top = machine.pop()?;
-    let Value::Dict(items) = &machine.values[top] else {
-        bail!(ModelUnsupported, "expected a dictionary of tensors");
-    };
-    let mut tensors = Vec::new();
-    for (key, value) in items {
-        match (&machine.values[*key], &machine.values[*value]) {
-            (Value::Text(name), _) if name.len() > MAX_NAME_BYTES => {
-                bail!(
-                    ModelUnsupported,
-                    "expected names of at most {MAX_NAME_BYTES} bytes, found {}",
-                    name.len()
-                )
+impl<'a> Machine<'a> {
+    /// Follows a pickle to its end.
+    ///
+    /// # Errors
+    /// `file-corrupt` if the pickle is malformed; `model-unsupported` if it has an opcode or a name
+    /// outside the closed list; `limit-exceeded` if it has too many values.
+    pub(super) fn run(pickle: &'a [u8]) -> Result<Machine<'a>> {
+        let mut machine = Machine {
+            rest: pickle,
+            values: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: BTreeMap::new(),
+            storages: BTreeMap::new(),
+        };
+        while machine.step()? {
+            if machine.values.len() > MAX_VALUES {
+                bail!(LimitExceeded, "expected at most {MAX_VALUES} values");
             }
-            (Value::Text(name), Value::Tensor(tensor)) => tensors.push((name.clone(), tensor.clone())),
-            (Value::Text(name), _) => bail!(ModelUnsupported, "entry `{name}`: expected a tensor"),
-            _ => bail!(ModelUnsupported, "expected names of tensors as keys"),
         }
+        Ok(machine)
     }
-    Ok(tensors)
-}
 
-impl Machine<'_> {
+    /// What follows the pickle.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The value that the pickle describes.
+    pub(super) fn result(&self) -> Result<&Value> {
+        Ok(&self.values[self.top()?])
+    }
+
+    /// The value of a key in the dictionary that the pickle describes, if it is there.
+    pub(super) fn entry(&self, name: &str) -> Result<Option<&Value>> {
+        let Value::Dict(items) = self.result()? else { bail!(FileCorrupt, "expected a dictionary") };
+        let is_key = |id: Id| matches!(&self.values[id], Value::Text(text) if text == name);
+        Ok(items.iter().find(|(key, _)| is_key(*key)).map(|(_, value)| &self.values[*value]))
+    }
+
+    /// The tensors of the state dict that the pickle describes, in its order.
+    ///
+    /// # Errors
+    /// `model-unsupported` if it describes something else.
+    pub(super) fn state_dict(&self) -> Result<Vec<(String, Tensor)>> {
+        let Value::Dict(items) = self.result()? else {
+            bail!(ModelUnsupported, "expected a dictionary of tensors");
+        };
+        let mut tensors = Vec::new();
+        for (key, value) in items {
+            match (&self.values[*key], &self.values[*value]) {
+                (Value::Text(name), _) if name.len() > MAX_NAME_BYTES => {
+                    bail!(
+                        ModelUnsupported,
+                        "expected names of at most {MAX_NAME_BYTES} bytes, found {}",
+                        name.len()
+                    )
+                }
+                (Value::Text(name), Value::Tensor(tensor)) => tensors.push((name.clone(), tensor.clone())),
+                (Value::Text(name), Value::Dict(_)) => bail!(
+                    ModelUnsupported,
+                    "entry `{name}`: expected a tensor, found a dictionary, as in the checkpoint of a training; save \
+                     the model itself"
+                ),
+                (Value::Text(name), _) => bail!(ModelUnsupported, "entry `{name}`: expected a tensor"),
+                _ => bail!(ModelUnsupported, "expected names of tensors as keys"),
+            }
+        }
+        Ok(tensors)
+    }
+
     /// Follows one opcode. Returns false at the end of the pickle.
     fn step(&mut self) -> Result<bool> {
         let [opcode] = self.array()?;
@@ -134,13 +130,18 @@ impl Machine<'_> {
                 let len = u32::from_le_bytes(self.array()?);
                 self.text(len as usize)?;
             }
-            0x8c => {
+            // Texts as Python 2 wrote them.
+            b'T' => {
+                let len = u32::from_le_bytes(self.array()?);
+                self.text(len as usize)?;
+            }
+            0x8c | b'U' => {
                 let [len] = self.array()?;
                 self.text(len.into())?;
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.global(&module, &name)?;
+                self.push(Value::Global(Global::named(&module, &name)?));
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
@@ -148,8 +149,8 @@ impl Machine<'_> {
                 else {
                     bail!(FileCorrupt, "expected the name of a class or function");
                 };
-                let (module, name) = (module.clone(), name.clone());
-                self.global(&module, &name)?;
+                let global = Global::named(module, name)?;
+                self.push(Value::Global(global));
             }
             b'q' => {
                 let [key] = self.array()?;
@@ -172,7 +173,7 @@ impl Machine<'_> {
                 self.recall(key)?;
             }
             b'}' => self.push(Value::Dict(Vec::new())),
-            b']' => self.push(Value::List),
+            b']' => self.push(Value::List(Vec::new())),
             b')' => self.push(Value::Tuple(Vec::new())),
             0x85..=0x87 => {
                 let at = self.stack.len().checked_sub(usize::from(opcode - 0x84));
@@ -184,6 +185,14 @@ impl Machine<'_> {
                 let items = self.since_mark()?;
                 self.push(Value::Tuple(items));
             }
+            b'a' => {
+                let item = self.pop()?;
+                self.append(&[item])?;
+            }
+            b'e' => {
+                let items = self.since_mark()?;
+                self.append(&items)?;
+            }
             b's' => {
                 let (value, key) = (self.pop()?, self.pop()?);
                 self.set(&[key, value])?;
@@ -192,8 +201,12 @@ impl Machine<'_> {
                 let items = self.since_mark()?;
                 self.set(&items)?;
             }
-            b'Q' => self.storage()?,
-            b'R' => self.reduce()?,
+            b'Q' => self.persistent()?,
+            b'R' => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                let value = call(&self.values, function, arguments)?;
+                self.push(value);
+            }
             // The state of a dictionary is its `_metadata`, the versions of modules.
             b'b' => {
                 let (_state, object) = (self.pop()?, self.top()?);
@@ -206,7 +219,7 @@ impl Machine<'_> {
         Ok(true)
     }
 
-    fn take(&mut self, len: usize) -> Result<&[u8]> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
             bail!(FileCorrupt, "expected {len} more bytes, found {}", self.rest.len());
         };
@@ -239,10 +252,12 @@ impl Machine<'_> {
     /// A little-endian integer in two's complement.
     fn long(&mut self) -> Result<()> {
         let [len] = self.array()?;
-        if len > 8 {
-            bail!(ModelUnsupported, "expected integers of at most 8 bytes, found {len}");
-        }
         let bytes = self.take(len.into())?;
+        if len > 8 {
+            // The number that the older layout begins with has 10 bytes. No size is as long.
+            self.push(Value::LongInt);
+            return Ok(());
+        }
         let fill = bytes.last().map_or(0, |last| if last & 0x80 == 0 { 0 } else { 0xff });
         let mut wide = [fill; 8];
         wide[..bytes.len()].copy_from_slice(bytes);
@@ -293,101 +308,27 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn global(&mut self, module: &str, name: &str) -> Result<()> {
-        let value = match (module, name) {
-            ("collections", "OrderedDict") => Value::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Value::RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => Value::RebuildParameter,
-            ("torch", class) if storage_type(class).is_some() => {
-                let (dtype, bytes) = storage_type(class).unwrap_or((None, 1));
-                Value::StorageClass(dtype, bytes)
-            }
-            _ => bail!(
-                ModelUnsupported,
-                "the pickle names {module}.{name}, which this program does not read; save the model as safetensors"
-            ),
-        };
-        self.push(value);
+    fn append(&mut self, items: &[Id]) -> Result<()> {
+        let list = self.top()?;
+        let Value::List(entries) = &mut self.values[list] else { bail!(FileCorrupt, "expected a list") };
+        entries.extend(items);
         Ok(())
     }
 
-    fn tuple(&self, id: Id) -> Result<Vec<&Value>> {
-        match &self.values[id] {
-            Value::Tuple(items) if items.len() <= MAX_DIMENSIONS => {
-                Ok(items.iter().map(|item| &self.values[*item]).collect())
-            }
-            _ => bail!(FileCorrupt, "expected a tuple of at most {MAX_DIMENSIONS} values"),
-        }
-    }
-
-    /// A persistent id: `("storage", class, key, location, number of elements)`.
-    fn storage(&mut self) -> Result<()> {
+    fn persistent(&mut self) -> Result<()> {
         let id = self.pop()?;
-        let storage = match self.tuple(id)?.as_slice() {
-            [
-                Value::Text(kind),
-                Value::StorageClass(dtype, bytes),
-                Value::Text(key),
-                _,
-                Value::Int(elements),
-            ] if kind == "storage" && *elements >= 0 && key.len() < 64 => {
-                let elements = *elements as u64;
-                Storage { key: key.clone(), dtype: *dtype, element_bytes: *bytes, elements }
-            }
-            _ => bail!(FileCorrupt, "expected a persistent id that names a storage"),
-        };
+        let storage = storage(&self.values, id)?;
+        if let Some(other) = self.storages.get(&storage.key)
+            && *other != storage
+        {
+            bail!(FileCorrupt, "storage {}: it is described in two ways", storage.key);
+        }
+        self.storages.insert(storage.key.clone(), storage.clone());
         self.push(Value::Storage(storage));
         Ok(())
-    }
-
-    /// A call, of which only its description is kept.
-    fn reduce(&mut self) -> Result<()> {
-        let (arguments, function) = (self.pop()?, self.pop()?);
-        let arguments = self.tuple(arguments)?;
-        let value = match (&self.values[function], arguments.as_slice()) {
-            (Value::OrderedDict, []) => Value::Dict(Vec::new()),
-            (Value::RebuildParameter, [Value::Tensor(tensor), ..]) => Value::Tensor(tensor.clone()),
-            (
-                Value::RebuildTensor,
-                [Value::Storage(storage), Value::Int(offset), Value::Tuple(shape), Value::Tuple(strides), ..],
-            ) if *offset >= 0 => Value::Tensor(Tensor {
-                storage: storage.clone(),
-                offset: *offset as u64,
-                shape: self.sizes(shape)?,
-                strides: self.sizes(strides)?,
-            }),
-            _ => bail!(FileCorrupt, "expected the arguments of a tensor or an empty dictionary"),
-        };
-        self.push(value);
-        Ok(())
-    }
-
-    fn sizes(&self, ids: &[Id]) -> Result<Vec<u64>> {
-        if ids.len() > MAX_DIMENSIONS {
-            bail!(ModelUnsupported, "expected at most {MAX_DIMENSIONS} dimensions, found {}", ids.len());
-        }
-        let size = |id: &Id| match &self.values[*id] {
-            Value::Int(n) if *n >= 0 => Ok(*n as u64),
-            _ => bail!(FileCorrupt, "expected sizes of at least 0"),
-        };
-        ids.iter().map(size).collect()
     }
 }
 
 fn empty() -> crate::error::Error {
     err!(FileCorrupt, "expected a value on the stack, found none")
-}
-
-/// The element type of a storage class of PyTorch, if a weight can have it, and its bytes.
-fn storage_type(class: &str) -> Option<(Option<DType>, u64)> {
-    Some(match class {
-        "FloatStorage" => (Some(DType::F32), 4),
-        "HalfStorage" => (Some(DType::F16), 2),
-        "BFloat16Storage" => (Some(DType::BF16), 2),
-        "LongStorage" => (None, 8),
-        "IntStorage" => (None, 4),
-        "ShortStorage" => (None, 2),
-        "CharStorage" | "ByteStorage" | "BoolStorage" => (None, 1),
-        _ => return None,
-    })
 }

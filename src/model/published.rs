@@ -1,0 +1,114 @@
+//! What a published checkpoint really holds: which head, and why a tensor is missing.
+
+use super::spec::ModelSpec;
+use super::stored::{find, names, other_head};
+use crate::error::{Code, Error, Result, bail, err};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::config::Config;
+
+/// The classes of transformers that have the head of a language model, by their ends.
+const LANGUAGE_MODELS: [&str; 4] = ["ForCausalLM", "ForMaskedLM", "ForPreTraining", "LMHeadModel"];
+
+/// Refuses a configuration that says how its weights are quantized: as `quantization_config` does in
+/// transformers (GPTQ, AWQ, bitsandbytes, fp8, compressed-tensors) and `quantization` in MLX.
+///
+/// # Errors
+/// `model-unsupported`, naming the field and the method.
+pub fn refuse_quantized(config: &Config) -> Result<()> {
+    for field in ["quantization_config", "quantization", "compression_config"] {
+        let Some(value) = config.value(field) else { continue };
+        let method = ["quant_method", "quant_algo", "quant_type"].iter().find_map(|key| value[*key].as_str());
+        let method = match method {
+            Some(method) => method,
+            None if field == "quantization" => "MLX",
+            None => "a method that it does not name",
+        };
+        let flags = [("load_in_4bit", 4), ("load_in_8bit", 8)];
+        let flagged = flags.iter().find(|(key, _)| value[*key] == true).map(|(_, bits)| *bits);
+        let bits =
+            value["bits"].as_u64().or(flagged).map_or(String::new(), |bits| format!(" with {bits} bits"));
+        bail!(
+            ModelUnsupported,
+            "{}: {field}: the weights are quantized by {method}{bits}, which is not read; use the model's original \
+             weights in f32, f16 or bf16, or a GGUF file of it",
+            config.name()
+        );
+    }
+    Ok(())
+}
+
+/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence
+/// encoders and classifiers do. The tensors that only the head has are removed from the spec where
+/// the checkpoint has none of them, and whatever needs the head is refused ([`ModelSpec::head`]).
+/// A head that shares its table with the embeddings has no such tensors. Whether it is there, the
+/// class in `architectures` tells, or a layer of another head.
+pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config: &Config) -> ModelSpec {
+    let Ok(head) = &spec.head else { return spec };
+    let own = head.own_tensors(&spec.embedding);
+    let tensors = spec.tensors.as_slice();
+    // A classifier may have the head's dense layer and norm too.
+    let shared = |name: &str| {
+        let dense = spec.classifier.and_then(|classifier| classifier.dense);
+        let names = dense.into_iter().flat_map(|dense| [Some(dense.name), dense.norm.map(|(norm, _)| norm)]);
+        names.flatten().any(|module| name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let mut decisive = own.iter().map(|id| &tensors[*id]).filter(|tensor| !shared(&tensor.name)).peekable();
+    let has = |name: &String| checkpoint.tensors.contains_key(name);
+    let class = class(config);
+    let cause = if let Some(first) = decisive.peek() {
+        let cause = format!("there is no tensor {}", first.name);
+        if decisive.any(|tensor| names(tensor).any(has)) {
+            return spec;
+        }
+        cause
+    } else {
+        let output = spec.classifier.map(|classifier| format!("{}.weight", classifier.output)).filter(has);
+        match output.as_ref().or(other_head(checkpoint)) {
+            Some(name) => format!("there is {name} instead"),
+            None if class.is_some_and(has_other_head) => "its class has another one".to_owned(),
+            None => return spec,
+        }
+    };
+    if spec.tensors.remove_last(&own) {
+        let class = class.map_or(String::new(), |class| format!(", a {class},"));
+        spec.head = Err(err!(
+            ModelUnsupported,
+            "{}: the model{class} has no language-model head ({cause}), which this needs; a classifier is trained on it \
+             with method readout",
+            checkpoint.name()
+        ));
+    }
+    spec
+}
+
+/// Checks that a checkpoint has every tensor of a spec. Of a missing tensor the error tells the
+/// cause, as far as file and configuration show it.
+///
+/// # Errors
+/// As [`super::formats`].
+pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+    for tensor in spec.tensors.as_slice() {
+        match find(checkpoint, tensor) {
+            Ok(_) => {}
+            Err(error) if error.code() == Code::ModelUnsupported => {
+                let class = class(config).map_or(String::new(), |class| {
+                    format!("; {} says that this is a {class}", config.name())
+                });
+                return Err(Error::new(error.code(), error.message().to_owned() + &class));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// The first class in `architectures`.
+fn class(config: &Config) -> Option<&str> {
+    config.value("architectures")?.get(0)?.as_str()
+}
+
+/// Whether a class of transformers has a head, and that head is not a language model's.
+fn has_other_head(class: &str) -> bool {
+    let is_language_model = LANGUAGE_MODELS.iter().any(|end| class.ends_with(end));
+    class.contains("For") && !is_language_model
+}

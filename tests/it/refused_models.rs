@@ -1,0 +1,224 @@
+//! Published layouts that differ from what transformers writes today: they are read where their meaning is clear, and
+//! otherwise refused by their true cause before any weight is read.
+
+use serde_json::{Map, Value, json};
+
+use crate::common::golden;
+use pocketllm::dtype::DType;
+use pocketllm::error::{Code, Error};
+use pocketllm::format::files::MemoryDir;
+use pocketllm::gpu::Limits;
+use pocketllm::reference::Host;
+use pocketllm::train::Session;
+
+/// The model whose safetensors header and configuration `edit` changed.
+fn edited(folder: &str, edit: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>)) -> MemoryDir {
+    let weights = golden::file(folder, "model.safetensors");
+    let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+    let mut header: Map<String, Value> = serde_json::from_slice(&weights[8..8 + length]).unwrap();
+    let mut config: Map<String, Value> = serde_json::from_slice(golden::file(folder, "config.json")).unwrap();
+    edit(&mut header, &mut config);
+    let header = Value::Object(header).to_string().into_bytes();
+    let weights = [&(header.len() as u64).to_le_bytes(), &header[..], &weights[8 + length..]].concat();
+    golden::dir(folder)
+        .with("model.safetensors", weights)
+        .with("config.json", Value::Object(config).to_string().into_bytes())
+}
+
+/// Renames tensors. `rename` gets each name.
+fn renamed(folder: &str, rename: impl Fn(&str) -> String) -> MemoryDir {
+    edited(folder, |header, _| {
+        let old = std::mem::take(header);
+        header.extend(old.into_iter().map(|(name, tensor)| match name.as_str() {
+            "__metadata__" => (name, tensor),
+            _ => (rename(&name), tensor),
+        }));
+    })
+}
+
+async fn describe(dir: &MemoryDir) -> Result<Session, Error> {
+    Session::describe(Limits::WEBGPU_DEFAULT, dir, DType::F32).await
+}
+
+async fn refused(what: &str, dir: &MemoryDir, code: Code, parts: &[&str]) {
+    let error = match describe(dir).await {
+        Ok(_) => panic!("{what}: was described"),
+        Err(error) => error,
+    };
+    assert_eq!(error.code(), code, "{what}: {error}");
+    for part in parts {
+        assert!(error.message().contains(part), "{what}: {part:?} is not in: {error}");
+    }
+}
+
+/// A hash of all weights, under the names of the spec.
+async fn fingerprint(dir: &MemoryDir) -> u64 {
+    let session = Session::open(Host::open(), dir, DType::F32, &mut |_| Ok(())).await.unwrap();
+    session.model.weights().fingerprint()
+}
+
+macro_rules! async_test {
+    (async fn $name:ident() $body:block) => {
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on(async { $body })
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $body
+        }
+    };
+}
+
+async_test! {
+    async fn prefixes_of_training_programs_are_removed() {
+        for folder in ["bert", "llama-untied"] {
+            let right = fingerprint(&golden::dir(folder)).await;
+            for prefix in ["_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."] {
+                let wrapped = renamed(folder, |name| format!("{prefix}{name}"));
+                assert_eq!(fingerprint(&wrapped).await, right, "{folder}: {prefix}");
+            }
+            let inner = renamed(folder, |name| name.replace("layers.", "layers._orig_mod.").replace("layer.", "_orig_mod.layer."));
+            assert_eq!(fingerprint(&inner).await, right, "{folder}");
+        }
+    }
+}
+
+async_test! {
+    async fn a_tied_table_has_either_name() {
+        for (folder, embedding, head) in [
+            ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+            ("roberta", "roberta.embeddings.word_embeddings.weight", "lm_head.decoder.weight"),
+            ("opt", "model.decoder.embed_tokens.weight", "lm_head.weight"),
+            ("llama", "model.embed_tokens.weight", "lm_head.weight"),
+            ("gpt2", "transformer.wte.weight", "lm_head.weight"),
+        ] {
+            let other = renamed(folder, |name| if name == embedding { head.to_owned() } else { name.to_owned() });
+            assert_eq!(fingerprint(&other).await, fingerprint(&golden::dir(folder)).await, "{folder}");
+        }
+        // A model whose head has a table of its own needs both.
+        let other = renamed("llama-untied", |name| match name {
+            "model.embed_tokens.weight" => "model.embed.weight".to_owned(),
+            _ => name.to_owned(),
+        });
+        refused("untied", &other, Code::ModelUnsupported, &["no tensor model.embed_tokens.weight"]).await;
+    }
+}
+
+async_test! {
+    async fn a_model_with_another_head_is_none_that_writes() {
+        for (folder, class, layer) in [
+            // These share their table with the head, so that no tensor of the head is missing.
+            ("llama", "LlamaForSequenceClassification", Some("score.weight")),
+            ("llama", "LlamaForTokenClassification", None),
+            ("llama", "LlamaForCausalLM", Some("score.weight")),
+            ("opt", "OPTForQuestionAnswering", Some("qa_outputs.weight")),
+        ] {
+            let dir = edited(folder, |header, config| {
+                config.insert("architectures".to_owned(), json!([class]));
+                if let Some(layer) = layer {
+                    header.insert(layer.to_owned(), json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}));
+                }
+            });
+            let session = describe(&dir).await.unwrap();
+            let error = session.model.spec().head().err().unwrap();
+            assert_eq!(error.code(), Code::ModelUnsupported);
+            assert!(error.message().contains(class) && error.message().contains("no language-model head"), "{error}");
+        }
+        for class in ["BertForQuestionAnswering", "BertForTokenClassification"] {
+            let dir = edited("bert", |header, config| {
+                config.insert("architectures".to_owned(), json!([class]));
+                let names: Vec<String> = header.keys().filter(|name| name.starts_with("cls.")).cloned().collect();
+                for name in names {
+                    let tensor = header.remove(&name).unwrap();
+                    header.insert(format!("qa_outputs.{name}"), tensor);
+                }
+            });
+            let session = describe(&dir).await.unwrap();
+            let error = session.model.spec().head().err().unwrap();
+            assert!(error.message().contains(class), "{error}");
+        }
+    }
+}
+
+async_test! {
+    async fn quantized_repositories_are_named_as_such() {
+        for (field, value, parts) in [
+            ("quantization_config", json!({"quant_method": "bitsandbytes", "load_in_4bit": true}), &["bitsandbytes", "4 bits"][..]),
+            ("quantization_config", json!({"load_in_8bit": true}), &["8 bits"]),
+            ("quantization_config", json!({"quant_method": "gptq", "bits": 4}), &["gptq", "4 bits"]),
+            ("quantization_config", json!({"quant_method": "awq", "bits": 4}), &["awq"]),
+            ("quantization_config", json!({"quant_method": "fp8"}), &["fp8"]),
+            ("quantization_config", json!({"quant_method": "compressed-tensors"}), &["compressed-tensors"]),
+            ("quantization", json!({"group_size": 64, "bits": 4}), &["MLX", "4 bits"]),
+        ] {
+            let dir = edited("llama", |_, config| drop(config.insert(field.to_owned(), value)));
+            refused(field, &dir, Code::ModelUnsupported, &[&["config.json", field, "GGUF"], parts].concat()).await;
+        }
+        // Without the field, the tensors show it.
+        let name = "model.layers.0.self_attn.q_proj.weight";
+        for (other, parts) in [
+            ("model.layers.0.self_attn.q_proj.qweight", &["q_proj.weight is quantized", "qweight"][..]),
+            ("model.layers.0.self_attn.q_proj.weight_packed", &["weight_packed"]),
+        ] {
+            let dir = renamed("llama", |found| if found == name { other } else { found }.to_owned());
+            refused(other, &dir, Code::ModelUnsupported, parts).await;
+        }
+        for (dtype, size) in [("F64", 8), ("U8", 1), ("F8_E4M3", 1), ("F8_E8M0", 1), ("I64", 8)] {
+            let dir = edited("llama", |header, _| {
+                let tensor = &mut header[name];
+                let at = |end: usize| tensor["data_offsets"][end].as_u64().unwrap();
+                let shape = json!([(at(1) - at(0)) / size]);
+                tensor["shape"] = shape;
+                tensor["dtype"] = json!(dtype);
+            });
+            refused(dtype, &dir, Code::ModelUnsupported, &[name, dtype, "expected F32, F16 or BF16"]).await;
+        }
+    }
+}
+
+async_test! {
+    async fn a_missing_tensor_is_named_with_its_cause() {
+        let dir = edited("llama", |_, config| drop(config.insert("num_hidden_layers".to_owned(), json!(9))));
+        let parts = ["model.safetensors", "no tensor model.layers.", "others", "LlamaForCausalLM"];
+        refused("a layer more", &dir, Code::ModelUnsupported, &parts).await;
+        let dir = renamed("llama", |name| format!("base.{name}"));
+        refused("a prefix", &dir, Code::ModelUnsupported, &["no tensor model.embed_tokens.weight", "such as base."]).await;
+    }
+}
+
+async_test! {
+    async fn files_that_are_something_else_are_named_as_such() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+        let page = "<!DOCTYPE html>\n<html><title>Sign in</title></html>";
+        for (bytes, says) in [(pointer, "a Git LFS pointer"), (page, "a web page"), ("", "is empty")] {
+            for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+                let dir = golden::dir("bert").with(file, bytes.as_bytes());
+                refused(says, &dir, Code::FileCorrupt, &[file, says]).await;
+            }
+            let gguf = MemoryDir::new("one").with("model.gguf", bytes.as_bytes());
+            refused(says, &gguf, Code::FileCorrupt, &["model.gguf", says]).await;
+            let config = golden::file("bert", "config.json");
+            let bin = MemoryDir::new("bin").with("config.json", config).with("pytorch_model.bin", bytes.as_bytes());
+            refused(says, &bin, Code::FileCorrupt, &["pytorch_model.bin", says]).await;
+        }
+    }
+}
+
+async_test! {
+    async fn files_that_end_early_are_called_incomplete() {
+        for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+            let whole = golden::file("bert", file);
+            let dir = golden::dir("bert").with(file, &whole[..whole.len() * 2 / 3]);
+            refused(file, &dir, Code::FileCorrupt, &[file, "incomplete"]).await;
+        }
+        let whole = golden::file("llama-gguf", "model.gguf");
+        for length in [20, whole.len() / 3, whole.len() - 1] {
+            let dir = MemoryDir::new("cut").with("model.gguf", &whole[..length]);
+            refused("gguf", &dir, Code::FileCorrupt, &["model.gguf", "incomplete"]).await;
+        }
+    }
+}
