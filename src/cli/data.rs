@@ -17,13 +17,13 @@ use crate::train::{Classifier, Draw, ExampleEncoder, Header, Session, draw};
 pub(super) struct PromptArgs {
     /// Task of the MeZO paper, by name. It sets the prompt, label words and default settings, and reads the published files. An unknown
     /// name lists all tasks
-    #[arg(long, conflicts_with_all = ["template", "labels"])]
+    #[arg(long, conflicts_with_all = ["template", "labels", "format", "text_column", "label_column"])]
     pub task: Option<String>,
     /// Prompt for texts with labels, with {text}, {text_b} and, for masked models, [MASK]. A causal model's label word follows the prompt
     #[arg(long, requires = "labels")]
     pub template: Option<String>,
     /// Label words, separated by commas, or label=word pairs if the labels in the file differ from the words
-    #[arg(long, value_delimiter = ',', requires = "template")]
+    #[arg(long, value_delimiter = ',', requires = "template", allow_hyphen_values = true)]
     pub labels: Vec<String>,
     #[command(flatten)]
     pub columns: Wanted,
@@ -127,10 +127,8 @@ impl PromptArgs {
             Some(task) => DataFile::OfTask(task, name, bytes),
             None => {
                 let wanted = Wanted { labeled: labeled || self.template.is_some(), ..self.columns.clone() };
-                let (data, layout) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
-                if let Some(layout) = layout {
-                    note!("{name}: {}", layout.understood);
-                }
+                let (data, notes) = dataset::inspect(&name, &bytes, &wanted)?.whole()?;
+                notes.iter().for_each(|note| note!("{name}: {note}"));
                 DataFile::Read(data)
             }
         })

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::data::PromptArgs;
 use super::figures;
 use super::model::TunedModel;
-use super::print::say;
+use super::print::{note, say};
 use crate::error::Result;
 use crate::train::length;
 
@@ -45,6 +45,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     };
     let length = length(wanted, session.model.spec());
     let examples = encoder.encode(&session, &data, length)?;
+    examples.notes.iter().for_each(|note| note!("{note}"));
     let report = session.evaluate(&encoder, &examples, &mut || Ok(())).await?;
     let wrong = report.labels.as_ref().map_or_else(Vec::new, |labels| labels.wrong(&data.rows));
     if context.json {

@@ -142,6 +142,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let length = settings.length_for(session.model.spec())?;
     let examples = encoder.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
+    let notes = examples.notes.iter().chain(held_out.iter().flat_map(|held_out| &held_out.notes));
+    notes.for_each(|note| note!("{note}"));
     let template = args.prompt.template(&session)?;
     if settings.readout.is_some() {
         args.prompt.refuse_for_readout()?;

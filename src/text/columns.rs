@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, bail, err};
 use crate::text::chat::Conversation;
-use crate::text::chat::Message;
 use crate::text::rows::{Classified, Completion, Rows};
 
 /// Names of the column of texts to classify, the preferred one first.
@@ -15,7 +14,15 @@ const TEXT: &[&str] =
 const LABEL: &[&str] = &["label", "class", "category", "sentiment", "group", "type", "kind", "tag", "topic"];
 
 /// Other names of the columns `prompt` and `completion`, the preferred pair first.
-const PAIRS: &[(&str, &str)] = &[("question", "answer"), ("input", "output"), ("instruction", "response")];
+const PAIRS: &[(&str, &str)] =
+    &[("question", "answer"), ("instruction", "response"), ("instruction", "output"), ("input", "output")];
+
+/// Names of the column of a conversation's messages. ShareGPT's are called `conversations`.
+const TURNS: &[&str] = &["messages", "conversations", "conversation"];
+
+/// Names of Alpaca's columns `input` and `output`, beside `instruction`.
+const INPUT: &[&str] = &["input", "context"];
+const OUTPUT: &[&str] = &["output", "response"];
 
 /// Whether a column of this name has texts to classify.
 pub(crate) fn is_text(name: &str) -> bool {
@@ -41,7 +48,11 @@ pub struct Problem {
 pub(crate) enum Kind {
     Classified,
     Completion,
+    /// An instruction, perhaps an input, and an output, as in Alpaca's data.
+    Instruction,
     Chat,
+    /// Messages as prompt and as completion.
+    ChatPair,
 }
 
 /// The kind of a file's rows, and the file's own name of each field's column.
@@ -75,12 +86,17 @@ impl Columns {
         };
         let text_b = ("text_b", find("text_b"));
         let [text, label, prompt, completion] = ["text", "label", "prompt", "completion"].map(find);
-        if let Some(messages) = find("messages") {
+        if let Some(messages) = any(TURNS) {
             columns(Kind::Chat, &[("messages", Some(messages))])
         } else if text.is_some() && label.is_some() {
             columns(Kind::Classified, &[("text", text), text_b, ("label", label)])
         } else if prompt.is_some() && completion.is_some() {
             columns(Kind::Completion, &[("prompt", prompt), ("completion", completion)])
+        } else if let (Some(instruction), Some(input), Some(output)) =
+            (find("instruction"), any(INPUT), any(OUTPUT))
+        {
+            let fields = [("prompt", instruction), ("input", input), ("completion", output)];
+            columns(Kind::Instruction, &fields.map(|(field, name)| (field, Some(name))))
         } else if let (Some(text), Some(label)) = (any(TEXT), any(LABEL)) {
             columns(Kind::Classified, &[("text", Some(text)), text_b, ("label", Some(label))])
         } else if let Some((prompt, completion)) =
@@ -101,6 +117,11 @@ impl Columns {
         }
     }
 
+    /// The same columns, where prompt and completion are messages.
+    pub(crate) fn with_turns(self) -> Columns {
+        Columns { kind: Kind::ChatPair, ..self }
+    }
+
     /// The file's own name of a field's column.
     pub(crate) fn name<'a>(&'a self, field: &'a str) -> &'a str {
         self.names.iter().find(|(known, _)| *known == field).map_or(field, |(_, name)| name)
@@ -116,18 +137,27 @@ impl Columns {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) columns: Columns,
+    /// The columns that are not read.
+    pub(crate) unread: Vec<String>,
     pub(crate) rows: Rows,
     pub(crate) problems: Vec<Problem>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: Columns) -> Table {
+    /// An empty table with these columns, of all that the file has.
+    pub(crate) fn new<'a>(columns: Columns, all: impl Iterator<Item = &'a str>) -> Table {
         let rows = match columns.kind {
             Kind::Classified => Rows::Classified(Vec::new()),
-            Kind::Completion => Rows::Completion(Vec::new()),
-            Kind::Chat => Rows::Chat(Vec::new()),
+            Kind::Completion | Kind::Instruction => Rows::Completion(Vec::new()),
+            Kind::Chat | Kind::ChatPair => Rows::Chat(Vec::new()),
         };
-        Table { columns, rows, problems: Vec::new() }
+        let is_read = |name: &str| columns.names.iter().any(|(_, own)| own == name);
+        let unread = match rows {
+            // The chat template may read them.
+            Rows::Chat(_) => Vec::new(),
+            _ => all.map(str::trim).filter(|name| !is_read(name)).map(str::to_owned).collect(),
+        };
+        Table { columns, unread, rows, problems: Vec::new() }
     }
 
     /// Adds a row, or the reason why it cannot be used.
@@ -156,16 +186,29 @@ impl Table {
             }
             Rows::Completion(rows) => {
                 let completion = filled("completion")?;
-                rows.push(Completion { prompt: need("prompt")?, completion, row });
+                let prompt = match columns.kind {
+                    Kind::Instruction => alpaca(&filled("prompt")?, get("input")?.as_deref()),
+                    _ => need("prompt")?,
+                };
+                rows.push(Completion { prompt, completion, row });
             }
             Rows::Chat(rows) => {
-                let messages =
-                    record.messages(columns.name("messages")).map_err(|e| in_field("messages", &e))?;
-                rows.push(Conversation { messages, row });
+                let conversation = record.conversation(columns).map_err(|e| in_field("messages", &e))?;
+                rows.push(Conversation { row, ..conversation });
             }
             Rows::Questions(_) | Rows::Plain(_) => {}
         }
         Ok(())
+    }
+}
+
+/// The prompt of an instruction, in the form of Alpaca's data: each part under its heading.
+fn alpaca(instruction: &str, input: Option<&str>) -> String {
+    match input.map(str::trim).filter(|input| !input.is_empty()) {
+        Some(input) => {
+            format!("### Instruction:\n{}\n\n### Input:\n{input}\n\n### Response:\n", instruction.trim())
+        }
+        None => format!("### Instruction:\n{}\n\n### Response:\n", instruction.trim()),
     }
 }
 
@@ -183,9 +226,9 @@ pub(crate) trait Record {
     /// `data-invalid` when it is no text.
     fn text(&self, column: &str, field: &str) -> Result<Option<String>>;
 
-    /// The messages in a column.
+    /// The conversation in the columns.
     ///
     /// # Errors
-    /// `data-invalid` when they are no conversation.
-    fn messages(&self, column: &str) -> Result<Vec<Message>>;
+    /// `data-invalid` when they have none.
+    fn conversation(&self, columns: &Columns) -> Result<Conversation>;
 }

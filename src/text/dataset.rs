@@ -2,11 +2,13 @@
 //! the page.
 //!
 //! - The encoding is told by the bytes ([`Encoding`]).
-//! - The format is told by the ending of the file's name: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json` or
-//!   `.txt`; with another ending or none, by the look of the text ([`Format`]).
-//! - CSV and TSV have a header; JSONL (or one JSON array) the same names as keys: `text` (and `text_b`) with
-//!   `label`, or `prompt` with `completion`, or, as JSON only, `messages`. Other common names of the columns
-//!   of texts and labels, such as `review` and `sentiment`, are known as well.
+//! - The ending of the file's name tells the format: `.csv`, `.tsv`, `.jsonl`, `.jsonlines`, `.ndjson`, `.json`
+//!   or `.txt`. With another ending or none, the look of the text does ([`Format`]), and so it does for JSON in a
+//!   `.txt` file.
+//! - CSV and TSV have a header. JSONL, or one JSON array, has the same names as keys: `text` (and `text_b`) with
+//!   `label`; `prompt` with `completion`; Alpaca's `instruction`, `input` and `output`; or, as JSON only,
+//!   `messages`, ShareGPT's `conversations`, or messages as `prompt` and `completion`. Other common names of the
+//!   columns of texts and labels, such as `review` and `sentiment`, are known as well.
 //! - Where there is no such header, [`inspect`] finds the columns of texts and labels ([`Layout`]).
 //! - Any other file is plain text.
 //!
@@ -14,33 +16,17 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use crate::error::{Error, Result, bail, err};
 pub use crate::text::columns::Problem;
-use crate::text::columns::{Columns, Table};
+use crate::text::columns::{Kind, Table};
 pub use crate::text::decode::Encoding;
 use crate::text::decode::decode;
 use crate::text::layout::{self, Certainty, Found, FoundRows};
 pub use crate::text::layout::{Layout, Wanted};
 use crate::text::rows::{Dataset, Rows};
+pub use crate::text::sniff::Format;
+use crate::text::sniff::refuse_binary;
 use crate::text::{delimited, json_rows};
-
-/// How a file writes its rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// A table with commas, semicolons or tabs, and quotes as in RFC 4180.
-    Csv,
-    /// A table with tabs.
-    Tsv,
-    /// A JSON object a line.
-    Jsonl,
-    /// One JSON array of objects.
-    Json,
-    /// Plain text.
-    Txt,
-}
 
 /// A file as it was read.
 #[derive(Clone, Debug)]
@@ -57,16 +43,20 @@ pub struct Reading {
     pub problems: Vec<Problem>,
     /// What was found out about the columns, where their names did not tell it.
     pub layout: Option<Layout>,
+    /// What else a person should know of how the file was read, in sentences.
+    pub notes: Vec<String>,
+    /// Whether only the content told the format.
+    by_content: bool,
     /// Why the file cannot be read by the names of its columns.
     refused: Option<Error>,
 }
 
 impl Reading {
-    /// The rows, all of which can be used, and what was understood of the file where its columns have no known names.
+    /// The rows, all of which can be used, and sentences about what was understood of the file.
     ///
     /// # Errors
     /// `data-invalid` for the first row that cannot be used, and where it is not clear which columns the file has.
-    pub fn whole(self) -> Result<(Dataset, Option<Layout>)> {
+    pub fn whole(self) -> Result<(Dataset, Vec<String>)> {
         let name = &self.dataset.name;
         if let Some(layout) = self.layout.as_ref().filter(|layout| layout.certainty == Certainty::Unsure) {
             let columns: Vec<String> =
@@ -83,7 +73,12 @@ impl Reading {
         }
         match self.problems.first() {
             Some(first) => Err(refusal(name, first)),
-            None => Ok((self.dataset, self.layout)),
+            None => {
+                let format = || format!("It is read as {}, by its content.", self.format.title());
+                let understood = self.layout.as_ref().map(|layout| layout.understood.clone());
+                let first = self.by_content.then(format);
+                Ok((self.dataset, first.into_iter().chain(self.notes).chain(understood).collect()))
+            }
         }
     }
 }
@@ -94,8 +89,14 @@ impl Reading {
 /// `data-invalid` naming the file, what was expected and what was found: bytes that are no text, a missing column or key, no
 /// rows, or a row that cannot be used.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
-    let (text, encoding) = decoded(name, bytes)?;
-    let format = Format::named(name).unwrap_or_else(|| Format::by_look(&text));
+    let (text, encoding, _) = decoded(name, bytes)?;
+    let format = match Format::named(name) {
+        Some(Format::Txt) => Format::of_text_file(&text),
+        named => named.unwrap_or_else(|| Format::by_look(&text)),
+    };
+    if format == Format::Csv {
+        delimited::check_quotes(&text, delimited::separator(&text)).map_err(|e| refused_row(name, &e))?;
+    }
     let reading = match known(name, &text, format)? {
         Some(table) => tabular(name, table, format, encoding, None)?,
         None => plain(name, vec![text.into_owned()], encoding, None),
@@ -109,11 +110,33 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
 /// `data-invalid` naming the file, what was expected and what was found: bytes that are no text, a missing column or key, or no
 /// rows that can be used; `invalid-argument` for a chosen column that is not there.
 pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
-    let (text, encoding) = decoded(name, bytes)?;
+    let (text, encoding, decoding) = decoded(name, bytes)?;
     let asked = wanted.chooses() || wanted.labeled || wanted.unlabeled;
-    // A file that is called plain text is plain text, unless something else is asked for.
-    let named = Format::named(name).filter(|format| *format != Format::Txt || !asked);
+    let told = wanted.format.or_else(|| Format::named(name));
+    let named = match told {
+        Some(Format::Txt) if asked => None,
+        // A file that is called plain text is plain text, unless something else is asked for or it is JSON.
+        Some(Format::Txt) if wanted.format.is_none() => Some(Format::of_text_file(&text)),
+        told => told,
+    };
+    let reading = understood(name, text, encoding, named, wanted)?;
+    let by_content = told != Some(reading.format);
+    let notes = decoding.into_iter().chain(reading.notes).collect();
+    Ok(Reading { notes, by_content, ..reading })
+}
+
+/// As [`inspect`], for a text. `named` is its format, where something tells it.
+fn understood(
+    name: &str,
+    text: Cow<'_, str>,
+    encoding: Encoding,
+    named: Option<Format>,
+    wanted: &Wanted,
+) -> Result<Reading> {
     let format = named.unwrap_or_else(|| Format::by_look(&text));
+    if format == Format::Csv {
+        delimited::check_quotes(&text, delimited::separator(&text)).map_err(|e| refused_row(name, &e))?;
+    }
     let refused = if wanted.chooses() || wanted.unlabeled {
         None
     } else {
@@ -123,7 +146,7 @@ pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
             Err(error) => Some(error),
         }
     };
-    match found(name, &text, format, named, wanted).map_err(|e| e.at(name))? {
+    match found(name, &text, format, named, wanted).map_err(|e| placed(name, e))? {
         Some(Found { layout, rows: FoundRows::Table(table) }) => {
             let reading = tabular(name, table, format, encoding, Some(layout))?;
             Ok(Reading { refused, ..reading })
@@ -143,12 +166,22 @@ pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
     }
 }
 
-fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding)> {
-    let (text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
+/// The text of a file, its encoding, and what a person should know of both.
+fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<String>)> {
+    refuse_binary(name, bytes)?;
+    let (mut text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
     if text.trim().is_empty() {
         bail!(DataInvalid, "{name}: expected rows or text, found an empty file");
     }
-    Ok((text, encoding))
+    let mut notes = Vec::new();
+    if encoding != Encoding::Utf8 {
+        notes.push(format!("The text is encoded in {}.", encoding.title()));
+    }
+    if text.contains('\r') && !text.contains('\n') {
+        text = text.replace('\r', "\n").into();
+        notes.push("The line ends are carriage returns, as on old Macintoshes.".to_owned());
+    }
+    Ok((text, encoding, notes))
 }
 
 /// The rows under columns with known names; none for plain text.
@@ -156,8 +189,7 @@ fn known(name: &str, text: &str, format: Format) -> Result<Option<Table>> {
     Ok(match format {
         Format::Csv => Some(delimited::csv(name, text)?),
         Format::Tsv => Some(delimited::tsv(name, text)?),
-        Format::Jsonl => Some(json_rows::lines(name, text, None)?),
-        Format::Json => Some(json_rows::json(name, text, None)?),
+        Format::Jsonl | Format::Json => Some(json_rows::read(name, text, None)?),
         Format::Txt => None,
     })
 }
@@ -176,7 +208,7 @@ fn found(
             let (layout, columns) = layout::of_keys(&names, &grid, wanted)?;
             Ok(Some(match columns {
                 Some(columns) => {
-                    let table = json_rows::json(name, text, Some(&columns))?;
+                    let table = json_rows::read(name, text, Some(&columns))?;
                     Found { layout, rows: FoundRows::Table(table) }
                 }
                 None => {
@@ -206,6 +238,17 @@ fn tabular(
             None => err!(DataInvalid, "{name}: expected at least one row, found none"),
         });
     }
+    let mut notes = Vec::new();
+    if table.columns.kind == Kind::Instruction {
+        notes.push(
+            "Prompts are written in the form of Alpaca: ### Instruction:, ### Input: and ### Response:."
+                .to_owned(),
+        );
+    }
+    if !table.unread.is_empty() && layout.is_none() {
+        let names = table.unread.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        notes.push(format!("The other columns are not read: {names}."));
+    }
     Ok(Reading {
         dataset,
         format,
@@ -213,6 +256,8 @@ fn tabular(
         columns: table.columns.names(),
         problems: table.problems,
         layout,
+        notes,
+        by_content: false,
         refused: None,
     })
 }
@@ -226,6 +271,8 @@ fn plain(name: &str, texts: Vec<String>, encoding: Encoding, layout: Option<Layo
         columns: Vec::new(),
         problems: Vec::new(),
         layout,
+        notes: Vec::new(),
+        by_content: false,
         refused: None,
     }
 }
@@ -234,43 +281,18 @@ fn refusal(name: &str, problem: &Problem) -> Error {
     err!(DataInvalid, "{name}, {}", problem.message)
 }
 
-impl Format {
-    /// The format that the ending of a file's name tells.
-    fn named(name: &str) -> Option<Format> {
-        let (_, ending) = name.rsplit_once('.')?;
-        match ending.to_ascii_lowercase().as_str() {
-            "csv" => Some(Format::Csv),
-            "tsv" => Some(Format::Tsv),
-            "jsonl" | "ndjson" => Some(Format::Jsonl),
-            "json" => Some(Format::Json),
-            "txt" => Some(Format::Txt),
-            _ => None,
-        }
+/// An error with the file's name before it, if it does not begin with it.
+fn placed(name: &str, error: Error) -> Error {
+    match error.message() {
+        message if message.starts_with("row ") => refused_row(name, &error),
+        message if message.starts_with(name) => error,
+        _ => error.at(name),
     }
+}
 
-    /// The format of a text without a known ending. A table has columns with known names.
-    fn by_look(text: &str) -> Format {
-        let text = text.trim_start();
-        let begins = |open: char, next: &[char]| {
-            text.strip_prefix(open).is_some_and(|rest| rest.trim_start().starts_with(next))
-        };
-        if begins('[', &['{']) {
-            return Format::Json;
-        }
-        if begins('{', &['"']) {
-            return Format::Jsonl;
-        }
-        let header = text.lines().next().unwrap_or_default();
-        let is_table = |separator: char| {
-            let columns = header.split(separator).map(|column| column.trim().trim_matches('"'));
-            header.contains(separator) && Columns::of("header", columns).is_ok()
-        };
-        match (is_table('\t'), is_table(',') || is_table(';')) {
-            (true, _) => Format::Tsv,
-            (_, true) => Format::Csv,
-            _ => Format::Txt,
-        }
-    }
+/// An error that begins with the number of a row, with the file's name before it.
+fn refused_row(name: &str, error: &Error) -> Error {
+    Error::new(error.code(), format!("{name}, {}", error.message()))
 }
 
 #[cfg(test)]

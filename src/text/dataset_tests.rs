@@ -73,7 +73,11 @@ fn conversations() {
         r#"{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Oh","more":1}]}"#;
     let d = read("a.jsonl", format!("\n{line}\n").as_bytes()).unwrap();
     let Rows::Chat(rows) = &d.rows else { panic!("{d:?}") };
-    assert_eq!((rows.len(), rows[0].row, rows[0].messages[1].content.as_str()), (1, 2, "Oh"));
+    assert_eq!((rows.len(), rows[0].row), (1, 2));
+    assert_eq!(
+        serde_json::to_string(&rows[0].messages[1]).unwrap(),
+        r#"{"role":"assistant","content":"Oh","more":1}"#
+    );
     let other = read("a.jsonl", line.replace("Oh", "Ah").as_bytes()).unwrap();
     assert_ne!(d.fingerprint(), other.fingerprint());
     assert_eq!(read("b.json", format!("[{line}]").as_bytes()).unwrap().fingerprint(), d.fingerprint());
@@ -87,12 +91,18 @@ fn refusals_name_the_place() {
         }
         assert!(refused(name, b"\xc3\xa9bc\xff").contains("0xff at byte 4"));
         assert!(refused(name, b"\xff\xfea\0b").contains("UTF-16"));
+        assert!(refused(name, b"t\0e\0x\0t\0").contains("0x00 at byte 1: if the file is in UTF-16"));
     }
     for (name, text, parts) in [
         ("a.csv", "text,label\n", &["at least one row"][..]),
         ("a.csv", "text,label\na,b\nc\n", &["row 3", "`label`", "2 fields", "found 1"]),
         ("a.csv", "text,label\na,b,c\n", &["row 2", "2 fields", "found 3"]),
-        ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "found 1: is a quotation mark never closed?"]),
+        ("a.csv", "text,label\n\"open,b\nc,d\n", &["row 2", "line 2", "closed", "the end of the file"]),
+        ("a.csv", "label,text\nx,a\n\ny,\"open\nz,b\n", &["row 4", "line 4", "the end of the file"]),
+        ("a.csv", "label,text\ny,\"open\nz,\"b\nx,c\n", &["row 2", "line 2", "text behind a mark in line 3"]),
+        ("a.csv", "label,text\ny,\"open\nz,b\"\nx,c\n", &["row 2", "one row", "found 2"]),
+        ("a.csv", "text,label\na,x\n\"open,y\nb\",z\n", &["row 3", "one row", "found 2"]),
+        ("a.csv", "label;text\ny;\"open\nz;b\"\nx;c\n", &["row 2", "one row", "found 2"]),
         ("a.csv", "text,label\na, \n", &["row 2", "`label`"]),
         ("a.csv", "text,feeling\na,b\n", &["header", "`label`", "`feeling`"]),
         ("a.csv", "just a line\n", &["header", "`text`", "`just a line`"]),
@@ -105,12 +115,36 @@ fn refusals_name_the_place() {
         ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"text\":\"a\"}", &["row 2", "`label`", "found none"]),
         ("a.jsonl", "{\"text\":\"a\",\"label\":null}", &["row 1", "`label`"]),
         ("a.jsonl", "{\"prompt\":\"a\",\"completion\":\"\"}", &["row 1", "`completion`", "nothing"]),
-        ("a.jsonl", "[1]\n", &["row 1", "an array"]),
+        ("a.jsonl", "[1]\n", &["row 1", "the number 1"]),
+        ("a.jsonl", "[1]\n[2]\n", &["row 1", "an array"]),
+        ("a.jsonl", "{\"text\":\"a\",\"label\":1,\"text\":\"b\"}\n", &["row 1", "`text` twice"]),
+        ("a.json", "{\n\"text\":\"a\",\n\"label\":1\n}\n{\n\"text\":\n", &["row 5", "JSON object"]),
         ("a.jsonl", "{\"messages\":[]}\n", &["row 1", "role is assistant", "none among 0"]),
         ("a.jsonl", "{\"messages\":\"x\"}\n", &["row 1", "`messages`", "an array", "a string"]),
         ("a.jsonl", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", &["row 1", "none among 1"]),
         ("a.jsonl", "{\"messages\":[{\"role\":\"user\"}]}", &["row 1", "message 1, `content`", "found none"]),
-        ("a.jsonl", "{\"messages\":[3]}", &["row 1", "message 1, `role`", "found none"]),
+        ("a.jsonl", "{\"messages\":[3]}", &["row 1", "message 1, `role`", "the number 3"]),
+        ("a.jsonl", "{\"messages\":[{\"role\":null}]}", &["row 1", "message 1, `role`", "found none"]),
+        (
+            "a.jsonl",
+            "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]}",
+            &["row 1", "message 1, `content`", "parts of text", "\"image\""],
+        ),
+        (
+            "a.jsonl",
+            "{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}],\"tools\":\"none\"}",
+            &["row 1", "`tools`", "a list of objects"],
+        ),
+        (
+            "a.jsonl",
+            "{\"messages\":[{\"role\":\"assistant\",\"content\":\"x\"}],\"add_generation_prompt\":true}",
+            &["row 1", "`add_generation_prompt`"],
+        ),
+        (
+            "a.jsonl",
+            "{\"conversations\":[{\"from\":\"moon\",\"value\":\"x\"}]}",
+            &["row 1", "message 1, `from`", "\"moon\""],
+        ),
         ("a.jsonl", "{\"text\":\"a\",\"label\":1}\n{\"messages\":[]}\n", &["row 2", "`label`"]),
         (
             "a.jsonl",
@@ -119,13 +153,145 @@ fn refusals_name_the_place() {
         ),
         ("a.json", "[]", &["at least one row"]),
         ("a.json", "[{\"text\":\"a\",\"label\":1},2]", &["row 2", "the number 2"]),
-        ("a.json", "\"text\"", &["array"]),
+        ("a.json", "\"text\"", &["row 1", "a string"]),
         ("a.json", &format!("{}1", "[".repeat(100_000)), &["array"]),
     ] {
         let message = refused(name, text);
         for part in parts {
             assert!(message.contains(part), "{message:?} lacks {part:?}");
         }
+    }
+}
+
+/// The rows of a file as JSON.
+fn json(name: &str, text: &str) -> String {
+    match read(name, text.as_bytes()).unwrap().rows {
+        Rows::Chat(rows) => serde_json::to_string(&rows),
+        Rows::Completion(rows) => serde_json::to_string(&rows),
+        Rows::Classified(rows) => serde_json::to_string(&rows),
+        other => panic!("{other:?}"),
+    }
+    .unwrap()
+}
+
+#[test]
+fn every_field_of_a_conversation_is_kept_in_its_order() {
+    let rows = r#"[{"messages":[{"role":"user","content":"a"},{"role":"assistant","z":[{"b":1,"a":1.5}],"content":"b","c":{"y":true,"x":[]}}],"enable":false,"tools":[{"name":"t","age":2}]}]"#;
+    assert_eq!(json("a.json", rows), rows);
+    // Null counts as absent in a message, and tools may be written as JSON.
+    let odd = r#"{"messages":[{"role":"assistant","content":null,"tool_calls":[]}],"tools":"[{\"b\":1,\"a\":2}]","documents":null,"chat_template_kwargs":{"thinking":true}}"#;
+    let expected =
+        r#"[{"messages":[{"role":"assistant","tool_calls":[]}],"thinking":true,"tools":[{"b":1,"a":2}]}]"#;
+    assert_eq!(json("a.jsonl", odd), expected);
+    // What the template reads is part of the content.
+    let print = |text: &str| read("a.json", text.as_bytes()).unwrap().fingerprint();
+    let others = [
+        rows.replace("1.5", "2.5"),
+        rows.replace("\"b\":1,\"a\":1.5", "\"a\":1.5,\"b\":1"),
+        rows.replace("false", "true"),
+        rows.replace("\"age\":2", "\"age\":3"),
+    ];
+    others.iter().for_each(|other| assert_ne!(print(other), print(rows), "{other}"));
+    let plain = r#"[{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}]"#;
+    // Trajectory files keep it: it must not change between releases.
+    assert_eq!(print(plain), PLAIN_CHAT);
+}
+
+/// The fingerprint of a conversation without other fields.
+const PLAIN_CHAT: u64 = 2_108_853_647_092_186_703;
+
+#[test]
+fn rows_in_the_layouts_of_other_projects() {
+    let shared = r#"{"conversations":[{"from":"human","value":"a"},{"from":"function_call","value":"{\"name\":\"f\",\"arguments\":{}}"},{"from":"observation","value":"7"},{"from":"gpt","value":"b","weight":1}],"system":"s"}"#;
+    let expected = r#"[{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":{}}}]},{"role":"tool","content":"7"},{"role":"assistant","content":"b","weight":1}]}]"#;
+    assert_eq!(json("a.jsonl", shared), expected);
+    let pair = r#"[{"prompt":[{"role":"assistant","content":"a"}],"completion":[{"role":"assistant","content":"b"}],"tools":[]}]"#;
+    assert_eq!(json("a.json", pair), pair);
+    let Rows::Chat(rows) = read("a.json", pair.as_bytes()).unwrap().rows else { panic!() };
+    assert_eq!(rows[0].prompt, 1);
+    let alpaca = "instruction,input,output,id\nAdd.,1 + 1,2,x\nSing.,,La,y\n";
+    let expected = [
+        ("### Instruction:\nAdd.\n\n### Input:\n1 + 1\n\n### Response:\n", "2"),
+        ("### Instruction:\nSing.\n\n### Response:\n", "La"),
+    ];
+    let Rows::Completion(rows) = read("a.csv", alpaca.as_bytes()).unwrap().rows else { panic!() };
+    let found: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.completion.as_str())).collect();
+    assert_eq!(found, expected);
+    let notes = inspect("a.csv", alpaca.as_bytes(), &Wanted::default()).unwrap().notes.join(" ");
+    assert!(notes.contains("Alpaca") && notes.contains("not read: \"id\""), "{notes}");
+}
+
+#[test]
+fn json_in_any_form_is_read() {
+    let expected = r#"[{"text":"a","label":"1"},{"text":"b","label":"2"}]"#;
+    let [a, b] = [r#"{"text": "a", "label": 1}"#, r#"{"text": "b", "label": 2}"#];
+    let [long_a, long_b] =
+        [a, b].map(|row| row.replace(", ", ",\n  ").replace('{', "{\n  ").replace('}', "\n}"));
+    for (name, text) in [
+        ("a.jsonl", format!("[{a},\n{b}]")),
+        ("a.json", format!("[\n{long_a},\n{long_b}\n]\n")),
+        ("a.jsonl", format!("{long_a}\n{long_b}\n")),
+        ("a.json", format!("{{\"version\": 1, \"data\": [{a}, {b}]}}")),
+        ("a.json", format!("{{\n\"data\": [\n{long_a}, {b}]\n}}\n")),
+        ("a.jsonlines", format!("{a}\n\n{b}")),
+        ("63", format!("{a}\r\n{b}\r\n")),
+        ("a.txt", format!("{a}\r{b}\r")),
+        ("a.dat", format!("\u{feff}[{a}, {b}]")),
+    ] {
+        assert_eq!(json(name, &text), expected, "{text}");
+    }
+    let text = format!("\n{long_a}\n\n{long_b}\n");
+    let Rows::Classified(rows) = read("a.json", text.as_bytes()).unwrap().rows else { panic!() };
+    assert_eq!([rows[0].row, rows[1].row], [2, 7]);
+    // JSON without known fields stays text in a file of text.
+    assert!(matches!(read("a.txt", b"{\"a\": 1}").unwrap().rows, Rows::Plain(_)));
+}
+
+#[test]
+fn what_a_file_was_taken_as_is_said() {
+    let notes = |name: &str, bytes: &[u8], wanted: &Wanted| {
+        inspect(name, bytes, wanted).unwrap().whole().unwrap().1.join(" ")
+    };
+    let csv: &[u8] = b"text,label\na,x\nb,y\n";
+    let jsonl: &[u8] = b"{\"text\":\"a\",\"label\":\"x\"}\n";
+    let any = Wanted::default();
+    assert_eq!(notes("a.csv", csv, &any), "");
+    assert!(notes("pipe", csv, &any).contains("read as CSV, by its content"));
+    assert!(notes("63", jsonl, &any).contains("read as JSONL"));
+    assert!(notes("a.txt", jsonl, &any).contains("read as JSONL"));
+    assert!(notes("63", b"Once upon a time", &any).contains("read as plain text"));
+    assert!(notes("a.csv", b"text,label\ra,x\rb,y\r", &any).contains("carriage returns"));
+    assert!(notes("a.csv", b"text,label\nf\xfcr,x\n", &any).contains("Windows-1252"));
+    // An option has the last word.
+    let told = |format| Wanted { format: Some(format), ..Wanted::default() };
+    assert_eq!(notes("63", csv, &told(Format::Csv)), "");
+    assert!(inspect("a.csv", jsonl, &told(Format::Jsonl)).unwrap().problems.is_empty());
+    let plain = inspect("a.jsonl", jsonl, &told(Format::Txt)).unwrap();
+    assert!(matches!(plain.dataset.rows, Rows::Plain(_)) && plain.notes.is_empty());
+    assert!(inspect("a.txt", b"text\tlabel\na\tx\n", &told(Format::Tsv)).unwrap().problems.is_empty());
+    // Other files are named.
+    for (bytes, part) in [
+        (&b"\x1f\x8b\x08\0"[..], "gzip: unpack it first"),
+        (b"PK\x03\x04\x14", ".xlsx: unpack it, or save the sheet as CSV"),
+        (b"PAR1\x15", "Parquet file: convert it"),
+        (b"\xff\xfe\0\0t\0\0\0", "UTF-32: save it as UTF-8"),
+    ] {
+        for name in ["a.csv", "a.jsonl", "a.bin", "a.txt"] {
+            assert!(refused(name, bytes).contains(part));
+        }
+    }
+}
+
+#[test]
+fn quotes_over_several_lines_are_texts_where_they_can_be() {
+    for text in [
+        "label,text\nx,\"Well, yes.\nBut, no.\"\ny,b\n",
+        "text,label\n\"Well, I\nlike it\",x\nb,y\n",
+        "text,label\n\"one\n\ntwo\",x\nb,y\n",
+        "text,label\n\"a \"\"quoted\"\" word, and\nmore\",x\nb,y\n",
+        "text,label\nsay \"hi,x\nb\",y\n",
+    ] {
+        assert_eq!(rows("a.csv", text).len(), 2, "{text}");
     }
 }
 
@@ -216,6 +382,7 @@ fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
         "encoding": reading.encoding,
         "columns": columns,
         "problems": reading.problems,
+        "notes": reading.notes,
     });
     if let Some(layout) = reading.layout {
         found["layout"] = json!(layout);

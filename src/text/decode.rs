@@ -23,6 +23,17 @@ pub enum Encoding {
     Windows1252,
 }
 
+impl Encoding {
+    /// The encoding in words.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Encoding::Utf8 => "UTF-8",
+            Encoding::Utf16Le | Encoding::Utf16Be => "UTF-16",
+            Encoding::Windows1252 => "Windows-1252",
+        }
+    }
+}
+
 /// The characters of the bytes 0x80 to 0x9f in Windows-1252 (encoding.spec.whatwg.org); none for the five
 /// bytes that it leaves undefined. All other bytes are the characters of the same number.
 const WINDOWS_1252: [Option<char>; 32] = {
@@ -68,7 +79,7 @@ const WINDOWS_1252: [Option<char>; 32] = {
 /// The text of a file, without a byte-order mark.
 ///
 /// UTF-16 is recognized by its byte-order mark. Bytes that are not UTF-8 are Windows-1252 if no part of
-/// them is a character of UTF-8 beyond ASCII: otherwise the file is UTF-8 that was damaged.
+/// them is a character of UTF-8 beyond ASCII: otherwise the file is UTF-8 that was damaged. No text has the byte 0.
 ///
 /// # Errors
 /// `data-invalid` with the first byte that is no text.
@@ -77,6 +88,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, Encoding)> {
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).map(|text| (text, Encoding::Utf16Le)),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).map(|text| (text, Encoding::Utf16Be)),
         _ => match std::str::from_utf8(bytes) {
+            Ok(_) if bytes.contains(&0) => Err(err!(
+                DataInvalid,
+                "expected text, found the byte 0x00 at byte {}: if the file is in UTF-16, save it as UTF-8",
+                bytes.iter().position(|byte| *byte == 0).unwrap_or_default()
+            )),
             Ok(text) => Ok((text.strip_prefix('\u{FEFF}').unwrap_or(text).into(), Encoding::Utf8)),
             Err(e) if bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii()) => {
                 Err(at(bytes, e.valid_up_to(), "UTF-8"))

@@ -3,13 +3,14 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use crate::error::{Result, bail, err};
-use crate::text::chat::Message;
-use crate::text::columns::{Columns, Record, Table};
+use crate::text::chat::Conversation;
+use crate::text::columns::{Columns, Problem, Record, Table};
+use crate::text::rows::Rows;
 
 /// Comma-separated rows; quotes protect separators and line ends. Spreadsheets write a semicolon or a tab
 /// where the comma is the decimal mark: the header tells which.
 pub(crate) fn csv(name: &str, text: &str) -> Result<Table> {
-    rows(name, text, separator(text), true)
+    rows(name, text, separator(text))
 }
 
 /// The separator of a table of comma-separated values, by its header.
@@ -26,7 +27,12 @@ pub(crate) fn separator(text: &str) -> u8 {
 /// Tab-separated rows. By their registered format quotes mean nothing in them (so in GLUE's files), but
 /// spreadsheets write them as in CSV: quotes count where all of them are well-formed.
 pub(crate) fn tsv(name: &str, text: &str) -> Result<Table> {
-    rows(name, text, b'\t', quotes_are_well_formed(text.as_bytes()))
+    rows(name, text, b'\t')
+}
+
+/// Whether quotation marks have a meaning.
+fn has_quotes(text: &str, delimiter: u8) -> bool {
+    delimiter != b'\t' || quotes_are_well_formed(text.as_bytes())
 }
 
 /// Whether each field that begins with a quote also ends with one, as RFC 4180 has it. A field with both a tab and
@@ -56,12 +62,12 @@ fn quotes_are_well_formed(text: &[u8]) -> bool {
     true
 }
 
-fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table> {
+fn rows(name: &str, text: &str, delimiter: u8) -> Result<Table> {
     let mut table: Option<Table> = None;
-    let columns = walk(name, text, delimiter, quoting, None, &mut |columns, row, record| {
+    let columns = walk(name, text, delimiter, None, &mut |columns, row, record| {
         let table = match &mut table {
             Some(table) => table,
-            None => table.insert(Table::new(fields(name, columns)?)),
+            None => table.insert(new_table(name, columns)?),
         };
         match record {
             Ok(record) => table.add(row, Ok(&Line { columns, record })),
@@ -69,11 +75,121 @@ fn rows(name: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table> {
         }
         Ok(())
     })?;
-    table.map_or_else(|| Ok(Table::new(fields(name, &columns)?)), Ok)
+    let mut table = table.map_or_else(|| new_table(name, &columns), Ok)?;
+    refuse_swallowed(&mut table, text, delimiter, &columns)?;
+    Ok(table)
 }
 
-fn fields(name: &str, columns: &[String]) -> Result<Columns> {
-    Columns::of(&format!("{name}, header"), columns.iter().map(String::as_str))
+fn new_table(name: &str, columns: &[String]) -> Result<Table> {
+    let all = || columns.iter().map(String::as_str);
+    Ok(Table::new(Columns::of(&format!("{name}, header"), all())?, all()))
+}
+
+/// The records of a table that take several lines, with their first lines, by their quotation marks.
+type LongRecords<'t> = Vec<(usize, &'t str)>;
+
+/// Checks that every field that begins with a quotation mark ends with one. Text behind the mark is
+/// borne on the same line, where it belongs to the field.
+///
+/// # Errors
+/// `data-invalid`, beginning with the row, for a mark that is not closed, or closed on a later line in
+/// the middle of a text.
+pub(crate) fn check_quotes(text: &str, delimiter: u8) -> Result<()> {
+    match has_quotes(text, delimiter) {
+        true => long_records(text, delimiter).map(drop),
+        false => Ok(()),
+    }
+}
+
+fn long_records(text: &str, delimiter: u8) -> Result<LongRecords<'_>> {
+    let bytes = text.as_bytes();
+    let is_end = |at: usize| bytes.get(at).is_none_or(|b| *b == delimiter || matches!(b, b'\n' | b'\r'));
+    let mut long = Vec::new();
+    let (mut at, mut line) = (0, 1);
+    let (mut start, mut row) = (0, 1);
+    while at < bytes.len() {
+        let opened = line;
+        if bytes[at] == b'"' {
+            loop {
+                at += 1;
+                match bytes.get(at) {
+                    None => bail!(
+                        DataInvalid,
+                        "row {row}: expected the quotation mark of line {opened} to be closed, found the end of the file"
+                    ),
+                    Some(b'"') if bytes.get(at + 1) == Some(&b'"') => at += 1,
+                    Some(b'"') => break,
+                    Some(b'\n') => line += 1,
+                    Some(_) => {}
+                }
+            }
+            at += 1;
+            if line > opened && !is_end(at) {
+                bail!(
+                    DataInvalid,
+                    "row {row}: expected the quotation mark of line {opened} to be closed at the end of its field, \
+                     found text behind a mark in line {line}"
+                );
+            }
+        }
+        while !is_end(at) {
+            at += 1;
+        }
+        if bytes.get(at) != Some(&delimiter) {
+            if line > row {
+                long.push((row, &text[start..at]));
+            }
+            // The end of the record, with the blank lines after it.
+            while let Some(b'\n' | b'\r') = bytes.get(at) {
+                line += usize::from(bytes[at] == b'\n');
+                at += 1;
+            }
+            (start, row) = (at, line);
+        } else {
+            at += 1;
+        }
+    }
+    Ok(long)
+}
+
+/// Takes rows out of the table whose quotation marks enclose the end of one row and the start of
+/// another: each of their lines has all fields of a row, with a single word as its label.
+pub(crate) fn refuse_swallowed(
+    table: &mut Table,
+    text: &str,
+    delimiter: u8,
+    columns: &[String],
+) -> Result<()> {
+    let Rows::Classified(rows) = &mut table.rows else { return Ok(()) };
+    if !has_quotes(text, delimiter) {
+        return Ok(());
+    }
+    let label = table.columns.name("label");
+    let Some(at) = columns.iter().position(|name| name == label) else { return Ok(()) };
+    let is_row = |line: &str| {
+        let fields: Vec<&str> = line.split(char::from(delimiter)).collect();
+        let is_tight = fields.iter().all(|field| !field.starts_with(char::is_whitespace));
+        let is_label = |label: &str| {
+            let label = label.trim().trim_matches('"');
+            !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+        };
+        fields.len() == columns.len() && is_tight && fields.get(at).is_some_and(|label| is_label(label))
+    };
+    for (row, record) in long_records(text, delimiter)? {
+        let lines = record.lines().filter(|line| !line.trim().is_empty());
+        if record.lines().count() > 1 && lines.clone().all(is_row) {
+            rows.retain(|known| known.row != row);
+            table.problems.push(Problem {
+                row,
+                message: format!(
+                    "row {row}: expected one row between quotation marks, found {}: is a mark missing in line {row}?",
+                    lines.count()
+                ),
+            });
+        }
+    }
+    table.problems.sort_by_key(|problem| problem.row);
+    Ok(())
 }
 
 /// A record under the names of its columns.
@@ -88,7 +204,7 @@ impl Record for Line<'_> {
         Ok(at.and_then(|at| self.record.get(at)).map(str::to_owned))
     }
 
-    fn messages(&self, _: &str) -> Result<Vec<Message>> {
+    fn conversation(&self, _: &Columns) -> Result<Conversation> {
         bail!(DataInvalid, "expected chat data as .jsonl, found a table")
     }
 }
@@ -107,19 +223,18 @@ pub(crate) type Grid = Vec<(usize, StringRecord)>;
 /// # Errors
 /// `data-invalid` when they are no text.
 pub(crate) fn grid(name: &str, text: &str, delimiter: u8) -> Result<Grid> {
-    let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
     let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
     let numbered = |record: csv::Result<StringRecord>| {
         let record = record.map_err(|e| err!(DataInvalid, "{name}: expected rows of text, found: {e}"))?;
         Ok((lines.of(&record), record))
     };
-    reader(text, delimiter, quoting).into_records().map(numbered).collect()
+    reader(text, delimiter).into_records().map(numbered).collect()
 }
 
-fn reader(text: &str, delimiter: u8, quoting: bool) -> csv::Reader<&[u8]> {
+fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
     ReaderBuilder::new()
         .delimiter(delimiter)
-        .quoting(quoting)
+        .quoting(has_quotes(text, delimiter))
         .has_headers(false)
         // A row of another length is reported with its number.
         .flexible(true)
@@ -135,8 +250,8 @@ pub(crate) fn each(
     columns: Option<&[&str]>,
     add: &mut Add<'_>,
 ) -> Result<()> {
-    let quoting = delimiter != b'\t' || quotes_are_well_formed(text.as_bytes());
-    walk(name, text, delimiter, quoting, columns, &mut |columns, row, record| {
+    check_quotes(text, delimiter).map_err(|e| err!(DataInvalid, "{name}, {}", e.message()))?;
+    walk(name, text, delimiter, columns, &mut |columns, row, record| {
         add(columns, row, record.map_err(|e| err!(DataInvalid, "{name}, row {row}{}", e.message()))?)
     })
     .map(drop)
@@ -147,11 +262,10 @@ fn walk(
     name: &str,
     text: &str,
     delimiter: u8,
-    quoting: bool,
     columns: Option<&[&str]>,
     add: &mut AddAny<'_>,
 ) -> Result<Vec<String>> {
-    let mut records = reader(text, delimiter, quoting).into_records();
+    let mut records = reader(text, delimiter).into_records();
 
     let columns: Vec<String> = match columns {
         Some(columns) => columns.iter().map(|c| c.to_string()).collect(),

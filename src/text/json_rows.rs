@@ -1,55 +1,119 @@
-//! Rows from JSON: an object a line (JSONL), or one array of objects.
+//! Rows from JSON: an object a line (JSONL), one array of objects, or objects over several lines.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::error::{Result, bail, err};
-use crate::text::chat::Message;
-use crate::text::columns::{Columns, Record, Table};
+use crate::text::chat::Conversation;
+use crate::text::columns::{Columns, Kind, Record, Table};
 use crate::text::delimited::Grid;
 
-/// One object a line; blank lines are skipped. `chosen` are the keys, where they are known beforehand.
-pub(crate) fn lines(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    collect(
-        name,
-        chosen,
-        lines.map(|(i, line)| {
-            let value = serde_json::from_str(line);
-            (i + 1, value.map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}")))
-        }),
-    )
+/// A row with its number. The row is the text of a JSON value.
+type Numbered<'t> = (usize, Result<&'t RawValue>);
+
+/// Reads the rows of a file. `chosen` are the keys, where they are known beforehand.
+pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
+    let values = values(name, text)?;
+    let wrapped = wrapped(&values);
+    collect(name, chosen, wrapped.unwrap_or(values))
 }
 
-/// One array of objects, or objects line by line under the wrong ending.
-pub(crate) fn json(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
-    if text.trim_start().starts_with('{') {
-        return lines(name, text, chosen);
+/// Whether the first row of a file has fields that are known.
+pub(crate) fn is_known(text: &str) -> bool {
+    let first = values("", text).ok().and_then(|values| values.into_iter().next());
+    let object = first.and_then(|(_, value)| value.and_then(Object::parse).ok());
+    object.is_some_and(|object| Columns::of("", object.fields.keys().map(String::as_str)).is_ok())
+}
+
+/// The values of a file: the items of an array, or one value on each line. Where the first value
+/// takes several lines, all of them may.
+fn values<'t>(name: &str, text: &'t str) -> Result<Vec<Numbered<'t>>> {
+    let start = text.trim_start();
+    if !start.starts_with('{') && (start.starts_with('[') || !start.contains('\n')) {
+        match serde_json::from_str::<Vec<&RawValue>>(text) {
+            Ok(items) => return Ok((1..).zip(items.into_iter().map(Ok)).collect()),
+            // An array over several lines is no JSONL.
+            Err(e)
+                if start
+                    .lines()
+                    .next()
+                    .is_none_or(|line| serde_json::from_str::<&RawValue>(line).is_err()) =>
+            {
+                bail!(DataInvalid, "{name}: expected a JSON array of objects, found: {e}")
+            }
+            Err(_) => {}
+        }
     }
-    let values: Vec<Value> = serde_json::from_str(text)
-        .map_err(|e| err!(DataInvalid, "{name}: expected a JSON array of objects, found: {e}"))?;
-    collect(name, chosen, values.into_iter().enumerate().map(|(i, value)| (i + 1, Ok(value))))
+    if let Some(values) = over_lines(text) {
+        return Ok(values);
+    }
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let parsed = |(i, line): (usize, &'t str)| {
+        let value = serde_json::from_str::<&RawValue>(line);
+        (i + 1, value.map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}")))
+    };
+    Ok(lines.map(parsed).collect())
 }
 
-fn collect(
-    name: &str,
-    chosen: Option<&Columns>,
-    values: impl Iterator<Item = (usize, Result<Value>)>,
-) -> Result<Table> {
+/// The values of a file whose first value takes several lines, by the lines on which they start;
+/// none for other files. What follows a value that is not JSON is one problem.
+fn over_lines(text: &str) -> Option<Vec<Numbered<'_>>> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let mut values = Vec::new();
+    let (mut line, mut counted) = (1, 0);
+    loop {
+        let before = stream.byte_offset();
+        let rest = &text[before..];
+        let start = before + (rest.len() - rest.trim_start().len());
+        let Some(value) = stream.next() else { return (!values.is_empty()).then_some(values) };
+        if values.is_empty() && !value.as_ref().is_ok_and(|value| value.get().contains('\n')) {
+            return None;
+        }
+        line += text[counted..start].matches('\n').count();
+        counted = start;
+        let ends = value.is_err();
+        values.push((line, value.map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))));
+        if ends {
+            return Some(values);
+        }
+    }
+}
+
+/// The rows in the only array of a file's only object, as in `{"data": [..]}`.
+fn wrapped<'t>(values: &[Numbered<'t>]) -> Option<Vec<Numbered<'t>>> {
+    #[derive(Deserialize)]
+    struct Wrapped<'t>(#[serde(borrow)] std::collections::BTreeMap<String, &'t RawValue>);
+
+    let [(_, Ok(only))] = values else { return None };
+    let Wrapped(fields) = serde_json::from_str(only.get()).ok()?;
+    if Columns::of("", fields.keys().map(String::as_str)).is_ok() {
+        return None;
+    }
+    let items = |value: &&'t RawValue| serde_json::from_str::<Vec<&'t RawValue>>(value.get()).ok();
+    let mut arrays = fields.values().filter_map(items).filter(|items| !items.is_empty());
+    let (first, None) = (arrays.next()?, arrays.next()) else { return None };
+    let is_object = |item: &&RawValue| item.get().starts_with('{');
+    first.iter().all(is_object).then(|| (1..).zip(first.into_iter().map(Ok)).collect())
+}
+
+fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> Result<Table> {
     let mut table: Option<Table> = None;
     for (row, value) in values {
-        let object = value.and_then(|value| match value {
-            Value::Object(object) => Ok(object),
-            other => Err(err!(DataInvalid, ": expected a JSON object, found {}", describe(&other))),
-        });
+        let object = value.and_then(Object::parse);
         let table = match (&mut table, &object) {
             (Some(table), _) => table,
             (none, Ok(object)) => {
                 let place = format!("{name}, row {row}");
+                let keys = || object.fields.keys().map(String::as_str);
                 let columns = match chosen {
                     Some(columns) => columns.clone(),
-                    None => Columns::of(&place, object.keys().map(String::as_str))?,
+                    None => object.with_turns(Columns::of(&place, keys())?),
                 };
-                none.insert(Table::new(columns))
+                none.insert(Table::new(columns, keys()))
             }
             (None, Err(error)) => bail!(DataInvalid, "{name}, row {row}{}", error.message()),
         };
@@ -63,28 +127,84 @@ fn collect(
 
 /// The keys of the first object, and the values of all objects in their order as text; those that are no text are as JSON has them.
 pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
-    let objects: Vec<Map<String, Value>> = match text.trim_start().starts_with('[') {
-        true => serde_json::from_str(text).ok()?,
-        false => {
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            lines.map(|line| serde_json::from_str(line).ok()).collect::<Option<_>>()?
-        }
-    };
-    let names: Vec<String> = objects.first()?.keys().cloned().collect();
-    let value = |object: &Map<String, Value>, name: &String| match object.get(name) {
+    let values = values("", text).ok()?;
+    let values = wrapped(&values).unwrap_or(values);
+    let objects: Vec<(usize, Object<'_>)> = values
+        .into_iter()
+        .map(|(row, value)| Some((row, value.and_then(Object::parse).ok()?)))
+        .collect::<Option<_>>()?;
+    let (_, first) = objects.first()?;
+    let names: Vec<String> = first.fields.keys().cloned().collect();
+    let value = |object: &Object<'_>, name: &String| match object.fields.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    let record = |object: &Map<String, Value>| names.iter().map(|name| value(object, name)).collect();
-    let records = objects.iter().enumerate().map(|(at, object)| (at + 1, record(object))).collect();
+    let record = |object: &Object<'_>| names.iter().map(|name| value(object, name)).collect();
+    let records = objects.iter().map(|(row, object)| (*row, record(object))).collect();
     Some((names, records))
 }
 
-impl Record for Map<String, Value> {
+/// An object with the text that it was read from.
+struct Object<'t> {
+    fields: Map<String, Value>,
+    source: &'t str,
+}
+
+impl Object<'_> {
+    fn parse(value: &RawValue) -> Result<Object<'_>> {
+        let source = value.get();
+        if !source.starts_with('{') {
+            let found = serde_json::from_str(source).map_or_else(|e| e.to_string(), |v: Value| describe(&v));
+            bail!(DataInvalid, ": expected a JSON object, found {found}");
+        }
+        let Fields(fields) = serde_json::from_str(source)
+            .map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))?;
+        Ok(Object { fields, source })
+    }
+
+    /// The columns, where a prompt and a completion may be lists of messages.
+    fn with_turns(&self, columns: Columns) -> Columns {
+        let is_list = |field| find(&self.fields, columns.name(field)).is_some_and(Value::is_array);
+        match columns.kind {
+            Kind::Completion if is_list("prompt") && is_list("completion") => columns.with_turns(),
+            _ => columns,
+        }
+    }
+}
+
+/// The fields of an object, none of which occurs twice.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Fields, D::Error> {
+        struct Distinct;
+        impl<'de> Visitor<'de> for Distinct {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Fields, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        return Err(A::Error::custom(format!("the field `{name}` twice")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Distinct)
+    }
+}
+
+impl Record for Object<'_> {
     /// A label may also be a number or a truth value. Null counts as absent.
     fn text(&self, column: &str, field: &str) -> Result<Option<String>> {
-        match (find(self, column), field) {
+        match (find(&self.fields, column), field) {
             (None | Some(Value::Null), _) => Ok(None),
             (Some(Value::String(text)), _) => Ok(Some(text.clone())),
             (Some(Value::Number(n)), "label") => {
@@ -100,43 +220,30 @@ impl Record for Map<String, Value> {
         }
     }
 
-    fn messages(&self, column: &str) -> Result<Vec<Message>> {
-        messages(find(self, column))
+    fn conversation(&self, columns: &Columns) -> Result<Conversation> {
+        // Templates print objects, so their fields keep the order of the file.
+        let row = serde_json::from_str(self.source)
+            .map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))?;
+        let own = |field: &str| {
+            let name = columns.name(field);
+            let exact = self.fields.contains_key(name).then(|| name.to_owned());
+            exact.or_else(|| self.fields.keys().find(|key| is(key, name)).cloned()).unwrap_or(name.to_owned())
+        };
+        match columns.kind {
+            Kind::ChatPair => Conversation::of_pair(&row, &own("prompt"), &own("completion")),
+            _ => Conversation::of_row(&row, &own("messages")),
+        }?
+        .has_answer()
     }
 }
 
 /// A field's value, its name in any case.
 fn find<'v>(object: &'v Map<String, Value>, field: &str) -> Option<&'v Value> {
-    object.get(field).or_else(|| {
-        object.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(field)).map(|(_, value)| value)
-    })
+    object.get(field).or_else(|| object.iter().find(|(key, _)| is(key, field)).map(|(_, value)| value))
 }
 
-/// The turns of a conversation: at least one of them the assistant's.
-fn messages(value: Option<&Value>) -> Result<Vec<Message>> {
-    let Some(Value::Array(items)) = value else {
-        let found = value.map_or_else(|| "none".to_owned(), describe);
-        bail!(DataInvalid, "expected an array of messages, found {found}");
-    };
-    let mut messages = Vec::new();
-    for (i, item) in items.iter().enumerate() {
-        let text = |key: &str| match item.get(key) {
-            Some(Value::String(text)) => Ok(text.clone()),
-            other => {
-                let (turn, found) = (i + 1, other.map_or_else(|| "none".to_owned(), describe));
-                Err(err!(DataInvalid, ", message {turn}, `{key}`: expected a string, found {found}"))
-            }
-        };
-        messages.push(Message { role: text("role")?, content: text("content")? });
-    }
-    if !messages.iter().any(Message::is_answer) {
-        bail!(
-            DataInvalid,
-            "expected a message whose role is assistant to learn from, found none among {}",
-            messages.len()
-        );
-    }
-    Ok(messages)
+fn is(key: &str, field: &str) -> bool {
+    key.trim().eq_ignore_ascii_case(field)
 }
 
 pub(crate) fn describe(value: &Value) -> String {

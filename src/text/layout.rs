@@ -8,11 +8,12 @@ use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Table};
-use super::delimited::{Grid, Line};
+use super::delimited::{self, Grid, Line};
 pub use super::guess::Certainty;
 use super::guess::{self, Guess};
 use super::rows::Rows;
 use super::shape::{self, Shape};
+use super::sniff::Format;
 use crate::error::{Result, bail, err};
 
 /// Number of values of each column that a layout shows.
@@ -33,6 +34,9 @@ pub struct Wanted {
     /// Column of the labels, by its name or its number from 1, where the data file does not call it label
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     pub label_column: Option<String>,
+    /// How the data file writes its rows. By default the ending of its name tells it, or else its content
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, value_enum))]
+    pub format: Option<Format>,
     /// Whether the rows have labels. Then labels are also looked for in a file that could be plain text.
     #[cfg_attr(not(target_arch = "wasm32"), arg(skip))]
     pub labeled: bool,
@@ -104,6 +108,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
         }
     }
     let Some((_, shape)) = best else { return Ok(None) };
+    shape.check(text)?;
     let grid = shape.grid(name, text)?;
     let header = shape.has_header(&grid, &chosen);
     let (first, rows) = if header { (grid.first(), &grid[1..]) } else { (None, &grid[..]) };
@@ -124,13 +129,17 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
         let layout = describe(&names, first_line, &looked, guess, &[], None);
         return Ok(Some(Found { layout, rows: FoundRows::Texts(texts) }));
     };
-    let mut table = Table::new(Columns::chosen(text, label, names.iter().map(String::as_str)));
+    let all = || names.iter().map(String::as_str);
+    let mut table = Table::new(Columns::chosen(text, label, all()), all());
     for (row, record) in rows {
         if record.len() == names.len() {
             table.add(*row, Ok(&Line { columns: &names, record }));
         } else {
             table.add(*row, Err(shape.missing(names.len(), record)));
         }
+    }
+    if let Shape::Table(mark) = shape {
+        delimited::refuse_swallowed(&mut table, text, mark, &names)?;
     }
     let labels: Vec<&str> = match &table.rows {
         Rows::Classified(rows) => rows.iter().take(1000).map(|row| row.label.as_str()).collect(),

@@ -30,6 +30,7 @@ pub mod layout;
 pub mod metrics;
 pub mod rows;
 mod shape;
+mod sniff;
 pub mod stream;
 pub mod task;
 pub mod template;

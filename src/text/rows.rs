@@ -123,7 +123,7 @@ impl Dataset {
 
     /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and
     /// its bytes, an absent `text_b` and the end of a list as the length 2^64 - 1. The file's name, format and row numbers do not
-    /// matter, the rows' order does.
+    /// matter, the rows' order does. Of a message with more than a role and a text, the other fields follow as JSON.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Xxh3::new();
         let mut field = |text: Option<&str>| match text {
@@ -166,10 +166,8 @@ impl Dataset {
             Rows::Chat(rows) => {
                 field(Some("chat"));
                 for row in rows {
-                    for message in &row.messages {
-                        field(Some(&message.role));
-                        field(Some(&message.content));
-                    }
+                    row.messages.iter().for_each(|message| message.hash(&mut field));
+                    row.hash(&mut field);
                     field(None);
                 }
             }

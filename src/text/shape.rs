@@ -54,6 +54,17 @@ impl Shape {
         })
     }
 
+    /// Checks the quotation marks of a whole text.
+    ///
+    /// # Errors
+    /// As [`delimited::check_quotes`].
+    pub(crate) fn check(self, text: &str) -> Result<()> {
+        match self {
+            Shape::Table(mark) => delimited::check_quotes(text, mark),
+            Shape::Before(_) | Shape::After(_) => Ok(()),
+        }
+    }
+
     /// How well the beginning of a file fits the shape: 0 where it is not to be believed. `told` says that it is known to have
     /// columns, and `labeled` that it is known to have labels.
     pub(crate) fn rank(self, name: &str, head: &str, chosen: &[&str], [told, labeled]: [bool; 2]) -> u8 {

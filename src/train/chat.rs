@@ -12,10 +12,7 @@ use crate::text::chat::ChatTemplate;
 pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
     let found = match &files.gguf {
         Some(metadata) => of_gguf(metadata)?,
-        None => {
-            let file = |name: &str| files.small_files.get(name).map(Vec::as_slice);
-            ChatTemplate::from_files(file("chat_template.jinja"), file("tokenizer_config.json"))?
-        }
+        None => ChatTemplate::from_files(&files.small_files)?,
     };
     match found {
         Some(template) => Ok(template),
@@ -37,7 +34,10 @@ fn of_gguf(metadata: &Metadata) -> Result<Option<ChatTemplate>> {
         ("bos_token", "tokenizer.ggml.bos_token_id"),
         ("eos_token", "tokenizer.ggml.eos_token_id"),
         ("unk_token", "tokenizer.ggml.unknown_token_id"),
+        ("sep_token", "tokenizer.ggml.seperator_token_id"),
         ("pad_token", "tokenizer.ggml.padding_token_id"),
+        ("cls_token", "tokenizer.ggml.cls_token_id"),
+        ("mask_token", "tokenizer.ggml.mask_token_id"),
     ] {
         if let Some(token) = metadata.opt_u32(key)?.and_then(|id| vocabulary.get(id as usize)) {
             tokens.push((name.to_owned(), token.clone()));

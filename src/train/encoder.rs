@@ -2,7 +2,7 @@
 
 use super::classifier::Classifier;
 use super::session::Session;
-use crate::error::{Result, bail};
+use crate::error::{Code, Error, Result, bail};
 use crate::model::Score;
 use crate::text::encode::{
     ChatEncoder, ClassificationEncoder, CompletionEncoder, Example, HeadKind, LabelWords, PlainEncoder,
@@ -44,12 +44,14 @@ pub struct Examples {
     pub(super) task: Option<&'static str>,
     /// Fingerprint of their data.
     pub fingerprint: u64,
+    /// What a person should know of the data, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Examples {
     /// Examples that do not come from a data set.
     pub fn new(examples: Vec<Example>, fingerprint: u64) -> Examples {
-        Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint }
+        Examples { examples, questions: Vec::new(), length: 0, task: None, fingerprint, notes: Vec::new() }
     }
 
     /// Maximum tokens of a generated answer (0 if none is generated), and tokens of the longest prompt.
@@ -144,7 +146,12 @@ impl ExampleEncoder {
     /// `data-invalid` naming the row; `invalid-argument` when the data are of another kind than the objective.
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
         let length = max_length as usize;
-        let examples = self.examples(session, data, length).map_err(|e| e.at(&data.name))?;
+        let place = |e: Error| match e.code() {
+            // It is the model's fault.
+            Code::ModelUnsupported => e,
+            _ => e.at(&data.name),
+        };
+        let examples = self.examples(session, data, length).map_err(place)?;
         if examples.is_empty() {
             bail!(DataInvalid, "{}: no examples", data.name);
         }
@@ -152,7 +159,8 @@ impl ExampleEncoder {
             Rows::Questions(rows) => rows.clone(),
             _ => Vec::new(),
         };
-        Ok(Examples { examples, questions, length, task: data.task, fingerprint: data.fingerprint() })
+        let notes = notes(session, data);
+        Ok(Examples { examples, questions, length, task: data.task, fingerprint: data.fingerprint(), notes })
     }
 
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
@@ -237,5 +245,33 @@ impl ExampleEncoder {
                 windows
             }
         })
+    }
+}
+
+/// What a person should know of the data: that all rows have one label, or what no template reads.
+fn notes(session: &Session, data: &Dataset) -> Vec<String> {
+    let name = &data.name;
+    match &data.rows {
+        Rows::Classified(rows) if rows.len() > 1 => {
+            let first = rows.first().map_or("", |row| row.label.as_str());
+            let one = rows.iter().all(|row| row.label == first);
+            let note = || {
+                format!(
+                    "{name}: all {} rows have the label {first:?}, so there is nothing to tell apart.",
+                    rows.len()
+                )
+            };
+            one.then(note).into_iter().collect()
+        }
+        Rows::Chat(rows) => {
+            let Ok(template) = session.chat_template() else { return Vec::new() };
+            let mut unread: Vec<String> = rows.iter().flat_map(|row| template.unread(row)).collect();
+            unread.sort();
+            unread.dedup();
+            let names = unread.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            let note = || format!("{name}: the model's chat template does not read these fields: {names}.");
+            (!unread.is_empty()).then(note).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }

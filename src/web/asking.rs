@@ -7,6 +7,7 @@ use super::options::{self, GenerateOptions};
 use super::report::{Classification, Evaluated, Scored};
 use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
+use crate::text::chat::Conversation;
 use crate::train::{WriteOptions, length};
 
 impl Tuner {
@@ -57,10 +58,9 @@ impl Tuner {
             Some(text) => self.session.prompt(&text)?,
             // The template writes the special tokens itself.
             None => {
-                let turns = options::turns(prompt)?;
-                self.session
-                    .tokenizer()?
-                    .encode(&self.session.chat_template()?.render(&turns, true)?, false)?
+                let Conversation { messages, variables, .. } = options::conversation(&prompt)?;
+                let text = self.session.chat_template()?.render(&messages, &variables, true)?;
+                self.session.tokenizer()?.encode(&text, false)?
             }
         };
         let options = WriteOptions {

@@ -7,7 +7,7 @@ use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
 use crate::format::files::{BlobDir, FetchDir, ModelDir};
-use crate::text::chat::Message;
+use crate::text::chat::Conversation;
 use crate::text::dataset;
 use crate::text::rows::{Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
@@ -211,15 +211,12 @@ impl GenerateOptions {
     }
 }
 
-/// The turns of a conversation: `{ role, content }[]`.
-pub(super) fn turns(messages: JsValue) -> Result<Vec<Message>> {
-    #[derive(Deserialize)]
-    struct Turn {
-        role: String,
-        content: String,
-    }
-    let turns: Vec<Turn> = parse(messages, "messages")?;
-    Ok(turns.into_iter().map(|Turn { role, content }| Message { role, content }).collect())
+/// A conversation: an array of messages, or an object with `messages` and variables for the chat
+/// template, such as `tools`.
+pub(super) fn conversation(prompt: &JsValue) -> Result<Conversation> {
+    let json = js_sys::JSON::stringify(prompt).ok().and_then(|json| json.as_string());
+    let json = json.ok_or_else(|| err!(InvalidArgument, "messages: expected plain objects"))?;
+    Conversation::from_json(&json).map_err(|e| e.at("prompt"))
 }
 
 /// A Rust value as a plain object.

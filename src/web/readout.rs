@@ -38,6 +38,7 @@ impl Tuner {
             examples: trainer.rows(),
             learning_rate: 0.0,
             trials: Vec::new(),
+            notes: Vec::new(),
         };
         self.prompting = prompting;
         self.max_length = trainer.header().settings.max_length;

@@ -34,6 +34,8 @@ struct ReadRows {
     /// What was found out about columns whose names are not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<Layout>,
+    /// What else a person should know of how the file was read.
+    notes: Vec<String>,
 }
 
 /// Reads a file: `data` is its bytes or its text, the ending of `name` its format. `{ textColumn, labelColumn, labeled, unlabeled }` say
@@ -48,7 +50,7 @@ fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
         options::bytes(&data).ok_or_else(|| err!(InvalidArgument, "{name}: expected bytes or text"))?;
     let drawn: Draw = options::parse(options.clone(), "options of readRows")?;
     let wanted: Wanted = options::parse(options, "options of readRows")?;
-    let Reading { dataset, format, encoding, columns, problems, layout, .. } =
+    let Reading { dataset, format, encoding, columns, problems, layout, notes, .. } =
         dataset::inspect(name, &bytes, &wanted)?;
     let (dataset, held_out) = draw(dataset, drawn)?;
     let (kind, rows) = listed(&dataset.rows)?;
@@ -57,7 +59,7 @@ fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
         None => js_sys::Array::new().into(),
     };
     let columns = columns.into_iter().collect();
-    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems, layout })
+    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems, layout, notes })
 }
 
 fn listed(rows: &Rows) -> Result<(&'static str, JsValue)> {

@@ -66,6 +66,8 @@ impl Tuner {
             plan::check(&self.session, &settings, &sizes, self.max_gpu_bytes).await?;
         }
         let (steps, count) = (settings.steps, examples.examples.len());
+        let of_held_out = held_out.iter().flat_map(|held_out| &held_out.notes);
+        let notes = examples.notes.iter().chain(of_held_out).cloned().collect();
         // A readout has no steps to go on with.
         let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
         let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
@@ -108,7 +110,7 @@ impl Tuner {
         self.max_length = length;
         self.state = State::Training(Box::new(trainer));
         self.diagnosis = Some(diagnosis);
-        Ok(Start { first_step, steps, examples: count, learning_rate, trials })
+        Ok(Start { first_step, steps, examples: count, learning_rate, trials, notes })
     }
 
     pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {

@@ -1,74 +1,141 @@
 //! Conversations against Hugging Face's `apply_chat_template`, by the templates in `tests/chat_golden/` (written by its `make.py`)
-//! and by those in the folder that POCKETLLM_CHAT_GOLDEN names, if any.
+//! and by those in the folder that POCKETLLM_CHAT_GOLDEN names, if any; and small templates against Jinja2 (`jinja.py`).
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::{Path, PathBuf};
 
-use pocketllm::text::chat::{ChatTemplate, Message};
-use serde_json::Value;
+use pocketllm::text::chat::{ChatTemplate, Conversation};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-fn goldens() -> Vec<Value> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chat_golden");
-    let mut out = Vec::new();
-    for folder in std::iter::once(own).chain(std::env::var_os("POCKETLLM_CHAT_GOLDEN").map(PathBuf::from)) {
-        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-        paths.retain(|p| p.extension().is_some_and(|e| e == "json"));
-        paths.sort();
-        for path in paths {
-            let golden: Vec<Value> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            out.extend(golden);
-        }
-    }
-    out
+/// A model's template with conversations.
+#[derive(Deserialize)]
+struct Golden {
+    name: String,
+    config: Box<RawValue>,
+    cases: Vec<Case>,
 }
 
-fn messages(case: &Value) -> Vec<Message> {
-    let text = |m: &Value, key: &str| m[key].as_str().unwrap().to_owned();
-    let all = case["messages"].as_array().unwrap();
-    all.iter().map(|m| Message { role: text(m, "role"), content: text(m, "content") }).collect()
+/// A row of data, and what Hugging Face makes of it.
+#[derive(Deserialize)]
+struct Case {
+    row: Box<RawValue>,
+    add_generation_prompt: bool,
+    text: Option<String>,
+    refused: Option<String>,
+}
+
+/// A row, with small templates.
+#[derive(Deserialize)]
+struct Smalls {
+    row: Box<RawValue>,
+    cases: Vec<Small>,
+}
+
+/// A small template, and what Jinja2 makes of it; nothing where it refuses it.
+#[derive(Deserialize)]
+struct Small {
+    template: String,
+    text: Option<String>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chat_golden")
+}
+
+fn goldens() -> Vec<Golden> {
+    let own = [folder().join("goldens.json")];
+    let others = std::env::var_os("POCKETLLM_CHAT_GOLDEN").map(|folder| {
+        let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        paths
+    });
+    let paths = own.into_iter().chain(others.into_iter().flatten());
+    paths
+        .flat_map(|path| {
+            let goldens: Vec<Golden> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            goldens
+        })
+        .collect()
+}
+
+fn template(config: &RawValue) -> pocketllm::error::Result<ChatTemplate> {
+    let files = [("tokenizer_config.json".to_owned(), config.get().as_bytes().to_vec())].into();
+    ChatTemplate::from_files(&files).map(Option::unwrap)
 }
 
 #[test]
 fn conversations_are_rendered_as_hugging_face_does() {
-    let (mut same, mut wrong) = (0, Vec::new());
-    for golden in goldens() {
-        let name = golden["name"].as_str().unwrap();
-        let template = match ChatTemplate::from_files(None, Some(golden["config"].to_string().as_bytes())) {
-            Ok(template) => template.unwrap(),
+    let (mut same, mut refused, mut wrong) = (0, 0, Vec::new());
+    for Golden { name, config, cases } in goldens() {
+        let template = match template(&config) {
+            Ok(template) => template,
             Err(error) => {
                 wrong.push(format!("{name}: {error}"));
                 continue;
             }
         };
-        for case in golden["cases"].as_array().unwrap() {
-            let given = messages(case);
-            let found = template.render(&given, case["add_generation_prompt"].as_bool().unwrap());
-            match (&found, case["text"].as_str()) {
+        for case in cases {
+            let row = Conversation::from_json(case.row.get()).unwrap();
+            let found = template.render(&row.messages, &row.variables, case.add_generation_prompt);
+            match (&found, &case.text) {
                 (Ok(text), Some(expected)) if text == expected => same += 1,
                 (Err(_), None) => same += 1,
-                _ => wrong.push(format!("{name}: {given:?}\nexpected {case}\nfound    {found:?}")),
+                // A list of parts that a template prints as Python writes it is refused.
+                (Err(_), Some(expected)) if expected.contains("[{'type': 'text'") => refused += 1,
+                _ => wrong.push(format!(
+                    "{name}: {}\nexpected {:?} {:?}\nfound    {found:?}",
+                    case.row, case.text, case.refused
+                )),
             }
         }
     }
-    println!("{same} conversations are the same");
+    println!("{same} conversations are the same, and {refused} are refused");
     assert!(wrong.is_empty(), "{} are not:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(same >= 80);
+    assert!(same >= 300);
 }
 
 #[test]
 fn a_refusal_is_said_in_the_templates_own_words() {
-    let goldens = goldens();
-    let strict = goldens.iter().find(|g| g["name"] == "strict").unwrap();
-    let config = strict["config"].to_string();
-    let template = ChatTemplate::from_files(None, Some(config.as_bytes())).unwrap().unwrap();
-    for case in strict["cases"].as_array().unwrap() {
-        if let Some(says) = case["refused"].as_str() {
-            let error = template.render(&messages(case), false).unwrap_err();
+    let strict = goldens().into_iter().find(|golden| golden.name == "strict").unwrap();
+    let template = template(&strict.config).unwrap();
+    for case in strict.cases {
+        if let Some(says) = case.refused {
+            let row = Conversation::from_json(case.row.get()).unwrap();
+            let error = template.render(&row.messages, &row.variables, false).unwrap_err();
             assert_eq!(error.code().as_str(), "data-invalid");
             assert!(
-                error.message().contains("tokenizer_config.json") && error.message().contains(says),
+                error.message().contains("tokenizer_config.json") && error.message().contains(&says),
                 "{error}"
             );
         }
     }
+}
+
+/// What Jinja2 does is done, or refused. Nothing that it refuses is done in another way in silence,
+/// except what is listed here.
+#[test]
+fn small_templates_are_rendered_as_jinja_does() {
+    let Smalls { row, cases } =
+        serde_json::from_slice(&std::fs::read(folder().join("jinja.json")).unwrap()).unwrap();
+    let row = Conversation::from_json(row.get()).unwrap();
+    let (mut same, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
+    for Small { template, text } in &cases {
+        let found = ChatTemplate::new("small.jinja", template, Vec::new())
+            .and_then(|template| template.render(&row.messages, &row.variables, false));
+        match (&found, text) {
+            (Ok(found), Some(expected)) if found == expected => same += 1,
+            (Err(_), None) => same += 1,
+            (Err(error), Some(_)) => refused.push(format!("{template}\n  {error}")),
+            (Ok(found), _) => wrong.push(format!("{template}\n  expected {text:?}\n  found    {found:?}")),
+        }
+    }
+    println!(
+        "{same} of {} templates are the same; refused: {}\n{}",
+        cases.len(),
+        refused.len(),
+        refused.join("\n")
+    );
+    assert!(wrong.is_empty(), "{} are not:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(refused.len() * 20 <= cases.len(), "{}", refused.join("\n"));
 }

@@ -3,7 +3,7 @@
  * but needs no GPU, and its losses fall like real ones. Texts that begin with `!` cause errors.
  */
 import type { Classification, Evaluation } from '../src/package/types/asking.js';
-import type { LabelledText, NamedBlob, Prompt, ReadOptions, ReadRows } from '../src/package/types/data.js';
+import type { Conversation, LabelledText, NamedBlob, Prompt, ReadOptions, ReadRows } from '../src/package/types/data.js';
 import type { LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
 import type { Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types/training.js';
 import type {
@@ -67,7 +67,7 @@ const textOf = (data: WasmData): string => (typeof data === 'string' ? data : ne
 /** The rows of a JSON array or of a table whose header is `text,label`. Other text is plain text. */
 export function readRows(data: WasmData, name: string, { holdOut = 0, unlabeled = false }: Omit<ReadOptions, 'name'>): ReadRows {
   const text = textOf(data);
-  const file = { format: 'csv', encoding: 'utf-8' } as const;
+  const file = { format: 'csv', encoding: 'utf-8', notes: [] } as const;
   const [header = '', ...lines] = text.trim().split('\n');
   if (name.endsWith('.csv') && header.trim() !== 'text,label') {
     const columns = header.split(',').map((_, at) => ({ name: `column ${at + 1}`, samples: [] }));
@@ -223,7 +223,7 @@ export class Tuner implements WasmTuner {
     return this.#alone(async () => {
       if (!this.#causal) throw failure('invalid-argument', 'a masked model cannot generate');
       this.#written = 0;
-      this.#pieces = Array.from({ length: options.maxTokens }, (_, at) => (at === 0 ? ` (${prompt.length})` : ` word${at}`));
+      this.#pieces = Array.from({ length: options.maxTokens }, (_, at) => (at === 0 ? ` (${'messages' in Object(prompt) ? (prompt as Conversation).messages.length : (prompt as string).length})` : ` word${at}`));
     });
   }
 

@@ -1,64 +1,45 @@
 //! Conversations and chat templates: Jinja templates as in Hugging Face's `apply_chat_template`.
 
+mod conversation;
+mod date;
+mod engine;
 mod json;
+mod python;
+mod source;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind, Value};
-use minijinja_contrib::pycompat::unknown_method_callback;
-use serde::Serialize;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Value};
+use serde_json::Value as Json;
 
-use crate::error::{Result, bail, err};
-
-/// Maximum number of steps of the template engine per rendering, far more than a conversation that
-/// fits a model needs.
-const FUEL: u64 = 20_000_000;
+pub use self::conversation::{Conversation, Message, Variables};
+use self::engine::Raised;
+use crate::error::{Error, Result, bail, err};
+use crate::text::tokenizer_files::special_tokens;
 
 /// Maximum number of bytes outside quotes in one tag of a template; real tags have a few hundred.
 /// The engine parses expressions recursively, and a very long one would exhaust the stack.
 const MAX_TAG_BYTES: usize = 1500;
 
-/// The special tokens that a template may refer to.
-const TOKENS: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-
-/// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Message {
-    /// `system`, `user`, `assistant`, or another role that the template knows.
-    pub role: String,
-    /// The text of the turn.
-    pub content: String,
-}
-
-impl Message {
-    /// Whether the turn is the model's.
-    pub fn is_answer(&self) -> bool {
-        self.role == "assistant"
-    }
-}
-
-/// A conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Conversation {
-    /// The turns in order.
-    pub messages: Vec<Message>,
-    /// The number of the row, as in [`crate::text::rows::Classified::row`].
-    #[serde(skip)]
-    pub row: usize,
-}
+/// The template that is used.
+const CHAT: &str = "default";
+/// The one that some models have for conversations with tools.
+const TOOL_USE: &str = "tool_use";
 
 /// A model's chat template.
 ///
-/// It is rendered as in Hugging Face's `apply_chat_template`, with two differences. There are no
-/// tools, and the date is always 26 July 2024, so that a run that is resumed on another day trains
-/// on the same text. (Llama 3's templates use that date if there is no clock.)
+/// It is rendered as in Hugging Face's `apply_chat_template`, with one difference: the date is
+/// always 26 July 2024, so that a run that is resumed on another day trains on the same text.
+/// (Llama 3's templates use that date if there is no clock.)
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
     /// The template's file, for messages.
     name: String,
+    /// The texts of the templates, by which it is known what they read.
+    source: String,
     tokens: Vec<(String, String)>,
 }
 
@@ -76,192 +57,169 @@ impl ChatTemplate {
     /// such as `bos_token`. `name` is the name of the file, for messages.
     ///
     /// # Errors
-    /// `model-unsupported` if the text is not a template that can be run.
+    /// `model-unsupported`, with the line, if the text is not a template that can be run.
     pub fn new(name: &str, source: &str, tokens: Vec<(String, String)>) -> Result<ChatTemplate> {
-        let longest = longest_tag(source);
+        let environment = engine::environment().map_err(|e| err!(ModelUnsupported, "{name}: {e}"))?;
+        let template = ChatTemplate { environment, name: name.to_owned(), source: String::new(), tokens };
+        template.with(CHAT, source)
+    }
+
+    /// Adds a template under a name.
+    fn with(mut self, name: &'static str, source: &str) -> Result<ChatTemplate> {
+        let longest = source::longest_tag(source);
         if longest > MAX_TAG_BYTES {
             bail!(
                 ModelUnsupported,
-                "{name}: expected tags of at most {MAX_TAG_BYTES} bytes outside of quotes, found {longest}"
+                "{}: expected tags of at most {MAX_TAG_BYTES} bytes outside of quotes, found {longest}",
+                self.name
             );
         }
-        let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|e| err!(ModelUnsupported, "{name}: {e}"))?);
-        environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(|state, value, method, args| match method {
-            // A format with a width could pad to any length, because fuel does not limit it.
-            "format" if value.as_str().is_none_or(has_format) => Err(ErrorKind::UnknownMethod.into()),
-            _ => unknown_method_callback(state, value, method, args),
-        });
-        environment.add_filter("tojson", json::tojson);
-        environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        });
-        // In Python, None is not iterable. Templates test this for the tools.
-        environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
-        environment.add_function("strftime_now", |format: String| on_the_day(&format));
-        environment
-            .add_template_owned("chat", without_generation_tags(source))
-            .map_err(|e| err!(ModelUnsupported, "{name}: expected a chat template, found: {e}"))?;
-        Ok(ChatTemplate { environment, name: name.to_owned(), tokens })
+        if source.contains("\\N{") {
+            bail!(ModelUnsupported, "{}: expected characters without names, found \\N{{", self.name);
+        }
+        let source = source::prepared(source);
+        self.source.push_str(&source);
+        match self.environment.add_template_owned(name, source) {
+            Ok(()) => Ok(self),
+            Err(error) => bail!(
+                ModelUnsupported,
+                "{}: expected a chat template, found: {}",
+                place(&self.name, &error),
+                reason(&error)
+            ),
+        }
     }
 
     /// The template of a Hugging Face directory, if it has one. It is `chat_template.jinja`, or
     /// otherwise `chat_template` of `tokenizer_config.json`, which is a text or a list of named
-    /// texts, of which `default` is used.
+    /// texts. Of these, `default` is used, or `tool_use` where a row has tools. `files` has the
+    /// contents of the directory's small files.
     ///
     /// # Errors
     /// `file-corrupt` if a file does not follow its format; the errors of [`ChatTemplate::new`].
-    pub fn from_files(jinja: Option<&[u8]>, config: Option<&[u8]>) -> Result<Option<ChatTemplate>> {
+    pub fn from_files(files: &BTreeMap<String, Vec<u8>>) -> Result<Option<ChatTemplate>> {
         const CONFIG: &str = "tokenizer_config.json";
         const JINJA: &str = "chat_template.jinja";
-        let config: serde_json::Value = match config {
+        let config = match files.get(CONFIG) {
             Some(bytes) => serde_json::from_slice(bytes).map_err(|e| err!(FileCorrupt, "{CONFIG}: {e}"))?,
-            None => serde_json::Value::Null,
+            None => Json::Null,
         };
-        let token = |key: &&str| {
-            let value = config.get(*key)?;
-            let text = value.as_str().or_else(|| value.get("content")?.as_str())?;
-            Some(((*key).to_owned(), text.to_owned()))
+        let found = match (files.get(JINJA), config.get("chat_template")) {
+            (Some(bytes), _) => {
+                let source = std::str::from_utf8(bytes)
+                    .map_err(|e| err!(FileCorrupt, "{JINJA}: expected UTF-8: {e}"))?;
+                Some((JINJA, source, None))
+            }
+            (None, None | Some(Json::Null)) => return Ok(None),
+            (None, Some(Json::String(source))) => Some((CONFIG, source.as_str(), None)),
+            (None, Some(Json::Array(named))) => {
+                let of = |name: &str| {
+                    let template = named.iter().find(|t| t.get("name").and_then(Json::as_str) == Some(name));
+                    template.and_then(|t| t.get("template")?.as_str())
+                };
+                of(CHAT).map(|source| (CONFIG, source, of(TOOL_USE)))
+            }
+            (None, Some(_)) => None,
         };
-        let tokens: Vec<_> = TOKENS.iter().filter_map(token).collect();
-        if let Some(bytes) = jinja {
-            let source =
-                std::str::from_utf8(bytes).map_err(|e| err!(FileCorrupt, "{JINJA}: expected UTF-8: {e}"))?;
-            return ChatTemplate::new(JINJA, source, tokens).map(Some);
-        }
-        let source = match config.get("chat_template") {
-            None | Some(serde_json::Value::Null) => return Ok(None),
-            Some(serde_json::Value::String(source)) => Some(source.as_str()),
-            Some(serde_json::Value::Array(named)) => named
-                .iter()
-                .find(|t| t.get("name").and_then(serde_json::Value::as_str) == Some("default"))
-                .and_then(|t| t.get("template")?.as_str()),
-            Some(_) => None,
-        };
-        let Some(source) = source else {
+        let Some((name, source, with_tools)) = found else {
             bail!(
                 FileCorrupt,
                 "{CONFIG}: `chat_template`: expected a text, or a list with one named default"
             );
         };
-        ChatTemplate::new(CONFIG, source, tokens).map(Some)
+        let template = ChatTemplate::new(name, source, special_tokens(files)?)?;
+        match with_tools {
+            Some(source) => template.with(TOOL_USE, source).map(Some),
+            None => Ok(Some(template)),
+        }
     }
 
-    /// Renders the conversation as the model's input. With `add_generation_prompt` it ends where
-    /// the model's answer begins.
+    /// Renders messages as the model's input, with the variables of their row. With
+    /// `add_generation_prompt` it ends where the model's answer begins.
     ///
     /// # Errors
-    /// `data-invalid`, with the template's own message, if the template rejects the conversation;
-    /// `model-unsupported` if the template cannot be run.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let message =
-            |m: &Message| Value::from_pairs([("role", m.role.as_str()), ("content", m.content.as_str())]);
+    /// `data-invalid`, with the template's own message, if the template refuses the conversation, or
+    /// if it prints a list of parts as it is; `model-unsupported`, with the line, if the template
+    /// cannot be run.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        variables: &Variables,
+        add_generation_prompt: bool,
+    ) -> Result<String> {
         let tokens = self.tokens.iter().map(|(name, token)| (name.as_str(), Value::from(token.as_str())));
-        let values = Value::from_pairs(tokens.chain([
-            ("messages", messages.iter().map(message).collect::<Vec<_>>().into()),
+        // Hugging Face passes None if there are no tools or documents.
+        let absent = [("tools", Value::from(())), ("documents", Value::from(()))];
+        let given = variables.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let values = Value::from_pairs(tokens.chain(absent).chain(given).chain([
+            ("messages", messages.iter().map(Message::for_template).collect::<Vec<_>>().into()),
             ("add_generation_prompt", add_generation_prompt.into()),
-            // Hugging Face passes None if there are no tools or documents.
-            ("tools", ().into()),
-            ("documents", ().into()),
         ]));
-        let rendered = self.environment.get_template("chat").and_then(|template| template.render(values));
-        rendered.map_err(|error| match error.kind() {
-            ErrorKind::InvalidOperation | ErrorKind::UndefinedError => {
-                let says = error.detail().unwrap_or("it expects a conversation of another form");
-                err!(DataInvalid, "the chat template of {} rejects the conversation: {says}", self.name)
-            }
-            _ => err!(ModelUnsupported, "the chat template of {} cannot be run: {error}", self.name),
-        })
-    }
-}
-
-/// Whether Python's `str.format` would do more than insert values.
-fn has_format(text: &str) -> bool {
-    text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
-}
-
-/// The maximum number of bytes outside quotes in any tag.
-fn longest_tag(source: &str) -> usize {
-    let (mut longest, mut own) = (0, 0);
-    let (mut tag, mut quote, mut brackets) = (false, None, 0_usize);
-    let mut bytes = source.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        let pair = (byte, bytes.peek().copied().unwrap_or_default());
-        match (tag, quote) {
-            (false, _) => {
-                if matches!(pair, (b'{', b'{' | b'%')) {
-                    bytes.next();
-                    (tag, own, brackets) = (true, 0, 0);
-                }
-            }
-            (true, Some(end)) => {
-                if byte == b'\\' {
-                    bytes.next();
-                } else if byte == end {
-                    quote = None;
-                }
-            }
-            (true, None) => {
-                own += 1;
-                longest = longest.max(own);
-                match pair {
-                    (b'\'' | b'"', _) => quote = Some(byte),
-                    (b'(' | b'[' | b'{', _) => brackets += 1,
-                    (b')' | b']' | b'}', _) if brackets > 0 => brackets -= 1,
-                    (b'}', b'}') | (b'%', b'}') => tag = false,
-                    _ => {}
-                }
-            }
-        }
-    }
-    longest
-}
-
-/// The date of [`ChatTemplate`], at midnight, in strftime's format.
-fn on_the_day(format: &str) -> String {
-    let mut out = String::new();
-    let mut chars = format.chars();
-    while let Some(c) = chars.next() {
-        match (c, (c == '%').then(|| chars.next()).flatten()) {
-            ('%', Some('Y')) => out.push_str("2024"),
-            ('%', Some('y')) => out.push_str("24"),
-            ('%', Some('m')) => out.push_str("07"),
-            ('%', Some('d')) => out.push_str("26"),
-            ('%', Some('B')) => out.push_str("July"),
-            ('%', Some('b')) => out.push_str("Jul"),
-            ('%', Some('A')) => out.push_str("Friday"),
-            ('%', Some('a')) => out.push_str("Fri"),
-            ('%', Some('H' | 'M' | 'S')) => out.push_str("00"),
-            ('%', Some(other)) => out.push(other),
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-/// Replaces the tags `generation` and `endgeneration`, which Hugging Face uses to mark an answer,
-/// by tags that have no effect.
-fn without_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        out.push_str(before);
-        let Some(end) = tag.find("%}") else {
-            rest = tag;
-            break;
+        let has_tools = variables.contains_key("tools");
+        let template = self.environment.get_template(TOOL_USE).ok().filter(|_| has_tools);
+        let rendered = match template {
+            Some(template) => template.render(values),
+            None => self.environment.get_template(CHAT).and_then(|template| template.render(values)),
         };
-        let (tag, after) = tag.split_at(end + 2);
-        let inner = tag[2..end].trim_matches(['-', '+']).trim();
-        match inner {
-            "generation" => out.push_str(&tag.replacen("generation", "if true", 1)),
-            "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endif", 1)),
-            _ => out.push_str(tag),
+        let text = rendered.map_err(|error| self.fault(&error))?;
+        for (at, message) in (1..).zip(messages) {
+            let parts = message.get("content").filter(|content| content.kind() == ValueKind::Seq);
+            if parts.is_some_and(|parts| parts.is_true() && text.contains(&parts.to_string())) {
+                bail!(
+                    DataInvalid,
+                    "message {at}, `content`: expected a text, because the chat template of {} reads no parts, found \
+                     an array",
+                    self.name
+                );
+            }
         }
-        rest = after;
+        Ok(text)
     }
-    out.push_str(rest);
-    out
+
+    /// The fields of the messages and the variables of a row that no template has in its text.
+    pub fn unread(&self, conversation: &Conversation) -> Vec<String> {
+        let fields = conversation.messages.iter().flat_map(Message::fields);
+        let names = fields.chain(conversation.variables.keys().cloned());
+        let mut unread: Vec<String> = names.filter(|name| !source::mentions(&self.source, name)).collect();
+        unread.sort();
+        unread.dedup();
+        unread
+    }
+
+    fn fault(&self, error: &minijinja::Error) -> Error {
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(cause) = source {
+            if cause.is::<Raised>() {
+                return err!(
+                    DataInvalid,
+                    "the chat template of {} rejects the conversation: {}",
+                    self.name,
+                    error.detail().unwrap_or_default()
+                );
+            }
+            source = cause.source();
+        }
+        err!(
+            ModelUnsupported,
+            "{}: the chat template cannot be run: {}",
+            place(&self.name, error),
+            reason(error)
+        )
+    }
 }
+
+/// The file and the line of an error in a template.
+fn place(name: &str, error: &minijinja::Error) -> String {
+    match error.line() {
+        Some(line) => format!("{name}, line {line}"),
+        None => name.to_owned(),
+    }
+}
+
+/// What went wrong in a template.
+fn reason(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::error::{Result, bail};
-use crate::text::chat::{ChatTemplate, Conversation, Message};
+use crate::error::{Code, Error, Result, bail};
+use crate::text::chat::{ChatTemplate, Conversation};
 use crate::text::encode::{Example, Target, index};
 use crate::text::tokenizer::Tokenizer;
 
@@ -39,20 +39,29 @@ impl<'t> ChatEncoder<'t> {
     /// rejects the conversation; `model-unsupported` if the template changes the text before an
     /// answer when the answer is added, so that the answer's tokens cannot be identified.
     pub fn encode(&self, conversation: &Conversation) -> Result<Vec<Example>> {
-        self.encode_row(&conversation.messages).map_err(|e| e.at(format!("row {}", conversation.row)))
+        let place = |e: Error| match e.code() {
+            // It is the template's fault, and another row would show it too.
+            Code::ModelUnsupported => {
+                Error::new(e.code(), format!("{} (found at row {})", e.message(), conversation.row))
+            }
+            _ => e.at(format!("row {}", conversation.row)),
+        };
+        self.encode_row(conversation).map_err(place)
     }
 
-    fn encode_row(&self, messages: &[Message]) -> Result<Vec<Example>> {
-        let answers: Vec<usize> = (0..messages.len()).filter(|&i| messages[i].is_answer()).collect();
+    fn encode_row(&self, conversation: &Conversation) -> Result<Vec<Example>> {
+        let messages = conversation.messages.as_slice();
+        let render = |messages, prompt| self.template.render(messages, &conversation.variables, prompt);
+        let answers: Vec<usize> =
+            (conversation.prompt..messages.len()).filter(|&i| messages[i].is_answer()).collect();
         let Some(&last) = answers.last() else {
             bail!(DataInvalid, "field `messages`: expected a message whose role is assistant, found none");
         };
-        let full = self.template.render(&messages[..=last], false)?;
+        let full = render(&messages[..=last], false)?;
         let mut turns: Vec<(String, Range<usize>)> = Vec::new();
         for &i in &answers {
-            let before = self.template.render(&messages[..i], true)?;
-            let whole =
-                if i == last { full.clone() } else { self.template.render(&messages[..=i], false)? };
+            let before = render(&messages[..i], true)?;
+            let whole = if i == last { full.clone() } else { render(&messages[..=i], false)? };
             if !whole.starts_with(&before) {
                 bail!(
                     ModelUnsupported,

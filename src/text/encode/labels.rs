@@ -66,23 +66,27 @@ impl LabelWords {
         Ok(found)
     }
 
-    /// The index of a row's label, given as a name or a word (both in any case) or as the index
-    /// itself.
+    /// The index of a row's label, given as a name or a word, both in any case. Where the labels are
+    /// words without other names, and no word is a number, a row may also give the index itself.
     ///
     /// # Errors
     /// `data-invalid`, naming the label and the known labels.
     pub fn index_of(&self, label: &str) -> Result<u32> {
         let label = label.trim();
         let by = |list: &[String]| list.iter().position(|l| same(l, label));
-        let by_index = || label.parse::<usize>().ok().filter(|&i| i < self.names.len());
+        let numbered = self.names == self.words && self.words.iter().all(|word| word.parse::<f64>().is_err());
+        let by_index = || label.parse::<usize>().ok().filter(|&i| numbered && i < self.names.len());
         match by(&self.names).or_else(|| by(&self.words)).or_else(by_index) {
             Some(i) => Ok(super::index(i)),
-            None => bail!(
-                DataInvalid,
-                "field `label`: expected {} or an index below {}, found {label:?}",
-                self.names.join(", "),
-                self.names.len()
-            ),
+            None => {
+                let or_index =
+                    if numbered { format!(" or an index below {}", self.names.len()) } else { String::new() };
+                bail!(
+                    DataInvalid,
+                    "field `label`: expected {}{or_index}, found {label:?}",
+                    self.names.join(", ")
+                )
+            }
         }
     }
 }

@@ -125,21 +125,30 @@ fn rows_name_labels_by_name_word_or_index() {
     let t = bert();
     let e = encoder(&t, "{text} [MASK]", &["spam:terrible", "ham = good", "."], 64).unwrap();
     let found = |label: &str| e.encode(&row("a", None, label)).map(|x| x.targets[0].label);
-    for (label, index) in
-        [("spam", 0), ("HAM", 1), ("Terrible", 0), ("good", 1), (" 0 ", 0), ("2", 2), (".", 2)]
-    {
+    for (label, index) in [("spam", 0), ("HAM", 1), ("Terrible", 0), ("good", 1), (".", 2)] {
         assert_eq!(found(label).unwrap(), index, "{label}");
     }
-    for unknown in ["3", "-1", "eggs", "1.5", ""] {
+    // Labels with names have no indices.
+    for unknown in ["0", "2", "3", "-1", "eggs", "1.5", ""] {
         let e = found(unknown).unwrap_err();
         assert_eq!(e.code(), Code::DataInvalid);
         for part in ["row 9", "`label`", "spam, ham, .", unknown] {
             assert!(e.message().contains(part), "{e}");
         }
+        assert!(!e.message().contains("index"), "{e}");
     }
-    // Names take precedence over indices.
+    // Words without names have, unless a word is a number.
+    let e = encoder(&t, "{text} [MASK]", &["terrible", "good"], 64).unwrap();
+    assert_eq!(e.encode(&row("a", None, " 1 ")).unwrap().targets[0].label, 1);
+    let error = e.encode(&row("a", None, "2")).unwrap_err();
+    assert!(error.message().contains("an index below 2"), "{error}");
+    // A number is the name that it was given as.
     let e = encoder(&t, "{text} [MASK]", &["1:terrible", "0:good"], 64).unwrap();
     assert_eq!(e.encode(&row("a", None, "0")).unwrap().targets[0].label, 1);
+    let e = encoder(&t, "{text} [MASK]", &["2:terrible", "3:good"], 64).unwrap();
+    for unknown in ["0", "1"] {
+        assert!(e.encode(&row("a", None, unknown)).is_err());
+    }
 }
 
 fn completion(prompt: &str, completion: &str) -> Completion {
@@ -214,9 +223,8 @@ fn windows_score_every_token_once() {
 const TURNS: &str = "{% for m in messages %}<|bos|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|bos|>assistant\n{% endif %}";
 
 fn conversation(turns: &[(&str, &str)]) -> Conversation {
-    let message =
-        |(role, content): &(&str, &str)| Message { role: (*role).into(), content: (*content).into() };
-    Conversation { messages: turns.iter().map(message).collect(), row: 9 }
+    let messages = turns.iter().map(|(role, content)| Message::new(role, content)).collect();
+    Conversation { messages, row: 9, ..Conversation::default() }
 }
 
 fn chat(t: &Tokenizer, template: &str, max: usize, turns: &[(&str, &str)]) -> Result<Vec<Example>> {
@@ -295,27 +303,6 @@ fn templates_that_cannot_be_told_apart_are_refused() {
     ] {
         assert_eq!(chat(&t, bad, 99, &turns).unwrap_err().code(), code, "{bad}");
     }
-}
-
-#[test]
-fn chat_templates_are_found_in_their_files() {
-    let render = |jinja: Option<&str>, config: Option<&str>| -> Result<Option<String>> {
-        let template = ChatTemplate::from_files(jinja.map(str::as_bytes), config.map(str::as_bytes))?;
-        template.map(|t| t.render(&conversation(&[("user", "x")]).messages, true)).transpose()
-    };
-    assert_eq!(render(None, None).unwrap(), None);
-    assert_eq!(render(None, Some("{}")).unwrap(), None);
-    assert_eq!(render(None, Some(r#"{"chat_template":null}"#)).unwrap(), None);
-    let config = r#"{"bos_token":"<s>","eos_token":{"content":"</s>"},"chat_template":"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ unk_token }}"}"#;
-    assert_eq!(render(None, Some(config)).unwrap().unwrap(), "<s>x</s>");
-    assert_eq!(render(Some("{{ bos_token }}file"), Some(config)).unwrap().unwrap(), "<s>file");
-    let named = r#"{"chat_template":[{"name":"tool_use","template":"a"},{"name":"default","template":"b"}]}"#;
-    assert_eq!(render(None, Some(named)).unwrap().unwrap(), "b");
-    for bad in ["{", r#"{"chat_template":3}"#, r#"{"chat_template":[{"name":"rag","template":"a"}]}"#] {
-        assert_eq!(render(None, Some(bad)).unwrap_err().code(), Code::FileCorrupt, "{bad}");
-    }
-    let error = ChatTemplate::from_files(Some(b"\xff"), None).unwrap_err();
-    assert!(error.message().contains("chat_template.jinja"), "{error}");
 }
 
 #[test]

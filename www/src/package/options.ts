@@ -29,7 +29,7 @@ const PLAN = [
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
 const EVALUATE = [...PROMPTING, 'dataName', 'wrong', 'signal'];
-const READ = ['name', 'textColumn', 'labelColumn', 'labeled', 'unlabeled', ...Object.keys(DRAW_OPTIONS)];
+const READ = ['name', 'format', 'textColumn', 'labelColumn', 'labeled', 'unlabeled', ...Object.keys(DRAW_OPTIONS)];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
 function invalid(message: string): PocketError {
@@ -211,6 +211,7 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
 export function readConfig(data: Data, options: ReadOptions): ReadOptions {
   refuseUnknown('readRows', options, READ);
   for (const name of ['labeled', 'unlabeled'] as const) refuseOther('readRows', name, options[name], [true, false]);
+  refuseOther('readRows', 'format', options.format, ['csv', 'tsv', 'jsonl', 'json', 'text']);
   refuseBadNumber('readRows', options, Object.keys(DRAW_OPTIONS), true);
   refuseNoData('readRows: data', data);
   return compact(options);
@@ -228,8 +229,8 @@ export function generateConfig(prompt: Prompt, options: GenerateOptions): WasmGe
   refuseUnknown('generate', options, GENERATE);
   refuseBadNumber('generate', options, ['maxTokens', 'seed'], true);
   refuseBadNumber('generate', options, ['temperature'], false);
-  if (typeof prompt !== 'string' && !Array.isArray(prompt)) {
-    throw invalid(`generate: prompt must be a string or an array of { role, content }, found ${kind(prompt)}`);
+  if (typeof prompt !== 'string' && !Array.isArray(prompt) && !Array.isArray((prompt as { messages?: unknown } | null)?.messages)) {
+    throw invalid(`generate: prompt must be a string, an array of { role, content } or an object with messages, found ${kind(prompt)}`);
   }
   return { maxTokens: options.maxTokens ?? 64, temperature: options.temperature ?? 0, seed: options.seed ?? 0 };
 }

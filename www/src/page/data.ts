@@ -258,6 +258,8 @@ export function setUpData(app: App, flow: Flow): void {
           : 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
         ...parsed.said,
       );
+    } else if (parsed.kind === 'free') {
+      lines.push(...parsed.said);
     }
     byId('data-note', HTMLElement).textContent = lines.join(' ');
     const { problems } = parsed;

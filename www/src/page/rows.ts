@@ -1,5 +1,5 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
-import { PocketError, type Data, type Example, type FineTuner, type LabelledText, type Layout, type ReadOptions, type ReadRows } from 'pocketllm';
+import { PocketError, type ChatMessage, type Data, type Example, type FineTuner, type LabelledText, type Layout, type ReadOptions, type ReadRows } from 'pocketllm';
 
 export type Row = LabelledText;
 
@@ -9,7 +9,7 @@ export type Parsed =
   /** Texts whose labels are not known yet. */
   | { kind: 'unlabelled'; texts: string[]; problems: string[]; layout?: Layout }
   /** To write: prompts and completions, chats, or plain text. */
-  | { kind: 'free'; data: string | Example[]; name: string; shown: string[]; problems: string[] };
+  | { kind: 'free'; data: string | Example[]; name: string; shown: string[]; problems: string[]; said: readonly string[] };
 
 /** The largest file the page reads, in bytes. */
 export const MAX_BYTES = 64e6;
@@ -29,21 +29,28 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
     case 'classified':
       // Until a person has chosen the columns, those that are proposed may be the wrong ones.
       if (found.layout?.certainty === 'unsure') return { kind: 'unlabelled', texts: found.rows.map(({ text }) => text), problems, ...layout };
-      return named({ ...counted(found.rows, problems, name, found.columns.label), ...layout }, found.columns);
+      return named({ ...counted(found.rows, problems, name, found.columns.label, found.notes), ...layout }, found.columns);
     case 'completion': {
       const shown = found.rows.slice(0, 3).map(({ prompt, completion }) => prompt + completion);
-      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems };
+      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems, said: found.notes };
     }
     case 'chat': {
-      const shown = found.rows.slice(0, 3).map(({ messages }) => messages.map(({ content }) => content).join(' / '));
-      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems };
+      const shown = found.rows.slice(0, 3).map(({ messages }) => messages.map(spoken).join(' / '));
+      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems, said: found.notes };
     }
     case 'plain': {
       if (wanted.unlabeled === true || found.layout !== undefined) return { kind: 'unlabelled', texts: [...found.rows], problems, ...layout };
       const [text = ''] = found.rows;
-      return { kind: 'free', data: text, name: 'text.txt', shown: text.split(/\n\s*\n/).slice(0, 3), problems };
+      return { kind: 'free', data: text, name: 'text.txt', shown: text.split(/\n\s*\n/).slice(0, 3), problems, said: found.notes };
     }
   }
+}
+
+/** What a turn says: its text, the texts of its parts, or its other fields as JSON. */
+function spoken({ role: _, content, ...rest }: ChatMessage): string {
+  if (typeof content === 'string') return content;
+  const parts = Array.isArray(content) ? content.flatMap((part: { text?: unknown }) => (typeof part.text === 'string' ? [part.text] : [])) : [];
+  return parts.length > 0 ? parts.join(' ') : JSON.stringify(content ?? rest);
 }
 
 /** Says which columns were taken, where their names are not those of the fields. */
@@ -54,15 +61,16 @@ function named(parsed: Parsed & { kind: 'labelled' }, { text = 'text', label = '
 
 /**
  * Rows with their labels counted, the most frequent label first. Labels that differ only by case or
- * spaces are one label. `column` is the file's own name for the labels.
+ * spaces are one label. `column` is the file's own name for the labels, and `notes` are what else
+ * is to be said.
  */
-export function counted(given: readonly Row[], problems: string[], name: string, column = 'label'): Parsed & { kind: 'labelled' } {
+export function counted(given: readonly Row[], problems: string[], name: string, column = 'label', notes: readonly string[] = []): Parsed & { kind: 'labelled' } {
   const spellings = new Map<string, Map<string, number>>();
   for (const { label } of given) {
     const own = spellings.get(folded(label)) ?? new Map<string, number>();
     spellings.set(folded(label), own.set(label, (own.get(label) ?? 0) + 1));
   }
-  const said: string[] = [];
+  const said = [...notes];
   const chosen = new Map<string, string>();
   const labels = new Map<string, number>();
   for (const [key, own] of spellings) {

@@ -21,22 +21,26 @@ export interface Completion {
   completion: string;
 }
 
-/** To chat: the model's own chat template is used. */
+/** To chat: the model's own chat template is used. It also sees the other fields, such as `chat_template_kwargs`. */
 export interface Conversation {
   /** Who said what, in order. */
   messages: ChatMessage[];
+  /** The functions that the model may call, as JSON schemas. */
+  tools?: object[];
+  /** What the model may read. */
+  documents?: object[];
 }
 
-/** One turn of a conversation. */
+/** One turn of a conversation. The template sees all of its fields, such as `tool_calls` and `reasoning_content`. */
 export interface ChatMessage {
-  /** `system`, `user` or `assistant`, as a rule; the model's template decides. */
+  /** `system`, `user`, `assistant` or `tool`, as a rule; the model's template decides. */
   role: string;
-  /** What was said. */
-  content: string;
+  /** What was said: a text, or parts of a text. A turn that only calls tools has none. */
+  content?: string | object | null;
 }
 
 /** What a model goes on from: a text; or a conversation, which its chat template writes out. */
-export type Prompt = string | readonly ChatMessage[];
+export type Prompt = string | readonly ChatMessage[] | Conversation;
 
 /**
  * What to learn from, or to measure on: rows; or the text of a CSV, TSV or JSONL file, or plain
@@ -61,11 +65,13 @@ export interface ReadFile {
   /** How its bytes encode its text. */
   readonly encoding: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
   /** The file's own name of the column or key of each field. */
-  readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'completion' | 'messages', string>>;
+  readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'input' | 'completion' | 'messages', string>>;
   /** The rows that are left out, with the reason for each. */
   readonly problems: { readonly row: number; readonly message: string }[];
   /** What was found out about columns that do not have known names. */
   readonly layout?: Layout;
+  /** What else a person should know of how the file was read, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /** The columns of a file, and which of them have the texts and the labels. */
@@ -95,6 +101,8 @@ export interface ReadOptions {
   readonly textColumn?: string;
   /** The column of the labels, by its name or its number from 1, in decimal digits. */
   readonly labelColumn?: string;
+  /** How the file writes its rows, instead of what its name or its content tells. */
+  readonly format?: 'csv' | 'tsv' | 'jsonl' | 'json' | 'text';
   /** Whether the rows have labels. Then labels are also looked for in what could be plain text. */
   readonly labeled?: boolean;
   /** Whether only the texts are read, one from each row or line, because their labels will be chosen later. */

@@ -81,6 +81,8 @@ export interface TrainStart {
   readonly learningRate: number;
   /** What a search for the rate has tried. */
   readonly trials?: readonly Trial[];
+  /** What a person should know of the data, in sentences: for instance, that all rows have one label. */
+  readonly notes?: readonly string[];
 }
 
 /** A learning rate that was tried. */
