@@ -1,6 +1,7 @@
 //! The directory that a command writes into. It is claimed before anything is loaded: no other run writes there, it is not where an
 //! input is, and it can be written.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -69,8 +70,9 @@ impl OutDir {
     fn probe(&self) -> Result<()> {
         let probe = files::Replacement::create(&self.path.join("trajectory.pocket"))?;
         drop(probe);
-        let entries = std::fs::read_dir(&self.path).map_err(|e| write_error(&self.path, &e))?;
-        for entry in entries.flatten() {
+        let written = RESULTS.iter().filter_map(|name| self.path.join(name).parent().map(Path::to_owned));
+        let dirs: BTreeSet<PathBuf> = written.chain([self.path.clone()]).collect();
+        for entry in dirs.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten().flatten() {
             if entry.file_name().to_str().is_some_and(files::is_partial) {
                 let _ = std::fs::remove_file(entry.path());
             }
@@ -217,9 +219,13 @@ mod tests {
         assert!(!out.exists(), "nothing was written, so nothing stays");
         let again = OutDir::claim(&out, &[], &[]).unwrap();
         std::fs::write(out.join("a.7.partial"), "").unwrap();
+        std::fs::create_dir(out.join("2_Dense")).unwrap();
+        std::fs::write(out.join("2_Dense/config.json.7.partial"), "").unwrap();
         std::fs::write(out.join("kept"), "").unwrap();
         drop(again);
         drop(OutDir::claim(&out, &[], &[]).unwrap());
+        // This succeeds only where nothing is left in it.
+        std::fs::remove_dir(out.join("2_Dense")).unwrap();
         let names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["kept"]);
     }

@@ -127,9 +127,9 @@ impl ReadoutDir {
         Ok(ReadoutDir { path: path.to_owned(), log })
     }
 
-    /// Writes the trajectory of a fit, and its line of the log.
+    /// Writes the line of a fit to the log, and then its trajectory. With the trajectory of the last fit the run is complete, so a kill
+    /// must find the log complete before it.
     fn fit(&mut self, header: &Header, report: &ReadoutReport) -> Result<()> {
-        files::write(&self.path.join(TRAJECTORY), header.to_bytes()?)?;
         let held_out = report.held_out.as_ref();
         let mut line = json!({
             "rows": report.rows,
@@ -144,6 +144,7 @@ impl ReadoutDir {
             line[format!("eval_{name}")] = field;
         }
         let log_path = self.path.join("log.jsonl");
-        self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))
+        self.log.write_all(format!("{line}\n").as_bytes()).map_err(|e| files::write_error(&log_path, &e))?;
+        files::write(&self.path.join(TRAJECTORY), header.to_bytes()?)
     }
 }

@@ -101,7 +101,7 @@ impl Diagnosis {
         if self.same >= SOON {
             let message = format!(
                 "the losses at theta + epsilon z and theta - epsilon z have been equal for {} steps: nothing is learned. Use a larger \
-                 epsilon than {eps:e}, such as {:e}",
+                 epsilon than {eps:e}, such as {:.0e}",
                 self.same,
                 eps * 10.0
             );
@@ -115,7 +115,7 @@ impl Diagnosis {
         if self.apart >= SOON && Summary::of(soon()).mean <= HIGH * self.reference {
             let message = format!(
                 "the two losses of a step have differed by more than half of the loss for {} steps: the perturbation is too large to \
-                 measure a slope. Use a smaller epsilon than {eps:e}, such as {:e}",
+                 measure a slope. Use a smaller epsilon than {eps:e}, such as {:.0e}",
                 self.apart,
                 eps / 10.0
             );
@@ -132,7 +132,7 @@ impl Diagnosis {
         }
         if self.steps >= 5 * self.window && change.abs() < 2.0 * error && change > -0.01 * before.mean.abs() {
             let message = format!(
-                "the loss has stayed at {:.4} for {} steps. Try a learning rate of {:e}, or look whether the label words fit the \
+                "the loss has stayed at {:.4} for {} steps. Try a learning rate of {:.0e}, or look whether the label words fit the \
                  prompt; --lr auto tries several rates",
                 now.mean,
                 self.steps,
@@ -146,7 +146,7 @@ impl Diagnosis {
     fn rising(&self, before: f64, now: f64) -> (Trouble, String) {
         let lr = self.learning_rate;
         let message = format!(
-            "the loss has risen from {before:.4} to {now:.4}: the learning rate {lr:e} is too large. Start again with {:e}",
+            "the loss has risen from {before:.4} to {now:.4}: the learning rate {lr:e} is too large. Start again with {:.0e}",
             lr / 3.0
         );
         (Trouble::Rising, message)

@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod campaign;
 mod chat_golden;
 mod cli;
 mod cli_readout;

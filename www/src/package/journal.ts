@@ -20,7 +20,7 @@ export async function reserve(name: string): Promise<() => void> {
   if (!/^[\w. -]{1,100}$/.test(name)) {
     throw new PocketError('invalid-argument', `train: expected a short plain name for keep, found "${name}"`);
   }
-  const { locks } = navigator;
+  const locks = globalThis.navigator?.locks;
   // In an insecure context there are no locks, and no private file system either.
   if (locks === undefined) return () => undefined;
   return new Promise((resolve, reject) => {
