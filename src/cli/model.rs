@@ -11,7 +11,7 @@ use super::out_dir::Input;
 use super::{device, files, progress, tiles, trajectory};
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::format::files::{FsDir, ModelDir};
+use crate::format::files::{CHAT_FILE, FsDir, GENERATION_FILE, ModelDir};
 use crate::gpu::Backend;
 use crate::text::tokenizer_files::{DECLARATION_FILES, TOKENIZER_FILE, VOCABULARY_FILES};
 use crate::train::{Header, RandomModel, Session, read_adapter};
@@ -38,12 +38,13 @@ impl ModelPath {
         ("--model", &self.model)
     }
 
-    /// Copies the files of the tokenizer into another directory, if the model has such.
+    /// Copies the files of the tokenizer, of the chat template and of generation into another directory, if the model has such.
     ///
     /// # Errors
     /// As [`files::write_error`].
-    pub(super) fn copy_tokenizer(&self, to: &Path) -> Result<()> {
-        for name in [TOKENIZER_FILE].iter().chain(&DECLARATION_FILES).chain(&VOCABULARY_FILES) {
+    pub(super) fn copy_small_files(&self, to: &Path) -> Result<()> {
+        let others = [TOKENIZER_FILE, CHAT_FILE, GENERATION_FILE];
+        for name in others.iter().chain(&DECLARATION_FILES).chain(&VOCABULARY_FILES) {
             let (from, to) = (self.model.join(name), to.join(name));
             if from.is_file() && !to.exists() {
                 files::write(&to, files::read(&from)?)?;

@@ -35,11 +35,11 @@ pub(super) async fn write_result(
             );
         }
         let path = write_readout(session, &classifier, header.settings.max_length, dir).await?;
-        model.copy_tokenizer(dir)?;
+        model.copy_small_files(dir)?;
         return Ok(path);
     }
     match session.model.adapter().map(Adapter::spec) {
-        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, dir).await,
+        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, model, dir).await,
         Some(_) => {
             let adapter = session.save_adapter().await?;
             files::make_dir(dir)?;
@@ -70,8 +70,13 @@ async fn write_readout(
     write_weights(session, Some(&readout), dir).await
 }
 
-/// Writes `model.safetensors` into a directory.
-async fn write_model(session: &Session, dir: &Path) -> Result<PathBuf> {
+/// Writes the model into a directory that transformers and this program open as it is.
+async fn write_model(session: &Session, model: &ModelPath, dir: &Path) -> Result<PathBuf> {
+    files::make_dir(dir)?;
+    for (name, bytes) in session.small_files()? {
+        files::write(&dir.join(name), bytes)?;
+    }
+    model.copy_small_files(dir)?;
     write_weights(session, None, dir).await
 }
 

@@ -1,6 +1,7 @@
 //! Converts text to token ids and back with the crate `tokenizers`, from the tokenizer files of a
 //! directory or from the vocabulary of a GGUF file.
 
+use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Encoding};
 
 use crate::error::{Result, bail, err};
@@ -116,6 +117,35 @@ impl Tokenizer {
         let inner = vocab.build()?;
         let source = "tokenizer.ggml".to_string();
         Ok(Tokenizer { inner, source, prefix, suffix, mask: None, eos, vocab_size })
+    }
+
+    /// The tokenizer as a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// `model-unsupported` if it cannot be written.
+    pub fn to_json(&self) -> Result<String> {
+        let failed = |e: &dyn std::fmt::Display| {
+            err!(ModelUnsupported, "{}: the tokenizer cannot be written: {e}", self.source)
+        };
+        let mut inner = self.inner.clone();
+        if self.prefix.is_some() || self.suffix.is_some() {
+            let token = |id: Option<u32>| id.and_then(|id| Some((self.id_to_token(id)?, id)));
+            let (before, after) = (token(self.prefix), token(self.suffix));
+            let around = |sequence: &str| -> Vec<String> {
+                let name = |token: &Option<(String, u32)>| token.as_ref().map(|(name, _)| name.clone());
+                [name(&before), Some(sequence.to_owned()), name(&after)].into_iter().flatten().collect()
+            };
+            let special: Vec<(String, u32)> = before.iter().chain(&after).cloned().collect();
+            let template = TemplateProcessing::builder()
+                .try_single(around("$A:0"))
+                .and_then(|builder| builder.try_pair([around("$A:0"), around("$B:1")].concat()))
+                .map_err(|e| failed(&e))?
+                .special_tokens(special)
+                .build()
+                .map_err(|e| failed(&e))?;
+            inner.with_post_processor(Some(template));
+        }
+        inner.to_string(false).map_err(|e| failed(&e))
     }
 
     /// Encodes `text` as ids. `special` adds the special tokens around it (`[CLS]` ... `[SEP]`, bos

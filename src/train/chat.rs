@@ -1,4 +1,6 @@
-//! The chat template among a model's files.
+//! The chat template among a model's files, and what those of a GGUF file say of the tokenizer.
+
+use serde_json::{Map, Value, json};
 
 use crate::error::{Result, bail};
 use crate::format::gguf::Metadata;
@@ -28,7 +30,15 @@ pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
 fn of_gguf(metadata: &Metadata) -> Result<Option<ChatTemplate>> {
     const KEY: &str = "tokenizer.chat_template";
     let Some(source) = metadata.opt_str(KEY)? else { return Ok(None) };
-    let vocabulary = metadata.strings("tokenizer.ggml.tokens")?;
+    ChatTemplate::new(KEY, source, special_tokens(metadata)?).map(Some)
+}
+
+/// The special tokens of a GGUF file, by the names that transformers has for them.
+///
+/// # Errors
+/// `file-corrupt` if a field has another type.
+fn special_tokens(metadata: &Metadata) -> Result<Vec<(String, String)>> {
+    let vocabulary = metadata.opt_strings("tokenizer.ggml.tokens")?.unwrap_or_default();
     let mut tokens = Vec::new();
     for (name, key) in [
         ("bos_token", "tokenizer.ggml.bos_token_id"),
@@ -43,5 +53,21 @@ fn of_gguf(metadata: &Metadata) -> Result<Option<ChatTemplate>> {
             tokens.push((name.to_owned(), token.clone()));
         }
     }
-    ChatTemplate::new(KEY, source, tokens).map(Some)
+    Ok(tokens)
+}
+
+/// What `tokenizer_config.json` says of a GGUF file's tokenizer: special tokens, and the chat template.
+///
+/// # Errors
+/// `file-corrupt` if a field has another type.
+pub(super) fn tokenizer_config(metadata: &Metadata) -> Result<Map<String, Value>> {
+    let mut fields = Map::from_iter([
+        ("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast")),
+        ("clean_up_tokenization_spaces".to_owned(), json!(false)),
+    ]);
+    fields.extend(special_tokens(metadata)?.into_iter().map(|(name, token)| (name, json!(token))));
+    if let Some(template) = metadata.opt_str("tokenizer.chat_template")? {
+        fields.insert("chat_template".to_owned(), json!(template));
+    }
+    Ok(fields)
 }

@@ -7,6 +7,7 @@ mod chat;
 mod classifier;
 mod classify;
 mod diagnosis;
+mod directory;
 mod draw;
 mod encoder;
 mod ends;

@@ -11,7 +11,7 @@ use crate::dtype::DType;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
-use crate::format::files::ModelDir;
+use crate::format::files::{GENERATION_FILE, ModelDir};
 use crate::format::gguf::Metadata;
 use crate::format::model_files::ModelFiles;
 use crate::gemm::Choice;
@@ -49,6 +49,8 @@ pub struct Session {
     checkpoint: Checkpoint,
     /// The base model's checkpoint, while an adapter replaces tensors of it.
     base: Option<Checkpoint>,
+    /// What `tokenizer_config.json` would say, for a model from a GGUF file.
+    tokenizer_config: Option<Map<String, Value>>,
     config: Rc<Config>,
     workspace: Option<Workspace>,
     dtype: DType,
@@ -83,14 +85,31 @@ impl Session {
         let spec = Rc::new(without_missing_head(spec, &files.checkpoint, &files.config));
         check_tensors(&spec, &files.checkpoint, &files.config)?;
         let tokenizer = tokenizer(&files)?;
-        let ends = ends(&[&files.config], files.gguf.as_ref())?;
+        let generation = files.small_files.get(GENERATION_FILE);
+        let generation = generation.map(|bytes| Config::parse(GENERATION_FILE, bytes)).transpose()?;
+        let configs: Vec<&Config> = generation.iter().chain([&files.config]).collect();
+        let ends = ends(&configs, files.gguf.as_ref())?;
+        let tokenizer_config = files.gguf.as_ref().map(chat::tokenizer_config).transpose()?;
         let chat = chat::template(&files);
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
         let (workspace, base, touched) = (None, None, false);
-        Session { name, model, tokenizer, ends, chat, checkpoint, base, config, workspace, dtype, touched }
-            .fresh()
+        let session = Session {
+            name,
+            model,
+            tokenizer,
+            ends,
+            chat,
+            checkpoint,
+            base,
+            tokenizer_config,
+            config,
+            workspace,
+            dtype,
+            touched,
+        };
+        session.fresh()
     }
 
     /// The same model with its weights on no device, stored as `dtype` says.
@@ -109,6 +128,7 @@ impl Session {
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
             base: None,
+            tokenizer_config: None,
             config: self.config.clone(),
             workspace: None,
             dtype,
@@ -237,6 +257,11 @@ impl Session {
     /// The checkpoint that the model is read from.
     pub(super) fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// What `tokenizer_config.json` would say of the tokenizer in a GGUF file.
+    pub(super) fn tokenizer_config(&self) -> Option<&Map<String, Value>> {
+        self.tokenizer_config.as_ref()
     }
 
     /// The fields of the model's configuration.

@@ -37,6 +37,7 @@ mod readout;
 mod readout_export;
 mod readout_steps;
 mod refused_models;
+mod saved_model;
 mod shaders;
 mod statistics;
 mod storage;

@@ -92,6 +92,27 @@ fn every_token_that_ends_a_text_ends_it() {
 }
 
 #[test]
+fn the_settings_of_generation_name_ends_too() {
+    let words = vocabulary();
+    let whole = written(&llama(words, |_| ()), true);
+    let at = (1..whole.len()).find(|at| !whole[..*at].contains(&whole[*at])).unwrap();
+    let dir = |generation: &str| {
+        MemoryDir::new("llama")
+            .with("config.json", config(|_| ()))
+            .with("model.safetensors", read("llama/model.safetensors"))
+            .with("tokenizer.json", tokenizer(words))
+            .with("generation_config.json", generation.as_bytes().to_vec())
+    };
+    let named = json!({ "do_sample": true, "eos_token_id": [words - 1, whole[at]] }).to_string();
+    assert_eq!(written(&open(&dir(&named)).unwrap(), false), whole[..at]);
+    let error = open(&dir("{")).err().unwrap();
+    assert!(
+        error.code() == Code::FileCorrupt && error.message().contains("generation_config.json"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_prompt_begins_as_in_training_and_has_no_end() {
     let session = llama(vocabulary(), |_| ());
     assert_eq!(session.tokenizer().unwrap().encode("w5 w9", true).unwrap(), [0, 5, 9, 1]);

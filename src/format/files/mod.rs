@@ -4,8 +4,9 @@ mod memory;
 mod set;
 pub use memory::MemoryDir;
 pub use set::{
-    CHAT_FILE, CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, PICKLE_FILE,
-    PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, files_of, first_names, further_names, is_gguf,
+    CHAT_FILE, CONFIG_FILE, FileSet, GENERATION_FILE, INDEX_FILE, Listed, MAX_CONFIG_BYTES,
+    MAX_TOKENIZER_BYTES, PICKLE_FILE, PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, files_of, first_names,
+    further_names, is_gguf,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

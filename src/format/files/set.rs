@@ -20,6 +20,9 @@ pub use crate::text::tokenizer_files::TOKENIZER_FILE;
 /// An optional file with the chat template, which `tokenizer_config.json` may have as well.
 pub const CHAT_FILE: &str = "chat_template.jinja";
 
+/// An optional file with the settings of generation, of which only the tokens that end a text are read.
+pub const GENERATION_FILE: &str = "generation_config.json";
+
 /// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors
 /// nor a .gguf file.
 pub const PICKLE_FILE: &str = "pytorch_model.bin";
@@ -52,7 +55,7 @@ pub enum FileSet {
     HuggingFace {
         /// [`WEIGHTS_FILE`], [`INDEX_FILE`], [`PICKLE_FILE`] or [`PICKLE_INDEX_FILE`]. The files that an index names are not in the set.
         weights: &'static str,
-        /// The optional files that exist: those of the tokenizer and of the chat template.
+        /// The optional files that exist: those of the tokenizer, of the chat template and of generation.
         optional: Vec<&'static str>,
     },
 }
@@ -133,7 +136,7 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
 
 /// Every optional file.
 fn optional_files() -> Vec<&'static str> {
-    let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE];
+    let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE, GENERATION_FILE];
     before.into_iter().chain(DECLARATION_FILES[1..].iter().copied()).chain(VOCABULARY_FILES).collect()
 }
 
