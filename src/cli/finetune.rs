@@ -91,8 +91,14 @@ impl Args {
     ///
     /// # Errors
     /// `storage-full`.
-    pub(super) fn check_space(&self, out: &OutDir, session: &Session, records: u64) -> Result<()> {
-        let model = if self.save_model { output::model_bytes(session) } else { 0 };
+    pub(super) fn check_space(
+        &self,
+        out: &OutDir,
+        session: &Session,
+        method: &Method,
+        records: u64,
+    ) -> Result<()> {
+        let model = if self.save_model { output::model_bytes(session, method) } else { 0 };
         out.check_space(model.saturating_add(records.saturating_mul(run_dir::BYTES_OF_STEP)))
     }
 }
@@ -158,7 +164,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     note!("{}", line(&plan));
     let records = u64::from(settings.steps) * u64::from(settings.estimator.probes);
-    args.check_space(&out, &session, records)?;
+    args.check_space(&out, &session, &settings.method, records)?;
     let mut session = model::load(session, backend).await?;
     if let Some(fitter) = &mut fitter {
         while let Some(report) = fitter.next(&mut session, &mut |_| Ok(())).await? {

@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
-use crate::train::{Classifier, Header, ReadoutFiles, Session, save_model};
+use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model};
 
 /// The name of a LoRA adapter's file for llama.cpp.
 const GGUF_ADAPTER: &str = "adapter.gguf";
@@ -80,8 +80,11 @@ async fn write_model(session: &Session, model: &ModelPath, dir: &Path) -> Result
     write_weights(session, None, dir).await
 }
 
-/// Bytes of `model.safetensors`.
-pub(super) fn model_bytes(session: &Session) -> u64 {
+/// Bytes of the weights that a method writes: all of the model's, or next to nothing for an adapter.
+pub(super) fn model_bytes(session: &Session, method: &Method) -> u64 {
+    if method.adapter().is_some() {
+        return 0;
+    }
     let width = if session.dtype() == DType::F16 { 2 } else { 4 };
     session.model.spec().parameters().saturating_mul(width)
 }

@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut trainer = ReadoutTrainer::new(&session, settings.clone(), &data, held_out.as_ref())?;
     let plan = args.limit.check(&session, &settings, &trainer.sizes(), backend.capacity()).await?;
     note!("{}", line(&plan));
-    args.check_space(&out, &session, 0)?;
+    args.check_space(&out, &session, &settings.method, 0)?;
     let mut session = model::load(session, backend).await?;
     if let Some(trajectory) = &existing {
         trainer.resume(&mut session, trajectory)?;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::context::Context;
-use super::model::ModelPath;
+use super::model::{self, ModelPath};
 use super::out_dir::{OutDir, RESULTS};
 use super::print::say;
-use super::{output, trajectory};
+use super::{device, output, trajectory};
 use crate::error::Result;
+use crate::train::dtype;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -26,7 +27,12 @@ pub(super) struct Args {
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let inputs = [args.model.input(), ("--trajectory", args.trajectory.as_path())];
     let out = OutDir::claim(&args.out, &inputs, RESULTS)?;
-    let mut session = args.model.load(context, trajectory::dtype_of(&args.trajectory)?).await?;
+    let header = trajectory::header(&args.trajectory)?;
+    let backend = device::backend(context).await?;
+    let session =
+        model::describe(context, backend.as_ref(), &args.model.dir()?, dtype(&header.dtype)?).await?;
+    out.check_space(output::model_bytes(&session, &header.settings.method))?;
+    let mut session = model::load(session, backend).await?;
     let header = trajectory::apply(&mut session, &args.trajectory).await?;
     let path = output::write_result(&session, &args.model, Some(&header), out.path()).await?;
     if context.json {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::files;
 use crate::error::Result;
 use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
@@ -22,7 +23,7 @@ pub(super) async fn choose(backend: &dyn Backend, wanted: &str) -> Result<Choice
     {
         // A cache that cannot be written costs the next run a second or two.
         let _ = file.parent().map(std::fs::create_dir_all);
-        let _ = std::fs::write(file, text);
+        let _ = files::write(&file, text);
     }
     Ok(choice)
 }

@@ -11,7 +11,12 @@ use crate::train::{Session, dtype, replay};
 
 /// How the trajectory's run stored the weights.
 pub(super) fn dtype_of(path: &Path) -> Result<DType> {
-    dtype(&open(path)?.header.dtype)
+    dtype(&header(path)?.dtype)
+}
+
+/// The settings of the trajectory's run.
+pub(super) fn header(path: &Path) -> Result<Header> {
+    Ok(open(path)?.header)
 }
 
 /// Replays a trajectory file on a session's base weights, and returns the file's header.

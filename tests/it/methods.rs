@@ -20,6 +20,7 @@ use pocketllm::train::{Objective, Trajectory};
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 use pocketllm::zo::optimizer::{AdamSettings, Optimizer};
 use pocketllm::zo::random::Distribution;
+use pocketllm::zo::schedule::Schedule;
 use pocketllm::zo::update;
 use serde_json::Value;
 
@@ -259,8 +260,12 @@ async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, setting
     // A run that was interrupted in the middle of a step continues as if it had not been.
     let probes = settings.estimator.probes as usize;
     let end = bytes.len() - 3 * 32 * probes - 5;
-    let torn = Trajectory::parse("the run", &bytes[..end]).unwrap();
+    let mut torn = Trajectory::parse("the run", &bytes[..end]).unwrap();
     assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
+    // Where the number of steps changes nothing else, it may also have been a shorter run.
+    if settings.schedule == Schedule::Constant {
+        torn.header.settings.steps = 5;
+    }
     // With Adam, also from weights that contain the updates already: its moments are computed again.
     for replayed in [false, true].into_iter().take(if settings.optimizer == Optimizer::Sgd { 1 } else { 2 }) {
         let mut session = open(backend.clone(), model, dtype).await;

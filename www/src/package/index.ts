@@ -155,8 +155,12 @@ export class FineTuner {
    * the same bits.
    *
    * Training starts from the base weights. After {@link restore} with the same data and settings as
-   * the restored run, it continues that run instead. To pause, request no further step for a while.
+   * the restored run, it continues that run instead. If the learning rate is constant, `steps` may be
+   * larger than those of the restored run, which then becomes longer. To pause, request no further step for a while.
    * In the meantime the model can be used, evaluated and exported.
+   *
+   * A run whose loss explodes ends with `non-finite-loss` and a value to try. Its trajectory is then
+   * that of the steps up to the last good one, and the weights follow it.
    *
    * @throws {@link PocketError} `data-invalid`, `non-finite-loss`, `device-lost`, `out-of-memory`,
    * `limit-exceeded`, `aborted` or `invalid-argument`.
