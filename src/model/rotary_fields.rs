@@ -21,13 +21,15 @@ pub struct RotaryFields<'a> {
     pub scaled: bool,
     /// The part of a head that is rotated, where `partial_rotary_factor` does not say it.
     pub partial: f32,
+    /// `original_max_position_embeddings` of the family, which counts where the field is not at the top.
+    pub original: Option<u32>,
 }
 
 impl Default for RotaryFields<'_> {
     /// Those of Llama.
     fn default() -> Self {
         let (theta, default_theta) = ("rope_theta", 10_000.0);
-        RotaryFields { layer_type: None, theta, default_theta, scaled: true, partial: 1.0 }
+        RotaryFields { layer_type: None, theta, default_theta, scaled: true, partial: 1.0, original: None }
     }
 }
 
@@ -72,12 +74,13 @@ impl Rotary {
         if theta <= 0.0 {
             bail!(ModelUnsupported, "{name}: `{}`: expected more than 0, found {theta}", fields.theta);
         }
-        Ok(Rotary { theta, dim, scaling: scaling_of(config, &rope, dim.div_ceil(2))? })
+        Ok(Rotary { theta, dim, scaling: scaling_of((config, fields.original), &rope, dim.div_ceil(2))? })
     }
 }
 
-/// The scaling in an object such as `rope_scaling`; `config` is all of the file.
-fn scaling_of(config: &Config, rope: &Config, pairs: u32) -> Result<RotaryScaling> {
+/// The scaling in an object such as `rope_scaling`; `config` is all of the file, `known` the family's
+/// `original_max_position_embeddings`.
+fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32) -> Result<RotaryScaling> {
     // Older files call the type so.
     let kind = rope.str_or("rope_type", rope.str_or("type", "default")?)?;
     let factor = |rope: &Config| match rope.f32("factor")? {
@@ -86,16 +89,15 @@ fn scaling_of(config: &Config, rope: &Config, pairs: u32) -> Result<RotaryScalin
     };
     // Phi keeps it beside the object.
     let original = || -> Result<u32> {
-        for (config, field) in [
-            (config, "original_max_position_embeddings"),
-            (rope, "original_max_position_embeddings"),
-            (config, "max_position_embeddings"),
-        ] {
-            if let Some(positions) = config.opt_u32(field)? {
-                return Ok(positions.max(1));
-            }
+        let field = "original_max_position_embeddings";
+        let said = match config.opt_u32(field)?.or(known) {
+            Some(positions) => Some(positions),
+            None => rope.opt_u32(field)?,
+        };
+        match said {
+            Some(positions) => Ok(positions.max(1)),
+            None => Ok(config.u32("max_position_embeddings")?.max(1)),
         }
-        config.u32("max_position_embeddings")
     };
     match kind {
         // Dynamic scaling begins beyond `max_position_embeddings`, where no text gets here.

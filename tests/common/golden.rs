@@ -63,6 +63,13 @@ static FOLDERS: &[Folder] = &[
     model!("llama-gguf-k" gguf),
     model!("llama-gguf-mixed" gguf),
     model!("gpt2-gguf" gguf),
+    model!("gemma2-gguf" gguf),
+    model!("smollm3-gguf" gguf),
+    model!("olmo2-gguf" gguf),
+    model!("granite-gguf" gguf),
+    model!("phi2-gguf" gguf),
+    model!("phi3-gguf" gguf),
+    model!("gptneox-gguf" gguf),
     model!("classifiers/bert"),
     model!("classifiers/roberta"),
     model!("classifiers/llama"),
@@ -117,6 +124,14 @@ pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
         name if has(folder, "cases.json") && has(folder, "expected.safetensors") => Some((name, name)),
         _ => None,
     })
+}
+
+/// The fields of every golden `config.json`.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn configs() -> impl Iterator<Item = Value> {
+    let configs =
+        FOLDERS.iter().flat_map(|(_, files)| files.iter().filter(|(name, _)| *name == "config.json"));
+    configs.map(|(_, bytes)| serde_json::from_slice(bytes).unwrap())
 }
 
 /// The families of the golden classifiers.

@@ -16,6 +16,8 @@ mod cli_runs;
 mod device;
 mod directions;
 mod exploding;
+#[cfg(not(target_arch = "wasm32"))]
+mod families;
 mod features;
 mod fit;
 mod floors;

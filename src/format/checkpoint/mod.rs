@@ -180,6 +180,9 @@ impl Checkpoint {
         match tensor.order {
             Order::AsStored => self.read_stored(tensor, first, count).await,
             Order::RotaryInterleaved { head_rows } => self.read_heads(tensor, head_rows, first, count).await,
+            Order::PartsTogether { heads, head_rows } => {
+                self.read_parts(tensor, (heads, head_rows), first, count).await
+            }
             Order::Strided(strided) => self.read_strided(tensor, strided, first, count).await,
         }
     }
@@ -232,6 +235,27 @@ impl Checkpoint {
                 }
                 at += rows * row;
             }
+        }
+        Ok(out)
+    }
+
+    /// The blocks of a matrix that has all queries, then all keys, then all values, head by head.
+    async fn read_parts(
+        &self,
+        tensor: &TensorInfo,
+        (heads, head_rows): (u64, u64),
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<u8>> {
+        let run = head_rows * (tensor.columns() / tensor.dtype.block_len() as u64).max(1); // blocks
+        let mut out = buffer(&tensor.name, (count * tensor.dtype.block_bytes() as u64) as usize)?;
+        let (mut at, end) = (first, first + count);
+        while at < end {
+            let (which, inside) = (at / run, at % run);
+            let (head, part) = (which / 3, which % 3);
+            let blocks = (run - inside).min(end - at);
+            out.extend(self.read_stored(tensor, (part * heads + head) * run + inside, blocks).await?);
+            at += blocks;
         }
         Ok(out)
     }

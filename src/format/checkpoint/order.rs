@@ -13,6 +13,14 @@ pub(crate) enum Order {
         /// Number of rows of one head, which is even and not 0.
         head_rows: u64,
     },
+    /// All queries are stored first, then all keys, then all values: in Hugging Face's order a head `h` has its query, key and value
+    /// together, and row `i` of its part `p` is stored as row `(p * heads + h) * head_rows + i`.
+    PartsTogether {
+        /// Number of heads.
+        heads: u64,
+        /// Number of rows of one head's query, which is not 0.
+        head_rows: u64,
+    },
     /// The elements are stored at regular distances, such as those of a transposed matrix.
     Strided(Strided),
 }

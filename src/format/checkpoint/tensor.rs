@@ -87,6 +87,25 @@ impl TensorInfo {
         Ok(self)
     }
 
+    /// Declares that the queries of all `heads` heads are stored first, then all keys, then all values.
+    ///
+    /// # Errors
+    /// `file-corrupt` if the rows cannot be divided into that many queries, keys and values.
+    pub(crate) fn with_parts_together(mut self, heads: u64) -> Result<Self> {
+        let rows = self.shape.first().copied().unwrap_or(1);
+        let head_rows = rows.checked_div(heads.saturating_mul(3)).unwrap_or(0);
+        if head_rows == 0 || head_rows * 3 * heads != rows {
+            bail!(
+                FileCorrupt,
+                "tensor `{}`: expected queries, keys and values of {heads} heads, found shape {:?}",
+                self.name,
+                self.shape
+            );
+        }
+        self.order = Order::PartsTogether { heads, head_rows };
+        Ok(self)
+    }
+
     /// Declares the distances at which the elements are stored ([`Order::of_strides`]).
     pub(crate) fn with_order(mut self, order: Order) -> Self {
         self.order = order;

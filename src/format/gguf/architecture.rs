@@ -3,6 +3,7 @@
 //!
 //! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
 
+use super::modules::{GEMMA2, GEMMA3, GPT_NEOX, GPT2, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3, RMS};
 use serde_json::{Value as Json, json};
 
 /// What differs between an architecture of GGUF and the model of Hugging Face that it was converted
@@ -35,6 +36,11 @@ pub(super) struct Architecture {
     pub(super) transposed: &'static [&'static str],
     /// Whether norm weights are stored with the 1 added that the model adds.
     pub(super) norms_plus_one: bool,
+    /// The module whose rows Hugging Face has head by head, each head's query, key and value together; GGUF has all queries, then all
+    /// keys, then all values.
+    pub(super) by_head: Option<&'static str>,
+    /// Whether a part of a head may be rotated: `rope.dimension_count` columns.
+    pub(super) partial: bool,
 }
 
 /// Sizes that [`Architecture::known`] may depend on.
@@ -44,68 +50,6 @@ pub(super) struct Sizes {
     pub(super) head_dim: u32,
     pub(super) layers: u32,
 }
-
-/// The key and the field of the epsilon of RMS norms.
-const RMS: (&str, &str) = ("attention.layer_norm_rms_epsilon", "rms_norm_eps");
-
-/// The modules outside of Llama's layers.
-const OUTSIDE: &[(&str, &str)] =
-    &[("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
-
-/// The modules of Llama's layers.
-const LLAMA: &[(&str, &str)] = &[
-    ("attn_norm", "input_layernorm"),
-    ("attn_q", "self_attn.q_proj"),
-    ("attn_k", "self_attn.k_proj"),
-    ("attn_v", "self_attn.v_proj"),
-    ("attn_output", "self_attn.o_proj"),
-    ("ffn_norm", "post_attention_layernorm"),
-    ("ffn_gate", "mlp.gate_proj"),
-    ("ffn_up", "mlp.up_proj"),
-    ("ffn_down", "mlp.down_proj"),
-];
-
-/// The modules of Qwen3's layers.
-const QWEN3: &[(&str, &str)] = &[
-    ("attn_norm", "input_layernorm"),
-    ("attn_q", "self_attn.q_proj"),
-    ("attn_q_norm", "self_attn.q_norm"),
-    ("attn_k", "self_attn.k_proj"),
-    ("attn_k_norm", "self_attn.k_norm"),
-    ("attn_v", "self_attn.v_proj"),
-    ("attn_output", "self_attn.o_proj"),
-    ("ffn_norm", "post_attention_layernorm"),
-    ("ffn_gate", "mlp.gate_proj"),
-    ("ffn_up", "mlp.up_proj"),
-    ("ffn_down", "mlp.down_proj"),
-];
-
-/// The modules of Gemma 3's layers.
-const GEMMA3: &[(&str, &str)] = &[
-    ("attn_norm", "input_layernorm"),
-    ("attn_q", "self_attn.q_proj"),
-    ("attn_q_norm", "self_attn.q_norm"),
-    ("attn_k", "self_attn.k_proj"),
-    ("attn_k_norm", "self_attn.k_norm"),
-    ("attn_v", "self_attn.v_proj"),
-    ("attn_output", "self_attn.o_proj"),
-    ("post_attention_norm", "post_attention_layernorm"),
-    ("ffn_norm", "pre_feedforward_layernorm"),
-    ("ffn_gate", "mlp.gate_proj"),
-    ("ffn_up", "mlp.up_proj"),
-    ("ffn_down", "mlp.down_proj"),
-    ("post_ffw_norm", "post_feedforward_layernorm"),
-];
-
-/// The modules of GPT-2's layers.
-const GPT2: &[(&str, &str)] = &[
-    ("attn_norm", "ln_1"),
-    ("attn_qkv", "attn.c_attn"),
-    ("attn_output", "attn.c_proj"),
-    ("ffn_norm", "ln_2"),
-    ("ffn_up", "mlp.c_fc"),
-    ("ffn_down", "mlp.c_proj"),
-];
 
 fn swiglu(_: &Sizes) -> Json {
     json!({ "hidden_act": "silu" })
@@ -120,6 +64,12 @@ fn gemma3(sizes: &Sizes) -> Json {
         "query_pre_attn_scalar": width,
         "sliding_window_pattern": 6,
     })
+}
+
+/// llama.cpp divides scores by the root of hidden / heads in the model of 46 layers (27B), and by that of the head's width in others.
+fn gemma2(sizes: &Sizes) -> Json {
+    let width = if sizes.layers == 46 { sizes.hidden / sizes.heads } else { sizes.head_dim };
+    json!({ "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": width })
 }
 
 /// Every architecture that is read.
@@ -142,6 +92,8 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         interleaved: false,
         transposed: &["attn_qkv", "attn_output", "ffn_up", "ffn_down"],
         norms_plus_one: false,
+        by_head: None,
+        partial: false,
     },
     Architecture {
         name: "llama",
@@ -156,6 +108,8 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         interleaved: true,
         transposed: &[],
         norms_plus_one: false,
+        by_head: None,
+        partial: false,
     },
     Architecture {
         name: "qwen2",
@@ -170,6 +124,8 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         interleaved: false,
         transposed: &[],
         norms_plus_one: false,
+        by_head: None,
+        partial: false,
     },
     Architecture {
         name: "qwen3",
@@ -184,6 +140,8 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         interleaved: false,
         transposed: &[],
         norms_plus_one: false,
+        by_head: None,
+        partial: false,
     },
     Architecture {
         name: "gemma3",
@@ -202,6 +160,140 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         interleaved: false,
         transposed: &[],
         norms_plus_one: true,
+        by_head: None,
+        partial: false,
+    },
+    Architecture {
+        name: "gemma2",
+        model_type: "gemma2",
+        class: "Gemma2ForCausalLM",
+        fields: &[
+            ("attention.sliding_window", "sliding_window"),
+            ("attn_logit_softcapping", "attn_logit_softcapping"),
+            ("final_logit_softcapping", "final_logit_softcapping"),
+        ],
+        known: gemma2,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
+        layer: GEMMA2,
+        interleaved: false,
+        transposed: &[],
+        norms_plus_one: true,
+        by_head: None,
+        partial: false,
+    },
+    Architecture {
+        name: "smollm3",
+        model_type: "smollm3",
+        class: "SmolLM3ForCausalLM",
+        fields: &[],
+        known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
+        layer: LLAMA,
+        interleaved: true,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: None,
+        partial: false,
+    },
+    Architecture {
+        name: "olmo2",
+        model_type: "olmo2",
+        class: "Olmo2ForCausalLM",
+        fields: &[],
+        known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
+        layer: OLMO2,
+        interleaved: false,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: None,
+        partial: false,
+    },
+    Architecture {
+        name: "granite",
+        model_type: "granite",
+        class: "GraniteForCausalLM",
+        fields: &[
+            ("attention.scale", "attention_multiplier"),
+            ("embedding_scale", "embedding_multiplier"),
+            ("residual_scale", "residual_multiplier"),
+            ("logit_scale", "logits_scaling"),
+        ],
+        known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
+        layer: LLAMA,
+        interleaved: true,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: None,
+        partial: false,
+    },
+    Architecture {
+        name: "phi2",
+        model_type: "phi",
+        class: "PhiForCausalLM",
+        fields: &[],
+        known: |_| json!({ "hidden_act": "gelu_new" }),
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        outside: &[
+            ("token_embd", "model.embed_tokens"),
+            ("output_norm", "model.final_layernorm"),
+            ("output", "lm_head"),
+        ],
+        layers: "model.layers",
+        layer: PHI2,
+        interleaved: false,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: None,
+        partial: true,
+    },
+    Architecture {
+        name: "phi3",
+        model_type: "phi3",
+        class: "Phi3ForCausalLM",
+        fields: &[
+            ("attention.sliding_window", "sliding_window"),
+            ("rope.scaling.original_context_length", "original_max_position_embeddings"),
+        ],
+        known: swiglu,
+        epsilon: RMS,
+        outside: OUTSIDE,
+        layers: "model.layers",
+        layer: PHI3,
+        interleaved: false,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: None,
+        partial: true,
+    },
+    Architecture {
+        name: "gptneox",
+        model_type: "gpt_neox",
+        class: "GPTNeoXForCausalLM",
+        fields: &[],
+        known: |_| json!({ "hidden_act": "gelu" }),
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        outside: &[
+            ("token_embd", "gpt_neox.embed_in"),
+            ("output_norm", "gpt_neox.final_layer_norm"),
+            ("output", "embed_out"),
+        ],
+        layers: "gpt_neox.layers",
+        layer: GPT_NEOX,
+        interleaved: false,
+        transposed: &[],
+        norms_plus_one: false,
+        by_head: Some("attn_qkv"),
+        partial: true,
     },
 ];
 

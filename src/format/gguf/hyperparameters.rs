@@ -28,6 +28,10 @@ impl<'a> Hyperparameters<'a> {
         self.metadata.u32(&self.key(name))
     }
 
+    pub(super) fn opt_bool(&self, name: &str) -> Result<Option<bool>> {
+        self.metadata.opt_bool(&self.key(name))
+    }
+
     pub(super) fn opt_f32(&self, name: &str) -> Result<Option<f32>> {
         self.metadata.opt_f32(&self.key(name))
     }

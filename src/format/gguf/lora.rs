@@ -96,6 +96,12 @@ impl LoraBase<'_> {
             let Some(name) = architecture.gguf(path) else {
                 bail!(ModelUnsupported, "{path}: a {} of llama.cpp has no such layer", architecture.name);
             };
+            if architecture.by_head.is_some_and(|module| name.ends_with(module)) {
+                bail!(
+                    ModelUnsupported,
+                    "{path}: an adapter of rows in another order than llama.cpp's is not written as GGUF"
+                );
+            }
             tensor(format!("{name}.weight.lora_a"), a, a.len() / rank.max(1));
             let heads = match name.rsplit('.').next() {
                 Some("attn_q") if architecture.interleaved => self.heads,

@@ -5,6 +5,7 @@ mod architecture;
 mod hyperparameters;
 mod lora;
 mod metadata;
+mod modules;
 mod rope;
 #[cfg(test)]
 #[cfg(not(target_arch = "wasm32"))] // the tests block on futures
@@ -26,6 +27,11 @@ use crate::error::{Result, bail};
 use architecture::{ARCHITECTURES, Architecture};
 use translate::translate;
 use window::Window;
+
+/// The `general.architecture` of the GGUF files of a `model_type`, where they are read.
+pub fn architecture_of(model_type: &str) -> Option<&'static str> {
+    Architecture::of_model_type(model_type).map(|architecture| architecture.name)
+}
 
 /// More dimensions than the format has.
 const MAX_DIMENSIONS: u32 = 4;

@@ -11,6 +11,9 @@ use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::source::ByteSource;
 
+/// More pairs of rotary columns than a head has.
+const MOST_FACTORS: u64 = 1 << 16;
+
 /// The scaling that the metadata describes, if any.
 pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<Json>> {
     let factor = match parameters.opt_f32("rope.scaling.factor")? {
@@ -60,6 +63,36 @@ fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     Ok(scaling)
 }
 
+/// All elements of a small tensor.
+pub(super) async fn factors(source: &Rc<dyn ByteSource>, tensor: TensorInfo) -> Result<Vec<f32>> {
+    if tensor.elements() > MOST_FACTORS {
+        let (file, found) = (source.name(), tensor.elements());
+        bail!(
+            FileCorrupt,
+            "{file}: `{}`: expected at most {MOST_FACTORS} factors, found {found}",
+            tensor.name
+        );
+    }
+    let count = tensor.elements() as usize;
+    let alone = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), vec![source.clone()]);
+    alone.read_f32(&tensor, 0, count).await
+}
+
+/// LongRoPE's scaling, of which the converter stores the factors as tensors.
+pub(super) fn from_factors(
+    parameters: &Hyperparameters<'_>,
+    mut factors: BTreeMap<String, Vec<f32>>,
+) -> Result<Json> {
+    let mut take = |name: &str| factors.remove(&format!("rope_factors_{name}.weight")).unwrap_or_default();
+    let mut scaling = json!({
+        "rope_type": "longrope", "short_factor": take("short"), "long_factor": take("long"),
+    });
+    if let Some(attention) = parameters.opt_f32("rope.scaling.attn_factor")? {
+        scaling["attention_factor"] = json!(attention);
+    }
+    Ok(scaling)
+}
+
 /// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32
 /// `[head_dim / 2]`. The published models differ only in the factor (8 or 32), which is what the
 /// lowest frequency is divided by. That the other parameters are theirs is checked by computing all
@@ -69,7 +102,7 @@ pub(super) async fn from_divisors(
     tensor: TensorInfo,
     head_dim: u32,
     theta: f32,
-) -> Result<Json> {
+) -> Result<Option<Json>> {
     const LOW: f64 = 1.0;
     const HIGH: f64 = 4.0;
     const ORIGINAL: f64 = 8192.0;
@@ -83,9 +116,11 @@ pub(super) async fn from_divisors(
             tensor.elements()
         );
     }
-    let count = tensor.elements() as usize;
-    let alone = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), vec![source.clone()]);
-    let factors = alone.read_f32(&tensor, 0, count).await?;
+    let factors = factors(source, tensor).await?;
+    // Divisors of 1 change nothing.
+    if factors.iter().all(|factor| *factor == 1.0) {
+        return Ok(None);
+    }
     let factor = factors.last().copied().map_or(0.0, f64::from);
     for (i, &found) in factors.iter().enumerate() {
         let wavelength = std::f64::consts::TAU * theta.powf(2.0 * i as f64 / head_dim);
@@ -105,11 +140,11 @@ pub(super) async fn from_divisors(
             );
         }
     }
-    Ok(json!({
+    Ok(Some(json!({
         "rope_type": "llama3",
         "factor": factor,
         "low_freq_factor": LOW,
         "high_freq_factor": HIGH,
         "original_max_position_embeddings": ORIGINAL as u32,
-    }))
+    })))
 }

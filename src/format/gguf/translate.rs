@@ -1,5 +1,6 @@
 //! From GGUF's metadata and tensors to what Hugging Face's files of the same model say.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::{Map, Value as Json, json};
@@ -28,15 +29,23 @@ pub(super) async fn translate(
     let parameters = Hyperparameters { metadata, architecture: architecture.name };
     let heads = parameters.u32("attention.head_count")?;
     let kv_heads = parameters.opt_u32("attention.head_count_kv")?.unwrap_or(heads);
-    let sizes = sizes(&parameters, heads, kv_heads)?;
+    let sizes = sizes(&parameters, architecture, heads, kv_heads)?;
     let mut fields = config(&parameters, architecture, &sizes, kv_heads)?;
 
     let mut translated = Vec::with_capacity(tensors.len());
     let mut divisors = None;
+    let mut factors = BTreeMap::new();
     for mut tensor in tensors {
-        if tensor.name == "rope_freqs.weight" {
-            divisors = Some(tensor);
-            continue;
+        match tensor.name.as_str() {
+            "rope_freqs.weight" => {
+                divisors = Some(tensor);
+                continue;
+            }
+            "rope_factors_short.weight" | "rope_factors_long.weight" => {
+                factors.insert(tensor.name.clone(), rope::factors(source, tensor).await?);
+                continue;
+            }
+            _ => {}
         }
         let Some(name) = architecture.hugging_face(&tensor.name) else {
             bail!(
@@ -52,6 +61,7 @@ pub(super) async fn translate(
             "attn_k" if architecture.interleaved => Some(kv_heads),
             _ => None,
         };
+        let parts_together = architecture.by_head == Some(module);
         let transposed = architecture.transposed.contains(&module) && name.ends_with(".weight");
         tensor.name = name;
         if transposed {
@@ -60,6 +70,9 @@ pub(super) async fn translate(
         if let Some(heads) = heads {
             tensor = tensor.with_interleaved_heads(u64::from(heads)).map_err(|e| e.at(file))?;
         }
+        if parts_together {
+            tensor = tensor.with_parts_together(u64::from(sizes.heads)).map_err(|e| e.at(file))?;
+        }
         if architecture.norms_plus_one && Architecture::is_norm(&tensor.name) {
             tensor = tensor.with_one_added();
         }
@@ -67,8 +80,9 @@ pub(super) async fn translate(
     }
     let has = |end: &str| translated.iter().any(|tensor| tensor.name.ends_with(end));
     let mut set = |key: &str, value: Json| fields.insert(key.to_owned(), value);
-    set("tie_word_embeddings", json!(!has("lm_head.weight")));
-    set("attention_bias", json!(has("self_attn.q_proj.bias")));
+    set("tie_word_embeddings", json!(!has("lm_head.weight") && !has("embed_out.weight")));
+    let biased = ["self_attn.q_proj.bias", "attention.query_key_value.bias"];
+    set("attention_bias", json!(biased.into_iter().any(has)));
     set("mlp_bias", json!(has("mlp.up_proj.bias")));
 
     let embedding = architecture.hugging_face("token_embd.weight").unwrap_or_default();
@@ -89,7 +103,8 @@ pub(super) async fn translate(
 
     let theta = theta(&parameters)?;
     let scaling = match divisors {
-        Some(tensor) => Some(rope::from_divisors(source, tensor, sizes.head_dim, theta).await?),
+        Some(tensor) => rope::from_divisors(source, tensor, sizes.head_dim, theta).await?,
+        None if !factors.is_empty() => Some(rope::from_factors(&parameters, factors)?),
         None => rope::from_metadata(&parameters)?,
     };
     set("rope_theta", json!(theta));
@@ -105,7 +120,12 @@ fn theta(parameters: &Hyperparameters<'_>) -> Result<f32> {
 }
 
 /// The sizes of the model, as far as they must fit together.
-fn sizes(parameters: &Hyperparameters<'_>, heads: u32, kv_heads: u32) -> Result<Sizes> {
+fn sizes(
+    parameters: &Hyperparameters<'_>,
+    architecture: &Architecture,
+    heads: u32,
+    kv_heads: u32,
+) -> Result<Sizes> {
     let file = parameters.file();
     let hidden = parameters.u32("embedding_length")?;
     if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
@@ -122,6 +142,7 @@ fn sizes(parameters: &Hyperparameters<'_>, heads: u32, kv_heads: u32) -> Result<
     for key in ["rope.dimension_count", "attention.value_length"] {
         if let Some(said) = parameters.opt_u32(key)?
             && said != head_dim
+            && !(architecture.partial && key == "rope.dimension_count" && (1..head_dim).contains(&said))
         {
             bail!(
                 ModelUnsupported,
@@ -164,6 +185,14 @@ fn config(
     set("intermediate_size", json!(parameters.u32("feed_forward_length")?));
     set("max_position_embeddings", json!(parameters.u32("context_length")?));
     set(architecture.epsilon.1, json!(parameters.f32(architecture.epsilon.0)?));
+    if architecture.partial
+        && let Some(columns) = parameters.opt_u32("rope.dimension_count")?
+    {
+        set("partial_rotary_factor", json!(f64::from(columns) / f64::from(sizes.head_dim)));
+    }
+    if let Some(parallel) = parameters.opt_bool("use_parallel_residual")? {
+        set("use_parallel_residual", json!(parallel));
+    }
     for (key, field) in architecture.fields {
         // Whole numbers stay such: a window is one.
         let number = match parameters.metadata.value(&parameters.key(key)) {
@@ -175,6 +204,11 @@ fn config(
         if let Some(number) = number {
             set(field, number);
         }
+    }
+    // A llama with a window is a Mistral, whose files llama.cpp's converter calls so.
+    if architecture.name == "llama" && parameters.opt_u32("attention.sliding_window")?.is_some() {
+        set("model_type", json!("mistral"));
+        set("architectures", json!(["MistralForCausalLM"]));
     }
     for (key, field) in [
         ("tokenizer.ggml.bos_token_id", "bos_token_id"),

@@ -32,6 +32,8 @@ pub(super) struct Differences {
     pub epsilon: f32,
     /// `max_position_embeddings` where the configuration does not say it.
     pub max_length: u32,
+    /// The rotary positions.
+    pub rotary: RotaryFields<'static>,
     /// `tie_word_embeddings` where the configuration does not say it.
     pub tied: bool,
     /// For each layer the window of its attention; layers beyond the list have none.
@@ -66,6 +68,7 @@ impl Differences {
             fused: false,
             epsilon: 1e-6,
             max_length: 2048,
+            rotary: RotaryFields::default(),
             tied: false,
             windows: Vec::new(),
             unrotated: Vec::new(),
@@ -86,7 +89,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::rms(config.f32_or("rms_norm_eps", family.epsilon)?);
     let activation = activation(config, "hidden_act", "silu")?;
-    let rotary = Rotary::read(config, head_dim, RotaryFields::default())?;
+    let rotary = Rotary::read(config, head_dim, family.rotary)?;
     let biases = (family.qkv_bias, family.output_bias);
     let Multipliers { embedding: scale, attention, residual, logits } = family.multipliers;
 

@@ -90,10 +90,16 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let layers = layers.collect();
     let dense = tensors.linear(names.dense, width, hidden, true);
     let head_norm = tensors.norm(names.norm, norm, width);
+    // Where the output matrix is the embedding, its bias has a name of its own.
     let tied = config.bool_or("tie_word_embeddings", true)?;
-    let decoder = format!("{}.weight", names.decoder);
-    let head_table = if tied { token_table } else { tensors.matrix(decoder, vocabulary, width) };
-    let bias = tensors.bias(names.bias, vocabulary);
+    let (head_table, bias) = match tied {
+        true => (token_table, names.bias.to_owned()),
+        false => {
+            let weight = tensors.matrix(format!("{}.weight", names.decoder), vocabulary, width);
+            (weight, format!("{}.bias", names.decoder))
+        }
+    };
+    let bias = tensors.bias(bias, vocabulary);
     let transform =
         HeadTransform { dense, activation: names.head_activation.unwrap_or(hidden_act), norm: head_norm };
     Ok(ModelSpec {

@@ -31,31 +31,43 @@ use super::{LayerSpec, ModelSpec, Norm, NormKind};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
-type Family = fn(&Config) -> Result<ModelSpec>;
+/// A family of models.
+pub struct Family {
+    /// `model_type` in `config.json`.
+    pub model_type: &'static str,
+    /// A model of the family on Hugging Face.
+    pub example: &'static str,
+    /// What makes a spec of a configuration.
+    spec: fn(&Config) -> Result<ModelSpec>,
+}
 
-/// What makes a spec, for each `model_type`.
-const FAMILIES: &[(&str, Family)] = &[
-    ("bert", bert::bert),
-    ("camembert", roberta::camembert),
-    ("distilbert", distilbert::distilbert),
-    ("electra", electra::electra),
-    ("gemma2", gemma2::gemma2),
-    ("gemma3_text", gemma3::gemma3),
-    ("gpt2", gpt2::gpt2),
-    ("gpt_neox", gpt_neox::gpt_neox),
-    ("granite", granite::granite),
-    ("llama", llama::llama),
-    ("mistral", mistral::mistral),
-    ("modernbert", modernbert::modernbert),
-    ("olmo2", olmo2::olmo2),
-    ("opt", opt::opt),
-    ("phi", phi::phi),
-    ("phi3", phi3::phi3),
-    ("qwen2", qwen::qwen2),
-    ("qwen3", qwen::qwen3),
-    ("roberta", roberta::roberta),
-    ("smollm3", smollm3::smollm3),
-    ("xlm-roberta", roberta::xlm_roberta),
+/// All families, by their `model_type`.
+pub const FAMILIES: &[Family] = &[
+    Family { model_type: "bert", spec: bert::bert, example: "google-bert/bert-base-uncased" },
+    Family { model_type: "camembert", spec: roberta::camembert, example: "almanach/camembert-base" },
+    Family {
+        model_type: "distilbert",
+        spec: distilbert::distilbert,
+        example: "distilbert/distilbert-base-uncased",
+    },
+    Family { model_type: "electra", spec: electra::electra, example: "google/electra-small-generator" },
+    Family { model_type: "gemma2", spec: gemma2::gemma2, example: "google/gemma-2-2b" },
+    Family { model_type: "gemma3_text", spec: gemma3::gemma3, example: "google/gemma-3-270m" },
+    Family { model_type: "gpt2", spec: gpt2::gpt2, example: "openai-community/gpt2" },
+    Family { model_type: "gpt_neox", spec: gpt_neox::gpt_neox, example: "EleutherAI/pythia-160m" },
+    Family { model_type: "granite", spec: granite::granite, example: "ibm-granite/granite-3.1-2b-base" },
+    Family { model_type: "llama", spec: llama::llama, example: "HuggingFaceTB/SmolLM2-135M" },
+    Family { model_type: "mistral", spec: mistral::mistral, example: "mistralai/Mistral-7B-v0.1" },
+    Family { model_type: "modernbert", spec: modernbert::modernbert, example: "answerdotai/ModernBERT-base" },
+    Family { model_type: "olmo2", spec: olmo2::olmo2, example: "allenai/OLMo-2-0425-1B" },
+    Family { model_type: "opt", spec: opt::opt, example: "facebook/opt-1.3b" },
+    Family { model_type: "phi", spec: phi::phi, example: "microsoft/phi-1_5" },
+    Family { model_type: "phi3", spec: phi3::phi3, example: "microsoft/Phi-3.5-mini-instruct" },
+    Family { model_type: "qwen2", spec: qwen::qwen2, example: "Qwen/Qwen2.5-0.5B" },
+    Family { model_type: "qwen3", spec: qwen::qwen3, example: "Qwen/Qwen3-0.6B" },
+    Family { model_type: "roberta", spec: roberta::roberta, example: "FacebookAI/roberta-large" },
+    Family { model_type: "smollm3", spec: smollm3::smollm3, example: "HuggingFaceTB/SmolLM3-3B" },
+    Family { model_type: "xlm-roberta", spec: roberta::xlm_roberta, example: "FacebookAI/xlm-roberta-base" },
 ];
 
 /// The spec of a model by its `model_type`.
@@ -64,12 +76,12 @@ const FAMILIES: &[(&str, Family)] = &[
 /// `model-unsupported` naming the field of `config.json` that is missing or has a value that is not implemented.
 pub fn spec(config: &Config) -> Result<ModelSpec> {
     let found = config.str("model_type")?;
-    let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == found) else {
-        let names: Vec<&str> = FAMILIES.iter().map(|(name, _)| *name).collect();
+    let Some(family) = FAMILIES.iter().find(|family| family.model_type == found) else {
+        let names: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
         let name = config.name();
         bail!(ModelUnsupported, "{name}: model_type {found:?}; supported are {}", names.join(", "));
     };
-    let mut spec = family(config)?;
+    let mut spec = (family.spec)(config)?;
     name_tied_table(&mut spec);
     check_sizes(config, &spec)?;
     check_fused(config, &spec)?;
@@ -79,13 +91,14 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
 
 /// The names of the table of a head. A conversion to safetensors keeps one of two tensors that share their storage, and
 /// this may be the head's.
-const HEAD_TABLES: [&str; 6] = [
+const HEAD_TABLES: [&str; 7] = [
     "lm_head.weight",
     "lm_head.decoder.weight",
     "cls.predictions.decoder.weight",
     "vocab_projector.weight",
     "decoder.weight",
     "embed_out.weight",
+    "generator_lm_head.weight",
 ];
 
 /// Where a model has one table for embeddings and head, its checkpoint may have it under the head's name.

@@ -5,7 +5,7 @@ use super::decoder::{Differences, decoder};
 use super::{layer_count, window};
 use crate::error::Result;
 use crate::format::config::Config;
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, RotaryFields};
 
 pub(super) fn phi3(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")? as usize;
@@ -14,6 +14,7 @@ pub(super) fn phi3(config: &Config) -> Result<ModelSpec> {
         fused: true,
         epsilon: 1e-5,
         max_length: 4096,
+        rotary: RotaryFields { original: Some(4096), ..RotaryFields::default() },
         windows: vec![window; layers],
         ..Differences::none("phi3", Some("Phi3ForSequenceClassification"))
     };

@@ -1,0 +1,212 @@
+"""Write the golden GGUF files of more architectures, as llama.cpp's converter names and stores their tensors.
+
+    python tests/golden/gguf_families.py            all of them
+    python tests/golden/gguf_families.py phi3       some of them
+
+Folders are as those of generate.py; the logits are those of the dequantized weights.
+"""
+
+import sys
+
+import gguf
+import numpy as np
+import torch
+import transformers
+from generate import byte_level_bpe, fresh, json, norms_around_zero, permuted, random_cases, randomise, write_cases, write_expected
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GPTNeoXConfig,
+    GraniteConfig,
+    Olmo2Config,
+    Phi3Config,
+    PhiConfig,
+    SmolLM3Config,
+)
+
+TYPES = gguf.GGMLQuantizationType
+SHARED = dict(vocab_size=300, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager")
+SIZES = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+ATTENTION = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj"}
+MLP = {"ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+LLAMA = {"attn_norm": "input_layernorm", **ATTENTION, "ffn_norm": "post_attention_layernorm", **MLP}
+HEAD_NORMS = {"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
+AFTER = {"post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
+OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+
+
+def rms(writer, config):
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+
+
+def gemma2():
+    config = Gemma2Config(
+        **SHARED, **SIZES, num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16, sliding_window=7,
+        attn_logit_softcapping=2.0, final_logit_softcapping=5.0,
+    )  # fmt: skip
+
+    def keys(writer, config):
+        rms(writer, config)
+        writer.add_key_length(16)
+        writer.add_value_length(16)
+        writer.add_sliding_window(7)
+        writer.add_attn_logit_softcapping(2.0)
+        writer.add_final_logit_softcapping(5.0)
+
+    return config, keys, {**LLAMA, **AFTER, "ffn_norm": "pre_feedforward_layernorm"}, OUTSIDE
+
+
+def smollm3():
+    config = SmolLM3Config(**SHARED, **(SIZES | {"num_hidden_layers": 4}), num_key_value_heads=2, tie_word_embeddings=True)
+    return config, rms, LLAMA, OUTSIDE
+
+
+def olmo2():
+    config = Olmo2Config(**SHARED, **SIZES, num_key_value_heads=2)
+    return config, rms, {**ATTENTION, **HEAD_NORMS, **AFTER, **MLP}, OUTSIDE
+
+
+def granite():
+    config = GraniteConfig(
+        **SHARED, **SIZES, num_key_value_heads=2, embedding_multiplier=3.0, logits_scaling=4.0, residual_multiplier=0.5,
+        attention_multiplier=0.25, tie_word_embeddings=True,
+    )  # fmt: skip
+
+    def keys(writer, config):
+        rms(writer, config)
+        writer.add_attention_scale(0.25)
+        writer.add_embedding_scale(3.0)
+        writer.add_residual_scale(0.5)
+        writer.add_logit_scale(4.0)
+
+    return config, keys, LLAMA, OUTSIDE
+
+
+def phi2():
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    config = PhiConfig(**SHARED, **SIZES, hidden_act="gelu_new", rope_parameters=rope)
+
+    def keys(writer, config):
+        writer.add_layer_norm_eps(config.layer_norm_eps)
+        writer.add_rope_dimension_count(4)
+
+    layer = {"attn_norm": "input_layernorm", **ATTENTION, "attn_output": "self_attn.dense", "ffn_up": "mlp.fc1", "ffn_down": "mlp.fc2"}
+    return config, keys, layer, {**OUTSIDE, "output_norm": "model.final_layernorm"}
+
+
+def phi3():
+    factors = {"short_factor": [1.0, 1.1, 1.2, 1.3], "long_factor": [1.0, 2.0, 3.0, 4.0]}
+    config = Phi3Config(
+        **SHARED, **SIZES, num_key_value_heads=2, original_max_position_embeddings=16,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, **factors},
+    )  # fmt: skip
+
+    def keys(writer, config):
+        rms(writer, config)
+        writer.add_rope_dimension_count(8)
+        writer.add_rope_scaling_orig_ctx_len(16)
+        writer.add_rope_scaling_attn_factors((1 + np.log(4) / np.log(16)) ** 0.5)
+        for which in ("short", "long"):
+            writer.add_tensor("rope_factors_%s.weight" % which, np.array(factors["%s_factor" % which], dtype=np.float32))
+
+    layer = {
+        "attn_norm": "input_layernorm", "attn_qkv": "self_attn.qkv_proj", "attn_output": "self_attn.o_proj",
+        "ffn_norm": "post_attention_layernorm", "ffn_up": "mlp.gate_up_proj", "ffn_down": "mlp.down_proj",
+    }  # fmt: skip
+    return config, keys, layer, OUTSIDE
+
+
+def gptneox():
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    config = GPTNeoXConfig(**SHARED, **SIZES, rope_parameters=rope)
+
+    def keys(writer, config):
+        writer.add_layer_norm_eps(config.layer_norm_eps)
+        writer.add_rope_dimension_count(4)
+        writer.add_parallel_residual(True)
+
+    layer = {
+        "attn_norm": "input_layernorm", "attn_qkv": "attention.query_key_value", "attn_output": "attention.dense",
+        "ffn_norm": "post_attention_layernorm", "ffn_up": "mlp.dense_h_to_4h", "ffn_down": "mlp.dense_4h_to_h",
+    }  # fmt: skip
+    outside = {"token_embd": "gpt_neox.embed_in", "output_norm": "gpt_neox.final_layer_norm", "output": "embed_out"}
+    return config, keys, layer, outside
+
+
+ARCHITECTURES = {
+    "gemma2": gemma2, "smollm3": smollm3, "olmo2": olmo2, "granite": granite, "phi2": phi2, "phi3": phi3, "gptneox": gptneox,
+}  # fmt: skip
+
+
+def reordered(architecture, short, values, config):
+    """The rows as llama.cpp's converter puts them."""
+    if architecture in ("smollm3", "granite") and short in ("attn_q", "attn_k"):
+        return permuted(values, config.num_attention_heads if short == "attn_q" else config.num_key_value_heads)
+    if architecture == "gptneox" and short == "attn_qkv":
+        heads = config.num_attention_heads
+        return values.reshape(heads, 3, -1, *values.shape[1:]).swapaxes(0, 1).reshape(values.shape)
+    return values
+
+
+def write(architecture, seed):
+    config, keys, layer, outside = ARCHITECTURES[architecture]()
+    model = randomise(AutoModelForCausalLM.from_config(config), seed)
+    plus_one = architecture == "gemma2"
+    model = norms_around_zero(model) if plus_one else model
+    folder = fresh(architecture + "-gguf")
+    writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    keys(writer, config)
+    tokenizer = byte_level_bpe()
+    ids = tokenizer.get_vocab()
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(sorted(ids, key=ids.get))
+    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * 297)
+    writer.add_token_merges([" ".join(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+
+    modules = dict(outside)
+    if config.tie_word_embeddings:
+        del modules["output"]
+    prefix = outside["token_embd"].rsplit(".", 1)[0] + ".layers"
+    for i in range(config.num_hidden_layers):
+        modules |= {"blk.%d.%s" % (i, short): "%s.%d.%s" % (prefix, i, long) for short, long in layer.items()}
+    kinds = [TYPES.Q8_0, TYPES.F16, TYPES.Q4_1]
+    for number, (name, long) in enumerate(modules.items()):
+        short = name.rsplit(".")[-1]
+        module = model.get_output_embeddings() if short == "output" else model.get_submodule(long)
+        if getattr(module, "bias", None) is not None:
+            bias = reordered(architecture, short, module.bias.detach().numpy(), config)
+            writer.add_tensor(name + ".bias", np.ascontiguousarray(bias))
+        values = module.weight.detach().numpy()
+        if values.ndim == 1:
+            writer.add_tensor(name + ".weight", values + np.float32(plus_one))
+            continue
+        kind = kinds[number % len(kinds)]
+        stored = gguf.quantize(np.ascontiguousarray(values), kind)
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(gguf.dequantize(stored, kind).reshape(values.shape).copy()))
+        writer.add_tensor(name + ".weight", np.ascontiguousarray(reordered(architecture, short, stored, config)), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    cases = random_cases(300, (1, 24), seed)
+    write_cases(folder, cases)
+    write_expected(folder, model, cases)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    for number, name in enumerate(ARCHITECTURES):
+        if name in (sys.argv[1:] or ARCHITECTURES):
+            write(name, 400 + number)
