@@ -16,7 +16,7 @@ import numpy as np
 T = gguf.GGMLQuantizationType
 # The formats of most matrices, of the matrices that need more precision, and of the embedding.
 MIXES = {
-    "Q8_0": (T.Q8_0, T.Q8_0, T.Q8_0), "Q6_K": (T.Q6_K, T.Q6_K, T.Q6_K), "Q5_K_M": (T.Q5_K, T.Q6_K, T.Q6_K),
+    "F32": (T.F32, T.F32, T.F32), "F16": (T.F16, T.F16, T.F16), "Q8_0": (T.Q8_0, T.Q8_0, T.Q8_0), "Q6_K": (T.Q6_K, T.Q6_K, T.Q6_K), "Q5_K_M": (T.Q5_K, T.Q6_K, T.Q6_K),
     "Q4_K_M": (T.Q4_K, T.Q6_K, T.Q6_K), "Q4_0": (T.Q4_0, T.Q4_1, T.Q6_K), "Q3_K_M": (T.Q3_K, T.Q5_K, T.Q6_K),
     "IQ4_XS": (T.IQ4_XS, T.Q5_K, T.Q6_K), "IQ4_NL": (T.IQ4_NL, T.Q5_K, T.Q6_K), "Q2_K": (T.Q2_K, T.Q3_K, T.Q6_K),
 }  # fmt: skip

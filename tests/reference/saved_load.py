@@ -33,17 +33,18 @@ def main():
         options = [part for text in texts for part in ("--text", text)]
         subprocess.run([arguments.binary, "logits", "--model", arguments.run, "--out", out, *options], check=True)
         ours = load_file(out)
-    masked = AutoConfig.from_pretrained(arguments.run).architectures[0].endswith("ForMaskedLM")
+    config = AutoConfig.from_pretrained(arguments.run)
+    masked = config.architectures[0].endswith("ForMaskedLM")
     kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
-    model = kind.from_pretrained(arguments.run, attn_implementation="eager").eval()
-    print("%s in %s" % (type(model).__name__, model.dtype))
+    model = kind.from_pretrained(arguments.run, dtype=torch.float32, attn_implementation="eager").eval()
+    print("%s, saved in %s" % (type(model).__name__, config.dtype))
     tokenizer = AutoTokenizer.from_pretrained(arguments.run)
     good = True
     for i, text in enumerate(texts):
         ids = tokenizer(text)["input_ids"]
         same = ids == ours["input_ids_%d" % i].tolist()
         with torch.no_grad():
-            right = model.float()(input_ids=torch.tensor([ids])).logits[0]
+            right = model(input_ids=torch.tensor([ids])).logits[0]
         apart = float((ours["logits_%d" % i] - right).abs().max() / right.std()) if same else float("nan")
         print("%r: %s, logits within %.1e standard deviations" % (text, "the same ids" if same else "other ids", apart))
         good &= same and apart <= 1e-4
