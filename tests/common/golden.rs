@@ -26,6 +26,10 @@ static FOLDERS: &[Folder] = &[
     model!("roberta"),
     model!("opt"),
     model!("opt-projected"),
+    folder!(
+        "opt-published": "config.json" "generation_config.json" "vocab.json" "merges.txt" "special_tokens_map.json"
+        "tokenizer_config.json" "pytorch_model.bin" "expected.json"
+    ),
     model!("llama"),
     model!("llama-untied"),
     folder!(
@@ -156,7 +160,8 @@ pub(crate) fn json(folder: &str, name: &str) -> Value {
 
 /// A folder's model or adapter, as a directory.
 pub(crate) fn dir(folder: &str) -> MemoryDir {
-    let own = |name: &str| !["cases.json", "expected.safetensors", "train.csv"].contains(&name);
+    let own =
+        |name: &str| !["cases.json", "expected.json", "expected.safetensors", "train.csv"].contains(&name);
     let files = files(folder).iter().filter(|(name, _)| own(name));
     files.fold(MemoryDir::new(folder), |dir, (name, bytes)| dir.with(*name, *bytes))
 }

@@ -29,6 +29,7 @@ mod imports;
 mod methods;
 mod mezo;
 mod numbers;
+mod opt_published;
 mod options;
 mod paper_size;
 mod peft;

@@ -12,7 +12,7 @@ use crate::error::{Result, bail, err};
 ///
 /// # Errors
 /// `file-corrupt` if the rules do not follow their format or lead outside of it.
-pub(super) fn read(bytes: &[u8], name: &str) -> Result<Precompiled> {
+pub(crate) fn read(bytes: &[u8], name: &str) -> Result<Precompiled> {
     let corrupt = |what: &str| err!(FileCorrupt, "{name}: expected normalization rules, found {what}");
     let Some((size, rest)) = bytes.split_first_chunk::<4>() else { return Err(corrupt("no size")) };
     let size = u32::from_le_bytes(*size) as usize;

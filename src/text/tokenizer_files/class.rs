@@ -1,5 +1,8 @@
 //! The classes of tokenizers in transformers 5 that can be built without a `tokenizer.json`.
 
+use tokenizers::AddedToken;
+
+use super::declared::Declared;
 use crate::error::{Result, bail};
 
 /// How the tokens of a model are made. Each is a class of transformers, with the others that behave like it.
@@ -193,10 +196,27 @@ pub(super) fn choose(class: Option<&str>, model_type: Option<&str>) -> Result<&'
     Ok(rule)
 }
 
+impl Rule {
+    /// The token of a role.
+    pub(super) fn role(&self, declared: &Declared, role: &str) -> Option<AddedToken> {
+        let special = declared.role(role, default_of(self.defaults, role))?;
+        let mut token = special.token;
+        if role == "mask_token" && special.spelling_only && self.class.mask_strips_left() {
+            token.lstrip = true;
+        }
+        Some(token)
+    }
+}
+
+/// The spelling of a role's token among defaults.
+pub(super) fn default_of<'a>(defaults: &[(&str, &'a str)], role: &str) -> Option<&'a str> {
+    defaults.iter().find(|(name, _)| *name == role).map(|(_, text)| *text)
+}
+
 impl Class {
     /// Whether the mask token takes the space before it, where the files give only its spelling. The models were trained so.
     /// (transformers 5 forgets it for RoBERTa and XLM-RoBERTa; 4 did not.)
-    pub(super) fn mask_strips_left(self) -> bool {
+    fn mask_strips_left(self) -> bool {
         matches!(self, Class::Roberta | Class::Camembert | Class::XlmRoberta)
     }
 }

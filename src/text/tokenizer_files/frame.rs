@@ -1,18 +1,18 @@
 //! The special tokens around a text, such as `[CLS]` and `[SEP]`.
 
 use serde_json::{Value, json};
+use tokenizers::Tokenizer;
 use tokenizers::processors::PostProcessorWrapper;
 use tokenizers::processors::roberta::RobertaProcessing;
 
 use super::class::{Class, Rule};
 use super::declared::Declared;
-use super::{Inner, role_of};
 use crate::error::{Result, err};
 
 /// Sets the special tokens that a class puts around a text, once all tokens have their ids.
-pub(super) fn add(rule: &Rule, inner: &mut Inner, declared: &Declared) -> Result<()> {
+pub(super) fn add(rule: &Rule, inner: &mut Tokenizer, declared: &Declared) -> Result<()> {
     let token = |role: &str| -> Option<(String, u32)> {
-        let text = role_of(rule, declared, role)?.content;
+        let text = rule.role(declared, role)?.content;
         let id = inner.token_to_id(&text)?;
         Some((text, id))
     };

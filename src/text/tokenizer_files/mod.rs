@@ -5,7 +5,7 @@
 //! - [`pipeline`] builds the tokenizer of each class from them, and [`frame`] adds the special tokens around a text.
 //! - [`declared`] reads the small files that add special tokens and settings, also to a `tokenizer.json`.
 
-mod charsmap;
+pub(super) mod charsmap;
 mod class;
 mod declared;
 mod frame;
@@ -21,23 +21,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use tokenizers::AddedToken;
 
-use self::class::Rule;
+use self::class::default_of;
 pub use self::declared::DECLARATION_FILES;
 use self::declared::{Declared, ROLES};
+pub use self::vocabulary::VOCABULARY_FILES;
 use crate::error::{Result, bail};
-
-/// Every file that may have the vocabulary of a model without a `tokenizer.json`.
-pub const VOCABULARY_FILES: [&str; 7] = [
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "spm.model",
-];
-
-type Inner = tokenizers::Tokenizer;
 
 /// The file with the whole tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
@@ -55,7 +43,7 @@ pub struct TokenizerFiles<'a> {
 
 /// A tokenizer that has been built, with the special tokens that its files name.
 pub(super) struct Built {
-    pub(super) inner: Inner,
+    pub(super) inner: tokenizers::Tokenizer,
     /// The name of the file with the vocabulary, for messages.
     pub(super) source: &'static str,
     pub(super) mask: Option<String>,
@@ -74,11 +62,10 @@ pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
     let declared = Declared::read(files)?;
     let rule = class::choose(declared.class().or(of.class), of.model_type)?;
     let (mut inner, source, own) = pipeline::build(rule, files, &declared)?;
-    let roles: Vec<AddedToken> =
-        ROLES.into_iter().filter_map(|role| role_of(rule, &declared, role)).collect();
+    let roles: Vec<AddedToken> = ROLES.into_iter().filter_map(|role| rule.role(&declared, role)).collect();
     add_tokens(&mut inner, &declared, &roles, &own)?;
     frame::add(rule, &mut inner, &declared)?;
-    let spelling = |role: &str| role_of(rule, &declared, role).map(|token| token.content);
+    let spelling = |role: &str| rule.role(&declared, role).map(|token| token.content);
     Ok(Some(Built { inner, source, mask: spelling("mask_token"), eos: spelling("eos_token") }))
 }
 
@@ -88,7 +75,7 @@ pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
 /// # Errors
 /// `file-corrupt`, naming the file and the field.
 pub(super) fn complete(
-    inner: &mut Inner,
+    inner: &mut tokenizers::Tokenizer,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(Option<String>, Option<String>)> {
     let declared = Declared::read(files)?;
@@ -116,24 +103,10 @@ pub fn special_tokens(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<(String, 
     Ok(ROLES.into_iter().filter_map(token).collect())
 }
 
-/// The token of a role in a class.
-fn role_of(rule: &Rule, declared: &Declared, role: &str) -> Option<AddedToken> {
-    let special = declared.role(role, default_of(rule.defaults, role))?;
-    let mut token = special.token;
-    if role == "mask_token" && special.spelling_only && rule.class.mask_strips_left() {
-        token.lstrip = true;
-    }
-    Some(token)
-}
-
-fn default_of<'a>(defaults: &[(&str, &'a str)], role: &str) -> Option<&'a str> {
-    defaults.iter().find(|(name, _)| *name == role).map(|(_, text)| *text)
-}
-
 /// Adds the tokens that the tokenizer does not have yet, in the order of transformers: those with ids, those with a role, then the
 /// others and those of the vocabulary file itself, `own`.
 fn add_tokens(
-    inner: &mut Inner,
+    inner: &mut tokenizers::Tokenizer,
     declared: &Declared,
     roles: &[AddedToken],
     own: &[AddedToken],

@@ -18,12 +18,12 @@ use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::pre_tokenizers::punctuation::Punctuation;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
-use tokenizers::{AddedToken, SplitDelimiterBehavior};
+use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 
 use super::class::{Class, Rule};
 use super::declared::Declared;
 use super::sentencepiece::{Algorithm, PieceType, SentencePiece};
-use super::{Inner, charsmap, role_of, vocabulary};
+use super::{charsmap, merges, vocabulary};
 use crate::error::{Result, bail, err};
 use crate::text::gguf_vocab::{QWEN2, split};
 
@@ -38,7 +38,7 @@ pub(super) fn build(
     rule: &Rule,
     files: &Files,
     declared: &Declared,
-) -> Result<(Inner, &'static str, Vec<AddedToken>)> {
+) -> Result<(Tokenizer, &'static str, Vec<AddedToken>)> {
     match rule.class {
         Class::Bert => Ok((bert(rule, files, declared)?, "vocab.txt", Vec::new())),
         Class::Gpt2 | Class::GptNeoX | Class::Qwen2 | Class::Roberta => {
@@ -55,12 +55,12 @@ fn corrupt(file: &str, e: impl std::fmt::Display) -> crate::error::Error {
     err!(FileCorrupt, "{file}: expected a vocabulary, found: {e}")
 }
 
-fn bert(rule: &Rule, files: &Files, declared: &Declared) -> Result<Inner> {
+fn bert(rule: &Rule, files: &Files, declared: &Declared) -> Result<Tokenizer> {
     const FILE: &str = "vocab.txt";
     let vocab = vocabulary::lines(vocabulary::required(files, FILE, rule.names[0])?, FILE)?;
-    let unk = role_of(rule, declared, "unk_token").map_or_else(|| "[UNK]".to_owned(), |token| token.content);
+    let unk = rule.role(declared, "unk_token").map_or_else(|| "[UNK]".to_owned(), |token| token.content);
     let model = WordPiece::builder().vocab(vocab).unk_token(unk).build().map_err(|e| corrupt(FILE, e))?;
-    let mut inner = Inner::new(model);
+    let mut inner = Tokenizer::new(model);
     inner.with_normalizer(Some(BertNormalizer::new(
         true,
         declared.flag("tokenize_chinese_chars")?.unwrap_or(true),
@@ -72,13 +72,13 @@ fn bert(rule: &Rule, files: &Files, declared: &Declared) -> Result<Inner> {
     Ok(inner)
 }
 
-fn byte_level(rule: &Rule, files: &Files, declared: &Declared) -> Result<Inner> {
+fn byte_level(rule: &Rule, files: &Files, declared: &Declared) -> Result<Tokenizer> {
     const VOCAB: &str = "vocab.json";
     const MERGES: &str = "merges.txt";
     let vocab = vocabulary::json(vocabulary::required(files, VOCAB, rule.names[0])?, VOCAB)?;
     let merges = vocabulary::merges(vocabulary::required(files, MERGES, rule.names[0])?, MERGES)?;
     let bpe = BPE::builder().vocab_and_merges(vocab, merges).build().map_err(|e| corrupt(MERGES, e))?;
-    let mut inner = Inner::new(bpe);
+    let mut inner = Tokenizer::new(bpe);
     if matches!(rule.class, Class::GptNeoX | Class::Qwen2) {
         inner.with_normalizer(Some(normalizers::NFC));
     }
@@ -106,7 +106,9 @@ fn pieces(
         _ => "tokenizer.model",
     };
     let any = || {
-        super::VOCABULARY_FILES.into_iter().find(|name| name.ends_with(".model") && files.contains_key(*name))
+        vocabulary::VOCABULARY_FILES
+            .into_iter()
+            .find(|name| name.ends_with(".model") && files.contains_key(*name))
     };
     let name = if files.contains_key(own) { own } else { any().unwrap_or(own) };
     let model = SentencePiece::parse(vocabulary::required(files, name, rule.names[0])?, name)?;
@@ -131,10 +133,10 @@ fn merged_pieces(
     rule: &Rule,
     files: &Files,
     declared: &Declared,
-) -> Result<(Inner, &'static str, Vec<AddedToken>)> {
+) -> Result<(Tokenizer, &'static str, Vec<AddedToken>)> {
     let (model, name, own) = pieces(rule, files, Algorithm::Bpe)?;
     let count = model.pieces.len();
-    let merges = super::merges::of_pieces(model.pieces.iter().map(|piece| piece.text.as_str()));
+    let merges = merges::of_pieces(model.pieces.iter().map(|piece| piece.text.as_str()));
     let vocab: tokenizers::models::bpe::Vocab =
         model.pieces.into_iter().map(|piece| piece.text).zip(0u32..).collect();
     if vocab.len() != count {
@@ -146,10 +148,10 @@ fn merged_pieces(
     }
     let mut bpe = BPE::builder().vocab_and_merges(vocab, merges).fuse_unk(true).byte_fallback(true);
     let gemma = rule.class == Class::Gemma;
-    if let Some(unk) = role_of(rule, declared, "unk_token").filter(|_| gemma) {
+    if let Some(unk) = rule.role(declared, "unk_token").filter(|_| gemma) {
         bpe = bpe.unk_token(unk.content);
     }
-    let mut inner = Inner::new(bpe.build().map_err(|e| corrupt(name, e))?);
+    let mut inner = Tokenizer::new(bpe.build().map_err(|e| corrupt(name, e))?);
     let mut decoder: Vec<DecoderWrapper> =
         vec![replace(MARK.to_string(), " ")?.into(), ByteFallback::new().into(), Fuse::new().into()];
     if gemma {
@@ -175,10 +177,10 @@ fn scored_pieces(
     rule: &Rule,
     files: &Files,
     declared: &Declared,
-) -> Result<(Inner, &'static str, Vec<AddedToken>)> {
+) -> Result<(Tokenizer, &'static str, Vec<AddedToken>)> {
     let (model, name, mut own) = pieces(rule, files, Algorithm::Unigram)?;
     let token = |role: &str| {
-        let token = role_of(rule, declared, role);
+        let token = rule.role(declared, role);
         token
             .map(|token| token.content)
             .ok_or_else(|| err!(FileCorrupt, "expected a {role} for {}, found null", rule.names[0]))
@@ -223,7 +225,7 @@ fn scored_pieces(
             found.or(proto_unk.map(|id| id as usize)).unwrap_or_default()
         }
     };
-    let mut inner = Inner::new(Unigram::from(vocab, Some(unk), false).map_err(|e| corrupt(name, e))?);
+    let mut inner = Tokenizer::new(Unigram::from(vocab, Some(unk), false).map_err(|e| corrupt(name, e))?);
     let rules = if model.charsmap.is_empty() { None } else { Some(charsmap::read(&model.charsmap, name)?) };
     let rules = rules.map(NormalizerWrapper::from);
     let normalizer: Vec<NormalizerWrapper> = match rule.class {
@@ -281,7 +283,7 @@ fn replace(
 
 /// Gives the parts of a `tokenizer.json` the settings that `tokenizer_config.json` has for them. transformers does the same when it
 /// opens such a directory.
-pub(super) fn override_settings(inner: &mut Inner, declared: &Declared) -> Result<()> {
+pub(super) fn override_settings(inner: &mut Tokenizer, declared: &Declared) -> Result<()> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer() {
         let mut bert = *bert;
         bert.lowercase = declared.flag("do_lower_case")?.unwrap_or(bert.lowercase);

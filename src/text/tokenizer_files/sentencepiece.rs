@@ -3,11 +3,8 @@
 //! Only the fields that decide the tokens are read. A generated parser would add a code generator and a runtime to the engine for
 //! a dozen fields. No length in the file sizes an allocation: fields are slices of the file, and pieces are pushed one by one.
 
+use super::merges::MAX_PIECE_BYTES;
 use crate::error::{Result, bail, err};
-
-/// Maximum number of bytes in one piece. SentencePiece's own have at most 16 characters. The crate `tokenizers` recurses as deep
-/// as a piece is long.
-const MAX_PIECE_BYTES: usize = 1024;
 
 /// The algorithm that a model was trained with, `trainer_spec.model_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

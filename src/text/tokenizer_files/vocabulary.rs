@@ -9,6 +9,17 @@ use tokenizers::models::bpe::{Merges, Vocab};
 use super::json::MAX_ID;
 use crate::error::{Result, bail, err};
 
+/// Every file that may have the vocabulary of a model without a `tokenizer.json`.
+pub const VOCABULARY_FILES: [&str; 7] = [
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "spm.model",
+];
+
 /// The bytes of a file that a class needs.
 ///
 /// # Errors
@@ -20,7 +31,7 @@ pub(super) fn required<'a>(
 ) -> Result<&'a [u8]> {
     files.get(name).map(Vec::as_slice).ok_or_else(|| {
         let found: Vec<&str> =
-            super::VOCABULARY_FILES.into_iter().filter(|name| files.contains_key(*name)).collect();
+            VOCABULARY_FILES.into_iter().filter(|name| files.contains_key(*name)).collect();
         err!(ModelUnsupported, "{class} without tokenizer.json: expected {name}, found {}", found.join(", "))
     })
 }
