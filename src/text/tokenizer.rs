@@ -106,17 +106,15 @@ impl Tokenizer {
     /// Builds the tokenizer from the `tokenizer.ggml.*` fields of a GGUF file.
     ///
     /// # Errors
-    /// `model-unsupported`, naming the field, if the tokenizer is not byte-level BPE or its
-    /// pre-tokenizer is unknown; `file-corrupt`, naming the field, if the fields contradict each
-    /// other.
-    pub fn from_gguf(vocab: GgufVocab) -> Result<Self> {
-        let prefix = vocab.bos.filter(|_| vocab.add_bos);
-        let suffix = vocab.eos.filter(|_| vocab.add_eos);
-        let eos = vocab.eos;
-        let vocab_size = vocab.tokens.len();
+    /// `model-unsupported`, naming the field, if the type of the tokenizer or its pre-tokenizer is
+    /// unknown; `file-corrupt`, naming the field, if the fields contradict each other.
+    pub fn from_gguf(mut vocab: GgufVocab) -> Result<Self> {
+        let (prefix, suffix) = vocab.complete()?;
+        let (eos, mask, vocab_size) = (vocab.eos, vocab.mask, vocab.tokens.len());
         let inner = vocab.build()?;
+        let mask = mask.and_then(|id| Some((inner.id_to_token(id)?, id)));
         let source = "tokenizer.ggml".to_string();
-        Ok(Tokenizer { inner, source, prefix, suffix, mask: None, eos, vocab_size })
+        Ok(Tokenizer { inner, source, prefix, suffix, mask, eos, vocab_size })
     }
 
     /// The tokenizer as a `tokenizer.json`.

@@ -64,7 +64,8 @@ pub(crate) fn gguf(pre: &str) -> GgufVocab {
 }
 
 pub(crate) fn gpt(add_bos: bool, add_eos: bool) -> Tokenizer {
-    Tokenizer::from_gguf(GgufVocab { add_bos, add_eos, ..gguf("smollm") }).unwrap()
+    Tokenizer::from_gguf(GgufVocab { add_bos: Some(add_bos), add_eos: Some(add_eos), ..gguf("smollm") })
+        .unwrap()
 }
 
 fn names(t: &Tokenizer, ids: &[u32]) -> Vec<String> {
@@ -92,8 +93,11 @@ fn a_gguf_tokenizer_splits_digits_and_frames() {
     assert_eq!(names(&t, &ids).join(" "), "<|bos|> it Ġwas Ġgreat Ġ 1 2 <user> <|end|> <|end|>");
     assert_eq!(t.decode(&ids, true).unwrap(), "it was great 12<user>");
     assert_eq!(t.decode(&ids, false).unwrap(), "<|bos|>it was great 12<user><|end|><|end|>");
-    let qwen = Tokenizer::from_gguf(gguf("llama-bpe")).unwrap();
-    assert_eq!(names(&qwen, &qwen.encode("it12", true).unwrap()), ["it", "12"]);
+    // As in llama.cpp, the name of the pre-tokenizer decides whether a text begins with bos, where the file does not say.
+    let llama = Tokenizer::from_gguf(gguf("llama-bpe")).unwrap();
+    assert_eq!(names(&llama, &llama.encode("it12", true).unwrap()), ["<|bos|>", "it", "12"]);
+    let without = Tokenizer::from_gguf(GgufVocab { add_bos: Some(false), ..gguf("llama-bpe") }).unwrap();
+    assert_eq!(without.encode("it12", true).unwrap().len(), 2);
     assert_eq!((t.eos(), t.mask()), (Some(0), None));
     let pieces = t.pieces("it was", true).unwrap();
     assert_eq!(
@@ -152,8 +156,8 @@ fn bad_json_is_refused_by_name() {
 fn bad_gguf_fields_are_refused_by_name() {
     type Spoil = fn(&mut GgufVocab);
     let cases: [(&str, Code, Spoil); 12] = [
-        ("tokenizer.ggml.model", Code::ModelUnsupported, |v| v.model = "llama".into()),
-        ("tokenizer.ggml.pre", Code::ModelUnsupported, |v| v.pre = "tekken".into()),
+        ("tokenizer.ggml.model", Code::ModelUnsupported, |v| v.model = "rwkv".into()),
+        ("tokenizer.ggml.pre", Code::ModelUnsupported, |v| v.pre = "kimi-k2".into()),
         ("tokenizer.ggml.tokens", Code::FileCorrupt, |v| v.tokens.clear()),
         ("tokenizer.ggml.tokens", Code::FileCorrupt, |v| v.tokens[5] = v.tokens[6].clone()),
         ("tokenizer.ggml.token_type", Code::FileCorrupt, |v| v.token_types.truncate(3)),
@@ -163,7 +167,7 @@ fn bad_gguf_fields_are_refused_by_name() {
         ("tokenizer.ggml.bos_token_id", Code::FileCorrupt, |v| v.bos = Some(9999)),
         ("tokenizer.ggml.eos_token_id", Code::FileCorrupt, |v| v.eos = Some(u32::MAX)),
         ("tokenizer.ggml.unknown_token_id", Code::FileCorrupt, |v| v.unk = Some(9999)),
-        ("tokenizer.ggml.bos_token_id", Code::FileCorrupt, |v| (v.bos, v.add_bos) = (None, true)),
+        ("tokenizer.ggml.bos_token_id", Code::FileCorrupt, |v| (v.bos, v.add_bos) = (None, Some(true))),
     ];
     for (place, code, spoil) in cases {
         let mut vocab = gguf("smollm");

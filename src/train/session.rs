@@ -322,6 +322,11 @@ fn tokenizer(files: &ModelFiles) -> Result<Option<Tokenizer>> {
 fn vocab(metadata: &Metadata) -> Result<GgufVocab> {
     let text = |key: &str| Ok(metadata.opt_str(key)?.unwrap_or_default().to_owned());
     let types = metadata.opt_ints("tokenizer.ggml.token_type")?.unwrap_or_default();
+    let charsmap = metadata.opt_ints("tokenizer.ggml.precompiled_charsmap")?.unwrap_or_default();
+    let flag = |key: &str, default: bool| -> Result<bool> {
+        Ok(metadata.opt_bool(&format!("tokenizer.ggml.{key}"))?.unwrap_or(default))
+    };
+    let lowercase = flag("normalizer.lowercase", true)?;
     Ok(GgufVocab {
         model: text("tokenizer.ggml.model")?,
         pre: text("tokenizer.ggml.pre")?,
@@ -331,7 +336,15 @@ fn vocab(metadata: &Metadata) -> Result<GgufVocab> {
         bos: metadata.opt_u32("tokenizer.ggml.bos_token_id")?,
         eos: metadata.opt_u32("tokenizer.ggml.eos_token_id")?,
         unk: metadata.opt_u32("tokenizer.ggml.unknown_token_id")?,
-        add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
-        add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
+        sep: metadata.opt_u32("tokenizer.ggml.seperator_token_id")?,
+        mask: metadata.opt_u32("tokenizer.ggml.mask_token_id")?,
+        add_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?,
+        add_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?,
+        scores: metadata.opt_floats("tokenizer.ggml.scores")?.unwrap_or_default().to_vec(),
+        add_space_prefix: metadata.opt_bool("tokenizer.ggml.add_space_prefix")?,
+        remove_extra_whitespaces: flag("remove_extra_whitespaces", false)?,
+        charsmap: charsmap.iter().map(|byte| *byte as u8).collect(),
+        lowercase,
+        strip_accents: flag("normalizer.strip_accents", lowercase)?,
     })
 }

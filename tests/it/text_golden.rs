@@ -1,6 +1,7 @@
 //! Token ids against Hugging Face's `tokenizers`, for the tokenizers in `tests/text_golden/` (written by its
 //! `make.py`), and against transformers for the directories in `tests/text_golden/files/` (written by `files.py`). Goldens in the
-//! folder that POCKETLLM_TEXT_GOLDEN names are tested as well.
+//! folder that POCKETLLM_TEXT_GOLDEN names are tested as well. Vocabularies in GGUF files are compared with llama.cpp
+//! (`llama_cpp/`, written by `llama_cpp.py`).
 //!
 //! Equality is exact: a model fed other ids than it was trained on is another model.
 #![cfg(not(target_arch = "wasm32"))]
@@ -89,8 +90,9 @@ fn gguf(fields: &Value) -> GgufVocab {
         bos: id("bos"),
         eos: id("eos"),
         unk: id("unk"),
-        add_bos: fields["add_bos"].as_bool().unwrap(),
-        add_eos: fields["add_eos"].as_bool().unwrap(),
+        add_bos: fields["add_bos"].as_bool(),
+        add_eos: fields["add_eos"].as_bool(),
+        ..GgufVocab::default()
     }
 }
 
@@ -118,6 +120,82 @@ fn directories_name_the_end_of_a_text_and_the_mask() {
         assert_eq!(tokenizer.eos(), id("eos"), "{path:?}");
         assert_eq!(tokenizer.mask().map(|(_, id)| id), id("mask"), "{path:?}");
     }
+}
+
+/// The fields of a vocabulary, under the names that they have in a GGUF file.
+fn gguf_fields(fields: &Value, pre: &str) -> GgufVocab {
+    let id = |key: &str| fields[key].as_u64().map(|id| id as u32);
+    let flag = |key: &str, default: bool| fields[key].as_bool().unwrap_or(default);
+    let lowercase = flag("normalizer.lowercase", true);
+    fn list<T: serde::de::DeserializeOwned>(fields: &Value, key: &str) -> Vec<T> {
+        fields.get(key).map(|list| serde_json::from_value(list.clone()).unwrap()).unwrap_or_default()
+    }
+    GgufVocab {
+        model: fields["model"].as_str().unwrap().into(),
+        pre: pre.into(),
+        tokens: list(fields, "tokens"),
+        scores: list(fields, "scores"),
+        merges: list(fields, "merges"),
+        token_types: list(fields, "token_type"),
+        bos: id("bos_token_id"),
+        eos: id("eos_token_id"),
+        unk: id("unknown_token_id"),
+        sep: id("seperator_token_id"),
+        mask: id("mask_token_id"),
+        add_bos: fields["add_bos_token"].as_bool(),
+        add_eos: fields["add_eos_token"].as_bool(),
+        add_space_prefix: fields["add_space_prefix"].as_bool(),
+        remove_extra_whitespaces: flag("remove_extra_whitespaces", false),
+        charsmap: list(fields, "precompiled_charsmap"),
+        lowercase,
+        strip_accents: flag("normalizer.strip_accents", lowercase),
+    }
+}
+
+/// The vocabularies and pre-tokenizers that are compared with llama.cpp without odd texts, on which this project follows the original
+/// tokenizers: it normalizes Qwen's texts to NFC, does not strip marks that take space (BERT), normalizes by graphemes (T5), and
+/// takes the ideographic space for a CJK character, as DeepSeek's pattern says.
+const WITHOUT_ODD: [&str; 10] = [
+    "qwen2",
+    "deepseek-r1-qwen",
+    "kormo",
+    "f2llmv2",
+    "qwen35",
+    "deepseek-llm",
+    "deepseek-coder",
+    "bert.json",
+    "t5.json",
+    "t5_spaces.json",
+];
+
+#[test]
+fn vocabularies_of_gguf_files_give_the_ids_of_llama_cpp() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text_golden/llama_cpp");
+    let mut wrong = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let golden: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut runs: Vec<(&str, &Value)> = Vec::new();
+        for group in golden["pres"].as_array().into_iter().flatten() {
+            let names = group["names"].as_array().unwrap().iter();
+            runs.extend(names.map(|name| (name.as_str().unwrap(), &group["ids"])));
+        }
+        if runs.is_empty() {
+            runs.push(("", &golden["ids"]));
+        }
+        for (pre, ids) in runs {
+            let tokenizer = Tokenizer::from_gguf(gguf_fields(&golden["fields"], pre)).unwrap();
+            let texts = golden["texts"].as_array().unwrap().iter().zip(golden["odd"].as_array().unwrap());
+            for ((text, odd), ids) in texts.zip(ids.as_array().unwrap()) {
+                let ours = tokenizer.encode(text.as_str().unwrap(), true).unwrap();
+                let compared = odd == false || ![pre, &file].iter().any(|name| WITHOUT_ODD.contains(name));
+                if compared && ours != numbers(ids) {
+                    wrong.push(format!("{file} {pre}: {text}: {ours:?}, llama.cpp has {ids}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} texts:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

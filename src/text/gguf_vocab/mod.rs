@@ -1,29 +1,24 @@
-//! The tokenizer of a GGUF file: byte-level BPE, rebuilt from the tokens, the merges and the name
-//! of the pre-tokenizer.
+//! The tokenizer of a GGUF file, rebuilt from its fields `tokenizer.ggml.*`.
 //!
-//! The pre-tokenizers are those that llama.cpp's `tokenizer.ggml.pre` names. If the original
-//! tokenizer also normalizes text (Qwen2: NFC), so does this one, because the model was trained
-//! that way.
+//! - `gpt2` is byte-level BPE with the pre-tokenizers of [`pre`].
+//! - `llama` and `t5` are SentencePiece's vocabularies, and `bert` is WordPiece: [`pieces`].
+//!
+//! Defaults are those of llama.cpp (`llama_vocab::impl::load` in `src/llama-vocab.cpp`).
 
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
+mod pieces;
+mod pre;
+
+use tokenizers::AddedToken;
+use tokenizers::models::bpe::{BPE, Merges};
 use tokenizers::normalizers::unicode::NFC;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, SplitDelimiterBehavior};
 
+use self::pre::Pre;
+pub(crate) use self::pre::{QWEN2, split};
 use crate::error::{Result, bail, err};
 
-/// GPT-2's pattern for words. Text that no alternative matches (a single space before a word) is a
-/// word of its own.
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-pub(super) const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// llama.cpp's fallback for files that name no pre-tokenizer.
-const DEFAULT: [&str; 4] = [r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"];
-
+/// `tokenizer.ggml.token_type` of the token for what the vocabulary cannot spell.
+const UNKNOWN: i32 = 2;
 /// `tokenizer.ggml.token_type` of a special token, which is never part of a text.
 const CONTROL: i32 = 3;
 /// `tokenizer.ggml.token_type` of a token that the model's authors added. It is matched as a whole,
@@ -31,14 +26,16 @@ const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
 
 /// The `tokenizer.ggml.*` fields of a GGUF file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct GgufVocab {
-    /// `model`: the type of tokenizer; `gpt2` is byte-level BPE.
+    /// `model`: the type of tokenizer: `gpt2`, `llama`, `t5` or `bert`.
     pub model: String,
     /// `pre`: the name of the pre-tokenizer; empty if the file has none.
     pub pre: String,
     /// `tokens`: the tokens in the order of their ids.
     pub tokens: Vec<String>,
+    /// `scores`: the score of each token, for SentencePiece's vocabularies.
+    pub scores: Vec<f32>,
     /// `merges`: the merges as `left right`, in order of priority.
     pub merges: Vec<String>,
     /// `token_type`: the type of each token; empty if all are ordinary tokens.
@@ -50,55 +47,142 @@ pub struct GgufVocab {
     /// `unknown_token_id`: the unknown token. Byte-level BPE can spell everything; bytes that are
     /// not in the vocabulary are left out, as in Hugging Face and llama.cpp.
     pub unk: Option<u32>,
+    /// `seperator_token_id`: the token after a text of BERT. (The field is spelled so.)
+    pub sep: Option<u32>,
+    /// `mask_token_id`: the token that stands for a missing word.
+    pub mask: Option<u32>,
     /// `add_bos_token`: whether a text starts with `bos`.
-    pub add_bos: bool,
+    pub add_bos: Option<bool>,
     /// `add_eos_token`: whether a text ends with `eos`.
-    pub add_eos: bool,
+    pub add_eos: Option<bool>,
+    /// `add_space_prefix`: whether a text of SentencePiece begins with a space. The default is yes for `llama`, and no for `t5`.
+    pub add_space_prefix: Option<bool>,
+    /// `remove_extra_whitespaces`: whether runs of spaces count as one, for `t5`.
+    pub remove_extra_whitespaces: bool,
+    /// `precompiled_charsmap`: the normalization rules of `t5`; empty if there are none.
+    pub charsmap: Vec<u8>,
+    /// `normalizer.lowercase`, for `bert`.
+    pub lowercase: bool,
+    /// `normalizer.strip_accents`, for `bert`.
+    pub strip_accents: bool,
 }
 
-impl GgufVocab {
-    pub(crate) fn build(self) -> Result<tokenizers::Tokenizer> {
-        if self.model != "gpt2" {
-            bail!(
-                ModelUnsupported,
-                "tokenizer.ggml.model: expected gpt2 (byte-level BPE), found {:?}",
-                self.model
-            );
+impl Default for GgufVocab {
+    fn default() -> Self {
+        GgufVocab {
+            model: String::new(),
+            pre: String::new(),
+            tokens: Vec::new(),
+            scores: Vec::new(),
+            merges: Vec::new(),
+            token_types: Vec::new(),
+            bos: None,
+            eos: None,
+            unk: None,
+            sep: None,
+            mask: None,
+            add_bos: None,
+            add_eos: None,
+            add_space_prefix: None,
+            remove_extra_whitespaces: false,
+            charsmap: Vec::new(),
+            lowercase: true,
+            strip_accents: true,
         }
-        let pre = pre_tokenizer(&self.pre)?;
-        self.check()?;
+    }
+}
 
-        let special: Vec<AddedToken> = self
+/// The tokens before and after a text.
+type Frame = (Option<u32>, Option<u32>);
+
+impl GgufVocab {
+    /// Sets what the file does not say to the defaults of its type, and returns the tokens that stand before and after a text.
+    ///
+    /// # Errors
+    /// `model-unsupported`, naming the field, if the type or the pre-tokenizer is unknown; `file-corrupt`, naming the field, if the
+    /// fields contradict each other.
+    pub(crate) fn complete(&mut self) -> Result<Frame> {
+        let count = self.tokens.len();
+        let within = |id: u32| Some(id).filter(|id| (*id as usize) < count);
+        let (add_bos, add_eos) = match self.model.as_str() {
+            "gpt2" => (Pre::named(&self.pre)?.add_bos && self.bos.is_some(), false),
+            "llama" => {
+                self.bos = self.bos.or(within(1));
+                self.eos = self.eos.or(within(2));
+                self.unk = self.unk.or(within(0));
+                (true, false)
+            }
+            "t5" => {
+                self.eos = self.eos.or(within(1));
+                self.unk = self.unk.or(within(2));
+                (false, true)
+            }
+            "bert" => {
+                self.bos = self.bos.or(within(101));
+                self.sep = self.sep.or(within(102));
+                self.unk = self.unk.or(within(100));
+                self.mask = self.mask.or(within(103));
+                (true, false)
+            }
+            other => bail!(
+                ModelUnsupported,
+                "tokenizer.ggml.model: expected gpt2 (byte-level BPE), llama or t5 (SentencePiece) or bert (WordPiece), found {other:?}"
+            ),
+        };
+        self.check()?;
+        if self.model == "bert" {
+            return Ok((self.bos, self.sep));
+        }
+        let (add_bos, add_eos) = (self.add_bos.unwrap_or(add_bos), self.add_eos.unwrap_or(add_eos));
+        for (field, add, id) in [("bos", add_bos, self.bos), ("eos", add_eos, self.eos)] {
+            if add && id.is_none() {
+                bail!(
+                    FileCorrupt,
+                    "tokenizer.ggml.{field}_token_id: expected an id, because texts get this token, found none"
+                );
+            }
+        }
+        Ok((self.bos.filter(|_| add_bos), self.eos.filter(|_| add_eos)))
+    }
+
+    /// Builds the tokenizer of fields that are complete.
+    pub(crate) fn build(self) -> Result<tokenizers::Tokenizer> {
+        let byte_level = self.model == "gpt2";
+        let special = |kind: i32| kind == CONTROL || kind == UNKNOWN && !byte_level;
+        let added: Vec<AddedToken> = self
             .tokens
             .iter()
             .zip(&self.token_types)
-            .filter(|(token, kind)| matches!(**kind, CONTROL | USER_DEFINED) && !token.is_empty())
-            .map(|(token, &kind)| AddedToken::from(token.clone(), kind == CONTROL).normalized(false))
+            .filter(|(token, kind)| {
+                !token.is_empty() && (special(**kind) || **kind == USER_DEFINED && self.model != "bert")
+            })
+            .map(|(token, &kind)| AddedToken::from(token.clone(), special(kind)).normalized(false))
             .collect();
-        let merges = self.merges.iter().enumerate().map(|(i, m)| merge(i, m)).collect::<Result<Merges>>()?;
-        let count = self.tokens.len();
-        let vocab: Vocab = self.tokens.into_iter().zip(0u32..).collect();
-        if vocab.len() != count {
-            let twice = count - vocab.len();
-            bail!(
-                FileCorrupt,
-                "tokenizer.ggml.tokens: expected distinct tokens, found {twice} that occur twice"
-            );
-        }
-        let bpe = BPE::builder()
-            .vocab_and_merges(vocab, merges)
-            // In Llama 3, a word that is a token is not split, whatever its merges.
-            .ignore_merges(is_llama3(&self.pre))
-            .build()
-            .map_err(|e| err!(FileCorrupt, "tokenizer.ggml.merges: expected merges of tokens, found: {e}"))?;
+        let mut inner = match self.model.as_str() {
+            "llama" => self.merged()?,
+            "t5" => self.scored()?,
+            "bert" => self.words()?,
+            _ => self.byte_level()?,
+        };
+        inner.add_tokens(&added);
+        Ok(inner)
+    }
 
+    fn byte_level(mut self) -> Result<tokenizers::Tokenizer> {
+        let pre = Pre::named(&self.pre)?;
+        let merges = std::mem::take(&mut self.merges);
+        let merges = merges.iter().enumerate().map(|(i, m)| merge(i, m)).collect::<Result<Merges>>()?;
+        let vocab = self.take_vocabulary()?;
+        let bpe =
+            BPE::builder().vocab_and_merges(vocab, merges).ignore_merges(pre.ignore_merges).build().map_err(
+                |e| err!(FileCorrupt, "tokenizer.ggml.merges: expected merges of tokens, found: {e}"),
+            )?;
         let mut inner = tokenizers::Tokenizer::new(bpe);
-        if self.pre == "qwen2" {
+        if pre.nfc {
             inner.with_normalizer(Some(NFC));
         }
-        inner.with_pre_tokenizer(Some(pre));
+        inner.with_pre_tokenizer(Some(pre.build()?));
         inner.with_decoder(Some(ByteLevel::default()));
-        inner.add_tokens(&special);
         Ok(inner)
     }
 
@@ -112,7 +196,13 @@ impl GgufVocab {
             let found = self.token_types.len();
             bail!(FileCorrupt, "tokenizer.ggml.token_type: expected {count} entries, found {found}");
         }
-        for (field, id) in [("bos", self.bos), ("eos", self.eos), ("unknown", self.unk)] {
+        for (field, id) in [
+            ("bos", self.bos),
+            ("eos", self.eos),
+            ("unknown", self.unk),
+            ("seperator", self.sep),
+            ("mask", self.mask),
+        ] {
             if let Some(id) = id.filter(|&id| id as usize >= count) {
                 bail!(
                     FileCorrupt,
@@ -120,20 +210,8 @@ impl GgufVocab {
                 );
             }
         }
-        for (field, add, id) in [("bos", self.add_bos, self.bos), ("eos", self.add_eos, self.eos)] {
-            if add && id.is_none() {
-                bail!(
-                    FileCorrupt,
-                    "tokenizer.ggml.{field}_token_id: expected an id, because add_{field}_token is set, found none"
-                );
-            }
-        }
         Ok(())
     }
-}
-
-fn is_llama3(pre: &str) -> bool {
-    matches!(pre, "llama-bpe" | "llama3" | "llama-v3")
 }
 
 /// Parses `left right`. The only space is between the two, because byte-level tokens spell a space
@@ -145,26 +223,4 @@ fn merge(index: usize, text: &str) -> Result<(String, String)> {
         }
         _ => bail!(FileCorrupt, "tokenizer.ggml.merges[{index}]: expected two tokens, found {text:?}"),
     }
-}
-
-fn pre_tokenizer(pre: &str) -> Result<Sequence> {
-    let splits = match pre {
-        "smollm" => vec![Digits::new(true).into(), split(GPT2)?],
-        "gpt-2" => vec![split(GPT2)?],
-        "default" | "" => DEFAULT.into_iter().map(split).collect::<Result<Vec<_>>>()?,
-        "qwen2" => vec![split(QWEN2)?],
-        _ if is_llama3(pre) => vec![split(LLAMA3)?],
-        _ => bail!(
-            ModelUnsupported,
-            "tokenizer.ggml.pre: expected smollm, gpt-2, default, llama-bpe or qwen2, found {pre:?}"
-        ),
-    };
-    let bytes = PreTokenizerWrapper::from(ByteLevel::new(false, true, false));
-    Ok(Sequence::new(splits.into_iter().chain([bytes]).collect()))
-}
-
-pub(super) fn split(regex: &str) -> Result<PreTokenizerWrapper> {
-    Split::new(SplitPattern::Regex(regex.into()), SplitDelimiterBehavior::Isolated, false)
-        .map(PreTokenizerWrapper::from)
-        .map_err(|e| err!(ModelUnsupported, "tokenizer.ggml.pre: the pattern {regex} does not compile: {e}"))
 }
