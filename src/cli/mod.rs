@@ -61,6 +61,9 @@ enum Command {
     /// Write the logits of texts or token ids to a safetensors file
     Logits(logits::Args),
     /// Fine-tune a model on a data file
+    ///
+    /// A run whose loss explodes is stopped with exit status 1 and the code non-finite-loss. Its record is kept up to the last good
+    /// step, and the message names the setting at fault, with a value to try. COMMAND-LINE.md has the rule.
     Finetune(Box<finetune::Args>),
     /// Recompute the fine-tuned weights from the base model and a trajectory
     Replay(replay::Args),

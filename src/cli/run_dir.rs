@@ -43,6 +43,10 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => bail!(InvalidArgument, "{}: {error}", path.display()),
         };
+        // A run whose files cannot be written cannot go on, which is found out before the model is loaded.
+        for path in FILES.iter().map(|name| dir.join(name)).filter(|path| path.exists()) {
+            File::options().append(true).open(&path).map_err(|e| write_error(&path, &e))?;
+        }
         if Trajectory::is_unbegun(&bytes) {
             return Ok(None);
         }

@@ -116,7 +116,7 @@ describe('create', () => {
 
   test.each([
     [{ model: files, dtpye: 'f32' }, 'unknown option "dtpye"'],
-    [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4" or "q4_1" or "q6_k" or "q4_k", found f64'],
+    [{ model: files, dtype: 'f64' }, 'dtype must be "f32" or "f16" or "q8" or "q4"'],
     [{ model: files, tiles: 4 }, 'tiles must be a string, found 4'],
     [{ model: files, limits: 'none' }, 'limits must be "default" or "adapter"'],
     [{ model: [] }, 'model holds no files'],

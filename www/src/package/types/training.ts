@@ -52,8 +52,9 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
    * Keeps the run under this name in the origin's private file system: each step is on the disk
    * before it is yielded, so that a tab that is killed loses nothing that was seen. To go on,
    * {@link FineTuner.restore} what {@link storage} `.run(name)` gives and train with the same
-   * options; a training that does not go on with the kept run replaces it. Method `readout` takes
-   * seconds and is not kept.
+   * options; a training that does not go on with the kept run replaces it. The name is locked while
+   * the run trains: a second training with it, in any tab, is refused before anything is read.
+   * Method `readout` takes seconds and is not kept.
    */
   readonly keep?: string | undefined;
   /**
