@@ -15,6 +15,8 @@ use crate::format::sharded;
 struct Wanted {
     /// A `.gguf` file that was requested.
     file: Option<String>,
+    /// The quantization of a `.gguf` file that was requested, such as `Q8_0`.
+    quantization: Option<String>,
     /// The content of the index of split weights.
     index: Option<String>,
 }
@@ -29,7 +31,8 @@ struct Chosen {
 }
 
 /// Chooses the files of a model among those of a `listing`, an array of `{ name, size? }`. `place`
-/// is its name for messages. `options` are `{ file?, index? }`.
+/// is its name for messages. `options` are `{ file?, quantization?,
+/// index? }`.
 #[wasm_bindgen(js_name = filesOf)]
 pub fn files_of(place: &str, listing: JsValue, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     choose(place, listing, options).map_err(js_error)
@@ -38,7 +41,11 @@ pub fn files_of(place: &str, listing: JsValue, options: JsValue) -> std::result:
 fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
     let listing: Vec<Listed> = options::parse(listing, "listing of filesOf")?;
     let wanted: Wanted = options::parse(options, "options of filesOf")?;
-    let set = files::files_of(place, &listing, wanted.file.as_deref())?;
+    let file = match wanted.quantization {
+        Some(quantization) => Some(files::file_of_quantization(place, &listing, &quantization)?),
+        None => wanted.file,
+    };
+    let set = files::files_of(place, &listing, file.as_deref())?;
     let mut names: Vec<String> = set.names().into_iter().map(str::to_owned).collect();
     let mut index = set.index();
     if let (Some(name), Some(content)) = (index, wanted.index) {

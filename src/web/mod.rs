@@ -19,7 +19,7 @@ mod training;
 pub use bench::{TabBench, measure_matmuls};
 pub use files::{file_names, files_of};
 pub use fine_tuner::Tuner;
-pub use plan::plan;
+pub use plan::{check_model, plan};
 pub use rows::read_rows;
 
 use wasm_bindgen::JsValue;

@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AbortSignal, Blob};
 
 use crate::error::{Result, bail, err};
-use crate::format::files::{BlobDir, FetchDir, ModelDir};
+use crate::format::files::{BlobDir, FetchDir, ModelDir, RemoteDir, RemoteFile};
 use crate::text::chat::Conversation;
 use crate::text::dataset;
 use crate::text::rows::{Classified, Dataset, Rows};
@@ -28,7 +28,7 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> R
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]`, with the `name` of them all, or `url`; or random weights, from the seed
+/// Where the model's files are: `files: {name, blob}[]` or `remote: {name, url}[]`, with the `name` of them all, or `url`; or random weights, from the seed
 /// `randomWeights`, of a `config`, the text of a config.json. `signal` ends downloads.
 pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
@@ -47,11 +47,44 @@ pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn M
         let seed = field(options, "randomWeights").map_or(Ok(0), |seed| parse(seed, "randomWeights"))?;
         return Ok(Box::new(RandomModel::new("config", config.into_bytes(), seed)?));
     }
-    let signal = field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok());
+    if let Some(remote) = remote_dir(options, cancel)? {
+        return Ok(Box::new(remote));
+    }
     match text(options, "url") {
-        Some(url) => Ok(Box::new(FetchDir::new(&url, signal))),
+        Some(url) => Ok(Box::new(FetchDir::new(&url, signal(cancel)))),
         None => bail!(InvalidArgument, "model: expected files or a url"),
     }
+}
+
+/// The directory of a model as [`model_dir`] makes it, without what describing the model does not need.
+pub(super) fn described_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
+    match remote_dir(options, options)? {
+        Some(remote) => Ok(Box::new(remote.without_tokenizer())),
+        None => model_dir(options, options),
+    }
+}
+
+/// The files in the field `remote` of `options`: `{ name, url, size?, token? }[]`, with the `name` of them all.
+fn remote_dir(options: &JsValue, cancel: &JsValue) -> Result<Option<RemoteDir>> {
+    #[derive(Deserialize)]
+    struct Remote {
+        name: String,
+        url: String,
+        size: Option<f64>,
+        token: Option<String>,
+    }
+    let Some(remote) = field(options, "remote") else { return Ok(None) };
+    let listed: Vec<Remote> = parse(remote, "remote")?;
+    let files = listed.into_iter().map(|Remote { name, url, size, token }| {
+        let size = size.filter(|size| *size >= 0.0).map(|size| size as u64);
+        RemoteFile { name, url, size, token }
+    });
+    let name = text(options, "name").unwrap_or_else(|| "the model".to_owned());
+    Ok(Some(RemoteDir::new(name, files, signal(cancel))))
+}
+
+fn signal(cancel: &JsValue) -> Option<AbortSignal> {
+    field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok())
 }
 
 /// The bytes of a `Uint8Array`, or of a text in UTF-8; none of another value.

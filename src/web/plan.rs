@@ -20,7 +20,7 @@ pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
 }
 
 async fn planned(options: &JsValue) -> Result<Plan> {
-    let dir = options::model_dir(options, options)?;
+    let dir = options::described_dir(options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     let given: Options = options::parse(options.clone(), "plan options")?;
     let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
@@ -30,6 +30,20 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     let length = settings.length_for(spec)?;
     let sizes = Sizes::even(spec.head_kind(), settings.batch_size, length, labels);
     check(&session, &settings, &sizes, max_bytes(options)?).await
+}
+
+/// Says whether a model can be used, before its weights are downloaded: throws what loading it would throw. `options` are those of
+/// `create`. Reads `config.json` and the weights' headers only.
+#[wasm_bindgen(js_name = checkModel)]
+pub async fn check_model(options: JsValue) -> std::result::Result<(), JsValue> {
+    checked(&options).await.map_err(js_error)
+}
+
+async fn checked(options: &JsValue) -> Result<()> {
+    let dir = options::described_dir(options)?;
+    let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
+    let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
+    check_weights(&session, max_bytes(options)?)
 }
 
 /// `maxGpuBytes`, if it is given.

@@ -51,6 +51,11 @@ right({"typed": torch.Tensor(plain)}, "typed")
 # An adapter as peft wrote it before October 2023.
 torch.save(load_file(folder.parent / "peft/bert-lora/adapter_model.safetensors"), folder / "adapter_model.bin")
 
+# A whole model, in both layouts.
+model = load_file(folder.parent / "bert/model.safetensors")
+torch.save(model, folder / "bert.bin")
+torch.save(model, folder / "bert-legacy.bin", _use_new_zipfile_serialization=False)
+
 # The same archive as other programs write it: not aligned, compressed, or encrypted by its flag.
 members = {info.filename: zipfile.ZipFile(folder / "tiny.bin").read(info) for info in zipfile.ZipFile(folder / "tiny.bin").infolist()}
 for name, method in [("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)]:

@@ -222,3 +222,23 @@ async_test! {
         }
     }
 }
+
+async_test! {
+    async fn weights_of_pytorch_are_the_same() {
+        let right = fingerprint(&golden::dir("bert")).await;
+        let config = MemoryDir::new("bin").with("config.json", golden::file("bert", "config.json"));
+        let zip = &include_bytes!("../golden/pickle/bert.bin")[..];
+        let legacy = &include_bytes!("../golden/pickle/bert-legacy.bin")[..];
+        for bytes in [zip, legacy] {
+            assert_eq!(fingerprint(&config.clone().with("pytorch_model.bin", bytes)).await, right);
+        }
+        // Half of the tensors are taken from each of two files.
+        let weights = safetensors::SafeTensors::deserialize(golden::file("bert", "model.safetensors")).unwrap();
+        let names = weights.names().into_iter().enumerate();
+        let map: Map<String, Value> =
+            names.map(|(at, name)| (name.to_owned(), json!(["a.bin", "b.bin"][at % 2]))).collect();
+        let index = json!({"metadata": {}, "weight_map": map}).to_string().into_bytes();
+        let split = config.with("pytorch_model.bin.index.json", index).with("a.bin", zip).with("b.bin", legacy);
+        assert_eq!(fingerprint(&split).await, right);
+    }
+}

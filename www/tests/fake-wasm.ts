@@ -62,6 +62,11 @@ export async function plan(): Promise<MemoryPlan> {
   return { weights: 4e6, adapter: 0, scratch: 1e6, activations: 1e6, transfer: 1e5, peak: 6.1e6, adam: 4e7 };
 }
 
+/** Reads `config.json`, as the real engine does. */
+export async function checkModel(options: WasmCreateOptions): Promise<void> {
+  await readConfig(options);
+}
+
 const textOf = (data: WasmData): string => (typeof data === 'string' ? data : new TextDecoder().decode(data));
 
 /** The rows of a JSON array or of a table whose header is `text,label`. Other text is plain text. */
@@ -330,7 +335,7 @@ export class Tuner implements WasmTuner {
 
 /** Reads the model type from `config.json`. A `.gguf` file counts as causal. */
 async function readConfig(options: WasmCreateOptions): Promise<boolean> {
-  if (options.files?.some(({ name }) => name.endsWith('.gguf')) || options.url?.endsWith('.gguf')) return true;
+  if (options.files?.some(({ name }) => name.endsWith('.gguf')) || options.url?.endsWith('.gguf') || options.remote?.some(({ name }) => name.endsWith('.gguf'))) return true;
   let text: string;
   if (options.files !== undefined) {
     const file = options.files.find(({ name }) => name === 'config.json');
@@ -338,8 +343,9 @@ async function readConfig(options: WasmCreateOptions): Promise<boolean> {
     text = await file.blob.text();
   } else {
     if (options.url?.startsWith('test:') === true) return false;
-    const response = await fetch(`${options.url}config.json`).catch(() => undefined);
-    if (!response?.ok) throw failure('network', `${options.url}config.json: ${response?.status ?? 'no answer'}`);
+    const url = options.remote?.find(({ name }) => name === 'config.json')?.url ?? `${options.url}config.json`;
+    const response = await fetch(url).catch(() => undefined);
+    if (!response?.ok) throw failure('network', `${url}: ${response?.status ?? 'no answer'}`);
     text = await response.text();
   }
   try {

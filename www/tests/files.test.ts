@@ -19,6 +19,7 @@ interface Case {
 }
 
 const INDEX = 'model.safetensors.index.json';
+const INDICES = [INDEX, 'pytorch_model.bin.index.json'];
 const cases = JSON.parse(readFileSync(new URL('../../tests/file-sets.json', import.meta.url), 'utf8')) as Case[];
 
 describe.skipIf(FAKE)('with the engine', () => {
@@ -43,14 +44,14 @@ describe.skipIf(FAKE)('with the engine', () => {
 
   const hub = ({ listing, index }: Case): Record<string, string> => ({
     '/api/models/tiny': JSON.stringify({ sha: 'c0ffee', siblings: listing.map(({ name, size }) => ({ rfilename: name, size })) }),
-    ...(index === undefined ? {} : { [`/tiny/resolve/c0ffee/${INDEX}`]: index }),
+    ...(index === undefined ? {} : Object.fromEntries(INDICES.map((name) => [`/tiny/resolve/c0ffee/${name}`, index]))),
   });
 
   test.each(cases)('$about', async ({ listing, file, index, files, code, error }) => {
     const options = file === undefined ? {} : { file };
     const choose = (): readonly string[] => {
       const first = engine.filesOf('tiny', listing, options);
-      expect(first.index).toBe(first.files.includes(INDEX) ? INDEX : undefined);
+      expect(first.index).toBe(INDICES.find((name) => first.files.includes(name)));
       return index === undefined ? first.files : engine.filesOf('tiny', listing, { ...options, index }).files;
     };
     if (files === undefined) expect(choose).toThrow(expect.objectContaining({ code, message: error }));

@@ -24,26 +24,43 @@ export interface Hub {
   version: number;
   /** Bytes per second; 0 for no limit. */
   speed: number;
+  /** The token that opens the repositories; empty if they are open to everyone. */
+  token: string;
+  /** Answers listings with this status, this many times, and asks to wait so many seconds. */
+  busy: { status: number; times: number; seconds: number };
+  /** The token of each request that had one, with its path. */
+  readonly tokens: string[];
+  /** Where large files are: the hub itself, or a server of another origin. */
+  cdn: string;
+  /** Adds a repository. `revisions` are names besides `main`. */
+  add(id: string, files: ReadonlyMap<string, Buffer>, revisions?: readonly string[]): void;
   close(): Promise<void>;
 }
 
 const SHA = '0123456789abcdef0123456789abcdef01234567';
 const CORS = {
   'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'ETag, Content-Range, X-Linked-Size, X-Linked-ETag',
+  'access-control-expose-headers': 'ETag, Content-Range, X-Linked-Size, X-Linked-ETag, Retry-After',
 };
+const LARGE = /\.(safetensors|gguf|bin)$/;
 
 /** Serves `folder` as the repository `id`, over TLS if a key and a certificate are given. */
 export async function openHub(folder: string, id: string, names: readonly string[], tls?: { key: string; cert: string }): Promise<Hub> {
-  const files = new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
-  const hub = { url: '', port: 0, asked: [] as string[], broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 };
+  const repositories = new Map<string, { files: ReadonlyMap<string, Buffer>; revisions: readonly string[] }>();
+  const hub = {
+    ...{ url: '', port: 0, cdn: '', token: '', asked: [] as string[], tokens: [] as string[], busy: { status: 503, times: 0, seconds: 0 } },
+    ...{ broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 },
+    add: (name: string, files: ReadonlyMap<string, Buffer>, revisions: readonly string[] = []): void => void repositories.set(name, { files, revisions }),
+  };
+  hub.add(id, new Map(names.map((name) => [name, readFileSync(join(folder, name))])));
 
-  const listing = (): string =>
+  const listing = (name: string, files: ReadonlyMap<string, Buffer>): string =>
     JSON.stringify({
-      id,
+      id: name,
       sha: SHA,
+      gated: hub.token === '' ? false : 'manual',
       siblings: [...files].map(([rfilename, bytes]) =>
-        rfilename.endsWith('.safetensors')
+        LARGE.test(rfilename)
           ? { rfilename, size: bytes.length, blobId: 'pointer', lfs: { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } }
           : { rfilename, size: bytes.length, blobId: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex') },
       ),
@@ -53,17 +70,20 @@ export async function openHub(folder: string, id: string, names: readonly string
   async function send(response: ServerResponse, name: string, bytes: Buffer, range: string | undefined): Promise<void> {
     const from = hub.ranges ? Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? -1) : -1;
     const start = Math.max(0, from);
-    const body = Buffer.from(bytes.subarray(start));
+    const to = from < 0 ? NaN : Number(/bytes=\d+-(\d+)/.exec(range ?? '')?.[1] ?? NaN);
+    const end = Number.isNaN(to) ? bytes.length : Math.min(bytes.length, to + 1);
+    const body = Buffer.from(bytes.subarray(start, end));
     const middle = Math.floor(bytes.length / 2) - start;
-    if (hub.damaged && name.endsWith('.safetensors') && middle >= 0) body[middle] = (body[middle] ?? 0) ^ 1;
+    if (hub.damaged && LARGE.test(name) && middle >= 0) body[middle] = (body[middle] ?? 0) ^ 1;
     response.writeHead(from >= 0 ? 206 : 200, {
       ...CORS,
       'content-length': body.length,
       'accept-ranges': 'bytes',
       etag: `"${hub.version}-${createHash('md5').update(bytes).digest('hex')}"`,
-      ...(from >= 0 ? { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {}),
+      ...(from >= 0 ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
     });
-    if (hub.broken.times > 0 && name.endsWith('.safetensors')) {
+    // Not where only the beginning is asked for.
+    if (hub.broken.times > 0 && LARGE.test(name) && Number.isNaN(to)) {
       hub.broken.times--;
       response.write(body.subarray(0, hub.broken.after), () => setTimeout(() => response.destroy(), 50));
       return;
@@ -79,15 +99,29 @@ export async function openHub(folder: string, id: string, names: readonly string
   const answer: Parameters<typeof createServer>[1] = (request, response) => {
     const path = request.url ?? '';
     hub.asked.push([request.method, path, request.headers.range].filter((part) => part !== undefined).join(' '));
-    const found = new RegExp(`^/(${id}/resolve/(?:${SHA}|main)|cdn)/(.+)$`).exec(path);
-    const name = found?.[2] ?? '';
-    const bytes = files.get(name);
-    if (request.method === 'OPTIONS') response.writeHead(204, { ...CORS, 'access-control-allow-headers': '*' }).end();
-    else if (path.startsWith(`/api/models/${id}?`)) response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end(listing());
-    else if (bytes === undefined) response.writeHead(404, CORS).end();
+    const { authorization } = request.headers;
+    if (authorization !== undefined) hub.tokens.push(`${request.headers.host} ${path} ${authorization}`);
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204, { ...CORS, 'access-control-allow-headers': 'authorization, range' }).end();
+      return;
+    }
     // Large files are at another address, as on the hub.
-    else if (name.endsWith('.safetensors') && found?.[1] !== 'cdn') response.writeHead(302, { ...CORS, location: `/cdn/${name}` }).end();
-    else void send(response, name, bytes, request.headers.range);
+    const [, large, repo = id] = /^\/cdn\/([^?]+)(?:\?(.+))?$/.exec(path) ?? [];
+    const [, listed = '', revision = 'main'] = /^\/api\/models\/([^?]+?)(?:\/revision\/([^?]+))?\?/.exec(path) ?? [];
+    const [, owner = '', ref = '', name = ''] = /^\/(.+?)\/resolve\/([^/]+)\/([^?]+)/.exec(path) ?? [];
+    // A repository of an organization can also be named without it.
+    const full = [...repositories.keys()].find((key) => key === (listed || owner) || key.endsWith(`/${listed || owner}`));
+    const repository = repositories.get(full ?? '');
+    const revisions = ['main', SHA, ...(repository?.revisions ?? [])];
+    const bytes = large === undefined ? repository?.files.get(name) : repositories.get(repo)?.files.get(large);
+    const isOpen = hub.token === '' || authorization === `Bearer ${hub.token}`;
+    if (listed !== '' && hub.busy.times-- > 0) response.writeHead(hub.busy.status, { ...CORS, ...(hub.busy.seconds > 0 ? { 'retry-after': String(hub.busy.seconds) } : {}) }).end();
+    else if (listed !== '' && repository !== undefined && revisions.includes(decodeURIComponent(revision))) {
+      response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end(listing(full ?? '', repository.files));
+    } else if (large === undefined && !isOpen) response.writeHead(401, CORS).end();
+    else if (bytes === undefined || (large === undefined && !revisions.includes(decodeURIComponent(ref)))) response.writeHead(404, CORS).end();
+    else if (large === undefined && LARGE.test(name)) response.writeHead(302, { ...CORS, location: `${hub.cdn}/cdn/${name}${full === id ? '' : `?${full}`}` }).end();
+    else void send(response, large ?? name, bytes, request.headers.range);
   };
   const server: Server = tls === undefined ? createServer(answer) : createSecureServer(tls, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

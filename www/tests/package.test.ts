@@ -5,10 +5,10 @@ import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type Tra
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
 import { readData } from '../src/package/read.ts';
-import { fileNames, filesOf, pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
+import { checkModel, fileNames, filesOf, pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 
-const engine: WasmModule = { Tuner, plan, readRows, filesOf, fileNames };
+const engine: WasmModule = { Tuner, checkModel, plan, readRows, filesOf, fileNames };
 
 /**
  * Runs the worker's code at the other end of a real message channel, so that everything is
@@ -124,6 +124,7 @@ describe('create', () => {
     [{ model: '' }, 'model must be a URL'],
     [{ model: 'ftp://host.test/model/' }, 'model must be a URL'],
     [{ model: [config, new Blob(['{}'])] }, 'model[1] must be a File or { name, blob }'],
+    [{ model: 'a/b', token: 'two words' }, 'token must be an access token without spaces'],
     [{ model: 'a/b', hub: 'nowhere' }, 'hub must be an address, found "nowhere"'],
     [{ model: files, signal: 'stop' }, 'signal must be an AbortSignal, found "stop"'],
     [{ model: files, onProgress: 5 }, 'onProgress must be a function, found 5'],
@@ -139,6 +140,22 @@ describe('create', () => {
   test.each([
     ['owner/name', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
     ['owner/name/small.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'small.gguf' }],
+    ['owner/name/sub/small.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'sub/small.gguf' }],
+    ['gpt2', { kind: 'hub', host: 'https://huggingface.co', id: 'gpt2' }],
+    [' bert-base-uncased ', { kind: 'hub', host: 'https://huggingface.co', id: 'bert-base-uncased' }],
+    ['owner/name@v1.0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v1.0' }],
+    ['owner/name@refs/pr/12', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'refs/pr/12' }],
+    ['owner/name:Q8_0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', quantization: 'Q8_0' }],
+    ['owner/name@v1:Q8_0', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v1', quantization: 'Q8_0' }],
+    ['https://huggingface.co/owner/name', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
+    ['huggingface.co/owner/name/', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
+    ['https://hf.co/gpt2?library=x', { kind: 'hub', host: 'https://huggingface.co', id: 'gpt2' }],
+    ['https://huggingface.co/owner/name/tree/main', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
+    ['https://huggingface.co/owner/name/tree/refs%2Fpr%2F3', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'refs/pr/3' }],
+    ['https://huggingface.co/owner/name/blob/main/x-Q8_0.gguf', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', file: 'x-Q8_0.gguf' }],
+    ['https://huggingface.co/owner/name/resolve/v2/a/x.gguf?download=true', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name', revision: 'v2', file: 'a/x.gguf' }],
+    ['https://huggingface.co/owner/name/blob/main/model.safetensors', { kind: 'hub', host: 'https://huggingface.co', id: 'owner/name' }],
+    ['https://huggingface.co/datasets/owner/name/', { kind: 'url', url: 'https://huggingface.co/datasets/owner/name/' }],
     ['./models/bert', { kind: 'url', url: 'https://page.test/sub/models/bert/' }],
     ['/models/bert/', { kind: 'url', url: 'https://page.test/models/bert/' }],
     ['models/small.gguf', { kind: 'url', url: 'https://page.test/sub/models/small.gguf' }],

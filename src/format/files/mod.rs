@@ -1,12 +1,13 @@
 //! Directories of a model's files, which are looked up by name.
 
 mod memory;
+mod quantization;
 mod set;
 pub use memory::MemoryDir;
 pub use set::{
     CHAT_FILE, CONFIG_FILE, FileSet, GENERATION_FILE, INDEX_FILE, Listed, MAX_CONFIG_BYTES,
-    MAX_TOKENIZER_BYTES, PICKLE_FILE, PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, files_of, first_names,
-    further_names, is_gguf,
+    MAX_TOKENIZER_BYTES, PICKLE_FILE, PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, file_of_quantization,
+    files_of, first_names, further_names, is_gguf,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -21,7 +22,11 @@ mod fetch;
 #[cfg(target_arch = "wasm32")]
 pub use blob::BlobDir;
 #[cfg(target_arch = "wasm32")]
+mod remote;
+#[cfg(target_arch = "wasm32")]
 pub use fetch::FetchDir;
+#[cfg(target_arch = "wasm32")]
+pub use remote::{RemoteDir, RemoteFile};
 
 use std::rc::Rc;
 

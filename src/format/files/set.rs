@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::quantization::{of_quantization, suited};
 use crate::error::{Result, bail};
 use crate::text::tokenizer_files::{DECLARATION_FILES, VOCABULARY_FILES};
 
@@ -89,9 +90,7 @@ impl FileSet {
 /// them; `limit-exceeded` if a file that is read as a whole is too long.
 pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result<FileSet> {
     let has = |name: &str| listing.iter().any(|file| file.name == name);
-    let mut gguf: Vec<&str> = listing.iter().map(|file| file.name.as_str()).collect();
-    gguf.retain(|name| is_gguf(name) && !name.contains('/'));
-    gguf.sort_unstable();
+    let gguf = gguf_models(listing);
     if let Some(wanted) = wanted {
         if is_gguf(wanted) && has(wanted) {
             return Ok(FileSet::Gguf(wanted.to_owned()));
@@ -115,8 +114,9 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
         ([only], _) => Ok(FileSet::Gguf((*only).to_owned())),
         ([first, _, ..], _) => bail!(
             InvalidArgument,
-            "{place}: expected one .gguf file, found {}; choose one of them, such as {place}/{first}",
-            gguf.join(", ")
+            "{place}: expected one .gguf file, found {}; choose one of them, such as {place}/{}",
+            gguf.join(", "),
+            suited(&gguf).unwrap_or(first)
         ),
         ([], Some(weights)) => {
             bail!(InvalidArgument, "{place}: expected a {CONFIG_FILE} beside {weights}, found none")
@@ -157,6 +157,30 @@ pub fn further_names(found: &[Listed]) -> Vec<&'static str> {
     if has(CONFIG_FILE) && !has(TOKENIZER_FILE) {
         names.extend(VOCABULARY_FILES);
     }
+    names
+}
+
+/// The `.gguf` file of a quantization such as `Q8_0`, among those that `place` has.
+///
+/// # Errors
+/// `invalid-argument` if there is no such file, or if there are several.
+pub fn file_of_quantization(place: &str, listing: &[Listed], quantization: &str) -> Result<String> {
+    of_quantization(place, &gguf_models(listing), quantization).map(str::to_owned)
+}
+
+/// The names of the `.gguf` files that may be models, in order. Those of vision projectors and of
+/// importance matrices are none.
+fn gguf_models(listing: &[Listed]) -> Vec<&str> {
+    let mut names: Vec<&str> = listing.iter().map(|file| file.name.as_str()).collect();
+    names.retain(|name| is_gguf(name) && !name.contains('/'));
+    let is_model = |name: &&str| {
+        let name = name.to_ascii_lowercase();
+        !name.contains("mmproj") && !name.contains("imatrix")
+    };
+    if names.iter().any(is_model) {
+        names.retain(is_model);
+    }
+    names.sort_unstable();
     names
 }
 

@@ -343,7 +343,7 @@ fn absurd_counts_are_refused() {
 fn malformed_tensors_are_refused_by_name() {
     let corrupt = Code::FileCorrupt;
     let norm = "output_norm.weight";
-    tiny().tensor(norm, &[32], 10, vec![0; 128]).refused(Code::ModelUnsupported, &[norm, "Q2_K"]);
+    tiny().tensor(norm, &[32], 16, vec![0; 128]).refused(Code::ModelUnsupported, &[norm, "IQ"]);
     tiny().tensor(norm, &[33], 8, vec![0; 128]).refused(corrupt, &[norm, "multiple of 32"]);
     tiny().tensor(norm, &[1 << 40, 1 << 40], 0, vec![]).refused(corrupt, &[norm, "overflows"]);
     tiny().tensor(norm, &[1 << 62], 0, vec![]).refused(corrupt, &[norm]);

@@ -27,6 +27,8 @@ const RETRY_AFTER: [i32; 2] = [500, 2000];
 pub struct FetchSource {
     name: String,
     url: String,
+    /// An access token of the server.
+    token: Option<String>,
     signal: Option<AbortSignal>,
     len: u64,
     /// The beginning of the file, or the whole file if the server ignores `Range`.
@@ -42,9 +44,24 @@ impl FetchSource {
     /// `network` if the server does not answer, answers with a failure, or ignores `Range` for a
     /// file longer than [`WHOLE_LIMIT`]; `aborted` if `signal` is aborted.
     pub async fn open(name: &str, url: &str, signal: Option<AbortSignal>) -> Result<Option<Self>> {
+        FetchSource::open_with_token(name, url, None, signal).await
+    }
+
+    /// Does the same, and sends an access token to the server. A browser does not send it on to
+    /// another server that the request is redirected to (Fetch standard, HTTP-redirect fetch).
+    ///
+    /// # Errors
+    /// Those of [`FetchSource::open`].
+    pub async fn open_with_token(
+        name: &str,
+        url: &str,
+        token: Option<String>,
+        signal: Option<AbortSignal>,
+    ) -> Result<Option<Self>> {
         let mut source = FetchSource {
             name: name.to_owned(),
             url: url.to_owned(),
+            token,
             signal,
             len: 0,
             head: Vec::new(),
@@ -121,11 +138,14 @@ impl FetchSource {
         let init = RequestInit::new();
         init.set_method(method);
         init.set_signal(self.signal.as_ref());
+        let headers = Headers::new()?;
         if let Some((offset, len)) = range {
-            let headers = Headers::new()?;
             headers.set("Range", &format!("bytes={offset}-{}", offset + len - 1))?;
-            init.set_headers_headers(&headers);
         }
+        if let Some(token) = &self.token {
+            headers.set("Authorization", &format!("Bearer {token}"))?;
+        }
+        init.set_headers_headers(&headers);
         let request = Request::new_with_str_and_init(&self.url, &init)?;
         // Both a page and a worker have a global `fetch`; their global scopes have different types.
         let global = js_sys::global();

@@ -4,7 +4,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { download, type RemoteFile } from './download.js';
+import { download, type Reaching, type RemoteFile } from './download.js';
 import { abortedError, PocketError } from './errors.js';
 import { entries, fileIn, folder, full, open, remove, writeText } from './opfs.js';
 import { list, sourceId, type FileRules, type Listing, type RemoteSource } from './source.js';
@@ -22,15 +22,18 @@ const UPDATE_CHECK_MS = 4000;
 export interface Manifest extends Listing {
   /** The id of the source that the model was requested from. */
   readonly source: string;
+  /** Whether the engine has said that it can use the model. */
+  readonly checked?: boolean;
 }
 
 const key = (source: string): string => bytesToHex(sha256(new TextEncoder().encode(source))).slice(0, 24);
 const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
-interface Hooks {
+interface Hooks extends Reaching {
   /** Loads the engine's rules for which files make a model. */
   readonly rules: () => Promise<FileRules>;
-  readonly signal?: AbortSignal | undefined;
+  /** Rejects if the engine cannot use the model. It is called before the first download. */
+  readonly check?: (listing: Listing) => Promise<void>;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Uses the stored files without checking whether they have changed. */
   readonly skipUpdateCheck?: boolean;
@@ -46,7 +49,8 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   if (at === undefined) return undefined;
   const fetchAll = async (): Promise<{ name: string; files: NamedBlob[] }> => {
     const kept = await readManifest(at);
-    const manifest = kept === undefined ? await newManifest(at, id, await list(source, await hooks.rules(), hooks.signal)) : await renewed(kept, at, source, hooks);
+    const listed = kept === undefined ? await newManifest(at, id, await list(source, await hooks.rules(), hooks)) : await renewed(kept, at, source, hooks);
+    const manifest = await approved(listed, at, hooks);
     await requireSpace(manifest, at);
     return { name: manifest.name, files: await fetchFiles(manifest, at, hooks) };
   };
@@ -57,6 +61,27 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
   } catch (thrown) {
     throw hooks.signal?.aborted ? abortedError('the download', hooks.signal) : thrown;
   }
+}
+
+/** Asks the engine whether it can use the model, unless it has said so or everything is stored already. */
+async function approved(manifest: Manifest, at: FileSystemDirectoryHandle, { check }: Hooks): Promise<Manifest> {
+  if (check === undefined || manifest.checked === true) return manifest;
+  const stored = await Promise.all(manifest.files.map((file) => checked(file, at)));
+  if (!stored.includes(undefined)) return manifest;
+  try {
+    await check(manifest);
+  } catch (thrown) {
+    if (!(thrown instanceof PocketError) || thrown.code !== 'network') {
+      // Nothing of a model that cannot be used is stored.
+      if ((await keptBytes(at)) === 0) await remove(at, MANIFEST);
+      throw thrown;
+    }
+    // A server without range requests cannot be asked for the beginning of a file.
+    return manifest;
+  }
+  const approved = { ...manifest, checked: true };
+  await writeText(at, MANIFEST, JSON.stringify(approved));
+  return approved;
 }
 
 /** The model's files, if all of them are stored already. */
@@ -74,10 +99,10 @@ export async function filesHere(source: RemoteSource): Promise<{ name: string; f
 }
 
 /** The size of a model and how much of it is stored, before anything is downloaded. */
-export async function inspect(source: RemoteSource, { rules, signal }: Pick<Hooks, 'rules' | 'signal'>): Promise<{ listing: Listing; keptBytes: number }> {
+export async function inspect(source: RemoteSource, { rules, ...reaching }: Pick<Hooks, 'rules' | 'signal' | 'access'>): Promise<{ listing: Listing; keptBytes: number }> {
   const at = await folder(['models', key(sourceId(source))]);
   const manifest = at === undefined ? undefined : await readManifest(at);
-  if (at === undefined || manifest === undefined) return { listing: await list(source, await rules(), signal), keptBytes: 0 };
+  if (at === undefined || manifest === undefined) return { listing: await list(source, await rules(), reaching), keptBytes: 0 };
   return { listing: manifest, keptBytes: await keptBytes(at) };
 }
 
@@ -125,11 +150,12 @@ async function newManifest(at: FileSystemDirectoryHandle, id: string, listing: L
  * manifest. A model of a hub belongs to one commit and never changes. If the server cannot be
  * reached or does not answer in time, everything stays as it is.
  */
-async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { rules, signal, skipUpdateCheck }: Hooks): Promise<Manifest> {
+async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: RemoteSource, { rules, signal, access, skipUpdateCheck }: Hooks): Promise<Manifest> {
   if (source.kind === 'hub' || skipUpdateCheck === true) return kept;
   const chooses = await rules();
   const inTime = AbortSignal.timeout(UPDATE_CHECK_MS);
-  const listing = await list(source, chooses, signal === undefined ? inTime : AbortSignal.any([signal, inTime])).catch(() => undefined);
+  const within = signal === undefined ? inTime : AbortSignal.any([signal, inTime]);
+  const listing = await list(source, chooses, { signal: within, access }).catch(() => undefined);
   if (listing === undefined) return kept;
   const changed = kept.files.filter((file) => !isSame(file, listing.files.find(({ name }) => name === file.name)));
   if (changed.length === 0 && kept.files.length === listing.files.length) return kept;
@@ -158,7 +184,7 @@ async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): 
   throw full(`${manifest.name}: ${megabytes(missing)} more are needed and ${megabytes(Math.max(0, quota - usage))} are free`);
 }
 
-async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, onProgress }: Pick<Hooks, 'signal' | 'onProgress'>): Promise<NamedBlob[]> {
+async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, access, onProgress }: Hooks): Promise<NamedBlob[]> {
   const total = files.every(({ size }) => size !== undefined) ? bytesOf(files) : 0;
   let before = 0;
   let told = -Infinity;
@@ -170,7 +196,7 @@ async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { 
   };
   const blobs: NamedBlob[] = [];
   for (const remote of files) {
-    const blob = (await checked(remote, at)) ?? (await fetchFile(remote, at, signal, (loaded) => tell(remote.name, loaded)));
+    const blob = (await checked(remote, at)) ?? (await fetchFile(remote, at, { signal, access }, (loaded) => tell(remote.name, loaded)));
     before += blob.size;
     blobs.push({ name: remote.name, blob });
   }
@@ -187,13 +213,13 @@ async function checked({ name, size }: RemoteFile, at: FileSystemDirectoryHandle
 async function fetchFile(
   remote: RemoteFile,
   at: FileSystemDirectoryHandle,
-  signal: AbortSignal | undefined,
+  reaching: Reaching,
   onBytes: (loaded: number) => void,
 ): Promise<File> {
   const file = await open(at, remote.name);
   let size: number;
   try {
-    await download(remote, file, signal, onBytes);
+    await download(remote, file, reaching, onBytes);
     size = file.getSize();
   } finally {
     file.close();

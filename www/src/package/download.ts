@@ -7,6 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { abortedError, PocketError } from './errors.js';
 import { write, type SyncFile } from './opfs.js';
+import { authorization, isTemporary, retryAfter, sleep, statusError, type Access } from './request.js';
 
 /** A server's description of a file. */
 export interface RemoteFile {
@@ -30,6 +31,8 @@ export interface RemoteFile {
  * arrive.
  */
 const PAUSES = [300, 1000, 3000];
+/** The longest time that a server's wish to wait is followed, in milliseconds. */
+const LONGEST_WAIT = 60_000;
 const CHUNK = 1 << 20;
 
 interface Hash {
@@ -37,20 +40,26 @@ interface Hash {
   digest(): Uint8Array;
 }
 
+/** How a server is reached. */
+export interface Reaching {
+  readonly signal?: AbortSignal | undefined;
+  readonly access?: Access | undefined;
+}
+
 /** Downloads all of `remote` into `file`. `onBytes` is called with the number of bytes so far. */
 export async function download(
   remote: RemoteFile,
   file: SyncFile,
-  signal: AbortSignal | undefined,
+  { signal, access }: Reaching,
   onBytes: (loaded: number) => void,
 ): Promise<void> {
   const resumed = file.getSize() > 0;
-  const found = await attempt(remote, file, signal, onBytes);
+  const found = await attempt(remote, file, { signal, access }, onBytes);
   if (found === undefined) return;
   file.truncate(0);
   // The bytes from an earlier download may belong to another file, so it starts again from the
   // beginning.
-  if (resumed && (await attempt(remote, file, signal, onBytes)) === undefined) return;
+  if (resumed && (await attempt(remote, file, { signal, access }, onBytes)) === undefined) return;
   file.truncate(0);
   throw new PocketError('file-corrupt', `${remote.name}: ${found}; the file at ${remote.url} is damaged`);
 }
@@ -62,7 +71,7 @@ export async function download(
 async function attempt(
   remote: RemoteFile,
   file: SyncFile,
-  signal: AbortSignal | undefined,
+  { signal, access }: Reaching,
   onBytes: (loaded: number) => void,
 ): Promise<string | undefined> {
   if (remote.size !== undefined && file.getSize() > remote.size) file.truncate(0);
@@ -74,10 +83,14 @@ async function attempt(
     if (remote.size !== undefined && loaded >= remote.size) break;
     try {
       // The browser's own cache is bypassed, because it would store a second copy.
-      const response = await fetch(remote.url, { cache: 'no-store', ...(loaded > 0 ? { headers: { range: `bytes=${loaded}-` } } : {}), ...(signal ? { signal } : {}) });
+      const response = await fetch(remote.url, {
+        cache: 'no-store',
+        headers: { ...(loaded > 0 ? { range: `bytes=${loaded}-` } : {}), ...authorization(remote.url, access) },
+        ...(signal ? { signal } : {}),
+      });
       const changed = remote.etag !== undefined && response.headers.get('etag') !== null && response.headers.get('etag') !== remote.etag;
       if (response.status === 416 && remote.size === undefined) break;
-      if (!response.ok) throw statusError(remote, response);
+      if (!response.ok) throw failure(remote, response);
       if (loaded > 0 && (response.status !== 206 || changed || !beginsAt(loaded, response))) {
         // The server ignores ranges, or the file has changed, so the download starts again.
         file.truncate(0);
@@ -106,7 +119,8 @@ async function attempt(
       if (pause === undefined) {
         throw new PocketError('network', `${remote.name}: ${remote.url}: ${message(thrown)}`, { cause: thrown });
       }
-      await sleep(pause, signal);
+      const { wait } = thrown as { wait?: number };
+      await sleep(Math.max(pause, Math.min(wait ?? 0, LONGEST_WAIT)), signal);
     }
   }
   file.flush();
@@ -158,27 +172,12 @@ function beginsAt(offset: number, response: Response): boolean {
 }
 
 /**
- * The error for a failed status: a `PocketError` if a retry cannot help, otherwise a plain `Error`.
+ * The error for a failed status: a `PocketError` if a retry cannot help, otherwise a plain `Error`
+ * that tells how long the server asks to wait.
  */
-function statusError({ name, url }: RemoteFile, { status }: Response): Error {
-  const text = `${name}: expected status 200 from ${url}, found ${status}`;
-  return [408, 429, 500, 502, 503, 504].includes(status) ? new Error(text) : new PocketError('network', text);
+function failure({ name, url }: RemoteFile, response: Response): Error {
+  const error = statusError(name, url, response.status);
+  return isTemporary(response.status) ? Object.assign(new Error(error.message), { wait: retryAfter(response) }) : error;
 }
 
 const message = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
-
-/** Waits for `ms` milliseconds. Rejects with `aborted` as soon as the signal is aborted. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(abortedError('waiting', signal));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-  });
-}

@@ -2,6 +2,7 @@
 declare module 'pocketllm-engine' {
   import type { WasmModule } from './wasm.js';
   export const Tuner: WasmModule['Tuner'];
+  export const checkModel: WasmModule['checkModel'];
   export const plan: WasmModule['plan'];
   export const readRows: WasmModule['readRows'];
   export const filesOf: WasmModule['filesOf'];

@@ -5,12 +5,12 @@
  */
 import { zipSync } from 'fflate';
 import { filesHere, inspect, keptFiles } from './cache.js';
-import { sleep } from './download.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result, type TrainConfig } from './protocol.js';
-import type { RemoteSource } from './source.js';
+import { sleep } from './request.js';
+import { elsewhere, fetchAdapter, listed, type Listing } from './source.js';
 import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
 import { readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
@@ -224,11 +224,12 @@ export class Engine implements Endpoint {
         release();
       }
     },
-    plan: async ([{ source, ...rest }]) => {
-      const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? { url: addressOf(source) });
-      return (await this.#load()).plan({ ...rest, ...files, steps: 1 });
+    plan: async ([{ source, access, ...rest }], { signal }) => {
+      const engine = await this.#load();
+      const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? (await elsewhere(source, engine, { access, signal })));
+      return engine.plan({ ...rest, ...files, steps: 1 });
     },
-    inspect: async ([source], { signal }) => inspect(source, { rules: this.#load, signal }),
+    inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),
     info: async () => this.#loaded().info(),
     startTraining: async ([{ keep, ...rest }], hooks) => {
       this.#endRun();
@@ -305,6 +306,7 @@ export class Engine implements Endpoint {
       // adapters equal files.
       return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
     },
+    fetchAdapter: async ([source, access], { signal }) => fetchAdapter(source, { signal, access }),
     useAdapter: async ([files], hooks) => {
       this.#endRun();
       this.#endText();
@@ -336,22 +338,25 @@ export class Engine implements Endpoint {
   };
 }
 
-/** The model in the engine's form: the stored files, or otherwise the URL. */
-async function engineOptions({ source, cache, ...wanted }: CreateConfig, hooks: CallHooks, rules: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
+/** The model in the engine's form: the stored files, or otherwise where they are. */
+async function engineOptions({ source, cache, access, ...wanted }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
   const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
   if (source.kind === 'files') return { ...rest, files: source.files };
   if (cache !== false && canWrite()) {
     await requireGpu();
-    const kept = await keptFiles(source, { ...hooks, rules, skipUpdateCheck: cache === 'force-cache' });
+    const check = async (listing: Listing): Promise<void> => {
+      try {
+        await (await load()).checkModel({ ...rest, ...listed(listing, access) });
+      } catch (thrown) {
+        throw toError(thrown);
+      }
+    };
+    const kept = await keptFiles(source, { ...hooks, rules: load, check, access, skipUpdateCheck: cache === 'force-cache' });
     if (kept !== undefined) return { ...rest, ...kept };
   }
-  return { ...rest, url: addressOf(source) };
+  return { ...rest, ...(await elsewhere(source, await load(), { access, signal: hooks.signal })) };
 }
-
-/** The URL from which the engine can read a model's files itself. */
-const addressOf = (source: RemoteSource): string =>
-  source.kind === 'url' ? source.url : `${source.host}/${source.id}/resolve/main/${source.file ?? ''}`;
 
 /**
  * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.

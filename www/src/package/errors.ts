@@ -27,11 +27,17 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 export class PocketError extends Error {
   /** What went wrong. */
   readonly code: ErrorCode;
+  /**
+   * The HTTP status of the answer, for a request that a server refused. 401 and 403 mean that the
+   * model needs an access token; see `token` of `CreateOptions`.
+   */
+  readonly status?: number;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, { status, ...options }: ErrorOptions & { status?: number | undefined } = {}) {
     super(message, options);
     this.name = 'PocketError';
     this.code = code;
+    if (status !== undefined) this.status = status;
   }
 }
 
@@ -41,6 +47,7 @@ export class PocketError extends Error {
  */
 export interface PlainError {
   readonly code?: ErrorCode;
+  readonly status?: number;
   readonly message: string;
   readonly stack?: string;
 }
@@ -54,7 +61,11 @@ export function toError(thrown: unknown): Error {
   if (typeof thrown === 'object' && thrown !== null) {
     const { code, message } = thrown as { code?: unknown; message?: unknown };
     const known = ERROR_CODES.find((candidate) => candidate === code);
-    if (known !== undefined) return new PocketError(known, String(message), { cause: thrown });
+    if (known !== undefined) {
+      // The engine's own downloads tell the status in the message.
+      const status = known === 'network' ? /found (401|403)\b/.exec(String(message))?.[1] : undefined;
+      return new PocketError(known, String(message), { cause: thrown, status: status === undefined ? undefined : Number(status) });
+    }
     if (thrown instanceof Error) return thrown;
   }
   return new Error(`internal error: ${String(thrown)}`);
@@ -65,7 +76,7 @@ export function toPlain(thrown: unknown): PlainError {
   const error = toError(thrown);
   return {
     message: error.message,
-    ...(error instanceof PocketError ? { code: error.code } : {}),
+    ...(error instanceof PocketError ? { code: error.code, ...(error.status === undefined ? {} : { status: error.status }) } : {}),
     ...(error.stack === undefined ? {} : { stack: error.stack }),
   };
 }
@@ -73,7 +84,7 @@ export function toPlain(thrown: unknown): PlainError {
 /** Restores the error that {@link toPlain} converted. */
 export function fromPlain(plain: PlainError): Error {
   const error =
-    plain.code === undefined ? new Error(plain.message) : new PocketError(plain.code, plain.message);
+    plain.code === undefined ? new Error(plain.message) : new PocketError(plain.code, plain.message, { status: plain.status });
   if (plain.stack !== undefined) error.stack = plain.stack;
   return error;
 }

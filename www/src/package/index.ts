@@ -21,16 +21,16 @@ import {
   createConfig,
   evaluateConfig,
   generateConfig,
-  inspectSource,
   planConfig,
   readConfig,
   refuseNoRecord,
+  remoteOptions,
   trainConfig,
 } from './options.js';
 import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions } from './types/model.js';
+import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions, RemoteOptions } from './types/model.js';
 import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
@@ -48,11 +48,11 @@ export type * from './types/training.js';
  */
 export async function inspectModel(
   model: string | URL,
-  options: { readonly hub?: string; readonly signal?: AbortSignal } = {},
+  options: RemoteOptions = {},
 ): Promise<ModelSize> {
-  const source = inspectSource(model, options, baseUri());
+  const { source, access } = remoteOptions('inspectModel', model, options, baseUri());
   if (options.signal?.aborted) throw abortedError('inspectModel', options.signal);
-  const { listing, keptBytes } = await once(true, 'inspect', [source], options.signal);
+  const { listing, keptBytes } = await once(true, 'inspect', [source, access], options.signal);
   const { name, files, parameters } = listing;
   return {
     name,
@@ -262,14 +262,19 @@ export class FineTuner {
   /**
    * Adds an adapter in the format of peft to the base weights, and replaces what was trained
    * before. The adapter consists of the files `adapter_config.json` and
-   * `adapter_model.safetensors`, or of the archive that {@link FineTuner.export} makes. Training
+   * `adapter_model.safetensors` (or `adapter_model.bin`), or of the archive that {@link
+   * FineTuner.export} makes; or it is the hub id or the URL of a folder with these files. Training
    * with the same method then starts from it.
    *
    * @throws {@link PocketError} `file-corrupt`, `model-unsupported` or `invalid-argument`, naming the
-   * file and the field.
+   * file and the field; `network` or `aborted`.
    */
-  async useAdapter(adapter: Blob | readonly (File | NamedBlob)[]): Promise<void> {
-    await this.#endpoint.call('useAdapter', [await adapterFiles(adapter)], this.#hooks());
+  async useAdapter(adapter: string | URL | Blob | readonly (File | NamedBlob)[], options: RemoteOptions = {}): Promise<void> {
+    const hooks = this.#hooks(options.signal);
+    const isRemote = typeof adapter === 'string' || adapter instanceof URL;
+    const { source, access } = isRemote ? remoteOptions('useAdapter', adapter, options, baseUri()) : {};
+    const files = source === undefined ? await adapterFiles(adapter as Blob) : await this.#endpoint.call('fetchAdapter', [source, access], hooks);
+    await this.#endpoint.call('useAdapter', [files], hooks);
   }
 
   /**

@@ -1,30 +1,31 @@
 /** Options checked and completed, before they travel to the engine. */
 import { unzipSync, type UnzipFileInfo } from 'fflate';
 import { PocketError } from './errors.js';
+import { fromAddress, fromId } from './model-id.js';
 import type { CreateConfig, EvaluateConfig, PlanConfig, TrainConfig } from './protocol.js';
+import type { Access } from './request.js';
 import type { ModelSource, RemoteSource } from './source.js';
 import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
-import type { CreateOptions, DType, PlanOptions } from './types/model.js';
+import type { CreateOptions, DType, PlanOptions, RemoteOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
 import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
-const HUB_ID = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:\/([\w-][\w.-]*\.gguf))?$/;
 
 /** What the engine has of each; the types say the same. */
 export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 
-const CREATE = ['model', 'hub', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'token', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
 // A run's settings name the format that the model is held in: the engine compares it.
 const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'dtype', 'keep', 'signal', 'onStart'];
 const PLAN = [
-  ...['model', 'hub', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
+  ...['model', 'hub', 'token', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
   ...Object.keys(METHOD_OPTIONS),
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
@@ -80,6 +81,8 @@ const KINDS: Record<string, Kind> = {
   ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING, textColumn: STRING, labelColumn: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
+  // Other characters do not fit in the header that carries it.
+  token: { what: 'an access token without spaces', is: (value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) },
   // By its looks: one of another frame is of another class.
   signal: { what: 'an AbortSignal', is: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value },
   worker: { what: 'true, false or a function that returns a Worker', is: (value) => typeof value === 'boolean' || typeof value === 'function' },
@@ -105,8 +108,8 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false, 'force-cache']);
   refuseBadNumber('create', options, ['maxGpuBytes'], false);
-  const { limits, dtype, tiles, model, hub, maxGpuBytes, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, tiles, maxGpuBytes }) };
+  const { limits, dtype, tiles, model, hub, token, maxGpuBytes, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, tiles, maxGpuBytes, access: access(token, hub) }) };
 }
 
 /** Where a model's option says that it is. */
@@ -131,14 +134,19 @@ function namedBlobs(what: string, files: Iterable<File | NamedBlob>): NamedBlob[
 
 function remoteSource(model: string, base: string, hub: string): RemoteSource {
   const host = hub.replace(/\/+$/, '');
-  const [, id, file] = HUB_ID.exec(model) ?? [];
-  if (id !== undefined && !(file === undefined && id.endsWith('.gguf'))) {
+  const found = URL.canParse(host) ? (fromAddress(model.trim(), host) ?? fromId(model.trim())) : fromId(model.trim());
+  if (found !== undefined) {
     webAddress(`create: hub must be an address, found "${hub}"`, host);
-    return { kind: 'hub', host, id, ...(file === undefined ? {} : { file }) };
+    return { kind: 'hub', host, ...found };
   }
   const url = webAddress(`create: model must be a URL or a hub id ("owner/name"), found "${model}"`, model, base);
   if (!/\.gguf$/i.test(url.pathname) && !url.pathname.endsWith('/')) url.pathname += '/';
   return { kind: 'url', url: url.href };
+}
+
+/** The access token together with the hub that it is for. */
+function access(token: string | undefined, hub = HUB): Access | undefined {
+  return token === undefined ? undefined : { host: hub.replace(/\/+$/, ''), token };
 }
 
 function webAddress(otherwise: string, address: string, base?: string): URL {
@@ -182,16 +190,16 @@ export function planConfig(options: PlanOptions, base: string): PlanConfig {
   refuseUnknown('planTraining', options, PLAN);
   refuseOther('planTraining', 'dtype', options.dtype, DTYPES);
   refuseBadRun('planTraining', options);
-  const { model, hub, signal: _, worker: __, ...rest } = options;
-  return { source: modelSource(model, base, hub), ...compact(rest) };
+  const { model, hub, token, signal: _, worker: __, ...rest } = options;
+  return { source: modelSource(model, base, hub), ...compact({ ...rest, access: access(token, hub) }) };
 }
 
-/** Of a model that is somewhere else. */
-export function inspectSource(model: string | URL, options: { readonly hub?: string }, base: string): RemoteSource {
-  refuseUnknown('inspectModel', options, ['hub', 'signal']);
-  const source = modelSource(model, base, options.hub);
-  if (source.kind === 'files') throw invalid('inspectModel: model must be a URL or a hub id ("owner/name"), found files');
-  return source;
+/** A model, or an adapter, that is somewhere else, and how its server is reached. */
+export function remoteOptions(call: string, what: string | URL, options: RemoteOptions, base: string): { source: RemoteSource; access?: Access } {
+  refuseUnknown(call, options, ['hub', 'token', 'signal']);
+  const source = modelSource(what, base, options.hub);
+  if (source.kind === 'files') throw invalid(`${call}: expected a URL or a hub id ("owner/name"), found files`);
+  return { source, ...compact({ access: access(options.token, options.hub) }) };
 }
 
 function refuseNoData(what: string, data: Data): void {
@@ -240,7 +248,7 @@ export function refuseNoRecord(trajectory: Blob, options: RestoreOptions): void 
   if (!(trajectory instanceof Blob)) throw invalid(`restore: trajectory must be a Blob, found ${kind(trajectory)}`);
 }
 
-const ADAPTER = /(^|\/)adapter_(config\.json|model\.safetensors)$/;
+const ADAPTER = /(^|\/)adapter_(config\.json|model\.safetensors|model\.bin)$/;
 /** The most that deflate can make of a byte: an archive that claims more is not to be believed. */
 const DEFLATE = 1032;
 

@@ -6,16 +6,18 @@ import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from '
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
+import type { Access } from './request.js';
 import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { Listing, ModelSource, RemoteSource } from './source.js';
 import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
 
 /** The engine's training configuration, but with data that may still be a file. */
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
-export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
-  Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource };
+export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'token' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
+  Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource; access?: Access };
 export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' | 'maxGpuBytes'> & {
   source: ModelSource;
+  access?: Access;
   cache: boolean | 'force-cache';
 };
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
@@ -27,7 +29,7 @@ export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
   plan(config: PlanConfig): MemoryPlan;
-  inspect(source: RemoteSource): { listing: Listing; keptBytes: number };
+  inspect(source: RemoteSource, access?: Access): { listing: Listing; keptBytes: number };
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
   step(run: number): TrainStep | undefined;
@@ -44,6 +46,8 @@ export interface Calls {
   exportModel(): Blob;
   exportAdapter(): Blob;
   useAdapter(files: readonly NamedBlob[]): void;
+  /** Downloads the files of an adapter. */
+  fetchAdapter(source: RemoteSource, access?: Access): NamedBlob[];
   restore(trajectory: Blob): Restored;
   dispose(): void;
 }

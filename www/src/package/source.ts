@@ -1,15 +1,28 @@
 /** Lists the files of a model on a server. The engine chooses among them. */
-import type { RemoteFile } from './download.js';
+import type { Reaching, RemoteFile } from './download.js';
 import { abortedError, PocketError, toError, type ErrorCode } from './errors.js';
+import { authorization, request, statusError, type Access } from './request.js';
 import type { NamedBlob } from './types/data.js';
-import type { WasmListed, WasmModule } from './wasm.js';
+import type { WasmCreateOptions, WasmListed, WasmModule } from './wasm.js';
 
 /** Where a model comes from, after its option has been read. */
 export type ModelSource =
   | { readonly kind: 'files'; readonly files: readonly NamedBlob[] }
   | { readonly kind: 'url'; readonly url: string }
-  /** `file` is one of the `.gguf` files of a repository that has several. */
-  | { readonly kind: 'hub'; readonly host: string; readonly id: string; readonly file?: string };
+  | HubSource;
+
+/** A model of a hub. */
+export interface HubSource {
+  readonly kind: 'hub';
+  readonly host: string;
+  readonly id: string;
+  /** A branch, a tag, a commit or `refs/pr/N`; `main` if it is left out. */
+  readonly revision?: string;
+  /** One of the `.gguf` files of a repository that has several. */
+  readonly file?: string;
+  /** The quantization of such a file, such as `Q8_0`. */
+  readonly quantization?: string;
+}
 
 /** A model as its server lists it. */
 export interface Listing {
@@ -27,19 +40,23 @@ export type RemoteSource = Exclude<ModelSource, { kind: 'files' }>;
 
 /** Names a source for good: the same model has the same key. */
 export function sourceId(source: RemoteSource): string {
-  if (source.kind === 'url') return source.url;
-  return [source.host, source.id, ...(source.file === undefined ? [] : [source.file])].join('/');
+  return source.kind === 'url' ? source.url : `${source.host}/${sourceName(source)}`;
 }
 
+/** For people. The name of a hub's model is an id that {@link fromId} reads. */
 export function sourceName(source: RemoteSource): string {
-  if (source.kind === 'hub') return source.file === undefined ? source.id : `${source.id}/${source.file}`;
+  if (source.kind === 'hub') {
+    const { id, file, revision, quantization } = source;
+    return [id, file === undefined ? '' : `/${file}`, revision === undefined ? '' : `@${revision}`, quantization === undefined ? '' : `:${quantization}`].join('');
+  }
   const { pathname } = new URL(source.url);
   return pathname.split('/').filter((part) => part !== '').at(-1) ?? source.url;
 }
 
-export async function list(source: RemoteSource, rules: FileRules, signal?: AbortSignal): Promise<Listing> {
+export async function list(source: RemoteSource, rules: FileRules, reaching: Reaching = {}): Promise<Listing> {
+  const { signal } = reaching;
   try {
-    const listing = source.kind === 'hub' ? await listHub(source, rules, signal) : await listFolder(source.url, rules, signal);
+    const listing = source.kind === 'hub' ? await listHub(source, rules, reaching) : await listFolder(source.url, rules, reaching);
     return { name: sourceName(source), ...listing };
   } catch (thrown) {
     if (signal?.aborted) throw abortedError('the download', signal);
@@ -49,35 +66,47 @@ export async function list(source: RemoteSource, rules: FileRules, signal?: Abor
 }
 
 interface HubModel {
+  /** The full id, which a model that was renamed has instead of the one that was asked for. */
+  id?: string;
   sha: string;
+  gated?: false | 'auto' | 'manual';
   siblings: { rfilename: string; size?: number; blobId?: string; lfs?: { sha256: string; size: number } }[];
   safetensors?: { total?: number };
   gguf?: { total?: number };
 }
 
-/**
- * The hub returns the names, sizes and hashes of all files, and a commit, so that nothing changes
- * during the download.
- */
-async function listHub({ host, id, file }: RemoteSource & { kind: 'hub' }, rules: FileRules, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
-  const response = await fetch(`${host}/api/models/${id}?blobs=true`, init(signal));
-  if ([401, 403, 404].includes(response.status)) {
-    throw new PocketError('network', `${id}: ${host} has no such model that is open to everyone (status ${response.status})`);
+/** What a hub has under an id: its files, and a commit, so that nothing changes during the download. */
+async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): Promise<HubModel> {
+  const at = revision === undefined ? '' : `/revision/${encodeURIComponent(revision)}`;
+  const response = await request(`${host}/api/models/${id}${at}?blobs=true`, {}, reaching);
+  const { status } = response;
+  if ([401, 403, 404].includes(status)) {
+    const what = revision === undefined ? 'such model' : `such model with revision ${revision}`;
+    const known = reaching.access === undefined ? 'that is open to everyone' : 'that this access token opens';
+    // The hub answers so for a model that does not exist, too.
+    throw new PocketError('network', `${id}: ${host} has no ${what} ${known} (status ${status})`, { status });
   }
-  if (!response.ok) throw new PocketError('network', `${id}: expected status 200 from ${host}, found ${response.status}`);
+  if (!response.ok) throw statusError(id, host, status);
   const model = (await response.json()) as HubModel;
+  if (model.gated !== undefined && model.gated !== false && reaching.access === undefined) throw statusError(id, host, 401);
+  return model;
+}
+
+async function listHub(source: HubSource, rules: FileRules, reaching: Reaching): Promise<Omit<Listing, 'name'>> {
+  const { host, id, file, quantization } = source;
+  const model = await hubModel(source, reaching);
   const all = new Map(
     model.siblings.map((each): [string, RemoteFile] => {
       const { rfilename: name, lfs, blobId } = each;
       const size = lfs?.size ?? each.size;
       const hash = lfs === undefined ? (blobId === undefined ? {} : { git: blobId }) : { sha256: lfs.sha256 };
-      const url = `${host}/${id}/resolve/${model.sha}/${name.split('/').map(encodeURIComponent).join('/')}`;
+      const url = `${host}/${model.id ?? id}/resolve/${model.sha}/${name.split('/').map(encodeURIComponent).join('/')}`;
       return [name, { name, url, ...(size === undefined ? {} : { size }), ...hash }];
     }),
   );
   const parameters = model.safetensors?.total ?? model.gguf?.total;
-  const options = file === undefined ? {} : { file };
-  const files = await chosen({ place: id, refusal: 'model-unsupported', found: [...all.values()], options }, async (name) => all.get(name), rules, signal);
+  const options = { ...(file === undefined ? {} : { file }), ...(quantization === undefined ? {} : { quantization }) };
+  const files = await chosen({ place: id, refusal: 'model-unsupported', found: [...all.values()], options }, async (name) => all.get(name), rules, reaching);
   return { files, ...(parameters === undefined ? {} : { parameters }) };
 }
 
@@ -87,7 +116,7 @@ interface Found {
   /** The error code if its files make no model. */
   readonly refusal: ErrorCode;
   readonly found: readonly RemoteFile[];
-  readonly options: { readonly file?: string };
+  readonly options: { readonly file?: string; readonly quantization?: string };
 }
 
 /** The files of the model among those that were found. `at` looks for further ones that an index names. */
@@ -95,15 +124,15 @@ async function chosen(
   { place, refusal, found, options }: Found,
   at: (name: string) => Promise<RemoteFile | undefined>,
   rules: FileRules,
-  signal?: AbortSignal,
+  reaching: Reaching,
 ): Promise<RemoteFile[]> {
-  const listing = found.map(listed);
+  const listing = found.map(named);
   try {
     const first = rules.filesOf(place, listing, options);
     const index = first.index === undefined ? undefined : found.find(({ name }) => name === first.index);
     if (index === undefined) return filesNamed(first.files, found);
-    const answer = await fetch(index.url, init(signal));
-    if (!answer.ok) throw new PocketError('network', `${index.name}: expected status 200 from ${index.url}, found ${answer.status}`);
+    const answer = await request(index.url, {}, reaching);
+    if (!answer.ok) throw statusError(index.name, index.url, answer.status);
     const { files } = rules.filesOf(place, listing, { ...options, index: await answer.text() });
     const further = await Promise.all(
       files.slice(first.files.length).map(async (name) => {
@@ -121,33 +150,33 @@ async function chosen(
 }
 
 /** A file as the engine's rules take it. */
-const listed = ({ name, size }: RemoteFile): WasmListed => ({ name, ...(size === undefined ? {} : { size }) });
+const named = ({ name, size }: RemoteFile): WasmListed => ({ name, ...(size === undefined ? {} : { size }) });
 
 const filesNamed = (names: readonly string[], found: readonly RemoteFile[]): RemoteFile[] => names.flatMap((name) => found.filter((file) => file.name === name));
 
 /** A plain folder is asked for each file by name. */
-async function listFolder(url: string, rules: FileRules, signal?: AbortSignal): Promise<Omit<Listing, 'name'>> {
+async function listFolder(url: string, rules: FileRules, reaching: Reaching): Promise<Omit<Listing, 'name'>> {
   const address = new URL(url);
   if (/\.gguf$/i.test(address.pathname)) {
     const name = decodeURIComponent(address.pathname.split('/').at(-1) ?? 'model.gguf');
-    const file = await head(name, url, signal);
+    const file = await head(name, url, reaching);
     if (file === undefined) throw new PocketError('network', `${name}: expected a file at ${url}, found none`);
     return { files: [file] };
   }
   const at = (name: string): Promise<RemoteFile | undefined> => {
     const file = new URL(address);
     file.pathname += name;
-    return head(name, file.href, signal);
+    return head(name, file.href, reaching);
   };
   const existing = async (names: readonly string[]): Promise<RemoteFile[]> => (await Promise.all(names.map(at))).filter((file) => file !== undefined);
   const first = await existing(rules.fileNames());
-  const found = [...first, ...(await existing(rules.fileNames(first.map(listed))))];
-  return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, signal) };
+  const found = [...first, ...(await existing(rules.fileNames(first.map(named))))];
+  return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, reaching) };
 }
 
 /** What a server says of a file before sending it; `undefined` where it has none. */
-async function head(name: string, url: string, signal?: AbortSignal): Promise<RemoteFile | undefined> {
-  const ask = (options: RequestInit): Promise<Response> => fetch(url, { cache: 'no-cache', ...options, ...init(signal) });
+async function head(name: string, url: string, reaching: Reaching): Promise<RemoteFile | undefined> {
+  const ask = (options: Parameters<typeof request>[1]): Promise<Response> => request(url, { cache: 'no-cache', ...options }, reaching);
   let response = await ask({ method: 'HEAD' });
   // Some servers, and signed addresses, take no HEAD: one byte tells the same.
   if ([403, 405, 501].includes(response.status)) {
@@ -156,7 +185,7 @@ async function head(name: string, url: string, signal?: AbortSignal): Promise<Re
   }
   const { ok, status, headers } = response;
   if (status === 404 || status === 410) return undefined;
-  if (!ok) throw new PocketError('network', `${name}: expected status 200 from ${url}, found ${status}`);
+  if (!ok) throw statusError(name, url, status);
   // A development server answers for a missing file with its page.
   if (headers.get('content-type')?.startsWith('text/html') === true) return undefined;
   const linked = headers.get('x-linked-etag')?.replace(/^W\/|"/g, '');
@@ -178,4 +207,44 @@ function lengthOf({ status, headers }: Response): string | null {
   return headers.has('content-encoding') ? null : headers.get('content-length');
 }
 
-const init = (signal: AbortSignal | undefined): RequestInit => (signal === undefined ? {} : { signal });
+/** A model from which the engine reads itself: a folder, or the files that a hub lists. */
+export async function elsewhere(source: RemoteSource, rules: FileRules, reaching: Reaching): Promise<WasmCreateOptions> {
+  if (source.kind === 'url') return { url: source.url };
+  return listed(await list(source, rules, reaching), reaching.access);
+}
+
+/** Files of a server with their addresses, and the access token for those that it is for. */
+export function listed({ name, files }: Listing, access: Access | undefined): WasmCreateOptions {
+  const token = (url: string): { token?: string } => (access !== undefined && 'authorization' in authorization(url, access) ? { token: access.token } : {});
+  return { name, remote: files.map(({ name: file, url, size }) => ({ name: file, url, ...(size === undefined ? {} : { size }), ...token(url) })) };
+}
+
+/** The files of an adapter, by peft's names. */
+const ADAPTER_CONFIG = 'adapter_config.json';
+const ADAPTER_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'];
+
+/** Downloads an adapter from a hub or from a folder. Its files are small, and stay in memory. */
+export async function fetchAdapter(source: RemoteSource, reaching: Reaching): Promise<NamedBlob[]> {
+  const names = [ADAPTER_CONFIG, ...ADAPTER_WEIGHTS];
+  const address = await adapterAddress(source, reaching);
+  const found = new Map<string, Blob>();
+  for (const name of names) {
+    if (name !== ADAPTER_CONFIG && found.size > 1) break;
+    const url = address(name);
+    const response = await request(url, {}, reaching);
+    if (response.status === 404 || response.status === 410) continue;
+    if (!response.ok) throw statusError(name, url, response.status);
+    found.set(name, await response.blob());
+  }
+  if (!found.has(ADAPTER_CONFIG) || found.size < 2) {
+    throw new PocketError('model-unsupported', `${sourceName(source)}: expected ${ADAPTER_CONFIG} and ${ADAPTER_WEIGHTS.join(' or ')}, found ${[...found.keys()].join(', ') || 'neither'}`);
+  }
+  return [...found].map(([name, blob]) => ({ name, blob }));
+}
+
+/** Tells where the files of an adapter are. */
+async function adapterAddress(source: RemoteSource, reaching: Reaching): Promise<(name: string) => string> {
+  if (source.kind === 'url') return (name) => new URL(name, source.url).href;
+  const model = await hubModel(source, reaching);
+  return (name) => `${source.host}/${model.id ?? source.id}/resolve/${model.sha}/${name}`;
+}

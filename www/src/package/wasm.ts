@@ -18,12 +18,21 @@ export interface WasmCreateOptions {
   /** A name for the files together. */
   readonly name?: string;
   readonly url?: string;
+  /** Files of a server. `token` is an access token for the address. */
+  readonly remote?: readonly WasmRemoteFile[];
   readonly limits?: 'default' | 'adapter';
   readonly tiles?: string;
   /** The tiles that were measured earlier, if `tiles` requests a measurement. */
   readonly knownTiles?: string;
   readonly dtype?: DType;
   readonly maxGpuBytes?: number;
+}
+
+export interface WasmRemoteFile {
+  readonly name: string;
+  readonly url: string;
+  readonly size?: number;
+  readonly token?: string;
 }
 
 /** The bytes or the text of a file. */
@@ -98,12 +107,14 @@ export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
 export interface WasmModule {
   readonly Tuner: WasmTunerClass;
   plan(options: WasmPlanOptions): Promise<MemoryPlan>;
+  /** Throws what loading the model would throw, before its weights are downloaded. */
+  checkModel(options: WasmCreateOptions): Promise<void>;
   readRows(data: WasmData, name: string, options: Omit<ReadOptions, 'name'>): ReadRows;
   /**
    * Chooses the files of a model among those of a place. `file` is a `.gguf` file that was
-   * requested, `index` the content of the index of split weights.
+   * requested, `quantization` names one by its format, and `index` is the content of the index of split weights.
    */
-  filesOf(place: string, listing: readonly WasmListed[], options: { readonly file?: string; readonly index?: string }): WasmFileSet;
+  filesOf(place: string, listing: readonly WasmListed[], options: { readonly file?: string; readonly quantization?: string; readonly index?: string }): WasmFileSet;
   /**
    * The names to request from a server that cannot be listed. Without a listing they are those to
    * begin with; with a listing of those that exist, the further ones.

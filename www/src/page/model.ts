@@ -8,9 +8,10 @@ import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { fromFile } from './record.ts';
 import { isSealed, onSeal, WATCH } from './privacy.ts';
-import { isAbort, showProblem } from './problem.ts';
+import { isAbort, isLocked, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
+import { showSuggestions } from './suggestions.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
   download: 'Downloading the model',
@@ -44,13 +45,25 @@ export async function loadModel(app: App, choice: ModelChoice, files: readonly F
   // After texts are entered there are no requests, not even to check whether a stored model has
   // changed.
   const cache = isSealed() ? 'force-cache' : true;
-  const tuner = await FineTuner.create({ model, dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // A stored model may have taken an hour to download, so the browser is asked not to delete it.
   void storage.persist();
   delete app.before;
   delete app.restored;
   delete app.adapted;
   Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
+}
+
+/** The access token for gated models, if one has been entered. It is nowhere but in the field. */
+function accessToken(): Pick<CreateOptions, 'token'> {
+  const token = byId('hub-token', HTMLInputElement).value.trim();
+  return token === '' ? {} : { token };
+}
+
+/** Shows what went wrong. If the model needs an access token, the field for it appears. */
+function explain(place: HTMLElement, error: unknown): void {
+  showProblem(place, error);
+  if (isLocked(error)) byId('hub-access', HTMLElement).hidden = false;
 }
 
 export function setUpModel(app: App, flow: Flow): void {
@@ -67,6 +80,7 @@ export function setUpModel(app: App, flow: Flow): void {
   const dtype = byId('dtype', HTMLSelectElement);
   const record = byId('record', HTMLElement);
   const recordInput = byId('record-input', HTMLInputElement);
+  const adapterForm = byId('adapter-hub', HTMLFormElement);
   const hint = note.textContent ?? '';
   let controller: AbortController | undefined;
   let looking = new AbortController();
@@ -80,7 +94,7 @@ export function setUpModel(app: App, flow: Flow): void {
     byId('model-files', HTMLElement).hidden = source !== 'files';
     byId('model-hub', HTMLElement).hidden = source !== 'hub';
     [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, false];
-    record.hidden = true;
+    [record.hidden, adapterForm.hidden] = [true, true];
     load.disabled = (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
     note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
@@ -115,8 +129,18 @@ export function setUpModel(app: App, flow: Flow): void {
   load.addEventListener('click', () => void run());
   unkept.addEventListener('click', () => void run({ cache: false }));
   recordInput.addEventListener('change', () => void bringRecord());
+  adapterForm.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const adapter = byId('adapter-id', HTMLInputElement).value.trim();
+    if (adapter !== '') void bring((tuner, signal) => addAdapter(() => tuner.useAdapter(adapter, { ...accessToken(), signal })));
+  });
   onSeal(closeHub);
   void showShelf(take);
+  showSuggestions((model) => {
+    id.value = model;
+    id.dispatchEvent(new Event('input'));
+    void look();
+  });
   changed();
 
   function choice(): ModelChoice {
@@ -131,7 +155,7 @@ export function setUpModel(app: App, flow: Flow): void {
   async function look(): Promise<void> {
     const model = id.value.trim();
     if (model === '') return;
-    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { signal }));
+    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal }));
   }
 
   /**
@@ -153,7 +177,7 @@ export function setUpModel(app: App, flow: Flow): void {
       const size = await inspect?.(signal);
       // These are the defaults of step 3.
       const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
-      const { sentences, tight } = await need(size, await planTraining({ model, dtype: held, signal, worker: confinedWorker, ...run }));
+      const { sentences, tight } = await need(size, await planTraining({ model, ...accessToken(), dtype: held, signal, worker: confinedWorker, ...run }));
       place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
       place.classList.toggle('tight', tight);
       announce(sentences.join(' '));
@@ -161,7 +185,7 @@ export function setUpModel(app: App, flow: Flow): void {
       if (looking.signal !== signal) return;
       place.replaceChildren();
       if (isAbort(error)) return;
-      if (inspect !== undefined) showProblem(problem, error);
+      if (inspect !== undefined) explain(problem, error);
     }
   }
 
@@ -190,7 +214,7 @@ export function setUpModel(app: App, flow: Flow): void {
     } catch (error) {
       // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
-      if (!isAbort(error)) showProblem(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
+      if (!isAbort(error)) explain(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
       unkept.hidden = !(error instanceof PocketError && error.code === 'storage-full');
     } finally {
       setBusy(false);
@@ -205,6 +229,7 @@ export function setUpModel(app: App, flow: Flow): void {
     load.hidden = busy || app.tuner !== undefined;
     next.hidden = busy || app.tuner === undefined;
     record.hidden = next.hidden;
+    adapterForm.hidden = next.hidden || isSealed();
     if (busy) [list.hidden, unkept.hidden] = [true, true];
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
     byId('load-stage', HTMLElement).textContent = 'Starting';
@@ -220,41 +245,52 @@ export function setUpModel(app: App, flow: Flow): void {
   async function bringRecord(): Promise<void> {
     const file = recordInput.files?.[0];
     recordInput.value = '';
+    if (file === undefined) return;
+    if (/\.zip$/i.test(file.name)) await bring((tuner) => addAdapter(() => tuner.useAdapter(file)));
+    else await bring((tuner, signal) => replay(tuner, file, signal));
+  }
+
+  async function addAdapter(add: () => Promise<void>): Promise<void> {
+    await add();
+    app.adapted = true;
+    if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
+    flow.summarize(1, summary(app));
+    // A model that sorts texts needs labels, which come with the examples.
+    flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
+  }
+
+  async function replay(tuner: FineTuner, file: File, signal: AbortSignal): Promise<void> {
+    app.restored = await tuner.restore(await fromFile(file), { signal });
+    const { step, settings } = app.restored;
+    app.trained = step;
+    app.adapted = settings.method === 'lora' || settings.method === 'prefix';
+    app.comparisons = [];
+    delete app.before;
+    delete app.after;
+    delete app.prompting;
+    const readout = settings.method === 'readout';
+    if (settings.template !== undefined || readout) {
+      const labels = settings.labels ?? [];
+      const names = new Map(labels.map((label) => [label, label]));
+      app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
+    }
+    flow.summarize(1, summary(app));
+    flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
+    flow.open(4);
+  }
+
+  /** Does what changes the loaded model, with the progress and the problems shown. */
+  async function bring(work: (tuner: FineTuner, signal: AbortSignal) => Promise<void>): Promise<void> {
     const { tuner } = app;
-    if (file === undefined || tuner === undefined) return;
+    if (tuner === undefined) return;
     showProblem(problem);
     setBusy(true);
     controller = new AbortController();
     app.onProgress = showProgress;
     try {
-      if (/\.zip$/i.test(file.name)) {
-        await tuner.useAdapter(file);
-        app.adapted = true;
-        if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
-        flow.summarize(1, summary(app));
-        // A model that sorts texts needs labels, which come with the examples.
-        flow.open(tuner.info.head === 'causal-lm' ? 4 : 2);
-        return;
-      }
-      app.restored = await tuner.restore(await fromFile(file), { signal: controller.signal });
-      const { step, settings } = app.restored;
-      app.trained = step;
-      app.adapted = settings.method === 'lora' || settings.method === 'prefix';
-      app.comparisons = [];
-      delete app.before;
-      delete app.after;
-      delete app.prompting;
-      const readout = settings.method === 'readout';
-      if (settings.template !== undefined || readout) {
-        const labels = settings.labels ?? [];
-        const names = new Map(labels.map((label) => [label, label]));
-        app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
-      }
-      flow.summarize(1, summary(app));
-      flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
-      flow.open(4);
+      await work(tuner, controller.signal);
     } catch (error) {
-      if (!isAbort(error)) showProblem(problem, error);
+      if (!isAbort(error)) explain(problem, error);
     } finally {
       setBusy(false);
     }
@@ -280,6 +316,7 @@ export function setUpModel(app: App, flow: Flow): void {
 function closeHub(): void {
   byId('hub-id', HTMLInputElement).disabled = true;
   byId('hub-look', HTMLButtonElement).disabled = true;
+  for (const name of ['adapter-hub', 'suggested']) byId(name, HTMLElement).hidden = true;
   byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'No more downloads, because you have entered texts. Reload this page to download another model.'));
 }
 
@@ -302,7 +339,7 @@ export function summary(app: App): string {
 
 function nameOf(choice: ModelChoice, files: readonly File[]): string {
   if (choice.kind === 'built-in') return 'Small BERT';
-  if (choice.kind === 'hub') return choice.id;
+  if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
   if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
   const [first, ...more] = files;
   const folder = first?.webkitRelativePath.split('/')[0];

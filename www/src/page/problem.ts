@@ -26,7 +26,7 @@ const WORDS: Record<ErrorCode, Words> = {
   },
   'model-unsupported': {
     title: 'This kind of model cannot be used here',
-    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT, Llama, Mistral, Qwen, Gemma and Phi. They must be safetensors or GGUF files.',
+    advice: 'Models of these families work, among others: BERT, RoBERTa, GPT-2, OPT, Llama, Mistral, Qwen, Gemma and Phi. Take a version that is not quantized, as safetensors or pytorch_model.bin, or a GGUF file.',
   },
   'file-corrupt': {
     title: 'A file is missing or damaged',
@@ -64,6 +64,14 @@ const FAULT: Words = {
   advice: 'Reload the page and try again. If it happens again, please report the text above.',
 };
 
+const LOCKED: Words = {
+  title: 'This model is not open to everyone',
+  advice: 'Sign in to Hugging Face, accept the terms on the model’s page, and enter an access token of your account above. Also check the model’s name.',
+};
+
+/** Whether a server refuses a model without the right access token. */
+export const isLocked = (error: unknown): boolean => error instanceof PocketError && (error.status === 401 || error.status === 403);
+
 /**
  * Shows what went wrong and what to do about it, in plain words. With `undefined` it clears
  * `place`.
@@ -73,7 +81,8 @@ export function showProblem(place: HTMLElement, error?: unknown): void {
     place.replaceChildren();
     return;
   }
-  const { title, advice } = error instanceof PocketError ? WORDS[error.code] : FAULT;
+  const words = error instanceof PocketError ? WORDS[error.code] : FAULT;
+  const { title, advice } = isLocked(error) ? LOCKED : words;
   const found = error instanceof Error ? error.message : String(error);
   place.replaceChildren(
     el(

@@ -32,7 +32,9 @@ export interface CreateOptions {
    * - an absolute URL, or a path beginning with `/`, `./` or `../`, of a directory in Hugging
    *   Face's layout (`config.json`, `tokenizer.json`, `model.safetensors` or its shards);
    * - the URL or path of a `.gguf` file;
-   * - a hub id, `owner/name`, or `owner/name/file.gguf` where a repository has several;
+   * - a hub id, `owner/name` or `name`, also with a revision, `owner/name@revision` (a branch, a tag, a commit or `refs/pr/N`);
+   *   where a repository has several `.gguf` files, `owner/name/file.gguf` or `owner/name:Q8_0`;
+   * - the address of a model's page on the hub, or of a file there;
    * - the files of such a directory, or one `.gguf` file, from a picker. They are read piece by
    *   piece and are never whole in memory. Of a folder with folders in it, those beside the
    *   uppermost `config.json` or `.gguf` count.
@@ -57,6 +59,11 @@ export interface CreateOptions {
   readonly maxGpuBytes?: number | undefined;
   /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
   readonly hub?: string | undefined;
+  /**
+   * An access token of the hub, for models that are gated or private. It is kept in memory only, and sent to the hub's own host, not to
+   * the hosts that it redirects to.
+   */
+  readonly token?: string | undefined;
   /**
    * `true`, the default, keeps a model from a server in the origin's private file system: the
    * download goes on where it was broken off, is checked against the hub's hashes, and happens
@@ -83,8 +90,11 @@ export interface CreateOptions {
   readonly worker?: boolean | (() => Worker) | undefined;
 }
 
+/** Options of a look at a server. */
+export type RemoteOptions = Pick<CreateOptions, 'hub' | 'token' | 'signal'>;
+
 /** Options of {@link planTraining}: those of {@link FineTuner.create} and of a training that bytes depend on. */
-export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
+export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
   MethodOptions &
   Pick<RunOptions, 'batchSize' | 'microBatch' | 'maxLength'> &
   Pick<Prompting, 'labels'>;
