@@ -202,7 +202,8 @@ fn notes(
             format!("This is worse than always answering {commonest:?}, which would be right for {share}.")
         }
         Verdict::TooFew => format!(
-            "{examples} are too few to say whether anything was learned: always answering {commonest:?} would be right for {share}."
+            "{examples} {} too few to say whether anything was learned: always answering {commonest:?} would be right for {share}.",
+            if rows == 1 { "is" } else { "are" }
         ),
         Verdict::OneLabel => format!(
             "All {examples} have the label {commonest:?}, so the accuracy does not show whether the labels are told apart. \
