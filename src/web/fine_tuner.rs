@@ -205,7 +205,8 @@ impl Tuner {
         saved.map_err(js_error)
     }
 
-    /// The adapter as peft has it: `{ config, weights }`, a text and bytes.
+    /// The adapter as peft has it, and where llama.cpp has such adapters also as its GGUF file: `{ config, weights, gguf }`, a text and
+    /// bytes.
     #[wasm_bindgen(js_name = exportAdapter)]
     pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
         self.settle().await.map_err(js_error)?;
@@ -214,6 +215,9 @@ impl Tuner {
         let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
         set("config", &adapter.config.into())?;
         set("weights", &Uint8Array::from(&adapter.weights[..]))?;
+        if let Some(file) = self.session.save_gguf_adapter().await.map_err(js_error)? {
+            set("gguf", &Uint8Array::from(&file[..]))?;
+        }
         Ok(parts.into())
     }
 

@@ -261,9 +261,9 @@ export class Tuner implements WasmTuner {
     });
   }
 
-  async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer> }> {
+  async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf: Uint8Array<ArrayBuffer> }> {
     if (this.#config?.method !== 'lora') throw failure('invalid-argument', 'no adapter has been trained or loaded');
-    return { config: '{}', weights: new Uint8Array(16) };
+    return { config: '{}', weights: new Uint8Array(16), gguf: new Uint8Array(8) };
   }
 
   async useAdapter({ files }: { readonly files: readonly NamedBlob[] }): Promise<void> {

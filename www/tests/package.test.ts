@@ -1,3 +1,4 @@
+import { unzipSync } from 'fflate';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Engine } from '../src/package/engine.ts';
@@ -306,6 +307,8 @@ describe('the trained model', () => {
     const tuner = await open();
     await all(tuner.train({ ...training, method: 'lora' }));
     const archive = await tuner.export('adapter');
+    const inside = Object.keys(unzipSync(new Uint8Array(await archive.arrayBuffer())));
+    expect(inside).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'adapter.gguf']);
     const other = await open();
     await other.useAdapter(archive);
     await other.useAdapter([new File(['{}'], 'adapter_config.json'), { name: 'adapter_model.safetensors', blob: new Blob(['']) }]);

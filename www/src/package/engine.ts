@@ -300,8 +300,9 @@ export class Engine implements Endpoint {
     },
     exportTrajectory: async () => new Blob([this.#loaded().exportTrajectory()], { type: OCTET_STREAM }),
     exportAdapter: async (_, hooks) => {
-      const { config: text, weights } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
-      const files = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
+      const { config: text, weights, gguf } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
+      const peft = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
+      const files = gguf === undefined ? peft : { ...peft, 'adapter.gguf': gguf };
       // The files are not compressed, because weights do not shrink. A fixed time makes equal
       // adapters equal files.
       return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });

@@ -233,7 +233,8 @@ export class FineTuner {
    * Exports what was learned. `trajectory` is a file of a few bytes per step, which together with
    * the base model gives the same weights again, bit for bit. `model` is the whole model as a
    * safetensors file. `adapter` is what `lora` or `prefix` has trained, as a zip archive of the two
-   * files that peft loads.
+   * files that peft loads and, for LoRA where llama.cpp has the model's architecture, the
+   * `adapter.gguf` that llama.cpp loads.
    */
   async export(kind: ExportKind): Promise<Blob> {
     switch (kind) {

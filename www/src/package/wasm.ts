@@ -78,8 +78,8 @@ export interface WasmTuner {
   exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
-  /** The two files of the adapter, in the format of peft. */
-  exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer> }>;
+  /** The two files of the adapter in the format of peft, and its GGUF file where llama.cpp has such adapters. */
+  exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf?: Uint8Array<ArrayBuffer> }>;
   /** Adds an adapter to the base weights. */
   useAdapter(options: { readonly files: readonly NamedBlob[] }): Promise<void>;
   /** Replays a trajectory onto the base weights. */
