@@ -1,9 +1,10 @@
-/** Tests that loading a 500 MB model from a picked file does not use as much WebAssembly memory. */
+/** Tests that loading a 500 MB model from a picked file, in either format, does not use as much WebAssembly memory. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, pick, visitPackage, type Site } from './browser.ts';
+import { writePickle } from './pickle.ts';
 
 const LIMIT = 64 * 2 ** 20;
 const CONFIG = {
@@ -39,6 +40,8 @@ function tensors(): [string, number[]][] {
   return all;
 }
 
+const piece = Buffer.from(Float32Array.from({ length: 2 ** 18 }, (_, at) => 0.02 * Math.sin(at * 1.618)).buffer);
+
 /**
  * Writes the file as repetitions of one pattern of small weights, and returns its size in bytes.
  */
@@ -52,7 +55,6 @@ function writeModel(path: string): number {
   const text = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(text.length));
-  const piece = Buffer.from(Float32Array.from({ length: 2 ** 18 }, (_, at) => 0.02 * Math.sin(at * 1.618)).buffer);
   const file = openSync(path, 'w');
   writeSync(file, length);
   writeSync(file, text);
@@ -72,12 +74,13 @@ afterAll(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-test.skipIf(FAKE)('loading 500 MB takes at most 64 MiB of WebAssembly memory', { timeout: 300_000 }, async () => {
-  const size = writeModel(join(folder, 'model.safetensors'));
+test.skipIf(FAKE).each(['model.safetensors', 'pytorch_model.bin'])('loading 500 MB of %s takes at most 64 MiB of WebAssembly memory', { timeout: 300_000 }, async (name) => {
+  const path = join(folder, name);
+  const size = name === 'model.safetensors' ? writeModel(path) : writePickle(path, tensors(), piece);
   expect(size).toBeGreaterThan(500e6);
   writeFileSync(join(folder, 'config.json'), JSON.stringify(CONFIG));
   const { context, page, module } = await visitPackage(site);
-  const files = await pick(page, ['config.json', 'model.safetensors'].map((name) => join(folder, name)));
+  const files = await pick(page, ['config.json', name].map((each) => join(folder, each)));
   const began = Date.now();
   const info = await page.evaluate(
     async ({ module, files }) => {
