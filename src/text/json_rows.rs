@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::error::{Result, bail, err};
-use crate::text::chat::Conversation;
+use crate::text::chat::{Conversation, parse};
 use crate::text::columns::{Columns, Kind, Record, Table};
 use crate::text::delimited::Grid;
 
@@ -222,8 +222,8 @@ impl Record for Object<'_> {
 
     fn conversation(&self, columns: &Columns) -> Result<Conversation> {
         // Templates print objects, so their fields keep the order of the file.
-        let row = serde_json::from_str(self.source)
-            .map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))?;
+        let row =
+            parse(self.source).map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))?;
         let own = |field: &str| {
             let name = columns.name(field);
             let exact = self.fields.contains_key(name).then(|| name.to_owned());

@@ -53,7 +53,9 @@ impl Session {
         };
         let linear = self.linear(head.output, labels, head.bias).await?;
         let labels = self.label_names(labels)?;
-        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered: true }))
+        // Where names are numbers themselves, a number is a name.
+        let numbered = labels.iter().all(|label| label.trim().parse::<f64>().is_err());
+        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered }))
     }
 
     /// A layer of `rows` outputs on the hidden states.

@@ -46,6 +46,7 @@ mod statistics;
 mod storage;
 mod tasks;
 mod text_golden;
+mod text_properties;
 mod webgpu_probe;
 
 #[cfg(target_arch = "wasm32")]

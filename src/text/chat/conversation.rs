@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
+use super::value::parse;
 use crate::error::{Error, Result, bail, err};
 
 /// What a row gives to the chat template besides the messages, such as `tools`, by its name.
@@ -22,8 +23,8 @@ const DECIDED: [&str; 5] =
 
 /// One turn of a conversation: an object with a `role` and any other fields, all of which the
 /// template may read. As in Hugging Face, a field that is null counts as absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Value", into = "Value")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Value")]
 pub struct Message(Value);
 
 impl Message {
@@ -147,8 +148,7 @@ impl Conversation {
     /// # Errors
     /// `data-invalid` naming the field that cannot be used.
     pub fn from_json(text: &str) -> Result<Conversation> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|e| err!(DataInvalid, "messages: expected JSON, found: {e}"))?;
+        let value = parse(text).map_err(|e| err!(DataInvalid, "messages: expected JSON, found: {e}"))?;
         match value.kind() {
             ValueKind::Seq => Ok(Conversation { messages: turns(&value)?, ..Conversation::default() }),
             _ => Conversation::of_row(&value, "messages"),
@@ -270,7 +270,7 @@ fn variables(row: &Value, taken: &[&str]) -> Result<Variables> {
 fn objects(name: &str, value: &Value) -> Result<Option<Value>> {
     let value = match value.as_str() {
         Some(text) if text.trim().is_empty() => return Ok(None),
-        Some(text) => serde_json::from_str(text)
+        Some(text) => parse(text)
             .map_err(|e| err!(DataInvalid, ", `{name}`: expected a list of objects, found a string: {e}"))?,
         None if value.is_none() => return Ok(None),
         None => value.clone(),
@@ -327,7 +327,7 @@ fn shared(item: &Value) -> Result<Option<Value>> {
 
 /// The message of a call that ShareGPT's layout writes as JSON.
 fn called(value: &Value) -> Result<Value> {
-    let calls: Option<Value> = value.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let calls: Option<Value> = value.as_str().and_then(|text| parse(text).ok());
     let calls = match calls {
         Some(call) if call.kind() == ValueKind::Map => vec![call],
         Some(calls) if calls.kind() == ValueKind::Seq => calls.try_iter().into_iter().flatten().collect(),

@@ -6,6 +6,7 @@ mod engine;
 mod json;
 mod python;
 mod source;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 
 pub use self::conversation::{Conversation, Message, Variables};
 use self::engine::Raised;
+pub(crate) use self::value::parse;
 use crate::error::{Error, Result, bail, err};
 use crate::text::tokenizer_files::special_tokens;
 

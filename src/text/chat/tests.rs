@@ -85,3 +85,16 @@ fn fields_that_no_template_reads_are_named() {
     let row = r#"{"messages":[{"role":"user","content":"x","name":"n","tool":1}],"tools":[],"id":7,"content_id":8}"#;
     assert_eq!(template.unread(&Conversation::from_json(row).unwrap()), ["content_id", "id", "name", "tool"]);
 }
+
+#[test]
+fn numbers_keep_their_digits() {
+    let row = r#"{"messages":[{"role":"user","content":"x"}],"n":[999032494.9991515,0.1,1e-7,-0.0,12345678901234567890,123456789012345678901234567890,1.0,-3]}"#;
+    let row = Conversation::from_json(row).unwrap();
+    let template = ChatTemplate::new("a.jinja", "{{ n | tojson }}", Vec::new()).unwrap();
+    let expected = "[999032494.9991515, 0.1, 1e-07, -0.0, 12345678901234567890, 123456789012345678901234567890, 1.0, -3]";
+    assert_eq!(template.render(&row.messages, &row.variables, false).unwrap(), expected);
+    for beyond in ["1e999", &"9".repeat(40)] {
+        let row = format!(r#"{{"messages":[],"n":{beyond}}}"#);
+        assert!(Conversation::from_json(&row).unwrap_err().message().contains(beyond));
+    }
+}

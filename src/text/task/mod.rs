@@ -17,6 +17,7 @@ use crate::error::{Error, Result, bail, err};
 use crate::text::decode::decode;
 use crate::text::encode::HeadKind;
 use crate::text::rows::{Classified, Dataset, Question, Reply, Rows};
+use crate::text::sniff::refuse_binary;
 pub use definition::Task;
 use definition::{Answers, Prompt, Word};
 use record::Record;
@@ -128,6 +129,7 @@ impl Task {
     /// expected and what was found; `invalid-argument` if the task has no prompt for such models.
     pub fn read(&self, head: HeadKind, name: &str, bytes: &[u8]) -> Result<Dataset> {
         let prompt = self.form(head)?;
+        refuse_binary(name, bytes)?;
         let lossy =
             if self.layout.lines.is_some() { record::without_stray_bytes(bytes) } else { bytes.into() };
         let (text, _) = decode(&lossy).map_err(|e| e.at(name))?;
