@@ -88,6 +88,11 @@ static FOLDERS: &[Folder] = &[
     folder!("features/encoder": "config.json" "model.safetensors" "cases.json"),
     model!("peft/blocks-bert" base),
     model!("peft/blocks-llama" base),
+    model!("steps/distilbert" adapter),
+    model!("steps/modernbert" adapter),
+    model!("steps/gpt-neox" adapter),
+    model!("steps/olmo2" adapter),
+    model!("steps/phi3" adapter),
     model!("peft/bert-lora" adapter),
     model!("peft/bert-lora-wide" adapter),
     model!("peft/bert-lora-patterns" adapter),
@@ -128,6 +133,11 @@ pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
         name if has(folder, "cases.json") && has(folder, "expected.safetensors") => Some((name, name)),
         _ => None,
     })
+}
+
+/// What PyTorch and peft computed of models of each kind of attention (`tests/golden/steps.py`).
+pub(crate) fn steps() -> Value {
+    serde_json::from_str(include_str!("../golden/steps.json")).unwrap()
 }
 
 /// The fields of every golden `config.json`.

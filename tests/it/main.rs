@@ -43,6 +43,7 @@ mod refused_models;
 mod saved_model;
 mod shaders;
 mod statistics;
+mod steps;
 mod storage;
 mod tasks;
 mod text_golden;

@@ -96,19 +96,18 @@ impl LoraBase<'_> {
             let Some(name) = architecture.gguf(path) else {
                 bail!(ModelUnsupported, "{path}: a {} of llama.cpp has no such layer", architecture.name);
             };
-            if architecture.by_head.is_some_and(|module| name.ends_with(module)) {
-                bail!(
-                    ModelUnsupported,
-                    "{path}: an adapter of rows in another order than llama.cpp's is not written as GGUF"
-                );
-            }
             tensor(format!("{name}.weight.lora_a"), a, a.len() / rank.max(1));
             let heads = match name.rsplit('.').next() {
                 Some("attn_q") if architecture.interleaved => self.heads,
                 Some("attn_k") if architecture.interleaved => self.kv_heads,
                 _ => 0,
             };
-            let b = if heads > 0 { &interleaved(b, rank, heads as usize) } else { b };
+            let by_head = architecture.by_head.is_some_and(|module| name.rsplit('.').next() == Some(module));
+            let b = match heads {
+                0 if by_head => &parts_together(b, self.heads as usize),
+                0 => b,
+                heads => &interleaved(b, rank, heads as usize),
+            };
             tensor(format!("{name}.weight.lora_b"), b, rank);
         }
         header.resize(header.len().next_multiple_of(ALIGNMENT), 0);
@@ -123,6 +122,13 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
+/// The rows of B in llama.cpp's order, which has all queries first, then all keys, then all values, instead of each head's together.
+fn parts_together(b: &[f32], heads: usize) -> Vec<f32> {
+    let part = b.len() / (3 * heads).max(1);
+    let rows = (0..3).flat_map(|which| (0..heads).map(move |head| (head * 3 + which) * part));
+    rows.flat_map(|first| b[first..first + part].iter().copied()).collect()
+}
+
 /// The rows of B in llama.cpp's order, in which the two halves of a head's rotary dimensions alternate.
 fn interleaved(b: &[f32], rank: usize, heads: usize) -> Vec<f32> {
     let rows = b.len() / rank.max(1);
@@ -132,4 +138,17 @@ fn interleaved(b: &[f32], rank: usize, heads: usize) -> Vec<f32> {
         &b[(first + within % 2 * half + within / 2) * rank..][..rank]
     };
     (0..rows).flat_map(row).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts_together;
+
+    #[test]
+    fn rows_by_head_become_queries_then_keys_then_values() {
+        // Two heads of one row, of rank 2.
+        let by_head = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5];
+        let together = [0.0, 0.5, 3.0, 3.5, 1.0, 1.5, 4.0, 4.5, 2.0, 2.5, 5.0, 5.5];
+        assert_eq!(parts_together(&by_head, 2), together);
+    }
 }
