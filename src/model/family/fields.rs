@@ -29,8 +29,10 @@ pub(super) fn layer_count(config: &Config, field: &str) -> Result<u32> {
 /// A nonlinearity by the name that transformers has for it.
 pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<Activation> {
     match config.str_or(field, default)? {
-        "gelu" => Ok(Activation::Gelu),
-        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+        "gelu" | "gelu_python" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_fast" | "gelu_accurate" => {
+            Ok(Activation::GeluTanh)
+        }
         "relu" => Ok(Activation::Relu),
         "silu" | "swish" => Ok(Activation::Silu),
         other => bail!(ModelUnsupported, "{}: {field} {other:?} is not implemented", config.name()),
