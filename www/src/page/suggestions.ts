@@ -10,8 +10,9 @@ interface Suggestion {
 
 /** The small ones first. Sizes are those of the files on the hub in November 2026. */
 export const SUGGESTIONS: readonly Suggestion[] = [
+  { id: 'sentence-transformers/all-MiniLM-L6-v2', good: 'Sorting short English texts. The quickest.', size: '0.09 GB' },
   { id: 'facebook/opt-125m', good: 'Writing English. Quick to try.', size: '0.25 GB' },
-  { id: 'distilbert/distilbert-base-uncased', good: 'Sorting short English texts. The quickest.', size: '0.27 GB' },
+  { id: 'distilbert/distilbert-base-uncased', good: 'Sorting English texts.', size: '0.27 GB' },
   { id: 'HuggingFaceTB/SmolLM2-135M-Instruct', good: 'Chatting and answering in English.', size: '0.27 GB' },
   { id: 'FacebookAI/roberta-base', good: 'Sorting English texts, more exactly.', size: '0.5 GB' },
   { id: 'HuggingFaceTB/SmolLM2-360M-Instruct', good: 'Chatting and answering in English, better.', size: '0.7 GB' },
