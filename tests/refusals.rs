@@ -279,7 +279,8 @@ both_targets! {
         let mut tokenizer: Value = serde_json::from_slice(tokenizer).unwrap();
         tokenizer["model"]["vocab"]["surplus"] = json!(5000);
         let dir = bert().with("tokenizer.json", tokenizer.to_string().into_bytes());
-        refused("too many tokens", &dir, Code::FileCorrupt, &["tokenizer"]).await;
+        // A token that the model has no row for is refused only where a text contains it.
+        assert!(open(&dir).await.is_ok());
     }
 }
 
