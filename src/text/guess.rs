@@ -43,7 +43,7 @@ pub(crate) fn columns(
     text: Option<usize>,
     label: Option<usize>,
 ) -> Guess {
-    let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    let width = rows.iter().copied().chain(names).map(StringRecord::len).max().unwrap_or(0);
     let known = |is: fn(&str) -> bool| {
         names
             .into_iter()

@@ -255,3 +255,9 @@ fn rows_without_a_label_are_told_by_their_line() {
     assert_eq!(reading.problems[0].message, "row 13: expected a label before a colon, found none");
     assert!(reading.whole().is_err());
 }
+
+#[test]
+fn a_header_may_have_more_columns_than_the_rows() {
+    let text = "{\"text\":\"a\",\"label\":1}text,label\ntext{text,label\n,";
+    let _ = crate::text::dataset::inspect("a.csv", text.as_bytes(), &Wanted::default());
+}

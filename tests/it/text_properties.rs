@@ -94,7 +94,9 @@ proptest! {
 
     #[test]
     fn a_written_tsv_file_is_read_back(rows in rows(), always in any::<bool>()) {
-        prop_assume!(rows.iter().all(|(text, _)| !(text.contains('\t') && text.contains('\n'))));
+        // A field with a tab and a line end could be two rows.
+        let one_line = |(text, label): Row| if text.contains('\t') { (text.replace('\n', ""), label) } else { (text, label) };
+        let rows: Vec<Row> = rows.into_iter().map(one_line).collect();
         let bytes = table(&rows, b'\t', always, false);
         let (found, left_out) = labeled("a.tsv", &bytes).unwrap_or_default();
         if !found.is_empty() {

@@ -257,13 +257,30 @@ pub(super) fn float(value: &Value) -> Option<String> {
             .into(),
         );
     }
-    let exponent = format!("{number:e}");
-    let (digits, power) = exponent.split_once('e')?;
-    let power: i32 = power.parse().ok()?;
-    Some(if (-4..16).contains(&power) {
-        let text = number.to_string();
-        if text.contains('.') { text } else { text + ".0" }
-    } else {
-        format!("{digits}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
-    })
+    // Of two shortest spellings, Python takes that with the even last digit, as serde_json does.
+    let shortest = serde_json::Number::from_f64(number.abs())?.to_string();
+    let (mantissa, power) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    let zeros = i32::try_from(all.len() - digits.len()).ok()?;
+    let power = power.parse::<i32>().ok()? + i32::try_from(whole.len()).ok()? - 1 - zeros;
+    let digits = digits.trim_end_matches('0');
+    let sign = if number.is_sign_negative() { "-" } else { "" };
+    let text = match usize::try_from(power) {
+        _ if digits.is_empty() => "0.0".to_owned(),
+        Ok(power) if power < 16 => {
+            let (whole, rest) = digits.split_at(digits.len().min(power + 1));
+            format!("{whole:0<width$}.{}", if rest.is_empty() { "0" } else { rest }, width = power + 1)
+        }
+        Err(_) if power >= -4 => {
+            format!("0.{:0>width$}", digits, width = digits.len() + (-power - 1) as usize)
+        }
+        _ => {
+            let (first, rest) = digits.split_at(1);
+            let point = if rest.is_empty() { "" } else { "." };
+            format!("{first}{point}{rest}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
+        }
+    };
+    Some(format!("{sign}{text}"))
 }

@@ -61,6 +61,7 @@ fn a_fault_of_a_template_is_told_with_its_line() {
         ("\r\n{{ strftime_now('%d %Q') }}", &["a.jinja, line 2: ", "\"%Q\""]),
         ("\n{% macro m() %}\n{{ nothing() }}\n{% endmacro %}\n{{ m() }}", &["a.jinja, line 3: "]),
         ("\n{{ '\\N{DOT}' }}", &["a.jinja: ", "names"]),
+        ("\n{%}", &["a.jinja, line 2: "]),
     ] {
         let error = render(source).unwrap_err();
         assert_eq!(error.code(), Code::ModelUnsupported, "{error}");
@@ -88,10 +89,10 @@ fn fields_that_no_template_reads_are_named() {
 
 #[test]
 fn numbers_keep_their_digits() {
-    let row = r#"{"messages":[{"role":"user","content":"x"}],"n":[999032494.9991515,0.1,1e-7,-0.0,12345678901234567890,123456789012345678901234567890,1.0,-3]}"#;
+    let row = r#"{"messages":[{"role":"user","content":"x"}],"n":[999032494.9991515,759305.75244140625,0.1,1e-7,-0.0,12345678901234567890,123456789012345678901234567890,1.0,-3]}"#;
     let row = Conversation::from_json(row).unwrap();
     let template = ChatTemplate::new("a.jinja", "{{ n | tojson }}", Vec::new()).unwrap();
-    let expected = "[999032494.9991515, 0.1, 1e-07, -0.0, 12345678901234567890, 123456789012345678901234567890, 1.0, -3]";
+    let expected = "[999032494.9991515, 759305.7524414062, 0.1, 1e-07, -0.0, 12345678901234567890, 123456789012345678901234567890, 1.0, -3]";
     assert_eq!(template.render(&row.messages, &row.variables, false).unwrap(), expected);
     for beyond in ["1e999", &"9".repeat(40)] {
         let row = format!(r#"{{"messages":[],"n":{beyond}}}"#);
