@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use same_file::Handle;
 
 use super::files::{self, write_error};
+use super::print::note;
 use crate::error::{Result, bail};
 
 /// The file that is locked while a command writes into its directory. The system releases the lock when the process ends, in
@@ -137,7 +138,13 @@ fn lock(dir: &Path) -> Result<Option<File>> {
                 );
             }
             // Some network file systems have no locks.
-            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::Error(error)) => {
+                let path = path.display();
+                note!(
+                    "{path}: cannot be locked ({error}), so a second command with this --out would not be noticed"
+                );
+                return Ok(None);
+            }
         }
         // A process that ended in between may have deleted the file that is locked now.
         let locked = file.try_clone().and_then(Handle::from_file).map_err(failed)?;

@@ -70,6 +70,33 @@ test('a run that one tab writes is refused in another until that tab ends', { ti
   }
 });
 
+test('a run that explodes is kept up to its last good step, and frees its name', { timeout: LONG }, async () => {
+  const { context, page, module } = await visitPackage(site);
+  try {
+    const { code, kept, exported } = await page.evaluate(
+      async ({ module, hub, run }) => {
+        const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
+        let code = 'none';
+        try {
+          for await (const _ of tuner.train({ ...run, steps: 60, learningRate: 5 })) void _;
+        } catch (error) {
+          code = (error as { code: string }).code;
+        }
+        const bytes = async (blob: Blob | undefined): Promise<string> => [...new Uint8Array((await blob?.arrayBuffer()) ?? [])].join();
+        const [kept, exported] = [await bytes(await module.storage.run('shared')), await bytes(await tuner.export('trajectory'))];
+        await tuner.dispose();
+        return { code, kept, exported };
+      },
+      { module, hub: hub.url, run: RUN },
+    );
+    expect(code).toBe('non-finite-loss');
+    expect(kept).toBe(exported);
+    expect(await train(page, module, 9)).toBe('trained');
+  } finally {
+    await context.close();
+  }
+});
+
 test('a run that has ended, or that could not begin, frees its name', { timeout: LONG }, async () => {
   const { context, page, module } = await visitPackage(site);
   try {
