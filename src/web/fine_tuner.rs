@@ -205,8 +205,7 @@ impl Tuner {
         saved.map_err(js_error)
     }
 
-    /// The adapter as peft has it, and where llama.cpp has such adapters also as its GGUF file: `{ config, weights, gguf }`, a text and
-    /// bytes.
+    /// The adapter's files, a text and bytes: `config` and `weights` for peft, and `gguf` where llama.cpp has such adapters.
     #[wasm_bindgen(js_name = exportAdapter)]
     pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
         self.settle().await.map_err(js_error)?;

@@ -14,6 +14,7 @@ use pocketllm::train::Trajectory;
 use pocketllm::zo::record::RECORD_BYTES;
 use serde_json::Value;
 
+use crate::binary::{TEMPLATE, on_cpu};
 use crate::common::golden;
 
 /// Kinds of run: their names and options.
@@ -35,18 +36,15 @@ const KILLS: usize = 30;
 
 fn finetune(kind: &[&str], out: &Path) -> Command {
     let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
-    command
-        .args(["--json", "--device", "cpu", "finetune", "--model", &model, "--train", &data, "--seed", "7"]);
+    let mut command = on_cpu(&["finetune", "--model", &model, "--train", &data, "--seed", "7"]);
     let (fits, steps) = (kind.contains(&"readout") || kind.contains(&"--readout"), kind.contains(&"--steps"));
     if !fits {
-        command.args(["--template", "{text} It was [MASK] .", "--labels", "great,terrible"]);
+        command.args(["--template", TEMPLATE, "--labels", "great,terrible"]);
     }
     if steps {
         command.args(["--batch-size", "4", "--lr", "1e-3", "--eval", &data, "--eval-every", "10"]);
     }
     command.args(kind).args(["--resume", "--save-model", "--out"]).arg(out);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

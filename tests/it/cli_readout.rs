@@ -3,39 +3,21 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::binary::{json, on_cpu, text};
 use crate::common::golden;
 use serde_json::Value;
 
 fn run(args: &[&str]) -> Output {
-    command(args).output().unwrap()
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
-    command.args(["--json", "--device", "cpu"]).args(args);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The one JSON value that a command prints.
-fn json(output: &Output) -> Value {
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).unwrap_or_else(|e| {
-        panic!("stdout: {e}: {text}\nstderr: {}", String::from_utf8_lossy(&output.stderr))
-    })
+    on_cpu(args).output().unwrap()
 }
 
 fn finetune(train: &str, out: &Path, more: &[&str]) -> Command {
     let model = golden::path("bert");
     let args = ["finetune", "--model", &model, "--method", "readout", "--train", train, "--out", text(out)];
-    command(&[&args[..], more].concat())
+    on_cpu(&[&args[..], more].concat())
 }
 
 fn trajectory(dir: &Path) -> Vec<u8> {

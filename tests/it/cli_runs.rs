@@ -3,34 +3,20 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::binary::{TEMPLATE, done, on_cpu, text};
 use crate::common::golden;
 use pocketllm::train::Trajectory;
 use serde_json::Value;
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
-    command.args(["--json", "--device", "cpu"]).args(args);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 fn finetune(model: &str, out: &Path, more: &[&str]) -> Command {
     let data = golden::path("bert/train.csv");
     let args =
         ["finetune", "--model", model, "--train", &data, "--batch-size", "4", "--lr", "1e-3", "--seed", "7"];
-    let prompt = ["--template", "{text} It was [MASK] .", "--labels", "great,terrible", "--out", text(out)];
-    command(&[&args[..], &prompt, more].concat())
-}
-
-fn done(output: &Output) {
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let prompt = ["--template", TEMPLATE, "--labels", "great,terrible", "--out", text(out)];
+    on_cpu(&[&args[..], &prompt, more].concat())
 }
 
 /// The message of a refusal, which has this code.
@@ -72,7 +58,7 @@ fn two_runs_never_share_a_directory() {
     for more in [&["--steps", "100000"][..], &["--steps", "100000", "--resume"], &["--method", "readout"]] {
         let mut second = finetune(&model, &out, more);
         if more[0] == "--method" {
-            second = command(&["finetune", "--model", &model, "--train", &golden::path("bert/train.csv")]);
+            second = on_cpu(&["finetune", "--model", &model, "--train", &golden::path("bert/train.csv")]);
             second.args(["--method", "readout", "--resume", "--out", text(&out)]);
         }
         let message = refused(second, "invalid-argument");
@@ -88,8 +74,8 @@ fn two_runs_never_share_a_directory() {
     let message = refused(finetune(&model, &out, &["--steps", &longer, "--resume"]), "trajectory-mismatch");
     assert!(message.contains("steps"), "{message}");
     let path = out.join("trajectory.pocket");
-    let replayed = command(&["replay", "--model", &model, "--trajectory", text(&path), "--out", text(&out)]);
-    done(&{ replayed }.output().unwrap());
+    let replayed = on_cpu(&["replay", "--model", &model, "--trajectory", text(&path), "--out", text(&out)]);
+    done("the command", &{ replayed }.output().unwrap());
     assert!(!out.join("run.lock").exists());
 }
 
@@ -101,6 +87,7 @@ fn outputs_do_not_replace_inputs() {
     let weights = std::fs::read(model.join("model.safetensors")).unwrap();
     let model_path = text(&model);
     done(
+        "the adapter",
         &finetune(model_path, &run, &["--steps", "1", "--method", "lora", "--save-model"]).output().unwrap(),
     );
     let trajectory = run.join("trajectory.pocket");
@@ -108,13 +95,13 @@ fn outputs_do_not_replace_inputs() {
     for out in [&model, &around] {
         refused(finetune(model_path, out, &["--steps", "1"]), "invalid-argument");
         let replay = ["replay", "--model", model_path, "--trajectory", text(&trajectory), "--out", text(out)];
-        let message = refused(command(&replay), "invalid-argument");
+        let message = refused(on_cpu(&replay), "invalid-argument");
         assert!(message.contains("--model"), "{message}");
     }
     let own = model.join("model.safetensors");
     let logits = ["logits", "--model", model_path, "--ids", "1,2", "--out", text(&own)];
-    assert!(refused(command(&logits), "invalid-argument").contains("--model"));
-    let mut again = command(&["finetune", "--model", model_path, "--train", &golden::path("bert/train.csv")]);
+    assert!(refused(on_cpu(&logits), "invalid-argument").contains("--model"));
+    let mut again = on_cpu(&["finetune", "--model", model_path, "--train", &golden::path("bert/train.csv")]);
     again.args(["--template", "{text} [MASK]", "--labels", "great,terrible", "--steps", "1"]);
     again.args(["--adapter", text(&run), "--out", text(&run), "--resume"]);
     assert!(refused(again, "invalid-argument").contains("--adapter"));
@@ -151,7 +138,7 @@ fn a_place_that_cannot_be_written_is_found_before_the_model_is_read() {
     }
     let nowhere = dir.path().join("none/logits.safetensors");
     let logits = ["logits", "--model", &model, "--ids", "1", "--out", text(&nowhere)];
-    assert!(refused(command(&logits), "invalid-argument").contains("none"));
+    assert!(refused(on_cpu(&logits), "invalid-argument").contains("none"));
     // A refused run leaves nothing behind.
     let out = dir.path().join("out");
     refused(finetune(&model, &out, &["--steps", "1", "--max-gpu-bytes", "1"]), "out-of-memory");
@@ -163,7 +150,7 @@ fn a_place_that_cannot_be_written_is_found_before_the_model_is_read() {
 #[test]
 fn a_full_disk_is_said() {
     let logits = ["logits", "--model", &golden::path("bert"), "--ids", "1", "--out", "/dev/full"];
-    refused(command(&logits), "storage-full");
+    refused(on_cpu(&logits), "storage-full");
 }
 
 #[test]
@@ -195,7 +182,7 @@ fn a_reader_that_goes_away_is_no_error() {
     // A training goes on when no one reads its notes.
     let mut child = finetune(&bert, &out, &["--steps", "2", "--eval", &data]).spawn().unwrap();
     drop(child.stderr.take());
-    done(&child.wait_with_output().unwrap());
+    done("the command", &child.wait_with_output().unwrap());
 }
 
 #[test]
@@ -216,7 +203,7 @@ fn a_finished_run_is_made_longer() {
             let out = dir.path().join(format!("{name}{at}"));
             for (index, steps) in steps.iter().enumerate() {
                 let more = [method, &["--steps", steps], &["--resume"][..usize::from(index > 0)]].concat();
-                done(&finetune(&model, &out, &more).output().unwrap());
+                done("the command", &finetune(&model, &out, &more).output().unwrap());
             }
             out
         };
@@ -231,13 +218,13 @@ fn a_finished_run_is_made_longer() {
     }
     let out = dir.path().join("linear");
     let linear = |more: &[&str]| finetune(&model, &out, &[&["--schedule", "linear"][..], more].concat());
-    done(&linear(&["--steps", "3"]).output().unwrap());
+    done("the command", &linear(&["--steps", "3"]).output().unwrap());
     let message = refused(linear(&["--steps", "5", "--resume"]), "trajectory-mismatch");
     assert!(message.contains("schedule linear") && message.contains("constant"), "{message}");
     // The basis of a short run comes from fewer batches than that of a longer one.
     let short = dir.path().join("short");
     let lora = |more: &[&str]| finetune(&model, &short, &[&["--method", "lora"][..], more].concat());
-    done(&lora(&["--steps", "2"]).output().unwrap());
+    done("the command", &lora(&["--steps", "2"]).output().unwrap());
     assert!(refused(lora(&["--steps", "3", "--resume"]), "trajectory-mismatch").contains("factor A"));
     let shorter = ["--steps", "2", "--resume"];
     assert!(refused(linear(&shorter), "trajectory-mismatch").contains("steps"));

@@ -3,28 +3,18 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use pocketllm::train::Trajectory;
-use serde_json::Value;
 
+use crate::binary::{TEMPLATE, json, on_cpu};
 use crate::common::golden;
-
-fn pocketllm(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
-    command.args(["--json", "--device", "cpu"]).args(args);
-    command.stdin(Stdio::null()).output().unwrap()
-}
 
 fn finetune(out: &Path, more: &[&str]) -> Output {
     let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
     let args = ["finetune", "--model", &model, "--train", &data, "--batch-size", "4", "--seed", "7"];
-    let prompt = ["--template", "{text} It was [MASK] .", "--labels", "great,terrible"];
-    pocketllm(&[&args[..], &prompt, &["--out", out.to_str().unwrap()], more].concat())
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap()
+    let prompt = ["--template", TEMPLATE, "--labels", "great,terrible"];
+    on_cpu(&[&args[..], &prompt, &["--out", out.to_str().unwrap()], more].concat()).output().unwrap()
 }
 
 #[test]
@@ -64,7 +54,7 @@ fn an_exploded_run_is_stopped_with_its_good_steps() {
         let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
         let trajectory = out.join("trajectory.pocket");
         let replayed = ["--trajectory", trajectory.to_str().unwrap(), "--eval", &data];
-        let report = pocketllm(&[&["evaluate", "--model", &model][..], &replayed].concat());
+        let report = on_cpu(&[&["evaluate", "--model", &model][..], &replayed].concat()).output().unwrap();
         assert!(json(&report)["loss"].as_f64().unwrap() < 4.0 * 2.3, "{more:?}: {}", json(&report));
     }
 }

@@ -8,9 +8,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod binary;
 mod campaign;
 mod chat_golden;
 mod cli;
+mod cli_commands;
 mod cli_readout;
 mod cli_runs;
 mod device;
