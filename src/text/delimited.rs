@@ -88,8 +88,8 @@ fn new_table(name: &str, columns: &[String]) -> Result<Table> {
 /// The records of a table that take several lines, with their first lines, by their quotation marks.
 type LongRecords<'t> = Vec<(usize, &'t str)>;
 
-/// Checks that every field that begins with a quotation mark ends with one. Text behind the mark is
-/// borne on the same line, where it belongs to the field.
+/// Checks that every field that begins with a quotation mark ends with one. Text after the closing mark is
+/// accepted on the line where the field began, and belongs to the field.
 ///
 /// # Errors
 /// `data-invalid`, beginning with the row, for a mark that is not closed, or closed on a later line in

@@ -150,7 +150,8 @@ impl Session {
     /// until [`Session::reset`].
     ///
     /// # Errors
-    /// As [`Session::add_adapter`].
+    /// As [`Session::add_adapter`]; `file-corrupt` or `invalid-argument` for a tensor that cannot replace that of the base, which then
+    /// remains as it was.
     pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
         let Some(spec) = file.method.adapter() else {
             bail!(InvalidArgument, "method full is no adapter");
@@ -159,10 +160,15 @@ impl Session {
         let names = file.replaced.tensors.keys();
         let ids: Vec<TensorId> =
             names.filter_map(|name| replaced_tensor(self.model.spec(), name)).map(|(id, _)| id).collect();
-        match file.replaced.tensors.is_empty() {
-            true => Ok(()),
-            false => self.replace(&ids, &file.replaced).await,
+        if file.replaced.tensors.is_empty() {
+            return Ok(());
         }
+        let replaced = self.replace(&ids, &file.replaced).await;
+        if replaced.is_err() {
+            // Some tensors may have been replaced already. Nothing of an adapter that cannot be used may remain.
+            self.reset(&mut |_| Ok(())).await?;
+        }
+        replaced
     }
 
     /// The adapter as `peft` loads it.

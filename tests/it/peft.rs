@@ -201,6 +201,24 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
         assert_eq!(logits(&mut session, &ids[0]), before, "{name}");
         assert!(!session.has_classifier_of_adapter());
     }
+    // The last tensor of the file is not a number, so the ones before it have been replaced when it is found.
+    let mut session =
+        block_on(Session::open(Host::open(), &golden::dir("llama-untied"), DType::F32, &mut |_| Ok(())))
+            .unwrap();
+    let before = logits(&mut session, &[5, 6, 7]);
+    let folder = "peft/llama-lora-saved";
+    let mut weights = golden::file(folder, WEIGHTS_FILE).to_vec();
+    let end = weights.len();
+    weights[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let dir = MemoryDir::new("damaged")
+        .with(CONFIG_FILE, golden::file(folder, CONFIG_FILE))
+        .with(WEIGHTS_FILE, weights);
+    let file = block_on(read_adapter(&session, &dir)).unwrap();
+    let error = block_on(session.use_adapter(&file)).unwrap_err();
+    assert!(error.code() == Code::FileCorrupt && error.message().contains("model.norm.weight"), "{error}");
+    assert!(session.model.adapter().is_none());
+    assert_eq!(logits(&mut session, &[5, 6, 7]), before);
+
     // Where the embedding is the output layer too, separate copies of them have no place.
     let config = std::str::from_utf8(golden::file("llama-untied", "config.json")).unwrap();
     let tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
@@ -209,7 +227,6 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
         .with("config.json", tied.into_bytes())
         .with("model.safetensors", golden::file("llama-untied", "model.safetensors"));
     let session = block_on(Session::open(Host::open(), &dir, DType::F32, &mut |_| Ok(()))).unwrap();
-    let folder = "peft/llama-lora-saved";
     let error = block_on(read_adapter(&session, &golden::dir(folder))).unwrap_err();
     assert_eq!(error.code(), Code::ModelUnsupported, "{error}");
     assert!(error.message().contains("modules_to_save"), "{error}");
