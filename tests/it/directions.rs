@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::common::compare::sha256;
 use crate::common::{device_test, golden, say};
-use crate::methods::{LOSS, batch, losses, open};
+use crate::fixtures::{LOSS, batch, losses, open};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::gpu::Backend;
 use pocketllm::text::encode::LabelWords;

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::methods::{LOSS, losses, open};
+use super::fixtures::{LOSS, losses, open};
 use crate::common::compare::{deviations, numbers};
 use crate::common::{device_test, golden};
 use pocketllm::dtype::DType;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::common::compare::{digests, word};
 use crate::common::{device_test, golden, say};
-use crate::methods::examples;
+use crate::fixtures::examples;
 use pocketllm::dtype::DType;
 use pocketllm::error::Code;
 use pocketllm::gpu::{Backend, MemoryClass, Recording};
