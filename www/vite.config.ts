@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { assets } from './build/assets.ts';
 import { offline } from './build/offline.ts';
+import { policy } from './build/policy.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
@@ -67,7 +68,7 @@ const packageBuild: UserConfig = {
 
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [assets(), offline()],
+  plugins: [policy(), assets(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },

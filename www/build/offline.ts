@@ -2,8 +2,10 @@
  * Generates the service worker that lets the site work offline. It caches all files of the site
  * except the model, which the package stores itself.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { generateSW } from 'workbox-build';
+import { WITH_HEADERS } from './policy.ts';
 
 export function offline(): Plugin {
   return {
@@ -31,6 +33,7 @@ export function offline(): Plugin {
           inlineWorkboxRuntime: true,
           sourcemap: false,
         });
+        writeFileSync(`${site}/sw.js`, WITH_HEADERS + readFileSync(`${site}/sw.js`, 'utf8'));
         for (const warning of warnings) this.warn(warning);
       },
     },

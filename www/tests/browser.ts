@@ -10,7 +10,7 @@ import { preview, type PreviewServer } from 'vite';
 
 export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
 export const OUT = resolve(import.meta.dirname, 'out');
-const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
+export const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
 const BASE = '/a/sub-path/';
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
@@ -32,8 +32,8 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves the built site or another folder. `more` are further arguments of the browser. */
-export async function openSite(root = SITE, port = 41730, more: readonly string[] = []): Promise<Site> {
+/** Serves the built site or another folder, with these headers. */
+export async function serveSite(root: string, port: number, headers: Readonly<Record<string, string>> = {}): Promise<{ url: string; close(): Promise<void> }> {
   if (!existsSync(`${SITE}/index.html`)) throw new Error(`${SITE} is missing: run npm run build first`);
   mkdirSync(OUT, { recursive: true });
   const server: PreviewServer = await preview({
@@ -41,8 +41,14 @@ export async function openSite(root = SITE, port = 41730, more: readonly string[
     logLevel: 'error',
     base: BASE,
     build: { outDir: root },
-    preview: { host: '127.0.0.1', port },
+    preview: { host: '127.0.0.1', port, headers },
   });
+  return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
+}
+
+/** Serves the built site or another folder. `more` are further arguments of the browser. */
+export async function openSite(root = SITE, port = 41730, more: readonly string[] = []): Promise<Site> {
+  const server = await serveSite(root, port);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [...SOFTWARE_GPU, ...more],
@@ -50,7 +56,7 @@ export async function openSite(root = SITE, port = 41730, more: readonly string[
   let unplugged: Promise<void> | undefined;
   const unplug = (): Promise<void> => (unplugged ??= server.close());
   return {
-    url: server.resolvedUrls?.local[0] ?? '',
+    url: server.url,
     browser,
     unplug,
     async close() {

@@ -1,4 +1,5 @@
 /** The page: four steps that share one {@link App}. */
+import { guardPage } from './guard.ts';
 import { setUpData } from './data.ts';
 import { byId } from './dom.ts';
 import { setUpModel } from './model.ts';
@@ -9,6 +10,7 @@ import { Flow, newApp } from './state.ts';
 import { setUpTrain } from './train.ts';
 import { setUpTry } from './try.ts';
 
+guardPage();
 const app = newApp();
 const flow = new Flow();
 setUpModel(app, flow);

@@ -6,8 +6,9 @@ import workerUrl from 'pocketllm/worker?worker&url';
 import { need, tilesHere } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
+import { workerScript } from './guard.ts';
 import { fromFile } from './record.ts';
-import { isSealed, onSeal, WATCH } from './privacy.ts';
+import { CHANNEL, isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
@@ -28,7 +29,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
  * none. One that begins as a blob inherits this page's policy, so it too can reach no other host.
  */
 function confinedWorker(): Worker {
-  const script = `import ${JSON.stringify(new URL(workerUrl, import.meta.url).href)};\n${WATCH}`;
+  const script = workerScript(new URL(workerUrl, import.meta.url).href, CHANNEL);
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(url, { type: 'module', name: 'pocketllm' });
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

@@ -9,19 +9,7 @@ import { plural } from './format.ts';
  * On this channel workers, which have their own list of requests, report their counts and are told
  * to make no more requests.
  */
-const CHANNEL = 'pocketllm-requests';
-
-/** Code that is added to a worker's script, so that its requests can be counted and blocked too. */
-export const WATCH = `{
-  const channel = new BroadcastChannel(${JSON.stringify(CHANNEL)});
-  const usedNetwork = (entry) => entry.transferSize > 0 || !entry.name.startsWith(location.origin);
-  new PerformanceObserver((list) => channel.postMessage(list.getEntries().filter(usedNetwork).length)).observe({ type: 'resource' });
-  channel.onmessage = ({ data }) => {
-    if (data !== 'seal') return;
-    const refuse = () => Promise.reject(new TypeError('this page makes no more requests, because texts have been entered'));
-    Object.assign(globalThis, { fetch: refuse, XMLHttpRequest: undefined, WebSocket: undefined, EventSource: undefined });
-  };
-}`;
+export const CHANNEL = 'pocketllm-requests';
 
 let sealed = false;
 let counted = 0;
@@ -43,10 +31,11 @@ export function onSeal(listener: () => void): void {
 export function seal(): void {
   if (sealed) return;
   sealed = true;
-  // Policies add up and cannot be removed, so this one restricts the page's own for good.
+  // Policies add up and cannot be removed, so this one restricts the page's own for good. A worker that begins
+  // as a blob has the page's policy, and one that is fetched from this host may have none.
   const policy = document.createElement('meta');
   policy.httpEquiv = 'Content-Security-Policy';
-  policy.content = "connect-src 'self'";
+  policy.content = "connect-src 'self'; worker-src blob:";
   document.head.append(policy);
   channel.postMessage('seal');
   channel.onmessage = ({ data }) => add(Number(data));
