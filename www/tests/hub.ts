@@ -8,6 +8,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { spoil, type Fault } from './spoil.ts';
 
 export interface Hub {
   readonly url: string;
@@ -28,6 +29,8 @@ export interface Hub {
   token: string;
   /** Answers listings with this status, this many times, and asks to wait so many seconds. */
   busy: { status: number; times: number; seconds: number };
+  /** Spoils the answer number `at` of those from now on, and with `onwards` all after it. It counts down. */
+  fault: { at: number; readonly how: Fault; readonly onwards?: boolean } | undefined;
   /** The token of each request that had one, with its path. */
   readonly tokens: string[];
   /** Where large files are: the hub itself, or a server of another origin. */
@@ -49,7 +52,7 @@ export async function openHub(folder: string, id: string, names: readonly string
   const repositories = new Map<string, { files: ReadonlyMap<string, Buffer>; revisions: readonly string[] }>();
   const hub = {
     ...{ url: '', port: 0, cdn: '', token: '', asked: [] as string[], tokens: [] as string[], busy: { status: 503, times: 0, seconds: 0 } },
-    ...{ broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0 },
+    ...{ broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0, fault: undefined as Hub['fault'] },
     add: (name: string, files: ReadonlyMap<string, Buffer>, revisions: readonly string[] = []): void => void repositories.set(name, { files, revisions }),
   };
   hub.add(id, new Map(names.map((name) => [name, readFileSync(join(folder, name))])));
@@ -105,6 +108,7 @@ export async function openHub(folder: string, id: string, names: readonly string
       response.writeHead(204, { ...CORS, 'access-control-allow-headers': 'authorization, range' }).end();
       return;
     }
+    if (hub.fault !== undefined && (hub.fault.at-- === 0 || (hub.fault.onwards === true && hub.fault.at < 0))) spoil(response, hub.fault.how);
     // Large files are at another address, as on the hub.
     const [, large, repo = id] = /^\/cdn\/([^?]+)(?:\?(.+))?$/.exec(path) ?? [];
     const [, listed = '', revision = 'main'] = /^\/api\/models\/([^?]+?)(?:\/revision\/([^?]+))?\?/.exec(path) ?? [];

@@ -26,6 +26,9 @@ export interface Manifest extends Listing {
   readonly checked?: boolean;
 }
 
+/** A stored file of a model. One that cannot be read counts as missing, because it can be downloaded again. */
+const stored = (at: FileSystemDirectoryHandle, name: string): Promise<File | undefined> => fileIn(at, name).catch(() => undefined);
+
 const key = (source: string): string => bytesToHex(sha256(new TextEncoder().encode(source))).slice(0, 24);
 const bytesOf = (files: readonly { size?: number }[]): number => files.reduce((sum, { size }) => sum + (size ?? 0), 0);
 
@@ -66,8 +69,8 @@ export async function keptFiles(source: RemoteSource, hooks: Hooks): Promise<{ n
 /** Asks the engine whether it can use the model, unless it has said so or everything is stored already. */
 async function approved(manifest: Manifest, at: FileSystemDirectoryHandle, { check }: Hooks): Promise<Manifest> {
   if (check === undefined || manifest.checked === true) return manifest;
-  const stored = await Promise.all(manifest.files.map((file) => checked(file, at)));
-  if (!stored.includes(undefined)) return manifest;
+  const files = await Promise.all(manifest.files.map((file) => checked(file, at)));
+  if (!files.includes(undefined)) return manifest;
   try {
     await check(manifest);
   } catch (thrown) {
@@ -113,10 +116,10 @@ export async function keptModels(): Promise<{ key: string; manifest: Manifest; b
   const found = await Promise.all(
     (await entries(at)).map(async (each) => {
       if (each.kind !== 'directory') return [];
-      const inside = await at.getDirectoryHandle(each.name);
-      const manifest = await readManifest(inside);
-      if (manifest === undefined) return [];
-      const done = await Promise.all(manifest.files.map(({ name }) => fileIn(inside, name + DONE)));
+      const inside = await folder(['models', each.name]);
+      const manifest = inside === undefined ? undefined : await readManifest(inside);
+      if (inside === undefined || manifest === undefined) return [];
+      const done = await Promise.all(manifest.files.map(({ name }) => stored(inside, name + DONE)));
       return [{ key: each.name, manifest, bytes: await keptBytes(inside), complete: !done.includes(undefined) }];
     }),
   );
@@ -128,8 +131,16 @@ export async function deleteModel(which: string): Promise<void> {
   if (at !== undefined) await remove(at, which);
 }
 
+/**
+ * Deletes the stored files of a model at a URL, in which the engine has found damage. Without a hash nothing else can notice it,
+ * and the next visit downloads them again.
+ */
+export async function forgetUnchecked(source: RemoteSource): Promise<void> {
+  if (source.kind === 'url') await deleteModel(key(sourceId(source))).catch(() => undefined);
+}
+
 async function readManifest(at: FileSystemDirectoryHandle): Promise<Manifest | undefined> {
-  const file = await fileIn(at, MANIFEST);
+  const file = await stored(at, MANIFEST);
   if (file === undefined) return undefined;
   try {
     return JSON.parse(await file.text()) as Manifest;
@@ -171,13 +182,13 @@ const isSame = (kept: RemoteFile, now: RemoteFile | undefined): boolean =>
 
 async function keptBytes(at: FileSystemDirectoryHandle): Promise<number> {
   const files = (await entries(at)).filter(({ kind, name }) => kind === 'file' && name !== MANIFEST && !name.endsWith(DONE));
-  const sizes = await Promise.all(files.map(async ({ name }) => (await fileIn(at, name))?.size ?? 0));
+  const sizes = await Promise.all(files.map(async ({ name }) => (await stored(at, name))?.size ?? 0));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Throws `storage-full` before the download if the browser has too little space for the model. */
 async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): Promise<void> {
-  const { quota, usage } = await navigator.storage.estimate();
+  const { quota, usage } = await navigator.storage.estimate().catch((): StorageEstimate => ({}));
   const missing = bytesOf(manifest.files) - (await keptBytes(at));
   if (quota === undefined || usage === undefined || missing <= quota - usage) return;
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
@@ -205,9 +216,9 @@ async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { 
 
 /** The file, if it has been checked before and its length is unchanged. */
 async function checked({ name, size }: RemoteFile, at: FileSystemDirectoryHandle): Promise<File | undefined> {
-  const [file, done] = await Promise.all([fileIn(at, name), fileIn(at, name + DONE)]);
+  const [file, done] = await Promise.all([stored(at, name), stored(at, name + DONE)]);
   if (file === undefined || done === undefined) return undefined;
-  return file.size === (size ?? Number(await done.text())) ? file : undefined;
+  return file.size === (size ?? Number(await done.text().catch(() => NaN))) ? file : undefined;
 }
 
 async function fetchFile(

@@ -102,7 +102,13 @@ async function attempt(
           continue;
         }
       }
+      const length = lengthOf(response);
+      if (remote.size !== undefined && length !== undefined && loaded + length !== remote.size) {
+        await response.body?.cancel();
+        throw new Error(`expected an answer of ${remote.size - loaded} bytes, found one of ${length}`);
+      }
       for await (const bytes of chunks(response)) {
+        if (remote.size !== undefined && loaded + bytes.length > remote.size) return `expected ${remote.size} bytes, found more`;
         write(file, remote.name, bytes, loaded);
         hash?.update(bytes);
         loaded += bytes.length;
@@ -142,6 +148,7 @@ function rehash(remote: RemoteFile, file: SyncFile): Hash | undefined {
   const buffer = new Uint8Array(CHUNK);
   for (let at = 0; at < file.getSize(); ) {
     const read = file.read(buffer, { at });
+    if (read === 0) throw new PocketError('storage-full', `${remote.name}: the browser could not read back what it had stored`);
     hash.update(buffer.subarray(0, read));
     at += read;
   }
@@ -160,6 +167,12 @@ async function* chunks(response: Response): AsyncGenerator<Uint8Array> {
   } finally {
     void reader.cancel().catch(() => undefined);
   }
+}
+
+/** The length of an answer's body, where it tells: that of a compressed body is another. */
+function lengthOf({ headers }: Response): number | undefined {
+  const length = headers.has('content-encoding') ? null : headers.get('content-length');
+  return length === null ? undefined : Number(length);
 }
 
 /**

@@ -4,7 +4,7 @@
  * requests it again and restores the model to its last state.
  */
 import { zipSync } from 'fflate';
-import { filesHere, inspect, keptFiles } from './cache.js';
+import { filesHere, forgetUnchecked, inspect, keptFiles } from './cache.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
 import { canWrite } from './opfs.js';
@@ -209,7 +209,11 @@ export class Engine implements Endpoint {
         this.#free();
         this.#text = undefined;
         const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks, this.#load)]);
-        const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
+        const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
+          const { source } = config;
+          if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
+          throw thrown;
+        });
         if (cancel.aborted || this.#closed) {
           tuner.free();
           throw abortedError('loading', hooks.signal);
@@ -325,7 +329,7 @@ export class Engine implements Endpoint {
       return new Blob(parts, { type: OCTET_STREAM });
     },
     restore: async ([trajectory], hooks) => {
-      const bytes = new Uint8Array(await trajectory.arrayBuffer());
+      const bytes = await readBlob('the trajectory', trajectory);
       this.#endRun();
       this.#endText();
       const { cancel, release } = cancelFor(hooks.signal);
@@ -374,6 +378,15 @@ const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceo
 /** The error of a loop that a later call has replaced. */
 const replaced = (what: 'training' | 'text'): PocketError =>
   new PocketError('invalid-argument', `this ${what} has ended, because ${what === 'text' ? 'the weights were changed or ' : ''}another was started after it`);
+
+/** The bytes of a blob. That of a stored run cannot be read any more once the run was continued. */
+async function readBlob(what: string, blob: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (cause) {
+    throw new PocketError('file-corrupt', `${what}: the browser could not read it (${String(cause)})`, { cause });
+  }
+}
 
 /** Generates the same pieces of the text again, up to where it was. */
 async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {

@@ -21,8 +21,10 @@ import {
   createConfig,
   evaluateConfig,
   generateConfig,
+  kind as describe,
   planConfig,
   readConfig,
+  reading,
   refuseNoRecord,
   remoteOptions,
   trainConfig,
@@ -50,9 +52,9 @@ export async function inspectModel(
   model: string | URL,
   options: RemoteOptions = {},
 ): Promise<ModelSize> {
-  const { source, access } = remoteOptions('inspectModel', model, options, baseUri());
-  if (options.signal?.aborted) throw abortedError('inspectModel', options.signal);
-  const { listing, keptBytes } = await once(true, 'inspect', [source, access], options.signal);
+  const { source, access, signal } = reading('inspectModel', () => ({ ...remoteOptions('inspectModel', model, options, baseUri()), signal: options.signal }));
+  if (signal?.aborted) throw abortedError('inspectModel', signal);
+  const { listing, keptBytes } = await once(true, 'inspect', [source, access], signal);
   const { name, files, parameters } = listing;
   return {
     name,
@@ -71,8 +73,11 @@ export async function inspectModel(
  * `maxGpuBytes`; `network`, `aborted` or `invalid-argument`.
  */
 export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
-  const config = planConfig(options, baseUri());
-  const { signal, worker = true } = options;
+  const { config, signal, worker } = reading('planTraining', () => {
+    const config = planConfig(options, baseUri());
+    const { signal, worker = true } = options;
+    return { config, signal, worker };
+  });
   if (signal?.aborted) throw abortedError('planTraining', signal);
   return once(worker, 'plan', [config], signal);
 }
@@ -102,6 +107,7 @@ export class FineTuner {
   #info: ModelInfo;
 
   private constructor(endpoint: Endpoint, info: ModelInfo, onProgress: CreateOptions['onProgress']) {
+    if (typeof endpoint?.call !== 'function') throw new PocketError('invalid-argument', 'FineTuner: expected a call of FineTuner.create instead of new');
     this.#endpoint = endpoint;
     this.#info = info;
     this.#onProgress = onProgress;
@@ -121,8 +127,11 @@ export class FineTuner {
    * `limit-exceeded`, `out-of-memory`, `network`, `aborted` or `invalid-argument`.
    */
   static async create(options: CreateOptions): Promise<FineTuner> {
-    const config = createConfig(options, baseUri());
-    const { signal, onProgress, worker = true } = options;
+    const { config, signal, onProgress, worker } = reading('create', () => {
+      const config = createConfig(options, baseUri());
+      const { signal, onProgress, worker = true } = options;
+      return { config, signal, onProgress, worker };
+    });
     if (signal?.aborted) throw abortedError('create', signal);
     const endpoint = await startEngine(worker);
     try {
@@ -166,8 +175,11 @@ export class FineTuner {
    * `limit-exceeded`, `aborted` or `invalid-argument`.
    */
   async *train(options: TrainOptions): AsyncGenerator<TrainStep, void, void> {
-    const config = trainConfig(options);
-    const { signal, onStart } = options;
+    const { config, signal, onStart } = reading('train', () => {
+      const config = trainConfig(options);
+      const { signal, onStart } = options;
+      return { config, signal, onStart };
+    });
     const { run, ...start } = await this.#endpoint.call('startTraining', [config], this.#hooks(signal));
     try {
       await onStart?.(start);
@@ -189,7 +201,7 @@ export class FineTuner {
    * @throws {@link PocketError} `data-invalid` if no row can be used; `invalid-argument`.
    */
   async readRows(data: Data, options: ReadOptions = {}): Promise<ReadRows> {
-    return this.#endpoint.call('readRows', [data, readConfig(data, options)]);
+    return this.#endpoint.call('readRows', [data, reading('readRows', () => readConfig(data, options))]);
   }
 
   /**
@@ -199,14 +211,16 @@ export class FineTuner {
    * @throws {@link PocketError} `data-invalid`, `device-lost`, `aborted` or `invalid-argument`.
    */
   async evaluate(data: Data, options: EvaluateOptions = {}): Promise<Evaluation> {
-    return this.#endpoint.call('evaluate', [evaluateConfig(data, options)], this.#hooks(options.signal));
+    const { config, signal } = reading('evaluate', () => ({ config: evaluateConfig(data, options), signal: options.signal }));
+    return this.#endpoint.call('evaluate', [config], this.#hooks(signal));
   }
 
   /**
    * Classifies a text with the current weights: returns the label that fits best, and all scores.
    */
   async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
-    return this.#endpoint.call('classify', [text, classifyConfig(text, options)], this.#hooks(options.signal));
+    const { config, signal } = reading('classify', () => ({ config: classifyConfig(text, options), signal: options.signal }));
+    return this.#endpoint.call('classify', [text, config], this.#hooks(signal));
   }
 
   /**
@@ -214,8 +228,7 @@ export class FineTuner {
    * a conversation also needs a chat template; see `chats` of {@link ModelInfo}.
    */
   async *generate(prompt: Prompt, options: GenerateOptions = {}): AsyncGenerator<string, void, void> {
-    const config = generateConfig(prompt, options);
-    const { signal } = options;
+    const { config, signal } = reading('generate', () => ({ config: generateConfig(prompt, options), signal: options.signal }));
     const run = await this.#endpoint.call('startGeneration', [prompt, config], this.#hooks(signal));
     try {
       for (;;) {
@@ -245,7 +258,7 @@ export class FineTuner {
       case 'adapter':
         return this.#endpoint.call('exportAdapter', [], this.#hooks());
       default:
-        throw new PocketError('invalid-argument', `export: expected "trajectory", "adapter" or "model", found "${String(kind)}"`);
+        throw new PocketError('invalid-argument', `export: expected "trajectory", "adapter" or "model", found ${describe(kind)}`);
     }
   }
 
@@ -256,8 +269,8 @@ export class FineTuner {
    * `file-corrupt` or `aborted`.
    */
   async restore(trajectory: Blob, options: RestoreOptions = {}): Promise<Restored> {
-    refuseNoRecord(trajectory, options);
-    return this.#endpoint.call('restore', [trajectory], this.#hooks(options.signal));
+    const signal = reading('restore', () => (refuseNoRecord(trajectory, options), options.signal));
+    return this.#endpoint.call('restore', [trajectory], this.#hooks(signal));
   }
 
   /**
@@ -271,9 +284,12 @@ export class FineTuner {
    * file and the field; `network` or `aborted`.
    */
   async useAdapter(adapter: string | URL | Blob | readonly (File | NamedBlob)[], options: RemoteOptions = {}): Promise<void> {
-    const hooks = this.#hooks(options.signal);
-    const isRemote = typeof adapter === 'string' || adapter instanceof URL;
-    const { source, access } = isRemote ? remoteOptions('useAdapter', adapter, options, baseUri()) : {};
+    const { source, access, signal } = reading('useAdapter', () => {
+      const isRemote = typeof adapter === 'string' || adapter instanceof URL;
+      const { signal } = options;
+      return { ...(isRemote ? remoteOptions('useAdapter', adapter, options, baseUri()) : {}), signal };
+    });
+    const hooks = this.#hooks(signal);
     const files = source === undefined ? await adapterFiles(adapter as Blob) : await this.#endpoint.call('fetchAdapter', [source, access], hooks);
     await this.#endpoint.call('useAdapter', [files], hooks);
   }

@@ -63,13 +63,17 @@ export class Journal {
   }
 
   /**
-   * Writes all of the trajectory. A continued run overwrites the same bytes, so that the file is
-   * complete at all times.
+   * Makes the file that of the tuner's steps so far. At every moment it is a beginning of them, or
+   * empty: bytes that are there already stay, and those of another run are deleted before anything
+   * is written.
    */
   rewrite(tuner: WasmTuner): void {
-    this.#length = 0;
-    this.#append(tuner.exportTrajectory());
-    this.#file.truncate(this.#length);
+    const bytes = tuner.exportTrajectory();
+    const size = this.#file.getSize();
+    const both = Math.min(size, bytes.length);
+    this.#length = isSame(this.#read(both), bytes.subarray(0, both)) ? both : 0;
+    if (size > this.#length) this.#file.truncate(this.#length);
+    this.#append(bytes.subarray(this.#length));
   }
 
   /** Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. */
@@ -80,22 +84,51 @@ export class Journal {
     this.#broken = false;
   }
 
+  /** Closes the file and releases the name, even if the browser has lost the file. */
   close(): void {
-    this.#file.close();
-    this.#release();
+    try {
+      this.#file.close();
+    } catch {
+      // Every step was on disk before it was reported.
+    } finally {
+      this.#release();
+    }
+  }
+
+  #read(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    let read = 0;
+    for (let more = -1; read < length && more !== 0; read += more) more = this.#file.read(bytes.subarray(read), { at: read });
+    return bytes.subarray(0, read);
   }
 
   #append(bytes: Uint8Array): void {
-    write(this.#file, this.#name, bytes, this.#length);
-    this.#file.flush();
+    try {
+      write(this.#file, this.#name, bytes, this.#length);
+      this.#file.flush();
+    } catch (thrown) {
+      // Nothing half-written is left, if the browser allows that much.
+      try {
+        this.#file.truncate(this.#length);
+      } catch {
+        // A part of a step at the end is ignored when the file is read.
+      }
+      throw thrown;
+    }
     this.#length += bytes.length;
   }
 }
 
-/** The file of the stored run with this name, if there is one. */
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
+
+/**
+ * The file of the stored run with this name, if there is one. An empty file is that of a run whose
+ * tab was killed before anything was written.
+ */
 export async function keptRun(name: string): Promise<File | undefined> {
   const runs = await folder(['runs']);
-  return runs === undefined ? undefined : fileIn(runs, name + ENDING);
+  const file = runs === undefined ? undefined : await fileIn(runs, name + ENDING);
+  return file?.size === 0 ? undefined : file;
 }
 
 export const runName = (fileName: string): string | undefined =>

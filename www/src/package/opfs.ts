@@ -29,13 +29,18 @@ export function canWrite(): boolean {
  * file system, as in some private windows.
  */
 export async function folder(path: readonly string[], create = false): Promise<FileSystemDirectoryHandle | undefined> {
+  let at: FileSystemDirectoryHandle;
   try {
-    let at = await navigator.storage.getDirectory();
+    at = await navigator.storage.getDirectory();
+  } catch {
+    return undefined;
+  }
+  try {
     for (const name of ['pocketllm', ...path]) at = await at.getDirectoryHandle(name, { create });
     return at;
   } catch (thrown) {
-    if (isFull(thrown)) throw full(`the folder ${path.join('/')}`, thrown);
-    return undefined;
+    if (isMissing(thrown)) return undefined;
+    throw storageError(`the folder ${path.join('/')}`, thrown);
   }
 }
 
@@ -43,38 +48,52 @@ export async function folder(path: readonly string[], create = false): Promise<F
 export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promise<File | undefined> {
   try {
     return await (await at.getFileHandle(name)).getFile();
-  } catch {
-    return undefined;
+  } catch (thrown) {
+    if (isMissing(thrown)) return undefined;
+    throw storageError(name, thrown);
   }
 }
 
 /**
  * Opens a file for writing in place, and creates it if necessary. Close it, because nobody else can
- * open it in the meantime.
+ * open it in the meantime. Every failure of the file is a `PocketError`.
  */
 export async function open(at: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   try {
     const handle: Openable = await at.getFileHandle(name, { create: true });
     if (handle.createSyncAccessHandle === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can store files; leave out worker: false`);
-    return await handle.createSyncAccessHandle();
+    return guarded(name, await handle.createSyncAccessHandle());
   } catch (thrown) {
-    if (isFull(thrown)) throw full(name, thrown);
-    if (thrown instanceof DOMException && thrown.name === 'NoModificationAllowedError') {
-      throw new PocketError('invalid-argument', `${name}: another tab is writing this file`, { cause: thrown });
-    }
-    throw thrown;
+    throw storageError(name, thrown);
   }
+}
+
+/** The file with every exception of the browser as a `PocketError` that names the file. */
+function guarded(name: string, file: SyncFile): SyncFile {
+  const guard = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      throw storageError(name, thrown);
+    }
+  };
+  return {
+    getSize: () => guard(() => file.getSize()),
+    read: (buffer, options) => guard(() => file.read(buffer, options)),
+    write: (buffer, options) => guard(() => file.write(buffer, options)),
+    truncate: (size) => guard(() => file.truncate(size)),
+    flush: () => guard(() => file.flush()),
+    close: () => guard(() => file.close()),
+  };
 }
 
 /** Writes all of `bytes`, or throws `storage-full`. */
 export function write(file: SyncFile, name: string, bytes: Uint8Array, at: number): void {
-  let written = 0;
-  try {
-    written = file.write(bytes, { at });
-  } catch (thrown) {
-    throw isFull(thrown) ? full(name, thrown) : thrown;
+  for (let written = 0; written < bytes.length; ) {
+    const more = file.write(bytes.subarray(written), { at: at + written });
+    if (more === 0) throw full(name);
+    written += more;
   }
-  if (written < bytes.length) throw full(name);
 }
 
 /** Writes a small text file as a whole. */
@@ -93,8 +112,13 @@ export async function writeText(at: FileSystemDirectoryHandle, name: string, tex
 /** The entries of a folder. */
 export async function entries(at: FileSystemDirectoryHandle): Promise<FileSystemHandle[]> {
   const found: FileSystemHandle[] = [];
-  const values = (at as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
-  for await (const each of values) found.push(each);
+  try {
+    const values = (at as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
+    for await (const each of values) found.push(each);
+  } catch (thrown) {
+    // The folder was deleted in the meantime.
+    if (!isMissing(thrown)) throw storageError(`the folder ${at.name}`, thrown);
+  }
   return found;
 }
 
@@ -102,16 +126,22 @@ export async function remove(at: FileSystemDirectoryHandle, name: string): Promi
   try {
     await at.removeEntry(name, { recursive: true });
   } catch (thrown) {
-    if (thrown instanceof DOMException && thrown.name === 'NotFoundError') return;
-    if (thrown instanceof DOMException && thrown.name === 'NoModificationAllowedError') {
-      throw new PocketError('invalid-argument', `${name} is in use in another tab`, { cause: thrown });
-    }
-    throw thrown;
+    if (!isMissing(thrown)) throw storageError(name, thrown);
   }
 }
 
-function isFull(thrown: unknown): boolean {
-  return thrown instanceof DOMException && thrown.name === 'QuotaExceededError';
+const isMissing = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'NotFoundError';
+
+/** The error for an exception of the browser's file system. */
+export function storageError(name: string, cause: unknown): Error {
+  if (cause instanceof PocketError) return cause;
+  const kind = cause instanceof DOMException ? cause.name : '';
+  if (kind === 'QuotaExceededError') return full(name, cause);
+  if (kind === 'NoModificationAllowedError') return new PocketError('invalid-argument', `${name} is in use, in this tab or in another one`, { cause });
+  // A name that is none is a `TypeError`.
+  if (cause instanceof TypeError) return new PocketError('invalid-argument', `${name}: ${cause.message}`, { cause });
+  const deleted = kind === 'NotFoundError' ? '; the browser has deleted what this site had stored' : '';
+  return new PocketError('storage-full', `${name}: the browser could not store or read it (${String(cause)})${deleted}`, { cause });
 }
 
 export function full(name: string, cause?: unknown): PocketError {

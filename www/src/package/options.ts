@@ -37,8 +37,20 @@ function invalid(message: string): PocketError {
   return new PocketError('invalid-argument', message);
 }
 
+/**
+ * Reads the arguments of a call. Whatever they throw themselves, as a getter can, is an `invalid-argument`.
+ */
+export function reading<T>(call: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (thrown instanceof PocketError) throw thrown;
+    throw new PocketError('invalid-argument', `${call}: the arguments cannot be read: ${thrown instanceof Error ? thrown.message : kind(thrown)}`, { cause: thrown });
+  }
+}
+
 /** What a value is, for messages. */
-function kind(value: unknown): string {
+export function kind(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value).slice(0, 60);
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
@@ -84,13 +96,19 @@ const KINDS: Record<string, Kind> = {
   // Other characters do not fit in the header that carries it.
   token: { what: 'an access token without spaces', is: (value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) },
   // By its looks: one of another frame is of another class.
-  signal: { what: 'an AbortSignal', is: (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value },
+  signal: { what: 'an AbortSignal', is: isSignal },
   worker: { what: 'true, false or a function that returns a Worker', is: (value) => typeof value === 'boolean' || typeof value === 'function' },
 };
 
+function isSignal(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+}
+
 function refuseOther(call: string, name: string, value: unknown, allowed: readonly unknown[]): void {
   if (value !== undefined && !allowed.includes(value)) {
-    throw invalid(`${call}: ${name} must be ${allowed.map((each) => JSON.stringify(each)).join(' or ')}, found ${String(value)}`);
+    throw invalid(`${call}: ${name} must be ${allowed.map((each) => JSON.stringify(each)).join(' or ')}, found ${typeof value === 'string' ? value : kind(value)}`);
   }
 }
 
@@ -125,11 +143,14 @@ export function modelSource(model: CreateOptions['model'], base: string, hub = H
 
 /** Files of a picker, and blobs with a name: of a chosen folder with their paths in it. */
 function namedBlobs(what: string, files: Iterable<File | NamedBlob>): NamedBlob[] {
-  return [...files].map((file, at): NamedBlob => {
-    if (file instanceof File) return { name: file.webkitRelativePath || file.name, blob: file };
-    if (typeof file?.name === 'string' && file.blob instanceof Blob) return { name: file.name, blob: file.blob };
-    throw invalid(`${what}[${at}] must be a File or { name, blob }, found ${kind(file)}`);
-  });
+  const named: NamedBlob[] = [];
+  // One after another, because the iterable may have no end.
+  for (const file of files) {
+    if (file instanceof File) named.push({ name: file.webkitRelativePath || file.name, blob: file });
+    else if (typeof file?.name === 'string' && file.blob instanceof Blob) named.push({ name: file.name, blob: file.blob });
+    else throw invalid(`${what}[${named.length}] must be a File or { name, blob }, found ${kind(file)}`);
+  }
+  return named;
 }
 
 function remoteSource(model: string, base: string, hub: string): RemoteSource {
@@ -255,7 +276,7 @@ const DEFLATE = 1032;
 /** The two files of an adapter, wherever they are: in a list, or in an archive as `export('adapter')` makes it. */
 export async function adapterFiles(source: Blob | readonly (File | NamedBlob)[]): Promise<NamedBlob[]> {
   if (!(source instanceof Blob)) {
-    if (typeof source === 'object' && source !== null && Symbol.iterator in source) return namedBlobs('useAdapter: adapter', source);
+    if (typeof source === 'object' && source !== null && Symbol.iterator in source) return reading('useAdapter', () => namedBlobs('useAdapter: adapter', source));
     throw invalid(`useAdapter: adapter must be a zip archive or an array of files, found ${kind(source)}`);
   }
   let found: Record<string, Uint8Array>;

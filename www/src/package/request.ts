@@ -32,7 +32,8 @@ export async function request(
   { access, signal }: { readonly access?: Access | undefined; readonly signal?: AbortSignal | undefined },
 ): Promise<Response> {
   for (const pause of [...PAUSES, undefined]) {
-    const response = await fetch(url, { ...options, headers: { ...headers, ...authorization(url, access) }, ...(signal ? { signal } : {}) });
+    // The browser's cache is asked to check what it has. Some keep "not here" for good (410), and a revision can move.
+    const response = await fetch(url, { cache: 'no-cache', ...options, headers: { ...headers, ...authorization(url, access) }, ...(signal ? { signal } : {}) });
     const wait = retryAfter(response) ?? pause;
     if (pause === undefined || wait === undefined || !isTemporary(response.status) || wait > LONGEST_PAUSE) return response;
     await response.body?.cancel();

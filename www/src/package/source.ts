@@ -54,10 +54,16 @@ export function sourceName(source: RemoteSource): string {
 }
 
 export async function list(source: RemoteSource, rules: FileRules, reaching: Reaching = {}): Promise<Listing> {
-  const { signal } = reaching;
-  try {
+  return reached(source, reaching, async () => {
     const listing = source.kind === 'hub' ? await listHub(source, rules, reaching) : await listFolder(source.url, rules, reaching);
     return { name: sourceName(source), ...listing };
+  });
+}
+
+/** Does `work`, whose every failure is a `PocketError`: of the network, unless it says otherwise. */
+async function reached<T>(source: RemoteSource, { signal }: Reaching, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (thrown) {
     if (signal?.aborted) throw abortedError('the download', signal);
     if (thrown instanceof PocketError) throw thrown;
@@ -87,7 +93,10 @@ async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): 
     throw new PocketError('network', `${id}: ${host} has no ${what} ${known} (status ${status})`, { status });
   }
   if (!response.ok) throw statusError(id, host, status);
-  const model = (await response.json()) as HubModel;
+  const model = (await response.json()) as HubModel | null;
+  // The error of a text that is no JSON is the browser's own.
+  const isListing = Array.isArray(model?.siblings) && model.siblings.every((each) => typeof each?.rfilename === 'string') && typeof model.sha === 'string';
+  if (!isListing) throw new PocketError('network', `${id}: expected the files of a model from ${host}, found something else`);
   if (model.gated !== undefined && model.gated !== false && reaching.access === undefined) throw statusError(id, host, 401);
   return model;
 }
@@ -176,7 +185,7 @@ async function listFolder(url: string, rules: FileRules, reaching: Reaching): Pr
 
 /** What a server says of a file before sending it; `undefined` where it has none. */
 async function head(name: string, url: string, reaching: Reaching): Promise<RemoteFile | undefined> {
-  const ask = (options: Parameters<typeof request>[1]): Promise<Response> => request(url, { cache: 'no-cache', ...options }, reaching);
+  const ask = (options: Parameters<typeof request>[1]): Promise<Response> => request(url, options, reaching);
   let response = await ask({ method: 'HEAD' });
   // Some servers, and signed addresses, take no HEAD: one byte tells the same.
   if ([403, 405, 501].includes(response.status)) {
@@ -224,7 +233,9 @@ const ADAPTER_CONFIG = 'adapter_config.json';
 const ADAPTER_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'];
 
 /** Downloads an adapter from a hub or from a folder. Its files are small, and stay in memory. */
-export async function fetchAdapter(source: RemoteSource, reaching: Reaching): Promise<NamedBlob[]> {
+export const fetchAdapter = (source: RemoteSource, reaching: Reaching): Promise<NamedBlob[]> => reached(source, reaching, () => adapterOf(source, reaching));
+
+async function adapterOf(source: RemoteSource, reaching: Reaching): Promise<NamedBlob[]> {
   const names = [ADAPTER_CONFIG, ...ADAPTER_WEIGHTS];
   const address = await adapterAddress(source, reaching);
   const found = new Map<string, Blob>();

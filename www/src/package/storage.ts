@@ -1,5 +1,6 @@
 /** Lists and deletes what this package stores on the device for the page's origin. */
 import { deleteModel, keptModels } from './cache.js';
+import { PocketError } from './errors.js';
 import { keptRun, runFile, runName } from './journal.js';
 import { entries, folder, remove } from './opfs.js';
 
@@ -47,7 +48,7 @@ export const storage = {
   },
 
   /** Deletes a model. Does nothing if there is no such model. */
-  deleteModel: (id: string): Promise<void> => deleteModel(id),
+  deleteModel: async (id: string): Promise<void> => deleteModel(text('deleteModel', 'id', id)),
 
   /** The runs that are stored, the latest first. */
   async runs(): Promise<StoredRun[]> {
@@ -66,17 +67,18 @@ export const storage = {
    * The trajectory of a stored run, for `restore`. A step that was only partly written is ignored
    * when it is read.
    */
-  run: (name: string): Promise<Blob | undefined> => keptRun(name),
+  run: async (name: string): Promise<Blob | undefined> => keptRun(text('run', 'name', name)),
 
   /** Deletes a run. Does nothing if there is no such run. */
   async deleteRun(name: string): Promise<void> {
+    const file = runFile(text('deleteRun', 'name', name));
     const at = await folder(['runs']);
-    if (at !== undefined) await remove(at, runFile(name));
+    if (at !== undefined) await remove(at, file);
   },
 
   /** The storage space of this origin. `undefined` if the browser does not report it. */
   async room(): Promise<Room | undefined> {
-    const { usage, quota } = await (navigator.storage?.estimate?.() ?? Promise.resolve({}) as Promise<StorageEstimate>);
+    const { usage, quota } = await (navigator.storage?.estimate?.() ?? Promise.resolve({})).catch((): StorageEstimate => ({}));
     return usage === undefined || quota === undefined ? undefined : { used: usage, quota };
   },
 
@@ -84,5 +86,10 @@ export const storage = {
    * Asks the browser not to delete the stored files when storage space runs low. Returns whether it
    * agreed.
    */
-  persist: async (): Promise<boolean> => (await navigator.storage?.persist?.()) ?? false,
+  persist: async (): Promise<boolean> => (await navigator.storage?.persist?.().catch(() => false)) ?? false,
 };
+
+function text(call: string, what: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new PocketError('invalid-argument', `storage.${call}: ${what} must be a string, found ${typeof value}`);
+}

@@ -1,0 +1,274 @@
+/**
+ * Lets every call of the private file system fail in every way, one at a time, while a model is stored, while a run is
+ * stored, and while the lists are read. Each time there is a clear error or none, nothing half-written is left, no name
+ * stays reserved and no memory is held, and then the work ends with the same bits. `POCKETLLM_FAULTS` is the number of
+ * faults, or `all`.
+ */
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BrowserContext, JSHandle, Page } from 'playwright-core';
+import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { chosen, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
+import { openHub, type Hub } from './hub.ts';
+
+/** The exceptions that the File System standard and browsers have, and reads and writes of a part. */
+const FAULTS = ['QuotaExceededError', 'NotReadableError', 'InvalidStateError', 'NoModificationAllowedError', 'NotFoundError', 'UnknownError', 'TypeMismatchError', 'short'] as const;
+type Fault = (typeof FAULTS)[number];
+
+let site: Site;
+let hub: Hub;
+let context: BrowserContext;
+let page: Page;
+let module: JSHandle<Package>;
+beforeAll(async () => {
+  site = await openSite(resolve(import.meta.dirname, '..'), 41743);
+  hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
+  ({ context, page, module } = await visitPackage(site));
+  await page.evaluate(prepare, { source: `(${breakStorage})()`, url: site.url });
+});
+afterAll(async () => {
+  await context?.close();
+  await hub?.close();
+  await site?.close();
+});
+
+interface Breaker {
+  /** Lets the call number `at` from now on fail; -1 for none. Returns the number of calls since the last time. */
+  arm(at: number, how: Fault | ''): Promise<number>;
+  readonly ready: Promise<unknown>;
+}
+
+/** Runs in the worker and in the page. Counts the calls of the file system, and lets one fail. */
+function breakStorage(): void {
+  let [calls, at, how] = [0, -1, ''];
+  const sync = (Reflect.get(globalThis, 'FileSystemSyncAccessHandle') as { prototype: object } | undefined)?.prototype;
+  const wrap = (prototype: object, names: string[]): void => {
+    for (const name of names) {
+      const method = Reflect.get(prototype, name) as (...args: unknown[]) => unknown;
+      if (typeof method !== 'function') continue;
+      const asynchronous = prototype !== sync && name !== 'values';
+      Reflect.set(prototype, name, function (this: unknown, ...args: unknown[]) {
+        if (calls++ !== at) return method.apply(this, args);
+        if (how === 'short') {
+          const [buffer] = args;
+          if ((name === 'read' || name === 'write') && buffer instanceof Uint8Array) return method.call(this, buffer.subarray(0, buffer.length >> 1), ...args.slice(1));
+          return method.apply(this, args);
+        }
+        const error = new DOMException('a fault of the test', how);
+        if (asynchronous) return Promise.reject(error);
+        throw error;
+      });
+    }
+  };
+  wrap(StorageManager.prototype, ['getDirectory', 'estimate', 'persist']);
+  wrap(FileSystemDirectoryHandle.prototype, ['getDirectoryHandle', 'getFileHandle', 'removeEntry', 'values']);
+  wrap(FileSystemFileHandle.prototype, ['getFile', 'createSyncAccessHandle']);
+  if (sync !== undefined) wrap(sync, ['getSize', 'read', 'write', 'truncate', 'flush', 'close']);
+  wrap(Blob.prototype, ['arrayBuffer', 'text']);
+  const here = typeof document === 'undefined' ? String(Reflect.get(globalThis, 'name')) : 'page';
+  const answer = new BroadcastChannel(`broken ${here}`);
+  new BroadcastChannel(`break ${here}`).onmessage = ({ data }) => {
+    answer.postMessage(calls);
+    [calls, at, how] = [0, data.at, data.how];
+  };
+  answer.postMessage('ready');
+}
+
+/** Runs in the page. Gives it workers whose storage can be broken, and a breaker for each thread. */
+function prepare({ source, url }: { source: string; url: string }): void {
+  const script = `import ${JSON.stringify(`${url}lib/worker.js`)};\n${source}`;
+  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  // biome-ignore lint/security/noGlobalEval: the test's own code, which the worker gets as text.
+  globalThis.eval(source);
+  const breaker = (where: string): Breaker => {
+    const [ask, answer] = [new BroadcastChannel(`break ${where}`), new BroadcastChannel(`broken ${where}`)];
+    const next = (): Promise<number> => new Promise((resolve) => (answer.onmessage = ({ data }) => resolve(data)));
+    return {
+      ready: next(),
+      arm: (at, how) => {
+        const answered = next();
+        ask.postMessage({ at, how });
+        return answered;
+      },
+    };
+  };
+  let workers = 0;
+  const breakable = async (): Promise<{ worker: Worker; breaker: Breaker }> => {
+    const name = `worker ${workers++}`;
+    const made = breaker(name);
+    const worker = new Worker(address, { type: 'module', name });
+    await made.ready;
+    return { worker, breaker: made };
+  };
+  Object.assign(globalThis, { breakable, inPage: breaker('page') });
+}
+
+interface Outcome {
+  readonly calls: number;
+  readonly code: string;
+  readonly message: string;
+  /** What was wrong afterwards. */
+  readonly bad: string[];
+}
+
+interface Scope {
+  breakable(): Promise<{ worker: Worker; breaker: Breaker }>;
+  inPage: Breaker;
+  inWorker?: Breaker;
+  tuner?: import('../src/package/index.ts').FineTuner;
+  whole?: string;
+  memory?: [gpu: number, wasm: number];
+}
+
+/** Runs in the page: trains a kept run with a fault, and completes it without one. */
+async function trainBroken({ module: { FineTuner, PocketError, storage }, hub, task, tiles, at, how, replaces }: Given): Promise<Outcome> {
+  const scope = globalThis as unknown as Scope;
+  if (scope.tuner === undefined || scope.inWorker === undefined) {
+    const { worker, breaker } = await scope.breakable();
+    // Its files are not stored, because the other scenes delete what is.
+    const fetched = ['config.json', 'tokenizer.json', 'model.safetensors'].map(async (name) => new File([await (await fetch(`${hub}/tests/tiny-bert/resolve/main/${name}`)).blob()], name));
+    scope.tuner = await FineTuner.create({ model: await Promise.all(fetched), tiles, worker: () => worker });
+    scope.inWorker = breaker;
+  }
+  const { tuner, inWorker } = scope;
+  const run = { ...task, steps: 4, batchSize: 2, learningRate: 1e-3, keep: 'faults' };
+  const bad: string[] = [];
+  const bytes = async (blob: Blob | undefined): Promise<string> => [...new Uint8Array((await blob?.arrayBuffer()) ?? [])].join();
+  await storage.deleteRun('faults');
+  // Another run has the name.
+  if (replaces) for await (const _ of tuner.train({ ...run, seed: 7 })) void _;
+  const other = replaces ? await bytes(await storage.run('faults')) : '';
+  await inWorker.arm(at, how);
+  let [code, message, seen] = ['fine', '', 0];
+  try {
+    for await (const { step } of tuner.train(run)) seen = step;
+  } catch (error) {
+    code = error instanceof PocketError ? error.code : 'uncoded';
+    message = String(error);
+  }
+  const calls = await inWorker.arm(-1, '');
+  const { held = [] } = await navigator.locks.query();
+  if (held.length > 0) bad.push(`the name stays reserved: ${held.map(({ name }) => name).join()}`);
+  const kept = await storage.run('faults');
+  if (code !== 'fine' || kept !== undefined) {
+    let step = 0;
+    const unchanged = replaces && seen === 0 && (await bytes(kept)) === other;
+    if (kept !== undefined && !unchanged) {
+      try {
+        ({ step } = await tuner.restore(kept));
+      } catch (error) {
+        bad.push(`what is kept cannot be restored: ${String(error)}`);
+      }
+    }
+    if (step < seen) bad.push(`step ${seen} was seen, step ${step} is kept`);
+    try {
+      for await (const _ of tuner.train(run)) void _;
+    } catch (error) {
+      bad.push(`it cannot be completed: ${String(error)}`);
+    }
+  }
+  const model = await tuner.export('model').catch((error: unknown) => (bad.push(`it cannot be exported: ${String(error)}`), undefined));
+  const whole = `${await bytes(await storage.run('faults'))} ${await bytes(model)}`;
+  scope.whole ??= whole;
+  if (whole !== scope.whole) bad.push('the completed run has other bits');
+  // A training holds more than a restored run, so what is held is compared after a replay.
+  await tuner.restore((await storage.run('faults')) ?? new Blob()).catch((error: unknown) => bad.push(`the completed run cannot be restored: ${String(error)}`));
+  const { gpuBytes, wasmBytes } = await tuner.refresh();
+  // Without this, the next training would continue the restored run.
+  for await (const _ of tuner.train(run)) void _;
+  // The scenes without a fault show how much memory is held between runs.
+  if (at < 0 || scope.memory === undefined) scope.memory = [gpuBytes.total, wasmBytes];
+  const [gpu, wasm] = scope.memory;
+  if (gpuBytes.total !== gpu || wasmBytes > wasm + 2 ** 20) bad.push(`memory: ${gpuBytes.total} and ${wasmBytes} bytes instead of ${gpu} and ${wasm}`);
+  return { calls, code, message, bad };
+}
+
+/** Runs in the page: loads and stores a model with a fault, and then without one. */
+async function loadBroken({ module: { FineTuner, PocketError, storage }, hub, tiles, at, how }: Given): Promise<Outcome> {
+  const { worker, breaker } = await (globalThis as unknown as Scope).breakable();
+  const bad: string[] = [];
+  for (const { id } of await storage.models()) await storage.deleteModel(id);
+  let [code, message, calls] = ['fine', '', 0];
+  await breaker.arm(at, how);
+  try {
+    const tuner = await FineTuner.create({ model: 'tests/tiny-bert', hub, tiles, worker: () => worker });
+    calls = await breaker.arm(-1, '');
+    await tuner.dispose();
+  } catch (error) {
+    code = error instanceof PocketError ? error.code : 'uncoded';
+    message = String(error);
+  }
+  const { held = [] } = await navigator.locks.query();
+  await new Promise((resolve) => setTimeout(resolve, held.length > 0 ? 1200 : 0));
+  if (((await navigator.locks.query()).held ?? []).length > 0) bad.push('the model stays reserved');
+  try {
+    const tuner = await FineTuner.create({ model: 'tests/tiny-bert', hub, tiles });
+    await tuner.dispose();
+    const [model] = await storage.models();
+    if (model?.complete !== true) bad.push('the model is not stored completely');
+  } catch (error) {
+    bad.push(`it does not load afterwards: ${String(error)}`);
+  }
+  return { calls, code, message, bad };
+}
+
+/** Runs in the page: reads and deletes what is stored, with a fault in the page's own thread. */
+async function listBroken({ module: { PocketError, storage }, at, how }: Given): Promise<Outcome> {
+  const { inPage } = globalThis as unknown as Scope;
+  await inPage.arm(at, how);
+  let [code, message] = ['fine', ''];
+  const works: (() => Promise<unknown>)[] = [storage.models, storage.runs, () => storage.run('faults'), storage.room, storage.persist, () => storage.deleteRun('none'), () => storage.deleteModel('none')];
+  for (const work of works) {
+    await work().catch((error: unknown) => ([code, message] = [error instanceof PocketError ? error.code : 'uncoded', String(error)]));
+  }
+  return { calls: await inPage.arm(-1, ''), code, message, bad: [] };
+}
+
+interface Given {
+  module: JSHandle<Package> & Package;
+  hub: string;
+  task: typeof TASK;
+  tiles: string;
+  at: number;
+  how: Fault | '';
+  replaces: boolean;
+}
+
+const SCENES = {
+  'a run': { work: trainBroken, replaces: false },
+  'a run in place of another': { work: trainBroken, replaces: true },
+  'a model': { work: loadBroken, replaces: false },
+  'the lists': { work: listBroken, replaces: false },
+};
+type Scene = keyof typeof SCENES;
+
+function play(scene: Scene, at: number, how: Fault | ''): Promise<Outcome> {
+  const { work, replaces } = SCENES[scene];
+  return page.evaluate(work as (given: unknown) => Promise<Outcome>, { module, hub: hub.url, task: TASK, tiles: TILES, at, how, replaces });
+}
+
+test.skipIf(FAKE)('after every fault of the file system there is a clear error or none, and nothing is lost or held', { timeout: 3_000_000 }, async () => {
+  const every: { scene: Scene; how: Fault; at: number }[] = [];
+  // A run in place of another comes last, because it takes the most memory.
+  for (const scene of ['the lists', 'a model', 'a run', 'a run in place of another'] as const) {
+    // The second time, everything has its size.
+    await play(scene, -1, '');
+    const { calls, code, message, bad } = await play(scene, -1, '');
+    expect([code, message, bad], scene).toEqual(['fine', '', []]);
+    expect(calls, scene).toBeGreaterThan(5);
+    console.log(`${scene}: ${calls} calls of the file system`);
+    every.push(...FAULTS.flatMap((how) => Array.from({ length: calls }, (_, at) => ({ scene, how, at }))));
+  }
+  const codes = new Map<string, number>();
+  const wrong: string[] = [];
+  const tried = chosen(every, 'POCKETLLM_FAULTS', 12);
+  for (const { scene, how, at } of tried) {
+    const { code, message, bad } = await play(scene, at, how);
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+    const name = `${scene}, call ${at}: ${how}`;
+    if (code === 'uncoded' || /(is|of) undefined|not a function|\[object/.test(message)) bad.push(`unclear: ${message}`);
+    wrong.push(...bad.map((each) => `${name}: ${each}`));
+  }
+  console.log(`${tried.length} of ${every.length} faults of the file system: ${[...codes].map(([code, number]) => `${code} ${number}`).join(', ')}`);
+  expect(wrong).toEqual([]);
+});
