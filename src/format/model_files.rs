@@ -1,4 +1,4 @@
-//! All parts of a model, found in a directory or in one `.gguf` file.
+//! All parts of a model, found in a directory or in a `.gguf` file.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -43,7 +43,7 @@ impl ModelFiles {
         Box::pin(async move {
             let place = Place::look(dir).await?;
             match &place.chosen {
-                FileSet::Gguf(file) => open_gguf(&place, file).await,
+                FileSet::Gguf(files) => open_gguf(&place, files).await,
                 FileSet::HuggingFace { weights, optional } => {
                     open_hugging_face(&place, weights, optional).await
                 }
@@ -58,7 +58,7 @@ struct Place<'a> {
     chosen: FileSet,
     /// The files that were opened to see whether they exist. To open one from a server reads its
     /// beginning, so no file is opened twice.
-    opened: BTreeMap<&'static str, Rc<dyn ByteSource>>,
+    opened: BTreeMap<String, Rc<dyn ByteSource>>,
 }
 
 impl Place<'_> {
@@ -110,22 +110,26 @@ impl Place<'_> {
 /// Opens those of the files `names` that exist, and lists them.
 async fn request(
     dir: &dyn ModelDir,
-    names: &[&'static str],
-    opened: &mut BTreeMap<&'static str, Rc<dyn ByteSource>>,
+    names: &[impl AsRef<str>],
+    opened: &mut BTreeMap<String, Rc<dyn ByteSource>>,
 ) -> Result<Vec<Listed>> {
     let mut found = Vec::new();
     for name in names {
+        let name = name.as_ref();
         if let Some(source) = dir.open(name).await? {
-            found.push(Listed { name: (*name).to_owned(), size: Some(source.len()) });
-            opened.insert(*name, source);
+            found.push(Listed { name: name.to_owned(), size: Some(source.len()) });
+            opened.insert(name.to_owned(), source);
         }
     }
     Ok(found)
 }
 
-async fn open_gguf(place: &Place<'_>, file: &str) -> Result<ModelFiles> {
-    let source = place.open(file).await?;
-    let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(source).await?;
+async fn open_gguf(place: &Place<'_>, files: &[String]) -> Result<ModelFiles> {
+    let mut parts = Vec::new();
+    for file in files {
+        parts.push(place.open(file).await?);
+    }
+    let gguf::Gguf { metadata, checkpoint, config } = gguf::parse(parts).await?;
     Ok(ModelFiles {
         name: place.dir.name().to_owned(),
         config,

@@ -46,6 +46,8 @@ mod refused_models;
 mod replays;
 mod saved_model;
 mod shaders;
+#[cfg(not(target_arch = "wasm32"))]
+mod split_gguf;
 mod statistics;
 mod steps;
 mod storage;

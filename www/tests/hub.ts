@@ -3,12 +3,21 @@
  * demand.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { spoil, type Fault } from './spoil.ts';
+
+/** A file too large for memory: its path, with its size in bytes and its SHA-256. */
+export interface OnDisk {
+  readonly path: string;
+  readonly length: number;
+  readonly sha256: string;
+}
+
+type Content = Buffer | OnDisk;
 
 export interface Hub {
   readonly url: string;
@@ -36,7 +45,7 @@ export interface Hub {
   /** Where large files are: the hub itself, or a server of another origin. */
   cdn: string;
   /** Adds a repository. `revisions` are names besides `main`. */
-  add(id: string, files: ReadonlyMap<string, Buffer>, revisions?: readonly string[]): void;
+  add(id: string, files: ReadonlyMap<string, Content>, revisions?: readonly string[]): void;
   close(): Promise<void>;
 }
 
@@ -45,46 +54,51 @@ const CORS = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'ETag, Content-Range, X-Linked-Size, X-Linked-ETag, Retry-After',
 };
+const sha256 = (content: Content): string => (Buffer.isBuffer(content) ? createHash('sha256').update(content).digest('hex') : content.sha256);
 const LARGE = /\.(safetensors|gguf|bin)$/;
 
 /** Serves `folder` as the repository `id`, over TLS if a key and a certificate are given. */
 export async function openHub(folder: string, id: string, names: readonly string[], tls?: { key: string; cert: string }): Promise<Hub> {
-  const repositories = new Map<string, { files: ReadonlyMap<string, Buffer>; revisions: readonly string[] }>();
+  const repositories = new Map<string, { files: ReadonlyMap<string, Content>; revisions: readonly string[] }>();
   const hub = {
     ...{ url: '', port: 0, cdn: '', token: '', asked: [] as string[], tokens: [] as string[], busy: { status: 503, times: 0, seconds: 0 } },
     ...{ broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0, fault: undefined as Hub['fault'] },
-    add: (name: string, files: ReadonlyMap<string, Buffer>, revisions: readonly string[] = []): void => void repositories.set(name, { files, revisions }),
+    add: (name: string, files: ReadonlyMap<string, Content>, revisions: readonly string[] = []): void => void repositories.set(name, { files, revisions }),
   };
   hub.add(id, new Map(names.map((name) => [name, readFileSync(join(folder, name))])));
 
-  const listing = (name: string, files: ReadonlyMap<string, Buffer>): string =>
+  const listing = (name: string, files: ReadonlyMap<string, Content>): string =>
     JSON.stringify({
       id: name,
       sha: SHA,
       gated: hub.token === '' ? false : 'manual',
       siblings: [...files].map(([rfilename, bytes]) =>
-        LARGE.test(rfilename)
-          ? { rfilename, size: bytes.length, blobId: 'pointer', lfs: { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length } }
+        LARGE.test(rfilename) || !Buffer.isBuffer(bytes)
+          ? { rfilename, size: bytes.length, blobId: 'pointer', lfs: { sha256: sha256(bytes), size: bytes.length } }
           : { rfilename, size: bytes.length, blobId: createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex') },
       ),
       safetensors: { total: [...files.values()].reduce((sum, bytes) => sum + bytes.length, 0) / 4 },
     });
 
-  async function send(response: ServerResponse, name: string, bytes: Buffer, range: string | undefined): Promise<void> {
+  async function send(response: ServerResponse, name: string, bytes: Content, range: string | undefined): Promise<void> {
     const from = hub.ranges ? Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? -1) : -1;
     const start = Math.max(0, from);
     const to = from < 0 ? NaN : Number(/bytes=\d+-(\d+)/.exec(range ?? '')?.[1] ?? NaN);
     const end = Number.isNaN(to) ? bytes.length : Math.min(bytes.length, to + 1);
+    response.writeHead(from >= 0 ? 206 : 200, {
+      ...CORS,
+      'content-length': end - start,
+      'accept-ranges': 'bytes',
+      etag: `"${hub.version}-${sha256(bytes)}"`,
+      ...(from >= 0 ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
+    });
+    if (!Buffer.isBuffer(bytes)) {
+      createReadStream(bytes.path, { start, end: end - 1 }).pipe(response);
+      return;
+    }
     const body = Buffer.from(bytes.subarray(start, end));
     const middle = Math.floor(bytes.length / 2) - start;
     if (hub.damaged && LARGE.test(name) && middle >= 0) body[middle] = (body[middle] ?? 0) ^ 1;
-    response.writeHead(from >= 0 ? 206 : 200, {
-      ...CORS,
-      'content-length': body.length,
-      'accept-ranges': 'bytes',
-      etag: `"${hub.version}-${createHash('md5').update(bytes).digest('hex')}"`,
-      ...(from >= 0 ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
-    });
     // Not where only the beginning is asked for.
     if (hub.broken.times > 0 && LARGE.test(name) && Number.isNaN(to)) {
       hub.broken.times--;

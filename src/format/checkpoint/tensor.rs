@@ -16,7 +16,7 @@ pub struct TensorInfo {
     pub(super) elements: u64,
     pub(super) bytes: u64,
     /// Index of the tensor's file in the checkpoint.
-    pub(super) source: usize,
+    pub(in crate::format) source: usize,
     /// Byte offset of the tensor in that file.
     pub(super) offset: u64,
     pub(super) order: Order,

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use web_sys::AbortSignal;
 
+use super::gguf_names::with_parts;
 use super::{Listed, ModelDir, check_file_name, is_gguf};
 use crate::error::{Code, Result};
 use crate::format::source::{ByteSource, FetchSource};
 use crate::future::LocalFuture;
 
-/// A model directory on a server, or the URL of a single `.gguf` file.
+/// A model directory on a server, or the URL of a `.gguf` file with the other parts of it, if it is split.
 #[derive(Clone, Debug)]
 pub struct FetchDir {
     name: String,
@@ -17,8 +18,8 @@ pub struct FetchDir {
     base: String,
     /// The part of the URL after the file's name, such as `?download=true`.
     query: String,
-    /// The file's name, if the URL names a single file.
-    single: Option<String>,
+    /// The names of the only files that belong to the model, if the URL is that of a `.gguf` file.
+    only: Option<Vec<String>>,
     signal: Option<AbortSignal>,
 }
 
@@ -35,9 +36,9 @@ impl FetchDir {
         };
         let name = if last.is_empty() { url } else { last }.to_owned();
         if is_gguf(last) {
-            FetchDir { name, base: before, query, single: Some(last.to_owned()), signal }
+            FetchDir { name, base: before, query, only: Some(with_parts(last)), signal }
         } else {
-            FetchDir { name, base: format!("{path}/"), query, single: None, signal }
+            FetchDir { name, base: format!("{path}/"), query, only: None, signal }
         }
     }
 }
@@ -49,9 +50,9 @@ impl ModelDir for FetchDir {
 
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>> {
         Box::pin(async move {
-            match &self.single {
-                // This name came from the URL and may be percent-encoded, so it is not checked.
-                Some(single) if single == file => {}
+            match &self.only {
+                // These names came from the URL and may be percent-encoded, so they are not checked.
+                Some(only) if only.iter().any(|name| name == file) => {}
                 Some(_) => return Ok(None),
                 None => check_file_name(&self.name, file)?,
             }
@@ -62,7 +63,8 @@ impl ModelDir for FetchDir {
     }
 
     fn listing(&self) -> Option<Vec<Listed>> {
-        self.single.as_ref().map(|name| vec![Listed { name: name.clone(), size: None }])
+        let listed = |name: &String| Listed { name: name.clone(), size: None };
+        self.only.as_ref().map(|only| only.iter().map(listed).collect())
     }
 
     fn absence(&self) -> Code {

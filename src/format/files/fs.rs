@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::gguf_names::with_parts;
 use super::{Listed, ModelDir, check_file_name, is_gguf};
 use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
 use crate::future::LocalFuture;
 
-/// A model directory on disk, or a single `.gguf` file.
+/// A model directory on disk, or a `.gguf` file with the other parts of it, if it is split.
 #[derive(Clone, Debug)]
 pub struct FsDir {
     name: String,
-    path: PathBuf,
-    /// The file's name, if `path` is a file.
-    single: Option<String>,
+    folder: PathBuf,
+    /// The names of the only files that belong to the model, if a `.gguf` file was named.
+    only: Option<Vec<String>>,
 }
 
 impl FsDir {
@@ -31,11 +32,12 @@ impl FsDir {
             None => path.display().to_string(),
         };
         if path.is_dir() {
-            return Ok(FsDir { name, path: path.to_path_buf(), single: None });
+            return Ok(FsDir { name, folder: path.to_path_buf(), only: None });
         }
         let given = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if path.is_file() && is_gguf(&given) {
-            return Ok(FsDir { name: given.clone(), path: path.to_path_buf(), single: Some(given) });
+            let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+            return Ok(FsDir { only: Some(with_parts(&given)), name: given, folder });
         }
         let found = if path.exists() { "something else" } else { "nothing" };
         bail!(
@@ -47,11 +49,10 @@ impl FsDir {
 
     fn open_now(&self, file: &str) -> Result<Option<Rc<dyn ByteSource>>> {
         check_file_name(&self.name, file)?;
-        let source = match &self.single {
-            Some(single) if single == file => FileSource::open(&self.path)?,
-            Some(_) => None,
-            None => FileSource::open(&self.path.join(file))?,
-        };
+        if self.only.as_ref().is_some_and(|only| only.iter().all(|name| name != file)) {
+            return Ok(None);
+        }
+        let source = FileSource::open(&self.folder.join(file))?;
         Ok(source.map(|source| Rc::new(source) as Rc<dyn ByteSource>))
     }
 }
@@ -66,11 +67,14 @@ impl ModelDir for FsDir {
     }
 
     fn listing(&self) -> Option<Vec<Listed>> {
-        if let Some(single) = &self.single {
-            let size = self.path.metadata().ok().map(|metadata| metadata.len());
-            return Some(vec![Listed { name: single.clone(), size }]);
+        if let Some(only) = &self.only {
+            let files = only.iter().filter_map(|name| {
+                let metadata = self.folder.join(name).metadata().ok()?;
+                Some(Listed { name: name.clone(), size: Some(metadata.len()) })
+            });
+            return Some(files.collect());
         }
-        let entries = std::fs::read_dir(&self.path).ok()?;
+        let entries = std::fs::read_dir(&self.folder).ok()?;
         // The metadata are those of the file that a symbolic link leads to.
         let files = entries.flatten().filter_map(|entry| {
             let metadata = entry.path().metadata().ok().filter(|metadata| metadata.is_file())?;

@@ -1,13 +1,15 @@
 //! Directories of a model's files, which are looked up by name.
 
+mod gguf_names;
 mod memory;
 mod quantization;
 mod set;
+pub use gguf_names::is_gguf;
 pub use memory::MemoryDir;
 pub use set::{
     CHAT_FILE, CONFIG_FILE, FileSet, GENERATION_FILE, INDEX_FILE, Listed, MAX_CONFIG_BYTES,
     MAX_TOKENIZER_BYTES, PICKLE_FILE, PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, file_of_quantization,
-    files_of, first_names, further_names, is_gguf,
+    files_of, first_names, further_names,
 };
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gguf_names::{Part, is_gguf, with_parts};
 use super::quantization::{of_quantization, suited};
 use crate::error::{Result, bail};
 use crate::text::tokenizer_files::{DECLARATION_FILES, VOCABULARY_FILES};
@@ -50,8 +51,8 @@ pub struct Listed {
 /// The files that make a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSet {
-    /// One `.gguf` file.
-    Gguf(String),
+    /// One `.gguf` file, or the parts of a split one in order.
+    Gguf(Vec<String>),
     /// A `config.json` with weights.
     HuggingFace {
         /// [`WEIGHTS_FILE`], [`INDEX_FILE`], [`PICKLE_FILE`] or [`PICKLE_INDEX_FILE`]. The files that an index names are not in the set.
@@ -73,7 +74,7 @@ impl FileSet {
     /// The names of the files, in the order in which they are downloaded: the small ones first.
     pub fn names(&self) -> Vec<&str> {
         match self {
-            FileSet::Gguf(name) => vec![name],
+            FileSet::Gguf(names) => names.iter().map(String::as_str).collect(),
             FileSet::HuggingFace { weights, optional } => {
                 [CONFIG_FILE].into_iter().chain(optional.iter().copied()).chain([*weights]).collect()
             }
@@ -83,7 +84,7 @@ impl FileSet {
 
 /// Chooses the files of the model among those that `place` has: `config.json` with weights in
 /// safetensors, otherwise the only `.gguf` file, otherwise `config.json` with weights in PyTorch's format. `wanted` is the name of a `.gguf` file that was
-/// requested. Files in folders below `place` count only if they are requested.
+/// requested. Files in folders below `place` count only if they are requested. A `.gguf` file that is split into several counts as one.
 ///
 /// # Errors
 /// `invalid-argument` if the files make no model, if they make several, or if `wanted` is not among
@@ -93,7 +94,7 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
     let gguf = gguf_models(listing);
     if let Some(wanted) = wanted {
         if is_gguf(wanted) && has(wanted) {
-            return Ok(FileSet::Gguf(wanted.to_owned()));
+            return gguf_set(place, wanted, has);
         }
         let found = if gguf.is_empty() { "no .gguf file".to_owned() } else { gguf.join(", ") };
         bail!(InvalidArgument, "{place}: expected {wanted}, found {found}");
@@ -111,7 +112,7 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
         return Ok(FileSet::HuggingFace { weights, optional });
     }
     match (gguf.as_slice(), weights) {
-        ([only], _) => Ok(FileSet::Gguf((*only).to_owned())),
+        ([only], _) => gguf_set(place, only, has),
         ([first, _, ..], _) => bail!(
             InvalidArgument,
             "{place}: expected one .gguf file, found {}; choose one of them, such as {place}/{}",
@@ -134,6 +135,19 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
     }
 }
 
+/// The set of a `.gguf` file: with all its parts, if it is a part of a split one.
+fn gguf_set(place: &str, name: &str, has: impl Fn(&str) -> bool) -> Result<FileSet> {
+    let names = with_parts(name);
+    if let Some(missing) = names.iter().find(|name| !has(name)) {
+        bail!(
+            InvalidArgument,
+            "{place}: expected all {} parts of a split .gguf file, found no {missing}",
+            names.len()
+        );
+    }
+    Ok(FileSet::Gguf(names))
+}
+
 /// Every optional file.
 fn optional_files() -> Vec<&'static str> {
     let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE, GENERATION_FILE];
@@ -146,9 +160,9 @@ pub fn first_names() -> Vec<&'static str> {
     first.filter(|name| !VOCABULARY_FILES.contains(name)).collect()
 }
 
-/// The names to request from such a place when those of [`first_names`] that exist have been `found`: other forms of the weights,
-/// and other forms of the tokenizer.
-pub fn further_names(found: &[Listed]) -> Vec<&'static str> {
+/// The names to request from such a place when those that exist of [`first_names`], or a `.gguf` file that was requested, have been `found`: other forms of
+/// the weights, other forms of the tokenizer, and the other parts of a split `.gguf` file.
+pub fn further_names(found: &[Listed]) -> Vec<String> {
     let has = |name: &str| found.iter().any(|file| file.name == name);
     let mut names = Vec::new();
     if has(CONFIG_FILE) && !has(WEIGHTS_FILE) {
@@ -156,6 +170,10 @@ pub fn further_names(found: &[Listed]) -> Vec<&'static str> {
     }
     if has(CONFIG_FILE) && !has(TOKENIZER_FILE) {
         names.extend(VOCABULARY_FILES);
+    }
+    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    if let [only] = found {
+        names.extend(with_parts(&only.name).into_iter().filter(|name| *name != only.name));
     }
     names
 }
@@ -169,7 +187,7 @@ pub fn file_of_quantization(place: &str, listing: &[Listed], quantization: &str)
 }
 
 /// The names of the `.gguf` files that may be models, in order. Those of vision projectors and of
-/// importance matrices are none.
+/// importance matrices are none. Of the parts of a split file only the first that is there is named.
 fn gguf_models(listing: &[Listed]) -> Vec<&str> {
     let mut names: Vec<&str> = listing.iter().map(|file| file.name.as_str()).collect();
     names.retain(|name| is_gguf(name) && !name.contains('/'));
@@ -181,6 +199,9 @@ fn gguf_models(listing: &[Listed]) -> Vec<&str> {
         names.retain(is_model);
     }
     names.sort_unstable();
+    // The parts of one file are neighbors now, the first of them in front.
+    let whole = |name: &str| Part::of(name).map(|part| (part.stem.to_owned(), part.count));
+    names.dedup_by(|next, first| whole(next).is_some_and(|part| whole(first) == Some(part)));
     names
 }
 
@@ -190,11 +211,6 @@ fn check_size(listing: &[Listed], name: &str, limit: u64) -> Result<()> {
         Some(size) => bail!(LimitExceeded, "{name}: expected at most {limit} bytes, found {size}"),
         None => Ok(()),
     }
-}
-
-/// Whether a file name or URL path ends in `.gguf`.
-pub fn is_gguf(name: &str) -> bool {
-    name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
 #[cfg(test)]
@@ -243,11 +259,13 @@ mod tests {
         let listed = |name: &str| Listed { name: name.to_owned(), size: None };
         assert!(further_names(&[]).is_empty());
         let only_config = further_names(&[listed(CONFIG_FILE)]);
-        let asked = [first_names(), only_config].concat();
+        let asked: Vec<String> = first_names().into_iter().map(str::to_owned).chain(only_config).collect();
         for weights in [WEIGHTS_FILE, INDEX_FILE, PICKLE_FILE, PICKLE_INDEX_FILE] {
             let set = FileSet::HuggingFace { weights, optional: optional_files() };
-            assert!(set.names().iter().all(|name| asked.contains(name)), "{asked:?}");
+            assert!(set.names().into_iter().all(|name| asked.contains(&name.to_owned())), "{asked:?}");
         }
         assert!(further_names(&first_names().into_iter().map(listed).collect::<Vec<_>>()).is_empty());
+        assert!(further_names(&[listed("m.gguf")]).is_empty());
+        assert_eq!(further_names(&[listed("m-00002-of-00002.gguf")]), ["m-00001-of-00002.gguf"]);
     }
 }

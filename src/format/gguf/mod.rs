@@ -36,6 +36,9 @@ pub fn architecture_of(model_type: &str) -> Option<&'static str> {
 /// More dimensions than the format has.
 const MAX_DIMENSIONS: u32 = 4;
 
+/// The bytes that the entry of a tensor takes at least: its name's length, dimensions, type and offset.
+const TENSOR_BYTES: u64 = 8 + 4 + 4 + 8;
+
 /// A GGUF file's header, with the weights under Hugging Face's names.
 #[derive(Clone, Debug)]
 pub struct Gguf {
@@ -47,30 +50,81 @@ pub struct Gguf {
     pub config: Config,
 }
 
-/// Parses the header.
+/// Parses the headers of a file, or of the parts of a split one in order. The first part has all metadata; the others have tensors.
 ///
 /// # Errors
-/// `file-corrupt`, naming file and tensor or key, where the file does not follow the format;
+/// `file-corrupt`, naming file and tensor or key, where a file does not follow the format or is not the part that it should be;
 /// `model-unsupported` where the architecture, or a tensor's type, is none that is read.
-pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Gguf> {
-    let (metadata, architecture, tensors) = parse_header(source.as_ref()).await?;
-    let name = source.name().to_owned();
-    let (config, tensors) = translate(&source, &metadata, architecture, tensors).await?;
+pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
+    let mut first = None;
+    let mut tensors = Vec::new();
+    for (number, source) in parts.iter().enumerate() {
+        let mut window = Window::new(source.as_ref());
+        let (tensor_count, metadata) = read_metadata(source.as_ref(), &mut window).await?;
+        check_part(source.name(), &metadata, number, parts.len())?;
+        let alignment = u64::from(metadata.opt_u32("general.alignment")?.unwrap_or(32));
+        if first.is_none() {
+            // Before the types of its tensors: another file of the same model would be refused again.
+            let architecture = architecture(source.name(), &metadata)?;
+            first = Some((metadata, architecture));
+        }
+        tensors.extend(read_tensors(source.as_ref(), number, &mut window, tensor_count, alignment).await?);
+    }
+    let Some((metadata, architecture)) = first else {
+        bail!(InvalidArgument, "expected a .gguf file, found none")
+    };
+    let name = metadata.name();
+    if let Some(count) = metadata.opt_u32(SPLIT_TENSORS)?.filter(|count| *count as usize != tensors.len()) {
+        bail!(
+            FileCorrupt,
+            "{name}: `{SPLIT_TENSORS}`: expected {} tensors in all parts, found {count}",
+            tensors.len()
+        );
+    }
+    let (config, tensors) = translate(&parts, &metadata, architecture, tensors).await?;
     let mut named = BTreeMap::new();
     for tensor in tensors {
         if let Some(twice) = named.insert(tensor.name.clone(), tensor) {
             bail!(FileCorrupt, "{name}: tensor `{}` is there twice", twice.name);
         }
     }
-    Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), vec![source]), config })
+    Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), parts), config })
 }
 
-/// Metadata, architecture, and the tensors as the file names and orders them, with shapes outermost
-/// first.
-async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Architecture, Vec<TensorInfo>)> {
+/// The keys of a part of a split file (llama.cpp's `LLM_KV_SPLIT_*`): its number from 0, the number of parts, and that of all tensors.
+const SPLIT_NUMBER: &str = "split.no";
+const SPLIT_COUNT: &str = "split.count";
+const SPLIT_TENSORS: &str = "split.tensors.count";
+
+/// Checks that a file is the part that its name says, or no part of another file.
+fn check_part(file: &str, metadata: &Metadata, number: usize, count: usize) -> Result<()> {
+    let has =
+        (metadata.opt_u32(SPLIT_NUMBER)?.unwrap_or(0), metadata.opt_u32(SPLIT_COUNT)?.unwrap_or(1).max(1));
+    if has == (number as u32, count as u32) {
+        return Ok(());
+    }
+    if count == 1 {
+        bail!(
+            FileCorrupt,
+            "{file}: expected a whole file, found part {} of {}; the parts must keep their names, such as model-00001-of-{:05}.gguf",
+            has.0.saturating_add(1),
+            has.1,
+            has.1
+        );
+    }
+    bail!(
+        FileCorrupt,
+        "{file}: expected part {} of {count}, found part {} of {}",
+        number + 1,
+        has.0.saturating_add(1),
+        has.1
+    );
+}
+
+/// The number of tensors, and the metadata.
+async fn read_metadata(source: &dyn ByteSource, window: &mut Window<'_>) -> Result<(u64, Metadata)> {
     refuse_stand_in(source).await?;
     let file = source.name();
-    let mut window = Window::new(source);
     let magic = window.take(4, "magic").await?;
     if magic != b"GGUF" {
         bail!(FileCorrupt, "{file}: expected a file that begins with GGUF, found {magic:02x?}");
@@ -82,12 +136,13 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Arc
         }
         other => bail!(ModelUnsupported, "{file}: expected GGUF version 2 or 3, found {other}"),
     }
-    // A tensor takes at least a name's length, dimensions, type and offset; a value at least a
-    // key's length, a type and a byte.
-    let tensor_count = window.count(8 + 4 + 4 + 8, "number of tensors").await?;
+    let tensor_count = window.count(TENSOR_BYTES, "number of tensors").await?;
+    // A value takes at least a key's length, a type and a byte.
     let value_count = window.count(8 + 4 + 1, "number of metadata values").await?;
-    let metadata = Metadata::read(file, &mut window, value_count).await?;
-    // Before the types of its tensors: another file of the same model would be refused again.
+    Ok((tensor_count, Metadata::read(file, window, value_count).await?))
+}
+
+fn architecture(file: &str, metadata: &Metadata) -> Result<&'static Architecture> {
     let wanted = metadata.str("general.architecture")?;
     let Some(architecture) = Architecture::named(wanted) else {
         let known: Vec<&str> = ARCHITECTURES.iter().map(|architecture| architecture.name).collect();
@@ -97,15 +152,26 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Arc
             known.join(", ")
         );
     };
-    let alignment = u64::from(metadata.opt_u32("general.alignment")?.unwrap_or(32));
+    Ok(architecture)
+}
+
+/// The tensors as the file names and orders them, with shapes outermost first. They are in source `number` of the checkpoint.
+async fn read_tensors(
+    source: &dyn ByteSource,
+    number: usize,
+    window: &mut Window<'_>,
+    count: u64,
+    alignment: u64,
+) -> Result<Vec<TensorInfo>> {
+    let file = source.name();
     if !alignment.is_power_of_two() {
         bail!(FileCorrupt, "{file}: `general.alignment`: expected a power of two, found {alignment}");
     }
-    window.check_count(tensor_count, 8 + 4 + 4 + 8, "number of tensors")?;
+    window.check_count(count, TENSOR_BYTES, "number of tensors")?;
     let mut tensors = Vec::new();
     let mut names = BTreeSet::new();
-    for _ in 0..tensor_count {
-        let (name, dtype, shape, offset) = tensor_info(file, &mut window).await?;
+    for _ in 0..count {
+        let (name, dtype, shape, offset) = tensor_info(file, window).await?;
         if !names.insert(name.clone()) {
             bail!(FileCorrupt, "{file}: tensor `{name}` is there twice");
         }
@@ -122,7 +188,7 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Arc
     let mut infos = Vec::with_capacity(tensors.len());
     for (name, dtype, shape, offset) in tensors {
         let begin = data.saturating_add(offset);
-        let info = TensorInfo::new(name, dtype, shape, 0, begin).map_err(|error| error.at(file))?;
+        let info = TensorInfo::new(name, dtype, shape, number, begin).map_err(|error| error.at(file))?;
         let end = begin.saturating_add(info.stored_bytes());
         if end > source.len() {
             bail!(
@@ -147,7 +213,7 @@ async fn parse_header(source: &dyn ByteSource) -> Result<(Metadata, &'static Arc
             );
         }
     }
-    Ok((metadata, architecture, infos))
+    Ok(infos)
 }
 
 /// One tensor's entry: name, type, shape with the outermost dimension first, and offset.

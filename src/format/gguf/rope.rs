@@ -63,10 +63,15 @@ fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     Ok(scaling)
 }
 
+/// The name of the file that has the tensor.
+fn file_of<'a>(parts: &'a [Rc<dyn ByteSource>], tensor: &TensorInfo) -> &'a str {
+    parts.get(tensor.source).map_or("", |source| source.name())
+}
+
 /// All elements of a small tensor.
-pub(super) async fn factors(source: &Rc<dyn ByteSource>, tensor: TensorInfo) -> Result<Vec<f32>> {
+pub(super) async fn factors(parts: &[Rc<dyn ByteSource>], tensor: TensorInfo) -> Result<Vec<f32>> {
     if tensor.elements() > MOST_FACTORS {
-        let (file, found) = (source.name(), tensor.elements());
+        let (file, found) = (file_of(parts, &tensor), tensor.elements());
         bail!(
             FileCorrupt,
             "{file}: `{}`: expected at most {MOST_FACTORS} factors, found {found}",
@@ -74,7 +79,7 @@ pub(super) async fn factors(source: &Rc<dyn ByteSource>, tensor: TensorInfo) -> 
         );
     }
     let count = tensor.elements() as usize;
-    let alone = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), vec![source.clone()]);
+    let alone = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), parts.to_vec());
     alone.read_f32(&tensor, 0, count).await
 }
 
@@ -98,7 +103,7 @@ pub(super) fn from_factors(
 /// lowest frequency is divided by. That the other parameters are theirs is checked by computing all
 /// divisors from them.
 pub(super) async fn from_divisors(
-    source: &Rc<dyn ByteSource>,
+    parts: &[Rc<dyn ByteSource>],
     tensor: TensorInfo,
     head_dim: u32,
     theta: f32,
@@ -106,7 +111,7 @@ pub(super) async fn from_divisors(
     const LOW: f64 = 1.0;
     const HIGH: f64 = 4.0;
     const ORIGINAL: f64 = 8192.0;
-    let file = source.name();
+    let file = file_of(parts, &tensor);
     let (head_dim, theta) = (f64::from(head_dim), f64::from(theta));
     if tensor.elements() as f64 != head_dim / 2.0 {
         bail!(
@@ -116,7 +121,7 @@ pub(super) async fn from_divisors(
             tensor.elements()
         );
     }
-    let factors = factors(source, tensor).await?;
+    let factors = factors(parts, tensor).await?;
     // Divisors of 1 change nothing.
     if factors.iter().all(|factor| *factor == 1.0) {
         return Ok(None);

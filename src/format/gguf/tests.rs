@@ -90,7 +90,7 @@ impl Builder {
 }
 
 fn parse_bytes(bytes: Vec<u8>) -> Result<Gguf> {
-    block_on(parse(Rc::new(MemorySource::new("m.gguf", bytes))))
+    block_on(parse(vec![Rc::new(MemorySource::new("m.gguf", bytes))]))
 }
 
 /// `[rows, 32]` f32 whose element is `1000 * row + column`.
@@ -242,7 +242,7 @@ impl ByteSource for Counting {
 #[test]
 fn rotary_rows_are_put_in_order_for_every_range() {
     let source = Rc::new(Counting(MemorySource::new("m.gguf", tiny().build()), Cell::new(0)));
-    let checkpoint = block_on(parse(source.clone())).unwrap().checkpoint;
+    let checkpoint = block_on(parse(vec![source.clone()])).unwrap().checkpoint;
     for (name, rows, dtype) in [("q", 32, DType::F32), ("k", 16, DType::Q8_0)] {
         let tensor = checkpoint.get(&format!("model.layers.0.self_attn.{name}_proj.weight")).unwrap();
         assert_eq!(tensor.dtype, dtype);

@@ -20,12 +20,12 @@ use crate::format::source::ByteSource;
 /// `model-unsupported` if the file has a tensor or a hyperparameter that the architecture's model
 /// does not have; `file-corrupt` if a hyperparameter is missing or contradicts another.
 pub(super) async fn translate(
-    source: &Rc<dyn ByteSource>,
+    parts: &[Rc<dyn ByteSource>],
     metadata: &Metadata,
     architecture: &'static Architecture,
     tensors: Vec<TensorInfo>,
 ) -> Result<(Config, Vec<TensorInfo>)> {
-    let file = source.name();
+    let file = metadata.name();
     let parameters = Hyperparameters { metadata, architecture: architecture.name };
     let heads = parameters.u32("attention.head_count")?;
     let kv_heads = parameters.opt_u32("attention.head_count_kv")?.unwrap_or(heads);
@@ -42,7 +42,7 @@ pub(super) async fn translate(
                 continue;
             }
             "rope_factors_short.weight" | "rope_factors_long.weight" => {
-                factors.insert(tensor.name.clone(), rope::factors(source, tensor).await?);
+                factors.insert(tensor.name.clone(), rope::factors(parts, tensor).await?);
                 continue;
             }
             _ => {}
@@ -103,7 +103,7 @@ pub(super) async fn translate(
 
     let theta = theta(&parameters)?;
     let scaling = match divisors {
-        Some(tensor) => rope::from_divisors(source, tensor, sizes.head_dim, theta).await?,
+        Some(tensor) => rope::from_divisors(parts, tensor, sizes.head_dim, theta).await?,
         None if !factors.is_empty() => Some(rope::from_factors(&parameters, factors)?),
         None => rope::from_metadata(&parameters)?,
     };

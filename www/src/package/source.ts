@@ -163,21 +163,23 @@ const named = ({ name, size }: RemoteFile): WasmListed => ({ name, ...(size === 
 
 const filesNamed = (names: readonly string[], found: readonly RemoteFile[]): RemoteFile[] => names.flatMap((name) => found.filter((file) => file.name === name));
 
-/** A plain folder is asked for each file by name. */
+/** A plain folder is asked for each file by name, and the folder of a `.gguf` file for the other parts of it, if it is split. */
 async function listFolder(url: string, rules: FileRules, reaching: Reaching): Promise<Omit<Listing, 'name'>> {
-  const address = new URL(url);
-  if (/\.gguf$/i.test(address.pathname)) {
-    const name = decodeURIComponent(address.pathname.split('/').at(-1) ?? 'model.gguf');
-    const file = await head(name, url, reaching);
-    if (file === undefined) throw new PocketError('network', `${name}: expected a file at ${url}, found none`);
-    return { files: [file] };
-  }
+  const folder = new URL(url);
   const at = (name: string): Promise<RemoteFile | undefined> => {
-    const file = new URL(address);
+    const file = new URL(folder);
     file.pathname += name;
     return head(name, file.href, reaching);
   };
   const existing = async (names: readonly string[]): Promise<RemoteFile[]> => (await Promise.all(names.map(at))).filter((file) => file !== undefined);
+  if (/\.gguf$/i.test(folder.pathname)) {
+    const name = decodeURIComponent(folder.pathname.split('/').at(-1) ?? 'model.gguf');
+    const file = await head(name, url, reaching);
+    if (file === undefined) throw new PocketError('network', `${name}: expected a file at ${url}, found none`);
+    folder.pathname = folder.pathname.slice(0, folder.pathname.lastIndexOf('/') + 1);
+    const found = [file, ...(await existing(rules.fileNames([named(file)])))];
+    return { files: await chosen({ place: url, refusal: 'network', found, options: { file: name } }, at, rules, reaching) };
+  }
   const first = await existing(rules.fileNames());
   const found = [...first, ...(await existing(rules.fileNames(first.map(named))))];
   return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, reaching) };

@@ -1,0 +1,97 @@
+/**
+ * The models of the paper at full size, with the files that are published of them, loaded in the tab by their hub names and trained for
+ * a step. `tests/reference/published_size.py` makes them; the tests are skipped unless POCKETLLM_PUBLISHED names its folder.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chromium } from 'playwright-core';
+import { CHROMIUM, openSite, SOFTWARE_GPU, type Package, type Site } from './browser.ts';
+import { openHub, type Hub, type OnDisk } from './hub.ts';
+
+const FOLDER = process.env['POCKETLLM_PUBLISHED'] ?? '';
+const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
+const LIMIT = 64 * 2 ** 20;
+const MINUTES = 60_000;
+
+interface Expected {
+  readonly rows: { text: string; label: string }[];
+  readonly template: string;
+  readonly labels: string[];
+  /** The mean loss of the rows' labels, as transformers computes it. */
+  readonly loss: number;
+}
+
+let hub: Hub;
+let site: Site;
+let profile: string;
+beforeAll(async () => {
+  if (FOLDER === '') return;
+  profile = mkdtempSync(join(tmpdir(), 'pocketllm-'));
+  hub = await openHub(GOLDEN, 'tests/tiny-bert', ['config.json']);
+  site = await openSite(resolve(import.meta.dirname, '..'), 41747);
+});
+afterAll(async () => {
+  await site?.close();
+  await hub?.close();
+  if (profile) rmSync(profile, { recursive: true });
+});
+
+async function onDisk(path: string): Promise<OnDisk> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  return { path, length: statSync(path).size, sha256: hash.digest('hex') };
+}
+
+test.skipIf(FOLDER === '').each([
+  { id: 'facebook/opt-1.3b', bytes: 2_600_000_000 },
+  { id: 'FacebookAI/roberta-large', bytes: 1_400_000_000 },
+])('$id loads in the tab by its hub name, agrees with transformers, and trains', { timeout: 30 * MINUTES }, async ({ id, bytes }) => {
+  const folder = join(FOLDER, id.split('/')[1] ?? '');
+  const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Expected;
+  const files = new Map<string, Buffer | OnDisk>();
+  for (const name of readdirSync(folder)) {
+    if (name === 'expected.json') continue;
+    const path = join(folder, name);
+    files.set(name, statSync(path).size > 2 ** 24 ? await onDisk(path) : readFileSync(path));
+  }
+  hub.add(id, files);
+  // With a profile on the disk, because a context without one keeps the origin's files in memory and has little room.
+  const context = await chromium.launchPersistentContext(profile, { executablePath: CHROMIUM, args: SOFTWARE_GPU });
+  const page = await context.newPage();
+  page.setDefaultTimeout(25 * MINUTES);
+  await page.goto(`${site.url}lib/index.js`);
+  const module = await page.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
+  const options = { model: id, hub: hub.url, dtype: 'f16', limits: 'default' } as const;
+  const result = await page.evaluate(
+    async ({ module, options, expected }) => {
+      const seconds: Record<string, number> = {};
+      let began = performance.now();
+      const lap = (name: string): void => {
+        seconds[name] = Math.round((performance.now() - began) / 100) / 10;
+        began = performance.now();
+      };
+      const tuner = await module.FineTuner.create(options);
+      lap('load');
+      const loaded = tuner.info.wasmBytes;
+      const { template, labels } = expected;
+      const { loss } = await tuner.evaluate(expected.rows, { template, labels });
+      lap('evaluate');
+      const steps = [];
+      for await (const step of tuner.train({ data: expected.rows, template, labels, steps: 1, batchSize: 2 })) steps.push(step);
+      lap('step');
+      const { info } = tuner;
+      await tuner.dispose();
+      return { seconds, loaded, loss, steps, info };
+    },
+    { module, options, expected },
+  );
+  console.log(id, JSON.stringify({ ...result, expected: expected.loss }));
+  expect(result.info.gpuBytes.weights).toBeGreaterThan(bytes / (id.includes('opt') ? 1.01 : 2.01));
+  expect(Math.abs(result.loss - expected.loss)).toBeLessThan(2e-3 * expected.loss);
+  expect(result.steps).toHaveLength(1);
+  expect(result.info.wasmBytes).toBeLessThanOrEqual(LIMIT);
+  await context.close();
+});
