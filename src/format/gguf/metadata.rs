@@ -59,7 +59,7 @@ impl Metadata {
                 scalar(name, window, &key, kind).await?
             };
             if values.contains_key(&key) {
-                bail!(FileCorrupt, "{name}: `{key}` is there twice");
+                bail!(FileCorrupt, "{name}: `{key}` appears twice");
             }
             values.insert(key, value);
         }

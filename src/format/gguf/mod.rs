@@ -54,7 +54,7 @@ pub struct Gguf {
 ///
 /// # Errors
 /// `file-corrupt`, naming file and tensor or key, where a file does not follow the format or is not the part that it should be;
-/// `model-unsupported` where the architecture, or a tensor's type, is none that is read.
+/// `model-unsupported` where the architecture, or the type of a tensor, is not supported.
 pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
     let mut first = None;
     let mut tensors = Vec::new();
@@ -85,7 +85,7 @@ pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
     let mut named = BTreeMap::new();
     for tensor in tensors {
         if let Some(twice) = named.insert(tensor.name.clone(), tensor) {
-            bail!(FileCorrupt, "{name}: tensor `{}` is there twice", twice.name);
+            bail!(FileCorrupt, "{name}: tensor `{}` appears twice", twice.name);
         }
     }
     Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), parts), config })
@@ -173,7 +173,7 @@ async fn read_tensors(
     for _ in 0..count {
         let (name, dtype, shape, offset) = tensor_info(file, window).await?;
         if !names.insert(name.clone()) {
-            bail!(FileCorrupt, "{file}: tensor `{name}` is there twice");
+            bail!(FileCorrupt, "{file}: tensor `{name}` appears twice");
         }
         if !offset.is_multiple_of(alignment) {
             bail!(

@@ -1,7 +1,7 @@
-/** Asking a model, and measuring it. */
+/** Types of predictions and evaluations. */
 import type { Prompting, TrainOptions } from './training.js';
 
-/** A measurement on rows that were not trained on. */
+/** The result of an evaluation on data. */
 export interface Evaluation {
   /** Mean loss. */
   readonly loss: number;
@@ -61,11 +61,11 @@ export interface WrongRow {
 
 /** Options of {@link FineTuner.evaluate}. */
 export interface EvaluateOptions extends Prompting {
-  /** As {@link TrainOptions.dataName}. */
+  /** The file name of the data, as in {@link TrainOptions.dataName}. */
   readonly dataName?: string | undefined;
   /** Whether the rows that were answered wrongly are listed; `false` when left out. */
   readonly wrong?: boolean | undefined;
-  /** Ends the measurement with a `PocketError` of code `aborted`. */
+  /** Stops the evaluation with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -73,34 +73,34 @@ export interface EvaluateOptions extends Prompting {
 export interface ClassifyOptions extends Prompting {
   /** The second text, where the template has `{text_b}`. */
   readonly textB?: string | undefined;
-  /** Ends the call with a `PocketError` of code `aborted`. */
+  /** Stops the call with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the model makes of a text. */
+/** The classification of a text. */
 export interface Classification {
-  /** The likeliest label. */
+  /** The most likely label. */
   readonly label: string;
-  /** Every label with its probability, the likeliest first; they sum to 1. */
+  /** Every label with its probability, the most likely first. The probabilities add up to 1. */
   readonly scores: readonly Score[];
 }
 
-/** A label and how likely the model finds it. */
+/** A label and its probability. */
 export interface Score {
   /** One of the `labels`. */
   readonly label: string;
-  /** 0 to 1. */
+  /** The probability, from 0 to 1. */
   readonly probability: number;
 }
 
 /** Options of {@link FineTuner.generate}. */
 export interface GenerateOptions {
-  /** The most tokens to write; 64 when left out. */
+  /** The maximum number of tokens to generate; 64 by default. */
   readonly maxTokens?: number | undefined;
-  /** 0, the default, always takes the likeliest token; 1 draws as the model weighs them. */
+  /** With 0, the default, the most likely token is always taken; with 1, tokens are drawn with the model's probabilities. */
   readonly temperature?: number | undefined;
-  /** Seed of the draws; 0 when left out. */
+  /** The seed with which tokens are drawn; 0 by default. */
   readonly seed?: number | undefined;
-  /** Ends writing at once with a `PocketError` of code `aborted`. */
+  /** Stops the generation with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }

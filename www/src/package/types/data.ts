@@ -1,9 +1,9 @@
-/** What a person brings: texts to learn from, and files. */
+/** Types of data and of model files. */
 
-/** One labelled row, prompt-and-completion pair or conversation. */
+/** One example: a labeled row, a prompt with its completion, or a conversation. */
 export type Example = LabelledText | Completion | Conversation;
 
-/** To classify. */
+/** An example for a classifier. */
 export interface LabelledText {
   /** The text. */
   text: string;
@@ -13,38 +13,38 @@ export interface LabelledText {
   label: string;
 }
 
-/** To continue: the loss counts the completion's tokens. */
+/** An example of a text to continue. The loss is measured on the tokens of the completion. */
 export interface Completion {
-  /** What the model is given. */
+  /** The text before the completion. */
   prompt: string;
-  /** What it should write. */
+  /** The text that the model should write. */
   completion: string;
 }
 
-/** To chat: the model's own chat template is used. It also sees the other fields, such as `chat_template_kwargs`. */
+/** A conversation, which the model's chat template turns into text. The template also sees other fields, such as `chat_template_kwargs`. */
 export interface Conversation {
-  /** Who said what, in order. */
+  /** The turns of the conversation, in order. */
   messages: ChatMessage[];
   /** The functions that the model may call, as JSON schemas. */
   tools?: object[];
-  /** What the model may read. */
+  /** Documents that the model may use. */
   documents?: object[];
 }
 
 /** One turn of a conversation. The template sees all of its fields, such as `tool_calls` and `reasoning_content`. */
 export interface ChatMessage {
-  /** `system`, `user`, `assistant` or `tool`, as a rule; the model's template decides. */
+  /** Usually `system`, `user`, `assistant` or `tool`; the model's template decides which roles there are. */
   role: string;
-  /** What was said: a text, or parts of a text. A turn that only calls tools has none. */
+  /** A text, or parts of a text. A turn that only calls tools has no content. */
   content?: string | object | null;
 }
 
-/** What a model goes on from: a text; or a conversation, which its chat template writes out. */
+/** What a model continues: a text, or a conversation, which its chat template turns into text. */
 export type Prompt = string | readonly ChatMessage[] | Conversation;
 
 /**
- * What to learn from, or to measure on: rows; or the text of a CSV, TSV or JSONL file, or plain
- * text; or such a file as a `File` or `Blob`, which is read in the worker.
+ * Data for training or evaluation: an array of examples; the content of a CSV, TSV, JSON or JSONL file, or plain
+ * text, as a string; or a `File` or `Blob` with such content, which is read in the worker.
  */
 export type Data = string | readonly Example[] | Blob;
 
@@ -54,23 +54,23 @@ export type ReadRows = ReadFile &
     | { readonly kind: 'classified'; readonly rows: LabelledText[]; readonly heldOut: LabelledText[] }
     | { readonly kind: 'completion'; readonly rows: Completion[]; readonly heldOut: Completion[] }
     | { readonly kind: 'chat'; readonly rows: Conversation[]; readonly heldOut: Conversation[] }
-    /** Plain text, which has no rows: one text. Or, with `unlabeled` or a `layout` without a label, the text of each row. */
+    /** One plain text; or, with `unlabeled` or with a `layout` without labels, the text of each row. */
     | { readonly kind: 'plain'; readonly rows: string[]; readonly heldOut: string[] }
   );
 
 /** What was recognized in a file of examples. */
 export interface ReadFile {
-  /** How the file writes its rows. */
+  /** The format of the file. */
   readonly format: 'csv' | 'tsv' | 'jsonl' | 'json' | 'txt';
-  /** How its bytes encode its text. */
+  /** The character encoding of the file. */
   readonly encoding: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
-  /** The file's own name of the column or key of each field. */
+  /** For each field, the name of its column or key in the file. */
   readonly columns: Partial<Record<'text' | 'text_b' | 'label' | 'prompt' | 'input' | 'completion' | 'messages', string>>;
   /** The rows that are left out, with the reason for each. */
   readonly problems: { readonly row: number; readonly message: string }[];
-  /** What was found out about columns that do not have known names. */
+  /** The layout that was inferred if the columns do not have known names. */
   readonly layout?: Layout;
-  /** What else a person should know of how the file was read, in sentences. */
+  /** What else a person should know about how the file was read, in sentences. */
   readonly notes: readonly string[];
 }
 
@@ -101,7 +101,7 @@ export interface ReadOptions {
   readonly textColumn?: string;
   /** The column of the labels, by its name or its number from 1, in decimal digits. */
   readonly labelColumn?: string;
-  /** How the file writes its rows, instead of what its name or its content tells. */
+  /** The format of the file. By default the name or the content tells it. */
   readonly format?: 'csv' | 'tsv' | 'jsonl' | 'json' | 'text';
   /** Whether the rows have labels. Then labels are also looked for in what could be plain text. */
   readonly labeled?: boolean;
@@ -114,8 +114,8 @@ export interface ReadOptions {
 
 /** A model file by the name that it has in its directory. */
 export interface NamedBlob {
-  /** Such as `config.json`. */
+  /** The file's name, such as `config.json`. */
   readonly name: string;
-  /** Its bytes. */
+  /** The file's content. */
   readonly blob: Blob;
 }

@@ -1,27 +1,27 @@
-/** Loading a model, what is known of it, and what it takes. */
+/** Types for loading a model, its description, and its memory. */
 import type { NamedBlob } from './data.js';
 import type { MethodOptions, RunOptions } from './options.js';
 import type { Prompting } from './training.js';
 
 /**
- * Number formats for the weight matrices on the GPU. `f32`; `f16`, half of that; `q8` and `q4`, a quarter and an eighth, in
- * blocks of 32 as in GGUF. Quantized weights stay as they are, and are trained by `lora` or `prefix`.
+ * Storage formats of the weight matrices on the GPU. `f32` takes 4 bytes for each weight and `f16` takes 2. `q8` takes about 1 byte
+ * and `q4` about half a byte, in GGUF's blocks of 32 weights. Quantized weights are not changed by training: use method `lora` or `prefix`.
  */
 export type DType = 'f32' | 'f16' | 'q8' | 'q4' | 'q4_1' | 'q6_k' | 'q4_k' | 'q5_0' | 'q5_1' | 'q5_k' | 'iq4_nl' | 'iq4_xs' | 'q3_k' | 'q2_k';
 
-/** How far loading has come. */
+/** The progress of loading. */
 export interface LoadProgress {
   /**
-   * What is being done now. `download`: the files are coming from their server, counted together;
-   * `tuning`: the GPU is being measured, with `tiles: 'auto'`; `replay`: the steps of a trajectory are being applied again;
-   * `search`: learning rates are being tried.
+   * The current stage. `download`: the files are being downloaded, and their bytes are counted together;
+   * `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
+   * being applied again; `search`: learning rates are being tried.
    */
   readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search';
-  /** The file being read; empty where there is none. */
+  /** The file that is being read. It is empty in stages that read no file. */
   readonly file: string;
-  /** Bytes so far; in a replay, steps; in a search, rates. */
+  /** The number of bytes so far. In a replay it counts steps, and in a search it counts learning rates. */
   readonly loaded: number;
-  /** Bytes, steps or rates in all; 0 while unknown. */
+  /** The total number of bytes, steps or learning rates. It is 0 while it is unknown. */
   readonly total: number;
 }
 
@@ -31,33 +31,33 @@ export interface CreateOptions {
    * The model, as one of
    * - an absolute URL, or a path beginning with `/`, `./` or `../`, of a directory in Hugging
    *   Face's layout (`config.json`, `tokenizer.json`, `model.safetensors` or its shards);
-   * - the URL or path of a `.gguf` file;
+   * - the URL or path of a `.gguf` file, or of any part of a split one;
    * - a hub id, `owner/name` or `name`, also with a revision, `owner/name@revision` (a branch, a tag, a commit or `refs/pr/N`);
    *   where a repository has several `.gguf` files, `owner/name/file.gguf` or `owner/name:Q8_0`;
    * - the address of a model's page on the hub, or of a file there;
-   * - the files of such a directory, or one `.gguf` file, from a picker. They are read piece by
-   *   piece and are never whole in memory. Of a folder with folders in it, those beside the
-   *   uppermost `config.json` or `.gguf` count.
+   * - the files of such a directory, or a `.gguf` file, from a file picker. They are read piece by
+   *   piece and are never in memory as a whole. If the folder has subfolders, the files beside the
+   *   uppermost `config.json` or `.gguf` file are used.
    */
   readonly model: string | URL | readonly (File | NamedBlob)[];
-  /** How weight matrices are held on the GPU; `'f32'` when left out. Full-parameter training wants `'f32'` or `'f16'`. */
+  /** The storage format of the weight matrices on the GPU; `'f32'` by default. Training of all weights needs `'f32'` or `'f16'`. */
   readonly dtype?: DType | undefined;
   /**
-   * `'default'` stays within WebGPU's default limits, so that what runs here runs on every
-   * device. `'adapter'`, the default, takes larger limits where the GPU offers them.
+   * `'default'` requests WebGPU's default limits, so that what runs here also runs on every other
+   * device. `'adapter'`, the default value of this option, requests larger limits if the GPU has them.
    */
   readonly limits?: 'default' | 'adapter' | undefined;
   /**
-   * The tile configurations of the matrix products. `'untuned'`, the default, is a good choice for the kind of GPU; `'auto'`
-   * measures all of them once, which takes a second or two, and remembers the fastest in the origin's private file system;
-   * `'auto-f16'` also tries tiles that multiply in half precision, where the GPU can (losses then differ by about a thousandth).
-   * The value of {@link ModelInfo.tiles} is accepted too. A resumed run keeps the tiles that it began with, so that it computes the
+   * The tile configurations of the matrix products. `'untuned'`, the default, takes configurations that suit this type of GPU. `'auto'`
+   * measures all configurations once, which takes a second or two, and stores the fastest in the origin's private file system.
+   * `'auto-f16'` also measures tiles that multiply in half precision, if the GPU supports it; losses then differ by about 0.1%.
+   * A value of {@link ModelInfo.tiles} is accepted too. A resumed run keeps the tiles that it began with, so that it computes the
    * same bits.
    */
   readonly tiles?: string | undefined;
-  /** Refuses a model, or a training, that takes more bytes of GPU memory than this, before it takes them. */
+  /** The maximum of GPU memory, in bytes. A model or a training that needs more is refused before it allocates anything. */
   readonly maxGpuBytes?: number | undefined;
-  /** The hub that ids are looked up at, such as a mirror; `https://huggingface.co` when left out. */
+  /** The address of the hub, for instance of a mirror; `https://huggingface.co` by default. */
   readonly hub?: string | undefined;
   /**
    * An access token of the hub, for models that are gated or private. It is kept in memory only, and sent to the hub's own host, not to
@@ -65,55 +65,55 @@ export interface CreateOptions {
    */
   readonly token?: string | undefined;
   /**
-   * `true`, the default, keeps a model from a server in the origin's private file system: the
-   * download goes on where it was broken off, is checked against the hub's hashes, and happens
-   * once. The model is then read from there, until {@link storage} deletes it. A hub's model stays
-   * what it was, without a request. For a model at a URL its server is asked, where it can be
-   * reached, whether the files are still the same (length, `ETag`, `Last-Modified`); those that are
-   * not are fetched anew. `'force-cache'` asks nothing where the model is kept.
-   * `false` reads it from its server each time. Only a worker can write there, so with
-   * `worker: false` nothing is kept.
+   * Whether a model from a server is stored in the origin's private file system.
+   * - `true`, the default, downloads the model once. An interrupted download continues where it stopped, and the files are checked
+   *   against the hub's hashes. The stored model is used until {@link storage} deletes it. A model of the hub is
+   *   used without a request. For a model at a URL, the server is asked whether its files are still the same (length, `ETag`,
+   *   `Last-Modified`), and changed files are downloaded again; if the server cannot be reached, the stored files are used.
+   * - `'force-cache'` makes no request if the model is stored.
+   * - `false` reads the model from its server each time.
+   *
+   * Only a worker can write these files, so nothing is stored with `worker: false`.
    */
   readonly cache?: boolean | 'force-cache' | undefined;
   /**
-   * Called while the model loads, while a learning rate is searched for, and again when the model has to be loaded
-   * anew because the system took the GPU back: the call under way then goes on by itself.
+   * Called while the model loads and while a learning rate is searched for. If the system takes the GPU away, the model is loaded
+   * again with further calls of this function, and the interrupted operation then continues by itself.
    */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-  /** Ends downloading and loading with a `PocketError` of code `aborted`, and frees what was loaded. */
+  /** Stops downloading and loading with a `PocketError` of code `aborted`, and frees the memory. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Where the work is done. `true`, the default, starts a Web Worker of this package's own.
-   * `false` runs in the calling thread. A function returns a worker that runs
-   * `pocketllm/worker`, for bundlers and policies that need the worker made in their own way.
+   * Where the engine runs. `true`, the default, starts a web worker. `false` runs the engine in the calling thread. A function
+   * returns a worker that runs `pocketllm/worker`, for bundlers and content security policies that require a certain way to create it.
    */
   readonly worker?: boolean | (() => Worker) | undefined;
 }
 
-/** Options of a look at a server. */
+/** Options of functions that read from a server. */
 export type RemoteOptions = Pick<CreateOptions, 'hub' | 'token' | 'signal'>;
 
-/** Options of {@link planTraining}: those of {@link FineTuner.create} and of a training that bytes depend on. */
+/** Options of {@link planTraining}: those options of {@link FineTuner.create} and of a training that change the memory. */
 export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
   MethodOptions &
   Pick<RunOptions, 'batchSize' | 'microBatch' | 'maxLength'> &
   Pick<Prompting, 'labels'>;
 
-/** What a training would take of the GPU's memory, in bytes. */
+/** The GPU memory that a training would take, in bytes. */
 export interface MemoryPlan {
   /** The model's weights. */
   readonly weights: number;
-  /** What is trained beside them. */
+  /** The adapter that is trained beside the weights. */
   readonly adapter: number;
-  /** Weights as they are moved for a step, matrix by matrix. */
+  /** Scratch memory in which perturbed weights are materialized, one matrix at a time. */
   readonly scratch: number;
-  /** What passes between the layers. */
+  /** Activations: the tensors between the operations of the forward pass. */
   readonly activations: number;
-  /** What goes to and from the GPU. */
+  /** Buffers for uploads and read-backs. */
   readonly transfer: number;
-  /** The most at any one time. */
+  /** The largest total at any time. */
   readonly peak: number;
-  /** For comparison: what Adam, with its gradients, would take at least for the same batch. */
+  /** For comparison: the least that backpropagation with Adam would take for the same batch. */
   readonly adam: number;
 }
 
@@ -121,65 +121,65 @@ export interface MemoryPlan {
 export interface GpuBytes {
   /** The model's weights. */
   readonly weights: number;
-  /** Weights as they are moved for a step, matrix by matrix. */
+  /** Scratch memory in which perturbed weights are materialized, one matrix at a time. */
   readonly scratch: number;
-  /** What passes between the layers. */
+  /** Activations: the tensors between the operations of the forward pass. */
   readonly activations: number;
-  /** The most there has been at one time. */
+  /** The largest total so far. */
   readonly peak: number;
-  /** All that is held now. */
+  /** The current total. */
   readonly total: number;
 }
 
-/** What is known of the loaded model. */
+/** A description of the loaded model. */
 export interface ModelInfo {
-  /** The architecture: `bert`, `roberta`, `opt`, `llama`, .. */
+  /** The `model_type`, such as `bert`, `roberta`, `opt` or `llama`. */
   readonly family: string;
-  /** What it was trained to do: fill a gap in a text, or go on with one. */
+  /** What the model was pretrained to do: fill a gap in a text (`masked-lm`), or continue a text (`causal-lm`). */
   readonly head: 'masked-lm' | 'causal-lm';
-  /** How many numbers its weights are. */
+  /** The number of weights. */
   readonly parameters: number;
-  /** How weights are held on the GPU. */
+  /** The storage format of the weight matrices on the GPU. */
   readonly dtype: string;
-  /** What it holds on the GPU. */
+  /** The GPU memory that the model takes. */
   readonly gpuBytes: GpuBytes;
-  /** The GPU, as the browser names it. */
+  /** The name that the browser gives the GPU. */
   readonly adapter: string;
   /** The tile configurations of the matrix products: names separated by commas. */
   readonly tiles: string;
-  /** Tokens in the vocabulary. */
+  /** The number of tokens in the vocabulary. */
   readonly vocabulary: number;
-  /** The most tokens one text can have. */
+  /** The maximum length of a text in tokens. */
   readonly maxLength: number;
-  /** How the tokenizer spells the gap of a masked model. */
+  /** The mask token of a masked model, as text. */
   readonly maskToken?: string;
-  /** Whether it came with a chat template, so that it can be trained on and asked by conversations. */
+  /** Whether the model has a chat template. Only then can it be trained on conversations, and continue one. */
   readonly chats: boolean;
-  /** WebAssembly memory in use. */
+  /** The WebAssembly memory in bytes. */
   readonly wasmBytes: number;
 }
 
-/** A file of a model and its length. */
+/** A file of a model and its size. */
 export interface FileSize {
   /** Its name in the model's directory. */
   readonly name: string;
-  /** Absent where the server does not tell. */
+  /** The size in bytes; absent if the server does not tell it. */
   readonly bytes?: number;
 }
 
-/** What {@link inspectModel} found out. */
+/** The result of {@link inspectModel}. */
 export interface ModelSize {
-  /** A hub id, or the last part of an address. */
+  /** The hub id, or the last part of the address. */
   readonly name: string;
-  /** Bytes to download in all; 0 where the server does not tell. */
+  /** The size of all files in bytes; 0 if the server does not tell it. */
   readonly bytes: number;
-  /** Bytes of them that are on the device already. */
+  /** The part of these bytes that is stored on the device already. */
   readonly keptBytes: number;
-  /** Parameters, where the hub tells. */
+  /** The number of parameters, if the hub tells it. */
   readonly parameters?: number;
-  /** Its files. */
+  /** The files of the model. */
   readonly files: readonly FileSize[];
 }
 
-/** What {@link FineTuner.export} can write. `adapter` needs training by `lora` or `prefix`, or an adapter that was loaded. */
+/** What {@link FineTuner.export} can write. `adapter` requires a training by `lora` or `prefix`, or a loaded adapter. */
 export type ExportKind = 'trajectory' | 'adapter' | 'model';
