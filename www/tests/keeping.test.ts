@@ -82,6 +82,8 @@ test('a model is downloaded once, through redirects, and then needs no server', 
   const { page, module } = await visit();
   const size = await page.evaluate(({ module, model, hub }) => module.inspectModel(model, { hub }), { module, model: ID, hub: hub.url });
   expect(size).toMatchObject({ name: ID, keptBytes: 0 });
+  const here = await page.evaluate(({ module, model, hub }) => module.inspectModel(model, { hub, worker: false }), { module, model: ID, hub: hub.url });
+  expect(here).toEqual(size);
   // The GPU memory that it needs is computed from its header alone, and can be limited.
   const plan = await page.evaluate(({ module, model, hub }) => module.planTraining({ model, hub, method: 'lora', batchSize: 4 }), { module, model: ID, hub: hub.url });
   expect(plan.peak).toBeGreaterThanOrEqual(plan.weights + plan.adapter);

@@ -32,7 +32,7 @@ import {
 import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { CreateOptions, ExportKind, MemoryPlan, ModelInfo, ModelSize, PlanOptions, RemoteOptions } from './types/model.js';
+import type { CreateOptions, ExportKind, InspectOptions, MemoryPlan, ModelInfo, ModelSize, PlanOptions, RemoteOptions } from './types/model.js';
 import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
@@ -50,11 +50,15 @@ export type * from './types/training.js';
  */
 export async function inspectModel(
   model: string | URL,
-  options: RemoteOptions = {},
+  options: InspectOptions = {},
 ): Promise<ModelSize> {
-  const { source, access, signal } = reading('inspectModel', () => ({ ...remoteOptions('inspectModel', model, options, baseUri()), signal: options.signal }));
+  const { source, access, signal, worker } = reading('inspectModel', () => {
+    const remote = remoteOptions('inspectModel', model, options, baseUri(), ['worker']);
+    const { signal, worker = true } = options;
+    return { ...remote, signal, worker };
+  });
   if (signal?.aborted) throw abortedError('inspectModel', signal);
-  const { listing, keptBytes } = await once(true, 'inspect', [source, access], signal);
+  const { listing, keptBytes } = await once(worker, 'inspect', [source, access], signal);
   const { name, files, parameters } = listing;
   return {
     name,

@@ -215,9 +215,9 @@ export function planConfig(options: PlanOptions, base: string): PlanConfig {
   return { source: modelSource(model, base, hub), ...compact({ ...rest, access: access(token, hub) }) };
 }
 
-/** A model, or an adapter, that is somewhere else, and how its server is reached. */
-export function remoteOptions(call: string, what: string | URL, options: RemoteOptions, base: string): { source: RemoteSource; access?: Access } {
-  refuseUnknown(call, options, ['hub', 'token', 'signal']);
+/** A model, or an adapter, that is somewhere else, and how its server is reached. The call may have `more` options than those of a server. */
+export function remoteOptions(call: string, what: string | URL, options: RemoteOptions, base: string, more: readonly string[] = []): { source: RemoteSource; access?: Access } {
+  refuseUnknown(call, options, ['hub', 'token', 'signal', ...more]);
   const source = modelSource(what, base, options.hub);
   if (source.kind === 'files') throw invalid(`${call}: expected a URL or a hub id ("owner/name"), found files`);
   return { source, ...compact({ access: access(options.token, options.hub) }) };

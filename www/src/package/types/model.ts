@@ -93,6 +93,9 @@ export interface CreateOptions {
 /** Options of functions that read from a server. */
 export type RemoteOptions = Pick<CreateOptions, 'hub' | 'token' | 'signal'>;
 
+/** Options of {@link inspectModel}. */
+export type InspectOptions = RemoteOptions & Pick<CreateOptions, 'worker'>;
+
 /** Options of {@link planTraining}: those options of {@link FineTuner.create} and of a training that change the memory. */
 export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
   MethodOptions &
