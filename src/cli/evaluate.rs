@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::data::PromptArgs;
@@ -10,7 +10,7 @@ use super::figures;
 use super::model::TunedModel;
 use super::print::{note, say};
 use crate::error::Result;
-use crate::train::length;
+use crate::train::{Demonstrations, ExampleEncoder, IN_CONTEXT_LENGTH, Session, length};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +21,15 @@ pub(super) struct Args {
     eval: PathBuf,
     #[command(flatten)]
     prompt: PromptArgs,
-    /// Maximum tokens per example; longer examples are truncated. 0 takes the value of the trajectory or the task, or 128 for a masked and 512 for a causal model
+    /// In-context learning for causal models: number of rows of --train that stand before each evaluated row with their answers, as
+    /// many of each label. --data-seed draws them. 0 is zero-shot
+    #[arg(long, default_value_t = 0, requires = "train")]
+    in_context: u32,
+    /// The data that the rows of --in-context are drawn from
+    #[arg(long, requires = "in_context")]
+    train: Option<PathBuf>,
+    /// Maximum tokens per example; longer examples are truncated. 0 takes the value of the trajectory or the task, or 128 for a masked and 512 for a causal
+    /// model; with --in-context, 2048 or the model's context
     #[arg(long, default_value_t = 0)]
     max_length: u32,
     /// Also list the rows that were answered wrongly
@@ -39,12 +47,22 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = held_out.unwrap_or(drawn);
     let encoder = args.prompt.encoder(&session, header.as_ref()).await?;
     let wanted = match (args.max_length, &header, prompt.task()?) {
+        (0, ..) if args.in_context > 0 => IN_CONTEXT_LENGTH,
         (0, Some(header), _) => header.settings.max_length,
         (0, None, Some(task)) => task.defaults(session.head(), "full")?.max_length,
         (wanted, ..) => wanted,
     };
     let length = length(wanted, session.model.spec());
-    let examples = encoder.encode(&session, &data, length)?;
+    let demonstrations = args.demonstrations(&session, &prompt, &encoder)?;
+    let (encoder, prompted) = match &demonstrations {
+        Some(demonstrations) => demonstrations.put_before(&encoder, &data),
+        None => (encoder, data.clone()),
+    };
+    if demonstrations.is_some() {
+        let notes = session.check_demonstrations(&encoder, &prompted, length)?;
+        notes.iter().for_each(|note| note!("{note}"));
+    }
+    let examples = encoder.encode(&session, &prompted, length)?;
     examples.notes.iter().for_each(|note| note!("{note}"));
     let report = session.evaluate(&encoder, &examples, &mut || Ok(())).await?;
     let wrong = report.labels.as_ref().map_or_else(Vec::new, |labels| labels.wrong(&data.rows));
@@ -53,6 +71,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             json!({ "loss": report.loss, "accuracy": report.accuracy, "examples": report.examples });
         if let Some(object) = value.as_object_mut() {
             object.extend(figures::fields(&report));
+            if let Some(shown) = &demonstrations {
+                let per_label: Map<String, Value> =
+                    shown.per_label.iter().map(|(label, count)| (label.clone(), json!(count))).collect();
+                let field = json!({ "rows": shown.rows, "per_label": per_label, "text": shown.text });
+                object.insert("in_context".to_owned(), field);
+            }
             if args.wrong {
                 object.insert("wrong".to_owned(), json!(wrong));
             }
@@ -61,7 +85,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     } else {
         let f1 = report.f1.map(|f1| format!("F1 {:.1}%", f1 * 100.0));
         let loss = format!("loss {:.5} on {} examples", report.loss, report.examples);
-        let parts = [Some(figures::accuracy(&report)), f1, Some(loss)];
+        let shown = demonstrations.as_ref().map(|shown| match shown.rows.len() {
+            1 => "1 example in the prompt".to_owned(),
+            count => format!("{count} examples in the prompt"),
+        });
+        let parts = [shown, Some(figures::accuracy(&report)), f1, Some(loss)];
         say!(
             "{}",
             parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
@@ -72,4 +100,24 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+impl Args {
+    /// The rows that stand before each evaluated one, if any are wanted.
+    fn demonstrations(
+        &self,
+        session: &Session,
+        prompt: &PromptArgs,
+        encoder: &ExampleEncoder,
+    ) -> Result<Option<Demonstrations>> {
+        let Some(train) = self.train.as_deref().filter(|_| self.in_context > 0) else { return Ok(None) };
+        let data = prompt.open(train, false)?.read(session)?;
+        let shown = Demonstrations::draw(session, encoder, &data, self.in_context, prompt.draw.data_seed)?;
+        let of: Vec<String> =
+            shown.per_label.iter().map(|(label, count)| format!("{count} of {label:?}")).collect();
+        let tokens = session.tokenizer()?.encode(&shown.text, false)?.len();
+        let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+        note!("{} examples{of} stand before each row: {tokens} tokens", shown.rows.len());
+        Ok(Some(shown))
+    }
 }

@@ -109,6 +109,12 @@ impl Template {
         matches!(self.parts.last(), Some(Part::Literal(text)) if text.ends_with(char::is_whitespace))
     }
 
+    /// The same template with a text before it.
+    pub(crate) fn after(&self, text: &str) -> Template {
+        let parts = std::iter::once(Part::Literal(text.to_owned())).chain(self.parts.iter().cloned());
+        Template { parts: parts.collect(), mask: self.mask.clone() }
+    }
+
     /// Renders the prompt for these texts, with the model's spelling of the mask. If a text
     /// contains the mask's spelling, a space is inserted into it, so that it remains text.
     ///

@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// The question with each of its candidates; with the answer that is trained on, where it has none.
-    fn options(&self, question: &Question, length: usize) -> Result<Vec<Example>> {
+    pub(super) fn options(&self, question: &Question, length: usize) -> Result<Vec<Example>> {
         let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
         let option = |text: &str| {
             let example = encoder.continuation(&question.prompt, text, false).and_then(|example| {

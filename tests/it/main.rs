@@ -29,6 +29,7 @@ mod format_web;
 mod goldens;
 #[cfg(not(target_arch = "wasm32"))]
 mod imports;
+mod in_context;
 mod methods;
 mod mezo;
 mod numbers;
