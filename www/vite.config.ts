@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { assets } from './build/assets.ts';
+import { subresources, withIntegrity } from './build/integrity.ts';
 import { offline } from './build/offline.ts';
 import { policy } from './build/policy.ts';
 
@@ -30,9 +31,9 @@ function engine(): Plugin {
     },
     generateBundle() {
       if (fake) return;
-      for (const file of ['pocketllm.js', 'pocketllm_bg.wasm']) {
-        this.emitFile({ type: 'asset', fileName: `wasm/${file}`, source: readFileSync(here(`pkg/${file}`)) });
-      }
+      const wasm = readFileSync(here('pkg/pocketllm_bg.wasm'));
+      this.emitFile({ type: 'asset', fileName: 'wasm/pocketllm_bg.wasm', source: wasm });
+      this.emitFile({ type: 'asset', fileName: 'wasm/pocketllm.js', source: withIntegrity(readFileSync(here('pkg/pocketllm.js'), 'utf8'), wasm) });
     },
   };
 }
@@ -68,7 +69,7 @@ const packageBuild: UserConfig = {
 
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [policy(), assets(), offline()],
+  plugins: [policy(), subresources(), assets(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },

@@ -1,10 +1,12 @@
 /**
  * Generates the service worker that lets the site work offline. It caches all files of the site
- * except the model, which the package stores itself.
+ * except the model, which the package stores itself. Then it lists the hashes of all files.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { generateSW } from 'workbox-build';
+import { SUMS, sums, writeSums } from './integrity.ts';
 import { WITH_HEADERS } from './policy.ts';
 
 export function offline(): Plugin {
@@ -17,10 +19,13 @@ export function offline(): Plugin {
       sequential: true,
       async handler() {
         const site = this.environment.config.build.outDir;
+        // The list of files names the service worker's hash, so its own version is that of all other files.
+        const others = createHash('sha256').update(sums(site, [SUMS, 'sw.js']) + WITH_HEADERS).digest('hex');
         const { warnings } = await generateSW({
           globDirectory: site,
           globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest,csv}'],
           globIgnores: ['models/**', 'sw.js'],
+          additionalManifestEntries: [{ url: SUMS, revision: others }],
           swDest: `${site}/sw.js`,
           // The file names in assets/ contain a hash of the content.
           dontCacheBustURLsMatching: /assets\//,
@@ -35,6 +40,7 @@ export function offline(): Plugin {
         });
         writeFileSync(`${site}/sw.js`, WITH_HEADERS + readFileSync(`${site}/sw.js`, 'utf8'));
         for (const warning of warnings) this.warn(warning);
+        this.info(`the SHA-256 of ${SUMS} is ${writeSums(site)}`);
       },
     },
   };

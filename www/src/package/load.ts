@@ -29,7 +29,7 @@ function asLoadError(thrown: unknown): Error {
   if (error instanceof RangeError) {
     return new PocketError('out-of-memory', `pocketllm_bg.wasm: ${error.message}`, { cause: error });
   }
-  return new PocketError('network', `pocketllm_bg.wasm could not be loaded: ${error.message}`, { cause: error });
+  return new PocketError('network', `pocketllm_bg.wasm could not be loaded, or it is not the file that belongs to this package: ${error.message}`, { cause: error });
 }
 
 /** Creates an engine in this thread. */

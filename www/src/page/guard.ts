@@ -6,10 +6,18 @@
 /** What a page or a worker could use to reach other hosts, and this one never uses. */
 const UNUSED = ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport', 'WebSocket', 'WebSocketStream', 'EventSource', 'SharedWorker', 'PaymentRequest'];
 
-/** Code of a worker: a guard, and then the module at this address. `channel` is the name of the channel on which it reports. */
+/** The hash of the worker's script. The build writes it here. */
+const WORKER_INTEGRITY = 'integrity-of-the-worker';
+
+/**
+ * Code of a worker: a guard, and then the module at this address, if it is the one that was built with this page. `channel`
+ * is the name of the channel on which the worker reports.
+ */
 export function workerScript(address: string, channel: string): string {
   const unused = JSON.stringify([...UNUSED, 'XMLHttpRequest', 'Worker']);
-  return `(${guardWorker})(() => (${remove})(${unused}), ${JSON.stringify(channel)}, () => import(${JSON.stringify(address)}));`;
+  const from = JSON.stringify(address);
+  const load = `() => fetch(${from}, { integrity: ${JSON.stringify(WORKER_INTEGRITY)} }).then(() => import(${from}))`;
+  return `(${guardWorker})(() => (${remove})(${unused}), ${JSON.stringify(channel)}, ${load});`;
 }
 
 /** Takes these constructors away for good, also where their prototypes name them. */
@@ -38,7 +46,7 @@ function guardWorker(removeUnused: () => void, channelName: string, load: () => 
 
   const channel = new BroadcastChannel(channelName);
   const usedNetwork = (entry: PerformanceEntry): boolean => (entry as PerformanceResourceTiming).transferSize > 0 || !entry.name.startsWith(location.origin);
-  new PerformanceObserver((list) => channel.postMessage(list.getEntries().filter(usedNetwork).length)).observe({ type: 'resource' });
+  new PerformanceObserver((list) => channel.postMessage(list.getEntries().filter(usedNetwork).map(({ startTime }) => performance.timeOrigin + startTime))).observe({ type: 'resource' });
   channel.onmessage = ({ data }) => (sealed ||= data === 'seal');
 
   // Messages that arrive before the module listens are kept for it.

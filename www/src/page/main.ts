@@ -1,22 +1,25 @@
 /** The page: four steps that share one {@link App}. */
-import { guardPage } from './guard.ts';
+import './first.ts';
 import { setUpData } from './data.ts';
 import { byId } from './dom.ts';
 import { setUpModel } from './model.ts';
 import { setUpOffline } from './offline.ts';
+import { watchRequests } from './privacy.ts';
 import { checkSupport } from './problem.ts';
+import { setUpProof } from './proof.ts';
 import { setUpResume } from './resume.ts';
 import { Flow, newApp } from './state.ts';
 import { setUpTrain } from './train.ts';
 import { setUpTry } from './try.ts';
 
-guardPage();
+watchRequests();
 const app = newApp();
 const flow = new Flow();
 setUpModel(app, flow);
 setUpData(app, flow);
 const resume = setUpTrain(app, flow);
 setUpTry(app, flow);
+setUpProof(app);
 void checkSupport(byId('support', HTMLElement));
 void setUpResume(app, flow, resume);
 void setUpOffline();

@@ -6,22 +6,38 @@ import { byId } from './dom.ts';
 import { plural } from './format.ts';
 
 /**
- * On this channel workers, which have their own list of requests, report their counts and are told
+ * On this channel workers, which have their own list of requests, report when each began, and are told
  * to make no more requests.
  */
 export const CHANNEL = 'pocketllm-requests';
 
-let sealed = false;
-let counted = 0;
+/** When texts were entered, and when each network request began, in milliseconds since 1970. */
+let sealedAt: number | undefined;
+const requests: number[] = [];
 const listeners: (() => void)[] = [];
 const channel = new BroadcastChannel(CHANNEL);
 
+/** Now, on the clock of {@link requestsSince}. */
+export const now = (): number => performance.timeOrigin + performance.now();
+
+/** Number of network requests of the page and its worker that began at this time or later. */
+export const requestsSince = (time: number): number => requests.filter((began) => began >= time).length;
+
 /** Whether texts have been entered. */
-export const isSealed = (): boolean => sealed;
+export const isSealed = (): boolean => sealedAt !== undefined;
 
 /** Calls `listener` when texts are entered. */
 export function onSeal(listener: () => void): void {
   listeners.push(listener);
+}
+
+/** Counts the network requests from now on. */
+export function watchRequests(): void {
+  channel.onmessage = ({ data }) => add(data as number[]);
+  // A response from this page's own cache has not used the network.
+  const usedNetwork = (entry: PerformanceEntry): boolean =>
+    entry instanceof PerformanceResourceTiming && (entry.transferSize > 0 || !entry.name.startsWith(location.origin)) && !entry.name.startsWith('blob:');
+  new PerformanceObserver((list) => add(list.getEntries().filter(usedNetwork).map(({ startTime }) => performance.timeOrigin + startTime))).observe({ type: 'resource' });
 }
 
 /**
@@ -29,8 +45,8 @@ export function onSeal(listener: () => void): void {
  * worker cannot reach any.
  */
 export function seal(): void {
-  if (sealed) return;
-  sealed = true;
+  if (sealedAt !== undefined) return;
+  sealedAt = now();
   // Policies add up and cannot be removed, so this one restricts the page's own for good. A worker that begins
   // as a blob has the page's policy, and one that is fetched from this host may have none.
   const policy = document.createElement('meta');
@@ -38,18 +54,15 @@ export function seal(): void {
   policy.content = "connect-src 'self'; worker-src blob:";
   document.head.append(policy);
   channel.postMessage('seal');
-  channel.onmessage = ({ data }) => add(Number(data));
-  // A response from this page's own cache has not used the network.
-  const usedNetwork = (entry: PerformanceEntry): boolean =>
-    entry instanceof PerformanceResourceTiming && (entry.transferSize > 0 || !entry.name.startsWith(location.origin)) && !entry.name.startsWith('blob:');
-  new PerformanceObserver((list) => add(list.getEntries().filter(usedNetwork).length)).observe({ type: 'resource' });
-  add(0);
+  add([]);
   for (const listener of listeners) listener();
 }
 
-function add(many: number): void {
-  counted += many;
+function add(began: readonly number[]): void {
+  requests.push(...began);
+  if (sealedAt === undefined) return;
+  const many = requestsSince(sealedAt);
   const place = byId('requests', HTMLElement);
-  place.textContent = `The page has made ${plural(counted, 'network request')} since you entered them.`;
-  place.dataset['count'] = String(counted);
+  place.textContent = `The page has made ${plural(many, 'network request')} since you entered them.`;
+  place.dataset['count'] = String(many);
 }

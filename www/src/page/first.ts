@@ -1,0 +1,4 @@
+/** Runs before all other modules of the page. */
+import { guardPage } from './guard.ts';
+
+guardPage();

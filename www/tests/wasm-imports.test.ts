@@ -1,0 +1,33 @@
+/**
+ * Tests that the engine can reach the network in one way only: by the `fetch` of its worker, which it takes from the
+ * global object by its name. `POCKETLLM_WRITE=1` writes the list of what it imports.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const LIST = resolve(import.meta.dirname, 'wasm-imports.txt');
+const PACKAGE = resolve(import.meta.dirname, '../pkg');
+const WASM = readFileSync(`${PACKAGE}/pocketllm_bg.wasm`);
+
+/** What a browser has to reach the network with, or to run other code. */
+const OTHERS = ['XMLHttpRequest', 'WebSocket', 'EventSource', 'sendBeacon', 'WebTransport', 'RTCPeerConnection', 'importScripts', 'serviceWorker', 'caches', 'fetchLater'];
+
+test('the engine imports nothing but what is on the list, and nothing that reaches the network', () => {
+  // The end of a name is a hash that depends on the version of wasm-bindgen.
+  const imports = [...new Set(WebAssembly.Module.imports(new WebAssembly.Module(WASM)).map(({ name }) => name.replace(/_?[0-9a-f]{16}$/, '')))].sort();
+  if (process.env['POCKETLLM_WRITE'] !== undefined) writeFileSync(LIST, `${imports.join('\n')}\n`);
+  expect(imports).toEqual(readFileSync(LIST, 'utf8').trim().split('\n'));
+  const reaching = [...OTHERS, 'fetch', 'createElement', 'document', 'location', 'open', 'eval', 'Worker'];
+  expect(imports.filter((name) => reaching.includes(name.replace(/^__wbg_(new_)?/, '')))).toEqual([]);
+});
+
+test('it knows the name of fetch, and of nothing else that reaches the network', () => {
+  expect(WASM.includes('fetch')).toBe(true);
+  expect(OTHERS.filter((name) => WASM.includes(name))).toEqual([]);
+});
+
+test('the code around the engine fetches the WebAssembly itself, and runs no other code', () => {
+  const calls = readFileSync(`${PACKAGE}/pocketllm.js`, 'utf8').match(/^.*\b(?:fetch|eval|import|new Function|new Worker)\(.*$|^.*\bnew (?:XMLHttpRequest|WebSocket|EventSource)\b.*$/gm) ?? [];
+  expect(calls.map((line) => line.trim())).toEqual(['module_or_path = fetch(module_or_path);']);
+});
