@@ -156,7 +156,7 @@ export function setUpModel(app: App, flow: Flow): void {
   async function look(): Promise<void> {
     const model = id.value.trim();
     if (model === '') return;
-    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal }));
+    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker }));
   }
 
   /**
