@@ -12,7 +12,7 @@ import { disposedError, type Calls, type CallHooks, type CallName, type CreateCo
 import { sleep } from './request.js';
 import { elsewhere, fetchAdapter, listed, type Listing } from './source.js';
 import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
-import { readData } from './read.js';
+import { bytesOf, readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
 import type { TrainStart } from './types/training.js';
 import type { Cancel, WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
@@ -87,7 +87,7 @@ export class Engine implements Endpoint {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#queue;
-    this.#free();
+    await this.#free();
   }
 
   /**
@@ -97,7 +97,7 @@ export class Engine implements Endpoint {
   #asError(thrown: unknown): Error {
     if (thrown instanceof WebAssembly.RuntimeError) {
       this.#broken = new Error(`internal error: ${thrown.message}`, { cause: thrown });
-      this.#endRun();
+      void this.#endRun();
       return this.#broken;
     }
     if (thrown instanceof RangeError && /memory|allocation/i.test(thrown.message)) {
@@ -106,15 +106,16 @@ export class Engine implements Endpoint {
     return toError(thrown);
   }
 
-  #free(): void {
-    this.#endRun();
+  async #free(): Promise<void> {
     this.#tuner?.free();
     this.#tuner = undefined;
+    await this.#endRun();
   }
 
-  #endRun(): void {
-    this.#run?.journal?.close();
+  async #endRun(): Promise<void> {
+    const { journal } = this.#run ?? {};
     this.#run = undefined;
+    await journal?.close();
   }
 
   /** Ends the text that is being generated, because the weights are about to change. */
@@ -206,7 +207,7 @@ export class Engine implements Endpoint {
     create: async ([config], hooks) => {
       const { cancel, release } = cancelFor(hooks.signal);
       try {
-        this.#free();
+        await this.#free();
         this.#text = undefined;
         const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks, this.#load)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
@@ -236,7 +237,7 @@ export class Engine implements Endpoint {
     inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),
     info: async () => this.#loaded().info(),
     startTraining: async ([{ keep, ...rest }], hooks) => {
-      this.#endRun();
+      await this.#endRun();
       this.#endText();
       // Two tabs must not write one run, so its name is reserved before anything is read.
       const release = keep === undefined ? () => undefined : await reserve(keep);
@@ -254,22 +255,22 @@ export class Engine implements Endpoint {
       const { cancel, release } = cancelFor(hooks.signal);
       try {
         const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel));
-        if (step === undefined) this.#endRun();
-        else run.journal?.append(this.#loaded(), step.step - 1);
+        if (step === undefined) await this.#endRun();
+        else await run.journal?.append(this.#loaded(), step.step - 1);
         return step;
       } catch (thrown) {
         const error = this.#asError(thrown);
         // A run that has exploded is kept up to its last good step.
         if (isCode(error, 'non-finite-loss')) run.journal?.rewrite(this.#loaded());
         // The engine has ended the run. To continue it, restore it and train again.
-        if (isCode(error, 'aborted', 'non-finite-loss')) this.#endRun();
+        if (isCode(error, 'aborted', 'non-finite-loss')) await this.#endRun();
         throw error;
       } finally {
         release();
       }
     },
     endTraining: async ([number]) => {
-      if (this.#run?.number === number) this.#endRun();
+      if (this.#run?.number === number) await this.#endRun();
     },
     readRows: async ([data, { name, ...options }]) => {
       const read = await readData('data', data, name);
@@ -313,7 +314,7 @@ export class Engine implements Endpoint {
     },
     fetchAdapter: async ([source, access], { signal }) => fetchAdapter(source, { signal, access }),
     useAdapter: async ([files], hooks) => {
-      this.#endRun();
+      await this.#endRun();
       this.#endText();
       await this.#withRecovery(hooks, (tuner) => tuner.useAdapter({ files }));
       this.#adapter = files;
@@ -329,8 +330,8 @@ export class Engine implements Endpoint {
       return new Blob(parts, { type: OCTET_STREAM });
     },
     restore: async ([trajectory], hooks) => {
-      const bytes = await readBlob('the trajectory', trajectory);
-      this.#endRun();
+      const bytes = await bytesOf('the trajectory', trajectory, 'file-corrupt');
+      await this.#endRun();
       this.#endText();
       const { cancel, release } = cancelFor(hooks.signal);
       try {
@@ -378,15 +379,6 @@ const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceo
 /** The error of a loop that a later call has replaced. */
 const replaced = (what: 'training' | 'text'): PocketError =>
   new PocketError('invalid-argument', `this ${what} has ended, because ${what === 'text' ? 'the weights were changed or ' : ''}another was started after it`);
-
-/** The bytes of a blob. That of a stored run cannot be read any more once the run was continued. */
-async function readBlob(what: string, blob: Blob): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await blob.arrayBuffer());
-  } catch (cause) {
-    throw new PocketError('file-corrupt', `${what}: the browser could not read it (${String(cause)})`, { cause });
-  }
-}
 
 /** Generates the same pieces of the text again, up to where it was. */
 async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text): Promise<void> {

@@ -4,11 +4,14 @@
  */
 import { folder, fileIn, open, write, type SyncFile } from './opfs.js';
 import { PocketError } from './errors.js';
+import { sleep } from './request.js';
 import type { WasmTuner } from './wasm.js';
 
 const ENDING = '.pocket';
 /** Milliseconds to wait for a training that is ending. */
 const RESERVE_MS = 2000;
+/** Milliseconds to wait for the browser to say how long a file is. Where it has deleted the storage of a site, it may never answer. */
+const ANSWER_MS = 5000;
 
 /**
  * Reserves the name of a run for this tab, before anything is loaded for it. Returns a function that
@@ -38,6 +41,7 @@ export class Journal {
   readonly #release: () => void;
   #length = 0;
   #broken = false;
+  #deleted = false;
 
   private constructor(name: string, file: SyncFile, release: () => void) {
     this.#name = name;
@@ -56,7 +60,7 @@ export class Journal {
     try {
       journal.rewrite(tuner);
     } catch (thrown) {
-      journal.close();
+      await journal.close();
       throw thrown;
     }
     return journal;
@@ -76,23 +80,38 @@ export class Journal {
     this.#append(bytes.subarray(this.#length));
   }
 
-  /** Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. */
-  append(tuner: WasmTuner, step: number): void {
+  /**
+   * Writes the trajectory from `step` (counted from 0) on, and returns when it is on disk. A browser that deletes the storage of
+   * a site lets an open file be written on, so the file is looked for afterwards.
+   */
+  async append(tuner: WasmTuner, step: number): Promise<void> {
     if (this.#broken) throw new PocketError('storage-full', `${this.#name}: a step could not be stored; train again to continue from the step before it`);
     this.#broken = true;
     this.#append(tuner.exportTrajectory(step));
+    if (await this.#isDeleted()) {
+      throw new PocketError('storage-full', `${this.#name}: the browser has deleted what this site had stored; train again with another name as keep, because it may hold this one until it is closed`);
+    }
     this.#broken = false;
   }
 
-  /** Closes the file and releases the name, even if the browser has lost the file. */
-  close(): void {
+  /**
+   * Closes the file and releases the name. A file that the browser has deleted is left to the end of the worker: in Chromium,
+   * closing it would block this thread for good.
+   */
+  async close(): Promise<void> {
     try {
-      this.#file.close();
+      if (!(await this.#isDeleted())) this.#file.close();
     } catch {
       // Every step was on disk before it was reported.
     } finally {
       this.#release();
     }
+  }
+
+  /** Whether the file is gone. One answer alone may be wrong, because a browser that restarts its storage gives some. */
+  async #isDeleted(): Promise<boolean> {
+    this.#deleted ||= (await isMissing(this.#name)) && (await isMissing(this.#name));
+    return this.#deleted;
   }
 
   #read(length: number): Uint8Array {
@@ -120,6 +139,14 @@ export class Journal {
 }
 
 const isSame = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
+
+/** Whether the file of a run does not exist, or the browser does not say. */
+async function isMissing(name: string): Promise<boolean> {
+  const found = folder(['runs']).then(async (runs) => runs !== undefined && (await fileIn(runs, name + ENDING)) !== undefined);
+  const late = sleep(ANSWER_MS).then(() => false);
+  // A file that cannot be asked for its length is there.
+  return !(await Promise.race([found.catch(() => true), late]));
+}
 
 /**
  * The file of the stored run with this name, if there is one. An empty file is that of a run whose

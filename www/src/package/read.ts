@@ -1,5 +1,5 @@
 /** Data in the engine's form: the bytes or the text of a file, and the file's name. */
-import { PocketError } from './errors.js';
+import { PocketError, type ErrorCode } from './errors.js';
 import type { Data } from './types/data.js';
 
 /** `field` is the name of data that have none. `name` is used instead of a file's own name. */
@@ -7,10 +7,15 @@ export async function readData(field: string, data: Data, name: string | undefin
   if (typeof data === 'string') return { data, name: name ?? field };
   if (!(data instanceof Blob)) return { data: rows(field, data), name: `${field}.json` };
   const given = name ?? (data instanceof File ? data.name : field);
+  return { data: await bytesOf(given, data, 'data-invalid'), name: given };
+}
+
+/** The bytes of a file. A browser refuses to read one that has changed since it was picked or listed. */
+export async function bytesOf(name: string, blob: Blob, code: ErrorCode): Promise<Uint8Array> {
   try {
-    return { data: new Uint8Array(await data.arrayBuffer()), name: given };
+    return new Uint8Array(await blob.arrayBuffer());
   } catch (cause) {
-    throw new PocketError('data-invalid', `${given}: the file could not be read`, { cause });
+    throw new PocketError(code, `${name}: the file could not be read (${String(cause)})`, { cause });
   }
 }
 
