@@ -28,6 +28,7 @@ mod tiles;
 mod trajectory;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -81,12 +82,12 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
     let context = Context { json: cli.json, device: cli.device, limits: cli.limits, tiles: cli.tiles };
-    let result = pollster::block_on(run(&context, &cli.command));
+    let result = pollster::block_on(run_to_end(&context, &mut cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -105,6 +106,40 @@ fn refuse(usage: &clap::Error) -> ExitCode {
     // If stderr is closed, there is no one to tell.
     let _ = usage.print();
     if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}
+
+/// Seconds before each attempt to begin again on a new device, because a driver may need a moment to restart.
+const PAUSES: [u64; 3] = [0, 1, 3];
+
+/// Runs a command. If the GPU is lost, the command begins again on a new device, with shorter submits; a training goes on from its
+/// record.
+async fn run_to_end(context: &Context, command: &mut Command) -> Result<()> {
+    for pause in PAUSES {
+        match run(context, command).await {
+            Err(error) if error.code() == Code::DeviceLost && command.begins_again(context) => {
+                print::note!("{error}. The command goes on with a new device and shorter submits.");
+                std::thread::sleep(Duration::from_secs(pause));
+            }
+            result => return result,
+        }
+    }
+    run(context, command).await
+}
+
+impl Command {
+    /// Prepares to run again what a lost device has interrupted. Returns whether that is possible: not where a part of the result
+    /// has been printed.
+    fn begins_again(&mut self, context: &Context) -> bool {
+        match self {
+            Command::Finetune(args) => {
+                args.resume = true;
+                true
+            }
+            Command::Logits(_) | Command::Replay(_) | Command::Evaluate(_) => true,
+            Command::Generate(_) => context.json,
+            Command::Classify(_) | Command::Plan(_) | Command::Bench(_) => false,
+        }
+    }
 }
 
 async fn run(context: &Context, command: &Command) -> Result<()> {

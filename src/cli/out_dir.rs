@@ -139,6 +139,7 @@ fn lock(dir: &Path) -> Result<Option<File>> {
             }
             // Some network file systems have no locks.
             Err(TryLockError::Error(error)) => {
+                let _ = std::fs::remove_file(&path);
                 let path = path.display();
                 note!(
                     "{path}: cannot be locked ({error}), so a second command with this --out would not be noticed"

@@ -162,24 +162,34 @@ fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     })
 }
 
-/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation.
-fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<Value>, Vec<u64>) {
-    let lines: Vec<Value> = old.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let step_of = |line: &Value| line.get("step").and_then(Value::as_u64);
-    let evaluations = |step: u64| {
-        lines
-            .iter()
-            .filter(move |l| l.get("eval_loss").is_some() && step_of(l) == Some(step))
-            .take(1)
-            .cloned()
-    };
-    let mut kept: Vec<Value> = evaluations(0).collect();
-    for (index, records) in records.chunks(probes).enumerate() {
-        let step = index as u64 + 1;
-        let logged = lines.iter().find(|l| l.get("loss_plus").is_some() && step_of(l) == Some(step));
-        kept.push(logged.cloned().unwrap_or_else(|| step_line(records, Value::Null, Value::Null)));
-        kept.extend(evaluations(step));
+/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation. Lines stay as they
+/// are: numbers that are read and written again may differ in their last digit.
+fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<String>, Vec<u64>) {
+    struct Line<'a> {
+        text: &'a str,
+        step: Option<u64>,
+        evaluation: bool,
+        losses: bool,
     }
-    let evaluated = kept.iter().filter(|l| l.get("eval_loss").is_some()).filter_map(step_of).collect();
+    let read = |text| {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let (evaluation, losses) = (value.get("eval_loss").is_some(), value.get("loss_plus").is_some());
+        Some(Line { text, step: value.get("step").and_then(Value::as_u64), evaluation, losses })
+    };
+    let lines: Vec<Line<'_>> = old.lines().filter_map(read).collect();
+    let (mut kept, mut evaluated) = (Vec::new(), Vec::new());
+    for step in 0..=(records.len() / probes) as u64 {
+        let of_step = || lines.iter().filter(move |line| line.step == Some(step));
+        if let Some(records) =
+            step.checked_sub(1).and_then(|index| records.chunks(probes).nth(index as usize))
+        {
+            let written = || step_line(records, Value::Null, Value::Null).to_string();
+            kept.push(of_step().find(|line| line.losses).map_or_else(written, |line| line.text.to_owned()));
+        }
+        if let Some(line) = of_step().find(|line| line.evaluation) {
+            kept.push(line.text.to_owned());
+            evaluated.push(step);
+        }
+    }
     (kept, evaluated)
 }

@@ -2,14 +2,21 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::Duration;
 
 use super::backend::check_range;
-use super::executor::Executor;
+use super::executor::{self, Executor};
+#[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+use super::faults::{self, Faults};
 use super::memory::{MemoryClass, MemoryTracker, MemoryUse, system_memory};
+use super::reported::Reported;
 use super::{Backend, Buffer, Limits, Recording, Storage};
 use crate::clock::Instant;
-use crate::error::{Code, Error, Result, bail, err};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::error::Code;
+use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
 /// The limits that are requested from the adapter.
@@ -29,29 +36,6 @@ pub struct GpuOptions {
     pub limits: LimitsChoice,
 }
 
-/// The first error that the device reported outside a call.
-#[derive(Clone, Default)]
-pub(crate) struct Fault(Arc<Mutex<Option<Error>>>);
-
-impl Fault {
-    fn set(&self, error: Error) {
-        if let Ok(mut slot) = self.0.lock() {
-            // A lost device is the cause of whatever else is reported.
-            if slot.is_none() || error.code() == Code::DeviceLost {
-                *slot = Some(error);
-            }
-        }
-    }
-
-    /// The reported error, if there was one.
-    pub(crate) fn check(&self) -> Result<()> {
-        match self.0.lock() {
-            Ok(slot) => slot.clone().map_or(Ok(()), Err),
-            Err(_) => Err(err!(DeviceLost, "the GPU's error handler panicked")),
-        }
-    }
-}
-
 /// A WebGPU device: natively on Vulkan, Metal or Direct3D 12, in a tab through the browser.
 pub struct Gpu {
     adapter: wgpu::AdapterInfo,
@@ -59,12 +43,14 @@ pub struct Gpu {
     queue: wgpu::Queue,
     limits: Limits,
     tracker: MemoryTracker,
-    fault: Fault,
+    reported: Reported,
     executor: RefCell<Executor>,
     /// Bytes written since the last submit.
     unsent: Cell<u64>,
     stop: RefCell<Option<StopCheck>>,
     waited_ms: Cell<f64>,
+    #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+    faults: Faults,
 }
 
 /// Whether the adapter multiplies cooperative matrices of 16 x 16 in f16, with sums in f32, by subgroups of 32 threads. Browsers do
@@ -94,6 +80,11 @@ pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 
 /// Maximum bytes of pending writes. wgpu keeps them in staging memory until the next submit.
 const MAX_UNSENT: u64 = 32 << 20;
+
+/// How long a device may take to answer. Submits are meant to take a tenth of a second; a slow software GPU may need many seconds
+/// for the first ones. In a tab, the browser watches over the device.
+#[cfg(not(target_arch = "wasm32"))]
+const PATIENCE: Duration = Duration::from_secs(600);
 
 impl Gpu {
     /// Opens a device on the best adapter.
@@ -144,29 +135,28 @@ impl Gpu {
             })
             .await
             .map_err(|e| err!(WebgpuUnavailable, "the adapter gives no device: {e}"))?;
-        let fault = Fault::default();
-        let lost = fault.clone();
+        let reported = Reported::default();
+        let lost = reported.clone();
         device.set_device_lost_callback(move |reason, message| {
-            lost.set(err!(DeviceLost, "the GPU device was lost ({reason:?}): {message}"));
+            if lost.set(err!(DeviceLost, "the GPU device was lost ({reason:?}): {message}")) {
+                executor::shorten_submits();
+            }
         });
-        let uncaptured = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            uncaptured.set(match error {
-                wgpu::Error::OutOfMemory { .. } => err!(OutOfMemory, "the GPU is out of memory: {error}"),
-                other => err!(LimitExceeded, "the GPU refused a call: {other}"),
-            });
-        }));
+        let uncaptured = reported.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| uncaptured.of_wgpu(&error)));
         Ok(Rc::new(Gpu {
             adapter: info,
             device,
             queue,
             limits,
             tracker: MemoryTracker::default(),
-            fault,
+            reported,
             executor: RefCell::default(),
             unsent: Cell::new(0),
             stop: RefCell::new(None),
             waited_ms: Cell::new(0.0),
+            #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+            faults: Faults::of_next_device(),
         }))
     }
 
@@ -177,7 +167,7 @@ impl Gpu {
 
     /// Destroys the device. Later calls fail with `device-lost`.
     pub fn destroy(&self) {
-        self.fault.set(err!(DeviceLost, "the GPU device was destroyed"));
+        self.reported.set(err!(DeviceLost, "the GPU device was destroyed"));
         self.device.destroy();
     }
 
@@ -191,12 +181,55 @@ impl Gpu {
         self.stop.borrow().as_ref().map_or(Ok(()), |check| check())
     }
 
+    /// The device, for a call that creates something.
     pub(crate) fn device(&self) -> &wgpu::Device {
+        self.before_call();
         &self.device
     }
 
+    /// The queue, for a call that writes or submits.
     pub(crate) fn queue(&self) -> &wgpu::Queue {
+        self.before_call();
         &self.queue
+    }
+
+    /// Every call of wgpu comes through here first, so that tests can make it fail.
+    fn before_call(&self) {
+        #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+        self.faults.before_call(&self.device, &self.reported);
+    }
+
+    /// Returns the error that the device has reported, if there is one.
+    fn check(&self) -> Result<()> {
+        let found = self.reported.check();
+        // Natively, calls on a lost device may be refused as invalid before the loss is told, which a poll does.
+        #[cfg(not(target_arch = "wasm32"))]
+        if found.as_ref().is_err_and(|error| error.code() == Code::LimitExceeded) {
+            let _ = self.device.poll(wgpu::PollType::Poll);
+            return self.reported.check();
+        }
+        found
+    }
+
+    /// Waits until the device has done everything that was submitted.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn poll(&self) -> Result<()> {
+        self.before_call();
+        let mut polled =
+            self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
+        #[cfg(debug_assertions)]
+        if self.faults.strikes(faults::Fault::Timeout) {
+            polled = Err(wgpu::PollError::Timeout);
+        }
+        self.check()?;
+        match polled {
+            Ok(_) => Ok(()),
+            Err(wgpu::PollError::Timeout) => {
+                executor::shorten_submits();
+                Err(err!(DeviceLost, "the GPU has not answered for {} minutes", PATIENCE.as_secs() / 60))
+            }
+            Err(error) => Err(err!(DeviceLost, "waiting for the GPU: {error}")),
+        }
     }
 
     pub(crate) fn tracker(&self) -> &MemoryTracker {
@@ -206,23 +239,25 @@ impl Gpu {
     /// Submits commands. The time counts as waiting, because a software GPU computes meanwhile.
     pub(crate) fn submit(&self, commands: wgpu::CommandBuffer) {
         let start = Instant::now();
-        self.queue.submit([commands]);
+        self.queue().submit([commands]);
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
     }
 
     /// Waits until a callback of the device sends to `done`.
     pub(crate) async fn wait<T>(&self, done: futures_channel::oneshot::Receiver<T>) -> Result<T> {
         let start = Instant::now();
-        // The browser calls back by itself; natively the device must be driven.
+        // The browser calls back by itself. Natively the device must be driven, and has called back when that ends.
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
-            self.fault.check()?;
-            bail!(DeviceLost, "waiting for the GPU: {error}");
-        }
-        let value = done.await;
+        let value = {
+            let mut done = done;
+            self.poll()?;
+            done.try_recv().ok().flatten()
+        };
+        #[cfg(target_arch = "wasm32")]
+        let value = done.await.ok();
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
-        self.fault.check()?;
-        value.map_err(|_| err!(DeviceLost, "the GPU dropped a request without an answer"))
+        self.check()?;
+        value.ok_or_else(|| err!(DeviceLost, "the GPU dropped a request without an answer"))
     }
 
     async fn read_back(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
@@ -236,11 +271,15 @@ impl Gpu {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let staging = self.device.create_buffer(&descriptor);
+        let staging = self.device().create_buffer(&descriptor);
         let _lease = self.tracker.lease(MemoryClass::Transfer, bytes);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut encoder = self.device().create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(source, offset, &staging, 0, bytes);
         self.submit(encoder.finish());
+        #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+        if self.faults.strikes(faults::Fault::Map) {
+            staging.destroy();
+        }
         let (sender, receiver) = futures_channel::oneshot::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
             // The receiver is gone only when the read was given up.
@@ -259,7 +298,7 @@ impl Gpu {
 impl Drop for Gpu {
     /// Frees the device's memory at once. A browser would wait for its next garbage collection.
     fn drop(&mut self) {
-        self.device.destroy();
+        self.destroy();
     }
 }
 
@@ -302,8 +341,8 @@ impl Backend for Gpu {
             let limit = self.limits.buffer_bytes;
             bail!(LimitExceeded, "buffer {name}: {bytes} bytes, the device allows {limit}");
         }
-        self.fault.check()?;
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+        self.check()?;
+        let buffer = self.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(name),
             size: bytes,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
@@ -315,34 +354,32 @@ impl Backend for Gpu {
     fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
         let whole = data.len() & !3;
         check_range(buffer, offset, data.len().next_multiple_of(4) as u64)?;
-        self.fault.check()?;
+        self.check()?;
         let Storage::Gpu(target) = buffer.storage() else {
             bail!(InvalidArgument, "buffer {} is not on the GPU", buffer.name());
         };
-        self.queue.write_buffer(target, offset, &data[..whole]);
+        self.queue().write_buffer(target, offset, &data[..whole]);
         if whole < data.len() {
             let mut word = [0; 4];
             word[..data.len() - whole].copy_from_slice(&data[whole..]);
-            self.queue.write_buffer(target, offset + whole as u64, &word);
+            self.queue().write_buffer(target, offset + whole as u64, &word);
         }
         self.unsent.set(self.unsent.get() + data.len() as u64);
         if self.unsent.get() >= MAX_UNSENT {
             self.unsent.set(0);
-            self.queue.submit([]);
+            self.queue().submit([]);
             // Natively, frees the staging memory of what has been written; the browser does so by itself.
             #[cfg(not(target_arch = "wasm32"))]
-            if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
-                bail!(DeviceLost, "writing {}: {error}", buffer.name());
-            }
+            self.poll()?;
         }
         Ok(())
     }
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
         Box::pin(async move {
-            self.fault.check()?;
+            self.check()?;
             Executor::run(&self.executor, self, recording).await?;
-            self.fault.check()
+            self.check()
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_channel::oneshot::{self, Receiver};
 
@@ -25,6 +26,18 @@ pub(super) fn uniform_bytes(dispatches: usize) -> u64 {
 
 /// Target duration of one submit. It is short enough for a phone's watchdog and for the page to stay responsive.
 const SUBMIT_MS: f64 = 100.0;
+
+/// How many times the duration of a submit has been halved.
+static HALVINGS: AtomicU32 = AtomicU32::new(0);
+
+/// Maximum of [`HALVINGS`]: below an eighth of [`SUBMIT_MS`], more submits only cost time.
+const MAX_HALVINGS: u32 = 3;
+
+/// Halves the work of a submit for the devices that this process opens from now on. Drivers give up a device whose submit takes too
+/// long, and the device that was lost may have been given too much.
+pub(super) fn shorten_submits() {
+    HALVINGS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Maximum number of submits in flight: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
@@ -52,6 +65,8 @@ pub(crate) struct Executor {
     bind_groups: HashMap<BindGroupKey, wgpu::BindGroup>,
     uniforms: Option<Uniforms>,
     work_per_ms: f64,
+    /// Target duration of one submit in milliseconds.
+    submit_ms: f64,
 }
 
 impl Default for Executor {
@@ -63,6 +78,7 @@ impl Default for Executor {
             uniforms: None,
             // A slow software GPU; the first submits are small until the device is known.
             work_per_ms: 1e6,
+            submit_ms: SUBMIT_MS / f64::from(1 << HALVINGS.load(Ordering::Relaxed).min(MAX_HALVINGS)),
         }
     }
 }
@@ -105,7 +121,7 @@ impl Executor {
 
     /// The number of dispatches in the next submit, and their work.
     fn budget(&self, dispatches: &[Dispatch]) -> (usize, u64) {
-        let limit = (self.work_per_ms * SUBMIT_MS) as u64;
+        let limit = (self.work_per_ms * self.submit_ms) as u64;
         let mut work = 0_u64;
         for (count, dispatch) in dispatches.iter().enumerate() {
             if count > 0 && work.saturating_add(dispatch.cost.work) > limit {

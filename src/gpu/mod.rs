@@ -9,9 +9,12 @@ mod buffer;
 mod device;
 mod dry;
 mod executor;
+#[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
+mod faults;
 mod memory;
 mod profile;
 mod recording;
+mod reported;
 pub mod shader;
 pub mod timer;
 

@@ -4,6 +4,7 @@
 //! The tests are short. `POCKETLLM_KILLS=1000 cargo test --test it campaign -- --nocapture` runs the long campaign of BENCHMARKS.md.
 #![cfg(not(target_arch = "wasm32"))]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use pocketllm::rng::threefry2x32;
 use pocketllm::train::Trajectory;
 use pocketllm::zo::record::RECORD_BYTES;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::binary::{TEMPLATE, on_cpu};
 use crate::common::golden;
@@ -49,16 +51,23 @@ fn finetune(kind: &[&str], out: &Path) -> Command {
 }
 
 /// The files of a run that is complete; of the log, what does not depend on time.
-struct Files {
+pub(crate) struct Files {
     bytes: Vec<(PathBuf, Vec<u8>)>,
-    log: Vec<Value>,
+    log: Vec<BTreeMap<String, String>>,
 }
 
-fn files(dir: &Path) -> Files {
+impl Files {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Path> {
+        self.bytes.iter().map(|(path, _)| path.as_path())
+    }
+}
+
+pub(crate) fn files(dir: &Path) -> Files {
     let mut bytes = Vec::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
+        // A command that failed may have made no directory.
+        for entry in std::fs::read_dir(next).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 dirs.push(path);
@@ -68,17 +77,19 @@ fn files(dir: &Path) -> Files {
         }
     }
     bytes.sort();
-    let log = std::fs::read_to_string(dir.join("log.jsonl")).unwrap();
+    // A model that is only saved has no log.
+    let log = std::fs::read_to_string(dir.join("log.jsonl")).unwrap_or_default();
+    // Numbers are compared as they are written.
     let line = |line: &str| {
-        let mut line: Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().retain(|name, _| name != "ms" && name != "tokens");
-        line
+        let mut line: BTreeMap<String, Box<RawValue>> = serde_json::from_str(line).unwrap();
+        line.retain(|name, _| name != "ms" && name != "tokens");
+        line.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect()
     };
     Files { bytes, log: log.lines().map(line).collect() }
 }
 
 /// Compares the files of a run with those of one that nothing happened to.
-fn same(what: &str, found: &Files, reference: &Files) {
+pub(crate) fn same(what: &str, found: &Files, reference: &Files) {
     let names = |files: &Files| files.bytes.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(found), names(reference), "{what}: the names of the files");
     for ((path, bytes), (_, expected)) in found.bytes.iter().zip(&reference.bytes) {
@@ -96,7 +107,7 @@ fn complete(kind: &[&str], out: &Path) -> Duration {
 }
 
 /// Numbers in 0..1 that are the same in every campaign.
-fn unit(stream: u32, i: usize) -> f64 {
+pub(crate) fn unit(stream: u32, i: usize) -> f64 {
     f64::from(threefry2x32([stream, 15], [i as u32, 0])[0]) / 4_294_967_296.0
 }
 

@@ -18,15 +18,18 @@ mod cli_runs;
 mod device;
 mod directions;
 mod exploding;
+mod failing_backend;
 #[cfg(not(target_arch = "wasm32"))]
 mod families;
 mod features;
+mod file_faults;
 mod fit;
 mod fixtures;
 mod floors;
 mod format_models;
 mod format_web;
 mod goldens;
+mod gpu_faults;
 #[cfg(not(target_arch = "wasm32"))]
 mod imports;
 mod in_context;
@@ -45,8 +48,10 @@ mod readout_export;
 mod readout_steps;
 mod refused_models;
 mod replays;
+mod run_properties;
 mod saved_model;
 mod shaders;
+mod soak;
 #[cfg(not(target_arch = "wasm32"))]
 mod split_gguf;
 mod statistics;

@@ -99,7 +99,7 @@ fn runs() -> Vec<(DType, Settings)> {
 }
 
 /// A run with these settings; its records replayed on the device and on the host, and resumed from the middle, to the same bits.
-async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
+pub(super) async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
     let what =
         format!("{model} {dtype} {:?} {:?} {:?}", settings.method, settings.estimator, settings.optimizer);
     say(&what);

@@ -77,7 +77,9 @@ def main():
     # The plan was made before the first step.
     planned = {name: result["plan"][name] for name in found}
     print(f"GPU bytes: {found}")
-    assert found == planned, f"GPU bytes: planned {planned}"
+    # Without a GPU there are no buffers of uniforms.
+    same = found == planned if args.device == "gpu" else all(found[name] <= planned[name] for name in found)
+    assert same, f"GPU bytes: planned {planned}"
     assert quarters[3][1] <= quarters[0][1] + GROWTH, "the process grew"
     assert quarters[3][0] <= SLOWER * quarters[1][0], "steps became slower"
 

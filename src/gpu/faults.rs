@@ -1,0 +1,96 @@
+//! Makes calls of the GPU fail on purpose, so that tests can see what a run does then. Only builds with debug assertions have this.
+//!
+//! The environment variable `POCKETLLM_GPU_FAULTS` has a fault for each device that the process opens, such as `lost@17,memory@40`: the
+//! first device is lost before its 17th call, and the second is out of memory at its 40th. The calls are those of wgpu that
+//! create something, write, submit, wait or read. `count@0` changes nothing. Every device tells its number of calls on stderr.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::reported::Reported;
+
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The device is lost.
+    Lost,
+    /// The device reports that its memory is full.
+    Memory,
+    /// wgpu finds a call invalid.
+    Invalid,
+    /// The next buffer that is to be read cannot be mapped.
+    Map,
+    /// The next wait for the device takes too long.
+    Timeout,
+}
+
+/// The fault of one device.
+pub(super) struct Faults {
+    planned: Option<(Fault, u64)>,
+    calls: Cell<u64>,
+    /// Whether the call has come, and the fault waits for a call that it is about.
+    waiting: Cell<bool>,
+    told: bool,
+}
+
+impl Faults {
+    /// The fault that the environment names for the next device.
+    pub(super) fn of_next_device() -> Faults {
+        static DEVICES: AtomicUsize = AtomicUsize::new(0);
+        let list = std::env::var("POCKETLLM_GPU_FAULTS").ok();
+        let index = DEVICES.fetch_add(1, Ordering::Relaxed);
+        let planned = list.as_ref().and_then(|list| list.split(',').nth(index)).and_then(|entry| {
+            let (kind, call) = entry.split_once('@')?;
+            let kind = match kind {
+                "lost" => Fault::Lost,
+                "memory" => Fault::Memory,
+                "invalid" => Fault::Invalid,
+                "map" => Fault::Map,
+                "timeout" => Fault::Timeout,
+                _ => return None,
+            };
+            Some((kind, call.parse().ok()?))
+        });
+        Faults { planned, calls: Cell::new(0), waiting: Cell::new(false), told: list.is_some() }
+    }
+
+    /// Counts a call, and does to the device what was planned for it.
+    pub(super) fn before_call(&self, device: &wgpu::Device, reported: &Reported) {
+        self.calls.set(self.calls.get() + 1);
+        let Some((fault, call)) = self.planned else { return };
+        if self.calls.get() != call {
+            return;
+        }
+        match fault {
+            Fault::Lost => device.destroy(),
+            Fault::Memory => {
+                reported.of_wgpu(&wgpu::Error::OutOfMemory { source: "a test has used it up".into() })
+            }
+            Fault::Invalid => {
+                // A buffer that can be mapped for reading is never a uniform.
+                let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::UNIFORM;
+                let (label, mapped_at_creation) = (Some("of a test"), false);
+                let _ = device.create_buffer(&wgpu::BufferDescriptor {
+                    label,
+                    size: 16,
+                    usage,
+                    mapped_at_creation,
+                });
+            }
+            Fault::Map | Fault::Timeout => self.waiting.set(true),
+        }
+    }
+
+    /// Whether the call that comes now is the one that `fault` makes fail.
+    pub(super) fn strikes(&self, fault: Fault) -> bool {
+        self.planned.is_some_and(|(planned, _)| planned == fault) && self.waiting.take()
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        if self.told {
+            eprintln!("GPU calls: {}", self.calls.get());
+        }
+    }
+}
