@@ -1,12 +1,17 @@
 //! Damaged models, unusable data and foreign trajectories are refused with the right code and a message that names the
 //! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU reference kernels.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "../fuzz/replay.rs"]
+mod replay_of_fuzzers;
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "../fuzz/targets.rs"]
+mod targets;
+#[path = "common/watched.rs"]
+mod watched;
 
 use common::golden;
 use pocketllm::error::{Code, Error, Result};
@@ -36,39 +41,8 @@ macro_rules! both_targets {
     };
 }
 
-/// Bytes of the largest single allocation of any test here.
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
-
 /// The files themselves are smaller than 128 KiB.
 const LARGE: usize = 4 << 20;
-
-struct Watched;
-
-#[allow(unsafe_code, reason = "the only way to see allocations; everything is passed on as it is")]
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LARGEST.fetch_max(size, Ordering::Relaxed);
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watched = Watched;
 
 const TEMPLATE: &str = "{text} It was [MASK] .";
 const QUERY: &str = "bert.encoder.layer.0.attention.self.query.weight";
@@ -100,7 +74,7 @@ fn check(what: &str, error: &Error, code: Code, parts: &[&str]) {
     for part in parts {
         assert!(error.message().contains(part), "{what}: {part:?} is not in: {error}");
     }
-    let largest = LARGEST.load(Ordering::Relaxed);
+    let largest = watched::largest();
     assert!(largest < LARGE, "{what}: {largest} bytes were allocated at once");
 }
 
@@ -253,7 +227,7 @@ both_targets! {
                 }
             }
         }
-        let largest = LARGEST.load(Ordering::Relaxed);
+        let largest = watched::largest();
         assert!(largest < LARGE, "{largest} bytes were allocated at once");
     }
 }

@@ -90,11 +90,13 @@ fn calls(output: &Output) -> Vec<u64> {
     stderr(output).lines().filter_map(|line| line.strip_prefix("GPU calls: ")?.parse().ok()).collect()
 }
 
-/// What a command has written to stdout, without what depends on time and place.
+/// What a command has written to stdout, without what depends on time and place, and without the loss: a readout that is complete already
+/// does not tell it again.
 fn result(output: &Output) -> Value {
     let mut value = json(output);
     if let Some(object) = value.as_object_mut() {
-        object.retain(|name, _| !["trajectory", "model", "gpu_bytes", "plan"].contains(&name.as_str()));
+        object
+            .retain(|name, _| !["trajectory", "model", "gpu_bytes", "plan", "loss"].contains(&name.as_str()));
     }
     value
 }

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
+use super::charsmap;
 use crate::error::{Result, bail, err};
 
 /// Maximum token id. It is far above every real one and far below anything that could overflow.
@@ -25,6 +27,11 @@ struct Probe {
     model: ModelProbe,
     #[serde(default)]
     added_tokens: Vec<AddedProbe>,
+    #[serde(default)]
+    normalizer: Value,
+    /// To read it finds texts and numbers that are none, at which the crate panics.
+    #[serde(default, rename = "decoder")]
+    _decoder: Value,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +87,7 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
     if max > MAX_ID {
         bail!(FileCorrupt, "{file_name}: expected token ids up to {MAX_ID}, found {max}");
     }
+    check_normalizer(&probe.normalizer, file_name)?;
     let wordpiece = probe.model.kind.as_deref() == Some("WordPiece");
     if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
         bail!(
@@ -88,4 +96,74 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Checks the rules of SentencePiece in a normalizer and in those that it consists of.
+fn check_normalizer(normalizer: &Value, file_name: &str) -> Result<()> {
+    for part in normalizer["normalizers"].as_array().into_iter().flatten() {
+        check_normalizer(part, file_name)?;
+    }
+    let rules = normalizer.get("precompiled_charsmap");
+    if rules.is_none() && normalizer["type"] != "Precompiled" {
+        return Ok(());
+    }
+    let place = format!("{file_name}: normalizer.precompiled_charsmap");
+    let Some(bytes) = rules.and_then(Value::as_str).and_then(from_base64) else {
+        bail!(FileCorrupt, "{place}: expected normalization rules in base64");
+    };
+    charsmap::read(&bytes, &place).map(drop)
+}
+
+/// The bytes of a text in base64 (RFC 4648).
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| match c {
+        b'A'..=b'Z' => Some(c - b'A'),
+        b'a'..=b'z' => Some(c - b'a' + 26),
+        b'0'..=b'9' => Some(c - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let digits = text.trim_end_matches('=').bytes().map(digit).collect::<Option<Vec<u8>>>()?;
+    let bytes = digits.chunks(4).flat_map(|group| {
+        let word =
+            group.iter().fold(0_u32, |word, digit| word << 6 | u32::from(*digit)) << (6 * (4 - group.len()));
+        word.to_be_bytes()[1..group.len()].to_vec()
+    });
+    Some(bytes.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[test]
+    fn base64_is_decoded() {
+        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmE=", "fooba")]
+        {
+            assert_eq!(from_base64(text).unwrap(), bytes.as_bytes());
+        }
+        assert_eq!(from_base64("Zm9v!"), None);
+    }
+
+    /// At each of these, the crate `tokenizers` panics.
+    #[test]
+    fn parts_at_which_the_crate_panics_are_refused() {
+        let model = r#""model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}"#;
+        for part in [
+            r#""decoder":{"type":"Metaspace","replacement":"\ud800"}"#,
+            r#""decoder":{"type":"Strip","content":" ","start":1e999}"#,
+            r#""normalizer":{"type":"Precompiled"}"#,
+            r#""normalizer":{"type":"Precompiled","precompiled_charsmap":null}"#,
+            r#""normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled","precompiled_charsmap":"AAAA"}]}"#,
+        ] {
+            let file = format!("{{{part},{model}}}");
+            let error = parse(file.as_bytes(), "tokenizer.json").unwrap_err();
+            assert_eq!(error.code(), Code::FileCorrupt, "{part}: {error}");
+            assert!(error.message().contains("tokenizer.json"), "{error}");
+        }
+        let whole = format!("{{\"version\":\"1.0\",{model},\"added_tokens\":[]}}");
+        assert!(parse(whole.as_bytes(), "tokenizer.json").is_ok());
+    }
 }
