@@ -81,7 +81,23 @@ impl PromptArgs {
         }
     }
 
-    /// Refuses a prompt for method readout.
+    /// The template and the label words, which a readout is fitted to; none where there is no template.
+    ///
+    /// # Errors
+    /// `invalid-argument` for a task whose answers are no label words for this model.
+    pub(super) fn words(&self, session: &Session) -> Result<Option<(String, Vec<String>)>> {
+        let Some(template) = self.template(session)? else { return Ok(None) };
+        match self.of_words(session)? {
+            _ if self.task.is_none() => Ok(Some((template, self.labels.clone()))),
+            ExampleEncoder::Classification { labels, .. } => Ok(Some((template, labels.words))),
+            _ => bail!(
+                InvalidArgument,
+                "--task: expected a masked model for a readout on a task's label words; with a causal one, give --template and --labels"
+            ),
+        }
+    }
+
+    /// Refuses a prompt where a readout brings its own, or stands before the steps of another method.
     ///
     /// # Errors
     /// `invalid-argument` naming the flag.
@@ -90,7 +106,7 @@ impl PromptArgs {
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => bail!(
                 InvalidArgument,
-                "{flag}: expected another method, found readout, which takes texts and labels as they stand in the data"
+                "{flag}: expected none: the readout takes texts and labels as they stand in the data, or the template that it was fitted with"
             ),
             None => Ok(()),
         }

@@ -145,6 +145,12 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             args.prompt.encoder_of_run(&session, header)?
         }
     };
+    if args.options.keep_best && held_out.is_none() {
+        bail!(
+            InvalidArgument,
+            "--keep-best: expected held-out data to choose by, found neither --eval nor --hold-out"
+        );
+    }
     let length = settings.length_for(session.model.spec())?;
     let examples = encoder.encode(&session, &data, length)?;
     let held_out = held_out.map(|data| encoder.encode(&session, &data, length)).transpose()?;
@@ -199,7 +205,16 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         bar.finish_and_clear();
     }
     let mut run = RunDir::open(out.path(), &trainer.trajectory().header, &trainer.trajectory().records)?;
-    let last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
+    let mut last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
+    if args.options.keep_best
+        && let Some(steps) = run.best_step().filter(|steps| *steps < trainer.done())
+    {
+        let of = trainer.done();
+        trainer.keep(&mut session, steps, &mut |_| Ok(())).await?;
+        run.keep(trainer.trajectory())?;
+        last = Some(trainer.evaluate(&mut session, held_out.as_ref(), &mut || Ok(())).await?);
+        note!("kept the weights after step {steps} of {of}, which have the lowest held-out loss");
+    }
     if args.save_model {
         output::write_result(&session, &args.model, Some(&trainer.trajectory().header), &args.out).await?;
     }
@@ -243,10 +258,10 @@ async fn train(
     let mut last = None;
     let mut smooth: Option<f64> = None;
     loop {
-        let due = trainer.done() == 0 || trainer.evaluation_due();
+        let due = trainer.done() == 0 || trainer.evaluation_due() || trainer.is_complete();
         if let Some(examples) = held_out
             && due
-            && (!run.has_evaluation(trainer.done()) || trainer.done() == steps)
+            && (!run.has_evaluation(trainer.done()) || trainer.is_complete())
         {
             let report = trainer.evaluate(session, Some(examples), &mut || Ok(())).await?;
             if !run.has_evaluation(trainer.done()) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::files::{self, Replacement};
 use super::model::ModelPath;
 use crate::dtype::DType;
-use crate::error::{Result, bail};
+use crate::error::Result;
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model};
@@ -24,16 +24,6 @@ pub(super) async fn write_result(
     if let Some(header) = header
         && let Some(classifier) = Classifier::of(header, session)?
     {
-        if session
-            .model
-            .adapter()
-            .is_some_and(|adapter| !matches!(adapter.spec(), AdapterSpec::LowRank { .. }))
-        {
-            bail!(
-                InvalidArgument,
-                "a readout on an adapter has no form that other programs load; its trajectory has all of it"
-            );
-        }
         let path = write_readout(session, &classifier, header.settings.max_length, dir).await?;
         model.copy_small_files(dir)?;
         return Ok(path);

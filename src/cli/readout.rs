@@ -17,7 +17,10 @@ use crate::train::{EvaluationReport, Header, Plan, ReadoutReport, ReadoutTrainer
 
 pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     args.options.check()?;
-    args.prompt.refuse_for_readout()?;
+    let on_words = args.prompt.template.is_some() || args.prompt.task.is_some();
+    if on_words {
+        args.options.check_words()?;
+    }
     let (out, existing) = args.claim()?;
     let data = args.prompt.open(&args.train, true)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, true)).transpose()?;
@@ -27,7 +30,14 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let settings = args.options.resolve(session.model.spec(), None)?;
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    let mut trainer = ReadoutTrainer::new(&session, settings.clone(), &data, held_out.as_ref())?;
+    let held_out = held_out.as_ref();
+    let mut trainer = match args.prompt.words(&session)? {
+        Some((template, words)) => {
+            ReadoutTrainer::on_words(&session, settings, (&template, &words), &data, held_out)?
+        }
+        None => ReadoutTrainer::new(&session, settings, &data, held_out)?,
+    };
+    let settings = trainer.header().settings.clone();
     let plan = args.limit.check(&session, &settings, &trainer.sizes(), backend.capacity()).await?;
     note!("{}", line(&plan));
     args.check_space(&out, &session, &settings.method, 0)?;

@@ -28,7 +28,8 @@ pub(super) struct RunDir {
     trajectory: File,
     log_path: PathBuf,
     log: File,
-    evaluated: Vec<u64>,
+    /// The steps after which there was an evaluation, and its loss.
+    evaluated: Vec<(u64, f64)>,
 }
 
 impl RunDir {
@@ -102,7 +103,7 @@ impl RunDir {
     /// # Errors
     /// As [`RunDir::step`].
     pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
-        self.evaluated.push(step.into());
+        self.evaluated.push((step.into(), report.loss));
         let mut line = json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy });
         for (name, value) in figures::fields(report) {
             line[format!("eval_{name}")] = value;
@@ -122,7 +123,13 @@ impl RunDir {
 
     /// Whether the log has the evaluation after `step` steps.
     pub(super) fn has_evaluation(&self, step: u32) -> bool {
-        self.evaluated.contains(&step.into())
+        self.evaluated.iter().any(|(evaluated, _)| *evaluated == u64::from(step))
+    }
+
+    /// The step whose evaluation has the lowest loss; the first of equal ones.
+    pub(super) fn best_step(&self) -> Option<u32> {
+        let best = self.evaluated.iter().min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        best.and_then(|(step, _)| u32::try_from(*step).ok())
     }
 
     /// Waits until everything is on the disk.
@@ -162,18 +169,19 @@ fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     })
 }
 
-/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation. Lines stay as they
+/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation, with its loss. Lines stay as they
 /// are: numbers that are read and written again may differ in their last digit.
-fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<String>, Vec<u64>) {
+fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<String>, Vec<(u64, f64)>) {
     struct Line<'a> {
         text: &'a str,
         step: Option<u64>,
-        evaluation: bool,
+        evaluation: Option<f64>,
         losses: bool,
     }
     let read = |text| {
         let value: Value = serde_json::from_str(text).ok()?;
-        let (evaluation, losses) = (value.get("eval_loss").is_some(), value.get("loss_plus").is_some());
+        let evaluation = value.get("eval_loss").map(|loss| loss.as_f64().unwrap_or(f64::INFINITY));
+        let losses = value.get("loss_plus").is_some();
         Some(Line { text, step: value.get("step").and_then(Value::as_u64), evaluation, losses })
     };
     let lines: Vec<Line<'_>> = old.lines().filter_map(read).collect();
@@ -186,9 +194,9 @@ fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<String>, Vec<u
             let written = || step_line(records, Value::Null, Value::Null).to_string();
             kept.push(of_step().find(|line| line.losses).map_or_else(written, |line| line.text.to_owned()));
         }
-        if let Some(line) = of_step().find(|line| line.evaluation) {
+        if let Some((line, loss)) = of_step().find_map(|line| Some((line, line.evaluation?))) {
             kept.push(line.text.to_owned());
-            evaluated.push(step);
+            evaluated.push((step, loss));
         }
     }
     (kept, evaluated)

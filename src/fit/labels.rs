@@ -69,7 +69,7 @@ impl Labels {
         Ok(Labels { names, of_rows })
     }
 
-    /// Takes the labels of rows as indices into `names`, where the names are known beforehand, for instance from a task.
+    /// Takes the labels of rows as indices into `names`, where the names are known beforehand, for instance from label words.
     ///
     /// # Errors
     /// As [`Labels::of`]; also `DataInvalid` where there are fewer rows than names, or a name has no row.
@@ -86,10 +86,19 @@ impl Labels {
         if let Some(name) = names.iter().find(|name| !labels.names.iter().any(|own| own == name.as_ref())) {
             bail!(DataInvalid, "no row has the label {:?}", name.as_ref());
         }
-        if let Some(other) = labels.names.iter().find(|own| !names.iter().any(|name| name.as_ref() == *own)) {
-            bail!(DataInvalid, "a row has the label {other:?}, which is not among the labels given");
-        }
-        Ok(labels)
+        let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let index: BTreeMap<&str, usize> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
+        let number = |row: &S| match index.get(row.as_ref()) {
+            Some(&at) => Ok(at),
+            None => bail!(
+                DataInvalid,
+                "a row has the label {:?}, which is not among the labels given",
+                row.as_ref()
+            ),
+        };
+        let of_rows = rows.iter().map(number).collect::<Result<Vec<usize>>>()?;
+        Ok(Labels { names, of_rows })
     }
 
     /// The labels of some rows, among the same names.

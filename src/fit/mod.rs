@@ -8,7 +8,10 @@
 //! All arithmetic is f64 in a fixed order, and `exp` and `log` are those of the `libm` crate, so that the same features
 //! give the same bits natively and in every browser.
 
+mod head;
+mod head_fit;
 mod labels;
+mod lbfgs;
 mod linear;
 mod logistic;
 mod matrix;
@@ -17,6 +20,8 @@ mod strength;
 
 use crate::error::{Result, bail};
 
+pub use head::{HeadInner, Slope, WordHead};
+pub use head_fit::WordFit;
 pub use labels::{Labels, MAX_LABEL_BYTES, MAX_LABELS, position};
 pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;

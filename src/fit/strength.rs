@@ -65,7 +65,7 @@ pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: 
 
 /// The part of each row: the rows of each class are dealt to the parts in turn, and each class goes on where the one before
 /// it ended. The only row of a class has no part, since a fit without it would know nothing of the class.
-fn parts_of_rows(labels: &[usize], classes: usize, parts: usize) -> Vec<Option<usize>> {
+pub(super) fn parts_of_rows(labels: &[usize], classes: usize, parts: usize) -> Vec<Option<usize>> {
     let mut part_of = vec![None; labels.len()];
     let mut next = 0;
     for class in 0..classes {

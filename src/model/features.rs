@@ -36,8 +36,11 @@ impl Transformer {
         if let Some(empty) = batch.cu_seqlens.windows(2).position(|bounds| bounds[0] == bounds[1]) {
             bail!(InvalidArgument, "sequence {empty} of the batch has no tokens");
         }
-        let bounds = batch.cu_seqlens.windows(2);
-        let ranges: Vec<[u32; 2]> = bounds.map(|bounds| pooling.range(bounds[0], bounds[1])).collect();
+        let ranges = pooling.ranges(batch);
+        if ranges.len() != batch.sequences() {
+            let (masks, sequences) = (ranges.len(), batch.sequences());
+            bail!(InvalidArgument, "{sequences} sequences were expected to have a mask each, found {masks}");
+        }
         self.backend().write(&ws.ranges, 0, bytemuck::cast_slice(&ranges))
     }
 }

@@ -1,6 +1,7 @@
 //! Which tokens of a sequence stand for all of it.
 
 use crate::names::names;
+use crate::text::batch::Batch;
 
 /// The tokens of a sequence whose hidden states are its features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,17 +12,24 @@ pub enum Pooling {
     First,
     /// The last token: the only one that a causal model computes from the whole sequence.
     Last,
+    /// The mask of a template, which a masked model's head reads.
+    Mask,
 }
 
-names!(Pooling: Mean = "mean", First = "first", Last = "last");
+names!(Pooling: Mean = "mean", First = "first", Last = "last", Mask = "mask");
 
 impl Pooling {
-    /// For a sequence of the tokens `first` to `end`, the tokens that are averaged.
-    pub(super) fn range(self, first: u32, end: u32) -> [u32; 2] {
+    /// For each sequence of a batch, the tokens that are averaged. Every sequence has a token, and its one target is at the mask if there
+    /// is one.
+    pub(super) fn ranges(self, batch: &Batch) -> Vec<[u32; 2]> {
+        let bounds = batch.cu_seqlens.windows(2).map(|bounds| [bounds[0], bounds[1]]);
         match self {
-            Pooling::Mean => [first, end],
-            Pooling::First => [first, first + 1],
-            Pooling::Last => [end - 1, end],
+            Pooling::Mean => bounds.collect(),
+            Pooling::First => bounds.map(|[first, _]| [first, first + 1]).collect(),
+            Pooling::Last => bounds.map(|[_, end]| [end - 1, end]).collect(),
+            Pooling::Mask => {
+                batch.targets.iter().map(|target| [target.position, target.position + 1]).collect()
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The classifier that a readout is: labels, the pooling of hidden states, and a linear classifier on them.
 
 use super::header::Header;
+use super::nonlinearity::nonlinearity;
 use super::session::Session;
-use crate::error::{Result, bail};
+use super::words::WordReadout;
+use crate::error::{Error, Result, bail, err};
 use crate::fit::{self, Linear};
-use crate::model::{Activation, ClassifierActivation, Evaluation, Extent, Pooling, ReadoutHead};
+use crate::model::{ClassifierActivation, Evaluation, Extent, Pooling, ReadoutHead};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 
@@ -33,8 +35,9 @@ pub struct LayerNorm {
 impl Dense {
     /// The layer's outputs for one row of features, in f64.
     fn outputs(&self, features: &[f32]) -> Result<Vec<f64>> {
+        let nonlinearity = nonlinearity(self.activation);
         let mut outputs = self.linear.logits(features)?;
-        outputs.iter_mut().for_each(|x| *x = activate(self.activation, *x));
+        outputs.iter_mut().for_each(|x| *x = nonlinearity(*x).0);
         let Some(norm) = &self.norm else { return Ok(outputs) };
         let count = outputs.len() as f64;
         let mean = outputs.iter().sum::<f64>() / count;
@@ -49,24 +52,8 @@ impl Dense {
     }
 }
 
-/// A nonlinearity in f64. Its functions are those of `libm`, which give the same bits on every target.
-fn activate(activation: ClassifierActivation, x: f64) -> f64 {
-    match activation {
-        ClassifierActivation::Tanh => libm::tanh(x),
-        ClassifierActivation::Of(Activation::Relu) => x.max(0.0),
-        ClassifierActivation::Of(Activation::Silu) => x / (1.0 + libm::exp(-x)),
-        ClassifierActivation::Of(Activation::Gelu) => {
-            0.5 * x * (1.0 + libm::erf(x * std::f64::consts::FRAC_1_SQRT_2))
-        }
-        ClassifierActivation::Of(Activation::GeluTanh) => {
-            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-            0.5 * x * (1.0 + libm::tanh(u))
-        }
-    }
-}
-
 /// A classifier of texts on a model's pooled hidden states.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Classifier {
     /// The labels, in the order of the logits.
     pub labels: Vec<String>,
@@ -78,6 +65,8 @@ pub struct Classifier {
     pub linear: Linear,
     /// Whether data may also name a label by its number, as those of published classifiers do.
     pub numbered: bool,
+    /// The head on label words that computes the logits instead, for texts in its template.
+    pub words: Option<Box<WordReadout>>,
 }
 
 impl Classifier {
@@ -90,6 +79,7 @@ impl Classifier {
     /// The values in a header that are the adapter's, and those after them, which are the classifier's.
     pub(super) fn split<'a>(header: &'a Header, session: &Session) -> (&'a [f32], &'a [f32]) {
         let values = match header.settings.pooling() {
+            Some(_) if header.settings.method.is_readout() => header.initial.len(),
             Some(_) => header.labels.len() * (session.model.spec().hidden as usize + 1),
             None => 0,
         };
@@ -98,7 +88,22 @@ impl Classifier {
 
     /// A classifier that is linear on the features.
     pub fn plain(labels: Vec<String>, pooling: Pooling, linear: Linear) -> Classifier {
-        Classifier { labels, pooling, dense: None, linear, numbered: false }
+        Classifier { labels, pooling, dense: None, linear, numbered: false, words: None }
+    }
+
+    /// A classifier by a head on label words, whose labels are spelled as in the data.
+    pub(super) fn of_words(session: &Session, words: WordReadout) -> Classifier {
+        let pooling = WordReadout::pooling(session.model.spec().causal);
+        let unfitted = Classifier::unfitted(session, words.labels.names.clone(), pooling);
+        Classifier { words: Some(Box::new(words)), ..unfitted }
+    }
+
+    /// The values that a trajectory has of it.
+    pub(super) fn values(&self) -> Vec<f32> {
+        match &self.words {
+            Some(words) => words.head.values().into_iter().map(|value| value as f32).collect(),
+            None => self.linear.values(),
+        }
     }
 
     /// The classifier that a trajectory holds: of method readout, or of a readout before the first step. None for other runs.
@@ -109,12 +114,18 @@ impl Classifier {
         let Some(pooling) = header.settings.pooling() else { return Ok(None) };
         let (labels, width) = (header.labels.clone(), session.model.spec().hidden as usize);
         let (_, values) = Classifier::split(header, session);
+        let damaged =
+            |error: Error| err!(TrajectoryMismatch, "the trajectory's readout: {}", error.message());
+        if let Some(template) = &header.template {
+            let words = WordReadout::unfitted(session, template, &labels)?;
+            return Ok(Some(Classifier::of_words(session, words.with_values(values).map_err(damaged)?)));
+        }
         match Linear::from_values(values, labels.len(), width) {
             Ok(linear) if labels.len() > 1 => Ok(Some(Classifier::plain(labels, pooling, linear))),
             Ok(_) => {
                 bail!(TrajectoryMismatch, "the trajectory has {} labels, expected 2 or more", labels.len())
             }
-            Err(error) => bail!(TrajectoryMismatch, "the trajectory's readout: {}", error.message()),
+            Err(error) => Err(damaged(error)),
         }
     }
 
@@ -147,6 +158,10 @@ impl Classifier {
     /// # Errors
     /// `invalid-argument` where the row has another width than the weights.
     pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
+        if let Some(words) = &self.words {
+            let features: Vec<f64> = features.iter().map(|&value| f64::from(value)).collect();
+            return Ok(words.head.logits(&features));
+        }
         match &self.dense {
             None => self.linear.logits(features),
             Some(dense) => {
@@ -193,7 +208,7 @@ impl Session {
     /// `model-unsupported` for a classifier that is not linear; those of the backend.
     pub(super) fn use_readout(&mut self, classifier: Option<&Classifier>) -> Result<()> {
         let head = match classifier {
-            Some(Classifier { dense: Some(_), .. }) => {
+            Some(Classifier { dense: Some(_), .. } | Classifier { words: Some(_), .. }) => {
                 bail!(ModelUnsupported, "a classifier with a dense layer before it cannot be trained against")
             }
             Some(Classifier { linear, pooling, .. }) => {

@@ -179,6 +179,12 @@ impl ExampleEncoder {
                 let encoder = ClassificationEncoder::new(tokenizer, template, labels, head, length)?;
                 rows.iter().map(|row| known(encoder.encode(row)?, row.row)).collect::<Result<_>>()?
             }
+            (ExampleEncoder::Readout(Classifier { words: Some(words), .. }), Rows::Classified(rows)) => {
+                let (template, labels) = (words.template.clone(), words.labels.clone());
+                let encoder =
+                    ClassificationEncoder::new(tokenizer, template, labels, session.head(), length)?;
+                rows.iter().map(|row| known(encoder.encode(row)?, row.row)).collect::<Result<_>>()?
+            }
             (ExampleEncoder::Readout(classifier), Rows::Classified(rows)) => {
                 let encoder = TextEncoder::new(tokenizer, session.head(), length)?;
                 let example = |row: &Classified| -> Result<Example> {

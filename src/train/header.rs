@@ -41,6 +41,9 @@ pub struct Header {
     /// Method readout: number of rows that the classifier was fitted on. The labels are those of the data.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fitted_rows: u32,
+    /// Number of steps of a run that has ended and kept the weights of an earlier step: the records end there. 0 for other runs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept_of: u32,
     /// Number of values that follow the JSON: the initial values of the adapter, or of its fixed tensors, where they do not follow from
     /// the seed, or the fitted values of a readout.
     #[serde(default)]

@@ -43,7 +43,7 @@ names!(OptimizerKind: Sgd = "sgd", Adam = "adam");
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct MethodOptions {
-    /// What is trained [default: full]
+    /// What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<MethodKind>,
@@ -73,8 +73,8 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub readout: bool,
-    /// Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked,
-    /// last for a causal model]
+    /// Readout without a template: the tokens whose hidden states are the features: the mean over all, the first, or the last [default:
+    /// mean for a masked, last for a causal model]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooling: Option<Pooling>,

@@ -13,7 +13,7 @@ use super::method_options::{MethodKind, MethodOptions};
 use super::presets::{Preset, preset};
 use super::settings::{Objective, Settings};
 use crate::error::{Result, bail};
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, Pooling};
 use crate::names::Named;
 use crate::text::task::Task;
 use crate::zo::estimator::EstimatorKind;
@@ -82,6 +82,11 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_every: Option<u32>,
+    /// Keep the weights of the evaluation with the lowest held-out loss, the one before the first step included, instead of those of the last
+    /// step. The record then ends where they were reached. It needs held-out data
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_best: bool,
     /// Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +122,20 @@ impl Options {
         Ok(Settings { readout: self.method.readout.then_some(pooling), ..settings })
     }
 
+    /// Checks that method readout can be fitted to label words with these options.
+    ///
+    /// # Errors
+    /// `invalid-argument` where a pooling is given.
+    pub fn check_words(&self) -> Result<()> {
+        match self.method.pooling {
+            Some(_) => bail!(
+                InvalidArgument,
+                "pooling: expected none beside a template and labels, for which the head reads the mask, or the last token of a causal model"
+            ),
+            None => Ok(()),
+        }
+    }
+
     /// Checks what can be checked before a model is known.
     ///
     /// # Errors
@@ -148,6 +167,12 @@ impl Options {
         let (Ok(Value::Object(given)), Ok(Value::Object(known))) = (given, known) else {
             bail!(InvalidArgument, "the options cannot be written as JSON");
         };
+        if self.method.pooling == Some(Pooling::Mask) {
+            bail!(
+                InvalidArgument,
+                "pooling mask: expected mean, first or last; a readout with a template and labels reads the mask"
+            );
+        }
         if let Some(other) = given.keys().find(|name| !known.contains_key(*name)) {
             bail!(
                 InvalidArgument,
@@ -239,7 +264,10 @@ impl Options {
         let settings = header.settings.clone();
         if let Method::Readout { .. } = settings.method {
             let (seed, max_length) = (Some(settings.seed), Some(settings.max_length));
-            return Options { seed, max_length, ..Options::of_method(&settings.method) };
+            let mut options = Options { seed, max_length, ..Options::of_method(&settings.method) };
+            // A readout on label words has no choice of pooling.
+            options.method.pooling = options.method.pooling.filter(|_| header.template.is_none());
+            return options;
         }
         let estimator = settings.estimator;
         let low_rank = estimator.kind == EstimatorKind::LowRank;
@@ -270,6 +298,7 @@ impl Options {
             seed: Some(settings.seed),
             sequential: settings.sequential,
             evaluate_every: None,
+            keep_best: false,
             max_length: Some(settings.max_length),
         }
     }

@@ -55,7 +55,7 @@ impl Session {
         let labels = self.label_names(labels)?;
         // Where names are numbers themselves, a number is a name.
         let numbered = labels.iter().all(|label| label.trim().parse::<f64>().is_err());
-        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered }))
+        Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered, words: None }))
     }
 
     /// A layer of `rows` outputs on the hidden states.

@@ -1,4 +1,5 @@
-//! Method readout: a classifier is fitted on the pooled hidden states of the training rows, which takes one pass over them.
+//! Method readout: a classifier is fitted on the pooled hidden states of the training rows, which takes one pass over them. With a template
+//! and label words, the language model's head is fitted instead, on the hidden states that it reads ([`super::words`]).
 //!
 //! The rows are taken in an order that the seed gives, with a row of each label first. The classifier is fitted after the first few
 //! rows, again whenever the number of rows has doubled, and at last on all rows.
@@ -11,17 +12,18 @@ use super::method::{Method, dtype_name};
 use super::plan::Sizes;
 use super::readout_export::has_bias;
 use super::replay::check_model;
+use super::resume::keep_tiles;
 use super::session::Session;
 use super::settings::Settings;
-use super::trainer::keep_tiles;
 use super::trajectory::Trajectory;
+use super::words::WordReadout;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::fit::{Fit, Labels, Readout, Strength};
+use crate::fit::{Fit, Labels, Readout, Strength, WordHead};
 use crate::model::{Evaluation, Pooling};
 use crate::text::batch::Batch;
 use crate::text::figures::Answer;
-use crate::text::rows::{Dataset, Rows};
+use crate::text::rows::{Classified, Dataset, Rows};
 
 /// Rows of the first fit, unless there are more labels.
 const FIRST_FIT: usize = 16;
@@ -29,6 +31,9 @@ const FIRST_FIT: usize = 16;
 /// Held-out rows that are evaluated after the first fit, at most. Later fits are evaluated on as many as they have training rows, and
 /// the last one on all.
 const FIRST_HELD_OUT: usize = 64;
+
+/// Largest entry of the gradient of the mean loss at which a fit on label words ends.
+const TOLERANCE: f64 = 1e-4;
 
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +54,8 @@ pub struct ReadoutReport {
 pub struct ReadoutTrainer {
     encoder: ExampleEncoder,
     labels: Labels,
+    /// On label words: the head as the model has it, once its weights are loaded.
+    pretrained: Option<WordHead>,
     train: Cache,
     held_out: Option<Cache>,
     header: Header,
@@ -67,17 +74,61 @@ impl ReadoutTrainer {
         data: &Dataset,
         held_out: Option<&Dataset>,
     ) -> Result<ReadoutTrainer> {
+        let rows = classified(data)?;
+        let labels = Labels::at(&rows.iter().map(|row| &row.label).collect::<Vec<_>>(), |i| rows[i].row);
+        let labels = labels.map_err(|e| e.at(&data.name))?;
         let Method::Readout { pooling } = settings.method else {
             bail!(InvalidArgument, "expected method readout, found {}", settings.method.name());
         };
-        let Rows::Classified(rows) = &data.rows else {
-            bail!(DataInvalid, "{}: method readout needs the fields text and label", data.name);
+        let classifier = Classifier::unfitted(session, labels.names().to_vec(), pooling);
+        ReadoutTrainer::of(session, settings, classifier, labels, data, held_out)
+    }
+
+    /// A run on label words, from its start: of the model's head, for the words in a template.
+    ///
+    /// # Errors
+    /// As [`ReadoutTrainer::new`]; also `data-invalid` for a template or label word that the model cannot use, and where a label has no
+    /// row; `model-unsupported` for a model whose head is of another form.
+    pub fn on_words(
+        session: &Session,
+        settings: Settings,
+        (template, words): (&str, &[String]),
+        data: &Dataset,
+        held_out: Option<&Dataset>,
+    ) -> Result<ReadoutTrainer> {
+        let rows = classified(data)?;
+        let words = WordReadout::unfitted(session, template, words)?;
+        let name = |row: &Classified| {
+            if row.text.trim().is_empty() {
+                bail!(DataInvalid, "row {}: field `text`: expected a text, found an empty one", row.row);
+            }
+            let index = words.labels.index_of(&row.label).map_err(|e| e.at(format!("row {}", row.row)))?;
+            Ok(&words.labels.names[index as usize])
         };
-        let labels = Labels::at(&rows.iter().map(|row| &row.label).collect::<Vec<_>>(), |i| rows[i].row);
-        let labels = labels.map_err(|e| e.at(&data.name))?;
-        let order = order(&settings, &labels);
-        let encoder =
-            ExampleEncoder::Readout(Classifier::unfitted(session, labels.names().to_vec(), pooling));
+        let of_rows = rows.iter().map(name).collect::<Result<Vec<_>>>().map_err(|e| e.at(&data.name))?;
+        let names: Vec<&String> = words.labels.names.iter().collect();
+        let labels = Labels::named(&names, &of_rows).map_err(|e| e.at(&data.name))?;
+        let settings = settings.on_words(session.model.spec());
+        let given = words.given();
+        let classifier = Classifier::of_words(session, words);
+        let mut trainer = ReadoutTrainer::of(session, settings, classifier, labels, data, held_out)?;
+        let header = &mut trainer.header;
+        (header.template, header.labels) = (Some(template.to_owned()), given);
+        header.task = data.task.map(str::to_owned);
+        Ok(trainer)
+    }
+
+    /// A run of a classifier that has not been fitted yet.
+    fn of(
+        session: &Session,
+        settings: Settings,
+        classifier: Classifier,
+        labels: Labels,
+        data: &Dataset,
+        held_out: Option<&Dataset>,
+    ) -> Result<ReadoutTrainer> {
+        let (order, pooling) = (order(&settings, &labels), classifier.pooling);
+        let encoder = ExampleEncoder::Readout(classifier);
         let settings = Settings { max_length: settings.length_for(session.model.spec())?, ..settings };
         let train = encoder.encode(session, data, settings.max_length)?;
         let held_out = held_out.map(|data| encoder.encode(session, data, settings.max_length)).transpose()?;
@@ -90,10 +141,11 @@ impl ReadoutTrainer {
             data: hex(train.fingerprint),
             task: None,
             template: None,
-            labels: labels.names().to_vec(),
+            labels: encoder.label_words().to_vec(),
             tiles: String::new(),
             fitted_rows: 0,
             initial_halves: 0,
+            kept_of: 0,
             initial_values: 0,
             initial: Vec::new(),
             settings,
@@ -104,7 +156,8 @@ impl ReadoutTrainer {
             Cache::new(examples, &order, pooling)
         });
         let train = Cache::new(train, &order, pooling);
-        Ok(ReadoutTrainer { encoder, labels: labels.select(&order), train, held_out, header, start: None })
+        let (labels, pretrained, start) = (labels.select(&order), None, None);
+        Ok(ReadoutTrainer { encoder, labels, pretrained, train, held_out, header, start })
     }
 
     /// Goes on with a run that was interrupted. One that is complete keeps its classifier; another one begins again, because its
@@ -178,22 +231,38 @@ impl ReadoutTrainer {
         self.meet(session);
         let start = *self.start.get_or_insert_with(Instant::now);
         self.train.grow(session, rows, progress).await?;
-        let width = session.model.spec().hidden as usize;
         let labels = self.labels.select(&(0..rows).collect::<Vec<_>>());
-        let bias = has_bias(session.model.spec(), self.train.pooling);
-        let fit = Fit { strength: Strength::Chosen, bias };
-        let fit = Readout::fit(&self.train.features, width, &labels, fit)?;
-        let linear = fit.rounded()?;
+        let (loss, strength) = self.fit(session, &labels).await?;
         let header = &mut self.header;
-        header.initial = linear.values();
-        (header.fitted_rows, header.initial_values) = (rows as u32, header.initial.len() as u64);
-        if let ExampleEncoder::Readout(classifier) = &mut self.encoder {
-            classifier.linear = linear;
+        if let Some(classifier) = self.encoder.classifier() {
+            header.initial = classifier.values();
         }
+        (header.fitted_rows, header.initial_values) = (rows as u32, header.initial.len() as u64);
         let most = if rows == self.train.len() { usize::MAX } else { rows.max(FIRST_HELD_OUT) };
         let held_out = self.evaluate(session, most, progress).await?;
-        let (loss, strength) = (fit.loss, fit.strength);
         Ok(Some(ReadoutReport { rows, loss, strength, held_out, ms: start.elapsed_ms() }))
+    }
+
+    /// Fits to the features that are known. Returns the loss on them, and the strength of the penalty.
+    async fn fit(&mut self, session: &Session, labels: &Labels) -> Result<(f64, f64)> {
+        let (features, spec) = (&self.train.features, session.model.spec());
+        let ExampleEncoder::Readout(classifier) = &mut self.encoder else {
+            bail!(InvalidArgument, "the run has no classifier to fit");
+        };
+        let Some(words) = &mut classifier.words else {
+            let fit = Fit { strength: Strength::Chosen, bias: has_bias(spec, self.train.pooling) };
+            let fit = Readout::fit(features, spec.hidden as usize, labels, fit)?;
+            classifier.linear = fit.rounded()?;
+            return Ok((fit.loss, fit.strength));
+        };
+        let pretrained = match &mut self.pretrained {
+            Some(pretrained) => pretrained,
+            None => self.pretrained.insert(words.pretrained(session, self.header.settings.seed).await?),
+        };
+        let fit = pretrained.fit(features, labels.of_rows(), Strength::Chosen, TOLERANCE)?;
+        let values: Vec<f32> = fit.head.values().into_iter().map(|value| value as f32).collect();
+        **words = words.as_ref().clone().with_values(&values)?;
+        Ok((fit.loss, fit.strength))
     }
 
     /// Evaluates the last fit on at most `most` of the held-out rows, whose features are computed once.
@@ -220,6 +289,14 @@ impl ReadoutTrainer {
         let answers =
             answers.map(|(target, answered)| Answer { expected: target.label, answered: *answered });
         report(&self.encoder, targets.len(), loss, answers.collect()).check().map(Some)
+    }
+}
+
+/// The rows of texts with labels.
+fn classified(data: &Dataset) -> Result<&[Classified]> {
+    match &data.rows {
+        Rows::Classified(rows) => Ok(rows),
+        _ => bail!(DataInvalid, "{}: method readout needs the fields text and label", data.name),
     }
 }
 

@@ -7,7 +7,7 @@
 //! - BERT and RoBERTa score the first token through a dense layer and tanh. The layer becomes the identity times 2^-14, where tanh is
 //!   linear to the precision of f32, and the weights are multiplied by 2^14.
 //!
-//! Any other readout, such as one on the mean over the tokens, is written as modules of sentence-transformers: the model, its pooling
+//! A readout on label words is a language model: see [`super::words_export`]. Any other readout, such as one on the mean over the tokens, is written as modules of sentence-transformers: the model, its pooling
 //! and a dense layer, whose outputs are the logits.
 
 use std::collections::BTreeMap;
@@ -18,11 +18,13 @@ use super::classifier::Classifier;
 use super::save::{Addition, Changes, save_changed};
 use super::session::Session;
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::fit::solve_rows;
 use crate::format::files::CONFIG_FILE;
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
-use crate::model::{ClassifierActivation, ClassifierDense, ModelSpec, Norm, NormKind, Pooling};
+use crate::model::{
+    Adapter, AdapterSpec, ClassifierActivation, ClassifierDense, ModelSpec, Norm, NormKind, Pooling,
+};
 
 /// What the hidden states are multiplied by before BERT's tanh. A power of two, so that nothing is rounded.
 const SMALL: f32 = 1.0 / 16384.0;
@@ -53,11 +55,12 @@ fn last_bias(spec: &ModelSpec) -> Option<Norm> {
 
 /// A readout as files.
 pub struct ReadoutFiles {
-    /// The class of transformers that loads them; none for the modules of sentence-transformers.
+    /// The class of transformers for classification that loads them; none for the modules of sentence-transformers, and for a language
+    /// model.
     pub class: Option<&'static str>,
     /// The small files, by their paths: `config.json` and others. The tokenizer's files are not among them.
     pub files: Vec<(&'static str, Vec<u8>)>,
-    changes: Changes,
+    pub(super) changes: Changes,
 }
 
 impl ReadoutFiles {
@@ -74,8 +77,18 @@ impl Classifier {
     /// The classifier and the model's weights as other programs load them. Texts are truncated to `max_length` tokens.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// `invalid-argument` where an adapter is trained beside the model; those of the backend.
     pub async fn files(&self, session: &Session, max_length: u32) -> Result<ReadoutFiles> {
+        let adapter = session.model.adapter().map(Adapter::spec);
+        if adapter.is_some_and(|adapter| !matches!(adapter, AdapterSpec::LowRank { .. })) {
+            bail!(
+                InvalidArgument,
+                "a readout on an adapter has no form that other programs load; its trajectory has all of it"
+            );
+        }
+        if let Some(words) = &self.words {
+            return words.files(session).await;
+        }
         let spec = session.model.spec();
         let mut changes = Changes { without: spec.head_tensors(), ..Changes::default() };
         let (labels, width) = (self.labels.len() as u64, u64::from(spec.hidden));

@@ -33,8 +33,42 @@ pub(super) struct Changes {
     pub without: Vec<TensorId>,
     /// Norms and biases with other values.
     pub replaced: BTreeMap<TensorId, Vec<f32>>,
+    /// A table some of whose rows have other values.
+    pub rows: Option<TableRows>,
     /// Tensors that are added.
     pub added: Vec<Addition>,
+}
+
+/// Other values for some rows of a table.
+#[derive(Clone, Debug)]
+pub(super) struct TableRows {
+    /// The table.
+    pub of: TensorId,
+    /// The name of a copy that gets the rows, where the table itself stays as it is. The copy is written in f32.
+    pub copied_to: Option<String>,
+    /// The values of each row.
+    pub rows: BTreeMap<u32, Vec<f32>>,
+}
+
+impl TableRows {
+    /// Replaces the rows among the elements from `first` on.
+    fn replace(&self, values: &mut [f32], first: usize, width: usize) {
+        for (&row, own) in &self.rows {
+            let start = row as usize * width;
+            let range = start.max(first)..(start + width).min(first + values.len());
+            if !range.is_empty() {
+                values[range.start - first..range.end - first]
+                    .copy_from_slice(&own[range.start - start..range.end - start]);
+            }
+        }
+    }
+}
+
+impl Changes {
+    /// The rows of a table that are replaced where it stands.
+    fn in_place(&self, id: TensorId) -> Option<&TableRows> {
+        self.rows.as_ref().filter(|table| table.of == id && table.copied_to.is_none())
+    }
 }
 
 /// Writes the model with some changes, as [`save_model`] does.
@@ -54,14 +88,20 @@ pub(super) async fn save_changed(
     let kept: Vec<TensorId> = (0..tensors.len()).filter(|id| !changes.without.contains(id)).collect();
     let own = kept.iter().map(|&id| {
         let t = &tensors[id];
-        let half = model.weights().matrix(id).is_ok_and(|m| m.dtype == DType::F16) && sums.is_empty();
+        let changed = changes.replaced.contains_key(&id) || changes.in_place(id).is_some();
+        let stored_half = model.weights().matrix(id).is_ok_and(|m| m.dtype == DType::F16);
+        let half = stored_half && sums.is_empty() && !changed;
         let dtype = if half { DType::F16 } else { DType::F32 };
         TensorSpec { name: t.name.clone(), dtype, shape: t.shape() }
     });
     let added = changes.added.iter();
     let added =
         added.map(|new| TensorSpec { name: new.name.clone(), dtype: DType::F32, shape: new.shape.clone() });
-    let specs: Vec<TensorSpec> = own.chain(added).collect();
+    let copy = changes.rows.iter().filter_map(|table| {
+        let shape = tensors[table.of].shape();
+        Some(TensorSpec { name: table.copied_to.clone()?, dtype: DType::F32, shape })
+    });
+    let specs: Vec<TensorSpec> = own.chain(copy).chain(added).collect();
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let mut writer = SafetensorsWriter::new(&specs, &metadata, sink)?;
     for (&id, spec) in kept.iter().zip(&specs) {
@@ -76,8 +116,11 @@ pub(super) async fn save_changed(
             let mut values = Cow::Borrowed(values);
             if let Some(sum) = sums.get(&id) {
                 sum.add_to(values.to_mut(), element, width);
-                element += values.len();
             }
+            if let Some(table) = changes.in_place(id) {
+                table.replace(values.to_mut(), element, width);
+            }
+            element += values.len();
             if tensors[id].transposed {
                 whole.extend_from_slice(&values);
                 return Ok(());
@@ -91,6 +134,18 @@ pub(super) async fn save_changed(
                 writer.write_f32(&spec.name, &values)?;
             }
         }
+    }
+    if let Some((table, name)) =
+        changes.rows.as_ref().and_then(|table| Some((table, table.copied_to.as_ref()?)))
+    {
+        let (mut element, width) = (0, tensors[table.of].width as usize);
+        let mut write = |values: &[f32]| {
+            let mut values = values.to_vec();
+            table.replace(&mut values, element, width);
+            element += values.len();
+            writer.write_f32(name, &values)
+        };
+        model.weights().read(model.backend(), table.of, &mut write).await?;
     }
     for Addition { name, values, .. } in &changes.added {
         writer.write_f32(name, values)?;

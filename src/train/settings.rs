@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::method::Method;
+use super::words::WordReadout;
 use crate::error::{Result, bail};
 use crate::model::{HeadKind, ModelSpec, Pooling};
 use crate::names::names;
@@ -162,6 +163,11 @@ impl Settings {
             Method::Readout { pooling } => Some(pooling),
             _ => self.readout,
         }
+    }
+
+    /// The settings of method readout on label words: the features are the hidden states that the model's head reads.
+    pub(super) fn on_words(self, spec: &ModelSpec) -> Settings {
+        Settings { method: Method::Readout { pooling: WordReadout::pooling(spec.causal) }, ..self }
     }
 
     /// Number of examples per forward pass.

@@ -1,14 +1,11 @@
 //! The training loop: one MeZO step after another, resumable at any of them.
 
-use super::basis;
-use super::classifier::Classifier;
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
 use super::header::{Header, hex};
 use super::measure;
 use super::method::{LoraA, Method, Setup, dtype_name};
 use super::presets::{Preset, preset};
-use super::replay::{check_model, follow};
 use super::session::Session;
 use super::settings::Objective;
 use super::settings::Settings;
@@ -18,25 +15,22 @@ use super::updater::Updater;
 use super::watch::Watch;
 use crate::clock::Instant;
 use crate::error::{Error, Result, bail};
-use crate::gemm::Choice;
-use crate::names::Named;
 use crate::text::batch::Batch;
 use crate::zo::estimator::decay;
 use crate::zo::random::Order;
 use crate::zo::record::Record;
-use crate::zo::schedule::Schedule;
 use crate::zo::update;
 
 /// A run under way: settings, data, and the records so far. The weights are the session's.
 pub struct Trainer {
-    settings: Settings,
-    encoder: ExampleEncoder,
-    examples: Examples,
+    pub(super) settings: Settings,
+    pub(super) encoder: ExampleEncoder,
+    pub(super) examples: Examples,
     order: Order,
-    trajectory: Trajectory,
+    pub(super) trajectory: Trajectory,
     /// None until the session is set up, and after the run has been stopped.
-    updater: Option<Updater>,
-    watch: Watch,
+    pub(super) updater: Option<Updater>,
+    pub(super) watch: Watch,
     /// Why the run was stopped before its last step.
     stopped: Option<Error>,
 }
@@ -78,6 +72,7 @@ impl Trainer {
             labels: encoder.label_words().to_vec(),
             tiles: session.model.tiles().to_string(),
             fitted_rows,
+            kept_of: 0,
             initial_values: 0,
             initial_halves: 0,
             initial: Vec::new(),
@@ -117,99 +112,9 @@ impl Trainer {
         Ok(())
     }
 
-    /// Continues from a trajectory of the same run. Its updates are applied to the session's base weights.
-    ///
-    /// # Errors
-    /// `trajectory-mismatch` naming the setting that differs; those of [`super::replay()`].
-    pub async fn resume(
-        &mut self,
-        session: &mut Session,
-        trajectory: Trajectory,
-        progress: &mut dyn FnMut(u32) -> Result<()>,
-    ) -> Result<()> {
-        self.check(session, &trajectory)?;
-        keep_tiles(session, &trajectory.header)?;
-        session.use_readout(self.encoder.classifier())?;
-        let (initial, stored) = Classifier::split(&trajectory.header, session);
-        if self.encoder.classifier().is_some_and(|own| own.linear.values() != stored) {
-            bail!(TrajectoryMismatch, "the trajectory was made with another readout");
-        }
-        session.set_up(&self.setup(initial)).await?;
-        self.updater = Some(follow(session, &trajectory, progress).await?);
-        self.continue_from(trajectory);
-        Ok(())
-    }
-
-    /// Continues from a trajectory of the same run whose updates the session's weights already contain.
-    ///
-    /// # Errors
-    /// `trajectory-mismatch` naming the setting that differs.
-    pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
-        self.check(session, &trajectory)?;
-        keep_tiles(session, &trajectory.header)?;
-        self.updater = Some(Updater::after(session, &self.settings, &trajectory.records));
-        self.continue_from(trajectory);
-        Ok(())
-    }
-
-    /// Takes over the records of a trajectory. Its run may have been shorter than this one.
-    fn continue_from(&mut self, trajectory: Trajectory) {
-        self.trajectory = trajectory;
-        self.trajectory.header.settings.steps = self.settings.steps;
-        self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
-    }
-
-    fn setup<'a>(&'a self, initial: &'a [f32]) -> Setup<'a> {
+    pub(super) fn setup<'a>(&'a self, initial: &'a [f32]) -> Setup<'a> {
         let Settings { method, estimator, trainable, seed, .. } = &self.settings;
         Setup { method, estimator, trainable, seed: *seed, initial }
-    }
-
-    fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
-        check_model(session, trajectory)?;
-        let header = &self.trajectory.header;
-        // The initial values of the adapter and the matmul tiles are those of the trajectory.
-        let Header { initial_values, initial_halves, ref tiles, .. } = trajectory.header;
-        let mut header = Header { initial_values, initial_halves, tiles: tiles.clone(), ..header.clone() };
-        header.settings.steps = self.lengthened(trajectory.header.settings.steps)?;
-        trajectory.header.check_same_run(&header)?;
-        if trajectory.steps() > self.settings.steps {
-            bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);
-        }
-        Ok(())
-    }
-
-    /// The number of steps that the header of a run of `before` steps must have, if this run is to continue it: `before` if that can
-    /// be made more, otherwise the number of this run.
-    ///
-    /// # Errors
-    /// `trajectory-mismatch` if more steps would have changed the first ones.
-    fn lengthened(&self, before: u32) -> Result<u32> {
-        let (steps, schedule) = (self.settings.steps, self.settings.schedule);
-        match schedule {
-            _ if steps <= before => Ok(steps),
-            Schedule::Constant if self.basis_passes(before) != self.basis_passes(steps) => bail!(
-                TrajectoryMismatch,
-                "steps: the run has {before}, and cannot be continued to {steps}: LoRA's factor A was computed from the batches of its \
-                 {before} steps, and a longer run computes it from more of them"
-            ),
-            Schedule::Constant => Ok(before),
-            Schedule::Linear => bail!(
-                TrajectoryMismatch,
-                "steps: the run has {before}, and schedule {} cannot be continued to {steps}: it lowers the learning rate in proportion \
-                 to the number of all steps, so a longer run has other rates from its first step. Only a run of schedule constant can \
-                 be made longer",
-                schedule.name()
-            ),
-        }
-    }
-
-    /// The examples that an activation basis is computed from in a run of this many steps; none where there is no such basis.
-    fn basis_passes(&self, steps: u32) -> Vec<Vec<usize>> {
-        if !matches!(self.settings.method, Method::Lora { a: LoraA::Activations, .. }) {
-            return Vec::new();
-        }
-        let tokens: Vec<u32> = self.examples.examples.iter().map(|e| e.ids.len() as u32).collect();
-        basis::passes(&Settings { steps, ..self.settings.clone() }, &tokens)
     }
 
     /// The settings.
@@ -232,6 +137,11 @@ impl Trainer {
         self.trajectory.steps()
     }
 
+    /// Whether all steps have been taken, or the weights of an earlier one have been kept.
+    pub fn is_complete(&self) -> bool {
+        self.done() >= self.settings.steps || self.trajectory.header.kept_of > 0
+    }
+
     /// Runs one step. Returns none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
     ///
     /// # Errors
@@ -239,7 +149,7 @@ impl Trainer {
     /// the last good step, and the session has other weights. Those of the backend.
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();
-        if step >= self.settings.steps {
+        if self.is_complete() {
             return Ok(None);
         }
         if self.updater.is_none() {
@@ -375,14 +285,4 @@ impl Trainer {
         self.settle(session).await?;
         session.evaluate(&self.encoder, held_out.unwrap_or(&self.examples), keep_going).await
     }
-}
-
-/// Uses the matmul tiles that the run began with, as far as this device has them.
-pub(super) fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
-    if !header.tiles.is_empty() {
-        let limits = session.model.backend().limits();
-        let tiles = header.tiles.parse::<Choice>().and_then(|tiles| tiles.moved_to(&limits));
-        session.set_tiles(tiles.map_err(|e| e.at("trajectory"))?);
-    }
-    Ok(())
 }

@@ -8,7 +8,7 @@
 //! A step has as many records as it has probes, in their order, and is complete or it is not there.
 //! A run of method readout has no records. Its values are the fitted classifier: for each label, in the order of the header's list,
 //! its weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for two labels and
-//! 384 features.
+//! 384 features. With a template they are the fitted head on label words instead, in the order of [`crate::fit::WordHead::values`].
 //!
 //! Little-endian; crc32 as in zlib. A record is complete or it is not there: a last record that was only partly written is
 //! dropped and reported, and the run goes on from the step before.
@@ -171,6 +171,7 @@ mod tests {
             labels: vec!["a".into(), "b".into()],
             tiles: String::new(),
             fitted_rows: 0,
+            kept_of: 0,
             initial_values: 2,
             initial_halves: 1,
             initial: vec![0.5, -1.5],

@@ -157,6 +157,12 @@ impl Prompting {
         }
     }
 
+    /// Whether it is the same prompt.
+    pub(super) fn is_same(&self, other: &Prompting) -> bool {
+        let parts = |it: &Prompting| (it.task.map(|task| task.name), it.template.clone(), it.labels.clone());
+        parts(self) == parts(other)
+    }
+
     /// The task, if there is one.
     pub(super) fn task(&self) -> Option<&'static Task> {
         self.task
@@ -168,6 +174,40 @@ impl Prompting {
             Some(task) => ExampleEncoder::of_task(session, task),
             None => ExampleEncoder::new(session, self.template.as_deref(), &self.labels),
         }
+    }
+
+    /// The template and the label words, which a readout is fitted to; none where there is neither.
+    ///
+    /// # Errors
+    /// `invalid-argument` for a template without labels, labels without a template, and a task whose answers are no label words.
+    pub(super) fn words(&self, session: &Session) -> Result<Option<(String, Vec<String>)>> {
+        if self.task.is_none() && self.template.is_none() && self.labels.is_empty() {
+            return Ok(None);
+        }
+        match (self.encoder(session)?, self.template(session)?) {
+            (ExampleEncoder::Classification { labels, .. }, Some(template)) => {
+                let words = if self.task.is_some() { labels.words } else { self.labels.clone() };
+                Ok(Some((template.to_owned(), words)))
+            }
+            _ => bail!(
+                InvalidArgument,
+                "task: expected a masked model for a readout on a task's label words; with a causal one, give a template and labels"
+            ),
+        }
+    }
+
+    /// Refuses a prompt for a readout before the steps of another method.
+    ///
+    /// # Errors
+    /// `invalid-argument`.
+    pub(super) fn refuse_for_readout(&self) -> Result<()> {
+        if self.task.is_none() && self.template.is_none() && self.labels.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            InvalidArgument,
+            "task, template, labels: expected none of them beside readout: the steps lower the loss of a classifier of the data's labels"
+        )
     }
 
     /// The template that labels are put into.

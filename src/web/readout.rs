@@ -1,32 +1,35 @@
 //! Method readout in a tab: its fits are the steps of a training, and what it fitted answers afterwards.
 
+use js_sys::Function;
 use wasm_bindgen::JsValue;
 
 use super::fine_tuner::{State, Tuner};
-use super::options::{self, Prompting};
+use super::options::{self, Progress, Prompting};
 use super::plan;
 use super::report::{Start, Step};
 use crate::error::{Result, bail, err};
 use crate::train::{Classifier, Draw, ExampleEncoder, Options, ReadoutTrainer, Trajectory, draw};
 
 impl Tuner {
-    /// Begins a run of method readout. It takes seconds, so a restored one begins again too.
+    /// Begins a run of method readout, on label words where there is a template. It takes seconds, so a restored one begins again too.
     pub(super) async fn start_readout(&mut self, config: &JsValue, given: &Options) -> Result<Start> {
-        if ["task", "template", "labels"].iter().any(|name| options::field(config, name).is_some()) {
-            bail!(
-                InvalidArgument,
-                "task, template, labels: expected none of them for method readout, which takes texts and labels as they stand in the data"
-            );
-        }
+        let prompting = Prompting::of(config, Prompting::default())?;
         let settings = given.resolve(self.session.model.spec(), None)?;
-        let prompting = Prompting::default();
         let read =
             |name: &str, file: &str| prompting.data(&self.session, config, name, options::text(config, file));
         let data = read("data", "dataName")?.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
         let held_out = read("eval", "evalName")?;
         let (data, rest) = draw(data, options::parse::<Draw>(config.clone(), "training options")?)?;
         let held_out = held_out.or(rest);
-        let trainer = ReadoutTrainer::new(&self.session, settings.clone(), &data, held_out.as_ref())?;
+        let held_out = held_out.as_ref();
+        let trainer = match prompting.words(&self.session)? {
+            Some((template, words)) => {
+                given.check_words()?;
+                ReadoutTrainer::on_words(&self.session, settings, (&template, &words), &data, held_out)?
+            }
+            None => ReadoutTrainer::new(&self.session, settings, &data, held_out)?,
+        };
+        let settings = trainer.header().settings.clone();
         if self.max_gpu_bytes.is_some() {
             plan::check(&self.session, &settings, &trainer.sizes(), self.max_gpu_bytes).await?;
         }
@@ -45,6 +48,33 @@ impl Tuner {
         self.diagnosis = None;
         self.state = State::Readout(Box::new(trainer));
         Ok(start)
+    }
+
+    /// Fits a readout on the base weights, which the steps of another method then begin from.
+    pub(super) async fn fit_first(
+        &mut self,
+        mut fitter: ReadoutTrainer,
+        on_progress: &Function,
+        cancel: &JsValue,
+    ) -> Result<ExampleEncoder> {
+        let total = fitter.rows() as u64;
+        let mut progress = |rows: usize| {
+            Progress { stage: "readout", file: "", loaded: rows as u64, total }.tell(on_progress);
+            options::check_cancel(cancel)
+        };
+        while fitter.next(&mut self.session, &mut progress).await?.is_some() {}
+        Ok(fitter.encoder().clone())
+    }
+
+    /// The readout of the run that was restored, which its steps go on from.
+    pub(super) fn readout_of_run(&self) -> Result<Option<ExampleEncoder>> {
+        match &self.state {
+            State::Restored(trajectory) if !trajectory.header.settings.method.is_readout() => {
+                let classifier = Classifier::of(&trajectory.header, &self.session)?;
+                Ok(classifier.map(ExampleEncoder::Readout))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The next fit, as a step; none after the last one.
@@ -84,14 +114,17 @@ impl Tuner {
             State::Restored(trajectory) | State::Torn(trajectory) => {
                 classifier(trajectory)?.map(ExampleEncoder::Readout)
             }
-            State::Training(_) | State::Base | State::Adapted(_) | State::Unknown => None,
+            State::Training(trainer) => Some(trainer.encoder().clone())
+                .filter(|encoder| matches!(encoder, ExampleEncoder::Readout(_))),
+            State::Base | State::Adapted(_) | State::Unknown => None,
         })
     }
 
     /// How a call turns rows into examples: by its own prompt; by the readout, where it has none; or by the prompt of the last training.
     pub(super) fn encoder(&self, config: &JsValue) -> Result<(ExampleEncoder, Prompting)> {
         let prompting = Prompting::of(config, self.prompting.clone())?;
-        let own = ["task", "template", "labels"].iter().any(|name| options::field(config, name).is_some());
+        // The prompt of the training may be given again: that of a readout on label words is the readout's.
+        let own = !prompting.is_same(&self.prompting);
         let encoder = match self.readout()?.filter(|_| !own) {
             Some(readout) => readout,
             None => prompting.encoder(&self.session)?,

@@ -165,9 +165,12 @@ impl Restored {
                 seed: header.settings.seed.to_string(),
                 dtype: header.dtype.clone(),
                 task: header.task.clone(),
-                // A task has its own template and labels.
+                // A task has its own template and labels, and the labels of a readout without a template are those of the data.
                 template: header.template.clone().filter(|_| header.task.is_none()),
-                labels: if header.task.is_none() { header.labels.clone() } else { Vec::new() },
+                labels: match (&header.task, &header.template) {
+                    (None, Some(_)) => header.labels.clone(),
+                    _ => Vec::new(),
+                },
             },
         }
     }

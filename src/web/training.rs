@@ -10,7 +10,10 @@ use super::report::{Start, Step};
 use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;
-use crate::train::{Diagnosis, Draw, Options, Sizes, Trainer, Trajectory, draw, dtype_name, search};
+use crate::train::{
+    Diagnosis, Draw, Method, Options, ReadoutTrainer, Settings, Sizes, Trainer, Trajectory, draw, dtype_name,
+    search,
+};
 
 impl Tuner {
     pub(super) async fn start(
@@ -28,10 +31,10 @@ impl Tuner {
         if given.is_readout() {
             return self.start_readout(config, &given).await;
         }
-        if given.method.readout {
+        if given.keep_best {
             bail!(
                 InvalidArgument,
-                "readout: expected method readout in a browser, found steps of another method after it"
+                "keepBest: expected the command line, which alone can end a run at an earlier step"
             );
         }
         let prompting = Prompting::of(config, Prompting::default())?;
@@ -56,7 +59,23 @@ impl Tuner {
         }
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);
-        let encoder = prompting.encoder(&self.session)?;
+        // A readout has no steps to go on with.
+        let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
+        let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
+        // A readout before the first step is fitted now, unless the restored run has it.
+        let fitter = match settings.readout {
+            Some(pooling) => {
+                prompting.refuse_for_readout()?;
+                let settings = Settings { method: Method::Readout { pooling }, ..settings.clone() };
+                Some(ReadoutTrainer::new(&self.session, settings, &data, held_out.as_ref())?)
+            }
+            None => None,
+        };
+        let mut encoder = match (&fitter, self.readout_of_run()?) {
+            (Some(_), Some(restored)) => restored,
+            (Some(fitter), None) => fitter.encoder().clone(),
+            (None, _) => prompting.encoder(&self.session)?,
+        };
         let length = settings.length_for(self.session.model.spec())?;
         let examples = encoder.encode(&self.session, &data, length)?;
         let encode = |data: Dataset| encoder.encode(&self.session, &data, length);
@@ -68,9 +87,10 @@ impl Tuner {
         let (steps, count) = (settings.steps, examples.examples.len());
         let of_held_out = held_out.iter().flat_map(|held_out| &held_out.notes);
         let notes = examples.notes.iter().chain(of_held_out).cloned().collect();
-        // A readout has no steps to go on with.
-        let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
-        let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
+        if let Some(fitter) = fitter.filter(|_| !restored_before) {
+            self.reset().await?;
+            encoder = self.fit_first(fitter, on_progress, cancel).await?;
+        }
         let trials = match given.searches() && !restored_before {
             true => {
                 self.reset().await?;

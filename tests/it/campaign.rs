@@ -30,7 +30,12 @@ const KINDS: &[(&str, &[&str])] = &[
     ("lora in q8", &["--steps", "40", "--method", "lora", "--lora-a", "trained", "--dtype", "q8"]),
     ("prefix", &["--steps", "40", "--method", "prefix"]),
     ("readout", &["--method", "readout"]),
+    (
+        "readout on label words",
+        &["--method", "readout", "--template", TEMPLATE, "--labels", "great,terrible"],
+    ),
     ("steps from a readout", &["--steps", "30", "--readout"]),
+    ("the best step", &["--steps", "30", "--readout", "--keep-best", "--eps", "1e-2"]),
 ];
 
 /// Number of kills, where the environment names none.
@@ -148,8 +153,8 @@ fn killed_runs_end_with_the_bits_of_runs_that_were_not() {
             let record = std::fs::read(out.join("trajectory.pocket")).unwrap_or_default();
             let whole =
                 &reference.bytes.iter().find(|(path, _)| path.ends_with("trajectory.pocket")).unwrap().1;
-            // The record of a readout is written whole, after each fit.
-            let fitted = kind.contains(&"readout");
+            // The record of a readout is written whole, after each fit, and one that keeps the best step is written again at the end.
+            let fitted = kind.contains(&"readout") || kind.contains(&"--keep-best");
             assert!(fitted || whole.starts_with(&record), "{name}: not the beginning of the record");
             let is_whole = (whole.len() - record.len()).is_multiple_of(RECORD_BYTES);
             torn += usize::from(!fitted && !record.is_empty() && !is_whole);

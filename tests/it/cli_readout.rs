@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use crate::binary::{json, on_cpu, text};
+use crate::binary::{TEMPLATE, json, on_cpu, text};
 use crate::common::golden;
 use serde_json::Value;
+
+/// The flags of a readout on label words.
+const WORDS: [&str; 4] = ["--template", TEMPLATE, "--labels", "great,terrible"];
 
 fn run(args: &[&str]) -> Output {
     on_cpu(args).output().unwrap()
@@ -79,6 +82,86 @@ fn a_readout_from_the_first_row_to_the_answer() {
 }
 
 #[test]
+fn a_readout_on_label_words_from_the_first_row_to_the_exported_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    let out = dir.path().join("run");
+    let more = [&WORDS[..], &["--eval", &data, "--save-model"]].concat();
+    let done = json(&finetune(&data, &out, &more).output().unwrap());
+    assert_eq!((&done["rows"], done["labels"][0].as_str()), (&Value::from(60), Some("great")));
+
+    // The trajectory has the template and the words.
+    let path = out.join("trajectory.pocket");
+    let tuned = ["--model", &model, "--trajectory", text(&path)];
+    let seen = json(&run(&[&["evaluate"], &tuned[..], &["--eval", &data]].concat()));
+    assert_eq!(seen["accuracy"], done["eval_accuracy"]);
+    assert!((seen["loss"].as_f64().unwrap() - done["eval_loss"].as_f64().unwrap()).abs() < 1e-5);
+    let answers =
+        json(&run(&[&["classify"], &tuned[..], &["--text", "this is one very happy film!"]].concat()));
+    assert_eq!(answers[0]["label"], "great");
+
+    // The model that was saved is one for masked words, and answers the same with the template.
+    let saved = json(&run(&[&["evaluate", "--model", text(&out), "--eval", &data], &WORDS[..]].concat()));
+    assert_eq!(saved["accuracy"], done["eval_accuracy"]);
+    assert!((saved["loss"].as_f64().unwrap() - done["eval_loss"].as_f64().unwrap()).abs() < 1e-5, "{saved}");
+    let again = dir.path().join("again");
+    json(&run(&[&["replay"], &tuned[..], &["--out", text(&again)]].concat()));
+    let file = |dir: &Path| std::fs::read(dir.join("model.safetensors")).unwrap();
+    assert!(file(&again) == file(&out));
+}
+
+#[test]
+fn the_best_step_is_kept_where_the_last_one_is_worse() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    let out = dir.path().join("run");
+    let begin =
+        ["finetune", "--model", &model, "--train", &data, "--out", text(&out), "--readout", "--keep-best"];
+    let more = ["--eval", &data, "--steps", "12", "--batch-size", "2", "--eval-every", "3", "--lr", "3e-2"];
+    let all = [&begin[..], &more].concat();
+    let done = json(&run(&all));
+    let steps = done["steps"].as_u64().unwrap();
+    assert!(steps < 12 && steps.is_multiple_of(3), "{done}");
+    // What was kept is no worse than the readout alone.
+    let log = std::fs::read_to_string(out.join("log.jsonl")).unwrap();
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    let kept = done["eval_loss"].as_f64().unwrap();
+    assert!(first["step"] == 0 && kept <= first["eval_loss"].as_f64().unwrap(), "{first} and {kept}");
+
+    // The record replays to it, and the run is not done again.
+    let whole = trajectory(&out);
+    let read = pocketllm::train::Trajectory::parse("t", &whole).unwrap();
+    assert_eq!((u64::from(read.steps()), read.header.kept_of), (steps, 12));
+    let path = out.join("trajectory.pocket");
+    let seen = json(&run(&["evaluate", "--model", &model, "--trajectory", text(&path), "--eval", &data]));
+    assert_eq!(seen["loss"].as_f64().unwrap().to_bits(), kept.to_bits());
+    let again = json(&run(&[&all[..], &["--resume"]].concat()));
+    assert_eq!((&again["steps"], again["eval_loss"].as_f64()), (&done["steps"], Some(kept)));
+    assert!(trajectory(&out) == whole);
+    // A longer run goes on from there.
+    let longer = [&begin[..], &more, &["--resume", "--steps", "15"]].concat();
+    let longer: Vec<&str> =
+        longer.iter().enumerate().filter(|(at, _)| ![11, 12].contains(at)).map(|(_, arg)| *arg).collect();
+    let longer = json(&run(&longer));
+    assert!(longer["eval_loss"].as_f64().unwrap() <= kept, "{longer}");
+    // There must be something to choose by.
+    let other = dir.path().join("other");
+    let error = json(&run(&[
+        "finetune",
+        "--model",
+        &model,
+        "--train",
+        &data,
+        "--out",
+        text(&other),
+        "--readout",
+        "--keep-best",
+    ]));
+    assert_eq!(error["error"]["code"], "invalid-argument");
+    assert!(error["error"]["message"].as_str().unwrap().contains("held-out data"), "{error}");
+}
+
+#[test]
 fn what_a_readout_cannot_use_is_said_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let data = golden::path("bert/train.csv");
@@ -94,13 +177,11 @@ fn what_a_readout_cannot_use_is_said_before_anything_is_written() {
     for (train, more, code, says) in [
         (&data, &["--steps", "10"][..], "invalid-argument", "steps"),
         (&data, &["--lr", "1e-3"], "invalid-argument", "learning rate"),
-        (&data, &["--task", "sst-2"], "invalid-argument", "--task"),
-        (
-            &data,
-            &["--template", "{text} [MASK]", "--labels", "great,terrible"],
-            "invalid-argument",
-            "--template",
-        ),
+        (&data, &["--pooling", "mask"], "invalid-argument", "pooling mask"),
+        (&data, &[&WORDS[..], &["--pooling", "first"]].concat(), "invalid-argument", "pooling"),
+        (&data, &[&WORDS[..], &["--steps", "10"]].concat(), "invalid-argument", "steps"),
+        (&one_label, &WORDS, "data-invalid", "every row has the label"),
+        (&data, &["--template", TEMPLATE, "--labels", "great,unheardof"], "data-invalid", "unheardof"),
         (&one_label, &[], "data-invalid", "every row has the label"),
         (&alike, &[], "data-invalid", "differ only by case or spaces"),
         (&plain, &[], "data-invalid", "text and label"),

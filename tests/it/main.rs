@@ -61,6 +61,7 @@ mod tasks;
 mod text_golden;
 mod text_properties;
 mod webgpu_probe;
+mod words;
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

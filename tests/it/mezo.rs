@@ -214,6 +214,7 @@ fn header(session: &Session, run: &Value) -> Header {
         labels: Vec::new(),
         tiles: String::new(),
         fitted_rows: 0,
+        kept_of: 0,
         initial_values: 0,
         initial_halves: 0,
         initial: Vec::new(),

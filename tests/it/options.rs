@@ -220,6 +220,7 @@ fn the_options_of_a_trajectory_give_its_run_again() {
             labels: Vec::new(),
             tiles: String::new(),
             fitted_rows: 0,
+            kept_of: 0,
             initial_values: 0,
             initial_halves: 0,
             initial: Vec::new(),

@@ -3,6 +3,9 @@
     pocketllm finetune --method readout --model MODEL --train F --out RUN --save-model
     python3 tests/reference/readout_load.py --binary target/release/pocketllm --model MODEL --run RUN --texts TEXTS.csv [--rows 50]
 
+A readout on label words is a language model; give its --template and --labels too. Texts must then fit into --max-length without being
+truncated, and labels must be the words.
+
 RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL. TEXTS is a data file with a column
 `text`. Without the package sentence-transformers, its modules are computed here from their files, as it does.
 """
@@ -17,7 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import load_file
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 
 
 def read_texts(path, rows):
@@ -48,6 +57,24 @@ def by_transformers(run, texts, length):
     for text in texts:
         with torch.no_grad():
             logits.append(model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=length)).logits[0])
+    return torch.stack(logits).double().numpy(), labels
+
+
+def by_language_model(run, texts, template, labels):
+    """The logits of the label words at the mask, or after the template for a causal model."""
+    tokenizer = AutoTokenizer.from_pretrained(run)
+    masked = tokenizer.mask_token is not None and "[MASK]" in template
+    model = (AutoModelForMaskedLM if masked else AutoModelForCausalLM).from_pretrained(run).eval().float()
+    print(f"{type(model).__name__}, tied: {model.config.tie_word_embeddings}")
+    space = "" if template.startswith("[MASK]") or (not masked and template.endswith(" ")) else " "
+    words = [tokenizer(space + label, add_special_tokens=False)["input_ids"][-1] for label in labels]
+    logits = []
+    for text in texts:
+        prompt = template.replace("{text}", text).replace("[MASK]", tokenizer.mask_token or "")
+        encoded = tokenizer(prompt, return_tensors="pt")
+        at = (encoded["input_ids"][0] == tokenizer.mask_token_id).nonzero()[0, 0] if masked else -1
+        with torch.no_grad():
+            logits.append(model(**encoded).logits[0, at, words])
     return torch.stack(logits).double().numpy(), labels
 
 
@@ -84,10 +111,15 @@ def main():
     parser.add_argument("--texts", required=True)
     parser.add_argument("--rows", type=int, default=50)
     parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--template")
+    parser.add_argument("--labels", default="", help="label words, separated by commas")
     arguments = parser.parse_args()
     run, texts = Path(arguments.run), read_texts(arguments.texts, arguments.rows)
-    load = by_modules if (run / "modules.json").exists() else by_transformers
-    logits, labels = load(run, texts, arguments.max_length)
+    if arguments.template:
+        logits, labels = by_language_model(run, texts, arguments.template, arguments.labels.split(","))
+    else:
+        load = by_modules if (run / "modules.json").exists() else by_transformers
+        logits, labels = load(run, texts, arguments.max_length)
     expected, names = ours(arguments, texts)
     # Probabilities by label: the order of a JSON object is not that of the labels.
     columns = [labels.index(name) for name in names]

@@ -21,6 +21,8 @@ DATA = {
     "junk": ("models/junk-mail-train.csv", "models/junk-mail-eval.csv"),
     "movies": ("models/movies-train.tsv", "models/movies-eval.tsv"),
 }
+# The template and the label words of readouts on label words.
+WORDS = {"junk": ["--template", "{text} This is [MASK] mail .", "--labels", "real,junk"]}
 # The data, the model, the rows (0: all of them), how they are drawn, and the accuracy that was the aim.
 CASES = [
     ("junk", "bert", 32, "balanced", 0.80),
@@ -32,6 +34,11 @@ CASES = [
     ("junk", "minilm", 64, "balanced", 0.86),
     ("junk", "minilm", 1000, "balanced", 0.93),
     ("junk", "minilm", 64, "any", None),
+]
+# The same on label words, where the aim was a loss: after 40 passes of 8 rows, and after one over all rows.
+ON_WORDS = [
+    ("junk", "bert", 320, "any", 0.40),
+    ("junk", "bert", 0, "all", 0.32),
 ]
 
 
@@ -54,7 +61,8 @@ def draw(source, rows, seed, target):
 def run(arguments, data, model, rows, drawn, seed):
     """The result of one draw: accuracy, loss and seconds until the last fit."""
     train, held_out = DATA[data]
-    out = Path(arguments.out) / f"{data}-{model}-{rows}-{drawn}-{seed}"
+    words = WORDS[data] if arguments.words else []
+    out = Path(arguments.out) / f"{data}-{model}-{rows}-{drawn}-{seed}{'-words' if words else ''}"
     result = out / "result.json"
     if not result.exists():
         out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +72,7 @@ def run(arguments, data, model, rows, drawn, seed):
         command = [arguments.binary, "--json", "finetune", "--method", "readout", "--model", f"models/{model}"]
         command += ["--train", train, "--eval", held_out, "--seed", str(seed), "--resume", "--out", str(out)]
         command += ["--shots", str(rows // 2), "--data-seed", str(seed)] if drawn == "balanced" else []
-        command += arguments.flags.split()
+        command += words + arguments.flags.split()
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         result.write_bytes(done.stdout)
     last = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
@@ -78,18 +86,19 @@ def main():
     parser.add_argument("--only", default="", help="words that a case must have, such as junk,bert")
     parser.add_argument("--flags", default="", help="more flags for finetune, such as '--pooling first'")
     parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--words", action="store_true", help="the cases on label words instead of those of classifiers")
     arguments = parser.parse_args()
     wanted = set(filter(None, arguments.only.split(",")))
     print("| data | model | rows | drawn | accuracy | deviation | loss | aim | seconds |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for data, model, rows, drawn, aim in CASES:
+    for data, model, rows, drawn, aim in ON_WORDS if arguments.words else CASES:
         if not wanted <= {data, model, str(rows), drawn}:
             continue
         seeds = range(arguments.draws if rows else 1)
         accuracies, losses, seconds = zip(*(run(arguments, data, model, rows, drawn, seed) for seed in seeds), strict=True)
         deviation = f"{100 * statistics.stdev(accuracies):.1f}" if len(accuracies) > 1 else ""
         cells = [data, model, rows or "5,046", drawn, f"{100 * statistics.mean(accuracies):.1f}%", deviation]
-        cells += [f"{statistics.mean(losses):.3f}", "" if aim is None else f"{100 * aim:.0f}%", f"{statistics.mean(seconds):.0f}"]
+        cells += [f"{statistics.mean(losses):.3f}", "" if aim is None else f"loss {aim}" if arguments.words else f"{100 * aim:.0f}%", f"{statistics.mean(seconds):.0f}"]
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 

@@ -76,6 +76,48 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     if (found.adapted !== undefined) expect(found.adapted).toEqual(found.trained);
   });
 
+  test.each([{ method: 'full' }, { method: 'lora' }] as const)('$method: steps from a readout are kept, resumed and restored to the same bits', { timeout: LONG }, async (options) => {
+    const { template: _, labels: __, ...rows } = RUN;
+    const found = await page.evaluate(
+      async ({ module: { FineTuner, storage }, files, options, rows }) => {
+        const text = 'this is one very happy film!';
+        const run = { ...rows, ...options, readout: true, steps: 5, eval: rows.data, evalName: rows.dataName, evaluateEvery: 5 };
+        const stages = new Set<string>();
+        const tuner = await FineTuner.create({ model: files, onProgress: ({ stage }) => stages.add(stage) });
+        const losses: number[] = [];
+        let accuracy: number | undefined;
+        for await (const { loss, evaluation } of tuner.train(run)) {
+          losses.push(loss);
+          accuracy = evaluation?.accuracy;
+        }
+        const record = async (from: typeof tuner): Promise<string> => [...new Uint8Array(await (await from.export('trajectory')).arrayBuffer())].join();
+        const whole = { record: await record(tuner), answer: await tuner.classify(text) };
+        const prompted = await tuner.train({ ...run, template: '{text} [MASK]', labels: ['great', 'terrible'] }).next().then(() => '', (error: Error) => error.message);
+        await tuner.dispose();
+        // Stopped after three steps, and continued from what was kept.
+        const other = await FineTuner.create({ model: files });
+        for await (const { step } of other.train({ ...run, keep: 'from a readout' })) if (step === 3) break;
+        await other.dispose();
+        const third = await FineTuner.create({ model: files });
+        const { step, settings } = await third.restore((await storage.run('from a readout')) ?? new Blob());
+        const half = await third.classify(text);
+        let left = 0;
+        for await (const _ of third.train({ ...settings, data: rows.data, dataName: rows.dataName })) left += 1;
+        const resumed = { record: await record(third), answer: await third.classify(text) };
+        await third.dispose();
+        return { stages: [...stages], losses, accuracy, whole, prompted, step, half: half.label, left, resumed, readout: settings.readout };
+      },
+      { module, files, options, rows },
+    );
+    expect(found.stages).toContain('readout');
+    expect(found.losses.length).toBe(5);
+    expect(found.accuracy).toBeGreaterThan(0.8);
+    expect(found.whole.answer.label).toBe('great');
+    expect(found.prompted).toContain('expected none of them beside readout');
+    expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
+    expect(found.resumed).toEqual(found.whole);
+  });
+
   test('a learning rate is searched for, and the search can be stopped', { timeout: LONG }, async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run }) => {

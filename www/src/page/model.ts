@@ -22,6 +22,7 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   tuning: 'Measuring the GPU',
   replay: 'Repeating the recorded steps',
   search: 'Trying learning rates',
+  readout: 'Fitting a readout',
 };
 
 /**
@@ -323,7 +324,7 @@ function closeHub(): void {
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {
   byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  const units = stage === 'replay' || stage === 'search' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  const units = stage === 'replay' || stage === 'search' || stage === 'readout' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;

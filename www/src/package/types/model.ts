@@ -14,14 +14,15 @@ export interface LoadProgress {
   /**
    * The current stage. `download`: the files are being downloaded, and their bytes are counted together;
    * `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
-   * being applied again; `search`: learning rates are being tried.
+   * being applied again; `search`: learning rates are being tried; `readout`: rows are being read, and a readout is fitted on them
+   * before the first step.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search';
+  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search' | 'readout';
   /** The file that is being read. It is empty in stages that read no file. */
   readonly file: string;
-  /** The number of bytes so far. In a replay it counts steps, and in a search it counts learning rates. */
+  /** The number of bytes so far. In a replay it counts steps, in a search learning rates, and for a readout rows. */
   readonly loaded: number;
-  /** The total number of bytes, steps or learning rates. It is 0 while it is unknown. */
+  /** The total number of bytes, steps, learning rates or rows. It is 0 while it is unknown. */
   readonly total: number;
 }
 

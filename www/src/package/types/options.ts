@@ -12,7 +12,7 @@ export const METHOD_OPTIONS = {
   loraA: ['trained', 'frozen', 'activations'],
   prefixLength: 'count',
   readout: 'boolean',
-  pooling: ['mean', 'first', 'last'],
+  pooling: ['mean', 'first', 'last', 'mask'],
   trainable: 'strings',
   estimator: ['two-point', 'spsa', 'n-spsa', 'mezo', 'one-sided', 'fzoo', 'low-rank', 'lozo'],
   probes: 'count',
@@ -29,7 +29,7 @@ export const METHOD_OPTIONS = {
 
 /** What is trained, and how the gradient is estimated. */
 export interface MethodOptions {
-  /** What is trained [default: full] */
+  /** What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full] */
   readonly method?: 'full' | 'lora' | 'prefix' | 'readout' | undefined;
   /** LoRA: rank of the factors [default: 8] */
   readonly loraRank?: number | undefined;
@@ -43,8 +43,8 @@ export interface MethodOptions {
   readonly prefixLength?: number | undefined;
   /** First fit a readout on hidden states, as method readout does; the steps then lower its loss instead of that of label words */
   readonly readout?: boolean | undefined;
-  /** Readout: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked, last for a causal model] */
-  readonly pooling?: 'mean' | 'first' | 'last' | undefined;
+  /** Readout without a template: the tokens whose hidden states are the features: the mean over all, the first, or the last [default: mean for a masked, last for a causal model] */
+  readonly pooling?: 'mean' | 'first' | 'last' | 'mask' | undefined;
   /** With method full: train only the tensors whose name matches one of these patterns (* and ?) */
   readonly trainable?: readonly string[] | undefined;
   /** How the gradient is estimated [default: two-point] */
@@ -84,6 +84,7 @@ export const RUN_OPTIONS = {
   seed: 'seed',
   sequential: 'boolean',
   evaluateEvery: 'count',
+  keepBest: 'boolean',
   maxLength: 'count',
 } as const;
 
@@ -111,6 +112,8 @@ export interface RunOptions extends MethodOptions {
   readonly sequential?: boolean | undefined;
   /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
   readonly evaluateEvery?: number | undefined;
+  /** Keep the weights of the evaluation with the lowest held-out loss, the one before the first step included, instead of those of the last step. The record then ends where they were reached. It needs held-out data */
+  readonly keepBest?: boolean | undefined;
   /** Maximum tokens per example; longer examples are truncated [default: the task's, or 128 for a masked and 512 for a causal model] */
   readonly maxLength?: number | undefined;
 }

@@ -10,7 +10,7 @@ import type { DrawOptions, MethodOptions, RunOptions } from './options.js';
  * - `lora`: small matrices beside the large ones (LoRA);
  * - `prefix`: keys and values in front of the text (prefix tuning);
  * - `readout`: a classifier on the model's hidden states, which is fitted in one pass over the data. It takes any labels, and needs
- *   no template, no steps and no learning rate.
+ *   no template, no steps and no learning rate. With a template and labels, it fits the model's own head to these words instead.
  */
 export type Method = NonNullable<MethodOptions['method']>;
 

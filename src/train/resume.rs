@@ -1,0 +1,141 @@
+//! Going on with a run from its trajectory, and ending it at an earlier step.
+
+use super::basis;
+use super::classifier::Classifier;
+use super::header::Header;
+use super::method::{LoraA, Method};
+use super::replay::{check_model, follow};
+use super::session::Session;
+use super::settings::Settings;
+use super::trainer::Trainer;
+use super::trajectory::Trajectory;
+use super::updater::Updater;
+use crate::error::{Result, bail};
+use crate::gemm::Choice;
+use crate::names::Named;
+use crate::zo::schedule::Schedule;
+
+impl Trainer {
+    /// Continues from a trajectory of the same run. Its updates are applied to the session's base weights.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` naming the setting that differs; those of [`super::replay()`].
+    pub async fn resume(
+        &mut self,
+        session: &mut Session,
+        trajectory: Trajectory,
+        progress: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<()> {
+        self.check(session, &trajectory)?;
+        keep_tiles(session, &trajectory.header)?;
+        session.use_readout(self.encoder.classifier())?;
+        let (initial, stored) = Classifier::split(&trajectory.header, session);
+        if self.encoder.classifier().is_some_and(|own| own.linear.values() != stored) {
+            bail!(TrajectoryMismatch, "the trajectory was made with another readout");
+        }
+        session.set_up(&self.setup(initial)).await?;
+        self.updater = Some(follow(session, &trajectory, progress).await?);
+        self.continue_from(trajectory);
+        Ok(())
+    }
+
+    /// Continues from a trajectory of the same run whose updates the session's weights already contain.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` naming the setting that differs.
+    pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
+        self.check(session, &trajectory)?;
+        keep_tiles(session, &trajectory.header)?;
+        self.updater = Some(Updater::after(session, &self.settings, &trajectory.records));
+        self.continue_from(trajectory);
+        Ok(())
+    }
+
+    /// Takes over the records of a trajectory. Its run may have been shorter than this one.
+    fn continue_from(&mut self, trajectory: Trajectory) {
+        self.trajectory = trajectory;
+        let header = &mut self.trajectory.header;
+        header.settings.steps = self.settings.steps;
+        // A run that is made longer goes on from the step that was kept.
+        header.kept_of = if header.kept_of < self.settings.steps { 0 } else { header.kept_of };
+        self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
+    }
+
+    /// Ends the run with the weights after its first `steps` steps, which are computed again from the base weights.
+    ///
+    /// # Errors
+    /// Those of [`super::replay()`], and what `progress` stops it with.
+    pub async fn keep(
+        &mut self,
+        session: &mut Session,
+        steps: u32,
+        progress: &mut dyn FnMut(u32) -> Result<()>,
+    ) -> Result<()> {
+        let probes = self.settings.estimator.probes as usize;
+        self.trajectory.records.truncate(steps as usize * probes);
+        self.trajectory.header.kept_of = self.settings.steps;
+        self.updater = None;
+        session.reset(&mut |_| Ok(())).await?;
+        let trajectory = self.trajectory.clone();
+        self.resume(session, trajectory, progress).await
+    }
+
+    fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
+        check_model(session, trajectory)?;
+        let header = &self.trajectory.header;
+        // The initial values of the adapter and the matmul tiles are those of the trajectory.
+        let Header { initial_values, initial_halves, kept_of, ref tiles, .. } = trajectory.header;
+        let tiles = tiles.clone();
+        let mut header = Header { initial_values, initial_halves, kept_of, tiles, ..header.clone() };
+        header.settings.steps = self.lengthened(trajectory.header.settings.steps)?;
+        trajectory.header.check_same_run(&header)?;
+        if trajectory.steps() > self.settings.steps {
+            bail!(TrajectoryMismatch, "the trajectory has more steps than the run's {}", self.settings.steps);
+        }
+        Ok(())
+    }
+
+    /// The number of steps that the header of a run of `before` steps must have, if this run is to continue it: `before` if that can
+    /// be made more, otherwise the number of this run.
+    ///
+    /// # Errors
+    /// `trajectory-mismatch` if more steps would have changed the first ones.
+    fn lengthened(&self, before: u32) -> Result<u32> {
+        let (steps, schedule) = (self.settings.steps, self.settings.schedule);
+        match schedule {
+            _ if steps <= before => Ok(steps),
+            Schedule::Constant if self.basis_passes(before) != self.basis_passes(steps) => bail!(
+                TrajectoryMismatch,
+                "steps: the run has {before}, and cannot be continued to {steps}: LoRA's factor A was computed from the batches of its \
+                 {before} steps, and a longer run computes it from more of them"
+            ),
+            Schedule::Constant => Ok(before),
+            Schedule::Linear => bail!(
+                TrajectoryMismatch,
+                "steps: the run has {before}, and schedule {} cannot be continued to {steps}: it lowers the learning rate in proportion \
+                 to the number of all steps, so a longer run has other rates from its first step. Only a run of schedule constant can \
+                 be made longer",
+                schedule.name()
+            ),
+        }
+    }
+
+    /// The examples that an activation basis is computed from in a run of this many steps; none where there is no such basis.
+    fn basis_passes(&self, steps: u32) -> Vec<Vec<usize>> {
+        if !matches!(self.settings.method, Method::Lora { a: LoraA::Activations, .. }) {
+            return Vec::new();
+        }
+        let tokens: Vec<u32> = self.examples.examples.iter().map(|e| e.ids.len() as u32).collect();
+        basis::passes(&Settings { steps, ..self.settings.clone() }, &tokens)
+    }
+}
+
+/// Uses the matmul tiles that the run began with, as far as this device has them.
+pub(super) fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
+    if !header.tiles.is_empty() {
+        let limits = session.model.backend().limits();
+        let tiles = header.tiles.parse::<Choice>().and_then(|tiles| tiles.moved_to(&limits));
+        session.set_tiles(tiles.map_err(|e| e.at("trajectory"))?);
+    }
+    Ok(())
+}
