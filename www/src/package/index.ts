@@ -26,6 +26,7 @@ import {
   readConfig,
   reading,
   refuseNoRecord,
+  refuseUnknown,
   remoteOptions,
   trainConfig,
 } from './options.js';
@@ -290,6 +291,7 @@ export class FineTuner {
   async useAdapter(adapter: string | URL | Blob | readonly (File | NamedBlob)[], options: RemoteOptions = {}): Promise<void> {
     const { source, access, signal } = reading('useAdapter', () => {
       const isRemote = typeof adapter === 'string' || adapter instanceof URL;
+      refuseUnknown('useAdapter', options, ['hub', 'token', 'signal']);
       const { signal } = options;
       return { ...(isRemote ? remoteOptions('useAdapter', adapter, options, baseUri()) : {}), signal };
     });

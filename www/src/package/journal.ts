@@ -100,7 +100,13 @@ export class Journal {
    */
   async close(): Promise<void> {
     try {
-      if (!(await this.#isDeleted())) this.#file.close();
+      if (await this.#isDeleted()) return;
+      try {
+        this.#file.close();
+      } catch {
+        // A file that stays open could not be opened again.
+        this.#file.close();
+      }
     } catch {
       // Every step was on disk before it was reported.
     } finally {

@@ -58,7 +58,7 @@ export function kind(value: unknown): string {
 }
 
 /** A misspelt option would otherwise be silently without effect. */
-function refuseUnknown(call: string, options: object, known: readonly string[]): void {
+export function refuseUnknown(call: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(`${call}: expected an object of options, found ${kind(options)}`);
   }
