@@ -7,12 +7,12 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, Progress, Prompting, copied, to_js};
+use super::options::{self, Progress, Prompting, to_js};
 use super::plan;
 use super::report::{GpuBytes, Info, Restored};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail, err};
-use crate::format::{files::ModelDir, source::reason};
+use crate::format::files::ModelDir;
 use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
@@ -193,7 +193,7 @@ impl Tuner {
             write
                 .call1(&JsValue::NULL, &Uint8Array::from(bytes))
                 .map(drop)
-                .map_err(|e| err!(StorageFull, "a chunk of the model could not be stored: {}", reason(&e)))
+                .map_err(|e| err!(StorageFull, "a chunk of the model could not be kept: {e:?}"))
         };
         let saved = match self.readout().map_err(js_error)? {
             Some(ExampleEncoder::Readout(classifier)) => {
@@ -233,7 +233,7 @@ impl Tuner {
         on_progress: Function,
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
-        let trajectory = Trajectory::parse("the trajectory", &copied(&trajectory)).map_err(js_error)?;
+        let trajectory = Trajectory::parse("the trajectory", &trajectory.to_vec()).map_err(js_error)?;
         let restored = Restored::of(&trajectory);
         self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
         to_js(&restored).map_err(js_error)

@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
-use super::{ByteSource, check_range, reason};
+use super::{ByteSource, check_range};
 use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
@@ -43,8 +43,7 @@ impl ByteSource for BlobSource {
             check_range(&self.name, offset, len, self.len())?;
             // A file that has been changed or removed since it was picked can no longer be read.
             let bytes = self.slice(offset, len).await.map_err(|error| {
-                let (name, reason) = (&self.name, reason(&error));
-                err!(FileCorrupt, "{name}: {len} bytes at offset {offset} cannot be read: {reason}")
+                err!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read: {error:?}", self.name)
             })?;
             check_range(&self.name, offset, len, offset + bytes.len() as u64)?;
             Ok(bytes)
