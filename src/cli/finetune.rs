@@ -216,7 +216,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         note!("kept the weights after step {steps} of {of}, which have the lowest held-out loss");
     }
     if args.save_model {
-        output::write_result(&session, &args.model, Some(&trainer.trajectory().header), &args.out).await?;
+        output::write_result(&session, Some(&trainer.trajectory().header), &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan)
 }

@@ -11,9 +11,8 @@ use super::out_dir::Input;
 use super::{device, files, progress, tiles, trajectory};
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::format::files::{CHAT_FILE, FsDir, GENERATION_FILE, ModelDir};
+use crate::format::files::{FsDir, ModelDir};
 use crate::gpu::Backend;
-use crate::text::tokenizer_files::{DECLARATION_FILES, TOKENIZER_FILE, VOCABULARY_FILES};
 use crate::train::{Header, RandomModel, Session, read_adapter};
 
 /// A model with weights.
@@ -36,21 +35,6 @@ impl ModelPath {
     /// The model as an input that no output may replace.
     pub(super) fn input(&self) -> Input<'_> {
         ("--model", &self.model)
-    }
-
-    /// Copies the files of the tokenizer, of the chat template and of generation into another directory, if the model has such.
-    ///
-    /// # Errors
-    /// As [`files::write_error`].
-    pub(super) fn copy_small_files(&self, to: &Path) -> Result<()> {
-        let others = [TOKENIZER_FILE, CHAT_FILE, GENERATION_FILE];
-        for name in others.iter().chain(&DECLARATION_FILES).chain(&VOCABULARY_FILES) {
-            let (from, to) = (self.model.join(name), to.join(name));
-            if from.is_file() && !to.exists() {
-                files::write(&to, files::read(&from)?)?;
-            }
-        }
-        Ok(())
     }
 
     /// The model, loaded onto a new backend.

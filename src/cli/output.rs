@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::files::{self, Replacement};
-use super::model::ModelPath;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
@@ -15,21 +14,15 @@ const GGUF_ADAPTER: &str = "adapter.gguf";
 
 /// Writes what was trained into a directory: the whole model, the adapter in peft's and llama.cpp's formats, or the readout of a header. Returns
 /// the path of the file that holds the weights.
-pub(super) async fn write_result(
-    session: &Session,
-    model: &ModelPath,
-    header: Option<&Header>,
-    dir: &Path,
-) -> Result<PathBuf> {
+pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
     if let Some(header) = header
         && let Some(classifier) = Classifier::of(header, session)?
     {
-        let path = write_readout(session, &classifier, header.settings.max_length, dir).await?;
-        model.copy_small_files(dir)?;
-        return Ok(path);
+        let readout = classifier.files(session, header.settings.max_length).await?;
+        return write_model(session, Some(&readout), dir).await;
     }
     match session.model.adapter().map(Adapter::spec) {
-        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, model, dir).await,
+        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, None, dir).await,
         Some(_) => {
             let adapter = session.save_adapter().await?;
             files::make_dir(dir)?;
@@ -44,30 +37,15 @@ pub(super) async fn write_result(
     }
 }
 
-/// Writes a readout into a directory, with the model's weights, as transformers or sentence-transformers load it.
-async fn write_readout(
-    session: &Session,
-    classifier: &Classifier,
-    max_length: u32,
-    dir: &Path,
-) -> Result<PathBuf> {
-    let readout = classifier.files(session, max_length).await?;
-    for (name, bytes) in &readout.files {
+/// Writes the model, or a readout with the model's weights, into a directory that transformers (for some readouts, sentence-transformers)
+/// and this program open as it is.
+async fn write_model(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
+    for (name, bytes) in session.small_files(readout).await? {
         let path = dir.join(name);
         files::make_dir(path.parent().unwrap_or(dir))?;
         files::write(&path, bytes)?;
     }
-    write_weights(session, Some(&readout), dir).await
-}
-
-/// Writes the model into a directory that transformers and this program open as it is.
-async fn write_model(session: &Session, model: &ModelPath, dir: &Path) -> Result<PathBuf> {
-    files::make_dir(dir)?;
-    for (name, bytes) in session.small_files()? {
-        files::write(&dir.join(name), bytes)?;
-    }
-    model.copy_small_files(dir)?;
-    write_weights(session, None, dir).await
+    write_weights(session, readout, dir).await
 }
 
 /// Bytes of the weights that a method writes: all of the model's, or next to nothing for an adapter.

@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let last = fit(&mut session, &mut trainer, out.path()).await?;
     if args.save_model {
-        output::write_result(&session, &args.model, Some(trainer.header()), &args.out).await?;
+        output::write_result(&session, Some(trainer.header()), &args.out).await?;
     }
     summary(context, args, &session, &trainer, &last, &plan)
 }

@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     out.check_space(output::model_bytes(&session, &header.settings.method))?;
     let mut session = model::load(session, backend).await?;
     let header = trajectory::apply(&mut session, &args.trajectory).await?;
-    let path = output::write_result(&session, &args.model, Some(&header), out.path()).await?;
+    let path = output::write_result(&session, Some(&header), out.path()).await?;
     if context.json {
         say!("{}", json!({ "model": path }))?;
     } else {

@@ -27,6 +27,7 @@ pub use linear::{Linear, log_loss, probabilities, solve_rows};
 use logistic::Problem;
 use matrix::{RowSpace, dot};
 pub use principal::SecondMoments;
+pub use strength::folds;
 
 /// Largest entry of the gradient at which a fit ends. The curvature is at least the strength along every weight, so that
 /// the weights are then within this value divided by the strength.

@@ -1,5 +1,6 @@
 //! The choice of the penalty's strength on rows held out.
 
+use super::labels::Labels;
 use super::logistic::Problem;
 use super::matrix::Matrix;
 
@@ -61,6 +62,11 @@ pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: 
         .collect();
     let best = (1..sums.len()).fold(0, |best, at| if judged[at] < judged[best] { at } else { best });
     (STRENGTHS[best], Some(sums[best] / count as f64))
+}
+
+/// The part of each row of data with these labels, of `parts` parts. The only row of a label has none.
+pub fn folds(labels: &Labels, parts: usize) -> Vec<Option<usize>> {
+    parts_of_rows(labels.of_rows(), labels.names().len(), parts)
 }
 
 /// The part of each row: the rows of each class are dealt to the parts in turn, and each class goes on where the one before

@@ -1,13 +1,14 @@
 //! All parts of a model, found in a directory or in a `.gguf` file.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Formatter};
 use std::rc::Rc;
 
 use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::files::{
     CONFIG_FILE, FileSet, INDEX_FILE, Listed, MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES, ModelDir, PICKLE_FILE,
-    PICKLE_INDEX_FILE, files_of, first_names, further_names,
+    PICKLE_INDEX_FILE, files_of, first_names, further_names, optional_files,
 };
 use super::gguf::{self, Metadata};
 use super::pickle;
@@ -31,6 +32,18 @@ pub struct ModelFiles {
     pub gguf: Option<Metadata>,
     /// The files of the tokenizer and of the chat template that are in a Hugging Face directory, by name.
     pub small_files: BTreeMap<String, Vec<u8>>,
+    /// The same files, and those of the tokenizer that were not read, such as a `vocab.txt` beside a `tokenizer.json`. A saved model gets copies of them.
+    pub copied_files: SourceFiles,
+}
+
+/// Files by name, whose content is read when it is needed.
+#[derive(Clone, Default)]
+pub struct SourceFiles(pub Vec<(&'static str, Rc<dyn ByteSource>)>);
+
+impl Debug for SourceFiles {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl ModelFiles {
@@ -55,6 +68,7 @@ impl ModelFiles {
 /// A directory in which the files of the model have been found.
 struct Place<'a> {
     dir: &'a dyn ModelDir,
+    listing: Vec<Listed>,
     chosen: FileSet,
     /// The files that were opened to see whether they exist. To open one from a server reads its
     /// beginning, so no file is opened twice.
@@ -74,7 +88,7 @@ impl Place<'_> {
             }
         };
         match files_of(dir.name(), &listing, None) {
-            Ok(chosen) => Ok(Place { dir, chosen, opened }),
+            Ok(chosen) => Ok(Place { dir, listing, chosen, opened }),
             Err(error) if error.code() == Code::InvalidArgument => {
                 Err(Error::new(dir.absence(), error.message()))
             }
@@ -93,18 +107,33 @@ impl Place<'_> {
         })
     }
 
-    async fn read_small(&self, file: &str, limit: u64) -> Result<Vec<u8>> {
-        let source = self.open(file).await?;
-        // A list of merges may be empty.
-        if file.ends_with(".json") || !source.is_empty() {
-            refuse_stand_in(source.as_ref()).await?;
+    /// Opens the optional files that exist.
+    async fn optional(&self) -> Result<SourceFiles> {
+        let mut found = Vec::new();
+        for name in optional_files() {
+            if self.listing.iter().any(|file| file.name == name) {
+                found.push((name, self.open(name).await?));
+            }
         }
-        let bytes = read_whole(source.as_ref(), limit).await?;
-        if file.ends_with(".json") {
-            refuse_cut_json(file, &bytes)?;
-        }
-        Ok(bytes)
+        Ok(SourceFiles(found))
     }
+
+    async fn read_small(&self, file: &str, limit: u64) -> Result<Vec<u8>> {
+        small(file, self.open(file).await?.as_ref(), limit).await
+    }
+}
+
+/// Reads a whole small file, and refuses one that stands for another file or has been cut off.
+async fn small(file: &str, source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> {
+    // A list of merges may be empty.
+    if file.ends_with(".json") || !source.is_empty() {
+        refuse_stand_in(source).await?;
+    }
+    let bytes = read_whole(source, limit).await?;
+    if file.ends_with(".json") {
+        refuse_cut_json(file, &bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// Opens those of the files `names` that exist, and lists them.
@@ -136,6 +165,7 @@ async fn open_gguf(place: &Place<'_>, files: &[String]) -> Result<ModelFiles> {
         checkpoint,
         gguf: Some(metadata),
         small_files: BTreeMap::new(),
+        copied_files: SourceFiles::default(),
     })
 }
 
@@ -147,12 +177,13 @@ async fn open_hugging_face(place: &Place<'_>, weights: &str, optional: &[&str]) 
         PICKLE_FILE => pickle::parse(source).await?,
         _ => safetensors::parse(source).await?,
     };
+    let copied_files = place.optional().await?;
     let mut small_files = BTreeMap::new();
-    for file in optional {
-        small_files.insert((*file).to_owned(), place.read_small(file, MAX_TOKENIZER_BYTES).await?);
+    for (file, source) in copied_files.0.iter().filter(|(file, _)| optional.contains(file)) {
+        small_files.insert((*file).to_owned(), small(file, source.as_ref(), MAX_TOKENIZER_BYTES).await?);
     }
     let (name, checkpoint) = (place.dir.name().to_owned(), without_wrappers(checkpoint)?);
-    Ok(ModelFiles { name, config, checkpoint, gguf: None, small_files })
+    Ok(ModelFiles { name, config, checkpoint, gguf: None, small_files, copied_files })
 }
 
 #[cfg(test)]

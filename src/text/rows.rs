@@ -93,6 +93,18 @@ pub enum Rows {
     Plain(Vec<String>),
 }
 
+impl Rows {
+    /// Some of labeled rows, by their places, in this order. Rows without labels are not taken.
+    pub fn select(&self, places: &[usize]) -> Rows {
+        match self {
+            Rows::Classified(rows) => {
+                Rows::Classified(places.iter().filter_map(|place| rows.get(*place).cloned()).collect())
+            }
+            _ => Rows::Classified(Vec::new()),
+        }
+    }
+}
+
 /// The rows of a file, with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {

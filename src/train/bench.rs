@@ -129,7 +129,7 @@ impl Bench {
 
 /// The floating-point operations of the matmuls with weights: every token goes through the layers, a target also through the head's
 /// table. A multiply-add counts as two.
-fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
+pub(super) fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
     let tensors = spec.tensors.as_slice();
     let layers: f64 = tensors
         .iter()

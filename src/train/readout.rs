@@ -19,7 +19,7 @@ use super::trajectory::Trajectory;
 use super::words::WordReadout;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
-use crate::fit::{Fit, Labels, Readout, Strength, WordHead};
+use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds};
 use crate::model::{Evaluation, Pooling};
 use crate::text::batch::Batch;
 use crate::text::figures::Answer;
@@ -34,6 +34,9 @@ const FIRST_HELD_OUT: usize = 64;
 
 /// Largest entry of the gradient of the mean loss at which a fit on label words ends.
 const TOLERANCE: f64 = 1e-4;
+
+/// Parts of the training rows in a cross-validation.
+const FOLDS: usize = 5;
 
 /// The result of a fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +59,8 @@ pub struct ReadoutTrainer {
     labels: Labels,
     /// On label words: the head as the model has it, once its weights are loaded.
     pretrained: Option<WordHead>,
+    /// The place in the data of each training row.
+    order: Vec<usize>,
     train: Cache,
     held_out: Option<Cache>,
     header: Header,
@@ -157,7 +162,7 @@ impl ReadoutTrainer {
         });
         let train = Cache::new(train, &order, pooling);
         let (labels, pretrained, start) = (labels.select(&order), None, None);
-        Ok(ReadoutTrainer { encoder, labels, pretrained, train, held_out, header, start })
+        Ok(ReadoutTrainer { encoder, labels, pretrained, order, train, held_out, header, start })
     }
 
     /// Goes on with a run that was interrupted. One that is complete keeps its classifier; another one begins again, because its
@@ -263,6 +268,46 @@ impl ReadoutTrainer {
         let values: Vec<f32> = fit.head.values().into_iter().map(|value| value as f32).collect();
         **words = words.as_ref().clone().with_values(&values)?;
         Ok((fit.loss, fit.strength))
+    }
+
+    /// Evaluates this way of learning on the training rows, for data of which too few could be held out: each part of the rows is answered by
+    /// a classifier that was fitted on the other parts. Returns the report, and the places in the data of the rows that were answered, in
+    /// the order of its answers. The only row of a label is not among them. None before the fit on all rows, and on label words.
+    ///
+    /// # Errors
+    /// Those of [`Readout::fit`].
+    pub fn cross_validate(&self, session: &Session) -> Result<Option<(EvaluationReport, Vec<usize>)>> {
+        let ExampleEncoder::Readout(classifier) = &self.encoder else { return Ok(None) };
+        if self.header.fitted_rows as usize != self.train.len() || classifier.words.is_some() {
+            return Ok(None);
+        }
+        let width = session.model.spec().hidden as usize;
+        let bias = has_bias(session.model.spec(), self.train.pooling);
+        let features = |rows: &[usize]| -> Vec<f32> {
+            rows.iter().flat_map(|row| &self.train.features[row * width..][..width]).copied().collect()
+        };
+        let part_of = folds(&self.labels, FOLDS);
+        let (mut loss, mut answers, mut answered) = (0.0, Vec::new(), Vec::new());
+        for part in 0..FOLDS {
+            let (out, kept): (Vec<usize>, Vec<usize>) =
+                (0..part_of.len()).partition(|row| part_of[*row] == Some(part));
+            if out.is_empty() {
+                continue;
+            }
+            let fit = Fit { strength: Strength::Chosen, bias };
+            let fit = Readout::fit(&features(&kept), width, &self.labels.select(&kept), fit)?;
+            let classifier = Classifier { linear: fit.rounded()?, ..classifier.clone() };
+            let targets =
+                out.iter().flat_map(|row| self.train.examples.examples[*row].targets.iter().copied());
+            let targets: Vec<_> = targets.collect();
+            let Evaluation { losses, predictions, .. } = classifier.evaluate(&features(&out), &targets)?;
+            loss += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+            let pairs = targets.iter().zip(&predictions);
+            answers.extend(pairs.map(|(target, found)| Answer { expected: target.label, answered: *found }));
+            answered.extend(out.iter().map(|row| self.order[*row]));
+        }
+        let report = report(&self.encoder, answered.len(), loss, answers).check()?;
+        Ok(Some((report, answered)))
     }
 
     /// Evaluates the last fit on at most `most` of the held-out rows, whose features are computed once.

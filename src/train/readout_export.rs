@@ -137,7 +137,8 @@ impl Classifier {
 
     /// The configuration of the model, with the labels and, where it is known, the class.
     fn config(&self, session: &Session, class: Option<&str>) -> Vec<u8> {
-        let mut fields = session.config().clone();
+        // In 16 bits, the factors before and after BERT's tanh would not be exact.
+        let mut fields = session.saved_config(false);
         let numbered = self.labels.iter().enumerate();
         let id2label: Map<String, Value> =
             numbered.clone().map(|(id, label)| (id.to_string(), json!(label))).collect();
@@ -148,7 +149,7 @@ impl Classifier {
             fields.insert("architectures".to_owned(), json!([class]));
             fields.insert("problem_type".to_owned(), json!("single_label_classification"));
         }
-        format!("{:#}\n", Value::Object(fields)).into_bytes()
+        json_file(fields)
     }
 
     fn classification(&self, session: &Session, class: &'static str, changes: Changes) -> ReadoutFiles {
@@ -206,4 +207,9 @@ impl Classifier {
         ];
         Ok(ReadoutFiles { class: None, files, changes })
     }
+}
+
+/// A JSON object as a file.
+pub(super) fn json_file(fields: Map<String, Value>) -> Vec<u8> {
+    format!("{:#}\n", Value::Object(fields)).into_bytes()
 }

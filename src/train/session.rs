@@ -13,7 +13,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::config::Config;
 use crate::format::files::{GENERATION_FILE, ModelDir};
 use crate::format::gguf::Metadata;
-use crate::format::model_files::ModelFiles;
+use crate::format::model_files::{ModelFiles, SourceFiles};
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
@@ -52,6 +52,8 @@ pub struct Session {
     /// What `tokenizer_config.json` would say, for a model from a GGUF file.
     tokenizer_config: Option<Map<String, Value>>,
     config: Rc<Config>,
+    /// The files that a saved model gets copies of.
+    pub(super) copied_files: SourceFiles,
     workspace: Option<Workspace>,
     dtype: DType,
     /// Whether the base weights may have been trained.
@@ -94,6 +96,7 @@ impl Session {
         let model = counted(limits, spec, &files.checkpoint, dtype)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
+        let copied_files = files.copied_files;
         let (workspace, base, touched) = (None, None, false);
         let session = Session {
             name,
@@ -105,6 +108,7 @@ impl Session {
             base,
             tokenizer_config,
             config,
+            copied_files,
             workspace,
             dtype,
             touched,
@@ -130,6 +134,7 @@ impl Session {
             base: None,
             tokenizer_config: None,
             config: self.config.clone(),
+            copied_files: SourceFiles::default(),
             workspace: None,
             dtype,
             touched: false,

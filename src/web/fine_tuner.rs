@@ -11,16 +11,17 @@ use super::options::{self, Progress, Prompting, to_js};
 use super::plan;
 use super::report::{GpuBytes, Info, Restored};
 use crate::dtype::DType;
-use crate::error::{Code, Result, bail, err};
+use crate::error::{Code, Result, bail};
 use crate::format::files::ModelDir;
 use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
 use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
 use crate::model::LoadProgress;
+use crate::text::rows::Rows;
 use crate::train::Trajectory;
 use crate::train::{
-    AdapterFile, Diagnosis, ExampleEncoder, Examples, ReadoutTrainer, Session, Trainer, Writing, dtype,
-    dtype_name, read_adapter, replay,
+    AdapterFile, Diagnosis, Examples, ReadoutTrainer, Session, Trainer, Writing, dtype, dtype_name,
+    read_adapter, replay,
 };
 use crate::zo::record::Record;
 
@@ -49,6 +50,8 @@ pub struct Tuner {
     pub(super) session: Session,
     pub(super) state: State,
     pub(super) held_out: Option<Examples>,
+    /// The training rows of a readout that is evaluated by cross-validation.
+    pub(super) cross_validated: Option<Rows>,
     /// As the last training or restored trajectory had it.
     pub(super) prompting: Prompting,
     /// Tokens that examples are truncated to, as the last training or restored trajectory had it; 0: the default.
@@ -92,6 +95,7 @@ impl Tuner {
             tiles: model.tiles().to_string(),
             vocabulary: spec.vocabulary,
             max_length: spec.max_length,
+            label_words: spec.head.is_ok(),
             mask_token: mask.map(|(word, _)| word),
             chats: self.session.chat_template().is_ok(),
             wasm_bytes: wasm_bytes(),
@@ -185,41 +189,6 @@ impl Tuner {
         self.writing = None;
     }
 
-    /// The model as a safetensors file, given to `write` in chunks that are valid during the call only.
-    #[wasm_bindgen(js_name = exportModel)]
-    pub async fn export_model(&mut self, write: Function) -> std::result::Result<(), JsValue> {
-        self.settle().await.map_err(js_error)?;
-        let mut sink = |bytes: &[u8]| {
-            write
-                .call1(&JsValue::NULL, &Uint8Array::from(bytes))
-                .map(drop)
-                .map_err(|e| err!(StorageFull, "a chunk of the model could not be kept: {e:?}"))
-        };
-        let saved = match self.readout().map_err(js_error)? {
-            Some(ExampleEncoder::Readout(classifier)) => {
-                let files = classifier.files(&self.session, self.max_length).await.map_err(js_error)?;
-                files.save(&self.session, &mut sink).await
-            }
-            _ => crate::train::save_model(&self.session, &mut sink).await,
-        };
-        saved.map_err(js_error)
-    }
-
-    /// The adapter's files, a text and bytes: `config` and `weights` for peft, and `gguf` where llama.cpp has such adapters.
-    #[wasm_bindgen(js_name = exportAdapter)]
-    pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
-        self.settle().await.map_err(js_error)?;
-        let adapter = self.session.save_adapter().await.map_err(js_error)?;
-        let parts = js_sys::Object::new();
-        let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
-        set("config", &adapter.config.into())?;
-        set("weights", &Uint8Array::from(&adapter.weights[..]))?;
-        if let Some(file) = self.session.save_gguf_adapter().await.map_err(js_error)? {
-            set("gguf", &Uint8Array::from(&file[..]))?;
-        }
-        Ok(parts.into())
-    }
-
     /// Loads an adapter in peft's form, `files: {name, blob}[]`. It replaces what was trained.
     #[wasm_bindgen(js_name = useAdapter)]
     pub async fn use_adapter(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
@@ -267,6 +236,7 @@ impl Tuner {
             session,
             state: State::Base,
             held_out: None,
+            cross_validated: None,
             prompting: Prompting::default(),
             max_length: 0,
             diagnosis: None,

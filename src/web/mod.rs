@@ -6,10 +6,12 @@
 mod asking;
 #[cfg(feature = "bench")]
 mod bench;
+mod export;
 mod files;
 mod fine_tuner;
 mod options;
 mod plan;
+mod probe;
 mod readout;
 mod report;
 mod rows;
@@ -20,6 +22,7 @@ pub use bench::{TabBench, measure_matmuls};
 pub use files::{file_names, files_of};
 pub use fine_tuner::Tuner;
 pub use plan::{check_model, plan};
+pub use probe::probe;
 pub use rows::read_rows;
 
 use wasm_bindgen::JsValue;

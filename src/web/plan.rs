@@ -48,10 +48,15 @@ async fn checked(options: &JsValue) -> Result<()> {
 
 /// `maxGpuBytes`, if it is given.
 pub(super) fn max_bytes(options: &JsValue) -> Result<Option<u64>> {
-    match options::field(options, "maxGpuBytes").map(|value| value.as_f64()) {
+    bytes(options, "maxGpuBytes")
+}
+
+/// The number of bytes in the field `name`, if it is given.
+pub(super) fn bytes(options: &JsValue, name: &str) -> Result<Option<u64>> {
+    match options::field(options, name).map(|value| value.as_f64()) {
         None => Ok(None),
         Some(Some(bytes)) if bytes >= 0.0 => Ok(Some(bytes as u64)),
-        Some(other) => Err(err!(InvalidArgument, "maxGpuBytes is {other:?}, expected a number of bytes")),
+        Some(other) => Err(err!(InvalidArgument, "{name} is {other:?}, expected a number of bytes")),
     }
 }
 

@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use super::fine_tuner::{State, Tuner};
 use super::options::{self, Progress, Prompting};
 use super::plan;
-use super::report::{Start, Step};
+use super::report::{Evaluated, Start, Step};
 use crate::error::{Result, bail, err};
 use crate::train::{Classifier, Draw, ExampleEncoder, Options, ReadoutTrainer, Trajectory, draw};
 
@@ -21,6 +21,10 @@ impl Tuner {
         let held_out = read("eval", "evalName")?;
         let (data, rest) = draw(data, options::parse::<Draw>(config.clone(), "training options")?)?;
         let held_out = held_out.or(rest);
+        let folded = options::field(config, "crossValidate").is_some_and(|wanted| wanted.is_truthy());
+        if folded && held_out.is_some() {
+            bail!(InvalidArgument, "crossValidate is for data without held-out rows: give one of the two");
+        }
         let held_out = held_out.as_ref();
         let trainer = match prompting.words(&self.session)? {
             Some((template, words)) => {
@@ -46,6 +50,7 @@ impl Tuner {
         self.prompting = prompting;
         self.max_length = trainer.header().settings.max_length;
         self.diagnosis = None;
+        self.cross_validated = folded.then_some(data.rows);
         self.state = State::Readout(Box::new(trainer));
         Ok(start)
     }
@@ -83,6 +88,13 @@ impl Tuner {
             bail!(InvalidArgument, "no readout has been started");
         };
         let Some(report) = trainer.next(&mut self.session, &mut |_| Ok(())).await? else { return Ok(None) };
+        let mut evaluation: Option<Evaluated> = report.held_out.map(Into::into);
+        if let Some(rows) = &self.cross_validated
+            && let Some((report, places)) = trainer.cross_validate(&self.session)?
+        {
+            let wrong = report.labels.as_ref().map(|labels| labels.wrong(&rows.select(&places)));
+            evaluation = Some(Evaluated { wrong, ..report.into() });
+        }
         let fits = trainer.fits();
         let step = fits.iter().filter(|rows| **rows <= report.rows).count() as u32;
         let loss = report.loss as f32;
@@ -98,7 +110,7 @@ impl Tuner {
             tokens: 0,
             rows: Some(report.rows),
             gpu_bytes: self.session.model.backend().memory().total(),
-            evaluation: report.held_out.map(Into::into),
+            evaluation,
             warning: None,
         }))
     }

@@ -30,6 +30,8 @@ pub(super) struct Info {
     pub tiles: String,
     pub vocabulary: u32,
     pub max_length: u32,
+    /// Whether it has a language-model head, which label words need.
+    pub label_words: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mask_token: Option<String>,
     pub chats: bool,

@@ -41,6 +41,7 @@ mod options;
 mod paper_size;
 mod peft;
 mod plan;
+mod probe;
 mod prompts;
 mod published;
 mod readout;

@@ -55,6 +55,27 @@ fn trajectory(trainer: &ReadoutTrainer) -> Trajectory {
 }
 
 device_test! {
+    async fn cross_validation_answers_each_row_once_without_its_own_label(backend: Rc<dyn Backend>) {
+        let mut session = Session::open(backend, &encoder(), DType::F32, &mut |_| Ok(())).await.unwrap();
+        // The texts say nothing of their labels, and one label has a single row.
+        let lines = (0..40).map(|row| format!("story {row},{}", if row * 7 % 40 < 20 { "a" } else { "b" }));
+        let text = lines.fold("text,label\nthe only one,c\n".to_owned(), |text, line| text + &line + "\n");
+        let settings = options(None).resolve(session.model.spec(), None).unwrap();
+        let mut run = ReadoutTrainer::new(&session, settings, &csv(&text), None).unwrap();
+        assert!(run.cross_validate(&session).unwrap().is_none());
+        finish(&mut run, &mut session).await;
+        let (report, mut places) = run.cross_validate(&session).unwrap().unwrap();
+        assert_eq!(report.examples, 40);
+        let right: u64 = report.labels.unwrap().per_label.iter().map(|label| label.correct as u64).sum();
+        assert_eq!(report.accuracy.unwrap(), right as f64 / 40.0);
+        // Who had seen the labels would give nearly all of them.
+        assert!(right < 34, "{right}");
+        places.sort_unstable();
+        assert_eq!(places, (1..41).collect::<Vec<_>>());
+    }
+}
+
+device_test! {
     async fn a_classifier_is_fitted_as_rows_arrive_and_stored_as_it_is_used(backend: Rc<dyn Backend>) {
         for dir in [encoder(), golden::dir("bert")] {
             let mut session = Session::open(backend.clone(), &dir, DType::F32, &mut |_| Ok(())).await.unwrap();

@@ -27,10 +27,10 @@ fn saved(session: &Session) -> (MemoryDir, Value) {
         Ok(())
     };
     block_on(save_model(session, &mut sink)).unwrap();
-    let files = session.small_files().unwrap();
-    let config = files.iter().find(|(name, _)| *name == "config.json").unwrap();
+    let files = block_on(session.small_files(None)).unwrap();
+    let config = files.iter().find(|(name, _)| name == "config.json").unwrap();
     let config = serde_json::from_slice(&config.1).unwrap();
-    let dir = files.into_iter().fold(MemoryDir::new("saved"), |dir, (name, bytes)| dir.with(name, bytes));
+    let dir = files.into_iter().fold(MemoryDir::new("saved"), |dir, (name, bytes)| dir.with(&name, bytes));
     (dir.with("model.safetensors", weights), config)
 }
 

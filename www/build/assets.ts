@@ -1,10 +1,14 @@
-/** Copies the built-in model and the sample data into the site, if they have been downloaded. */
+/** Copies the built-in models and the sample data into the site, if they have been downloaded. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MODELS = resolve(import.meta.dirname, '../../models');
-const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json'];
+/** The folders of the built-in models. The page works with any of them, and offers what is there. */
+const SITE_MODELS = ['bert', 'minilm-f16'].filter((name) => existsSync(join(MODELS, name, 'config.json')));
+const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
+/** The files that name a model's license. */
+const LICENSE_FILES = ['LICENSE', 'README.md'];
 const TRAIN_ROWS = 1000;
 const HELD_OUT_ROWS = 200;
 
@@ -48,18 +52,21 @@ export function assets(): Plugin {
   return {
     name: 'pocketllm:assets',
     apply: 'build',
+    config: () => ({ define: { __SITE_MODELS__: JSON.stringify(SITE_MODELS) } }),
     writeBundle({ dir }) {
       const place = (name: string): string => {
         const path = join(dir ?? '.', name);
         mkdirSync(dirname(path), { recursive: true });
         return path;
       };
-      const bert = join(MODELS, 'bert');
-      if (existsSync(join(bert, 'config.json'))) {
-        for (const file of MODEL_FILES) copyFileSync(join(bert, file), place(`models/bert/${file}`));
-      } else {
-        this.warn('models/bert is missing, so the site is built without its built-in model');
+      for (const model of SITE_MODELS) {
+        for (const file of [...MODEL_FILES, ...LICENSE_FILES]) {
+          const from = join(MODELS, model, file);
+          if (existsSync(from)) copyFileSync(from, place(`models/${model}/${file}`));
+        }
       }
+      if (!SITE_MODELS.includes('bert')) this.warn('models/bert is missing, so the site is built without its small built-in model');
+      if (!SITE_MODELS.includes('minilm-f16')) this.warn('models/minilm-f16 is missing, so the site is built without its larger built-in model');
       const files = samples();
       if (files.length === 0) this.warn('models/junk-mail-train.csv is missing, so the site is built without sample data');
       for (const [name, text] of files) writeFileSync(place(name), text);

@@ -4,7 +4,7 @@
  */
 import type { Classification, Evaluation } from '../src/package/types/asking.js';
 import type { Conversation, LabelledText, NamedBlob, Prompt, ReadOptions, ReadRows } from '../src/package/types/data.js';
-import type { LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
+import type { DeviceSpeed, LoadProgress, MemoryPlan, ModelInfo } from '../src/package/types/model.js';
 import type { Restored, RunSettings, TrainStart, TrainStep } from '../src/package/types/training.js';
 import type {
   Cancel,
@@ -60,6 +60,11 @@ export default async function init(): Promise<void> {
 
 export async function plan(): Promise<MemoryPlan> {
   return { weights: 4e6, adapter: 0, scratch: 1e6, activations: 1e6, transfer: 1e5, peak: 6.1e6, adam: 4e7 };
+}
+
+export async function probe({ bytes = 0 }: { bytes?: number }): Promise<DeviceSpeed> {
+  if (bytes > 1e12) throw failure('out-of-memory', 'the stand-in has no such memory');
+  return { flops: 1e10 };
 }
 
 /** Reads `config.json`, as the real engine does. */
@@ -150,6 +155,7 @@ export class Tuner implements WasmTuner {
       tiles: 'none',
       vocabulary: 30_522,
       maxLength: 512,
+      labelWords: true,
       ...(this.#causal ? {} : { maskToken: '[MASK]' }),
       chats: this.#causal,
       wasmBytes: Tuner.wasmMemory(),
@@ -259,6 +265,11 @@ export class Tuner implements WasmTuner {
         await pause(1);
       }
     });
+  }
+
+  async exportDirectory(write: (path: string, chunk: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+    write('config.json', new TextEncoder().encode('{}'));
+    await this.exportModel((chunk) => write('model.safetensors', chunk));
   }
 
   async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf: Uint8Array<ArrayBuffer> }> {

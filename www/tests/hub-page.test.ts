@@ -20,6 +20,10 @@ beforeAll(async () => {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=huggingface.co'], { stdio: 'ignore' });
   hub = await openHub(`${GOLDEN}/bert`, ID, ['config.json', 'tokenizer.json', 'model.safetensors'], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
   hub.add('tests/adapter', new Map(['adapter_config.json', 'adapter_model.safetensors'].map((name) => [name, readFileSync(`${GOLDEN}/peft/bert-lora/${name}`)])));
+  const encoder = ['config.json', 'model.safetensors'].map((name): [string, Buffer] => [name, readFileSync(`${GOLDEN}/features/encoder/${name}`)]);
+  hub.add('tests/encoder', new Map([...encoder, ['tokenizer.json', readFileSync(`${GOLDEN}/bert/tokenizer.json`)]]));
+  const gguf = readFileSync(`${GOLDEN}/llama-gguf/model.gguf`);
+  hub.add('tests/quants', new Map(['m-IQ3_M', 'm-Q4_K_M', 'm-Q8_0'].map((name): [string, Buffer] => [`${name}.gguf`, name === 'm-Q8_0' ? Buffer.concat([gguf, Buffer.alloc(64)]) : gguf])));
   // The page's policy requires the hub's own name, so it is mapped to this machine's address.
   site = await openSite(undefined, 41743, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
 });
@@ -35,6 +39,11 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   await page.getByText('From Hugging Face').click();
   await page.getByText('Models that work here').click();
   expect(await page.locator('#suggestions li').count()).toBeGreaterThan(5);
+  await page.getByText('The times are estimates for this device').waitFor({ timeout: LONG });
+  const times = await page.locator('#suggestions li .note').allTextContents();
+  expect(times[0]).toMatch(/^On this device: about [\d.]+ (s|min|h) to learn from 100 short texts\.$/);
+  expect(times[1]).toMatch(/^On this device: (about [\d.]+ (s|min|h) for the first 100 steps|too slow to be useful)\.$/);
+  console.log(`first results of the suggestions: ${times.join(' ')}`);
   await shoot(page, 'phone-light-1-suggestions');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByText('Models that work here').click();
@@ -48,6 +57,9 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   await page.getByLabel('Your access token').fill('hf_secret');
   await page.getByRole('button', { name: 'Look it up' }).click();
   await page.locator('#hub-facts p').first().waitFor();
+  // The memory is tried before the download.
+  await page.locator('#hub-facts', { hasText: 'the page has just tried it' }).waitFor({ timeout: LONG });
+  await shoot(page, 'phone-light-1-tried');
   expect(hub.asked.some((each) => each.includes('tokenizer'))).toBe(false);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
@@ -57,6 +69,49 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Use it' }).click();
   await expect.poll(() => page.locator('#step-1').textContent(), { timeout: LONG }).toContain('with an adapter');
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('of several files of a model, the one that suits the device is proposed', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
+  hub.token = '';
+  await page.getByText('From Hugging Face').click();
+  await page.getByLabel('The model’s name').fill('tests/quants');
+  await page.getByRole('button', { name: 'Look it up' }).click();
+  // All of them fit, and the largest is the most exact.
+  await expect.poll(() => page.locator('#hub-file').inputValue(), { timeout: LONG }).toBe('m-Q8_0.gguf');
+  expect(await page.locator('#hub-file option').count()).toBe(3);
+  expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q8');
+  await page.locator('#hub-facts', { hasText: 'of GPU memory' }).waitFor({ timeout: LONG });
+  await shoot(page, 'phone-light-1-files');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.locator('#hub-file').selectOption('m-Q4_K_M.gguf');
+  await expect.poll(() => page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a sentence encoder is looked up, and learns the quick way only', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', ignoreHTTPSErrors: true });
+  hub.token = '';
+  await page.getByText('From Hugging Face').click();
+  await page.getByLabel('The model’s name').fill('tests/encoder');
+  await page.getByRole('button', { name: 'Look it up' }).click();
+  await page.locator('#hub-facts', { hasText: 'of GPU memory' }).waitFor({ timeout: LONG });
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one per line').fill('good: a fine film\nbad: a dull film\n'.repeat(12));
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  // Nothing is offered that would fail.
+  expect(await page.getByRole('radio', { name: 'Deeply' }).isVisible()).toBe(false);
+  await page.getByRole('button', { name: 'Learn from my examples' }).click();
+  await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
+  expect(await page.getByRole('button', { name: 'Train it deeper' }).count()).toBe(0);
+  expect(await page.locator('#deeper-note').isVisible()).toBe(false);
   expect(faults).toEqual([]);
   await context.close();
 });

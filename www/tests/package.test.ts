@@ -6,10 +6,10 @@ import { FineTuner, PocketError, type CreateOptions, type LoadProgress, type Tra
 import { createConfig } from '../src/package/options.ts';
 import { serve, type ServerPort } from '../src/package/protocol.ts';
 import { readData } from '../src/package/read.ts';
-import { checkModel, fileNames, filesOf, pace, plan, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
+import { checkModel, fileNames, filesOf, pace, plan, probe, readRows, seen, trouble, Tuner } from './fake-wasm.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 
-const engine: WasmModule = { Tuner, checkModel, plan, readRows, filesOf, fileNames };
+const engine: WasmModule = { Tuner, checkModel, plan, probe, readRows, filesOf, fileNames };
 
 /**
  * Runs the worker's code at the other end of a real message channel, so that everything is
@@ -270,7 +270,6 @@ describe('train', () => {
     [{ probes: 1.5 }, 'probes must be a whole number'],
     [{ steps: 1.5 }, 'steps must be a whole number'],
     [{ method: 'qlora' }, 'method must be "full" or "lora" or "prefix" or "readout", found qlora'],
-    [{ method: 'readout', keep: 'mine' }, 'a run of method readout takes seconds and is not kept'],
     [{ tsak: 'sst-2' }, 'unknown option "tsak"'],
     [{ data: undefined }, 'data must be a string'],
     [{ eval: 5 }, 'eval must be a string'],

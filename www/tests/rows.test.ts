@@ -58,14 +58,21 @@ describe.skipIf(FAKE)('with the engine', () => {
     expect(await read(tuner, JSON.stringify(pair), 'the examples')).toMatchObject({ kind: 'free', data: [pair], shown: ['ab'] });
   });
 
-  test('a part is held out, the same each time', async () => {
-    const rows = Array.from({ length: 50 }, (_, at): Row => ({ text: String(at), label: 'a' }));
-    const { train, heldOut } = await split(tuner, rows, 0.2, 400);
-    expect([train.length, heldOut.length]).toEqual([40, 10]);
-    expect(await split(tuner, rows, 0.2, 400)).toEqual({ train, heldOut });
-    expect(new Set([...train, ...heldOut].map(({ text }) => text)).size).toBe(50);
-    expect((await split(tuner, rows.slice(0, 9), 0.2, 400)).heldOut).toEqual([]);
-  });
+});
+
+test('a part of each label is held out, the same each time', () => {
+  const row = (label: string) => (_: unknown, at: number): Row => ({ text: `${label}${at}`, label });
+  const rows = [...Array.from({ length: 90 }, row('often')), ...Array.from({ length: 8 }, row('rare')), ...Array.from({ length: 2 }, row('twice'))];
+  const { train, heldOut } = split(rows, 0.2, 400);
+  const held = (label: string): number => heldOut.filter((each) => each.label === label).length;
+  expect([held('often'), held('rare'), held('twice'), train.length]).toEqual([18, 2, 0, 80]);
+  expect(split(rows, 0.2, 400)).toEqual({ train, heldOut });
+  expect(new Set([...train, ...heldOut].map(({ text }) => text)).size).toBe(100);
+  // Not the first ones of the file, which often belong together.
+  expect(heldOut.map(({ text }) => text)).not.toEqual(rows.slice(0, 20).map(({ text }) => text));
+  expect(split(rows, 0.2, 10).heldOut.length).toBeLessThan(13);
+  expect(split(rows.slice(0, 9), 0.2, 400).heldOut).toEqual([]);
+  expect(split(rows, 0, 400).heldOut).toEqual([]);
 });
 
 test.each([

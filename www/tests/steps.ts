@@ -33,7 +33,7 @@ export async function loadModel(page: Page): Promise<void> {
 }
 
 export async function useSample(page: Page): Promise<void> {
-  await page.getByText(/kept aside, to measure|None are kept aside/).waitFor();
+  await page.getByText(/kept aside, to measure|None are kept aside|learned only from others/).waitFor();
   await page.getByRole('button', { name: 'Next: training' }).click();
 }
 

@@ -6,6 +6,7 @@ mod quantization;
 mod set;
 pub use gguf_names::is_gguf;
 pub use memory::MemoryDir;
+pub(crate) use set::optional_files;
 pub use set::{
     CHAT_FILE, CONFIG_FILE, FileSet, GENERATION_FILE, INDEX_FILE, Listed, MAX_CONFIG_BYTES,
     MAX_TOKENIZER_BYTES, PICKLE_FILE, PICKLE_INDEX_FILE, TOKENIZER_FILE, WEIGHTS_FILE, file_of_quantization,

@@ -148,8 +148,8 @@ fn gguf_set(place: &str, name: &str, has: impl Fn(&str) -> bool) -> Result<FileS
     Ok(FileSet::Gguf(names))
 }
 
-/// Every optional file.
-fn optional_files() -> Vec<&'static str> {
+/// Every optional file: those of the tokenizer, of the chat template and of generation.
+pub(crate) fn optional_files() -> Vec<&'static str> {
     let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE, GENERATION_FILE];
     before.into_iter().chain(DECLARATION_FILES[1..].iter().copied()).chain(VOCABULARY_FILES).collect()
 }

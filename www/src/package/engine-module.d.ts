@@ -4,6 +4,7 @@ declare module 'pocketllm-engine' {
   export const Tuner: WasmModule['Tuner'];
   export const checkModel: WasmModule['checkModel'];
   export const plan: WasmModule['plan'];
+  export const probe: WasmModule['probe'];
   export const readRows: WasmModule['readRows'];
   export const filesOf: WasmModule['filesOf'];
   export const fileNames: WasmModule['fileNames'];

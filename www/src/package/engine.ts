@@ -3,14 +3,14 @@
  * wasm-bindgen does not allow a second call while one is running. If the GPU is lost, the engine
  * requests it again and restores the model to its last state.
  */
-import { zipSync } from 'fflate';
 import { filesHere, forgetUnchecked, inspect, keptFiles } from './cache.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
 import { canWrite } from './opfs.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import { sleep } from './request.js';
-import { elsewhere, fetchAdapter, listed, type Listing } from './source.js';
+import { zipped, ZipWriter } from './zip.js';
+import { elsewhere, fetchAdapter, ggufFiles, listed, type Listing } from './source.js';
 import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
 import { bytesOf, readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
@@ -45,6 +45,9 @@ const OCTET_STREAM = 'application/octet-stream';
  * GPU process.
  */
 const RECOVERY_PAUSES = [100, 1000, 3000];
+
+/** The model by which a device is measured: one layer of BERT's size, and few words. */
+const PROBE = { model_type: 'bert', hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, num_hidden_layers: 1, vocab_size: 1000, max_position_embeddings: 64 };
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
@@ -232,8 +235,11 @@ export class Engine implements Endpoint {
     plan: async ([{ source, access, ...rest }], { signal }) => {
       const engine = await this.#load();
       const files = source.kind === 'files' ? { files: source.files } : ((await filesHere(source)) ?? (await elsewhere(source, engine, { access, signal })));
-      return engine.plan({ ...rest, ...files, steps: 1 });
+      // A readout has no steps.
+      return engine.plan({ ...rest, ...files, ...(rest.method === 'readout' ? {} : { steps: 1 }) });
     },
+    probe: async ([bytes]) => (await this.#load()).probe({ config: JSON.stringify(PROBE), ...(bytes === undefined ? {} : { bytes }) }),
+    ggufFiles: async ([source, access], { signal }) => ggufFiles(source, { signal, access }),
     inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),
     info: async () => this.#loaded().info(),
     startTraining: async ([{ keep, ...rest }], hooks) => {
@@ -256,6 +262,8 @@ export class Engine implements Endpoint {
       try {
         const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel));
         if (step === undefined) await this.#endRun();
+        // A fit of a readout replaces the one before it.
+        else if (step.rows !== undefined) run.journal?.rewrite(this.#loaded());
         else await run.journal?.append(this.#loaded(), step.step - 1);
         return step;
       } catch (thrown) {
@@ -307,10 +315,7 @@ export class Engine implements Endpoint {
     exportAdapter: async (_, hooks) => {
       const { config: text, weights, gguf } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
       const peft = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
-      const files = gguf === undefined ? peft : { ...peft, 'adapter.gguf': gguf };
-      // The files are not compressed, because weights do not shrink. A fixed time makes equal
-      // adapters equal files.
-      return new Blob([zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) }) as Uint8Array<ArrayBuffer>], { type: 'application/zip' });
+      return zipped(gguf === undefined ? peft : { ...peft, 'adapter.gguf': gguf });
     },
     fetchAdapter: async ([source, access], { signal }) => fetchAdapter(source, { signal, access }),
     useAdapter: async ([files], hooks) => {
@@ -329,6 +334,12 @@ export class Engine implements Endpoint {
       });
       return new Blob(parts, { type: OCTET_STREAM });
     },
+    exportDirectory: async (_, hooks) =>
+      this.#withRecovery(hooks, async (tuner) => {
+        const archive = new ZipWriter();
+        await tuner.exportDirectory((path, chunk) => archive.write(path, chunk));
+        return archive.end();
+      }),
     restore: async ([trajectory], hooks) => {
       const bytes = await bytesOf('the trajectory', trajectory, 'file-corrupt');
       await this.#endRun();

@@ -23,6 +23,7 @@ import {
   generateConfig,
   kind as describe,
   planConfig,
+  probeBytes,
   readConfig,
   reading,
   refuseNoRecord,
@@ -33,7 +34,7 @@ import {
 import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
 import type { Classification, ClassifyOptions, Evaluation, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { CreateOptions, ExportKind, InspectOptions, MemoryPlan, ModelInfo, ModelSize, PlanOptions, RemoteOptions } from './types/model.js';
+import type { CreateOptions, DeviceSpeed, ExportKind, FileSize, InspectOptions, MemoryPlan, ModelInfo, ModelSize, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
 import type { Restored, RestoreOptions, TrainOptions, TrainStep } from './types/training.js';
 
 export { ERROR_CODES, PocketError, type ErrorCode } from './errors.js';
@@ -71,6 +72,18 @@ export async function inspectModel(
 }
 
 /**
+ * Lists the `.gguf` files of a model of the hub with their sizes, for a person to choose one: `owner/name/file.gguf`.
+ *
+ * @throws {@link PocketError} `network`, `aborted` or `invalid-argument`.
+ */
+export async function ggufFiles(model: string | URL, options: RemoteOptions = {}): Promise<FileSize[]> {
+  const { source, access } = remoteOptions('ggufFiles', model, options, baseUri());
+  if (options.signal?.aborted) throw abortedError('ggufFiles', options.signal);
+  const found = await once(true, 'ggufFiles', [source, access], options.signal);
+  return found.map(({ name, size }) => ({ name, ...(size === undefined ? {} : { bytes: size }) }));
+}
+
+/**
  * Computes how much GPU memory a training run needs, from `config.json` and the header of the
  * weights. Nothing else is downloaded, and no GPU is needed.
  *
@@ -85,6 +98,20 @@ export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
   });
   if (signal?.aborted) throw abortedError('planTraining', signal);
   return once(worker, 'plan', [config], signal);
+}
+
+/**
+ * Measures this device before a model is downloaded, which takes about two seconds: how fast it passes tokens through one layer, and
+ * whether its GPU has as much memory as a training needs.
+ *
+ * @throws {@link PocketError} `webgpu-unavailable`; `out-of-memory` if it has less memory than `bytes`; `device-lost`, `aborted` or
+ * `invalid-argument`.
+ */
+export async function probeDevice(options: ProbeOptions = {}): Promise<DeviceSpeed> {
+  const bytes = probeBytes(options);
+  const { signal, worker = true } = options;
+  if (signal?.aborted) throw abortedError('probeDevice', signal);
+  return once(worker, 'probe', bytes === undefined ? [] : [bytes], signal);
 }
 
 /** Makes one call on an engine that is started for it. */
@@ -250,7 +277,10 @@ export class FineTuner {
   /**
    * Exports what was learned. `trajectory` is a file of a few bytes per step, which together with
    * the base model gives the same weights again, bit for bit. `model` is the whole model as a
-   * safetensors file. `adapter` is what `lora` or `prefix` has trained, as a zip archive of the two
+   * safetensors file. `directory` is a zip archive of the directory that transformers opens, with
+   * the configuration, the tokenizer and the weights; if a readout was trained, it is the class
+   * `*ForSequenceClassification` where transformers has one with the same logits, and modules of
+   * sentence-transformers otherwise. `adapter` is what `lora` or `prefix` has trained, as a zip archive of the two
    * files that peft loads and, for LoRA where llama.cpp has the model's architecture, the
    * `adapter.gguf` that llama.cpp loads.
    */
@@ -260,10 +290,12 @@ export class FineTuner {
         return this.#endpoint.call('exportTrajectory', []);
       case 'model':
         return this.#endpoint.call('exportModel', [], this.#hooks());
+      case 'directory':
+        return this.#endpoint.call('exportDirectory', [], this.#hooks());
       case 'adapter':
         return this.#endpoint.call('exportAdapter', [], this.#hooks());
       default:
-        throw new PocketError('invalid-argument', `export: expected "trajectory", "adapter" or "model", found ${describe(kind)}`);
+        throw new PocketError('invalid-argument', `export: expected "trajectory", "adapter", "model" or "directory", found ${describe(kind)}`);
     }
   }
 

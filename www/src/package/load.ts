@@ -1,4 +1,4 @@
-import init, { checkModel, fileNames, filesOf, plan, readRows, Tuner } from 'pocketllm-engine';
+import init, { checkModel, fileNames, filesOf, plan, probe, readRows, Tuner } from 'pocketllm-engine';
 import { Engine } from './engine.js';
 import { PocketError, toError } from './errors.js';
 import type { WasmModule } from './wasm.js';
@@ -11,7 +11,7 @@ let loading: Promise<WasmModule> | undefined;
  */
 function loadModule(): Promise<WasmModule> {
   loading ??= init().then(
-    () => ({ Tuner, checkModel, plan, readRows, filesOf, fileNames }),
+    () => ({ Tuner, checkModel, plan, probe, readRows, filesOf, fileNames }),
     (thrown: unknown) => {
       loading = undefined;
       throw asLoadError(thrown);

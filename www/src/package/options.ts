@@ -7,7 +7,7 @@ import type { Access } from './request.js';
 import type { ModelSource, RemoteSource } from './source.js';
 import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
-import type { CreateOptions, DType, PlanOptions, RemoteOptions } from './types/model.js';
+import type { CreateOptions, DType, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
 import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
@@ -23,7 +23,7 @@ const CREATE = ['model', 'hub', 'token', 'cache', 'dtype', 'limits', 'tiles', 'm
 const PROMPTING = ['task', 'template', 'labels'];
 const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
 // A run's settings name the format that the model is held in: the engine compares it.
-const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'dtype', 'keep', 'signal', 'onStart'];
+const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'crossValidate', 'dtype', 'keep', 'signal', 'onStart'];
 const PLAN = [
   ...['model', 'hub', 'token', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
   ...Object.keys(METHOD_OPTIONS),
@@ -200,7 +200,6 @@ function refuseBadRun(call: string, options: object): void {
 export function trainConfig(options: TrainOptions): TrainConfig {
   refuseUnknown('train', options, TRAIN);
   refuseBadRun('train', options);
-  if (options.method === 'readout' && options.keep !== undefined) throw invalid('train: a run of method readout takes seconds and is not kept; export its trajectory instead');
   refuseNoData('train: data', options.data);
   if (options.eval !== undefined) refuseNoData('train: eval', options.eval);
   const { signal, onStart, ...rest } = options;
@@ -213,6 +212,13 @@ export function planConfig(options: PlanOptions, base: string): PlanConfig {
   refuseBadRun('planTraining', options);
   const { model, hub, token, signal: _, worker: __, ...rest } = options;
   return { source: modelSource(model, base, hub), ...compact({ ...rest, access: access(token, hub) }) };
+}
+
+/** The bytes to try, of the options of a probe. */
+export function probeBytes(options: ProbeOptions): number | undefined {
+  refuseUnknown('probeDevice', options, ['bytes', 'worker', 'signal']);
+  refuseBadNumber('probeDevice', options, ['bytes'], true);
+  return options.bytes;
 }
 
 /** A model, or an adapter, that is somewhere else, and how its server is reached. The call may have `more` options than those of a server. */

@@ -5,11 +5,11 @@
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
+import type { DeviceSpeed, LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
 import type { Access } from './request.js';
 import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { Listing, ModelSource, RemoteSource } from './source.js';
-import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmTrainConfig } from './wasm.js';
+import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmListed, WasmTrainConfig } from './wasm.js';
 
 /** The engine's training configuration, but with data that may still be a file. */
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
@@ -29,6 +29,8 @@ export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
   plan(config: PlanConfig): MemoryPlan;
+  probe(bytes?: number): DeviceSpeed;
+  ggufFiles(source: RemoteSource, access?: Access): WasmListed[];
   inspect(source: RemoteSource, access?: Access): { listing: Listing; keptBytes: number };
   info(): ModelInfo;
   startTraining(config: TrainConfig): TrainStart & { run: number };
@@ -44,6 +46,7 @@ export interface Calls {
   endGeneration(run: number): void;
   exportTrajectory(): Blob;
   exportModel(): Blob;
+  exportDirectory(): Blob;
   exportAdapter(): Blob;
   useAdapter(files: readonly NamedBlob[]): void;
   /** Downloads the files of an adapter. */

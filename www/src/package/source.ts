@@ -119,6 +119,13 @@ async function listHub(source: HubSource, rules: FileRules, reaching: Reaching):
   return { files, ...(parameters === undefined ? {} : { parameters }) };
 }
 
+/** The `.gguf` files that a repository has, whether or not they are models: the parts of split ones, and files beside a model, too. */
+export async function ggufFiles(source: RemoteSource, reaching: Reaching): Promise<WasmListed[]> {
+  if (source.kind !== 'hub') return [];
+  const { siblings } = await hubModel(source, reaching);
+  return siblings.flatMap(({ rfilename: name, lfs, size = lfs?.size }) => (/\.gguf$/i.test(name) ? [{ name, ...(size === undefined ? {} : { size }) }] : []));
+}
+
 interface Found {
   /** The name of the place in messages. */
   readonly place: string;

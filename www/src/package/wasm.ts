@@ -4,7 +4,7 @@
  */
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
+import type { DeviceSpeed, DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
 import type { Prompting, Restored, TrainOptions, TrainStart, TrainStep } from './types/training.js';
 
 /** Stops a running call when `aborted` is set. `signal` also stops its downloads at once. */
@@ -78,6 +78,8 @@ export interface WasmTuner {
   exportTrajectory(step?: number): Uint8Array<ArrayBuffer>;
   /** Streams a safetensors file. A chunk is valid only during the call. */
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
+  /** Streams the files of a model's directory, one after another. A chunk is valid only during the call. */
+  exportDirectory(write: (path: string, chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
   /** The two files of the adapter in the format of peft, and its GGUF file where llama.cpp has such adapters. */
   exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf?: Uint8Array<ArrayBuffer> }>;
   /** Adds an adapter to the base weights. */
@@ -101,7 +103,7 @@ export interface WasmFileSet {
 }
 
 /** The options of {@link WasmModule.plan}. */
-export type WasmPlanOptions = WasmCreateOptions & { readonly steps: number };
+export type WasmPlanOptions = WasmCreateOptions & { readonly steps?: number };
 
 /** The generated module. */
 export interface WasmModule {
@@ -109,6 +111,8 @@ export interface WasmModule {
   plan(options: WasmPlanOptions): Promise<MemoryPlan>;
   /** Throws what loading the model would throw, before its weights are downloaded. */
   checkModel(options: WasmCreateOptions): Promise<void>;
+  /** Measures the device with a small random model, and tries `bytes` of its memory. */
+  probe(options: { readonly config: string; readonly bytes?: number }): Promise<DeviceSpeed>;
   readRows(data: WasmData, name: string, options: Omit<ReadOptions, 'name'>): ReadRows;
   /**
    * Chooses the files of a model among those of a place. `file` is a `.gguf` file that was

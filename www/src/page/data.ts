@@ -5,6 +5,7 @@ import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
+import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
 import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
 import type { App, Dataset, Flow } from './state.ts';
@@ -12,6 +13,10 @@ import { TypedRows } from './typed.ts';
 
 /** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
 const HELD_OUT = 400;
+/** With fewer examples, each is measured in turn: a share of them would be too few to say anything. */
+const FEW = 100;
+/** The share that is kept aside of more examples. */
+const USUAL = '0.2';
 const SHOWN = 3;
 const LEFT_SHOWN = 20;
 
@@ -31,8 +36,10 @@ export function setUpData(app: App, flow: Flow): void {
   let reading = 0;
   const typed = new TypedRows(() => (seal(), void refresh()));
   const share = byId('split', HTMLSelectElement);
+  /** Whether the person has chosen how to measure. */
+  let shareChosen = false;
   const questions = new ColumnQuestions(() => void refresh());
-  const later = new LabelsForTexts(() => void relabel());
+  const later = new LabelsForTexts(relabel);
   const promptView = byId('prompt-view', HTMLDetailsElement);
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
@@ -41,7 +48,7 @@ export function setUpData(app: App, flow: Flow): void {
   const pasted = debounced(() => void renew(), 300);
   paste.addEventListener('input', () => (seal(), pasted()));
   picker.addEventListener('change', () => (seal(), void renew()));
-  share.addEventListener('change', () => (changed(), void redraw()));
+  share.addEventListener('change', () => ((shareChosen = true), changed(), redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
   flow.onOpen(2, () => void (parsed === undefined && refresh()));
@@ -78,23 +85,22 @@ export function setUpData(app: App, flow: Flow): void {
         if (found.parsed.layout === undefined || questions.wanted.unlabeled === true) later.show(found.parsed.texts);
         return;
       }
-      await accept(found.parsed, mine);
+      accept(found.parsed);
     } catch (error) {
       if (mine === reading) showProblem(problem, error);
     }
   }
 
   /** Shows examples that can be learned from. */
-  async function accept(found: Parsed, mine: number): Promise<void> {
-    await draw(found);
-    if (mine !== reading) return;
+  function accept(found: Parsed): void {
+    draw(found);
     parsed = found;
     show();
   }
 
   /** Takes the texts that have got a label by hand. */
-  async function relabel(): Promise<void> {
-    const mine = ++reading;
+  function relabel(): void {
+    reading++;
     showProblem(problem);
     const { rows } = later;
     const enough = new Set(rows.map(({ label }) => label)).size > 1;
@@ -103,9 +109,9 @@ export function setUpData(app: App, flow: Flow): void {
       return;
     }
     try {
-      await accept(counted(rows, [], 'the examples'), mine);
+      accept(counted(rows, [], 'the examples'));
     } catch (error) {
-      if (mine === reading) showProblem(problem, error);
+      showProblem(problem, error);
     }
   }
 
@@ -147,30 +153,25 @@ export function setUpData(app: App, flow: Flow): void {
     return app.tuner;
   }
 
-  async function draw(from: Parsed): Promise<void> {
+  function draw(from: Parsed): void {
     if (from.kind !== 'labelled') return;
-    drawn = apart === undefined ? await split(loaded(), from.rows, Number(share.value), HELD_OUT) : { train: from.rows, heldOut: apart };
+    if (!shareChosen) share.value = from.rows.length < FEW ? 'fold' : USUAL;
+    // Training deeply keeps some aside even then, because it cannot take each in turn.
+    const part = Number(share.value === 'fold' ? USUAL : share.value);
+    drawn = apart === undefined ? split(from.rows, part, HELD_OUT) : { train: from.rows, heldOut: apart };
   }
 
   /** Draws again after another share was chosen. */
-  async function redraw(): Promise<void> {
-    const mine = ++reading;
+  function redraw(): void {
     if (parsed === undefined) return;
-    next.disabled = true;
-    try {
-      await draw(parsed);
-      if (mine !== reading) return;
-      showNote();
-      next.disabled = false;
-    } catch (error) {
-      if (mine === reading) showProblem(problem, error);
-    }
+    draw(parsed);
+    showNote();
   }
 
   function show(): void {
     if (parsed === undefined) return;
     byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
-    promptView.hidden = parsed.kind !== 'labelled';
+    promptView.hidden = parsed.kind !== 'labelled' || app.tuner?.info.labelWords === false;
     byId('split-view', HTMLElement).hidden = parsed.kind !== 'labelled' || apart !== undefined;
     if (parsed.kind === 'labelled') {
       words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
@@ -223,6 +224,9 @@ export function setUpData(app: App, flow: Flow): void {
     );
   }
 
+  /** Whether each example is measured in turn. */
+  const folds = (): boolean => apart === undefined && share.value === 'fold';
+
   function showPreview(): void {
     if (parsed === undefined) return;
     const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows) : [];
@@ -251,9 +255,11 @@ export function setUpData(app: App, flow: Flow): void {
     const lines: string[] = [];
     if (parsed.kind === 'labelled') {
       const { train, heldOut } = drawn;
-      lines.push(`${plural(train.length, 'example')} to learn from.`);
+      lines.push(`${plural(train.length + (folds() ? heldOut.length : 0), 'example')} to learn from.`);
       lines.push(
-        heldOut.length > 0
+        folds()
+          ? 'To measure what it learns, each of them is also sorted by a model that has learned only from others.'
+          : heldOut.length > 0
           ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
           : 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
         ...parsed.said,
@@ -299,6 +305,7 @@ export function setUpData(app: App, flow: Flow): void {
       labels: used.map(([, word]) => word),
       names: new Map(used.map(([label, word]) => [word, label])),
       own: chosen('data') !== 'sample',
+      folded: folds(),
     };
   }
 }
@@ -311,7 +318,7 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
 /** A short summary of the examples, for the heading of the step. */
 export function summarizeData(dataset: Dataset): string {
   if (dataset.kind === 'free') return 'Text to learn from';
-  return `${plural(dataset.train.length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
+  return `${plural(readoutRows(dataset).length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
 }
 
 /**

@@ -14,10 +14,18 @@ export interface Need {
  * adapters use the defaults, which were chosen for the CPU.
  */
 export async function tilesHere(): Promise<'auto' | 'untuned'> {
+  return (await hasGpu()) ? 'auto' : 'untuned';
+}
+
+/** Whether this device has a hardware GPU that the browser may use. */
+export async function hasGpu(): Promise<boolean> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } }).gpu;
   const adapter = await gpu?.requestAdapter().catch(() => null);
-  return adapter?.info?.isFallbackAdapter === false ? 'auto' : 'untuned';
+  return adapter?.info?.isFallbackAdapter === false;
 }
+
+/** The memory in bytes that the browser reports; 4 GB where it reports none, as Safari and Firefox. */
+export const memoryHere = (): number => ((navigator as { deviceMemory?: number }).deviceMemory ?? 4) * 1e9;
 
 /** What a model needs; `size` is `undefined` for a model that is already on this device. */
 export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): Promise<Need> {

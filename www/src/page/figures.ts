@@ -2,7 +2,7 @@
 import type { Evaluation, LabelFigures, WrongRow } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { count, excerpt, percent, plural } from './format.ts';
-import type { App } from './state.ts';
+import { isFolded, type App, type Prompting } from './state.ts';
 
 /** With fewer texts, a share in percent would look more exact than it is. */
 const FEW = 30;
@@ -32,11 +32,11 @@ export function showFigures({ before, after, trained, prompting }: App): void {
       el('span', {}, share(after, after.accuracy)),
     ),
     bars(was, after.accuracy, baseline),
-    el('p', { class: 'verdict' }, statement(after, name)),
+    el('p', { class: 'verdict' }, statement(after, name, prompting?.readout === true)),
     el(
       'p',
       { class: 'note' },
-      `${prompting?.readout === true ? 'Measured' : `Before and after ${plural(trained, 'step')}, measured`} on ${plural(after.examples, 'text')} kept aside.`,
+      measured(after, trained, prompting),
       ...(after.interval === undefined ? [] : [` On other texts like these, expect ${range(after.interval)} (95% interval).`]),
       ...(baseline === undefined || baselineLabel === undefined ? [] : [` The mark on the bar is at ${percent(baseline)}: always answering ${name(baselineLabel)}.`]),
     ),
@@ -44,16 +44,23 @@ export function showFigures({ before, after, trained, prompting }: App): void {
   );
 }
 
+/** On which texts, and how, it was measured. */
+function measured({ examples }: Evaluation, trained: number, prompting: Prompting | undefined): string {
+  if (isFolded(prompting)) return `Each of ${plural(examples, 'text')} was sorted by a model that had learned only from others.`;
+  return `${prompting?.readout === true ? 'Measured' : `Before and after ${plural(trained, 'step')}, measured`} on ${plural(examples, 'text')} kept aside.`;
+}
+
 /** One line on an evaluation during training. */
-export function evaluationLine(evaluation: Evaluation, names: ReadonlyMap<string, string>): string {
+export function evaluationLine(evaluation: Evaluation, prompting: Prompting): string {
+  const { names } = prompting;
   const { accuracy, baseline, baselineLabel } = evaluation;
   if (accuracy === undefined || baseline === undefined || baselineLabel === undefined) return '';
   const better = evaluation.verdict === 'better' ? 'better than' : 'beside';
-  return `Texts kept aside: ${share(evaluation, accuracy)} right, ${better} ${percent(baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
+  return `${isFolded(prompting) ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share(evaluation, accuracy)} right, ${better} ${percent(baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
 }
 
 /** What was learned, in a sentence. */
-export function statement(evaluation: Evaluation, name: Name): string {
+export function statement(evaluation: Evaluation, name: Name, quick: boolean): string {
   const { verdict, baseline = 0, baselineLabel = '', examples, perLabel = [] } = evaluation;
   const always = `always answering ${name(baselineLabel)} would be right for ${percent(baseline)}`;
   const only = perLabel.find((_, at) => perLabel.every(({ confusion, rows }) => confusion[at] === rows));
@@ -62,11 +69,11 @@ export function statement(evaluation: Evaluation, name: Name): string {
     case 'better':
       return `It has learned to tell them apart: ${always}.`;
     case 'not-better':
-      return `Nothing that it learned can be seen yet: ${always}.${same} Give it more examples, or train it longer.`;
+      return `Nothing that it learned can be seen yet: ${always}.${same} Give it more examples${quick ? '' : ', or train it longer'}.`;
     case 'worse':
-      return `It is worse than a guess: ${always}.${same} Train it longer, or again with other settings.`;
+      return `It is worse than a guess: ${always}.${same} ${quick ? 'Give it more examples, and check that their labels are right.' : 'Train it longer, or again with other settings.'}`;
     case 'too-few':
-      return `${plural(examples, 'text is', 'texts are')} too few to say whether it has learned anything.${same} Give it more examples, and keep more of them aside.`;
+      return `${plural(examples, 'text is', 'texts are')} too few to say whether it has learned anything.${same} Give it more examples.`;
     case 'one-label':
       return `All texts kept aside are labeled ${name(baselineLabel)}, so they do not show whether it tells the labels apart.`;
     default:

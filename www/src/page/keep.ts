@@ -24,8 +24,8 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
   });
   byId('keep-model', HTMLButtonElement).addEventListener('click', (event) => {
     void attempt(event.currentTarget, async () => {
-      const blob = await app.tuner?.export('model');
-      if (blob !== undefined) download(blob, `${fileName(app)}.safetensors`);
+      const blob = await app.tuner?.export('directory');
+      if (blob !== undefined) download(blob, `${fileName(app)}-model.zip`);
     });
   });
   const share = byId('share-trajectory', HTMLButtonElement);
@@ -47,7 +47,7 @@ export function setUpKeeping(app: App, attempt: Attempt): void {
 
 const canShare = (file: File): boolean => navigator.canShare?.({ files: [file] }) ?? false;
 
-function fileName({ modelName, trained }: App): string {
+function fileName({ modelName, trained, prompting }: App): string {
   const model = modelName.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
-  return `${model || 'model'}-${trained}-steps`;
+  return `${model || 'model'}-${prompting?.readout === true ? 'learned' : `${trained}-steps`}`;
 }

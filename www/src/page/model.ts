@@ -2,17 +2,19 @@
  * Step 1: loads a model from this page, from the hub, from this device or from the person's files.
  */
 import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
-import workerUrl from 'pocketllm/worker?worker&url';
+import { BUILT_IN, builtInAt, isBuiltIn, placeOf, suggestBuiltIn } from './built-in.ts';
 import { need, tilesHere } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
-import { workerScript } from './guard.ts';
 import { fromFile } from './record.ts';
-import { CHANNEL, isSealed, onSeal } from './privacy.ts';
+import { tryMemory } from './probe.ts';
+import { offerFiles } from './quantized.ts';
+import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 import { showSuggestions } from './suggestions.ts';
+import { confinedWorker } from './worker.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
   download: 'Downloading the model',
@@ -25,25 +27,13 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   readout: 'Fitting a readout',
 };
 
-/**
- * A worker fetched by its address obeys only the headers it came with, and a static host sends
- * none. One that begins as a blob inherits this page's policy, so it too can reach no other host.
- */
-function confinedWorker(): Worker {
-  const script = workerScript(new URL(workerUrl, import.meta.url).href, CHANNEL);
-  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-  const worker = new Worker(url, { type: 'module', name: 'pocketllm' });
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  return worker;
-}
-
 const WITH_ADAPTER = ', with an adapter';
 
 /** Loads a model in place of the current one. Rejects if that fails. */
 export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
-  const model = { 'built-in': './models/bert/', hub: 'id' in choice ? choice.id : '', kept: 'source' in choice ? choice.source : '', files }[choice.kind];
+  const model = placeOf(choice, files);
   // After texts are entered there are no requests, not even to check whether a stored model has
   // changed.
   const cache = isSealed() ? 'force-cache' : true;
@@ -89,6 +79,10 @@ export function setUpModel(app: App, flow: Flow): void {
   let files: File[] = [];
   /** The model that was chosen from the list of stored models. */
   let kept: StoredModel | undefined;
+  /** Whether the person has chosen a model, or its precision. */
+  const touched = { source: false, dtype: false };
+  /** The id of the file that was chosen in a repository with several. */
+  let file: string | undefined;
 
   const changed = (): void => {
     showProblem(problem);
@@ -101,7 +95,9 @@ export function setUpModel(app: App, flow: Flow): void {
     note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
   onChoice('source', () => {
+    touched.source = true;
     kept = undefined;
+    suitDtype();
     changed();
   });
   for (const picker of pickers) {
@@ -113,12 +109,15 @@ export function setUpModel(app: App, flow: Flow): void {
   }
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   dtype.addEventListener('change', () => {
+    touched.dtype = true;
     changed();
     if (chosen('source') === 'files') void lookAtFiles();
     else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
   });
   id.addEventListener('input', () => {
     kept = undefined;
+    file = undefined;
+    byId('hub-files', HTMLElement).hidden = true;
     byId('hub-facts', HTMLElement).replaceChildren();
     changed();
   });
@@ -138,6 +137,12 @@ export function setUpModel(app: App, flow: Flow): void {
   });
   onSeal(closeHub);
   void showShelf(take);
+  void suggestBuiltIn((name) => {
+    if (touched.source || app.tuner !== undefined || progress.hidden === false) return;
+    check(name);
+    suitDtype();
+    changed();
+  });
   showSuggestions((model) => {
     id.value = model;
     id.dispatchEvent(new Event('input'));
@@ -145,19 +150,48 @@ export function setUpModel(app: App, flow: Flow): void {
   });
   changed();
 
+  /** Checks the radio button of a source. */
+  function check(source: string): void {
+    const radio = document.querySelector<HTMLInputElement>(`input[name="source"][value="${source}"]`);
+    if (radio !== null) radio.checked = true;
+  }
+
+  /** Each built-in model has a precision that suits it, until the person chooses one. */
+  function suitDtype(): void {
+    const source = chosen('source');
+    if (!touched.dtype) dtype.value = isBuiltIn(source) ? BUILT_IN[source].dtype : 'f32';
+  }
+
   function choice(): ModelChoice {
     const held = dtype.value as DType;
     if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source, dtype: held };
     const source = chosen('source');
-    if (source === 'hub') return { kind: 'hub', id: id.value.trim(), dtype: held };
-    return source === 'files' ? { kind: 'files', names: files.map(({ name }) => name), dtype: held } : { kind: 'built-in', dtype: held };
+    if (source === 'hub') return { kind: 'hub', id: hubModel(), dtype: held };
+    if (source === 'files') return { kind: 'files', names: files.map(({ name }) => name), dtype: held };
+    return { kind: 'built-in', name: isBuiltIn(source) ? source : 'bert', dtype: held };
   }
 
   /** Shows what the model needs and what this device has, before the download. */
   async function look(): Promise<void> {
-    const model = id.value.trim();
+    const model = hubModel();
     if (model === '') return;
     await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker }));
+  }
+
+  /** The hub id that was entered, or that of the file that was chosen in its repository. */
+  function hubModel(): string {
+    return file ?? id.value.trim();
+  }
+
+  /** If a model cannot be taken as it is named because its repository has several files, offers these. */
+  async function offersFiles(model: string, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!(error instanceof PocketError) || error.code !== 'model-unsupported' || !error.message.includes('.gguf')) return false;
+    return offerFiles(model, { ...accessToken(), signal }, (chosenFile, held) => {
+      file = chosenFile;
+      if (!touched.dtype) dtype.value = held;
+      changed();
+      void look();
+    }).catch(() => false);
   }
 
   /**
@@ -178,26 +212,37 @@ export function setUpModel(app: App, flow: Flow): void {
       const held = dtype.value as DType;
       const size = await inspect?.(signal);
       // These are the defaults of step 3.
-      const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16, maxLength: 128 } as const;
-      const { sentences, tight } = await need(size, await planTraining({ model, ...accessToken(), dtype: held, signal, worker: confinedWorker, ...run }));
-      place.replaceChildren(...sentences.map((sentence) => el('p', {}, sentence)));
-      place.classList.toggle('tight', tight);
-      announce(sentences.join(' '));
+      const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16 } as const;
+      const options = { model, ...accessToken(), dtype: held, maxLength: 128, signal, worker: confinedWorker };
+      // A sentence encoder cannot be trained by steps, and learns as a readout.
+      const plan = await planTraining({ ...options, ...run }).catch(() => planTraining({ ...options, method: 'readout' }));
+      const { sentences, tight } = await need(size, plan);
+      const tell = (all: readonly string[], bad: boolean): void => {
+        place.replaceChildren(...all.map((sentence) => el('p', {}, sentence)));
+        place.classList.toggle('tight', bad);
+        announce(all.join(' '));
+      };
+      tell([...sentences, 'Trying whether this device has that much GPU memory'], tight);
+      const tried = await tryMemory(plan.peak, signal);
+      if (!signal.aborted) tell([...sentences, ...tried.sentences], tight || tried.tight);
     } catch (error) {
       if (looking.signal !== signal) return;
       place.replaceChildren();
       if (isAbort(error)) return;
+      if (typeof model === 'string' && file === undefined && (await offersFiles(model, error, signal))) return;
       if (inspect !== undefined) explain(problem, error);
     }
   }
 
   function take(model: StoredModel): void {
     const hub = hubId(model);
-    const builtIn = model.source === new URL('./models/bert/', document.baseURI).href;
-    kept = hub === undefined && !builtIn ? model : undefined;
-    const radio = document.querySelector<HTMLInputElement>(`input[name="source"][value="${hub === undefined ? 'built-in' : 'hub'}"]`);
-    if (radio !== null) radio.checked = true;
+    const builtIn = builtInAt(model.source);
+    kept = hub === undefined && builtIn === undefined ? model : undefined;
+    touched.source = true;
+    check(hub === undefined ? (builtIn ?? 'bert') : 'hub');
     if (hub !== undefined) id.value = hub;
+    file = undefined;
+    suitDtype();
     changed();
     void run();
   }
@@ -340,7 +385,7 @@ export function summary(app: App): string {
 }
 
 function nameOf(choice: ModelChoice, files: readonly File[]): string {
-  if (choice.kind === 'built-in') return 'Small BERT';
+  if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
   if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
   if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
   const [first, ...more] = files;

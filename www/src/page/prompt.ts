@@ -1,17 +1,20 @@
 /** The words and the sentence by which a language model is asked for a label, and labels where a readout answers instead. */
-import { PocketError, type FineTuner } from 'pocketllm';
+import { PocketError, type FineTuner, type TrainOptions } from 'pocketllm';
 import { asked, type Dataset, type Prompting } from './state.ts';
-import type { Row } from './rows.ts';
+import { thinned, type Row } from './rows.ts';
 
 export type Labelled = Dataset & { kind: 'labelled' };
 
 const WHERE = 'Correct it in step 2, under “How the model is asked”, or let it learn quickly, which needs no words.';
 
 /** How a readout is asked: with the labels as the person wrote them. */
-export function readoutPrompt({ train }: Labelled): Prompting {
-  const labels = [...new Set(train.map(({ label }) => label))];
-  return { template: '', labels, names: new Map(labels.map((label) => [label, label])), readout: true };
+export function readoutPrompt(dataset: Labelled): Prompting {
+  const labels = [...new Set(readoutRows(dataset).map(({ label }) => label))];
+  return { template: '', labels, names: new Map(labels.map((label) => [label, label])), readout: true, folded: dataset.folded === true };
 }
+
+/** The rows that a readout learns from. */
+export const readoutRows = ({ train, heldOut, folded }: Labelled): Row[] => (folded === true ? [...train, ...heldOut] : train);
 
 /**
  * Checks the words and the sentence.
@@ -40,4 +43,16 @@ export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<
 export function worded(rows: readonly Row[], { names }: Labelled): Row[] {
   const words = new Map([...names].map(([word, label]) => [label, word]));
   return rows.map((row) => ({ ...row, label: words.get(row.label) ?? row.label }));
+}
+
+type DataOptions = Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels' | 'crossValidate'>;
+
+/** The options of a training for its examples, with at most `most` of those kept aside to measure on. */
+export function dataOptions(dataset: Dataset, quick: boolean, most: number): DataOptions {
+  if (dataset.kind !== 'labelled') return { data: dataset.data, dataName: dataset.name, evaluateEvery: 0 };
+  const rows = thinned(dataset.heldOut, most);
+  if (quick) return { data: readoutRows(dataset), ...(dataset.folded === true ? { crossValidate: true } : rows.length > 0 ? { eval: rows } : {}) };
+  // Without rows kept aside nothing is evaluated: rows that were trained on would tell nothing.
+  const measured = rows.length > 0 ? { eval: worded(rows, dataset) } : { evaluateEvery: 0 };
+  return { data: worded(dataset.train, dataset), template: dataset.template, labels: dataset.labels, ...measured };
 }

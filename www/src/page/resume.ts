@@ -18,7 +18,11 @@ export async function setUpResume(app: App, flow: Flow, resume: Resume): Promise
   const forget = byId('resume-forget', HTMLButtonElement);
   const picker = byId('resume-input', HTMLInputElement);
   const problem = byId('resume-problem', HTMLElement);
-  const offer = `${session.modelName}, last step ${ago(modified)}. Nothing was lost. It can continue with the next step.`;
+  const quick = session.settings.method === 'readout';
+  const offer = quick
+    ? `${session.modelName} learned from your examples ${ago(modified)}. What it learned is saved on this device.`
+    : `${session.modelName}, last step ${ago(modified)}. Nothing was lost. It can continue with the next step.`;
+  go.textContent = quick ? 'Open it' : 'Continue this training';
   text.textContent = offer;
   const pick = session.model.kind === 'files';
   byId('resume-files', HTMLElement).hidden = !pick;

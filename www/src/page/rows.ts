@@ -92,13 +92,43 @@ export function counted(given: readonly Row[], problems: string[], name: string,
 const folded = (label: string): string => label.trim().replace(/\s+/g, ' ').toLocaleLowerCase();
 
 /**
- * Holds a share of the rows out, at most `most` of them. The engine draws them as it does for a
- * training.
+ * Holds a share of the rows out, at most about `most` of them: the same share of each label, and at
+ * least one of each that has three. Otherwise a rare label might not be measured at all. The same
+ * rows are drawn each time.
  */
-export async function split(tuner: Pick<FineTuner, 'readRows'>, rows: Row[], share: number, most: number): Promise<{ train: Row[]; heldOut: Row[] }> {
-  const holdOut = rows.length < 10 ? 0 : Math.min(most, Math.floor(rows.length * share));
-  const drawn = await tuner.readRows(rows, { holdOut });
-  return drawn.kind === 'classified' ? { train: drawn.rows, heldOut: drawn.heldOut } : { train: rows, heldOut: [] };
+export function split(rows: readonly Row[], share: number, most: number): { train: Row[]; heldOut: Row[] } {
+  if (rows.length < 10 || share === 0) return { train: [...rows], heldOut: [] };
+  const part = Math.min(share, most / rows.length);
+  const byLabel = new Map<string, number[]>();
+  rows.forEach(({ label }, at) => {
+    const own = byLabel.get(label);
+    if (own === undefined) byLabel.set(label, [at]);
+    else own.push(at);
+  });
+  const random = generator();
+  const out = new Set([...byLabel.values()].flatMap((all) => shuffled(all, random).slice(0, all.length < 3 ? 0 : Math.max(1, Math.round(all.length * part)))));
+  return { train: rows.filter((_, at) => !out.has(at)), heldOut: rows.filter((_, at) => out.has(at)) };
+}
+
+/** The list in a random order (Fisher and Yates). */
+function shuffled(list: readonly number[], random: () => number): number[] {
+  const order = [...list];
+  for (let at = order.length - 1; at > 0; at--) {
+    const other = Math.floor(random() * (at + 1));
+    [order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0];
+  }
+  return order;
+}
+
+/** Numbers from 0 to 1, the same each time: mulberry32 with a fixed seed. */
+function generator(): () => number {
+  let state = 1;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 /** At most `most` of the rows, evenly spaced, because rows of one label may lie together. */

@@ -2,8 +2,8 @@
  * What a training needs to continue in another tab. It is stored beside the training record, on
  * this device only, until the person deletes it.
  */
-import { storage, type Classification, type Evaluation, type Example } from 'pocketllm';
-import type { ModelChoice } from './state.ts';
+import { storage, type Evaluation, type Example } from 'pocketllm';
+import type { App, Comparison, Dataset, ModelChoice } from './state.ts';
 import type { Settings } from './settings.ts';
 import type { Row } from './rows.ts';
 
@@ -12,7 +12,7 @@ export const RUN = 'page';
 const FILE = 'page-session.json';
 
 export type SavedDataset =
-  | { kind: 'labelled'; train: Row[]; heldOut: Row[]; template: string; labels: string[]; names: [word: string, label: string][]; own: boolean }
+  | { kind: 'labelled'; train: Row[]; heldOut: Row[]; template: string; labels: string[]; names: [word: string, label: string][]; own: boolean; folded?: boolean }
   | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
 
 export interface Session {
@@ -23,7 +23,9 @@ export interface Session {
   readonly settings: Settings;
   /** The evaluation before the first step. It cannot be repeated later. */
   readonly before?: Evaluation;
-  readonly comparisons: readonly { text: string; before?: Classification }[];
+  /** The evaluation after all examples have been learned quickly. Without it, that was interrupted. */
+  readonly after?: Evaluation;
+  readonly comparisons: readonly Comparison[];
 }
 
 /** Whether this browser can store files for the page. Some private windows cannot. */
@@ -65,4 +67,11 @@ async function root(): Promise<FileSystemDirectoryHandle | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** What another tab needs to continue the run. */
+export function sessionOf({ model, modelName, before, after, comparisons }: App, dataset: Dataset, settings: Settings): Session {
+  const saved = dataset.kind === 'labelled' ? { ...dataset, names: [...dataset.names] } : dataset;
+  const seen = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
+  return { version: 1, model, modelName, dataset: saved, settings, ...seen, comparisons };
 }

@@ -3,6 +3,7 @@
  * them.
  */
 import { storage, type StoredModel } from 'pocketllm';
+import { BUILT_IN, builtInAt } from './built-in.ts';
 import { byId, el } from './dom.ts';
 import { bytes } from './format.ts';
 import { showProblem } from './problem.ts';
@@ -35,4 +36,7 @@ export function hubId({ source }: StoredModel): string | undefined {
   return /^https:\/\/huggingface\.co\/([^?]+)$/.exec(source)?.[1];
 }
 
-const nameOf = ({ source, name }: StoredModel): string => (source.startsWith(new URL('./models/bert/', document.baseURI).href) ? 'Small BERT' : name);
+function nameOf({ source, name }: StoredModel): string {
+  const builtIn = builtInAt(source);
+  return builtIn === undefined ? name : BUILT_IN[builtIn].name;
+}

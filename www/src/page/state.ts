@@ -1,12 +1,14 @@
 /** The state that the four steps of the page share. */
 import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
+import type { BuiltInName } from './built-in.ts';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
 
 /** Where the model came from and its storage type, so that it can be loaded again. */
 export type ModelChoice = Place & { dtype: DType };
 
-type Place = { kind: 'built-in' } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
+/** A built-in model without a name is Small BERT, which was once the only one. */
+type Place = { kind: 'built-in'; name?: BuiltInName } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
 
 /**
  * The prompt for classification: the template, and the label words with the person's names for
@@ -20,14 +22,22 @@ export interface Prompting {
   names: Map<string, string>;
   /** Whether a readout answers instead: with the person's own labels, and without words and a template. */
   readout?: boolean;
+  /** Whether it is measured by cross-validation: each text by a readout that has learned from others. */
+  folded?: boolean;
 }
+
+/** Whether what answers was measured by cross-validation, which only a readout is. */
+export const isFolded = (prompting: Prompting | undefined): boolean => prompting?.readout === true && prompting.folded === true;
 
 /** A prompt in the form of the package's options. */
 export const asked = ({ template, labels, readout }: Prompting): { template?: string; labels?: string[] } => (readout === true ? {} : { template, labels });
 
-/** The examples to train on, with the person's own labels. `own` says that they are the person's own and not the sample. */
+/**
+ * The examples to train on, with the person's own labels. `own` says that they are the person's own and not the sample. With `folded`, a
+ * readout also learns from the rows that are held out, and is measured by cross-validation.
+ */
 export type Dataset =
-  | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean } & Prompting)
+  | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean; folded?: boolean } & Prompting)
   | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
 
 export interface Comparison {

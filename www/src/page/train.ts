@@ -1,23 +1,19 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
-import type { FineTuner, TrainOptions, TrainStep, Warning } from 'pocketllm';
+import type { FineTuner, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, chosen, facts, onChoice } from './dom.ts';
 import { evaluationLine } from './figures.ts';
-import { bytes, count, duration, percent } from './format.ts';
+import { bytes, count, duration, percent, plural } from './format.ts';
 import { stageName } from './model.ts';
 import { Pace, verdict } from './pace.ts';
 import { isAbort, showProblem } from './problem.ts';
-import { checkPrompt, readoutPrompt, worded } from './prompt.ts';
+import { checkPrompt, dataOptions, readoutPrompt, readoutRows, worded } from './prompt.ts';
 import { Runner } from './runner.ts';
-import { canKeep, RUN, saveSession, type Session } from './session.ts';
+import { explainHow, proposed } from './sentences.ts';
+import { canKeep, RUN, saveSession, sessionOf, type Session } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
-import { thinned, type Row } from './rows.ts';
-import { asked, type App, type Comparison, type Dataset, type Flow } from './state.ts';
-
-const SAMPLE_SENTENCES = [
-  'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
-  'Congratulations, you have won a free holiday! Click here to claim your prize today.',
-];
+import { thinned } from './rows.ts';
+import { asked, isFolded, type App, type Comparison, type Dataset, type Flow } from './state.ts';
 
 /** A training run with its data and settings. */
 interface Run {
@@ -47,7 +43,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   let measuring: AbortController | undefined;
   /** The run that can be continued; it is paused between two steps. */
   let current: Run | undefined;
+  /** The data of the last run, and whether they were learned quickly. */
   let ran: Dataset | undefined;
+  let ranQuick = false;
   let offered = '';
   let setFor: FineTuner | undefined;
   let adopted: App['restored'];
@@ -57,8 +55,8 @@ export function setUpTrain(app: App, flow: Flow): Resume {
    */
   let starting: AbortController | undefined;
   let rate = 0;
-  /** Number of examples of the run. */
-  let examples = 0;
+  /** Number of examples of the run, and how many of them have been learned quickly. */
+  let [examples, learned] = [0, 0];
   let trouble: Warning | undefined;
 
   settings.form.addEventListener('submit', (event) => {
@@ -75,8 +73,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   resume.addEventListener('click', () => void continueRun());
   byId('train-again', HTMLButtonElement).addEventListener('click', (event) => {
     if (event.currentTarget instanceof HTMLElement) event.currentTarget.hidden = true;
+    byId('deeper-note', HTMLElement).hidden = true;
     // After learning quickly, the next thing is to train deeply.
-    if (current?.settings.method === 'readout') byId('settings', HTMLFormElement).querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
+    if (ranQuick && learnsDeeply()) settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
     showForm(true);
     start.scrollIntoView({ block: 'end' });
   });
@@ -96,19 +95,19 @@ export function setUpTrain(app: App, flow: Flow): Resume {
 
   /** Whether the examples are learned by a readout. */
   function isQuick(): boolean {
-    return app.dataset?.kind === 'labelled' && chosen('how') === 'readout';
+    return app.dataset?.kind === 'labelled' && (chosen('how') === 'readout' || !learnsDeeply());
+  }
+
+  /** Whether steps can train the model. Those for labels need a model that answers with words, which a sentence encoder does not. */
+  function learnsDeeply(): boolean {
+    return app.dataset?.kind !== 'labelled' || app.tuner?.info.labelWords !== false;
   }
 
   function showHow(): void {
     const quick = isQuick();
-    byId('how-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled';
+    byId('how-field', HTMLElement).hidden = app.dataset?.kind !== 'labelled' || !learnsDeeply();
     for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
-    byId('sentences-note', HTMLElement).textContent = quick
-      ? 'The model sorts these after learning.'
-      : 'The model sorts these before and after training, so that you can see what it learned.';
-    byId('how-note', HTMLElement).textContent = quick
-      ? 'It reads each example once, as it understands language already, and learns to tell your labels apart.'
-      : 'It changes the model itself, step by step. Start with the quick way: on short texts, this one often brings nothing more.';
+    explainHow(quick);
     start.textContent = quick ? 'Learn from my examples' : 'Start training';
   }
 
@@ -121,20 +120,15 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     void current?.runner.end();
     current = undefined;
     if (app.trained > 0 && ran === app.dataset && ran !== undefined) return;
-    [live.hidden, after.hidden] = [true, true];
+    [live.hidden, after.hidden, byId('deeper-note', HTMLElement).hidden] = [true, true, true];
     showHow();
     showForm(true);
   }
 
-  /** Fills in sentences to compare: fixed ones for the sample, otherwise texts kept aside. */
+  /** Fills in sentences to compare, unless the person has written some. */
   function offerSentences(): void {
     if (app.dataset?.kind !== 'labelled' || (sentences.value.trim() !== '' && sentences.value !== offered)) return;
-    const { heldOut, train } = app.dataset;
-    // One text of each of two labels.
-    const rows = heldOut.length > 0 ? heldOut : train;
-    const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
-    const own = [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
-    offered = (chosen('data') === 'sample' ? SAMPLE_SENTENCES : own).join('\n');
+    offered = proposed(app.dataset, chosen('data') === 'sample').join('\n');
     sentences.value = offered;
   }
 
@@ -170,31 +164,22 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   /** Prepares a run for its first step. `asks` says whether the model is measured before it. */
   async function open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
     const quick = given.method === 'readout';
-    const keeps = !quick && (await canKeep());
-    const evaluation = dataset.kind === 'labelled' ? thinned(dataset.heldOut, given.heldOut) : [];
-    const what: Pick<TrainOptions, 'data' | 'dataName' | 'eval' | 'evaluateEvery' | 'template' | 'labels'> =
-      dataset.kind === 'labelled'
-        ? quick
-          ? { data: dataset.train, ...(evaluation.length > 0 ? { eval: evaluation } : {}) }
-          : { data: worded(dataset.train, dataset), template: dataset.template, labels: dataset.labels, ...evaluated(worded(evaluation, dataset)) }
-        : { data: dataset.data, dataName: dataset.name, evaluateEvery: 0 };
+    const keeps = await canKeep();
     const steps = tuner.train({
       ...(quick ? { method: 'readout', seed: BigInt(given.seed), maxLength: given.maxLength } : trainOptions(given)),
-      ...what,
+      ...dataOptions(dataset, quick, given.heldOut),
       ...(keeps ? { keep: RUN } : {}),
       signal: (starting = new AbortController()).signal,
       onStart: async ({ steps: last, learningRate, examples: all }) => {
         starting = undefined;
-        examples = all;
+        [examples, learned] = [all, 0];
         rate = learningRate;
         byId('figure', HTMLElement).hidden = losses.length === 0;
         byId('train-facts', HTMLElement).replaceChildren();
         chart.start(last, losses);
         for (const id of ['verdict', 'held-now']) byId(id, HTMLElement).textContent = '';
-        if (asks && !quick) {
-          await measure({ tuner, dataset, settings: given }, 'before');
-          await saveSession(session(app, dataset, given));
-        }
+        if (asks && !quick) await measure({ tuner, dataset, settings: given }, 'before');
+        if (asks) await saveSession(sessionOf(app, dataset, given));
         status(quick ? 'Reading the first examples' : 'Preparing the GPU for the first step');
         announce('Training has started');
       },
@@ -203,11 +188,14 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     const runner = new Runner(steps, given.background, {
       onStep: (step) => {
         app.trained = step.step;
+        learned = step.rows ?? 0;
         chart.add(step);
         pace.add(step);
         trouble = step.warning ?? trouble;
         if (step.evaluation !== undefined && dataset.kind === 'labelled') {
-          byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, app.prompting?.names ?? dataset.names);
+          byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, app.prompting ?? dataset);
+          // Each text has been measured already, by the fits of the cross-validation.
+          if (isFolded(app.prompting)) app.after = step.evaluation;
         }
         show(step, pace);
       },
@@ -226,7 +214,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   async function run(it: Run): Promise<void> {
     showProblem(problem);
     current = it;
-    ran = it.dataset;
+    [ran, ranQuick] = [it.dataset, it.settings.method === 'readout'];
     setBusy(true);
     const from = app.trained;
     app.onProgress = (progress) => {
@@ -238,6 +226,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       await it.runner.go();
       chart.draw();
       if (app.trained > from || app.after === undefined) await measure(it, 'after');
+      if (ranQuick && it.runner.finished) await saveSession(sessionOf(app, it.dataset, it.settings));
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
     } finally {
@@ -289,9 +278,10 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     start.textContent = 'Start over with the untrained model';
     showForm(false);
     byId('train-again', HTMLElement).hidden = false;
-    const quick = current?.settings.method === 'readout';
-    if (quick) status('Learned from all examples');
-    byId('train-again', HTMLElement).textContent = quick ? 'Train it deeper' : 'Train again from the start';
+    const quick = ranQuick;
+    if (quick) status(`Learned from ${plural(learned, 'example')}`);
+    byId('train-again', HTMLElement).textContent = !quick ? 'Train again from the start' : learnsDeeply() ? 'Train it deeper' : 'Learn again';
+    byId('deeper-note', HTMLElement).hidden = !quick || !learnsDeeply();
     resume.hidden = quick || current === undefined || app.trained >= current.settings.steps;
     after.hidden = false;
     next.focus();
@@ -305,8 +295,9 @@ export function setUpTrain(app: App, flow: Flow): Resume {
 
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */
   async function measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
-    delete app[when];
     if (dataset.kind !== 'labelled') return;
+    const folded = isFolded(app.prompting);
+    if (!folded) delete app[when];
     const prompt = asked(app.prompting ?? dataset);
     bar.removeAttribute('value');
     left.textContent = '';
@@ -323,7 +314,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       }
       const kept = thinned(dataset.heldOut, heldOut);
       const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
-      if (rows.length === 0) return;
+      if (rows.length === 0 || folded) return;
       status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
       app[when] = await tuner.evaluate(rows, { ...prompt, wrong: when === 'after', signal });
     } catch (error) {
@@ -362,9 +353,36 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${chart.mean.toFixed(2)}`);
   }
 
-  return async ({ settings: given, before, comparisons }, dataset, record) => {
+  /** Opens what was learned quickly in another tab. What was interrupted there is learned anew, because it takes seconds. */
+  async function reopen(tuner: FineTuner, { settings: given, after: seen, comparisons }: Session, dataset: Dataset & { kind: 'labelled' }, record: Blob): Promise<void> {
+    app.dataset = dataset;
+    app.prompting = readoutPrompt(dataset);
+    app.comparisons = comparisons.map((each): Comparison => ({ ...each }));
+    setFor = tuner;
+    const restored = seen === undefined ? undefined : await tuner.restore(record).catch(() => undefined);
+    if (restored === undefined) {
+      flow.open(3);
+      await run(await open(tuner, dataset, given, [], true));
+      return;
+    }
+    app.trained = Math.max(1, restored.step);
+    if (seen !== undefined) app.after = seen;
+    byId('held-now', HTMLElement).textContent = seen === undefined ? '' : evaluationLine(seen, app.prompting);
+    [ran, ranQuick, learned] = [dataset, true, readoutRows(dataset).length];
+    flow.open(3);
+    live.hidden = false;
+    finish();
+    flow.open(4);
+  }
+
+  return async (saved, dataset, record) => {
+    const { settings: given, before, comparisons } = saved;
     const { tuner } = app;
     if (tuner === undefined) return;
+    if (given.method === 'readout' && dataset.kind === 'labelled') {
+      await reopen(tuner, saved, dataset, record);
+      return;
+    }
     const { losses, step, settings: made } = await tuner.restore(record);
     // The record contains the learning rate and epsilon that the run used, whether found by search
     // or preset.
@@ -379,17 +397,4 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     flow.open(3);
     await run(await open(tuner, dataset, same, losses, false));
   };
-}
-
-/**
- * Evaluation options. Without rows kept aside nothing is evaluated: rows that were trained on would
- * tell nothing.
- */
-const evaluated = (rows: Row[]): Pick<TrainOptions, 'eval' | 'evaluateEvery'> => (rows.length > 0 ? { eval: rows } : { evaluateEvery: 0 });
-
-/** What another tab needs to continue the run. */
-function session({ model, modelName, before, comparisons }: App, dataset: Dataset, settings: Settings): Session {
-  const saved = dataset.kind === 'labelled' ? { ...dataset, names: [...dataset.names] } : dataset;
-  const asked = comparisons.map(({ text, before: was }) => ({ text, ...(was === undefined ? {} : { before: was }) }));
-  return { version: 1, model, modelName, dataset: saved, settings, ...(before === undefined ? {} : { before }), comparisons: asked };
 }

@@ -21,8 +21,9 @@ export function setUpTry(app: App, flow: Flow): void {
     byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
     byId('keep-adapter-item', HTMLElement).hidden = app.adapted !== true;
     byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';
-    byId('keep-model-note', HTMLElement).textContent =
-      `A safetensors file that other programs can use, ${bytes((app.tuner?.info.parameters ?? 0) * 4)}.`;
+    // The model's own weights are unchanged beside an adapter.
+    byId('keep-model-item', HTMLElement).hidden = app.adapted === true;
+    byId('keep-model-note', HTMLElement).textContent = modelNote(app);
     showFigures(app);
     showComparisons();
   });
@@ -62,6 +63,14 @@ export function setUpTry(app: App, flow: Flow): void {
       for (const button of buttons) button.disabled = false;
     }
   }
+}
+
+/** What is in the file of the whole model, and which programs open it. */
+function modelNote({ tuner, prompting }: App): string {
+  const { parameters, dtype } = tuner?.info ?? { parameters: 0, dtype: 'f32' };
+  const size = bytes(parameters * (dtype === 'f16' ? 2 : 4));
+  const opens = prompting?.readout === true ? 'transformers or sentence-transformers' : 'transformers';
+  return `A zip file with all files of the model, about ${size}. Once it is unpacked, the Python library ${opens} opens its folder.`;
 }
 
 function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {

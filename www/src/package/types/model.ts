@@ -121,6 +121,21 @@ export interface MemoryPlan {
   readonly adam: number;
 }
 
+/** Options of {@link probeDevice}. */
+export interface ProbeOptions extends Pick<CreateOptions, 'worker' | 'signal'> {
+  /** Bytes of GPU memory to try: to allocate, write to, read back and free, such as the `peak` of a {@link MemoryPlan}. */
+  readonly bytes?: number | undefined;
+}
+
+/** What {@link probeDevice} measured. */
+export interface DeviceSpeed {
+  /**
+   * Floating-point operations per second of a forward pass. A model needs about two for each token and each parameter of its layers; a step of
+   * training makes two passes or more.
+   */
+  readonly flops: number;
+}
+
 /** Bytes on the GPU, by purpose. */
 export interface GpuBytes {
   /** The model's weights. */
@@ -155,6 +170,8 @@ export interface ModelInfo {
   readonly vocabulary: number;
   /** The maximum length of a text in tokens. */
   readonly maxLength: number;
+  /** Whether it can answer with label words, so that steps can train it to classify. A sentence encoder cannot; it learns by method `readout`. */
+  readonly labelWords: boolean;
   /** The mask token of a masked model, as text. */
   readonly maskToken?: string;
   /** Whether the model has a chat template. Only then can it be trained on conversations, and continue one. */
@@ -185,5 +202,8 @@ export interface ModelSize {
   readonly files: readonly FileSize[];
 }
 
-/** What {@link FineTuner.export} can write. `adapter` requires a training by `lora` or `prefix`, or a loaded adapter. */
-export type ExportKind = 'trajectory' | 'adapter' | 'model';
+/**
+ * What {@link FineTuner.export} can write. `adapter` requires a training by `lora` or `prefix`, or a loaded adapter; `directory`
+ * requires another training, or none.
+ */
+export type ExportKind = 'trajectory' | 'adapter' | 'model' | 'directory';

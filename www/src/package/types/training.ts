@@ -47,6 +47,12 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
   readonly dataName?: string | undefined;
   /** Held-out data, on which the model is evaluated every `evaluateEvery` steps. */
   readonly eval?: Data | undefined;
+  /**
+   * With method `readout` and without `eval`: evaluates after the last fit by cross-validation. Each fifth of the rows is answered by a
+   * classifier that was fitted on the others, so even few rows are all measured. The evaluation of the last step then has the rows that
+   * were answered wrongly.
+   */
+  readonly crossValidate?: boolean | undefined;
   /** The file name of `eval`, as `dataName` is that of `data`. */
   readonly evalName?: string | undefined;
   /**
@@ -54,7 +60,7 @@ export interface TrainOptions extends Prompting, RunOptions, DrawOptions {
    * before it is yielded, so a killed tab loses no step that was seen. To continue a run, pass the result of {@link storage} `.run(name)`
    * to {@link FineTuner.restore} and train with the same options. A training that does not continue the stored run replaces it.
    * The name is locked while the run trains: a second training with it, in any tab, is refused before anything is read.
-   * A run of method `readout` takes seconds and is not stored.
+   * Of a run of method `readout` the last fit is stored. Training with it begins anew, since it takes seconds.
    */
   readonly keep?: string | undefined;
   /**

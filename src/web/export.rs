@@ -1,0 +1,96 @@
+//! What a tab saves: the weights, the directory of a model, or an adapter.
+
+use js_sys::{Function, Uint8Array};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use super::fine_tuner::Tuner;
+use super::js_error;
+use crate::error::{Error, Result, bail, err};
+use crate::format::files::WEIGHTS_FILE;
+use crate::model::{Adapter, AdapterSpec};
+use crate::train::{ExampleEncoder, ReadoutFiles};
+
+#[wasm_bindgen]
+impl Tuner {
+    /// The model as a safetensors file, given to `write` in chunks that are valid during the call only.
+    #[wasm_bindgen(js_name = exportModel)]
+    pub async fn export_model(&mut self, write: Function) -> std::result::Result<(), JsValue> {
+        self.settle().await.map_err(js_error)?;
+        let readout = self.readout_files().await.map_err(js_error)?;
+        let mut sink =
+            |bytes: &[u8]| write.call1(&JsValue::NULL, &Uint8Array::from(bytes)).map(drop).map_err(unkept);
+        self.save(readout.as_ref(), &mut sink).await.map_err(js_error)
+    }
+
+    /// The files of a directory that transformers opens, given to `write` as a path and a chunk. The chunks of a file follow one
+    /// another, and are valid during the call only.
+    #[wasm_bindgen(js_name = exportDirectory)]
+    pub async fn export_directory(&mut self, write: Function) -> std::result::Result<(), JsValue> {
+        self.directory(&write).await.map_err(js_error)
+    }
+
+    /// The adapter's files, a text and bytes: `config` and `weights` for peft, and `gguf` where llama.cpp has such adapters.
+    #[wasm_bindgen(js_name = exportAdapter)]
+    pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
+        self.settle().await.map_err(js_error)?;
+        let adapter = self.session.save_adapter().await.map_err(js_error)?;
+        let parts = js_sys::Object::new();
+        let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
+        set("config", &adapter.config.into())?;
+        set("weights", &Uint8Array::from(&adapter.weights[..]))?;
+        if let Some(file) = self.session.save_gguf_adapter().await.map_err(js_error)? {
+            set("gguf", &Uint8Array::from(&file[..]))?;
+        }
+        Ok(parts.into())
+    }
+}
+
+impl Tuner {
+    async fn directory(&mut self, write: &Function) -> Result<()> {
+        self.settle().await?;
+        // The sum of low-rank updates is part of the saved weights; other adapters are not.
+        match self.session.model.adapter().map(Adapter::spec) {
+            None | Some(AdapterSpec::LowRank { .. }) => {}
+            Some(_) => bail!(
+                InvalidArgument,
+                "the model is unchanged, and an adapter was trained beside it: export the adapter"
+            ),
+        }
+        let readout = self.readout_files().await?;
+        let send = |path: &str, bytes: &[u8]| {
+            write.call2(&JsValue::NULL, &path.into(), &Uint8Array::from(bytes)).map(drop).map_err(unkept)
+        };
+        for (path, bytes) in self.session.small_files(readout.as_ref()).await? {
+            send(&path, &bytes)?;
+        }
+        self.save(readout.as_ref(), &mut |bytes| send(WEIGHTS_FILE, bytes)).await
+    }
+
+    /// The readout that was fitted or restored, as files.
+    async fn readout_files(&self) -> Result<Option<ReadoutFiles>> {
+        match self.readout()? {
+            Some(ExampleEncoder::Readout(classifier)) => {
+                Ok(Some(classifier.files(&self.session, self.max_length).await?))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes the weights, of a readout or of the model.
+    async fn save(
+        &self,
+        readout: Option<&ReadoutFiles>,
+        sink: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        match readout {
+            Some(files) => files.save(&self.session, sink).await,
+            None => crate::train::save_model(&self.session, sink).await,
+        }
+    }
+}
+
+/// The error of a chunk that JavaScript did not take.
+fn unkept(thrown: JsValue) -> Error {
+    err!(StorageFull, "a chunk of the model could not be kept: {thrown:?}")
+}

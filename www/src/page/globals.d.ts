@@ -1,0 +1,2 @@
+/** The folders of models that the site was built with, by `build/assets.ts`. */
+declare const __SITE_MODELS__: readonly string[];

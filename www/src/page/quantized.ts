@@ -1,0 +1,48 @@
+/** Repositories that have one model in several `.gguf` files, of which a device may hold some. */
+import { ggufFiles, type DType, type FileSize, type RemoteOptions } from 'pocketllm';
+import { memoryHere } from './device.ts';
+import { byId, el } from './dom.ts';
+import { bytes } from './format.ts';
+
+/** The part of a device's memory that a file may take. The rest is for the passes, the browser and everything else. */
+const PART = 0.25;
+/** Parts of split models, and files that are no language models. */
+const OTHER = /-\d{5}-of-\d{5}\.gguf$|mmproj|imatrix/i;
+
+/** Formats of fewer than 3 bits that the engine does not read. They are offered, but not proposed. */
+const UNREAD = /iq[123]|tq\d/i;
+
+/** The file that suits a device with this much memory in bytes: the largest that fits, because fewer bits are less exact; or else the smallest. */
+export function suited(files: readonly FileSize[], memory: number): FileSize | undefined {
+  const sorted = files.filter(({ name, bytes: size }) => size !== undefined && !OTHER.test(name) && !UNREAD.test(name)).sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
+  return sorted.find(({ bytes: size = 0 }) => size <= memory * PART) ?? sorted.at(-1);
+}
+
+/** The precision that keeps the blocks of a file as they are. */
+export function dtypeOf(name: string): DType {
+  if (/q8/i.test(name)) return 'q8';
+  if (/q[2-6]/i.test(name)) return 'q4';
+  return /f16/i.test(name) ? 'f16' : 'f32';
+}
+
+/**
+ * Offers the files of a repository, with the one that suits this device chosen. Returns whether there are several. `take` gets the id of
+ * a file, at first that of the proposed one.
+ */
+export async function offerFiles(model: string, options: RemoteOptions, take: (id: string, dtype: DType) => void): Promise<boolean> {
+  const files = (await ggufFiles(model, options)).filter(({ name }) => !OTHER.test(name));
+  const proposed = suited(files, memoryHere());
+  if (files.length < 2 || proposed === undefined) return false;
+  const select = byId('hub-file', HTMLSelectElement);
+  select.replaceChildren(
+    ...files.map(({ name, bytes: size }) => {
+      const words = `${name} (${size === undefined ? 'of unknown size' : bytes(size)})${name === proposed.name ? ', suits this device' : ''}`;
+      return el('option', { value: name, ...(name === proposed.name ? { selected: '' } : {}) }, words);
+    }),
+  );
+  const chosen = (): void => take(`${model}/${select.value}`, dtypeOf(select.value));
+  select.onchange = chosen;
+  byId('hub-files', HTMLElement).hidden = false;
+  chosen();
+  return true;
+}

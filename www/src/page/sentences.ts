@@ -1,0 +1,26 @@
+/** The sentences that are compared in step 3, and what is said of both ways to learn. */
+import { byId } from './dom.ts';
+import type { Dataset } from './state.ts';
+
+const SAMPLE_SENTENCES = [
+  'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
+  'Congratulations, you have won a free holiday! Click here to claim your prize today.',
+];
+
+/** Sentences to compare: fixed ones for the sample, otherwise one text of each of two labels, from those kept aside if there are some. */
+export function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }, sample: boolean): string[] {
+  if (sample) return SAMPLE_SENTENCES;
+  const rows = heldOut.length > 0 ? heldOut : train;
+  const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
+  return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));
+}
+
+/** Says what the chosen way to learn does, and what may be expected of it. The figures are those of BENCHMARKS.md. */
+export function explainHow(quick: boolean): void {
+  byId('sentences-note', HTMLElement).textContent = quick
+    ? 'The model sorts these after learning.'
+    : 'The model sorts these before and after training, so that you can see what it learned.';
+  byId('how-note', HTMLElement).textContent = quick
+    ? 'It reads each example once, as it understands language already, and learns to tell your labels apart.'
+    : 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests it sorted 92% of e-mails correctly, and a thousand steps of this one 80%.';
+}
