@@ -146,6 +146,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       showProblem(problem, error);
       return;
     }
+    after.hidden = true;
     await current?.runner.end();
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;

@@ -93,7 +93,8 @@ function comparison({ text, before, after }: Comparison, app: App): HTMLLIElemen
     'li',
     {},
     el('blockquote', {}, excerpt(text, 220)),
-    ...likeliest(labels, after ?? before).map((label) => {
+    // An opened record of what was learned quickly does not list its labels, but each answer has them all.
+    ...likeliest(labels.length > 0 ? labels : (after?.scores ?? []).map(({ label }) => label).sort(), after ?? before).map((label) => {
       const was = share(before, label);
       const is = share(after, label);
       const figures = el('span', { class: 'score-figures' });
