@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::js_error;
-use super::options::{self, Progress, Prompting, to_js};
+use super::options::{self, Progress, Prompting, copied, to_js};
 use super::plan;
 use super::report::{GpuBytes, Info, Restored};
 use crate::dtype::DType;
@@ -202,7 +202,7 @@ impl Tuner {
         on_progress: Function,
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
-        let trajectory = Trajectory::parse("the trajectory", &trajectory.to_vec()).map_err(js_error)?;
+        let trajectory = Trajectory::parse("the trajectory", &copied(&trajectory)).map_err(js_error)?;
         let restored = Restored::of(&trajectory);
         self.replay(trajectory, Some(&on_progress), &cancel).await.map_err(js_error)?;
         to_js(&restored).map_err(js_error)

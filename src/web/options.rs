@@ -89,8 +89,13 @@ fn signal(cancel: &JsValue) -> Option<AbortSignal> {
 
 /// The bytes of a `Uint8Array`, or of a text in UTF-8; none of another value.
 pub(super) fn bytes(value: &JsValue) -> Option<Vec<u8>> {
-    let array = value.dyn_ref::<js_sys::Uint8Array>().map(js_sys::Uint8Array::to_vec);
+    let array = value.dyn_ref::<js_sys::Uint8Array>().map(copied);
     array.or_else(|| value.as_string().map(String::into_bytes))
+}
+
+/// A copy of the bytes of an array. One whose buffer is detached has none, and copying it would throw across this module.
+pub(super) fn copied(array: &js_sys::Uint8Array) -> Vec<u8> {
+    if array.length() == 0 { Vec::new() } else { array.to_vec() }
 }
 
 /// Checks whether the caller has asked to stop, with `aborted` of the object that it passed.

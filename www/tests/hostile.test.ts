@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 describe.skipIf(FAKE)('hostile arguments', () => {
-  test.each(['in a worker', 'in the same thread'])('%s: no panic, every rejection has a code, and everything works afterwards', { timeout: 60_000 + 2_000 * CALLS }, async (way) => {
+  test.each(['in a worker', 'in the same thread', 'without the package around the engine'])('%s: no panic, every rejection has a code, and everything works afterwards', { timeout: 60_000 + 2_000 * CALLS }, async (way) => {
     const outcomes = new Map<string, number>();
     for (let done = 0; done < CALLS; done += BATCH) {
       const { context, page, module } = await visitPackage(site);

@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
-use super::{ByteSource, check_range};
+use super::{ByteSource, check_range, reason};
 use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
@@ -43,7 +43,8 @@ impl ByteSource for BlobSource {
             check_range(&self.name, offset, len, self.len())?;
             // A file that has been changed or removed since it was picked can no longer be read.
             let bytes = self.slice(offset, len).await.map_err(|error| {
-                err!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read: {error:?}", self.name)
+                let (name, reason) = (&self.name, reason(&error));
+                err!(FileCorrupt, "{name}: {len} bytes at offset {offset} cannot be read: {reason}")
             })?;
             check_range(&self.name, offset, len, offset + bytes.len() as u64)?;
             Ok(bytes)

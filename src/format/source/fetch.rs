@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Headers, Request, RequestInit, Response};
 
-use super::{ByteSource, check_range};
+use super::{ByteSource, check_range, reason};
 use crate::error::{Error, Result, bail, err};
 use crate::future::LocalFuture;
 
@@ -72,6 +72,10 @@ impl FetchSource {
         match response.status() {
             404 | 410 => return Ok(None),
             206 => {
+                if let Some(start) = content_range_start(&response).filter(|&start| start != 0) {
+                    source.cancel(&response);
+                    bail!(Network, "{name}: expected bytes from 0 of {url}, found {start}");
+                }
                 source.len = match content_range_total(&response) {
                     Some(total) => total,
                     // A server of another origin may hide Content-Range, but never Content-Length.
@@ -138,6 +142,9 @@ impl FetchSource {
         let init = RequestInit::new();
         init.set_method(method);
         init.set_signal(self.signal.as_ref());
+        // The browser's cache has to ask the server whether what it has is still right. Without this, an
+        // answer 410 would be kept for good.
+        Reflect::set(&init, &"cache".into(), &"no-cache".into())?;
         let headers = Headers::new()?;
         if let Some((offset, len)) = range {
             headers.set("Range", &format!("bytes={offset}-{}", offset + len - 1))?;
@@ -202,8 +209,7 @@ impl FetchSource {
         if self.aborted() {
             return err!(Aborted, "{}: the download was stopped", self.name);
         }
-        let text = property(error, "message").ok().and_then(|message| message.as_string());
-        err!(Network, "{}: {}: {}", self.name, self.url, text.unwrap_or_else(|| format!("{error:?}")))
+        err!(Network, "{}: {}: {}", self.name, self.url, reason(error))
     }
 
     async fn fetch_range(&self, offset: u64, len: usize) -> Result<Vec<u8>> {

@@ -56,6 +56,16 @@ pub async fn read_whole(source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> 
     }
 }
 
+/// What an exception of the browser says, for messages.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn reason(thrown: &wasm_bindgen::JsValue) -> String {
+    use wasm_bindgen::JsCast;
+    match thrown.dyn_ref::<js_sys::Error>() {
+        Some(error) => format!("{}: {}", String::from(error.name()), String::from(error.message())),
+        None => thrown.as_string().unwrap_or_else(|| "the browser gives no reason".to_owned()),
+    }
+}
+
 /// Returns an error if the range is not within a file of `end` bytes.
 fn check_range(name: &str, offset: u64, len: usize, end: u64) -> Result<()> {
     match offset.checked_add(len as u64) {
