@@ -132,8 +132,12 @@ fn settings() -> impl Strategy<Value = Settings> {
             if signs {
                 estimator.distribution = Distribution::Rademacher;
             }
+            let mut method = method;
             if kind == EstimatorKind::LowRank {
+                // Low-rank directions are those of whole matrices, and have no momentum.
+                method = Method::Full;
                 estimator.interval = interval;
+                estimator.momentum = 0.0;
             }
             let schedule = if linear { Schedule::Linear } else { Schedule::Constant };
             Settings {
