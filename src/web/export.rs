@@ -8,6 +8,7 @@ use super::fine_tuner::Tuner;
 use super::js_error;
 use crate::error::{Error, Result, bail, err};
 use crate::format::files::WEIGHTS_FILE;
+use crate::format::source::reason;
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{ExampleEncoder, ReadoutFiles};
 
@@ -92,5 +93,5 @@ impl Tuner {
 
 /// The error of a chunk that JavaScript did not take.
 fn unkept(thrown: JsValue) -> Error {
-    err!(StorageFull, "a chunk of the model could not be kept: {thrown:?}")
+    err!(StorageFull, "a chunk of the model could not be stored: {}", reason(&thrown))
 }

@@ -92,6 +92,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         }
         const record = async (from: typeof tuner): Promise<string> => [...new Uint8Array(await (await from.export('trajectory')).arrayBuffer())].join();
         const whole = { record: await record(tuner), answer: await tuner.classify(text) };
+        const measured = (await tuner.evaluate(rows.data, { dataName: rows.dataName })).accuracy;
         const prompted = await tuner.train({ ...run, template: '{text} [MASK]', labels: ['great', 'terrible'] }).next().then(() => '', (error: Error) => error.message);
         await tuner.dispose();
         // Stopped after three steps, and continued from what was kept.
@@ -105,13 +106,14 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         for await (const _ of third.train({ ...settings, data: rows.data, dataName: rows.dataName })) left += 1;
         const resumed = { record: await record(third), answer: await third.classify(text) };
         await third.dispose();
-        return { stages: [...stages], losses, accuracy, whole, prompted, step, half: half.label, left, resumed, readout: settings.readout };
+        return { stages: [...stages], losses, accuracy, measured, whole, prompted, step, half: half.label, left, resumed, readout: settings.readout };
       },
       { module, files, options, rows },
     );
     expect(found.stages).toContain('readout');
     expect(found.losses.length).toBe(5);
-    expect(found.accuracy).toBeGreaterThan(0.8);
+    expect(found.accuracy).toBeGreaterThan(0);
+    expect(found.accuracy).toBe(found.measured);
     expect(found.whole.answer.label).toBe('great');
     expect(found.prompted).toContain('expected none of them beside readout');
     expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
