@@ -29,6 +29,8 @@ struct Probe {
     added_tokens: Vec<AddedProbe>,
     #[serde(default)]
     normalizer: Value,
+    #[serde(default)]
+    post_processor: Value,
     /// To read it finds texts and numbers that are none, at which the crate panics.
     #[serde(default, rename = "decoder")]
     _decoder: Value,
@@ -88,6 +90,7 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
         bail!(FileCorrupt, "{file_name}: expected token ids up to {MAX_ID}, found {max}");
     }
     check_normalizer(&probe.normalizer, file_name)?;
+    check_post_processor(&probe.post_processor, file_name)?;
     let wordpiece = probe.model.kind.as_deref() == Some("WordPiece");
     if let Some(prefix) = probe.model.continuing_subword_prefix.filter(|p| !p.is_empty() && !wordpiece) {
         bail!(
@@ -112,6 +115,27 @@ fn check_normalizer(normalizer: &Value, file_name: &str) -> Result<()> {
         bail!(FileCorrupt, "{place}: expected normalization rules in base64");
     };
     charsmap::read(&bytes, &place).map(drop)
+}
+
+/// Checks that templates have only special tokens that the post-processor defines, and that the template of a single text has no place
+/// for a second one.
+fn check_post_processor(processor: &Value, file_name: &str) -> Result<()> {
+    for part in processor["processors"].as_array().into_iter().flatten() {
+        check_post_processor(part, file_name)?;
+    }
+    let tokens = &processor["special_tokens"];
+    for template in ["single", "pair"] {
+        let place = format!("{file_name}: post_processor.{template}");
+        for piece in processor[template].as_array().into_iter().flatten() {
+            if template == "single" && piece["Sequence"]["id"] == "B" {
+                bail!(FileCorrupt, "{place}: expected one text, found a second one");
+            }
+            if let Some(id) = piece["SpecialToken"]["id"].as_str().filter(|id| tokens.get(id).is_none()) {
+                bail!(FileCorrupt, "{place}: expected tokens of special_tokens, found {id:?}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of a text in base64 (RFC 4648).
@@ -155,6 +179,8 @@ mod tests {
             r#""decoder":{"type":"Metaspace","replacement":"\ud800"}"#,
             r#""decoder":{"type":"Strip","content":" ","start":1e999}"#,
             r#""normalizer":{"type":"Precompiled"}"#,
+            r#""post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"b","type_id":0}}],"pair":[],"special_tokens":{}}"#,
+            r#""post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B","type_id":0}}],"pair":[],"special_tokens":{}}"#,
             r#""normalizer":{"type":"Precompiled","precompiled_charsmap":null}"#,
             r#""normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled","precompiled_charsmap":"AAAA"}]}"#,
         ] {
