@@ -16,11 +16,13 @@ pub(crate) fn largest() -> usize {
 }
 
 /// The most bytes that were in use at one time since [`restart`].
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn peak() -> usize {
     PEAK.load(Relaxed)
 }
 
 /// Begins a new measurement of the peak, and returns the bytes that are in use now.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn restart() -> usize {
     let now = IN_USE.load(Relaxed);
     PEAK.store(now, Relaxed);

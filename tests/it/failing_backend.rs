@@ -2,6 +2,7 @@
 //! gives back all memory; and another attempt on the same device has the same result as ever.
 //!
 //! The test takes every 23rd call. `POCKETLLM_FAULTS=1000 cargo test --test it failing_backend` takes every one.
+#![cfg(not(target_arch = "wasm32"))]
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -141,7 +142,6 @@ async fn work(backend: &Rc<Failing>, kind: &str) -> Result<Vec<u8>> {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn a_failing_backend_is_an_error_and_leaves_no_memory_in_use() {
     let every = if std::env::var("POCKETLLM_FAULTS").is_ok() { 1 } else { 23 };
