@@ -57,21 +57,11 @@ class CausalLabelWords:
     evaluate = mezo_torch.LabelWords.evaluate
 
     def logits(self, examples):
-        ids, attention = padded(examples)
+        ids, attention = mezo_torch.padded(examples)
         device = next(self.model.parameters()).device
         hidden = self.model.get_decoder()(input_ids=ids.to(device), attention_mask=attention.to(device))[0]
         hidden = hidden[torch.arange(len(examples), device=device), attention.sum(1).to(device) - 1]
         return (hidden @ self.model.get_output_embeddings().weight[self.label_ids.to(device)].T).cpu()
-
-
-def padded(examples):
-    width = max(len(ids) for ids, _ in examples)
-    ids = torch.zeros(len(examples), width, dtype=torch.long)
-    attention = torch.zeros_like(ids)
-    for row, (tokens, _) in enumerate(examples):
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        attention[row, : len(tokens)] = 1
-    return ids, attention
 
 
 def is_masked(path):
@@ -132,7 +122,7 @@ def probe(args, task, write):
         order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
         for first in range(0, len(rows), 64):
             part = order[first : first + 64]
-            ids, attention = padded([rows[i] for i in part])
+            ids, attention = mezo_torch.padded([rows[i] for i in part])
             hidden = task.model.base_model(input_ids=ids, attention_mask=attention)[0]
             if is_masked(args.model):
                 weight = attention[..., None]

@@ -25,6 +25,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "golden"))
 import mezo as golden  # noqa: E402
 
 
+def padded(examples):
+    """Return the token ids and the attention mask of the examples, both [examples, longest], padded with zeros."""
+    width = max(len(ids) for ids, _ in examples)
+    ids = torch.zeros(len(examples), width, dtype=torch.long)
+    attention = torch.zeros_like(ids)
+    for row, (tokens, _) in enumerate(examples):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        attention[row, : len(tokens)] = 1
+    return ids, attention
+
+
 class LabelWords:
     """Computes the cross-entropy over the label words at each [MASK]."""
 
@@ -55,12 +66,7 @@ class LabelWords:
 
     def logits(self, examples):
         """Return the logits [examples, labels]. Inputs are padded, and the head is applied only to the masked positions."""
-        width = max(len(ids) for ids, _ in examples)
-        ids = torch.zeros(len(examples), width, dtype=torch.long)
-        attention = torch.zeros_like(ids)
-        for row, (tokens, _) in enumerate(examples):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-            attention[row, : len(tokens)] = 1
+        ids, attention = padded(examples)
         positions = [len(tokens) - 1 - tokens[::-1].index(self.mask) for tokens, _ in examples]
         hidden = self.model.base_model(input_ids=ids, attention_mask=attention)[0]
         hidden = self.head.predictions.transform(hidden[torch.arange(len(examples)), positions])

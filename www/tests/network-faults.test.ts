@@ -11,7 +11,7 @@ import { chosen, GOLDEN, MODEL, MODEL_FILES, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 import { FAULTS, type Fault } from './spoil.ts';
 
-/** What is asked of the server: the model stored or not, from a hub or a folder; its size; a plan; an adapter. */
+/** What the page requests: a model of the hub that is stored or is not stored, a model in a folder, its size, a plan, or an adapter. */
 const WHATS = ['stored', 'not stored', 'folder', 'inspect', 'plan', 'adapter'] as const;
 type What = (typeof WHATS)[number];
 let site: Site;

@@ -5,6 +5,9 @@ pub fn is_gguf(name: &str) -> bool {
     name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
+/// The most parts of a split file. The names of all parts are requested, so a name must not stand for any number of them.
+const MAX_PARTS: u32 = 1000;
+
 /// One part of a split file: `NAME-00002-of-00003.gguf`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
@@ -17,7 +20,7 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// Reads the name of a file; `None` if it is not the name of a part.
+    /// Reads the name of a file; `None` if it is not the name of a part, or of a part of more than [`MAX_PARTS`].
     pub(super) fn of(name: &'a str) -> Option<Part<'a>> {
         let (whole, ending) = name.split_at_checked(name.len().checked_sub(".gguf".len())?)?;
         if !is_gguf(ending) {
@@ -30,7 +33,8 @@ impl<'a> Part<'a> {
             if is_number { text.parse().ok() } else { None }
         };
         let (number, count): (u32, u32) = (digits(number)?, digits(count)?);
-        (1..=count).contains(&number).then_some(Part { stem, count, ending })
+        let is_part = (1..=count).contains(&number) && count <= MAX_PARTS;
+        is_part.then_some(Part { stem, count, ending })
     }
 
     /// The names of all parts, in order.
@@ -60,6 +64,7 @@ mod tests {
             "m-00000-of-00002.gguf",
             "m-00003-of-00002.gguf",
             "m-1-of-2.gguf",
+            "m-00001-of-01001.gguf",
             "m-00001-of-+0002.gguf",
             "m-00001-of-00002.bin",
             "é.gguf",
