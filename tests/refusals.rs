@@ -8,7 +8,7 @@ mod common;
 #[path = "../fuzz/replay.rs"]
 mod replay_of_fuzzers;
 #[cfg(not(target_arch = "wasm32"))]
-#[path = "../fuzz/targets.rs"]
+#[path = "../fuzz/src/targets.rs"]
 mod targets;
 #[path = "common/watched.rs"]
 mod watched;

@@ -1,5 +1,3 @@
 #![no_main]
-#[path = "../fuzzer.rs"]
-mod fuzzer;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzer::run("chat", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pocketllm_fuzz::run("chat", bytes));

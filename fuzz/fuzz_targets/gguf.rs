@@ -1,5 +1,3 @@
 #![no_main]
-#[path = "../fuzzer.rs"]
-mod fuzzer;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzer::run("gguf", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pocketllm_fuzz::run("gguf", bytes));

@@ -1,15 +1,15 @@
-//! Runs one target on one input, with a bound on its memory.
+//! The fuzzers, one file each in `fuzz_targets/`, call [`run`], which bounds the memory of a target.
 
-#[path = "targets.rs"]
 mod targets;
-#[path = "../tests/common/watched.rs"]
+#[expect(dead_code, reason = "the tests of the engine use all of it")]
+#[path = "../../tests/common/watched.rs"]
 mod watched;
 
 /// Bytes that a target may have allocated at one time, beyond its input.
 const MOST: usize = 64 << 20;
 
-/// Calls the target.
-pub(crate) fn run(name: &str, bytes: &[u8]) {
+/// Calls the target of that name.
+pub fn run(name: &str, bytes: &[u8]) {
     let (_, target) = targets::TARGETS.iter().find(|(found, _)| *found == name).expect("a known target");
     let before = watched::restart();
     target(bytes);
