@@ -79,7 +79,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     session = model::load(session, backend).await?;
     let mut bench = Bench::new(session, settings, args.seq_len).await?;
-    // Pipelines are compiled, and a GPU that was idle raises its clock.
+    // These rounds compile the pipelines, and let a GPU that was idle raise its clock.
     let start = Instant::now();
     while start.elapsed_ms() < WARM_UP_MS {
         bench.forward().await?;
@@ -146,7 +146,7 @@ async fn profile(
     let profiler = Profiler::new(backend);
     let session = model::load(session, profiler.clone()).await?;
     let mut bench = Bench::new(session, settings, length).await?;
-    // The step before the measured one leaves it an update to apply.
+    // The step before the measured one leaves a pending update to apply.
     bench.forward().await?;
     bench.step().await?;
     profiler.forget();

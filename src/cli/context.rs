@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// Where to compute.
+/// The device that computes.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(super) enum Device {
     /// The GPU, through WebGPU.

@@ -43,8 +43,8 @@ impl PromptArgs {
         self.task.as_deref().map(task::find).transpose()
     }
 
-    /// The encoder that turns rows into examples for a model. The trajectory with this header has been replayed on it.
-    /// Without a prompt, a checkpoint that has a classifier of its own is used with it.
+    /// The encoder that turns rows into examples for a model, on which the trajectory with this header has been
+    /// replayed. Without a prompt, a checkpoint that has a classifier of its own is used with it.
     pub(super) async fn encoder(&self, session: &Session, header: Option<&Header>) -> Result<ExampleEncoder> {
         if let Some(header) = header
             && let Some(classifier) = Classifier::of(header, session)?
@@ -81,7 +81,7 @@ impl PromptArgs {
         }
     }
 
-    /// The template and the label words, which a readout is fitted to; none where there is no template.
+    /// The template and the label words that a readout is fitted to; none where there is no template.
     ///
     /// # Errors
     /// `invalid-argument` for a task whose answers are no label words for this model.
@@ -97,7 +97,7 @@ impl PromptArgs {
         }
     }
 
-    /// Refuses a prompt where a readout brings its own, or stands before the steps of another method.
+    /// Refuses a prompt beside a readout that has its own, and beside a readout before the steps of another method.
     ///
     /// # Errors
     /// `invalid-argument` naming the flag.
@@ -135,8 +135,8 @@ impl PromptArgs {
         }
     }
 
-    /// Opens a data file, and reads it if that needs no model. `labeled` says that its rows have labels even if there is no
-    /// template. What is found out about its columns is said.
+    /// Opens a data file, and reads it if that needs no model. `labeled` says that its rows have labels even if there
+    /// is no template. How its columns were understood is printed.
     pub(super) fn open(&self, path: &Path, labeled: bool) -> Result<DataFile> {
         let (name, bytes) = (files::name(path), files::read(path)?);
         Ok(match self.task()? {
@@ -150,7 +150,7 @@ impl PromptArgs {
         })
     }
 
-    /// The rows that are drawn, and those held out.
+    /// The rows that are drawn, and the rows that are held out.
     pub(super) fn draw(&self, data: Dataset) -> Result<(Dataset, Option<Dataset>)> {
         draw(data, self.draw)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
 
-/// The end of the name of a file that is being written.
+/// The suffix of the name of a file that is being written.
 const PARTIAL: &str = ".partial";
 
 /// Reads a file.
@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 /// Writes a file as [`Replacement`] does.
 ///
 /// # Errors
-/// As [`write_error`].
+/// The errors of [`write_error`].
 pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     let mut file = Replacement::create(path)?;
     file.write(bytes.as_ref())?;
@@ -39,7 +39,7 @@ pub(super) fn write_error(path: &Path, error: &io::Error) -> Error {
 /// Makes a directory and its parents.
 ///
 /// # Errors
-/// As [`write_error`].
+/// The errors of [`write_error`].
 pub(super) fn make_dir(path: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(path).map_err(|e| write_error(path, &e))?;
     Ok(path.to_owned())
@@ -50,8 +50,8 @@ pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A file that is written beside the one that it will replace. Until it is committed, the earlier file stays as it was; what is
-/// dropped before that is deleted.
+/// A file that is written beside the one that it will replace. Until it is committed, the earlier file stays as it was.
+/// A replacement that is dropped before that is deleted.
 ///
 /// A symbolic link is followed. A pipe or a device, such as `/dev/stdout`, is written directly.
 pub(super) struct Replacement {
@@ -59,7 +59,7 @@ pub(super) struct Replacement {
     named: PathBuf,
     /// The file that is replaced.
     target: PathBuf,
-    /// The file that is written; none for a pipe or a device, and after it has got its final name.
+    /// The file that is written; none for a pipe or a device, and none after it has received its final name.
     partial: Option<PathBuf>,
     file: BufWriter<File>,
 }
@@ -68,7 +68,7 @@ impl Replacement {
     /// Creates the file beside `path`, so that a directory that cannot be written is found before there is anything to write.
     ///
     /// # Errors
-    /// As [`write_error`].
+    /// The errors of [`write_error`].
     pub(super) fn create(path: &Path) -> Result<Replacement> {
         let failed = |e: io::Error| write_error(path, &e);
         let (target, partial) = match path.metadata() {
@@ -91,7 +91,7 @@ impl Replacement {
     /// Appends bytes.
     ///
     /// # Errors
-    /// As [`write_error`].
+    /// The errors of [`write_error`].
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|e| write_error(&self.named, &e))
     }
@@ -99,7 +99,7 @@ impl Replacement {
     /// Waits until the bytes are on the disk, and gives the file its name.
     ///
     /// # Errors
-    /// As [`write_error`].
+    /// The errors of [`write_error`].
     pub(super) fn commit(mut self) -> Result<()> {
         let failed = |e: io::Error| write_error(&self.named, &e);
         self.file.flush().map_err(failed)?;
@@ -128,13 +128,13 @@ fn beside(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Whether a file is what a process that was killed had not finished writing.
+/// Whether a file was left unfinished by a process that was killed.
 pub(super) fn is_partial(name: &str) -> bool {
     let process = name.strip_suffix(PARTIAL).and_then(|name| name.rsplit_once('.'));
     process.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Waits until the name of a file in its directory is on the disk. Systems that cannot do that order it themselves.
+/// Waits until the name of a file in its directory is on the disk. Systems without such a call keep the order by themselves.
 fn sync_dir(file: &Path) {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _ = File::open(dir).and_then(|dir| dir.sync_all());

@@ -57,7 +57,7 @@ impl Args {
     /// Claims `--out`, before anything is loaded. Returns it with the run that is there already, which `--resume` continues.
     ///
     /// # Errors
-    /// Those of [`OutDir::claim`]; `invalid-argument` if there is a run and the flag is not given, or if held-out rows are given
+    /// The errors of [`OutDir::claim`]; `invalid-argument` if there is a run and the flag is not given, or if held-out rows are given
     /// twice.
     pub(super) fn claim(&self) -> Result<(OutDir, Option<Trajectory>)> {
         let mut inputs = vec![self.model.input()];

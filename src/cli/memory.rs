@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::train::{Plan, Session, Settings, Sizes};
 
-/// How much memory a run may take.
+/// The limit on the memory of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct LimitArgs {
     /// Refuse a run that would take more bytes of GPU memory [default: what the device is known to have]

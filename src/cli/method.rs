@@ -1,4 +1,4 @@
-//! The flag that says how weights are stored.
+//! The flag for the storage format of the weights.
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -7,7 +7,7 @@ use crate::dtype::{DType, Format};
 use crate::error::Result;
 use crate::train::dtype;
 
-/// How the matrices are stored.
+/// The storage format of the matrices.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DtypeArgs {
     /// Storage format of the matrices. Where a block format is named, blocks in a GGUF file are kept as they

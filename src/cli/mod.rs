@@ -103,7 +103,7 @@ fn refuse(usage: &clap::Error) -> ExitCode {
     if usage.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
         print_json(Code::InvalidArgument, usage.to_string().trim_end());
     }
-    // If stderr is closed, there is no one to tell.
+    // If stderr is closed, nobody can be told.
     let _ = usage.print();
     if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

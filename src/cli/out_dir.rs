@@ -232,7 +232,7 @@ mod tests {
         std::fs::write(out.join("kept"), "").unwrap();
         drop(again);
         drop(OutDir::claim(&out, &[], &[]).unwrap());
-        // This succeeds only where nothing is left in it.
+        // This succeeds only if the directory is empty.
         std::fs::remove_dir(out.join("2_Dense")).unwrap();
         let names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["kept"]);

@@ -48,7 +48,7 @@ async fn write_model(session: &Session, readout: Option<&ReadoutFiles>, dir: &Pa
     write_weights(session, readout, dir).await
 }
 
-/// Bytes of the weights that a method writes: all of the model's, or next to nothing for an adapter.
+/// Bytes of the weights that a method writes: those of the whole model, or almost none for an adapter.
 pub(super) fn model_bytes(session: &Session, method: &Method) -> u64 {
     if method.adapter().is_some() {
         return 0;

@@ -20,10 +20,10 @@ macro_rules! note {
 
 pub(super) use {note, say};
 
-/// Prints a line of results. A reader that has closed the pipe, as `head` does, has what it wanted: that is no error.
+/// Prints a line of results. A reader that has closed the pipe, as `head` does, has read all that it wanted, so this is not an error.
 ///
 /// # Errors
-/// As [`write_error`], for example when stdout is a file on a full disk.
+/// The errors of [`write_error`], for example when stdout is a file on a full disk.
 pub(super) fn line(text: impl Display) -> Result<()> {
     piece(format_args!("{text}\n")).map(drop)
 }
@@ -31,7 +31,7 @@ pub(super) fn line(text: impl Display) -> Result<()> {
 /// Prints a part of a line at once. Breaks if the reader has closed the pipe.
 ///
 /// # Errors
-/// As [`line`].
+/// The errors of [`line`].
 pub(super) fn piece(text: impl Display) -> Result<ControlFlow<()>> {
     let mut stdout = std::io::stdout().lock();
     match write!(stdout, "{text}").and_then(|()| stdout.flush()) {
@@ -41,7 +41,7 @@ pub(super) fn piece(text: impl Display) -> Result<ControlFlow<()>> {
     }
 }
 
-/// Prints a line to stderr. A training goes on when no one reads its notes any more.
+/// Prints a line to stderr. A training continues even if nobody reads its notes any more.
 pub(super) fn write_note(text: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -19,7 +19,7 @@ const LOG: &str = "log.jsonl";
 /// The files of a run.
 pub(super) const FILES: &[&str] = &[TRAJECTORY, LOG];
 
-/// About how many bytes a probe adds to the files: its record, and its share of the log.
+/// The approximate number of bytes that a probe adds to the files: its record, and its share of the log.
 pub(super) const BYTES_OF_STEP: u64 = 256;
 
 /// An open run.
@@ -44,7 +44,7 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => bail!(InvalidArgument, "{}: {error}", path.display()),
         };
-        // A run whose files cannot be written cannot go on, which is found out before the model is loaded.
+        // A run whose files cannot be written cannot continue; this is detected before the model is loaded.
         for path in FILES.iter().map(|name| dir.join(name)).filter(|path| path.exists()) {
             File::options().append(true).open(&path).map_err(|e| write_error(&path, &e))?;
         }
@@ -54,8 +54,9 @@ impl RunDir {
         Trajectory::parse(&name(&path), &bytes).map(Some)
     }
 
-    /// Starts or continues the files. A torn tail of the trajectory is removed; log lines of steps that the trajectory does not have are
-    /// dropped, and those it has but the log lost are written again, without their time.
+    /// Starts or continues the files. An incomplete record at the end of the trajectory is removed. Log lines of steps
+    /// that the trajectory does not have are dropped, and lines of steps that only the trajectory has are written
+    /// again, without their time.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
@@ -101,7 +102,7 @@ impl RunDir {
     /// Appends an evaluation after `step` steps.
     ///
     /// # Errors
-    /// As [`RunDir::step`].
+    /// The errors of [`RunDir::step`].
     pub(super) fn evaluation(&mut self, step: u32, report: &EvaluationReport) -> Result<()> {
         self.evaluated.push((step.into(), report.loss));
         let mut line = json!({ "step": step, "eval_loss": report.loss, "eval_accuracy": report.accuracy });
@@ -111,10 +112,10 @@ impl RunDir {
         self.line(&line)
     }
 
-    /// Removes what the run no longer has from its files: its last steps, if it was stopped because its loss exploded.
+    /// Removes steps that the run no longer has from its files: the last ones, if it was stopped because its loss exploded.
     ///
     /// # Errors
-    /// As [`RunDir::open`].
+    /// The errors of [`RunDir::open`].
     pub(super) fn keep(&mut self, trajectory: &Trajectory) -> Result<()> {
         let dir = self.trajectory_path.parent().unwrap_or(Path::new(".")).to_owned();
         *self = RunDir::open(&dir, &trajectory.header, &trajectory.records)?;
@@ -132,7 +133,7 @@ impl RunDir {
         best.and_then(|(step, _)| u32::try_from(*step).ok())
     }
 
-    /// Waits until everything is on the disk.
+    /// Waits until all data are on the disk.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument`.

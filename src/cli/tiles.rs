@@ -21,7 +21,7 @@ pub(super) async fn choose(backend: &dyn Backend, wanted: &str) -> Result<Choice
     if known != before
         && let (Some(file), Ok(text)) = (file, serde_json::to_vec_pretty(&known))
     {
-        // A cache that cannot be written costs the next run a second or two.
+        // If the cache cannot be written, the next run measures again, which takes a second or two.
         let _ = file.parent().map(std::fs::create_dir_all);
         let _ = files::write(&file, text);
     }

@@ -115,7 +115,7 @@ pub(super) fn q5_1(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// Spreads 4 bytes of fifth bits, one an element, and 16 bytes of nibbles over 32 elements.
+/// Spreads 4 bytes of fifth bits, one for each element, and 16 bytes of nibbles over 32 elements.
 fn fifth_bits(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
     for (e, out) in out.iter_mut().enumerate() {
         let low = packed[4 + e % 16] >> (e / 16 * 4) & 15;

@@ -133,7 +133,7 @@ impl WordHead {
                 }
                 scale_columns(weight, &scaling.deviation);
             }
-            // A correction of the standardized features: a begins with values that do not know of their units.
+            // The correction applies to standardized features, because the initial values of a do not depend on their units.
             HeadInner::LowRank { .. } => scale_columns(&mut head.rows, &scaling.deviation),
         }
         head
@@ -146,7 +146,7 @@ impl WordHead {
             .iter()
             .map(|&deviation| if deviation == 0.0 { 0.0 } else { 1.0 / deviation })
             .collect();
-        // A constant feature keeps its pretrained weights.
+        // The weights of a constant feature stay at their pretrained values.
         let moved = |own: &[f64], start: &[f64], fitted: &[f64]| {
             let columns = inverse.iter().cycle();
             let differences = fitted.iter().zip(start).map(|(fitted, start)| fitted - start);
@@ -218,7 +218,7 @@ impl Scaling {
         Scaling { mean, deviation }
     }
 
-    /// Features of mean 0, where they are centered, and mean square 1. A constant one becomes 0.
+    /// Features with a mean of 0, if they are centered, and a mean square of 1. A constant feature becomes 0.
     fn apply(&self, features: &[f32]) -> Vec<f64> {
         let of_columns = self.mean.iter().zip(&self.deviation).cycle();
         let standardized = features.iter().zip(of_columns).map(|(&value, (mean, &deviation))| {

@@ -30,7 +30,7 @@ impl Labels {
     /// The same, where messages call row `i` by the number `number(i)`, such as its line in a file.
     ///
     /// # Errors
-    /// As [`Labels::of`].
+    /// The errors of [`Labels::of`].
     pub fn at<S: AsRef<str>>(rows: &[S], number: impl Fn(usize) -> usize) -> Result<Labels> {
         // The number of each label's first row.
         let mut first = BTreeMap::new();
@@ -72,7 +72,7 @@ impl Labels {
     /// Takes the labels of rows as indices into `names`, where the names are known beforehand, for instance from label words.
     ///
     /// # Errors
-    /// As [`Labels::of`]; also `DataInvalid` where there are fewer rows than names, or a name has no row.
+    /// The errors of [`Labels::of`]; also `DataInvalid` where there are fewer rows than names, or a name has no row.
     pub fn named<S: AsRef<str>>(names: &[S], rows: &[S]) -> Result<Labels> {
         if rows.len() < names.len() {
             bail!(
@@ -123,7 +123,7 @@ pub fn position(names: &[String], label: &str) -> Option<usize> {
     exact.or_else(|| names.iter().position(|name| plain(name) == plain(label)))
 }
 
-/// A label without what people take for the same: case, and how much white space there is.
+/// A label in lower case and with single spaces: labels that people take for the same become equal.
 fn plain(label: &str) -> String {
     label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }

@@ -26,7 +26,7 @@ pub(super) fn minimize(
         }
         let direction = direction(&gradient, &pairs);
         let slope = dot(&gradient, &direction);
-        // The first step has the length 1 at most: nothing is known of the curvature yet.
+        // The first step has a length of at most 1, because nothing is known about the curvature yet.
         let mut length =
             if pairs.is_empty() { 1.0_f64.min(1.0 / dot(&direction, &direction).sqrt()) } else { 1.0 };
         // Near the minimum the descent is smaller than the rounding of the objective.
@@ -49,7 +49,7 @@ pub(super) fn minimize(
         let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
         let (step, change) = (difference(&moved, x), difference(&moved_gradient, &gradient));
         let curvature = dot(&step, &change);
-        // A pair without positive curvature would make the next direction no descent.
+        // With a pair of no positive curvature, the next direction might not descend.
         if curvature > 1e-12 * dot(&change, &change) {
             if pairs.len() == PAIRS {
                 pairs.remove(0);
@@ -69,7 +69,7 @@ struct Pair {
     curvature: f64,
 }
 
-/// Minus the gradient times the inverse Hessian that the pairs tell of.
+/// The negative gradient, multiplied by the inverse Hessian that the pairs approximate.
 fn direction(gradient: &[f64], pairs: &[Pair]) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|entry| -entry).collect();
     let mut factors = Vec::with_capacity(pairs.len());

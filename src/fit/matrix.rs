@@ -123,7 +123,7 @@ impl RowSpace {
                 }
             }
             let left = dot(&rest, &rest).sqrt();
-            // What is left of a row in the space of those before it is rounding.
+            // The row lies in the space of the rows before it; what is left is rounding.
             if left > 1e-10 * length {
                 rest.iter_mut().for_each(|value| *value /= left);
                 basis.push(rest);

@@ -31,7 +31,7 @@ impl Config {
         }
     }
 
-    /// A configuration from fields that come from elsewhere, such as a GGUF header.
+    /// A configuration from fields of another source, such as a GGUF header.
     pub fn from_fields(name: &str, fields: Map<String, Value>) -> Self {
         Config { name: name.to_owned(), fields, aliases: &[] }
     }
@@ -57,7 +57,7 @@ impl Config {
         self.value(key).is_some()
     }
 
-    /// Whether the field is there and null. transformers takes its default only for a field that is not there.
+    /// Whether the field exists and is null. transformers uses its default only for a field that does not exist.
     pub fn is_null(&self, key: &str) -> bool {
         self.fields.get(key).is_some_and(Value::is_null)
     }

@@ -50,7 +50,7 @@ impl ModelFiles {
     /// Opens the model in `dir`. [`files_of`] chooses its files.
     ///
     /// # Errors
-    /// Those of [`files_of`], with the code `network` for a server; and the errors of the parsers
+    /// The errors of [`files_of`], with the code `network` for a server; and the errors of the parsers
     /// and sources.
     pub fn open(dir: &dyn ModelDir) -> LocalFuture<'_, Result<ModelFiles>> {
         Box::pin(async move {

@@ -6,7 +6,7 @@ use crate::kernel::panels::PANEL;
 /// In which order the weights of a matmul are in their buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// As they are stored, row after row in this format.
+    /// Row-major in this storage format, as the weights are stored.
     Stored(DType),
     /// In the scratch, row after row, f32.
     Rows,

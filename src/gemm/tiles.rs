@@ -236,7 +236,7 @@ impl Operands {
     }
 }
 
-/// The matmul kernel as tests see it, with the variants of every tile.
+/// What tests need to know about the matmul kernel, with the variants of every tile.
 pub const ENTRY: Entry =
     Entry { variants, uniform_bytes: size_of::<matmul::Params>(), uniform_fields: matmul::FIELDS };
 

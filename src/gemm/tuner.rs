@@ -49,7 +49,7 @@ pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> R
 /// f16.
 ///
 /// # Errors
-/// Those of [`Backend::create`] and [`Backend::run`].
+/// The errors of [`Backend::create`] and [`Backend::run`].
 pub async fn tune(backend: &dyn Backend, half: bool) -> Result<Choice> {
     let limits = backend.limits();
     let mut choice = Choice::untuned(&limits);

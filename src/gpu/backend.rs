@@ -13,7 +13,7 @@ pub struct Limits {
     pub buffer_bytes: u64,
     /// Whether the adapter is a software GPU. Its fastest matmul tiles are not those of hardware.
     pub software: bool,
-    /// Minimum number of threads in a subgroup; 0 if the adapter does not say.
+    /// Minimum number of threads in a subgroup; 0 if the adapter does not report it.
     pub subgroup: u32,
     /// Number of threads in every subgroup, if all have the same size and the device has the feature `subgroups`; otherwise 0.
     pub lanes: u32,

@@ -71,7 +71,7 @@ fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
 #[allow(unsafe_code, reason = "wgpu marks every experimental feature so, whether or not its use is unsafe")]
 fn experimental() -> wgpu::ExperimentalFeatures {
     // SAFETY: the tile for matrix units loads and stores cooperative matrices only in workgroup memory, within the bounds of its
-    // arrays, in subgroups that are whole. wgpu's text on the feature names no other requirement.
+    // arrays, and in complete subgroups. wgpu's documentation of the feature names no other requirement.
     unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
@@ -202,7 +202,7 @@ impl Gpu {
     /// Returns the error that the device has reported, if there is one.
     fn check(&self) -> Result<()> {
         let found = self.reported.check();
-        // Natively, calls on a lost device may be refused as invalid before the loss is told, which a poll does.
+        // Natively, calls on a lost device may fail as invalid before the loss is reported. A poll reports it.
         #[cfg(not(target_arch = "wasm32"))]
         if found.as_ref().is_err_and(|error| error.code() == Code::LimitExceeded) {
             let _ = self.device.poll(wgpu::PollType::Poll);
@@ -331,7 +331,7 @@ impl Backend for Gpu {
     }
 
     fn capacity(&self) -> Option<u64> {
-        // No API tells what a graphics card has; a software GPU has the system's.
+        // No API reports the memory of a graphics card. A software GPU uses the system's memory.
         (self.adapter.device_type == wgpu::DeviceType::Cpu).then(system_memory).flatten()
     }
 

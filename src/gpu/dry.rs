@@ -54,7 +54,7 @@ impl Backend for Dry {
         let bytes = uniform_bytes(recording.dispatches().len());
         let mut uniforms = self.uniforms.borrow_mut();
         if uniforms.as_ref().is_none_or(|(held, _)| *held < bytes) {
-            // As a device does: the new ones are there before the old are gone.
+            // As on a device, the new buffers exist before the old ones are freed.
             let lease = self.tracker.lease(MemoryClass::Transfer, bytes);
             *uniforms = Some((bytes, lease));
         }

@@ -2,7 +2,7 @@
 //!
 //! The environment variable `POCKETLLM_GPU_FAULTS` has a fault for each device that the process opens, such as `lost@17,memory@40`: the
 //! first device is lost before its 17th call, and the second is out of memory at its 40th. The calls are those of wgpu that
-//! create something, write, submit, wait or read. `count@0` changes nothing. Every device tells its number of calls on stderr.
+//! create something, write, submit, wait or read. `count@0` changes nothing. Every device prints its number of calls to stderr.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ pub(super) struct Faults {
     calls: Cell<u64>,
     /// Whether the call has come, and the fault waits for a call that it is about.
     waiting: Cell<bool>,
-    told: bool,
+    reports: bool,
 }
 
 impl Faults {
@@ -51,7 +51,7 @@ impl Faults {
             };
             Some((kind, call.parse().ok()?))
         });
-        Faults { planned, calls: Cell::new(0), waiting: Cell::new(false), told: list.is_some() }
+        Faults { planned, calls: Cell::new(0), waiting: Cell::new(false), reports: list.is_some() }
     }
 
     /// Counts a call, and does to the device what was planned for it.
@@ -89,7 +89,7 @@ impl Faults {
 
 impl Drop for Faults {
     fn drop(&mut self) {
-        if self.told {
+        if self.reports {
             eprintln!("GPU calls: {}", self.calls.get());
         }
     }

@@ -15,7 +15,7 @@ pub struct KernelTime {
     pub kernel: &'static str,
     /// Number of its dispatches.
     pub dispatches: usize,
-    /// Milliseconds that they take in sequence, without other kernels between them.
+    /// Milliseconds that these dispatches take in sequence, without other kernels between them.
     pub ms: f64,
     /// Bytes of the tensors that they read and write, counted once per dispatch.
     pub bytes: u64,
@@ -43,7 +43,7 @@ impl Profiler {
     /// afterwards.
     ///
     /// # Errors
-    /// Those of [`Backend::run`].
+    /// The errors of [`Backend::run`].
     pub async fn kernels(&self) -> Result<Vec<KernelTime>> {
         const TIMING: Timing =
             Timing { loop_ms: 20.0, rounds: 3, hopeless: f64::INFINITY, total_ms: 20_000.0 };

@@ -20,7 +20,7 @@ pub struct Timing {
 /// Milliseconds per run of each recording. The recordings write to `probe`, which is read back to wait for their end.
 ///
 /// # Errors
-/// Those of [`Backend::run`].
+/// The errors of [`Backend::run`].
 pub async fn time(
     backend: &dyn Backend,
     recordings: &[Recording],

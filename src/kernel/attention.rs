@@ -26,7 +26,7 @@ super::uniform! {
         pub k_column: u32,
         /// Column where the value heads begin.
         pub v_column: u32,
-        /// Of the scores, as a rule 1 / sqrt(head_dim).
+        /// The factor of the scores, usually 1 / sqrt(head_dim).
         pub scale: f32,
         /// Keys that every token sees before its span; 0: there is no prefix.
         pub prefix_rows: u32,
@@ -34,7 +34,7 @@ super::uniform! {
         pub prefix_stride: u32,
         /// The element of a branch where the prefix's keys begin, `[prefix_rows, kv_heads * head_dim]`.
         pub prefix_key: u32,
-        /// And its values.
+        /// The element of a branch where the prefix's values begin.
         pub prefix_value: u32,
         /// Scores s become softcap * tanh(s / softcap); 0: they have no soft cap.
         pub softcap: f32,
@@ -70,7 +70,7 @@ pub struct Tensors<'a> {
     pub output: &'a Buffer,
 }
 
-/// What the uniform does not say.
+/// The arguments that are not in the uniform.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Number of branches.
@@ -86,7 +86,7 @@ pub struct Shape {
 /// A workgroup of 64 holds the chunks of 4 columns of one head.
 pub const MAX_HEAD_DIM: u32 = 256;
 
-/// The most columns of a head whose outputs an invocation holds: of WebGPU's 8,192 bytes of variables half.
+/// The most columns of a head whose outputs one invocation can keep: they take half of the 8,192 bytes of variables that WebGPU allows.
 const MOST_IN_REGISTERS: u32 = 128;
 
 /// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.

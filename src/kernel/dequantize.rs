@@ -13,9 +13,9 @@ super::uniform! {
         pub vec4s: u32,
         /// The vec4 of the stored buffer at which the range begins.
         pub first_stored: u32,
-        /// Of no account: there is one copy.
+        /// Unused: there is one copy of the weights.
         pub branch_stride: u32,
-        /// In panels how many vec4s a row has, otherwise 0 ([`super::panels`]).
+        /// Vec4s in a row if the weights are written in panels ([`super::panels`]), otherwise 0.
         pub across: u32,
     }
 }

@@ -38,7 +38,7 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// About how many operations a vec4 takes, as for [`super::materialize`].
+/// The approximate number of operations for a vec4, as for [`super::materialize`].
 const WORK: u64 = 300;
 
 /// `y[b, t, :] (+)= scale * w_b[ids[t], :]` for the rows that one part of the table holds.

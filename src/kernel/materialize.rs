@@ -23,7 +23,7 @@ super::uniform! {
         pub branch_stride: u32,
         /// 1: weight decay applies.
         pub decays: u32,
-        /// In panels how many vec4s a row has, otherwise 0 ([`super::panels`]).
+        /// Vec4s in a row if the weights are written in panels ([`super::panels`]), otherwise 0.
         pub across: u32,
     }
 }
@@ -44,7 +44,7 @@ fn packed() -> Variant {
     panels::provide(0, variant.provide("counter", "counter_packed"))
 }
 
-/// About how many operations a vec4 takes: the generator twice, the table, the additions.
+/// The approximate number of operations for a vec4: the generator twice, the table, the additions.
 const WORK: u64 = 300;
 
 /// A range of one tensor, f32 or f16: `params.vec4s` vec4s of `stored` to `weights` `[branch, branch_stride]`. In panels the range is

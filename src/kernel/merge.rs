@@ -24,7 +24,7 @@ super::uniform! {
         pub b_start: u32,
         /// The tensor's ordinal.
         pub ordinal: u32,
-        /// What f16 weights are rounded with.
+        /// The key of the random bits with which f16 weights are rounded.
         pub key_low: u32,
         /// The key's other word.
         pub key_high: u32,

@@ -71,7 +71,7 @@ macro_rules! uniform {
 }
 use uniform;
 
-/// A kernel as tests see it.
+/// What tests need to know about a kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// Its variants.
@@ -125,7 +125,7 @@ fn threads(count: u64) -> [u32; 3] {
 /// Rows that a workgroup sums side by side: `ROWS` of `shaders/lib/row_sum.wgsl`.
 const SUMMED_ROWS: u32 = 4;
 
-/// A grid with one workgroup a row, for kernels that use `lib/linear.wgsl`.
+/// A grid with one workgroup for each row, for kernels that use `lib/linear.wgsl`.
 fn groups(rows: u32) -> [u32; 3] {
     Recording::fold(u64::from(rows))
 }

@@ -1,5 +1,5 @@
 //! Panels: the order of elements in which the matmul takes packed operands, `[row / 16, k, row % 16]`. The kernels that write
-//! weights are told it by `across`, how many vec4s a row has; 0 stands for row after row.
+//! weights read the number of vec4s in a row from `across`; 0 means row-major order.
 
 use crate::gpu::Variant;
 

@@ -51,12 +51,12 @@ pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffe
     push(recording, COPY, vec![x, vectors, y], params);
 }
 
-/// The same, added to what is in y.
+/// Like the function above, but adds the result to y.
 pub fn record_added(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     push(recording, ADD, vec![x, vectors, y], params);
 }
 
-/// The same over x itself `[branch, token, stride]`.
+/// Like [`record`], but in place on x, `[branch, token, stride]`.
 pub fn record_in_place(recording: &mut Recording, x: &Buffer, vectors: &Buffer, params: Params) {
     push(recording, IN_PLACE, vec![x, vectors], params);
 }

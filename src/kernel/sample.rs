@@ -1,4 +1,4 @@
-//! Draw of the next token, the vocabulary block by block.
+//! Samples the next token, one block of the vocabulary at a time.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -31,7 +31,7 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Takes a block's logits `[width]` into account; after the last block `chosen[0]` is the token drawn: vectors
+/// Adds a block's logits, `[width]`, to the draw; after the last block `chosen[0]` is the sampled token: vectors
 /// `[1, vector_stride]`, chosen `[2]` u32.
 pub fn record(recording: &mut Recording, logits: &Buffer, vectors: &Buffer, chosen: &Buffer, params: Params) {
     let width = u64::from(params.width);

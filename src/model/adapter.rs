@@ -13,7 +13,7 @@ use super::tensors::{TensorId, TensorKind, TensorSpec};
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, MemoryClass};
 
-/// What kind of adapter, and how large.
+/// The kind and the size of an adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AdapterSpec {
     /// y += alpha / rank * B (A x). B is trained, and A where `train_a` says so.
@@ -55,13 +55,13 @@ pub struct AdapterTensor {
 }
 
 impl AdapterTensor {
-    /// How many elements it has.
+    /// The number of elements.
     pub fn elements(&self) -> usize {
         self.rows as usize * self.width as usize
     }
 }
 
-/// Which of an adapter's buffers a tensor is in.
+/// The buffer of an adapter that a tensor is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     /// Materialized for every branch.
@@ -116,7 +116,7 @@ impl Adapter {
     ) -> Result<Adapter> {
         let first = model.tensors.as_slice().len();
         let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
-        // For each adapted matrix, where its factors begin in the first list and in the second.
+        // For each adapted matrix, the places of its factors in the first and in the second list.
         let mut adapted: Vec<(TensorId, usize, usize)> = Vec::new();
         match &spec {
             AdapterSpec::Lora { rank, alpha, targets, train_a } => {
@@ -219,7 +219,7 @@ impl Adapter {
     /// The values of the trained tensors.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn trained_values(&self, backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
         let mut values = Vec::new();
         for index in 0..self.tensors.len() {
@@ -260,7 +260,7 @@ impl Adapter {
         self.pairs.values().map(|pair| pair.rank).max().unwrap_or(0)
     }
 
-    /// How many rows of keys and values come before every sequence, and where the keys and the values of layer `layer` begin.
+    /// The number of rows of keys and values before every sequence, and the elements where the keys and the values of layer `layer` begin.
     pub(super) fn prefix(&self, layer: usize) -> Option<(u32, Factor, Factor)> {
         let at = |index| Factor { group: Group::Trained, first: self.trained.first(index) };
         match self.spec {
@@ -269,7 +269,7 @@ impl Adapter {
         }
     }
 
-    /// How many rows the prefix has; 0 without one.
+    /// The number of rows of the prefix; 0 without a prefix.
     pub fn prefix_length(&self) -> u32 {
         self.prefix(0).map_or(0, |(length, ..)| length)
     }

@@ -84,7 +84,7 @@ impl Pass<'_> {
             softcap: layer.softcap.unwrap_or(0.0),
             ..Default::default()
         };
-        // Where there is no prefix, the kernel reads none, and any buffer may be bound.
+        // Without a prefix the kernel does not read this binding, so any buffer may be bound.
         let mut prefix = &ws.qkv;
         if let Some((rows, key, value)) = self.model.adapter().and_then(|adapter| adapter.prefix(index))
             && let Some(stored) = self.factor(key)

@@ -4,8 +4,8 @@ use super::pooling::Pooling;
 use super::tensors::NormKind;
 use crate::kernel::activation::Activation;
 
-/// The head of a family's class for text classification: a layer of outputs on the hidden states of some tokens, as a rule with a dense
-/// layer before it.
+/// The head of a family's class for text classification: a layer of outputs on the hidden states of some tokens,
+/// usually with a dense layer before it.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassifierSpec {
     /// The class, such as `BertForSequenceClassification`.
@@ -29,7 +29,7 @@ pub struct ClassifierDense {
     pub bias: bool,
     /// The nonlinearity.
     pub activation: ClassifierActivation,
-    /// A layer norm's name, and which norm it is.
+    /// The name of a layer norm, and its kind.
     pub norm: Option<(&'static str, NormKind)>,
 }
 
@@ -38,7 +38,7 @@ pub struct ClassifierDense {
 pub enum ClassifierActivation {
     /// The hyperbolic tangent.
     Tanh,
-    /// One that an MLP has too.
+    /// A nonlinearity of MLPs.
     Of(Activation),
 }
 

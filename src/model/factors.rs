@@ -1,4 +1,4 @@
-//! The low-rank factors that an adapter has beside a matrix: what they add to a product and to looked-up rows.
+//! The low-rank factors of an adapter beside a matrix: their contributions to a product and to looked-up rows.
 
 use super::adapter::Pair;
 use super::pass::{BranchWeights, Pass, Target};
@@ -66,7 +66,7 @@ impl Pass<'_> {
             vector_stride: 0,
             added: y.added,
         };
-        // There is no bias to read: any buffer may be bound.
+        // There is no bias to read, so any buffer may be bound.
         let vectors = &self.model.weights().norms_and_biases().stored;
         let (w, layout) = (w.buffer.into(), Layout::Rows);
         let tensors = gemm::Tensors { a: x, w, layout, vectors, c: y.buffer, activation: None };

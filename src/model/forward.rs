@@ -60,7 +60,7 @@ impl<'a> Pass<'a> {
     /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, width of the table]`.
     ///
     /// # Errors
-    /// Those of [`Pass::forward`].
+    /// The errors of [`Pass::forward`].
     pub(super) fn head_rows(&mut self, count: u32) -> Result<&'a Buffer> {
         let (spec, ws) = (self.spec(), self.ws);
         let head = spec.head()?;
@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
         self.linear(projection, tokens, input, Target::new(x, projection.rows))
     }
 
-    /// x += type + position, each where the model has it.
+    /// x += type + position, if the model has them.
     fn add_types_and_positions(&mut self, x: &Buffer) -> Result<()> {
         let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
         if let Some(table) = embedding.types {
@@ -125,14 +125,14 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// What a sublayer reads: x, or y = norm(x) where the sublayer has an input norm.
+    /// The input of a sublayer: x, or y = norm(x) if the sublayer has an input norm.
     fn input_norm<'b>(&mut self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Result<&'b Buffer> {
         let Some(norm) = &norms.input else { return Ok(x) };
         self.norm(norm, self.tokens, x, y)?;
         Ok(y)
     }
 
-    /// Where a sublayer writes: onto x, or over y where its output is normalized before it is added to x.
+    /// The destination of a sublayer: it adds to x, or overwrites y if its output is normalized before it is added to x.
     fn residual<'b>(&self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Target<'b> {
         match norms.output {
             Some(_) => Target::new(y, self.spec().hidden),

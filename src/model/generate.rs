@@ -19,18 +19,18 @@ pub struct Sampling {
     pub temperature: f32,
 }
 
-/// A text that is being continued. Only the model that began it can go on with it.
+/// A text that is being continued. Only the model that began it can continue it.
 pub struct Generation {
     workspace: Workspace,
     cache: KvCache,
     sampling: Sampling,
     /// The tokens that the model has not read yet.
     unseen: Vec<u32>,
-    /// Where the frequencies of rotary positions change.
+    /// The length at which the frequencies of rotary positions change.
     change: Option<Change>,
 }
 
-/// A length beyond which a sequence has other rotary frequencies, so that the keys of all of its tokens are others.
+/// A length beyond which a sequence has other rotary frequencies, so that the keys of all of its tokens change.
 struct Change {
     /// The longest sequence with the first frequencies, in tokens of the text.
     length: u32,
@@ -89,7 +89,7 @@ impl Generation {
     /// The next token; none when the cache is full. Where the temperature is not 0, `key` gives the random bits.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn next(&mut self, model: &Transformer, key: [u32; 2]) -> Result<Option<u32>> {
         let ws = &self.workspace;
         if let Some(Change { length, read }) = &mut self.change {

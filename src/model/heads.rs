@@ -26,7 +26,7 @@ impl<'a> Pass<'a> {
     /// Records the pass and the losses of its `count` targets: ws.losses and ws.predictions `[B, count]`, ws.mean `[B]`.
     ///
     /// # Errors
-    /// Those of [`Pass::forward`].
+    /// The errors of [`Pass::forward`].
     pub(super) fn loss(&mut self, count: u32, score: Score<'_>) -> Result<()> {
         match score {
             Score::Readout(_) => self.readout_losses(count)?,
@@ -241,7 +241,7 @@ impl<'a> Pass<'a> {
         Ok((params, self.plan.layout(&params, self.branches, self.stored(table))))
     }
 
-    /// How many rows of the vocabulary are scored at a time: as many as the scratch and the logits buffer hold.
+    /// The number of rows of the vocabulary that are scored at a time: as many as fit into the scratch and the logits buffer.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.

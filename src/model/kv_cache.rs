@@ -1,4 +1,4 @@
-//! The keys and values of the tokens that a text has so far.
+//! The keys and values of the tokens of a text so far.
 
 use super::transformer::Transformer;
 use crate::error::Result;
@@ -6,11 +6,11 @@ use crate::gpu::{Buffer, MemoryClass};
 
 /// Keys and values of the tokens so far, for each layer.
 pub(super) struct KvCache {
-    /// One buffer a layer, `[capacity, 2 * kv_heads * head_dim]` f32: a token's keys, then its values.
+    /// One buffer for each layer, `[capacity, 2 * kv_heads * head_dim]` f32: a token's keys, then its values.
     pub layers: Vec<Buffer>,
-    /// How many tokens it holds.
+    /// The number of tokens in the cache.
     pub length: u32,
-    /// How many tokens it can hold.
+    /// The number of tokens that fit into the cache.
     pub capacity: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Linear layers over branch weights: a block of the stored rows is read once and becomes what each branch sees of it.
+//! Linear layers over branch weights: each block of stored rows is read once, and is materialized for every branch.
 
 use std::ops::Range;
 
@@ -70,7 +70,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// How many rows of a matrix the scratch holds for every branch: all of them where the stored weights are used as they are.
+    /// The number of rows of a matrix that fit into the scratch for every branch; all rows if the stored weights are used as they are.
     pub(super) fn rows_at_once(&self, matrix: &Matrix, layout: Layout) -> u32 {
         let copies = match (layout, self.stored(matrix)) {
             (Layout::Stored(_), _) => return matrix.rows,
@@ -82,8 +82,8 @@ impl<'a> Pass<'a> {
         panels.max(1) * PANEL
     }
 
-    /// The weights of a block for every branch, in this layout: where they are stored, or in the scratch, dequantized or
-    /// materialized.
+    /// The weights of a block for every branch in this layout: in their own buffer, or dequantized or materialized in
+    /// the scratch.
     pub(super) fn branch_weights<'b>(
         &mut self,
         matrix: &Matrix,

@@ -9,11 +9,11 @@ use crate::kernel::step::FROZEN;
 /// A tensor of a [`Packed`].
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// The number that its random direction is drawn with.
+    /// Its ordinal, with which its random direction is drawn.
     ordinal: TensorId,
-    /// How many elements it has.
+    /// The number of elements.
     elements: u64,
-    /// Where it begins, in vec4s.
+    /// Its offset in vec4s.
     vec4: u32,
     trained: bool,
 }
@@ -25,12 +25,12 @@ pub struct Packed {
     pub stored: Buffer,
     /// For each vec4 its index in its tensor, and the tensor's ordinal or [`FROZEN`]. None where no tensor is ever trained.
     pub counters: Option<Buffer>,
-    /// How many vec4s all tensors have.
+    /// The number of vec4s of all tensors.
     pub vec4s: u32,
     places: Vec<Place>,
 }
 
-/// How many counters are written at a time: 4 MiB.
+/// The number of counters that are written at a time: 4 MiB.
 const CHUNK: u32 = 1 << 19;
 
 impl Packed {
@@ -54,7 +54,7 @@ impl Packed {
     /// Tensors of zeros, none of which is ever trained.
     ///
     /// # Errors
-    /// As [`Packed::allocate`].
+    /// The errors of [`Packed::allocate`].
     pub fn fixed(
         backend: &dyn Backend,
         name: &str,
@@ -80,7 +80,7 @@ impl Packed {
         self.places[index].vec4 * 4
     }
 
-    /// How many elements lie between one branch's tensors and the next branch's.
+    /// The number of elements from one branch's tensors to the next branch's.
     pub fn stride(&self) -> u32 {
         self.vec4s * 4
     }
@@ -93,7 +93,7 @@ impl Packed {
     /// Chooses the tensors that are trained, by ordinal.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub fn train(&mut self, backend: &dyn Backend, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         for place in &mut self.places {
             place.trained = trained(place.ordinal);
@@ -113,7 +113,7 @@ impl Packed {
     /// them are trained.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub fn train_columns(
         &self,
         backend: &dyn Backend,
@@ -132,7 +132,7 @@ impl Packed {
     /// Writes a tensor's values, beginning at its element `first`, a multiple of 4.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub fn write(&self, backend: &dyn Backend, index: usize, first: u64, values: &[f32]) -> Result<()> {
         let offset = (u64::from(self.first(index)) + first) * 4;
         backend.write(&self.stored, offset, bytemuck::cast_slice(values))
@@ -141,7 +141,7 @@ impl Packed {
     /// Reads a tensor back.
     ///
     /// # Errors
-    /// Those of [`Backend::read`].
+    /// The errors of [`Backend::read`].
     pub async fn read(&self, backend: &dyn Backend, index: usize) -> Result<Vec<f32>> {
         let offset = u64::from(self.first(index)) * 4;
         let bytes = backend.read(&self.stored, offset, self.places[index].elements * 4).await?;

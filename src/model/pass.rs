@@ -1,4 +1,4 @@
-//! One pass through the transformer while it is being recorded: what it runs over, and where it finds things.
+//! One pass through the transformer while it is being recorded: the model, the batch, the buffers and the recording.
 
 use std::collections::BTreeMap;
 
@@ -28,17 +28,17 @@ pub(super) struct Pass<'a> {
     pub r: Recording,
     /// How the matmuls among them are computed.
     pub plan: Plan,
-    /// B: how many branches run side by side. 0 records updates only.
+    /// B, the number of branches side by side. 0 records updates only.
     pub branches: u32,
     /// T: the tokens of each branch.
     pub tokens: u32,
     /// Whether the pass uses the stored weights as they are. It then has one branch, and kernels read the stored weights directly.
     pub plain: bool,
-    /// How many pairs of a token and a key that it sees there are.
+    /// The number of pairs of a token and a key that it sees.
     pub visible: u64,
     /// The keys and values of earlier tokens. The pass appends its own.
     pub cache: Option<&'a KvCache>,
-    /// Where the inputs of linear layers are copied to.
+    /// The copies of the inputs of linear layers, if they are collected.
     pub inputs: Option<&'a Inputs>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Pass<'a> {
     /// Runs what has been recorded so far, and begins an empty recording.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn run(&mut self) -> Result<()> {
         let recorded = std::mem::take(&mut self.r);
         self.plan = self.model.plan(self.ws);
@@ -142,7 +142,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Where a bias begins in [`Pass::norms_and_biases`], or the number that says that there is none.
+    /// The offset of a bias in [`Pass::norms_and_biases`], or [`NO_BIAS`] if there is none.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
@@ -167,7 +167,7 @@ pub(super) struct NormsAndBiases<'a> {
     pub stride: u32,
 }
 
-/// Weights as a matmul takes them.
+/// The weights of a matmul.
 #[derive(Clone, Copy)]
 pub(super) struct BranchWeights<'a> {
     pub buffer: &'a Buffer,
@@ -177,7 +177,7 @@ pub(super) struct BranchWeights<'a> {
     pub branch: u32,
 }
 
-/// Where a linear layer writes: from `column` on, in rows that are `stride` elements apart.
+/// The destination of a linear layer: from `column` on, in rows that are `stride` elements apart.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub buffer: &'a Buffer,
@@ -185,7 +185,7 @@ pub(super) struct Target<'a> {
     pub column: u32,
     /// 0: the result overwrites what is there. Otherwise this times the result is added to what is there.
     pub added: f32,
-    /// What the result goes through before it is written; only where whole rows are overwritten.
+    /// The activation of the result before it is written; only if whole rows are overwritten.
     pub activation: Option<Activation>,
 }
 

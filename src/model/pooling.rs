@@ -1,4 +1,4 @@
-//! Which tokens of a sequence stand for all of it.
+//! The tokens that represent a whole sequence.
 
 use crate::names::names;
 use crate::text::batch::Batch;

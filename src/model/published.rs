@@ -1,4 +1,4 @@
-//! What a published checkpoint really holds: which head, and why a tensor is missing.
+//! What a published checkpoint really contains: the kind of its head, and why a tensor is missing.
 
 use super::spec::ModelSpec;
 use super::stored::{find, names, other_head};
@@ -37,11 +37,10 @@ pub fn refuse_quantized(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence
-/// encoders and classifiers do. The tensors that only the head has are removed from the spec where
-/// the checkpoint has none of them, and whatever needs the head is refused ([`ModelSpec::head`]).
-/// A head that shares its table with the embeddings has no such tensors. Whether it is there, the
-/// class in `architectures` tells, or a layer of another head.
+/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers
+/// do. The tensors that only the head has are removed from the spec where the checkpoint has none of them, and
+/// everything that needs the head is refused ([`ModelSpec::head`]). A head that shares its table with the embeddings
+/// has no such tensors. The class in `architectures`, or a layer of another head, shows whether the head is there.
 pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config: &Config) -> ModelSpec {
     let Ok(head) = &spec.head else { return spec };
     let own = head.own_tensors(&spec.embedding);
@@ -81,11 +80,11 @@ pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config
     spec
 }
 
-/// Checks that a checkpoint has every tensor of a spec. Of a missing tensor the error tells the
-/// cause, as far as file and configuration show it.
+/// Checks that a checkpoint has every tensor of a spec. For a missing tensor, the error names the cause, as far as file
+/// and configuration show it.
 ///
 /// # Errors
-/// As [`super::formats`].
+/// The errors of [`super::formats`].
 pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config) -> Result<()> {
     for tensor in spec.tensors.as_slice() {
         match find(checkpoint, tensor) {

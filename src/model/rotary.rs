@@ -11,23 +11,23 @@ use std::rc::Rc;
 pub struct Rotary {
     /// Base of the frequencies.
     pub theta: f32,
-    /// The dim of the frequencies: as a rule the columns of a head that are rotated.
+    /// The dim of the frequencies: usually the number of rotated columns of a head.
     pub dim: u32,
     /// How the frequencies are scaled.
     pub scaling: RotaryScaling,
 }
 
-/// How frequencies are scaled for texts longer than those of the first training.
+/// The scaling of frequencies for texts that are longer than those of the pretraining.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RotaryScaling {
-    /// They are not.
+    /// No scaling.
     None,
-    /// All are divided by a factor.
+    /// All frequencies are divided by a factor.
     Linear {
         /// The factor.
         factor: f32,
     },
-    /// Llama 3.1's: low frequencies are divided by a factor, high ones stay, those between are
+    /// Llama 3.1's scaling: low frequencies are divided by a factor, high ones stay, and those between are
     /// interpolated.
     Llama3 {
         /// The factor.
@@ -36,7 +36,7 @@ pub enum RotaryScaling {
         low: f32,
         /// A frequency is high when more than this many turns fit into `original` positions.
         high: f32,
-        /// The longest text of the first training, in tokens.
+        /// The longest text of the pretraining, in tokens.
         original: u32,
     },
     /// YaRN (Peng et al. 2023, arXiv 2309.00071): as Llama 3's, interpolated over the pairs instead
@@ -48,23 +48,23 @@ pub enum RotaryScaling {
         fast: f32,
         /// Turns in `original` positions below which a frequency is divided by the factor.
         slow: f32,
-        /// The longest text of the first training, in tokens.
+        /// The longest text of the pretraining, in tokens.
         original: u32,
         /// Whether the bounds between pairs are rounded to whole pairs.
         truncate: bool,
-        /// What cosines and sines are multiplied by.
+        /// The factor of cosines and sines.
         attention: f32,
     },
-    /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency is divided by a factor of its own, and sequences longer than those
-    /// of the first training have other factors.
+    /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency is divided by a factor of its own, and sequences
+    /// that are longer than those of the pretraining have other factors.
     LongRope {
         /// For sequences of at most `original` tokens `[dim / 2]`.
         short: Rc<[f32]>,
         /// For longer ones `[dim / 2]`.
         long: Rc<[f32]>,
-        /// The longest text of the first training, in tokens.
+        /// The longest text of the pretraining, in tokens.
         original: u32,
-        /// What cosines and sines are multiplied by.
+        /// The factor of cosines and sines.
         attention: f32,
     },
 }
@@ -83,12 +83,12 @@ impl Rotary {
         }
     }
 
-    /// f_i for each pair, in radians per position; of a sequence that is longer than those of the first training,
-    /// where `long` says so.
+    /// f_i for each pair, in radians per position; `long` selects those of a sequence that is longer than the ones of
+    /// the pretraining.
     pub fn frequencies(&self, long: bool) -> Vec<f32> {
         let (dim, theta) = (f64::from(self.dim), f64::from(self.theta));
-        // How many turns each pair makes in so many positions; and the other way round, which
-        // (broken) pair makes so many turns.
+        // The number of turns that each pair makes in so many positions; and the inverse, the (fractional) pair that
+        // makes so many turns.
         let turns = |frequency: f64, positions: u32| f64::from(positions) * frequency / std::f64::consts::TAU;
         let pair_of = |turns: f32, positions: u32| {
             let frequency = f64::from(turns) * std::f64::consts::TAU / f64::from(positions);
@@ -121,7 +121,7 @@ impl Rotary {
         (0..self.columns() / 2).map(|pair| scaled(pair) as f32).collect()
     }
 
-    /// What cosines and sines are multiplied by.
+    /// The factor of cosines and sines.
     pub fn attention_factor(&self) -> f32 {
         match self.scaling {
             RotaryScaling::Yarn { attention, .. } | RotaryScaling::LongRope { attention, .. } => attention,

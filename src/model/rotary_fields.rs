@@ -6,20 +6,19 @@ use super::rotary::{Rotary, RotaryScaling};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 
-/// Where a `config.json` says something about the rotary positions of a layer, and what holds where
-/// it does not.
+/// The fields of a `config.json` about the rotary positions of a layer, and their defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct RotaryFields<'a> {
     /// The layer's type, such as `full_attention`, for configurations that have an object for each
     /// type in `rope_parameters`.
     pub layer_type: Option<&'a str>,
-    /// The field with theta, for configurations that have it at the top.
+    /// The field with theta, for configurations that have it at the top level.
     pub theta: &'a str,
-    /// Theta where no field says it.
+    /// The default of theta.
     pub default_theta: f32,
-    /// Whether `rope_scaling` is about this layer.
+    /// Whether `rope_scaling` applies to this layer.
     pub scaled: bool,
-    /// The part of a head that is rotated, where `partial_rotary_factor` does not say it.
+    /// The default of `partial_rotary_factor`, the part of a head that is rotated.
     pub partial: f32,
     /// `original_max_position_embeddings` of the family, which counts where the field is not at the top.
     pub original: Option<u32>,
@@ -34,7 +33,7 @@ impl Default for RotaryFields<'_> {
 }
 
 impl Rotary {
-    /// What a configuration says about heads of `head_dim` columns, as transformers reads it:
+    /// The rotary positions of heads of `head_dim` columns in a configuration, as transformers reads it:
     /// `rope_scaling` before `rope_parameters`, and theta in one of these objects before the one at
     /// the top.
     ///
@@ -48,7 +47,7 @@ impl Rotary {
             _ => None,
         };
         let scaling = if fields.scaled { config.opt_object("rope_scaling")? } else { None };
-        // An empty object says nothing.
+        // An empty object counts as absent.
         let scaling = scaling.filter(|scaling| !scaling.fields().is_empty());
         let flat = parameters.filter(|all| !all.has("full_attention") && !all.has("sliding_attention"));
         let empty = Config::from_fields(config.name(), serde_json::Map::new());
@@ -62,7 +61,7 @@ impl Rotary {
             Some(part) => part,
             None => config.f32_or("partial_rotary_factor", fields.partial)?,
         };
-        // Rounded down, but for what a fraction such as 0.7 loses in f32.
+        // Rounded down, after the rounding error of a fraction such as 0.7 in f32 has been added.
         let dim = (f64::from(head_dim) * f64::from(partial) + 1e-4) as u32;
         let name = config.name();
         if dim == 0 || dim.next_multiple_of(2) > head_dim {
@@ -81,7 +80,7 @@ impl Rotary {
 /// The scaling in an object such as `rope_scaling`; `config` is all of the file, `known` the family's
 /// `original_max_position_embeddings`.
 fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32) -> Result<RotaryScaling> {
-    // Older files call the type so.
+    // The name of the field in older files.
     let kind = rope.str_or("rope_type", rope.str_or("type", "default")?)?;
     let factor = |rope: &Config| match rope.f32("factor")? {
         factor if factor > 0.0 => Ok(factor),
@@ -100,7 +99,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
         }
     };
     match kind {
-        // Dynamic scaling begins beyond `max_position_embeddings`, where no text gets here.
+        // Dynamic scaling begins beyond `max_position_embeddings`, and no text here is that long.
         "default" | "dynamic" => Ok(RotaryScaling::None),
         "linear" => Ok(RotaryScaling::Linear { factor: factor(rope)? }),
         "llama3" => Ok(RotaryScaling::Llama3 {
@@ -131,7 +130,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
                 attention,
             })
         }
-        // Phi-3's first files call it so.
+        // The name in the first files of Phi-3.
         "longrope" | "su" => {
             let original = original()?;
             let factor = match rope.has("factor") {
@@ -176,7 +175,7 @@ mod tests {
         Config::from_fields("config.json", fields.as_object().unwrap().clone())
     }
 
-    /// Every way in which a configuration says it, against transformers: `tests/golden/rotary.py`.
+    /// All layouts of these fields, compared with transformers: `tests/golden/rotary.py`.
     #[test]
     fn frequencies_are_those_of_transformers() {
         let cases: Value = serde_json::from_str(include_str!("../../tests/golden/rotary.json")).unwrap();

@@ -1,4 +1,4 @@
-//! Running a batch: its tokens go to the device, a pass is recorded and run, and losses, predictions or logits come back.
+//! Runs a batch: writes its tokens to the device, records and runs a pass, and reads back losses, predictions or logits.
 
 use super::adapter::Adapter;
 use super::heads::Score;
@@ -12,12 +12,12 @@ use crate::gpu::Buffer;
 use crate::kernel::step::Step;
 use crate::text::batch::Batch;
 
-/// What the branches of a step make of a batch.
+/// The results of the branches of a step on a batch.
 #[derive(Clone, Debug)]
 pub struct BranchScores {
     /// Mean cross-entropy over the targets `[branch]`, natural logarithm.
     pub means: Vec<f32>,
-    /// The best label or token `[branch, target]`, where asked for.
+    /// The best label or token `[branch, target]`, if requested.
     pub predictions: Vec<u32>,
 }
 
@@ -63,7 +63,7 @@ impl Transformer {
     /// Losses and predictions with the weights as they are; no update may be pending.
     ///
     /// # Errors
-    /// As [`Transformer::branch_scores`].
+    /// The errors of [`Transformer::branch_scores`].
     pub async fn evaluate(&self, ws: &Workspace, batch: &Batch, score: Score<'_>) -> Result<Evaluation> {
         let mut pass = Pass::plain(self, ws, batch);
         self.record_scored_batch(&mut pass, batch, score, &Step::plain())?;
@@ -81,7 +81,7 @@ impl Transformer {
     /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the weights as they are.
     ///
     /// # Errors
-    /// As [`Transformer::branch_scores`].
+    /// The errors of [`Transformer::branch_scores`].
     pub async fn logits(&self, ws: &Workspace, batch: &Batch) -> Result<Vec<f32>> {
         let tokens = batch.ids.len() as u32;
         self.write_input(ws, batch, &Step::plain(), 0)?;
@@ -174,13 +174,13 @@ impl Transformer {
     /// The first elements of a buffer.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: u32) -> Result<Vec<T>> {
         let bytes = self.backend().read(buffer, 0, u64::from(count) * 4).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Writes what a readout scores a batch by.
+    /// Writes the tokens that a readout pools, and the labels of a batch.
     fn write_readout_targets(&self, ws: &Workspace, batch: &Batch, labels: u32) -> Result<()> {
         let Some(head) = self.readout().filter(|head| head.labels == labels) else {
             bail!(InvalidArgument, "the model has no readout of {labels} labels");

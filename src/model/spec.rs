@@ -1,4 +1,4 @@
-//! The declarative description of a transformer: what `config.json` says, in one vocabulary for all families.
+//! The declarative description of a transformer: the content of `config.json` in one vocabulary for all families.
 //!
 //! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
 
@@ -18,7 +18,7 @@ pub struct LearnedPositions {
     pub offset: u32,
 }
 
-/// How a pass multiplies by the weights of queries, keys and values.
+/// How a pass computes queries, keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projection {
     /// One after the other: they are matrices of their own, or rows of one that begin at multiples of 4.
@@ -49,17 +49,17 @@ pub struct Attention {
     pub key_norm: Option<Norm>,
     /// Rotary positions.
     pub rotary: Option<Rotary>,
-    /// A token sees only keys that are fewer than this many positions away. None: it sees all.
+    /// A token sees only keys that are fewer than this many positions away; none: it sees all keys.
     pub window: Option<u32>,
-    /// What scores are multiplied by, as a rule 1 / sqrt(head_dim).
+    /// The factor of the scores, usually 1 / sqrt(head_dim).
     pub scale: f32,
     /// Scores s become cap * tanh(s / cap).
     pub softcap: Option<f32>,
 }
 
 impl Attention {
-    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim), with nothing done
-    /// to queries and keys.
+    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim),
+    /// without norms or positions of queries and keys.
     pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
         Attention {
             projection: Projection::Parts,
@@ -109,16 +109,16 @@ pub enum Mlp {
     },
 }
 
-/// The norms around a sublayer f, each where it is there: x = residual(x + scale * output(f(input(x)))).
+/// The optional norms around a sublayer f: x = residual(x + scale * output(f(input(x)))).
 #[derive(Clone, Copy, Debug)]
 pub struct Norms {
-    /// Applied to what the sublayer reads.
+    /// Applied to the input of the sublayer.
     pub input: Option<Norm>,
-    /// Applied to what the sublayer returns, before it is added to the residual stream.
+    /// Applied to the output of the sublayer, before it is added to the residual stream.
     pub output: Option<Norm>,
     /// Applied to the residual stream after the sublayer's output was added.
     pub residual: Option<Norm>,
-    /// What the sublayer's output is multiplied by before it is added to the residual stream.
+    /// The factor of the sublayer's output before it is added to the residual stream.
     pub scale: f32,
 }
 
@@ -203,7 +203,7 @@ impl From<HeadKind> for crate::text::encode::HeadKind {
     }
 }
 
-/// What a masked-LM head does before it scores the vocabulary.
+/// The transform of a masked-LM head before it scores the vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadTransform {
     /// From the hidden width to that of the table.
@@ -217,7 +217,7 @@ pub struct HeadTransform {
 /// From hidden states to logits.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSpec {
-    /// What the hidden states are multiplied by first.
+    /// The factor of the hidden states, applied first.
     pub scale: f32,
     /// Before scoring.
     pub transform: Option<HeadTransform>,
@@ -253,7 +253,7 @@ impl HeadSpec {
 pub struct Embedding {
     /// Rows of the tokens `[vocabulary, width]`; the width is the hidden width unless there is a projection.
     pub tokens: TensorId,
-    /// What a token's row is multiplied by.
+    /// The factor of a token's row.
     pub scale: f32,
     /// From the width of a token's row to the hidden width.
     pub projection: Option<Linear>,
@@ -268,7 +268,7 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Token rows as they are: nothing is added and nothing applied.
+    /// Token rows as they are, without positions, types or a norm.
     pub fn of(tokens: TensorId) -> Embedding {
         Embedding {
             tokens,
@@ -305,7 +305,7 @@ pub struct ModelSpec {
     pub head_dim: u32,
     /// Width of the MLP.
     pub intermediate: u32,
-    /// The longest sequence.
+    /// The length of the longest sequence.
     pub max_length: u32,
     /// Each token sees itself and those before it, or all of its sequence.
     pub causal: bool,
@@ -320,7 +320,7 @@ pub struct ModelSpec {
     pub final_norm: Option<Norm>,
     /// The language-model head, or why there is none: see [`ModelSpec::head`].
     pub head: Result<HeadSpec>,
-    /// How transformers classifies texts with the model; none where it has no class for that.
+    /// The head of transformers' class for text classification; none if there is no such class.
     pub classifier: Option<ClassifierSpec>,
     /// All tensors, in canonical order.
     pub tensors: TensorList,
@@ -355,7 +355,7 @@ impl ModelSpec {
         if self.causal { HeadKind::CausalLm } else { HeadKind::MaskedLm }
     }
 
-    /// Whether rows of a matrix are looked up, beside what it is multiplied by: embeddings, and label words in the head.
+    /// Whether rows of a matrix are also looked up, not only multiplied by: embeddings, and label words in the head.
     pub fn looks_up(&self, matrix: TensorId) -> bool {
         self.head.as_ref().is_ok_and(|head| head.table == matrix)
             || self.embedding.tables().any(|table| table == matrix)

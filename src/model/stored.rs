@@ -1,4 +1,4 @@
-//! The tensors of a model as checkpoints hold them: under which name, in which format and order.
+//! The tensors of a model in checkpoints: their names, formats and orders.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result, bail, err};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 
-/// How many elements of a transposed matrix are read at a time: 4 MiB of f32.
+/// The number of elements of a transposed matrix that are read at a time: 4 MiB of f32.
 const CHUNK: usize = 1 << 20;
 
 /// The layers of other heads, as transformers calls them.
@@ -48,9 +48,10 @@ pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Resu
     tensors.map(format).collect()
 }
 
-/// The format in which the device holds a tensor that a file has in the format `found`. Norms and biases are f32. Matrices are f32 or
-/// f16 where that is wanted. Where a block format is wanted, blocks of any format that the file has are kept, since quantizing twice
-/// would only lose precision, and a matrix whose rows are not whole blocks is held in f16.
+/// The format in which the device holds a tensor that a file has in the format `found`. Norms and biases are f32.
+/// Matrices are f32 or f16 if one of these is wanted. Where a block format is wanted, blocks of any format that the
+/// file has are kept, since quantizing twice would only lose precision, and a matrix whose rows are not whole blocks is
+/// held in f16.
 pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
     match (tensor.kind, wanted) {
         (TensorKind::Vector, _) => DType::F32,
@@ -64,7 +65,7 @@ pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
 /// Some rows of a matrix of which the checkpoint holds the transpose.
 ///
 /// # Errors
-/// Those of [`Checkpoint::read_f32`].
+/// The errors of [`Checkpoint::read_f32`].
 pub(super) async fn read_transposed(
     checkpoint: &Checkpoint,
     info: &TensorInfo,

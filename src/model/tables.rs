@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::{embedding, embedding_perturbed};
 
-/// What becomes of looked-up rows.
+/// What is done with looked-up rows.
 #[derive(Clone, Copy)]
 pub(super) enum Rows {
     /// They are multiplied by a factor and overwrite what is there.

@@ -22,7 +22,7 @@ pub struct TensorSpec {
     pub name: String,
     /// Names that other checkpoints have it under.
     pub aliases: Vec<String>,
-    /// Matrix or vector.
+    /// Whether it is a matrix or a vector.
     pub kind: TensorKind,
     /// 1 for a vector.
     pub rows: u32,
@@ -31,7 +31,7 @@ pub struct TensorSpec {
     /// Whether checkpoints hold the transpose, `[width, rows]`, as GPT-2's do. On the device, and where elements are counted for
     /// random directions, the matrix is `[rows, width]`.
     pub transposed: bool,
-    /// Of a vector: the value of all its elements with which it changes nothing. 1 for the weight of most norms, 0 for biases.
+    /// For a vector, the neutral value of its elements: 1 for the weight of most norms, 0 for biases.
     pub neutral: f32,
 }
 
@@ -133,7 +133,7 @@ impl TensorList {
     }
 }
 
-/// y = W x + b, where W `[rows, width]` is a whole stored matrix, or consecutive rows of one that holds several layers.
+/// y = W x + b, where W `[rows, width]` is a whole stored matrix, or consecutive rows of a fused one.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear {
     /// The stored matrix that W is rows of.
@@ -149,7 +149,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// The layers that a fused one holds: those of so many rows each, in their order.
+    /// The layers of a fused matrix, with so many rows each, in their order.
     pub fn split<const N: usize>(self, rows: [u32; N]) -> [Linear; N] {
         let mut first_row = self.first_row;
         rows.map(|rows| {
@@ -160,14 +160,14 @@ impl Linear {
     }
 }
 
-/// Which normalization, with its epsilon.
+/// The kind of normalization, with its epsilon.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NormKind {
     /// Layer norm (Ba et al. 2016): subtracts the mean, divides by the standard deviation, multiplies by w, adds b.
     Layer {
         /// Added to the variance.
         eps: f32,
-        /// Whether there is a b.
+        /// Whether it has b.
         bias: bool,
     },
     /// RMS norm (Zhang and Sennrich 2019): divides by the root mean square, multiplies by w.
@@ -200,6 +200,6 @@ pub struct Norm {
     pub weight: TensorId,
     /// Shift `[width]`.
     pub bias: Option<TensorId>,
-    /// How many elements are normalized together.
+    /// The number of elements that are normalized together.
     pub width: u32,
 }

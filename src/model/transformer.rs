@@ -42,7 +42,7 @@ impl Transformer {
     /// Chooses the tensors that are trained. Workspaces that were made before no longer fit.
     ///
     /// # Errors
-    /// Those of [`Weights::train`].
+    /// The errors of [`Weights::train`].
     pub fn train(&mut self, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         self.weights.train(self.backend.as_ref(), trained)
     }
@@ -85,7 +85,7 @@ impl Transformer {
     /// Loads the base weights again, over trained ones.
     ///
     /// # Errors
-    /// As [`Weights::load`].
+    /// The errors of [`Weights::load`].
     pub async fn reload(
         &mut self,
         checkpoint: &Checkpoint,
@@ -97,7 +97,7 @@ impl Transformer {
     /// Writes a checkpoint's values over those of some tensors ([`Weights::fill_tensor`]).
     ///
     /// # Errors
-    /// As [`Weights::load`].
+    /// The errors of [`Weights::load`].
     pub async fn replace(&mut self, ids: &[TensorId], checkpoint: &Checkpoint) -> Result<()> {
         for &id in ids {
             self.weights.fill_tensor(self.backend.as_ref(), id, checkpoint, &mut |_| Ok(())).await?;
@@ -113,7 +113,7 @@ impl Transformer {
     /// A workspace for passes of this extent, grown from `old` where that is too small.
     ///
     /// # Errors
-    /// Those of [`Workspace::new`].
+    /// The errors of [`Workspace::new`].
     pub fn workspace(&self, old: Option<Workspace>, extent: Extent) -> Result<Workspace> {
         let capacity = match old {
             Some(old) if old.fits(extent) => return Ok(old),

@@ -1,4 +1,4 @@
-//! What changes weights: the pending updates of a step, applied where weights are materialized, and the merging of a low-rank sum.
+//! Changes of the weights: pending updates, which are applied when weights are materialized, and the merging of a low-rank sum.
 
 use super::linear::{Block, blocks};
 use super::pass::Pass;
@@ -75,7 +75,7 @@ impl Transformer {
     /// Applies the pending updates of `step` to all weights, without a pass.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
         self.backend().write(&ws.step, 0, &step.to_bytes())?;
         let mut pass = Pass::of_updates(self, ws);

@@ -40,7 +40,7 @@ pub struct Matrix {
     pub dtype: DType,
     /// Whether it is trained: branches see it perturbed, and updates change it.
     pub trained: bool,
-    /// How many rows all parts have.
+    /// The number of rows of all parts.
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,
@@ -48,7 +48,7 @@ pub struct Matrix {
     pub parts: Vec<Part>,
 }
 
-/// Where each tensor is.
+/// The place of each tensor.
 #[derive(Clone, Debug)]
 enum Place {
     Matrix(Matrix),
@@ -79,7 +79,7 @@ impl Weights {
     /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on it.
     ///
     /// # Errors
-    /// `file-corrupt` naming a tensor that is missing or has another shape; whatever reading fails with; `aborted` when `progress` says so.
+    /// `file-corrupt` naming a tensor that is missing or has another shape; the errors of reading; `aborted` when `progress` returns it.
     pub async fn load(
         backend: &dyn Backend,
         spec: Rc<ModelSpec>,
@@ -97,7 +97,7 @@ impl Weights {
     /// Writes the checkpoint's values over the present ones.
     ///
     /// # Errors
-    /// As [`Weights::load`].
+    /// The errors of [`Weights::load`].
     pub async fn fill(
         &mut self,
         backend: &dyn Backend,
@@ -121,11 +121,11 @@ impl Weights {
         Ok(())
     }
 
-    /// Writes the checkpoint's values over those of one tensor. `written` is told the values, a few MiB at a time. The fingerprint
-    /// remains that of the values that were loaded before.
+    /// Writes the checkpoint's values over those of one tensor. `written` receives the values, a few MiB at a time. The
+    /// fingerprint remains that of the values that were loaded before.
     ///
     /// # Errors
-    /// As [`Weights::load`].
+    /// The errors of [`Weights::load`].
     pub async fn fill_tensor(
         &self,
         backend: &dyn Backend,
@@ -194,7 +194,7 @@ impl Weights {
         Ok(Weights { spec, places, norms_and_biases, fingerprint: 0 })
     }
 
-    /// Chooses the tensors that are trained. Before a call, all are whose format can be.
+    /// Chooses the tensors that are trained. Before the first call, all tensors are trained whose format allows it.
     ///
     /// # Errors
     /// `invalid-argument` for a matrix whose format cannot be trained; those of the backend.
@@ -218,7 +218,7 @@ impl Weights {
         self.norms_and_biases.train(backend, trained)
     }
 
-    /// The file's own blocks, where the device holds these.
+    /// The file's own blocks, if the device stores them.
     async fn kept_blocks(
         &self,
         id: TensorId,
@@ -291,7 +291,7 @@ impl Weights {
     /// Reads a tensor back as f32, in chunks of a few MiB where it is large.
     ///
     /// # Errors
-    /// Those of [`Backend::read`].
+    /// The errors of [`Backend::read`].
     pub async fn read(
         &self,
         backend: &dyn Backend,

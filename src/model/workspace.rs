@@ -50,7 +50,7 @@ impl Extent {
     }
 }
 
-/// What a workspace has to hold so that passes of several extents can run in it, one after another.
+/// The required size of a workspace in which passes of several extents run one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
     branches: u32,
@@ -64,7 +64,7 @@ pub struct Capacity {
     scored: u64,
     /// Label words of all branches.
     labelled: u64,
-    /// How many positions tokens may have, without those of a prefix.
+    /// The number of positions that tokens may have, without those of a prefix.
     positions: u32,
 }
 
@@ -104,7 +104,7 @@ impl From<Extent> for Capacity {
 
 /// Buffers for passes of up to certain extents.
 pub struct Workspace {
-    /// What fits into it.
+    /// The size of the passes that fit into it.
     pub capacity: Capacity,
     /// Hidden states `[branch, token, hidden]`.
     pub hidden: Buffer,
@@ -126,9 +126,9 @@ pub struct Workspace {
     pub inner: Buffer,
     /// The weights that each branch sees of a block of a matrix's rows.
     pub scratch: Buffer,
-    /// The packed operands of a matmul, for tiles that read such.
+    /// The packed operands of a matmul, for tiles that read packed operands.
     pub panels: Option<Buffer>,
-    /// Target rows `[branch, target, hidden]`, and what the head's transform makes of them `[branch, target, width of the table]`.
+    /// Target rows `[branch, target, hidden]`, and their transform by the head `[branch, target, width of the table]`.
     pub gathered: Buffer,
     /// Target rows through the head's dense layer, or its projection `[branch, target, width of the table]`.
     pub transformed: Buffer,
@@ -162,7 +162,7 @@ pub struct Workspace {
     pub label_rows: Buffer,
     /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
-    /// What each kind of rotary positions that a layer has needs.
+    /// The buffers of each kind of rotary positions that a layer has.
     pub rotations: Vec<Rotation>,
     /// Token rows before they are projected to the hidden width.
     pub projected: Option<Projected>,
@@ -313,7 +313,7 @@ impl Workspace {
         })
     }
 
-    /// How many positions tokens may have, without those of a prefix.
+    /// The number of positions that tokens may have, without those of a prefix.
     pub(super) fn positions(&self) -> u32 {
         self.capacity.positions
     }

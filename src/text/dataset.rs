@@ -1,8 +1,8 @@
 //! Reads a training or evaluation file into rows: the one set of rules of the command line, the package and
 //! the page.
 //!
-//! - The encoding is told by the bytes ([`Encoding`]).
-//! - The ending of the file's name tells the format: `.csv`, `.tsv`, `.jsonl`, `.jsonlines`, `.ndjson`, `.json`
+//! - The bytes determine the encoding ([`Encoding`]).
+//! - The ending of the file's name determines the format: `.csv`, `.tsv`, `.jsonl`, `.jsonlines`, `.ndjson`, `.json`
 //!   or `.txt`. With another ending or none, the look of the text does ([`Format`]), and so it does for JSON in a
 //!   `.txt` file.
 //! - CSV and TSV have a header. JSONL, or one JSON array, has the same names as keys: `text` (and `text_b`) with
@@ -41,18 +41,18 @@ pub struct Reading {
     pub columns: Vec<(&'static str, String)>,
     /// The rows that are left out, because they cannot be used.
     pub problems: Vec<Problem>,
-    /// What was found out about the columns, where their names did not tell it.
+    /// How the columns were recognized, where their names were not known.
     pub layout: Option<Layout>,
-    /// What else a person should know of how the file was read, in sentences.
+    /// What else a person should know about how the file was read, in sentences.
     pub notes: Vec<String>,
-    /// Whether only the content told the format.
+    /// Whether the format was recognized by the content alone.
     by_content: bool,
     /// Why the file cannot be read by the names of its columns.
     refused: Option<Error>,
 }
 
 impl Reading {
-    /// The rows, all of which can be used, and sentences about what was understood of the file.
+    /// The rows, if all of them can be used, and sentences about how the file was understood.
     ///
     /// # Errors
     /// `data-invalid` for the first row that cannot be used, and where it is not clear which columns the file has.
@@ -104,7 +104,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
     reading.whole().map(|(dataset, _)| dataset)
 }
 
-/// Reads a file, and says what was understood of its columns and which of its rows cannot be used.
+/// Reads a file, and says how its columns were understood and which of its rows cannot be used.
 ///
 /// # Errors
 /// `data-invalid` naming the file, what was expected and what was found: bytes that are no text, a missing column or key, or no
@@ -112,20 +112,20 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
 pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
     let (text, encoding, decoding) = decoded(name, bytes)?;
     let asked = wanted.chooses() || wanted.labeled || wanted.unlabeled;
-    let told = wanted.format.or_else(|| Format::named(name));
-    let named = match told {
+    let by_name = wanted.format.or_else(|| Format::named(name));
+    let named = match by_name {
         Some(Format::Txt) if asked => None,
-        // A file that is called plain text is plain text, unless something else is asked for or it is JSON.
+        // A file whose name says plain text is plain text, unless the caller asks for rows or it is JSON.
         Some(Format::Txt) if wanted.format.is_none() => Some(Format::of_text_file(&text)),
-        told => told,
+        by_name => by_name,
     };
     let reading = understood(name, text, encoding, named, wanted)?;
-    let by_content = told != Some(reading.format);
+    let by_content = by_name != Some(reading.format);
     let notes = decoding.into_iter().chain(reading.notes).collect();
     Ok(Reading { notes, by_content, ..reading })
 }
 
-/// As [`inspect`], for a text. `named` is its format, where something tells it.
+/// Like [`inspect`], for a text. `named` is its format, where it is known.
 fn understood(
     name: &str,
     text: Cow<'_, str>,
@@ -166,7 +166,7 @@ fn understood(
     }
 }
 
-/// The text of a file, its encoding, and what a person should know of both.
+/// The text of a file, its encoding, and what a person should know about both.
 fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<String>)> {
     refuse_binary(name, bytes)?;
     let (mut text, encoding) = decode(bytes).map_err(|e| e.at(name))?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, err};
 
-/// How a file's bytes encode its text.
+/// The encoding of a text file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Encoding {
     /// UTF-8, with or without a byte-order mark.

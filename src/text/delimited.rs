@@ -13,7 +13,7 @@ pub(crate) fn csv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, separator(text))
 }
 
-/// The separator of a table of comma-separated values, by its header.
+/// The separator of a table of comma-separated values, which its header shows.
 pub(crate) fn separator(text: &str) -> u8 {
     let header = text.trim_start().lines().next().unwrap_or_default();
     match header {
@@ -24,8 +24,8 @@ pub(crate) fn separator(text: &str) -> u8 {
     }
 }
 
-/// Tab-separated rows. By their registered format quotes mean nothing in them (so in GLUE's files), but
-/// spreadsheets write them as in CSV: quotes count where all of them are well-formed.
+/// Tab-separated rows. In their registered format quotes have no meaning (as in GLUE's files), but spreadsheets write
+/// them as in CSV: quotes have a meaning where all of them are well-formed.
 pub(crate) fn tsv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, b'\t')
 }
@@ -293,7 +293,7 @@ fn walk(
         } else {
             let field = columns.get(found).map(|c| format!(", field `{c}`")).unwrap_or_default();
             let expected = columns.len();
-            // A quotation mark that is never closed takes in everything behind it.
+            // A quotation mark that is never closed swallows the rest of the file.
             let open = record.iter().next_back().is_some_and(|last| last.contains('\n'));
             let hint = if open && found < expected { ": is a quotation mark never closed?" } else { "" };
             Err(err!(

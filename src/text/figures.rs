@@ -1,9 +1,9 @@
-//! What an evaluation on rows with labels shows: the accuracy with its confidence interval, the baseline beside it, and the
-//! results of each label.
+//! The figures of an evaluation on rows with labels: the accuracy with its confidence interval, the baseline beside it,
+//! and the results of each label.
 //!
-//! An accuracy alone says little. Where 70% of the rows have one label, a model that always answers that label is right for 70%
-//! of them without having learned anything. So the accuracy always stands beside that baseline, and a sentence says whether the
-//! rows can tell the two apart.
+//! An accuracy alone says little. Where 70% of the rows have one label, a model that always answers that label is right
+//! for 70% of them without having learned anything. So the accuracy always stands beside that baseline, and a sentence
+//! says whether the rows are enough to distinguish the two.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::text::rows::Rows;
 /// The standard normal quantile of a two-sided interval at 95%.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// With fewer rows, an accuracy is hardly more than an anecdote.
+/// With fewer rows, an accuracy says very little.
 const FEW: usize = 30;
 /// With fewer rows, nothing is claimed about what was learned.
 const TOO_FEW: usize = 10;
@@ -73,7 +73,7 @@ pub struct WrongRow {
     pub answered: String,
 }
 
-/// What the 95% interval of the accuracy says about the baseline.
+/// How the 95% interval of the accuracy compares with the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -180,7 +180,7 @@ impl Verdict {
     }
 }
 
-/// The sentences about a verdict and about what else stands out.
+/// The sentences about a verdict and about anything else that is notable.
 fn notes(
     verdict: Verdict,
     rows: usize,
@@ -206,7 +206,7 @@ fn notes(
             if rows == 1 { "is" } else { "are" }
         ),
         Verdict::OneLabel => format!(
-            "All {examples} have the label {commonest:?}, so the accuracy does not show whether the labels are told apart. \
+            "All {examples} have the label {commonest:?}, so the accuracy does not show whether the model distinguishes labels. \
              Evaluate on examples of at least two labels."
         ),
     }];

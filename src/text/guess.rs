@@ -10,13 +10,13 @@ use super::columns::{is_label, is_text};
 /// A label has at most this many characters and words; longer values are texts.
 const LABEL_CHARS: usize = 40;
 const LABEL_WORDS: usize = 5;
-/// A column with more different values has no labels that are worth a guess.
+/// A column with more distinct values is not guessed to have the labels.
 const LABELS: usize = 50;
-/// The name of a column has at most this many characters and words, where the name is not known.
+/// A name in the first row that is not one of the known names has at most this many characters and words.
 const NAME_CHARS: usize = 30;
 const NAME_WORDS: usize = 3;
 
-/// How sure it is which column is which.
+/// How certain the guess about the columns is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
@@ -24,11 +24,11 @@ pub enum Certainty {
     Chosen,
     /// One column looks like labels, and another one like texts.
     Likely,
-    /// Several columns could be the labels, or none could.
+    /// Several columns could have the labels, or no column could.
     Unsure,
 }
 
-/// The columns of the texts and the labels, as far as they can be told.
+/// The columns of the texts and the labels, as far as they can be recognized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Guess {
     pub(crate) text: Option<usize>,
@@ -36,7 +36,7 @@ pub(crate) struct Guess {
     pub(crate) certainty: Certainty,
 }
 
-/// The columns of some rows without their header, which has `names`. Of columns that are known already, the other one is guessed.
+/// Guesses the columns of rows that follow a header with `names`. If one of the two columns is known, only the other one is guessed.
 pub(crate) fn columns(
     names: Option<&StringRecord>,
     rows: &[&StringRecord],

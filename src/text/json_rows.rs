@@ -22,7 +22,7 @@ pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<T
     collect(name, chosen, wrapped.unwrap_or(values))
 }
 
-/// Whether the first row of a file has fields that are known.
+/// Whether the first row of a file has known fields.
 pub(crate) fn is_known(text: &str) -> bool {
     let first = values("", text).ok().and_then(|values| values.into_iter().next());
     let object = first.and_then(|(_, value)| value.and_then(Object::parse).ok());
@@ -36,7 +36,7 @@ fn values<'t>(name: &str, text: &'t str) -> Result<Vec<Numbered<'t>>> {
     if !start.starts_with('{') && (start.starts_with('[') || !start.contains('\n')) {
         match serde_json::from_str::<Vec<&RawValue>>(text) {
             Ok(items) => return Ok((1..).zip(items.into_iter().map(Ok)).collect()),
-            // An array over several lines is no JSONL.
+            // An array over several lines is not JSONL.
             Err(e)
                 if start
                     .lines()

@@ -1,8 +1,8 @@
-//! Rows in a file whose columns have no names by which they are known: what stands where is found out from the rows
-//! themselves, or was chosen.
+//! Reads a file whose columns have no known names: the rows themselves show which column has what, or a person has
+//! chosen the columns.
 //!
-//! Nothing is guessed in silence: a [`Layout`] describes what was found, how sure that is, and says it in a sentence. Where it is
-//! not sure, a person is asked.
+//! Nothing is guessed in silence: a [`Layout`] describes what was found, how sure that is, and says it in a sentence.
+//! Where it is not certain, a person is asked.
 
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct Wanted {
     pub unlabeled: bool,
 }
 
-/// The columns of a file, and which of them have the texts and the labels.
+/// The columns of a file, with those that have the texts and the labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Layout {
@@ -59,7 +59,7 @@ pub struct Layout {
     /// The index of the column of the labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<usize>,
-    /// How sure that is.
+    /// How certain that is.
     pub certainty: Certainty,
     /// What was understood, in sentences.
     pub understood: String,
@@ -94,15 +94,15 @@ impl Wanted {
     }
 }
 
-/// Finds the rows of a text; none where it does not look like rows. `is_table` says whether the file's name says that it is one.
+/// Finds the rows of a text; none where it does not look like rows. `is_table` is the separator that the file's name implies.
 pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted) -> Result<Option<Found>> {
     let head = shape::head(text);
     let chosen: Vec<&str> =
         [&wanted.text_column, &wanted.label_column].into_iter().flatten().map(|name| name.trim()).collect();
-    let told = is_table.is_some() || !chosen.is_empty();
+    let has_columns = is_table.is_some() || !chosen.is_empty();
     let mut best: Option<(u8, Shape)> = None;
     for shape in Shape::all(is_table) {
-        let rank = shape.rank(name, head, &chosen, [told, wanted.labeled]);
+        let rank = shape.rank(name, head, &chosen, [has_columns, wanted.labeled]);
         if rank > best.map_or(0, |(rank, _)| rank) {
             best = Some((rank, shape));
         }
@@ -178,7 +178,7 @@ fn decided(guess: Guess, wanted: &Wanted) -> Guess {
     let all = wanted.text_column.is_some() && wanted.label_column.is_some();
     let certainty = match guess.certainty {
         _ if all => Certainty::Chosen,
-        // Of two columns that are to be told apart one is known.
+        // One of the two columns is known.
         Certainty::Unsure if wanted.label_column.is_some() => Certainty::Likely,
         certainty => certainty,
     };

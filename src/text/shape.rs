@@ -6,7 +6,7 @@ use super::delimited::{self, Grid};
 use super::guess::{self, Certainty, Likeness};
 use crate::error::{Error, Result, err};
 
-/// As much of a file is looked at to find out what it is, in bytes.
+/// Number of bytes at the start of a file that are examined to recognize its shape.
 const LOOKED_AT: usize = 128 * 1024;
 /// Maximum columns of a table.
 const COLUMNS: usize = 100;
@@ -16,14 +16,14 @@ const COLUMNS: usize = 100;
 pub(crate) enum Shape {
     /// A table with this separator.
     Table(u8),
-    /// A label, this character, and a text that may contain it too.
+    /// A label, then this character, then a text that may contain the character too.
     Before(char),
-    /// A text that may contain this character, the character, and a label.
+    /// A text that may contain this character, then the character, then a label.
     After(char),
 }
 
 impl Shape {
-    /// The shapes that a file may have, the preferred one first. `is_table` is the separator that its name tells.
+    /// The shapes that a file may have, the preferred one first. `is_table` is the separator that its name implies.
     pub(crate) fn all(is_table: Option<u8>) -> Vec<Shape> {
         let tables = [b'\t', b',', b';', b'|']
             .into_iter()
@@ -57,7 +57,7 @@ impl Shape {
     /// Checks the quotation marks of a whole text.
     ///
     /// # Errors
-    /// As [`delimited::check_quotes`].
+    /// The errors of [`delimited::check_quotes`].
     pub(crate) fn check(self, text: &str) -> Result<()> {
         match self {
             Shape::Table(mark) => delimited::check_quotes(text, mark),
@@ -65,17 +65,23 @@ impl Shape {
         }
     }
 
-    /// How well the beginning of a file fits the shape: 0 where it is not to be believed. `told` says that it is known to have
+    /// How well the beginning of a file fits the shape; 0 if it does not. `has_columns` says that the file is known to have
     /// columns, and `labeled` that it is known to have labels.
-    pub(crate) fn rank(self, name: &str, head: &str, chosen: &[&str], [told, labeled]: [bool; 2]) -> u8 {
+    pub(crate) fn rank(
+        self,
+        name: &str,
+        head: &str,
+        chosen: &[&str],
+        [has_columns, labeled]: [bool; 2],
+    ) -> u8 {
         let Ok(grid) = self.grid(name, head) else { return 0 };
         let width = width(&grid);
         let fitting = grid.iter().filter(|(_, record)| record.len() == width).count();
-        let least = if told { 6 } else { 9 };
+        let least = if has_columns { 6 } else { 9 };
         if !(2..COLUMNS).contains(&width) || fitting * 10 < grid.len() * least {
             return 0;
         }
-        let table = matches!(self, Shape::Table(_));
+        let is_table = matches!(self, Shape::Table(_));
         let header = self.has_header(&grid, chosen);
         let rows: Vec<&StringRecord> =
             grid.iter().skip(usize::from(header)).map(|(_, record)| record).collect();
@@ -90,8 +96,8 @@ impl Shape {
         match () {
             () if likely && fitting == grid.len() => 4,
             () if likely => 3,
-            () if told && table => 2,
-            // Text that might be rows is not, unless rows are looked for.
+            () if has_columns && is_table => 2,
+            // Text that might be rows is taken as plain text, unless the caller looks for rows.
             () if labeled && likeness > Likeness::None => 2,
             () if labeled && self == Shape::Table(b'\t') => 1,
             () => 0,
@@ -107,7 +113,7 @@ impl Shape {
         matches!(self, Shape::Table(_)) && (first.iter().any(is_chosen) || guess::is_header(first, &rest))
     }
 
-    /// The place of the label, where the shape tells it.
+    /// The index of the label's field, where the shape determines it.
     pub(crate) fn label(self) -> Option<usize> {
         match self {
             Shape::Table(_) => None,
@@ -116,7 +122,7 @@ impl Shape {
         }
     }
 
-    /// Says what is missing in a line without all fields.
+    /// Says what is missing in a line that does not have all fields.
     pub(crate) fn missing(self, fields: usize, record: &StringRecord) -> Error {
         match self {
             Shape::Table(_) => err!(DataInvalid, ": expected {fields} fields, found {}", record.len()),
@@ -129,7 +135,7 @@ impl Shape {
         }
     }
 
-    /// Says where text and label are, where they are no columns.
+    /// Says where the text and the label are, if they are not in columns.
     pub(crate) fn sentence(self) -> Option<String> {
         match self {
             Shape::Table(_) => None,

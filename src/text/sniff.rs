@@ -1,4 +1,4 @@
-//! What a data file is, by its name, its first bytes or its text.
+//! Recognizes the format of a data file by its name, its first bytes or its text.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub enum Format {
     Txt,
 }
 
-/// The first bytes of files that are no text, what such a file is, and what to do with it.
+/// The first bytes of files that are not text, what kind of file they mark, and what to do with it.
 const BINARY: [(&[u8], &str, &str); 14] = [
     (b"\x1f\x8b", "a file compressed with gzip", UNPACK),
     (b"BZh", "a file compressed with bzip2", UNPACK),
@@ -45,7 +45,7 @@ const BINARY: [(&[u8], &str, &str); 14] = [
 const UNPACK: &str = "unpack it first";
 const TABLE: &str = "convert it to CSV or JSONL first, for instance with pandas";
 
-/// Refuses the bytes of a file that is no text, and says what it is.
+/// Refuses the bytes of a file that is not text, and says what it is.
 ///
 /// # Errors
 /// `data-invalid` naming the kind of file and what to do with it.
@@ -57,7 +57,7 @@ pub(crate) fn refuse_binary(name: &str, bytes: &[u8]) -> Result<()> {
 }
 
 impl Format {
-    /// The format that the ending of a file's name tells.
+    /// The format that the ending of a file's name implies.
     pub(crate) fn named(name: &str) -> Option<Format> {
         let (_, ending) = name.rsplit_once('.')?;
         match ending.to_ascii_lowercase().as_str() {
@@ -70,7 +70,7 @@ impl Format {
         }
     }
 
-    /// The format of a text whose name does not tell it. A table has columns with known names.
+    /// The format of a text whose name does not determine it. A table has columns with known names.
     pub(crate) fn by_look(text: &str) -> Format {
         let text = text.trim_start();
         let begins = |open: char, next: &[char]| {

@@ -150,7 +150,7 @@ impl Session {
     /// until [`Session::reset`].
     ///
     /// # Errors
-    /// As [`Session::add_adapter`]; `file-corrupt` or `invalid-argument` for a tensor that cannot replace that of the base, which then
+    /// The errors of [`Session::add_adapter`]; `file-corrupt` or `invalid-argument` for a tensor that cannot replace that of the base, which then
     /// remains as it was.
     pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
         let Some(spec) = file.method.adapter() else {
@@ -223,7 +223,7 @@ impl Session {
     /// adapter: for a prefix, and for a model whose architecture is not known to the reader of GGUF files.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn save_gguf_adapter(&self) -> Result<Option<Vec<u8>>> {
         let spec = self.model.spec();
         let Some(adapter) = self.model.adapter() else { return Ok(None) };

@@ -21,7 +21,7 @@ const BATCHES: u32 = 4;
 /// No example is added once there are this many tokens.
 const TOKENS: u32 = 1024;
 
-/// Bytes of inputs that the host holds at a time. More matrices take more passes.
+/// Bytes of inputs that the host holds at a time. If the matrices need more, there are more passes.
 const BYTES: u64 = 64 << 20;
 
 /// The examples of each pass, by their indices, for examples with so many tokens each.
@@ -115,7 +115,7 @@ impl Session {
         Ok(())
     }
 
-    /// The adapted matrices in groups whose inputs are held at a time.
+    /// The adapted matrices, in groups whose inputs are held at the same time.
     fn groups(&self, settings: &Settings, batches: &[Batch]) -> Result<Vec<Vec<TensorId>>> {
         let Method::Lora { targets, .. } = &settings.method else { return Ok(Vec::new()) };
         let spec = self.model.spec();

@@ -32,7 +32,7 @@ impl Bench {
     /// Sets a loaded session up to train as `settings` say, on a batch of sequences of `length` random tokens.
     ///
     /// # Errors
-    /// Those of [`Session::set_up`].
+    /// The errors of [`Session::set_up`].
     pub async fn new(mut session: Session, settings: Settings, length: u32) -> Result<Bench> {
         let Settings { method, estimator, trainable, seed, .. } = &settings;
         session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial: &[] }).await?;
@@ -59,7 +59,7 @@ impl Bench {
     /// Logits at the targets `[target, vocabulary]`, to compare with those of another program.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn logits(&mut self) -> Result<Vec<f32>> {
         let tokens = self.batch.ids.len() as u32;
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };

@@ -1,4 +1,4 @@
-//! The chat template among a model's files, and what those of a GGUF file say of the tokenizer.
+//! The chat template among a model's files, and what the fields of a GGUF file say about the tokenizer.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::format::gguf::Metadata;
 use crate::format::model_files::ModelFiles;
 use crate::text::chat::ChatTemplate;
 
-/// The template that came with the model. What is wrong with it concerns only those who chat.
+/// The template that came with the model. A fault in it matters only for chat data.
 ///
 /// # Errors
 /// `model-unsupported` when there is none, or it cannot be run; `file-corrupt` when its file is damaged.
@@ -56,7 +56,7 @@ fn special_tokens(metadata: &Metadata) -> Result<Vec<(String, String)>> {
     Ok(tokens)
 }
 
-/// What `tokenizer_config.json` says of a GGUF file's tokenizer: special tokens, and the chat template.
+/// The content of a `tokenizer_config.json` for a GGUF file's tokenizer: special tokens, and the chat template.
 ///
 /// # Errors
 /// `file-corrupt` if a field has another type.

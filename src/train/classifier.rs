@@ -1,4 +1,4 @@
-//! The classifier that a readout is: labels, the pooling of hidden states, and a linear classifier on them.
+//! A readout as a classifier: labels, the pooling of hidden states, and a linear classifier on them.
 
 use super::header::Header;
 use super::nonlinearity::nonlinearity;
@@ -59,7 +59,7 @@ pub struct Classifier {
     pub labels: Vec<String>,
     /// Which tokens' hidden states are the features.
     pub pooling: Pooling,
-    /// A layer before, as published classifiers of encoders have it.
+    /// A dense layer before the outputs, which published classifiers of encoders have.
     pub dense: Option<Dense>,
     /// From features to logits.
     pub linear: Linear,
@@ -98,7 +98,7 @@ impl Classifier {
         Classifier { words: Some(Box::new(words)), ..unfitted }
     }
 
-    /// The values that a trajectory has of it.
+    /// The values that a trajectory stores for it.
     pub(super) fn values(&self) -> Vec<f32> {
         match &self.words {
             Some(words) => words.head.values().into_iter().map(|value| value as f32).collect(),
@@ -224,7 +224,7 @@ impl Session {
     /// The pooled hidden states of each sequence of a batch, `[sequence, hidden]`.
     ///
     /// # Errors
-    /// Those of [`crate::model::Transformer::features`].
+    /// The errors of [`crate::model::Transformer::features`].
     pub async fn features(&mut self, batch: &Batch, pooling: Pooling) -> Result<Vec<f32>> {
         let (tokens, targets) = (batch.tokens() as u32, batch.sequences() as u32);
         let (model, ws) = self.prepare(Extent { branches: 1, tokens, targets, labels: 0 })?;

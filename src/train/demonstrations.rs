@@ -8,7 +8,7 @@ use crate::text::encode::HeadKind;
 use crate::text::rows::{Classified, Dataset, Reply, Rows};
 use crate::zo::random::sample_order;
 
-/// What stands after each demonstration, as in the code of the paper: a blank line.
+/// The separator after each demonstration, as in the code of the paper: a blank line.
 const SEPARATOR: &str = "\n\n";
 
 /// Maximum tokens of an example with demonstrations, where nothing else is asked for: that of the paper's causal models.
@@ -25,7 +25,7 @@ pub struct Demonstrations {
     pub text: String,
 }
 
-/// A row as it could be shown.
+/// A row as a demonstration.
 struct Shown {
     class: usize,
     row: usize,

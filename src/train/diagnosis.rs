@@ -1,6 +1,6 @@
-//! Says in words whether a run is learning, and what to do. The losses of MeZO are noisy, and the common faults (a learning rate ten times
-//! too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps. A run that has exploded is stopped by
-//! [`super::watch`]; this module warns of runs that can still go on.
+//! Says in sentences whether a run is learning, and what to do. The losses of MeZO are noisy, and the common faults (a
+//! learning rate ten times too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps.
+//! A run that has exploded is stopped by [`super::watch`]; this module warns of runs that can still go on.
 
 use std::collections::VecDeque;
 
@@ -9,13 +9,13 @@ use super::step_report::StepReport;
 /// Losses of the first steps, which later ones are compared with.
 const FIRST: usize = 20;
 
-/// Number of steps in a row that are looked at for troubles that show soon.
+/// Number of consecutive steps that are examined for problems that appear early.
 const SOON: usize = 10;
 
-/// How many times the reference loss the loss may be before the learning rate is in doubt.
+/// The multiple of the reference loss above which the learning rate is suspected.
 const HIGH: f64 = 2.0;
 
-/// The kind of trouble.
+/// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
@@ -32,7 +32,7 @@ pub enum Trouble {
 /// A warning, which is given once.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Warning {
-    /// The kind of trouble.
+    /// The kind of problem.
     pub trouble: Trouble,
     /// A sentence for people that also says what to do.
     pub message: String,
@@ -72,7 +72,7 @@ impl Diagnosis {
         }
     }
 
-    /// Adds the losses of a step. Returns a warning when a trouble has become clear that was not reported before.
+    /// Adds the losses of a step. Returns a warning for a problem that has become clear and was not reported before.
     pub fn observe(&mut self, report: &StepReport) -> Option<Warning> {
         let loss = f64::from(report.loss());
         self.steps += 1;
@@ -111,7 +111,7 @@ impl Diagnosis {
         if self.steps >= SOON && soon().all(|loss| *loss > HIGH * self.reference) {
             return Some(self.rising(self.reference, Summary::of(soon()).mean));
         }
-        // Losses that have risen differ by much as well, and then the learning rate is at fault.
+        // Losses that have risen also differ by a lot, and then the learning rate is at fault.
         if self.apart >= SOON && Summary::of(soon()).mean <= HIGH * self.reference {
             let message = format!(
                 "the two losses of a step have differed by more than half of the loss for {} steps: the perturbation is too large to \
@@ -182,7 +182,7 @@ mod tests {
 
     fn troubles(loss: impl Fn(f32) -> f32, apart: f32) -> Vec<Trouble> {
         let mut diagnosis = Diagnosis::new(400, 1e-6, 1e-3);
-        // Noise that is the same everywhere, of a tenth.
+        // Noise with an amplitude of a tenth.
         let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 16) as f32 / 65_536.0 * 0.2 - 0.1;
         let seen = (0..400).filter_map(|i| diagnosis.observe(&step(loss(i as f32) + noise(i), apart)));
         seen.map(|warning| warning.trouble).collect()

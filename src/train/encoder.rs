@@ -44,7 +44,7 @@ pub struct Examples {
     pub(super) task: Option<&'static str>,
     /// Fingerprint of their data.
     pub fingerprint: u64,
-    /// What a person should know of the data, in sentences.
+    /// What a person should know about the data, in sentences.
     pub notes: Vec<String>,
 }
 
@@ -147,7 +147,7 @@ impl ExampleEncoder {
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
         let length = max_length as usize;
         let place = |e: Error| match e.code() {
-            // It is the model's fault.
+            // The fault is in the model, not in the row.
             Code::ModelUnsupported => e,
             _ => e.at(&data.name),
         };
@@ -254,7 +254,7 @@ impl ExampleEncoder {
     }
 }
 
-/// What a person should know of the data: that all rows have one label, or what no template reads.
+/// What a person should know about the data: that all rows have one label, or which fields no template reads.
 fn notes(session: &Session, data: &Dataset) -> Vec<String> {
     let name = &data.name;
     match &data.rows {

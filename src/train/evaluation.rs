@@ -66,7 +66,7 @@ impl Session {
     /// Evaluates the current weights. `keep_going` is called before each pass and may stop the evaluation.
     ///
     /// # Errors
-    /// Those of the backend, and what `keep_going` stops it with.
+    /// The errors of the backend, and what `keep_going` stops it with.
     pub async fn evaluate(
         &mut self,
         encoder: &ExampleEncoder,
@@ -96,7 +96,7 @@ impl Session {
     /// The sum and number of the losses of each example's targets.
     ///
     /// # Errors
-    /// Those of the backend, and what `keep_going` stops it with.
+    /// The errors of the backend, and what `keep_going` stops it with.
     pub(super) async fn example_losses(
         &mut self,
         encoder: &ExampleEncoder,
@@ -122,7 +122,7 @@ impl Session {
     /// Losses, predictions and label logits of one packed batch.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn evaluate_batch(&mut self, encoder: &ExampleEncoder, batch: &Batch) -> Result<Evaluation> {
         if let ExampleEncoder::Readout(classifier) = encoder {
             let features = self.features(batch, classifier.pooling).await?;

@@ -14,10 +14,11 @@ use crate::zo::random;
 /// Windows whose low-rank directions are kept apart over weights that nothing can be merged into.
 const SLOTS: u32 = 4;
 
-/// What becomes of LoRA's factor A, which a layer's inputs are multiplied by first.
+/// How LoRA's factor A is initialized and whether it is trained. A layer's inputs are multiplied by A first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoraA {
-    /// It is drawn from the seed and trained, as in LoRA (Hu et al. 2021, arXiv 2106.09685). Trajectories that do not say are of this kind.
+    /// It is drawn from the seed and trained, as in LoRA (Hu et al. 2021, arXiv 2106.09685). This is the kind of
+    /// trajectories that do not name one.
     #[default]
     Trained,
     /// It is drawn from the seed and stays as it is; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The
@@ -31,7 +32,7 @@ pub enum LoraA {
 names!(LoraA: Trained = "trained", Frozen = "frozen", Activations = "activations");
 
 impl LoraA {
-    /// Whether it is what files mean that do not name it.
+    /// Whether it is the kind that files without this field mean.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_default(&self) -> bool {
         *self == LoraA::default()
@@ -53,7 +54,7 @@ pub enum Method {
         alpha: f32,
         /// Roles or module names.
         targets: Vec<String>,
-        /// What becomes of the factor A.
+        /// How the factor A is initialized and whether it is trained.
         #[serde(default, skip_serializing_if = "LoraA::is_default")]
         a: LoraA,
     },
@@ -108,18 +109,18 @@ impl Method {
     }
 }
 
-/// What a run trains and how, as far as the session must be set up for it.
+/// What a run trains, and how: everything that the session must be set up for.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup<'a> {
     /// What is trained.
     pub method: &'a Method,
-    /// With which directions.
+    /// The estimator, which determines the directions.
     pub estimator: &'a Estimator,
     /// Patterns with `*` and `?`: of the model's tensors only those whose name matches one are trained. Empty: all.
     pub trainable: &'a [String],
-    /// Seed of what the adapter begins as.
+    /// Seed of the adapter's initial values.
     pub seed: u64,
-    /// What the adapter begins as, tensor after tensor, or its fixed tensors do; empty: drawn from the seed.
+    /// The initial values of the adapter, tensor after tensor, or of its fixed tensors; empty: drawn from the seed.
     pub initial: &'a [f32],
 }
 
@@ -218,7 +219,7 @@ impl Session {
     /// The adapter's values, trained and fixed, tensor after tensor ([`Adapter::stored`]).
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn adapter_values(&self) -> Result<Vec<f32>> {
         let mut values = Vec::new();
         if let Some(adapter) = self.model.adapter() {

@@ -1,5 +1,6 @@
-//! The options of a run as a person gives them. This is their one definition: the command line's flags, the package's options and
-//! the TypeScript types (`tests/it/options.rs` writes those) are read off it, with these comments as their help texts.
+//! The options of a run as a person gives them. This is their only definition: the command line's flags, the package's
+//! options and the TypeScript types (which `tests/it/options.rs` writes) are derived from it, with these comments as
+//! their help texts.
 //!
 //! A value that is left out is the task's default, then the preset of the method, the estimator and the model's size, then a
 //! default of its own: [`Options::resolve`].
@@ -139,7 +140,7 @@ impl Options {
     /// Checks what can be checked before a model is known.
     ///
     /// # Errors
-    /// As [`Options::resolve`].
+    /// The errors of [`Options::resolve`].
     pub fn check(&self) -> Result<()> {
         if self.is_readout() {
             return self.check_readout().map(drop);
@@ -233,7 +234,7 @@ impl Options {
     pub fn for_adapter(self, method: &Method) -> Result<Options> {
         let mut options = self.clone();
         options.method.set(method);
-        // Files do not say what becomes of A.
+        // The files do not say how A is trained.
         options.method.lora_a = self.method.lora_a.or(options.method.lora_a);
         let MethodOptions { lora_rank, lora_alpha, lora_targets, prefix_length, .. } = &self.method;
         let differs = lora_rank.is_some() && *lora_rank != options.method.lora_rank

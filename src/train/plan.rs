@@ -1,7 +1,8 @@
 //! The GPU memory that a run will take, computed before any weight is read.
 //!
-//! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter, and the
-//! workspace of its largest passes, which are recorded there as well. So a plan is what a device will count.
+//! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter,
+//! and the workspace of its largest passes, which are recorded there as well. So a plan equals what a device will
+//! count.
 
 use serde::Serialize;
 
@@ -40,9 +41,10 @@ pub struct Plan {
     pub transfer: u64,
     /// The peak over the whole run.
     pub peak: u64,
-    /// What Adam over all parameters would take at least, in f32: weights, gradients and two moments, and what the backward pass
-    /// needs of a batch: for each token of a layer the inputs of norms and linear layers, queries, keys, values, the MLP before and
-    /// after its nonlinearity; for each target its logits. The attention probabilities are left out, as if they were recomputed.
+    /// The least memory that Adam over all parameters would take, in f32: weights, gradients and two moments, and what
+    /// the backward pass needs for a batch: for each token of a layer the inputs of norms and linear layers, queries,
+    /// keys, values, the MLP before and after its nonlinearity; for each target its logits. The attention probabilities
+    /// are left out, as if they were recomputed.
     pub adam: u64,
 }
 
@@ -308,7 +310,7 @@ impl Session {
         for length in lengths {
             let truncated = length.map_or_else(|| sizes.clone(), |length| sizes.truncated(length));
             for (dtype, method) in &weights {
-                // Halves of what goes through at a time, the smallest first: where that does not fit, none does.
+                // Repeated halves of the number of examples in a pass, the smallest first: if that does not fit, none does.
                 let halves =
                     std::iter::successors(Some(settings.at_once()), |n| (*n > 1).then(|| n.div_ceil(2)));
                 let mut most = None;

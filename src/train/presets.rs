@@ -1,4 +1,4 @@
-//! Learning rates and perturbation scales to begin with.
+//! The default learning rates and perturbation scales.
 //!
 //! From MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7 to 1e-6 for OPT), and from this
 //! repository's own comparison on a model of 4 million parameters (BENCHMARKS.md): the smaller the model, the larger the rate. Rates of
@@ -26,7 +26,7 @@ const ADAM_ONE_SIDED: f64 = 0.1;
 /// How fast Adam's rate falls with the number of trained values: 0.1 at 4,096 and 0.015 at 36,864.
 const ADAM_POWER: f64 = 0.86;
 
-/// Where to begin.
+/// A learning rate and a perturbation scale to begin with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preset {
     /// Learning rate.
@@ -56,7 +56,7 @@ pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator, optimiz
         };
         let values = trained_values(model, method).max(1) as f64;
         let rate = (rate * (ADAM_VALUES / values).powf(ADAM_POWER)).clamp(1e-5, 0.3);
-        // By way of text, as in `rounded`.
+        // Converted through text, as in `rounded`.
         return Preset { learning_rate: format!("{rate:.1e}").parse().unwrap_or(rate as f32), epsilon };
     }
     let factor = match estimator.kind {
@@ -66,7 +66,7 @@ pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator, optimiz
         EstimatorKind::TwoPoint => f64::from(estimator.probes).sqrt(),
         EstimatorKind::LowRank => 1.0,
     };
-    // Past steps go on: together they are 1 / (1 - momentum) as long.
+    // Past steps continue: together they are 1 / (1 - momentum) times as long.
     let learning_rate = two_point * factor * f64::from(1.0 - estimator.momentum);
     Preset { learning_rate: rounded(learning_rate), epsilon }
 }
@@ -89,7 +89,7 @@ fn trained_values(model: &ModelSpec, method: &Method) -> u64 {
 /// To one digit.
 fn rounded(x: f64) -> f32 {
     let unit = 10_f64.powf(x.log10().floor());
-    // By way of text: 2 * 1e-5 is not the number that people write as 2e-5.
+    // Converted through text: 2 * 1e-5 is not the number that people write as 2e-5.
     format!("{}e{}", (x / unit).round(), unit.log10().round()).parse().unwrap_or(x as f32)
 }
 

@@ -15,7 +15,7 @@ const LENGTH: u32 = 64;
 const TEXTS: [u32; 3] = [2, 8, 32];
 /// A pass of this many milliseconds is long enough.
 const ENOUGH_MS: f64 = 100.0;
-/// Bytes of a piece of the memory that is tried.
+/// Bytes of a piece of the memory that is tested.
 const PIECE: u64 = 128 << 20;
 
 /// The speed of a device: the floating-point operations per second of a forward pass, which `session`, a small model, makes over random

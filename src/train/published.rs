@@ -53,7 +53,7 @@ impl Session {
         };
         let linear = self.linear(head.output, labels, head.bias).await?;
         let labels = self.label_names(labels)?;
-        // Where names are numbers themselves, a number is a name.
+        // If the names are numbers themselves, a number is a name.
         let numbered = labels.iter().all(|label| label.trim().parse::<f64>().is_err());
         Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered, words: None }))
     }
@@ -113,5 +113,5 @@ impl Session {
     }
 }
 
-/// More labels than any classifier has.
+/// The limit on labels, more than any classifier has.
 const MOST_LABELS: u64 = 1 << 20;

@@ -96,7 +96,7 @@ impl RandomWeights {
             first = end;
         }
         let mut text = serde_json::Value::Object(entries).to_string().into_bytes();
-        // As writers of the format do: the data begin at a multiple of 8.
+        // The data begin at a multiple of 8, as other writers of the format do it.
         text.resize(text.len().next_multiple_of(8), b' ');
         let header = [&(text.len() as u64).to_le_bytes()[..], &text].concat();
         let magnitudes = quantiles().iter().map(|q| f16::from_f32(q * DEVIATION));

@@ -68,7 +68,8 @@ pub struct ReadoutTrainer {
 }
 
 impl ReadoutTrainer {
-    /// A run from its start, for a session whose weights may be loaded later. The labels are those of the training rows, in the order of their bytes.
+    /// A run at its start, for a session whose weights may be loaded later. The labels are those of the training rows,
+    /// in the order of their bytes.
     ///
     /// # Errors
     /// `invalid-argument` for settings of another method; `data-invalid` for rows without labels, for labels that no classifier can be
@@ -89,10 +90,10 @@ impl ReadoutTrainer {
         ReadoutTrainer::of(session, settings, classifier, labels, data, held_out)
     }
 
-    /// A run on label words, from its start: of the model's head, for the words in a template.
+    /// A run on label words at its start: it fits the model's head to the words in a template.
     ///
     /// # Errors
-    /// As [`ReadoutTrainer::new`]; also `data-invalid` for a template or label word that the model cannot use, and where a label has no
+    /// The errors of [`ReadoutTrainer::new`]; also `data-invalid` for a template or label word that the model cannot use, and where a label has no
     /// row; `model-unsupported` for a model whose head is of another form.
     pub fn on_words(
         session: &Session,
@@ -165,8 +166,8 @@ impl ReadoutTrainer {
         Ok(ReadoutTrainer { encoder, labels, pretrained, order, train, held_out, header, start })
     }
 
-    /// Goes on with a run that was interrupted. One that is complete keeps its classifier; another one begins again, because its
-    /// features are not stored.
+    /// Continues a run that was interrupted. One that is complete keeps its classifier; another one begins again,
+    /// because its features are not stored.
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the setting that differs.
@@ -197,7 +198,7 @@ impl ReadoutTrainer {
         self.train.len()
     }
 
-    /// Takes over what is known once the weights are loaded.
+    /// Sets what is known once the weights are loaded.
     fn meet(&mut self, session: &Session) {
         self.header.fingerprint = hex(session.model.weights().fingerprint());
         self.header.tiles = session.model.tiles().to_string();
@@ -216,13 +217,13 @@ impl ReadoutTrainer {
         &self.header
     }
 
-    /// How texts are classified, by the last fit.
+    /// The classifier of texts from the last fit.
     pub fn encoder(&self) -> &ExampleEncoder {
         &self.encoder
     }
 
-    /// Computes features up to the next fit, and fits; none after the fit on all rows. `progress` is told the rows whose features are
-    /// known, and may stop the run.
+    /// Computes features up to the next fit, and fits. Returns none after the fit on all rows. `progress` receives the
+    /// number of rows whose features are known, and may stop the run.
     ///
     /// # Errors
     /// `non-finite-loss` where a feature is infinite or not a number; those of the backend; what `progress` stops it with.
@@ -275,7 +276,7 @@ impl ReadoutTrainer {
     /// the order of its answers. The only row of a label is not among them. None before the fit on all rows, and on label words.
     ///
     /// # Errors
-    /// Those of [`Readout::fit`].
+    /// The errors of [`Readout::fit`].
     pub fn cross_validate(&self, session: &Session) -> Result<Option<(EvaluationReport, Vec<usize>)>> {
         let ExampleEncoder::Readout(classifier) = &self.encoder else { return Ok(None) };
         if self.header.fitted_rows as usize != self.train.len() || classifier.words.is_some() {
@@ -313,7 +314,7 @@ impl ReadoutTrainer {
     /// Evaluates the last fit on at most `most` of the held-out rows, whose features are computed once.
     ///
     /// # Errors
-    /// Those of the backend, and what `progress` stops it with.
+    /// The errors of the backend, and what `progress` stops it with.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,

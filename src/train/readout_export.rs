@@ -1,4 +1,4 @@
-//! A readout in the forms that other programs load.
+//! A readout in formats that other programs load.
 //!
 //! A class `*ForSequenceClassification` of transformers is written where its head computes the same logits:
 //!
@@ -48,7 +48,7 @@ fn is_tanh(dense: &ClassifierDense) -> bool {
     dense.bias && dense.norm.is_none() && dense.activation == ClassifierActivation::Tanh
 }
 
-/// The last norm, where it adds a bias.
+/// The last norm, if it adds a bias.
 fn last_bias(spec: &ModelSpec) -> Option<Norm> {
     spec.final_norm.filter(|norm| matches!(norm.kind, NormKind::Layer { bias: true, .. }))
 }
@@ -67,7 +67,7 @@ impl ReadoutFiles {
     /// Writes `model.safetensors` to `sink`, as [`super::save_model`] does.
     ///
     /// # Errors
-    /// Those of the backend and of `sink`.
+    /// The errors of the backend and of `sink`.
     pub async fn save(&self, session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         save_changed(session, &self.changes, sink).await
     }

@@ -8,8 +8,8 @@ use super::trajectory::Trajectory;
 use super::updater::Updater;
 use crate::error::{Result, bail};
 
-/// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them; an adapter that was
-/// trained is put beside them. `progress` is told the steps done, and may stop it.
+/// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them; a trained
+/// adapter is added beside them. `progress` receives the number of finished steps, and may stop the replay.
 ///
 /// # Errors
 /// `trajectory-mismatch` when the model or its storage is another one; those of the backend; what `progress` stops it with, after which

@@ -1,4 +1,4 @@
-//! Going on with a run from its trajectory, and ending it at an earlier step.
+//! Continues a run from its trajectory, or ends it at an earlier step.
 
 use super::basis;
 use super::classifier::Classifier;
@@ -51,12 +51,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Takes over the records of a trajectory. Its run may have been shorter than this one.
+    /// Continues from the records of a trajectory, whose run may have been shorter than this one.
     fn continue_from(&mut self, trajectory: Trajectory) {
         self.trajectory = trajectory;
         let header = &mut self.trajectory.header;
         header.settings.steps = self.settings.steps;
-        // A run that is made longer goes on from the step that was kept.
+        // A run that is made longer continues from the step that was kept.
         header.kept_of = if header.kept_of < self.settings.steps { 0 } else { header.kept_of };
         self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
     }
@@ -64,7 +64,7 @@ impl Trainer {
     /// Ends the run with the weights after its first `steps` steps, which are computed again from the base weights.
     ///
     /// # Errors
-    /// Those of [`super::replay()`], and what `progress` stops it with.
+    /// The errors of [`super::replay()`], and what `progress` stops it with.
     pub async fn keep(
         &mut self,
         session: &mut Session,

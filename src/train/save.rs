@@ -13,7 +13,7 @@ use crate::model::{Adapter, AdapterSpec, TensorId};
 /// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to its matrix.
 ///
 /// # Errors
-/// Those of the backend and of `sink`.
+/// The errors of the backend and of `sink`.
 pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     save_changed(session, &Changes::default(), sink).await
 }
@@ -26,7 +26,7 @@ pub(super) struct Addition {
     pub values: Vec<f32>,
 }
 
-/// What is written differently than the session has it.
+/// What is written differently from the session's weights.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     /// Tensors that are left out.
@@ -74,7 +74,7 @@ impl Changes {
 /// Writes the model with some changes, as [`save_model`] does.
 ///
 /// # Errors
-/// As [`save_model`].
+/// The errors of [`save_model`].
 pub(super) async fn save_changed(
     session: &Session,
     changes: &Changes,

@@ -25,8 +25,9 @@ pub struct Trial {
     pub loss: f64,
 }
 
-/// Tries rates around `settings.learning_rate`, and returns the one that led to the lowest loss with what each did. The session is then back at
-/// its base. `progress` is told the trials done and in all, and may stop it.
+/// Tries rates around `settings.learning_rate`, and returns the one that led to the lowest loss with what each did. The
+/// session is then back at its base. `progress` receives the number of finished trials and of all trials, and may stop
+/// the search.
 ///
 /// # Errors
 /// `non-finite-loss` when no rate keeps the loss finite; those of the backend; what `progress` stops it with.
@@ -49,7 +50,7 @@ pub async fn search(
             Ok(loss) if loss.is_finite() => loss,
             Ok(_) => f64::INFINITY,
             Err(error) if error.code() == Code::NonFiniteLoss => {
-                // That of the smallest rate says the most.
+                // The error of the smallest rate says the most.
                 reason.get_or_insert(error);
                 f64::INFINITY
             }

@@ -79,7 +79,7 @@ impl Session {
     /// counted ([`Dry`]).
     ///
     /// # Errors
-    /// As [`Session::open`].
+    /// The errors of [`Session::open`].
     pub async fn describe(limits: Limits, dir: &dyn ModelDir, dtype: DType) -> Result<Session> {
         let files = ModelFiles::open(dir).await?;
         let spec = family::spec(&files.config)?;
@@ -145,7 +145,7 @@ impl Session {
     /// Streams the weights to a backend.
     ///
     /// # Errors
-    /// As [`Session::open`].
+    /// The errors of [`Session::open`].
     pub async fn load(
         self,
         backend: Rc<dyn Backend>,
@@ -167,7 +167,7 @@ impl Session {
     /// Returns to the base model: removes an adapter, and loads trained weights again.
     ///
     /// # Errors
-    /// Those of reading, and what `progress` stops it with.
+    /// The errors of reading, and what `progress` stops it with.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
         self.remove_adapter();
         if let Some(base) = self.base.take() {

@@ -26,7 +26,7 @@ pub enum Objective {
 
 names!(Objective: Loss = "loss", Accuracy = "accuracy", F1 = "f1");
 
-/// How to train: every value is decided. [`super::Options`] are what a person gives.
+/// The settings of a run, with a value for everything. [`super::Options`] are what a person gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Number of steps of the run.
@@ -67,7 +67,7 @@ pub struct Settings {
     /// Takes the examples in the file's order instead of shuffling them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sequential: bool,
-    /// Number of steps between evaluations; 0 never evaluates. It does not change the run, so files do not have it.
+    /// Number of steps between evaluations; 0 never evaluates. It does not change the run, so files do not contain it.
     #[serde(skip)]
     pub evaluate_every: u32,
     /// Maximum tokens per example; longer examples are truncated. 0 stands for the model's maximum, at most 128 for a masked and 512
@@ -214,7 +214,7 @@ mod tests {
         let sequential = Settings { sequential: true, ..settings.clone() };
         assert_eq!(batches(&sequential), [[0, 1, 2], [3, 0, 1]]);
         assert_ne!(batches(&settings), batches(&sequential));
-        // A header has the option only where it is on: records of runs without it stay as they were.
+        // A header contains the option only if it is on, so that records of runs without it stay as they were.
         assert!(!serde_json::to_string(&settings).unwrap().contains("sequential"));
         let text = serde_json::to_string(&sequential).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), sequential);

@@ -1,4 +1,4 @@
-//! What a step of a run has measured.
+//! The measurements of one step of a run.
 
 use crate::zo::estimator::Probe;
 
@@ -11,7 +11,8 @@ pub struct StepReport {
     pub probes: Vec<Probe>,
     /// The step's learning rate.
     pub learning_rate: f32,
-    /// The loss that the step's is compared with: that before the first step, or that of a model that knows nothing, whichever is larger.
+    /// The loss that the step's loss is compared with: the larger one of the loss before the first step and the loss of
+    /// a model that has learned nothing.
     pub reference: f64,
     /// Wall time in milliseconds.
     pub ms: f64,

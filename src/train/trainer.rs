@@ -21,7 +21,7 @@ use crate::zo::random::Order;
 use crate::zo::record::Record;
 use crate::zo::update;
 
-/// A run under way: settings, data, and the records so far. The weights are the session's.
+/// A run in progress: settings, data, and the records so far. The weights are the session's.
 pub struct Trainer {
     pub(super) settings: Settings,
     pub(super) encoder: ExampleEncoder,
@@ -88,7 +88,7 @@ impl Trainer {
     /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says. An activation basis is computed here.
     ///
     /// # Errors
-    /// Those of [`Session::set_up`].
+    /// The errors of [`Session::set_up`].
     pub async fn begin(&mut self, session: &mut Session, initial: &[f32]) -> Result<()> {
         session.use_readout(self.encoder.classifier())?;
         let mut basis = Vec::new();
@@ -264,7 +264,7 @@ impl Trainer {
     /// Applies the last step's update, which the next step would have applied: the weights are then those of the records.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn settle(&mut self, session: &mut Session) -> Result<()> {
         match &mut self.updater {
             Some(updater) => updater.settle(session).await,
@@ -275,7 +275,7 @@ impl Trainer {
     /// Evaluates the weights after the completed steps on held-out examples, or on the training examples if there are none.
     ///
     /// # Errors
-    /// Those of the backend, and what `keep_going` stops it with.
+    /// The errors of the backend, and what `keep_going` stops it with.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,

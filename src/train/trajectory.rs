@@ -1,17 +1,17 @@
-//! The trajectory file: all that a fine-tune is, beside the base weights. Append-only, 32 bytes a probe.
+//! The trajectory file: everything that defines a fine-tune beside the base weights. It is append-only, with 32 bytes for each probe.
 //!
 //! ```text
 //! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_halves` x f16, the other `initial_values` x f32  u32 crc32 of all before it
 //! then records of 32 bytes: u32 step, u32 probe, f32 projected_grad, f32 learning_rate, f32 decay, f32 loss_plus, f32 loss_minus,
 //! u32 crc32 of the 28 bytes before it
-//! ```
-//! A step has as many records as it has probes, in their order, and is complete or it is not there.
-//! A run of method readout has no records. Its values are the fitted classifier: for each label, in the order of the header's list,
-//! its weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for two labels and
-//! 384 features. With a template they are the fitted head on label words instead, in the order of [`crate::fit::WordHead::values`].
+//! ``` A step has as many records as it has probes, in their order. An incomplete step is dropped. A run of method
+//! readout has no records. Its values are the fitted classifier: for each label, in the order of the header's list, its
+//! weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for
+//! two labels and 384 features. With a template they are the fitted head on label words instead, in the order of
+//! [`crate::fit::WordHead::values`].
 //!
-//! Little-endian; crc32 as in zlib. A record is complete or it is not there: a last record that was only partly written is
-//! dropped and reported, and the run goes on from the step before.
+//! Little-endian; crc32 as in zlib. A last record that was only partly written is dropped and reported, and the run
+//! continues from the step before.
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
 use super::method::{LoraA, Method};
@@ -33,7 +33,7 @@ pub struct Trajectory {
     pub header: Header,
     /// Probes of step 0, of step 1, ...
     pub records: Vec<Record>,
-    /// Bytes at the end that are no complete record, and were left out.
+    /// Bytes at the end that are not a complete record, and were left out.
     pub torn_bytes: usize,
 }
 
@@ -70,7 +70,7 @@ impl Trajectory {
             }
             records.push(record);
         }
-        // A step of which not all probes are there is not there.
+        // A step without all of its probes is dropped.
         let whole = records.len() / probes * probes;
         torn_bytes += (records.len() - whole) * RECORD_BYTES;
         records.truncate(whole);
@@ -82,7 +82,7 @@ impl Trajectory {
         (self.records.len() / self.header.settings.estimator.probes.max(1) as usize) as u32
     }
 
-    /// Whether a file ends before its header does: its writer was stopped before anything was trained.
+    /// Whether a file ends within its header: its writer was stopped before anything was trained.
     pub fn is_unbegun(bytes: &[u8]) -> bool {
         let begins = bytes.iter().zip(MAGIC).all(|(found, expected)| found == expected);
         let Some(length) = bytes.get(12..).and_then(|rest| rest.first_chunk::<4>()) else { return begins };
@@ -98,7 +98,7 @@ impl Trajectory {
     /// The file's bytes.
     ///
     /// # Errors
-    /// Those of [`Header::to_bytes`].
+    /// The errors of [`Header::to_bytes`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = self.header.to_bytes()?;
         bytes.extend(self.records.iter().flat_map(Record::to_bytes));
@@ -123,7 +123,7 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         bail!(FileCorrupt, "{name}: header of {length} bytes, at most {MAX_HEADER}");
     }
     let (json, rest) = rest.split_at_checked(length).ok_or_else(short)?;
-    // A damaged JSON is told by the checksum, unless it no longer says where that is.
+    // The checksum reveals damaged JSON, unless the damage hides where the checksum is.
     let parsed: serde_json::Result<Header> = serde_json::from_slice(json);
     let values = parsed.as_ref().map_or(0, Header::initial_bytes);
     let split = usize::try_from(values).ok().and_then(|len| rest.split_at_checked(len));

@@ -29,7 +29,7 @@ pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example
 /// Runs the first step of a run on a batch of such examples, and applies its update.
 ///
 /// # Errors
-/// Those of [`Trainer::step`].
+/// The errors of [`Trainer::step`].
 pub async fn trial(session: &mut Session, settings: &Settings, length: u32) -> Result<StepReport> {
     let examples = random_examples(session.model.spec(), settings.batch_size, length);
     let settings = Settings { steps: 1, ..settings.clone() };

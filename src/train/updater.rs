@@ -30,7 +30,7 @@ struct OnHost {
     adam: Adam,
     /// The trained tensors; none until they have been read from the device.
     values: Vec<Vec<f32>>,
-    /// Whether the device has these values.
+    /// Whether the device has the current values.
     written: bool,
 }
 
@@ -69,7 +69,7 @@ impl Updater {
     /// Prepares for step `step`. At the boundary of a low-rank window, the accumulated update is merged and new signs are drawn.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn enter(&mut self, session: &mut Session, step: u32) -> Result<()> {
         if self.estimator.kind != EstimatorKind::LowRank {
             return Ok(());
@@ -89,7 +89,7 @@ impl Updater {
     /// is taken on the host.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn queue(&mut self, session: &mut Session, records: &[Record]) -> Result<()> {
         if let (Optimizer::Adam(constants), Some(adapter)) = (self.optimizer, session.model.adapter()) {
             let begin = || OnHost { adam: state(constants, adapter), values: Vec::new(), written: true };
@@ -110,10 +110,10 @@ impl Updater {
         Ok(())
     }
 
-    /// Writes to the device what the host has computed of its adapter. A pass needs it.
+    /// Writes the adapter values that the host has computed to the device. A pass needs them.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) fn write(&mut self, session: &Session) -> Result<()> {
         if let (Some(on_host), Some(adapter)) = (&mut self.on_host, session.model.adapter())
             && !on_host.written
@@ -129,7 +129,7 @@ impl Updater {
     /// Applies the pending updates.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn settle(&mut self, session: &mut Session) -> Result<()> {
         self.write(session)?;
         if !self.pending.is_empty() {

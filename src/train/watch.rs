@@ -1,8 +1,9 @@
 //! Watches the losses of a run, from the first step on, and stops a run that has exploded.
 //!
-//! Losses are compared with a bound B: the loss before the first step, or that of a model that knows nothing (the logarithm of the
-//! number of labels or tokens), whichever is larger. A step is bad if even the lowest of its losses is above [`FACTOR`] times B, since
-//! the losses of one step differ by the noise of its direction only. A run has exploded
+//! Losses are compared with a bound B: the larger one of the loss before the first step and the loss of a model that
+//! has learned nothing (the logarithm of the number of labels or tokens). A step is bad if even the lowest of its
+//! losses is above [`FACTOR`] times B, since the losses of one step differ by the noise of its direction only. A run
+//! has exploded
 //!
 //! - after [`PATIENCE`] bad steps without a good one between them. Single batches are misjudged by a healthy model too, a batch of one
 //!   example above all, but not so many in a row;
@@ -19,28 +20,28 @@ use crate::error::{Error, err};
 use crate::model::{ModelSpec, Score};
 use crate::zo::record::Record;
 
-/// How many times B a loss may be.
+/// The largest multiple of B that a good loss may be.
 const FACTOR: f64 = 4.0;
 
-/// The number of bad steps in a row after which a run has exploded.
+/// The number of consecutive bad steps after which a run has exploded.
 const PATIENCE: u32 = 20;
 
-/// How many times B no loss of a healthy run is.
+/// A multiple of B that no loss of a healthy run reaches.
 const FAR: f64 = 100.0;
 
-/// The number of steps in a row that far away after which a run has exploded.
+/// The number of consecutive steps that far away after which a run has exploded.
 const CERTAIN: u32 = 3;
 
-/// The losses of a run so far, as far as they tell whether it has exploded.
+/// What is known of the losses of a run so far, to decide whether it has exploded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Watch {
-    /// The loss of a model that knows nothing.
+    /// The loss of a model that has learned nothing.
     uniform: f64,
     /// The loss before the first step; none before it was measured.
     untrained: Option<f64>,
     /// The number of bad steps since the last good one.
     bad: u32,
-    /// The number of steps far away since the last nearer one.
+    /// The number of steps far above the bound since the last one that was not.
     far: u32,
 }
 
@@ -63,8 +64,8 @@ impl Watch {
         self.untrained.map_or(self.uniform, |untrained| untrained.max(self.uniform))
     }
 
-    /// Whether losses at a distance of epsilon from the untrained weights are so large that the loss of these weights themselves must
-    /// be known.
+    /// Whether the losses at a distance of epsilon from the untrained weights are so large that the loss at the
+    /// untrained weights must be measured.
     pub(super) fn is_suspicious(&self, losses: &[f32]) -> bool {
         losses.iter().any(|loss| self.is_bad(*loss))
     }
@@ -90,7 +91,7 @@ impl Watch {
         self.bad = if self.is_bad(lowest) || !is_finite { self.bad + 1 } else { 0 };
         self.far = if f64::from(lowest) > FAR * self.bound() { self.far + 1 } else { 0 };
         let exploded = !is_finite || self.bad >= PATIENCE || self.far >= CERTAIN;
-        // The weights before the last good step were good. Its own update has led away from them.
+        // The weights before the last good step were good; the update of that step led away from them.
         exploded.then(|| (step + 1).saturating_sub(self.bad + 1))
     }
 
@@ -178,12 +179,12 @@ fn shown(losses: &[f32]) -> String {
     if loss.abs() < 1e4 { format!("{loss:.4}") } else { format!("{loss:.1e}") }
 }
 
-/// A setting as people write it.
+/// A setting as a person would write it.
 fn number(value: f32) -> String {
     if (0.01..1000.0).contains(&value) { value.to_string() } else { format!("{value:e}") }
 }
 
-/// A smaller value to try: the preset, or a tenth of a value that is hardly larger than it. With one digit, as people write it.
+/// A smaller value to try: the preset, or a tenth of a value that is hardly larger than it. It has one digit, as a person would write it.
 fn smaller(value: f32, preset: f32) -> String {
     let less = if value > 2.0 * preset { preset } else { value / 10.0 };
     format!("{less:.0e}")
@@ -197,7 +198,7 @@ mod tests {
         Watch { uniform: 0.7, untrained: None, bad: 0, far: 0 }
     }
 
-    /// Feeds losses, of which each stands for both branches, until the run has exploded: the number of steps and of good ones.
+    /// Adds losses, each of which stands for both branches, until the run has exploded. Returns the number of steps and of good ones.
     fn exploded(losses: impl IntoIterator<Item = f32>) -> Option<(u32, u32)> {
         let mut watch = watch();
         (0..).zip(losses).find_map(|(step, loss)| {

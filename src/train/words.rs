@@ -91,11 +91,11 @@ impl WordReadout {
         if causal { Pooling::Last } else { Pooling::Mask }
     }
 
-    /// The head with the session's own values, which a fit begins at. A causal model's correction begins as nothing: one of its factors
-    /// is drawn from the seed.
+    /// The head with the session's own values, which a fit begins at. A causal model's correction is zero at first: one
+    /// of its factors is zero, and the other one is drawn from the seed.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn pretrained(&self, session: &Session, seed: u64) -> Result<WordHead> {
         let spec = session.model.spec();
         let head = spec.head()?;

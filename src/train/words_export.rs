@@ -23,7 +23,7 @@ impl WordReadout {
     /// The model with the fitted head, as its class for language modeling loads it.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub(super) async fn files(&self, session: &Session) -> Result<ReadoutFiles> {
         let spec = session.model.spec();
         let head = spec.head()?;

@@ -1,4 +1,4 @@
-//! The model writes: it continues a prompt, token by token, and the tokens become text.
+//! Generates text: continues a prompt token by token, and converts the tokens to text.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use crate::zo::random::sampling_key;
 pub struct WriteOptions {
     /// The most tokens to write.
     pub max_tokens: u32,
-    /// 0: always the most likely token. Otherwise logits are divided by it before a token is drawn.
+    /// The sampling temperature: logits are divided by it before a token is drawn. 0 always takes the most likely token.
     pub temperature: f32,
     /// Seed of the sampling.
     pub seed: u64,
@@ -26,14 +26,14 @@ pub struct WriteOptions {
 
 /// A text that is being written.
 ///
-/// It borrows nothing, so that a caller may take one piece at a time; [`Session::write`] takes them all.
+/// It borrows nothing, so that a caller may take one piece at a time. [`Session::write`] takes all of them.
 pub struct Writing {
     generation: Generation,
     options: WriteOptions,
     /// The tokens that end the text.
     ends: BTreeSet<u32>,
     ids: Vec<u32>,
-    /// Where the ids become text; none once the text has ended.
+    /// Converts the ids to text; none once the text has ended.
     text: Option<Detokenizer<Rc<Tokenizer>>>,
 }
 
@@ -81,7 +81,7 @@ impl Session {
     /// characters are complete, and may end the writing.
     ///
     /// # Errors
-    /// As [`Session::start_writing`]; those of the backend; and any error of `on_piece`.
+    /// The errors of [`Session::start_writing`]; those of the backend; and any error of `on_piece`.
     pub async fn write(
         &self,
         prompt: &[u32],
@@ -105,7 +105,7 @@ impl Writing {
     /// character, which is held back until it is complete or the text ends.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The errors of the backend.
     pub async fn next_piece(&mut self, session: &Session) -> Result<Option<String>> {
         while self.text.is_some() {
             let index = self.ids.len() as u32;

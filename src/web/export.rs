@@ -1,4 +1,4 @@
-//! What a tab saves: the weights, the directory of a model, or an adapter.
+//! Export from a tab: the weights, the directory of a model, or an adapter.
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;

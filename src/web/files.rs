@@ -1,4 +1,4 @@
-//! Tells the package which files make a model, so that TypeScript only lists and downloads them.
+//! Says which files make up a model, so that TypeScript only lists and downloads them.
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;

@@ -1,4 +1,4 @@
-//! The tuner: a loaded model, and the training, evaluation or generation under way on it.
+//! The tuner: a loaded model, and the training, evaluation or generation that is in progress.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ pub(super) enum State {
     Restored(Box<Trajectory>),
     /// A step or a replay was stopped between two submits. The weights must be computed again from this trajectory before they are used.
     Torn(Box<Trajectory>),
-    /// None of these: a reload was broken off.
+    /// None of these, because a reload was interrupted.
     Unknown,
 }
 
@@ -52,9 +52,9 @@ pub struct Tuner {
     pub(super) held_out: Option<Examples>,
     /// The training rows of a readout that is evaluated by cross-validation.
     pub(super) cross_validated: Option<Rows>,
-    /// As the last training or restored trajectory had it.
+    /// The prompt of the last training or of the restored trajectory.
     pub(super) prompting: Prompting,
-    /// Tokens that examples are truncated to, as the last training or restored trajectory had it; 0: the default.
+    /// The length in tokens to which examples are truncated, from the last training or the restored trajectory; 0 is the default.
     pub(super) max_length: u32,
     /// Watches the training's losses.
     pub(super) diagnosis: Option<Diagnosis>,
@@ -74,7 +74,7 @@ impl Tuner {
         Tuner::load(&options, &on_progress, &cancel).await.map_err(js_error)
     }
 
-    /// What is known of the model.
+    /// A description of the model.
     pub fn info(&self) -> std::result::Result<JsValue, JsValue> {
         let (model, spec) = (&self.session.model, self.session.model.spec());
         let memory = model.backend().memory();
@@ -103,8 +103,8 @@ impl Tuner {
         .map_err(js_error)
     }
 
-    /// Starts a training, or goes on with the restored one. A search for the learning rate tells how far it is, and can be
-    /// stopped.
+    /// Starts a training, or continues the restored one. A search for the learning rate reports its progress, and can
+    /// be stopped.
     #[wasm_bindgen(js_name = startTraining)]
     pub async fn start_training(
         &mut self,
@@ -183,7 +183,7 @@ impl Tuner {
         self.next_piece().await.map_err(js_error)
     }
 
-    /// Frees what the text that is being written took.
+    /// Frees the memory of the text that is being written.
     #[wasm_bindgen(js_name = endGeneration)]
     pub fn end_generation(&mut self) {
         self.writing = None;
@@ -245,13 +245,13 @@ impl Tuner {
         })
     }
 
-    /// As `tiles` says; where that is to be measured, `knownTiles` is what it was measured to be before.
+    /// The choice that `tiles` names. If it says that tiles are measured, `knownTiles` has the choices that were measured before.
     async fn tiles(gpu: &Rc<Gpu>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
         let wanted = options::text(options, "tiles");
         let wanted = wanted.as_deref().unwrap_or("untuned");
         if wanted.starts_with("auto") {
             let known = options::text(options, "knownTiles").and_then(|known| known.parse::<Choice>().ok());
-            // Of another version's names some may not be known.
+            // Some names of another version may not be known.
             if let Some(Ok(known)) = known.map(|known| known.check(&gpu.limits())) {
                 return Ok(known);
             }
@@ -302,7 +302,7 @@ impl Tuner {
         }
     }
 
-    /// Applies what the last step decided, so that the weights are those of the records.
+    /// Applies the update of the last step, so that the weights are those of the records.
     pub(super) async fn settle(&mut self) -> Result<()> {
         match &mut self.state {
             State::Training(trainer) => trainer.settle(&mut self.session).await,
@@ -327,7 +327,7 @@ impl Tuner {
         Ok(())
     }
 
-    /// Forms the weights of a trajectory from the base weights.
+    /// Computes the weights of a trajectory from the base weights.
     async fn replay(
         &mut self,
         trajectory: Trajectory,
@@ -358,7 +358,7 @@ impl Tuner {
 }
 
 impl Drop for Tuner {
-    /// What the device holds goes with it, whatever still refers to it in JavaScript.
+    /// The device's memory is freed at once, even if JavaScript still refers to it.
     fn drop(&mut self) {
         self.gpu.destroy();
     }

@@ -124,7 +124,7 @@ impl Progress<'_> {
     }
 }
 
-/// The prompt that examples are put into: that of a task, or a template and label words.
+/// The prompt around examples: that of a task, or a template and label words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompting {
     task: Option<&'static Task>,

@@ -132,7 +132,7 @@ impl Tuner {
         })
     }
 
-    /// How a call turns rows into examples: by its own prompt; by the readout, where it has none; or by the prompt of the last training.
+    /// How a call turns rows into examples: by its own prompt; without one, by the readout; otherwise by the prompt of the last training.
     pub(super) fn encoder(&self, config: &JsValue) -> Result<(ExampleEncoder, Prompting)> {
         let prompting = Prompting::of(config, self.prompting.clone())?;
         // The prompt of the training may be given again: that of a readout on label words is the readout's.

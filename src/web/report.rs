@@ -49,7 +49,7 @@ pub(super) struct Start {
     /// The rates that a search tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
-    /// What a person should know of the data.
+    /// What a person should know about the data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -72,7 +72,7 @@ pub(super) struct Evaluated {
     pub wrong: Option<Vec<WrongRow>>,
 }
 
-/// What an evaluation on rows with labels adds.
+/// The fields that an evaluation on rows with labels adds.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Figures {
@@ -135,13 +135,13 @@ pub(super) struct Restored {
     pub settings: RunSettings,
 }
 
-/// The options of a run, its data apart: given to a training, they continue the run.
+/// The options of a run without its data. A training with these options continues the run.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RunSettings {
     #[serde(flatten)]
     pub options: Options,
-    /// In decimal digits, in place of the number: it may have 64 bits.
+    /// In decimal digits instead of a number, because it may have 64 bits.
     pub seed: String,
     pub dtype: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,7 +22,7 @@ struct ReadRows {
     /// Objects with the fields of the kind; texts, for plain text.
     #[serde(with = "serde_wasm_bindgen::preserve")]
     rows: JsValue,
-    /// The same of the rows that are held out.
+    /// The same for the rows that are held out.
     #[serde(with = "serde_wasm_bindgen::preserve")]
     held_out: JsValue,
     format: Format,
@@ -31,10 +31,10 @@ struct ReadRows {
     columns: BTreeMap<&'static str, String>,
     /// The rows that are left out.
     problems: Vec<Problem>,
-    /// What was found out about columns whose names are not known.
+    /// How columns without known names were understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<Layout>,
-    /// What else a person should know of how the file was read.
+    /// What else a person should know about how the file was read.
     notes: Vec<String>,
 }
 

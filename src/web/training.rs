@@ -1,4 +1,4 @@
-//! A training: begun, and taken step by step.
+//! A training: its start and its steps.
 
 use js_sys::Function;
 use wasm_bindgen::JsValue;
@@ -59,7 +59,7 @@ impl Tuner {
         }
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);
-        // A readout has no steps to go on with.
+        // A readout has no steps to continue.
         let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
         let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
         // A readout before the first step is fitted now, unless the restored run has it.
@@ -112,7 +112,7 @@ impl Tuner {
         let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
         let mut trainer =
             Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
-        // A restored run goes on where it was; anything else begins with the base weights.
+        // A restored run continues where it was; any other run begins with the base weights.
         let restored = match &self.state {
             State::Restored(trajectory) if goes_on(trajectory) => Some(trajectory.as_ref().clone()),
             _ => None,
@@ -140,8 +140,8 @@ impl Tuner {
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
             && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
         {
-            // After an abort, the update before this step may be in some of the weights and not in others. After an explosion, the
-            // weights are beyond those of the records.
+            // After an abort, the update before this step may have been applied to only a part of the weights. After an
+            // explosion, the weights are ahead of the records.
             self.state = State::Torn(Box::new(trainer.trajectory().clone()));
         }
         step

@@ -1,4 +1,4 @@
-//! What becomes of the gradient's estimate: plain steps along the directions, or Adam (Kingma and Ba 2015, arXiv 1412.6980).
+//! The optimizers, which use the estimate of the gradient: plain steps along the directions, or Adam (Kingma and Ba 2015, arXiv 1412.6980).
 //!
 //! With plain steps, the device adds multiples of the directions to the weights ([`super::update`]). Adam needs the estimate itself,
 //! and two moments of every trained value; ZO-AdaMM (Chen et al. 2019, arXiv 1910.06513) is Adam with a zeroth-order estimate. An

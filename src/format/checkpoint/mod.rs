@@ -40,7 +40,7 @@ impl fmt::Debug for Checkpoint {
     }
 }
 
-/// What the header of one file says.
+/// The content of the header of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) tensors: BTreeMap<String, TensorInfo>,

@@ -25,7 +25,7 @@ impl FsDir {
     /// `invalid-argument` if there is neither at `path`.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        // The path is resolved, because the last component of "models/tiny/.." or "." is no name.
+        // The path is resolved, because the last component of "models/tiny/.." or "." is not a name.
         let resolved = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let name = match resolved.file_name() {
             Some(name) => name.to_string_lossy().into_owned(),

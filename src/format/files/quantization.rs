@@ -2,14 +2,14 @@
 
 use crate::error::{Result, bail};
 
-/// What is proposed where a place has several files, the best first: exact and small ones before
+/// The order in which files are proposed if a place has several of them, the best first: exact and small ones before
 /// those that lose precision.
 const SUITED: [&str; 20] = [
     "Q8_0", "F16", "BF16", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q5_1", "Q5_0", "Q4_1", "Q4_0",
     "IQ4_NL", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K", "F32", "FP16",
 ];
 
-/// The file that suits best among some of the same model.
+/// The most suitable one among several files of the same model.
 pub(super) fn suited<'a>(names: &[&'a str]) -> Option<&'a str> {
     let ranked = SUITED.iter().find_map(|wanted| names.iter().find(|name| is_quantized_as(name, wanted)));
     ranked.or(names.first()).copied()

@@ -186,8 +186,8 @@ pub fn file_of_quantization(place: &str, listing: &[Listed], quantization: &str)
     of_quantization(place, &gguf_models(listing), quantization).map(str::to_owned)
 }
 
-/// The names of the `.gguf` files that may be models, in order. Those of vision projectors and of
-/// importance matrices are none. Of the parts of a split file only the first that is there is named.
+/// The names of the `.gguf` files that may be models, in order. Files of vision projectors and of importance matrices
+/// are not models. For a split file, only the first part that exists is named.
 fn gguf_models(listing: &[Listed]) -> Vec<&str> {
     let mut names: Vec<&str> = listing.iter().map(|file| file.name.as_str()).collect();
     names.retain(|name| is_gguf(name) && !name.contains('/'));

@@ -18,13 +18,13 @@ pub(super) struct Architecture {
     /// Hyperparameters beside those that all architectures have: the key behind the architecture's
     /// name, and the field of `config.json`.
     pub(super) fields: &'static [(&'static str, &'static str)],
-    /// Fields that the metadata does not hold because llama.cpp knows them.
+    /// Fields that are not in the metadata because llama.cpp has them built in.
     pub(super) known: fn(&Sizes) -> Json,
     /// The key and the field of the norms' epsilon.
     pub(super) epsilon: (&'static str, &'static str),
     /// The modules outside of the layers: GGUF's name, and Hugging Face's.
     pub(super) outside: &'static [(&'static str, &'static str)],
-    /// What the layer's number follows in Hugging Face's names.
+    /// The prefix of a layer's number in Hugging Face's names.
     pub(super) layers: &'static str,
     /// The modules of a layer: GGUF's name, and Hugging Face's behind the layer's number.
     pub(super) layer: &'static [(&'static str, &'static str)],
@@ -72,7 +72,7 @@ fn gemma2(sizes: &Sizes) -> Json {
     json!({ "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": width })
 }
 
-/// What most entries have: the names and the norms of Llama.
+/// The values of most entries: the names and the norms of Llama.
 const BASE: Architecture = Architecture {
     name: "",
     model_type: "",

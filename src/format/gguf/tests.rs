@@ -8,7 +8,7 @@ use crate::error::Code;
 use crate::format::source::MemorySource;
 use crate::future::LocalFuture;
 
-/// A GGUF file in the making.
+/// A GGUF file that a test builds.
 #[derive(Clone, Default)]
 struct Builder {
     values: Vec<(String, Vec<u8>)>,
@@ -98,7 +98,7 @@ fn counting(rows: u64) -> Vec<u8> {
     (0..rows * 32).flat_map(|i| ((i / 32 * 1000 + i % 32) as f32).to_le_bytes()).collect()
 }
 
-/// Blocks of Q8_0 with scale 1 and quants that tell row from row: `[rows, 32]`.
+/// Blocks of Q8_0 with scale 1 and quants that differ from row to row: `[rows, 32]`.
 fn q8(rows: u64) -> Vec<u8> {
     (0..rows)
         .flat_map(|row| {

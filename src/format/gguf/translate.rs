@@ -194,7 +194,7 @@ fn config(
         set("use_parallel_residual", json!(parallel));
     }
     for (key, field) in architecture.fields {
-        // Whole numbers stay such: a window is one.
+        // Whole numbers stay whole numbers, such as a window.
         let number = match parameters.metadata.value(&parameters.key(key)) {
             Some(super::Value::Unsigned(_) | super::Value::Signed(_)) => {
                 parameters.opt_u32(key)?.map(|n| json!(n))

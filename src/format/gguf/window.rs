@@ -31,7 +31,7 @@ impl<'a> Window<'a> {
         self.end - (self.buffer.len() - self.at) as u64
     }
 
-    /// Bytes a header can still have: what remains in the file, or of the limit.
+    /// The number of bytes that a header can still have: the rest of the file, or of the limit.
     fn remaining(&self) -> u64 {
         self.source.len().min(MAX_HEADER_BYTES) - self.position()
     }
@@ -41,7 +41,7 @@ impl<'a> Window<'a> {
         let remaining = self.remaining();
         if len > remaining {
             let (name, at) = (self.source.name(), self.position());
-            // A longer length is not that of anything in a header.
+            // Nothing in a header is that long.
             let is_cut = at.saturating_add(len) <= MAX_HEADER_BYTES;
             let cause = if is_cut { "; the file is incomplete or damaged" } else { "" };
             bail!(

@@ -1,4 +1,4 @@
-//! What the values of a pickle mean: tensors, their storages, and the closed list of names.
+//! The values of a pickle: tensors, their storages, and the closed list of names.
 
 use crate::dtype::DType;
 use crate::error::{Result, bail};

@@ -49,7 +49,7 @@ pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<
     let header_len = u64::from_le_bytes(prefix);
     let limit = MAX_HEADER_BYTES.min(len - 8);
     if header_len > limit {
-        // A longer length is not that of a header.
+        // No header is that long.
         let cause = if header_len <= MAX_HEADER_BYTES { "; the file is incomplete" } else { "" };
         bail!(FileCorrupt, "{file}: expected a header of at most {limit} bytes, found {header_len}{cause}");
     }

@@ -51,7 +51,7 @@ impl FetchSource {
     /// another server that the request is redirected to (Fetch standard, HTTP-redirect fetch).
     ///
     /// # Errors
-    /// Those of [`FetchSource::open`].
+    /// The errors of [`FetchSource::open`].
     pub async fn open_with_token(
         name: &str,
         url: &str,

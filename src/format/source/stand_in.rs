@@ -1,10 +1,10 @@
-//! Files that are not what their names say: what servers and version control leave in place of a
-//! model file, and files of which only the beginning is there.
+//! Files that are not what their names say: files that servers and version control leave in place of a model file, and
+//! files of which only the beginning exists.
 
 use super::ByteSource;
 use crate::error::{Result, bail};
 
-/// Bytes at the beginning of a file that tell what it is.
+/// Number of bytes at the beginning of a file that are enough to recognize it.
 const HEAD: u64 = 256;
 
 /// The first line of a Git LFS pointer (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
@@ -37,7 +37,7 @@ pub async fn refuse_stand_in(source: &dyn ByteSource) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a JSON object of which only the beginning is there.
+/// Refuses a JSON object of which only the beginning exists.
 ///
 /// # Errors
 /// `file-corrupt`, naming the file.

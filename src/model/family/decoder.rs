@@ -1,5 +1,5 @@
-//! The decoder that Llama is, with rotary positions, grouped heads and SwiGLU. Families differ from it in little, as [`Differences`]
-//! says.
+//! The decoder of Llama, with rotary positions, grouped heads and SwiGLU. [`Differences`] lists the few ways in which
+//! families differ from it.
 
 use super::activation;
 use super::parts::{HeadNorms, Sizes};
@@ -22,34 +22,34 @@ pub(super) struct Differences {
     pub output_bias: bool,
     /// Whether the layers of the MLP have biases.
     pub mlp_bias: bool,
-    /// Which norms queries and keys have.
+    /// The norms of queries and keys.
     pub head_norms: Option<HeadNorms>,
-    /// Whether the norms of a layer are those of its sublayers' outputs, instead of those of their inputs.
+    /// Whether a layer normalizes the outputs of its sublayers instead of their inputs.
     pub norms_after: bool,
     /// Whether queries, keys and values are one matrix, and the two input layers of the MLP are another.
     pub fused: bool,
-    /// `rms_norm_eps` where the configuration does not say it.
+    /// The default of `rms_norm_eps`.
     pub epsilon: f32,
-    /// `max_position_embeddings` where the configuration does not say it.
+    /// The default of `max_position_embeddings`.
     pub max_length: u32,
     /// The rotary positions.
     pub rotary: RotaryFields<'static>,
-    /// `tie_word_embeddings` where the configuration does not say it.
+    /// The default of `tie_word_embeddings`.
     pub tied: bool,
     /// For each layer the window of its attention; layers beyond the list have none.
     pub windows: Vec<Option<u32>>,
     /// For each layer whether it has no rotary positions; layers beyond the list have them.
     pub unrotated: Vec<bool>,
-    /// What parts of the model are multiplied by.
+    /// The factors of parts of the model.
     pub multipliers: Multipliers,
 }
 
-/// What parts of a model are multiplied by.
+/// The factors of parts of a model.
 pub(super) struct Multipliers {
     pub embedding: f32,
     /// Scores; none for 1 / sqrt(head_dim).
     pub attention: Option<f32>,
-    /// What a sublayer adds to the residual stream.
+    /// The factor of what a sublayer adds to the residual stream.
     pub residual: f32,
     pub logits: f32,
 }
@@ -76,7 +76,7 @@ impl Differences {
         }
     }
 
-    /// The same with biases of attention where `attention_bias` says so.
+    /// The same, with biases in the attention if `attention_bias` is true.
     pub(super) fn with_attention_bias(self, config: &Config) -> Result<Differences> {
         let bias = config.bool_or("attention_bias", false)?;
         Ok(Differences { qkv_bias: bias, output_bias: bias, ..self })

@@ -1,4 +1,4 @@
-//! The post-norm encoder with learned positions that BERT is. Families differ from it in names, as [`Names`] says, and in little else.
+//! The post-norm encoder of BERT, with learned positions. Families differ from it mainly in names, which [`Names`] lists.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
@@ -12,7 +12,7 @@ use crate::model::{
 pub(super) struct Names {
     /// `model_type`.
     pub family: &'static str,
-    /// What the names of all tensors but those of the head begin with.
+    /// The prefix of the names of all tensors except those of the head.
     pub prefix: &'static str,
     /// The head's dense layer.
     pub dense: &'static str,
@@ -22,7 +22,7 @@ pub(super) struct Names {
     pub decoder: &'static str,
     /// Its bias.
     pub bias: &'static str,
-    /// The nonlinearity of the head; none for that of the layers.
+    /// The nonlinearity of the head; none if it is that of the layers.
     pub head_activation: Option<Activation>,
     /// The classifier's head.
     pub classifier: ClassifierSpec,

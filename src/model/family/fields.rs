@@ -1,4 +1,4 @@
-//! Fields of a configuration that several families read alike.
+//! Fields of a configuration that several families read in the same way.
 
 use crate::error::{Result, bail};
 use crate::format::config::Config;

@@ -1,6 +1,6 @@
-//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each
-//! sublayer and of query and key heads, all of which multiply by 1 + w; most layers attend to a
-//! window. Gemma 2 differs in little, as [`Version`] says.
+//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and of query and
+//! key heads, all of which multiply by 1 + w; most layers attend to a window. [`Version`] lists the few differences of
+//! Gemma 2.
 
 use super::parts::{HeadNorms, Sizes, windowed};
 use super::{activation, positive, require, window};
@@ -11,7 +11,7 @@ use crate::model::{
     RotaryFields, TensorList,
 };
 
-/// How a version differs from the other.
+/// The differences between the versions.
 pub(super) struct Version {
     /// `model_type`.
     pub family: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct Version {
     pub class: &'static str,
     /// Whether query and key heads are normalized.
     pub head_norms: bool,
-    /// Of so many layers the last one sees all tokens, where no field says otherwise.
+    /// The default period of the layers that see all tokens: the last layer of each period does.
     pub pattern: u32,
     /// The rotary positions of layers that see all tokens.
     pub full: RotaryFields<'static>,
@@ -29,7 +29,7 @@ pub(super) struct Version {
     pub attention_softcap: Option<f32>,
     /// Of logits.
     pub logit_softcap: Option<f32>,
-    /// `max_position_embeddings` where the configuration does not say it.
+    /// The default of `max_position_embeddings`.
     pub max_length: u32,
 }
 

@@ -1,4 +1,4 @@
-//! One short file a family: from `config.json` to a [`ModelSpec`].
+//! Families, with a short file for each: from `config.json` to a [`ModelSpec`].
 
 mod bert;
 mod decoder;
@@ -37,7 +37,7 @@ pub struct Family {
     pub model_type: &'static str,
     /// A model of the family on Hugging Face.
     pub example: &'static str,
-    /// What makes a spec of a configuration.
+    /// The function that translates a configuration to a spec.
     spec: fn(&Config) -> Result<ModelSpec>,
 }
 
@@ -179,7 +179,7 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
     Ok(())
 }
 
-/// What a spec can say and the transformer does not compute.
+/// What a spec can express but the transformer does not compute.
 fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
     let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { .. }));
     // A kernel that reads the logits adds the bias, after the cap.

@@ -31,7 +31,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Those of a configuration. Where it does not say `head_dim`, heads share the hidden width, or have `default_head_dim` columns.
+    /// The sizes in a configuration. Without `head_dim`, heads share the hidden width, or have `default_head_dim` columns.
     pub(super) fn read(config: &Config, default_head_dim: Option<u32>) -> Result<Sizes> {
         let hidden = config.u32("hidden_size")?;
         let heads = config.u32("num_attention_heads")?;
@@ -117,7 +117,7 @@ impl Sizes {
     }
 }
 
-/// For each layer whether its attention is to a window: as `layer_types` says, or as `default` does where that field is absent.
+/// For each layer, whether its attention is limited to a window: according to `layer_types`, or to `default` if that field is absent.
 pub(super) fn windowed(config: &Config, layers: u32, default: impl Fn(u32) -> bool) -> Result<Vec<bool>> {
     let (types, name) = (config.str_list("layer_types")?, config.name());
     if types.is_empty() {

@@ -10,14 +10,14 @@ use serde::{Serialize, Serializer};
 use super::value::parse;
 use crate::error::{Error, Result, bail, err};
 
-/// What a row gives to the chat template besides the messages, such as `tools`, by its name.
+/// The variables that a row gives to the chat template besides the messages, such as `tools`.
 pub type Variables = BTreeMap<String, Value>;
 
 /// The types of parts that a language model cannot read.
 const MEDIA: [&str; 8] =
     ["image", "image_url", "input_image", "audio", "input_audio", "audio_url", "video", "video_url"];
 
-/// Variables that say how to render, not what; the training decides them.
+/// Variables that say how to render rather than what; the training sets them.
 const DECIDED: [&str; 5] =
     ["messages", "add_generation_prompt", "continue_final_message", "tokenize", "chat_template"];
 
@@ -53,7 +53,7 @@ impl Message {
         self.0.try_iter().into_iter().flatten().map(|key| key.to_string()).collect()
     }
 
-    /// Gives the content to `field`, for a fingerprint.
+    /// Passes the content to `field`, for a fingerprint.
     pub(crate) fn hash(&self, field: &mut impl FnMut(Option<&str>)) {
         field(Some(&self.role()));
         let content = self.get("content");
@@ -179,7 +179,7 @@ impl Conversation {
         Ok(Conversation { messages, prompt: read, variables, row: 0 })
     }
 
-    /// Gives what there is besides the messages to `field`, for a fingerprint.
+    /// Passes the variables besides the messages to `field`, for a fingerprint.
     pub(crate) fn hash(&self, field: &mut impl FnMut(Option<&str>)) {
         if self.prompt > 0 {
             field(Some("\0prompt"));

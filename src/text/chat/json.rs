@@ -155,7 +155,7 @@ impl Writer {
     }
 }
 
-/// A value that is no text, list or map.
+/// A value that is not a text, a list or a map.
 fn scalar(value: &Value) -> String {
     match value.kind() {
         ValueKind::None => "null".to_owned(),

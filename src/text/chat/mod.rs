@@ -40,7 +40,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     /// The template's file, for messages.
     name: String,
-    /// The texts of the templates, by which it is known what they read.
+    /// The texts of the templates, from which it is known what they read.
     source: String,
     tokens: Vec<(String, String)>,
 }

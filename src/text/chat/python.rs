@@ -1,4 +1,4 @@
-//! What templates expect of Python: its methods of texts, lists and maps, and how it prints numbers.
+//! What templates expect from Python: its methods of texts, lists and maps, and how it prints numbers.
 
 use minijinja::value::{Kwargs, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
@@ -41,7 +41,7 @@ fn has_format(text: &str) -> bool {
     text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
 }
 
-/// A method of a text that the engine's own collection lacks, or has with fewer arguments.
+/// A text method that the engine lacks, or has with fewer arguments.
 fn of_text(text: &str, name: &str, args: &[Value]) -> Option<Result<Value, Error>> {
     Some(match name {
         "removeprefix" | "removesuffix" => from_args(args).map(|(affix,): (&str,)| {
@@ -232,7 +232,7 @@ fn filled(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     };
     let before = match name {
         "ljust" => 0,
-        // Python puts the odd one out by the parity of the width.
+        // Python chooses the side of the odd space by the parity of the width.
         "center" => missing / 2 + (missing & width & 1),
         _ => missing,
     };
@@ -257,7 +257,7 @@ pub(super) fn float(value: &Value) -> Option<String> {
             .into(),
         );
     }
-    // Of two shortest spellings, Python takes that with the even last digit, as serde_json does.
+    // If there are two shortest spellings, Python takes the one whose last digit is even, as serde_json does.
     let shortest = serde_json::Number::from_f64(number.abs())?.to_string();
     let (mantissa, power) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -26,7 +26,7 @@ impl GgufVocab {
             let (count, found) = (self.tokens.len(), self.scores.len());
             bail!(FileCorrupt, "tokenizer.ggml.scores: expected {count} numbers, found {found}");
         }
-        // Of all pieces that two neighbors could become, the one with the highest score comes first.
+        // Among the pieces that two neighbors could become, the one with the highest score comes first.
         let mut order: Vec<usize> = (0..self.tokens.len()).collect();
         order.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]));
         let merges = merges::of_pieces(order.iter().map(|&i| self.tokens[i].as_str()));

@@ -5,7 +5,7 @@ use tokenizers::AddedToken;
 use super::declared::Declared;
 use crate::error::{Result, bail};
 
-/// How the tokens of a model are made. Each is a class of transformers, with the others that behave like it.
+/// The kinds of tokenizers. Each stands for a class of transformers and for the classes that behave like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Bert,
@@ -158,7 +158,7 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// Names that say nothing but that there should be a `tokenizer.json`.
+/// Names that say only that there should be a `tokenizer.json`.
 const GENERIC: [&str; 3] = ["PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"];
 
 /// The rule of a class of transformers, if it is known.

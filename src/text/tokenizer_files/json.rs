@@ -31,7 +31,7 @@ struct Probe {
     normalizer: Value,
     #[serde(default)]
     post_processor: Value,
-    /// To read it finds texts and numbers that are none, at which the crate panics.
+    /// Reading is the only way to find invalid texts and numbers, at which the crate panics.
     #[serde(default, rename = "decoder")]
     _decoder: Value,
 }

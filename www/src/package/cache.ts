@@ -198,11 +198,11 @@ async function requireSpace(manifest: Manifest, at: FileSystemDirectoryHandle): 
 async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { signal, access, onProgress }: Hooks): Promise<NamedBlob[]> {
   const total = files.every(({ size }) => size !== undefined) ? bytesOf(files) : 0;
   let before = 0;
-  let told = -Infinity;
+  let reported = -Infinity;
   const tell = (file: string, loaded: number): void => {
     const now = performance.now();
-    if (now - told < PROGRESS_MS && before + loaded < total) return;
-    told = now;
+    if (now - reported < PROGRESS_MS && before + loaded < total) return;
+    reported = now;
     onProgress?.({ stage: 'download', file, loaded: before + loaded, total });
   };
   const blobs: NamedBlob[] = [];

@@ -169,7 +169,7 @@ async function* chunks(response: Response): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The length of an answer's body, where it tells: that of a compressed body is another. */
+/** The length of a response's body, if it states one. The length of a compressed body is a different one. */
 function lengthOf({ headers }: Response): number | undefined {
   const length = headers.has('content-encoding') ? null : headers.get('content-length');
   return length === null ? undefined : Number(length);

@@ -14,7 +14,7 @@ import type { WasmGenerateOptions } from './wasm.js';
 
 const HUB = 'https://huggingface.co';
 
-/** What the engine has of each; the types say the same. */
+/** The values that the engine knows; the types list the same. */
 export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
@@ -57,7 +57,7 @@ export function kind(value: unknown): string {
   return Array.isArray(value) ? 'an array' : typeof value;
 }
 
-/** A misspelt option would otherwise be silently without effect. */
+/** Otherwise a misspelled option would silently have no effect. */
 export function refuseUnknown(call: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(`${call}: expected an object of options, found ${kind(options)}`);
@@ -88,14 +88,14 @@ const SEED: Kind = {
   },
 };
 
-/** The options whose kind is the same in every call that has them; numbers and choices are looked at one by one. */
+/** The options whose kind is the same in every call that has them; numbers and choices are checked one by one. */
 const KINDS: Record<string, Kind> = {
   ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING, textColumn: STRING, labelColumn: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
   // Other characters do not fit in the header that carries it.
   token: { what: 'an access token without spaces', is: (value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) },
-  // By its looks: one of another frame is of another class.
+  // Recognized by its methods, because an object of another frame has another class.
   signal: { what: 'an AbortSignal', is: isSignal },
   worker: { what: 'true, false or a function that returns a Worker', is: (value) => typeof value === 'boolean' || typeof value === 'function' },
 };
@@ -119,7 +119,7 @@ function compact<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
   };
 }
 
-/** `base` is what relative addresses are relative to. */
+/** `base` is the base of relative addresses. */
 export function createConfig(options: CreateOptions, base: string): CreateConfig {
   refuseUnknown('create', options, CREATE);
   refuseOther('create', 'dtype', options.dtype, DTYPES);
@@ -130,7 +130,7 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, tiles, maxGpuBytes, access: access(token, hub) }) };
 }
 
-/** Where a model's option says that it is. */
+/** The place of a model, from its option. */
 export function modelSource(model: CreateOptions['model'], base: string, hub = HUB): ModelSource {
   if (typeof model === 'string' || model instanceof URL) return remoteSource(String(model), base, hub);
   if (typeof model !== 'object' || model === null || !(Symbol.iterator in model)) {
@@ -176,7 +176,7 @@ function webAddress(otherwise: string, address: string, base?: string): URL {
   return url;
 }
 
-/** Names the number that is not one, before it travels anywhere. */
+/** Throws for a value that is not a number, before it travels anywhere. */
 function refuseBadNumber(call: string, options: object, names: readonly string[], whole: boolean): void {
   for (const [name, value] of Object.entries(options)) {
     if (!names.includes(name) || value === undefined) continue;
@@ -276,7 +276,7 @@ export function refuseNoRecord(trajectory: Blob, options: RestoreOptions): void 
 }
 
 const ADAPTER = /(^|\/)adapter_(config\.json|model\.safetensors|model\.bin)$/;
-/** The most that deflate can make of a byte: an archive that claims more is not to be believed. */
+/** The largest expansion of a byte by deflate. An archive that claims more is refused. */
 const DEFLATE = 1032;
 
 /** The two files of an adapter, wherever they are: in a list, or in an archive as `export('adapter')` makes it. */

@@ -38,7 +38,7 @@ export type FileRules = Pick<WasmModule, 'filesOf' | 'fileNames'>;
 
 export type RemoteSource = Exclude<ModelSource, { kind: 'files' }>;
 
-/** Names a source for good: the same model has the same key. */
+/** A permanent name of a source: the same model has the same key. */
 export function sourceId(source: RemoteSource): string {
   return source.kind === 'url' ? source.url : `${source.host}/${sourceName(source)}`;
 }
@@ -192,11 +192,11 @@ async function listFolder(url: string, rules: FileRules, reaching: Reaching): Pr
   return { files: await chosen({ place: url, refusal: 'network', found, options: {} }, at, rules, reaching) };
 }
 
-/** What a server says of a file before sending it; `undefined` where it has none. */
+/** A server's description of a file before it is sent; `undefined` if it has no such file. */
 async function head(name: string, url: string, reaching: Reaching): Promise<RemoteFile | undefined> {
   const ask = (options: Parameters<typeof request>[1]): Promise<Response> => request(url, options, reaching);
   let response = await ask({ method: 'HEAD' });
-  // Some servers, and signed addresses, take no HEAD: one byte tells the same.
+  // Some servers and signed addresses refuse HEAD. A request of one byte gives the same information.
   if ([403, 405, 501].includes(response.status)) {
     response = await ask({ headers: { range: 'bytes=0-0' } });
     await response.body?.cancel();
@@ -219,7 +219,7 @@ async function head(name: string, url: string, reaching: Reaching): Promise<Remo
   };
 }
 
-/** The whole file's length, where the answer tells it: that of a compressed body is another. */
+/** The length of the whole file, if the response states it. The length of a compressed body is a different one. */
 function lengthOf({ status, headers }: Response): string | null {
   if (status === 206) return /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] ?? null;
   return headers.has('content-encoding') ? null : headers.get('content-length');

@@ -1,6 +1,6 @@
 /**
- * What the engine has understood of the columns of some data, and the questions where it is not
- * sure: which column is the text, and which one is the label.
+ * How the engine understood the columns of some data, and questions if it is not certain: which column is the text, and
+ * which one is the label.
  */
 import type { Layout, ReadOptions } from 'pocketllm';
 import { byId, el } from './dom.ts';
@@ -53,7 +53,7 @@ export class ColumnQuestions {
     const others = columns.filter(({ value }) => value !== text);
     const later = { value: 'later', name: 'None of them', sample: 'I choose the labels myself' };
     const none = { value: 'none', name: 'None of them', sample: 'it is running text, to write like it' };
-    // A proposal that is not sure is not chosen beforehand.
+    // An uncertain proposal is not preselected.
     const label = this.#answers.label ?? (unsure ? '' : number(layout.label));
     const questions = [
       this.#question('text', 'Which one is the text?', columns, text),

@@ -13,7 +13,7 @@ import { TypedRows } from './typed.ts';
 
 /** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
 const HELD_OUT = 400;
-/** With fewer examples, each is measured in turn: a share of them would be too few to say anything. */
+/** With fewer examples, each is measured in turn (cross-validation), because a share of them would be too few to measure anything. */
 const FEW = 100;
 /** The share that is kept aside of more examples. */
 const USUAL = '0.2';
@@ -81,7 +81,7 @@ export function setUpData(app: App, flow: Flow): void {
       apart = found.apart;
       questions.show(found.parsed.kind === 'free' ? undefined : found.parsed.layout, causal());
       if (found.parsed.kind === 'unlabelled') {
-        // Where a column may have the labels, a person says so first.
+        // If a column may have the labels, the person confirms it first.
         if (found.parsed.layout === undefined || questions.wanted.unlabeled === true) later.show(found.parsed.texts);
         return;
       }
@@ -98,7 +98,7 @@ export function setUpData(app: App, flow: Flow): void {
     show();
   }
 
-  /** Takes the texts that have got a label by hand. */
+  /** Uses the texts that were labeled by hand. */
   function relabel(): void {
     reading++;
     showProblem(problem);
@@ -156,7 +156,7 @@ export function setUpData(app: App, flow: Flow): void {
   function draw(from: Parsed): void {
     if (from.kind !== 'labelled') return;
     if (!shareChosen) share.value = from.rows.length < FEW ? 'fold' : USUAL;
-    // Training deeply keeps some aside even then, because it cannot take each in turn.
+    // Training deeply keeps some aside even then, because it cannot measure each example in turn.
     const part = Number(share.value === 'fold' ? USUAL : share.value);
     drawn = apart === undefined ? split(from.rows, part, HELD_OUT) : { train: from.rows, heldOut: apart };
   }
@@ -286,7 +286,7 @@ export function setUpData(app: App, flow: Flow): void {
       else delete app.prompting;
       flow.done(2, summarizeData(dataset));
     } catch (error) {
-      // What can be corrected is there.
+      // The fields that can be corrected are shown.
       promptView.open = true;
       showProblem(problem, error);
     } finally {

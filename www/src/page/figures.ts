@@ -1,4 +1,4 @@
-/** What the texts kept aside show: the accuracy beside its baseline, and which texts the model got wrong. */
+/** The results on the texts kept aside: the accuracy beside its baseline, and the texts that the model got wrong. */
 import type { Evaluation, LabelFigures, WrongRow } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { count, excerpt, percent, plural } from './format.ts';
@@ -15,7 +15,7 @@ const MISTAKES = 12;
 /** The names of the labels, as the person wrote them. */
 type Name = (label: string) => string;
 
-/** The accuracy, what it is worth, and the mistakes, before and after training. */
+/** The accuracy, its meaning, and the mistakes, before and after training. */
 export function showFigures({ before, after, trained, prompting }: App): void {
   const place = byId('accuracy', HTMLElement);
   place.hidden = after?.accuracy === undefined;
@@ -44,7 +44,7 @@ export function showFigures({ before, after, trained, prompting }: App): void {
   );
 }
 
-/** On which texts, and how, it was measured. */
+/** The texts on which it was measured, and how. */
 function measured({ examples }: Evaluation, trained: number, prompting: Prompting | undefined): string {
   if (isFolded(prompting)) return `Each of ${plural(examples, 'text')} was sorted by a model that had learned only from others.`;
   return `${prompting?.readout === true ? 'Measured' : `Before and after ${plural(trained, 'step')}, measured`} on ${plural(examples, 'text')} kept aside.`;

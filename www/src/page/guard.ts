@@ -3,7 +3,7 @@
  * any other code of their realm, so that no other code can hold on to what they remove.
  */
 
-/** What a page or a worker could use to reach other hosts, and this one never uses. */
+/** What a page or a worker could use to reach other hosts, but this page never uses. */
 const UNUSED = ['RTCPeerConnection', 'webkitRTCPeerConnection', 'WebTransport', 'WebSocket', 'WebSocketStream', 'EventSource', 'SharedWorker', 'PaymentRequest'];
 
 /** The hash of the worker's script. The build writes it here. */
@@ -20,7 +20,7 @@ export function workerScript(address: string, channel: string): string {
   return `(${guardWorker})(() => (${remove})(${unused}), ${JSON.stringify(channel)}, ${load});`;
 }
 
-/** Takes these constructors away for good, also where their prototypes name them. */
+/** Removes these constructors permanently, also from their prototypes. */
 function remove(names: readonly string[]): void {
   for (const name of names) {
     const made = (globalThis as unknown as Record<string, { readonly prototype: object } | undefined>)[name];

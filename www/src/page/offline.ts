@@ -1,4 +1,4 @@
-/** After the first visit the page works offline: the build's service worker stores its files. */
+/** After the first visit the page works offline, because the service worker stores its files. */
 import { byId } from './dom.ts';
 
 export async function setUpOffline(): Promise<void> {

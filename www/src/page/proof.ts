@@ -9,7 +9,7 @@ export function setUpProof(app: App): void {
   const status = byId('prove-status', HTMLElement);
   const figures = byId('prove-figures', HTMLElement);
   let asked = false;
-  /** When the device was found offline, and the steps that had been trained by then. */
+  /** The time at which the device was found offline, and the number of steps trained by then. */
   let from: { readonly time: number; readonly trained: number } | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
 
@@ -33,7 +33,7 @@ export function setUpProof(app: App): void {
       from = undefined;
       return;
     }
-    // What the browser says is not taken for granted. An address with a query is in no cache.
+    // The browser's own answer is not trusted. An address with a query is in no cache.
     const answered = await fetch(`./icon.svg?${Date.now()}`, { cache: 'no-store' }).then(() => true, () => false);
     if (answered) {
       status.textContent = 'The browser says that it is offline, but this page’s host has answered a request, so this proves nothing. Is the page served from this device?';

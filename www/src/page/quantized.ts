@@ -1,4 +1,4 @@
-/** Repositories that have one model in several `.gguf` files, of which a device may hold some. */
+/** Repositories that have one model in several `.gguf` files, of which only some may fit this device. */
 import { ggufFiles, type DType, type FileSize, type RemoteOptions } from 'pocketllm';
 import { memoryHere } from './device.ts';
 import { byId, el } from './dom.ts';
@@ -12,7 +12,7 @@ const OTHER = /-\d{5}-of-\d{5}\.gguf$|mmproj|imatrix/i;
 /** Formats of fewer than 3 bits that the engine does not read. They are offered, but not proposed. */
 const UNREAD = /iq[123]|tq\d/i;
 
-/** The file that suits a device with this much memory in bytes: the largest that fits, because fewer bits are less exact; or else the smallest. */
+/** The most suitable file for a device with this many bytes of memory: the largest that fits, because fewer bits are less exact, or otherwise the smallest. */
 export function suited(files: readonly FileSize[], memory: number): FileSize | undefined {
   const sorted = files.filter(({ name, bytes: size }) => size !== undefined && !OTHER.test(name) && !UNREAD.test(name)).sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
   return sorted.find(({ bytes: size = 0 }) => size <= memory * PART) ?? sorted.at(-1);

@@ -60,9 +60,8 @@ function named(parsed: Parsed & { kind: 'labelled' }, { text = 'text', label = '
 }
 
 /**
- * Rows with their labels counted, the most frequent label first. Labels that differ only by case or
- * spaces are one label. `column` is the file's own name for the labels, and `notes` are what else
- * is to be said.
+ * Rows with their labels counted, the most frequent label first. Labels that differ only by case or spaces are one
+ * label. `column` is the file's own name for the labels, and `notes` are further sentences to show.
  */
 export function counted(given: readonly Row[], problems: string[], name: string, column = 'label', notes: readonly string[] = []): Parsed & { kind: 'labelled' } {
   const spellings = new Map<string, Map<string, number>>();

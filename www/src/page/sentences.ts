@@ -1,4 +1,4 @@
-/** The sentences that are compared in step 3, and what is said of both ways to learn. */
+/** The sentences that are compared in step 3, and the descriptions of both ways to learn. */
 import { byId } from './dom.ts';
 import type { Dataset } from './state.ts';
 

@@ -74,7 +74,7 @@ export interface ReadFile {
   readonly notes: readonly string[];
 }
 
-/** The columns of a file, and which of them have the texts and the labels. */
+/** The columns of a file, with those that have the texts and the labels. */
 export interface Layout {
   /** Every column with its name (or `column 1` and so on) and the beginnings of its first values. */
   readonly columns: readonly { readonly name: string; readonly samples: readonly string[] }[];
@@ -85,8 +85,7 @@ export interface Layout {
   /** The index of the column of the labels. Without it the rows are texts without labels. */
   readonly label?: number;
   /**
-   * How sure that is. If it is `unsure`, let a person choose: several columns could be the labels,
-   * or none could.
+   * How certain that is. If it is `unsure`, let a person choose: several columns could be the labels, or none could.
    */
   readonly certainty: 'chosen' | 'likely' | 'unsure';
   /** What was understood, in sentences. */
