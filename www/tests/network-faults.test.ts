@@ -26,6 +26,7 @@ beforeAll(async () => {
   hub.add('tests/adapter', new Map(adapter));
   ({ context, page, module } = await visitPackage(site));
   await page.evaluate(countBuffers);
+  await page.evaluate(shortenSilence, site.url);
 });
 afterAll(async () => {
   await context?.close();
@@ -64,11 +65,20 @@ interface Outcome {
   readonly wasm: number;
 }
 
+/** Runs in the page. A minute of silence, after which a connection counts as broken, is over after a third of a second. */
+function shortenSilence(site: string): void {
+  const shorten = 'const set = setTimeout; globalThis.setTimeout = (f, ms, ...more) => set(f, ms === 60000 ? 333 : ms, ...more);';
+  new Function(shorten)();
+  const worker = `import ${JSON.stringify(`${site}lib/worker.js`)}; ${shorten}`;
+  const impatient = (): Worker => new Worker(URL.createObjectURL(new Blob([worker], { type: 'text/javascript' })), { type: 'module' });
+  Object.assign(globalThis, { impatient });
+}
+
 /** Does one of the things, with an engine that is ended afterwards. */
 function attempt(what: What): Promise<Outcome> {
   return page.evaluate(
     async ({ module: { FineTuner, inspectModel, planTraining, PocketError }, what, hub, tiles }) => {
-      const gpuBytes = (globalThis as unknown as { gpuBytes(): number }).gpuBytes;
+      const { gpuBytes, impatient: worker } = globalThis as unknown as { gpuBytes(): number; impatient(): Worker };
       const signal = AbortSignal.timeout(60_000);
       const model = what === 'folder' ? `${hub}/tests/tiny-bert/resolve/main/` : 'tests/tiny-bert';
       let wasm = 0;
@@ -83,10 +93,10 @@ function attempt(what: What): Promise<Outcome> {
       };
       let [code, message] = ['fine', ''];
       try {
-        if (what === 'inspect') await inspectModel(model, { hub, signal });
-        else if (what === 'plan') await planTraining({ model, hub, signal });
+        if (what === 'inspect') await inspectModel(model, { hub, signal, worker });
+        else if (what === 'plan') await planTraining({ model, hub, signal, worker });
         // An engine in this thread can be watched, but cannot store anything.
-        else await load({ worker: what !== 'not stored' });
+        else await load({ worker: what === 'not stored' ? false : worker });
       } catch (error) {
         code = error instanceof PocketError ? error.code : 'uncoded';
         message = String(error);
@@ -132,4 +142,22 @@ test.skipIf(FAKE)('after every spoiled answer there is a clear error or none, an
   }
   console.log(`${tried.length} of ${every.length} spoiled answers: ${[...codes].map(([code, number]) => `${code} ${number}`).join(', ')}`);
   expect(bad).toEqual([]);
+});
+
+test.skipIf(FAKE)('a server that falls silent is asked again', { timeout: 300_000 }, async () => {
+  for (const what of WHATS) {
+    await forget();
+    hub.asked.length = 0;
+    expect((await attempt(what)).message, what).toBe('');
+    const answers = hub.asked.length;
+    for (const how of ['silent', 'stalled'] as const) {
+      for (const at of new Set([0, answers - 1])) {
+        await forget();
+        hub.fault = { at, how };
+        const { code, message } = await attempt(what);
+        hub.fault = undefined;
+        expect([what, how, at, code, message]).toEqual([what, how, at, 'fine', '']);
+      }
+    }
+  }
 });

@@ -49,6 +49,13 @@ export const FAULTS = {
     }
     response.end();
   },
+  /** There is no answer, and the connection stays open. */
+  silent: () => undefined,
+  /** After half of the body nothing more comes, and the connection stays open. */
+  stalled: (response: ServerResponse, { status, headers, body }: Answer) => {
+    response.writeHead(status, headers);
+    response.write(body.subarray(0, middle(body)));
+  },
   redirected: (response: ServerResponse, { headers }: Answer) => void response.writeHead(302, { ...headers, location: '/nowhere', 'content-length': 0 }).end(),
   ...Object.fromEntries(
     [204, 400, 401, 403, 404, 408, 410, 416, 418, 429, 500, 502, 503, 504].map((status) => [

@@ -3,7 +3,7 @@
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, Request, RequestInit, Response};
+use web_sys::{AbortController, AbortSignal, Headers, Request, RequestInit, Response};
 
 use super::{ByteSource, check_range, reason};
 use crate::error::{Error, Result, bail, err};
@@ -17,6 +17,9 @@ const FIRST_RANGE: u64 = 256 << 10;
 
 /// Pauses before a request is repeated, in milliseconds.
 const RETRY_AFTER: [i32; 2] = [500, 2000];
+
+/// Milliseconds without an answer or a byte after which a connection counts as broken.
+const SILENCE: i32 = 60_000;
 
 /// A file at a URL. Only its beginning is kept in memory; every further read is a range request.
 ///
@@ -58,7 +61,7 @@ impl FetchSource {
         token: Option<String>,
         signal: Option<AbortSignal>,
     ) -> Result<Option<Self>> {
-        let mut source = FetchSource {
+        let source = FetchSource {
             name: name.to_owned(),
             url: url.to_owned(),
             token,
@@ -67,81 +70,95 @@ impl FetchSource {
             head: Vec::new(),
             etag: None,
         };
-        let response = source.request("GET", Some((0, FIRST_RANGE))).await?;
-        source.etag = header(&response, "etag");
-        match response.status() {
+        let Some((len, head, etag)) = source.retried(async || source.beginning().await).await? else {
+            return Ok(None);
+        };
+        Ok(Some(FetchSource { len, head, etag, ..source }))
+    }
+
+    /// The length of the file, its beginning and its `ETag`; `None` if the server has no such file.
+    async fn beginning(&self) -> Attempt<Option<(u64, Vec<u8>, Option<String>)>> {
+        let (name, url) = (&self.name, &self.url);
+        let response = self.request("GET", Some((0, FIRST_RANGE))).await?;
+        let (len, head) = match response.status() {
             404 | 410 => return Ok(None),
             206 => {
                 if let Some(start) = content_range_start(&response).filter(|&start| start != 0) {
-                    source.cancel(&response);
-                    bail!(Network, "{name}: expected bytes from 0 of {url}, found {start}");
+                    self.cancel(&response);
+                    return Err(err!(Network, "{name}: expected bytes from 0 of {url}, found {start}").into());
                 }
-                source.len = match content_range_total(&response) {
+                let len = match content_range_total(&response) {
                     Some(total) => total,
                     // A server of another origin may hide Content-Range, but never Content-Length.
-                    None => source.content_length().await?,
+                    None => self.content_length().await?,
                 };
-                source.head = source.body(&response, FIRST_RANGE).await?;
-                source.len = source.len.max(source.head.len() as u64);
+                let head = self.body(&response, FIRST_RANGE).await?;
+                (len.max(head.len() as u64), head)
             }
             // An empty file has no ranges, so its length is 0.
-            416 => {}
+            416 => (0, Vec::new()),
             200 => {
                 // Development servers answer a request for a missing file with their start page.
                 if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
                     return Ok(None);
                 }
-                source.head = source.body(&response, WHOLE_LIMIT).await?;
-                source.len = source.head.len() as u64;
+                let head = self.body(&response, WHOLE_LIMIT).await?;
+                (head.len() as u64, head)
             }
-            status => bail!(Network, "{name}: expected status 206 from {url}, found {status}"),
-        }
-        Ok(Some(source))
+            status => {
+                return Err(self.status(
+                    err!(Network, "{name}: expected status 206 from {url}, found {status}"),
+                    status,
+                ));
+            }
+        };
+        Ok(Some((len, head, header(&response, "etag"))))
     }
 
     /// Requests the length of the file with a HEAD request.
-    async fn content_length(&self) -> Result<u64> {
+    async fn content_length(&self) -> Attempt<u64> {
         let response = self.request("HEAD", None).await?;
         match header(&response, "content-length").and_then(|value| value.parse().ok()) {
             Some(len) if response.ok() => Ok(len),
-            _ => bail!(
-                Network,
-                "{}: expected a length from {}, found none; the server must expose Content-Range or send Content-Length",
-                self.name,
-                self.url
-            ),
+            _ => {
+                let error = err!(
+                    Network,
+                    "{}: expected a length from {}, found none; the server must expose Content-Range or send Content-Length",
+                    self.name,
+                    self.url
+                );
+                Err(self.status(error, response.status()))
+            }
         }
     }
 
-    /// Sends a request. If the connection or the server fails, it pauses and tries again.
-    async fn request(&self, method: &str, range: Option<(u64, u64)>) -> Result<Response> {
+    /// Makes an attempt, and after a pause another one if the connection or the server has failed.
+    async fn retried<T>(&self, attempt: impl AsyncFn() -> Attempt<T>) -> Result<T> {
         let mut pauses = RETRY_AFTER.iter();
         loop {
-            let answer = self.request_once(method, range).await;
-            let temporary = match &answer {
-                Ok(response) => matches!(response.status(), 408 | 429 | 500 | 502 | 503 | 504),
-                Err(_) => true,
+            let failure = match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
             };
-            if self.aborted() {
-                return Err(self.failure(&JsValue::UNDEFINED));
-            }
             match pauses.next() {
-                Some(&pause) if temporary => {
-                    sleep(pause).await;
-                }
-                _ => return answer.map_err(|error| self.failure(&error)),
+                _ if self.aborted() => bail!(Aborted, "{}: the download was stopped", self.name),
+                Some(&pause) if failure.temporary => sleep(pause).await,
+                _ => return Err(failure.error),
             }
         }
     }
 
-    async fn request_once(
-        &self,
-        method: &str,
-        range: Option<(u64, u64)>,
-    ) -> std::result::Result<Response, JsValue> {
+    /// Sends a request.
+    async fn request(&self, method: &str, range: Option<(u64, u64)>) -> Attempt<Response> {
+        self.send(method, range).await.map_err(|reason| self.broken(&reason))
+    }
+
+    async fn send(&self, method: &str, range: Option<(u64, u64)>) -> std::result::Result<Response, JsValue> {
         let init = RequestInit::new();
         init.set_method(method);
-        init.set_signal(self.signal.as_ref());
+        let controller = AbortController::new()?;
+        let signals: js_sys::Array = self.signal.iter().cloned().chain([controller.signal()]).collect();
+        init.set_signal(Some(&AbortSignal::any(&signals)));
         // The browser's cache has to ask the server whether what it has is still right. Without this, an
         // answer 410 would be kept for good.
         Reflect::set(&init, &"cache".into(), &"no-cache".into())?;
@@ -157,29 +174,36 @@ impl FetchSource {
         // Both a page and a worker have a global `fetch`; their global scopes have different types.
         let global = js_sys::global();
         let fetch: Function = property(&global, "fetch")?.dyn_into()?;
-        let answer: Promise = fetch.call1(&global, &request)?.dyn_into()?;
-        JsFuture::from(answer).await?.dyn_into()
+        let answer = heard(fetch.call1(&global, &request)?.dyn_into()?).await;
+        // Otherwise the browser's cache would let the next request for the file wait for this one.
+        answer.inspect_err(|_| controller.abort())?.dyn_into()
     }
 
     /// Reads the body in chunks, so that a body longer than `limit` is cancelled and never held.
-    async fn body(&self, response: &Response, limit: u64) -> Result<Vec<u8>> {
+    async fn body(&self, response: &Response, limit: u64) -> Attempt<Vec<u8>> {
         let stated = header(response, "content-length").and_then(|value| value.parse::<u64>().ok());
         // The stated length of a compressed response is not the length of the body.
         let uncompressed = header(response, "content-encoding").is_none();
         if let Some(stated) = stated.filter(|&stated| uncompressed && stated > limit) {
             self.cancel(response);
-            return Err(self.too_long(limit, &stated.to_string()));
+            return Err(self.too_long(limit, &stated.to_string()).into());
         }
         let reader = property(response.as_ref(), "body")
             .and_then(|body| call(&body, "getReader"))
-            .map_err(|error| self.failure(&error))?;
+            .map_err(|reason| self.broken(&reason))?;
         let mut bytes = Vec::new();
         loop {
-            let step = read_step(&reader).await.map_err(|error| self.failure(&error))?;
+            let step = match read_step(&reader).await {
+                Ok(step) => step,
+                Err(reason) => {
+                    let _ = call(&reader, "cancel");
+                    return Err(self.broken(&reason));
+                }
+            };
             let Some(chunk) = step else { return Ok(bytes) };
             if bytes.len() as u64 + u64::from(chunk.length()) > limit {
                 let _ = call(&reader, "cancel");
-                return Err(self.too_long(limit, "more"));
+                return Err(self.too_long(limit, "more").into());
             }
             bytes.extend(chunk.to_vec());
         }
@@ -204,37 +228,57 @@ impl FetchSource {
         self.signal.as_ref().is_some_and(AbortSignal::aborted)
     }
 
-    /// Converts the reason of a rejected promise to an error.
-    fn failure(&self, error: &JsValue) -> Error {
-        if self.aborted() {
-            return err!(Aborted, "{}: the download was stopped", self.name);
-        }
-        err!(Network, "{}: {}: {}", self.name, self.url, reason(error))
+    /// The failure of a connection, for the reason of a rejected promise.
+    fn broken(&self, cause: &JsValue) -> Failure {
+        let error = err!(Network, "{}: {}: {}", self.name, self.url, reason(cause));
+        Failure { error, temporary: true }
     }
 
-    async fn fetch_range(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
+    /// The failure of an answer with this status.
+    fn status(&self, error: Error, status: u16) -> Failure {
+        Failure { error, temporary: matches!(status, 408 | 429 | 500 | 502 | 503 | 504) }
+    }
+
+    async fn range(&self, offset: u64, len: usize) -> Attempt<Vec<u8>> {
+        let (name, url) = (&self.name, &self.url);
         let response = self.request("GET", Some((offset, len as u64))).await?;
-        if response.status() != 206 {
+        let status = response.status();
+        if status != 206 {
             self.cancel(&response);
-            let (url, status) = (&self.url, response.status());
-            bail!(
+            let error = err!(
                 Network,
-                "{}: expected status 206 for {len} bytes at {offset} from {url}, found {status}",
-                self.name
+                "{name}: expected status 206 for {len} bytes at {offset} from {url}, found {status}"
             );
+            return Err(self.status(error, status));
         }
         let etag = header(&response, "etag");
         if etag.is_some() && self.etag.is_some() && etag != self.etag {
             self.cancel(&response);
-            bail!(Network, "{}: {} was replaced while it was being read", self.name, self.url);
+            return Err(err!(Network, "{name}: {url} was replaced while it was being read").into());
         }
         if let Some(start) = content_range_start(&response)
             && start != offset
         {
             self.cancel(&response);
-            bail!(Network, "{}: expected bytes from {offset} of {}, found {start}", self.name, self.url);
+            return Err(err!(Network, "{name}: expected bytes from {offset} of {url}, found {start}").into());
         }
         self.body(&response, len as u64).await
+    }
+}
+
+/// The result of an attempt, which may be repeated.
+type Attempt<T> = std::result::Result<T, Failure>;
+
+/// Why an attempt failed.
+struct Failure {
+    error: Error,
+    /// Whether another attempt may succeed.
+    temporary: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { error, temporary: false }
     }
 }
 
@@ -251,14 +295,14 @@ impl ByteSource for FetchSource {
         Box::pin(async move {
             check_range(&self.name, offset, len, self.len)?;
             if self.aborted() {
-                return Err(self.failure(&JsValue::UNDEFINED));
+                bail!(Aborted, "{name}: the download was stopped", name = self.name);
             }
             let from_head =
                 usize::try_from(offset).ok().and_then(|from| self.head.get(from..from.checked_add(len)?));
             if let Some(bytes) = from_head {
                 return Ok(bytes.to_vec());
             }
-            let bytes = self.fetch_range(offset, len).await?;
+            let bytes = self.retried(async || self.range(offset, len).await).await?;
             check_range(&self.name, offset, len, offset + bytes.len() as u64)?;
             Ok(bytes)
         })
@@ -281,12 +325,31 @@ fn content_range_start(response: &Response) -> Option<u64> {
 
 /// Reads the next chunk of a stream. Returns `None` at its end.
 async fn read_step(reader: &JsValue) -> std::result::Result<Option<Uint8Array>, JsValue> {
-    let promise: Promise = call(reader, "read")?.dyn_into()?;
-    let step = JsFuture::from(promise).await?;
+    let step = heard(call(reader, "read")?.dyn_into()?).await?;
     if property(&step, "done")?.is_truthy() {
         return Ok(None);
     }
     Ok(Some(property(&step, "value")?.dyn_into()?))
+}
+
+/// Waits for what a server sends. Rejects if it sends nothing for [`SILENCE`] milliseconds: a phone that changes its
+/// network may leave a connection behind that never ends.
+async fn heard(promise: Promise) -> std::result::Result<JsValue, JsValue> {
+    let global = js_sys::global();
+    let mut timer = JsValue::UNDEFINED;
+    let silence = Promise::new(&mut |_, reject| {
+        let text = format!("the server has sent nothing for {} seconds", SILENCE / 1000);
+        let give_up = reject.bind1(&JsValue::UNDEFINED, &js_sys::Error::new(&text));
+        let set = property(&global, "setTimeout").and_then(JsCast::dyn_into::<Function>);
+        timer = set
+            .and_then(|set| set.call2(&JsValue::UNDEFINED, &give_up, &JsValue::from(SILENCE)))
+            .unwrap_or_default();
+    });
+    let first = JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &silence))).await;
+    if let Ok(clear) = property(&global, "clearTimeout").and_then(JsCast::dyn_into::<Function>) {
+        let _ = clear.call1(&JsValue::UNDEFINED, &timer);
+    }
+    first
 }
 
 /// Waits for this time. Returns at once if there is no timer.

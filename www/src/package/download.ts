@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { abortedError, PocketError } from './errors.js';
 import { write, type SyncFile } from './opfs.js';
-import { authorization, isTemporary, retryAfter, sleep, statusError, type Access } from './request.js';
+import { authorization, isTemporary, retryAfter, sleep, statusError, watch, type Access } from './request.js';
 
 /** A server's description of a file. */
 export interface RemoteFile {
@@ -81,12 +81,13 @@ async function attempt(
   let failures = 0;
   for (;;) {
     if (remote.size !== undefined && loaded >= remote.size) break;
+    const connection = watch(signal);
     try {
       // The browser's own cache is bypassed, because it would store a second copy.
       const response = await fetch(remote.url, {
         cache: 'no-store',
         headers: { ...(loaded > 0 ? { range: `bytes=${loaded}-` } : {}), ...authorization(remote.url, access) },
-        ...(signal ? { signal } : {}),
+        signal: connection.signal,
       });
       const changed = remote.etag !== undefined && response.headers.get('etag') !== null && response.headers.get('etag') !== remote.etag;
       if (response.status === 416 && remote.size === undefined) break;
@@ -109,6 +110,7 @@ async function attempt(
       }
       for await (const bytes of chunks(response)) {
         if (remote.size !== undefined && loaded + bytes.length > remote.size) return `expected ${remote.size} bytes, found more`;
+        connection.heard();
         write(file, remote.name, bytes, loaded);
         hash?.update(bytes);
         loaded += bytes.length;
@@ -127,6 +129,8 @@ async function attempt(
       }
       const { wait } = thrown as { wait?: number };
       await sleep(Math.max(pause, Math.min(wait ?? 0, LONGEST_WAIT)), signal);
+    } finally {
+      connection.end();
     }
   }
   file.flush();

@@ -14,6 +14,9 @@ const PAUSES = [500, 2000, 5000];
 /** The longest time that a server may ask to wait, in milliseconds. */
 const LONGEST_PAUSE = 60_000;
 
+/** Milliseconds without an answer or a byte after which a connection counts as broken. */
+const SILENCE = 60_000;
+
 export const isTemporary = (status: number): boolean => TEMPORARY.includes(status);
 
 /**
@@ -25,21 +28,71 @@ export function authorization(url: string, access?: Access): Record<string, stri
   return { authorization: `Bearer ${access.token}` };
 }
 
-/** Sends a request, and again where the server is busy: after the time that it names, or after a pause. */
-export async function request(
+/**
+ * Watches a connection, which a phone that changes its network may leave behind without an end. The
+ * signal aborts when the caller's does, or a minute after the last call of `heard`.
+ */
+export function watch(signal?: AbortSignal): { readonly signal: AbortSignal; heard(): void; end(): void } {
+  const silence = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = (): void => clearTimeout(timer);
+  const heard = (): void => {
+    end();
+    timer = setTimeout(() => silence.abort(new Error(`the server has sent nothing for ${SILENCE / 1000} seconds`)), SILENCE);
+  };
+  heard();
+  return { signal: signal ? AbortSignal.any([signal, silence.signal]) : silence.signal, heard, end };
+}
+
+/** The response to a request and, if its status is ok, what was read from it. */
+export interface Answer<T> {
+  readonly response: Response;
+  readonly content: T | undefined;
+}
+
+/**
+ * Sends a request and reads the response with `read`. Does so again after a pause if the server is busy
+ * or the connection breaks. A busy server may say how long the pause should be.
+ */
+export async function request<T>(
   url: string,
   { headers = {}, ...options }: Omit<RequestInit, 'headers' | 'signal'> & { headers?: Record<string, string> },
   { access, signal }: { readonly access?: Access | undefined; readonly signal?: AbortSignal | undefined },
-): Promise<Response> {
+  read: (response: Response) => Promise<T>,
+): Promise<Answer<T>> {
   for (const pause of [...PAUSES, undefined]) {
-    // The browser's cache is asked to check what it has. Some keep "not here" for good (410), and a revision can move.
-    const response = await fetch(url, { cache: 'no-cache', ...options, headers: { ...headers, ...authorization(url, access) }, ...(signal ? { signal } : {}) });
-    const wait = retryAfter(response) ?? pause;
-    if (pause === undefined || wait === undefined || !isTemporary(response.status) || wait > LONGEST_PAUSE) return response;
-    await response.body?.cancel();
-    await sleep(wait, signal);
+    const connection = watch(signal);
+    let wait = pause;
+    try {
+      // The browser's cache is asked to check what it has. Some keep "not here" for good (410), and a revision can move.
+      const response = await fetch(url, { cache: 'no-cache', ...options, headers: { ...headers, ...authorization(url, access) }, signal: connection.signal });
+      connection.heard();
+      if (response.ok) return { response, content: await read(heardBy(connection, response)) };
+      await response.body?.cancel();
+      wait = retryAfter(response) ?? pause;
+      if (pause === undefined || wait === undefined || !isTemporary(response.status) || wait > LONGEST_PAUSE) return { response, content: undefined };
+    } catch (broken) {
+      if (pause === undefined || signal?.aborted || !navigator.onLine) throw broken;
+    } finally {
+      connection.end();
+    }
+    await sleep(wait ?? 0, signal);
   }
   throw new Error('unreachable');
+}
+
+/** The same response, each piece of whose body is reported to its connection. */
+function heardBy({ heard }: { heard(): void }, response: Response): Response {
+  if (response.body === null) return response;
+  const body = response.body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        heard();
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  return new Response(body, response);
 }
 
 /** The milliseconds that a server asks to wait: a number of seconds, or a date. */

@@ -84,7 +84,7 @@ interface HubModel {
 /** What a hub has under an id: its files, and a commit, so that nothing changes during the download. */
 async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): Promise<HubModel> {
   const at = revision === undefined ? '' : `/revision/${encodeURIComponent(revision)}`;
-  const response = await request(`${host}/api/models/${id}${at}?blobs=true`, {}, reaching);
+  const { response, content } = await request(`${host}/api/models/${id}${at}?blobs=true`, {}, reaching, (each) => each.text());
   const { status } = response;
   if ([401, 403, 404].includes(status)) {
     const what = revision === undefined ? 'such model' : `such model with revision ${revision}`;
@@ -92,8 +92,8 @@ async function hubModel({ host, id, revision }: HubSource, reaching: Reaching): 
     // The hub answers so for a model that does not exist, too.
     throw new PocketError('network', `${id}: ${host} has no ${what} ${known} (status ${status})`, { status });
   }
-  if (!response.ok) throw statusError(id, host, status);
-  const model = (await response.json()) as HubModel | null;
+  if (content === undefined) throw statusError(id, host, status);
+  const model = JSON.parse(content) as HubModel | null;
   // The error of a text that is no JSON is the browser's own.
   const isListing = Array.isArray(model?.siblings) && model.siblings.every((each) => typeof each?.rfilename === 'string') && typeof model.sha === 'string';
   if (!isListing) throw new PocketError('network', `${id}: expected the files of a model from ${host}, found something else`);
@@ -147,9 +147,9 @@ async function chosen(
     const first = rules.filesOf(place, listing, options);
     const index = first.index === undefined ? undefined : found.find(({ name }) => name === first.index);
     if (index === undefined) return filesNamed(first.files, found);
-    const answer = await request(index.url, {}, reaching);
-    if (!answer.ok) throw statusError(index.name, index.url, answer.status);
-    const { files } = rules.filesOf(place, listing, { ...options, index: await answer.text() });
+    const { response, content } = await request(index.url, {}, reaching, (each) => each.text());
+    if (content === undefined) throw statusError(index.name, index.url, response.status);
+    const { files } = rules.filesOf(place, listing, { ...options, index: content });
     const further = await Promise.all(
       files.slice(first.files.length).map(async (name) => {
         const file = await at(name);
@@ -194,12 +194,11 @@ async function listFolder(url: string, rules: FileRules, reaching: Reaching): Pr
 
 /** A server's description of a file before it is sent; `undefined` if it has no such file. */
 async function head(name: string, url: string, reaching: Reaching): Promise<RemoteFile | undefined> {
-  const ask = (options: Parameters<typeof request>[1]): Promise<Response> => request(url, options, reaching);
+  const ask = async (options: Parameters<typeof request>[1]): Promise<Response> => (await request(url, options, reaching, async ({ body }) => body?.cancel())).response;
   let response = await ask({ method: 'HEAD' });
   // Some servers and signed addresses refuse HEAD. A request of one byte gives the same information.
   if ([403, 405, 501].includes(response.status)) {
     response = await ask({ headers: { range: 'bytes=0-0' } });
-    await response.body?.cancel();
   }
   const { ok, status, headers } = response;
   if (status === 404 || status === 410) return undefined;
@@ -251,10 +250,10 @@ async function adapterOf(source: RemoteSource, reaching: Reaching): Promise<Name
   for (const name of names) {
     if (name !== ADAPTER_CONFIG && found.size > 1) break;
     const url = address(name);
-    const response = await request(url, {}, reaching);
+    const { response, content } = await request(url, {}, reaching, (each) => each.blob());
     if (response.status === 404 || response.status === 410) continue;
-    if (!response.ok) throw statusError(name, url, response.status);
-    found.set(name, await response.blob());
+    if (content === undefined) throw statusError(name, url, response.status);
+    found.set(name, content);
   }
   if (!found.has(ADAPTER_CONFIG) || found.size < 2) {
     throw new PocketError('model-unsupported', `${sourceName(source)}: expected ${ADAPTER_CONFIG} and ${ADAPTER_WEIGHTS.join(' or ')}, found ${[...found.keys()].join(', ') || 'neither'}`);
