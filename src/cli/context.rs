@@ -8,8 +8,10 @@ pub(super) enum Device {
     /// The GPU, through WebGPU.
     #[default]
     Gpu,
-    /// The CPU reference kernels.
+    /// The CPU.
     Cpu,
+    /// The CPU reference kernels, which are slow.
+    CpuReference,
 }
 
 /// Which GPU limits to use.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::context::{Context, Device, LimitsArg};
+use crate::cpu;
 use crate::error::Result;
 use crate::gpu::{Backend, Gpu, GpuOptions, Limits, LimitsChoice};
 use crate::reference::Host;
@@ -13,7 +14,8 @@ use crate::reference::Host;
 /// `webgpu-unavailable` when there is no GPU.
 pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
     Ok(match context.device {
-        Device::Cpu => Host::open(),
+        Device::Cpu => cpu::open(),
+        Device::CpuReference => Host::open(),
         Device::Gpu => {
             let limits = match context.limits {
                 LimitsArg::Adapter => LimitsChoice::Adapter,

@@ -16,13 +16,13 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
 }
 
 /// The activation that a dispatch was recorded with, if any.
-pub(super) fn provided(call: &Call<'_>) -> Option<Activation> {
+pub(crate) fn provided(call: &Call<'_>) -> Option<Activation> {
     let snippet = call.provider("activate");
     Activation::ALL.into_iter().find(|a| Some(a.snippet()) == snippet)
 }
 
 /// The activation of a dispatch that must have one.
-pub(super) fn required(call: &Call<'_>) -> Result<Activation> {
+pub(crate) fn required(call: &Call<'_>) -> Result<Activation> {
     provided(call).ok_or_else(|| err!(InvalidArgument, "{}: no activation is provided", call.name()))
 }
 

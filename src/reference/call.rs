@@ -16,28 +16,28 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// `invalid-argument` when the bytes are of another size.
-    pub(super) fn uniform<U: AnyBitPattern>(&self) -> Result<U> {
+    pub(crate) fn uniform<U: AnyBitPattern>(&self) -> Result<U> {
         bytemuck::try_pod_read_unaligned(&self.0.uniform)
             .map_err(|e| err!(InvalidArgument, "{}: uniform: {e}", self.name()))
     }
 
     /// The name of the kernel.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.0.variant.kernel.name
     }
 
     /// Workgroups in x, y and z.
-    pub(super) fn grid(&self) -> [u32; 3] {
+    pub(crate) fn grid(&self) -> [u32; 3] {
         self.0.grid
     }
 
     /// The snippet that fills a provider's slot.
-    pub(super) fn provider(&self, slot: &str) -> Option<&'static str> {
+    pub(crate) fn provider(&self, slot: &str) -> Option<&'static str> {
         self.0.variant.providers.iter().find(|(s, _)| *s == slot).map(|(_, snippet)| *snippet)
     }
 
     /// A generated constant.
-    pub(super) fn constant(&self, name: &str) -> Option<u32> {
+    pub(crate) fn constant(&self, name: &str) -> Option<u32> {
         self.0.variant.constants.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
     }
 
@@ -60,7 +60,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// `invalid-argument` when this dispatch also writes the same buffer, which WebGPU forbids.
-    pub(super) fn input<T: Pod>(&self, index: usize) -> Result<Ref<'a, [T]>> {
+    pub(crate) fn input<T: Pod>(&self, index: usize) -> Result<Ref<'a, [T]>> {
         let (binding, words) = self.binding(index)?;
         let words = words.try_borrow().map_err(|_| self.aliased(binding))?;
         let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);
@@ -71,7 +71,7 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// `invalid-argument` when the same buffer is bound twice, which WebGPU forbids.
-    pub(super) fn output<T: Pod>(&self, index: usize) -> Result<RefMut<'a, [T]>> {
+    pub(crate) fn output<T: Pod>(&self, index: usize) -> Result<RefMut<'a, [T]>> {
         let (binding, words) = self.binding(index)?;
         let words = words.try_borrow_mut().map_err(|_| self.aliased(binding))?;
         let (first, count) = ((binding.offset / 4) as usize, (binding.bytes / 4) as usize);

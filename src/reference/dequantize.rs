@@ -6,7 +6,7 @@ use super::storage::{Stored, stored_as};
 use crate::error::Result;
 use crate::kernel::dequantize::Params;
 
-pub(super) fn run(call: &Call<'_>) -> Result<()> {
+pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut weights = call.output::<f32>(0)?;
     let stored = call.input::<u32>(1)?;

@@ -5,7 +5,7 @@ use super::storage::{Stored, stored_as};
 use crate::error::Result;
 use crate::kernel::embedding::Params;
 
-pub(super) fn run(call: &Call<'_>) -> Result<()> {
+pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let ids = call.input::<u32>(0)?;
     let stored = call.input::<u32>(1)?;

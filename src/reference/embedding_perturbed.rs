@@ -6,7 +6,7 @@ use super::storage::{load_vec4, stored_as};
 use crate::error::Result;
 use crate::kernel::embedding_perturbed::Params;
 
-pub(super) fn run(call: &Call<'_>) -> Result<()> {
+pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let ids = call.input::<u32>(0)?;
     let dtype = stored_as(call);

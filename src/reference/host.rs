@@ -1,9 +1,9 @@
-//! A backend in host memory: runs the CPU reference kernel of each dispatch.
+//! A backend in host memory: runs the CPU reference kernel of each dispatch, or a faster one in its place.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{Call, KERNELS};
+use super::{Call, KERNELS, Reference};
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 use crate::gpu::{Backend, Buffer, Limits, MemoryClass, MemoryTracker, MemoryUse, Recording, Storage};
@@ -12,12 +12,19 @@ use crate::gpu::{Backend, Buffer, Limits, MemoryClass, MemoryTracker, MemoryUse,
 #[derive(Default)]
 pub struct Host {
     tracker: MemoryTracker,
+    /// Kernels that take the place of the CPU references of the same names.
+    fast: &'static [(&'static str, Reference)],
 }
 
 impl Host {
-    /// A host backend.
+    /// A backend that runs the CPU reference kernels.
     pub fn open() -> Rc<Host> {
         Rc::default()
+    }
+
+    /// A backend that runs these kernels, and the CPU reference of every other.
+    pub(crate) fn with(fast: &'static [(&'static str, Reference)]) -> Rc<Host> {
+        Rc::new(Host { fast, ..Host::default() })
     }
 
     fn words(buffer: &Buffer, offset: u64, bytes: u64) -> Result<&RefCell<Vec<u32>>> {
@@ -34,7 +41,7 @@ impl Host {
 
 impl Backend for Host {
     fn name(&self) -> String {
-        "cpu".to_owned()
+        if self.fast.is_empty() { "cpu-reference" } else { "cpu" }.to_owned()
     }
 
     fn limits(&self) -> Limits {
@@ -70,7 +77,7 @@ impl Backend for Host {
         let run = || {
             for dispatch in recording.dispatches() {
                 let name = dispatch.variant.kernel.name;
-                let Some((_, kernel)) = KERNELS.iter().find(|(of, _)| *of == name) else {
+                let Some((_, kernel)) = self.fast.iter().chain(KERNELS).find(|(of, _)| *of == name) else {
                     bail!(InvalidArgument, "kernel {name} has no CPU reference");
                 };
                 kernel(&Call(dispatch))?;

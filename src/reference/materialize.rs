@@ -8,7 +8,7 @@ use crate::error::{Result, bail};
 use crate::kernel::materialize::Params;
 use crate::kernel::storage;
 
-pub(super) fn run(call: &Call<'_>) -> Result<()> {
+pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut weights = call.output::<f32>(0)?;
     let dtype = stored_as(call);

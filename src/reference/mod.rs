@@ -3,33 +3,33 @@
 //! A reference kernel is written to be read: plain loops in f32 that compute the formula in the header of the shader. The
 //! tests compare the shaders with them, and they run a model where there is no WebGPU.
 
-mod activation;
-mod attention;
+pub(crate) mod activation;
+pub(crate) mod attention;
 mod call;
-mod cross_entropy_block;
+pub(crate) mod cross_entropy_block;
 mod cross_entropy_labels;
-mod dequantize;
-mod embedding;
-mod embedding_perturbed;
+pub(crate) mod dequantize;
+pub(crate) mod embedding;
+pub(crate) mod embedding_perturbed;
 mod gather_rows;
 mod glu;
 mod host;
 mod kv_append;
 mod layer_norm;
 mod layout;
-mod materialize;
+pub(crate) mod materialize;
 mod matmul;
 mod mean_loss;
 mod merge;
 mod multiply_add;
 mod pack;
-mod perturb;
+pub(crate) mod perturb;
 mod pool;
-mod rms_norm;
+pub(crate) mod rms_norm;
 mod rotary;
 mod sample;
 mod softcap;
-mod storage;
+pub(crate) mod storage;
 mod table;
 
 pub use call::Call;
@@ -41,30 +41,30 @@ use crate::kernel::NO_BIAS;
 use crate::kernel::step::Step;
 
 /// The step parameters in the words of a buffer.
-fn step(words: &[u32]) -> Result<Step> {
+pub(crate) fn step(words: &[u32]) -> Result<Step> {
     Step::from_words(words)
         .ok_or_else(|| err!(InvalidArgument, "the buffer of the step parameters has {} words", words.len()))
 }
 
 /// Norm weights and biases, `[branch, stride]`: CPU reference of `shaders/lib/vector.wgsl`.
-pub(super) struct Vectors<'a> {
+pub(crate) struct Vectors<'a> {
     values: &'a [f32],
     stride: usize,
 }
 
 impl<'a> Vectors<'a> {
-    pub(super) fn new(values: &'a [f32], stride: u32) -> Self {
+    pub(crate) fn new(values: &'a [f32], stride: u32) -> Self {
         Vectors { values, stride: stride as usize }
     }
 
     /// Element `i` of the norm weight or bias at an offset; 0 for [`NO_BIAS`].
-    pub(super) fn at(&self, branch: usize, offset: u32, i: usize) -> f32 {
+    pub(crate) fn at(&self, branch: usize, offset: u32, i: usize) -> f32 {
         if offset == NO_BIAS { 0.0 } else { self.values[branch * self.stride + offset as usize + i] }
     }
 }
 
 /// Index and value of the largest element; of equal ones, the first.
-pub(super) fn largest(values: &[f32]) -> (u32, f32) {
+pub(crate) fn largest(values: &[f32]) -> (u32, f32) {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &value) in (0..).zip(values) {
         if value > best.1 {

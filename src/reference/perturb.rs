@@ -5,7 +5,7 @@ use crate::kernel::step::{FROZEN, Step};
 use crate::rng::{direction, samples, stochastic_half};
 
 /// A vec4 of weights, rounded as its format stores it.
-pub(super) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
+pub(crate) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
     if dtype != DType::F16 {
         return weights;
     }
@@ -14,7 +14,7 @@ pub(super) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [
 }
 
 /// A vec4 of weights after the pending updates.
-pub(super) fn updated(
+pub(crate) fn updated(
     step: &Step,
     dtype: DType,
     weights: [f32; 4],
@@ -37,7 +37,7 @@ pub(super) fn updated(
 }
 
 /// The weights that branch `b` sees, computed from the updated ones.
-pub(super) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
+pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
     let branch = step.header.branches[b];
     let added = match step.tables.first() {
         Some(table) if branch.perturbed != 0 && counter[1] != FROZEN => direction(branch.key, counter, table),

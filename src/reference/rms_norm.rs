@@ -6,7 +6,7 @@ use crate::kernel::rms_norm::Params;
 use crate::reference::Vectors;
 
 /// `y (+)= x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector.
-pub(super) fn run(call: &Call<'_>) -> Result<()> {
+pub(crate) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let vectors = call.input::<f32>(1)?;
     let vectors = Vectors::new(&vectors, params.vector_stride);

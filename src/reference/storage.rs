@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::kernel::storage::{from_device, group_bytes, group_len, provider};
 
 /// The format of the stored weights that a dispatch reads.
-pub(super) fn stored_as(call: &Call<'_>) -> DType {
+pub(crate) fn stored_as(call: &Call<'_>) -> DType {
     let snippet = call.provider("storage");
     let mut formats = Format::on_device().map(|format| format.dtype);
     formats.find(|dtype| snippet == Some(provider(*dtype))).unwrap_or(DType::F32)

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["fit", "format", "text"],
     &["gpu"],
     &["kernel"],
-    &["gemm", "reference"],
+    &["cpu", "gemm", "reference"],
     &["model"],
     &["zo"],
     &["train"],

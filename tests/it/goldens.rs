@@ -60,7 +60,7 @@ device_test! {
 
 /// Greedy tokens, each computed from the cached keys and values of those before, are the most likely ones where the whole text is
 /// computed at once. The text is longer than any window, and than the positions that a workspace for its prompt would have.
-async fn generate(backend: Rc<dyn Backend>, name: &str) {
+pub(super) async fn generate(backend: Rc<dyn Backend>, name: &str) {
     let mut session = open(backend, name, DType::F32).await;
     // In a browser just beyond the windows.
     let most = if cfg!(target_arch = "wasm32") { 24 } else { 80 };
@@ -97,7 +97,7 @@ async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
     Session::open(backend, &golden::dir(name), dtype, &mut |_| Ok(())).await.unwrap()
 }
 
-async fn check(backend: Rc<dyn Backend>, (name, expected): (&str, &str), dtype: DType) {
+pub(super) async fn check(backend: Rc<dyn Backend>, (name, expected): (&str, &str), dtype: DType) {
     let mut session = open(backend, name, dtype).await;
     let cases = golden::json(expected, "cases.json");
     let cases: Vec<Vec<u32>> = serde_json::from_value(cases["ids"].clone()).unwrap();

@@ -221,7 +221,7 @@ fn header(session: &Session, run: &Value) -> Header {
     }
 }
 
-async fn two_hundred_updates(backend: Rc<dyn Backend>) {
+pub(super) async fn two_hundred_updates(backend: Rc<dyn Backend>) {
     let expected = golden::mezo();
     let run = &expected["replay"];
     let mut session = open(backend, "bert").await;

@@ -24,7 +24,7 @@ async fn all_digests(session: &Session) -> BTreeMap<String, String> {
 }
 
 /// Every kind of run: storage, method, estimator.
-fn runs() -> Vec<(DType, Settings)> {
+pub(super) fn runs() -> Vec<(DType, Settings)> {
     let settings = |method: Method, estimator: Estimator| {
         // Large enough that each step moves the loss, and f16 weights.
         let (epsilon, learning_rate) = match method {

@@ -6,7 +6,7 @@ use pocketllm::gpu::{Backend, Buffer, Recording};
 use pocketllm::kernel::attention;
 
 use crate::close;
-use crate::common::{Lab, both, device_test, noise};
+use crate::common::{Lab, both, noise};
 
 /// A case of attention; queries, keys and values are one fused projection unless there is a cache.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +111,7 @@ fn capped(softcap: f32, case: Case) -> Case {
     Case { softcap, ..case }
 }
 
-device_test! {
+kernel_test! {
     async fn attention_over_spans(backend: Rc<dyn Backend>) {
         let cases = [
             // 32 tokens a workgroup, or 8 an invocation.

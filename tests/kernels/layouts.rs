@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::common::{Lab, both, device_test, encoded, noise};
+use crate::common::{Lab, both, encoded, noise};
 use pocketllm::dtype::{DType, Format};
 use pocketllm::gemm::Layout;
 use pocketllm::gpu::{Backend, Buffer, Recording};
@@ -62,7 +62,7 @@ fn for_matmul(lab: &Lab<'_>, r: &mut Recording, dtype: DType, rows: u32, width: 
     }
 }
 
-device_test! {
+kernel_test! {
     async fn panels_hold_what_rows_hold(backend: Rc<dyn Backend>) {
         for (rows, width) in [(1_u32, 4_u32), (15, 32), (16, 64), (37, 96), (64, 20), (3, 256), (17, 512)] {
             for dtype in Format::on_device().map(|format| format.dtype) {
@@ -87,7 +87,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn frozen_f32_is_packed(backend: Rc<dyn Backend>) {
         let (rows, width) = (37, 20);
         let outputs = both(&backend, |lab, r| {

@@ -6,7 +6,7 @@ use pocketllm::gpu::Backend;
 use pocketllm::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, mean_loss, sample};
 
 use crate::close;
-use crate::common::{both, choices, device_test, noise};
+use crate::common::{both, choices, noise};
 
 /// Cross-entropy in f64, over rows of logits.
 fn exact_losses(logits: &[f32], width: u32, target: impl Fn(usize) -> u32) -> Vec<u32> {
@@ -18,7 +18,7 @@ fn exact_losses(logits: &[f32], width: u32, target: impl Fn(usize) -> u32) -> Ve
     rows.map(loss).collect()
 }
 
-device_test! {
+kernel_test! {
     async fn cross_entropy_over_labels(backend: Rc<dyn Backend>) {
         for (branches, count, labels) in [(1, 1, 2), (2, 65, 3), (2, 3, 30)] {
             let (vocabulary, vector_stride) = (40, 47);
@@ -59,7 +59,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn cross_entropy_over_blocks(backend: Rc<dyn Backend>) {
         for (branches, count, vocabulary, block) in [(1, 1, 3, 3), (2, 5, 257, 100), (2, 3, 65, 64)] {
             let vector_stride = vocabulary + 3;
@@ -110,7 +110,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn mean_of_losses(backend: Rc<dyn Backend>) {
         for (branches, count) in [(1, 1), (2, 65), (5, 1000)] {
             let outputs = both(&backend, |lab, recording| {
@@ -124,7 +124,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn sampling(backend: Rc<dyn Backend>) {
         for (vocabulary, block, temperature, bias) in
             [(3, 3, 0.0, NO_BIAS), (1000, 300, 0.0, 3), (1000, 300, 0.7, 3), (1000, 1000, 0.7, 3)]

@@ -3,6 +3,30 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+/// A test of kernels on the device and, natively, on the CPU backend.
+macro_rules! kernel_test {
+    ($(#[$($attribute:tt)*])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
+        crate::common::device_test! {
+            $(#[$($attribute)*])*
+            async fn $name($backend: $kind) $body
+        }
+
+        #[cfg(not(target_arch = "wasm32"))]
+        mod $name {
+            #[allow(unused_imports, reason = "not every test needs all of them")]
+            use super::*;
+
+            #[test]
+            fn on_the_cpu() {
+                pollster::block_on(async {
+                    let $backend: $kind = pocketllm::cpu::open();
+                    $body
+                })
+            }
+        }
+    };
+}
+
 mod attention;
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,7 +36,7 @@ mod matmul;
 
 use std::rc::Rc;
 
-use common::{both, choices, device_test, difference, noise};
+use common::{both, choices, difference, noise};
 use pocketllm::dtype::DType;
 use pocketllm::gpu::Backend;
 use pocketllm::kernel::activation::Activation;
@@ -50,7 +74,7 @@ fn close(kernel: &str, shape: &str, (device, host): &(Vec<u32>, Vec<u32>)) {
     assert!(seen <= tolerance, "{kernel} {shape}: differs by {seen:e}, allowed {tolerance:e}");
 }
 
-device_test! {
+kernel_test! {
     async fn elementwise_kernels(backend: Rc<dyn Backend>) {
         for activation in Activation::ALL {
             // Both tails, where a careless formula overflows, each with its own scale; and the middle.
@@ -76,7 +100,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn multiply_and_add(backend: Rc<dyn Backend>) {
         let outputs = both(&backend, |lab, recording| {
             let x = lab.floats("x", &[0.5, -0.5, 0.25, 0.75, 1.0, 2.0, -1.0, 0.5]);
@@ -88,7 +112,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn norms(backend: Rc<dyn Backend>) {
         let shapes = [(2, 3, 1), (1, 1, 3), (2, 17, 30), (3, 2, 36), (1, 3, 64), (2, 5, 65), (1, 2, 100), (2, 3, 257)];
         for (branches, tokens, width) in shapes {
@@ -121,7 +145,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn norms_of_heads(backend: Rc<dyn Backend>) {
         // Branches, tokens, heads, width, columns before the heads and behind them.
         let shapes = [(1, 1, 1, 1, 0, 0), (2, 5, 4, 14, 0, 28), (2, 3, 3, 64, 192, 7), (3, 2, 1, 257, 5, 0)];
@@ -155,7 +179,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn soft_caps(backend: Rc<dyn Backend>) {
         // Around 0, where the formula could cancel, and far out, where it could overflow.
         let middle: Vec<f32> = (-600..=600).map(|i| i as f32 / 10.0).collect();
@@ -173,7 +197,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn scaled_rows_of_a_table(backend: Rc<dyn Backend>) {
         for (branches, tokens, width) in [(1, 1, 1), (2, 17, 30), (3, 5, 64)] {
             let outputs = both(&backend, |lab, recording| {
@@ -193,7 +217,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn more_rows_than_a_dimension_of_the_grid(backend: Rc<dyn Backend>) {
         // The grid is folded into 2 x 32,769, one workgroup too many.
         let rows = 65_537;
@@ -212,7 +236,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn rotary_positions(backend: Rc<dyn Backend>) {
         let shapes = [
             (1, 1, 1, 2, 2, 0), (2, 17, 5, 6, 6, 7), (2, 3, 12, 64, 64, 192),
@@ -236,7 +260,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn copies_of_rows(backend: Rc<dyn Backend>) {
         for (branches, tokens, count, width) in [(1, 1, 1, 1), (2, 17, 5, 30), (3, 5, 9, 65)] {
             let outputs = both(&backend, |lab, recording| {
@@ -261,7 +285,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn means_of_rows(backend: Rc<dyn Backend>) {
         for (lengths, width) in [(&[1][..], 1), (&[3, 1, 17], 30), (&[65, 2, 128, 7, 5], 65)] {
             let ends: Vec<u32> = lengths.iter().scan(0, |end, length| { *end += length; Some(*end) }).collect();

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::close;
-use crate::common::{both, device_test, encoded, noise};
+use crate::common::{both, encoded, noise};
 use pocketllm::dtype::{DType, Format};
 use pocketllm::gemm::tiles::{TILES, Tile};
 use pocketllm::gemm::{CLASSES, Choice, Layout, Plan, Tensors};
@@ -32,7 +32,7 @@ const SHAPES: &[Shape] = &[
     [1, 131, 67, 257],
 ];
 
-device_test! {
+kernel_test! {
     async fn matmuls(backend: Rc<dyn Backend>) {
         let limits = backend.limits();
         for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.runs(&limits)) {
@@ -45,7 +45,7 @@ device_test! {
     }
 }
 
-device_test! {
+kernel_test! {
     async fn few_rows_over_stored_weights(backend: Rc<dyn Backend>) {
         for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.outputs[0] <= 4) {
             for dtype in Format::on_device().map(|format| format.dtype).filter(|dtype| *dtype != DType::F32) {

@@ -1,0 +1,74 @@
+//! Rows of embedding tables. The bits are those of the CPU references.
+
+use super::random::{BLOCK, Block, Weights};
+use super::threads::chunks;
+use super::weights::decode;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::kernel::{embedding, embedding_perturbed};
+use crate::reference::storage::stored_as;
+use crate::reference::{self, Call};
+
+/// The row of this part of the table that has the id, if it is in it.
+fn row_of(id: u32, first_row: u32, rows: u32) -> Option<usize> {
+    id.checked_sub(first_row).filter(|row| *row < rows).map(|row| row as usize)
+}
+
+/// Writes `scale * row`, or adds it.
+fn put(y: &mut [f32], row: &[f32], scale: f32, accumulate: u32) {
+    for (y, w) in y.iter_mut().zip(row) {
+        let w = scale * w;
+        *y = if accumulate == 1 { *y + w } else { w };
+    }
+}
+
+pub(super) fn plain(call: &Call<'_>) -> Result<()> {
+    let params: embedding::Params = call.uniform()?;
+    let ids = &call.input::<u32>(0)?[..];
+    let stored = &call.input::<u32>(1)?[..];
+    let mut y = call.output::<f32>(2)?;
+    let dtype = stored_as(call);
+    let (width, rows) = (params.width as usize, (params.branches * params.tokens) as usize);
+    chunks(&mut y[..rows * width], 8 * width, |i, y| {
+        let mut weights = vec![0.0; width];
+        for (r, y) in y.chunks_exact_mut(width).enumerate() {
+            let id = ids[(i * 8 + r) % params.tokens as usize];
+            let Some(row) = row_of(id, params.first_row, params.rows) else { continue };
+            decode(dtype, stored, row * width, &mut weights);
+            put(y, &weights, params.scale, params.accumulate);
+        }
+    });
+    Ok(())
+}
+
+pub(super) fn perturbed(call: &Call<'_>) -> Result<()> {
+    let params: embedding_perturbed::Params = call.uniform()?;
+    let dtype = stored_as(call);
+    if !params.width.is_multiple_of(4) || !matches!(dtype, DType::F32 | DType::F16) {
+        return reference::embedding_perturbed::run(call);
+    }
+    let ids = &call.input::<u32>(0)?[..];
+    let stored = &call.output::<u32>(1)?[..];
+    let step = reference::step(&call.input::<u32>(2)?)?;
+    let mut y = call.output::<f32>(3)?;
+    let of = Weights { step: &step, dtype, ordinal: params.ordinal, decays: params.decays };
+    let (width, rows) = (params.width as usize, (params.branches * params.tokens) as usize);
+    chunks(&mut y[..rows * width], 8 * width, |i, y| {
+        for (r, y) in y.chunks_exact_mut(width).enumerate() {
+            let at = i * 8 + r;
+            let (branch, id) = (at / params.tokens as usize, ids[at % params.tokens as usize]);
+            let Some(row) = row_of(id, params.first_row, params.rows) else { continue };
+            for (n, y) in y.chunks_mut(4 * BLOCK).enumerate() {
+                let column = n * 4 * BLOCK;
+                let first = ((id as usize * width + column) / 4) as u32;
+                let mut w = Block::default();
+                decode(dtype, stored, row * width + column, &mut w.as_flattened_mut()[..y.len()]);
+                of.update(&mut w, first);
+                of.seen(&w, first, branch..branch + 1, |_, seen| {
+                    put(y, &seen.as_flattened()[..y.len()], params.scale, params.accumulate);
+                });
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! The CPU backend: fast kernels for the passes of a model, with vector instructions and, natively, threads.
+//!
+//! A kernel that has no fast version here runs as its CPU reference, so every model works. Kernels that write weights give the
+//! bits of the reference. Activations may differ from it in their last bits, but they do not depend on the number of threads, and
+//! each sum has a fixed order, whatever the width of the vectors. Only whether a product is fused with its sum differs: it is
+//! with AVX2 and NEON, and it is not in WebAssembly.
+
+mod attention;
+mod elementwise;
+mod embedding;
+mod loss;
+mod matmul;
+mod norms;
+mod random;
+mod threads;
+mod vector;
+mod weights;
+
+use std::rc::Rc;
+
+use crate::reference::{Host, Reference};
+
+/// The kernels that are faster than their CPU references.
+static KERNELS: &[(&str, Reference)] = &[
+    ("activation", elementwise::activation),
+    ("attention", attention::run),
+    ("attention_registers", attention::run),
+    ("cross_entropy_block", loss::block),
+    ("dequantize", weights::dequantize),
+    ("embedding", embedding::plain),
+    ("embedding_perturbed", embedding::perturbed),
+    ("glu", elementwise::glu),
+    ("layer_norm", norms::layer_norm),
+    ("materialize", weights::materialize),
+    ("matmul", matmul::run),
+    ("rms_norm", norms::rms_norm),
+    ("rotary", elementwise::rotary),
+];
+
+/// A backend that runs recordings on the CPU.
+pub fn open() -> Rc<Host> {
+    Host::with(KERNELS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KERNELS;
+
+    #[test]
+    fn every_fast_kernel_takes_the_place_of_a_reference() {
+        let references: Vec<&str> = crate::reference::KERNELS.iter().map(|(name, _)| *name).collect();
+        assert!(KERNELS.iter().all(|(name, _)| references.contains(name)));
+    }
+}

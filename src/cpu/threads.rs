@@ -1,0 +1,33 @@
+//! Work on chunks of a tensor, spread over the threads of the machine. Which thread computes a chunk changes no result.
+
+/// Calls `each` with the index of every chunk of `len` elements, and the chunk; the last may be shorter.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn chunks<T: Send>(data: &mut [T], len: usize, each: impl Fn(usize, &mut [T]) + Sync) {
+    use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+    use rayon::slice::ParallelSliceMut;
+
+    if data.len() <= len {
+        return each(0, data);
+    }
+    data.par_chunks_mut(len.max(1)).enumerate().for_each(|(i, chunk)| each(i, chunk));
+}
+
+/// Calls `each` with the index of every chunk of `len` elements, and the chunk; the last may be shorter.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn chunks<T: Send>(data: &mut [T], len: usize, each: impl Fn(usize, &mut [T]) + Sync) {
+    data.chunks_mut(len.max(1)).enumerate().for_each(|(i, chunk)| each(i, chunk));
+}
+
+/// Calls `each` with every task.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn tasks<T: Send>(tasks: Vec<T>, each: impl Fn(T) + Sync + Send) {
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+    tasks.into_par_iter().for_each(each);
+}
+
+/// Calls `each` with every task.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn tasks<T: Send>(tasks: Vec<T>, each: impl Fn(T) + Sync + Send) {
+    tasks.into_iter().for_each(each);
+}
