@@ -23,7 +23,7 @@ impl Host {
     }
 
     /// A backend that runs these kernels, and the CPU reference of every other.
-    pub(crate) fn with(fast: &'static [(&'static str, Reference)]) -> Rc<Host> {
+    pub fn with(fast: &'static [(&'static str, Reference)]) -> Rc<Host> {
         Rc::new(Host { fast, ..Host::default() })
     }
 
