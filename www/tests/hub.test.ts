@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
 const LONG = 300_000;
@@ -16,6 +16,7 @@ const TOKEN = 'hf_secret';
 const read = (path: string): Buffer => readFileSync(`${GOLDEN}/${path}`);
 const config = (folder: string, changes: object): Buffer => Buffer.from(JSON.stringify({ ...(JSON.parse(read(`${folder}/config.json`).toString()) as object), ...changes }));
 const WEIGHTS = read('bert/model.safetensors');
+const PARTS = ['-00001-of-00003.gguf', '-00002-of-00003.gguf', '-00003-of-00003.gguf'];
 
 describe.skipIf(FAKE)('a hub', () => {
   let site: Site;
@@ -32,6 +33,10 @@ describe.skipIf(FAKE)('a hub', () => {
     hub.add('tests/revised', bert, ['refs/pr/1', 'v1']);
     hub.add('tests/pickled', new Map([['config.json', read('bert/config.json')], ['pytorch_model.bin', read('pickle/bert.bin')]]));
     hub.add('tests/quants', new Map(['m-IQ3_M', 'm-Q4_K_M', 'm-Q8_0', 'm-f16'].map((name) => [`${name}.gguf`, read('llama-gguf/model.gguf')])));
+    const split = (name: string): [string, Buffer][] => PARTS.map((part) => [`${name}${part}`, read(`llama-gguf-split/model${part}`)]);
+    hub.add('tests/split', new Map([...split('model'), ['README.md', Buffer.from('')]]));
+    hub.add('tests/split-quants', new Map([...split('m-Q8_0'), ['m-Q4_K_M.gguf', read('llama-gguf/model.gguf')], ...split('Q6_K/m-Q6_K')]));
+    hub.add('refused/split', new Map(split('model').slice(0, 2)));
     hub.add('tests/adapter', new Map(['adapter_config.json', 'adapter_model.safetensors'].map((name) => [name, read(`peft/bert-lora/${name}`)])));
     const repository = (changes: object): Map<string, Buffer> => new Map([['config.json', config('bert', changes)], ['model.safetensors', WEIGHTS]]);
     hub.add('refused/bnb', repository({ quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } }));
@@ -74,6 +79,20 @@ describe.skipIf(FAKE)('a hub', () => {
     );
   }
 
+  /** Loads a model, and continues a text with the most likely tokens. */
+  function continued(page: Page, module: JSHandle<Package>, model: string | JSHandle<File[]>, options: object = {}): Promise<string> {
+    return page.evaluate(
+      async ({ module: { FineTuner }, model, hub, options }) => {
+        const tuner = await FineTuner.create({ model, hub, ...options });
+        let text = '';
+        for await (const piece of tuner.generate('the cat', { maxTokens: 12, temperature: 0 })) text += piece;
+        await tuner.dispose();
+        return text;
+      },
+      { module, model, hub: hub.url, options },
+    );
+  }
+
   test('models are found by every form of their ids', { timeout: LONG }, async () => {
     const { page, module } = await visit();
     for (const model of ['tiny-bert', `${hub.url}/${ID}/tree/main`, 'tests/revised@v1', 'tests/revised@refs/pr/1', `${hub.url}/tests/revised/tree/refs%2Fpr%2F1`, 'tests/pickled']) {
@@ -89,6 +108,23 @@ describe.skipIf(FAKE)('a hub', () => {
   test('of several .gguf files one that suits is proposed', { timeout: LONG }, async () => {
     const { page, module } = await visit();
     expect(await load(page, module, 'tests/quants')).toMatch(/^model-unsupported : .*such as tests\/quants\/m-Q8_0\.gguf$/);
+  });
+
+  test('a split .gguf file is found by its repository, by any of its parts and by its quantization', { timeout: LONG }, async () => {
+    const { page, module } = await visit();
+    const whole = await continued(page, module, 'tests/quants/m-f16.gguf');
+    const address = `${hub.url}/tests/split/resolve/main/model-00003-of-00003.gguf`;
+    for (const model of ['tests/split', 'tests/split/model-00002-of-00003.gguf', address, 'tests/split-quants:Q8_0', 'tests/split-quants/Q6_K/m-Q6_K-00001-of-00003.gguf']) {
+      expect(await continued(page, module, model), model).toBe(whole);
+    }
+    expect(await continued(page, module, 'tests/split', { cache: false })).toBe(whole);
+    expect(await load(page, module, 'refused/split')).toMatch(/^model-unsupported .*expected all 3 parts of a split \.gguf file, found no model-00003-of-00003\.gguf/);
+    // Files of a picker may be in any order.
+    const paths = PARTS.map((part) => `${GOLDEN}/llama-gguf-split/model${part}`).reverse();
+    const picked = await pick(page, paths);
+    expect(await continued(page, module, picked)).toBe(whole);
+    const some = await pick(page, paths.slice(1));
+    await expect(continued(page, module, some)).rejects.toThrow(/expected all 3 parts/);
   });
 
   test('what cannot be used is refused by its true cause, before its weights are downloaded', { timeout: LONG }, async () => {

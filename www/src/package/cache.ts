@@ -26,6 +26,9 @@ export interface Manifest extends Listing {
   readonly checked?: boolean;
 }
 
+/** The name under which a file of a model is stored. A hub has some files in folders, and names in the file system have no slashes. */
+const place = (name: string): string => name.replaceAll('%', '%25').replaceAll('/', '%2F');
+
 /** A stored file of a model. One that cannot be read counts as missing, because it can be downloaded again. */
 const stored = (at: FileSystemDirectoryHandle, name: string): Promise<File | undefined> => fileIn(at, name).catch(() => undefined);
 
@@ -171,8 +174,8 @@ async function renewed(kept: Manifest, at: FileSystemDirectoryHandle, source: Re
   const changed = kept.files.filter((file) => !isSame(file, listing.files.find(({ name }) => name === file.name)));
   if (changed.length === 0 && kept.files.length === listing.files.length) return kept;
   for (const { name } of changed) {
-    await remove(at, name + DONE);
-    await remove(at, name);
+    await remove(at, place(name) + DONE);
+    await remove(at, place(name));
   }
   return newManifest(at, kept.source, listing);
 }
@@ -216,7 +219,7 @@ async function fetchFiles({ files }: Manifest, at: FileSystemDirectoryHandle, { 
 
 /** The file, if it has been checked before and its length is unchanged. */
 async function checked({ name, size }: RemoteFile, at: FileSystemDirectoryHandle): Promise<File | undefined> {
-  const [file, done] = await Promise.all([stored(at, name), stored(at, name + DONE)]);
+  const [file, done] = await Promise.all([stored(at, place(name)), stored(at, place(name) + DONE)]);
   if (file === undefined || done === undefined) return undefined;
   return file.size === (size ?? Number(await done.text().catch(() => NaN))) ? file : undefined;
 }
@@ -227,7 +230,7 @@ async function fetchFile(
   reaching: Reaching,
   onBytes: (loaded: number) => void,
 ): Promise<File> {
-  const file = await open(at, remote.name);
+  const file = await open(at, place(remote.name));
   let size: number;
   try {
     await download(remote, file, reaching, onBytes);
@@ -235,8 +238,8 @@ async function fetchFile(
   } finally {
     file.close();
   }
-  await writeText(at, remote.name + DONE, String(size));
-  const kept = await fileIn(at, remote.name);
+  await writeText(at, place(remote.name) + DONE, String(size));
+  const kept = await fileIn(at, place(remote.name));
   if (kept === undefined) throw new PocketError('storage-full', `${remote.name}: the browser did not store the file`);
   return kept;
 }

@@ -6,15 +6,17 @@ import { bytes } from './format.ts';
 
 /** The part of a device's memory that a file may take. The rest is for the passes, the browser and everything else. */
 const PART = 0.25;
-/** Parts of split models, and files that are no language models. */
-const OTHER = /-\d{5}-of-\d{5}\.gguf$|mmproj|imatrix/i;
+/** Files that are no language models. */
+const OTHER = /mmproj|imatrix/i;
+/** The number of a part of a split model. */
+const NUMBER = /-\d{5}(?=-of-\d{5}\.gguf$)/i;
 
 /** Formats of fewer than 3 bits that the engine does not read. They are offered, but not proposed. */
 const UNREAD = /iq[123]|tq\d/i;
 
 /** The most suitable file for a device with this many bytes of memory: the largest that fits, because fewer bits are less exact, or otherwise the smallest. */
 export function suited(files: readonly FileSize[], memory: number): FileSize | undefined {
-  const sorted = files.filter(({ name, bytes: size }) => size !== undefined && !OTHER.test(name) && !UNREAD.test(name)).sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
+  const sorted = files.filter(({ name, bytes: size }) => size !== undefined && !UNREAD.test(name)).sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
   return sorted.find(({ bytes: size = 0 }) => size <= memory * PART) ?? sorted.at(-1);
 }
 
@@ -25,12 +27,28 @@ export function dtypeOf(name: string): DType {
   return /f16/i.test(name) ? 'f16' : 'f32';
 }
 
+/** The models among files. A split model is named by its first part, and has the size of all parts. */
+export function models(files: readonly FileSize[]): FileSize[] {
+  const found = new Map<string, FileSize>();
+  for (const file of files.filter(({ name }) => !OTHER.test(name))) {
+    const key = file.name.replace(NUMBER, '');
+    const before = found.get(key);
+    if (before === undefined) found.set(key, file);
+    else {
+      const size = before.bytes === undefined || file.bytes === undefined ? undefined : before.bytes + file.bytes;
+      const [name = file.name] = [before.name, file.name].sort();
+      found.set(key, { name, ...(size === undefined ? {} : { bytes: size }) });
+    }
+  }
+  return [...found.values()];
+}
+
 /**
  * Offers the files of a repository, with the one that suits this device chosen. Returns whether there are several. `take` gets the id of
  * a file, at first that of the proposed one.
  */
 export async function offerFiles(model: string, options: RemoteOptions, take: (id: string, dtype: DType) => void): Promise<boolean> {
-  const files = (await ggufFiles(model, options)).filter(({ name }) => !OTHER.test(name));
+  const files = models(await ggufFiles(model, options));
   const proposed = suited(files, memoryHere());
   if (files.length < 2 || proposed === undefined) return false;
   const select = byId('hub-file', HTMLSelectElement);
