@@ -156,7 +156,7 @@ fn killed_runs_end_with_the_bits_of_runs_that_were_not() {
             // The record of a readout is written whole, after each fit, and one that keeps the best step is written again at the end.
             let fitted = kind.contains(&"readout") || kind.contains(&"--keep-best");
             assert!(fitted || whole.starts_with(&record), "{name}: not the beginning of the record");
-            let is_whole = (whole.len() - record.len()).is_multiple_of(RECORD_BYTES);
+            let is_whole = whole.len().abs_diff(record.len()).is_multiple_of(RECORD_BYTES);
             torn += usize::from(!fitted && !record.is_empty() && !is_whole);
         }
         complete(kind, &out);

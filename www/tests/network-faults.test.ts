@@ -137,7 +137,8 @@ test.skipIf(FAKE)('after every spoiled answer there is a clear error or none, an
     if (after.code !== 'fine' || after.left > 0) bad.push(`${name}: afterwards ${JSON.stringify(after)}`);
     if (what === 'not stored') {
       first ||= after.wasm;
-      if (after.wasm > first) bad.push(`${name}: ${after.wasm} bytes of WebAssembly memory instead of ${first}`);
+      // WebAssembly memory never shrinks, and a fault may need a little more of it than what came before.
+      if (after.wasm > first + 2 ** 19) bad.push(`${name}: ${after.wasm} bytes of WebAssembly memory instead of ${first}`);
     }
   }
   console.log(`${tried.length} of ${every.length} spoiled answers: ${[...codes].map(([code, number]) => `${code} ${number}`).join(', ')}`);
