@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokenizers::NormalizedString;
+
 use crate::error::{Result, bail};
 
 /// A readout has at most this many labels. More are nearly always a column of another meaning, such as row numbers.
@@ -21,7 +23,7 @@ impl Labels {
     /// Numbers the labels of rows in the order of their bytes, so that the order of the rows does not matter.
     ///
     /// # Errors
-    /// `DataInvalid` where a label is empty or longer than [`MAX_LABEL_BYTES`], where labels differ only by case or spaces, where all rows have one label,
+    /// `DataInvalid` where a label is empty or longer than [`MAX_LABEL_BYTES`], where labels look alike but for case, spaces or Unicode's form, where all rows have one label,
     /// where there are no rows, and where there are more than [`MAX_LABELS`] labels.
     pub fn of<S: AsRef<str>>(rows: &[S]) -> Result<Labels> {
         Labels::at(rows, |row| row + 1)
@@ -117,26 +119,41 @@ impl Labels {
     }
 }
 
-/// The index of a label among names: spelled the same, or else differing only by case or spaces.
+/// The index of a label among names: spelled the same, or else differing only by case, spaces or how Unicode writes its letters.
 pub fn position(names: &[String], label: &str) -> Option<usize> {
     let exact = names.iter().position(|name| name == label);
     exact.or_else(|| names.iter().position(|name| plain(name) == plain(label)))
 }
 
-/// A label in lower case and with single spaces: labels that people take for the same become equal.
+/// A label in lower case, with single spaces and with composed letters: labels that people take for the same become equal.
 fn plain(label: &str) -> String {
+    lower(composed(label).get())
+}
+
+/// A label with composed letters, Unicode's form NFC. Some systems write "ö" as "o" with a mark.
+fn composed(label: &str) -> NormalizedString {
+    let mut composed = NormalizedString::from(label);
+    composed.nfc();
+    composed
+}
+
+/// A label in lower case and with single spaces.
+fn lower(label: &str) -> String {
     label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// Refuses labels that a person would take for the same: those that differ only by case or spaces.
+/// Refuses labels that a person would take for the same: those that differ only by case or spaces, or by how Unicode writes their letters.
 fn check_alike(first: &BTreeMap<&str, usize>) -> Result<()> {
     let mut seen: BTreeMap<String, (&str, usize)> = BTreeMap::new();
     for (&label, &row) in first {
         if let Some((other, other_row)) = seen.insert(plain(label), (label, row)) {
+            let how = match lower(other) == lower(label) {
+                true => "by case or spaces",
+                false => "in how Unicode writes their letters (composed or decomposed)",
+            };
             bail!(
                 DataInvalid,
-                "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only by case or spaces; \
-                 write them alike"
+                "the labels {other:?} (row {other_row}) and {label:?} (row {row}) differ only {how}; write them alike"
             );
         }
     }

@@ -1,7 +1,7 @@
 //! Classifiers fitted on the host, against scikit-learn (`tests/golden/readout.py`), and what labels are refused.
 
 use pocketllm::error::Code;
-use pocketllm::fit::{Fit, Labels, MAX_LABELS, Readout, Strength};
+use pocketllm::fit::{Fit, Labels, MAX_LABELS, Readout, Strength, position};
 use pocketllm::rng::threefry2x32;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -47,26 +47,38 @@ fn both_ways() -> [Readout; 2] {
 
 #[test]
 fn weights_and_loss_are_those_of_scikit_learn() {
-    let cases: Vec<Value> = serde_json::from_str(include_str!("../golden/readout.json")).unwrap();
+    let mut cases: Vec<Value> = serde_json::from_str(include_str!("../golden/readout.json")).unwrap();
     assert_eq!(cases.len(), 10);
-    for case in cases {
+    // More of them, in any units, written by tests/reference/fits.py.
+    if let Ok(path) = std::env::var("POCKETLLM_FITS") {
+        cases.extend(serde_json::from_slice::<Vec<Value>>(&std::fs::read(path).unwrap()).unwrap());
+    }
+    let mut failures = Vec::new();
+    for (number, case) in cases.into_iter().enumerate() {
+        let committed = number < 10;
         let features: Vec<f32> = numbers(&case["features"]).iter().map(|&value| value as f32).collect();
         let of_rows: Vec<usize> = numbers(&case["labels"]).iter().map(|&label| label as usize).collect();
         let strength = Strength::Fixed(case["strength"].as_f64().unwrap());
         let width = features.len() / of_rows.len();
         let fit = Fit { strength, bias: case["biased"].as_bool().unwrap() };
         let readout = Readout::fit(&features, width, &labels(&of_rows), fit).unwrap();
+        // Weights of features in tiny units are large, so a difference is then relative to the largest value.
         let off = |ours: &[f64], key: &str| {
             let expected = numbers(&case[key]);
             assert_eq!(ours.len(), expected.len());
-            ours.iter().zip(&expected).fold(0.0, |off: f64, (a, b)| off.max((a - b).abs()))
+            let largest = expected.iter().fold(1.0, |largest: f64, value| largest.max(value.abs()));
+            let off = ours.iter().zip(&expected).fold(0.0, |off: f64, (a, b)| off.max((a - b).abs()));
+            if committed { off } else { off / largest }
         };
         for (what, off) in [
             ("weight", off(&readout.weight, "weight")),
             ("bias", off(&readout.bias, "bias")),
             ("loss", off(&[readout.loss], "loss")),
         ] {
-            assert!(off < 1e-6, "{}: {what} is off by {off:e}", case["name"]);
+            // At weak penalties on collinear features, both programs end this close to the minimum.
+            if off.is_nan() || off >= if committed { 1e-6 } else { 2e-6 } {
+                failures.push(format!("{}: {what} is off by {off:e}", case["name"]));
+            }
         }
         // The stored loss is that of the probabilities for the features as they came.
         let losses = features
@@ -74,8 +86,11 @@ fn weights_and_loss_are_those_of_scikit_learn() {
             .zip(&of_rows)
             .map(|(row, &label)| -readout.probabilities(row).unwrap()[label].ln());
         let mean = losses.sum::<f64>() / of_rows.len() as f64;
-        assert!((mean - readout.loss).abs() < 1e-12, "{}: {mean} and {}", case["name"], readout.loss);
+        if (mean - readout.loss).abs() >= if committed { 1e-12 } else { 1e-9 } {
+            failures.push(format!("{}: {mean} and {}", case["name"], readout.loss));
+        }
     }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
@@ -147,6 +162,12 @@ fn labels_that_make_no_classifier_are_refused_by_name() {
         "\"Spam\" (row 3) and \"spam\" (row 1) differ only by case",
     );
     refused(Labels::of(&["not  spam", "real", "not spam "]), "differ only by case or spaces");
+    // The same letter composed and decomposed, as macOS writes it in names of files; they look the same.
+    refused(
+        Labels::of(&["pers\u{f6}nlich", "perso\u{308}nlich"]),
+        "differ only in how Unicode writes their letters",
+    );
+    assert_eq!(position(&["real".to_owned(), "pers\u{f6}nlich".to_owned()], "Perso\u{308}nlich"), Some(1));
     let many: Vec<String> = (0..10_000).map(|label| label.to_string()).collect();
     refused(Labels::of(&many), "have 10000 different labels; at most 1000");
     assert_eq!(Labels::of(&many[..MAX_LABELS]).unwrap().names().len(), MAX_LABELS);
