@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { defineConfig, type Plugin, type UserConfig } from 'vite';
 import { assets } from './build/assets.ts';
+import { bench, HAS_BENCH } from './build/bench.ts';
 import { subresources, withIntegrity } from './build/integrity.ts';
 import { offline } from './build/offline.ts';
 import { policy } from './build/policy.ts';
@@ -67,9 +68,11 @@ const packageBuild: UserConfig = {
   },
 };
 
+const pages = [here('index.html'), ...(HAS_BENCH ? [here('bench/index.html')] : [])];
+
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [policy(), subresources(), assets(), offline()],
+  plugins: [policy(), subresources(), assets(), bench(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },
@@ -77,7 +80,7 @@ const pageBuild: UserConfig = {
     ],
   },
   worker: { format: 'es' },
-  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, license: { fileName: 'licenses.md' }, modulePreload: { polyfill: false } },
+  build: { outDir: siteDir, emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, license: { fileName: 'licenses.md' }, modulePreload: { polyfill: false }, rolldownOptions: { input: pages } },
   preview: { port: 8080 },
 };
 

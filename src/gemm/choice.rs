@@ -102,7 +102,7 @@ impl Choice {
     }
 
     /// The tile for a matmul with so many rows and columns.
-    pub(super) fn tile(&self, rows: u32, columns: u32) -> &'static Tile {
+    pub fn tile(&self, rows: u32, columns: u32) -> &'static Tile {
         let chosen = TILES.get(usize::from(self.tiles[class(rows, columns)]));
         chosen
             .filter(|tile| columns.div_ceil(tile.outputs[1]).max(rows) <= MAX_WORKGROUPS)

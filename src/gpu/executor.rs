@@ -262,3 +262,52 @@ impl Executor {
         Ok(key)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::gpu::{Backend, Dry, Limits};
+    use crate::kernel::multiply_add;
+
+    /// Dispatches of 8192 operations for each of `rounds`, which is as little work as the kernel can do.
+    fn dispatches(count: usize, rounds: u32) -> Recording {
+        let dry = Dry::open(Limits::WEBGPU_DEFAULT);
+        let buffer = dry.create("values", 4096, MemoryClass::Scratch).unwrap();
+        let mut recording = Recording::new();
+        for _ in 0..count {
+            multiply_add::record(&mut recording, &buffer, &buffer, 64, rounds);
+        }
+        recording
+    }
+
+    #[test]
+    fn the_first_submit_is_short_on_a_device_that_does_a_billion_operations_a_second() {
+        let executor = Executor::default();
+        let recording = dispatches(1000, 1000);
+        let each = recording.dispatches()[0].cost.work;
+        let (count, work) = executor.budget(recording.dispatches());
+        assert_eq!(work, count as u64 * each);
+        // 10^9 operations a second are slower than any phone's GPU, and a watchdog waits for seconds.
+        assert!(work as f64 <= 1e9 * executor.submit_ms / 1e3);
+        assert!(count > 1 && count < 1000);
+    }
+
+    #[test]
+    fn a_dispatch_that_is_larger_than_the_budget_is_submitted_alone() {
+        let recording = dispatches(3, 100_000);
+        let (count, _) = Executor::default().budget(recording.dispatches());
+        assert_eq!(count, 1);
+    }
+
+    #[test]
+    fn the_budget_grows_by_half_at_most_with_each_submit() {
+        let mut executor = Executor::default();
+        for _ in 0..5 {
+            let before = executor.work_per_ms;
+            // A clock that did not move would say that the device is infinitely fast.
+            executor.learn(u64::MAX, 0.0);
+            assert!(executor.work_per_ms <= 1.5 * before);
+        }
+    }
+}

@@ -1,18 +1,24 @@
-//! The measurements of `www/bench` in a tab. They are in builds with the feature `bench` only, so visitors do not download them.
+//! The measurements in a tab of `www/bench` and of the page `bench/`. They are in builds with the feature `bench` only, so visitors of the main page do
+//! not download them.
 
 use std::rc::Rc;
 
-use js_sys::{Float32Array, Uint32Array};
+use js_sys::{Array, Float32Array, Uint32Array};
 use serde::Serialize;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::js_error;
 use super::options::{self, to_js};
-use crate::error::Result;
-use crate::gemm::tuner;
-use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice, MemoryUse};
+use crate::dtype::DType;
+use crate::error::{Result, err};
+use crate::format::files::ModelDir;
+use crate::gemm::Choice;
+use crate::gemm::tuner::{self, Known};
+use crate::gpu::{Backend, Gpu, GpuOptions, Limits, LimitsChoice, MemoryUse};
+use crate::model::Extent;
 use crate::reference::Host;
+use crate::text::batch::Batch;
 use crate::train::{Bench, Options, Session, dtype};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
@@ -29,21 +35,53 @@ pub struct TabBench {
 struct Measured {
     adapter: String,
     flops: f64,
+    tokens: u32,
+    tiles: String,
     gpu_bytes: MemoryUse,
+}
+
+/// The tile configurations that a device would use.
+#[derive(Serialize)]
+struct Choices {
+    adapter: String,
+    limits: Limits,
+    untuned: String,
+    tuned: String,
+    shapes: Vec<OfShape>,
+}
+
+/// The tiles that the two choices have for a matmul of this shape: rows, columns, depth.
+#[derive(Serialize)]
+struct OfShape {
+    shape: [u32; 3],
+    untuned: &'static str,
+    tuned: &'static str,
 }
 
 #[wasm_bindgen]
 impl TabBench {
     /// Loads the model of `{ url | config, dtype }` and sets it up for a training of its further options, on sequences of
-    /// `maxLength` random tokens.
+    /// `maxLength` random tokens. `tiles` are those that a training takes; without them, the untuned ones.
     pub async fn create(options: JsValue) -> Thrown<TabBench> {
         Self::open(&options).await.map_err(js_error)
     }
 
     /// The adapter, the operations of a forward pass, and the GPU memory taken so far.
     pub fn info(&self) -> Thrown<JsValue> {
-        let gpu_bytes = self.gpu.memory();
-        to_js(&Measured { adapter: self.gpu.name(), flops: self.bench.flops(), gpu_bytes }).map_err(js_error)
+        let measured = Measured {
+            adapter: self.gpu.name(),
+            flops: self.bench.flops(),
+            tokens: self.bench.batch().tokens() as u32,
+            tiles: self.bench.session().model.tiles().to_string(),
+            gpu_bytes: self.gpu.memory(),
+        };
+        to_js(&measured).map_err(js_error)
+    }
+
+    /// Milliseconds that the host has waited for the device so far. The rest of a step's time is the host's own.
+    #[wasm_bindgen(js_name = waitedMs)]
+    pub fn waited_ms(&self) -> f64 {
+        self.gpu.waited_ms()
     }
 
     /// Token ids of all sequences, end to end.
@@ -78,7 +116,10 @@ impl TabBench {
         let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
         let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
         let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
-        let session = Session::open(gpu.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
+        let mut session = Session::open(gpu.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
+        if let Some(tiles) = options::text(options, "tiles") {
+            session.set_tiles(tuner::choose(gpu.as_ref(), &tiles, &mut Known::new()).await?);
+        }
         let given: Options = options::parse(options.clone(), "bench options")?;
         let settings = given.resolve(session.model.spec(), None)?;
         let length = settings.max_length;
@@ -103,4 +144,66 @@ pub async fn measure_matmuls() -> Thrown<JsValue> {
         to_js(&measured?)
     };
     measured.await.map_err(js_error)
+}
+
+/// Checks and measures the matmul of this shape (rows, columns, depth) with every tile.
+#[wasm_bindgen(js_name = measureMatmul)]
+pub async fn measure_matmul(shape: Uint32Array) -> Thrown<JsValue> {
+    let measured = async {
+        let shape = <[u32; 3]>::try_from(shape.to_vec())
+            .map_err(|found| err!(InvalidArgument, "a shape has {} numbers, expected 3", found.len()))?;
+        let gpu = Gpu::open(GpuOptions::default()).await?;
+        let measured = tuner::measure(gpu.as_ref(), Host::open().as_ref(), &[shape]).await;
+        gpu.destroy();
+        to_js(&measured?)
+    };
+    measured.await.map_err(js_error)
+}
+
+/// The device's limits, the untuned choice of tiles and the one that the tuner makes, and what both use for [`tuner::SHAPES`].
+#[wasm_bindgen(js_name = chooseTiles)]
+pub async fn choose_tiles() -> Thrown<JsValue> {
+    let chosen = async {
+        let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
+        let tuned = tuner::tune(gpu.as_ref(), false).await;
+        let (adapter, limits) = (gpu.name(), gpu.limits());
+        gpu.destroy();
+        let (untuned, tuned) = (Choice::untuned(&limits), tuned?);
+        let of = |shape: &[u32; 3]| OfShape {
+            shape: *shape,
+            untuned: untuned.tile(shape[0], shape[1]).name,
+            tuned: tuned.tile(shape[0], shape[1]).name,
+        };
+        let shapes = tuner::SHAPES.iter().map(of).collect();
+        to_js(&Choices { adapter, limits, untuned: untuned.to_string(), tuned: tuned.to_string(), shapes })
+    };
+    chosen.await.map_err(js_error)
+}
+
+/// Logits `[token, vocabulary]` of each of `sequences`, an array of `Uint32Array`s of token ids, by the model of `options`, to be compared
+/// with those of another program.
+#[wasm_bindgen(js_name = logitsOf)]
+pub async fn logits_of(options: JsValue, sequences: Array) -> Thrown<Array> {
+    let computed = async {
+        let dir = options::model_dir(&options, &JsValue::UNDEFINED)?;
+        let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
+        let logits = logits(gpu.clone(), dir.as_ref(), &sequences).await;
+        gpu.destroy();
+        logits
+    };
+    computed.await.map_err(js_error)
+}
+
+async fn logits(gpu: Rc<Gpu>, dir: &dyn ModelDir, sequences: &Array) -> Result<Array> {
+    let mut session = Session::open(gpu, dir, DType::F32, &mut |_| Ok(())).await?;
+    let all = Array::new();
+    for sequence in sequences.iter() {
+        let ids = sequence.dyn_into::<Uint32Array>();
+        let ids = ids.map_err(|_| err!(InvalidArgument, "sequences: expected arrays of token ids"))?.to_vec();
+        let tokens = ids.len() as u32;
+        let (model, workspace) =
+            session.prepare(Extent { branches: 1, tokens, targets: tokens, labels: 0 })?;
+        all.push(&Float32Array::from(&model.logits(workspace, &Batch::sequence(&ids)).await?[..]));
+    }
+    Ok(all)
 }

@@ -18,7 +18,7 @@ mod rows;
 mod training;
 
 #[cfg(feature = "bench")]
-pub use bench::{TabBench, measure_matmuls};
+pub use bench::{TabBench, choose_tiles, logits_of, measure_matmul, measure_matmuls};
 pub use files::{file_names, files_of};
 pub use fine_tuner::Tuner;
 pub use plan::{check_model, plan};

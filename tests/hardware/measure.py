@@ -5,7 +5,8 @@
     python tests/hardware/measure.py --table
 
 It needs no network and no downloads: the weights of the models are random. The result is one JSON file per adapter in
-tests/hardware/results, which --table writes as Markdown tables. With --tests (a test binary of `cargo test --no-run`, of the targets
+tests/hardware/results, which --table writes as Markdown tables. What the site's page bench/ measures in a tab is a text; saved there as
+a .txt file, it is in the tables too. With --tests (a test binary of `cargo test --no-run`, of the targets
 `it` and `kernels`; may be repeated) the goldens and the kernels are compared with their references first, and nothing is measured on a
 GPU that computes something else. A measurement that fails is recorded with its error. The whole takes about five minutes on a fast GPU;
 what has not begun after --seconds is left out, and recorded as left out.
@@ -133,12 +134,22 @@ def measure(args):
     print(path)
 
 
+def read(path):
+    """A result: a JSON file of this program, or the text of the page `bench/`, whose JSON follows a few lines to read."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text[text.index("{") if text.startswith("{") else text.index("\n{") :])
+
+
 def table(out):
-    for path in sorted(Path(out).glob("*.json")):
-        value = json.loads(path.read_text())
-        print(f"### {value['adapter']}\n\nMeasured on {value['date']}. {value.get('note', '')}\n")
-        matmuls(value["matmul"])
-        steps(value)
+    for path in sorted([*Path(out).glob("*.json"), *Path(out).glob("*.txt")]):
+        value = read(path)
+        print(f"### {value['adapter'] or path.stem}\n\nMeasured on {value['date']}. {value.get('note', '')}\n")
+        if path.suffix == ".txt":
+            print(f"In a tab: {value['machine']}\n")
+        if value["matmul"]:
+            matmuls(value["matmul"])
+        if value["steps"]:
+            steps(value)
         for left in value["left_out"]:
             print(f"Left out: `{left['command']}`: {left['why']}")
 

@@ -62,9 +62,11 @@ export function subresources(): Plugin {
         const starts = Object.values(bundle).filter((file) => file.type === 'chunk' && file.code.includes(WORKER_TOKEN));
         if (starts.length !== 1) throw new Error(`expected one script that starts the worker, found ${starts.length}`);
         for (const file of starts) if (file.type === 'chunk') file.code = replaceOnce(file.code, WORKER_TOKEN, integrity(content(worker)));
-        const page = bundle['index.html'];
-        if (page?.type !== 'asset') throw new Error('index.html is not among the built files');
-        page.source = String(page.source).replaceAll(/<(script|link)\b[^>]*?\b(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g, (tag, _kind, name: string) => `${tag} integrity="${integrity(content(name))}"`);
+        if (bundle['index.html'] === undefined) throw new Error('index.html is not among the built files');
+        for (const page of Object.values(bundle)) {
+          if (page.type !== 'asset' || !page.fileName.endsWith('.html')) continue;
+          page.source = String(page.source).replaceAll(/<(script|link)\b[^>]*?\b(?:src|href)="\.{1,2}\/(assets\/[^"]+\.(?:js|css))"/g, (tag, _kind, name: string) => `${tag} integrity="${integrity(content(name))}"`);
+        }
       },
     },
   };

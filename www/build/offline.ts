@@ -1,6 +1,6 @@
 /**
  * Generates the service worker that lets the site work offline. It caches all files of the site
- * except the model, which the package stores itself. Then it lists the hashes of all files.
+ * except the model, which the package stores itself, and the page that measures a device. Then it lists the hashes of all files.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ export function offline(): Plugin {
         const { warnings } = await generateSW({
           globDirectory: site,
           globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest,csv}'],
-          globIgnores: ['models/**', 'sw.js'],
+          globIgnores: ['models/**', 'bench/**', 'sw.js'],
           additionalManifestEntries: [{ url: SUMS, revision: others }],
           swDest: `${site}/sw.js`,
           // The file names in assets/ contain a hash of the content.

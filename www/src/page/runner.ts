@@ -9,7 +9,8 @@ import { WakeLock } from './wake.ts';
 export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';
 
 export interface Listener {
-  onStep(step: TrainStep): void;
+  /** `ms` is how long the step took. */
+  onStep(step: TrainStep, ms: number): void;
   onState(state: RunState): void;
 }
 
@@ -23,6 +24,8 @@ export class Runner {
   #finished = false;
   #resting = false;
   #wake: (() => void) | undefined;
+  /** Milliseconds to rest before the next step, so that a warm device cools down. */
+  restMs = 0;
 
   /** With `background` the run continues while the page is hidden. */
   constructor(steps: AsyncGenerator<TrainStep, void, void>, background: boolean, listener: Listener) {
@@ -52,12 +55,14 @@ export class Runner {
     this.#stayAwake();
     try {
       for (;;) {
+        await this.#rest();
         await this.#untilRunnable();
         if (this.#stopped) return;
+        const began = performance.now();
         const { done, value } = await this.#steps.next();
         if (done || value.step === value.steps) this.#finished = true;
         if (done) return;
-        this.#listener.onStep(value);
+        this.#listener.onStep(value, performance.now() - began);
         if (this.#finished) {
           await this.#steps.next();
           return;
@@ -102,6 +107,10 @@ export class Runner {
     else if (!this.#resting) this.#listener.onState('pausing');
     else this.#listener.onState(this.#paused ? 'paused' : 'hidden');
     if (!waits || this.#stopped) this.#wake?.();
+  }
+
+  async #rest(): Promise<void> {
+    if (this.restMs > 0 && !this.#paused && !this.#stopped) await new Promise((resolve) => setTimeout(resolve, this.restMs));
   }
 
   async #untilRunnable(): Promise<void> {

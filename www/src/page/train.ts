@@ -5,6 +5,7 @@ import { announce, byId, chosen, facts, onChoice } from './dom.ts';
 import { evaluationLine } from './figures.ts';
 import { bytes, count, duration, percent, plural } from './format.ts';
 import { stageName } from './model.ts';
+import { Heat } from './heat.ts';
 import { Pace, verdict } from './pace.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { checkPrompt, dataOptions, readoutPrompt, readoutRows, worded } from './prompt.ts';
@@ -186,12 +187,15 @@ export function setUpTrain(app: App, flow: Flow): Resume {
       },
     });
     const pace = new Pace();
+    const heat = new Heat();
     const runner = new Runner(steps, given.background, {
-      onStep: (step) => {
+      onStep: (step, ms) => {
         app.trained = step.step;
         learned = step.rows ?? 0;
         chart.add(step);
         pace.add(step);
+        runner.restMs = heat.add(ms, step.tokens);
+        byId('warm', HTMLElement).hidden = !heat.warm;
         trouble = step.warning ?? trouble;
         if (step.evaluation !== undefined && dataset.kind === 'labelled') {
           byId('held-now', HTMLElement).textContent = evaluationLine(step.evaluation, app.prompting ?? dataset);
