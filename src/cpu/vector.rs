@@ -130,6 +130,8 @@ pub(super) fn activate(activation: Activation, values: &mut [f32]) {
         Activation::GeluTanh => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
         Activation::Relu => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
         Activation::Silu => values.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x)),
+        Activation::GeluSigmoid => values.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x)),
+        Activation::ReluSquared => values.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x * *x }),
     }
 }
 

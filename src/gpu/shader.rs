@@ -19,9 +19,11 @@ macro_rules! snippets {
 
 snippets![
     "activation_gelu",
+    "activation_gelu_sigmoid",
     "activation_gelu_tanh",
     "activation_none",
     "activation_relu",
+    "activation_relu_squared",
     "activation_silu",
     "attention",
     "attention_scalar",

@@ -32,23 +32,35 @@ pub enum Activation {
     Gelu,
     /// GELU with tanh in the place of erf: `gelu_new`, `gelu_pytorch_tanh`.
     GeluTanh,
+    /// GELU with a sigmoid in the place of erf: `quick_gelu`.
+    GeluSigmoid,
     /// max(x, 0).
     Relu,
+    /// The square of max(x, 0): `relu2`.
+    ReluSquared,
     /// x sigmoid(x).
     Silu,
 }
 
 impl Activation {
     /// All of them.
-    pub const ALL: [Activation; 4] =
-        [Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::Silu];
+    pub const ALL: [Activation; 6] = [
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Relu,
+        Activation::Silu,
+        Activation::GeluSigmoid,
+        Activation::ReluSquared,
+    ];
 
     /// The snippet that provides `activate`.
     pub fn snippet(self) -> &'static str {
         match self {
             Activation::Gelu => "activation_gelu",
             Activation::GeluTanh => "activation_gelu_tanh",
+            Activation::GeluSigmoid => "activation_gelu_sigmoid",
             Activation::Relu => "activation_relu",
+            Activation::ReluSquared => "activation_relu_squared",
             Activation::Silu => "activation_silu",
         }
     }

@@ -18,8 +18,9 @@ pub struct RotaryFields<'a> {
     pub default_theta: f32,
     /// Whether `rope_scaling` applies to this layer.
     pub scaled: bool,
-    /// The default of `partial_rotary_factor`, the part of a head that is rotated.
-    pub partial: f32,
+    /// The default of `partial_rotary_factor`, the part of a head that is rotated. `None` for families that always rotate
+    /// whole heads; transformers does not look at the field there.
+    pub partial: Option<f32>,
     /// `original_max_position_embeddings` of the family, which counts where the field is not at the top.
     pub original: Option<u32>,
 }
@@ -28,7 +29,14 @@ impl Default for RotaryFields<'_> {
     /// Those of Llama.
     fn default() -> Self {
         let (theta, default_theta) = ("rope_theta", 10_000.0);
-        RotaryFields { layer_type: None, theta, default_theta, scaled: true, partial: 1.0, original: None }
+        RotaryFields {
+            layer_type: None,
+            theta,
+            default_theta,
+            scaled: true,
+            partial: Some(1.0),
+            original: None,
+        }
     }
 }
 
@@ -57,9 +65,23 @@ impl Rotary {
             Some(theta) => theta,
             None => config.f32_or(fields.theta, fields.default_theta)?,
         };
-        let partial = match rope.opt_f32("partial_rotary_factor")? {
-            Some(part) => part,
-            None => config.f32_or("partial_rotary_factor", fields.partial)?,
+        let said = match rope.opt_f32("partial_rotary_factor")? {
+            Some(part) => Some(part),
+            None => config.opt_f32("partial_rotary_factor")?,
+        };
+        let partial = match fields.partial {
+            Some(default) => said.unwrap_or(default),
+            None => {
+                let is_scaled = kind_of(&rope)? != "default";
+                if let Some(part) = said.filter(|part| is_scaled && *part != 1.0) {
+                    bail!(
+                        ModelUnsupported,
+                        "{}: `partial_rotary_factor`: expected 1 beside scaled rotary positions, found {part}",
+                        config.name()
+                    );
+                }
+                1.0
+            }
         };
         // Rounded down, after the rounding error of a fraction such as 0.7 in f32 has been added.
         let dim = (f64::from(head_dim) * f64::from(partial) + 1e-4) as u32;
@@ -77,11 +99,15 @@ impl Rotary {
     }
 }
 
+/// The type of scaling in such an object. Older files call the field `type`.
+fn kind_of(rope: &Config) -> Result<&str> {
+    rope.str_or("rope_type", rope.str_or("type", "default")?)
+}
+
 /// The scaling in an object such as `rope_scaling`; `config` is all of the file, `known` the family's
 /// `original_max_position_embeddings`.
 fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32) -> Result<RotaryScaling> {
-    // The name of the field in older files.
-    let kind = rope.str_or("rope_type", rope.str_or("type", "default")?)?;
+    let kind = kind_of(rope)?;
     let factor = |rope: &Config| match rope.f32("factor")? {
         factor if factor > 0.0 => Ok(factor),
         factor => bail!(ModelUnsupported, "{}: `factor`: expected more than 0, found {factor}", rope.name()),

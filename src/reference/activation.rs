@@ -40,6 +40,9 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
         // Not max: a NaN stays a NaN.
         Activation::Relu if x < 0.0 => 0.0,
         Activation::Relu => x,
+        Activation::GeluSigmoid => x / (1.0 + (-1.702 * x).min(88.0).exp()),
+        Activation::ReluSquared if x < 0.0 => 0.0,
+        Activation::ReluSquared => x * x,
         Activation::Silu => x / (1.0 + (-x).min(88.0).exp()),
     }
 }
@@ -97,6 +100,8 @@ mod tests {
             (Activation::GeluTanh, [-0.158_808_02, 0.841_192, 2.996_362_7]),
             (Activation::Relu, [0.0, 1.0, 3.0]),
             (Activation::Silu, [-0.268_941_43, 0.731_058_6, 2.857_722_3]),
+            (Activation::GeluSigmoid, [-0.154_204_23, 0.845_795_75, 2.981_928_8]),
+            (Activation::ReluSquared, [0.0, 1.0, 9.0]),
         ];
         for (activation, expected) in cases {
             for (x, expected) in [-1.0, 1.0, 3.0].into_iter().zip(expected) {
@@ -104,9 +109,13 @@ mod tests {
                 assert!((seen - expected).abs() < 1e-6, "{activation:?}({x}) = {seen}, expected {expected}");
             }
             for x in [-1e30_f32, -200.0, 200.0, 1e30] {
-                let expected = if x < 0.0 { 0.0 } else { x };
+                let expected = match activation {
+                    _ if x < 0.0 => 0.0,
+                    Activation::ReluSquared => x * x,
+                    _ => x,
+                };
                 let seen = activate(activation, x);
-                assert!((seen - expected).abs() < 1e-6, "{activation:?}({x}) = {seen}");
+                assert!(seen == expected || (seen - expected).abs() < 1e-6, "{activation:?}({x}) = {seen}");
             }
             assert!(activate(activation, f32::NAN).is_nan());
         }

@@ -13,6 +13,8 @@ pub fn nonlinearity(activation: ClassifierActivation) -> Slope {
         ClassifierActivation::Of(Activation::Silu) => silu,
         ClassifierActivation::Of(Activation::Gelu) => gelu,
         ClassifierActivation::Of(Activation::GeluTanh) => gelu_tanh,
+        ClassifierActivation::Of(Activation::GeluSigmoid) => gelu_sigmoid,
+        ClassifierActivation::Of(Activation::ReluSquared) => relu_squared,
     }
 }
 
@@ -28,6 +30,16 @@ fn relu(x: f64) -> (f64, f64) {
 fn silu(x: f64) -> (f64, f64) {
     let sum = 1.0 + libm::exp(-x);
     (x / sum, (1.0 + x * (1.0 - 1.0 / sum)) / sum)
+}
+
+fn relu_squared(x: f64) -> (f64, f64) {
+    let positive = x.max(0.0);
+    (positive * positive, 2.0 * positive)
+}
+
+fn gelu_sigmoid(x: f64) -> (f64, f64) {
+    let (y, slope) = silu(1.702 * x);
+    (y / 1.702, slope)
 }
 
 /// x times the normal distribution's function.
@@ -56,6 +68,8 @@ mod tests {
             ClassifierActivation::Of(Activation::Silu),
             ClassifierActivation::Of(Activation::Gelu),
             ClassifierActivation::Of(Activation::GeluTanh),
+            ClassifierActivation::Of(Activation::GeluSigmoid),
+            ClassifierActivation::Of(Activation::ReluSquared),
         ] {
             let of = nonlinearity(activation);
             for x in [-3.0, -0.7, -0.01, 0.02, 0.9, 4.0] {

@@ -26,6 +26,7 @@ tensors = collections.OrderedDict(
 tensors._metadata = collections.OrderedDict({"": {"version": 1}, "a": {"version": 1}})
 torch.save(tensors, folder / "tiny.bin")
 torch.save(tensors, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+torch.save(tensors, folder / "legacy-protocol-4.bin", _use_new_zipfile_serialization=False, pickle_protocol=4)
 right(tensors, "tiny")
 
 # Views in other orders than that of their storage, and elements that are not read.

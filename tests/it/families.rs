@@ -49,3 +49,45 @@ fn the_table_of_families_is_what_is_read() {
 fn families_are_in_order() {
     assert!(family::FAMILIES.is_sorted_by_key(|family| family.model_type));
 }
+
+/// The spec of a tiny model of a family with some fields of its own.
+fn tiny(model_type: &str, fields: &str) -> pocketllm::error::Result<ModelSpec> {
+    let shared = format!(
+        r#"{{"model_type":"{model_type}","vocab_size":61,"hidden_size":24,"num_attention_heads":4,"num_key_value_heads":2,
+        "num_hidden_layers":2,"intermediate_size":36{fields}}}"#
+    );
+    family::spec(&Config::parse("config.json", shared.as_bytes())?)
+}
+
+/// The defaults of transformers 5. `tests/reference/families.py` compares models without these fields.
+#[test]
+fn fields_that_are_left_out_have_the_defaults_of_transformers() {
+    let theta = |spec: &ModelSpec| spec.layers[0].attention.rotary.as_ref().unwrap().theta;
+    assert_eq!(theta(&tiny("smollm3", "").unwrap()), 2e6);
+    assert_eq!(theta(&tiny("llama", "").unwrap()), 1e4);
+    assert_eq!(tiny("qwen3", "").unwrap().head_dim, 128);
+    assert_eq!(tiny("qwen2", "").unwrap().head_dim, 6);
+    let caps = |fields| {
+        let spec = tiny("gemma2", fields).unwrap();
+        (spec.layers[0].attention.softcap, spec.head.as_ref().unwrap().softcap)
+    };
+    assert_eq!(caps(""), (Some(50.0), Some(30.0)));
+    assert_eq!(caps(r#","attn_logit_softcapping":null,"final_logit_softcapping":null"#), (None, None));
+    assert_eq!(caps(r#","final_logit_softcapping":5"#), (Some(50.0), Some(5.0)));
+}
+
+#[test]
+fn a_part_of_a_head_is_rotated_only_in_families_where_transformers_does() {
+    let dim = |model_type, fields| {
+        tiny(model_type, fields).unwrap().layers[0].attention.rotary.clone().unwrap().dim
+    };
+    for whole in ["llama", "mistral", "qwen2", "smollm3", "granite", "olmo2"] {
+        assert_eq!(dim(whole, r#","head_dim":8,"partial_rotary_factor":0.5"#), 8, "{whole}");
+        let scaled =
+            r#","head_dim":8,"partial_rotary_factor":0.5,"rope_scaling":{"type":"linear","factor":2}"#;
+        let error = tiny(whole, scaled).map(|_| ()).unwrap_err();
+        assert!(error.message().contains("`partial_rotary_factor`: expected 1"), "{error}");
+    }
+    assert_eq!(dim("phi3", r#","head_dim":8,"partial_rotary_factor":0.5"#), 4);
+    assert_eq!(dim("phi", r#","head_dim":8"#), 4);
+}

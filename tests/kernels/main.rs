@@ -79,7 +79,7 @@ kernel_test! {
         for activation in Activation::ALL {
             // Both tails, where a careless formula overflows, each with its own scale; and the middle.
             let middle: Vec<f32> = (-60..=60).map(|i| i as f32 / 10.0).collect();
-            for values in [middle, vec![-300.0, -88.0, -30.0, 30.0, 88.0, 300.0], vec![-1e30, 1e30]] {
+            for values in [middle, vec![-300.0, -88.0, -30.0, 30.0, 88.0, 300.0], vec![-1e18, 1e18]] {
                 let count = values.len() as u32;
                 let outputs = both(&backend, |lab, recording| {
                     let x = lab.floats("x", &values);

@@ -38,7 +38,7 @@ kernel_test! {
         for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.runs(&limits)) {
             for (i, &shape) in SHAPES.iter().enumerate() {
                 let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
-                let activation = i.checked_sub(1).map(|i| Activation::ALL[i % 4]);
+                let activation = i.checked_sub(1).map(|i| Activation::ALL[i % Activation::ALL.len()]);
                 check(&backend, (index, tile), shape, (biased, activation, added)).await;
             }
         }

@@ -100,35 +100,46 @@ pub(super) fn from_factors(
 
 /// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32
 /// `[head_dim / 2]`. The published models differ only in the factor (8 or 32), which is what the
-/// lowest frequency is divided by. That the other parameters are theirs is checked by computing all
-/// divisors from them.
+/// lowest frequency is divided by; they are recognized by computing all divisors from it. Other
+/// divisors are described as LongRoPE's, with the same factors for short and long texts.
 pub(super) async fn from_divisors(
     parts: &[Rc<dyn ByteSource>],
     tensor: TensorInfo,
     head_dim: u32,
     theta: f32,
 ) -> Result<Option<Json>> {
-    const LOW: f64 = 1.0;
-    const HIGH: f64 = 4.0;
-    const ORIGINAL: f64 = 8192.0;
-    let file = file_of(parts, &tensor);
-    let (head_dim, theta) = (f64::from(head_dim), f64::from(theta));
-    if tensor.elements() as f64 != head_dim / 2.0 {
+    let file = file_of(parts, &tensor).to_owned();
+    if tensor.elements() != u64::from(head_dim / 2) {
         bail!(
             FileCorrupt,
             "{file}: `rope_freqs.weight`: expected {} factors, found {}",
-            head_dim / 2.0,
+            head_dim / 2,
             tensor.elements()
         );
     }
     let factors = factors(parts, tensor).await?;
+    if let Some(found) = factors.iter().find(|factor| !factor.is_finite() || **factor <= 0.0) {
+        bail!(FileCorrupt, "{file}: `rope_freqs.weight`: expected factors of more than 0, found {found}");
+    }
     // Divisors of 1 change nothing.
     if factors.iter().all(|factor| *factor == 1.0) {
         return Ok(None);
     }
-    let factor = factors.last().copied().map_or(0.0, f64::from);
-    for (i, &found) in factors.iter().enumerate() {
-        let wavelength = std::f64::consts::TAU * theta.powf(2.0 * i as f64 / head_dim);
+    Ok(Some(published_llama3(&factors, head_dim, theta).unwrap_or_else(|| {
+        json!({
+            "rope_type": "longrope", "short_factor": factors, "long_factor": factors, "attention_factor": 1.0,
+        })
+    })))
+}
+
+/// The scaling of the published models of Llama 3, if it gives these divisors.
+fn published_llama3(factors: &[f32], head_dim: u32, theta: f32) -> Option<Json> {
+    const LOW: f64 = 1.0;
+    const HIGH: f64 = 4.0;
+    const ORIGINAL: f64 = 8192.0;
+    let factor = f64::from(*factors.last()?);
+    let is_expected = |(i, found): (usize, &f32)| {
+        let wavelength = std::f64::consts::TAU * f64::from(theta).powf(2.0 * i as f64 / f64::from(head_dim));
         let expected = if wavelength < ORIGINAL / HIGH {
             1.0
         } else if wavelength > ORIGINAL / LOW {
@@ -137,19 +148,15 @@ pub(super) async fn from_divisors(
             let smooth = (ORIGINAL / wavelength - LOW) / (HIGH - LOW);
             1.0 / ((1.0 - smooth) / factor + smooth)
         };
-        let close = (f64::from(found) - expected).abs() <= 1e-4 * expected.abs();
-        if !close {
-            bail!(
-                ModelUnsupported,
-                "{file}: `rope_freqs.weight`: expected Llama 3's factors, {expected} at {i}, found {found}"
-            );
-        }
-    }
-    Ok(Some(json!({
-        "rope_type": "llama3",
-        "factor": factor,
-        "low_freq_factor": LOW,
-        "high_freq_factor": HIGH,
-        "original_max_position_embeddings": ORIGINAL as u32,
-    })))
+        (f64::from(*found) - expected).abs() <= 1e-4 * expected
+    };
+    factors.iter().enumerate().all(is_expected).then(|| {
+        json!({
+            "rope_type": "llama3",
+            "factor": factor,
+            "low_freq_factor": LOW,
+            "high_freq_factor": HIGH,
+            "original_max_position_embeddings": ORIGINAL as u32,
+        })
+    })
 }

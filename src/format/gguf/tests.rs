@@ -451,10 +451,21 @@ fn rope_scaling_is_recovered() {
     assert_eq!(scaling.u32("original_max_position_embeddings").unwrap(), 8192);
     assert!(!parsed.checkpoint.tensors.keys().any(|name| name.contains("rope")));
     let mut other = factors.clone();
+    // Llama 3's scaling with parameters that no published model has divides frequencies by other numbers.
     other[0] = 2.0;
-    with(&other).refused(Code::ModelUnsupported, &["rope_freqs.weight"]);
-    other[7] = f32::NAN;
-    with(&other).refused(Code::ModelUnsupported, &["rope_freqs.weight"]);
+    let parsed = with(&other).parse().unwrap();
+    let scaling = parsed.config.opt_object("rope_scaling").unwrap().unwrap();
+    assert_eq!(
+        (scaling.str("rope_type").unwrap(), scaling.f32("attention_factor").unwrap()),
+        ("longrope", 1.0)
+    );
+    for field in ["short_factor", "long_factor"] {
+        assert_eq!(scaling.f32_list(field).unwrap(), other);
+    }
+    for wrong in [f32::NAN, 0.0] {
+        other[7] = wrong;
+        with(&other).refused(Code::FileCorrupt, &["rope_freqs.weight", "more than 0"]);
+    }
     with(&factors[..4]).refused(Code::FileCorrupt, &["rope_freqs.weight", "8 factors"]);
 }
 

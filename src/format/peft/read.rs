@@ -141,6 +141,12 @@ impl Adapter {
         let replaced = |name: &str| base_name(name).is_some_and(|name| self.config.saved.has(&name));
         let unknown = |name: &&String| names.binary_search(&name.as_str()).is_err() && !replaced(name);
         match self.checkpoint.tensors.keys().find(unknown) {
+            // As of an adapter of the head, which peft has among `all-linear` layers.
+            Some(other) if other.contains(".lora_") || other.contains(".base_layer.") => bail!(
+                ModelUnsupported,
+                "{}: expected to adapt layers of attention and of the MLP of this model, found another",
+                place(other)
+            ),
             Some(other) => bail!(FileCorrupt, "{}: does not belong to any part of this model", place(other)),
             None => Ok(()),
         }

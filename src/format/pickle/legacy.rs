@@ -9,8 +9,16 @@ use super::values::{Storage, Tensor, Value};
 use crate::error::{Error, Result, bail};
 use crate::format::source::ByteSource;
 
-/// The first pickle: protocol 2, the number 0x1950a86a20f9469cfc6c, and its end.
-const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// How the first pickle begins: with protocol 2, as `torch.save` writes it, or with protocol 4 or 5 and the length of what follows;
+/// then the opcode and the length of a number.
+const BEGINNINGS: [&[u8]; 3] = [
+    b"\x80\x02\x8a\x0a",
+    b"\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0a",
+    b"\x80\x05\x95\x0d\0\0\0\0\0\0\0\x8a\x0a",
+];
+
+/// The number 0x1950a86a20f9469cfc6c, and the end of the first pickle.
+const MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Bytes to read first. Most state dicts fit.
 const FIRST_READ: u64 = 256 << 10;
@@ -23,7 +31,7 @@ pub(super) struct Legacy {
 
 /// Whether a file begins as this layout does.
 pub(super) fn is_legacy(start: &[u8]) -> bool {
-    start.starts_with(&MAGIC[..4])
+    BEGINNINGS.iter().any(|beginning| start.starts_with(&beginning[..4]))
 }
 
 pub(super) async fn read(source: &dyn ByteSource) -> Result<Legacy> {
@@ -41,7 +49,8 @@ pub(super) async fn read(source: &dyn ByteSource) -> Result<Legacy> {
 
 /// Parses the pickles at the beginning of a file of `len` bytes.
 fn parse(start: &[u8], len: u64) -> Result<Legacy> {
-    let Some(rest) = start.strip_prefix(MAGIC) else {
+    let after = BEGINNINGS.iter().find_map(|beginning| start.strip_prefix(*beginning));
+    let Some(rest) = after.and_then(|number| number.strip_prefix(MAGIC)) else {
         bail!(FileCorrupt, "expected the number that a file of PyTorch begins with");
     };
     let version = Machine::run(rest)?;

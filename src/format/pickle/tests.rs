@@ -8,6 +8,7 @@ use crate::format::source::MemorySource;
 // All fixtures are from tests/golden/pytorch_bin.py.
 const TINY: &[u8] = include_bytes!("../../../tests/golden/pickle/tiny.bin");
 const LEGACY: &[u8] = include_bytes!("../../../tests/golden/pickle/legacy.bin");
+const LEGACY_4: &[u8] = include_bytes!("../../../tests/golden/pickle/legacy-protocol-4.bin");
 const STORED: &[u8] = include_bytes!("../../../tests/golden/pickle/stored.bin");
 const ZIP64: &[u8] = include_bytes!("../../../tests/golden/pickle/zip64.bin");
 const VIEWS: &[u8] = include_bytes!("../../../tests/golden/pickle/views.bin");
@@ -40,7 +41,7 @@ fn equals(bytes: &[u8], right: &[u8]) -> Checkpoint {
 #[test]
 fn tensors_equal_those_of_safetensors() {
     let right = include_bytes!("../../../tests/golden/pickle/tiny.safetensors");
-    for bytes in [TINY, LEGACY, STORED, ZIP64] {
+    for bytes in [TINY, LEGACY, LEGACY_4, STORED, ZIP64] {
         let found = equals(bytes, right);
         assert_eq!(found.tensors.len(), 6);
         assert_eq!(found.unread, BTreeMap::from([("ids".to_owned(), "I64".to_owned())]));

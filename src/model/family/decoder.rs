@@ -22,6 +22,8 @@ pub(super) struct Differences {
     pub output_bias: bool,
     /// Whether the layers of the MLP have biases.
     pub mlp_bias: bool,
+    /// The default of `head_dim`; `None` for hidden width / heads.
+    pub head_dim: Option<u32>,
     /// The norms of queries and keys.
     pub head_norms: Option<HeadNorms>,
     /// Whether a layer normalizes the outputs of its sublayers instead of their inputs.
@@ -63,12 +65,13 @@ impl Differences {
             qkv_bias: false,
             output_bias: false,
             mlp_bias: false,
+            head_dim: None,
             head_norms: None,
             norms_after: false,
             fused: false,
             epsilon: 1e-6,
             max_length: 2048,
-            rotary: RotaryFields::default(),
+            rotary: RotaryFields { partial: None, ..RotaryFields::default() },
             tied: false,
             windows: Vec::new(),
             unrotated: Vec::new(),
@@ -85,7 +88,7 @@ impl Differences {
 
 /// The spec of a family of this architecture.
 pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec> {
-    let sizes = Sizes::read(config, None)?;
+    let sizes = Sizes::read(config, family.head_dim)?;
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::rms(config.f32_or("rms_norm_eps", family.epsilon)?);
     let activation = activation(config, "hidden_act", "silu")?;

@@ -33,7 +33,9 @@ pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<
         "gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_fast" | "gelu_accurate" => {
             Ok(Activation::GeluTanh)
         }
+        "quick_gelu" => Ok(Activation::GeluSigmoid),
         "relu" => Ok(Activation::Relu),
+        "relu2" => Ok(Activation::ReluSquared),
         "silu" | "swish" => Ok(Activation::Silu),
         other => bail!(ModelUnsupported, "{}: {field} {other:?} is not implemented", config.name()),
     }

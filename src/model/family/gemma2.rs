@@ -6,17 +6,22 @@ use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{ModelSpec, RotaryFields};
 
-/// A missing cap is refused, since `null` means none and an absent field means 50 and 30.
+/// An absent cap is 50 or 30, and `null` is none.
 pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
+    let cap = |field, default| match config.is_null(field) {
+        true => Ok(None),
+        false => config.f32_or(field, default).map(Some),
+    };
+    let rotary = RotaryFields { partial: None, ..RotaryFields::default() };
     let version = Version {
         family: "gemma2",
         class: "Gemma2ForSequenceClassification",
         head_norms: false,
         pattern: 2,
-        full: RotaryFields::default(),
-        sliding: RotaryFields::default(),
-        attention_softcap: Some(config.f32("attn_logit_softcapping")?),
-        logit_softcap: Some(config.f32("final_logit_softcapping")?),
+        full: rotary,
+        sliding: rotary,
+        attention_softcap: cap("attn_logit_softcapping", 50.0)?,
+        logit_softcap: cap("final_logit_softcapping", 30.0)?,
         max_length: 8192,
     };
     decoder(config, &version)

@@ -37,7 +37,7 @@ pub(super) struct Version {
 pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     let of = |layer_type, theta, default_theta, scaled| {
         let layer_type = Some(layer_type);
-        RotaryFields { layer_type, theta, default_theta, scaled, ..RotaryFields::default() }
+        RotaryFields { layer_type, theta, default_theta, scaled, partial: None, ..RotaryFields::default() }
     };
     let version = Version {
         family: "gemma3_text",

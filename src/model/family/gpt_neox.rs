@@ -18,7 +18,7 @@ pub(super) fn gpt_neox(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-5)?);
     let activation = activation(config, "hidden_act", "gelu")?;
     let bias = config.bool_or("attention_bias", true)?;
-    let partial = config.f32_or("rotary_pct", 0.25)?;
+    let partial = Some(config.f32_or("rotary_pct", 0.25)?);
     let fields = RotaryFields { theta: "rotary_emb_base", partial, ..RotaryFields::default() };
     let rotary = Rotary::read(config, head_dim, fields)?;
 

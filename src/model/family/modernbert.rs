@@ -27,7 +27,8 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
     let windowed = windowed(config, layers, |i| i % every != 0)?;
     let rotary = |layer_type, theta, default_theta| {
         let layer_type = Some(layer_type);
-        let fields = RotaryFields { layer_type, theta, default_theta, ..RotaryFields::default() };
+        let fields =
+            RotaryFields { layer_type, theta, default_theta, partial: None, ..RotaryFields::default() };
         Rotary::read(config, head_dim, fields)
     };
     let full = rotary("full_attention", "global_rope_theta", 160_000.0)?;

@@ -17,7 +17,7 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
     let norm = NormKind::layer(config.f32_or("layer_norm_eps", 1e-5)?);
     let activation = activation(config, "hidden_act", "gelu_new")?;
-    let fields = RotaryFields { partial: 0.5, ..RotaryFields::default() };
+    let fields = RotaryFields { partial: Some(0.5), ..RotaryFields::default() };
     let rotary = Some(Rotary::read(config, head_dim, fields)?);
 
     // Checkpoints that were saved from the model without its head have names without `model.`.

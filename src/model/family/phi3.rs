@@ -14,7 +14,7 @@ pub(super) fn phi3(config: &Config) -> Result<ModelSpec> {
         fused: true,
         epsilon: 1e-5,
         max_length: 4096,
-        rotary: RotaryFields { original: Some(4096), ..RotaryFields::default() },
+        rotary: RotaryFields { original: Some(4096), partial: Some(1.0), ..RotaryFields::default() },
         windows: vec![window; layers],
         ..Differences::none("phi3", Some("Phi3ForSequenceClassification"))
     };

@@ -20,6 +20,7 @@ pub(super) fn qwen2(config: &Config) -> Result<ModelSpec> {
 
 pub(super) fn qwen3(config: &Config) -> Result<ModelSpec> {
     let differences = Differences {
+        head_dim: Some(128),
         head_norms: Some(HeadNorms::Each),
         max_length: 32_768,
         windows: windows(config)?,

@@ -5,7 +5,7 @@ use super::parts::windowed;
 use super::{layer_count, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, RotaryFields};
 
 pub(super) fn smollm3(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")?;
@@ -21,6 +21,7 @@ pub(super) fn smollm3(config: &Config) -> Result<ModelSpec> {
     let differences = Differences {
         mlp_bias: config.bool_or("mlp_bias", false)?,
         max_length: 32_768,
+        rotary: RotaryFields { default_theta: 2e6, partial: None, ..RotaryFields::default() },
         tied: true,
         windows,
         unrotated,
