@@ -76,6 +76,20 @@ fn fields_that_are_left_out_have_the_defaults_of_transformers() {
     assert_eq!(caps(r#","final_logit_softcapping":5"#), (Some(50.0), Some(5.0)));
 }
 
+/// In transformers 5 the layers that `layer_types` lists have masks of the window whether or not `use_sliding_window` is set.
+#[test]
+fn layers_of_smollm3_have_the_windows_that_are_listed() {
+    let windows = |fields| {
+        let spec = tiny("smollm3", fields).unwrap();
+        spec.layers.iter().map(|layer| layer.attention.window).collect::<Vec<_>>()
+    };
+    let listed = r#","sliding_window":3,"layer_types":["full_attention","sliding_attention"]"#;
+    assert_eq!(windows(listed), [None, Some(3)]);
+    assert_eq!(windows(r#","sliding_window":3"#), [None, None]);
+    let default = r#","sliding_window":3,"use_sliding_window":true,"no_rope_layers":[0,1]"#;
+    assert_eq!(windows(default), [Some(3), None]);
+}
+
 #[test]
 fn a_part_of_a_head_is_rotated_only_in_families_where_transformers_does() {
     let dim = |model_type, fields| {

@@ -10,7 +10,9 @@ use crate::model::{ModelSpec, RotaryFields};
 pub(super) fn smollm3(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")?;
     let unrotated = unrotated(config, layers)?;
-    let windows = match config.bool_or("use_sliding_window", false)? && config.has("sliding_window") {
+    // transformers asks `use_sliding_window` only for the layers that `layer_types` would have.
+    let is_windowed = config.has("layer_types") || config.bool_or("use_sliding_window", false)?;
+    let windows = match is_windowed && config.has("sliding_window") {
         true => {
             let window = window(config, 0)?;
             let windowed = windowed(config, layers, |i| unrotated[i as usize])?;
