@@ -3,26 +3,62 @@
 use wasm_bindgen::JsValue;
 
 use super::fine_tuner::Tuner;
-use super::options::{self, GenerateOptions};
-use super::report::{Classification, Evaluated, Scored};
+use super::options::{self, GenerateOptions, Prompting};
+use super::report::{Classification, Evaluated, Scored, Shown};
 use crate::error::{Result, bail, err};
 use crate::text::batch::Batch;
 use crate::text::chat::Conversation;
-use crate::train::{WriteOptions, length};
+use crate::train::{Demonstrations, Draw, ExampleEncoder, IN_CONTEXT_LENGTH, WriteOptions, length};
 
 impl Tuner {
     pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<Evaluated> {
         let (encoder, prompting) = self.encoder(config)?;
         let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
-        let length = length(self.max_length, self.session.model.spec());
-        let examples = encoder.encode(&self.session, &data, length)?;
+        let shown = self.demonstrations(config, &encoder, &prompting)?;
+        let wanted = if shown.is_some() { IN_CONTEXT_LENGTH } else { self.max_length };
+        let length = length(wanted, self.session.model.spec());
+        let (encoder, prompted) = match &shown {
+            Some(shown) => shown.put_before(&encoder, &data),
+            None => (encoder, data.clone()),
+        };
+        let notes = match &shown {
+            Some(_) => self.session.check_demonstrations(&encoder, &prompted, length)?,
+            None => Vec::new(),
+        };
+        let examples = encoder.encode(&self.session, &prompted, length)?;
         self.settle().await?;
         let mut keep_going = || options::check_cancel(cancel);
         let report = self.session.evaluate(&encoder, &examples, &mut keep_going).await?;
         let lists = options::field(config, "wrong").is_some_and(|wrong| wrong.is_truthy());
         let wrong = report.labels.as_ref().filter(|_| lists).map(|labels| labels.wrong(&data.rows));
-        Ok(Evaluated { wrong, ..Evaluated::from(report) })
+        let mut evaluated =
+            Evaluated { wrong, in_context: shown.map(Shown::from), ..Evaluated::from(report) };
+        if let Some(figures) = &mut evaluated.labels {
+            figures.notes.extend(notes);
+        }
+        Ok(evaluated)
+    }
+
+    /// The rows of `train` that stand before each evaluated row, if `inContext` asks for any.
+    fn demonstrations(
+        &self,
+        config: &JsValue,
+        encoder: &ExampleEncoder,
+        prompting: &Prompting,
+    ) -> Result<Option<Demonstrations>> {
+        let count =
+            options::field(config, "inContext").map_or(Ok(0), |count| options::parse(count, "inContext"))?;
+        let data = prompting.data(&self.session, config, "train", options::text(config, "trainName"))?;
+        match (count, data) {
+            (0, None) => Ok(None),
+            (0, Some(_)) => bail!(InvalidArgument, "train: expected inContext beside it, a number from 1 up"),
+            (_, None) => bail!(InvalidArgument, "inContext: expected train beside it, whose rows are shown"),
+            (count, Some(data)) => {
+                let seed = options::parse::<Draw>(config.clone(), "evaluate")?.data_seed;
+                Demonstrations::draw(&self.session, encoder, &data, count, seed).map(Some)
+            }
+        }
     }
 
     pub(super) async fn answer(&mut self, text: String, options: &JsValue) -> Result<Classification> {

@@ -1,11 +1,13 @@
 //! The reports to JavaScript, with the fields that `www/src/package/types/` describes.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::model::HeadKind;
 use crate::text::figures::{LabelFigures, Verdict, WrongRow};
 use crate::train::Trajectory;
-use crate::train::{EvaluationReport, Options, Trial, Warning};
+use crate::train::{Demonstrations, EvaluationReport, Options, Trial, Warning};
 use crate::zo::record::Record;
 
 #[derive(Serialize)]
@@ -70,6 +72,24 @@ pub(super) struct Evaluated {
     /// Those of the examples that were answered wrongly, on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong: Option<Vec<WrongRow>>,
+    /// What stood before each row, with in-context learning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_context: Option<Shown>,
+}
+
+/// The rows that stood before each evaluated row.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shown {
+    pub rows: Vec<usize>,
+    pub per_label: BTreeMap<String, usize>,
+    pub text: String,
+}
+
+impl From<Demonstrations> for Shown {
+    fn from(shown: Demonstrations) -> Self {
+        Shown { rows: shown.rows, per_label: shown.per_label.into_iter().collect(), text: shown.text }
+    }
 }
 
 /// The fields that an evaluation on rows with labels adds.
@@ -99,6 +119,7 @@ impl From<EvaluationReport> for Evaluated {
                 notes: labels.notes,
             }),
             wrong: None,
+            in_context: None,
         }
     }
 }

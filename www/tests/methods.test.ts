@@ -16,6 +16,19 @@ const RUN = {
   seed: 42,
 };
 
+/** `tests/golden/in_context.json`: prompts with and without demonstrations, and what transformers gives for each label. */
+interface InContext {
+  template: string;
+  labels: string[];
+  evaluated: [string, string][];
+  cases: [Case, Case];
+}
+interface Case {
+  demonstrations: [string, string][];
+  rows: { prompt: string; log_likelihoods: number[] }[];
+}
+const rowsOf = (pairs: [string, string][]): { text: string; label: string }[] => pairs.map(([text, label]) => ({ text, label }));
+
 let site: Site;
 let context: BrowserContext;
 let page: Page;
@@ -118,6 +131,38 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.prompted).toContain('expected none of them beside readout');
     expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
     expect(found.resumed).toEqual(found.whole);
+  });
+
+  test('in-context learning answers as transformers does', { timeout: LONG }, async () => {
+    const { template, labels, evaluated, cases } = JSON.parse(readFileSync(golden('in_context.json'), 'utf8')) as InContext;
+    const [plain, shown] = cases;
+    const opt = ['config.json', 'pytorch_model.bin', 'vocab.json', 'merges.txt', 'tokenizer_config.json', 'special_tokens_map.json'];
+    const found = await page.evaluate(
+      async ({ module: { FineTuner }, files, prompt, data, train }) => {
+        const tuner = await FineTuner.create({ model: files });
+        const without = await tuner.evaluate(data, prompt);
+        // The first seed that shows the rows in their order.
+        let within = without;
+        for (let dataSeed = 0; within.inContext?.rows.join() !== '1,2,3,4' && dataSeed < 200; dataSeed += 1) {
+          within = await tuner.evaluate(data, { ...prompt, inContext: 4, train, dataSeed });
+        }
+        const refused = async (more: object): Promise<string> => tuner.evaluate(data, { ...prompt, ...more }).then(() => 'evaluated', (error: Error) => error.message);
+        const refusals = [await refused({ inContext: 4 }), await refused({ train }), await refused({ inContext: 5, train })];
+        await tuner.dispose();
+        return { without, within, refusals };
+      },
+      { module, files: await pick(page, opt.map((name) => golden(`opt-published/${name}`))), prompt: { template, labels }, data: rowsOf(evaluated), train: rowsOf(shown.demonstrations) },
+    );
+    for (const [report, { rows }] of [[found.without, plain], [found.within, shown]] as const) {
+      const likely = rows.map(({ log_likelihoods }, row) => log_likelihoods[labels.indexOf(evaluated[row]?.[1] ?? '')] ?? Number.NaN);
+      expect(report.loss).toBeCloseTo(-likely.reduce((sum, each) => sum + each) / likely.length, 4);
+    }
+    expect(found.without.inContext).toBeUndefined();
+    expect(found.within.inContext).toMatchObject({ rows: [1, 2, 3, 4], perLabel: { model: 2, bert: 2 } });
+    expect(shown.rows[0]?.prompt).toBe(`${found.within.inContext?.text}the line in`);
+    expect(found.refusals[0]).toContain('inContext and train need each other');
+    expect(found.refusals[1]).toContain('inContext and train need each other');
+    expect(found.refusals[2]).toContain('5 demonstrations');
   });
 
   test('a learning rate is searched for, and the search can be stopped', { timeout: LONG }, async () => {

@@ -284,9 +284,10 @@ export class Engine implements Endpoint {
       const read = await readData('data', data, name);
       return (await this.#load()).readRows(read.data, read.name, options);
     },
-    evaluate: async ([{ data, ...config }], hooks) => {
+    evaluate: async ([{ data, train, ...config }], hooks) => {
       const { data: bytes, name } = await readData('data', data, config.dataName);
-      const read = { ...config, data: bytes, dataName: name };
+      const shown = train === undefined ? undefined : await readData('train', train, config.trainName);
+      const read = { ...config, data: bytes, dataName: name, ...(shown && { train: shown.data, trainName: shown.name }) };
       const { cancel, release } = cancelFor(hooks.signal);
       try {
         return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel));

@@ -29,7 +29,7 @@ const PLAN = [
   ...Object.keys(METHOD_OPTIONS),
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
-const EVALUATE = [...PROMPTING, 'dataName', 'wrong', 'signal'];
+const EVALUATE = [...PROMPTING, 'dataName', 'wrong', 'inContext', 'train', 'trainName', 'dataSeed', 'signal'];
 const READ = ['name', 'format', 'textColumn', 'labelColumn', 'labeled', 'unlabeled', ...Object.keys(DRAW_OPTIONS)];
 const GENERATE = ['maxTokens', 'temperature', 'seed', 'signal'];
 
@@ -90,7 +90,7 @@ const SEED: Kind = {
 
 /** The options whose kind is the same in every call that has them; numbers and choices are checked one by one. */
 const KINDS: Record<string, Kind> = {
-  ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING, textColumn: STRING, labelColumn: STRING },
+  ...{ task: STRING, template: STRING, name: STRING, dataName: STRING, evalName: STRING, trainName: STRING, keep: STRING, hub: STRING, tiles: STRING, textB: STRING, textColumn: STRING, labelColumn: STRING },
   ...{ labels: STRINGS, loraTargets: STRINGS, trainable: STRINGS },
   ...{ onProgress: FUNCTION, onStart: FUNCTION, seed: SEED },
   // Other characters do not fit in the header that carries it.
@@ -239,6 +239,11 @@ export function evaluateConfig(data: Data, options: EvaluateOptions): EvaluateCo
   refuseUnknown('evaluate', options, EVALUATE);
   refuseOther('evaluate', 'wrong', options.wrong, [true, false]);
   refuseNoData('evaluate: data', data);
+  refuseBadNumber('evaluate', options, ['inContext', 'dataSeed'], true);
+  if (options.train !== undefined) refuseNoData('evaluate: train', options.train);
+  if ((options.inContext ?? 0) > 0 !== (options.train !== undefined)) {
+    throw invalid('evaluate: inContext and train need each other: the rows of train stand before each evaluated row');
+  }
   const { signal, ...rest } = options;
   return compact({ ...rest, data });
 }

@@ -20,7 +20,7 @@ export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' 
   access?: Access;
   cache: boolean | 'force-cache';
 };
-export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data'> & { data: Data };
+export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data' | 'train'> & { data: Data; train?: Data };
 
 /**
  * Every call with its arguments and its result. `run` is the number of a loop, so that an outdated

@@ -51,6 +51,10 @@ export interface WasmEvaluateConfig extends Prompting {
   readonly data: WasmData;
   readonly dataName?: string;
   readonly wrong?: boolean;
+  readonly inContext?: number;
+  readonly train?: WasmData;
+  readonly trainName?: string;
+  readonly dataSeed?: number;
 }
 
 export interface WasmGenerateOptions {

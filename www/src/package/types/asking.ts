@@ -1,4 +1,5 @@
 /** Types of predictions and evaluations. */
+import type { Data } from './data.js';
 import type { Prompting, TrainOptions } from './training.js';
 
 /** The result of an evaluation on data. */
@@ -27,6 +28,15 @@ export interface Evaluation {
   readonly notes?: readonly string[];
   /** The rows that were answered wrongly, if {@link EvaluateOptions.wrong} is set. */
   readonly wrong?: readonly WrongRow[];
+  /** What stood before each row, with {@link EvaluateOptions.inContext}. */
+  readonly inContext?: {
+    /** The row of `train` that each one is, in the order of the text. */
+    readonly rows: readonly number[];
+    /** How many of them have each label. */
+    readonly perLabel: Readonly<Record<string, number>>;
+    /** The text that stood before each row. */
+    readonly text: string;
+  };
   /** Mean F1 of the words that the model writes, 0 to 1; only for tasks in which it writes. */
   readonly f1?: number;
   /** The number of rows. */
@@ -65,6 +75,17 @@ export interface EvaluateOptions extends Prompting {
   readonly dataName?: string | undefined;
   /** Whether the rows that were answered wrongly are listed; `false` when left out. */
   readonly wrong?: boolean | undefined;
+  /**
+   * In-context learning, for causal models: the number of rows of `train` that stand before each row with their answers, as many of each
+   * label. 0, the default, is zero-shot. Nothing is trained. Rows then have at most 2,048 tokens, or the model's context.
+   */
+  readonly inContext?: number | undefined;
+  /** The data that the rows of `inContext` are drawn from. */
+  readonly train?: Data | undefined;
+  /** The file name of `train`, as `dataName` is that of the data. */
+  readonly trainName?: string | undefined;
+  /** The seed that draws the rows of `inContext`; 0 by default. */
+  readonly dataSeed?: number | undefined;
   /** Stops the evaluation with a `PocketError` of code `aborted`. */
   readonly signal?: AbortSignal | undefined;
 }
