@@ -3,15 +3,15 @@
  * wasm-bindgen does not allow a second call while one is running. If the GPU is lost, the engine
  * requests it again and restores the model to its last state.
  */
-import { filesHere, forgetUnchecked, inspect, keptFiles } from './cache.js';
+import { filesHere, forgetUnchecked, inspect } from './cache.js';
+import { engineOptions } from './engine-options.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
-import { canWrite } from './opfs.js';
-import { disposedError, type Calls, type CallHooks, type CallName, type CreateConfig, type Endpoint, type Result, type TrainConfig } from './protocol.js';
+import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import { sleep } from './request.js';
 import { zipped, ZipWriter } from './zip.js';
-import { elsewhere, fetchAdapter, ggufFiles, listed, type Listing } from './source.js';
-import { areMeasured, knownTiles, rememberTiles } from './tiles.js';
+import { elsewhere, fetchAdapter, ggufFiles } from './source.js';
+import { areMeasured, rememberTiles } from './tiles.js';
 import { bytesOf, readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
 import type { TrainStart } from './types/training.js';
@@ -354,36 +354,6 @@ export class Engine implements Endpoint {
     },
     dispose: async () => this.#free(),
   };
-}
-
-/** The model in the engine's form: the stored files, or otherwise where they are. */
-async function engineOptions({ source, cache, access, ...wanted }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
-  const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
-  const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
-  if (source.kind === 'files') return { ...rest, files: source.files };
-  if (cache !== false && canWrite()) {
-    await requireGpu();
-    const check = async (listing: Listing): Promise<void> => {
-      try {
-        await (await load()).checkModel({ ...rest, ...listed(listing, access) });
-      } catch (thrown) {
-        throw toError(thrown);
-      }
-    };
-    const kept = await keptFiles(source, { ...hooks, rules: load, check, access, skipUpdateCheck: cache === 'force-cache' });
-    if (kept !== undefined) return { ...rest, ...kept };
-  }
-  return { ...rest, ...(await elsewhere(source, await load(), { access, signal: hooks.signal })) };
-}
-
-/**
- * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.
- */
-async function requireGpu(): Promise<void> {
-  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
-  if ((await gpu?.requestAdapter().catch(() => null)) == null) {
-    throw new PocketError('webgpu-unavailable', gpu === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
-  }
 }
 
 const isCode = (error: Error, ...codes: ErrorCode[]): boolean => error instanceof PocketError && codes.includes(error.code);

@@ -1,6 +1,7 @@
 /** Measures how fast a run is, and says whether it learns. */
 import type { TrainStep, Warning } from 'pocketllm';
 import type { LossChart } from './chart.ts';
+import { bytes, count } from './format.ts';
 
 /** The speed over the last steps, as exponential moving averages. */
 export class Pace {
@@ -30,6 +31,16 @@ export class Pace {
 
   secondsLeft({ step, steps }: TrainStep): number {
     return ((steps - step) * this.stepMs) / 1000;
+  }
+
+  /** Terms and values about the last step, whose learning rate was `rate`. */
+  facts({ gpuBytes }: TrainStep, rate: number): [string, string][] {
+    return [
+      ['Tokens per second', count(Math.round(this.tokensPerSecond))],
+      ['Time per step', this.stepMs < 1000 ? `${Math.round(this.stepMs)} ms` : `${(this.stepMs / 1000).toFixed(1)} s`],
+      ['GPU memory', bytes(gpuBytes)],
+      ['Learning rate', rate.toExponential(0)],
+    ];
   }
 }
 

@@ -3,7 +3,7 @@ import type { FineTuner, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, chosen, facts, onChoice } from './dom.ts';
 import { evaluationLine } from './figures.ts';
-import { bytes, count, duration, percent, plural } from './format.ts';
+import { count, duration, percent, plural } from './format.ts';
 import { stageName } from './model.ts';
 import { Heat } from './heat.ts';
 import { Pace, verdict } from './pace.ts';
@@ -51,9 +51,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
   let setFor: FineTuner | undefined;
   let adopted: App['restored'];
   let shown = 0;
-  /**
-   * Set until the first step, so that reading and the learning rate search can be stopped at once.
-   */
+  /** Set until the first step, so that reading and the learning rate search can be stopped at once. */
   let starting: AbortController | undefined;
   let rate = 0;
   /** Number of examples of the run, and how many of them have been learned quickly. */
@@ -348,12 +346,7 @@ export function setUpTrain(app: App, flow: Flow): Resume {
     left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
     byId('loss-now', HTMLOutputElement).textContent = chart.mean.toFixed(3);
     byId('verdict', HTMLElement).textContent = verdict(chart, step.step, trouble);
-    facts(byId('train-facts', HTMLElement), [
-      ['Tokens per second', count(Math.round(pace.tokensPerSecond))],
-      ['Time per step', pace.stepMs < 1000 ? `${Math.round(pace.stepMs)} ms` : `${(pace.stepMs / 1000).toFixed(1)} s`],
-      ['GPU memory', bytes(step.gpuBytes)],
-      ['Learning rate', rate.toExponential(0)],
-    ]);
+    facts(byId('train-facts', HTMLElement), pace.facts(step, rate));
     const tenth = Math.max(1, Math.round(step.steps / 10));
     if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${chart.mean.toFixed(2)}`);
   }

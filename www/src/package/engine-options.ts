@@ -1,0 +1,38 @@
+/** The options of a model in the engine's form: where its files are, and what was measured before. */
+import { keptFiles } from './cache.js';
+import { PocketError, toError } from './errors.js';
+import { canWrite } from './opfs.js';
+import type { CallHooks, CreateConfig } from './protocol.js';
+import { elsewhere, listed, type Listing } from './source.js';
+import { areMeasured, knownTiles } from './tiles.js';
+import type { WasmCreateOptions, WasmModule } from './wasm.js';
+
+/** The model in the engine's form: the stored files, or otherwise where they are. */
+export async function engineOptions({ source, cache, access, ...wanted }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
+  const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
+  const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
+  if (source.kind === 'files') return { ...rest, files: source.files };
+  if (cache !== false && canWrite()) {
+    await requireGpu();
+    const check = async (listing: Listing): Promise<void> => {
+      try {
+        await (await load()).checkModel({ ...rest, ...listed(listing, access) });
+      } catch (thrown) {
+        throw toError(thrown);
+      }
+    };
+    const kept = await keptFiles(source, { ...hooks, rules: load, check, access, skipUpdateCheck: cache === 'force-cache' });
+    if (kept !== undefined) return { ...rest, ...kept };
+  }
+  return { ...rest, ...(await elsewhere(source, await load(), { access, signal: hooks.signal })) };
+}
+
+/**
+ * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.
+ */
+async function requireGpu(): Promise<void> {
+  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
+  if ((await gpu?.requestAdapter().catch(() => null)) == null) {
+    throw new PocketError('webgpu-unavailable', gpu === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
+  }
+}
