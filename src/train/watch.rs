@@ -10,6 +10,9 @@
 //! - after [`CERTAIN`] steps above [`FAR`] times B;
 //! - at once, if a loss or an update is infinite or not a number.
 //!
+//! A model that always gives the same answer has a loss of 0 on a batch where that answer is right. So after a step above [`FAR`]
+//! times B, single good steps do not count: only [`RECOVERY`] of them in a row end a series of bad steps.
+//!
 //! A step measures the weights that the step before it has left. So the record of an exploded run is kept up to the step before
 //! the last good one: the weights that it gives are the last whose loss was seen to be good.
 
@@ -29,8 +32,11 @@ const PATIENCE: u32 = 20;
 /// A multiple of B that no loss of a healthy run reaches.
 const FAR: f64 = 100.0;
 
-/// The number of consecutive steps that far away after which a run has exploded.
+/// The number of steps that far away after which a run has exploded.
 const CERTAIN: u32 = 3;
+
+/// The number of consecutive good steps after which a run that was that far away is trusted again.
+const RECOVERY: u32 = 3;
 
 /// What is known of the losses of a run so far, to decide whether it has exploded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,10 +45,12 @@ pub(super) struct Watch {
     uniform: f64,
     /// The loss before the first step; none before it was measured.
     untrained: Option<f64>,
-    /// The number of bad steps since the last good one.
+    /// The number of steps since the last one that counts as good.
     bad: u32,
-    /// The number of steps far above the bound since the last one that was not.
+    /// Those of them that were far above the bound.
     far: u32,
+    /// The number of good steps in a row.
+    good: u32,
 }
 
 impl Watch {
@@ -56,7 +64,7 @@ impl Watch {
         // The other objectives are at most 1.
         let uniform =
             if settings.objective == Objective::Loss { f64::from(choices.max(2)).ln() } else { 1.0 };
-        Watch { uniform, untrained: None, bad: 0, far: 0 }
+        Watch { uniform, untrained: None, bad: 0, far: 0, good: 0 }
     }
 
     /// The loss that later ones are compared with.
@@ -88,8 +96,12 @@ impl Watch {
         }
         let lowest = losses.clone().fold(f32::INFINITY, f32::min);
         let is_finite = losses.clone().all(f32::is_finite);
-        self.bad = if self.is_bad(lowest) || !is_finite { self.bad + 1 } else { 0 };
-        self.far = if f64::from(lowest) > FAR * self.bound() { self.far + 1 } else { 0 };
+        self.good = if self.is_bad(lowest) || !is_finite { 0 } else { self.good + 1 };
+        self.bad += 1;
+        self.far += u32::from(f64::from(lowest) > FAR * self.bound());
+        if self.good >= if self.far > 0 { RECOVERY } else { 1 } {
+            [self.bad, self.far] = [0, 0];
+        }
         let exploded = !is_finite || self.bad >= PATIENCE || self.far >= CERTAIN;
         // The weights before the last good step were good; the update of that step led away from them.
         exploded.then(|| (step + 1).saturating_sub(self.bad + 1))
@@ -195,7 +207,7 @@ mod tests {
     use super::*;
 
     fn watch() -> Watch {
-        Watch { uniform: 0.7, untrained: None, bad: 0, far: 0 }
+        Watch { uniform: 0.7, untrained: None, bad: 0, far: 0, good: 0 }
     }
 
     /// Adds losses, each of which stands for both branches, until the run has exploded. Returns the number of steps and of good ones.
@@ -215,6 +227,10 @@ mod tests {
         assert_eq!(exploded((0..500).map(|i| 6.0 - i as f32 * 0.01)), None, "it began badly");
         assert_eq!(exploded((0..500).map(|i| 0.7 + i as f32 * 0.004)), None, "it rises, which is warned of");
         assert_eq!(exploded([vec![0.7; 5], vec![5.0; 19], vec![0.7; 5]].concat()), None);
+        assert_eq!(
+            exploded([vec![0.7; 5], vec![1e4; 2], vec![0.7; 9], vec![1e4; 2], vec![0.7; 9]].concat()),
+            None
+        );
     }
 
     #[test]
@@ -224,5 +240,8 @@ mod tests {
         assert_eq!(exploded([f32::NAN]), Some((1, 0)));
         assert_eq!(exploded([vec![0.7; 5], vec![1e13; 9]].concat()), Some((8, 4)));
         assert_eq!(exploded([vec![0.7; 5], vec![5.0; 40]].concat()), Some((25, 4)));
+        // The same answer to every text is right for some batches.
+        assert_eq!(exploded([0.7, 0.6, 1e4, 1e4, 0.0, 1e4]), Some((6, 1)));
+        assert_eq!(exploded([vec![0.7, 0.6, 1e4], [5.0, 0.0].repeat(20)].concat()), Some((22, 1)));
     }
 }
