@@ -63,7 +63,7 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   expect(hub.asked.some((each) => each.includes('tokenizer'))).toBe(false);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
-  expect(await page.locator('#shelf-list').textContent()).toContain(ID);
+  await expect.poll(() => page.locator('#shelf-list').textContent()).toContain(ID);
   await page.getByLabel('Or an adapter’s name on Hugging Face').fill('tests/adapter');
   await shoot(page, 'phone-light-1-adapter');
   expect(await faultsOf(page)).toEqual([]);
