@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::kernel::activation::Activation;
+use crate::reference::activation::ERFC;
 
 /// Partial sums of a long sum. Their number is fixed, so that the width of the vectors does not change the order of additions.
 const LANES: usize = 16;
@@ -89,22 +90,10 @@ pub(super) fn largest(values: &[f32]) -> f32 {
 /// The complementary error function of z >= 0, to 1.2e-7 relatively: Numerical Recipes, erfcc.
 #[inline(always)]
 fn erfc(z: f32) -> f32 {
-    const TERMS: [f32; 10] = [
-        0.170_872_77,
-        -0.822_152_23,
-        1.488_515_9,
-        -1.135_204,
-        0.278_868_07,
-        -0.186_288_06,
-        0.096_784_18,
-        0.374_091_96,
-        1.000_023_7,
-        -1.265_512_2,
-    ];
     let z = if z > 12.0 { 12.0 } else { z };
     let t = 1.0 / (1.0 + 0.5 * z);
     let mut sum = 0.0;
-    for term in TERMS {
+    for term in ERFC {
         sum = sum * t + term;
     }
     t * exp(sum - z * z)

@@ -47,23 +47,25 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     }
 }
 
+/// Coefficients of the complementary error function's approximation, the highest power first: Numerical Recipes, erfcc.
+pub(crate) const ERFC: [f32; 10] = [
+    0.170_872_77,
+    -0.822_152_23,
+    1.488_515_9,
+    -1.135_204,
+    0.278_868_07,
+    -0.186_288_06,
+    0.096_784_18,
+    0.374_091_96,
+    1.000_023_7,
+    -1.265_512_2,
+];
+
 /// The complementary error function of z >= 0, to 1.2e-7 relatively: Numerical Recipes, erfcc.
 fn erfc(z: f32) -> f32 {
-    const TERMS: [f32; 10] = [
-        0.170_872_77,
-        -0.822_152_23,
-        1.488_515_9,
-        -1.135_204,
-        0.278_868_07,
-        -0.186_288_06,
-        0.096_784_18,
-        0.374_091_96,
-        1.000_023_7,
-        -1.265_512_2,
-    ];
     let z = z.min(12.0);
     let t = 1.0 / (1.0 + 0.5 * z);
-    t * (TERMS.iter().fold(0.0, |sum, term| sum * t + term) - z * z).exp()
+    t * (ERFC.iter().fold(0.0, |sum, term| sum * t + term) - z * z).exp()
 }
 
 #[cfg(test)]
