@@ -43,7 +43,7 @@ struct Cli {
     /// Print results and errors as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Where to compute: the GPU, or the CPU reference kernels (slow)
+    /// Where to compute: the GPU, the CPU, or the slow CPU reference kernels
     #[arg(long, global = true, value_enum, default_value_t)]
     device: Device,
     /// Which GPU limits to use: the adapter's own, or WebGPU's defaults

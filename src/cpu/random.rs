@@ -4,7 +4,7 @@ use super::vector::{Vectorized, vectorized};
 use crate::dtype::DType;
 use crate::kernel::step::{FROZEN, Step};
 use crate::reference::perturb::rounded;
-use crate::rng::{Table, threefry2x32};
+use crate::rng::{Table, threefry2x32_run};
 
 /// Vec4s of a block.
 pub(super) const BLOCK: usize = 16;
@@ -20,15 +20,11 @@ struct Words {
 }
 
 impl Vectorized for Words {
-    type Output = [[u32; 2]; BLOCK];
+    type Output = [[u32; BLOCK]; 2];
 
     #[inline(always)]
-    fn run(self) -> [[u32; 2]; BLOCK] {
-        let mut words = [[0; 2]; BLOCK];
-        for (i, words) in (0..).zip(&mut words) {
-            *words = threefry2x32(self.key, [self.first.wrapping_add(i), self.ordinal]);
-        }
-        words
+    fn run(self) -> [[u32; BLOCK]; 2] {
+        threefry2x32_run(self.key, [self.first, self.ordinal])
     }
 }
 
@@ -38,7 +34,8 @@ fn direction(key: [u32; 2], first: u32, ordinal: u32, scaled: &Table) -> Block {
         let magnitude = scaled[(sample & 0x7ff) as usize];
         f32::from_bits(magnitude.to_bits() ^ ((sample & 0x8000) << 16))
     };
-    vectorized(Words { key, first, ordinal }).map(|[a, b]| [of(a), of(a >> 16), of(b), of(b >> 16)])
+    let [a, b] = vectorized(Words { key, first, ordinal });
+    std::array::from_fn(|i| [of(a[i]), of(a[i] >> 16), of(b[i]), of(b[i] >> 16)])
 }
 
 /// The weights of a step.

@@ -215,12 +215,13 @@ impl Gpu {
     #[cfg(not(target_arch = "wasm32"))]
     fn poll(&self) -> Result<()> {
         self.before_call();
-        let mut polled =
+        let polled =
             self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
         #[cfg(debug_assertions)]
-        if self.faults.strikes(faults::Fault::Timeout) {
-            polled = Err(wgpu::PollError::Timeout);
-        }
+        let polled = match self.faults.strikes(faults::Fault::Timeout) {
+            true => Err(wgpu::PollError::Timeout),
+            false => polled,
+        };
         self.check()?;
         match polled {
             Ok(_) => Ok(()),

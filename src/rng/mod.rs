@@ -5,6 +5,8 @@ mod threefry;
 
 use half::f16;
 
+#[cfg(any(not(target_arch = "wasm32"), feature = "cpu"))]
+pub(crate) use threefry::threefry2x32_run;
 pub use threefry::{ROUNDS, threefry2x32};
 
 /// Entries of a table of scaled quantiles.

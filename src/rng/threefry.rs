@@ -13,19 +13,30 @@ const PARITY: u32 = 0x1BD1_1BDA;
 
 /// Two random words from a key and a counter.
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
+    let [first, second] = threefry2x32_run::<1>(key, counter);
+    [first[0], second[0]]
+}
+
+/// The random words of `N` counters that follow one another in their first word: all first words, then all second words.
+#[inline(always)]
+pub(crate) fn threefry2x32_run<const N: usize>(key: [u32; 2], counter: [u32; 2]) -> [[u32; N]; 2] {
     let keys = [key[0], key[1], key[0] ^ key[1] ^ PARITY];
-    let mut x = [counter[0].wrapping_add(key[0]), counter[1].wrapping_add(key[1])];
+    let mut x: [u32; N] = std::array::from_fn(|i| counter[0].wrapping_add(i as u32).wrapping_add(key[0]));
+    let mut y = [counter[1].wrapping_add(key[1]); N];
     for round in 0..ROUNDS {
-        x[0] = x[0].wrapping_add(x[1]);
-        x[1] = x[1].rotate_left(ROTATIONS[round % 8]) ^ x[0];
-        if round % 4 == 3 {
-            // The key is injected again after every fourth round, rotated, with the injection's number.
-            let injection = round / 4 + 1;
-            x[0] = x[0].wrapping_add(keys[injection % 3]);
-            x[1] = x[1].wrapping_add(keys[(injection + 1) % 3]).wrapping_add(injection as u32);
+        let injected = round % 4 == 3;
+        // The key is injected again after every fourth round, rotated, with the injection's number.
+        let injection = round / 4 + 1;
+        for (x, y) in x.iter_mut().zip(&mut y) {
+            *x = x.wrapping_add(*y);
+            *y = y.rotate_left(ROTATIONS[round % 8]) ^ *x;
+            if injected {
+                *x = x.wrapping_add(keys[injection % 3]);
+                *y = y.wrapping_add(keys[(injection + 1) % 3]).wrapping_add(injection as u32);
+            }
         }
     }
-    x
+    [x, y]
 }
 
 #[cfg(test)]
