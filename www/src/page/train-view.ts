@@ -1,0 +1,173 @@
+/** What step 3 shows of a training run: its progress, its chart and its buttons. */
+import type { TrainStep, Warning } from 'pocketllm';
+import { LossChart } from './chart.ts';
+import { announce, byId, facts } from './dom.ts';
+import { count, duration, percent, plural } from './format.ts';
+import { type Pace, verdict } from './pace.ts';
+import { showProblem } from './problem.ts';
+
+/** Milliseconds between two steps that are shown. */
+const SHOWN_EVERY_MS = 100;
+
+/** How a run ended. */
+interface Ending {
+  /** Steps that the model has been trained for. */
+  trained: number;
+  /** Examples that a readout has learned from; nothing for a run of steps. */
+  learned?: number | undefined;
+  /** Whether steps can train this model on this data. */
+  deeper: boolean;
+  /** Whether the run has more steps to take. */
+  more: boolean;
+}
+
+export class TrainView {
+  readonly start = byId('train-start', HTMLButtonElement);
+  readonly pause = byId('train-pause', HTMLButtonElement);
+  readonly stop = byId('train-stop', HTMLButtonElement);
+  readonly next = byId('train-next', HTMLButtonElement);
+  readonly resume = byId('train-resume', HTMLButtonElement);
+  readonly again = byId('train-again', HTMLButtonElement);
+  readonly chart = new LossChart(byId('plot', HTMLElement));
+  readonly #form: HTMLFormElement;
+  readonly #after = byId('train-after', HTMLElement);
+  readonly #deeperNote = byId('deeper-note', HTMLElement);
+  readonly #live = byId('live', HTMLElement);
+  readonly #bar = byId('train-bar', HTMLProgressElement);
+  readonly #left = byId('train-left', HTMLElement);
+  readonly #status = byId('train-status', HTMLElement);
+  #shownAt = 0;
+
+  /** `form` has the settings of a run. It is hidden while one proceeds. */
+  constructor(form: HTMLFormElement) {
+    this.#form = form;
+  }
+
+  status(text: string): void {
+    this.#status.textContent = text;
+  }
+
+  /** Shows an error, or takes the last one away. */
+  problem(error?: unknown): void {
+    showProblem(byId('train-problem', HTMLElement), error);
+  }
+
+  showForm(shown: boolean): void {
+    [this.#form.hidden, this.start.hidden] = [!shown, !shown];
+  }
+
+  /** Shows the form instead of what the last run has shown. */
+  reopenForm(): void {
+    [this.again.hidden, this.#deeperNote.hidden] = [true, true];
+    this.showForm(true);
+    this.start.scrollIntoView({ block: 'end' });
+  }
+
+  /** Takes away what the last run has shown. */
+  clear(): void {
+    [this.#live.hidden, this.#after.hidden, this.#deeperNote.hidden] = [true, true, true];
+    this.showForm(true);
+  }
+
+  /** Takes away the buttons that follow a run. */
+  hideAfter(): void {
+    this.#after.hidden = true;
+  }
+
+  setBusy(busy: boolean): void {
+    this.showForm(!busy);
+    this.hideAfter();
+    [this.pause.hidden, this.stop.hidden] = [!busy, !busy];
+    this.stop.disabled = false;
+    this.stop.textContent = 'Stop';
+    this.setPaused(false);
+    if (!busy) return;
+    this.#live.hidden = false;
+    this.pause.focus();
+  }
+
+  setPaused(paused: boolean): void {
+    this.pause.textContent = paused ? 'Continue' : 'Pause';
+    this.#left.textContent = '';
+  }
+
+  /** Shows that the model is measured, which can be skipped, or that this has ended. */
+  setMeasuring(measuring: boolean): void {
+    this.pause.hidden = measuring;
+    this.stop.textContent = measuring ? 'Skip' : 'Stop';
+    if (!measuring) return;
+    this.#bar.removeAttribute('value');
+    this.#left.textContent = '';
+    this.stop.disabled = false;
+  }
+
+  /** Prepares for a run of so many steps, of which these losses are known. */
+  prepare(steps: number, losses: readonly number[]): void {
+    byId('figure', HTMLElement).hidden = losses.length === 0;
+    byId('train-facts', HTMLElement).replaceChildren();
+    this.chart.start(steps, losses);
+    byId('verdict', HTMLElement).textContent = '';
+    this.heldOut('');
+  }
+
+  /** Shows a line about the texts that are kept aside. */
+  heldOut(line: string): void {
+    byId('held-now', HTMLElement).textContent = line;
+  }
+
+  showWarm(warm: boolean): void {
+    byId('warm', HTMLElement).hidden = !warm;
+  }
+
+  /** Shows a step, if the last one was not shown just before. */
+  showStep(step: TrainStep, pace: Pace, learningRate: number, trouble: Warning | undefined): void {
+    const last = step.step === step.steps;
+    if (!this.#due(last)) return;
+    this.#bar.value = step.step / step.steps;
+    this.status(`Step ${count(step.step)} of ${count(step.steps)}`);
+    byId('figure', HTMLElement).hidden = false;
+    this.#left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
+    byId('loss-now', HTMLOutputElement).textContent = this.chart.mean.toFixed(3);
+    byId('verdict', HTMLElement).textContent = verdict(this.chart, step.step, trouble);
+    facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
+    const tenth = Math.max(1, Math.round(step.steps / 10));
+    if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${this.chart.mean.toFixed(2)}`);
+  }
+
+  /** Shows how many examples a readout has learned from. */
+  showLearned(rows: number, examples: number, last: boolean): void {
+    if (!this.#due(last)) return;
+    this.#bar.value = rows / Math.max(1, examples);
+    this.status(`Learned from ${count(rows)} of ${count(examples)} examples`);
+    this.#left.textContent = '';
+  }
+
+  #due(last: boolean): boolean {
+    const now = performance.now();
+    if (now - this.#shownAt < SHOWN_EVERY_MS && !last) return false;
+    this.#shownAt = now;
+    return true;
+  }
+
+  /** Shows how a run ended and what can follow it. */
+  finish({ trained, learned, deeper, more }: Ending): void {
+    this.setBusy(false);
+    this.#left.textContent = '';
+    this.#bar.value = trained > 0 ? 1 : 0;
+    if (trained === 0) {
+      this.status('Stopped before the first step');
+      return;
+    }
+    const quick = learned !== undefined;
+    this.status(quick ? `Learned from ${plural(learned, 'example')}` : `Trained for ${count(trained)} steps`);
+    this.start.textContent = 'Start over with the untrained model';
+    this.showForm(false);
+    this.again.hidden = false;
+    this.again.textContent = !quick ? 'Train again from the start' : deeper ? 'Train it deeper' : 'Learn again';
+    this.#deeperNote.hidden = !quick || !deeper;
+    this.resume.hidden = quick || !more;
+    [this.#after.hidden, this.#live.hidden] = [false, false];
+    this.next.focus();
+    announce(this.#status.textContent ?? '');
+  }
+}
