@@ -97,14 +97,34 @@ impl PromptArgs {
         }
     }
 
-    /// Refuses a prompt beside a readout that has its own, and beside a readout before the steps of another method.
+    /// The flag that gives a prompt, if one does.
+    fn prompt_flag(&self) -> Option<&'static str> {
+        let given = [("--task", self.task.is_some()), ("--template", self.template.is_some())];
+        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// Refuses a prompt beside a readout before the steps of another method.
+    ///
+    /// # Errors
+    /// `invalid-argument` naming the flag.
+    pub(super) fn refuse_for_steps(&self) -> Result<()> {
+        match self.prompt_flag() {
+            Some(flag) => bail!(
+                InvalidArgument,
+                "{flag}: expected none beside --readout: {}",
+                Classifier::WORDS_HAVE_NO_STEPS
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a prompt beside a readout that has its own.
     ///
     /// # Errors
     /// `invalid-argument` naming the flag.
     pub(super) fn refuse_for_readout(&self) -> Result<()> {
-        let given = [("--task", self.task.is_some()), ("--template", self.template.is_some())];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => bail!(
+        match self.prompt_flag() {
+            Some(flag) => bail!(
                 InvalidArgument,
                 "{flag}: expected none: the readout takes texts and labels as they stand in the data, or the template that it was fitted with"
             ),

@@ -128,6 +128,9 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     if settings.evaluate_every == 0 {
         settings.evaluate_every = settings.steps;
     }
+    if settings.readout.is_some() {
+        args.prompt.refuse_for_steps()?;
+    }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
     // A run that is resumed keeps its readout.
@@ -141,8 +144,8 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut encoder = match (&fitter, &existing) {
         (Some(fitter), _) => fitter.encoder().clone(),
         (None, existing) => {
-            let header = existing.as_ref().map(|trajectory| &trajectory.header);
-            args.prompt.encoder_of_run(&session, header)?
+            let header = existing.as_ref().map(Trajectory::latest_header);
+            args.prompt.encoder_of_run(&session, header.as_ref())?
         }
     };
     if args.options.keep_best && held_out.is_none() {
@@ -157,14 +160,11 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let notes = examples.notes.iter().chain(held_out.iter().flat_map(|held_out| &held_out.notes));
     notes.for_each(|note| note!("{note}"));
     let template = args.prompt.template(&session)?;
-    if settings.readout.is_some() {
-        args.prompt.refuse_for_readout()?;
-        if args.save_model && settings.method != Method::Full {
-            bail!(
-                InvalidArgument,
-                "--save-model: a readout on an adapter has no form that other programs load; its trajectory has all of it"
-            );
-        }
+    if settings.readout.is_some() && args.save_model && settings.method != Method::Full {
+        bail!(
+            InvalidArgument,
+            "--save-model: a readout on an adapter has no form that other programs load; its trajectory has all of it"
+        );
     }
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
@@ -204,7 +204,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
             .await?;
         bar.finish_and_clear();
     }
-    let mut run = RunDir::open(out.path(), &trainer.trajectory().header, &trainer.trajectory().records)?;
+    let mut run = RunDir::open(out.path(), trainer.trajectory())?;
     let mut last = train(&mut session, &mut trainer, held_out.as_ref(), &mut run).await?;
     if args.options.keep_best
         && let Some(steps) = run.best_step().filter(|steps| *steps < trainer.done())
@@ -216,7 +216,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
         note!("kept the weights after step {steps} of {of}, which have the lowest held-out loss");
     }
     if args.save_model {
-        output::write_result(&session, Some(&trainer.trajectory().header), &args.out).await?;
+        output::write_result(&session, Some(&trainer.trajectory().latest_header()), &args.out).await?;
     }
     summary(context, args, &session, &trainer, last.as_ref(), &plan)
 }
@@ -280,7 +280,7 @@ async fn train(
             bar.finish_and_clear();
         }
         let Some(report) = stepped? else { break };
-        run.step(trainer.last_records(), report.ms, report.tokens)?;
+        run.step(trainer.trajectory(), report.ms, report.tokens)?;
         if let Some(warning) = diagnosis.observe(&report) {
             bar.suspend(|| note!("step {:>6}: warning: {}", trainer.done(), warning.message));
         }

@@ -10,8 +10,8 @@ use super::figures;
 use super::files::{self, make_dir, name, write_error};
 use crate::error::{Result, bail};
 use crate::train::EvaluationReport;
-use crate::train::{Header, Trajectory};
-use crate::zo::record::{RECORD_BYTES, Record};
+use crate::train::Trajectory;
+use crate::zo::record::Record;
 
 const TRAJECTORY: &str = "trajectory.pocket";
 const LOG: &str = "log.jsonl";
@@ -60,16 +60,16 @@ impl RunDir {
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
-    pub(super) fn open(dir: &Path, header: &Header, records: &[Record]) -> Result<RunDir> {
+    pub(super) fn open(dir: &Path, run: &Trajectory) -> Result<RunDir> {
         make_dir(dir)?;
         let trajectory_path = dir.join(TRAJECTORY);
         let log_path = dir.join(LOG);
-        let mut start = header.to_bytes()?;
-        let whole = (start.len() + records.len() * RECORD_BYTES) as u64;
-        // A run that is made longer gets another header, and its records move with it.
-        if !begins_with(&trajectory_path, &start) {
-            start.extend(records.iter().flat_map(Record::to_bytes));
-            files::write(&trajectory_path, &start)?;
+        let bytes = run.to_bytes()?;
+        let whole = bytes.len() as u64;
+        // A run that is made longer gets another header, and its records move with it. A readout that a kill prevented has been fitted
+        // since the file was read.
+        if !begins_with(&trajectory_path, &bytes) {
+            files::write(&trajectory_path, &bytes)?;
         }
         let failed = |e: io::Error| write_error(&trajectory_path, &e);
         let mut trajectory = File::options().write(true).open(&trajectory_path).map_err(failed)?;
@@ -80,8 +80,8 @@ impl RunDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(write_error(&log_path, &error)),
         };
-        let probes = header.settings.estimator.probes.max(1) as usize;
-        let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), records, probes);
+        let probes = run.header.settings.estimator.probes.max(1) as usize;
+        let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), &run.records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         // Evaluations and times are in no other file, so the log must survive a kill here.
         files::write(&log_path, text)?;
@@ -89,12 +89,14 @@ impl RunDir {
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
     }
 
-    /// Appends a step with its probes and number of tokens. The records are written first, because they alone define the run.
+    /// Appends the last step of a run, with its number of tokens. The records are written first, because they alone define the run.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument` when the files cannot be written.
-    pub(super) fn step(&mut self, probes: &[Record], ms: f64, tokens: usize) -> Result<()> {
-        let bytes: Vec<u8> = probes.iter().flat_map(Record::to_bytes).collect();
+    pub(super) fn step(&mut self, run: &Trajectory, ms: f64, tokens: usize) -> Result<()> {
+        let bytes = run.bytes_from(run.steps().saturating_sub(1));
+        let probes = run.records.rchunks(run.header.settings.estimator.probes.max(1) as usize).next();
+        let probes = probes.unwrap_or_default();
         self.trajectory.write_all(&bytes).map_err(|e| write_error(&self.trajectory_path, &e))?;
         self.line(&step_line(probes, json!((ms * 1e3).round() / 1e3), json!(tokens)))
     }
@@ -118,7 +120,7 @@ impl RunDir {
     /// The errors of [`RunDir::open`].
     pub(super) fn keep(&mut self, trajectory: &Trajectory) -> Result<()> {
         let dir = self.trajectory_path.parent().unwrap_or(Path::new(".")).to_owned();
-        *self = RunDir::open(&dir, &trajectory.header, &trajectory.records)?;
+        *self = RunDir::open(&dir, trajectory)?;
         self.sync()
     }
 

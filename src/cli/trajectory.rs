@@ -16,7 +16,7 @@ pub(super) fn dtype_of(path: &Path) -> Result<DType> {
 
 /// The settings of the trajectory's run.
 pub(super) fn header(path: &Path) -> Result<Header> {
-    Ok(open(path)?.header)
+    Ok(open(path)?.latest_header())
 }
 
 /// Replays a trajectory file on a session's base weights, and returns the file's header.
@@ -32,7 +32,7 @@ pub(super) async fn apply(session: &mut Session, path: &Path) -> Result<Header> 
     })
     .await?;
     bar.finish_and_clear();
-    Ok(trajectory.header)
+    Ok(trajectory.latest_header())
 }
 
 fn open(path: &Path) -> Result<Trajectory> {

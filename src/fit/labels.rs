@@ -103,6 +103,17 @@ impl Labels {
         Ok(Labels { names, of_rows })
     }
 
+    /// Takes the labels of rows as indices into `names`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where an index is beyond the names.
+    pub(crate) fn numbered(names: Vec<String>, of_rows: Vec<usize>) -> Result<Labels> {
+        if let Some(beyond) = of_rows.iter().find(|label| **label >= names.len()) {
+            bail!(InvalidArgument, "label {beyond}: expected one of {}", names.len());
+        }
+        Ok(Labels { names, of_rows })
+    }
+
     /// The labels of some rows, among the same names.
     pub fn select(&self, rows: &[usize]) -> Labels {
         Labels { names: self.names.clone(), of_rows: rows.iter().map(|row| self.of_rows[*row]).collect() }

@@ -70,6 +70,11 @@ pub struct Classifier {
 }
 
 impl Classifier {
+    /// Why a template and label words cannot stand beside a readout that steps begin from.
+    pub(crate) const WORDS_HAVE_NO_STEPS: &str = "the steps lower the loss of a linear classifier on pooled hidden states, which takes \
+        texts and labels as they stand in the data. A readout on label words is another head, which is computed on the host after the forward \
+        pass, so steps cannot lower its loss. Leave the template and the labels out, or fit method readout with them alone, or train without a readout";
+
     /// A classifier that has seen no text, and gives every label the same probability.
     pub fn unfitted(session: &Session, labels: Vec<String>, pooling: Pooling) -> Classifier {
         let linear = Linear::zeros(labels.len(), session.model.spec().hidden as usize);

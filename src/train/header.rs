@@ -3,7 +3,7 @@
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-use super::settings::Settings;
+use super::settings::{Settings, is_zero};
 use crate::error::{Result, bail, err};
 
 pub(super) const MAGIC: &[u8; 8] = b"PKTLTRAJ";
@@ -44,6 +44,10 @@ pub struct Header {
     /// Number of steps of a run that has ended and kept the weights of an earlier step: the records end there. 0 for other runs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub kept_of: u32,
+    /// Number of values of a readout that is fitted again during the run; 0 for other runs. A file has these values after every
+    /// [`Settings::refit_every`] steps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refit_values: u32,
     /// Number of values that follow the JSON: the initial values of the adapter, or of its fixed tensors, where they do not follow from
     /// the seed, or the fitted values of a readout.
     #[serde(default)]
@@ -61,6 +65,11 @@ impl Header {
     pub(super) fn initial_bytes(&self) -> u64 {
         let singles = self.initial_values.saturating_sub(self.initial_halves);
         self.initial_halves.saturating_mul(2).saturating_add(singles.saturating_mul(4))
+    }
+
+    /// Bytes of a readout that is fitted again during the run, with its checksum.
+    pub(super) fn refit_bytes(&self) -> usize {
+        (self.refit_values as usize).saturating_mul(4).saturating_add(4)
     }
 
     /// Reads the initial values from their bytes in a file.
@@ -138,10 +147,6 @@ impl Header {
         }
         Ok(())
     }
-}
-
-fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// 16 hexadecimal digits.

@@ -9,6 +9,7 @@ use crate::names::{Named, names};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::optimizer::{AdamSettings, Optimizer};
 use crate::zo::random::Distribution;
+use crate::zo::schedule::Schedule;
 
 /// The name of a [`Method`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,11 +39,25 @@ pub enum OptimizerKind {
 
 names!(OptimizerKind: Sgd = "sgd", Adam = "adam");
 
+/// A choice of several options at once, by what was measured (BENCHMARKS.md). Options that are given win over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedPreset {
+    /// LoRA beside all linear layers with an activation basis, 8 one-sided probes, Adam and a linear schedule.
+    LowestLoss,
+}
+
+names!(NamedPreset: LowestLoss = "lowest-loss");
+
 /// What is trained, and how the gradient is estimated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct MethodOptions {
+    /// Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided and
+    /// schedule linear: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<NamedPreset>,
     /// What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +88,11 @@ pub struct MethodOptions {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub readout: bool,
+    /// With a readout before another method: fit it again after every so many steps, on the training rows as the weights of that moment
+    /// see them [default: 0, it stays as it was fitted]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refit_every: Option<u32>,
     /// Readout without a template: the tokens whose hidden states are the features: the mean over all, the first, or the last [default:
     /// mean for a masked, last for a causal model]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
@@ -129,14 +149,39 @@ pub struct MethodOptions {
 }
 
 impl MethodOptions {
+    /// The name of the method: as given, or by the preset.
+    fn kind(&self) -> MethodKind {
+        self.method.unwrap_or(match self.preset {
+            Some(NamedPreset::LowestLoss) => MethodKind::Lora,
+            None => MethodKind::default(),
+        })
+    }
+
+    /// How the learning rate changes where no option says it.
+    pub(super) fn schedule(&self) -> Schedule {
+        match self.preset {
+            Some(NamedPreset::LowestLoss) => Schedule::Linear,
+            None => Schedule::Constant,
+        }
+    }
+
+    /// LoRA's targets: as given, or by the preset.
+    fn targets(&self) -> Vec<String> {
+        let default: &[&str] = match self.preset {
+            Some(NamedPreset::LowestLoss) => &["all-linear"],
+            None => &["q", "v"],
+        };
+        self.lora_targets.clone().unwrap_or_else(|| default.iter().map(|&name| name.to_owned()).collect())
+    }
+
     /// The method.
     pub fn method(&self) -> Method {
-        match self.method.unwrap_or_default() {
+        match self.kind() {
             MethodKind::Full => Method::Full,
             MethodKind::Lora => Method::Lora {
                 rank: self.lora_rank.unwrap_or(8),
                 alpha: self.lora_alpha.unwrap_or(16.0),
-                targets: self.lora_targets.clone().unwrap_or_else(|| vec!["q".to_owned(), "v".to_owned()]),
+                targets: self.targets(),
                 a: self.lora_a.unwrap_or(LoraA::Activations),
             },
             MethodKind::Prefix => Method::Prefix { length: self.prefix_length.unwrap_or(5) },
@@ -172,8 +217,9 @@ impl MethodOptions {
     /// # Errors
     /// `invalid-argument` naming the value and the method that has it.
     pub fn check(&self) -> Result<()> {
-        let kind = self.method.unwrap_or_default();
+        let kind = self.kind();
         let given = [
+            ("the preset", self.preset == Some(NamedPreset::LowestLoss), MethodKind::Lora),
             ("LoRA's rank", self.lora_rank.is_some(), MethodKind::Lora),
             ("LoRA's alpha", self.lora_alpha.is_some(), MethodKind::Lora),
             ("LoRA's targets", self.lora_targets.is_some(), MethodKind::Lora),
@@ -221,7 +267,10 @@ impl MethodOptions {
 
     /// The estimator; what is left out is as its paper has it.
     pub fn estimator(&self) -> Estimator {
-        let preset = Estimator::new(self.estimator.unwrap_or_default());
+        let preset = Estimator::new(self.estimator.unwrap_or(match self.preset {
+            Some(NamedPreset::LowestLoss) => EstimatorKind::OneSided,
+            None => EstimatorKind::default(),
+        }));
         Estimator {
             probes: self.probes.unwrap_or(preset.probes),
             distribution: self.distribution.unwrap_or(preset.distribution),

@@ -120,7 +120,10 @@ impl Options {
         };
         let settings = with_task.with_preset(begin)?;
         let pooling = self.method.pooling.unwrap_or_else(|| spec.pooling());
-        Ok(Settings { readout: self.method.readout.then_some(pooling), ..settings })
+        let refit_every = self.method.refit_every.unwrap_or_default();
+        let settings = Settings { readout: self.method.readout.then_some(pooling), refit_every, ..settings };
+        settings.check()?;
+        Ok(settings)
     }
 
     /// Checks that method readout can be fitted to label words with these options.
@@ -209,13 +212,14 @@ impl Options {
             method: self.method.method(),
             trainable: self.method.trainable(),
             readout: None,
+            refit_every: 0,
             estimator: self.method.estimator(),
             optimizer: self.method.optimizer(),
             learning_rate: match self.learning_rate {
                 Some(Rate::Given(rate)) => rate,
                 Some(Rate::Auto) | None => preset.learning_rate,
             },
-            schedule: self.schedule.unwrap_or(default.schedule),
+            schedule: self.schedule.unwrap_or_else(|| self.method.schedule()),
             weight_decay: self.weight_decay.unwrap_or(default.weight_decay),
             epsilon: self.epsilon.unwrap_or(preset.epsilon),
             seed: self.seed.unwrap_or(default.seed),
@@ -285,6 +289,7 @@ impl Options {
         };
         method.set(&settings.method);
         (method.readout, method.pooling) = (settings.readout.is_some(), settings.readout);
+        method.refit_every = Some(settings.refit_every).filter(|every| *every > 0);
         method.set_optimizer(settings.optimizer);
         Options {
             method,

@@ -207,6 +207,9 @@ impl Session {
         if let (Some(extent), Some(pooling)) = (sizes.evaluation(), settings.readout) {
             session.pooled_pass(extent, pooling).await?;
         }
+        if let (Some(pooling), 1..) = (settings.readout, settings.refit_every) {
+            session.pooled_pass(sizes.features(), pooling).await?;
+        }
         Ok(session.counted_plan(extent))
     }
 

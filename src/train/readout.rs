@@ -5,8 +5,9 @@
 //! rows, again whenever the number of rows has doubled, and at last on all rows.
 
 use super::classifier::Classifier;
-use super::encoder::{ExampleEncoder, Examples};
-use super::evaluation::{EvaluationReport, fitting, report};
+use super::encoder::ExampleEncoder;
+use super::evaluation::{EvaluationReport, report};
+use super::features::Cache;
 use super::header::{Header, hex};
 use super::method::{Method, dtype_name};
 use super::plan::Sizes;
@@ -20,8 +21,7 @@ use super::words::WordReadout;
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds};
-use crate::model::{Evaluation, Pooling};
-use crate::text::batch::Batch;
+use crate::model::{Evaluation, ModelSpec, Pooling};
 use crate::text::figures::Answer;
 use crate::text::rows::{Classified, Dataset, Rows};
 
@@ -152,6 +152,7 @@ impl ReadoutTrainer {
             fitted_rows: 0,
             initial_halves: 0,
             kept_of: 0,
+            refit_values: 0,
             initial_values: 0,
             initial: Vec::new(),
             settings,
@@ -256,8 +257,7 @@ impl ReadoutTrainer {
             bail!(InvalidArgument, "the run has no classifier to fit");
         };
         let Some(words) = &mut classifier.words else {
-            let fit = Fit { strength: Strength::Chosen, bias: has_bias(spec, self.train.pooling) };
-            let fit = Readout::fit(features, spec.hidden as usize, labels, fit)?;
+            let fit = fit_linear(spec, self.train.pooling, features, labels)?;
             classifier.linear = fit.rounded()?;
             return Ok((fit.loss, fit.strength));
         };
@@ -283,7 +283,6 @@ impl ReadoutTrainer {
             return Ok(None);
         }
         let width = session.model.spec().hidden as usize;
-        let bias = has_bias(session.model.spec(), self.train.pooling);
         let features = |rows: &[usize]| -> Vec<f32> {
             rows.iter().flat_map(|row| &self.train.features[row * width..][..width]).copied().collect()
         };
@@ -295,8 +294,8 @@ impl ReadoutTrainer {
             if out.is_empty() {
                 continue;
             }
-            let fit = Fit { strength: Strength::Chosen, bias };
-            let fit = Readout::fit(&features(&kept), width, &self.labels.select(&kept), fit)?;
+            let (spec, labels) = (session.model.spec(), self.labels.select(&kept));
+            let fit = fit_linear(spec, self.train.pooling, &features(&kept), &labels)?;
             let classifier = Classifier { linear: fit.rounded()?, ..classifier.clone() };
             let targets =
                 out.iter().flat_map(|row| self.train.examples.examples[*row].targets.iter().copied());
@@ -346,8 +345,22 @@ fn classified(data: &Dataset) -> Result<&[Classified]> {
     }
 }
 
+/// Fits a linear classifier to `features`, `[rows, hidden]`, with a strength that cross-validation chooses.
+///
+/// # Errors
+/// The errors of [`Readout::fit`].
+pub(super) fn fit_linear(
+    spec: &ModelSpec,
+    pooling: Pooling,
+    features: &[f32],
+    labels: &Labels,
+) -> Result<Readout> {
+    let fit = Fit { strength: Strength::Chosen, bias: has_bias(spec, pooling) };
+    Readout::fit(features, spec.hidden as usize, labels, fit)
+}
+
 /// The order in which the rows are taken: shuffled, with the first row of each label moved to the front.
-fn order(settings: &Settings, labels: &Labels) -> Vec<usize> {
+pub(super) fn order(settings: &Settings, labels: &Labels) -> Vec<usize> {
     let rows = labels.of_rows().len();
     let shuffled = settings.order(rows).batch(0, rows);
     let mut seen = vec![false; labels.names().len()];
@@ -355,45 +368,6 @@ fn order(settings: &Settings, labels: &Labels) -> Vec<usize> {
         shuffled.into_iter().partition(|row| !std::mem::replace(&mut seen[labels.of_rows()[*row]], true));
     order.extend(others);
     order
-}
-
-/// Examples and the features of the first of them.
-struct Cache {
-    examples: Examples,
-    pooling: Pooling,
-    /// `[done, hidden]`.
-    features: Vec<f32>,
-    done: usize,
-}
-
-impl Cache {
-    /// The examples in this order, without features.
-    fn new(examples: Examples, order: &[usize], pooling: Pooling) -> Cache {
-        let ordered = order.iter().filter_map(|row| examples.examples.get(*row).cloned()).collect();
-        Cache { examples: Examples { examples: ordered, ..examples }, pooling, features: Vec::new(), done: 0 }
-    }
-
-    fn len(&self) -> usize {
-        self.examples.examples.len()
-    }
-
-    /// Computes features until those of the first `rows` examples are known.
-    async fn grow(
-        &mut self,
-        session: &mut Session,
-        rows: usize,
-        progress: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<()> {
-        while self.done < rows {
-            let left = &self.examples.examples[self.done..rows];
-            let now = &left[..fitting(left.iter().map(|example| example.ids.len()))];
-            let batch = Batch::pack(&now.iter().collect::<Vec<_>>());
-            self.features.extend(session.features(&batch, self.pooling).await?);
-            self.done += now.len();
-            progress(self.done)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub async fn replay(
     let header = &trajectory.header;
     let Settings { method, estimator, trainable, seed, .. } = &header.settings;
     // After method readout there are no steps to score.
-    let classifier = Classifier::of(header, session)?.filter(|_| !method.is_readout());
+    let classifier = Classifier::of(&trajectory.latest_header(), session)?.filter(|_| !method.is_readout());
     session.use_readout(classifier.as_ref())?;
     let (initial, _) = Classifier::split(header, session);
     session.set_up(&Setup { method, estimator, trainable, seed: *seed, initial }).await?;
@@ -36,18 +36,28 @@ pub(super) async fn follow(
     trajectory: &Trajectory,
     progress: &mut dyn FnMut(u32) -> Result<()>,
 ) -> Result<Updater> {
-    let estimator = &trajectory.header.settings.estimator;
     let mut updater = Updater::new(&trajectory.header.settings);
-    let probes = estimator.probes as usize;
     for step in 0..trajectory.steps() {
-        updater.enter(session, step).await?;
-        let end = (step as usize + 1) * probes;
-        let first = end.saturating_sub(probes * estimator.reach());
-        updater.queue(session, &trajectory.records[first..end]).await?;
+        advance(session, &mut updater, trajectory, step).await?;
         progress(step + 1)?;
     }
     updater.settle(session).await?;
     Ok(updater)
+}
+
+/// Queues the updates of one step of a trajectory.
+pub(super) async fn advance(
+    session: &mut Session,
+    updater: &mut Updater,
+    trajectory: &Trajectory,
+    step: u32,
+) -> Result<()> {
+    let estimator = &trajectory.header.settings.estimator;
+    let probes = estimator.probes as usize;
+    updater.enter(session, step).await?;
+    let end = (step as usize + 1) * probes;
+    let first = end.saturating_sub(probes * estimator.reach());
+    updater.queue(session, &trajectory.records[first..end]).await
 }
 
 /// Checks that a trajectory was made with the session's model, in the same storage format.

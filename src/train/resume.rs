@@ -29,26 +29,27 @@ impl Trainer {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
         session.use_readout(self.encoder.classifier())?;
-        let (initial, stored) = Classifier::split(&trajectory.header, session);
+        let latest = trajectory.latest_header();
+        let (initial, stored) = Classifier::split(&latest, session);
         if self.encoder.classifier().is_some_and(|own| own.linear.values() != stored) {
             bail!(TrajectoryMismatch, "the trajectory was made with another readout");
         }
         session.set_up(&self.setup(initial)).await?;
         self.updater = Some(follow(session, &trajectory, progress).await?);
         self.continue_from(trajectory);
-        Ok(())
+        self.refit_if_due(session).await
     }
 
     /// Continues from a trajectory of the same run whose updates the session's weights already contain.
     ///
     /// # Errors
-    /// `trajectory-mismatch` naming the setting that differs.
-    pub fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
+    /// `trajectory-mismatch` naming the setting that differs; those of the backend.
+    pub async fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
         self.updater = Some(Updater::after(session, &self.settings, &trajectory.records));
         self.continue_from(trajectory);
-        Ok(())
+        self.refit_if_due(session).await
     }
 
     /// Continues from the records of a trajectory, whose run may have been shorter than this one.
@@ -59,25 +60,6 @@ impl Trainer {
         // A run that is made longer continues from the step that was kept.
         header.kept_of = if header.kept_of < self.settings.steps { 0 } else { header.kept_of };
         self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
-    }
-
-    /// Ends the run with the weights after its first `steps` steps, which are computed again from the base weights.
-    ///
-    /// # Errors
-    /// The errors of [`super::replay()`], and what `progress` stops it with.
-    pub async fn keep(
-        &mut self,
-        session: &mut Session,
-        steps: u32,
-        progress: &mut dyn FnMut(u32) -> Result<()>,
-    ) -> Result<()> {
-        let probes = self.settings.estimator.probes as usize;
-        self.trajectory.records.truncate(steps as usize * probes);
-        self.trajectory.header.kept_of = self.settings.steps;
-        self.updater = None;
-        session.reset(&mut |_| Ok(())).await?;
-        let trajectory = self.trajectory.clone();
-        self.resume(session, trajectory, progress).await
     }
 
     fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {

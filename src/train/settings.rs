@@ -44,9 +44,12 @@ pub struct Settings {
     /// Patterns (`*`, `?`) for the names of the tensors that are trained. An empty list trains all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trainable: Vec<String>,
-    /// The pooling of a readout that is fitted before the first step. It stays as it is, and the steps lower its loss.
+    /// The pooling of a readout that is fitted before the first step. The steps lower its loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readout: Option<Pooling>,
+    /// Number of steps after which that readout is fitted again, on features by the weights of that moment; 0 keeps it as it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refit_every: u32,
     /// How the gradient is estimated.
     #[serde(flatten)]
     pub estimator: Estimator,
@@ -75,6 +78,12 @@ pub struct Settings {
     pub max_length: u32,
 }
 
+/// Whether a number has the default of fields that a file leaves out.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+pub(super) fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A u64 in decimal digits.
 mod decimal {
     use serde::de::Error;
@@ -100,6 +109,7 @@ impl Default for Settings {
             method: Method::Full,
             trainable: Vec::new(),
             readout: None,
+            refit_every: 0,
             estimator: Estimator::default(),
             optimizer: Optimizer::default(),
             learning_rate: 1e-6,
@@ -139,6 +149,13 @@ impl Settings {
             if !value.is_finite() || value <= 0.0 {
                 bail!(InvalidArgument, "{name} is {value}, expected a positive number");
             }
+        }
+        if self.refit_every > 0 && self.readout.is_none() {
+            bail!(
+                InvalidArgument,
+                "refit every {}: expected a readout before the first step, which would be fitted again, found none",
+                self.refit_every
+            );
         }
         if !self.weight_decay.is_finite() || self.weight_decay < 0.0 {
             bail!(InvalidArgument, "weight decay is {}, expected 0 or more", self.weight_decay);

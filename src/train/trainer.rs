@@ -73,12 +73,19 @@ impl Trainer {
             tiles: session.model.tiles().to_string(),
             fitted_rows,
             kept_of: 0,
+            refit_values: 0,
             initial_values: 0,
             initial_halves: 0,
             initial: Vec::new(),
         };
+        let header = match encoder.classifier() {
+            Some(classifier) if settings.refit_every > 0 => {
+                Header { refit_values: classifier.linear.values().len() as u32, ..header }
+            }
+            _ => header,
+        };
         let order = settings.order(examples.examples.len());
-        let trajectory = Trajectory { header, records: Vec::new(), torn_bytes: 0 };
+        let trajectory = Trajectory { header, records: Vec::new(), refits: Vec::new(), torn_bytes: 0 };
         let watch = Watch::new(spec, &settings, &encoder);
         let (updater, stopped) = (None, None);
         Ok(Trainer { settings, encoder, examples, order, trajectory, updater, watch, stopped })
@@ -139,7 +146,12 @@ impl Trainer {
 
     /// Whether all steps have been taken, or the weights of an earlier one have been kept.
     pub fn is_complete(&self) -> bool {
-        self.done() >= self.settings.steps || self.trajectory.header.kept_of > 0
+        self.done() >= self.settings.steps || self.is_kept()
+    }
+
+    /// Whether the run has ended with the weights of an earlier step.
+    pub fn is_kept(&self) -> bool {
+        self.trajectory.header.kept_of > 0
     }
 
     /// Runs one step. Returns none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
@@ -184,6 +196,7 @@ impl Trainer {
         if let Some(updater) = &mut self.updater {
             updater.queue(session, &self.trajectory.records).await?;
         }
+        self.refit_if_due(session).await?;
         let reference = self.watch.bound();
         Ok(Some(StepReport { step, probes, learning_rate, reference, ms: start.elapsed_ms(), tokens }))
     }
@@ -237,8 +250,7 @@ impl Trainer {
     /// Ends a run that has exploded: its records are cut back to the first `good` steps.
     fn stop(&mut self, session: &Session, good: u32, losses: &[f32]) -> Error {
         let step = self.done() + 1;
-        let probes = self.settings.estimator.probes as usize;
-        self.trajectory.records.truncate(good as usize * probes);
+        self.trajectory.truncate(good);
         self.updater = None;
         let error = self.watch.explosion(&self.settings, self.preset(session), (step, good), losses);
         self.stopped.insert(error).clone()

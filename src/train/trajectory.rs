@@ -10,7 +10,12 @@
 //! two labels and 384 features. With a template they are the fitted head on label words instead, in the order of
 //! [`crate::fit::WordHead::values`].
 //!
-//! Little-endian; crc32 as in zlib. A last record that was only partly written is dropped and reported, and the run
+//! A run from a readout has the first one after the adapter's values in the header. With [`Settings::refit_every`] = n, the
+//! records of n steps are followed by the readout that was fitted after them: `refit_values` x f32 in the order above, u32 crc32 of these
+//! bytes. For two labels and 384 features that is 3,084 bytes, as many as the records of 96 steps of one probe take. It is stored and not
+//! fitted again when the file is replayed, because the last bits of features differ between devices.
+//!
+//! Little-endian; crc32 as in zlib. A last record or readout that was only partly written is dropped and reported, and the run
 //! continues from the step before.
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
@@ -33,6 +38,8 @@ pub struct Trajectory {
     pub header: Header,
     /// Probes of step 0, of step 1, ...
     pub records: Vec<Record>,
+    /// The readouts that were fitted during the run, each after another [`Settings::refit_every`] steps.
+    pub refits: Vec<Vec<f32>>,
     /// Bytes at the end that are not a complete record, and were left out.
     pub torn_bytes: usize,
 }
@@ -45,12 +52,30 @@ impl Trajectory {
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Trajectory> {
         let (header, body) = parse_header(name, bytes)?;
         let probes = header.settings.estimator.probes as usize;
+        let between = header.settings.refit_every as usize * probes;
+        let refit_bytes = header.refit_bytes();
         let mut records: Vec<Record> = Vec::with_capacity(body.len() / RECORD_BYTES);
-        let mut torn_bytes = 0;
-        for (index, chunk) in body.chunks(RECORD_BYTES).enumerate() {
-            let Some(record) = Record::from_bytes(chunk) else {
-                torn_bytes = body.len() - index * RECORD_BYTES;
-                if torn_bytes > RECORD_BYTES {
+        let mut refits = Vec::new();
+        let mut rest = body;
+        while !rest.is_empty() {
+            if between > 0 && records.len() == between * (refits.len() + 1) {
+                let Some(values) = rest.get(..refit_bytes).and_then(refit) else {
+                    if rest.len() > refit_bytes {
+                        bail!(
+                            FileCorrupt,
+                            "{name}: readout {} is damaged, and records follow it",
+                            refits.len()
+                        );
+                    }
+                    break;
+                };
+                rest = &rest[refit_bytes..];
+                refits.push(values);
+                continue;
+            }
+            let index = records.len();
+            let Some(record) = rest.get(..RECORD_BYTES).and_then(Record::from_bytes) else {
+                if rest.len() > RECORD_BYTES {
                     bail!(FileCorrupt, "{name}: record {index} is damaged, and others follow it");
                 }
                 break;
@@ -69,12 +94,13 @@ impl Trajectory {
                 bail!(FileCorrupt, "{name}: record {index} has a value that is not finite");
             }
             records.push(record);
+            rest = &rest[RECORD_BYTES..];
         }
         // A step without all of its probes is dropped.
         let whole = records.len() / probes * probes;
-        torn_bytes += (records.len() - whole) * RECORD_BYTES;
+        let torn_bytes = rest.len() + (records.len() - whole) * RECORD_BYTES;
         records.truncate(whole);
-        Ok(Trajectory { header, records, torn_bytes })
+        Ok(Trajectory { header, records, refits, torn_bytes })
     }
 
     /// Whole steps.
@@ -95,15 +121,66 @@ impl Trajectory {
         begins && length <= MAX_HEADER && (bytes.len() as u64) < end
     }
 
+    /// Whether the readout must be fitted again before the next step.
+    pub(super) fn refit_due(&self) -> bool {
+        let (steps, every) = (self.steps(), self.header.settings.refit_every);
+        every > 0 && steps.is_multiple_of(every) && (self.refits.len() as u32) < steps / every
+    }
+
+    /// Drops all steps after the first `steps`.
+    pub(super) fn truncate(&mut self, steps: u32) {
+        self.records.truncate(steps as usize * self.header.settings.estimator.probes as usize);
+        self.refits.truncate(steps.checked_div(self.header.settings.refit_every).unwrap_or(0) as usize);
+    }
+
+    /// The header with the last readout in the place of the first one. It describes the model after the steps so far.
+    pub fn latest_header(&self) -> Header {
+        let mut header = self.header.clone();
+        if let Some(last) = self.refits.last() {
+            let adapter = header.initial.len().saturating_sub(last.len());
+            header.initial.truncate(adapter);
+            header.initial.extend(last);
+        }
+        header
+    }
+
     /// The file's bytes.
     ///
     /// # Errors
     /// The errors of [`Header::to_bytes`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = self.header.to_bytes()?;
-        bytes.extend(self.records.iter().flat_map(Record::to_bytes));
+        bytes.extend(self.bytes_from(0));
         Ok(bytes)
     }
+
+    /// The file's bytes after the header, from the records of `step` (counted from 0) on.
+    pub fn bytes_from(&self, step: u32) -> Vec<u8> {
+        let Settings { estimator, refit_every, .. } = &self.header.settings;
+        let (probes, every) = (estimator.probes.max(1) as usize, *refit_every as usize);
+        let first = (step as usize).saturating_mul(probes).min(self.records.len());
+        let mut bytes = Vec::new();
+        for (done, records) in (step as usize + 1..).zip(self.records[first..].chunks(probes)) {
+            bytes.extend(records.iter().flat_map(Record::to_bytes));
+            if every > 0
+                && done.is_multiple_of(every)
+                && let Some(values) = self.refits.get(done / every - 1)
+            {
+                let values: &[u8] = bytemuck::cast_slice(values);
+                bytes.extend_from_slice(values);
+                bytes.extend(crc32fast::hash(values).to_le_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+/// The values of a readout in these bytes, if their checksum holds and they are finite.
+fn refit(bytes: &[u8]) -> Option<Vec<f32>> {
+    let (values, crc) = bytes.split_last_chunk::<4>()?;
+    let parsed: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, f32>(values);
+    let whole = crc32fast::hash(values) == u32::from_le_bytes(*crc);
+    (whole && parsed.iter().all(|value| value.is_finite())).then_some(parsed)
 }
 
 fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
@@ -141,6 +218,10 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
         let (halves, values) = (header.initial_halves, header.initial_values);
         bail!(FileCorrupt, "{name}: header: {halves} of {values} initial values are f16");
     }
+    let (refit, initial) = (u64::from(header.refit_values), header.initial_values);
+    if (refit > 0) != (header.settings.refit_every > 0) || refit > initial {
+        bail!(FileCorrupt, "{name}: header: a readout that is fitted again has {refit} of {initial} values");
+    }
     if let Some(value) = header.initial.iter().find(|value| !value.is_finite()) {
         bail!(FileCorrupt, "{name}: header: an initial value is {value}, expected finite numbers");
     }
@@ -156,6 +237,7 @@ fn parse_header<'a>(name: &str, bytes: &'a [u8]) -> Result<(Header, &'a [u8])> {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::model::Pooling;
     use crate::train::header::hex;
 
     fn sample() -> Trajectory {
@@ -172,6 +254,7 @@ mod tests {
             tiles: String::new(),
             fitted_rows: 0,
             kept_of: 0,
+            refit_values: 0,
             initial_values: 2,
             initial_halves: 1,
             initial: vec![0.5, -1.5],
@@ -185,13 +268,53 @@ mod tests {
             loss_plus: 0.7,
             loss_minus: 0.6,
         };
-        Trajectory { header, records: (0..3).map(record).collect(), torn_bytes: 0 }
+        Trajectory { header, records: (0..3).map(record).collect(), refits: Vec::new(), torn_bytes: 0 }
+    }
+
+    /// A run of three steps whose readout of one value was fitted again after the second.
+    fn refitted() -> Trajectory {
+        let mut trajectory = sample();
+        let settings = &mut trajectory.header.settings;
+        (settings.readout, settings.refit_every) = (Some(Pooling::Mean), 2);
+        trajectory.header.refit_values = 1;
+        trajectory.refits = vec![vec![2.5]];
+        trajectory
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let trajectory = sample();
-        assert_eq!(Trajectory::parse("t", &trajectory.to_bytes().unwrap()).unwrap(), trajectory);
+        for trajectory in [sample(), refitted()] {
+            assert_eq!(Trajectory::parse("t", &trajectory.to_bytes().unwrap()).unwrap(), trajectory);
+        }
+    }
+
+    #[test]
+    fn a_readout_that_was_fitted_again_stands_after_its_steps() {
+        let whole = refitted();
+        let bytes = whole.to_bytes().unwrap();
+        let header = bytes.len() - 3 * RECORD_BYTES - 8;
+        for cut in header..bytes.len() {
+            let read = Trajectory::parse("t", &bytes[..cut]).unwrap();
+            let body = cut - header;
+            let steps = if body < 2 * RECORD_BYTES + 8 { (body / RECORD_BYTES).min(2) } else { 2 };
+            let refits = usize::from(body >= 2 * RECORD_BYTES + 8);
+            assert_eq!((read.records.len(), read.refits.len()), (steps, refits), "{cut}");
+            assert_eq!(read.torn_bytes, body - steps * RECORD_BYTES - 8 * refits, "{cut}");
+            assert_eq!(read.refit_due(), steps == 2 && refits == 0, "{cut}");
+        }
+        // Damage in the readout is noticed, because records follow it.
+        for at in header + 2 * RECORD_BYTES..header + 2 * RECORD_BYTES + 8 {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            assert_eq!(Trajectory::parse("t", &damaged).unwrap_err().code(), Code::FileCorrupt);
+        }
+        assert_eq!(whole.bytes_from(1), bytes[header + RECORD_BYTES..]);
+        assert_eq!(whole.latest_header().initial, [0.5, 2.5]);
+        for (steps, refits) in [(1, 0), (2, 1)] {
+            let mut ended = whole.clone();
+            ended.truncate(steps);
+            assert_eq!((ended.steps(), ended.refits.len()), (steps, refits));
+        }
     }
 
     #[test]

@@ -20,10 +20,9 @@ use crate::model::LoadProgress;
 use crate::text::rows::Rows;
 use crate::train::Trajectory;
 use crate::train::{
-    AdapterFile, Diagnosis, Examples, ReadoutTrainer, Session, Trainer, Writing, dtype, dtype_name,
+    AdapterFile, Best, Diagnosis, Examples, ReadoutTrainer, Session, Trainer, Writing, dtype, dtype_name,
     read_adapter, replay,
 };
-use crate::zo::record::Record;
 
 /// What the weights on the device are.
 pub(super) enum State {
@@ -56,6 +55,8 @@ pub struct Tuner {
     pub(super) prompting: Prompting,
     /// The length in tokens to which examples are truncated, from the last training or the restored trajectory; 0 is the default.
     pub(super) max_length: u32,
+    /// The best evaluation of a training that ends with the weights of it.
+    pub(super) best: Option<Best>,
     /// Watches the training's losses.
     pub(super) diagnosis: Option<Diagnosis>,
     pub(super) writing: Option<Writing>,
@@ -138,10 +139,7 @@ impl Tuner {
         }
         let bytes = self.trajectory().and_then(|trajectory| match step {
             None => trajectory.to_bytes(),
-            Some(step) => {
-                let first = trajectory.records.partition_point(|record| record.step < step);
-                Ok(trajectory.records[first..].iter().flat_map(Record::to_bytes).collect())
-            }
+            Some(step) => Ok(trajectory.bytes_from(step)),
         });
         Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
     }
@@ -239,6 +237,7 @@ impl Tuner {
             cross_validated: None,
             prompting: Prompting::default(),
             max_length: 0,
+            best: None,
             diagnosis: None,
             writing: None,
             max_gpu_bytes,

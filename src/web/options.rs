@@ -11,7 +11,7 @@ use crate::text::chat::Conversation;
 use crate::text::dataset;
 use crate::text::rows::{Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
-use crate::train::{ExampleEncoder, Header, RandomModel, Session};
+use crate::train::{Classifier, ExampleEncoder, Header, RandomModel, Session};
 
 /// A field of an object; `undefined` where it is absent or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
@@ -211,7 +211,8 @@ impl Prompting {
         }
         bail!(
             InvalidArgument,
-            "task, template, labels: expected none of them beside readout: the steps lower the loss of a classifier of the data's labels"
+            "task, template, labels: expected none of them beside readout: {}",
+            Classifier::WORDS_HAVE_NO_STEPS
         )
     }
 

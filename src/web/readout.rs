@@ -75,7 +75,7 @@ impl Tuner {
     pub(super) fn readout_of_run(&self) -> Result<Option<ExampleEncoder>> {
         match &self.state {
             State::Restored(trajectory) if !trajectory.header.settings.method.is_readout() => {
-                let classifier = Classifier::of(&trajectory.header, &self.session)?;
+                let classifier = Classifier::of(&trajectory.latest_header(), &self.session)?;
                 Ok(classifier.map(ExampleEncoder::Readout))
             }
             _ => Ok(None),
@@ -111,13 +111,14 @@ impl Tuner {
             rows: Some(report.rows),
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
+            kept: None,
             warning: None,
         }))
     }
 
     /// The classifier of the readout that was fitted or restored, if there is one.
     pub(super) fn readout(&self) -> Result<Option<ExampleEncoder>> {
-        let classifier = |trajectory: &Trajectory| Classifier::of(&trajectory.header, &self.session);
+        let classifier = |trajectory: &Trajectory| Classifier::of(&trajectory.latest_header(), &self.session);
         Ok(match &self.state {
             State::Readout(trainer) if trainer.header().fitted_rows == 0 => {
                 bail!(InvalidArgument, "the readout has not been fitted yet")

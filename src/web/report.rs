@@ -142,6 +142,9 @@ pub(super) struct Step {
     pub gpu_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluated>,
+    /// At the last step of a run that ends with the weights of its best evaluation: the number of steps before that evaluation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<u32>,
     /// A warning about the run, reported once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<Warning>,

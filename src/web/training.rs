@@ -11,8 +11,8 @@ use crate::error::{Code, Result, bail, err};
 use crate::names::Named;
 use crate::text::rows::Dataset;
 use crate::train::{
-    Diagnosis, Draw, Method, Options, ReadoutTrainer, Settings, Sizes, Trainer, Trajectory, draw, dtype_name,
-    search,
+    Best, Diagnosis, Draw, Method, Options, ReadoutTrainer, Session, Settings, Sizes, Trainer, Trajectory,
+    draw, dtype_name, search,
 };
 
 impl Tuner {
@@ -30,12 +30,6 @@ impl Tuner {
         let mut given: Options = options::parse(config.clone(), "training options")?;
         if given.is_readout() {
             return self.start_readout(config, &given).await;
-        }
-        if given.keep_best {
-            bail!(
-                InvalidArgument,
-                "keepBest: expected the command line, which alone can end a run at an earlier step"
-            );
         }
         let prompting = Prompting::of(config, Prompting::default())?;
         // An adapter that was loaded is trained further, unless another method is named.
@@ -59,6 +53,16 @@ impl Tuner {
         }
         let (data, rest) = draw(data, wanted)?;
         let held_out = held_out.or(rest);
+        if given.keep_best && held_out.is_none() {
+            bail!(
+                InvalidArgument,
+                "keepBest: expected held-out data to choose by, found neither eval nor holdOut"
+            );
+        }
+        // There must be evaluations to choose from.
+        if given.keep_best && settings.evaluate_every == 0 {
+            settings.evaluate_every = settings.steps;
+        }
         // A readout has no steps to continue.
         let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
         let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
@@ -118,12 +122,19 @@ impl Tuner {
             _ => None,
         };
         match restored {
-            Some(trajectory) => trainer.adopt(&mut self.session, trajectory)?,
+            Some(trajectory) => trainer.adopt(&mut self.session, trajectory).await?,
             None => {
                 self.reset().await?;
                 trainer.begin(&mut self.session, &initial).await?;
             }
         }
+        self.best = match held_out.as_ref().filter(|_| given.keep_best && !trainer.is_kept()) {
+            Some(held_out) => {
+                let mut keep_going = || options::check_cancel(cancel);
+                Some(trainer.best_so_far(&mut self.session, held_out, &mut keep_going).await?)
+            }
+            None => None,
+        };
         let first_step = trainer.done() + 1;
         self.held_out = held_out;
         self.prompting = prompting;
@@ -156,13 +167,21 @@ impl Tuner {
         };
         let Some(report) = trainer.step(&mut self.session).await? else {
             trainer.settle(&mut self.session).await?;
+            // A run that was stopped after its last step, but before its best one was kept.
+            keep_best(&mut self.session, trainer, &mut self.best).await?;
             return Ok(None);
         };
         let evaluation = match trainer.evaluation_due() {
             true => {
                 let held_out = self.held_out.as_ref();
-                Some(trainer.evaluate(&mut self.session, held_out, &mut || Ok(())).await?.into())
+                let report = trainer.evaluate(&mut self.session, held_out, &mut || Ok(())).await?;
+                self.best = self.best.map(|best| Best::or(Some(best), trainer.done(), report.loss));
+                Some(report.into())
             }
+            false => None,
+        };
+        let kept = match trainer.is_complete() {
+            true => keep_best(&mut self.session, trainer, &mut self.best).await?,
             false => None,
         };
         Ok(Some(Step {
@@ -178,7 +197,22 @@ impl Tuner {
             rows: None,
             gpu_bytes: self.session.model.backend().memory().total(),
             evaluation,
+            kept,
             warning: self.diagnosis.as_mut().and_then(|diagnosis| diagnosis.observe(&report)),
         }))
     }
+}
+
+/// Ends a complete run with the weights of its best evaluation, where there is one. Returns the number of its steps.
+async fn keep_best(
+    session: &mut Session,
+    trainer: &mut Trainer,
+    best: &mut Option<Best>,
+) -> Result<Option<u32>> {
+    let Some(found) = *best else { return Ok(None) };
+    if found.steps < trainer.done() {
+        trainer.keep(session, found.steps, &mut |_| Ok(())).await?;
+    }
+    *best = None;
+    Ok(Some(found.steps))
 }

@@ -35,7 +35,8 @@ const KINDS: &[(&str, &[&str])] = &[
         &["--method", "readout", "--template", TEMPLATE, "--labels", "great,terrible"],
     ),
     ("steps from a readout", &["--steps", "30", "--readout"]),
-    ("the best step", &["--steps", "30", "--readout", "--keep-best", "--eps", "1e-2"]),
+    ("a readout that is fitted again", &["--steps", "30", "--readout", "--refit-every", "4"]),
+    ("the best step", &["--steps", "30", "--readout", "--refit-every", "7", "--keep-best", "--eps", "1e-2"]),
 ];
 
 /// Number of kills, where the environment names none.

@@ -162,6 +162,18 @@ fn the_best_step_is_kept_where_the_last_one_is_worse() {
 }
 
 #[test]
+fn a_prompt_beside_a_readout_before_steps_is_refused_by_its_cause() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data, out) = (golden::path("bert"), golden::path("bert/train.csv"), dir.path().join("run"));
+    let begin = ["finetune", "--model", &model, "--train", &data, "--out", text(&out), "--readout"];
+    let error = json(&run(&[&begin[..], &WORDS].concat()))["error"].clone();
+    assert_eq!(error["code"], "invalid-argument");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("--template: expected none beside --readout"), "{message}");
+    assert!(message.contains("steps cannot lower its loss") && !out.exists(), "{message}");
+}
+
+#[test]
 fn what_a_readout_cannot_use_is_said_before_anything_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let data = golden::path("bert/train.csv");

@@ -215,6 +215,7 @@ fn header(session: &Session, run: &Value) -> Header {
         tiles: String::new(),
         fitted_rows: 0,
         kept_of: 0,
+        refit_values: 0,
         initial_values: 0,
         initial_halves: 0,
         initial: Vec::new(),
@@ -246,7 +247,7 @@ pub(super) async fn two_hundred_updates(backend: Rc<dyn Backend>) {
     }
     // By way of the file, as a run would be replayed.
     let header = header(&session, run);
-    let bytes = Trajectory { header, records, torn_bytes: 0 }.to_bytes().unwrap();
+    let bytes = Trajectory { header, records, refits: Vec::new(), torn_bytes: 0 }.to_bytes().unwrap();
     let trajectory = Trajectory::parse("golden", &bytes).unwrap();
     replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
     for (name, digest) in digests(&session).await {

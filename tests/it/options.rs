@@ -146,6 +146,26 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
 }
 
 #[test]
+fn a_named_preset_is_what_its_options_are() {
+    let given = |text: &str| serde_json::from_str::<Options>(text).unwrap();
+    let written = r#"{ "method": "lora", "loraTargets": ["all-linear"], "estimator": "one-sided", "schedule": "linear" }"#;
+    let resolve = |text: &str| given(text).resolve(&spec(), None).unwrap();
+    assert_eq!(resolve(r#"{ "preset": "lowest-loss" }"#), resolve(written));
+    let mixed = resolve(r#"{ "preset": "lowest-loss", "loraRank": 4, "schedule": "constant", "probes": 4 }"#);
+    assert_eq!((mixed.estimator.kind, mixed.estimator.probes), (EstimatorKind::OneSided, 4));
+    assert_eq!(mixed.schedule, pocketllm::zo::schedule::Schedule::Constant);
+    for (text, part) in [
+        (r#"{ "preset": "lowest-loss", "method": "full" }"#, "the preset: expected method lora, found full"),
+        (r#"{ "preset": "lowest-loss", "method": "readout" }"#, "preset: expected another method"),
+        (r#"{ "refitEvery": 5 }"#, "refit every 5: expected a readout before the first step"),
+        (r#"{ "method": "readout", "refitEvery": 5 }"#, "refit every: expected another method"),
+    ] {
+        let error = given(text).resolve(&spec(), None).unwrap_err();
+        assert!(error.message().contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
 fn values_of_another_method_are_refused() {
     let given = |text: &str| serde_json::from_str::<Options>(text).unwrap();
     for (text, part) in [
@@ -221,6 +241,7 @@ fn the_options_of_a_trajectory_give_its_run_again() {
             tiles: String::new(),
             fitted_rows: 0,
             kept_of: 0,
+            refit_values: 0,
             initial_values: 0,
             initial_halves: 0,
             initial: Vec::new(),

@@ -126,10 +126,105 @@ device_test! {
 }
 
 device_test! {
+    async fn a_readout_is_fitted_again_and_stored(backend: Rc<dyn Backend>) {
+        for (kind, estimator) in [
+            (MethodKind::Full, EstimatorKind::TwoPoint),
+            (MethodKind::Full, EstimatorKind::LowRank),
+            (MethodKind::Lora, EstimatorKind::OneSided),
+        ] {
+            if cfg!(target_arch = "wasm32") && kind != MethodKind::Lora {
+                continue;
+            }
+            let what = format!("{kind:?}, {estimator:?}");
+            let method = MethodOptions {
+                method: Some(kind),
+                readout: true,
+                refit_every: Some(2),
+                estimator: Some(estimator),
+                interval: (estimator == EstimatorKind::LowRank).then_some(3),
+                ..MethodOptions::default()
+            };
+            let options = Options { method, steps: Some(6), batch_size: Some(60), seed: Some(3), ..Options::default() };
+            let mut session = open(backend.clone(), &encoder()).await;
+            let settings = options.resolve(session.model.spec(), None).unwrap();
+            let (first, examples) = fit(&mut session, &settings).await;
+            let new = |session: &Session, encoder: &ExampleEncoder| {
+                Trainer::new(session, settings.clone(), encoder.clone(), None, examples.clone()).unwrap()
+            };
+            let mut whole = new(&session, &first);
+            let mut after = Vec::new();
+            while let Some(report) = whole.step(&mut session).await.unwrap() {
+                if report.step % 2 == 1 {
+                    let evaluated = whole.evaluate(&mut session, Some(&examples), &mut || Ok(())).await.unwrap();
+                    after.push(evaluated.loss.to_bits());
+                }
+            }
+            let trained = state(&session).await;
+            let bytes = whole.trajectory().to_bytes().unwrap();
+            let read = Trajectory::parse("t", &bytes).unwrap();
+            assert_eq!((read.refits.len(), read.torn_bytes), (3, 0), "{what}");
+            let first = Classifier::of(&read.header, &session).unwrap().unwrap().linear;
+            let last = Classifier::of(&read.latest_header(), &session).unwrap().unwrap().linear;
+            assert_ne!(first, last, "{what}: the readout stayed");
+
+            // A fit on the trained weights, from the data alone, is the last readout.
+            let again = fit(&mut session, &settings).await.0;
+            let ExampleEncoder::Readout(again) = again else { unreachable!() };
+            // It passes the rows in other batches, whose sums differ in their last bits.
+            let pairs = again.linear.values().into_iter().zip(last.values());
+            let apart = pairs.map(|(again, last)| (again - last).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-3, "{what}: {apart}");
+
+            // Replayed from the file alone: the weights, and the loss by the last readout.
+            let mut other = open(backend.clone(), &encoder()).await;
+            replay(&mut other, &read, &mut |_| Ok(())).await.unwrap();
+            assert_eq!(state(&other).await, trained, "{what}: replayed");
+            let stored = Classifier::of(&read.latest_header(), &other).unwrap().unwrap();
+            let stored = ExampleEncoder::Readout(stored);
+            let loss = other.evaluate(&stored, &examples, &mut || Ok(())).await.unwrap().loss;
+            assert_eq!(Some(&loss.to_bits()), after.last(), "{what}");
+
+            // Resumed from any place: before and after a fit, and within the bytes of one.
+            let refit = 4 * (2 * (session.model.spec().hidden as usize + 1)) + 4;
+            let step = 32 * settings.estimator.probes as usize;
+            let body = 6 * step + 3 * refit;
+            for kept in [0, step, 2 * step, 2 * step + refit / 2, 2 * step + refit, 3 * step + refit, body - refit, body] {
+                let part = Trajectory::parse("t", &bytes[..bytes.len() - body + kept]).unwrap();
+                let mut session = open(backend.clone(), &encoder()).await;
+                let stored = Classifier::of(&part.latest_header(), &session).unwrap().unwrap();
+                let mut resumed = new(&session, &ExampleEncoder::Readout(stored));
+                resumed.resume(&mut session, part, &mut |_| Ok(())).await.unwrap();
+                while resumed.step(&mut session).await.unwrap().is_some() {}
+                assert!(resumed.trajectory().to_bytes().unwrap() == bytes, "{what}: resumed after {kept} bytes");
+            }
+
+            // The best step is found again from the record alone, and the run ends there with the readout of that moment.
+            let evaluated = Settings { evaluate_every: 2, ..settings.clone() };
+            let mut session = open(backend.clone(), &encoder()).await;
+            let mut again = Trainer::new(&session, evaluated, stored.clone(), None, examples.clone()).unwrap();
+            again.resume(&mut session, read.clone(), &mut |_| Ok(())).await.unwrap();
+            let best = again.best_so_far(&mut session, &examples, &mut || Ok(())).await.unwrap();
+            assert_eq!(state(&session).await, trained, "{what}: measured again");
+            let lowest = after.iter().map(|bits| f64::from_bits(*bits)).fold(f64::INFINITY, f64::min);
+            assert!(best.loss <= lowest && best.steps % 2 == 0, "{what}: {best:?}");
+            again.keep(&mut session, 2, &mut |_| Ok(())).await.unwrap();
+            let kept = again.evaluate(&mut session, Some(&examples), &mut || Ok(())).await.unwrap();
+            assert_eq!(kept.loss.to_bits(), after[0], "{what}: kept after two steps");
+            assert!(again.is_complete() && again.trajectory().refits.len() == 1, "{what}");
+            // A run without these fits is another one.
+            let plain = Settings { refit_every: 0, ..settings.clone() };
+            let mut resumed = Trainer::new(&session, plain, stored, None, examples.clone()).unwrap();
+            let error = resumed.resume(&mut session, read, &mut |_| Ok(())).await.unwrap_err();
+            assert_eq!(error.code(), Code::TrajectoryMismatch);
+        }
+    }
+}
+
+device_test! {
     async fn a_run_from_a_readout_takes_what_was_planned(backend: Rc<dyn Backend>) {
         let dir = encoder();
         let described = Session::describe(backend.limits(), &dir, DType::F32).await.unwrap();
-        let method = MethodOptions { readout: true, ..MethodOptions::default() };
+        let method = MethodOptions { readout: true, refit_every: Some(1), ..MethodOptions::default() };
         let options = Options { method, steps: Some(2), batch_size: Some(8), ..Options::default() };
         let settings = options.resolve(described.model.spec(), None).unwrap();
         let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();

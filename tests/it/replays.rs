@@ -135,7 +135,7 @@ pub(super) async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DTy
         let mut second = trainer(&session, settings);
         if replayed {
             replay(&mut session, &torn, &mut |_| Ok(())).await.unwrap();
-            second.adopt(&mut session, torn.clone()).unwrap();
+            second.adopt(&mut session, torn.clone()).await.unwrap();
         } else {
             second.resume(&mut session, torn.clone(), &mut |_| Ok(())).await.unwrap();
         }

@@ -88,6 +88,7 @@ CONFIGURATIONS = {
     "shape: plain steps": (9, lora("activations", *ONE_SIDED, *LINEAR, *ALL), 1e-2, (3e-2, 1e-1, 2e-1)),
     "shape: A as drawn": (9, lora("frozen", *ONE_SIDED, *ADAM, *LINEAR, *ALL), 1e-2, (1.5e-2, 3e-2, 6e-2)),
     "preset of lora": (2, ["--method", "lora"], 1e-2, None),
+    "preset lowest-loss": (9, ["--preset", "lowest-loss"], 1e-2, None),
     "preset of lora, one-sided, linear schedule": (9, ["--method", "lora", *ONE_SIDED, *LINEAR], 1e-2, None),
     "preset of lora, one-sided, linear schedule, all-linear": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL], 1e-2, None),
     "preset of lora, one-sided, linear schedule, all-linear, rank 16": (9, ["--method", "lora", *ONE_SIDED, *LINEAR, *ALL, "--lora-rank", "16", "--lora-alpha", "32"], 1e-2, None),
@@ -119,7 +120,7 @@ def folder(args, task, configuration):
 def one(args, task, configuration, rate, seed, rows="reported"):
     """Do a fine-tune unless it is finished. Return (forwards, held-out loss, accuracy) of each evaluation."""
     forwards, flags, eps, _ = CONFIGURATIONS[configuration]
-    before = BASIS_FORWARDS if "lora" in flags and not {"trained", "frozen"} & set(flags) else 0
+    before = BASIS_FORWARDS if {"lora", "lowest-loss"} & set(flags) and not {"trained", "frozen"} & set(flags) else 0
     steps = (args.budget - before) // forwards
     out = folder(args, task, configuration) / f"{rate}-{seed}"
     train, _, template, labels, length = TASKS[task]
@@ -128,7 +129,7 @@ def one(args, task, configuration, rate, seed, rows="reported"):
     every = max(1, steps // args.evaluations) if rows == "reported" else steps
     if not (out / "done").exists():
         command = [
-            args.binary, "finetune", "--model", MODEL, "--train", train, "--eval", held_out(task, args.out, rows),
+            args.binary, "--device", args.device, "finetune", "--model", MODEL, "--train", train, "--eval", held_out(task, args.out, rows),
             "--template", template, "--labels", labels, "--max-length", length, "--steps", steps, "--batch-size", BATCH,
             "--eps", eps, "--seed", seed, "--eval-every", every, "--out", out, *flags, *([] if rate == "preset" else ["--lr", rate]),
         ]  # fmt: skip
@@ -222,6 +223,7 @@ def main():
     parser.add_argument("--binary", default="target/release/pocketllm")
     parser.add_argument("--out", default="runs/compare")
     parser.add_argument("--jobs", type=int, default=1, help="number of parallel runs")
+    parser.add_argument("--device", default="gpu", help="gpu, or cpu, which is quicker than a software GPU")
     parser.add_argument("--budget", type=int, default=1280, help="number of forwards per run")
     parser.add_argument("--evaluations", type=int, default=64, help="number of evaluations per run")
     parser.add_argument("--task", choices=list(TASKS))

@@ -4,7 +4,7 @@
     python3 tests/reference/equal_budget.py --out runs/equal-budget [--task junk] [--model bert] [--seeds 5] [--choose] [--table]
 
 The ways are zero-shot and in-context learning (causal models), a readout, MeZO on all weights and on LoRA, two forms of LoRA with Adam, and
-a readout followed by LoRA; `--label-words FLAGS` adds a row for the readout of label words, with the flags of `finetune` that fit it.
+a readout followed by LoRA, frozen or fitted again four times; `--label-words FLAGS` adds a row for the readout of label words, with the flags of `finetune` that fit it.
 A budget of B forwards means that at most B texts pass through the model during training, on whichever side of a direction. A two-point
 step of 8 examples counts 16, a one-sided step of 8 probes 72, the four batches of an activation basis 32, and a readout one for each
 row. With seed S, all ways train on the same balanced draw of the training rows (`--shots`, `--data-seed S`). They are evaluated on rows
@@ -85,6 +85,7 @@ class Method:
     readout: bool = False  # it begins with a readout of all drawn rows
     words: bool = True  # it needs label words
     examples: int = 0  # in the prompt
+    refits: int = 0  # how often the readout is fitted again, on all drawn rows
 
 
 METHODS = {
@@ -102,6 +103,9 @@ METHODS = {
     ),
     "readout, then LoRA with an activation basis": Method(
         [*BASIS, *ADAM, "--readout"], 2, 4, 1e-2, {BEGIN: 1e-3}, readout=True, words=False
+    ),
+    "the same, the readout fitted again 4 times": Method(
+        [*BASIS, *ADAM, "--readout"], 2, 4, 1e-2, {BEGIN: 1e-3}, readout=True, words=False, refits=4
     ),
 }  # fmt: skip
 
@@ -127,15 +131,19 @@ def held_out(args, task, first, end):
     return target
 
 
+def fixed(args, method):
+    """The texts that pass through the model for the readout, for its later fits, and for the basis."""
+    return (1 + method.refits) * (2 * args.shots if method.readout else 0) + method.basis * BATCH
+
+
 def steps(args, method):
-    """The number of steps that the budget has, after the readout and the basis."""
-    left = args.budget - (2 * args.shots if method.readout else 0) - method.basis * BATCH
-    return left // (method.step * BATCH)
+    """The number of steps that the budget has after what is fixed. The last fit of a readout comes after the last step."""
+    count = (args.budget - fixed(args, method)) // (method.step * BATCH)
+    return count // method.refits * method.refits if method.refits else count
 
 
 def forwards(args, method):
-    used = (2 * args.shots if method.readout else 0) + method.basis * BATCH
-    return used + (steps(args, method) * method.step * BATCH if method.step else 0)
+    return fixed(args, method) + (steps(args, method) * method.step * BATCH if method.step else 0)
 
 
 def one(args, task, model, name, seed, rate=None, choosing=False):
@@ -156,6 +164,8 @@ def one(args, task, model, name, seed, rate=None, choosing=False):
         if method.step or method.readout:
             command = ["finetune", *common, "--train", data.train, "--shots", args.shots, "--data-seed", seed, "--seed", seed]
             command += ["--max-length", data.length, *method.flags, "--out", out, "--resume"]
+            if method.refits:
+                command += ["--refit-every", steps(args, method) // method.refits]
             if method.step:
                 command += ["--steps", steps(args, method), "--batch-size", BATCH, "--eps", method.eps, "--lr", rate]
         else:
@@ -163,7 +173,7 @@ def one(args, task, model, name, seed, rate=None, choosing=False):
             command = ["evaluate", *common, "--data-seed", seed]
             command += ["--in-context", method.examples, "--train", data.train] if method.examples else ["--max-length", data.length]
         threads = {"LP_NUM_THREADS": "1"} if args.jobs > 1 else {}
-        command = [str(part) for part in [args.binary, "--json", *command]]
+        command = [str(part) for part in [args.binary, "--json", "--device", args.device, *command]]
         ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | threads)
         if ended.returncode and "non-finite" in ended.stdout + ended.stderr:
             seen = {"eval_loss": math.inf, "eval_accuracy": 0.0}
@@ -179,10 +189,10 @@ def one(args, task, model, name, seed, rate=None, choosing=False):
     return {key: seen.get(prefix + key) for key in ("loss", "accuracy", "baseline")}
 
 
-def applies(task, model, name):
+def applies(args, task, model, name):
     method, weights = METHODS[name], MODELS[model]
-    # Without words, only the readout is comparable: there is no learning rate of another method to begin from.
-    return (weights.words or name == "readout") and not (method.examples and weights.masked)
+    fits = not method.step or steps(args, method) > 0
+    return fits and (weights.words or not method.words) and not (method.examples and weights.masked)
 
 
 def rate_of(args, task, model, name):
@@ -260,6 +270,7 @@ def main():
     parser.add_argument("--shots", type=int, default=512, help="training rows of each label")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--device", default="gpu", help="gpu, or cpu, which is quicker than a software GPU")
     parser.add_argument("--choose", action="store_true", help="choose every learning rate")
     parser.add_argument("--label-words", metavar="FLAGS", help="flags of finetune that fit a readout of label words, such as '--method label-words'")
     parser.add_argument("--table", action="store_true", help="only print the table")
@@ -271,7 +282,7 @@ def main():
         for model in args.model or MODELS
         for task in args.task or TASKS
         for name in METHODS
-        if applies(task, model, name) and args.only in name
+        if applies(args, task, model, name) and args.only in name
     ]
     with ThreadPoolExecutor(args.jobs) as pool:
         done = dict(zip(triples, pool.map(lambda triple: measure(args, *triple), triples)))

@@ -129,8 +129,53 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.accuracy).toBe(found.measured);
     expect(found.whole.answer.label).toBe('great');
     expect(found.prompted).toContain('expected none of them beside readout');
+    expect(found.prompted).toContain('steps cannot lower its loss');
     expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
     expect(found.resumed).toEqual(found.whole);
+  });
+
+  test('the best step is kept, with a readout that is fitted again, also by a run that was resumed', { timeout: LONG }, async () => {
+    const { template: _, labels: __, ...rows } = RUN;
+    const found = await page.evaluate(
+      async ({ module: { FineTuner, storage }, files, rows }) => {
+        // A rate that makes the loss worse, so that an earlier step is the best.
+        const run = { ...rows, readout: true, refitEvery: 2, keepBest: true, steps: 9, batchSize: 2, learningRate: 3e-2, eval: rows.data, evalName: rows.dataName, evaluateEvery: 3 };
+        const bytes = async (blob: Blob): Promise<string> => [...new Uint8Array(await blob.arrayBuffer())].join();
+        const tuner = await FineTuner.create({ model: files });
+        const losses: (number | undefined)[] = [];
+        let kept: number | undefined;
+        for await (const step of tuner.train({ ...run, keep: 'best' })) {
+          if (step.evaluation !== undefined) losses.push(step.evaluation.loss);
+          kept = step.kept;
+        }
+        const [record, stored] = [await bytes(await tuner.export('trajectory')), await bytes((await storage.run('best')) ?? new Blob())];
+        const { loss } = await tuner.evaluate(rows.data, { dataName: rows.dataName });
+        const refused = await tuner.train({ ...rows, readout: true, keepBest: true, steps: 1 }).next().then(() => '', (error: Error) => error.message);
+        await tuner.dispose();
+        // Stopped after the evaluation at step 6, and continued in another tab, as it were.
+        const other = await FineTuner.create({ model: files });
+        for await (const { step } of other.train({ ...run, keep: 'best again' })) if (step === 7) break;
+        await other.dispose();
+        const third = await FineTuner.create({ model: files });
+        const { step } = await third.restore((await storage.run('best again')) ?? new Blob());
+        let again: number | undefined;
+        for await (const last of third.train({ ...run, keep: 'best again' })) again = last.kept;
+        const resumed = await bytes(await third.export('trajectory'));
+        // What was kept is complete.
+        let left = 0;
+        for await (const _ of third.train({ ...run, keep: 'best again' })) left += 1;
+        await third.dispose();
+        return { losses, kept, record, stored, loss, refused, step, again, resumed, left };
+      },
+      { module, files, rows },
+    );
+    expect(found.losses.length).toBe(3);
+    expect(found.kept).toBeLessThan(9);
+    found.losses.forEach((loss) => expect(loss).toBeGreaterThanOrEqual(found.loss));
+    expect(found.stored).toBe(found.record);
+    expect(found.refused).toContain('keepBest: expected held-out data');
+    expect([found.step, found.again, found.left]).toEqual([7, found.kept, 0]);
+    expect(found.resumed).toBe(found.record);
   });
 
   test('in-context learning answers as transformers does', { timeout: LONG }, async () => {

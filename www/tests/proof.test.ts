@@ -94,8 +94,8 @@ test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not 
 /** The fields of a record's header. A new one belongs here only if it contains no data, or if the page says that it does. */
 const FIELDS = new Set([
   ...['family', 'parameters', 'fingerprint', 'dtype', 'tiles'],
-  ...['steps', 'batch_size', 'micro_batch', 'objective', 'method', 'trainable', 'readout', 'estimator', 'optimizer', 'learning_rate', 'schedule', 'weight_decay', 'epsilon', 'seed'],
-  ...['probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'sequential', 'evaluate_every', 'max_length', 'fitted_rows', 'initial_values', 'initial_halves'],
+  ...['steps', 'batch_size', 'micro_batch', 'objective', 'method', 'trainable', 'readout', 'refit_every', 'estimator', 'optimizer', 'learning_rate', 'schedule', 'weight_decay', 'epsilon', 'seed'],
+  ...['probes', 'distribution', 'clip', 'momentum', 'rank', 'interval', 'sequential', 'evaluate_every', 'max_length', 'fitted_rows', 'refit_values', 'initial_values', 'initial_halves'],
   // Texts that the person has written: the sentence around an example, and the labels.
   ...['task', 'template', 'labels'],
   // A hash of the examples.

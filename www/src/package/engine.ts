@@ -175,7 +175,11 @@ export class Engine implements Endpoint {
       try {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
         else if (this.#adapter !== undefined) await tuner.useAdapter({ files: this.#adapter });
-        if (this.#run !== undefined) await tuner.startTraining(this.#run.config, onProgress, cancel);
+        if (this.#run !== undefined) {
+          await tuner.startTraining(this.#run.config, onProgress, cancel);
+          // The device may have been lost after a step was recorded and before it was stored, for instance in its evaluation.
+          if (this.#run.config.method !== 'readout') this.#run.journal?.rewrite(tuner);
+        }
         if (this.#text !== undefined) await generateAgain(tuner, this.#text);
       } catch (thrown) {
         tuner.free();
@@ -261,9 +265,13 @@ export class Engine implements Endpoint {
       const { cancel, release } = cancelFor(hooks.signal);
       try {
         const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel));
-        if (step === undefined) await this.#endRun();
-        // A fit of a readout replaces the one before it.
-        else if (step.rows !== undefined) run.journal?.rewrite(this.#loaded());
+        if (step === undefined) {
+          // The run may end only now with the weights of an earlier step.
+          if (run.config.keepBest === true) run.journal?.rewrite(this.#loaded());
+          await this.#endRun();
+        }
+        // A fit of a readout replaces the one before it, and a run that ends with the weights of an earlier step loses the others.
+        else if (step.rows !== undefined || step.kept !== undefined) run.journal?.rewrite(this.#loaded());
         else await run.journal?.append(this.#loaded(), step.step - 1);
         return step;
       } catch (thrown) {

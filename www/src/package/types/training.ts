@@ -134,6 +134,11 @@ export interface TrainStep {
   readonly gpuBytes: number;
   /** The evaluation after this step. Only some steps are followed by one. */
   readonly evaluation?: Evaluation;
+  /**
+   * With `keepBest`, at the last step: the number of steps after which the held-out loss was the lowest. The weights are now those,
+   * and the trajectory ends there. 0 stands for the weights before the first step.
+   */
+  readonly kept?: number;
   /** A problem of the run, reported once when it is detected. */
   readonly warning?: Warning;
 }

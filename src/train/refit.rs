@@ -1,0 +1,40 @@
+//! A readout that is fitted again during a run: the steps move the hidden states, and the classifier follows them.
+
+use super::encoder::ExampleEncoder;
+use super::features::Cache;
+use super::readout::{fit_linear, order};
+use super::session::Session;
+use super::trainer::Trainer;
+use crate::error::{Result, bail};
+use crate::fit::Labels;
+
+impl Trainer {
+    /// Fits the readout again if [`super::Settings::refit_every`] steps have been taken since the last fit: on the features of all training
+    /// rows by the weights of this moment. The next steps lower the loss of the new readout, which the trajectory then has.
+    ///
+    /// # Errors
+    /// `non-finite-loss` where a feature is infinite or not a number; those of the backend.
+    pub(super) async fn refit_if_due(&mut self, session: &mut Session) -> Result<()> {
+        if !self.trajectory.refit_due() {
+            return Ok(());
+        }
+        self.settle(session).await?;
+        let ExampleEncoder::Readout(classifier) = &mut self.encoder else {
+            bail!(InvalidArgument, "the run has no readout to fit again");
+        };
+        let targets = self.examples.examples.iter().flat_map(|example| &example.targets);
+        let of_rows = targets.map(|target| target.label as usize).collect();
+        let labels = Labels::numbered(classifier.labels.clone(), of_rows)?;
+        let order = order(&self.settings, &labels);
+        let mut cache = Cache::new(self.examples.clone(), &order, classifier.pooling);
+        let rows = cache.len();
+        cache.grow(session, rows, &mut |_| Ok(())).await?;
+        let spec = session.model.spec();
+        let fit = fit_linear(spec, classifier.pooling, &cache.features, &labels.select(&order))?;
+        classifier.linear = fit.rounded()?;
+        self.trajectory.refits.push(classifier.linear.values());
+        // The old classifier leaves the device first, so that the two are never there together.
+        session.use_readout(None)?;
+        session.use_readout(Some(classifier))
+    }
+}
