@@ -3,11 +3,14 @@
 use super::spec::ModelSpec;
 use super::stored::{find, names, other_head};
 use crate::error::{Code, Error, Result, bail, err};
-use crate::format::checkpoint::Checkpoint;
+use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::config::Config;
 
 /// The classes of transformers that have the head of a language model, by their ends.
 const LANGUAGE_MODELS: [&str; 4] = ["ForCausalLM", "ForMaskedLM", "ForPreTraining", "LMHeadModel"];
+
+/// The number of elements of two tensors that are compared at a time: 4 MiB of f32 for each.
+const COMPARED: usize = 1 << 20;
 
 /// Refuses a configuration that says how its weights are quantized: as `quantization_config` does in
 /// transformers (GPTQ, AWQ, bitsandbytes, fp8, compressed-tensors) and `quantization` in MLX.
@@ -99,6 +102,45 @@ pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config)
         }
     }
     Ok(())
+}
+
+/// Checks that a checkpoint that has a tensor under several names has the same values under all of them. A head that was trained
+/// apart from the embeddings that `config.json` says it shares is the one case in which they differ.
+///
+/// # Errors
+/// `model-unsupported` naming two that differ; those of reading.
+pub async fn check_copies(spec: &ModelSpec, checkpoint: &Checkpoint) -> Result<()> {
+    for tensor in spec.tensors.as_slice() {
+        let mut found = names(tensor).filter_map(|name| checkpoint.tensors.get(name));
+        let Some(used) = found.next() else { continue };
+        for copy in found.filter(|copy| !copy.is_stored_as(used)) {
+            if copy.shape != used.shape || !have_same_values(checkpoint, used, copy).await? {
+                bail!(
+                    ModelUnsupported,
+                    "{}: {} and {} differ, and the model has one tensor for both; where a head has a table of its own, \
+                     config.json must say that tie_word_embeddings is false",
+                    checkpoint.name(),
+                    used.name,
+                    copy.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two tensors of the same shape have the same values.
+async fn have_same_values(checkpoint: &Checkpoint, one: &TensorInfo, other: &TensorInfo) -> Result<bool> {
+    let elements = one.elements();
+    for first in (0..elements).step_by(COMPARED) {
+        let count = (elements - first).min(COMPARED as u64) as usize;
+        let (a, b) =
+            (checkpoint.read_f32(one, first, count).await?, checkpoint.read_f32(other, first, count).await?);
+        if a.iter().zip(&b).any(|(a, b)| a.to_bits() != b.to_bits()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The first class in `architectures`.

@@ -42,24 +42,13 @@ impl Default for RotaryFields<'_> {
 
 impl Rotary {
     /// The rotary positions of heads of `head_dim` columns in a configuration, as transformers reads it:
-    /// `rope_scaling` before `rope_parameters`, and theta in one of these objects before the one at
-    /// the top.
+    /// theta in `rope_scaling` or `rope_parameters` before the one at the top.
     ///
     /// # Errors
     /// `model-unsupported` naming a type of scaling that is not implemented, a field of another
     /// type than expected, or a part of a head without columns or larger than the head.
     pub fn read(config: &Config, head_dim: u32, fields: RotaryFields<'_>) -> Result<Rotary> {
-        let parameters = config.opt_object("rope_parameters")?;
-        let of_layer_type = match (&parameters, fields.layer_type) {
-            (Some(all), Some(layer_type)) => all.opt_object(layer_type)?,
-            _ => None,
-        };
-        let scaling = if fields.scaled { config.opt_object("rope_scaling")? } else { None };
-        // An empty object counts as absent.
-        let scaling = scaling.filter(|scaling| !scaling.fields().is_empty());
-        let flat = parameters.filter(|all| !all.has("full_attention") && !all.has("sliding_attention"));
-        let empty = Config::from_fields(config.name(), serde_json::Map::new());
-        let rope = of_layer_type.or(scaling).or(flat).unwrap_or(empty);
+        let rope = rope_object(config, fields)?;
 
         let theta = match rope.opt_f32("rope_theta")? {
             Some(theta) => theta,
@@ -98,6 +87,54 @@ impl Rotary {
         Ok(Rotary { theta, dim, scaling: scaling_of((config, fields.original), &rope, dim.div_ceil(2))? })
     }
 }
+
+/// The fields about rotary positions that transformers puts together from `rope_parameters` and `rope_scaling`.
+///
+/// In a family whose types of layers have objects of their own in `rope_parameters`, the fields of `rope_scaling` come before
+/// those of the object. In other families, `rope_scaling` takes the place of
+/// `rope_parameters`.
+fn rope_object(config: &Config, fields: RotaryFields<'_>) -> Result<Config> {
+    let parameters = config.opt_object("rope_parameters")?;
+    // An empty object counts as absent.
+    let scaling = if fields.scaled { config.opt_object("rope_scaling")? } else { None };
+    let scaling = scaling.filter(|scaling| !scaling.fields().is_empty());
+    let empty = || Config::from_fields(config.name(), serde_json::Map::new());
+    let Some(layer_type) = fields.layer_type else {
+        let rope = scaling.or(parameters).unwrap_or_else(empty);
+        if let Some(layer_type) = LAYER_TYPES.into_iter().find(|layer_type| rope.has(layer_type)) {
+            bail!(
+                ModelUnsupported,
+                "{}: `{layer_type}`: rotary positions of each type of layer are not implemented in this family",
+                rope.name()
+            );
+        }
+        return Ok(rope);
+    };
+    let of_type = match parameters {
+        Some(all)
+            if !all.fields().is_empty() && !LAYER_TYPES.iter().any(|layer_type| all.has(layer_type)) =>
+        {
+            bail!(
+                ModelUnsupported,
+                "{}: expected an object for each type of layer, such as `{layer_type}`, found none",
+                all.name()
+            );
+        }
+        Some(all) => all.opt_object(layer_type)?,
+        None => None,
+    };
+    Ok(match (of_type, scaling) {
+        (Some(own), Some(scaling)) => {
+            let mut merged = own.fields().clone();
+            merged.extend(scaling.fields().clone());
+            Config::from_fields(own.name(), merged)
+        }
+        (own, scaling) => own.or(scaling).unwrap_or_else(empty),
+    })
+}
+
+/// The types of layers that `rope_parameters` may have objects for.
+const LAYER_TYPES: [&str; 2] = ["full_attention", "sliding_attention"];
 
 /// The type of scaling in such an object. Older files call the field `type`.
 fn kind_of(rope: &Config) -> Result<&str> {
@@ -255,6 +292,27 @@ mod tests {
         assert_eq!(Rotary::read(&none, 10, sliding).unwrap().theta, 1e4);
     }
 
+    /// transformers takes the fields of `rope_scaling` into the object of full attention.
+    #[test]
+    fn scaling_is_merged_into_the_object_of_its_type_of_layer() {
+        let full = RotaryFields {
+            layer_type: Some("full_attention"),
+            default_theta: 1_000_000.0,
+            ..RotaryFields::default()
+        };
+        let read = |fields| Rotary::read(&config(&fields), 10, full);
+        let both = serde_json::json!({
+            "rope_parameters": {"full_attention": {"rope_type": "linear", "rope_theta": 3e6, "factor": 8.0}},
+            "rope_scaling": {"rope_type": "linear", "factor": 2.0},
+        });
+        let halved = RotaryScaling::Linear { factor: 2.0 };
+        assert_eq!(read(both).unwrap(), Rotary { theta: 3e6, dim: 10, scaling: halved });
+        let flat = serde_json::json!({"rope_parameters": {"rope_type": "linear", "factor": 2.0}});
+        assert!(
+            read(flat).unwrap_err().message().contains("`rope_parameters`: expected an object for each type")
+        );
+    }
+
     #[test]
     fn what_is_not_implemented_is_refused_by_name() {
         for (fields, says) in [
@@ -266,6 +324,7 @@ mod tests {
             (r#"{"rope_scaling":{"rope_type":"linear"}}"#, "`factor`"),
             (r#"{"rope_scaling":{"rope_type":"linear","factor":0}}"#, "`factor`"),
             (r#"{"rope_scaling":{"rope_type":"llama3","factor":8}}"#, "`low_freq_factor`"),
+            (r#"{"rope_parameters":{"full_attention":{"rope_theta":5}}}"#, "`full_attention`"),
             (r#"{"rope_theta":0}"#, "`rope_theta`"),
             (r#"{"partial_rotary_factor":0.05}"#, "0 of 16 columns"),
             (r#"{"partial_rotary_factor":2}"#, "32 of 16 columns"),

@@ -148,9 +148,13 @@ impl Transformer {
                 "position {position} is out of range: the workspace has {longest} positions"
             );
         }
-        let offset = spec.embedding.positions.map_or(0, |learned| learned.offset);
+        let learned = spec.embedding.positions;
+        let offset = learned.map_or(0, |learned| learned.offset);
         let offset = offset + self.adapter().map_or(0, Adapter::prefix_length);
-        let positions: Vec<u32> = batch.positions.iter().map(|p| p + offset).collect();
+        let positions = match learned.and_then(|learned| learned.padding.zip(learned.offset.checked_sub(1))) {
+            Some((padding, row)) => positions_without(padding, row, batch, offset),
+            None => batch.positions.iter().map(|p| p + offset).collect(),
+        };
         let backend = self.backend();
         backend.write(&ws.ids, 0, bytemuck::cast_slice(&batch.ids))?;
         backend.write(&ws.positions, 0, bytemuck::cast_slice(&positions))?;
@@ -240,6 +244,20 @@ impl Transformer {
     }
 }
 
+/// The rows of tokens in a table of positions, where the token `padding` has a row of its own and the others are counted without it.
+fn positions_without(padding: u32, row: u32, batch: &Batch, offset: u32) -> Vec<u32> {
+    let mut rows = Vec::with_capacity(batch.ids.len());
+    for bounds in batch.cu_seqlens.windows(2) {
+        let mut next = offset;
+        for id in &batch.ids[bounds[0] as usize..bounds[1] as usize] {
+            let is_padding = *id == padding;
+            rows.push(if is_padding { row } else { next });
+            next += u32::from(!is_padding);
+        }
+    }
+    rows
+}
+
 /// For each token the keys that it sees, first and end: of its own sequence, before it where attention is causal, and fewer than
 /// `window` positions away. `cached` keys of the one sequence come before those of its tokens.
 fn spans(cu_seqlens: &[u32], cached: u32, causal: bool, window: Option<u32>) -> Vec<[u32; 2]> {
@@ -258,6 +276,14 @@ fn spans(cu_seqlens: &[u32], cached: u32, causal: bool, window: Option<u32>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `create_position_ids_from_input_ids` of transformers gives for each of these texts, where token 1 is the padding.
+    #[test]
+    fn padding_takes_no_position() {
+        let mut batch = Batch::sequence(&[0, 1, 5, 1, 6, 0, 7, 1]);
+        batch.cu_seqlens = vec![0, 5, 8];
+        assert_eq!(positions_without(1, 1, &batch, 2), [2, 1, 3, 1, 4, 2, 3, 1]);
+    }
 
     #[test]
     fn spans_stay_in_their_sequence_and_window() {

@@ -16,6 +16,8 @@ pub struct LearnedPositions {
     pub table: TensorId,
     /// Rows before position 0.
     pub offset: u32,
+    /// A token that takes no position: its row is the last one before position 0, and the tokens after it count on from those before it.
+    pub padding: Option<u32>,
 }
 
 /// How a pass computes queries, keys and values.

@@ -17,8 +17,8 @@ use crate::format::model_files::{ModelFiles, SourceFiles};
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
-    Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, check_tensors, family,
-    formats, refuse_quantized, without_missing_head,
+    Extent, LoadProgress, ModelSpec, TensorId, Transformer, Weights, Workspace, check_copies, check_tensors,
+    family, formats, refuse_quantized, without_missing_head,
 };
 use crate::text::chat::ChatTemplate;
 use crate::text::encode;
@@ -152,6 +152,7 @@ impl Session {
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Session> {
         let spec = self.model.weights().spec().clone();
+        check_copies(&spec, &self.checkpoint).await?;
         let weights = Weights::load(backend.as_ref(), spec, &self.checkpoint, self.dtype, progress).await?;
         let mut model = Transformer::new(backend, weights);
         model.set_tiles(self.model.tiles());

@@ -76,6 +76,15 @@ fn fields_that_are_left_out_have_the_defaults_of_transformers() {
     assert_eq!(caps(r#","final_logit_softcapping":5"#), (Some(50.0), Some(5.0)));
 }
 
+/// The configuration of transformers 5 has the width of one side of the window as `sliding_window`, and a file may say it so.
+#[test]
+fn a_window_of_modernbert_is_on_both_sides() {
+    let window = |fields| tiny("modernbert", fields).unwrap().layers[1].attention.window;
+    assert_eq!(window(""), Some(65));
+    assert_eq!(window(r#","local_attention":7"#), Some(4));
+    assert_eq!(window(r#","local_attention":7,"sliding_window":5"#), Some(6));
+}
+
 /// In transformers 5 the layers that `layer_types` lists have masks of the window whether or not `use_sliding_window` is set.
 #[test]
 fn layers_of_smollm3_have_the_windows_that_are_listed() {

@@ -109,6 +109,60 @@ async_test! {
 }
 
 async_test! {
+    async fn a_head_that_was_trained_apart_from_its_embeddings_is_refused() {
+        // transformers keeps both tables where both are in the file and differ, whatever tie_word_embeddings says.
+        for (folder, embedding, head) in [
+            ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
+            ("bert", "cls.predictions.bias", "cls.predictions.decoder.bias"),
+            ("llama", "model.embed_tokens.weight", "lm_head.weight"),
+            ("gpt2", "transformer.wte.weight", "lm_head.weight"),
+        ] {
+            let right = fingerprint(&golden::dir(folder)).await;
+            let with_copy = |change: u8| {
+                let weights = golden::file(folder, "model.safetensors");
+                let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
+                let mut header: Value = serde_json::from_slice(&weights[8..8 + length]).unwrap();
+                let place = |end: usize| header[embedding]["data_offsets"][end].as_u64().unwrap() as usize;
+                let mut copy = weights[8 + length + place(0)..8 + length + place(1)].to_vec();
+                // The lowest bits of the last element.
+                let at = copy.len() - 4;
+                copy[at] ^= change;
+                let end = weights.len() - 8 - length;
+                header[head] = header[embedding].clone();
+                header[head]["data_offsets"] = json!([end, end + copy.len()]);
+                let header = header.to_string().into_bytes();
+                let length_bytes = (header.len() as u64).to_le_bytes();
+                let file = [&length_bytes, &header[..], &weights[8 + length..], &copy[..]].concat();
+                golden::dir(folder).with("model.safetensors", file)
+            };
+            assert_eq!(fingerprint(&with_copy(0)).await, right, "{folder}");
+            let error = Session::open(Host::open(), &with_copy(1), DType::F32, &mut |_| Ok(())).await.err().unwrap();
+            assert_eq!(error.code(), Code::ModelUnsupported);
+            for part in [embedding, head, "tie_word_embeddings"] {
+                assert!(error.message().contains(part), "{error}");
+            }
+        }
+    }
+}
+
+async_test! {
+    async fn fields_that_change_what_is_computed_are_refused_by_name() {
+        for (folder, field, value) in [
+            // Embedding models are decoders in which every token sees all of them.
+            ("llama", "is_causal", json!(false)),
+            ("gemma3", "is_causal", json!(false)),
+            ("bert", "type_vocab_size", json!(0)),
+            ("modernbert", "rope_parameters", json!({"rope_type": "default", "rope_theta": 100.0})),
+        ] {
+            let dir = edited(folder, |_, config| {
+                config.insert(field.to_owned(), value.clone());
+            });
+            refused(field, &dir, Code::ModelUnsupported, &[field]).await;
+        }
+    }
+}
+
+async_test! {
     async fn a_model_with_another_head_is_none_that_writes() {
         for (folder, class, layer) in [
             // These share their table with the head, so that no tensor of the head is missing.

@@ -27,6 +27,11 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
+    /// Whether both are the same bytes of the same file, read in the same way.
+    pub fn is_stored_as(&self, other: &TensorInfo) -> bool {
+        TensorInfo { name: self.name.clone(), ..other.clone() } == *self
+    }
+
     /// Describes a tensor in the checkpoint's file number `source`.
     ///
     /// # Errors

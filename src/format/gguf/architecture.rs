@@ -55,6 +55,11 @@ fn swiglu(_: &Sizes) -> Json {
     json!({ "hidden_act": "silu" })
 }
 
+/// llama.cpp divides scores by the root of the head's width where there is no `attention.scale`.
+fn granite(sizes: &Sizes) -> Json {
+    json!({ "hidden_act": "silu", "attention_multiplier": 1.0 / (f64::from(sizes.head_dim)).sqrt() })
+}
+
 /// llama.cpp divides scores by the root of hidden / heads in the model of 62 layers (27B), and by
 /// that of the head's width in others. Every sixth layer sees all tokens.
 fn gemma3(sizes: &Sizes) -> Json {
@@ -165,6 +170,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
             ("residual_scale", "residual_multiplier"),
             ("logit_scale", "logits_scaling"),
         ],
+        known: granite,
         interleaved: true,
         ..BASE
     },

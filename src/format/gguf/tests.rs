@@ -221,6 +221,31 @@ fn a_gemma_reads_as_hugging_face_has_it() {
     assert_eq!(read("self_attn.q_proj", 34)[31..], [1000.0, 1001.0, 1002.0]);
 }
 
+/// A model that llama.cpp has under a name that is read, such as OLMo 3 under `olmo2`, may differ in these.
+#[test]
+fn hyperparameters_that_change_what_is_computed_are_read_or_refused() {
+    for key in ["attention.scale", "logit_scale", "residual_scale", "embedding_scale", "attention.clamp_kqv"]
+    {
+        tiny().f32(&format!("llama.{key}"), 0.5).refused(Code::ModelUnsupported, &[key, "0.5"]);
+    }
+    tiny().f32("llama.logit_scale", 1.0).f32("llama.attention.clamp_kqv", 0.0).parse().unwrap();
+    let renamed = |name: &str| {
+        let mut other = tiny().str("general.architecture", name);
+        for (key, _) in &mut other.values {
+            *key = key.replace("llama.", &format!("{name}."));
+        }
+        other
+    };
+    let window = "qwen2.attention.sliding_window";
+    renamed("qwen2").u32(window, 64).refused(Code::ModelUnsupported, &[window, "64"]);
+    renamed("qwen2").u32(window, 128).parse().unwrap();
+    let pattern = renamed("gemma3").u32("gemma3.attention.sliding_window_pattern", 4).parse().unwrap();
+    assert_eq!(pattern.config.u32("sliding_window_pattern").unwrap(), 4);
+    // Where the file has no factor of scores, llama.cpp divides them by the root of the head's width.
+    let granite = renamed("granite").parse().unwrap();
+    assert_eq!(granite.config.f32("attention_multiplier").unwrap(), 0.25);
+}
+
 /// Counts the bytes that are read.
 struct Counting(MemorySource, Cell<usize>);
 

@@ -114,6 +114,62 @@ pub(super) async fn translate(
     Ok((Config::from_fields(file, fields), translated))
 }
 
+/// Hyperparameters that change what a model computes, each with a value that changes nothing.
+const NEUTRAL: [(&str, f32); 8] = [
+    ("attention.clamp_kqv", 0.0),
+    ("attention.max_alibi_bias", 0.0),
+    ("attention.scale", 0.0),
+    ("attn_logit_softcapping", 0.0),
+    ("embedding_scale", 1.0),
+    ("final_logit_softcapping", 0.0),
+    ("logit_scale", 1.0),
+    ("residual_scale", 1.0),
+];
+
+/// Refuses a hyperparameter that changes what the model computes and that this architecture does not have here.
+fn refuse_unread(parameters: &Hyperparameters<'_>, architecture: &Architecture) -> Result<()> {
+    let file = parameters.file();
+    let is_read = |key: &str| architecture.fields.iter().any(|(read, _)| *read == key);
+    for (key, neutral) in NEUTRAL {
+        if !is_read(key)
+            && let Some(found) = parameters.opt_f32(key)?
+            && found != neutral
+        {
+            let (key, name) = (parameters.key(key), architecture.name);
+            bail!(ModelUnsupported, "{file}: `{key}` is {found}, which is not implemented for {name}");
+        }
+    }
+    let window = "attention.sliding_window";
+    if !is_read(window)
+        && let Some(found) = parameters.opt_u32(window)?
+        && (1..parameters.u32("context_length")?).contains(&found)
+    {
+        let (key, name) = (parameters.key(window), architecture.name);
+        bail!(ModelUnsupported, "{file}: `{key}` is {found}, which is not implemented for {name}");
+    }
+    if parameters.opt_bool("attention.causal")? == Some(false) {
+        bail!(
+            ModelUnsupported,
+            "{file}: `{}` is false, only true is implemented",
+            parameters.key("attention.causal")
+        );
+    }
+    Ok(())
+}
+
+/// The field that says which layers attend to a window, where the metadata says it: all but the last of so many, or a list.
+fn window_pattern(parameters: &Hyperparameters<'_>) -> Result<Option<(&'static str, Json)>> {
+    let key = parameters.key("attention.sliding_window_pattern");
+    Ok(match parameters.metadata.value(&key) {
+        None => None,
+        Some(super::Value::Bools(layers)) => {
+            let kind = |windowed: &bool| if *windowed { "sliding_attention" } else { "full_attention" };
+            Some(("layer_types", json!(layers.iter().map(kind).collect::<Vec<_>>())))
+        }
+        Some(_) => Some(("sliding_window_pattern", json!(parameters.metadata.u32(&key)?))),
+    })
+}
+
 /// The base of the rotary frequencies; llama.cpp has the same default.
 fn theta(parameters: &Hyperparameters<'_>) -> Result<f32> {
     Ok(parameters.opt_f32("rope.freq_base")?.unwrap_or(10_000.0))
@@ -193,6 +249,7 @@ fn config(
     if let Some(parallel) = parameters.opt_bool("use_parallel_residual")? {
         set("use_parallel_residual", json!(parallel));
     }
+    refuse_unread(parameters, architecture)?;
     for (key, field) in architecture.fields {
         // Whole numbers stay whole numbers, such as a window.
         let number = match parameters.metadata.value(&parameters.key(key)) {
@@ -204,6 +261,9 @@ fn config(
         if let Some(number) = number {
             set(field, number);
         }
+    }
+    if let Some((field, value)) = window_pattern(parameters)? {
+        set(field, value);
     }
     // A llama with a window is a Mistral, whose files llama.cpp's converter calls so.
     if architecture.name == "llama" && parameters.opt_u32("attention.sliding_window")?.is_some() {

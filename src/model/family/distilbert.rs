@@ -72,7 +72,7 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
         max_length: positions,
         causal: false,
         embedding: Embedding {
-            positions: Some(LearnedPositions { table, offset: 0 }),
+            positions: Some(LearnedPositions { table, offset: 0, padding: None }),
             norm: Some(embedding_norm),
             ..Embedding::of(token_table)
         },

@@ -64,6 +64,10 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         tensors.matrix(format!("{family}.embeddings.word_embeddings.weight"), vocabulary, width);
     let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width);
     let types = config.u32_or("type_vocab_size", 2)?;
+    if types == 0 {
+        // transformers fails on it: tokens are of type 0.
+        bail!(ModelUnsupported, "{}: type_vocab_size is 0, expected 1 or more", config.name());
+    }
     let type_table =
         tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width);
     let embedding_norm = tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width);
@@ -114,7 +118,12 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         causal: false,
         embedding: Embedding {
             types: Some(type_table),
-            positions: Some(LearnedPositions { table, offset: names.position_offset }),
+            positions: Some(LearnedPositions {
+                table,
+                offset: names.position_offset,
+                // Where positions begin behind the row of the padding token, transformers counts the tokens that are none.
+                padding: names.position_offset.checked_sub(1),
+            }),
             norm: Some(embedding_norm),
             projection,
             projected_last: projected,

@@ -68,7 +68,7 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
     let final_norm = tensors.norm("transformer.ln_f", norm, hidden);
     let tied = config.bool_or("tie_word_embeddings", true)?;
     let head_table = if tied { token_table } else { tensors.matrix("lm_head.weight", vocabulary, hidden) };
-    let positions = LearnedPositions { table, offset: 0 };
+    let positions = LearnedPositions { table, offset: 0, padding: None };
     Ok(ModelSpec {
         family: "gpt2",
         vocabulary,

@@ -82,6 +82,10 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
         bail!(ModelUnsupported, "{name}: model_type {found:?}; supported are {}", names.join(", "));
     };
     let mut spec = (family.spec)(config)?;
+    if spec.causal {
+        // transformers lets every token of such a model see all of them: embedding models are made so.
+        require(config, "is_causal", true, true)?;
+    }
     name_tied_table(&mut spec);
     check_sizes(config, &spec)?;
     check_fused(config, &spec)?;

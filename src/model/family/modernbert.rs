@@ -21,8 +21,12 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::Layer { eps: config.f32_or("norm_eps", 1e-5)?, bias: norm_bias };
     let activation = activation(config, "hidden_activation", "gelu")?;
     let (bias, mlp_bias) = (config.bool_or("attention_bias", false)?, config.bool_or("mlp_bias", false)?);
-    // The field is the width of the window on both sides together.
-    let window = (config.u32_or("local_attention", 128)? / 2).saturating_add(1);
+    // `local_attention` is the width of the window on both sides together, and `sliding_window` is that of one side.
+    let side = match config.opt_u32("sliding_window")? {
+        Some(side) => side,
+        None => config.u32_or("local_attention", 128)? / 2,
+    };
+    let window = side.saturating_add(1);
     let every = config.u32_or("global_attn_every_n_layers", 3)?.max(1);
     let windowed = windowed(config, layers, |i| i % every != 0)?;
     let rotary = |layer_type, theta, default_theta| {

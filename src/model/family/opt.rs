@@ -34,7 +34,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
     let table = tensors.matrix("model.decoder.embed_positions.weight", rows, hidden);
     let projected = width != hidden;
     let projection = projected.then(|| tensors.linear("model.decoder.project_in", hidden, width, false));
-    let positions = LearnedPositions { table, offset: POSITION_OFFSET };
+    let positions = LearnedPositions { table, offset: POSITION_OFFSET, padding: None };
     let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {
         let layer = format!("model.decoder.layers.{i}");
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), hidden, hidden, bias);
