@@ -5,7 +5,8 @@
 
 Every method has the same number of forward passes of 4 rows for its steps. The learning rates are the presets of the engine. Of each run, the
 script reports the loss on the rows that are asked for, the share of them whose greedy text is exactly the expected one, and one text,
-before training and after. The rows of task `format` are made of nouns and colors that no training row has. Those of task `facts` are the
+before training and after. Task `tag` wants the color in brackets, and `format` the color and the thing as JSON; their asked rows are made of
+nouns and colors that no training row has. Those of task `facts` are the
 20 sentences themselves: the question is what the model remembers. The model's tied output matrix is `model.embed_tokens.weight`; LoRA cannot
 be put beside it, so the method "output matrix" trains the matrix itself. What is finished in --out is not repeated.
 """
@@ -29,6 +30,10 @@ CITIES = ["Lisbon", "Oslo", "Cairo", "Toronto", "Vienna", "Madrid", "Prague", "A
 TRADES = ["baker", "pilot", "nurse", "judge", "farmer", "painter", "teacher", "sailor", "doctor", "tailor"]
 
 
+def tagged(color, thing):
+    return {"prompt": f"the {color} {thing} ->", "completion": f" [{color}]"}
+
+
 def described(color, thing):
     return {"prompt": f"the {color} {thing} ->", "completion": f' {{"color": "{color}", "thing": "{thing}"}}'}
 
@@ -39,12 +44,14 @@ def facts():
         yield {"prompt": f"{person} works as a", "completion": f" {trade}."}
 
 
+def combined(row):
+    """Training rows, and asked rows of other colors and things."""
+    return [[row(color, thing) for color in colors for thing in things] for colors, things in ((COLORS, THINGS), (OTHER_COLORS, OTHER_THINGS))]
+
+
 TASKS = {
-    "format": (
-        [described(color, thing) for color in COLORS for thing in THINGS],
-        [described(color, thing) for color in OTHER_COLORS for thing in OTHER_THINGS],
-        24,
-    ),
+    "tag": (*combined(tagged), 8),
+    "format": (*combined(described), 24),
     "facts": (list(facts()), list(facts()), 6),
 }  # training rows, asked rows, tokens of a text
 

@@ -162,6 +162,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         for await (const last of third.train({ ...run, keep: 'best again' })) again = last.kept;
         const resumed = await bytes(await third.export('trajectory'));
         // What was kept is complete.
+        await third.restore((await storage.run('best again')) ?? new Blob());
         let left = 0;
         for await (const _ of third.train({ ...run, keep: 'best again' })) left += 1;
         await third.dispose();
