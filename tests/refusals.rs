@@ -13,7 +13,7 @@ mod targets;
 #[path = "common/watched.rs"]
 mod watched;
 
-use common::golden;
+use common::{async_test, golden};
 use pocketllm::error::{Code, Error, Result};
 use pocketllm::format::files::MemoryDir;
 use pocketllm::format::pickle;
@@ -23,23 +23,6 @@ use pocketllm::text::dataset;
 use pocketllm::train::Trajectory;
 use pocketllm::train::{ExampleEncoder, Session, Settings, Trainer, replay};
 use serde_json::{Map, Value, json};
-
-/// One body for both targets: natively it blocks, in a browser it is awaited.
-macro_rules! both_targets {
-    (async fn $name:ident() $body:block) => {
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on(async { $body })
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $body
-        }
-    };
-}
 
 /// The files themselves are smaller than 128 KiB.
 const LARGE: usize = 4 << 20;
@@ -106,14 +89,14 @@ fn config_edited(field: &str, value: Value) -> MemoryDir {
     bert().with("config.json", Value::Object(config).to_string().into_bytes())
 }
 
-both_targets! {
+async_test! {
     async fn the_whole_model_is_opened() {
         let unchanged = bert().with("model.safetensors", header_edited(|_| ()));
         assert!(open(&bert()).await.is_ok() && open(&unchanged).await.is_ok());
     }
 }
 
-both_targets! {
+async_test! {
     async fn truncated_weights() {
         let header = 8 + u64::from_le_bytes(bert_weights()[..8].try_into().unwrap()) as usize;
         weights_refused("nothing", Vec::new(), &["the file is empty"]).await;
@@ -131,7 +114,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn absurd_header_length() {
         for length in [u64::MAX, 1 << 63, 1 << 40, bert_weights().len() as u64 - 7] {
             let mut weights = bert_weights().to_vec();
@@ -147,7 +130,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn overlapping_tensors() {
         let both = header_edited(|header| header[QUERY]["data_offsets"] = header[KEY]["data_offsets"].clone());
         weights_refused("the same place", both, &["tensor `", "overlaps `", KEY, QUERY]).await;
@@ -165,7 +148,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn missing_tensor() {
         let renamed = header_edited(|header| {
             let tensor = header.remove(QUERY).unwrap();
@@ -178,7 +161,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn wrong_shape() {
         let turned = header_edited(|header| header[WIDE]["shape"] = json!([36, 44]));
         weights_refused("turned", turned, &[WIDE, "has shape [36, 44], expected [44, 36]"]).await;
@@ -193,7 +176,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn damaged_pickles() {
         let mut random = 1_u64;
         let mut next = |below: usize| {
@@ -232,7 +215,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn unknown_model_type() {
         let dir = config_edited("model_type", json!("mamba"));
         refused("type", &dir, Code::ModelUnsupported, &["config.json", "model_type \"mamba\"", ", llama"]).await;
@@ -243,7 +226,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn bad_tokenizer() {
         let tokenizer = golden::file("bert", "tokenizer.json");
         let half = tokenizer[..tokenizer.len() / 2].to_vec();
@@ -258,7 +241,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn empty_data() {
         for (name, bytes) in [("none.csv", &b""[..]), ("blank.txt", b" \n\n"), ("bom.jsonl", b"\xef\xbb\xbf")] {
             let error = dataset::read(name, bytes).unwrap_err();
@@ -269,7 +252,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn unknown_label() {
         let session = open(&bert()).await.unwrap();
         let objective = ExampleEncoder::new(&session, Some(TEMPLATE), &labels(&["great", "terrible"])).unwrap();
@@ -279,7 +262,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn label_word_outside_of_the_vocabulary() {
         let session = open(&bert()).await.unwrap();
         let error = ExampleEncoder::new(&session, Some(TEMPLATE), &labels(&["great", "flabbergasting"])).map(drop);
@@ -287,7 +270,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn settings_that_are_no_numbers() {
         for rate in [f32::NAN, f32::INFINITY, 0.0, -1e-3] {
             let error = Settings { learning_rate: rate, ..Settings::default() }.check().unwrap_err();
@@ -300,7 +283,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn trajectory_of_another_model() {
         let trajectory = trajectory().await;
         let mut same = open(&bert()).await.unwrap();
@@ -319,7 +302,7 @@ both_targets! {
     }
 }
 
-both_targets! {
+async_test! {
     async fn damaged_trajectory() {
         let bytes = trajectory().await.to_bytes().unwrap();
         for length in [0, 7, 15, 16, bytes.len() - 2 * 32 - 1] {

@@ -42,6 +42,15 @@ fn of_branch(vectors: &[f32], start: usize, offset: u32, width: usize) -> &[f32]
     if offset == NO_BIAS { &[] } else { &vectors[start + offset as usize..][..width] }
 }
 
+/// Calls `each` with every row of `y`, after its index.
+fn for_rows(y: &mut [f32], rows: u32, width: usize, each: impl Fn(usize, &mut [f32]) + Sync) {
+    chunks(&mut y[..rows as usize * width], ROWS * width, |i, y| {
+        for (r, y) in y.chunks_exact_mut(width).enumerate() {
+            each(i * ROWS + r, y);
+        }
+    });
+}
+
 /// `y[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * weight + bias`.
 pub(super) fn layer_norm(call: &Call<'_>) -> Result<()> {
     let params: layer_kernel::Params = call.uniform()?;
@@ -49,15 +58,12 @@ pub(super) fn layer_norm(call: &Call<'_>) -> Result<()> {
     let vectors = &call.input::<f32>(1)?[..];
     let mut y = call.output::<f32>(2)?;
     let width = params.width as usize;
-    chunks(&mut y[..params.rows as usize * width], ROWS * width, |i, y| {
-        for (r, y) in y.chunks_exact_mut(width).enumerate() {
-            let row = i * ROWS + r;
-            let start = row / params.rows_per_branch as usize * params.vector_stride as usize;
-            let [weight, bias] =
-                [params.weight, params.bias].map(|offset| of_branch(vectors, start, offset, width));
-            let x = &x[row * width..][..width];
-            vectorized(Layer { x, weight, bias, y, epsilon: params.epsilon });
-        }
+    for_rows(&mut y, params.rows, width, |row, y| {
+        let start = row / params.rows_per_branch as usize * params.vector_stride as usize;
+        let [weight, bias] =
+            [params.weight, params.bias].map(|offset| of_branch(vectors, start, offset, width));
+        let x = &x[row * width..][..width];
+        vectorized(Layer { x, weight, bias, y, epsilon: params.epsilon });
     });
     Ok(())
 }
@@ -98,15 +104,11 @@ pub(super) fn rms_norm(call: &Call<'_>) -> Result<()> {
     let vectors = &call.input::<f32>(1)?[..];
     let mut y = call.output::<f32>(2)?;
     let width = params.width as usize;
-    chunks(&mut y[..params.rows as usize * width], ROWS * width, |i, y| {
-        for (r, y) in y.chunks_exact_mut(width).enumerate() {
-            let row = i * ROWS + r;
-            let start = row / params.rows_per_branch as usize * params.vector_stride as usize;
-            let weight = of_branch(vectors, start, params.weight, width);
-            let (x, weight_offset, epsilon) =
-                (&x[row * width..][..width], params.weight_offset, params.epsilon);
-            vectorized(Rms { x, weight, weight_offset, y, added, epsilon });
-        }
+    for_rows(&mut y, params.rows, width, |row, y| {
+        let start = row / params.rows_per_branch as usize * params.vector_stride as usize;
+        let weight = of_branch(vectors, start, params.weight, width);
+        let (x, weight_offset, epsilon) = (&x[row * width..][..width], params.weight_offset, params.epsilon);
+        vectorized(Rms { x, weight, weight_offset, y, added, epsilon });
     });
     Ok(())
 }

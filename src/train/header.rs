@@ -13,7 +13,7 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const MAX_HEADER: usize = 1 << 20;
 
 /// The model, the data and the settings of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// `model_type` of the base model.
     pub family: String,

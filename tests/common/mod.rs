@@ -43,6 +43,24 @@ macro_rules! device_test {
 }
 pub(crate) use device_test;
 
+/// A test that needs no device: natively it blocks, in a browser it is awaited.
+macro_rules! async_test {
+    (async fn $name:ident() $body:block) => {
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on(async { $body })
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $body
+        }
+    };
+}
+pub(crate) use async_test;
+
 /// Whether a missing adapter is a failure: set where the tests run (native) or were built (wasm).
 fn required() -> bool {
     let native = std::env::var("POCKETLLM_REQUIRE_GPU").ok();

@@ -209,16 +209,7 @@ fn header(session: &Session, run: &Value) -> Header {
         },
         dtype: "f32".to_owned(),
         data: hex(0),
-        task: None,
-        template: None,
-        labels: Vec::new(),
-        tiles: String::new(),
-        fitted_rows: 0,
-        kept_of: 0,
-        refit_values: 0,
-        initial_values: 0,
-        initial_halves: 0,
-        initial: Vec::new(),
+        ..Header::default()
     }
 }
 

@@ -231,20 +231,9 @@ fn the_options_of_a_trajectory_give_its_run_again() {
         let header = Header {
             family: "bert".into(),
             parameters: 1,
-            fingerprint: String::new(),
             settings: settings.clone(),
             dtype: "f32".into(),
-            data: String::new(),
-            task: None,
-            template: None,
-            labels: Vec::new(),
-            tiles: String::new(),
-            fitted_rows: 0,
-            kept_of: 0,
-            refit_values: 0,
-            initial_values: 0,
-            initial_halves: 0,
-            initial: Vec::new(),
+            ..Header::default()
         };
         // Through JSON, as JavaScript has them.
         let text = serde_json::to_string(&Options::of(&header)).unwrap();

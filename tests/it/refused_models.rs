@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::common::golden;
+use crate::common::{async_test, golden};
 use pocketllm::dtype::DType;
 use pocketllm::error::{Code, Error};
 use pocketllm::format::files::MemoryDir;
@@ -55,22 +55,6 @@ async fn refused(what: &str, dir: &MemoryDir, code: Code, parts: &[&str]) {
 async fn fingerprint(dir: &MemoryDir) -> u64 {
     let session = Session::open(Host::open(), dir, DType::F32, &mut |_| Ok(())).await.unwrap();
     session.model.weights().fingerprint()
-}
-
-macro_rules! async_test {
-    (async fn $name:ident() $body:block) => {
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on(async { $body })
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $body
-        }
-    };
 }
 
 async_test! {
