@@ -146,8 +146,8 @@ def block_digests(path):
 
 
 def load_base(path, dtype):
-    kind = json.loads((path / "config.json").read_text())["model_type"]
-    cls = AutoModelForMaskedLM if kind in ("bert", "roberta") else AutoModelForCausalLM
+    name = json.loads((path / "config.json").read_text())["architectures"][0]
+    cls = AutoModelForMaskedLM if name.endswith("ForMaskedLM") else AutoModelForCausalLM
     model = cls.from_pretrained(path, dtype=torch.float32, attn_implementation="eager").eval()
     with torch.no_grad():
         for parameter in model.parameters():
