@@ -29,6 +29,7 @@ pub mod pool;
 pub mod rms_norm;
 pub mod rotary;
 pub mod sample;
+pub mod short_convolution;
 pub mod softcap;
 pub mod step;
 pub mod storage;
@@ -114,6 +115,7 @@ entries![
     rms_norm,
     rotary,
     sample,
+    short_convolution,
     softcap,
 ];
 

@@ -140,6 +140,14 @@ impl Adapter {
                     let most = model.max_length - 1;
                     bail!(InvalidArgument, "a prefix of {length}, expected 1 to {most}");
                 }
+                if model.has_convolutions() {
+                    bail!(
+                        InvalidArgument,
+                        "a {} model has layers without attention, which a prefix of keys and values cannot reach; use LoRA or train all \
+                         weights",
+                        model.family
+                    );
+                }
                 let width = model.kv_heads * model.head_dim;
                 for layer in 0..model.layers.len() {
                     for (part, name) in ["key", "value"].into_iter().enumerate() {

@@ -4,7 +4,7 @@
 //! D: width of a head, F: intermediate width of the MLP. All tensors are f32, row-major. Every branch b sees its own weights W_b.
 
 use super::pass::{Pass, Target};
-use super::spec::{Mlp, Norms};
+use super::spec::{Mixer, Mlp, Norms};
 use super::tables::Rows;
 use super::tensors::Linear;
 use crate::error::{Result, bail};
@@ -30,17 +30,26 @@ impl<'a> Pass<'a> {
             std::mem::swap(&mut x, &mut y);
         }
         for (index, layer) in spec.layers.iter().enumerate() {
-            // Attention: x += output(attention(norm(x))), or with the norms that this layer has.
-            let mut input = self.input_norm(&layer.attention_norms, x, y)?; // [B, T, C]
-            self.queries_keys_values(&layer.attention, input)?; // ws.qkv [B, T, (H + 2K) D]
-            self.positions(&layer.attention)?; // ws.qkv, its queries and keys
-            self.attend(index, &layer.attention)?; // ws.attended [B, T, H D]
+            // Attention: x += output(attention(norm(x))), or with the norms that this layer has. A convolution may take its place.
+            let mut input = self.input_norm(&layer.mixer_norms, x, y)?; // [B, T, C]
+            let output_layer = match &layer.mixer {
+                Mixer::Attention(attention) => {
+                    self.queries_keys_values(attention, input)?; // ws.qkv [B, T, (H + 2K) D]
+                    self.positions(attention)?; // ws.qkv, its queries and keys
+                    self.attend(index, attention)?; // ws.attended [B, T, H D]
+                    &attention.output
+                }
+                Mixer::Convolution(convolution) => {
+                    self.convolve(index, convolution, input)?; // ws.attended [B, T, C]
+                    &convolution.output
+                }
+            };
             if spec.parallel_residual {
                 input = self.input_norm(&layer.mlp_norms, x, y)?; // of x without the attention
             }
-            let output = self.residual(&layer.attention_norms, x, y);
-            self.linear(&layer.attention.output, tokens, &ws.attended, output)?;
-            self.residual_norms(&layer.attention_norms, &mut x, &mut y)?;
+            let output = self.residual(&layer.mixer_norms, x, y);
+            self.linear(output_layer, tokens, &ws.attended, output)?;
+            self.residual_norms(&layer.mixer_norms, &mut x, &mut y)?;
 
             // MLP: x += down(act(up(norm(x)))), or with the norms that this layer has.
             if !spec.parallel_residual {

@@ -66,7 +66,7 @@ impl Transformer {
         }
         let tokens = prompt.len() as u32;
         let length = tokens.saturating_add(max_tokens).min(self.max_length());
-        let rotary = spec.layers.iter().filter_map(|layer| layer.attention.rotary.as_ref());
+        let rotary = spec.layers.iter().filter_map(|layer| layer.attention()?.rotary.as_ref());
         let change = rotary.filter_map(Rotary::long_beyond).min();
         let prefix = self.adapter().map_or(0, Adapter::prefix_length);
         let change = change.map(|change| change.saturating_sub(prefix));

@@ -3,6 +3,7 @@
 mod adapter;
 mod attention;
 mod classifier;
+mod convolution;
 mod factors;
 pub mod family;
 mod features;
@@ -12,6 +13,7 @@ mod heads;
 mod inputs;
 mod kv_cache;
 mod linear;
+mod mixer;
 mod norms;
 mod packed;
 mod pass;
@@ -42,11 +44,11 @@ pub use rotary::{Rotary, RotaryScaling};
 pub use rotary_fields::RotaryFields;
 pub use run::{BranchScores, Evaluation};
 pub use spec::{
-    Activation, Attention, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec, LearnedPositions, Mlp,
-    ModelSpec, Norms, Projection,
+    Activation, Attention, Convolution, Embedding, HeadKind, HeadSpec, HeadTransform, LayerSpec,
+    LearnedPositions, Mixer, Mlp, ModelSpec, Norms, Projection,
 };
 pub use stored::{formats, stored_as};
-pub use tensors::{Linear, Norm, NormKind, TensorId, TensorKind, TensorList, TensorSpec};
+pub use tensors::{Linear, Norm, NormKind, Taps, TensorId, TensorKind, TensorList, TensorSpec};
 pub use transformer::Transformer;
 pub use weights::{LoadProgress, Matrix, Part, Weights};
 pub use workspace::{Capacity, Extent, Workspace};

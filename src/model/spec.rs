@@ -3,8 +3,8 @@
 //! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
 
 use super::classifier::ClassifierSpec;
+pub use super::mixer::{Attention, Convolution, Mixer, Projection};
 use super::pooling::Pooling;
-use super::rotary::Rotary;
 use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 use crate::error::{Error, Result};
 pub use crate::kernel::activation::Activation;
@@ -18,70 +18,6 @@ pub struct LearnedPositions {
     pub offset: u32,
     /// A token that takes no position: its row is the last one before position 0, and the tokens after it count on from those before it.
     pub padding: Option<u32>,
-}
-
-/// How a pass computes queries, keys and values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Projection {
-    /// One after the other: they are matrices of their own, or rows of one that begin at multiples of 4.
-    Parts,
-    /// At once: they are the rows of one matrix, in this order.
-    Together,
-    /// At once: they are the rows of one matrix, in which the rows of a head's query, key and value follow each other, head by head.
-    /// The layers then only say how many rows there are.
-    ByHead,
-}
-
-/// The attention of a layer.
-#[derive(Clone, Debug)]
-pub struct Attention {
-    /// How queries, keys and values are computed.
-    pub projection: Projection,
-    /// Queries `[heads * head_dim, hidden]`.
-    pub query: Linear,
-    /// Keys `[kv_heads * head_dim, hidden]`.
-    pub key: Linear,
-    /// Values `[kv_heads * head_dim, hidden]`.
-    pub value: Linear,
-    /// Back to the hidden width `[hidden, heads * head_dim]`.
-    pub output: Linear,
-    /// Applied to each query head, or to all of them together, as its width says; before rotary positions.
-    pub query_norm: Option<Norm>,
-    /// Applied to each key head, or to all of them together, as its width says; before rotary positions.
-    pub key_norm: Option<Norm>,
-    /// Rotary positions.
-    pub rotary: Option<Rotary>,
-    /// A token sees only keys that are fewer than this many positions away; none: it sees all keys.
-    pub window: Option<u32>,
-    /// The factor of the scores, usually 1 / sqrt(head_dim).
-    pub scale: f32,
-    /// Scores s become cap * tanh(s / cap).
-    pub softcap: Option<f32>,
-}
-
-impl Attention {
-    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim),
-    /// without norms or positions of queries and keys.
-    pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
-        Attention {
-            projection: Projection::Parts,
-            query,
-            key,
-            value,
-            output,
-            query_norm: None,
-            key_norm: None,
-            rotary: None,
-            window: None,
-            scale: 1.0 / (head_dim as f32).sqrt(),
-            softcap: None,
-        }
-    }
-
-    /// The one layer of queries, keys and values, where they are rows of one matrix.
-    pub fn fused(&self) -> Linear {
-        Linear { rows: self.query.rows + self.key.rows + self.value.rows, ..self.query }
-    }
 }
 
 /// The feed-forward part of a layer.
@@ -151,10 +87,10 @@ impl Norms {
 /// One layer.
 #[derive(Clone, Debug)]
 pub struct LayerSpec {
-    /// The attention.
-    pub attention: Attention,
-    /// The norms around the attention.
-    pub attention_norms: Norms,
+    /// The attention, or what takes its place.
+    pub mixer: Mixer,
+    /// The norms around it.
+    pub mixer_norms: Norms,
     /// The feed-forward part.
     pub mlp: Mlp,
     /// The norms around the feed-forward part.
@@ -165,8 +101,8 @@ impl LayerSpec {
     /// The linear layers that begin inside of a matrix, with their roles.
     pub fn parts(&self) -> Vec<(&'static str, Linear)> {
         let mut parts = Vec::new();
-        if self.attention.projection == Projection::Parts {
-            parts.extend([("k", self.attention.key), ("v", self.attention.value)]);
+        if let Some(Attention { projection: Projection::Parts, key, value, .. }) = self.attention() {
+            parts.extend([("k", *key), ("v", *value)]);
         }
         if let Mlp::Glu { up, together: false, .. } = self.mlp {
             parts.push(("up", up));
@@ -174,10 +110,24 @@ impl LayerSpec {
         parts
     }
 
-    /// The linear layers with their roles: q, k, v, o, then gate, up, down.
+    /// The attention, in layers that have it.
+    pub fn attention(&self) -> Option<&Attention> {
+        match &self.mixer {
+            Mixer::Attention(attention) => Some(attention),
+            Mixer::Convolution(_) => None,
+        }
+    }
+
+    /// The linear layers with their roles: q, k, v, o, or those of a convolution, then gate, up, down.
     pub fn linears(&self) -> Vec<(&'static str, Linear)> {
-        let Attention { query, key, value, output, .. } = &self.attention;
-        let mut linears = vec![("q", *query), ("k", *key), ("v", *value), ("o", *output)];
+        let mut linears = match &self.mixer {
+            Mixer::Attention(Attention { query, key, value, output, .. }) => {
+                vec![("q", *query), ("k", *key), ("v", *value), ("o", *output)]
+            }
+            Mixer::Convolution(Convolution { input, output, .. }) => {
+                vec![("conv-in", *input), ("conv-out", *output)]
+            }
+        };
         match self.mlp {
             Mlp::Plain { up, down, .. } => linears.extend([("up", up), ("down", down)]),
             Mlp::Glu { gate, up, down, .. } => linears.extend([("gate", gate), ("up", up), ("down", down)]),
@@ -334,7 +284,7 @@ impl ModelSpec {
         self.tensors.as_slice().iter().map(TensorSpec::elements).sum()
     }
 
-    /// The linear layers with their roles, layer by layer: q, k, v, o, then gate, up, down.
+    /// The linear layers with their roles, layer by layer: see [`LayerSpec::linears`].
     pub fn linears(&self) -> Vec<(&'static str, Linear)> {
         self.layers.iter().flat_map(LayerSpec::linears).collect()
     }
@@ -381,6 +331,23 @@ impl ModelSpec {
     /// Columns of a token's keys, and of its values.
     pub fn kv_width(&self) -> u32 {
         self.kv_heads * self.head_dim
+    }
+
+    /// Whether a layer has a convolution in place of attention.
+    pub fn has_convolutions(&self) -> bool {
+        self.layers.iter().any(|layer| layer.attention().is_none())
+    }
+
+    /// Columns of a token's fused queries, keys and values, or of the inputs of a convolution, whichever are more.
+    pub fn projected_width(&self) -> u32 {
+        let convolved = if self.has_convolutions() { 3 * self.hidden } else { 0 };
+        self.qkv_width().max(convolved)
+    }
+
+    /// Columns of a token's attention, or of a convolution's output, whichever are more.
+    pub fn mixed_width(&self) -> u32 {
+        let convolved = if self.has_convolutions() { self.hidden } else { 0 };
+        self.q_width().max(convolved)
     }
 
     /// Columns of a token's fused queries, keys and values.

@@ -31,7 +31,9 @@ pub struct TensorSpec {
     /// Whether checkpoints hold the transpose, `[width, rows]`, as GPT-2's do. On the device, and where elements are counted for
     /// random directions, the matrix is `[rows, width]`.
     pub transposed: bool,
-    /// For a vector, the neutral value of its elements: 1 for the weight of most norms, 0 for biases.
+    /// For the kernel of a convolution, which is a vector here, the number of taps: checkpoints hold it as `[width / taps, 1, taps]`.
+    pub taps: Option<u32>,
+    /// For a vector, the neutral value of its elements: 1 for the weight of most norms and for kernels, 0 for biases.
     pub neutral: f32,
 }
 
@@ -46,7 +48,10 @@ impl TensorSpec {
         match self.kind {
             TensorKind::Matrix if self.transposed => vec![self.width.into(), self.rows.into()],
             TensorKind::Matrix => vec![self.rows.into(), self.width.into()],
-            TensorKind::Vector => vec![self.width.into()],
+            TensorKind::Vector => match self.taps {
+                Some(taps) => vec![(self.width / taps).into(), 1, taps.into()],
+                None => vec![self.width.into()],
+            },
         }
     }
 }
@@ -93,7 +98,16 @@ impl TensorList {
             aliases.extend(replaced);
         }
         aliases.retain(|a| *a != name);
-        self.tensors.push(TensorSpec { name, aliases, kind, rows, width, transposed: false, neutral });
+        self.tensors.push(TensorSpec {
+            name,
+            aliases,
+            kind,
+            rows,
+            width,
+            transposed: false,
+            taps: None,
+            neutral,
+        });
         self.tensors.len() - 1
     }
 
@@ -120,6 +134,17 @@ impl TensorList {
         let linear = self.linear(prefix, rows, width, bias);
         self.tensors[linear.weight].transposed = true;
         linear
+    }
+
+    /// Adds the kernel of a convolution of every column by itself, `prefix.weight` `[columns, 1, taps]`, and, where asked for,
+    /// `prefix.bias` `[columns]`.
+    pub fn convolution(&mut self, prefix: impl AsRef<str>, columns: u32, taps: u32, bias: bool) -> Taps {
+        let prefix = prefix.as_ref();
+        let size = (1, columns.saturating_mul(taps));
+        let weight = self.add(format!("{prefix}.weight"), TensorKind::Vector, size, 1.0);
+        self.tensors[weight].taps = Some(taps);
+        let bias = bias.then(|| self.bias(format!("{prefix}.bias"), columns));
+        Taps { weight, bias, taps }
     }
 
     /// Adds `prefix.weight` `[width]` and, for a layer norm with a bias, `prefix.bias` `[width]`.
@@ -158,6 +183,17 @@ impl Linear {
             part
         })
     }
+}
+
+/// The kernel of a convolution of every column by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Taps {
+    /// `[columns, taps]`: the factors of a token and of those before it, its own last.
+    pub weight: TensorId,
+    /// `[columns]`.
+    pub bias: Option<TensorId>,
+    /// The number of tokens that are summed over.
+    pub taps: u32,
 }
 
 /// The kind of normalization, with its epsilon.

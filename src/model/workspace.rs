@@ -110,9 +110,9 @@ pub struct Workspace {
     pub hidden: Buffer,
     /// Normalized hidden states, which a sublayer reads, or what it returns `[branch, token, hidden]`.
     pub normed: Buffer,
-    /// Queries, keys, values `[branch, token, (heads + 2 kv_heads) head_dim]`.
+    /// Queries, keys, values `[branch, token, (heads + 2 kv_heads) head_dim]`, or the inputs of a convolution `[branch, token, 3 hidden]`.
     pub qkv: Buffer,
-    /// Attention's output `[branch, token, heads * head_dim]`.
+    /// The output of attention `[branch, token, heads * head_dim]`, or of a convolution `[branch, token, hidden]`.
     pub attended: Buffer,
     /// The MLP's intermediate `[branch, token, intermediate]`, twice as wide for a GLU.
     pub wide: Buffer,
@@ -148,7 +148,7 @@ pub struct Workspace {
     pub positions: Buffer,
     /// Rows of the type table: zeros `[token]`.
     pub types: Buffer,
-    /// For each window of attention that a layer has, the keys that each token sees `[token]` x 2: first and end.
+    /// For each window of attention or of a convolution that a layer has, the tokens that each token sees `[token]` x 2: first and end.
     pub spans: Vec<(Option<u32>, Buffer)>,
     /// Target rows `[target]`.
     pub target_rows: Buffer,
@@ -220,13 +220,12 @@ impl Workspace {
         // Without a head nothing is scored.
         let table_width = spec.head.as_ref().map_or(0, |head| spec.tensors.as_slice()[head.table].width);
         let table_width = u64::from(table_width);
-        let attended = u64::from(spec.heads) * u64::from(spec.head_dim);
         let prefix = adapter.map_or(0, Adapter::prefix_length);
         let positions = positions.saturating_add(prefix).min(spec.max_length);
         let mut rotations: Vec<Rotation> = Vec::new();
         let mut spans: Vec<(Option<u32>, Buffer)> = Vec::new();
-        for Attention { rotary, window, .. } in spec.layers.iter().map(|layer| &layer.attention) {
-            if let Some(rotary) = rotary
+        for layer in &spec.layers {
+            if let Some(Attention { rotary: Some(rotary), .. }) = layer.attention()
                 && rotations.iter().all(|known| known.rotary != *rotary)
             {
                 let own = rotary.long_beyond().is_some_and(|length| positions > length);
@@ -237,8 +236,9 @@ impl Workspace {
                     positions: own.then(|| activation("rotary positions", u64::from(tokens))).transpose()?,
                 });
             }
-            if spans.iter().all(|(known, _)| known != window) {
-                spans.push((*window, activation("spans", u64::from(tokens) * 2)?));
+            let window = layer.mixer.window();
+            if spans.iter().all(|(known, _)| *known != window) {
+                spans.push((window, activation("spans", u64::from(tokens) * 2)?));
             }
         }
         let embedding = &spec.embedding;
@@ -253,7 +253,9 @@ impl Workspace {
             }
             None => None,
         };
-        let is_by_head = |layer: &LayerSpec| layer.attention.projection == Projection::ByHead;
+        let is_by_head = |layer: &LayerSpec| {
+            layer.attention().is_some_and(|attention| attention.projection == Projection::ByHead)
+        };
         let by_head = match spec.layers.iter().any(is_by_head) {
             true => Some(ByHead {
                 values: activation("heads", rows * u64::from(spec.qkv_width()))?,
@@ -273,8 +275,8 @@ impl Workspace {
             capacity,
             hidden: activation("hidden", rows * hidden)?,
             normed: activation("normed", rows * hidden)?,
-            qkv: activation("qkv", rows * u64::from(spec.qkv_width()))?,
-            attended: activation("attended", rows * attended)?,
+            qkv: activation("qkv", rows * u64::from(spec.projected_width()))?,
+            attended: activation("attended", rows * u64::from(spec.mixed_width()))?,
             wide: activation("wide", rows * intermediate * if glu { 2 } else { 1 })?,
             glu: if glu { Some(activation("glu", rows * intermediate)?) } else { None },
             norms_and_biases: of_branches(weights.norms_and_biases(), "norms and biases of branches")?,

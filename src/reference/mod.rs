@@ -28,6 +28,7 @@ mod pool;
 pub(crate) mod rms_norm;
 mod rotary;
 mod sample;
+mod short_convolution;
 mod softcap;
 pub(crate) mod storage;
 mod table;

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::{
     activation, attention, cross_entropy_block, cross_entropy_labels, dequantize, embedding,
     embedding_perturbed, gather_rows, glu, kv_append, layer_norm, materialize, matmul, mean_loss, merge,
-    multiply_add, pack, pool, rms_norm, rotary, sample, softcap,
+    multiply_add, pack, pool, rms_norm, rotary, sample, short_convolution, softcap,
 };
 use crate::error::Result;
 
@@ -36,5 +36,6 @@ pub static KERNELS: &[(&str, Reference)] = &[
     ("rms_norm", rms_norm::run),
     ("rotary", rotary::run),
     ("sample", sample::run),
+    ("short_convolution", short_convolution::run),
     ("softcap", softcap::run),
 ];

@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::updater::Updater;
 use crate::dtype::DType;
 use crate::error::{Result, bail};
-use crate::model::{Extent, HeadKind, Mlp, ModelSpec, Pooling, Sampling, Score};
+use crate::model::{Extent, HeadKind, LayerSpec, Mixer, Mlp, ModelSpec, Pooling, Sampling, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
 use crate::zo::estimator::EstimatorKind;
@@ -371,14 +371,15 @@ fn megabytes(bytes: u64) -> String {
 /// See [`Plan::adam`].
 fn adam(spec: &ModelSpec, extent: Extent) -> u64 {
     let inner = u64::from(spec.intermediate);
-    let token = |mlp: &Mlp| {
-        let wide = if matches!(mlp, Mlp::Glu { .. }) { 3 * inner } else { 2 * inner };
-        4 * u64::from(spec.hidden)
-            + u64::from(spec.qkv_width())
-            + u64::from(spec.heads * spec.head_dim)
-            + wide
+    let token = |layer: &LayerSpec| {
+        let wide = if matches!(layer.mlp, Mlp::Glu { .. }) { 3 * inner } else { 2 * inner };
+        let mixed = match layer.mixer {
+            Mixer::Attention(_) => spec.qkv_width() + spec.q_width(),
+            Mixer::Convolution(_) => 4 * spec.hidden,
+        };
+        4 * u64::from(spec.hidden) + u64::from(mixed) + wide
     };
-    let layers: u64 = spec.layers.iter().map(|layer| token(&layer.mlp)).sum();
+    let layers: u64 = spec.layers.iter().map(token).sum();
     let targets = u64::from(extent.targets) * u64::from(spec.vocabulary + spec.hidden);
     4 * (4 * spec.parameters() + u64::from(extent.tokens) * layers + targets)
 }

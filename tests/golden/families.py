@@ -22,6 +22,8 @@ from transformers import (
     GPTNeoXForCausalLM,
     GraniteConfig,
     GraniteForCausalLM,
+    Lfm2Config,
+    Lfm2ForCausalLM,
     ModernBertConfig,
     ModernBertForMaskedLM,
     Olmo2Config,
@@ -151,6 +153,25 @@ def roberta_relu():
     return RobertaForMaskedLM(config)
 
 
+def lfm2():
+    """Two convolutions over three tokens, of which one is the last layer; columns in between that are not a multiple of 4."""
+    config = Lfm2Config(
+        hidden_size=30, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46,
+        block_auto_adjust_ff_dim=False, layer_types=["conv", "full_attention", "full_attention", "conv"],
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Lfm2ForCausalLM(config)
+
+
+def lfm2_biased():
+    """A convolution over four tokens with biases, a head of its own, and the width of the MLP computed."""
+    config = Lfm2Config(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=50, conv_bias=True,
+        conv_L_cache=4, block_multiple_of=8, layer_types=["conv", "full_attention"], tie_word_embeddings=False, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Lfm2ForCausalLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -165,6 +186,8 @@ GOLDENS = {
     "electra": (electra, MORE_LENGTHS),
     "electra-wide": (electra_wide, FEW_LENGTHS),
     "roberta-relu": (roberta_relu, FEW_LENGTHS),
+    "lfm2": (lfm2, MORE_LENGTHS),
+    "lfm2-biased": (lfm2_biased, FEW_LENGTHS),
 }
 
 

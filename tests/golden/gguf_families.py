@@ -18,6 +18,7 @@ from transformers import (
     Gemma2Config,
     GPTNeoXConfig,
     GraniteConfig,
+    Lfm2Config,
     Olmo2Config,
     Phi3Config,
     PhiConfig,
@@ -135,8 +136,32 @@ def gptneox():
     return config, keys, layer, outside
 
 
+def lfm2():
+    """The keys and value heads of layers with a convolution are 0, and the names of layers' modules differ."""
+    layer_types = ["conv", "full_attention", "conv"]
+    config = Lfm2Config(
+        **SHARED, **(SIZES | {"num_hidden_layers": 3}), num_key_value_heads=2, layer_types=layer_types, block_auto_adjust_ff_dim=False
+    )
+
+    def keys(writer, config):
+        writer.add_layer_norm_rms_eps(config.norm_eps)
+        writer.add_head_count_kv([2 if kind == "full_attention" else 0 for kind in layer_types])
+        writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+        writer.add_vocab_size(config.vocab_size)
+        writer.add_shortconv_l_cache(config.conv_L_cache)
+
+    layer = {
+        "attn_norm": "operator_norm", **ATTENTION, "attn_output": "self_attn.out_proj", "attn_q_norm": "self_attn.q_layernorm",
+        "attn_k_norm": "self_attn.k_layernorm", "shortconv.in_proj": "conv.in_proj", "shortconv.conv": "conv.conv",
+        "shortconv.out_proj": "conv.out_proj", "ffn_norm": "ffn_norm", "ffn_gate": "feed_forward.w1", "ffn_up": "feed_forward.w3",
+        "ffn_down": "feed_forward.w2",
+    }  # fmt: skip
+    return config, keys, layer, {"token_embd": "model.embed_tokens", "token_embd_norm": "model.embedding_norm", "output": "lm_head"}
+
+
 ARCHITECTURES = {
     "gemma2": gemma2, "smollm3": smollm3, "olmo2": olmo2, "granite": granite, "phi2": phi2, "phi3": phi3, "gptneox": gptneox,
+    "lfm2": lfm2,
 }  # fmt: skip
 
 
@@ -180,6 +205,8 @@ def write(architecture, seed):
     for i in range(config.num_hidden_layers):
         modules |= {"blk.%d.%s" % (i, short): "%s.%d.%s" % (prefix, i, long) for short, long in layer.items()}
     kinds = [TYPES.Q8_0, TYPES.F16, TYPES.Q4_1]
+    has = {name for name, _ in model.named_modules()}
+    modules = {name: long for name, long in modules.items() if name == "output" or long in has}
     for number, (name, long) in enumerate(modules.items()):
         short = name.rsplit(".")[-1]
         module = model.get_output_embeddings() if short == "output" else model.get_submodule(long)
@@ -189,6 +216,9 @@ def write(architecture, seed):
         values = module.weight.detach().numpy()
         if values.ndim == 1:
             writer.add_tensor(name + ".weight", values + np.float32(plus_one))
+            continue
+        if values.ndim == 3:
+            writer.add_tensor(name + ".weight", np.ascontiguousarray(values[:, 0]))
             continue
         kind = kinds[number % len(kinds)]
         stored = gguf.quantize(np.ascontiguousarray(values), kind)

@@ -62,14 +62,14 @@ fn tiny(model_type: &str, fields: &str) -> pocketllm::error::Result<ModelSpec> {
 /// The defaults of transformers 5. `tests/reference/families.py` compares models without these fields.
 #[test]
 fn fields_that_are_left_out_have_the_defaults_of_transformers() {
-    let theta = |spec: &ModelSpec| spec.layers[0].attention.rotary.as_ref().unwrap().theta;
+    let theta = |spec: &ModelSpec| spec.layers[0].attention().unwrap().rotary.as_ref().unwrap().theta;
     assert_eq!(theta(&tiny("smollm3", "").unwrap()), 2e6);
     assert_eq!(theta(&tiny("llama", "").unwrap()), 1e4);
     assert_eq!(tiny("qwen3", "").unwrap().head_dim, 128);
     assert_eq!(tiny("qwen2", "").unwrap().head_dim, 6);
     let caps = |fields| {
         let spec = tiny("gemma2", fields).unwrap();
-        (spec.layers[0].attention.softcap, spec.head.as_ref().unwrap().softcap)
+        (spec.layers[0].attention().unwrap().softcap, spec.head.as_ref().unwrap().softcap)
     };
     assert_eq!(caps(""), (Some(50.0), Some(30.0)));
     assert_eq!(caps(r#","attn_logit_softcapping":null,"final_logit_softcapping":null"#), (None, None));
@@ -79,7 +79,7 @@ fn fields_that_are_left_out_have_the_defaults_of_transformers() {
 /// The configuration of transformers 5 has the width of one side of the window as `sliding_window`, and a file may say it so.
 #[test]
 fn a_window_of_modernbert_is_on_both_sides() {
-    let window = |fields| tiny("modernbert", fields).unwrap().layers[1].attention.window;
+    let window = |fields| tiny("modernbert", fields).unwrap().layers[1].attention().unwrap().window;
     assert_eq!(window(""), Some(65));
     assert_eq!(window(r#","local_attention":7"#), Some(4));
     assert_eq!(window(r#","local_attention":7,"sliding_window":5"#), Some(6));
@@ -90,7 +90,7 @@ fn a_window_of_modernbert_is_on_both_sides() {
 fn layers_of_smollm3_have_the_windows_that_are_listed() {
     let windows = |fields| {
         let spec = tiny("smollm3", fields).unwrap();
-        spec.layers.iter().map(|layer| layer.attention.window).collect::<Vec<_>>()
+        spec.layers.iter().map(|layer| layer.attention().unwrap().window).collect::<Vec<_>>()
     };
     let listed = r#","sliding_window":3,"layer_types":["full_attention","sliding_attention"]"#;
     assert_eq!(windows(listed), [None, Some(3)]);
@@ -102,7 +102,7 @@ fn layers_of_smollm3_have_the_windows_that_are_listed() {
 #[test]
 fn a_part_of_a_head_is_rotated_only_in_families_where_transformers_does() {
     let dim = |model_type, fields| {
-        tiny(model_type, fields).unwrap().layers[0].attention.rotary.clone().unwrap().dim
+        tiny(model_type, fields).unwrap().layers[0].attention().unwrap().rotary.clone().unwrap().dim
     };
     for whole in ["llama", "mistral", "qwen2", "smollm3", "granite", "olmo2"] {
         assert_eq!(dim(whole, r#","head_dim":8,"partial_rotary_factor":0.5"#), 8, "{whole}");

@@ -136,6 +136,12 @@ pub(super) const BLOCKS: &[(&str, &str)] = &[
             "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"no_rope_layers":[1,0]}"#,
     ),
     (
+        "random lfm2",
+        r#"{"model_type":"lfm2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "block_auto_adjust_ff_dim":false,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,
+            "layer_types":["conv","full_attention"]}"#,
+    ),
+    (
         "random olmo2",
         r#"{"model_type":"olmo2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
             "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,

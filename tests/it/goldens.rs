@@ -81,7 +81,7 @@ pub(super) async fn generate(backend: Rc<dyn Backend>, name: &str) {
     let logits = model.logits(workspace, &Batch::sequence(&ids)).await.unwrap();
     // Beyond a length, LongRoPE has other frequencies for the whole text.
     let layers = &session.model.spec().layers;
-    let change = layers.iter().filter_map(|layer| layer.attention.rotary.as_ref()?.long_beyond()).max();
+    let change = layers.iter().filter_map(|layer| layer.attention()?.rotary.as_ref()?.long_beyond()).max();
     let first = change.map_or(prompt, |length| length as usize + 1);
     let rows: Vec<&[f32]> = logits.chunks_exact(logits.len() / ids.len()).collect();
     for (i, id) in ids.iter().enumerate().skip(first) {

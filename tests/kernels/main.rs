@@ -53,6 +53,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("matmul", 2e-6, "sums in another order"),
     ("matmul in f16", 5e-3, "operands and sums of 16 products rounded to 11 bits"),
     ("multiply_add", 1e-6, "a sum of 64 in another order; products and sums that a device may fuse"),
+    ("short_convolution", 1e-6, "products and sums that a device may fuse"),
     ("rotary", 1e-6, "two products and a sum, which a device may fuse"),
     ("layer_norm", 1e-5, "sums in another order; 1/sqrt of a width-3 row's variance enlarges their rounding"),
     ("rms_norm", 3e-6, "sums in another order, inverse square root to 2 ulp"),
@@ -281,6 +282,49 @@ kernel_test! {
             }).await;
             close("gather_rows", &format!("{branches} x {tokens} x {width}"), &outputs[0]);
             close("kv_append", &format!("{tokens} x {width}"), &outputs[1]);
+        }
+    }
+}
+
+kernel_test! {
+    async fn short_convolutions(backend: Rc<dyn Backend>) {
+        // Branches, the lengths of sequences, cached tokens of the only one, columns and taps.
+        let shapes = [
+            (1, &[1][..], 0, 1, 1), (2, &[5, 1, 17], 0, 30, 3), (3, &[2, 3], 0, 65, 4), (1, &[1], 9, 30, 3), (1, &[4], 2, 33, 4),
+            (2, &[9], 0, 7, 12),
+        ];
+        for (branches, lengths, cached, width, taps) in shapes {
+            let tokens: u32 = lengths.iter().sum();
+            let mut spans = Vec::new();
+            let mut first = 0;
+            for length in lengths {
+                for token in first..first + length {
+                    let place: u32 = cached + token;
+                    spans.extend([first.max((place + 1).saturating_sub(taps)), place + 1]);
+                }
+                first += length;
+            }
+            let vector_stride = width * taps + width + 7;
+            let outputs = both(&backend, |lab, recording| {
+                let y = lab.unwritten("y", branches * tokens * width);
+                let cache = lab.floats("cache", &noise(4, (cached + tokens) * width));
+                let tensors = short_convolution::Tensors {
+                    x: &lab.floats("x", &noise(1, branches * tokens * 3 * width)),
+                    spans: &lab.words("spans", &spans),
+                    vectors: &lab.floats("vectors", &noise(2, branches * vector_stride)),
+                    cache: &cache,
+                    y: &y,
+                };
+                let params = short_convolution::Params {
+                    rows: branches * tokens, tokens, width, taps, weight: 3, bias: if width == 30 { NO_BIAS } else { 5 + width * taps },
+                    vector_stride, cached, append: (branches == 1).into(),
+                };
+                short_convolution::record(recording, tensors, params);
+                vec![y, cache]
+            }).await;
+            let shape = format!("{branches} x {lengths:?} x {width}, {taps} taps, {cached} cached");
+            close("short_convolution", &shape, &outputs[0]);
+            close("short_convolution", &format!("{shape}: the cache"), &outputs[1]);
         }
     }
 }

@@ -88,6 +88,13 @@ def decoder(draw, family):
         fields |= {"use_sliding_window": draw.random() < 0.5, "sliding_window": 7, "max_window_layers": 1}
     if family == "smollm3":
         fields |= {"no_rope_layer_interval": draw.choice([2, 3]), "use_sliding_window": draw.random() < 0.5, "sliding_window": 9}
+    if family == "lfm2":
+        fields |= {
+            "conv_L_cache": draw.choice([2, 3, 4]), "conv_bias": draw.random() < 0.3, "norm_eps": fields.get("rms_norm_eps", 1e-5),
+            "block_auto_adjust_ff_dim": draw.random() < 0.5, "block_multiple_of": draw.choice([4, 8]),
+            "block_ffn_dim_multiplier": draw.choice([1.0, 1.3]),
+            "layer_types": [draw.choice(["conv", "full_attention"]) for _ in range(fields["num_hidden_layers"])],
+        }  # fmt: skip
     if family == "granite":
         fields |= {"embedding_multiplier": 3.0, "logits_scaling": 4.0, "residual_multiplier": 0.5, "attention_multiplier": 0.25}
     if family in ("gemma2", "gemma3_text"):
@@ -138,7 +145,7 @@ def fields_of(draw, family):
 
 FAMILIES = [
     *sorted(ENCODERS), "gpt2", "opt", "phi", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3", "olmo2",
-    "granite", "phi3",
+    "granite", "phi3", "lfm2",
 ]  # fmt: skip
 OTHERS = {"gpt2", "opt", "phi", "gpt_neox"} | ENCODERS
 

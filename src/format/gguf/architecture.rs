@@ -3,7 +3,9 @@
 //!
 //! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
 
-use super::modules::{GEMMA2, GEMMA3, GPT_NEOX, GPT2, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3, RMS};
+use super::modules::{
+    GEMMA2, GEMMA3, GPT_NEOX, GPT2, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3, RMS,
+};
 use serde_json::{Value as Json, json};
 
 /// What differs between an architecture of GGUF and the model of Hugging Face that it was converted
@@ -157,6 +159,18 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         model_type: "smollm3",
         class: "SmolLM3ForCausalLM",
         interleaved: true,
+        ..BASE
+    },
+    Architecture {
+        name: "lfm2",
+        model_type: "lfm2",
+        class: "Lfm2ForCausalLM",
+        fields: &[("shortconv.l_cache", "conv_L_cache")],
+        // The width of the MLP is that of the file.
+        known: |_| json!({ "block_auto_adjust_ff_dim": false }),
+        epsilon: ("attention.layer_norm_rms_epsilon", "norm_eps"),
+        outside: LFM2_OUTSIDE,
+        layer: LFM2,
         ..BASE
     },
     Architecture { name: "olmo2", model_type: "olmo2", class: "Olmo2ForCausalLM", layer: OLMO2, ..BASE },

@@ -35,6 +35,31 @@ pub(super) const QWEN3: &[(&str, &str)] = &[
     ("ffn_down", "mlp.down_proj"),
 ];
 
+/// The modules outside of LFM2's layers: GGUF calls the norm of the last layer's output that of the embeddings.
+pub(super) const LFM2_OUTSIDE: &[(&str, &str)] = &[
+    ("token_embd", "model.embed_tokens"),
+    ("token_embd_norm", "model.embedding_norm"),
+    ("output", "lm_head"),
+];
+
+/// The modules of LFM2's layers, each of which has attention or a convolution.
+pub(super) const LFM2: &[(&str, &str)] = &[
+    ("attn_norm", "operator_norm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_q_norm", "self_attn.q_layernorm"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_k_norm", "self_attn.k_layernorm"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.out_proj"),
+    ("shortconv.in_proj", "conv.in_proj"),
+    ("shortconv.conv", "conv.conv"),
+    ("shortconv.out_proj", "conv.out_proj"),
+    ("ffn_norm", "ffn_norm"),
+    ("ffn_gate", "feed_forward.w1"),
+    ("ffn_up", "feed_forward.w3"),
+    ("ffn_down", "feed_forward.w2"),
+];
+
 /// The modules of Gemma 3's layers.
 pub(super) const GEMMA3: &[(&str, &str)] = &[
     ("attn_norm", "input_layernorm"),

@@ -28,9 +28,16 @@ pub(super) async fn translate(
     let file = metadata.name();
     let parameters = Hyperparameters { metadata, architecture: architecture.name };
     let heads = parameters.u32("attention.head_count")?;
-    let kv_heads = parameters.opt_u32("attention.head_count_kv")?.unwrap_or(heads);
+    let kv_heads_of_layers = kv_heads_of_layers(&parameters)?;
+    let kv_heads = match kv_heads_of_layers.iter().copied().max() {
+        Some(most) => most,
+        None => parameters.opt_u32("attention.head_count_kv")?.unwrap_or(heads),
+    };
     let sizes = sizes(&parameters, architecture, heads, kv_heads)?;
     let mut fields = config(&parameters, architecture, &sizes, kv_heads)?;
+    if let Some(kinds) = kinds_of_layers(&parameters, &kv_heads_of_layers)? {
+        fields.insert("layer_types".to_owned(), kinds);
+    }
 
     let mut translated = Vec::with_capacity(tensors.len());
     let mut divisors = None;
@@ -72,6 +79,9 @@ pub(super) async fn translate(
         }
         if parts_together {
             tensor = tensor.with_parts_together(u64::from(sizes.heads)).map_err(|e| e.at(file))?;
+        }
+        if tensor.name.ends_with(".conv.conv.weight") && tensor.shape.len() == 2 {
+            tensor.shape.insert(1, 1);
         }
         if architecture.norms_plus_one && Architecture::is_norm(&tensor.name) {
             tensor = tensor.with_one_added();
@@ -168,6 +178,35 @@ fn window_pattern(parameters: &Hyperparameters<'_>) -> Result<Option<(&'static s
         }
         Some(_) => Some(("sliding_window_pattern", json!(parameters.metadata.u32(&key)?))),
     })
+}
+
+/// The number of key and value heads of each layer, where the metadata has a list of them.
+fn kv_heads_of_layers(parameters: &Hyperparameters<'_>) -> Result<Vec<u32>> {
+    let key = parameters.key("attention.head_count_kv");
+    let Some(super::Value::Ints(counts)) = parameters.metadata.value(&key) else { return Ok(Vec::new()) };
+    let (file, layers) = (parameters.file(), parameters.u32("block_count")?);
+    let heads: Vec<u32> = counts.iter().filter_map(|count| u32::try_from(*count).ok()).collect();
+    if heads.len() != counts.len() || heads.len() != layers as usize {
+        bail!(FileCorrupt, "{file}: `{key}`: expected {layers} counts, found {}", counts.len());
+    }
+    Ok(heads)
+}
+
+/// The types of layers by their key and value heads: those of LFM2 that have none are convolutions.
+fn kinds_of_layers(parameters: &Hyperparameters<'_>, kv_heads: &[u32]) -> Result<Option<Json>> {
+    let Some(most) = kv_heads.iter().copied().max() else { return Ok(None) };
+    if kv_heads.iter().all(|heads| *heads == most) {
+        return Ok(None);
+    }
+    let (file, key) = (parameters.file(), parameters.key("attention.head_count_kv"));
+    if parameters.architecture != "lfm2" || !kv_heads.iter().all(|heads| *heads == 0 || *heads == most) {
+        bail!(
+            ModelUnsupported,
+            "{file}: `{key}`: layers with different numbers of heads are not implemented"
+        );
+    }
+    let kind = |heads: &u32| if *heads == 0 { "conv" } else { "full_attention" };
+    Ok(Some(json!(kv_heads.iter().map(kind).collect::<Vec<_>>())))
 }
 
 /// The base of the rotary frequencies; llama.cpp has the same default.

@@ -2,11 +2,11 @@
 //! families differ from it.
 
 use super::activation;
-use super::parts::{HeadNorms, Sizes};
+use super::parts::{AttentionNames, HeadNorms, Sizes};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, ModelSpec, NormKind, Norms, Rotary,
     RotaryFields, TensorList,
 };
 
@@ -114,7 +114,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
             false => sizes.attention(
                 tensors,
                 &layer,
-                "o_proj",
+                AttentionNames::with_output("o_proj"),
                 biases,
                 family.head_norms.map(|norms| (norms, norm)),
             ),
@@ -124,14 +124,14 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
             false => sizes.mlp(tensors, &layer, activation, family.mlp_bias),
         };
         // Tensors are listed in the order of the file.
-        let (attention_norms, attention_layer, mlp_norms, mlp);
+        let (mixer_norms, attention_layer, mlp_norms, mlp);
         if family.norms_after {
             attention_layer = attends(&mut tensors);
-            attention_norms = around(&mut tensors, "post_attention_layernorm");
+            mixer_norms = around(&mut tensors, "post_attention_layernorm");
             mlp = feeds(&mut tensors);
             mlp_norms = around(&mut tensors, "post_feedforward_layernorm");
         } else {
-            attention_norms = around(&mut tensors, "input_layernorm");
+            mixer_norms = around(&mut tensors, "input_layernorm");
             attention_layer = attends(&mut tensors);
             mlp_norms = around(&mut tensors, "post_attention_layernorm");
             mlp = feeds(&mut tensors);
@@ -141,8 +141,8 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         let window = family.windows.get(i as usize).copied().flatten();
         let scale = attention.unwrap_or(attention_layer.scale);
         LayerSpec {
-            attention: Attention { rotary, window, scale, ..attention_layer },
-            attention_norms,
+            mixer: Mixer::Attention(Attention { rotary, window, scale, ..attention_layer }),
+            mixer_norms,
             mlp,
             mlp_norms,
         }

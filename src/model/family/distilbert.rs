@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::format::config::{Aliases, Config};
 use crate::model::{
     Activation, Attention, ClassifierActivation, ClassifierSpec, Embedding, HeadSpec, HeadTransform,
-    LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind, Norms, TensorList,
+    LayerSpec, LearnedPositions, Mixer, Mlp, ModelSpec, NormKind, Norms, TensorList,
 };
 
 /// DistilBERT's own names of fields that other families have too.
@@ -47,8 +47,8 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
         let down = tensors.linear(format!("{layer}.ffn.lin2"), hidden, intermediate, true);
         let mlp_norm = tensors.norm(format!("{layer}.output_layer_norm"), norm, hidden);
         LayerSpec {
-            attention: Attention::new(head_dim, query, key, value, output),
-            attention_norms: Norms::post(attention_norm),
+            mixer: Mixer::Attention(Attention::new(head_dim, query, key, value, output)),
+            mixer_norms: Norms::post(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: Norms::post(mlp_norm),
         }

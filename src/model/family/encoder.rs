@@ -5,7 +5,7 @@ use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
     Activation, Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions,
-    Mlp, ModelSpec, NormKind, Norms, TensorList,
+    Mixer, Mlp, ModelSpec, NormKind, Norms, TensorList,
 };
 
 /// How a family differs from the others of this architecture.
@@ -85,8 +85,8 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
         let mlp_norm = tensors.norm(format!("{layer}.output.LayerNorm"), norm, hidden);
         LayerSpec {
-            attention: Attention::new(head_dim, query, key, value, output),
-            attention_norms: Norms::post(attention_norm),
+            mixer: Mixer::Attention(Attention::new(head_dim, query, key, value, output)),
+            mixer_norms: Norms::post(attention_norm),
             mlp: Mlp::Plain { up, activation: hidden_act, down },
             mlp_norms: Norms::post(mlp_norm),
         }

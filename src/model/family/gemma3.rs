@@ -2,12 +2,12 @@
 //! key heads, all of which multiply by 1 + w; most layers attend to a window. [`Version`] lists the few differences of
 //! Gemma 2.
 
-use super::parts::{HeadNorms, Sizes, windowed};
+use super::parts::{AttentionNames, HeadNorms, Sizes, windowed};
 use super::{activation, positive, require, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, ModelSpec, NormKind, Norms, Rotary,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, ModelSpec, NormKind, Norms, Rotary,
     RotaryFields, TensorList,
 };
 
@@ -81,20 +81,26 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         let layer = format!("model.layers.{i}");
         let around = |tensors: &mut TensorList, name| tensors.norm(format!("{layer}.{name}"), norm, hidden);
         let attention_norm = around(&mut tensors, "input_layernorm");
-        let attention = sizes.attention(&mut tensors, &layer, "o_proj", (bias, bias), head_norms);
+        let attention = sizes.attention(
+            &mut tensors,
+            &layer,
+            AttentionNames::with_output("o_proj"),
+            (bias, bias),
+            head_norms,
+        );
         let attention_output_norm = around(&mut tensors, "post_attention_layernorm");
         let mlp_norm = around(&mut tensors, "pre_feedforward_layernorm");
         let mlp = sizes.mlp(&mut tensors, &layer, activation, false);
         let mlp_output_norm = around(&mut tensors, "post_feedforward_layernorm");
         LayerSpec {
-            attention: Attention {
+            mixer: Mixer::Attention(Attention {
                 rotary: Some(if windowed { sliding.clone() } else { full.clone() }),
                 window: windowed.then_some(window),
                 scale: scalar.powf(-0.5),
                 softcap,
                 ..attention
-            },
-            attention_norms: Norms::sandwich(attention_norm, attention_output_norm),
+            }),
+            mixer_norms: Norms::sandwich(attention_norm, attention_output_norm),
             mlp,
             mlp_norms: Norms::sandwich(mlp_norm, mlp_output_norm),
         }

@@ -5,8 +5,8 @@ use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
 use crate::format::config::{Aliases, Config};
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
-    Norms, Projection, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mixer, Mlp, ModelSpec,
+    NormKind, Norms, Projection, TensorList,
 };
 
 /// GPT-2's own names of fields that other families have too.
@@ -58,8 +58,8 @@ pub(super) fn gpt2(config: &Config) -> Result<ModelSpec> {
             attention.scale /= (i + 1) as f32;
         }
         LayerSpec {
-            attention,
-            attention_norms: Norms::pre(attention_norm),
+            mixer: Mixer::Attention(attention),
+            mixer_norms: Norms::pre(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: Norms::pre(mlp_norm),
         }

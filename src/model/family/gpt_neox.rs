@@ -5,8 +5,8 @@ use super::{activation, head_dim, layer_count};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Projection,
-    Rotary, RotaryFields, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, Mlp, ModelSpec, NormKind, Norms,
+    Projection, Rotary, RotaryFields, TensorList,
 };
 
 pub(super) fn gpt_neox(config: &Config) -> Result<ModelSpec> {
@@ -36,12 +36,12 @@ pub(super) fn gpt_neox(config: &Config) -> Result<ModelSpec> {
         let up = tensors.linear(format!("{layer}.mlp.dense_h_to_4h"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.mlp.dense_4h_to_h"), hidden, intermediate, true);
         LayerSpec {
-            attention: Attention {
+            mixer: Mixer::Attention(Attention {
                 projection: Projection::ByHead,
                 rotary: Some(rotary.clone()),
                 ..Attention::new(head_dim, query, key, value, output)
-            },
-            attention_norms: Norms::pre(attention_norm),
+            }),
+            mixer_norms: Norms::pre(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: Norms::pre(mlp_norm),
         }

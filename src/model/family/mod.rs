@@ -11,6 +11,7 @@ mod gemma3;
 mod gpt2;
 mod gpt_neox;
 mod granite;
+mod lfm2;
 mod llama;
 mod mistral;
 mod modernbert;
@@ -56,6 +57,7 @@ pub const FAMILIES: &[Family] = &[
     Family { model_type: "gpt2", spec: gpt2::gpt2, example: "openai-community/gpt2" },
     Family { model_type: "gpt_neox", spec: gpt_neox::gpt_neox, example: "EleutherAI/pythia-160m" },
     Family { model_type: "granite", spec: granite::granite, example: "ibm-granite/granite-3.1-2b-base" },
+    Family { model_type: "lfm2", spec: lfm2::lfm2, example: "LiquidAI/LFM2-350M" },
     Family { model_type: "llama", spec: llama::llama, example: "HuggingFaceTB/SmolLM2-135M" },
     Family { model_type: "mistral", spec: mistral::mistral, example: "mistralai/Mistral-7B-v0.1" },
     Family { model_type: "modernbert", spec: modernbert::modernbert, example: "answerdotai/ModernBERT-base" },
@@ -189,9 +191,10 @@ fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
     // A kernel that reads the logits adds the bias, after the cap.
     let capped = spec.head.as_ref().is_ok_and(|head| head.softcap.is_some() && head.bias.is_some());
     let mut missing = vec![(capped, "a soft cap of biased logits")];
-    for LayerSpec { attention, attention_norms, mlp_norms, .. } in &spec.layers {
-        let around = [attention_norms, mlp_norms];
-        let heads = [attention.query_norm, attention.key_norm];
+    for layer in &spec.layers {
+        let around = [&layer.mixer_norms, &layer.mlp_norms];
+        let heads =
+            layer.attention().map_or([None; 2], |attention| [attention.query_norm, attention.key_norm]);
         let later = around.iter().any(|norms| norms.output.is_some() || norms.residual.is_some());
         missing.extend([
             (heads.into_iter().any(is_layer), "a layer norm of query or key heads"),

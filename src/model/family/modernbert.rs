@@ -7,7 +7,7 @@ use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
     Attention, ClassifierActivation, ClassifierDense, ClassifierSpec, Embedding, HeadSpec, HeadTransform,
-    LayerSpec, Mlp, ModelSpec, NormKind, Norms, Pooling, Projection, Rotary, RotaryFields, TensorList,
+    LayerSpec, Mixer, Mlp, ModelSpec, NormKind, Norms, Pooling, Projection, Rotary, RotaryFields, TensorList,
 };
 
 pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
@@ -56,13 +56,13 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
         let down = tensors.linear(format!("{layer}.mlp.Wo"), hidden, intermediate, mlp_bias);
         let rotary = Some(if windowed { sliding.clone() } else { full.clone() });
         LayerSpec {
-            attention: Attention {
+            mixer: Mixer::Attention(Attention {
                 projection: Projection::Together,
                 rotary,
                 window: windowed.then_some(window),
                 ..Attention::new(head_dim, query, key, value, output)
-            },
-            attention_norms: Norms { input: attention_norm, ..Norms::default() },
+            }),
+            mixer_norms: Norms { input: attention_norm, ..Norms::default() },
             mlp: Mlp::Glu { gate, up, together: true, activation, down },
             mlp_norms: Norms::pre(mlp_norm),
         }

@@ -5,8 +5,8 @@ use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mlp, ModelSpec, NormKind,
-    Norms, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, LearnedPositions, Mixer, Mlp, ModelSpec,
+    NormKind, Norms, TensorList,
 };
 
 /// OPT's position table has two rows before position 0.
@@ -46,8 +46,8 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
         let down = tensors.linear(format!("{layer}.fc2"), hidden, intermediate, bias);
         let mlp_norm = tensors.norm(format!("{layer}.final_layer_norm"), norm, hidden);
         LayerSpec {
-            attention: Attention::new(head_dim, query, key, value, output),
-            attention_norms: norms(attention_norm),
+            mixer: Mixer::Attention(Attention::new(head_dim, query, key, value, output)),
+            mixer_norms: norms(attention_norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: norms(mlp_norm),
         }

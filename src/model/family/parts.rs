@@ -14,6 +14,22 @@ pub(super) enum HeadNorms {
     Together,
 }
 
+/// Names of modules of an attention that differ between families.
+#[derive(Clone, Copy)]
+pub(super) struct AttentionNames {
+    /// The projection back to the hidden width.
+    pub output: &'static str,
+    pub query_norm: &'static str,
+    pub key_norm: &'static str,
+}
+
+impl AttentionNames {
+    /// Those of Llama and Qwen3, with another name of the output.
+    pub(super) const fn with_output(output: &'static str) -> AttentionNames {
+        AttentionNames { output, query_norm: "q_norm", key_norm: "k_norm" }
+    }
+}
+
 /// The sizes of a decoder.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
@@ -57,27 +73,27 @@ impl Sizes {
         })
     }
 
-    /// `layer.self_attn`: projections with or without a bias, of which the last is called `output`, and, where
-    /// `head_norms` says which, norms of queries and keys.
+    /// `layer.self_attn`: projections with or without a bias, and, where `head_norms` says which, norms of queries and keys.
     pub(super) fn attention(
         &self,
         tensors: &mut TensorList,
         layer: &str,
-        output: &str,
+        names: AttentionNames,
         (bias, output_bias): (bool, bool),
         head_norms: Option<(HeadNorms, NormKind)>,
     ) -> Attention {
         let query = tensors.linear(format!("{layer}.self_attn.q_proj"), self.q_width, self.hidden, bias);
         let key = tensors.linear(format!("{layer}.self_attn.k_proj"), self.kv_width, self.hidden, bias);
         let value = tensors.linear(format!("{layer}.self_attn.v_proj"), self.kv_width, self.hidden, bias);
-        let output =
-            tensors.linear(format!("{layer}.self_attn.{output}"), self.hidden, self.q_width, output_bias);
+        let output = format!("{layer}.self_attn.{}", names.output);
+        let output = tensors.linear(output, self.hidden, self.q_width, output_bias);
         let mut norm = |name, whole| {
             let (norms, kind) = head_norms?;
             let width = if norms == HeadNorms::Each { self.head_dim } else { whole };
             Some(tensors.norm(format!("{layer}.self_attn.{name}"), kind, width))
         };
-        let (query_norm, key_norm) = (norm("q_norm", self.q_width), norm("k_norm", self.kv_width));
+        let (query_norm, key_norm) =
+            (norm(names.query_norm, self.q_width), norm(names.key_norm, self.kv_width));
         Attention { query_norm, key_norm, ..Attention::new(self.head_dim, query, key, value, output) }
     }
 

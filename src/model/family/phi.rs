@@ -2,13 +2,13 @@
 //! decoder whose attention and MLP read the same normalized input, and whose rotary positions are
 //! those of a part of each head.
 
-use super::parts::Sizes;
+use super::parts::{AttentionNames, Sizes};
 use super::{activation, require};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mlp, ModelSpec, NormKind, Norms, Rotary,
-    RotaryFields, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, Mlp, ModelSpec, NormKind, Norms,
+    Rotary, RotaryFields, TensorList,
 };
 
 pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
@@ -26,12 +26,13 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
     let layers = (0..sizes.layers).map(|i| {
         let layer = format!("model.layers.{i}");
         let norm = tensors.norm(format!("{layer}.input_layernorm"), norm, hidden);
-        let attention = sizes.attention(&mut tensors, &layer, "dense", (true, true), None);
+        let attention =
+            sizes.attention(&mut tensors, &layer, AttentionNames::with_output("dense"), (true, true), None);
         let up = tensors.linear(format!("{layer}.mlp.fc1"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.mlp.fc2"), hidden, intermediate, true);
         LayerSpec {
-            attention: Attention { rotary: rotary.clone(), ..attention },
-            attention_norms: Norms::pre(norm),
+            mixer: Mixer::Attention(Attention { rotary: rotary.clone(), ..attention }),
+            mixer_norms: Norms::pre(norm),
             mlp: Mlp::Plain { up, activation, down },
             mlp_norms: Norms::pre(norm),
         }

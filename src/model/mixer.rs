@@ -1,0 +1,100 @@
+//! What lets the tokens of a layer see each other: attention, or a short convolution.
+
+use super::rotary::Rotary;
+use super::tensors::{Linear, Norm, Taps};
+
+/// How a pass computes queries, keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projection {
+    /// One after the other: they are matrices of their own, or rows of one that begin at multiples of 4.
+    Parts,
+    /// At once: they are the rows of one matrix, in this order.
+    Together,
+    /// At once: they are the rows of one matrix, in which the rows of a head's query, key and value follow each other, head by head.
+    /// The layers then only say how many rows there are.
+    ByHead,
+}
+
+/// The attention of a layer.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// How queries, keys and values are computed.
+    pub projection: Projection,
+    /// Queries `[heads * head_dim, hidden]`.
+    pub query: Linear,
+    /// Keys `[kv_heads * head_dim, hidden]`.
+    pub key: Linear,
+    /// Values `[kv_heads * head_dim, hidden]`.
+    pub value: Linear,
+    /// Back to the hidden width `[hidden, heads * head_dim]`.
+    pub output: Linear,
+    /// Applied to each query head, or to all of them together, as its width says; before rotary positions.
+    pub query_norm: Option<Norm>,
+    /// Applied to each key head, or to all of them together, as its width says; before rotary positions.
+    pub key_norm: Option<Norm>,
+    /// Rotary positions.
+    pub rotary: Option<Rotary>,
+    /// A token sees only keys that are fewer than this many positions away; none: it sees all keys.
+    pub window: Option<u32>,
+    /// The factor of the scores, usually 1 / sqrt(head_dim).
+    pub scale: f32,
+    /// Scores s become cap * tanh(s / cap).
+    pub softcap: Option<f32>,
+}
+
+impl Attention {
+    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim),
+    /// without norms or positions of queries and keys.
+    pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
+        Attention {
+            projection: Projection::Parts,
+            query,
+            key,
+            value,
+            output,
+            query_norm: None,
+            key_norm: None,
+            rotary: None,
+            window: None,
+            scale: 1.0 / (head_dim as f32).sqrt(),
+            softcap: None,
+        }
+    }
+
+    /// The one layer of queries, keys and values, where they are rows of one matrix.
+    pub fn fused(&self) -> Linear {
+        Linear { rows: self.query.rows + self.key.rows + self.value.rows, ..self.query }
+    }
+}
+
+/// A gated short convolution, which takes the place of attention in some layers: out(c * conv(b * v)), where (b, c, v) = in(x)
+/// and conv is causal and of every column by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Convolution {
+    /// To b, c and v `[3 * hidden, hidden]`.
+    pub input: Linear,
+    /// The convolution over `hidden` columns.
+    pub kernel: Taps,
+    /// Back to the residual stream `[hidden, hidden]`.
+    pub output: Linear,
+}
+
+/// What lets the tokens of a layer see each other.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one for each layer, most often the larger one")]
+pub enum Mixer {
+    /// Attention.
+    Attention(Attention),
+    /// A gated short convolution.
+    Convolution(Convolution),
+}
+
+impl Mixer {
+    /// A token sees only tokens that are fewer than this many positions away; none: it sees all of them.
+    pub fn window(&self) -> Option<u32> {
+        match self {
+            Mixer::Attention(attention) => attention.window,
+            Mixer::Convolution(convolution) => Some(convolution.kernel.taps),
+        }
+    }
+}
