@@ -93,7 +93,8 @@ def decoder(draw, family):
             "conv_L_cache": draw.choice([2, 3, 4]), "conv_bias": draw.random() < 0.3, "norm_eps": fields.get("rms_norm_eps", 1e-5),
             "block_auto_adjust_ff_dim": draw.random() < 0.5, "block_multiple_of": draw.choice([4, 8]),
             "block_ffn_dim_multiplier": draw.choice([1.0, 1.3]),
-            "layer_types": [draw.choice(["conv", "full_attention"]) for _ in range(fields["num_hidden_layers"])],
+            # transformers computes no model without attention.
+            "layer_types": [draw.choice(["conv", "full_attention"]) for _ in range(fields["num_hidden_layers"] - 1)] + ["full_attention"],
         }  # fmt: skip
     if family == "granite":
         fields |= {"embedding_multiplier": 3.0, "logits_scaling": 4.0, "residual_multiplier": 0.5, "attention_multiplier": 0.25}
