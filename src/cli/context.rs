@@ -30,4 +30,5 @@ pub(super) struct Context {
     pub(super) device: Device,
     pub(super) limits: LimitsArg,
     pub(super) tiles: String,
+    pub(super) stream_layers: bool,
 }

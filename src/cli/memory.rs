@@ -24,7 +24,10 @@ impl LimitArgs {
         sizes: &Sizes,
         known: Option<u64>,
     ) -> Result<Plan> {
-        let flag = |what: &str, value: &str| format!("--{what} {value}");
+        let flag = |what: &str, value: &str| match value {
+            "true" => format!("--{what}"),
+            value => format!("--{what} {value}"),
+        };
         session.check_plan(settings, sizes, self.max_gpu_bytes.or(known), &flag).await
     }
 }

@@ -53,6 +53,10 @@ struct Cli {
     /// too), a safe choice (untuned), or names by class
     #[arg(long, global = true, default_value = "untuned")]
     tiles: String,
+    /// Read the layers' weights from a scratch file in each pass, instead of keeping them in GPU memory: for models that are larger than
+    /// it. Weights are not trained then, adapters and readouts are. The file is in the system's directory for temporary files (TMPDIR)
+    #[arg(long, global = true)]
+    stream_layers: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -86,7 +90,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => return refuse(&usage),
     };
-    let context = Context { json: cli.json, device: cli.device, limits: cli.limits, tiles: cli.tiles };
+    let Cli { json, device, limits, tiles, stream_layers, .. } = &cli;
+    let (json, device, limits, stream_layers) = (*json, *device, *limits, *stream_layers);
+    let context = Context { json, device, limits, tiles: tiles.clone(), stream_layers };
     let result = pollster::block_on(run_to_end(&context, &mut cli.command));
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use super::{device, files, progress, tiles, trajectory};
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::files::{FsDir, ModelDir};
+use crate::format::source::ScratchFile;
 use crate::gpu::Backend;
 use crate::train::{Header, RandomModel, Session, read_adapter};
 
@@ -114,9 +115,17 @@ pub(super) async fn describe(
     dir: &dyn ModelDir,
     dtype: DType,
 ) -> Result<Session> {
-    let mut session = Session::describe(backend.limits(), dir, dtype).await?;
+    let mut session = streamed(context, Session::describe(backend.limits(), dir, dtype).await?)?;
     session.set_tiles(tiles::choose(backend, &context.tiles).await?);
     Ok(session)
+}
+
+/// Prepares a described model to stream its layers, if the flag says so.
+pub(super) fn streamed(context: &Context, session: Session) -> Result<Session> {
+    if !context.stream_layers {
+        return Ok(session);
+    }
+    session.stream_layers(Rc::new(ScratchFile::create(&std::env::temp_dir())?))
 }
 
 /// Loads the weights of a described model onto a backend.

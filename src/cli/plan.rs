@@ -4,7 +4,7 @@ use super::context::Context;
 use super::device;
 use super::memory::LimitArgs;
 use super::method::DtypeArgs;
-use super::model::ModelOrConfig;
+use super::model::{self, ModelOrConfig};
 use super::print::say;
 use crate::error::{Result, bail};
 use crate::train::{MethodOptions, Session, Settings, Sizes};
@@ -55,6 +55,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     settings.check()?;
     let limits = device::limits(context).await;
     let session = Session::describe(limits, args.model.dir()?.as_ref(), args.dtype.dtype()?).await?;
+    let session = model::streamed(context, session)?;
     let spec = session.model.spec();
     let pooling = args.method.pooling.unwrap_or_else(|| spec.pooling());
     let settings = Settings { readout: args.method.readout.then_some(pooling), ..settings };

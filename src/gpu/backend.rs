@@ -1,6 +1,6 @@
 //! What runs recordings: one interface for the GPU and for the CPU reference kernels.
 
-use super::{Buffer, MemoryClass, MemoryUse, Recording};
+use super::{Buffer, MemoryClass, MemoryUse, Recording, Upload};
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
@@ -86,6 +86,15 @@ pub trait Backend {
     /// # Errors
     /// `device-lost`, `out-of-memory`, `invalid-argument`.
     fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>>;
+}
+
+/// Reads the bytes of an upload and writes them, before anything that is run later.
+///
+/// # Errors
+/// The errors of reading the file, and of [`Backend::write`].
+pub(crate) async fn upload(backend: &dyn Backend, upload: &Upload) -> Result<()> {
+    let bytes = upload.file.read(upload.offset, upload.bytes as usize).await?;
+    backend.write(&upload.buffer, 0, &bytes)
 }
 
 /// Checks that `[offset, offset + len)` lies in the buffer and is aligned to words.

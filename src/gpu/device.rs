@@ -240,6 +240,7 @@ impl Gpu {
     /// Submits commands. The time counts as waiting, because a software GPU computes meanwhile.
     pub(crate) fn submit(&self, commands: wgpu::CommandBuffer) {
         let start = Instant::now();
+        self.unsent.set(0);
         self.queue().submit([commands]);
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
     }

@@ -51,6 +51,7 @@ impl Backend for Dry {
     }
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
+        let _waiting = self.tracker.lease(MemoryClass::Transfer, recording.waiting_bytes());
         let bytes = uniform_bytes(recording.dispatches().len());
         let mut uniforms = self.uniforms.borrow_mut();
         if uniforms.as_ref().is_none_or(|(held, _)| *held < bytes) {

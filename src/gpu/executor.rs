@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_channel::oneshot::{self, Receiver};
 
 use super::memory::{Lease, MemoryClass};
-use super::{Dispatch, Gpu, Recording, Storage, shader};
+use super::{Dispatch, Gpu, Recording, Storage, shader, upload};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 
@@ -92,13 +92,31 @@ struct Pending {
 impl Executor {
     /// Runs a recording. The cell is never borrowed across an await.
     pub(crate) async fn run(this: &RefCell<Executor>, gpu: &Gpu, recording: &Recording) -> Result<()> {
+        let _waiting = gpu.tracker().lease(MemoryClass::Transfer, recording.waiting_bytes());
         this.borrow_mut().write_uniforms(gpu, recording);
         let mut pending: VecDeque<Pending> = VecDeque::new();
         let mut last_end = Instant::now();
-        let mut first = 0;
-        while first < recording.dispatches().len() {
+        let mut pieces = recording.pieces();
+        let (mut first, mut end) = (0, 0);
+        loop {
+            if first == end {
+                let Some((uploads, dispatches)) = pieces.next() else { break };
+                // The device still computes what was submitted before, while these bytes are read and wait for the next submit.
+                for waiting in uploads {
+                    upload(gpu, waiting).await?;
+                }
+                end = dispatches.end;
+                continue;
+            }
+            if pending.len() >= IN_FLIGHT {
+                let Some(oldest) = pending.pop_front() else { break };
+                gpu.wait(oldest.done).await?;
+                let now = Instant::now();
+                this.borrow_mut().learn(oldest.work, now.since(last_end));
+                last_end = now;
+            }
             gpu.check_stop()?;
-            let (count, work) = this.borrow().budget(&recording.dispatches()[first..]);
+            let (count, work) = this.borrow().budget(&recording.dispatches()[first..end]);
             let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
             gpu.submit(commands);
             let (sender, done) = oneshot::channel();
@@ -108,13 +126,6 @@ impl Executor {
             });
             pending.push_back(Pending { done, work });
             first += count;
-            if pending.len() >= IN_FLIGHT && first < recording.dispatches().len() {
-                let Some(oldest) = pending.pop_front() else { break };
-                gpu.wait(oldest.done).await?;
-                let now = Instant::now();
-                this.borrow_mut().learn(oldest.work, now.since(last_end));
-                last_end = now;
-            }
         }
         Ok(())
     }

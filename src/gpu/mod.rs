@@ -18,6 +18,7 @@ mod reported;
 pub mod shader;
 pub mod timer;
 
+pub(crate) use backend::upload;
 pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
 pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
@@ -25,4 +26,4 @@ pub use dry::Dry;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub use profile::{KernelTime, Profiler};
 pub(crate) use recording::MAX_WORKGROUPS;
-pub use recording::{Binding, Cost, Dispatch, Kernel, Recording, Variant};
+pub use recording::{Binding, Cost, Dispatch, Kernel, Recording, Upload, Variant};

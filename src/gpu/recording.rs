@@ -1,10 +1,14 @@
 //! Recordings: lists of kernel dispatches, as plain data.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::rc::Rc;
 
 use bytemuck::NoUninit;
 
 use super::Buffer;
+use crate::format::source::ByteSource;
 
 /// A kernel: one WGSL file.
 #[derive(Debug)]
@@ -99,10 +103,32 @@ pub struct Cost {
     pub bytes: u64,
 }
 
-/// A list of dispatches, run in order; each sees what the ones before it wrote.
+/// Bytes of a file that are written to the begin of a buffer while a recording runs.
+#[derive(Clone)]
+pub struct Upload {
+    /// The buffer.
+    pub buffer: Buffer,
+    /// The file.
+    pub file: Rc<dyn ByteSource>,
+    /// The first byte in the file.
+    pub offset: u64,
+    /// Number of bytes.
+    pub bytes: u64,
+}
+
+impl fmt::Debug for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, buffer) = (self.file.name(), self.buffer.name());
+        write!(f, "{} bytes at {} of {file} to {buffer}", self.bytes, self.offset)
+    }
+}
+
+/// A list of dispatches, run in order; each sees what the ones before it wrote. Between them, bytes of files may be uploaded.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     dispatches: Vec<Dispatch>,
+    /// Uploads, each list with the index of the dispatch that it comes before.
+    uploads: Vec<(usize, Vec<Upload>)>,
     /// For the id of each buffer that is bound, the index of the last dispatch that binds it.
     last_uses: HashMap<u64, usize>,
 }
@@ -119,6 +145,26 @@ impl Recording {
     /// The dispatches, in order.
     pub fn dispatches(&self) -> &[Dispatch] {
         &self.dispatches
+    }
+
+    /// Adds uploads. The dispatches before them still see what the buffers held.
+    pub fn upload(&mut self, uploads: Vec<Upload>) {
+        self.uploads.push((self.dispatches.len(), uploads));
+    }
+
+    /// The recording in pieces: uploads, and the range of the dispatches that come after them and before the next uploads.
+    pub fn pieces(&self) -> impl Iterator<Item = (&[Upload], Range<usize>)> {
+        let begin: (usize, &[Upload]) = (0, &[]);
+        let begins = [begin].into_iter().chain(self.uploads.iter().map(|(first, list)| (*first, &list[..])));
+        let ends = self.uploads.iter().map(|(first, _)| *first).chain([self.dispatches.len()]);
+        begins.zip(ends).map(|((first, uploads), end)| (uploads, first..end))
+    }
+
+    /// Maximum bytes of uploads that wait for their turn while a recording runs: those of two pieces, the one that the device comes to
+    /// next and the one that the host reads.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        let bytes = |(_, list): &(usize, Vec<Upload>)| list.iter().map(|upload| upload.bytes).sum::<u64>();
+        2 * self.uploads.iter().map(bytes).max().unwrap_or(0)
     }
 
     /// The index of the last dispatch that binds a buffer, to read or to write it.

@@ -30,6 +30,9 @@ impl<'a> Pass<'a> {
             std::mem::swap(&mut x, &mut y);
         }
         for (index, layer) in spec.layers.iter().enumerate() {
+            if let Some(streamed) = self.model.weights().streamed() {
+                self.r.upload(streamed.uploads(index));
+            }
             // Attention: x += output(attention(norm(x))), or with the norms that this layer has. A convolution may take its place.
             let mut input = self.input_norm(&layer.mixer_norms, x, y)?; // [B, T, C]
             let output_layer = match &layer.mixer {

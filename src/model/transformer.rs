@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::adapter::Adapter;
+use super::loading::LoadProgress;
 use super::readout::ReadoutHead;
 use super::spec::ModelSpec;
 use super::tensors::TensorId;
-use super::weights::{LoadProgress, Weights};
+use super::weights::Weights;
 use super::workspace::{Extent, Workspace};
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use super::{Call, KERNELS, Reference};
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
-use crate::gpu::{Backend, Buffer, Limits, MemoryClass, MemoryTracker, MemoryUse, Recording, Storage};
+use crate::gpu::{
+    Backend, Buffer, Limits, MemoryClass, MemoryTracker, MemoryUse, Recording, Storage, upload,
+};
 
 /// Runs recordings on the CPU, one dispatch after another.
 #[derive(Default)]
@@ -74,18 +76,22 @@ impl Backend for Host {
     }
 
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
-        let run = || {
-            for dispatch in recording.dispatches() {
-                let name = dispatch.variant.kernel.name;
-                let Some((_, kernel)) = self.fast.iter().chain(KERNELS).find(|(of, _)| *of == name) else {
-                    bail!(InvalidArgument, "kernel {name} has no CPU reference");
-                };
-                kernel(&Call(dispatch))?;
+        Box::pin(async move {
+            for (uploads, dispatches) in recording.pieces() {
+                for next in uploads {
+                    upload(self, next).await?;
+                }
+                for dispatch in &recording.dispatches()[dispatches] {
+                    let name = dispatch.variant.kernel.name;
+                    let Some((_, kernel)) = self.fast.iter().chain(KERNELS).find(|(of, _)| *of == name)
+                    else {
+                        bail!(InvalidArgument, "kernel {name} has no CPU reference");
+                    };
+                    kernel(&Call(dispatch))?;
+                }
             }
             Ok(())
-        };
-        let result = run();
-        Box::pin(async move { result })
+        })
     }
 
     fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>> {

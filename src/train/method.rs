@@ -152,6 +152,13 @@ impl Session {
     /// `invalid-argument` for settings that the model or its format cannot be trained with; those of the backend.
     pub async fn set_up(&mut self, setup: &Setup<'_>) -> Result<Vec<f32>> {
         setup.check()?;
+        if *setup.method == Method::Full && self.streams_layers() {
+            bail!(
+                InvalidArgument,
+                "layers that are streamed are only read, and method full trains them: take method lora or prefix, or \
+                 a readout"
+            );
+        }
         self.remove_adapter();
         self.touched |= *setup.method == Method::Full;
         let mut chosen = chosen(self, setup.trainable)?;

@@ -15,6 +15,7 @@ mod encoder;
 mod ends;
 mod evaluation;
 mod features;
+mod fitting;
 mod header;
 mod measure;
 mod method;

@@ -9,18 +9,16 @@ use serde::Serialize;
 use super::classifier::Classifier;
 use super::encoder::Examples;
 use super::evaluation::{TOKENS, fitting};
-use super::method::{LoraA, Method, Setup, dtype_name};
-use super::method_options::{MethodKind, MethodOptions};
+use super::method::{LoraA, Method, Setup};
 use super::session::Session;
 use super::settings::Objective;
 use super::settings::Settings;
 use super::updater::Updater;
 use crate::dtype::DType;
-use crate::error::{Result, bail};
+use crate::error::Result;
 use crate::model::{Extent, HeadKind, LayerSpec, Mixer, Mlp, ModelSpec, Pooling, Sampling, Score};
 use crate::text::batch::Batch;
 use crate::text::encode::Target;
-use crate::zo::estimator::EstimatorKind;
 use crate::zo::update;
 
 /// Number of examples that are drawn to find the largest batch of a run. A later one is rarely larger.
@@ -86,7 +84,7 @@ impl Sizes {
     }
 
     /// The same sizes, truncated to `length` tokens.
-    fn truncated(&self, length: u32) -> Sizes {
+    pub(super) fn truncated(&self, length: u32) -> Sizes {
         let truncate = |list: &[[u32; 2]]| list.iter().map(|size| size.map(|n| n.min(length))).collect();
         let [written, prompt] = self.written;
         let written = [written, prompt.min(length)];
@@ -98,7 +96,7 @@ impl Sizes {
         }
     }
 
-    fn longest(&self) -> u32 {
+    pub(super) fn longest(&self) -> u32 {
         self.examples.iter().chain(&self.held_out).map(|[tokens, _]| *tokens).max().unwrap_or(0)
     }
 
@@ -161,7 +159,17 @@ impl Session {
     /// # Errors
     /// `limit-exceeded` where a buffer is larger than the device allows; those of [`Session::set_up`].
     pub async fn plan(&self, settings: &Settings, dtype: DType, sizes: &Sizes) -> Result<Plan> {
-        let mut session = self.counted(dtype)?;
+        self.plan_of(settings, (dtype, self.streams_layers()), sizes).await
+    }
+
+    /// The same, with layers on the device or, with `streamed`, read from a file.
+    pub(super) async fn plan_of(
+        &self,
+        settings: &Settings,
+        (dtype, streamed): (DType, bool),
+        sizes: &Sizes,
+    ) -> Result<Plan> {
+        let mut session = self.counted(dtype, streamed)?;
         let estimator = &settings.estimator;
         let setup = Setup {
             method: &settings.method,
@@ -255,93 +263,6 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Returns the plan of a run, or refuses a run that needs more than `capacity` bytes.
-    ///
-    /// # Errors
-    /// `out-of-memory` with the first change of settings that fits, each named as `name` says; those of [`Session::plan`].
-    pub async fn check_plan(
-        &self,
-        settings: &Settings,
-        sizes: &Sizes,
-        capacity: Option<u64>,
-        name: &dyn Fn(&str, &str) -> String,
-    ) -> Result<Plan> {
-        let plan = self.plan(settings, self.dtype(), sizes).await?;
-        let Some(capacity) = capacity.filter(|capacity| plan.peak > *capacity) else { return Ok(plan) };
-        let advice = match self.fitting_change(settings, sizes, capacity).await? {
-            Some((change, peak)) => {
-                let change: Vec<String> = change.iter().map(|(what, value)| name(what, value)).collect();
-                format!("{} would take {}", change.join(" "), megabytes(peak))
-            }
-            None => "no setting makes it fit: take a smaller model".to_owned(),
-        };
-        bail!(
-            OutOfMemory,
-            "the run would take {} of GPU memory ({} of them weights), there are {}; {advice}",
-            megabytes(plan.peak),
-            megabytes(plan.weights),
-            megabytes(capacity)
-        );
-    }
-
-    /// The first change that fits, from what costs nothing to what costs most: fewer examples at a time, weights in f16, an adapter over
-    /// smaller weights, shorter examples. With what it would take.
-    async fn fitting_change(
-        &self,
-        settings: &Settings,
-        sizes: &Sizes,
-        capacity: u64,
-    ) -> Result<Option<(Change, u64)>> {
-        let mut weights = vec![(self.dtype(), settings.method.clone())];
-        let lora = MethodOptions { method: Some(MethodKind::Lora), ..MethodOptions::default() };
-        let adapter = if settings.method == Method::Full { lora.method() } else { settings.method.clone() };
-        if self.dtype() == DType::F32 {
-            weights.push((DType::F16, settings.method.clone()));
-        }
-        // Low-rank directions are full-parameter training and go over blocks; tensors chosen by name have no adapter.
-        if settings.trainable.is_empty() {
-            let low_rank = settings.estimator.kind == EstimatorKind::LowRank;
-            let method = if low_rank { &settings.method } else { &adapter };
-            let smaller = [DType::F16, DType::Q8_0, DType::Q4_0].into_iter();
-            let smaller = smaller.filter(|dtype| bits(*dtype) < bits(self.dtype()));
-            weights.extend(smaller.map(|dtype| (dtype, method.clone())));
-        }
-        let longest = sizes.longest();
-        let shorter = (3..=9).rev().map(|n| 1 << n).filter(|length| *length < longest);
-        let lengths = std::iter::once(None).chain(shorter.map(Some));
-        for length in lengths {
-            let truncated = length.map_or_else(|| sizes.clone(), |length| sizes.truncated(length));
-            for (dtype, method) in &weights {
-                // Repeated halves of the number of examples in a pass, the smallest first: if that does not fit, none does.
-                let halves =
-                    std::iter::successors(Some(settings.at_once()), |n| (*n > 1).then(|| n.div_ceil(2)));
-                let mut most = None;
-                for micro_batch in halves.collect::<Vec<_>>().into_iter().rev() {
-                    let wanted = Settings { micro_batch, method: method.clone(), ..settings.clone() };
-                    match self.plan(&wanted, *dtype, &truncated).await {
-                        Ok(plan) if plan.peak <= capacity => most = Some((micro_batch, plan.peak)),
-                        // Settings that the model cannot be trained with are no advice.
-                        _ => break,
-                    }
-                }
-                let Some((micro_batch, peak)) = most else { continue };
-                let mut change = Change::new();
-                if micro_batch != settings.at_once() {
-                    change.push(("micro-batch", micro_batch.to_string()));
-                }
-                if *method != settings.method {
-                    change.push(("method", method.name().to_owned()));
-                }
-                if *dtype != self.dtype() {
-                    change.push(("dtype", dtype_name(*dtype).to_owned()));
-                }
-                change.extend(length.map(|length| ("max-length", length.to_string())));
-                return Ok(Some((change, peak)));
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// A batch of this extent whose tokens have id 0: one sequence, or one for each target.
@@ -353,19 +274,6 @@ fn empty_batch(extent: Extent, max_length: u32, one_each: bool) -> Batch {
     let targets = vec![Target { position: 0, label: 0 }; extent.targets as usize];
     let positions = (0..tokens).map(|i| i % max_length).collect();
     Batch { positions, targets, cu_seqlens, ..Batch { ids: sequence.ids, ..Batch::default() } }
-}
-
-/// Settings by the names of their flags, with their values.
-type Change = Vec<(&'static str, String)>;
-
-/// The approximate number of bits per element.
-fn bits(dtype: DType) -> usize {
-    dtype.block_bytes() * 8 / dtype.block_len()
-}
-
-/// A number of bytes for people to read.
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// See [`Plan::adam`].

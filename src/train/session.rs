@@ -14,6 +14,7 @@ use crate::format::config::Config;
 use crate::format::files::{GENERATION_FILE, ModelDir};
 use crate::format::gguf::Metadata;
 use crate::format::model_files::{ModelFiles, SourceFiles};
+use crate::format::source::{NoScratch, Scratch};
 use crate::gemm::Choice;
 use crate::gpu::{Backend, Dry, Limits};
 use crate::model::{
@@ -56,6 +57,8 @@ pub struct Session {
     pub(super) copied_files: SourceFiles,
     workspace: Option<Workspace>,
     dtype: DType,
+    /// The file that layers are streamed from, if they are.
+    layers: Option<Rc<dyn Scratch>>,
     /// Whether the base weights may have been trained.
     pub(super) touched: bool,
 }
@@ -93,11 +96,11 @@ impl Session {
         let ends = ends(&configs, files.gguf.as_ref())?;
         let tokenizer_config = files.gguf.as_ref().map(chat::tokenizer_config).transpose()?;
         let chat = chat::template(&files);
-        let model = counted(limits, spec, &files.checkpoint, dtype)?;
+        let model = counted(limits, spec, &files.checkpoint, dtype, None)?;
         let (name, checkpoint, config) = (files.name, files.checkpoint, Rc::new(files.config));
         let tokenizer = tokenizer.map(Rc::new);
         let copied_files = files.copied_files;
-        let (workspace, base, touched) = (None, None, false);
+        let (workspace, base, layers, touched) = (None, None, None, false);
         let session = Session {
             name,
             model,
@@ -111,18 +114,37 @@ impl Session {
             copied_files,
             workspace,
             dtype,
+            layers,
             touched,
         };
         session.fresh()
     }
 
-    /// The same model with its weights on no device, stored as `dtype` says.
+    /// Reads the matrices of layers from `file` in each pass, instead of keeping them on the device. It is called before the weights are
+    /// loaded, which fills the file. The results are the same to the last bit.
     ///
     /// # Errors
     /// `limit-exceeded`.
-    pub(super) fn counted(&self, dtype: DType) -> Result<Session> {
+    pub fn stream_layers(self, file: Rc<dyn Scratch>) -> Result<Session> {
         let (limits, spec) = (self.model.backend().limits(), self.model.weights().spec().clone());
-        let mut model = counted(limits, spec, &self.checkpoint, dtype)?;
+        let mut model = counted(limits, spec, &self.checkpoint, self.dtype, Some(file.clone()))?;
+        model.set_tiles(self.model.tiles());
+        Session { model, workspace: None, layers: Some(file), ..self }.fresh()
+    }
+
+    /// Whether layers are read from a file in each pass.
+    pub fn streams_layers(&self) -> bool {
+        self.layers.is_some()
+    }
+
+    /// The same model with its weights on no device, stored as `dtype` says. With `streamed`, its layers are read from a file.
+    ///
+    /// # Errors
+    /// `limit-exceeded`.
+    pub(super) fn counted(&self, dtype: DType, streamed: bool) -> Result<Session> {
+        let (limits, spec) = (self.model.backend().limits(), self.model.weights().spec().clone());
+        let layers = streamed.then(|| -> Rc<dyn Scratch> { Rc::new(NoScratch) });
+        let mut model = counted(limits, spec, &self.checkpoint, dtype, layers.clone())?;
         model.set_tiles(self.model.tiles());
         let session = Session {
             name: self.name.clone(),
@@ -137,6 +159,7 @@ impl Session {
             copied_files: SourceFiles::default(),
             workspace: None,
             dtype,
+            layers,
             touched: false,
         };
         session.fresh()
@@ -153,7 +176,8 @@ impl Session {
     ) -> Result<Session> {
         let spec = self.model.weights().spec().clone();
         check_copies(&spec, &self.checkpoint).await?;
-        let weights = Weights::load(backend.as_ref(), spec, &self.checkpoint, self.dtype, progress).await?;
+        let (checkpoint, layers) = (&self.checkpoint, self.layers.clone());
+        let weights = Weights::load(backend.as_ref(), spec, checkpoint, self.dtype, layers, progress).await?;
         let mut model = Transformer::new(backend, weights);
         model.set_tiles(self.model.tiles());
         Session { model, workspace: None, ..self }.fresh()
@@ -296,10 +320,11 @@ fn counted(
     spec: Rc<ModelSpec>,
     checkpoint: &Checkpoint,
     dtype: DType,
+    layers: Option<Rc<dyn Scratch>>,
 ) -> Result<Transformer> {
     let formats = formats(&spec, checkpoint, dtype)?;
     let backend = Dry::open(limits);
-    let weights = Weights::allocate(backend.as_ref(), spec, &formats)?;
+    let weights = Weights::allocate(backend.as_ref(), spec, &formats, layers)?;
     Ok(Transformer::new(backend, weights))
 }
 

@@ -59,6 +59,7 @@ mod split_gguf;
 mod statistics;
 mod steps;
 mod storage;
+mod streamed;
 mod tasks;
 mod text_golden;
 mod text_properties;

@@ -1,14 +1,20 @@
 //! Random access to the bytes of one file, wherever it is stored.
 
 mod memory;
+mod scratch;
 mod stand_in;
 pub use memory::MemorySource;
+pub use scratch::{NoScratch, Scratch};
 pub use stand_in::{refuse_cut_json, refuse_stand_in};
 
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 #[cfg(not(target_arch = "wasm32"))]
+mod scratch_file;
+#[cfg(not(target_arch = "wasm32"))]
 pub use file::FileSource;
+#[cfg(not(target_arch = "wasm32"))]
+pub use scratch_file::ScratchFile;
 
 #[cfg(target_arch = "wasm32")]
 mod blob;
