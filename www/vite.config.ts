@@ -17,24 +17,30 @@ const fake = process.env['POCKETLLM_ENGINE'] === 'fake';
 const packageDir = here(fake ? 'tests/out/lib' : 'lib');
 const siteDir = here(fake ? 'tests/out/site' : 'dist');
 
+/** The generated modules by the names that the package imports: the one that computes on the GPU, and the one that uses the processor. */
+const ENGINES: Readonly<Record<string, string>> = { 'pocketllm-engine': 'pocketllm', 'pocketllm-engine-cpu': 'pocketllm_cpu' };
+
 /**
- * Keeps the generated module as a separate file, so that `new URL(.., import.meta.url)` in it is
+ * Keeps the generated modules as separate files, so that `new URL(.., import.meta.url)` in them is
  * valid in any place.
  */
 function engine(): Plugin {
   return {
     name: 'pocketllm:engine',
     resolveId(id) {
-      if (id !== 'pocketllm-engine') return null;
+      const name = ENGINES[id];
+      if (name === undefined) return null;
       if (fake) return here('tests/fake-wasm.ts');
-      if (!existsSync(here('pkg/pocketllm.js'))) this.error('www/pkg/pocketllm.js is missing; run www/build-wasm first');
-      return { id: './wasm/pocketllm.js', external: true };
+      if (!existsSync(here(`pkg/${name}.js`))) this.error(`www/pkg/${name}.js is missing; run www/build-wasm first`);
+      return { id: `./wasm/${name}.js`, external: true };
     },
     generateBundle() {
       if (fake) return;
-      const wasm = readFileSync(here('pkg/pocketllm_bg.wasm'));
-      this.emitFile({ type: 'asset', fileName: 'wasm/pocketllm_bg.wasm', source: wasm });
-      this.emitFile({ type: 'asset', fileName: 'wasm/pocketllm.js', source: withIntegrity(readFileSync(here('pkg/pocketllm.js'), 'utf8'), wasm) });
+      for (const name of Object.values(ENGINES)) {
+        const wasm = readFileSync(here(`pkg/${name}_bg.wasm`));
+        this.emitFile({ type: 'asset', fileName: `wasm/${name}_bg.wasm`, source: wasm });
+        this.emitFile({ type: 'asset', fileName: `wasm/${name}.js`, source: withIntegrity(readFileSync(here(`pkg/${name}.js`), 'utf8'), wasm) });
+      }
     },
   };
 }

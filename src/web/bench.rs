@@ -8,6 +8,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::device::{self, Device};
 use super::js_error;
 use super::options::{self, to_js};
 use crate::dtype::DType;
@@ -26,7 +27,7 @@ type Thrown<T> = std::result::Result<T, JsValue>;
 /// A loaded model that is set up to train on one batch, whose passes are timed one by one.
 #[wasm_bindgen]
 pub struct TabBench {
-    gpu: Rc<Gpu>,
+    device: Rc<Device>,
     bench: Bench,
 }
 
@@ -69,11 +70,11 @@ impl TabBench {
     /// The adapter, the operations of a forward pass, and the GPU memory taken so far.
     pub fn info(&self) -> Thrown<JsValue> {
         let measured = Measured {
-            adapter: self.gpu.name(),
+            adapter: self.device.name(),
             flops: self.bench.flops(),
             tokens: self.bench.batch().tokens() as u32,
             tiles: self.bench.session().model.tiles().to_string(),
-            gpu_bytes: self.gpu.memory(),
+            gpu_bytes: self.device.memory(),
         };
         to_js(&measured).map_err(js_error)
     }
@@ -81,7 +82,7 @@ impl TabBench {
     /// Milliseconds that the host has waited for the device so far. The rest of a step's time is the host's own.
     #[wasm_bindgen(js_name = waitedMs)]
     pub fn waited_ms(&self) -> f64 {
-        self.gpu.waited_ms()
+        self.device.waited_ms()
     }
 
     /// Token ids of all sequences, end to end.
@@ -115,22 +116,22 @@ impl TabBench {
     async fn open(options: &JsValue) -> Result<TabBench> {
         let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
         let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
-        let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
-        let mut session = Session::open(gpu.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
+        let device = device::open(&JsValue::UNDEFINED).await?;
+        let mut session = Session::open(device.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
         if let Some(tiles) = options::text(options, "tiles") {
-            session.set_tiles(tuner::choose(gpu.as_ref(), &tiles, &mut Known::new()).await?);
+            session.set_tiles(tuner::choose(device.as_ref(), &tiles, &mut Known::new()).await?);
         }
         let given: Options = options::parse(options.clone(), "bench options")?;
         let settings = given.resolve(session.model.spec(), None)?;
         let length = settings.max_length;
-        Ok(TabBench { gpu, bench: Bench::new(session, settings, length).await? })
+        Ok(TabBench { device, bench: Bench::new(session, settings, length).await? })
     }
 }
 
 impl Drop for TabBench {
     /// Frees the memory of the device for the next measurement.
     fn drop(&mut self) {
-        self.gpu.destroy();
+        self.device.destroy();
     }
 }
 

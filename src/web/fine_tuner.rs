@@ -6,6 +6,7 @@ use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::device::{self, Device};
 use super::js_error;
 use super::options::{self, Progress, Prompting, copied, to_js};
 use super::plan;
@@ -15,7 +16,7 @@ use crate::error::{Code, Result, bail};
 use crate::format::files::ModelDir;
 use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
-use crate::gpu::{Backend, Gpu, GpuOptions, LimitsChoice};
+use crate::gpu::Backend;
 use crate::model::LoadProgress;
 use crate::text::rows::Rows;
 use crate::train::Trajectory;
@@ -45,7 +46,7 @@ pub(super) enum State {
 /// A loaded model.
 #[wasm_bindgen]
 pub struct Tuner {
-    pub(super) gpu: Rc<Gpu>,
+    pub(super) device: Rc<Device>,
     pub(super) session: Session,
     pub(super) state: State,
     pub(super) held_out: Option<Examples>,
@@ -114,9 +115,9 @@ impl Tuner {
         cancel: JsValue,
     ) -> std::result::Result<JsValue, JsValue> {
         let stop = cancel.clone();
-        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&stop))));
+        self.device.stop_when(Some(Box::new(move || options::check_cancel(&stop))));
         let start = self.start(&config, &on_progress, &cancel).await;
-        self.gpu.stop_when(None);
+        self.device.stop_when(None);
         to_js(&start.map_err(js_error)?).map_err(js_error)
     }
 
@@ -217,20 +218,16 @@ impl Tuner {
     async fn load(options: &JsValue, on_progress: &Function, cancel: &JsValue) -> Result<Tuner> {
         let dtype = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
         let dir = options::model_dir(options, cancel)?;
-        let limits = match options::text(options, "limits").as_deref() {
-            Some("default") => LimitsChoice::Default,
-            None | Some("adapter") => LimitsChoice::Adapter,
-            Some(other) => bail!(InvalidArgument, "limits {other:?}, expected \"default\" or \"adapter\""),
-        };
         Progress { stage: "device", file: "", loaded: 0, total: 0 }.tell(on_progress);
-        let gpu = Gpu::open(GpuOptions { limits }).await?;
+        let device = device::open(options).await?;
         let max_gpu_bytes = plan::max_bytes(options)?;
         let session =
-            Self::load_session(gpu.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
-        let mut session = session.inspect_err(|_| gpu.destroy())?;
-        session.set_tiles(Self::tiles(&gpu, options, on_progress).await.inspect_err(|_| gpu.destroy())?);
+            Self::load_session(device.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
+        let mut session = session.inspect_err(|_| device.destroy())?;
+        session
+            .set_tiles(Self::tiles(&device, options, on_progress).await.inspect_err(|_| device.destroy())?);
         Ok(Tuner {
-            gpu,
+            device,
             session,
             state: State::Base,
             held_out: None,
@@ -245,22 +242,22 @@ impl Tuner {
     }
 
     /// The choice that `tiles` names. If it says that tiles are measured, `knownTiles` has the choices that were measured before.
-    async fn tiles(gpu: &Rc<Gpu>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
+    async fn tiles(device: &Rc<Device>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
         let wanted = options::text(options, "tiles");
         let wanted = wanted.as_deref().unwrap_or("untuned");
         if wanted.starts_with("auto") {
             let known = options::text(options, "knownTiles").and_then(|known| known.parse::<Choice>().ok());
             // Some names of another version may not be known.
-            if let Some(Ok(known)) = known.map(|known| known.check(&gpu.limits())) {
+            if let Some(Ok(known)) = known.map(|known| known.check(&device.limits())) {
                 return Ok(known);
             }
             Progress { stage: "tuning", file: "", loaded: 0, total: 0 }.tell(on_progress);
         }
-        tuner::choose(gpu.as_ref(), wanted, &mut Known::new()).await
+        tuner::choose(device.as_ref(), wanted, &mut Known::new()).await
     }
 
     async fn load_session(
-        gpu: Rc<Gpu>,
+        device: Rc<Device>,
         dir: &dyn ModelDir,
         dtype: DType,
         max_gpu_bytes: Option<u64>,
@@ -270,7 +267,7 @@ impl Tuner {
         options::check_cancel(cancel)?;
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
-        let session = Session::describe(gpu.limits(), dir, dtype).await?;
+        let session = Session::describe(device.limits(), dir, dtype).await?;
         plan::check_weights(&session, max_gpu_bytes)?;
         let mut progress = |p: LoadProgress| {
             options::check_cancel(cancel)?;
@@ -278,7 +275,7 @@ impl Tuner {
             Progress { stage: "weights", file: &name, loaded, total }.tell(on_progress);
             Ok(())
         };
-        session.load(gpu, &mut progress).await
+        session.load(device, &mut progress).await
     }
 
     async fn load_adapter(&mut self, options: &JsValue) -> Result<()> {
@@ -359,7 +356,7 @@ impl Tuner {
 impl Drop for Tuner {
     /// The device's memory is freed at once, even if JavaScript still refers to it.
     fn drop(&mut self) {
-        self.gpu.destroy();
+        self.device.destroy();
     }
 }
 

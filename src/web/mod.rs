@@ -6,6 +6,7 @@
 mod asking;
 #[cfg(feature = "bench")]
 mod bench;
+mod device;
 mod export;
 mod files;
 mod fine_tuner;

@@ -5,9 +5,8 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::options::{self, to_js};
-use super::{js_error, plan};
+use super::{device, js_error, plan};
 use crate::error::Result;
-use crate::gpu::{Gpu, GpuOptions, LimitsChoice};
 use crate::train::{Session, dtype, probe_memory, probe_speed};
 
 #[derive(Serialize)]
@@ -28,17 +27,17 @@ async fn probed(options: &JsValue) -> Result<Probed> {
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     let dir = options::model_dir(options, &JsValue::UNDEFINED)?;
     let bytes = plan::bytes(options, "bytes")?;
-    let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
+    let device = device::open(&JsValue::UNDEFINED).await?;
     let measured = async {
-        let mut session = Session::open(gpu.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
+        let mut session = Session::open(device.clone(), dir.as_ref(), stored, &mut |_| Ok(())).await?;
         let flops = probe_speed(&mut session).await?;
         drop(session);
         if let Some(bytes) = bytes {
-            probe_memory(gpu.as_ref(), bytes).await?;
+            probe_memory(device.as_ref(), bytes).await?;
         }
         Ok(Probed { flops })
     };
     let result = measured.await;
-    gpu.destroy();
+    device.destroy();
     result
 }

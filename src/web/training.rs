@@ -145,9 +145,9 @@ impl Tuner {
     }
 
     pub(super) async fn stoppable_step(&mut self, cancel: JsValue) -> Result<Option<Step>> {
-        self.gpu.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
+        self.device.stop_when(Some(Box::new(move || options::check_cancel(&cancel))));
         let step = self.next_step().await;
-        self.gpu.stop_when(None);
+        self.device.stop_when(None);
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
             && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
         {

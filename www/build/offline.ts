@@ -24,7 +24,9 @@ export function offline(): Plugin {
         const { warnings } = await generateSW({
           globDirectory: site,
           globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest,csv}'],
-          globIgnores: ['models/**', 'bench/**', 'sw.js'],
+          globIgnores: ['models/**', 'bench/**', 'sw.js', '**/pocketllm_cpu_bg*.wasm'],
+          // Only browsers without WebGPU download the engine for the processor; it is kept once it has been fetched.
+          runtimeCaching: [{ urlPattern: /\/pocketllm_cpu_bg[^/]*\.wasm$/, handler: 'CacheFirst', options: { cacheName: 'cpu-engine', expiration: { maxEntries: 1 } } }],
           additionalManifestEntries: [{ url: SUMS, revision: others }],
           swDest: `${site}/sw.js`,
           // The file names in assets/ contain a hash of the content.

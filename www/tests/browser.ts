@@ -24,6 +24,9 @@ export const SOFTWARE_GPU = [
   '--disable-sync',
 ];
 
+/** The arguments of a browser in which WebGPU finds no adapter. */
+export const NO_GPU = [...SOFTWARE_GPU.filter((argument) => !argument.includes('webgpu')), '--disable-gpu'];
+
 export interface Site {
   readonly url: string;
   readonly browser: Browser;
@@ -46,12 +49,12 @@ export async function serveSite(root: string, port: number, headers: Readonly<Re
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
 }
 
-/** Serves the built site or another folder. `more` are further arguments of the browser. */
-export async function openSite(root = SITE, port = 41730, more: readonly string[] = []): Promise<Site> {
+/** Serves the built site or another folder. `more` are further arguments of the browser beside those that `gpu` has. */
+export async function openSite(root = SITE, port = 41730, more: readonly string[] = [], gpu: readonly string[] = SOFTWARE_GPU): Promise<Site> {
   const server = await serveSite(root, port);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
-    args: [...SOFTWARE_GPU, ...more],
+    args: [...gpu, ...more],
   });
   let unplugged: Promise<void> | undefined;
   const unplug = (): Promise<void> => (unplugged ??= server.close());

@@ -173,7 +173,7 @@ test('a person without WebGPU is told so before anything is loaded', { timeout: 
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
     await each.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   });
-  await page.getByText('This browser cannot use the graphics chip (GPU)').waitFor();
+  await page.getByText('This page will use the processor').waitFor();
   await shoot(page, 'phone-light-1-no-webgpu');
   await context.close();
 });

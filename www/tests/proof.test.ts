@@ -72,14 +72,14 @@ test('no path of this machine is in the built files', () => {
 });
 
 test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not run', { timeout: 2 * LONG }, async () => {
-  for (const [ending, said] of [['.wasm', 'not the file that belongs to this package'], ['worker', '']] as const) {
+  for (const [part, said] of [['pocketllm_bg', 'not the file that belongs to this package'], ['worker', '']] as const) {
     const folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
     cpSync(SITE, folder, { recursive: true });
     // Without its service worker, which has stored the right files nowhere yet.
     writeFileSync(join(folder, 'sw.js'), 'throw 0');
-    const name = readdirSync(join(folder, 'assets')).find((each) => each.includes(ending)) ?? '';
+    const name = readdirSync(join(folder, 'assets')).find((each) => each.includes(part)) ?? '';
     // A custom section named "x", which changes nothing in what the module does; and a comment.
-    appendFileSync(join(folder, 'assets', name), ending === '.wasm' ? Buffer.from([0, 2, 1, 0x78]) : '//');
+    appendFileSync(join(folder, 'assets', name), part === 'pocketllm_bg' ? Buffer.from([0, 2, 1, 0x78]) : '//');
     const changed = await openSite(folder, 41762);
     const { context, page } = await visit(changed, DESKTOP);
     await page.getByRole('button', { name: 'Load this model' }).click();

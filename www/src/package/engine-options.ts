@@ -5,15 +5,18 @@ import { canWrite } from './opfs.js';
 import type { CallHooks, CreateConfig } from './protocol.js';
 import { elsewhere, listed, type Listing } from './source.js';
 import { areMeasured, knownTiles } from './tiles.js';
+import type { Device } from './types/model.js';
 import type { WasmCreateOptions, WasmModule } from './wasm.js';
 
 /** The model in the engine's form: the stored files, or otherwise where they are. */
-export async function engineOptions({ source, cache, access, ...wanted }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
+export async function engineOptions({ source, cache, access, device, ...given }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
+  // Tiles are measured on a GPU only. The processor has its own.
+  const wanted = device === 'cpu' && areMeasured(given.tiles) ? { ...given, tiles: 'untuned' } : given;
   const known = areMeasured(wanted.tiles) ? await knownTiles(wanted.tiles) : undefined;
   const rest = known === undefined ? wanted : { ...wanted, knownTiles: known };
   if (source.kind === 'files') return { ...rest, files: source.files };
   if (cache !== false && canWrite()) {
-    await requireGpu();
+    if (device !== 'cpu') await requireGpu();
     const check = async (listing: Listing): Promise<void> => {
       try {
         await (await load()).checkModel({ ...rest, ...listed(listing, access) });
@@ -27,12 +30,20 @@ export async function engineOptions({ source, cache, access, ...wanted }: Create
   return { ...rest, ...(await elsewhere(source, await load(), { access, signal: hooks.signal })) };
 }
 
+/** The device that is wanted; without a wish the GPU if WebGPU finds one, and otherwise the processor. */
+export async function deviceHere(wanted?: Device): Promise<Device> {
+  return wanted ?? ((await findGpu()) ? 'gpu' : 'cpu');
+}
+
 /**
  * Throws `webgpu-unavailable` without a GPU, so that no model is downloaded that could not be used.
  */
 async function requireGpu(): Promise<void> {
-  const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;
-  if ((await gpu?.requestAdapter().catch(() => null)) == null) {
-    throw new PocketError('webgpu-unavailable', gpu === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
+  if (!(await findGpu())) {
+    throw new PocketError('webgpu-unavailable', webgpu() === undefined ? 'this browser has no WebGPU here' : 'WebGPU found no GPU that it may use');
   }
 }
+
+const findGpu = async (): Promise<boolean> => (await webgpu()?.requestAdapter().catch(() => null)) != null;
+
+const webgpu = (): { requestAdapter(): Promise<unknown> } | undefined => (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;

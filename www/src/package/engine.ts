@@ -4,7 +4,7 @@
  * requests it again and restores the model to its last state.
  */
 import { filesHere, forgetUnchecked, inspect } from './cache.js';
-import { engineOptions } from './engine-options.js';
+import { deviceHere, engineOptions } from './engine-options.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
@@ -14,6 +14,7 @@ import { elsewhere, fetchAdapter, ggufFiles } from './source.js';
 import { areMeasured, rememberTiles } from './tiles.js';
 import { bytesOf, readData } from './read.js';
 import type { NamedBlob, Prompt } from './types/data.js';
+import type { Device } from './types/model.js';
 import type { TrainStart } from './types/training.js';
 import type { Cancel, WasmCreateOptions, WasmGenerateOptions, WasmTrainConfig, WasmTuner, WasmModule } from './wasm.js';
 
@@ -51,7 +52,9 @@ const PROBE = { model_type: 'bert', hidden_size: 768, num_attention_heads: 12, i
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
-  readonly #load: () => Promise<WasmModule>;
+  readonly #loadFor: (device: Device) => Promise<WasmModule>;
+  /** What the module computes on. A model that is loaded again, after the GPU was lost, stays on the same device. */
+  #device: Promise<Device> | undefined;
   #tuner: WasmTuner | undefined;
   /** The options that the tuner was created with. */
   #options: WasmCreateOptions | undefined;
@@ -65,10 +68,13 @@ export class Engine implements Endpoint {
   #broken: Error | undefined;
   #closed = false;
 
-  /** `load` loads the module. It is called when a call first needs the engine. */
-  constructor(load: () => Promise<WasmModule>) {
-    this.#load = load;
+  /** `load` loads the module that computes on a device. It is called when a call first needs the engine. */
+  constructor(load: (device: Device) => Promise<WasmModule>) {
+    this.#loadFor = load;
   }
+
+  /** Loads the module of the device that was asked for, or of the one that this browser has. */
+  readonly #load = async (): Promise<WasmModule> => this.#loadFor(await (this.#device ??= deviceHere()));
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks: CallHooks = {}): Promise<Result<K>> {
     if (this.#closed) return Promise.reject(disposedError());
@@ -216,7 +222,8 @@ export class Engine implements Endpoint {
       try {
         await this.#free();
         this.#text = undefined;
-        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions(config, hooks, this.#load)]);
+        const device = await (this.#device = deviceHere(config.device));
+        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
           const { source } = config;
           if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
@@ -242,7 +249,10 @@ export class Engine implements Endpoint {
       // A readout has no steps.
       return engine.plan({ ...rest, ...files, ...(rest.method === 'readout' ? {} : { steps: 1 }) });
     },
-    probe: async ([bytes]) => (await this.#load()).probe({ config: JSON.stringify(PROBE), ...(bytes === undefined ? {} : { bytes }) }),
+    probe: async ([{ device, ...bytes }]) => {
+      this.#device = deviceHere(device);
+      return (await this.#load()).probe({ config: JSON.stringify(PROBE), ...bytes });
+    },
     ggufFiles: async ([source, access], { signal }) => ggufFiles(source, { signal, access }),
     inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),
     info: async () => this.#loaded().info(),

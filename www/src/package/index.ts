@@ -23,7 +23,7 @@ import {
   generateConfig,
   kind as describe,
   planConfig,
-  probeBytes,
+  probeConfig,
   readConfig,
   reading,
   refuseNoRecord,
@@ -108,10 +108,10 @@ export async function planTraining(options: PlanOptions): Promise<MemoryPlan> {
  * `invalid-argument`.
  */
 export async function probeDevice(options: ProbeOptions = {}): Promise<DeviceSpeed> {
-  const bytes = probeBytes(options);
+  const config = probeConfig(options);
   const { signal, worker = true } = options;
   if (signal?.aborted) throw abortedError('probeDevice', signal);
-  return once(worker, 'probe', bytes === undefined ? [] : [bytes], signal);
+  return once(worker, 'probe', [config], signal);
 }
 
 /** Makes one call on an engine that is started for it. */

@@ -7,7 +7,7 @@ import type { Access } from './request.js';
 import type { ModelSource, RemoteSource } from './source.js';
 import type { ClassifyOptions, EvaluateOptions, GenerateOptions } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions } from './types/data.js';
-import type { CreateOptions, DType, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
+import type { CreateOptions, Device, DType, PlanOptions, ProbeOptions, RemoteOptions } from './types/model.js';
 import type { Estimator, Method, RestoreOptions, TrainOptions } from './types/training.js';
 import { DRAW_OPTIONS, METHOD_OPTIONS, RUN_OPTIONS } from './types/options.js';
 import type { WasmGenerateOptions } from './wasm.js';
@@ -16,10 +16,11 @@ const HUB = 'https://huggingface.co';
 
 /** The values that the engine knows; the types list the same. */
 export const DTYPES: readonly DType[] = ['f32', 'f16', 'q8', 'q4', 'q4_1', 'q6_k', 'q4_k', 'q5_0', 'q5_1', 'q5_k', 'iq4_nl', 'iq4_xs', 'q3_k', 'q2_k'];
+const DEVICES: readonly Device[] = ['gpu', 'cpu'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 
-const CREATE = ['model', 'hub', 'token', 'cache', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'token', 'cache', 'device', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
 // A run's settings name the format that the model is held in: the engine compares it.
@@ -123,11 +124,12 @@ function compact<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
 export function createConfig(options: CreateOptions, base: string): CreateConfig {
   refuseUnknown('create', options, CREATE);
   refuseOther('create', 'dtype', options.dtype, DTYPES);
+  refuseOther('create', 'device', options.device, DEVICES);
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false, 'force-cache']);
   refuseBadNumber('create', options, ['maxGpuBytes'], false);
-  const { limits, dtype, tiles, model, hub, token, maxGpuBytes, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ limits, dtype, tiles, maxGpuBytes, access: access(token, hub) }) };
+  const { device, limits, dtype, tiles, model, hub, token, maxGpuBytes, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ device, limits, dtype, tiles, maxGpuBytes, access: access(token, hub) }) };
 }
 
 /** The place of a model, from its option. */
@@ -214,11 +216,13 @@ export function planConfig(options: PlanOptions, base: string): PlanConfig {
   return { source: modelSource(model, base, hub), ...compact({ ...rest, access: access(token, hub) }) };
 }
 
-/** The bytes to try, of the options of a probe. */
-export function probeBytes(options: ProbeOptions): number | undefined {
-  refuseUnknown('probeDevice', options, ['bytes', 'worker', 'signal']);
+/** The device to measure and the bytes to try. */
+export function probeConfig(options: ProbeOptions): { bytes?: number; device?: Device } {
+  refuseUnknown('probeDevice', options, ['bytes', 'device', 'worker', 'signal']);
+  refuseOther('probeDevice', 'device', options.device, DEVICES);
   refuseBadNumber('probeDevice', options, ['bytes'], true);
-  return options.bytes;
+  const { bytes, device } = options;
+  return compact({ bytes, device });
 }
 
 /** A model, or an adapter, that is somewhere else, and how its server is reached. The call may have `more` options than those of a server. */

@@ -5,7 +5,7 @@
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
-import type { DeviceSpeed, LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
+import type { Device, DeviceSpeed, LoadProgress, MemoryPlan, ModelInfo, PlanOptions } from './types/model.js';
 import type { Access } from './request.js';
 import type { Restored, TrainStart, TrainStep } from './types/training.js';
 import type { Listing, ModelSource, RemoteSource } from './source.js';
@@ -19,6 +19,7 @@ export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' 
   source: ModelSource;
   access?: Access;
   cache: boolean | 'force-cache';
+  device?: Device;
 };
 export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data' | 'train'> & { data: Data; train?: Data };
 
@@ -29,7 +30,7 @@ export type EvaluateConfig = Omit<WasmEvaluateConfig, 'data' | 'train'> & { data
 export interface Calls {
   create(config: CreateConfig): ModelInfo;
   plan(config: PlanConfig): MemoryPlan;
-  probe(bytes?: number): DeviceSpeed;
+  probe(options: { bytes?: number; device?: Device }): DeviceSpeed;
   ggufFiles(source: RemoteSource, access?: Access): WasmListed[];
   inspect(source: RemoteSource, access?: Access): { listing: Listing; keptBytes: number };
   info(): ModelInfo;

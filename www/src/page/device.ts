@@ -17,6 +17,21 @@ export async function tilesHere(): Promise<'auto' | 'untuned'> {
   return (await hasGpu()) ? 'auto' : 'untuned';
 }
 
+/** Whether WebGPU finds anything to compute on. Otherwise the engine uses the processor. */
+export async function hasWebGpu(): Promise<boolean> {
+  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
+  return (await gpu?.requestAdapter().catch(() => null)) != null;
+}
+
+/** What the engine calls itself where it computes on the processor. */
+export const PROCESSOR = 'cpu';
+
+/** What to call the memory of the device on which the engine runs. */
+export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? 'GPU memory' : 'memory');
+
+/** The memory that a tab can use without a GPU: WebAssembly has 4 GB, and growing it needs room. */
+const TAB_MEMORY = 3e9;
+
 /** Whether this device has a hardware GPU that the browser may use. */
 export async function hasGpu(): Promise<boolean> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } }).gpu;
@@ -32,15 +47,17 @@ export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): P
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
   const { sentences, tight } = size === undefined ? { sentences: [], tight: false } : await downloadNeed(size);
   const has = memory === undefined ? '' : `; this device reports ${memory} GB${memory >= 8 ? ' or more' : ''} of memory`;
+  const outgrows = peak > TAB_MEMORY && !(await hasWebGpu());
   const heavy = memory !== undefined && peak > memory * 0.5e9;
   return {
     sentences: [
       ...sentences,
-      `Training it needs ${bytes(peak)} of GPU memory${has}.`,
+      `Training it needs ${bytes(peak)} of ${await memoryName()}${has}.`,
       ...(tight ? ['There is not enough storage space for it. Free some space, or delete a model below.'] : []),
+      ...(outgrows ? [`Without a GPU, this page can use about ${bytes(TAB_MEMORY)}. Choose a smaller model, or fewer bits under “Memory”.`] : []),
       ...(heavy ? ['That is a lot for this device. It may run out of memory.'] : []),
     ],
-    tight: tight || heavy,
+    tight: tight || heavy || outgrows,
   };
 }
 

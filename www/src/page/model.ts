@@ -3,7 +3,7 @@
  */
 import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
 import { BUILT_IN, builtInAt, isBuiltIn, placeOf, suggestBuiltIn } from './built-in.ts';
-import { need, tilesHere } from './device.ts';
+import { memoryName, need, PROCESSOR, tilesHere } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { fromFile } from './record.ts';
@@ -18,7 +18,7 @@ import { confinedWorker } from './worker.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
   download: 'Downloading the model',
-  device: 'Starting the GPU',
+  device: 'Starting the engine',
   config: 'Reading the model’s description',
   weights: 'Reading the model’s numbers',
   tuning: 'Measuring the GPU',
@@ -222,7 +222,7 @@ export function setUpModel(app: App, flow: Flow): void {
         place.classList.toggle('tight', bad);
         announce(all.join(' '));
       };
-      tell([...sentences, 'Trying whether this device has that much GPU memory'], tight);
+      tell([...sentences, `Trying whether this device has that much ${await memoryName()}`], tight);
       const tried = await tryMemory(plan.peak, signal);
       if (!signal.aborted) tell([...sentences, ...tried.sentences], tight || tried.tight);
     } catch (error) {
@@ -349,9 +349,9 @@ export function setUpModel(app: App, flow: Flow): void {
     facts(list, [
       ['Family', info.family],
       ['Parameters', compact(info.parameters)],
-      ['GPU memory', bytes(info.gpuBytes.total)],
+      [info.adapter === PROCESSOR ? 'Memory used' : 'GPU memory', bytes(info.gpuBytes.total)],
       ['Suited for', info.head === 'masked-lm' ? 'sorting texts' : 'writing'],
-      ['Runs on', info.adapter, 'wide'],
+      ['Runs on', info.adapter === PROCESSOR ? 'The processor of this device' : info.adapter, 'wide'],
     ]);
     list.hidden = false;
   }

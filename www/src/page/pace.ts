@@ -38,7 +38,7 @@ export class Pace {
     return [
       ['Tokens per second', count(Math.round(this.tokensPerSecond))],
       ['Time per step', this.stepMs < 1000 ? `${Math.round(this.stepMs)} ms` : `${(this.stepMs / 1000).toFixed(1)} s`],
-      ['GPU memory', bytes(gpuBytes)],
+      ['Memory used', bytes(gpuBytes)],
       ['Learning rate', rate.toExponential(0)],
     ];
   }

@@ -1,5 +1,6 @@
 /** Measures this device before a model is downloaded for it. */
 import { PocketError, probeDevice } from 'pocketllm';
+import { memoryName } from './device.ts';
 import { confinedWorker } from './worker.ts';
 
 let measured: Promise<number | undefined> | undefined;
@@ -13,15 +14,16 @@ export function measureDevice(): Promise<number | undefined> {
   return measured;
 }
 
-/** Tries whether the GPU has this many bytes of memory by allocating them, and says in words what that has shown. `tight` says that it has not. */
+/** Tries whether the device has this many bytes of memory by allocating them, and says in words what that has shown. `tight` says that it has not. */
 export async function tryMemory(bytes: number, signal: AbortSignal): Promise<{ sentences: string[]; tight: boolean }> {
+  const memory = await memoryName();
   try {
     await probeDevice({ bytes, signal, worker: confinedWorker });
-    return { sentences: ['This device has that much GPU memory: the page has just tried it.'], tight: false };
+    return { sentences: [`This device has that much ${memory}: the page has just tried it.`], tight: false };
   } catch (error) {
     // Where memory is short, some systems take the GPU away.
     const short = error instanceof PocketError && ['out-of-memory', 'device-lost', 'limit-exceeded'].includes(error.code);
     if (!short) return { sentences: [], tight: false };
-    return { sentences: ['This device does not have that much GPU memory now. Close other tabs, choose fewer bits under “Memory”, or choose a smaller model.'], tight: true };
+    return { sentences: [`This device does not have that much ${memory} now. Close other tabs, choose fewer bits under “Memory”, or choose a smaller model.`], tight: true };
   }
 }

@@ -1,4 +1,5 @@
 import { PocketError, type ErrorCode } from 'pocketllm';
+import { hasWebGpu } from './device.ts';
 import { el } from './dom.ts';
 
 interface Words {
@@ -101,19 +102,17 @@ export function isAbort(error: unknown): boolean {
   return error instanceof PocketError && error.code === 'aborted';
 }
 
-/** Warns at once, before anything is loaded, if this browser cannot run the page. */
+/** Says at once, before anything is loaded, if this browser has to use the processor, and what that means. */
 export async function checkSupport(place: HTMLElement): Promise<void> {
-  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
-  let found: string;
-  if (!globalThis.isSecureContext) {
-    found = 'Browsers allow this only for pages that are loaded over https, or from this device itself (localhost).';
-  } else if (gpu === undefined) {
-    found = WORDS['webgpu-unavailable'].advice;
-  } else if ((await gpu.requestAdapter().catch(() => null)) === null) {
-    found = `This browser supports WebGPU, but it found no GPU that it may use. ${WORDS['webgpu-unavailable'].advice}`;
-  } else {
-    return;
-  }
-  place.append(el('p', { class: 'problem-title' }, WORDS['webgpu-unavailable'].title), el('p', {}, found));
+  if (await hasWebGpu()) return;
+  const { gpu } = navigator as { gpu?: unknown };
+  let advice = `It would be many times faster with WebGPU. ${WORDS['webgpu-unavailable'].advice}`;
+  if (!globalThis.isSecureContext) advice = 'Browsers allow WebGPU only for pages that are loaded over https, or from this device itself (localhost).';
+  place.append(
+    el('p', { class: 'problem-title' }, 'This page will use the processor'),
+    el('p', {}, gpu === undefined ? 'This browser has no WebGPU, so the page cannot use the graphics chip. Everything works, but slower.' : 'The browser found no graphics chip that this page may use. Everything works, but slower.'),
+    el('p', {}, 'Take one of the two models that come with this page, and learn quickly: Small BERT has a first result within seconds. Deeper training and larger models take hours.'),
+    el('p', {}, advice),
+  );
   place.hidden = false;
 }

@@ -191,7 +191,7 @@ class Training {
         this.#view.prepare(last, losses);
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         if (asks) await saveSession(sessionOf(this.#app, dataset, given));
-        this.#view.status(quick ? 'Reading the first examples' : 'Preparing the GPU for the first step');
+        this.#view.status(quick ? 'Reading the first examples' : 'Preparing the first step');
         announce('Training has started');
       },
     });

@@ -9,6 +9,9 @@ import type { Prompting } from './training.js';
  */
 export type DType = 'f32' | 'f16' | 'q8' | 'q4' | 'q4_1' | 'q6_k' | 'q4_k' | 'q5_0' | 'q5_1' | 'q5_k' | 'iq4_nl' | 'iq4_xs' | 'q3_k' | 'q2_k';
 
+/** What computes: the graphics chip through WebGPU, or the processor. */
+export type Device = 'gpu' | 'cpu';
+
 /** The progress of loading. */
 export interface LoadProgress {
   /**
@@ -41,7 +44,14 @@ export interface CreateOptions {
    *   uppermost `config.json` or `.gguf` file are used.
    */
   readonly model: string | URL | readonly (File | NamedBlob)[];
-  /** The storage format of the weight matrices on the GPU; `'f32'` by default. Training of all weights needs `'f32'` or `'f16'`. */
+  /**
+   * What computes. By default the GPU if WebGPU finds one, and otherwise the processor, with the vector instructions of
+   * WebAssembly in one thread; it is many times slower than a GPU. Each is a WebAssembly file of its own, and only the one that is
+   * needed is downloaded. `'gpu'` fails with `webgpu-unavailable` where there is no GPU. A trajectory replays to the same weights
+   * on both; losses, and so a training, differ in their last bits.
+   */
+  readonly device?: Device | undefined;
+  /** The storage format of the weight matrices on the device; `'f32'` by default. Training of all weights needs `'f32'` or `'f16'`. */
   readonly dtype?: DType | undefined;
   /**
    * `'default'` requests WebGPU's default limits, so that what runs here also runs on every other
@@ -122,7 +132,7 @@ export interface MemoryPlan {
 }
 
 /** Options of {@link probeDevice}. */
-export interface ProbeOptions extends Pick<CreateOptions, 'worker' | 'signal'> {
+export interface ProbeOptions extends Pick<CreateOptions, 'device' | 'worker' | 'signal'> {
   /** Bytes of GPU memory to try: to allocate, write to, read back and free, such as the `peak` of a {@link MemoryPlan}. */
   readonly bytes?: number | undefined;
 }
@@ -162,7 +172,7 @@ export interface ModelInfo {
   readonly dtype: string;
   /** The GPU memory that the model takes. */
   readonly gpuBytes: GpuBytes;
-  /** The name that the browser gives the GPU. */
+  /** The name that the browser gives the GPU, or `cpu` if the processor computes. */
   readonly adapter: string;
   /** The tile configurations of the matrix products: names separated by commas. */
   readonly tiles: string;

@@ -1,0 +1,137 @@
+//! The device of this build: the GPU through WebGPU or, with the feature `cpu`, the processor.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+
+#[cfg(feature = "cpu")]
+pub(super) use processor::Processor as Device;
+
+#[cfg(not(feature = "cpu"))]
+pub(super) use crate::gpu::Gpu as Device;
+
+use super::options;
+use crate::error::{Result, bail};
+use crate::gpu::LimitsChoice;
+
+/// Opens the device with the `limits` of `options`.
+pub(super) async fn open(options: &JsValue) -> Result<Rc<Device>> {
+    let limits = match options::text(options, "limits").as_deref() {
+        Some("default") => LimitsChoice::Default,
+        None | Some("adapter") => LimitsChoice::Adapter,
+        Some(other) => bail!(InvalidArgument, "limits {other:?}, expected \"default\" or \"adapter\""),
+    };
+    #[cfg(not(feature = "cpu"))]
+    return Device::open(crate::gpu::GpuOptions { limits }).await;
+    // The processor has the same limits in any case.
+    #[cfg(feature = "cpu")]
+    return Ok(Device::open(limits));
+}
+
+#[cfg(feature = "cpu")]
+mod processor {
+    //! The CPU backend in a worker, which must listen to its page now and then.
+
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+
+    use js_sys::{Function, Promise, Reflect};
+    use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen_futures::JsFuture;
+
+    use crate::clock::Instant;
+    use crate::cpu;
+    use crate::error::Result;
+    use crate::future::LocalFuture;
+    use crate::gpu::{Backend, Buffer, Limits, LimitsChoice, MemoryClass, MemoryUse, Recording, StopCheck};
+    use crate::reference::Host;
+
+    /// Milliseconds of work after which messages of the page are received. A timer costs about 4 ms.
+    const BUSY_MS: f64 = 200.0;
+
+    /// The CPU backend. Between two recordings it can be stopped.
+    pub(crate) struct Processor {
+        host: Rc<Host>,
+        stop: RefCell<Option<StopCheck>>,
+        listened: Cell<Instant>,
+    }
+
+    impl Processor {
+        /// A new backend. It has the same limits for both choices.
+        pub(crate) fn open(_: LimitsChoice) -> Rc<Processor> {
+            Rc::new(Processor {
+                host: cpu::open(),
+                stop: RefCell::default(),
+                listened: Cell::new(Instant::now()),
+            })
+        }
+
+        /// Calls `check` before each recording from now on, as [`Gpu::stop_when`](crate::gpu::Gpu::stop_when) does before each submit.
+        pub(crate) fn stop_when(&self, check: Option<StopCheck>) {
+            *self.stop.borrow_mut() = check;
+        }
+
+        /// Does nothing: the memory is freed with the buffers.
+        pub(crate) fn destroy(&self) {}
+
+        /// Lets the worker receive messages, if it has been busy for long.
+        async fn listen(&self) {
+            if self.listened.get().elapsed_ms() > BUSY_MS {
+                next_task().await;
+                self.listened.set(Instant::now());
+            }
+        }
+    }
+
+    impl Backend for Processor {
+        fn name(&self) -> String {
+            self.host.name()
+        }
+
+        fn limits(&self) -> Limits {
+            self.host.limits()
+        }
+
+        fn memory(&self) -> MemoryUse {
+            self.host.memory()
+        }
+
+        fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer> {
+            self.host.create(name, bytes, class)
+        }
+
+        fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()> {
+            self.host.write(buffer, offset, data)
+        }
+
+        fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>> {
+            Box::pin(async move {
+                self.listen().await;
+                self.stop.borrow().as_ref().map_or(Ok(()), |check| check())?;
+                self.host.run(recording).await
+            })
+        }
+
+        fn read<'a>(
+            &'a self,
+            buffer: &'a Buffer,
+            offset: u64,
+            bytes: u64,
+        ) -> LocalFuture<'a, Result<Vec<u8>>> {
+            self.host.read(buffer, offset, bytes)
+        }
+    }
+
+    /// Waits until the worker has received the messages that wait for it.
+    async fn next_task() {
+        let promise = Promise::new(&mut |resolve, _| {
+            let timer = Reflect::get(&js_sys::global(), &"setTimeout".into())
+                .and_then(JsCast::dyn_into::<Function>)
+                .and_then(|set| set.call1(&JsValue::UNDEFINED, &resolve));
+            if timer.is_err() {
+                let _ = resolve.call0(&JsValue::UNDEFINED);
+            }
+        });
+        let _ = JsFuture::from(promise).await;
+    }
+}
