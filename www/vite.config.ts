@@ -92,9 +92,10 @@ const pageBuild: UserConfig = {
 
 export default defineConfig(({ mode }) => {
   if (mode === 'package') return packageBuild;
-  // The timeouts are long, so that a test does not fail when other programs use the processor.
+  // Much of a test's time is waiting, so two files run side by side. The timeouts are long, so that a test does not fail when other
+  // programs use the processor.
   return {
     ...pageBuild,
-    test: { include: ['tests/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } }, fileParallelism: false },
+    test: { include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } }, maxWorkers: 2 },
   };
 });
