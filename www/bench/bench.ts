@@ -12,18 +12,19 @@ import { CHROMIUM, SOFTWARE_GPU } from '../tests/browser.ts';
 import { compare, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, type Ours, type Peer } from './tab.ts';
 
 const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--repeat 3]
-                 [--peer models/peer/minilm-8x64.onnx] [--wasm] [--kernels] [--json]
+                 [--peer models/peer/minilm-8x64.onnx] [--wasm] [--device gpu] [--kernels] [--json]
   Paths are relative to the repository's root. Run these first: www/build-wasm --bench, tests/fetch.py minilm, and
   tests/reference/peer.py if you use --peer.
   --repeat   number of timed rounds, each with one pass of everything; the fastest counts, because other work only slows a round
   --peer     also run this ONNX file in onnxruntime-web on WebGPU, in the same rounds, after comparing its logits with ours
   --wasm     also run it in onnxruntime-web's WebAssembly
+  --device   gpu, or cpu for our WebAssembly that computes on the processor, in one thread; the peer is then the one in WebAssembly,
+             which has a thread for each core. It needs www/build-wasm --bench-cpu
   --kernels  measure matmuls by shape, without a model`;
 
 /** Maximum difference of a peer's logits from ours, in standard deviations of the logits. */
 const TOLERANCE = 1e-3;
 const ROOT = resolve(import.meta.dirname, '../..');
-const ENGINE = 'www/bench/pkg/pocketllm.js';
 const RUNTIME = 'www/bench/node_modules/onnxruntime-web/dist/';
 
 const { values: given } = parseArgs({
@@ -36,11 +37,15 @@ const { values: given } = parseArgs({
     repeat: { type: 'string', default: '3' },
     peer: { type: 'string' },
     wasm: { type: 'boolean', default: false },
+    device: { type: 'string', default: 'gpu' },
     kernels: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
+
+const onProcessor = given.device === 'cpu';
+const ENGINE = `www/bench/pkg/pocketllm${onProcessor ? '_cpu' : ''}.js`;
 
 interface Report {
   readonly model: string;
@@ -99,7 +104,8 @@ async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: nu
   if (given.peer === undefined) return [];
   const ort = await page.evaluateHandle<Ort>(`import('/${RUNTIME}ort.webgpu.bundle.min.mjs')`);
   const peers: [JSHandle<Peer>, PeerTimes][] = [];
-  for (const provider of given.wasm ? (['webgpu', 'wasm'] as const) : (['webgpu'] as const)) {
+  const providers = onProcessor ? (['wasm'] as const) : given.wasm ? (['webgpu', 'wasm'] as const) : (['webgpu'] as const);
+  for (const provider of providers) {
     const peer = await page.evaluateHandle(openPeer, { ours, ort, runtime: url + RUNTIME, model: url + given.peer, provider, sequences });
     const { difference, dispatches, ms } = await page.evaluate(compare, { ours, peer });
     if (!(difference <= TOLERANCE)) throw new Error(`${provider}: the logits differ from ours by ${difference} standard deviations`);
@@ -177,7 +183,7 @@ function printMatmuls(measured: readonly Matmul[]): void {
 
 async function main(): Promise<void> {
   if (given.help) return console.log(HELP);
-  if (!existsSync(resolve(ROOT, ENGINE))) throw new Error(`${ENGINE} is missing: run www/build-wasm --bench first`);
+  if (!existsSync(resolve(ROOT, ENGINE))) throw new Error(`${ENGINE} is missing: run www/build-wasm --bench${onProcessor ? '-cpu' : ''} first`);
   if (given.peer !== undefined && !existsSync(resolve(ROOT, RUNTIME))) {
     execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: import.meta.dirname, stdio: ['ignore', 2, 2] });
   }

@@ -105,14 +105,12 @@ export function isAbort(error: unknown): boolean {
 /** Says at once, before anything is loaded, if this browser has to use the processor, and what that means. */
 export async function checkSupport(place: HTMLElement): Promise<void> {
   if (await hasWebGpu()) return;
-  const { gpu } = navigator as { gpu?: unknown };
-  let advice = `It would be many times faster with WebGPU. ${WORDS['webgpu-unavailable'].advice}`;
-  if (!globalThis.isSecureContext) advice = 'Browsers allow WebGPU only for pages that are loaded over https, or from this device itself (localhost).';
+  const secure = globalThis.isSecureContext;
+  const advice = secure ? WORDS['webgpu-unavailable'].advice : 'Browsers allow WebGPU only for pages that are loaded over https, or from this device itself (localhost).';
   place.append(
-    el('p', { class: 'problem-title' }, 'This page will use the processor'),
-    el('p', {}, gpu === undefined ? 'This browser has no WebGPU, so the page cannot use the graphics chip. Everything works, but slower.' : 'The browser found no graphics chip that this page may use. Everything works, but slower.'),
-    el('p', {}, 'Take one of the two models that come with this page, and learn quickly: Small BERT has a first result within seconds. Deeper training and larger models take hours.'),
-    el('p', {}, advice),
+    el('p', { class: 'notice-title' }, 'This page will use the processor'),
+    el('p', {}, 'This browser offers it no graphics chip (GPU). Learning quickly with Small BERT still takes seconds. Training deeper, and larger models, take much longer.'),
+    el('details', {}, el('summary', {}, 'How to make it faster'), el('p', {}, advice)),
   );
   place.hidden = false;
 }
