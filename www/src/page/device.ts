@@ -17,11 +17,18 @@ export async function tilesHere(): Promise<'auto' | 'untuned'> {
   return (await hasGpu()) ? 'auto' : 'untuned';
 }
 
-/** Whether WebGPU finds anything to compute on. Otherwise the engine uses the processor. */
-export async function hasWebGpu(): Promise<boolean> {
-  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
-  return (await gpu?.requestAdapter().catch(() => null)) != null;
+interface Adapter {
+  info?: { isFallbackAdapter?: boolean };
 }
+
+/** What WebGPU finds to compute on, if there is anything. */
+async function findAdapter(): Promise<Adapter | null | undefined> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  return gpu?.requestAdapter().catch(() => null);
+}
+
+/** Whether WebGPU finds anything to compute on. Otherwise the engine uses the processor. */
+export const hasWebGpu = async (): Promise<boolean> => (await findAdapter()) != null;
 
 /** What the engine calls itself where it computes on the processor. */
 export const PROCESSOR = 'cpu';
@@ -33,11 +40,7 @@ export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? 'G
 const TAB_MEMORY = 3e9;
 
 /** Whether this device has a hardware GPU that the browser may use. */
-export async function hasGpu(): Promise<boolean> {
-  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter?: boolean } } | null> } }).gpu;
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  return adapter?.info?.isFallbackAdapter === false;
-}
+export const hasGpu = async (): Promise<boolean> => (await findAdapter())?.info?.isFallbackAdapter === false;
 
 /** The memory in bytes that the browser reports; 4 GB where it reports none, as Safari and Firefox. */
 export const memoryHere = (): number => ((navigator as { deviceMemory?: number }).deviceMemory ?? 4) * 1e9;
