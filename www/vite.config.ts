@@ -6,6 +6,7 @@ import { bench, HAS_BENCH } from './build/bench.ts';
 import { subresources, withIntegrity } from './build/integrity.ts';
 import { offline } from './build/offline.ts';
 import { policy } from './build/policy.ts';
+import { texts } from './build/texts.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
@@ -78,7 +79,7 @@ const pages = [here('index.html'), ...(HAS_BENCH ? [here('bench/index.html')] : 
 
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [policy(), subresources(), assets(), bench(), offline()],
+  plugins: [texts(), policy(), subresources(), assets(), bench(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },

@@ -1,5 +1,8 @@
-const whole = new Intl.NumberFormat('en');
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+/** Numbers and times as the language of the page writes them. */
+import { language } from './language.ts';
+
+const whole = new Intl.NumberFormat(language);
+const short = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** 1234567 as "1,234,567". */
 export const count = (value: number): string => whole.format(value);

@@ -9,9 +9,11 @@ import { checkSupport } from './problem.ts';
 import { setUpProof } from './proof.ts';
 import { setUpResume } from './resume.ts';
 import { Flow, newApp } from './state.ts';
+import { translatePage } from './text.ts';
 import { setUpTrain } from './train.ts';
 import { setUpTry } from './try.ts';
 
+translatePage();
 watchRequests();
 const app = newApp();
 const flow = new Flow();

@@ -1,0 +1,45 @@
+/**
+ * All that the page says, in the language of the page. A module that imports this one runs only when the texts are there, so that it
+ * can use them in its constants.
+ */
+import { el } from './dom.ts';
+import { language, type Language } from './language.ts';
+import type { Texts } from './text/en/index.ts';
+
+const CATALOGS: Readonly<Record<Language, () => Promise<Texts>>> = {
+  en: async () => (await import('./text/en/index.ts')).en,
+};
+
+export const t: Texts = await CATALOGS[language]();
+
+/** The attributes that name a text, and the attribute in which the text belongs. `data-text` stands for the content. */
+const ATTRIBUTES = { 'data-text': undefined, 'data-text-placeholder': 'placeholder', 'data-text-label': 'aria-label', 'data-text-value': 'content' } as const;
+
+/** Writes the texts into the page's own markup. The build has written the English ones already. */
+export function translatePage(): void {
+  document.documentElement.lang = language;
+  if (language === 'en') return;
+  for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
+    for (const element of document.querySelectorAll(`[${name}]`)) {
+      const text = find(element.getAttribute(name) ?? '');
+      if (attribute === undefined) element.replaceChildren(...marked(text));
+      else element.setAttribute(attribute, text);
+    }
+  }
+}
+
+/** The text with a key such as `start.title`. */
+function find(key: string): string {
+  const [room, name] = key.split('.');
+  const text: unknown = (t as unknown as Record<string, Record<string, unknown>>)[room ?? '']?.[name ?? ''];
+  if (typeof text !== 'string') throw new Error(`no text ${key}`);
+  return text;
+}
+
+/** A text as nodes. Of markup it may contain `<b>` and `<code>`, not within each other. */
+export function marked(text: string): (Node | string)[] {
+  return text.split(/(<(?:b|code)>.*?<\/(?:b|code)>)/).map((part) => {
+    const found = /^<(b|code)>(.*)<\//.exec(part);
+    return found === null ? part : el(found[1] as 'b' | 'code', {}, found[2] ?? '');
+  });
+}
