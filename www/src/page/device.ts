@@ -1,6 +1,6 @@
 /** Compares what a model needs with what this device has. */
 import { storage, type MemoryPlan, type ModelSize } from 'pocketllm';
-import { bytes } from './format.ts';
+import { t } from './text.ts';
 
 export interface Need {
   /** What the model needs, in full sentences. */
@@ -34,7 +34,7 @@ export const hasWebGpu = async (): Promise<boolean> => (await findAdapter()) != 
 export const PROCESSOR = 'cpu';
 
 /** What to call the memory of the device on which the engine runs. */
-export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? 'GPU memory' : 'memory');
+export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? t.device.gpuMemory : t.device.memory);
 
 /** The memory that a tab can use without a GPU: WebAssembly has 4 GB, and growing it needs room. */
 const TAB_MEMORY = 3e9;
@@ -49,16 +49,15 @@ export const memoryHere = (): number => ((navigator as { deviceMemory?: number }
 export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): Promise<Need> {
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
   const { sentences, tight } = size === undefined ? { sentences: [], tight: false } : await downloadNeed(size);
-  const has = memory === undefined ? '' : `; this device reports ${memory} GB${memory >= 8 ? ' or more' : ''} of memory`;
   const outgrows = peak > TAB_MEMORY && !(await hasWebGpu());
   const heavy = memory !== undefined && peak > memory * 0.5e9;
   return {
     sentences: [
       ...sentences,
-      `Training it needs ${bytes(peak)} of ${await memoryName()}${has}.`,
-      ...(tight ? ['There is not enough storage space for it. Free some space, or delete a model below.'] : []),
-      ...(outgrows ? [`Without a GPU, this page can use about ${bytes(TAB_MEMORY)}. Choose a smaller model, or fewer bits under “Memory”.`] : []),
-      ...(heavy ? ['That is a lot for this device. It may run out of memory.'] : []),
+      t.device.trainingNeeds(peak, await memoryName(), memory),
+      ...(tight ? [t.device.storageShort] : []),
+      ...(outgrows ? [t.device.tabLimit(TAB_MEMORY)] : []),
+      ...(heavy ? [t.device.heavy] : []),
     ],
     tight: tight || heavy || outgrows,
   };
@@ -68,9 +67,7 @@ export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): P
 async function downloadNeed({ bytes: download, keptBytes }: ModelSize): Promise<Need> {
   const space = await storage.room();
   const missing = Math.max(0, download - keptBytes);
-  if (missing === 0 && download > 0) return { sentences: [`It is already on this device (${bytes(download)}).`], tight: false };
+  if (missing === 0 && download > 0) return { sentences: [t.device.alreadyHere(download)], tight: false };
   const free = space === undefined ? undefined : space.quota - space.used;
-  const here = keptBytes > 0 ? `, and ${bytes(keptBytes)} of it are already here` : '';
-  const has = free === undefined ? '' : `; this browser has space for ${bytes(free)}`;
-  return { sentences: [`The download is ${bytes(download)}${here}${has}.`], tight: free !== undefined && missing > free };
+  return { sentences: [t.device.download(download, keptBytes, free)], tight: free !== undefined && missing > free };
 }

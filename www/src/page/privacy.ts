@@ -3,7 +3,7 @@
  * to servers are blocked, and any that still happen are counted.
  */
 import { byId } from './dom.ts';
-import { plural } from './format.ts';
+import { t } from './text.ts';
 
 /**
  * On this channel workers, which have their own list of requests, report when each began, and are told
@@ -63,6 +63,6 @@ function add(began: readonly number[]): void {
   if (sealedAt === undefined) return;
   const many = requestsSince(sealedAt);
   const place = byId('requests', HTMLElement);
-  place.textContent = `The page has made ${plural(many, 'network request')} since you entered them.`;
+  place.textContent = t.proof.made(many);
   place.dataset['count'] = String(many);
 }

@@ -1,6 +1,7 @@
 /** Measures this device before a model is downloaded for it. */
 import { PocketError, probeDevice } from 'pocketllm';
 import { memoryName } from './device.ts';
+import { t } from './text.ts';
 import { confinedWorker } from './worker.ts';
 
 let measured: Promise<number | undefined> | undefined;
@@ -19,11 +20,11 @@ export async function tryMemory(bytes: number, signal: AbortSignal): Promise<{ s
   const memory = await memoryName();
   try {
     await probeDevice({ bytes, signal, worker: confinedWorker });
-    return { sentences: [`This device has that much ${memory}: the page has just tried it.`], tight: false };
+    return { sentences: [t.device.hasMemory(memory)], tight: false };
   } catch (error) {
     // Where memory is short, some systems take the GPU away.
     const short = error instanceof PocketError && ['out-of-memory', 'device-lost', 'limit-exceeded'].includes(error.code);
     if (!short) return { sentences: [], tight: false };
-    return { sentences: [`This device does not have that much ${memory} now. Close other tabs, choose fewer bits under “Memory”, or choose a smaller model.`], tight: true };
+    return { sentences: [t.device.lacksMemory(memory)], tight: true };
   }
 }

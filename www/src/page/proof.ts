@@ -1,8 +1,8 @@
 /** "Check it yourself": training in flight mode, with the requests counted, and the hash of this build. */
 import { byId } from './dom.ts';
-import { plural } from './format.ts';
 import { now, requestsSince } from './privacy.ts';
 import type { App } from './state.ts';
+import { t } from './text.ts';
 
 export function setUpProof(app: App): void {
   const button = byId('prove', HTMLButtonElement);
@@ -14,7 +14,7 @@ export function setUpProof(app: App): void {
   let timer: ReturnType<typeof setInterval> | undefined;
 
   const soFar = ({ time, trained }: NonNullable<typeof from>): string =>
-    `${plural(Math.max(0, app.trained - trained), 'training step')}, ${plural(requestsSince(time), 'network request')}`;
+    t.proof.soFar(Math.max(0, app.trained - trained), requestsSince(time));
 
   button.addEventListener('click', () => {
     [asked, button.hidden] = [true, true];
@@ -27,7 +27,7 @@ export function setUpProof(app: App): void {
     if (!asked) return;
     clearInterval(timer);
     if (navigator.onLine) {
-      status.textContent = from === undefined ? 'Turn on flight mode now. The page waits until it sees it.' : `This device is online again. While it was offline: ${soFar(from)}.`;
+      status.textContent = from === undefined ? t.proof.waiting : t.proof.onlineAgain(soFar(from));
       figures.textContent = '';
       [asked, button.hidden] = [from === undefined, from === undefined ? button.hidden : false];
       from = undefined;
@@ -36,13 +36,13 @@ export function setUpProof(app: App): void {
     // The browser's own answer is not trusted. An address with a query is in no cache.
     const answered = await fetch(`./icon.svg?${Date.now()}`, { cache: 'no-store' }).then(() => true, () => false);
     if (answered) {
-      status.textContent = 'The browser says that it is offline, but this page’s host has answered a request, so this proves nothing. Is the page served from this device?';
+      status.textContent = t.proof.notOffline;
       return;
     }
     from = { time: now(), trained: app.trained };
-    status.textContent = 'This device is offline: a request has just failed. Train now. Everything but the download of a model works.';
+    status.textContent = t.proof.offline;
     const show = (): void => {
-      if (from !== undefined) figures.textContent = `Since then: ${soFar(from)}.`;
+      if (from !== undefined) figures.textContent = t.proof.since(soFar(from));
     };
     show();
     timer = setInterval(show, 500);

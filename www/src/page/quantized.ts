@@ -3,6 +3,7 @@ import { ggufFiles, type DType, type FileSize, type RemoteOptions } from 'pocket
 import { memoryHere } from './device.ts';
 import { byId, el } from './dom.ts';
 import { bytes } from './format.ts';
+import { t } from './text.ts';
 
 /** The part of a device's memory that a file may take. The rest is for the passes, the browser and everything else. */
 const PART = 0.25;
@@ -54,7 +55,7 @@ export async function offerFiles(model: string, options: RemoteOptions, take: (i
   const select = byId('hub-file', HTMLSelectElement);
   select.replaceChildren(
     ...files.map(({ name, bytes: size }) => {
-      const words = `${name} (${size === undefined ? 'of unknown size' : bytes(size)})${name === proposed.name ? ', suits this device' : ''}`;
+      const words = t.device.file(name, size === undefined ? t.device.ofUnknownSize : bytes(size), name === proposed.name);
       return el('option', { value: name, ...(name === proposed.name ? { selected: '' } : {}) }, words);
     }),
   );
