@@ -260,11 +260,49 @@ test('a model that writes learns from plain text, continues a text, and chats', 
   await expect.poll(() => page.locator('#chat-log li').count(), { timeout: LONG }).toBe(4);
   await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
   expect((await page.locator('#chat-log .model').first().textContent())?.length).toBeGreaterThan(0);
+  // A setting that is wrong leaves the person's words where they are.
+  await page.getByLabel('Maximum length (tokens)').fill('0');
+  await page.getByLabel('Your text').fill('my own words');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('Maximum length: expected a whole number that is 1 or more, found “0”').waitFor();
+  expect(await page.getByLabel('Your text').inputValue()).toBe('my own words');
+  expect(await page.locator('#chat-log li').count()).toBe(4);
+  // While a long answer is written, and after it, every bubble contains its text.
+  await page.getByLabel('Maximum length (tokens)').fill('120');
+  await page.getByRole('button', { name: 'Send' }).click();
+  for (let looks = 0; looks < 20; looks++) {
+    expect(await bubbleFaults(page)).toEqual([]);
+    await page.waitForTimeout(50);
+  }
+  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  await page.evaluate((texts) => {
+    const log = document.querySelector('#chat-log');
+    const like = log?.querySelectorAll('.you, .model') ?? [];
+    texts.forEach((text, at) => {
+      const bubble = like[at % 2]?.cloneNode() as HTMLElement;
+      bubble.textContent = text;
+      log?.append(bubble);
+    });
+  }, ['What does this do?\n\nfunction add(first, second) {\n    return first + second; // adds them\n}', 'A '.repeat(300), 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft', 'https://example.org/'.padEnd(300, 'a'), 'مرحبا، كيف حالك اليوم؟ (100%)', '👩‍👩‍👧‍👦🎉 '.repeat(40), '가족과 함께 저녁을 먹었습니다.']);
+  expect(await bubbleFaults(page)).toEqual([]);
+  expect(await page.locator('#chat-log li', { hasText: 'مرحبا' }).evaluate((bubble) => getComputedStyle(bubble).direction)).toBe('rtl');
+  await page.locator('#chat-log').evaluate((log) => (log.style.maxHeight = 'none'));
   await shoot(page, 'phone-dark-4-chat');
   expect(await faultsOf(page)).toEqual([]);
   expect(faults).toEqual([]);
   await context.close();
 });
+
+/** Bubbles of the chat whose text leaves them, or that lie on top of each other. */
+function bubbleFaults(page: Page): Promise<string[]> {
+  return page.locator('#chat-log li').evaluateAll((bubbles) =>
+    bubbles.flatMap((bubble, at) => {
+      const before = bubbles[at - 1]?.getBoundingClientRect().bottom ?? Number.NEGATIVE_INFINITY;
+      const spills = bubble.scrollHeight > bubble.clientHeight || bubble.scrollWidth > bubble.clientWidth;
+      return [...(spills ? [`bubble ${at} does not contain its text`] : []), ...(bubble.getBoundingClientRect().top < before ? [`bubble ${at} lies on the one before`] : [])];
+    }),
+  );
+}
 
 test('the page stays responsive during training, and can be used before a model is loaded', { timeout: LONG }, async () => {
   const { context, page } = await visit(site, { ...PHONE, colorScheme: 'light' });

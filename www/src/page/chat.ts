@@ -43,23 +43,34 @@ export function setUpChat(app: App, problem: HTMLElement): void {
   async function write(): Promise<void> {
     const { tuner } = app;
     if (tuner === undefined || input.value.trim() === '' || send.hidden) return;
-    controller = new AbortController();
     showProblem(problem);
+    // The settings are read before the person's words are taken out of their field.
+    let limits: { maxTokens: number; temperature: number };
+    try {
+      limits = { maxTokens: number('chat-tokens', 'Maximum length', 1), temperature: number('chat-temperature', 'Randomness', 0) };
+    } catch (error) {
+      showProblem(problem, error);
+      return;
+    }
+    controller = new AbortController();
     [send.hidden, stop.hidden, clear.disabled] = [true, false, true];
     const chats = chosen('chat') === 'talk';
     const text = input.value;
     turns.push({ who: 'you', text: text.trim() });
-    log.append(el('li', { class: 'you' }, text));
+    log.append(el('li', { class: 'you', dir: 'auto' }, text));
     input.value = '';
     const answer: Turn = { who: 'model', text: '' };
-    const bubble = el('li', { class: 'model' });
+    const bubble = el('li', { class: 'model', dir: 'auto' });
     log.append(bubble);
+    log.scrollTop = log.scrollHeight;
     try {
-      const options = { maxTokens: number('chat-tokens', 1), temperature: number('chat-temperature', 0), seed: turns.length, signal: controller.signal };
+      const options = { ...limits, seed: turns.length, signal: controller.signal };
       for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(turns)) : text, options)) {
         answer.text += piece;
+        // A person who has scrolled back to read is left there.
+        const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
         bubble.textContent = chats ? answer.text.replace(END_OF_TURN, '').trimStart() : answer.text;
-        log.scrollTop = log.scrollHeight;
+        if (follows) log.scrollTop = log.scrollHeight;
         if (chats && END_OF_TURN.test(answer.text)) break;
       }
       answer.text = bubble.textContent ?? '';
@@ -74,9 +85,14 @@ export function setUpChat(app: App, problem: HTMLElement): void {
   }
 }
 
-function number(id: string, least: number): number {
-  const { value } = byId(id, HTMLInputElement);
+/** Reads a number field. An error names the field, which is marked and gets the focus. */
+function number(id: string, name: string, least: number): number {
+  const field = byId(id, HTMLInputElement);
+  const { value } = field;
   const read = Number(value.trim().replace(',', '.'));
-  if (value.trim() !== '' && read >= least) return read;
-  throw new PocketError('invalid-argument', `expected a number that is ${least} or more, found “${value}”`);
+  const good = value.trim() !== '' && read >= least && Number.isFinite(read) && (least < 1 || Number.isInteger(read));
+  field.setAttribute('aria-invalid', String(!good));
+  if (good) return read;
+  field.focus();
+  throw new PocketError('invalid-argument', `${name}: expected a ${least < 1 ? '' : 'whole '}number that is ${least} or more, found “${value}”`);
 }
