@@ -1,4 +1,5 @@
 /** What people paste is understood, and what an accuracy is worth is said: in Chromium, on a phone's screen. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
@@ -59,6 +60,32 @@ test('the accuracy stands beside its baseline, and a tap shows the texts that we
   expect(faults).toEqual([]);
   await context.close();
 });
+
+/** Sorts pasted texts and a file, and saves the table. */
+async function sortsAList(page: Page): Promise<void> {
+  const texts = ['a fine film we loved', '=HYPERLINK("http://x.test")', 'the plot, told "twice"', '+1 for the film', '@friend', '-5 stars'];
+  await page.getByLabel('Texts, one per line').fill(texts.join('\n'));
+  await page.getByRole('button', { name: 'Sort them' }).click();
+  await page.getByText('6 texts sorted', { exact: true }).waitFor({ timeout: LONG });
+  expect(await page.locator('#many-shown tbody tr').count()).toBe(6);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download the table (CSV)' }).click()]);
+  expect(file.suggestedFilename()).toBe('sorted.csv');
+  const lines = (await readFile(await file.path(), 'utf8')).split('\r\n');
+  expect(lines[0]).toBe('\uFEFFText,Label,How sure');
+  expect(lines[1]).toMatch(/^a fine film we loved,(가족|😡 Ärger|work),0\.\d{4}$/);
+  // A spreadsheet takes none of them as a formula.
+  expect(lines[2]).toMatch(/^"'=HYPERLINK\(""http:\/\/x\.test""\)",/);
+  expect(lines[3]).toMatch(/^"the plot, told ""twice""",/);
+  expect(lines.slice(4, 7).map((line) => line.slice(0, 2))).toEqual(["'+", "'@", "'-"]);
+  expect(lines).toHaveLength(8);
+  const body = Array.from({ length: 5000 }, (_, at) => `${at},"a ${at % 2 === 0 ? 'fine' : 'dull'} film, number ${at}"`).join('\n');
+  await page.locator('#many-file').setInputFiles({ name: 'list.csv', mimeType: 'text/csv', buffer: Buffer.from(`id,text\n${body}\n`) });
+  await page.getByText(/^\d+ of 5,000 sorted$/).waitFor({ timeout: LONG });
+  await shoot(page, 'phone-dark-4-sorting');
+  await page.locator('#many').getByRole('button', { name: 'Stop' }).click();
+  await page.getByText(/^Stopped after [\d,]+ of 5,000 texts$/).waitFor({ timeout: LONG });
+  await page.getByText(/^(It is least sure of these|The first ones)$/).waitFor();
+}
 
 describe.skipIf(FAKE)('with the engine, examples are read as people have them', () => {
   test('lines, tables without a header, other names, and labels in any language', { timeout: LONG }, async () => {
@@ -143,6 +170,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByLabel('Try another sentence').fill('a fine film we loved');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(3);
+    await sortsAList(page);
     await shoot(page, 'phone-dark-4-learned');
     expect(await faultsOf(page)).toEqual([]);
     const [record] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Training record' }).click()]);

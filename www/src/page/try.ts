@@ -6,6 +6,7 @@ import { showFigures } from './figures.ts';
 import { bytes, excerpt, percent } from './format.ts';
 import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
+import { ListSorter } from './sort-list.ts';
 import { asked, type App, type Comparison, type Flow } from './state.ts';
 
 /** With more labels than this, only the likeliest are shown beside a sentence. */
@@ -16,8 +17,11 @@ export function setUpTry(app: App, flow: Flow): void {
   const list = byId('compare', HTMLElement);
   const question = byId('ask-input', HTMLInputElement);
 
+  const sorter = new ListSorter(app);
+
   flow.onOpen(4, () => {
     showProblem(problem);
+    sorter.opened();
     byId('compare-view', HTMLElement).hidden = app.prompting === undefined;
     byId('keep-adapter-item', HTMLElement).hidden = app.adapted !== true;
     byId('chat', HTMLElement).hidden = app.tuner?.info.head !== 'causal-lm';

@@ -2,8 +2,9 @@
 import { device } from './device.ts';
 import { problem } from './problem.ts';
 import { proof } from './proof.ts';
+import { sorting } from './sorting.ts';
 import { start } from './start.ts';
 
-export const en = { device, problem, proof, start };
+export const en = { device, problem, proof, sorting, start };
 
 export type Texts = typeof en;
