@@ -14,10 +14,10 @@ beforeAll(async () => {
 });
 afterAll(async () => site?.close());
 
-/** The number in "Trained for n steps". */
+/** The number in "Trained for n steps" or "Stopped at n of 5,000 steps". */
 async function trainedSteps(page: Page): Promise<number> {
   const status = (await page.locator('#train-status').textContent()) ?? '';
-  return Number(/([\d,]+) step/.exec(status)?.[1]?.replace(',', ''));
+  return Number(/([\d,]+)(?: step| of)/.exec(status)?.[1]?.replace(',', ''));
 }
 
 /** Number of pixels of the plot that are not transparent. */
@@ -222,6 +222,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   const trained = await ask();
 
   await page.reload();
+  await page.locator('#trainings-list').getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
   await page.getByText('From my files').click();
   await page.locator('#model-input').setInputFiles(TINY_FILES);

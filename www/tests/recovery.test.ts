@@ -95,11 +95,11 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   void devtools.send('Page.crash').catch(() => undefined);
   const again = await page.context().newPage();
   await again.goto(site.url);
-  await again.getByRole('heading', { name: 'Your last training is saved here' }).waitFor();
+  await again.getByText('Your trainings').waitFor();
   await shoot(again, 'phone-light-0-resume');
   expect(await faultsOf(again)).toEqual([]);
   const asked = hub.asked.length;
-  await again.getByRole('button', { name: 'Continue this training' }).click();
+  await again.getByRole('button', { name: /^Continue: / }).click();
   expect(await reachStep(again, 1)).toBeGreaterThan(shown);
   await untilTrained(again);
   expect(await again.locator('#plot').getAttribute('aria-label')).toContain(`over ${STEPS} steps`);
@@ -109,12 +109,13 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
 
   // The finished training is offered at the next visit, and can be deleted.
   await again.reload();
+  await again.getByRole('button', { name: /^Delete: / }).click();
   await again.getByRole('button', { name: 'Delete it' }).click();
-  await again.getByRole('heading', { name: 'Your last training is saved here' }).waitFor({ state: 'hidden' });
+  await again.getByText('Your trainings').waitFor({ state: 'hidden' });
   await again.reload();
   await again.getByRole('button', { name: 'Load this model' }).waitFor();
   await again.waitForTimeout(300);
-  expect(await again.getByRole('heading', { name: 'Your last training is saved here' }).isVisible()).toBe(false);
+  expect(await again.getByText('Your trainings').isVisible()).toBe(false);
 });
 
 test('a GPU that is destroyed during a run is restored automatically, with the same record', { timeout: LONG }, async () => {

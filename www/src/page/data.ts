@@ -34,6 +34,8 @@ export function setUpData(app: App, flow: Flow): void {
   let drawn: { train: Row[]; heldOut: Row[] } = { train: [], heldOut: [] };
   let words = new Map<string, string>();
   let reading = 0;
+  /** The examples that this step has handed on, or taken from a training that was opened. */
+  let used: Dataset | undefined;
   const typed = new TypedRows(() => (seal(), void refresh()));
   const share = byId('split', HTMLSelectElement);
   /** Whether the person has chosen how to measure. */
@@ -51,7 +53,10 @@ export function setUpData(app: App, flow: Flow): void {
   share.addEventListener('change', () => ((shareChosen = true), changed(), redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
-  flow.onOpen(2, () => void (parsed === undefined && refresh()));
+  flow.onOpen(2, () => {
+    if (app.dataset !== undefined && app.dataset !== used) adopt(app.dataset);
+    else if (parsed === undefined) void refresh();
+  });
 
   function changed(): void {
     delete app.dataset;
@@ -96,6 +101,30 @@ export function setUpData(app: App, flow: Flow): void {
     draw(found);
     parsed = found;
     show();
+  }
+
+  /** Shows the examples of a training that was opened. They are in none of the fields. */
+  function adopt(dataset: Dataset): void {
+    used = dataset;
+    reading++;
+    showProblem(problem);
+    later.hide();
+    questions.show(undefined, causal());
+    for (const radio of document.querySelectorAll<HTMLInputElement>('input[name=data]')) radio.checked = false;
+    for (const each of ['sample', 'type', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = true;
+    if (dataset.kind === 'free') {
+      parsed = { ...dataset, shown: typeof dataset.data === 'string' ? dataset.data.split(/\n\s*\n/).slice(0, SHOWN) : [], problems: [], said: [] };
+      apart = undefined;
+    } else {
+      const { train, heldOut, names, folded } = dataset;
+      parsed = counted([...train, ...heldOut], [], 'the examples');
+      [apart, drawn] = [folded === true ? undefined : heldOut, { train, heldOut }];
+      if (folded === true) share.value = 'fold';
+      words = new Map([...names].map(([word, label]) => [label, word]));
+    }
+    show();
+    if (dataset.kind === 'labelled') template.value = dataset.template;
+    showPreview();
   }
 
   /** Uses the texts that were labeled by hand. */
@@ -280,10 +309,10 @@ export function setUpData(app: App, flow: Flow): void {
     showProblem(problem);
     next.disabled = true;
     try {
-      const dataset = parsed?.kind === 'labelled' ? labelled() : free(parsed);
-      app.dataset = dataset;
-      if (dataset.kind === 'labelled') app.prompting = dataset;
-      else delete app.prompting;
+      // Without a change these are the examples of the last training, which can be continued.
+      const dataset = app.dataset ?? (parsed?.kind === 'labelled' ? labelled() : free(parsed));
+      if (dataset !== app.dataset) app.prompting = dataset.kind === 'labelled' ? dataset : undefined;
+      [app.dataset, used] = [dataset, dataset];
       flow.done(2, summarizeData(dataset));
     } catch (error) {
       // The fields that can be corrected are shown.

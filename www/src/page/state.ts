@@ -52,7 +52,13 @@ export interface App {
   modelName: string;
   dataset?: Dataset;
   /** The prompt of the data, or of an opened training record. */
-  prompting?: Prompting;
+  prompting?: Prompting | undefined;
+  /** The id under which the last training is kept on this device, if it is. */
+  training?: string | undefined;
+  /** Whether the person wants the next training not to be kept. */
+  unkept?: boolean;
+  /** Ends the training with this id, if this tab has it open. */
+  leave?: (id: string) => Promise<void>;
   /** An opened training record, until something else is trained. */
   restored?: Restored;
   /** Whether the trained or opened weights are an adapter beside the model's own. */
@@ -76,6 +82,7 @@ const ALL: readonly StepNumber[] = [1, 2, 3, 4];
 /** The four steps of the page. One is open, and the steps before it can be opened again. */
 export class Flow {
   #frozen = false;
+  readonly #onFreeze: ((frozen: boolean) => void)[] = [];
   readonly #onOpen = new Map<StepNumber, () => void>();
 
   constructor() {
@@ -91,6 +98,11 @@ export class Flow {
   /** Calls `listener` each time the step opens. */
   onOpen(step: StepNumber, listener: () => void): void {
     this.#onOpen.set(step, listener);
+  }
+
+  /** Calls `listener` when a training begins and when it ends. */
+  onFreeze(listener: (frozen: boolean) => void): void {
+    this.#onFreeze.push(listener);
   }
 
   /** Marks a step as done, shows `summary` in its heading, and opens the next step. */
@@ -131,6 +143,8 @@ export class Flow {
   /** During training the other steps cannot be opened. */
   freeze(frozen: boolean): void {
     this.#frozen = frozen;
+    document.body.toggleAttribute('data-frozen', frozen);
+    for (const listener of this.#onFreeze) listener(frozen);
     this.#show();
   }
 

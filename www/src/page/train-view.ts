@@ -1,10 +1,11 @@
 /** What step 3 shows of a training run: its progress, its chart and its buttons. */
-import type { TrainStep, Warning } from 'pocketllm';
+import type { LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
 import { count, duration, percent, plural } from './format.ts';
 import { type Pace, verdict } from './pace.ts';
 import { showProblem } from './problem.ts';
+import { t } from './text.ts';
 
 /** Milliseconds between two steps that are shown. */
 const SHOWN_EVERY_MS = 100;
@@ -13,12 +14,14 @@ const SHOWN_EVERY_MS = 100;
 interface Ending {
   /** Steps that the model has been trained for. */
   trained: number;
+  /** Steps of the whole run. */
+  steps: number;
   /** Examples that a readout has learned from; nothing for a run of steps. */
   learned?: number | undefined;
   /** Whether steps can train this model on this data. */
   deeper: boolean;
-  /** Whether the run has more steps to take. */
-  more: boolean;
+  /** By how many steps the run could become longer. */
+  longer: number;
 }
 
 export class TrainView {
@@ -27,6 +30,7 @@ export class TrainView {
   readonly stop = byId('train-stop', HTMLButtonElement);
   readonly next = byId('train-next', HTMLButtonElement);
   readonly resume = byId('train-resume', HTMLButtonElement);
+  readonly longer = byId('train-longer', HTMLButtonElement);
   readonly again = byId('train-again', HTMLButtonElement);
   readonly chart = new LossChart(byId('plot', HTMLElement));
   readonly #form: HTMLFormElement;
@@ -91,6 +95,17 @@ export class TrainView {
     this.#left.textContent = '';
   }
 
+  /** Shows that a training of an earlier tab is being opened, and how far that is. */
+  restoring(status: string, { loaded, total }: Pick<LoadProgress, 'loaded' | 'total'> = { loaded: 0, total: 0 }): void {
+    this.pause.hidden = true;
+    this.stop.textContent = t.trainings.cancel;
+    byId('figure', HTMLElement).hidden = true;
+    byId('train-facts', HTMLElement).replaceChildren();
+    this.status(status);
+    if (total > 0) this.#bar.value = loaded / total;
+    else this.#bar.removeAttribute('value');
+  }
+
   /** Shows that the model is measured, which can be skipped, or that this has ended. */
   setMeasuring(measuring: boolean): void {
     this.pause.hidden = measuring;
@@ -150,22 +165,25 @@ export class TrainView {
   }
 
   /** Shows how a run ended and what can follow it. */
-  finish({ trained, learned, deeper, more }: Ending): void {
+  finish({ trained, steps, learned, deeper, longer }: Ending): void {
     this.setBusy(false);
     this.#left.textContent = '';
-    this.#bar.value = trained > 0 ? 1 : 0;
+    const more = learned === undefined && trained < steps;
+    this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
     if (trained === 0) {
       this.status('Stopped before the first step');
       return;
     }
     const quick = learned !== undefined;
-    this.status(quick ? `Learned from ${plural(learned, 'example')}` : `Trained for ${count(trained)} steps`);
+    this.status(quick ? `Learned from ${plural(learned, 'example')}` : more ? t.training.stopped(count(trained), count(steps)) : `Trained for ${count(trained)} steps`);
     this.start.textContent = 'Start over with the untrained model';
     this.showForm(false);
     this.again.hidden = false;
     this.again.textContent = !quick ? 'Train again from the start' : deeper ? 'Train it deeper' : 'Learn again';
     this.#deeperNote.hidden = !quick || !deeper;
-    this.resume.hidden = quick || !more;
+    this.resume.hidden = !more;
+    this.longer.hidden = quick || more || longer === 0;
+    this.longer.textContent = t.training.longer(count(longer), longer);
     [this.#after.hidden, this.#live.hidden] = [false, false];
     this.next.focus();
     announce(this.#status.textContent ?? '');

@@ -1,42 +1,50 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
-import type { FineTuner, TrainStep, Warning } from 'pocketllm';
+import type { FineTuner, LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { measure } from './before-after.ts';
 import { announce, byId, chosen, onChoice } from './dom.ts';
 import { evaluationLine } from './figures.ts';
 import { count } from './format.ts';
 import { Heat } from './heat.ts';
 import { stageName } from './model.ts';
+import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
 import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.ts';
 import { Runner, type RunState } from './runner.ts';
 import { explainHow, proposed } from './sentences.ts';
-import { canKeep, RUN, saveSession, sessionOf, type Session } from './session.ts';
+import { beginTraining, canKeep, newId, updateTraining } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
-import { isFolded, type App, type Comparison, type Dataset, type Flow } from './state.ts';
+import { isFolded, type App, type Dataset, type Flow } from './state.ts';
+import { onAsked } from './tabs.ts';
+import { takeOver } from './take-over.ts';
+import { t } from './text.ts';
 import { TrainView } from './train-view.ts';
+import type { Open } from './trainings.ts';
+
+/** Steps by which a run that has ended can become longer. */
+const MORE = 1000;
 
 /** A training run with its data and settings. */
-interface Run {
+export interface Run {
   readonly tuner: FineTuner;
   readonly dataset: Dataset;
   readonly settings: Settings;
-  readonly runner: Runner;
+  /** Under what id it is kept on this device, if it is. */
+  readonly id?: string | undefined;
+  /** Absent for a training of an earlier tab whose next step has not been asked for. */
+  readonly runner?: Runner;
 }
 
-/** Continues a training from another tab. */
-export type Resume = (session: Session, dataset: Dataset, record: Blob) => Promise<void>;
-
-export function setUpTrain(app: App, flow: Flow): Resume {
+export function setUpTrain(app: App, flow: Flow): Open {
   const training = new Training(app, flow);
-  return (saved, dataset, record) => training.continueSaved(saved, dataset, record);
+  return (id, files, how) => openKept({ app, flow, training, view: training.view }, id, files, how);
 }
 
-class Training {
+export class Training {
   readonly #app: App;
   readonly #flow: Flow;
   readonly #settings = new SettingsForm();
-  readonly #view = new TrainView(this.#settings.form);
+  readonly view = new TrainView(this.#settings.form);
   readonly #sentences = byId('sentences', HTMLTextAreaElement);
   /** The run that can be continued; it is paused between two steps. */
   #current: Run | undefined;
@@ -47,6 +55,11 @@ class Training {
   #measuring: AbortController | undefined;
   /** Set until the first step, so that reading and the learning rate search can be stopped at once. */
   #starting: AbortController | undefined;
+  /** Set while a training of an earlier tab is opened. */
+  #opening: AbortController | undefined;
+  /** The run that goes on now, until it has ended, and whether another tab has asked for it. */
+  #going: Promise<void> | undefined;
+  #asked = false;
   /** The sentences that were proposed last. */
   #proposed = '';
   /** The model that the settings suit, and the record whose settings they have. */
@@ -60,7 +73,7 @@ class Training {
 
   constructor(app: App, flow: Flow) {
     [this.#app, this.#flow] = [app, flow];
-    const view = this.#view;
+    const { view } = this;
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#begin();
@@ -68,32 +81,39 @@ class Training {
     view.pause.addEventListener('click', () => this.#pauseOrResume());
     view.stop.addEventListener('click', () => this.#stop());
     view.resume.addEventListener('click', () => void this.#continue());
+    view.longer.addEventListener('click', () => void this.#continue(this.#more()));
     view.again.addEventListener('click', () => this.#again());
     view.next.addEventListener('click', () => flow.open(4));
     flow.onOpen(3, () => this.#opened());
     onChoice('how', () => this.#showHow());
+    onAsked((id) => this.#letGo(id));
+    app.leave = async (id) => void (this.#current?.id === id && (await this.#current.runner?.end()));
   }
 
   #pauseOrResume(): void {
     const runner = this.#current?.runner;
-    if (runner?.paused === true) runner.resume();
-    else runner?.pause();
+    runner?.paused === true ? runner.resume() : runner?.pause();
   }
 
   #stop(): void {
-    if (this.#measuring === undefined) this.#current?.runner.stop();
+    if (this.#measuring === undefined) {
+      this.#current?.runner?.stop();
+      this.view.status(t.training.stopping);
+    }
     this.#measuring?.abort();
     this.#starting?.abort();
-    this.#view.stop.disabled = true;
+    this.#opening?.abort();
+    this.view.stop.disabled = true;
   }
 
   #again(): void {
     // After learning quickly, the next thing is to train deeply.
     if (this.#ranQuick && this.#learnsDeeply()) this.#settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
-    this.#view.reopenForm();
+    this.view.reopenForm();
   }
 
   #opened(): void {
+    if (this.#opening !== undefined) return;
     const { tuner, dataset, restored } = this.#app;
     byId('sentences-field', HTMLElement).hidden = dataset?.kind !== 'labelled';
     this.#showHow();
@@ -104,7 +124,7 @@ class Training {
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
     this.#adopted = restored;
     if (this.#current?.tuner !== tuner || this.#current?.dataset !== dataset) this.#forget();
-    if (continued !== undefined && !this.#isQuick()) this.#view.start.textContent = `Continue from step ${count(continued.step)}`;
+    if (continued !== undefined && !this.#isQuick()) this.view.start.textContent = `Continue from step ${count(continued.step)}`;
   }
 
   /** Whether the examples are learned by a readout. */
@@ -122,15 +142,15 @@ class Training {
     byId('how-field', HTMLElement).hidden = this.#app.dataset?.kind !== 'labelled' || !this.#learnsDeeply();
     for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
     explainHow(quick);
-    this.#view.start.textContent = quick ? 'Learn from my examples' : 'Start training';
+    this.view.start.textContent = quick ? 'Learn from my examples' : 'Start training';
   }
 
   /** Called when the model or the data have changed, because what is shown belongs to neither. */
   #forget(): void {
-    void this.#current?.runner.end();
+    void this.#current?.runner?.end();
     this.#current = undefined;
     if (this.#app.trained > 0 && this.#ran === this.#app.dataset && this.#ran !== undefined) return;
-    this.#view.clear();
+    this.view.clear();
     this.#showHow();
   }
 
@@ -148,18 +168,18 @@ class Training {
     const app = this.#app;
     const { tuner, dataset } = app;
     if (tuner === undefined || dataset === undefined) return;
-    this.#view.problem();
+    this.view.problem();
     let given: Settings;
     try {
       given = this.#settings.read();
       if (this.#isQuick()) given = { ...given, method: 'readout' };
       else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
     } catch (error) {
-      this.#view.problem(error);
+      this.view.problem(error);
       return;
     }
-    this.#view.hideAfter();
-    await this.#current?.runner.end();
+    this.view.hideAfter();
+    await this.#current?.runner?.end();
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
@@ -171,27 +191,28 @@ class Training {
     delete app.restored;
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';
-    await this.#run(await this.#open(tuner, dataset, given, from?.losses ?? [], from === undefined));
+    const id = (await canKeep()) && app.unkept !== true ? newId() : undefined;
+    await this.#run(() => this.#open({ tuner, dataset, settings: given, id }, from?.losses ?? [], from === undefined));
   }
 
-  /** Prepares a run for its first step. `asks` says whether the model is measured before it. */
-  async #open(tuner: FineTuner, dataset: Dataset, given: Settings, losses: readonly number[], asks: boolean): Promise<Run> {
+  /** Prepares a run for its next step. `asks` says whether it is a new training, of which the model is measured before the first step. */
+  async #open({ tuner, dataset, settings: given, id }: Omit<Run, 'runner'>, losses: readonly number[], asks: boolean): Promise<Run> {
     const quick = given.method === 'readout';
-    const keeps = await canKeep();
     this.#starting = new AbortController();
     const steps = tuner.train({
       ...(quick ? { method: 'readout', seed: BigInt(given.seed), maxLength: given.maxLength } : trainOptions(given)),
       ...dataOptions(dataset, quick, given.heldOut),
-      ...(keeps ? { keep: RUN } : {}),
+      ...(id === undefined ? {} : { keep: id }),
       signal: this.#starting.signal,
       onStart: async ({ steps: last, learningRate, examples }) => {
         this.#starting = undefined;
         [this.#examples, this.#learned] = [examples, 0];
         this.#learningRate = learningRate;
-        this.#view.prepare(last, losses);
+        this.view.prepare(last, losses);
+        if (asks && id !== undefined) await beginTraining(id, this.#app, dataset, given);
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
-        if (asks) await saveSession(sessionOf(this.#app, dataset, given));
-        this.#view.status(quick ? 'Reading the first examples' : 'Preparing the first step');
+        if (id !== undefined) await updateTraining(id, this.#app, given);
+        this.view.status(quick ? 'Reading the first examples' : 'Preparing the first step');
         announce('Training has started');
       },
     });
@@ -201,156 +222,177 @@ class Training {
       onStep: (step, ms) => {
         pace.add(step);
         runner.restMs = heat.add(ms, step.tokens);
-        this.#view.showWarm(heat.warm);
+        this.view.showWarm(heat.warm);
         this.#stepTaken(step, pace, dataset);
       },
       onState: (state) => this.#stateChanged(state, pace),
     });
-    return { tuner, dataset, settings: given, runner };
+    return { tuner, dataset, settings: given, id, runner };
   }
 
   #stepTaken(step: TrainStep, pace: Pace, dataset: Dataset): void {
     const app = this.#app;
     app.trained = step.step;
-    this.#view.chart.add(step);
+    this.view.chart.add(step);
     this.#trouble = step.warning ?? this.#trouble;
     if (step.evaluation !== undefined && dataset.kind === 'labelled') {
-      this.#view.heldOut(evaluationLine(step.evaluation, app.prompting ?? dataset));
+      this.view.heldOut(evaluationLine(step.evaluation, app.prompting ?? dataset));
       // Each text has been measured already, by the fits of the cross-validation.
       if (isFolded(app.prompting)) app.after = step.evaluation;
     }
     if (step.rows === undefined) {
-      this.#view.showStep(step, pace, this.#learningRate, this.#trouble);
+      this.view.showStep(step, pace, this.#learningRate, this.#trouble);
       return;
     }
     this.#learned = step.rows;
-    this.#view.showLearned(step.rows, this.#examples, step.step === step.steps);
+    this.view.showLearned(step.rows, this.#examples, step.step === step.steps);
   }
 
   #stateChanged(state: RunState, pace: Pace): void {
-    this.#view.setPaused(this.#current?.runner.paused === true);
-    if (state === 'running') pace.restart();
-    else if (state === 'pausing') this.#view.status('Pausing after this step');
-    else this.#view.status(state === 'paused' ? `Paused after ${count(this.#app.trained)} steps` : 'Waiting while this page is in the background');
+    this.view.setPaused(this.#current?.runner?.paused === true);
+    if (state === 'running') {
+      pace.restart();
+      this.view.status(t.training.goesOn(count(this.#app.trained + 1)));
+    }
+    else if (state === 'pausing') this.view.status('Pausing after this step');
+    else this.view.status(state === 'paused' ? `Paused after ${count(this.#app.trained)} steps` : 'Waiting while this page is in the background');
+  }
+
+  /** Takes the steps of a run until it ends or is stopped. `ready` prepares the run. */
+  async #run(ready: () => Promise<Run>): Promise<void> {
+    this.#asked = false;
+    this.view.problem();
+    this.#flow.freeze(true);
+    this.view.setBusy(true);
+    await (this.#going = this.#go(ready));
+    this.#going = undefined;
   }
 
   /** Takes steps until the run ends or is stopped, then measures the model again. */
-  async #run(run: Run): Promise<void> {
-    const [app, view] = [this.#app, this.#view];
-    view.problem();
-    this.#current = run;
-    [this.#ran, this.#ranQuick] = [run.dataset, run.settings.method === 'readout'];
-    this.#setBusy();
+  async #go(ready: () => Promise<Run>): Promise<void> {
+    const [app, view] = [this.#app, this.view];
     const from = app.trained;
-    app.onProgress = (progress) => {
-      const searching = progress.stage === 'search';
-      view.status(searching ? `${stageName(progress)}: ${progress.loaded} of ${progress.total}` : `The GPU was lost and is starting again. ${stageName(progress)}`);
-    };
+    app.onProgress = (progress) => this.#showProgress(progress);
     try {
       if (from === 0) view.status('Reading the examples');
-      await run.runner.go();
+      const run = await ready();
+      const { runner, id, settings: given } = run;
+      this.#current = run;
+      app.training = id;
+      [this.#ran, this.#ranQuick] = [run.dataset, given.method === 'readout'];
+      await runner?.go();
       view.chart.draw();
+      if (this.#asked) {
+        await runner?.end();
+        return;
+      }
       if (app.trained > from || app.after === undefined) await this.#measure(run, 'after');
-      if (this.#ranQuick && run.runner.finished) await saveSession(sessionOf(app, run.dataset, run.settings));
+      if (id !== undefined && (!this.#ranQuick || runner?.finished === true)) await updateTraining(id, app, given);
     } catch (error) {
       if (!isAbort(error)) view.problem(error);
     } finally {
       this.#starting = undefined;
       delete app.onProgress;
+      this.#finish();
+      if (this.#asked) view.status(t.trainings.taken);
     }
-    this.#finish();
   }
 
-  /** Continues the same run, even if an error has ended it, because its steps are recorded. */
-  async #continue(): Promise<void> {
-    if (this.#current === undefined) return;
-    const { tuner, dataset, settings: given, runner } = this.#current;
-    if (!runner.finished) {
-      await this.#run(this.#current);
+  #showProgress(progress: LoadProgress): void {
+    const [loaded, total] = [count(progress.loaded), count(progress.total)];
+    if (progress.stage === 'search') this.view.status(`${stageName(progress)}: ${loaded} of ${total}`);
+    else this.view.status(progress.stage === 'replay' ? t.trainings.recoveredRestoring(loaded, total) : `The GPU was lost and is starting again. ${stageName(progress)}`);
+  }
+
+  /** Another tab asks for a training. Returns whether this tab has it; it then ends after its current step. */
+  #letGo(id: string): boolean {
+    const run = this.#current;
+    if (run?.id !== id || run.runner === undefined) return false;
+    this.#asked = true;
+    run.runner.stop();
+    this.#stop();
+    if (this.#going === undefined) void run.runner.end().then(() => this.view.status(t.trainings.taken));
+    return true;
+  }
+
+  /** Continues the same run, even if an error has ended it, because its steps are recorded. With `more` it becomes longer by so many steps. */
+  async #continue(more = 0): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    const { tuner, settings: given, runner } = current;
+    if (runner !== undefined && !runner.finished && !this.#asked && more === 0) {
+      await this.#run(async () => current);
       return;
     }
-    this.#setBusy();
-    this.#view.status('Repeating the recorded steps');
-    try {
+    const id = current.id === undefined ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
+    if (id === null) return;
+    await this.#run(async () => {
+      this.view.status('Repeating the recorded steps');
       const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
-      await this.#run(await this.#open(tuner, dataset, { ...given, learningRate: made.learningRate, epsilon: made.epsilon }, losses, false));
-    } catch (error) {
-      this.#view.problem(error);
-      this.#finish();
-    }
+      const same = { ...given, steps: given.steps + more, learningRate: made.learningRate, epsilon: made.epsilon };
+      return this.#open({ ...current, settings: same, id }, losses, id !== current.id);
+    });
   }
 
-  #setBusy(): void {
-    this.#flow.freeze(true);
-    this.#view.setBusy(true);
+  /** By how many steps a run that has ended can become longer: not at all if its learning rate has fallen to nothing. */
+  #more(): number {
+    const given = this.#current?.settings;
+    return given === undefined || given.method === 'readout' || given.schedule !== 'constant' ? 0 : Math.min(MORE, given.steps);
   }
 
   #finish(): void {
     const { trained } = this.#app;
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
-    const more = this.#current !== undefined && trained < this.#current.settings.steps;
-    this.#view.finish({ trained, learned: quick ? this.#learned : undefined, deeper: this.#learnsDeeply(), more });
+    const steps = this.#current?.settings.steps ?? 0;
+    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#learnsDeeply(), longer: this.#more() });
     if (trained === 0) return;
-    this.#flow.summarize(3, quick ? 'Learned from your examples' : `${count(trained)} steps, error ${this.#view.chart.mean.toFixed(2)}`);
+    this.#flow.summarize(3, quick ? 'Learned from your examples' : `${count(trained)} steps, error ${this.view.chart.mean.toFixed(2)}`);
   }
 
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */
   async #measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
     if (dataset.kind !== 'labelled') return;
-    this.#view.setMeasuring(true);
+    this.view.setMeasuring(true);
     this.#measuring = new AbortController();
     try {
-      await measure(this.#app, { tuner, dataset, heldOut }, when, this.#measuring.signal, (text) => this.#view.status(text));
+      await measure(this.#app, { tuner, dataset, heldOut }, when, this.#measuring.signal, (text) => this.view.status(text));
     } finally {
       this.#measuring = undefined;
-      this.#view.setMeasuring(false);
+      this.view.setMeasuring(false);
     }
   }
 
-  /** Continues a run from another tab. */
-  async continueSaved(saved: Session, dataset: Dataset, record: Blob): Promise<void> {
-    const app = this.#app;
-    const { settings: given, before, comparisons } = saved;
-    const { tuner } = app;
-    if (tuner === undefined) return;
-    if (given.method === 'readout' && dataset.kind === 'labelled') {
-      await this.#reopen(tuner, saved, dataset, record);
-      return;
+  /** Makes room for a training of an earlier tab. `opening` is aborted when the person stops it, and absent when that is over. */
+  async prepare(opening: AbortController | undefined): Promise<void> {
+    if (opening !== undefined) {
+      await this.#current?.runner?.end();
+      this.#current = undefined;
     }
-    const { losses, step, settings: made } = await tuner.restore(record);
-    // The record contains the learning rate and epsilon that the run used, whether found by search
-    // or preset.
-    const same = { ...given, learningRate: made.learningRate, epsilon: made.epsilon };
-    app.adapted = made.method === 'lora' || made.method === 'prefix';
-    app.dataset = dataset;
-    if (dataset.kind === 'labelled') app.prompting = dataset;
-    app.trained = step;
-    app.comparisons = comparisons.map((each): Comparison => ({ ...each }));
-    if (before !== undefined) app.before = before;
-    this.#suited = tuner;
-    this.#flow.open(3);
-    await this.#run(await this.#open(tuner, dataset, same, losses, false));
+    this.#opening = opening;
   }
 
-  /** Opens what was learned quickly in another tab. What was interrupted there is learned anew, because it takes seconds. */
-  async #reopen(tuner: FineTuner, { settings: given, after, comparisons }: Session, dataset: Dataset & { kind: 'labelled' }, record: Blob): Promise<void> {
-    const app = this.#app;
-    app.dataset = dataset;
-    app.prompting = readoutPrompt(dataset);
-    app.comparisons = comparisons.map((each): Comparison => ({ ...each }));
-    this.#suited = tuner;
-    const restored = after === undefined ? undefined : await tuner.restore(record).catch(() => undefined);
-    if (restored === undefined) {
-      this.#flow.open(3);
-      await this.#run(await this.#open(tuner, dataset, given, [], true));
-      return;
+  /** Takes the next steps of a run, of which these losses are known, or its first ones. */
+  async take(run: Omit<Run, 'runner'>, losses: readonly number[], isNew: boolean): Promise<void> {
+    [this.#suited, this.#ran] = [run.tuner, run.dataset];
+    await this.#run(() => this.#open(run, losses, isNew));
+  }
+
+  /** Shows a run of an earlier tab as it ended there, of which these losses are known. */
+  async show(run: Omit<Run, 'runner'>, losses: readonly number[]): Promise<void> {
+    const { dataset, settings: given } = run;
+    this.#current = run;
+    [this.#suited, this.#ran, this.#ranQuick] = [run.tuner, dataset, given.method === 'readout'];
+    this.#app.training = run.id;
+    const { after, prompting } = this.#app;
+    if (dataset.kind === 'labelled' && this.#ranQuick) {
+      this.#learned = readoutRows(dataset).length;
+      this.view.heldOut(after === undefined || prompting === undefined ? '' : evaluationLine(after, prompting));
+    } else {
+      this.view.prepare(given.steps, losses);
+      this.view.chart.draw();
+      if (after === undefined) await this.#measure(run, 'after');
     }
-    app.trained = Math.max(1, restored.step);
-    if (after !== undefined) app.after = after;
-    this.#view.heldOut(after === undefined ? '' : evaluationLine(after, app.prompting));
-    [this.#ran, this.#ranQuick, this.#learned] = [dataset, true, readoutRows(dataset).length];
-    this.#flow.open(3);
     this.#finish();
     this.#flow.open(4);
   }

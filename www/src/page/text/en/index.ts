@@ -4,7 +4,9 @@ import { problem } from './problem.ts';
 import { proof } from './proof.ts';
 import { sorting } from './sorting.ts';
 import { start } from './start.ts';
+import { training } from './training.ts';
+import { trainings } from './trainings.ts';
 
-export const en = { device, problem, proof, sorting, start };
+export const en = { device, problem, proof, sorting, start, training, trainings };
 
 export type Texts = typeof en;
