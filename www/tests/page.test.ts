@@ -86,10 +86,19 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   await page.waitForTimeout(FAKE ? 4000 : 1000);
+  // The answers to the person's own sentences change before their eyes, and the tab's title tells how far it is.
+  const answers = page.locator('#live-predictions .score-figures');
+  await expect.poll(() => answers.first().textContent()).toMatch(/^\d+% → \d+%$/);
+  if (!FAKE) {
+    const soon = await answers.allTextContents();
+    await expect.poll(() => answers.allTextContents(), { timeout: LONG }).not.toEqual(soon);
+  }
+  await expect.poll(() => page.title()).toMatch(/^\d+% · PocketLLM/);
+  await page.getByText(/^\d+ (s|min) left$/).waitFor();
   await shoot(page, 'phone-dark-3-live');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByText(/^Paused after \d+ steps?$/).waitFor({ timeout: LONG });
+  await page.getByText(/^Paused after step \d+ of 5,000$/).waitFor({ timeout: LONG });
   const paused = await page.locator('#train-status').textContent();
   await page.waitForTimeout(500);
   expect(await page.locator('#train-status').textContent()).toBe(paused);
@@ -97,6 +106,8 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
+  expect(await page.title()).toMatch(/^PocketLLM/);
+  expect(Number(await page.locator('#train-bar').getAttribute('value'))).toBeLessThan(0.5);
   const first = await trainedSteps(page);
   expect(first).toBeGreaterThanOrEqual(1);
   expect(first).toBeLessThan(5000);

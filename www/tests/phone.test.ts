@@ -72,7 +72,7 @@ test('the screen stays on only during training, and the record is shared as text
   await expect.poll(() => held(page)).toBe(1);
 
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByText(/^Paused after \d+ steps?$/).waitFor({ timeout: LONG });
+  await page.getByText(/^Paused after step \d+ of [\d,]+$/).waitFor({ timeout: LONG });
   expect(await held(page)).toBe(0);
   await page.getByRole('button', { name: 'Continue' }).click();
   await expect.poll(() => held(page)).toBe(1);

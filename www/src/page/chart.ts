@@ -5,6 +5,8 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { TrainStep } from 'pocketllm';
+import { byId } from './dom.ts';
+import { t } from './text.ts';
 
 /** Weight of the previous mean in the running mean of the loss. */
 const SMOOTHING = 0.95;
@@ -49,6 +51,7 @@ export class LossChart {
   start(last: number, losses: readonly number[] = []): void {
     for (const series of [this.#steps, this.#losses, this.#means, this.#measured]) series.length = 0;
     this.#last = last;
+    byId('legend-held', HTMLElement).hidden = true;
     this.#mean = 0;
     this.#weight = 0;
     losses.forEach((loss, at) => this.#push(at + 1, loss, null));
@@ -75,10 +78,12 @@ export class LossChart {
     this.#pending = false;
     this.#drawn = performance.now();
     this.#plot?.setData([this.#steps, this.#losses, this.#means, this.#measured]);
-    this.#container.setAttribute(
-      'aria-label',
-      `Error over ${this.#steps.length} steps, from ${this.first?.toFixed(2) ?? ''} to ${this.mean.toFixed(2)}`,
-    );
+    this.#container.setAttribute('aria-label', t.chart.described(this.#steps.length, this.first?.toFixed(2) ?? '', this.mean.toFixed(2)));
+    byId('legend-held', HTMLElement).hidden = this.#measured.every((each) => each === null);
+    const low = this.#plot?.scales['y']?.min ?? 0;
+    const note = byId('plot-note', HTMLElement);
+    note.hidden = low <= 0;
+    note.textContent = t.chart.cropped(low.toFixed(2));
   }
 
   #size(): { width: number; height: number } {
@@ -97,6 +102,8 @@ export class LossChart {
       ticks: { show: false },
     };
     const first = this.#steps[0] ?? 1;
+    let high = 0;
+    const labeled = (label: string): Partial<uPlot.Axis> => ({ label, labelSize: 18, labelGap: 0, labelFont: '12px system-ui, sans-serif' });
     this.#plot = new uPlot(
       {
         ...this.#size(),
@@ -105,11 +112,17 @@ export class LossChart {
         cursor: { show: false },
         scales: {
           x: { time: false, range: (_, low, high) => [Math.min(first, low ?? first), Math.max(high ?? 0, (low ?? first) + 10)] },
-          y: { range: (_, low, high) => spread(low, high) },
+          y: {
+            range: (_, lowest, highest) => {
+              const range = spread(lowest, highest);
+              high = range[1];
+              return range;
+            },
+          },
         },
         axes: [
-          { ...axis, size: 28, space: 56, incrs: TICK_STEPS },
-          { ...axis, size: 44, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
+          { ...axis, size: 24, space: 56, incrs: TICK_STEPS, ...labeled(t.chart.step) },
+          { ...axis, size: 40, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(high > 10 ? 0 : high > 3 ? 1 : 2)), ...labeled(t.chart.error) },
         ],
         series: [
           {},
@@ -125,11 +138,11 @@ export class LossChart {
 }
 
 /**
- * Adds a margin above and below, and keeps the range so large that noise does not look like a
- * trend.
+ * The range of the errors, from 0 on, so that a small change looks small. Only errors that all lie far from 0, as those of a model that
+ * writes, have a range of their own; it is so large that noise does not look like a trend.
  */
 function spread(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];
   const margin = Math.max(0.05, (high - low) * 0.1);
-  return [Math.max(0, low - margin), high + margin];
+  return [low < 0.6 * high ? 0 : Math.max(0, low - margin), high + margin];
 }

@@ -56,7 +56,7 @@ export function evaluationLine(evaluation: Evaluation, prompting: Prompting): st
   const { accuracy, baseline, baselineLabel } = evaluation;
   if (accuracy === undefined || baseline === undefined || baselineLabel === undefined) return '';
   const better = evaluation.verdict === 'better' ? 'better than' : 'beside';
-  return `${isFolded(prompting) ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share(evaluation, accuracy)} right, ${better} ${percent(baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
+  return `${isFolded(prompting) ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share(evaluation, accuracy)} right, ${better} ${share(evaluation, baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
 }
 
 /** What was learned, in a sentence. */

@@ -1,7 +1,11 @@
 /** Measures how fast a run is, and says whether it learns. */
-import type { TrainStep, Warning } from 'pocketllm';
+import type { Evaluation, TrainStep, Warning } from 'pocketllm';
 import type { LossChart } from './chart.ts';
 import { bytes, count } from './format.ts';
+import { t } from './text.ts';
+
+/** The curve of fewer steps shows no trend. */
+const FEW_STEPS = 200;
 
 /** The speed over the last steps, as exponential moving averages. */
 export class Pace {
@@ -20,7 +24,7 @@ export class Pace {
     this.#steps++;
   }
 
-  /** Restarts the clock after a pause, so that the pause does not count as part of a step. */
+  /** Restarts the clock after a pause or a measurement, so that it does not count as part of a step. */
   restart(): void {
     this.#at = performance.now();
   }
@@ -29,8 +33,9 @@ export class Pace {
     return this.#tokens / (this.stepMs / 1000);
   }
 
-  secondsLeft({ step, steps }: TrainStep): number {
-    return ((steps - step) * this.stepMs) / 1000;
+  /** `undefined` until there are enough steps to tell: the first one prepares the GPU, and the second is a single measurement. */
+  secondsLeft({ step, steps }: TrainStep): number | undefined {
+    return this.#steps < 3 ? undefined : ((steps - step) * this.stepMs) / 1000;
   }
 
   /** Terms and values about the last step, whose learning rate was `rate`. */
@@ -51,10 +56,12 @@ const TROUBLES: Record<Warning['trouble'], string> = {
   'large-difference': 'The steps are too coarse to learn from. Train again with an epsilon ten times smaller (under Advanced).',
 };
 
-/** What the curve shows, for someone who has never seen one. */
-export function verdict({ first, mean }: LossChart, steps: number, trouble?: Warning): string {
+/** What the curve and the last evaluation show, for someone who has never seen such a curve. */
+export function verdict({ first, mean }: LossChart, { step, steps }: TrainStep, trouble: Warning | undefined, evaluation: Evaluation | undefined): string {
   if (trouble !== undefined) return TROUBLES[trouble.trouble];
-  if (first === undefined || steps < 200) return 'The line goes up and down at first. Give it a few hundred steps.';
-  if (mean < first * 0.97) return 'The error is falling.';
-  return 'There is no clear change yet.';
+  if (evaluation?.verdict === 'better') return t.chart.better;
+  if (evaluation?.verdict === 'worse') return t.chart.worse;
+  if (first === undefined || step < FEW_STEPS) return step === steps ? t.chart.few : t.chart.early;
+  if (mean >= first * 0.97) return t.chart.unclear;
+  return evaluation?.verdict === 'not-better' ? t.chart.fallingOnly : t.chart.falling;
 }

@@ -9,8 +9,8 @@ import { WakeLock } from './wake.ts';
 export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';
 
 export interface Listener {
-  /** `ms` is how long the step took. */
-  onStep(step: TrainStep, ms: number): void;
+  /** `ms` is how long the step took. The next step waits for what is returned. */
+  onStep(step: TrainStep, ms: number): Promise<void>;
   onState(state: RunState): void;
 }
 
@@ -62,7 +62,7 @@ export class Runner {
         const { done, value } = await this.#steps.next();
         if (done || value.step === value.steps) this.#finished = true;
         if (done) return;
-        this.#listener.onStep(value, performance.now() - began);
+        await this.#listener.onStep(value, performance.now() - began);
         if (this.#finished) {
           await this.#steps.next();
           return;

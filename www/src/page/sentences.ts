@@ -7,8 +7,29 @@ const SAMPLE_SENTENCES = [
   'Congratulations, you have won a free holiday! Click here to claim your prize today.',
 ];
 
+/** The field for sentences to compare, which is filled in unless the person has written some. */
+export class SentencesField {
+  readonly #input = byId('sentences', HTMLTextAreaElement);
+  /** What was proposed last. */
+  #proposed = '';
+
+  /** Shows the field for these examples. `sample` says that they are the sample. */
+  propose(dataset: Dataset | undefined, sample: boolean): void {
+    byId('sentences-field', HTMLElement).hidden = dataset?.kind !== 'labelled';
+    const written = this.#input.value;
+    if (dataset?.kind !== 'labelled' || (written.trim() !== '' && written !== this.#proposed)) return;
+    this.#proposed = proposed(dataset, sample).join('\n');
+    this.#input.value = this.#proposed;
+  }
+
+  /** The sentences. */
+  get lines(): string[] {
+    return this.#input.value.split('\n').flatMap((line) => line.trim() || []);
+  }
+}
+
 /** Sentences to compare: fixed ones for the sample, otherwise one text of each of two labels, from those kept aside if there are some. */
-export function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }, sample: boolean): string[] {
+function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }, sample: boolean): string[] {
   if (sample) return SAMPLE_SENTENCES;
   const rows = heldOut.length > 0 ? heldOut : train;
   const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));

@@ -34,6 +34,11 @@ export class SettingsForm {
   constructor() {
     offer(this.#field('method'), METHODS);
     offer(this.#field('estimator'), ESTIMATORS);
+    // At a desk one does something else meanwhile. A phone stops pages that are out of sight anyway.
+    const desk = matchMedia('(hover: hover) and (pointer: fine)').matches;
+    const background = this.#field('background');
+    if (background instanceof HTMLInputElement) background.checked = desk;
+    byId('keep-open', HTMLElement).hidden = desk;
     onChoice('length', () => {
       this.#field('steps').value = chosen('length');
       this.#field('evaluateEvery').value = String(Math.max(10, Math.round(Number(chosen('length')) / 10)));

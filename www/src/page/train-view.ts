@@ -1,8 +1,10 @@
 /** What step 3 shows of a training run: its progress, its chart and its buttons. */
-import type { LoadProgress, TrainStep, Warning } from 'pocketllm';
+import type { Evaluation, LoadProgress, TrainStep, Warning } from 'pocketllm';
+import { Attention } from './attention.ts';
 import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
-import { count, duration, percent, plural } from './format.ts';
+import { count, percent } from './format.ts';
+import { LivePredictions } from './live.ts';
 import { type Pace, verdict } from './pace.ts';
 import { showProblem } from './problem.ts';
 import { t } from './text.ts';
@@ -33,6 +35,8 @@ export class TrainView {
   readonly longer = byId('train-longer', HTMLButtonElement);
   readonly again = byId('train-again', HTMLButtonElement);
   readonly chart = new LossChart(byId('plot', HTMLElement));
+  readonly predictions = new LivePredictions();
+  readonly #attention = new Attention();
   readonly #form: HTMLFormElement;
   readonly #after = byId('train-after', HTMLElement);
   readonly #deeperNote = byId('deeper-note', HTMLElement);
@@ -41,6 +45,8 @@ export class TrainView {
   readonly #left = byId('train-left', HTMLElement);
   readonly #status = byId('train-status', HTMLElement);
   #shownAt = 0;
+  /** The last evaluation of the run. */
+  #evaluation: Evaluation | undefined;
 
   /** `form` has the settings of a run. It is hidden while one proceeds. */
   constructor(form: HTMLFormElement) {
@@ -70,6 +76,7 @@ export class TrainView {
   /** Takes away what the last run has shown. */
   clear(): void {
     [this.#live.hidden, this.#after.hidden, this.#deeperNote.hidden] = [true, true, true];
+    this.predictions.hide();
     this.showForm(true);
   }
 
@@ -82,6 +89,7 @@ export class TrainView {
     this.showForm(!busy);
     this.hideAfter();
     [this.pause.hidden, this.stop.hidden] = [!busy, !busy];
+    byId('while-training', HTMLElement).hidden = !busy;
     this.stop.disabled = false;
     this.stop.textContent = 'Stop';
     this.setPaused(false);
@@ -106,11 +114,14 @@ export class TrainView {
     else this.#bar.removeAttribute('value');
   }
 
-  /** Shows that the model is measured, which can be skipped, or that this has ended. */
-  setMeasuring(measuring: boolean): void {
-    this.pause.hidden = measuring;
-    this.stop.textContent = measuring ? 'Skip' : 'Stop';
-    if (!measuring) return;
+  /** Shows that the model is measured, before or after training, and what it means to skip this; or that it has ended. */
+  setMeasuring(when: 'before' | 'after' | undefined): void {
+    const note = byId('measuring-note', HTMLElement);
+    note.hidden = when === undefined;
+    note.textContent = when === 'after' ? t.live.retesting : t.live.testing;
+    this.pause.hidden = when !== undefined;
+    this.stop.textContent = when === undefined ? 'Stop' : t.live.skip;
+    if (when === undefined) return;
     this.#bar.removeAttribute('value');
     this.#left.textContent = '';
     this.stop.disabled = false;
@@ -121,6 +132,7 @@ export class TrainView {
     byId('figure', HTMLElement).hidden = losses.length === 0;
     byId('train-facts', HTMLElement).replaceChildren();
     this.chart.start(steps, losses);
+    this.#evaluation = undefined;
     byId('verdict', HTMLElement).textContent = '';
     this.heldOut('');
   }
@@ -137,13 +149,16 @@ export class TrainView {
   /** Shows a step, if the last one was not shown just before. */
   showStep(step: TrainStep, pace: Pace, learningRate: number, trouble: Warning | undefined): void {
     const last = step.step === step.steps;
+    this.#evaluation = step.evaluation ?? this.#evaluation;
     if (!this.#due(last)) return;
     this.#bar.value = step.step / step.steps;
     this.status(`Step ${count(step.step)} of ${count(step.steps)}`);
     byId('figure', HTMLElement).hidden = false;
-    this.#left.textContent = last ? '' : `${duration(pace.secondsLeft(step))} left`;
+    const left = pace.secondsLeft(step);
+    this.#left.textContent = last ? '' : left === undefined ? t.live.estimating : t.live.left(left);
+    this.#attention.progress(step.step / step.steps);
     byId('loss-now', HTMLOutputElement).textContent = this.chart.mean.toFixed(3);
-    byId('verdict', HTMLElement).textContent = verdict(this.chart, step.step, trouble);
+    byId('verdict', HTMLElement).textContent = verdict(this.chart, step, trouble, this.#evaluation);
     facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
     const tenth = Math.max(1, Math.round(step.steps / 10));
     if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${this.chart.mean.toFixed(2)}`);
@@ -153,6 +168,7 @@ export class TrainView {
   showLearned(rows: number, examples: number, last: boolean): void {
     if (!this.#due(last)) return;
     this.#bar.value = rows / Math.max(1, examples);
+    this.#attention.progress(this.#bar.value);
     this.status(`Learned from ${count(rows)} of ${count(examples)} examples`);
     this.#left.textContent = '';
   }
@@ -168,14 +184,12 @@ export class TrainView {
   finish({ trained, steps, learned, deeper, longer }: Ending): void {
     this.setBusy(false);
     this.#left.textContent = '';
-    const more = learned === undefined && trained < steps;
-    this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
-    if (trained === 0) {
-      this.status('Stopped before the first step');
-      return;
-    }
     const quick = learned !== undefined;
-    this.status(quick ? `Learned from ${plural(learned, 'example')}` : more ? t.training.stopped(count(trained), count(steps)) : `Trained for ${count(trained)} steps`);
+    const more = !quick && trained < steps;
+    this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
+    this.status(trained === 0 ? t.live.stoppedFirst : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
+    void this.#attention.end(this.#status.textContent ?? '');
+    if (trained === 0) return;
     this.start.textContent = 'Start over with the untrained model';
     this.showForm(false);
     this.again.hidden = false;

@@ -11,7 +11,7 @@ import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
 import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.ts';
 import { Runner, type RunState } from './runner.ts';
-import { explainHow, proposed } from './sentences.ts';
+import { explainHow, SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, newId, updateTraining } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { isFolded, type App, type Dataset, type Flow } from './state.ts';
@@ -45,7 +45,7 @@ export class Training {
   readonly #flow: Flow;
   readonly #settings = new SettingsForm();
   readonly view = new TrainView(this.#settings.form);
-  readonly #sentences = byId('sentences', HTMLTextAreaElement);
+  readonly #sentences = new SentencesField();
   /** The run that can be continued; it is paused between two steps. */
   #current: Run | undefined;
   /** The data of the last run, and whether they were learned quickly. */
@@ -60,12 +60,12 @@ export class Training {
   /** The run that goes on now, until it has ended, and whether another tab has asked for it. */
   #going: Promise<void> | undefined;
   #asked = false;
-  /** The sentences that were proposed last. */
-  #proposed = '';
   /** The model that the settings suit, and the record whose settings they have. */
   #suited: FineTuner | undefined;
   #adopted: App['restored'];
   #learningRate = 0;
+  #steps = 0;
+  #state: RunState = 'running';
   /** Number of examples of the run, and how many of them have been learned quickly. */
   #examples = 0;
   #learned = 0;
@@ -115,9 +115,8 @@ export class Training {
   #opened(): void {
     if (this.#opening !== undefined) return;
     const { tuner, dataset, restored } = this.#app;
-    byId('sentences-field', HTMLElement).hidden = dataset?.kind !== 'labelled';
     this.#showHow();
-    this.#proposeSentences();
+    this.#sentences.propose(dataset, chosen('data') === 'sample');
     if (this.#suited !== tuner && tuner !== undefined) this.#settings.suit(tuner.info);
     this.#suited = tuner;
     const continued = restored?.settings.method === 'readout' ? undefined : restored;
@@ -154,15 +153,6 @@ export class Training {
     this.#showHow();
   }
 
-  /** Fills in sentences to compare, unless the person has written some. */
-  #proposeSentences(): void {
-    const { dataset } = this.#app;
-    const written = this.#sentences.value;
-    if (dataset?.kind !== 'labelled' || (written.trim() !== '' && written !== this.#proposed)) return;
-    this.#proposed = proposed(dataset, chosen('data') === 'sample').join('\n');
-    this.#sentences.value = this.#proposed;
-  }
-
   /** Starts from the untrained model, or from an opened training record. */
   async #begin(): Promise<void> {
     const app = this.#app;
@@ -183,8 +173,7 @@ export class Training {
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
-    const lines = dataset.kind === 'labelled' ? this.#sentences.value.split('\n').map((line) => line.trim()) : [];
-    app.comparisons = lines.filter((line) => line !== '').map((text) => ({ text }));
+    app.comparisons = dataset.kind === 'labelled' ? this.#sentences.lines.map((text) => ({ text })) : [];
     app.trained = from?.step ?? 0;
     delete app.before;
     delete app.after;
@@ -198,6 +187,8 @@ export class Training {
   /** Prepares a run for its next step. `asks` says whether it is a new training, of which the model is measured before the first step. */
   async #open({ tuner, dataset, settings: given, id }: Omit<Run, 'runner'>, losses: readonly number[], asks: boolean): Promise<Run> {
     const quick = given.method === 'readout';
+    const pace = new Pace();
+    const heat = new Heat();
     this.#starting = new AbortController();
     const steps = tuner.train({
       ...(quick ? { method: 'readout', seed: BigInt(given.seed), maxLength: given.maxLength } : trainOptions(given)),
@@ -206,24 +197,26 @@ export class Training {
       signal: this.#starting.signal,
       onStart: async ({ steps: last, learningRate, examples }) => {
         this.#starting = undefined;
-        [this.#examples, this.#learned] = [examples, 0];
+        [this.#steps, this.#examples, this.#learned] = [last, examples, 0];
         this.#learningRate = learningRate;
         this.view.prepare(last, losses);
+        this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (asks && id !== undefined) await beginTraining(id, this.#app, dataset, given);
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
+        this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (id !== undefined) await updateTraining(id, this.#app, given);
         this.view.status(quick ? 'Reading the first examples' : 'Preparing the first step');
         announce('Training has started');
+        pace.restart();
       },
     });
-    const pace = new Pace();
-    const heat = new Heat();
     const runner = new Runner(steps, given.background, {
-      onStep: (step, ms) => {
+      onStep: async (step, ms) => {
         pace.add(step);
         runner.restMs = heat.add(ms, step.tokens);
         this.view.showWarm(heat.warm);
         this.#stepTaken(step, pace, dataset);
+        await this.view.predictions.update(tuner, step.step === step.steps);
       },
       onState: (state) => this.#stateChanged(state, pace),
     });
@@ -250,12 +243,12 @@ export class Training {
 
   #stateChanged(state: RunState, pace: Pace): void {
     this.view.setPaused(this.#current?.runner?.paused === true);
-    if (state === 'running') {
-      pace.restart();
-      this.view.status(t.training.goesOn(count(this.#app.trained + 1)));
-    }
-    else if (state === 'pausing') this.view.status('Pausing after this step');
-    else this.view.status(state === 'paused' ? `Paused after ${count(this.#app.trained)} steps` : 'Waiting while this page is in the background');
+    const was = this.#state;
+    this.#state = state;
+    if (state === 'running') pace.restart();
+    // A page that is shown again has not necessarily waited.
+    if (state === 'running' && was === 'running') return;
+    this.view.status({ running: t.training.goesOn(count(this.#app.trained + 1)), pausing: t.live.pausing, paused: t.live.paused(this.#app.trained, this.#steps), hidden: t.live.hidden }[state]);
   }
 
   /** Takes the steps of a run until it ends or is stopped. `ready` prepares the run. */
@@ -272,6 +265,7 @@ export class Training {
   async #go(ready: () => Promise<Run>): Promise<void> {
     const [app, view] = [this.#app, this.view];
     const from = app.trained;
+    this.#state = 'running';
     app.onProgress = (progress) => this.#showProgress(progress);
     try {
       if (from === 0) view.status('Reading the examples');
@@ -345,6 +339,7 @@ export class Training {
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
+    this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#learnsDeeply(), longer: this.#more() });
     if (trained === 0) return;
     this.#flow.summarize(3, quick ? 'Learned from your examples' : `${count(trained)} steps, error ${this.view.chart.mean.toFixed(2)}`);
@@ -353,13 +348,13 @@ export class Training {
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */
   async #measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
     if (dataset.kind !== 'labelled') return;
-    this.view.setMeasuring(true);
+    this.view.setMeasuring(when);
     this.#measuring = new AbortController();
     try {
       await measure(this.#app, { tuner, dataset, heldOut }, when, this.#measuring.signal, (text) => this.view.status(text));
     } finally {
       this.#measuring = undefined;
-      this.view.setMeasuring(false);
+      this.view.setMeasuring(undefined);
     }
   }
 

@@ -1,16 +1,16 @@
 /** Step 4: compares the model before and after training, and lets the person try it and save it. */
-import type { Classification } from 'pocketllm';
 import { setUpChat } from './chat.ts';
-import { byId, el } from './dom.ts';
+import { comparison } from './comparison.ts';
+import { byId } from './dom.ts';
 import { showFigures } from './figures.ts';
-import { bytes, excerpt, percent } from './format.ts';
+import { bytes } from './format.ts';
 import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
 import { ListSorter } from './sort-list.ts';
-import { asked, type App, type Comparison, type Flow } from './state.ts';
+import { asked, type App, type Flow } from './state.ts';
 
-/** With more labels than this, only the likeliest are shown beside a sentence. */
-const SHOWN = 5;
+/** Characters of a sentence that are shown. */
+const LENGTH = 220;
 
 export function setUpTry(app: App, flow: Flow): void {
   const problem = byId('try-problem', HTMLElement);
@@ -33,7 +33,7 @@ export function setUpTry(app: App, flow: Flow): void {
   });
 
   function showComparisons(): void {
-    list.replaceChildren(...app.comparisons.map((each) => comparison(each, app)));
+    list.replaceChildren(...app.comparisons.map((each) => comparison(each, app.prompting, LENGTH)));
   }
 
   byId('ask', HTMLFormElement).addEventListener('submit', (event) => {
@@ -75,47 +75,4 @@ function modelNote({ tuner, prompting }: App): string {
   const size = bytes(parameters * (dtype === 'f16' ? 2 : 4));
   const opens = prompting?.readout === true ? 'transformers or sentence-transformers' : 'transformers';
   return `A zip file with all files of the model, about ${size}. Once it is unpacked, the Python library ${opens} opens its folder.`;
-}
-
-function bar(share: number, when: 'before' | 'after'): HTMLProgressElement {
-  return el('progress', { class: when, value: String(share), 'aria-hidden': 'true' });
-}
-
-/** The labels to show, in their order: all of them, or the likeliest of many. */
-function likeliest(labels: readonly string[], scores: Classification | undefined): readonly string[] {
-  if (labels.length <= SHOWN || scores === undefined) return labels;
-  const first = new Set(scores.scores.slice(0, SHOWN).map(({ label }) => label));
-  return labels.filter((label) => first.has(label));
-}
-
-/** One sentence with a pair of bars for each label. */
-function comparison({ text, before, after }: Comparison, app: App): HTMLLIElement {
-  const share = (from: Classification | undefined, label: string): number | undefined =>
-    from?.scores.find((score) => score.label === label)?.probability;
-  const { names, labels } = app.prompting ?? { names: new Map<string, string>(), labels: [] };
-  return el(
-    'li',
-    {},
-    el('blockquote', {}, excerpt(text, 220)),
-    // An opened record of what was learned quickly does not list its labels, but each answer has them all.
-    ...likeliest(labels.length > 0 ? labels : (after?.scores ?? []).map(({ label }) => label).sort(), after ?? before).map((label) => {
-      const was = share(before, label);
-      const is = share(after, label);
-      const figures = el('span', { class: 'score-figures' });
-      if (was !== undefined) figures.append(el('span', { class: 'before' }, `${percent(was)}${is === undefined ? '' : ' → '}`));
-      if (is !== undefined) figures.append(percent(is));
-      return el(
-        'div',
-        { class: label === after?.label ? 'score top' : 'score' },
-        el('span', {}, names.get(label) ?? label),
-        el(
-          'div',
-          { class: 'bar' },
-          ...(was === undefined ? [] : [bar(was, 'before')]),
-          ...(is === undefined ? [] : [bar(is, 'after')]),
-        ),
-        figures,
-      );
-    }),
-  );
 }

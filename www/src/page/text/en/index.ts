@@ -1,5 +1,7 @@
 /** The English texts. The other languages have the same keys, which the compiler checks. */
+import { chart } from './chart.ts';
 import { device } from './device.ts';
+import { live } from './live.ts';
 import { problem } from './problem.ts';
 import { proof } from './proof.ts';
 import { sorting } from './sorting.ts';
@@ -7,6 +9,6 @@ import { start } from './start.ts';
 import { training } from './training.ts';
 import { trainings } from './trainings.ts';
 
-export const en = { device, problem, proof, sorting, start, training, trainings };
+export const en = { chart, device, live, problem, proof, sorting, start, training, trainings };
 
 export type Texts = typeof en;

@@ -1,0 +1,18 @@
+/** The chart of a training, and what its curve shows. */
+import { count } from '../../format.ts';
+
+export const chart = {
+  /** Beside the axes. */
+  error: 'Error',
+  step: 'Step',
+  /** For people who do not see it. */
+  described: (steps: number, first: string, last: string) => `Error over ${count(steps)} steps, from ${first} to ${last}`,
+  cropped: (low: string) => `The scale begins at ${low}, not at 0.`,
+  early: 'The line goes up and down at first. A few hundred steps show where it goes.',
+  few: 'So few steps hardly change a model. Train it for a few hundred.',
+  falling: 'The error is falling.',
+  unclear: 'There is no clear change yet.',
+  better: 'It is learning: it sorts texts that it has not seen better than always giving the same answer.',
+  fallingOnly: 'The error is falling, but texts that it has not seen are not sorted better yet than by always giving the same answer.',
+  worse: 'Texts that it has not seen are sorted worse than by always giving the same answer.',
+};
