@@ -4,8 +4,10 @@ import { dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 
 const MODELS = resolve(import.meta.dirname, '../../models');
+/** A model that is one file, which is put into a folder of the site beside its license. */
+const WRITER = { name: 'smollm2', file: 'smollm2-135m-instruct.gguf', license: resolve(import.meta.dirname, '../../LICENSE-APACHE') };
 /** The folders of the built-in models. The page works with any of them, and offers what is there. */
-const SITE_MODELS = ['bert', 'minilm-f16'].filter((name) => existsSync(join(MODELS, name, 'config.json')));
+const SITE_MODELS = [...['bert', 'minilm-f16'].filter((name) => existsSync(join(MODELS, name, 'config.json'))), ...(existsSync(join(MODELS, WRITER.file)) ? [WRITER.name] : [])];
 const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
 /** The files that name a model's license. */
 const LICENSE_FILES = ['LICENSE', 'README.md'];
@@ -65,6 +67,10 @@ export function assets(): Plugin {
           if (existsSync(from)) copyFileSync(from, place(`models/${model}/${file}`));
         }
       }
+      if (SITE_MODELS.includes(WRITER.name)) {
+        copyFileSync(join(MODELS, WRITER.file), place(`models/${WRITER.name}/${WRITER.file}`));
+        copyFileSync(WRITER.license, place(`models/${WRITER.name}/LICENSE`));
+      } else this.warn(`models/${WRITER.file} is missing, so the site is built without a built-in model that writes`);
       if (!SITE_MODELS.includes('bert')) this.warn('models/bert is missing, so the site is built without its small built-in model');
       if (!SITE_MODELS.includes('minilm-f16')) this.warn('models/minilm-f16 is missing, so the site is built without its larger built-in model');
       const files = samples();

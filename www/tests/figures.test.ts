@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { chooseModel, loadModel, loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ afterAll(async () => site?.close());
 /** The page with the tiny model, at the field for examples. */
 async function atPaste(colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; done: () => Promise<void> }> {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme });
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
@@ -181,7 +181,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await page.getByRole('button', { name: 'Back to training' }).click();
     await page.getByRole('button', { name: 'Train it deeper' }).click();
     expect(await page.getByRole('radio', { name: 'Deeply' }).isChecked()).toBe(true);
-    await page.getByRole('button', { name: 'Choose a model' }).click();
+    await page.getByRole('button', { name: 'What should it learn?' }).click();
     await page.locator('#record-input').setInputFiles(path);
     await page.locator('#summary-3', { hasText: 'from a record' }).waitFor({ timeout: LONG });
     await page.getByLabel('Try another sentence').fill('the story of plot 5');

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
-import { LONG } from './steps.ts';
+import { chooseModel, LONG } from './steps.ts';
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 const ID = 'tests/tiny-bert';
@@ -36,7 +36,7 @@ afterAll(async () => {
 test('a gated model asks for a token, and an adapter is taken by its id', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = 'hf_secret';
-  await page.getByText('From Hugging Face').click();
+  await chooseModel(page, 'From Hugging Face');
   await page.getByText('Models that work here').click();
   expect(await page.locator('#suggestions li').count()).toBeGreaterThan(5);
   await page.getByText('The times are estimates for this device').waitFor({ timeout: LONG });
@@ -76,7 +76,7 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
 test('of several files of a model, the one that suits the device is proposed', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
   hub.token = '';
-  await page.getByText('From Hugging Face').click();
+  await chooseModel(page, 'From Hugging Face');
   await page.getByLabel('The model’s name').fill('tests/quants');
   await page.getByRole('button', { name: 'Look it up' }).click();
   // All of them fit, and the largest is the most exact.
@@ -97,7 +97,7 @@ test('of several files of a model, the one that suits the device is proposed', {
 test('a sentence encoder is looked up, and learns the quick way only', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark', ignoreHTTPSErrors: true });
   hub.token = '';
-  await page.getByText('From Hugging Face').click();
+  await chooseModel(page, 'From Hugging Face');
   await page.getByLabel('The model’s name').fill('tests/encoder');
   await page.getByRole('button', { name: 'Look it up' }).click();
   await page.locator('#hub-facts', { hasText: 'of GPU memory' }).waitFor({ timeout: LONG });

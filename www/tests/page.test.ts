@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, trainDeeply, untilTrained, useSample } from './steps.ts';
+import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, trainDeeply, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
 
@@ -163,13 +163,13 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
 
 test('a bad file is named, and a good choice corrects it', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles({ name: 'config.json', mimeType: 'application/json', buffer: Buffer.from('{"model_type": ') });
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('A file is missing or damaged').waitFor({ timeout: LONG });
   expect(await page.locator('.problem-found').textContent()).toContain('config.json');
   await shoot(page, 'phone-light-1-bad-file');
-  await page.getByText('Small BERT').click();
+  await chooseModel(page, 'Small BERT');
   expect(await page.locator('.problem').count()).toBe(0);
   await loadModel(page);
   await page.getByRole('radio', { name: 'File', exact: true }).check();
@@ -193,7 +193,7 @@ const golden = (name: string): string => resolve(import.meta.dirname, '../../tes
 
 test('typed examples, and a training record that is opened in another visit', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await page.getByRole('radio', { name: 'Type' }).check();
@@ -235,7 +235,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   await page.reload();
   await page.locator('#trainings-list').getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('Open a training record or adapter').waitFor({ timeout: LONG });
@@ -251,7 +251,7 @@ test('typed examples, and a training record that is opened in another visit', { 
 
 test('a model that writes learns from plain text, continues a text, and chats', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(golden('llama-gguf/model.gguf'));
   await loadModel(page);
   await page.getByRole('radio', { name: 'Paste' }).check();
@@ -358,7 +358,7 @@ function mainThreadTasks(trace: string): number[] {
 
 test('a model in 4 bits trains an adapter, which is exported and loaded again', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await page.getByText('Memory', { exact: true }).click();
   await page.getByLabel('Precision of the model’s numbers').selectOption('q4');
@@ -378,7 +378,7 @@ test('a model in 4 bits trains an adapter, which is exported and loaded again', 
   const bytes = await readFile(await archive.path());
   expect(bytes.includes('adapter_config.json')).toBe(true);
 
-  await page.getByRole('button', { name: 'Choose a model' }).click();
+  await page.getByRole('button', { name: 'What should it learn?' }).click();
   await page.locator('#record-input').setInputFiles({ name: 'adapter.zip', mimeType: 'application/zip', buffer: bytes });
   await page.getByText('with an adapter').waitFor({ timeout: LONG });
   expect(faults).toEqual([]);

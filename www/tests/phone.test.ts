@@ -107,7 +107,7 @@ test('the screen stays on only during training, and the record is shared as text
     expect(await page.locator('.problem').count()).toBe(0);
   }
 
-  await page.getByRole('button', { name: 'Choose a model' }).click();
+  await page.getByRole('button', { name: 'What should it learn?' }).click();
   // A messenger may wrap the lines of the text.
   const text = shared?.text.replace(/.{76}/g, '$&\r\n') ?? '';
   await page.locator('#record-input').setInputFiles({ name: 'record.pocket.txt', mimeType: 'text/plain', buffer: Buffer.from(text) });

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
-import { loadModel, LONG, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { loadModel, LONG, openModels, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
 
 const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(12)}`;
 
@@ -51,7 +51,7 @@ test('the page and its worker cannot reach another host, and after texts are ent
   });
   await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
   const { context, page } = await visit(site, DESKTOP);
-  const [worker] = await Promise.all([page.waitForEvent('worker'), page.getByRole('button', { name: 'Load this model' }).click()]);
+  const [worker] = await Promise.all([page.waitForEvent('worker'), openModels(page).then(() => page.getByRole('button', { name: 'Load this model' }).click())]);
   await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
   const address = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/`;
   const reach = (url: string): Promise<string> => fetch(url).then((response) => response.text(), () => 'refused');

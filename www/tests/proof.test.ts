@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { integrity, SUMS, sums } from '../build/integrity.ts';
 import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, SITE, visit, type Site } from './browser.ts';
-import { loadTiny, LONG, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { loadTiny, LONG, openModels, startTraining, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -82,6 +82,7 @@ test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not 
     appendFileSync(join(folder, 'assets', name), part === 'pocketllm_bg' ? Buffer.from([0, 2, 1, 0x78]) : '//');
     const changed = await openSite(folder, 41762);
     const { context, page } = await visit(changed, DESKTOP);
+    await openModels(page);
     await page.getByRole('button', { name: 'Load this model' }).click();
     await page.locator('#model-problem [role=alert]').waitFor();
     expect(await page.locator('#model-problem').textContent()).toContain(said);

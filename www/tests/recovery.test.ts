@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
-import { LONG, pasteExamples, reachStep, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { chooseModel, LONG, pasteExamples, reachStep, startTraining, tinySettings, untilTrained } from './steps.ts';
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
 const ID = 'tests/tiny-bert';
@@ -52,7 +52,7 @@ async function arrive(options: Parameters<Browser['newContext']>[0] = OPTIONS, s
 }
 
 async function nameModel(page: Page): Promise<void> {
-  await page.getByText('From Hugging Face').click();
+  await chooseModel(page, 'From Hugging Face');
   await page.getByLabel('The model’s name').fill(ID);
 }
 
@@ -113,7 +113,7 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   await again.getByRole('button', { name: 'Delete it' }).click();
   await again.getByText('Your trainings').waitFor({ state: 'hidden' });
   await again.reload();
-  await again.getByRole('button', { name: 'Load this model' }).waitFor();
+  await again.getByRole('heading', { name: 'Three examples, ready to run' }).waitFor();
   await again.waitForTimeout(300);
   expect(await again.getByText('Your trainings').isVisible()).toBe(false);
 });

@@ -15,7 +15,7 @@ export const TINY_FILES = ['config.json', 'tokenizer.json', 'model.safetensors']
  * examples in its vocabulary.
  */
 export async function loadTiny(page: Page): Promise<void> {
-  await page.getByText('From my files').click();
+  await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles(TINY_FILES);
   await loadModel(page);
   await pasteExamples(page);
@@ -27,7 +27,20 @@ export async function pasteExamples(page: Page): Promise<void> {
   await useSample(page);
 }
 
+/** Opens the list of models, which one line stands for. */
+export async function openModels(page: Page): Promise<void> {
+  const list = page.locator('#model-choice');
+  if (!(await list.evaluate((each: HTMLDetailsElement) => each.open))) await list.locator('> summary').click();
+}
+
+/** Chooses where the model comes from, by the beginning of its name. */
+export async function chooseModel(page: Page, name: string): Promise<void> {
+  await openModels(page);
+  await page.locator('.choice', { hasText: name }).first().click();
+}
+
 export async function loadModel(page: Page): Promise<void> {
+  await openModels(page);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
 }

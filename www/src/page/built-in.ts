@@ -4,20 +4,31 @@ import { hasGpu } from './device.ts';
 import { byId } from './dom.ts';
 import type { ModelChoice } from './state.ts';
 
-export type BuiltInName = 'bert' | 'minilm';
+export type BuiltInName = 'bert' | 'minilm' | 'smollm2';
 
 interface BuiltIn {
   readonly name: string;
-  /** The path of its files in the site. */
+  /** The path of its files in the site: a folder, or one file. */
   readonly folder: string;
+  /** The name of these files in the list of models with which the site was built. */
+  readonly files: string;
+  /** The size of the download. */
+  readonly size: string;
+  /** Whether it continues texts. The others fill a gap or compare texts. */
+  readonly writes: boolean;
   /** How it is held on the GPU, unless the person chooses otherwise. */
   readonly dtype: DType;
 }
 
 export const BUILT_IN: Readonly<Record<BuiltInName, BuiltIn>> = {
-  bert: { name: 'Small BERT', folder: './models/bert/', dtype: 'f32' },
-  minilm: { name: 'MiniLM', folder: './models/minilm-f16/', dtype: 'f16' },
+  bert: { name: 'Small BERT', folder: './models/bert/', files: 'bert', size: '18 MB', writes: false, dtype: 'f32' },
+  minilm: { name: 'MiniLM', folder: './models/minilm-f16/', files: 'minilm-f16', size: '45 MB', writes: false, dtype: 'f16' },
+  // Its blocks of 4 bits stay as they are. Only an adapter can be trained beside them.
+  smollm2: { name: 'SmolLM2', folder: './models/smollm2/smollm2-135m-instruct.gguf', files: 'smollm2', size: '98 MB', writes: true, dtype: 'q4' },
 };
+
+/** Whether the site was built with a model. */
+export const isIncluded = (name: BuiltInName): boolean => __SITE_MODELS__.includes(BUILT_IN[name].files);
 
 /** Whether a word is the name of a built-in model. */
 export const isBuiltIn = (word: string): word is BuiltInName => Object.hasOwn(BUILT_IN, word);
@@ -32,8 +43,9 @@ export function builtInAt(source: string): BuiltInName | undefined {
  * texts correctly (BENCHMARKS.md). Without a hardware GPU it is slow, so there it is Small BERT.
  */
 export async function suggestBuiltIn(choose: (name: BuiltInName) => void): Promise<void> {
-  const included = __SITE_MODELS__.includes('minilm-f16');
+  const included = isIncluded('minilm');
   byId('choice-minilm', HTMLElement).hidden = !included;
+  byId('choice-smollm2', HTMLElement).hidden = !isIncluded('smollm2');
   const suggested = included && (await hasGpu()) ? 'minilm' : 'bert';
   byId(`suggested-${suggested}`, HTMLElement).hidden = !included;
   if (suggested !== 'bert') choose(suggested);

@@ -8,6 +8,7 @@ import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
 import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
+import { offerSamples, readSample, sampleNow, SAMPLES, type SampleName } from './samples.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import { TypedRows } from './typed.ts';
 
@@ -20,7 +21,8 @@ const USUAL = '0.2';
 const SHOWN = 3;
 const LEFT_SHOWN = 20;
 
-export function setUpData(app: App, flow: Flow): void {
+/** Sets step 2 up. Returns how to take the examples of a sample, which opens step 3 if it goes well. */
+export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise<boolean> {
   const problem = byId('data-problem', HTMLElement);
   const view = byId('data-view', HTMLElement);
   const next = byId('data-next', HTMLButtonElement);
@@ -53,10 +55,22 @@ export function setUpData(app: App, flow: Flow): void {
   share.addEventListener('change', () => ((shareChosen = true), changed(), redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
+  byId('sample', HTMLSelectElement).addEventListener('change', () => void renew());
   flow.onOpen(2, () => {
     if (app.dataset !== undefined && app.dataset !== used) adopt(app.dataset);
     else if (parsed === undefined) void refresh();
   });
+
+  /** Takes the examples of a sample, and opens step 3 if that goes well. */
+  async function takeSample(sample: SampleName): Promise<boolean> {
+    byId('data-sample-choice', HTMLInputElement).checked = true;
+    offerSamples(causal());
+    byId('sample', HTMLSelectElement).value = sample;
+    await renew();
+    if (parsed === undefined) return false;
+    await finish();
+    return app.dataset !== undefined;
+  }
 
   function changed(): void {
     delete app.dataset;
@@ -80,6 +94,7 @@ export function setUpData(app: App, flow: Flow): void {
     parsed = undefined;
     later.hide();
     changed();
+    offerSamples(causal());
     try {
       const found = await readSource(source);
       if (mine !== reading || found === undefined) return;
@@ -158,13 +173,7 @@ export function setUpData(app: App, flow: Flow): void {
 
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
     const tuner = loaded();
-    if (source === 'sample') {
-      const held = await read(tuner, await fetchText('./samples/junk-mail-held-out.csv'), 'junk-mail-held-out.csv');
-      return {
-        parsed: await read(tuner, await fetchText('./samples/junk-mail.csv'), 'junk-mail.csv'),
-        ...(held.kind === 'labelled' ? { apart: held.rows } : {}),
-      };
-    }
+    if (source === 'sample') return readSample(tuner);
     if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], 'the examples') };
     if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, 'the examples') };
     const file = picker.files?.[0];
@@ -218,7 +227,7 @@ export function setUpData(app: App, flow: Flow): void {
 
   function defaultTemplate(rows: readonly Row[]): string {
     const pairs = rows.some(({ text_b }) => text_b !== undefined);
-    const sample = chosen('data') === 'sample';
+    const sample = sampleNow() === 'junk-mail';
     if (causal()) return pairs ? '{text} {text_b} It was' : sample ? '{text} This is mail that is' : '{text} It was';
     if (sample) return 'This is [MASK] mail . {text}';
     return pairs ? '{text} ? [MASK] , {text_b}' : '{text} It was [MASK] .';
@@ -337,11 +346,15 @@ export function setUpData(app: App, flow: Flow): void {
       folded: folds(),
     };
   }
+
+  return takeSample;
 }
 
 function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
   if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'There are no examples yet');
-  return { kind: 'free', data: parsed.data, name: parsed.name, own: true };
+  const sample = sampleNow();
+  const settings = sample === undefined ? undefined : SAMPLES[sample].settings;
+  return { kind: 'free', data: parsed.data, name: parsed.name, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
 }
 
 /** A short summary of the examples, for the heading of the step. */
@@ -358,14 +371,6 @@ function oneOfEach(rows: readonly Row[]): Row[] {
   const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
   const firsts = [...new Map([...best].reverse().map((row) => [row.label, row])).values()].reverse();
   return [...firsts, ...best.filter((row) => !firsts.includes(row))].slice(0, SHOWN);
-}
-
-async function fetchText(path: string): Promise<string> {
-  const response = await fetch(path).catch(() => undefined);
-  if (!response?.ok) {
-    throw new PocketError('network', `${path}: ${response === undefined ? 'there was no answer' : `expected status 200, found ${response.status}`}`);
-  }
-  return response.text();
 }
 
 function debounced(work: () => void, ms: number): () => void {

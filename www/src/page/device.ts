@@ -37,7 +37,7 @@ export const PROCESSOR = 'cpu';
 export const memoryName = async (): Promise<string> => ((await hasWebGpu()) ? t.device.gpuMemory : t.device.memory);
 
 /** The memory that a tab can use without a GPU: WebAssembly has 4 GB, and growing it needs room. */
-const TAB_MEMORY = 3e9;
+export const TAB_MEMORY = 3e9;
 
 /** Whether this device has a hardware GPU that the browser may use. */
 export const hasGpu = async (): Promise<boolean> => (await findAdapter())?.info?.isFallbackAdapter === false;

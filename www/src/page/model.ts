@@ -1,56 +1,25 @@
 /**
  * Step 1: loads a model from this page, from the hub, from this device or from the person's files.
  */
-import { FineTuner, inspectModel, planTraining, PocketError, storage, type CreateOptions, type DType, type LoadProgress, type ModelSize, type StoredModel } from 'pocketllm';
-import { BUILT_IN, builtInAt, isBuiltIn, placeOf, suggestBuiltIn } from './built-in.ts';
-import { memoryName, need, PROCESSOR, tilesHere } from './device.ts';
+import { inspectModel, PocketError, type CreateOptions, type DType, type FineTuner, type ModelSize, type StoredModel } from 'pocketllm';
+import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, suggestBuiltIn, type BuiltInName } from './built-in.ts';
+import { PROCESSOR } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
-import { bytes, compact, count } from './format.ts';
-import { fromFile } from './record.ts';
-import { tryMemory } from './probe.ts';
+import { bytes, compact } from './format.ts';
+import { addAdapter, replay } from './bring.ts';
+import { accessToken, loadModel, showProgress, summary } from './loading.ts';
 import { offerFiles } from './quantized.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 import { showSuggestions } from './suggestions.ts';
+import { t } from './text.ts';
+import { lacksTokenizer, weigh } from './weigh.ts';
 import { confinedWorker } from './worker.ts';
 
-const STAGES: Record<LoadProgress['stage'], string> = {
-  download: 'Downloading the model',
-  device: 'Starting the engine',
-  config: 'Reading the model’s description',
-  weights: 'Reading the model’s numbers',
-  tuning: 'Measuring the GPU',
-  replay: 'Repeating the recorded steps',
-  search: 'Trying learning rates',
-  readout: 'Fitting a readout',
-};
-
-const WITH_ADAPTER = ', with an adapter';
-
-/** Loads a model in place of the current one. Rejects if that fails. */
-export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
-  await app.tuner?.dispose();
-  delete app.tuner;
-  const model = placeOf(choice, files);
-  // After texts are entered there are no requests, not even to check whether a stored model has
-  // changed.
-  const cache = isSealed() ? 'force-cache' : true;
-  const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
-  // A stored model may have taken an hour to download, so the browser is asked not to delete it.
-  void storage.persist();
-  delete app.before;
-  delete app.restored;
-  delete app.adapted;
-  Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
-}
-
-/** The access token for gated models, if one has been entered. It is nowhere but in the field. */
-function accessToken(): Pick<CreateOptions, 'token'> {
-  const token = byId('hub-token', HTMLInputElement).value.trim();
-  return token === '' ? {} : { token };
-}
+/** The model that is proposed for writing if the page has none of its own. */
+const WRITER = 'HuggingFaceTB/SmolLM2-135M-Instruct';
 
 /** Shows what went wrong. If the model needs an access token, the field for it appears. */
 function explain(place: HTMLElement, error: unknown): void {
@@ -58,7 +27,16 @@ function explain(place: HTMLElement, error: unknown): void {
   if (isLocked(error)) byId('hub-access', HTMLElement).hidden = false;
 }
 
-export function setUpModel(app: App, flow: Flow): void {
+/** A task that waits for a model. */
+interface Waiting {
+  /** Whether the model has to write. */
+  readonly writes: boolean;
+  readonly then: () => void;
+}
+
+/** Sets step 1 up. Returns how to load a model for a task, unless one is loaded that can do it. */
+export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => void) => void {
+  const options = byId('model-choice', HTMLDetailsElement);
   const load = byId('model-load', HTMLButtonElement);
   const cancel = byId('model-cancel', HTMLButtonElement);
   const unkept = byId('model-unkept', HTMLButtonElement);
@@ -74,6 +52,9 @@ export function setUpModel(app: App, flow: Flow): void {
   const recordInput = byId('record-input', HTMLInputElement);
   const adapterForm = byId('adapter-hub', HTMLFormElement);
   const hint = note.textContent ?? '';
+  let waiting: Waiting | undefined;
+  /** The built-in model for sorting. */
+  let sorter: BuiltInName = 'bert';
   let controller: AbortController | undefined;
   let looking = new AbortController();
   let files: File[] = [];
@@ -89,9 +70,12 @@ export function setUpModel(app: App, flow: Flow): void {
     const source = chosen('source');
     byId('model-files', HTMLElement).hidden = source !== 'files';
     byId('model-hub', HTMLElement).hidden = source !== 'hub';
-    [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, false];
+    [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, !options.open];
     [record.hidden, adapterForm.hidden] = [true, true];
-    load.disabled = (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
+    const lacks = source === 'files' && lacksTokenizer(files.map(({ name }) => name));
+    if (lacks) showProblem(problem, new PocketError('file-corrupt', t.tasks.noTokenizer));
+    load.disabled = lacks || (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
+    byId('model-now', HTMLElement).textContent = chosenName(source);
     note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
   onChoice('source', () => {
@@ -100,9 +84,11 @@ export function setUpModel(app: App, flow: Flow): void {
     suitDtype();
     changed();
   });
+  options.addEventListener('toggle', () => (load.hidden = !options.open || app.tuner !== undefined || !progress.hidden));
   for (const picker of pickers) {
     picker.addEventListener('change', () => {
       files = [...(picker.files ?? [])];
+      suitDtype();
       changed();
       void lookAtFiles();
     });
@@ -125,7 +111,10 @@ export function setUpModel(app: App, flow: Flow): void {
     event.preventDefault();
     void look();
   });
-  cancel.addEventListener('click', () => controller?.abort());
+  cancel.addEventListener('click', () => {
+    waiting = undefined;
+    controller?.abort();
+  });
   next.addEventListener('click', () => flow.done(1, summary(app)));
   load.addEventListener('click', () => void run());
   unkept.addEventListener('click', () => void run({ cache: false }));
@@ -133,11 +122,13 @@ export function setUpModel(app: App, flow: Flow): void {
   adapterForm.addEventListener('submit', (event) => {
     event.preventDefault();
     const adapter = byId('adapter-id', HTMLInputElement).value.trim();
-    if (adapter !== '') void bring((tuner, signal) => addAdapter(() => tuner.useAdapter(adapter, { ...accessToken(), signal })));
+    if (adapter !== '') void bring((tuner, signal) => addAdapter(app, flow, () => tuner.useAdapter(adapter, { ...accessToken(), signal })));
   });
   onSeal(closeHub);
   void showShelf(take);
+  byId('writer-now', HTMLElement).textContent = isIncluded('smollm2') ? t.tasks.writer(BUILT_IN.smollm2.name, BUILT_IN.smollm2.size) : '';
   void suggestBuiltIn((name) => {
+    sorter = name;
     if (touched.source || app.tuner !== undefined || progress.hidden === false) return;
     check(name);
     suitDtype();
@@ -149,6 +140,73 @@ export function setUpModel(app: App, flow: Flow): void {
     void look();
   });
   changed();
+  return loadFor;
+
+  function loadFor(writes: boolean, then: () => void): void {
+    waiting = { writes, then };
+    const isDefault = app.model.kind === 'built-in' && app.model.name === (writes ? 'smollm2' : sorter);
+    if (app.tuner !== undefined && (isDefault || (touched.source && (!writes || canWrite())))) {
+      proceed();
+      return;
+    }
+    const source = sourceFor(writes);
+    if (source === undefined) {
+      offerWriter();
+      return;
+    }
+    check(source);
+    kept = undefined;
+    suitDtype();
+    changed();
+    void run();
+  }
+
+  /** The person's own choice if it can do the task, as far as is known, and otherwise the built-in model for it. */
+  function sourceFor(writes: boolean): string | undefined {
+    const source = chosen('source');
+    const isOwn = isBuiltIn(source) ? !writes || BUILT_IN[source].writes : (source === 'hub' ? id.value.trim() !== '' : files.length > 0) && !load.disabled;
+    if (touched.source && isOwn) return source;
+    if (!writes) return sorter;
+    return isIncluded('smollm2') ? 'smollm2' : undefined;
+  }
+
+  /** Proposes a model of the hub. The task goes on when it is loaded. */
+  function offerWriter(): void {
+    options.open = true;
+    touched.source = true;
+    check('hub');
+    if (id.value.trim() === '') id.value = WRITER;
+    suitDtype();
+    changed();
+    byId('needs-writer', HTMLElement).hidden = false;
+    load.focus();
+    if (!isSealed()) void look();
+  }
+
+  function canWrite(): boolean {
+    return app.tuner?.info.head === 'causal-lm';
+  }
+
+  /** Goes on with the task that waited for the model. */
+  function proceed(): void {
+    if (waiting === undefined) return;
+    if (waiting.writes && !canWrite()) {
+      options.open = true;
+      showProblem(problem, new PocketError('model-unsupported', t.tasks.cannotWrite));
+      return;
+    }
+    const { then } = waiting;
+    waiting = undefined;
+    byId('needs-writer', HTMLElement).hidden = true;
+    then();
+  }
+
+  /** What is chosen, in the line that stands for the list. */
+  function chosenName(source: string): string {
+    if (isBuiltIn(source)) return `${BUILT_IN[source].name}, ${BUILT_IN[source].size}`;
+    if (source === 'hub') return id.value.trim() === '' ? t.tasks.fromHub : id.value.trim();
+    return t.tasks.fromFiles;
+  }
 
   /** Checks the radio button of a source. */
   function check(source: string): void {
@@ -175,7 +233,7 @@ export function setUpModel(app: App, flow: Flow): void {
   async function look(): Promise<void> {
     const model = hubModel();
     if (model === '') return;
-    await weigh(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker }));
+    await show(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker }));
   }
 
   /** The hub id that was entered, or that of the file that was chosen in its repository. */
@@ -200,31 +258,17 @@ export function setUpModel(app: App, flow: Flow): void {
   async function lookAtFiles(): Promise<void> {
     const place = byId('files-facts', HTMLElement);
     place.replaceChildren();
-    if (files.length > 0) await weigh(place, files);
+    if (files.length > 0 && !load.disabled) await show(place, files);
   }
 
-  async function weigh(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
+  /** Shows what a model needs, and chooses the precision in which it can be trained here unless the person has. */
+  async function show(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
     looking.abort();
     const { signal } = (looking = new AbortController());
     showProblem(problem);
-    place.replaceChildren(el('p', {}, 'Checking its size'));
+    const choose = touched.dtype ? undefined : (held: DType): void => void (dtype.value = held);
     try {
-      const held = dtype.value as DType;
-      const size = await inspect?.(signal);
-      // These are the defaults of step 3.
-      const run = { method: held.startsWith('q') ? 'lora' : 'full', batchSize: 16 } as const;
-      const options = { model, ...accessToken(), dtype: held, maxLength: 128, signal, worker: confinedWorker };
-      // A sentence encoder cannot be trained by steps, and learns as a readout.
-      const plan = await planTraining({ ...options, ...run }).catch(() => planTraining({ ...options, method: 'readout' }));
-      const { sentences, tight } = await need(size, plan);
-      const tell = (all: readonly string[], bad: boolean): void => {
-        place.replaceChildren(...all.map((sentence) => el('p', {}, sentence)));
-        place.classList.toggle('tight', bad);
-        announce(all.join(' '));
-      };
-      tell([...sentences, `Trying whether this device has that much ${await memoryName()}`], tight);
-      const tried = await tryMemory(plan.peak, signal);
-      if (!signal.aborted) tell([...sentences, ...tried.sentences], tight || tried.tight);
+      await weigh({ model, access: accessToken(), inspect }, place, dtype.value as DType, choose, signal);
     } catch (error) {
       if (looking.signal !== signal) return;
       place.replaceChildren();
@@ -267,13 +311,16 @@ export function setUpModel(app: App, flow: Flow): void {
       setBusy(false);
       void showShelf(take);
     }
-    if (app.tuner !== undefined) next.focus();
+    if (app.tuner === undefined) return;
+    if (waiting === undefined) next.focus();
+    else proceed();
   }
 
   function setBusy(busy: boolean): void {
     progress.hidden = !busy;
     cancel.hidden = !busy;
-    load.hidden = busy || app.tuner !== undefined;
+    load.hidden = busy || app.tuner !== undefined || !options.open;
+    [byId('tasks', HTMLElement).hidden, options.hidden] = [busy, busy && !options.open];
     next.hidden = busy || app.tuner === undefined;
     record.hidden = next.hidden;
     adapterForm.hidden = next.hidden || isSealed();
@@ -285,45 +332,13 @@ export function setUpModel(app: App, flow: Flow): void {
     if (!busy && isSealed()) closeHub();
   }
 
-  /**
-   * Opens a training record, whose steps are then replayed, or an adapter. The model can then be
-   * used or trained further.
-   */
+  /** Opens a training record or an adapter from a file. */
   async function bringRecord(): Promise<void> {
     const file = recordInput.files?.[0];
     recordInput.value = '';
     if (file === undefined) return;
-    if (/\.zip$/i.test(file.name)) await bring((tuner) => addAdapter(() => tuner.useAdapter(file)));
-    else await bring((tuner, signal) => replay(tuner, file, signal));
-  }
-
-  async function addAdapter(add: () => Promise<void>): Promise<void> {
-    await add();
-    app.adapted = true;
-    if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
-    flow.summarize(1, summary(app));
-    // A model that sorts texts needs labels, which come with the examples.
-    flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
-  }
-
-  async function replay(tuner: FineTuner, file: File, signal: AbortSignal): Promise<void> {
-    app.restored = await tuner.restore(await fromFile(file), { signal });
-    const { step, settings } = app.restored;
-    app.trained = step;
-    app.adapted = settings.method === 'lora' || settings.method === 'prefix';
-    app.comparisons = [];
-    delete app.before;
-    delete app.after;
-    delete app.prompting;
-    const readout = settings.method === 'readout';
-    if (settings.template !== undefined || readout) {
-      const labels = settings.labels ?? [];
-      const names = new Map(labels.map((label) => [label, label]));
-      app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
-    }
-    flow.summarize(1, summary(app));
-    flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
-    flow.open(4);
+    if (/\.zip$/i.test(file.name)) await bring((tuner) => addAdapter(app, flow, () => tuner.useAdapter(file)));
+    else await bring((tuner, signal) => replay(app, flow, tuner, file, signal));
   }
 
   /** Does what changes the loaded model, with the progress and the problems shown. */
@@ -366,31 +381,3 @@ function closeHub(): void {
   for (const name of ['adapter-hub', 'suggested']) byId(name, HTMLElement).hidden = true;
   byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'No more downloads, because you have entered texts. Reload this page to download another model.'));
 }
-
-export function showProgress({ stage, loaded, total }: LoadProgress): void {
-  byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  const units = stage === 'replay' || stage === 'search' || stage === 'readout' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
-  byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
-  const bar = byId('load-bar', HTMLProgressElement);
-  if (total > 0) bar.value = loaded / total;
-  else bar.removeAttribute('value');
-}
-
-/** The name of the stage, for use outside step 1. */
-export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
-
-export function summary(app: App): string {
-  const parameters = compact(app.tuner?.info.parameters ?? 0);
-  return `${app.modelName}, ${parameters} parameters`;
-}
-
-function nameOf(choice: ModelChoice, files: readonly File[]): string {
-  if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
-  if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
-  if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
-  const [first, ...more] = files;
-  const folder = first?.webkitRelativePath.split('/')[0];
-  if (folder) return folder;
-  return first === undefined || more.length > 0 ? 'My model' : first.name.replace(/\.\w+$/, '');
-}
-

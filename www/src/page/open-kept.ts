@@ -2,7 +2,7 @@
 import { PocketError } from 'pocketllm';
 import { summarizeData } from './data.ts';
 import { count } from './format.ts';
-import { loadModel, stageName, summary } from './model.ts';
+import { loadModel, stageName, summary } from './loading.ts';
 import { seal } from './privacy.ts';
 import { readoutPrompt } from './prompt.ts';
 import { training as kept, type About } from './session.ts';

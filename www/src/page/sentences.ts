@@ -1,11 +1,7 @@
 /** The sentences that are compared in step 3, and the descriptions of both ways to learn. */
 import { byId } from './dom.ts';
+import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
-
-const SAMPLE_SENTENCES = [
-  'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
-  'Congratulations, you have won a free holiday! Click here to claim your prize today.',
-];
 
 /** The field for sentences to compare, which is filled in unless the person has written some. */
 export class SentencesField {
@@ -13,12 +9,12 @@ export class SentencesField {
   /** What was proposed last. */
   #proposed = '';
 
-  /** Shows the field for these examples. `sample` says that they are the sample. */
-  propose(dataset: Dataset | undefined, sample: boolean): void {
+  /** Shows the field for these examples. */
+  propose(dataset: Dataset | undefined): void {
     byId('sentences-field', HTMLElement).hidden = dataset?.kind !== 'labelled';
     const written = this.#input.value;
     if (dataset?.kind !== 'labelled' || (written.trim() !== '' && written !== this.#proposed)) return;
-    this.#proposed = proposed(dataset, sample).join('\n');
+    this.#proposed = proposed(dataset).join('\n');
     this.#input.value = this.#proposed;
   }
 
@@ -28,9 +24,10 @@ export class SentencesField {
   }
 }
 
-/** Sentences to compare: fixed ones for the sample, otherwise one text of each of two labels, from those kept aside if there are some. */
-function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }, sample: boolean): string[] {
-  if (sample) return SAMPLE_SENTENCES;
+/** Sentences to compare: fixed ones for a sample, otherwise one text of each of two labels, from those kept aside if there are some. */
+function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] {
+  const sample = sampleNow();
+  if (sample !== undefined) return [...SAMPLES[sample].sentences];
   const rows = heldOut.length > 0 ? heldOut : train;
   const firsts = new Map([...rows].reverse().map((row) => [row.label, row.text]));
   return [...firsts.values()].reverse().slice(0, 2).map((text) => text.replace(/\s+/g, ' ').slice(0, 200));

@@ -57,8 +57,8 @@ export class SettingsForm {
     method.value = fixed ? 'lora' : 'full';
   }
 
-  /** Sets the settings of a training record, so that its run can be continued. */
-  adopt(settings: RunSettings): void {
+  /** Sets the settings of a training record, so that its run can be continued, or those that suit a sample. */
+  adopt(settings: Partial<RunSettings>): void {
     const names = ['steps', 'batchSize', 'learningRate', 'epsilon', 'weightDecay', 'maxLength', 'seed', 'schedule', 'method', 'estimator', 'probes'] as const;
     for (const name of names) {
       const value = settings[name];

@@ -1,5 +1,5 @@
 /** The state that the four steps of the page share. */
-import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgress, Restored } from 'pocketllm';
+import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgress, Restored, RunSettings } from 'pocketllm';
 import type { BuiltInName } from './built-in.ts';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
@@ -38,7 +38,7 @@ export const asked = ({ template, labels, readout }: Prompting): { template?: st
  */
 export type Dataset =
   | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean; folded?: boolean } & Prompting)
-  | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
+  | { kind: 'free'; data: string | Example[]; name: string; own: boolean; settings?: Partial<RunSettings> };
 
 export interface Comparison {
   text: string;

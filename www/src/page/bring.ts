@@ -1,0 +1,39 @@
+/** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
+import type { FineTuner } from 'pocketllm';
+import { count } from './format.ts';
+import { summary } from './loading.ts';
+import { fromFile } from './record.ts';
+import type { App, Flow } from './state.ts';
+
+const WITH_ADAPTER = ', with an adapter';
+
+/** Adds an adapter to the loaded model, which can then be used or trained further. */
+export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>): Promise<void> {
+  await add();
+  app.adapted = true;
+  if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
+  flow.summarize(1, summary(app));
+  // A model that sorts texts needs labels, which come with the examples.
+  flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
+}
+
+/** Repeats the steps of a training record. The model can then be used or trained further. */
+export async function replay(app: App, flow: Flow, tuner: FineTuner, file: File, signal: AbortSignal): Promise<void> {
+  app.restored = await tuner.restore(await fromFile(file), { signal });
+  const { step, settings } = app.restored;
+  app.trained = step;
+  app.adapted = settings.method === 'lora' || settings.method === 'prefix';
+  app.comparisons = [];
+  delete app.before;
+  delete app.after;
+  delete app.prompting;
+  const readout = settings.method === 'readout';
+  if (settings.template !== undefined || readout) {
+    const labels = settings.labels ?? [];
+    const names = new Map(labels.map((label) => [label, label]));
+    app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
+  }
+  flow.summarize(1, summary(app));
+  flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
+  flow.open(4);
+}

@@ -1,0 +1,70 @@
+/** Loads a model, and says what it is doing meanwhile. */
+import { FineTuner, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
+import { BUILT_IN, placeOf } from './built-in.ts';
+import { tilesHere } from './device.ts';
+import { byId } from './dom.ts';
+import { bytes, compact, count } from './format.ts';
+import { isSealed } from './privacy.ts';
+import type { App, ModelChoice } from './state.ts';
+import { confinedWorker } from './worker.ts';
+
+const STAGES: Record<LoadProgress['stage'], string> = {
+  download: 'Downloading the model',
+  device: 'Starting the engine',
+  config: 'Reading the model’s description',
+  weights: 'Reading the model’s numbers',
+  tuning: 'Measuring the GPU',
+  replay: 'Repeating the recorded steps',
+  search: 'Trying learning rates',
+  readout: 'Fitting a readout',
+};
+
+/** Loads a model in place of the current one. Rejects if that fails. */
+export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
+  await app.tuner?.dispose();
+  delete app.tuner;
+  const model = placeOf(choice, files);
+  // After texts are entered there are no requests, not even to check whether a stored model has
+  // changed.
+  const cache = isSealed() ? 'force-cache' : true;
+  const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  // A stored model may have taken an hour to download, so the browser is asked not to delete it.
+  void storage.persist();
+  delete app.before;
+  delete app.restored;
+  delete app.adapted;
+  Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
+}
+
+/** The access token for gated models, if one has been entered. It is nowhere but in the field. */
+export function accessToken(): Pick<CreateOptions, 'token'> {
+  const token = byId('hub-token', HTMLInputElement).value.trim();
+  return token === '' ? {} : { token };
+}
+
+export function showProgress({ stage, loaded, total }: LoadProgress): void {
+  byId('load-stage', HTMLElement).textContent = STAGES[stage];
+  const units = stage === 'replay' || stage === 'search' || stage === 'readout' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
+  const bar = byId('load-bar', HTMLProgressElement);
+  if (total > 0) bar.value = loaded / total;
+  else bar.removeAttribute('value');
+}
+
+/** The name of the stage, for use outside step 1. */
+export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
+
+export function summary(app: App): string {
+  const parameters = compact(app.tuner?.info.parameters ?? 0);
+  return `${app.modelName}, ${parameters} parameters`;
+}
+
+function nameOf(choice: ModelChoice, files: readonly File[]): string {
+  if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
+  if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
+  if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
+  const [first, ...more] = files;
+  const folder = first?.webkitRelativePath.split('/')[0];
+  if (folder) return folder;
+  return first === undefined || more.length > 0 ? 'My model' : first.name.replace(/\.\w+$/, '');
+}
