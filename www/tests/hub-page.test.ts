@@ -41,8 +41,8 @@ test('a gated model asks for a token, and an adapter is taken by its id', { time
   expect(await page.locator('#suggestions li').count()).toBeGreaterThan(5);
   await page.getByText('The times are estimates for this device').waitFor({ timeout: LONG });
   const times = await page.locator('#suggestions li .note').allTextContents();
-  expect(times[0]).toMatch(/^On this device: about [\d.]+ (s|min|h) to learn from 100 short texts\.$/);
-  expect(times[1]).toMatch(/^On this device: (about [\d.]+ (s|min|h) for the first 100 steps|too slow to be useful)\.$/);
+  expect(times[0]).toMatch(/^On this device: about [\d.]+ (sec|min|hr) to learn from 100 short texts\.$/);
+  expect(times[1]).toMatch(/^On this device: (about [\d.]+ (sec|min|hr) for the first 100 steps|too slow to be useful)\.$/);
   console.log(`first results of the suggestions: ${times.join(' ')}`);
   await shoot(page, 'phone-light-1-suggestions');
   expect(await faultsOf(page)).toEqual([]);

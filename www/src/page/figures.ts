@@ -1,8 +1,9 @@
 /** The results on the texts kept aside: the accuracy beside its baseline, and the texts that the model got wrong. */
 import type { Evaluation, LabelFigures, WrongRow } from 'pocketllm';
 import { byId, el } from './dom.ts';
-import { count, excerpt, percent, plural } from './format.ts';
+import { count, excerpt, percent } from './format.ts';
 import { isFolded, type App, type Prompting } from './state.ts';
+import { t } from './text.ts';
 
 /** With fewer texts, a share in percent would look more exact than it is. */
 const FEW = 30;
@@ -20,11 +21,11 @@ export function showFigures({ before, after, trained, prompting }: App): void {
   const place = byId('accuracy', HTMLElement);
   place.hidden = after?.accuracy === undefined;
   if (after?.accuracy === undefined) return;
-  const name: Name = (label) => `“${prompting?.names.get(label) ?? label}”`;
+  const name: Name = (label) => t.figures.quoted(prompting?.names.get(label) ?? label);
   const was = before?.accuracy;
   const { baseline, baselineLabel } = after;
   place.replaceChildren(
-    el('h3', {}, 'Texts it has never seen, sorted correctly'),
+    el('h3', {}, t.figures.title),
     el(
       'p',
       { class: 'accuracy-line' },
@@ -37,8 +38,8 @@ export function showFigures({ before, after, trained, prompting }: App): void {
       'p',
       { class: 'note' },
       measured(after, trained, prompting),
-      ...(after.interval === undefined ? [] : [` On other texts like these, expect ${range(after.interval)} (95% interval).`]),
-      ...(baseline === undefined || baselineLabel === undefined ? [] : [` The mark on the bar is at ${percent(baseline)}: always answering ${name(baselineLabel)}.`]),
+      ...(after.interval === undefined ? [] : [` ${t.figures.expect(...after.interval)}`]),
+      ...(baseline === undefined || baselineLabel === undefined ? [] : [` ${t.figures.mark(baseline, name(baselineLabel))}`]),
     ),
     ...mistakes(after, name),
   );
@@ -46,8 +47,8 @@ export function showFigures({ before, after, trained, prompting }: App): void {
 
 /** The texts on which it was measured, and how. */
 function measured({ examples }: Evaluation, trained: number, prompting: Prompting | undefined): string {
-  if (isFolded(prompting)) return `Each of ${plural(examples, 'text')} was sorted by a model that had learned only from others.`;
-  return `${prompting?.readout === true ? 'Measured' : `Before and after ${plural(trained, 'step')}, measured`} on ${plural(examples, 'text')} kept aside.`;
+  if (isFolded(prompting)) return t.figures.folded(examples);
+  return prompting?.readout === true ? t.figures.measured(examples) : t.figures.measuredSteps(trained, examples);
 }
 
 /** One line on an evaluation during training. */
@@ -55,27 +56,25 @@ export function evaluationLine(evaluation: Evaluation, prompting: Prompting): st
   const { names } = prompting;
   const { accuracy, baseline, baselineLabel } = evaluation;
   if (accuracy === undefined || baseline === undefined || baselineLabel === undefined) return '';
-  const better = evaluation.verdict === 'better' ? 'better than' : 'beside';
-  return `${isFolded(prompting) ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share(evaluation, accuracy)} right, ${better} ${share(evaluation, baseline)} for always answering “${names.get(baselineLabel) ?? baselineLabel}”.`;
+  return t.figures.during(isFolded(prompting), share(evaluation, accuracy), evaluation.verdict === 'better', share(evaluation, baseline), t.figures.quoted(names.get(baselineLabel) ?? baselineLabel));
 }
 
 /** What was learned, in a sentence. */
 export function statement(evaluation: Evaluation, name: Name, quick: boolean): string {
   const { verdict, baseline = 0, baselineLabel = '', examples, perLabel = [] } = evaluation;
-  const always = `always answering ${name(baselineLabel)} would be right for ${percent(baseline)}`;
   const only = perLabel.find((_, at) => perLabel.every(({ confusion, rows }) => confusion[at] === rows));
-  const same = only === undefined || verdict === 'one-label' ? '' : ` It answers every text with ${name(only.label)}.`;
+  const same = only === undefined || verdict === 'one-label' ? '' : `${t.figures.same(name(only.label))} `;
   switch (verdict) {
     case 'better':
-      return `It has learned to tell them apart: ${always}.`;
+      return t.figures.better(name(baselineLabel), baseline);
     case 'not-better':
-      return `Nothing that it learned can be seen yet: ${always}.${same} Give it more examples${quick ? '' : ', or train it longer'}.`;
+      return `${t.figures.notBetter(name(baselineLabel), baseline)} ${same}${quick ? t.figures.giveMore : t.figures.giveMoreOrLonger}`;
     case 'worse':
-      return `It is worse than a guess: ${always}.${same} ${quick ? 'Give it more examples, and check that their labels are right.' : 'Train it longer, or again with other settings.'}`;
+      return `${t.figures.worse(name(baselineLabel), baseline)} ${same}${quick ? t.figures.giveMoreCheck : t.figures.longerOrOther}`;
     case 'too-few':
-      return `${plural(examples, 'text is', 'texts are')} too few to say whether it has learned anything.${same} Give it more examples.`;
+      return `${t.figures.tooFew(examples)} ${same}${t.figures.giveMore}`;
     case 'one-label':
-      return `All texts kept aside are labeled ${name(baselineLabel)}, so they do not show whether it tells the labels apart.`;
+      return t.figures.oneLabel(name(baselineLabel));
     default:
       return '';
   }
@@ -83,10 +82,8 @@ export function statement(evaluation: Evaluation, name: Name, quick: boolean): s
 
 /** A share of the texts, in numbers if they are few. */
 function share({ examples }: Evaluation, accuracy: number): string {
-  return examples < FEW ? `${Math.round(accuracy * examples)} of ${examples}` : percent(accuracy);
+  return examples < FEW ? t.figures.of(Math.round(accuracy * examples), examples) : percent(accuracy);
 }
-
-const range = ([low, high]: readonly [number, number]): string => `${percent(low)} to ${percent(high)}`;
 
 /** Bars for before and after, with a mark where always giving the commonest answer would be. */
 function bars(before: number | undefined, after: number, baseline: number | undefined): HTMLElement {
@@ -94,7 +91,7 @@ function bars(before: number | undefined, after: number, baseline: number | unde
   const place = el('div', { class: 'bar marked' }, ...(before === undefined ? [] : [bar(before, 'before')]), bar(after, 'after'));
   if (baseline !== undefined) {
     const mark = el('span', { class: 'mark', 'aria-hidden': 'true' });
-    mark.style.left = percent(baseline, 2);
+    mark.style.left = `${100 * baseline}%`;
     place.append(mark);
   }
   return place;
@@ -116,15 +113,15 @@ function mistakes({ perLabel, wrong }: Evaluation, name: Name): Node[] {
   const cell = (label: string, answered: string, many: number, text: string): HTMLButtonElement => {
     const button = el('button', { type: 'button', class: 'cell', 'aria-pressed': 'false' }, text);
     // A number alone does not say what it counts.
-    if (text === count(many)) button.setAttribute('aria-label', `${plural(many, 'text')} labeled ${name(label)}, answered ${name(answered)}`);
+    if (text === count(many)) button.setAttribute('aria-label', t.figures.cell(many, name(label), name(answered)));
     button.addEventListener('click', () => show(label, answered, button));
     return button;
   };
   const place =
     present.length <= TABLE_LABELS ? table(perLabel, present, name, cell) : el('div', { class: 'confusion' }, ...perLabelList(present, name), ...pairs(perLabel, name, cell));
   return [
-    el('h3', {}, 'Which texts it gets wrong'),
-    el('p', { class: 'note' }, wrong.length === 0 ? 'None of them.' : 'Tap a number to see the texts.'),
+    el('h3', {}, t.figures.wrong),
+    el('p', { class: 'note' }, wrong.length === 0 ? t.figures.noneWrong : t.figures.tap),
     place,
     shown,
   ];
@@ -134,18 +131,18 @@ type Cell = (label: string, answered: string, many: number, text: string) => HTM
 
 /** A row for each label and a column for each answer. */
 function table(all: readonly LabelFigures[], present: readonly LabelFigures[], name: Name, cell: Cell): HTMLElement {
-  const head = el('tr', {}, el('td', {}, 'Its label'), ...present.map(({ label }) => el('th', { scope: 'col' }, name(label))));
-  const answered = el('tr', {}, el('td', {}), el('td', { colspan: String(present.length), class: 'answered' }, 'Answered as'));
+  const head = el('tr', {}, el('td', {}, t.figures.itsLabel), ...present.map(({ label }) => el('th', { scope: 'col' }, name(label))));
+  const answered = el('tr', {}, el('td', {}), el('td', { colspan: String(present.length), class: 'answered' }, t.figures.answeredAs));
   const rows = present.map(({ label, rows: many, correct, confusion }) => {
     const cells = present.map((other) => {
       const found = confusion[all.indexOf(other)] ?? 0;
       if (other.label === label) return el('td', { class: 'right' }, count(found));
       return el('td', {}, found === 0 ? '0' : cell(label, other.label, found, count(found)));
     });
-    const right = many === 0 ? 'none' : `${count(correct)} of ${count(many)} right`;
+    const right = many === 0 ? t.figures.none : t.figures.right(correct, many);
     return el('tr', {}, el('th', { scope: 'row' }, name(label), el('small', {}, right)), ...cells);
   });
-  return el('table', { class: 'confusion' }, el('caption', { class: 'hidden' }, 'How the texts of each label were answered'), el('thead', {}, answered, head), el('tbody', {}, ...rows));
+  return el('table', { class: 'confusion' }, el('caption', { class: 'hidden' }, t.figures.caption), el('thead', {}, answered, head), el('tbody', {}, ...rows));
 }
 
 /** The share of each label's texts that were right. */
@@ -156,7 +153,7 @@ function perLabelList(present: readonly LabelFigures[], name: Name): Node[] {
       {},
       el('span', {}, name(label)),
       el('progress', { value: String(recall ?? 0), 'aria-hidden': 'true' }),
-      el('span', { class: 'figure' }, rows === 0 ? 'none' : `${count(correct)} of ${count(rows)}`),
+      el('span', { class: 'figure' }, rows === 0 ? t.figures.none : t.figures.of(correct, rows)),
     );
   return [el('ul', { class: 'per-label' }, ...present.map(line))];
 }
@@ -167,7 +164,7 @@ function pairs(all: readonly LabelFigures[], name: Name, cell: Cell): Node[] {
     confusion.flatMap((many, at) => (many === 0 || all[at]?.label === label ? [] : [{ label, answered: all[at]?.label ?? '', many }])),
   );
   found.sort((a, b) => b.many - a.many);
-  const items = found.slice(0, MISTAKES).map(({ label, answered, many }) => el('li', {}, cell(label, answered, many, `${count(many)} × ${name(label)} taken for ${name(answered)}`)));
+  const items = found.slice(0, MISTAKES).map(({ label, answered, many }) => el('li', {}, cell(label, answered, many, t.figures.takenFor(many, name(label), name(answered)))));
   return items.length === 0 ? [] : [el('ul', { class: 'pairs' }, ...items)];
 }
 
@@ -175,8 +172,8 @@ function texts(wrong: readonly WrongRow[], label: string, answered: string, name
   const own = wrong.filter((row) => row.label === label && row.answered === answered);
   const more = own.length - TEXTS;
   return [
-    el('p', { class: 'wrong-head' }, `Labeled ${name(label)}, answered ${name(answered)}`),
+    el('p', { class: 'wrong-head' }, t.figures.wrongHead(name(label), name(answered))),
     el('ul', { class: 'preview' }, ...own.slice(0, TEXTS).map(({ text }) => el('li', {}, excerpt(text, 200)))),
-    ...(more > 0 ? [el('p', { class: 'note' }, `and ${count(more)} more`)] : []),
+    ...(more > 0 ? [el('p', { class: 'note' }, t.figures.more(more))] : []),
   ];
 }

@@ -2,10 +2,14 @@
 import { language } from './language.ts';
 
 const whole = new Intl.NumberFormat(language);
+const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
 
 /** 1234567 as "1,234,567". */
 export const count = (value: number): string => whole.format(value);
+
+/** A number with one digit after the decimal sign. */
+const decimal = (value: number): string => tenths.format(value);
 
 /** 4416698 as "4.42M". */
 export const compact = (value: number): string => short.format(value);
@@ -22,19 +26,26 @@ export function bytes(value: number): string {
     scaled /= 1000;
     unit++;
   }
-  return `${scaled < 9.95 && unit > 0 ? scaled.toFixed(1) : Math.round(scaled)} ${units[unit] ?? ''}`;
+  return `${scaled < 9.95 && unit > 0 ? decimal(scaled) : Math.round(scaled)} ${units[unit] ?? ''}`;
 }
 
-/** A share as "78%" or, with one digit, "78.5%". */
-export const percent = (share: number, digits = 0): string => `${(share * 100).toFixed(digits)}%`;
+const shares = new Intl.NumberFormat(language, { style: 'percent' });
 
-/** Seconds as "40 s", "3 min" or "1.5 h". */
+/** A share as "78%". */
+export const percent = (share: number): string => shares.format(share);
+
+const time = (value: number, unit: 'millisecond' | 'second' | 'minute' | 'hour', digits: number): string =>
+  value.toLocaleString(language, { style: 'unit', unit, unitDisplay: 'short', minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** Seconds as "40 sec", "3 min" or "1.5 hr". */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds < 90) return time(Math.max(1, seconds), 'second', 0);
+  return seconds < 5400 ? time(seconds / 60, 'minute', 0) : time(seconds / 3600, 'hour', 1);
 }
+
+/** The time of a step, as "120 ms" or "1.5 sec". */
+export const stepTime = (ms: number): string => (ms < 1000 ? time(ms, 'millisecond', 0) : time(ms / 1000, 'second', 1));
 
 /** The beginning of a text, on one line and at most `length` characters long. */
 export function excerpt(text: string, length: number): string {

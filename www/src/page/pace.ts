@@ -1,7 +1,7 @@
 /** Measures how fast a run is, and says whether it learns. */
 import type { Evaluation, TrainStep, Warning } from 'pocketllm';
 import type { LossChart } from './chart.ts';
-import { bytes, count } from './format.ts';
+import { bytes, count, stepTime } from './format.ts';
 import { t } from './text.ts';
 
 /** The curve of fewer steps shows no trend. */
@@ -41,24 +41,17 @@ export class Pace {
   /** Terms and values about the last step, whose learning rate was `rate`. */
   facts({ gpuBytes }: TrainStep, rate: number): [string, string][] {
     return [
-      ['Tokens per second', count(Math.round(this.tokensPerSecond))],
-      ['Time per step', this.stepMs < 1000 ? `${Math.round(this.stepMs)} ms` : `${(this.stepMs / 1000).toFixed(1)} s`],
-      ['Memory used', bytes(gpuBytes)],
-      ['Learning rate', rate.toExponential(0)],
+      [t.chart.tokensPerSecond, count(Math.round(this.tokensPerSecond))],
+      [t.chart.stepTime, stepTime(this.stepMs)],
+      [t.chart.memory, bytes(gpuBytes)],
+      [t.chart.learningRate, rate.toExponential(0)],
     ];
   }
 }
 
-const TROUBLES: Record<Warning['trouble'], string> = {
-  rising: 'The error is rising. Stop, then train again with a learning rate a third as large (under Advanced).',
-  flat: 'The error does not fall. Give the model more examples, or enter auto as the learning rate (under Advanced).',
-  'no-difference': 'The model learns nothing, because the steps are too small to notice. Train again with an epsilon ten times larger (under Advanced).',
-  'large-difference': 'The steps are too coarse to learn from. Train again with an epsilon ten times smaller (under Advanced).',
-};
-
 /** What the curve and the last evaluation show, for someone who has never seen such a curve. */
 export function verdict({ first, mean }: LossChart, { step, steps }: TrainStep, trouble: Warning | undefined, evaluation: Evaluation | undefined): string {
-  if (trouble !== undefined) return TROUBLES[trouble.trouble];
+  if (trouble !== undefined) return t.chart.troubles[trouble.trouble];
   if (evaluation?.verdict === 'better') return t.chart.better;
   if (evaluation?.verdict === 'worse') return t.chart.worse;
   if (first === undefined || step < FEW_STEPS) return step === steps ? t.chart.few : t.chart.early;

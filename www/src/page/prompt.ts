@@ -2,10 +2,9 @@
 import { PocketError, type FineTuner, type TrainOptions } from 'pocketllm';
 import { asked, type Dataset, type Prompting } from './state.ts';
 import { thinned, type Row } from './rows.ts';
+import { t } from './text.ts';
 
 export type Labelled = Dataset & { kind: 'labelled' };
-
-const WHERE = 'Correct it in step 2, under “How the model is asked”, or let it learn quickly, which needs no words.';
 
 /** How a readout is asked: with the labels as the person wrote them. */
 export function readoutPrompt(dataset: Labelled): Prompting {
@@ -24,17 +23,17 @@ export const readoutRows = ({ train, heldOut, folded }: Labelled): Row[] => (fol
 export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<void> {
   const { template, labels, names } = dataset;
   const refuse = (found: string): never => {
-    throw new PocketError('data-invalid', `${found}. ${WHERE}`);
+    throw new PocketError('data-invalid', `${found}. ${t.prompt.where}`);
   };
-  if (labels.includes('')) refuse('A label has no word');
-  if (names.size < labels.length) refuse('Two labels have the same word');
-  if (!template.includes('{text}')) refuse('The sentence must contain {text}');
-  if (tuner.info.head !== 'causal-lm' && template.split('[MASK]').length !== 2) refuse('The sentence must contain [MASK] exactly once');
+  if (labels.includes('')) refuse(t.prompt.noWord);
+  if (names.size < labels.length) refuse(t.prompt.sameWord);
+  if (!template.includes('{text}')) refuse(t.prompt.noText);
+  if (tuner.info.head !== 'causal-lm' && template.split('[MASK]').length !== 2) refuse(t.prompt.noMask);
   try {
     // The model must know the words.
     await tuner.classify('', { ...asked(dataset), textB: '' });
   } catch (error) {
-    if (error instanceof PocketError && error.code === 'data-invalid') refuse(`${error.message}: the word for a label must be one that the model knows, such as a common word in lower case`);
+    if (error instanceof PocketError && error.code === 'data-invalid') refuse(t.prompt.unknownWord(error.message));
     throw error;
   }
 }

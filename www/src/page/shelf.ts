@@ -7,6 +7,7 @@ import { BUILT_IN, builtInAt } from './built-in.ts';
 import { byId, el } from './dom.ts';
 import { bytes } from './format.ts';
 import { showProblem } from './problem.ts';
+import { t } from './text.ts';
 
 /** Shows the list. It calls `use` with the model that the person chooses. */
 export async function showShelf(use: (model: StoredModel) => void): Promise<void> {
@@ -16,16 +17,16 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
   byId('shelf-list', HTMLElement).replaceChildren(
     ...models.map((model) => {
       const name = hubId(model) === undefined ? nameOf(model) : model.name;
-      const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Use ${name}` }, 'Use');
+      const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.shelf.useIt(name) }, t.shelf.use);
       choose.addEventListener('click', () => use(model));
-      const remove = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Delete ${name}` }, 'Delete');
+      const remove = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.shelf.deleteIt(name) }, t.shelf.delete);
       remove.addEventListener('click', () => {
         storage.deleteModel(model.id).then(
           () => showShelf(use),
           (error: unknown) => showProblem(byId('model-problem', HTMLElement), error),
         );
       });
-      const size = model.complete ? bytes(model.bytes) : `${bytes(model.bytes)}, incomplete`;
+      const size = model.complete ? bytes(model.bytes) : t.shelf.incomplete(model.bytes);
       return el('li', {}, el('p', {}, el('b', {}, name), el('span', { class: 'figure' }, size)), el('div', { class: 'shelf-actions' }, choose, remove));
     }),
   );

@@ -1,13 +1,13 @@
 /** Models of the hub that work here, with what each is good for and how long it takes on this device. */
 import { byId, el } from './dom.ts';
-import { duration } from './format.ts';
 import { measureDevice } from './probe.ts';
+import { t } from './text.ts';
 
 interface Suggestion {
   readonly id: string;
   readonly good: string;
-  /** The download, in words: the exact size is looked up on the hub. */
-  readonly size: string;
+  /** The download in bytes, roughly: the exact size is looked up on the hub. */
+  readonly size: number;
   /** The parameters of its layers, in millions: those that each token is multiplied by. */
   readonly layers: number;
   /** Of a model that writes: the parameters of its vocabulary, in millions, by which each token is multiplied too. */
@@ -16,15 +16,15 @@ interface Suggestion {
 
 /** The small ones first. Sizes are those of the files on the hub in November 2026. */
 export const SUGGESTIONS: readonly Suggestion[] = [
-  { id: 'sentence-transformers/all-MiniLM-L6-v2', good: 'Sorting short English texts. The quickest.', size: '0.09 GB', layers: 10.6 },
-  { id: 'facebook/opt-125m', good: 'Writing English. Quick to try.', size: '0.25 GB', layers: 85, vocabulary: 38.6 },
-  { id: 'distilbert/distilbert-base-uncased', good: 'Sorting English texts.', size: '0.27 GB', layers: 42.5 },
-  { id: 'HuggingFaceTB/SmolLM2-135M-Instruct', good: 'Chatting and answering in English.', size: '0.27 GB', layers: 106, vocabulary: 28.3 },
-  { id: 'FacebookAI/roberta-base', good: 'Sorting English texts, more exactly.', size: '0.5 GB', layers: 85 },
-  { id: 'HuggingFaceTB/SmolLM2-360M-Instruct', good: 'Chatting and answering in English, better.', size: '0.7 GB', layers: 315, vocabulary: 47.2 },
-  { id: 'Qwen/Qwen2.5-0.5B-Instruct', good: 'Chatting and answering in many languages.', size: '1.0 GB', layers: 358, vocabulary: 136 },
-  { id: 'FacebookAI/xlm-roberta-base', good: 'Sorting texts in a hundred languages.', size: '1.1 GB', layers: 85 },
-  { id: 'FacebookAI/roberta-large', good: 'Sorting English texts as in the paper on MeZO. For computers.', size: '1.4 GB', layers: 302 },
+  { id: 'sentence-transformers/all-MiniLM-L6-v2', good: t.suggestions.quickest, size: 9e7, layers: 10.6 },
+  { id: 'facebook/opt-125m', good: t.suggestions.writing, size: 2.5e8, layers: 85, vocabulary: 38.6 },
+  { id: 'distilbert/distilbert-base-uncased', good: t.suggestions.sorting, size: 2.7e8, layers: 42.5 },
+  { id: 'HuggingFaceTB/SmolLM2-135M-Instruct', good: t.suggestions.chatting, size: 2.7e8, layers: 106, vocabulary: 28.3 },
+  { id: 'FacebookAI/roberta-base', good: t.suggestions.sortingExactly, size: 5e8, layers: 85 },
+  { id: 'HuggingFaceTB/SmolLM2-360M-Instruct', good: t.suggestions.chattingBetter, size: 7e8, layers: 315, vocabulary: 47.2 },
+  { id: 'Qwen/Qwen2.5-0.5B-Instruct', good: t.suggestions.chattingLanguages, size: 1e9, layers: 358, vocabulary: 136 },
+  { id: 'FacebookAI/xlm-roberta-base', good: t.suggestions.sortingLanguages, size: 1.1e9, layers: 85 },
+  { id: 'FacebookAI/roberta-large', good: t.suggestions.sortingPaper, size: 1.4e9, layers: 302 },
 ];
 
 /** Tokens of a short text. */
@@ -41,8 +41,8 @@ const MOST = 10 * 3600;
 export function firstResult({ layers, vocabulary }: Pick<Suggestion, 'layers' | 'vocabulary'>, flops: number): string {
   const each = 2e6 * (layers + (vocabulary ?? 0));
   const seconds = (each * TEXT * (vocabulary === undefined ? TEXTS : STEPS * BATCH * 2)) / flops;
-  if (seconds > MOST) return 'too slow to be useful';
-  return `about ${duration(seconds)} ${vocabulary === undefined ? `to learn from ${TEXTS} short texts` : `for the first ${STEPS} steps`}`;
+  if (seconds > MOST) return t.suggestions.tooSlow;
+  return vocabulary === undefined ? t.suggestions.learns(seconds, TEXTS) : t.suggestions.steps(seconds, STEPS);
 }
 
 /** Shows the list. `take` gets the id of the model that the person chooses. Once the list is opened, the device is measured. */
@@ -51,14 +51,14 @@ export function showSuggestions(take: (id: string) => void): void {
   const times = new Map<string, HTMLElement>();
   byId('suggestions', HTMLElement).replaceChildren(
     ...SUGGESTIONS.map(({ id, good, size }) => {
-      const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': `Look at ${id}` }, 'Look');
+      const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.suggestions.lookAt(id) }, t.suggestions.look);
       choose.addEventListener('click', () => {
         details.open = false;
         take(id);
       });
       const time = el('span', { class: 'note' });
       times.set(id, time);
-      return el('li', {}, el('p', {}, el('b', {}, id), el('span', {}, `${good} Download: ${size}.`), time), el('div', { class: 'shelf-actions' }, choose));
+      return el('li', {}, el('p', {}, el('b', {}, id), el('span', {}, `${good} ${t.suggestions.download(size)}`), time), el('div', { class: 'shelf-actions' }, choose));
     }),
   );
   details.addEventListener('toggle', () => {
@@ -68,13 +68,13 @@ export function showSuggestions(take: (id: string) => void): void {
 
 async function showTimes(times: ReadonlyMap<string, HTMLElement>): Promise<void> {
   const note = byId('suggested-note', HTMLElement);
-  note.textContent = 'Measuring how fast this device is';
+  note.textContent = t.suggestions.measuring;
   const flops = await measureDevice();
-  note.textContent = flops === undefined ? 'This device could not be measured.' : 'The times are estimates for this device, which was measured just now.';
+  note.textContent = flops === undefined ? t.suggestions.unmeasured : t.suggestions.estimates;
   if (flops === undefined) return;
   for (const each of SUGGESTIONS) {
     const place = times.get(each.id);
     const words = firstResult(each, flops);
-    if (place !== undefined) place.textContent = `On this device: ${words}.`;
+    if (place !== undefined) place.textContent = words;
   }
 }

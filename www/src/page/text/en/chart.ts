@@ -15,4 +15,14 @@ export const chart = {
   better: 'It is learning: it sorts texts that it has not seen better than always giving the same answer.',
   fallingOnly: 'The error is falling, but texts that it has not seen are not sorted better yet than by always giving the same answer.',
   worse: 'Texts that it has not seen are sorted worse than by always giving the same answer.',
+  tokensPerSecond: 'Tokens per second',
+  stepTime: 'Time per step',
+  memory: 'Memory used',
+  learningRate: 'Learning rate',
+  troubles: {
+    rising: 'The error is rising. Stop, then train again with a learning rate a third as large (under Advanced).',
+    flat: 'The error does not fall. Give the model more examples, or enter auto as the learning rate (under Advanced).',
+    'no-difference': 'The model learns nothing, because the steps are too small to notice. Train again with an epsilon ten times larger (under Advanced).',
+    'large-difference': 'The steps are too coarse to learn from. Train again with an epsilon ten times smaller (under Advanced).',
+  },
 };
