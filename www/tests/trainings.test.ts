@@ -98,3 +98,170 @@ test('several trainings are kept by name, and each is opened without being train
   expect(faults).toEqual([]);
   await context.close();
 });
+
+/** A tab with a training of the tiny model, that has taken two steps of many. */
+async function running(page: Page): Promise<void> {
+  await loadTiny(page);
+  await tinySettings(page, 5000);
+  await startTraining(page);
+  await reachStep(page, 2);
+}
+
+test('a training that runs in another tab is taken over, left there, or copied', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await running(page);
+  const other = await context.newPage();
+  await other.addInitScript(() => {
+    const all: BroadcastChannel[] = [];
+    const Channel = BroadcastChannel;
+    globalThis.BroadcastChannel = class extends Channel {
+      constructor(name: string) {
+        super(name);
+        all.push(this);
+      }
+    };
+    Object.assign(globalThis, { deafen: () => all.forEach((each) => each.close()) });
+  });
+  await other.goto(site.url);
+  const go = other.getByRole('button', { name: /^Continue: / });
+  await go.click();
+  await other.getByText('This training is running in another tab.').waitFor();
+  expect(await faultsOf(other)).toEqual([]);
+  await shoot(other, 'phone-light-0-elsewhere');
+  await other.getByRole('button', { name: 'Leave it there' }).click();
+  await reachStep(page, 4);
+  await other.getByRole('button', { name: /^Delete: / }).click();
+  await other.getByRole('button', { name: 'Delete it' }).click();
+  await other.getByText('Another tab is using it.').waitFor();
+
+  await go.click();
+  await other.getByRole('button', { name: 'Continue it here' }).click();
+  await other.locator('#trainings-files').setInputFiles(TINY_FILES);
+  expect(await reachStep(other, 5)).toBeGreaterThan(4);
+  await page.getByText('This training now continues in another tab.').waitFor();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
+  await page.getByText('This training is running in another tab.').waitFor();
+  // The other tab no longer answers.
+  await other.evaluate(() => (globalThis as unknown as { deafen(): void }).deafen());
+  await page.getByRole('button', { name: 'Continue it here' }).click();
+  await page.getByRole('button', { name: 'Continue a copy' }).click();
+  await reachStep(page, 3);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await untilTrained(page);
+  await expect.poll(async () => (await names(page)).length, { timeout: LONG }).toBe(2);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('the training of the first version of the page is in the list', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await running(page);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await untilTrained(page);
+  await page.goto(`${site.url}licenses.md`);
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const keys = async (folder: FileSystemDirectoryHandle): Promise<string> => {
+      for await (const key of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) return key;
+      throw new Error('an empty folder');
+    };
+    const text = async (folder: FileSystemDirectoryHandle, name: string): Promise<Blob> => (await folder.getFileHandle(name)).getFile();
+    const put = async (folder: FileSystemDirectoryHandle, name: string, content: string | Blob): Promise<void> => {
+      const writer = await (await folder.getFileHandle(name, { create: true })).createWritable();
+      await writer.write(content);
+      await writer.close();
+    };
+    const trainings = await root.getDirectoryHandle('page-trainings');
+    const id = await keys(trainings);
+    const folder = await trainings.getDirectoryHandle(id);
+    const about = JSON.parse(await (await text(folder, 'about.json')).text()) as object;
+    const dataset = JSON.parse(await (await text(folder, 'data.json')).text()) as object;
+    const runs = await (await root.getDirectoryHandle('pocketllm')).getDirectoryHandle('runs');
+    await put(runs, 'page.pocket', await text(runs, `${id}.pocket`));
+    await put(root, 'page-session.json', JSON.stringify({ ...about, version: 1, dataset }));
+    await runs.removeEntry(`${id}.pocket`);
+    await root.removeEntry('page-trainings', { recursive: true });
+  });
+  await page.goto(site.url);
+  await expect.poll(() => names(page), { timeout: LONG }).toEqual([expect.stringMatching(/^terrible, great, /)]);
+  await open(page, 'terrible', 'Continue');
+  expect(await reachStep(page, 3)).toBeGreaterThan(2);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('without storage a training runs all the same, and where storage is full there is a way out', { timeout: LONG }, async () => {
+  const asked: string[] = [];
+  const without = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
+    await each.addInitScript(() => {
+      StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+    });
+  });
+  const { page } = without;
+  page.on('dialog', (dialog) => asked.push(dialog.type()));
+  await loadTiny(page);
+  await page.getByText('This browser stores nothing for this page.').waitFor();
+  await tinySettings(page, 4);
+  await startTraining(page);
+  await untilTrained(page);
+  await page.reload();
+  expect(asked).toEqual(['beforeunload']);
+  expect(await page.locator('#trainings').isVisible()).toBe(false);
+  expect(without.faults).toEqual([]);
+  await without.context.close();
+
+  const full = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
+    await each.addInitScript(() => {
+      const { write } = FileSystemWritableFileStream.prototype;
+      FileSystemWritableFileStream.prototype.write = function (data) {
+        if (typeof data === 'string' && data.includes('"kind":"labelled"')) throw new DOMException('no room', 'QuotaExceededError');
+        return write.call(this, data);
+      };
+    });
+  });
+  await loadTiny(full.page);
+  await tinySettings(full.page, 4);
+  await startTraining(full.page);
+  await full.page.getByText(/It needs about \d+ kB, and .* are free\./).waitFor({ timeout: LONG });
+  expect(await faultsOf(full.page)).toEqual([]);
+  await shoot(full.page, 'phone-light-3-full');
+  await full.page.getByRole('button', { name: 'Train without saving it' }).click();
+  await untilTrained(full.page);
+  expect(await full.page.locator('#train-status').textContent()).toBe('Trained for 4 steps');
+  expect(await full.page.locator('#trainings').isVisible()).toBe(false);
+  expect(full.faults).toEqual([]);
+  await full.context.close();
+});
+
+test('typed and pasted texts survive a reload, until a training has them or the person clears them', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  const load = async (): Promise<void> => {
+    await page.locator('#model-input').setInputFiles(TINY_FILES);
+    await page.getByRole('button', { name: 'Load this model' }).click();
+    await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+  };
+  await page.getByText('From my files').click();
+  await load();
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  const pasted = 'great: a fine film\nterrible: a bad film\n'.repeat(6);
+  await page.getByLabel('Your examples, one per line').fill(pasted);
+  await page.getByText('Kept on this device as a draft.').waitFor();
+  await page.reload();
+  await expect.poll(() => page.locator('#model-files').isVisible()).toBe(true);
+  // The page does not take the texts in before they are needed, so that a model can still be downloaded.
+  expect(await page.locator('#requests').getAttribute('data-count')).toBe(null);
+  await load();
+  await expect.poll(() => page.getByLabel('Your examples, one per line').inputValue()).toBe(pasted);
+  await page.getByText('12 examples to learn from').waitFor();
+  expect(await page.locator('#requests').getAttribute('data-count')).toBe('0');
+  await shoot(page, 'phone-light-2-draft');
+  expect(await faultsOf(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Clear them' }).click();
+  expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
+  await page.reload();
+  await page.getByText('From my files').click();
+  await load();
+  expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
+  expect(faults).toEqual([]);
+  await context.close();
+});

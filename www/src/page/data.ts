@@ -3,6 +3,7 @@ import { PocketError, type FineTuner, type ReadOptions } from 'pocketllm';
 import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
+import { Draft } from './draft.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
@@ -38,7 +39,9 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   let reading = 0;
   /** The examples that this step has handed on, or taken from a training that was opened. */
   let used: Dataset | undefined;
-  const typed = new TypedRows(() => (seal(), void refresh()));
+  const typed = new TypedRows(() => (seal(), draft.changed(), void refresh()));
+  const draft = new Draft(() => ({ source: chosen('data'), pasted: paste.value, typed: typed.rows }), () => fill('', []));
+  app.clearDraft = () => draft.clear();
   const share = byId('split', HTMLSelectElement);
   /** Whether the person has chosen how to measure. */
   let shareChosen = false;
@@ -48,18 +51,33 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
 
-  onChoice('data', () => void renew());
+  onChoice('data', () => (draft.changed(), void renew()));
   const pasted = debounced(() => void renew(), 300);
-  paste.addEventListener('input', () => (seal(), pasted()));
+  paste.addEventListener('input', () => (seal(), draft.changed(), pasted()));
   picker.addEventListener('change', () => (seal(), void renew()));
   share.addEventListener('change', () => ((shareChosen = true), changed(), redraw()));
   template.addEventListener('input', () => (showPreview(), changed()));
   next.addEventListener('click', () => void finish());
   byId('sample', HTMLSelectElement).addEventListener('change', () => void renew());
-  flow.onOpen(2, () => {
-    if (app.dataset !== undefined && app.dataset !== used) adopt(app.dataset);
-    else if (parsed === undefined) void refresh();
-  });
+  flow.onOpen(2, () => void opened());
+
+  async function opened(): Promise<void> {
+    if (app.dataset !== undefined && app.dataset !== used) return adopt(app.dataset);
+    const before = await draft.take();
+    if (before !== undefined) {
+      seal();
+      const radio = document.querySelector<HTMLInputElement>(`input[name=data][value="${before.source}"]`);
+      if (radio !== null) radio.checked = true;
+      fill(before.pasted, before.typed);
+    }
+    if (parsed === undefined) await refresh();
+  }
+
+  /** Puts texts into the fields for pasting and typing. */
+  function fill(pastedText: string, rows: readonly Row[]): void {
+    paste.value = pastedText;
+    typed.replace(rows);
+  }
 
   /** Takes the examples of a sample, and opens step 3 if that goes well. */
   async function takeSample(sample: SampleName): Promise<boolean> {

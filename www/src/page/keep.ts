@@ -1,11 +1,15 @@
 /** Saves what was learned as a file, or passes it to the system's share sheet. */
-import { byId, download } from './dom.ts';
+import { byId, download as save } from './dom.ts';
 import { asText } from './record.ts';
 import type { App } from './state.ts';
 
 type Attempt = (place: EventTarget | null, work: () => Promise<void>) => Promise<void>;
 
 export function setUpKeeping(app: App, attempt: Attempt): void {
+  const download = (blob: Blob, name: string): void => {
+    save(blob, name);
+    app.downloaded = app.trained;
+  };
   const record = async (): Promise<File | undefined> => {
     const blob = await app.tuner?.export('trajectory');
     return blob === undefined ? undefined : new File([blob], `${fileName(app)}.pocket`, { type: 'application/octet-stream' });

@@ -13,6 +13,7 @@ import { translatePage } from './text.ts';
 import { setUpTrain } from './train.ts';
 import { setUpTrainings } from './trainings.ts';
 import { setUpTry } from './try.ts';
+import { setUpUnsaved } from './unsaved.ts';
 
 translatePage();
 watchRequests();
@@ -26,4 +27,5 @@ setUpTry(app, flow);
 setUpProof(app);
 void checkSupport(byId('support', HTMLElement));
 setUpTrainings(app, flow, open);
+void setUpUnsaved(app);
 void setUpOffline();

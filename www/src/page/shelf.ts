@@ -16,7 +16,7 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
   byId('shelf-total', HTMLElement).textContent = bytes(models.reduce((sum, each) => sum + each.bytes, 0));
   byId('shelf-list', HTMLElement).replaceChildren(
     ...models.map((model) => {
-      const name = hubId(model) === undefined ? nameOf(model) : model.name;
+      const name = modelName(model);
       const choose = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.shelf.useIt(name) }, t.shelf.use);
       choose.addEventListener('click', () => use(model));
       const remove = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.shelf.deleteIt(name) }, t.shelf.delete);
@@ -37,7 +37,8 @@ export function hubId({ source }: StoredModel): string | undefined {
   return /^https:\/\/huggingface\.co\/([^?]+)$/.exec(source)?.[1];
 }
 
-function nameOf({ source, name }: StoredModel): string {
+/** The name of a stored model for a person. */
+export function modelName({ source, name }: StoredModel): string {
   const builtIn = builtInAt(source);
   return builtIn === undefined ? name : BUILT_IN[builtIn].name;
 }

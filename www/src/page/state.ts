@@ -55,8 +55,10 @@ export interface App {
   prompting?: Prompting | undefined;
   /** The id under which the last training is kept on this device, if it is. */
   training?: string | undefined;
-  /** Whether the person wants the next training not to be kept. */
-  unkept?: boolean;
+  /** The number of steps when what was learned was last downloaded. */
+  downloaded?: number;
+  /** Deletes the draft of the person's texts. */
+  clearDraft?: () => Promise<void>;
   /** Ends the training with this id, if this tab has it open. */
   leave?: (id: string) => Promise<void>;
   /** An opened training record, until something else is trained. */

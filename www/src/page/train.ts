@@ -1,20 +1,22 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { measure } from './before-after.ts';
-import { announce, byId, chosen, onChoice } from './dom.ts';
+import { announce, byId, chosen } from './dom.ts';
 import { evaluationLine } from './figures.ts';
 import { count } from './format.ts';
 import { Heat } from './heat.ts';
+import { HowForm } from './how.ts';
 import { stageName } from './loading.ts';
 import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
 import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.ts';
 import { Runner, type RunState } from './runner.ts';
-import { explainHow, SentencesField } from './sentences.ts';
-import { beginTraining, canKeep, newId, updateTraining } from './session.ts';
+import { SentencesField } from './sentences.ts';
+import { beginTraining, canKeep, deleteTraining, newId, updateTraining } from './session.ts';
 import { SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { isFolded, type App, type Dataset, type Flow } from './state.ts';
+import { isFull, offerSpace, spaceFor } from './space.ts';
 import { onAsked } from './tabs.ts';
 import { takeOver } from './take-over.ts';
 import { t } from './text.ts';
@@ -46,6 +48,7 @@ export class Training {
   readonly #settings = new SettingsForm();
   readonly view = new TrainView(this.#settings.form);
   readonly #sentences = new SentencesField();
+  readonly #how: HowForm;
   /** The run that can be continued; it is paused between two steps. */
   #current: Run | undefined;
   /** The data of the last run, and whether they were learned quickly. */
@@ -76,16 +79,16 @@ export class Training {
     const { view } = this;
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#begin();
+      void this.#begin(true);
     });
     view.pause.addEventListener('click', () => this.#pauseOrResume());
     view.stop.addEventListener('click', () => this.#stop());
-    view.resume.addEventListener('click', () => void this.#continue());
-    view.longer.addEventListener('click', () => void this.#continue(this.#more()));
+    view.resume.addEventListener('click', () => void this.#continue(true));
+    view.longer.addEventListener('click', () => void this.#continue(true, this.#more()));
     view.again.addEventListener('click', () => this.#again());
     view.next.addEventListener('click', () => flow.open(4));
     flow.onOpen(3, () => this.#opened());
-    onChoice('how', () => this.#showHow());
+    this.#how = new HowForm(app, () => this.#showHow());
     onAsked((id) => this.#letGo(id));
     app.leave = async (id) => void (this.#current?.id === id && (await this.#current.runner?.end()));
   }
@@ -108,7 +111,7 @@ export class Training {
 
   #again(): void {
     // After learning quickly, the next thing is to train deeply.
-    if (this.#ranQuick && this.#learnsDeeply()) this.#settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
+    if (this.#ranQuick && this.#how.learnsDeeply) this.#settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
     this.view.reopenForm();
   }
 
@@ -124,25 +127,12 @@ export class Training {
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
     this.#adopted = restored;
     if (this.#current?.tuner !== tuner || this.#current?.dataset !== dataset) this.#forget();
-    if (continued !== undefined && !this.#isQuick()) this.view.start.textContent = `Continue from step ${count(continued.step)}`;
-  }
-
-  /** Whether the examples are learned by a readout. */
-  #isQuick(): boolean {
-    return this.#app.dataset?.kind === 'labelled' && (chosen('how') === 'readout' || !this.#learnsDeeply());
-  }
-
-  /** Whether steps can train the model. Those for labels need a model that answers with words, which a sentence encoder does not. */
-  #learnsDeeply(): boolean {
-    return this.#app.dataset?.kind !== 'labelled' || this.#app.tuner?.info.labelWords !== false;
+    if (continued !== undefined && !this.#how.isQuick) this.view.start.textContent = `Continue from step ${count(continued.step)}`;
   }
 
   #showHow(): void {
-    const quick = this.#isQuick();
-    byId('how-field', HTMLElement).hidden = this.#app.dataset?.kind !== 'labelled' || !this.#learnsDeeply();
-    for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
-    explainHow(quick);
-    this.view.start.textContent = quick ? 'Learn from my examples' : 'Start training';
+    this.#how.show();
+    this.view.start.textContent = this.#how.isQuick ? 'Learn from my examples' : 'Start training';
   }
 
   /** Called when the model or the data have changed, because what is shown belongs to neither. */
@@ -154,8 +144,8 @@ export class Training {
     this.#showHow();
   }
 
-  /** Starts from the untrained model, or from an opened training record. */
-  async #begin(): Promise<void> {
+  /** Starts from the untrained model, or from an opened training record. `keeps` says whether the training is kept, where that is possible. */
+  async #begin(keeps: boolean): Promise<void> {
     const app = this.#app;
     const { tuner, dataset } = app;
     if (tuner === undefined || dataset === undefined) return;
@@ -163,7 +153,7 @@ export class Training {
     let given: Settings;
     try {
       given = this.#settings.read();
-      if (this.#isQuick()) given = { ...given, method: 'readout' };
+      if (this.#how.isQuick) given = { ...given, method: 'readout' };
       else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
     } catch (error) {
       this.view.problem(error);
@@ -181,7 +171,7 @@ export class Training {
     delete app.restored;
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';
-    const id = (await canKeep()) && app.unkept !== true ? newId() : undefined;
+    const id = keeps && (await canKeep()) ? newId() : undefined;
     await this.#run(() => this.#open({ tuner, dataset, settings: given, id }, from?.losses ?? [], from === undefined));
   }
 
@@ -202,7 +192,10 @@ export class Training {
         this.#learningRate = learningRate;
         this.view.prepare(last, losses);
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
-        if (asks && id !== undefined) await beginTraining(id, this.#app, dataset, given);
+        if (asks && id !== undefined) {
+          await beginTraining(id, this.#app, dataset, given);
+          await this.#app.clearDraft?.();
+        }
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (id !== undefined) await updateTraining(id, this.#app, given);
@@ -285,6 +278,7 @@ export class Training {
       if (id !== undefined && (!this.#ranQuick || runner?.finished === true)) await updateTraining(id, app, given);
     } catch (error) {
       if (!isAbort(error)) view.problem(error);
+      if (isFull(error)) await this.#offerSpace();
     } finally {
       this.#starting = undefined;
       delete app.onProgress;
@@ -310,22 +304,33 @@ export class Training {
     return true;
   }
 
+  /** Shows how the training can go on where storage is full: with more space, or without being kept. */
+  async #offerSpace(): Promise<void> {
+    const { dataset, training: id } = this.#app;
+    const begun = this.#app.trained > 0;
+    if (dataset === undefined) return;
+    // What was stored of a training without steps is of no use.
+    if (!begun && id !== undefined) await deleteTraining(id).catch(() => undefined);
+    const again = (keeps: boolean) => (): void => void (begun ? this.#continue(keeps) : this.#begin(keeps));
+    await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), again(false));
+  }
+
   /** Continues the same run, even if an error has ended it, because its steps are recorded. With `more` it becomes longer by so many steps. */
-  async #continue(more = 0): Promise<void> {
+  async #continue(keeps: boolean, more = 0): Promise<void> {
     const current = this.#current;
     if (current === undefined) return;
     const { tuner, settings: given, runner } = current;
-    if (runner !== undefined && !runner.finished && !this.#asked && more === 0) {
+    if (runner !== undefined && !runner.finished && !this.#asked && keeps && more === 0) {
       await this.#run(async () => current);
       return;
     }
-    const id = current.id === undefined ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
+    const id = current.id === undefined || !keeps ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
     if (id === null) return;
     await this.#run(async () => {
       this.view.status('Repeating the recorded steps');
       const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
       const same = { ...given, steps: given.steps + more, learningRate: made.learningRate, epsilon: made.epsilon };
-      return this.#open({ ...current, settings: same, id }, losses, id !== current.id);
+      return this.#open({ ...current, settings: same, id }, losses, id !== undefined && id !== current.id);
     });
   }
 
@@ -341,7 +346,7 @@ export class Training {
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
     this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
-    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#learnsDeeply(), longer: this.#more() });
+    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: this.#more() });
     if (trained === 0) return;
     this.#flow.summarize(3, quick ? 'Learned from your examples' : `${count(trained)} steps, error ${this.view.chart.mean.toFixed(2)}`);
   }

@@ -109,7 +109,7 @@ class TrainingsList {
   async #start(kept: Kept, goes: boolean, actions: HTMLElement, problem: HTMLElement): Promise<void> {
     const { id, about } = kept;
     showProblem(problem);
-    setDisabled(actions, true);
+    actions.hidden = true;
     try {
       const as = goes ? await takeOver(id, problem) : undefined;
       if (as === null) return;
@@ -124,7 +124,7 @@ class TrainingsList {
       const place = this.#items.querySelector(`[data-id="${CSS.escape(id)}"] > div:last-child`);
       if (!isAbort(error)) showProblem(place instanceof HTMLElement ? place : this.#problem, error);
     } finally {
-      setDisabled(actions, false);
+      actions.hidden = false;
     }
   }
 
@@ -193,10 +193,6 @@ class TrainingsList {
     const item = this.#items.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] button`) ?? this.#items.querySelector('button');
     item?.focus();
   }
-}
-
-function setDisabled(place: HTMLElement, disabled: boolean): void {
-  for (const button of place.querySelectorAll('button')) button.disabled = disabled;
 }
 
 function ago(then: number): string {

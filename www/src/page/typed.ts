@@ -21,6 +21,12 @@ export class TypedRows {
     return this.#names().length;
   }
 
+  /** Shows these rows in place of what was typed. */
+  replace(rows: readonly Row[]): void {
+    this.rows.splice(0, this.rows.length, ...rows);
+    this.#show();
+  }
+
   #names = (): string[] => [...new Set(this.rows.map(({ label }) => label))];
 
   #add(): void {

@@ -1,6 +1,7 @@
 /** The English texts. The other languages have the same keys, which the compiler checks. */
 import { chart } from './chart.ts';
 import { device } from './device.ts';
+import { draft } from './draft.ts';
 import { figures } from './figures.ts';
 import { live } from './live.ts';
 import { problem } from './problem.ts';
@@ -9,6 +10,7 @@ import { proof } from './proof.ts';
 import { samples } from './samples.ts';
 import { shelf } from './shelf.ts';
 import { sorting } from './sorting.ts';
+import { space } from './space.ts';
 import { start } from './start.ts';
 import { suggestions } from './suggestions.ts';
 import { tasks } from './tasks.ts';
@@ -18,6 +20,7 @@ import { trainings } from './trainings.ts';
 export const en = {
   chart,
   device,
+  draft,
   figures,
   live,
   problem,
@@ -26,6 +29,7 @@ export const en = {
   samples,
   shelf,
   sorting,
+  space,
   start,
   suggestions,
   tasks,
