@@ -1,7 +1,7 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { measure } from './before-after.ts';
-import { announce, byId, chosen } from './dom.ts';
+import { announce, byId } from './dom.ts';
 import { evaluationLine } from './figures.ts';
 import { count } from './format.ts';
 import { Heat } from './heat.ts';
