@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
-import { loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -236,11 +236,10 @@ test('without storage a training runs all the same, and where storage is full th
 test('typed and pasted texts survive a reload, until a training has them or the person clears them', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   const load = async (): Promise<void> => {
+    await chooseModel(page, 'From my files');
     await page.locator('#model-input').setInputFiles(TINY_FILES);
-    await page.getByRole('button', { name: 'Load this model' }).click();
-    await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+    await loadModel(page);
   };
-  await page.getByText('From my files').click();
   await load();
   await page.getByRole('radio', { name: 'Paste' }).check();
   const pasted = 'great: a fine film\nterrible: a bad film\n'.repeat(6);
@@ -259,7 +258,6 @@ test('typed and pasted texts survive a reload, until a training has them or the 
   await page.getByRole('button', { name: 'Clear them' }).click();
   expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
   await page.reload();
-  await page.getByText('From my files').click();
   await load();
   expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
   expect(faults).toEqual([]);

@@ -104,6 +104,7 @@ function restoreChoices(stored: Stored | undefined): void {
     // A model of the person's own files has to be chosen again.
     if (radio === null || radio.checked || radio.closest('[hidden]') === radio.closest('label')) continue;
     radio.checked = true;
+    if (name === 'source') byId('model-choice', HTMLDetailsElement).open = true;
     radio.dispatchEvent(new Event('change'));
   }
 }

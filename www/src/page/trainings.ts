@@ -31,8 +31,9 @@ export function setUpTrainings(app: App, flow: Flow, open: Open): void {
     if (!frozen) void list.show();
   });
   // Something else begins.
-  byId('step-1', HTMLElement).addEventListener('change', () => list.collapse());
-  byId('model-load', HTMLButtonElement).addEventListener('click', () => list.collapse());
+  for (const what of ['change', 'click']) {
+    byId('body-1', HTMLElement).addEventListener(what, ({ target }) => target instanceof Element && target.matches('input, select, button, button *') && list.collapse());
+  }
   void list.show();
 }
 
