@@ -1,10 +1,10 @@
 /** Measures a model before and after training: the person's sentences, and the texts that are kept aside. */
 import type { FineTuner } from 'pocketllm';
-import { count } from './format.ts';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
 import { thinned } from './rows.ts';
 import { asked, isFolded, type App, type Dataset } from './state.ts';
+import { t } from './text.ts';
 
 /** What is measured: at most `heldOut` of the texts that are kept aside, and every sentence to compare. */
 interface Measured {
@@ -25,7 +25,7 @@ export async function measure(
   const folded = isFolded(app.prompting);
   if (!folded) delete app[when];
   const prompt = asked(app.prompting ?? dataset);
-  status(when === 'before' ? 'Testing the model before training' : 'Testing the model after training');
+  status(when === 'before' ? t.training.testingBefore : t.training.testingAfter);
   try {
     for (const each of app.comparisons) {
       if (signal.aborted) return;
@@ -34,7 +34,7 @@ export async function measure(
     const kept = thinned(dataset.heldOut, heldOut);
     const rows = app.prompting?.readout === true ? kept : worded(kept, dataset);
     if (rows.length === 0 || folded) return;
-    status(`Measuring ${when} training, on ${count(rows.length)} texts kept aside`);
+    status((when === 'before' ? t.training.measuringBefore : t.training.measuringAfter)(rows.length));
     app[when] = await tuner.evaluate(rows, { ...prompt, wrong: when === 'after', signal });
   } catch (error) {
     if (!isAbort(error)) throw error;

@@ -1,11 +1,11 @@
 /** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
 import type { FineTuner } from 'pocketllm';
-import { count } from './format.ts';
 import { summary } from './loading.ts';
 import { fromFile } from './record.ts';
 import type { App, Flow } from './state.ts';
+import { t } from './text.ts';
 
-const WITH_ADAPTER = ', with an adapter';
+const WITH_ADAPTER = t.loading.withAdapter;
 
 /** Adds an adapter to the loaded model, which can then be used or trained further. */
 export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>): Promise<void> {
@@ -34,6 +34,6 @@ export async function replay(app: App, flow: Flow, tuner: FineTuner, file: File,
     app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
   }
   flow.summarize(1, summary(app));
-  flow.summarize(3, settings.method === 'readout' ? 'learned quickly, from a record' : `${count(step)} steps, from a record`);
+  flow.summarize(3, settings.method === 'readout' ? t.loading.quickRecord : t.loading.stepsRecord(step));
   flow.open(4);
 }

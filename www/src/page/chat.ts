@@ -3,6 +3,7 @@ import { PocketError, type ChatMessage } from 'pocketllm';
 import { byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
 import type { App } from './state.ts';
+import { t } from './text.ts';
 
 interface Turn {
   readonly who: 'you' | 'model';
@@ -47,7 +48,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     // The settings are read before the person's words are taken out of their field.
     let limits: { maxTokens: number; temperature: number };
     try {
-      limits = { maxTokens: number('chat-tokens', 'Maximum length', 1), temperature: number('chat-temperature', 'Randomness', 0) };
+      limits = { maxTokens: number('chat-tokens', t.chat.lengthName, 1), temperature: number('chat-temperature', t.chat.temperature, 0) };
     } catch (error) {
       showProblem(problem, error);
       return;
@@ -77,7 +78,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
     } finally {
-      if (bubble.textContent === '') bubble.textContent = '(no answer)';
+      if (bubble.textContent === '') bubble.textContent = t.chat.nothing;
       turns.push(answer);
       [send.hidden, stop.hidden, clear.disabled] = [false, true, false];
       input.focus();
@@ -94,5 +95,5 @@ function number(id: string, name: string, least: number): number {
   field.setAttribute('aria-invalid', String(!good));
   if (good) return read;
   field.focus();
-  throw new PocketError('invalid-argument', `${name}: expected a ${least < 1 ? '' : 'whole '}number that is ${least} or more, found “${value}”`);
+  throw new PocketError('invalid-argument', t.settings.wrong(name, least >= 1, least, value));
 }

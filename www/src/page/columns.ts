@@ -5,6 +5,7 @@
 import type { Layout, ReadOptions } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { excerpt } from './format.ts';
+import { t } from './text.ts';
 
 /** The answers: columns by their number from 1. A label of `later` is chosen for each text by hand; `none` is for running text. */
 interface Answers {
@@ -51,19 +52,19 @@ export class ColumnQuestions {
     const columns = layout.columns.map(({ name, samples }, at) => ({ value: number(at), name, sample: samples.map((sample) => excerpt(sample, 40)).join(' · ') }));
     const text = this.#answers.text ?? number(layout.text);
     const others = columns.filter(({ value }) => value !== text);
-    const later = { value: 'later', name: 'None of them', sample: 'I choose the labels myself' };
-    const none = { value: 'none', name: 'None of them', sample: 'it is running text, to write like it' };
+    const later = { value: 'later', name: t.examples.noColumn, sample: t.examples.byHand };
+    const none = { value: 'none', name: t.examples.noColumn, sample: t.examples.runningText };
     // An uncertain proposal is not preselected.
     const label = this.#answers.label ?? (unsure ? '' : number(layout.label));
     const questions = [
-      this.#question('text', 'Which one is the text?', columns, text),
-      this.#question('label', 'Which one is the label?', [...others, causal ? none : later], label),
+      this.#question('text', t.examples.whichText, columns, text),
+      this.#question('label', t.examples.whichLabel, [...others, causal ? none : later], label),
     ];
     const open = unsure || this.#answers.text !== undefined || this.#answers.label !== undefined;
-    const place = el('details', open ? { open: '' } : {}, el('summary', {}, 'Choose other columns'), ...questions);
+    const place = el('details', open ? { open: '' } : {}, el('summary', {}, t.examples.otherColumns), ...questions);
     this.#view.replaceChildren(
       ...(unsure && this.#answers.label === undefined
-        ? [el('p', { class: 'asked' }, 'Which columns should it learn from?'), ...questions]
+        ? [el('p', { class: 'asked' }, t.examples.whichColumns), ...questions]
         : [el('p', { class: 'note', role: 'status' }, layout.understood), place]),
     );
   }

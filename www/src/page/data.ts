@@ -11,6 +11,7 @@ import { showProblem } from './problem.ts';
 import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
 import { offerSamples, readSample, sampleNow, SAMPLES, type SampleName } from './samples.ts';
 import type { App, Dataset, Flow } from './state.ts';
+import { t } from './text.ts';
 import { TypedRows } from './typed.ts';
 
 /** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
@@ -150,7 +151,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       apart = undefined;
     } else {
       const { train, heldOut, names, folded } = dataset;
-      parsed = counted([...train, ...heldOut], [], 'the examples');
+      parsed = counted([...train, ...heldOut], [], t.examples.theExamples);
       [apart, drawn] = [folded === true ? undefined : heldOut, { train, heldOut }];
       if (folded === true) share.value = 'fold';
       words = new Map([...names].map(([word, label]) => [label, word]));
@@ -171,7 +172,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       return;
     }
     try {
-      accept(counted(rows, [], 'the examples'));
+      accept(counted(rows, [], t.examples.theExamples));
     } catch (error) {
       showProblem(problem, error);
     }
@@ -186,26 +187,26 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     // A model that sorts texts needs labels. Where there are none, they are chosen for each line.
     const lines = await read(loaded(), data, name, { ...wanted, unlabeled: true });
     if (lines.kind === 'unlabelled' && lines.texts.length > 1) return lines;
-    throw new PocketError('data-invalid', 'This model sorts texts into groups: expected several texts, one per line, found one');
+    throw new PocketError('data-invalid', t.examples.oneText);
   }
 
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
     const tuner = loaded();
     if (source === 'sample') return readSample(tuner);
-    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], 'the examples') };
-    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, 'the examples') };
+    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], t.examples.theExamples) };
+    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, t.examples.theExamples) };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
     byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
-      throw new PocketError('data-invalid', `${file.name}: expected at most ${bytes(MAX_BYTES)}, found ${bytes(file.size)}`);
+      throw new PocketError('data-invalid', t.examples.tooLarge(file.name, MAX_BYTES, file.size));
     }
     return { parsed: await readBrought(file, file.name) };
   }
 
   /** The engine that reads the examples comes with the model. */
   function loaded(): FineTuner {
-    if (app.tuner === undefined) throw new PocketError('invalid-argument', 'Load a model first');
+    if (app.tuner === undefined) throw new PocketError('invalid-argument', t.examples.loadFirst);
     return app.tuner;
   }
 
@@ -233,8 +234,8 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
       template.value = defaultTemplate(parsed.rows);
       byId('template-note', HTMLElement).textContent = causal()
-        ? 'Your text takes the place of {text}. The model answers at the end.'
-        : 'Your text takes the place of {text}. The model fills in [MASK].';
+        ? t.examples.templateEnd
+        : t.examples.templateMask;
       showLabels(parsed.labels, parsed.rows.length);
     }
     showPreview();
@@ -268,7 +269,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
           spellcheck: 'false',
           autocapitalize: 'off',
           autocomplete: 'off',
-          'aria-label': `Word for ${label}`,
+          'aria-label': t.examples.wordFor(label),
         });
         input.addEventListener('input', () => {
           words.set(label, input.value.trim());
@@ -311,13 +312,13 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     const lines: string[] = [];
     if (parsed.kind === 'labelled') {
       const { train, heldOut } = drawn;
-      lines.push(`${plural(train.length + (folds() ? heldOut.length : 0), 'example')} to learn from.`);
+      lines.push(t.examples.learnFrom(train.length + (folds() ? heldOut.length : 0)));
       lines.push(
         folds()
-          ? 'To measure what it learns, each of them is also sorted by a model that has learned only from others.'
+          ? t.examples.foldNote
           : heldOut.length > 0
-          ? `${count(heldOut.length)} more are kept aside, to measure what was learned.`
-          : 'None are kept aside, so what the model learns cannot be measured. That needs at least ten examples.',
+          ? t.examples.moreAside(heldOut.length)
+          : t.examples.noneAside,
         ...parsed.said,
       );
     } else if (parsed.kind === 'free') {
@@ -326,9 +327,9 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     byId('data-note', HTMLElement).textContent = lines.join(' ');
     const { problems } = parsed;
     byId('data-left', HTMLElement).hidden = problems.length === 0;
-    byId('data-left-count', HTMLElement).textContent = `${plural(problems.length, 'row')} left out`;
+    byId('data-left-count', HTMLElement).textContent = t.examples.leftOut(problems.length);
     const more = problems.length - LEFT_SHOWN;
-    const shown = [...problems.slice(0, LEFT_SHOWN), ...(more > 0 ? [`and ${count(more)} more`] : [])];
+    const shown = [...problems.slice(0, LEFT_SHOWN), ...(more > 0 ? [t.examples.andMore(more)] : [])];
     byId('data-left-list', HTMLElement).replaceChildren(...shown.map((line) => el('li', {}, line)));
   }
 
@@ -369,7 +370,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
 }
 
 function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
-  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', 'There are no examples yet');
+  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', t.examples.nothingYet);
   const sample = sampleNow();
   const settings = sample === undefined ? undefined : SAMPLES[sample].settings;
   return { kind: 'free', data: parsed.data, name: parsed.name, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
@@ -377,7 +378,7 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
 
 /** A short summary of the examples, for the heading of the step. */
 export function summarizeData(dataset: Dataset): string {
-  if (dataset.kind === 'free') return 'Text to learn from';
+  if (dataset.kind === 'free') return t.examples.toLearnFrom;
   return `${plural(readoutRows(dataset).length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
 }
 

@@ -1,7 +1,8 @@
 /** Labels that are chosen for texts one by one, with a tap on each. */
 import { byId, el } from './dom.ts';
-import { count, excerpt, plural } from './format.ts';
+import { excerpt } from './format.ts';
 import type { Row } from './rows.ts';
+import { t } from './text.ts';
 
 /** More texts than this are not labeled by hand. */
 const TEXTS = 200;
@@ -69,7 +70,7 @@ export class LabelsForTexts {
   #note(): void {
     byId('later-note', HTMLElement).textContent =
       this.#names().length < 2
-        ? `${plural(this.#texts.length, 'text')} without labels. Write at least two labels, then tap one for each text.`
-        : `${count(this.#labels.size)} of ${plural(this.#texts.length, 'text')} labeled. Those without a label are left out.`;
+        ? t.examples.unlabeled(this.#texts.length)
+        : t.examples.labeled(this.#labels.size, this.#texts.length);
   }
 }

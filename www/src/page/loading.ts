@@ -6,17 +6,18 @@ import { byId } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { isSealed } from './privacy.ts';
 import type { App, ModelChoice } from './state.ts';
+import { t } from './text.ts';
 import { confinedWorker } from './worker.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
-  download: 'Downloading the model',
-  device: 'Starting the engine',
-  config: 'Reading the model’s description',
-  weights: 'Reading the model’s numbers',
-  tuning: 'Measuring the GPU',
-  replay: 'Repeating the recorded steps',
-  search: 'Trying learning rates',
-  readout: 'Fitting a readout',
+  download: t.loading.download,
+  device: t.loading.device,
+  config: t.loading.config,
+  weights: t.loading.weights,
+  tuning: t.loading.tuning,
+  replay: t.loading.replay,
+  search: t.loading.search,
+  readout: t.loading.readout,
 };
 
 /** Loads a model in place of the current one. Rejects if that fails. */
@@ -62,9 +63,9 @@ export function summary(app: App): string {
 function nameOf(choice: ModelChoice, files: readonly File[]): string {
   if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
   if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
-  if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? 'My model';
+  if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? t.loading.mine;
   const [first, ...more] = files;
   const folder = first?.webkitRelativePath.split('/')[0];
   if (folder) return folder;
-  return first === undefined || more.length > 0 ? 'My model' : first.name.replace(/\.\w+$/, '');
+  return first === undefined || more.length > 0 ? t.loading.mine : first.name.replace(/\.\w+$/, '');
 }

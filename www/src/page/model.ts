@@ -301,7 +301,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     try {
       await loadModel(app, choice(), files, { signal: controller.signal, ...options });
       showFacts();
-      announce('The model is loaded');
+      announce(t.model.loaded);
     } catch (error) {
       // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
@@ -326,7 +326,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     adapterForm.hidden = next.hidden || isSealed();
     if (busy) [list.hidden, unkept.hidden] = [true, true];
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
-    byId('load-stage', HTMLElement).textContent = 'Starting';
+    byId('load-stage', HTMLElement).textContent = t.model.starting;
     byId('load-bytes', HTMLElement).textContent = '';
     for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #step-1 select, #shelf button')) input.disabled = busy;
     if (!busy && isSealed()) closeHub();
@@ -362,11 +362,11 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     const info = app.tuner?.info;
     if (info === undefined) return;
     facts(list, [
-      ['Family', info.family],
-      ['Parameters', compact(info.parameters)],
-      [info.adapter === PROCESSOR ? 'Memory used' : 'GPU memory', bytes(info.gpuBytes.total)],
-      ['Suited for', info.head === 'masked-lm' ? 'sorting texts' : 'writing'],
-      ['Runs on', info.adapter === PROCESSOR ? 'The processor of this device' : info.adapter, 'wide'],
+      [t.model.family, info.family],
+      [t.model.parameters, compact(info.parameters)],
+      [info.adapter === PROCESSOR ? t.model.memoryUsed : t.model.gpuMemory, bytes(info.gpuBytes.total)],
+      [t.model.suitedFor, info.head === 'masked-lm' ? t.model.sorting : t.model.writing],
+      [t.model.runsOn, info.adapter === PROCESSOR ? t.model.processor : info.adapter, 'wide'],
     ]);
     list.hidden = false;
   }
@@ -379,5 +379,5 @@ function closeHub(): void {
   byId('hub-id', HTMLInputElement).disabled = true;
   byId('hub-look', HTMLButtonElement).disabled = true;
   for (const name of ['adapter-hub', 'suggested']) byId(name, HTMLElement).hidden = true;
-  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, 'No more downloads, because you have entered texts. Reload this page to download another model.'));
+  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, t.model.sealed));
 }

@@ -1,5 +1,6 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
 import { PocketError, type ChatMessage, type Data, type Example, type FineTuner, type LabelledText, type Layout, type ReadOptions, type ReadRows } from 'pocketllm';
+import { t } from './text.ts';
 
 export type Row = LabelledText;
 
@@ -56,7 +57,7 @@ function spoken({ role: _, content, ...rest }: ChatMessage): string {
 /** Says which columns were taken, where their names are not those of the fields. */
 function named(parsed: Parsed & { kind: 'labelled' }, { text = 'text', label = 'label' }: ReadRows['columns']): Parsed {
   if (parsed.layout !== undefined || (text.toLowerCase() === 'text' && label.toLowerCase() === 'label')) return parsed;
-  return { ...parsed, said: [`The text is in the column “${text}” and the label in “${label}”.`, ...parsed.said] };
+  return { ...parsed, said: [t.examples.columnsFound(text, label), ...parsed.said] };
 }
 
 /**
@@ -76,14 +77,14 @@ export function counted(given: readonly Row[], problems: string[], name: string,
     const [best = '', ...others] = [...own].sort((a, b) => b[1] - a[1]).map(([label]) => label);
     chosen.set(key, best);
     labels.set(best, [...own.values()].reduce((sum, many) => sum + many, 0));
-    if (others.length > 0) said.push(`${[best, ...others].map((label) => `“${label}”`).join(' and ')} are taken as one label.`);
+    if (others.length > 0) said.push(t.examples.oneLabel([best, ...others]));
   }
   const rows = given.map((row) => ({ ...row, label: chosen.get(folded(row.label)) ?? row.label }));
   if (labels.size < 2) {
-    throw invalid(`${name}: expected at least two different labels, found ${labels.size === 0 ? 'none' : `only “${[...labels.keys()].join()}”`}`);
+    throw invalid(t.examples.fewLabels(name, [...labels.keys()][0]));
   }
   if (labels.size > MAX_LABELS) {
-    throw invalid(`${name}: expected a few different labels in the column ${column}, found ${labels.size}`);
+    throw invalid(t.examples.manyLabels(name, column, labels.size));
   }
   return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems, said };
 }

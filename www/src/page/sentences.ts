@@ -2,6 +2,7 @@
 import { byId } from './dom.ts';
 import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
+import { t } from './text.ts';
 
 /** The field for sentences to compare, which is filled in unless the person has written some. */
 export class SentencesField {
@@ -36,9 +37,9 @@ function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] 
 /** Says what the chosen way to learn does, and what may be expected of it. The figures are those of BENCHMARKS.md. */
 export function explainHow(quick: boolean): void {
   byId('sentences-note', HTMLElement).textContent = quick
-    ? 'The model sorts these after learning.'
-    : 'The model sorts these before and after training, so that you can see what it learned.';
+    ? t.settings.sentencesNoteQuick
+    : t.settings.sentencesNote;
   byId('how-note', HTMLElement).textContent = quick
-    ? 'It reads each example once, as it understands language already, and learns to tell your labels apart.'
-    : 'It changes the model itself, step by step, and needs a word for each label. Start with the quick way: in our tests it sorted 92% of e-mails correctly, and a thousand steps of this one 80%.';
+    ? t.settings.quickNote
+    : t.settings.deepNote;
 }

@@ -1,6 +1,7 @@
 /** The settings form of step 3, with the model's defaults, which a person can change. */
 import { PocketError, type Estimator, type Method, type ModelInfo, type RunSettings, type TrainOptions } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
+import { t } from './text.ts';
 
 export interface Settings {
   steps: number;
@@ -25,8 +26,8 @@ export interface Settings {
  * The engine's options in words. A list with one entry is not shown, because there is nothing to
  * choose.
  */
-const METHODS: Partial<Record<Method, string>> = { full: 'every weight', lora: 'small additions to the weights (LoRA)', prefix: 'invisible words before the text (prefix)' };
-const ESTIMATORS: Partial<Record<Estimator, string>> = { 'two-point': 'two points', 'one-sided': 'one-sided (FZOO)', 'low-rank': 'low rank (LOZO)' };
+const METHODS: Partial<Record<Method, string>> = t.settings.methods;
+const ESTIMATORS: Partial<Record<Estimator, string>> = t.settings.estimators;
 
 export class SettingsForm {
   readonly form = byId('settings', HTMLFormElement);
@@ -79,22 +80,22 @@ export class SettingsForm {
       if (good) return value;
       byId('advanced', HTMLDetailsElement).open = true;
       input.focus();
-      throw new PocketError('invalid-argument', `${label}: expected a ${whole ? 'whole ' : ''}number that is ${least} or more, found “${input.value}”`);
+      throw new PocketError('invalid-argument', t.settings.wrong(label, whole, least, input.value));
     };
     const given = (name: string): boolean => this.#field(name).value.trim() !== '';
-    number('seed', 'Seed', 0, true);
+    number('seed', t.settings.seed, 0, true);
     const auto = this.#field('learningRate').value.trim() === 'auto';
     return {
-      steps: number('steps', 'Steps', 1, true),
-      batchSize: number('batchSize', 'Examples per step', 1, true),
-      ...(auto ? { learningRate: 'auto' } : given('learningRate') ? { learningRate: number('learningRate', 'Learning rate', 0, false) } : {}),
-      ...(given('epsilon') ? { epsilon: number('epsilon', 'Epsilon', 1e-9, false) } : {}),
-      ...(given('probes') ? { probes: number('probes', 'Directions per step', 1, true) } : {}),
-      weightDecay: number('weightDecay', 'Weight decay', 0, false),
-      maxLength: number('maxLength', 'Longest text', 8, true),
+      steps: number('steps', t.settings.steps, 1, true),
+      batchSize: number('batchSize', t.settings.batchSize, 1, true),
+      ...(auto ? { learningRate: 'auto' } : given('learningRate') ? { learningRate: number('learningRate', t.settings.learningRate, 0, false) } : {}),
+      ...(given('epsilon') ? { epsilon: number('epsilon', t.settings.epsilon, 1e-9, false) } : {}),
+      ...(given('probes') ? { probes: number('probes', t.settings.probes, 1, true) } : {}),
+      weightDecay: number('weightDecay', t.settings.weightDecay, 0, false),
+      maxLength: number('maxLength', t.settings.maxLength, 8, true),
       seed: this.#field('seed').value.trim(),
-      heldOut: number('heldOut', 'Texts to measure on', 0, true),
-      evaluateEvery: number('evaluateEvery', 'Measure every', 0, true),
+      heldOut: number('heldOut', t.settings.heldOut, 0, true),
+      evaluateEvery: number('evaluateEvery', t.settings.evaluateEvery, 0, true),
       schedule: this.#field('schedule').value === 'linear' ? 'linear' : 'constant',
       method: this.#field('method').value as Method,
       estimator: this.#field('estimator').value as Estimator,

@@ -3,7 +3,7 @@ import type { Evaluation, LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { Attention } from './attention.ts';
 import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
-import { count, percent } from './format.ts';
+import { count } from './format.ts';
 import { LivePredictions } from './live.ts';
 import { type Pace, verdict } from './pace.ts';
 import { showProblem } from './problem.ts';
@@ -91,7 +91,7 @@ export class TrainView {
     [this.pause.hidden, this.stop.hidden] = [!busy, !busy];
     byId('while-training', HTMLElement).hidden = !busy;
     this.stop.disabled = false;
-    this.stop.textContent = 'Stop';
+    this.stop.textContent = t.training.stop;
     this.setPaused(false);
     if (!busy) return;
     this.#live.hidden = false;
@@ -99,7 +99,7 @@ export class TrainView {
   }
 
   setPaused(paused: boolean): void {
-    this.pause.textContent = paused ? 'Continue' : 'Pause';
+    this.pause.textContent = paused ? t.training.continue : t.training.pause;
     this.#left.textContent = '';
   }
 
@@ -120,7 +120,7 @@ export class TrainView {
     note.hidden = when === undefined;
     note.textContent = when === 'after' ? t.live.retesting : t.live.testing;
     this.pause.hidden = when !== undefined;
-    this.stop.textContent = when === undefined ? 'Stop' : t.live.skip;
+    this.stop.textContent = when === undefined ? t.training.stop : t.live.skip;
     if (when === undefined) return;
     this.#bar.removeAttribute('value');
     this.#left.textContent = '';
@@ -152,7 +152,7 @@ export class TrainView {
     this.#evaluation = step.evaluation ?? this.#evaluation;
     if (!this.#due(last)) return;
     this.#bar.value = step.step / step.steps;
-    this.status(`Step ${count(step.step)} of ${count(step.steps)}`);
+    this.status(t.training.step(step.step, step.steps));
     byId('figure', HTMLElement).hidden = false;
     const left = pace.secondsLeft(step);
     this.#left.textContent = last ? '' : left === undefined ? t.live.estimating : t.live.left(left);
@@ -161,7 +161,7 @@ export class TrainView {
     byId('verdict', HTMLElement).textContent = verdict(this.chart, step, trouble, this.#evaluation);
     facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
     const tenth = Math.max(1, Math.round(step.steps / 10));
-    if (step.step % tenth === 0) announce(`${percent(step.step / step.steps)}, error ${this.chart.mean.toFixed(2)}`);
+    if (step.step % tenth === 0) announce(t.training.announced(step.step / step.steps, this.chart.mean));
   }
 
   /** Shows how many examples a readout has learned from. */
@@ -169,7 +169,7 @@ export class TrainView {
     if (!this.#due(last)) return;
     this.#bar.value = rows / Math.max(1, examples);
     this.#attention.progress(this.#bar.value);
-    this.status(`Learned from ${count(rows)} of ${count(examples)} examples`);
+    this.status(t.training.learnedOf(rows, examples));
     this.#left.textContent = '';
   }
 
@@ -190,10 +190,10 @@ export class TrainView {
     this.status(trained === 0 ? t.live.stoppedFirst : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
     void this.#attention.end(this.#status.textContent ?? '');
     if (trained === 0) return;
-    this.start.textContent = 'Start over with the untrained model';
+    this.start.textContent = t.training.startOver;
     this.showForm(false);
     this.again.hidden = false;
-    this.again.textContent = !quick ? 'Train again from the start' : deeper ? 'Train it deeper' : 'Learn again';
+    this.again.textContent = !quick ? t.training.again : deeper ? t.training.deeper : t.training.learnAgain;
     this.#deeperNote.hidden = !quick || !deeper;
     this.resume.hidden = !more;
     this.longer.hidden = quick || more || longer === 0;

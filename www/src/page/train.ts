@@ -127,12 +127,12 @@ export class Training {
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
     this.#adopted = restored;
     if (this.#current?.tuner !== tuner || this.#current?.dataset !== dataset) this.#forget();
-    if (continued !== undefined && !this.#how.isQuick) this.view.start.textContent = `Continue from step ${count(continued.step)}`;
+    if (continued !== undefined && !this.#how.isQuick) this.view.start.textContent = t.training.continueFrom(continued.step);
   }
 
   #showHow(): void {
     this.#how.show();
-    this.view.start.textContent = this.#how.isQuick ? 'Learn from my examples' : 'Start training';
+    this.view.start.textContent = this.#how.isQuick ? t.training.learn : t.training.start;
   }
 
   /** Called when the model or the data have changed, because what is shown belongs to neither. */
@@ -199,8 +199,8 @@ export class Training {
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (id !== undefined) await updateTraining(id, this.#app, given);
-        this.view.status(quick ? 'Reading the first examples' : 'Preparing the first step');
-        announce('Training has started');
+        this.view.status(quick ? t.training.readingFirst : t.training.preparing);
+        announce(t.training.started);
         pace.restart();
       },
     });
@@ -262,7 +262,7 @@ export class Training {
     this.#state = 'running';
     app.onProgress = (progress) => this.#showProgress(progress);
     try {
-      if (from === 0) view.status('Reading the examples');
+      if (from === 0) view.status(t.training.reading);
       const run = await ready();
       const { runner, id, settings: given } = run;
       this.#current = run;
@@ -290,7 +290,7 @@ export class Training {
   #showProgress(progress: LoadProgress): void {
     const [loaded, total] = [count(progress.loaded), count(progress.total)];
     if (progress.stage === 'search') this.view.status(`${stageName(progress)}: ${loaded} of ${total}`);
-    else this.view.status(progress.stage === 'replay' ? t.trainings.recoveredRestoring(loaded, total) : `The GPU was lost and is starting again. ${stageName(progress)}`);
+    else this.view.status(progress.stage === 'replay' ? t.trainings.recoveredRestoring(loaded, total) : t.training.gpuLost(stageName(progress)));
   }
 
   /** Another tab asks for a training. Returns whether this tab has it; it then ends after its current step. */
@@ -327,7 +327,7 @@ export class Training {
     const id = current.id === undefined || !keeps ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
     if (id === null) return;
     await this.#run(async () => {
-      this.view.status('Repeating the recorded steps');
+      this.view.status(t.loading.replay);
       const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
       const same = { ...given, steps: given.steps + more, learningRate: made.learningRate, epsilon: made.epsilon };
       return this.#open({ ...current, settings: same, id }, losses, id !== undefined && id !== current.id);
@@ -348,7 +348,7 @@ export class Training {
     this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: this.#more() });
     if (trained === 0) return;
-    this.#flow.summarize(3, quick ? 'Learned from your examples' : `${count(trained)} steps, error ${this.view.chart.mean.toFixed(2)}`);
+    this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
   }
 
   /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */

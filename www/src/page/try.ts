@@ -3,11 +3,11 @@ import { setUpChat } from './chat.ts';
 import { comparison } from './comparison.ts';
 import { byId } from './dom.ts';
 import { showFigures } from './figures.ts';
-import { bytes } from './format.ts';
 import { setUpKeeping } from './keep.ts';
 import { showProblem } from './problem.ts';
 import { ListSorter } from './sort-list.ts';
 import { asked, type App, type Flow } from './state.ts';
+import { t } from './text.ts';
 
 /** Characters of a sentence that are shown. */
 const LENGTH = 220;
@@ -72,7 +72,6 @@ export function setUpTry(app: App, flow: Flow): void {
 /** What is in the file of the whole model, and which programs open it. */
 function modelNote({ tuner, prompting }: App): string {
   const { parameters, dtype } = tuner?.info ?? { parameters: 0, dtype: 'f32' };
-  const size = bytes(parameters * (dtype === 'f16' ? 2 : 4));
-  const opens = prompting?.readout === true ? 'transformers or sentence-transformers' : 'transformers';
-  return `A zip file with all files of the model, about ${size}. Once it is unpacked, the Python library ${opens} opens its folder.`;
+  const opens = prompting?.readout === true ? t.keep.twoLibraries : 'transformers';
+  return t.keep.modelNote(parameters * (dtype === 'f16' ? 2 : 4), opens);
 }

@@ -1,7 +1,8 @@
 /** The form for typing examples one by one, each with its label. */
 import { byId, el } from './dom.ts';
-import { excerpt, plural } from './format.ts';
+import { excerpt } from './format.ts';
 import type { Row } from './rows.ts';
+import { t } from './text.ts';
 
 export class TypedRows {
   readonly rows: Row[] = [];
@@ -49,7 +50,7 @@ export class TypedRows {
     byId('type-list', HTMLElement).replaceChildren(
       ...this.rows
         .map((row, at) => {
-          const remove = el('button', { type: 'button', class: 'button quiet small', 'aria-label': `Remove “${excerpt(row.text, 40)}”` }, 'Remove');
+          const remove = el('button', { type: 'button', class: 'button quiet small', 'aria-label': t.examples.removeIt(excerpt(row.text, 40)) }, t.examples.remove);
           remove.addEventListener('click', () => {
             this.rows.splice(at, 1);
             this.#show();
@@ -59,8 +60,8 @@ export class TypedRows {
         })
         .reverse(),
     );
-    const said = this.rows.length === 0 ? '' : `${plural(this.rows.length, 'text')}, ${plural(this.labels, 'label')}. `;
-    byId('type-note', HTMLElement).textContent = `${said}You need at least two different labels. Ten texts for each label are a good start.`;
+    const said = this.rows.length === 0 ? '' : `${t.examples.typed(this.rows.length, this.labels)} `;
+    byId('type-note', HTMLElement).textContent = said + t.examples.atLeast;
     this.#changed();
   }
 }

@@ -1,13 +1,20 @@
 /** The English texts. The other languages have the same keys, which the compiler checks. */
 import { chart } from './chart.ts';
+import { chat } from './chat.ts';
 import { device } from './device.ts';
 import { draft } from './draft.ts';
+import { examples } from './examples.ts';
 import { figures } from './figures.ts';
+import { keep } from './keep.ts';
 import { live } from './live.ts';
+import { loading } from './loading.ts';
+import { model } from './model.ts';
 import { problem } from './problem.ts';
 import { prompt } from './prompt.ts';
 import { proof } from './proof.ts';
+import { results } from './results.ts';
 import { samples } from './samples.ts';
+import { settings } from './settings.ts';
 import { shelf } from './shelf.ts';
 import { sorting } from './sorting.ts';
 import { space } from './space.ts';
@@ -19,14 +26,21 @@ import { trainings } from './trainings.ts';
 
 export const en = {
   chart,
+  chat,
   device,
   draft,
+  examples,
   figures,
+  keep,
   live,
+  loading,
+  model,
   problem,
   prompt,
   proof,
+  results,
   samples,
+  settings,
   shelf,
   sorting,
   space,

@@ -8,4 +8,5 @@ export const start = {
   private: 'Your texts stay on this device.',
   notSent: 'They are not sent to any server.',
   offline: 'This page now also works offline.',
+  noScript: 'The training runs inside this page, so the page needs JavaScript. Please turn it on.',
 };

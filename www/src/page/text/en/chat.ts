@@ -1,0 +1,17 @@
+/** Writing with the model. */
+
+export const chat = {
+  title: 'Write with it',
+  log: 'What was written',
+  how: 'How it writes',
+  continue: 'Continue my text',
+  talk: 'Chat',
+  input: 'Your text',
+  tokens: 'Maximum length (tokens)',
+  temperature: 'Randomness',
+  send: 'Send',
+  stop: 'Stop',
+  clear: 'Clear',
+  lengthName: 'Maximum length',
+  nothing: '(no answer)',
+};

@@ -1,0 +1,17 @@
+/** Loading a model, and opening a record. */
+import { plural } from '../../format.ts';
+
+export const loading = {
+  download: 'Downloading the model',
+  device: 'Starting the engine',
+  config: 'Reading the model’s description',
+  weights: 'Reading the model’s numbers',
+  tuning: 'Measuring the GPU',
+  replay: 'Repeating the recorded steps',
+  search: 'Trying learning rates',
+  readout: 'Fitting a readout',
+  mine: 'My model',
+  quickRecord: 'learned quickly, from a record',
+  withAdapter: ', with an adapter',
+  stepsRecord: (steps: number) => `${plural(steps, 'step')}, from a record`,
+};
