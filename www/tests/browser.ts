@@ -166,6 +166,40 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return [...layout, ...(await axeFaults(page))];
 }
 
+/** The screens on which the page is measured: two phones, one of them lying on its side, and a computer. */
+export const SCREENS = [[320, 640], [360, 800], [800, 360], [1280, 800]] as const;
+
+/** What is wider than the screen, or than the element it is in, on each screen and on a phone with text of twice the size. */
+export async function overflows(page: Page, name: string): Promise<string[]> {
+  const before = page.viewportSize() ?? PHONE.viewport;
+  const faults: string[] = [];
+  for (const [width, height, scale] of [...SCREENS.map(([w, h]) => [w, h, 1] as const), [360, 800, 2] as const]) {
+    await page.setViewportSize({ width, height });
+    await page.evaluate((times) => (document.documentElement.style.fontSize = times === 1 ? '' : `${16 * times}px`), scale);
+    // The chart is drawn anew for its new size.
+    await page.waitForTimeout(150);
+    const found = await page.evaluate(() => {
+      const wide: string[] = [];
+      if (document.documentElement.scrollWidth > innerWidth) wide.push(`the page has ${document.documentElement.scrollWidth} px`);
+      for (const element of document.querySelectorAll<HTMLElement>('header *, main *')) {
+        const box = element.getBoundingClientRect();
+        if (!element.checkVisibility() || element.closest('.hidden, svg, canvas, .uplot') !== null) continue;
+        const is = `${element.id || element.className || element.tagName} in ${element.closest('[id]')?.id}`;
+        if (box.right > innerWidth + 1 || box.left < -1) wide.push(`${is}: from ${box.left} to ${box.right}`);
+        const { overflowX, display } = getComputedStyle(element);
+        // The open step is a pocket that is wider than its place, on purpose.
+        if (overflowX === 'visible' && !element.matches('.step') && display !== 'inline' && element.scrollWidth > element.clientWidth + 2) wide.push(`${is}: ${element.scrollWidth} px in ${element.clientWidth}`);
+      }
+      return wide;
+    });
+    faults.push(...found.map((fault) => `${name} at ${width} x ${height}${scale === 1 ? '' : ', large text'}: ${fault}`));
+    if (scale === 2 || width === 320 || height === 360) await shoot(page, `layout-${name}-${width}x${height}${scale === 1 ? '' : '-large'}`);
+  }
+  await page.evaluate(() => (document.documentElement.style.fontSize = ''));
+  await page.setViewportSize(before);
+  return faults;
+}
+
 /** Takes a picture of the page in light and in dark mode, and returns the faults of both. */
 export async function look(page: Page, name: string): Promise<string[]> {
   const faults: string[] = [];

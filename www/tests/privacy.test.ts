@@ -82,6 +82,9 @@ test('the page and its worker cannot reach another host, and after texts are ent
 
 test('after the first visit, the page, the model, the sample and training work offline', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  // Without a stored model that would not be true yet.
+  expect(await page.locator('#offline').isVisible()).toBe(false);
   await loadModel(page);
   await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
   await page.close();
@@ -89,6 +92,7 @@ test('after the first visit, the page, the model, the sample and training work o
   await site.unplug();
   const again = await context.newPage();
   await again.goto(site.url);
+  await again.getByText('This page and Small BERT now also work offline.').waitFor();
   await loadModel(again);
   await useSample(again);
   await tinySettings(again, 3);

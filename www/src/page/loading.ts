@@ -60,7 +60,8 @@ export function summary(app: App): string {
   return `${app.modelName}, ${parameters} parameters`;
 }
 
-function nameOf(choice: ModelChoice, files: readonly File[]): string {
+/** The name of a model, for people. */
+export function nameOf(choice: ModelChoice, files: readonly File[]): string {
   if (choice.kind === 'built-in') return BUILT_IN[choice.name ?? 'bert'].name;
   if (choice.kind === 'hub') return choice.id.replace(/^(https?:\/\/)?(www\.)?(huggingface\.co|hf\.co)\//, '');
   if (choice.kind === 'kept') return choice.source.split('/').filter((part) => part !== '').at(-1) ?? t.loading.mine;

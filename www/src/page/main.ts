@@ -12,6 +12,7 @@ import { setUpTasks } from './tasks.ts';
 import { translatePage } from './text.ts';
 import { setUpTrain } from './train.ts';
 import { setUpTrainings } from './trainings.ts';
+import { setUpTryFirst } from './try-first.ts';
 import { setUpTry } from './try.ts';
 import { setUpUnsaved } from './unsaved.ts';
 
@@ -24,6 +25,7 @@ const takeSample = setUpData(app, flow);
 setUpTasks(app, flow, { withModel, takeSample });
 const open = setUpTrain(app, flow);
 setUpTry(app, flow);
+setUpTryFirst(app, flow);
 setUpProof(app);
 void checkSupport(byId('support', HTMLElement));
 setUpTrainings(app, flow, open);

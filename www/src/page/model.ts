@@ -9,6 +9,7 @@ import { bytes, compact } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
 import { accessToken, loadModel, showProgress, summary } from './loading.ts';
 import { offerFiles } from './quantized.ts';
+import { offlineWith } from './offline.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { hubId, showShelf } from './shelf.ts';
@@ -76,6 +77,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (lacks) showProblem(problem, new PocketError('file-corrupt', t.tasks.noTokenizer));
     load.disabled = lacks || (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
     byId('model-now', HTMLElement).textContent = chosenName(source);
+    offlineWith(choice());
     note.textContent = files.length === 0 ? hint : `${files.slice(0, 6).map(({ name, size }) => `${name} (${bytes(size)})`).join(', ')}${files.length > 6 ? ' ..' : ''}`;
   };
   onChoice('source', () => {
@@ -310,6 +312,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     } finally {
       setBusy(false);
       void showShelf(take);
+      offlineWith(choice());
     }
     if (app.tuner === undefined) return;
     if (waiting === undefined) next.focus();

@@ -47,12 +47,13 @@ export class SettingsForm {
   }
 
   /** Sets the defaults for a model of this size. */
-  suit({ parameters, maxLength, dtype }: ModelInfo): void {
+  suit({ parameters, maxLength, dtype, head }: ModelInfo): void {
     for (const name of ['learningRate', 'epsilon', 'probes']) this.#field(name).value = '';
-    this.#field('batchSize').value = parameters < 3e7 ? '32' : '16';
-    this.#field('maxLength').value = String(Math.min(128, maxLength));
     // Quantized weights cannot be trained themselves.
     const fixed = dtype.startsWith('q');
+    // An adapter of a model that writes learns from few examples in a step (BENCHMARKS.md).
+    this.#field('batchSize').value = fixed && head === 'causal-lm' ? '4' : parameters < 3e7 ? '32' : '16';
+    this.#field('maxLength').value = String(Math.min(128, maxLength));
     const method = this.#field('method');
     for (const option of method.querySelectorAll('option')) option.disabled = fixed && option.value === 'full';
     method.value = fixed ? 'lora' : 'full';

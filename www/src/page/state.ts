@@ -85,7 +85,7 @@ const ALL: readonly StepNumber[] = [1, 2, 3, 4];
 export class Flow {
   #frozen = false;
   readonly #onFreeze: ((frozen: boolean) => void)[] = [];
-  readonly #onOpen = new Map<StepNumber, () => void>();
+  readonly #onOpen = new Map<StepNumber, (() => void)[]>();
 
   constructor() {
     for (const step of ALL) {
@@ -99,7 +99,7 @@ export class Flow {
 
   /** Calls `listener` each time the step opens. */
   onOpen(step: StepNumber, listener: () => void): void {
-    this.#onOpen.set(step, listener);
+    this.#onOpen.set(step, [...(this.#onOpen.get(step) ?? []), listener]);
   }
 
   /** Calls `listener` when a training begins and when it ends. */
@@ -125,7 +125,7 @@ export class Flow {
     this.#section(step).dataset['state'] = 'open';
     document.body.dataset['step'] = String(step);
     this.#show();
-    this.#onOpen.get(step)?.();
+    for (const listener of this.#onOpen.get(step) ?? []) listener();
     const head = this.#head(step);
     head.focus({ preventScroll: true });
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;

@@ -26,8 +26,8 @@ export interface Weighed {
 
 type Access = Pick<CreateOptions, 'token'>;
 
-/** The defaults of step 3: examples in a step, and the tokens of the longest. */
-const [BATCH, LENGTH] = [16, 128];
+/** The defaults of step 3: examples in a step, also for an adapter of a model that writes, and the tokens of the longest. */
+const [BATCH, ADAPTER_BATCH, LENGTH] = [16, 4, 128];
 /** A training by steps is too slow if a thousand of them take longer than this many seconds. */
 const PATIENCE = 3600;
 const STEPS = 1000;
@@ -42,7 +42,7 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   place.replaceChildren(el('p', {}, t.tasks.checking));
   const size = await inspect?.(signal);
   if (size !== undefined && lacksTokenizer(size.files.map(({ name }) => name))) throw new PocketError('file-corrupt', t.tasks.noTokenizer);
-  const planned = (dtype: DType): Promise<MemoryPlan> => plan({ model, ...access, dtype, maxLength: LENGTH, batchSize: BATCH, signal, worker: confinedWorker });
+  const planned = (dtype: DType): Promise<MemoryPlan> => plan({ model, ...access, dtype, maxLength: LENGTH, signal, worker: confinedWorker });
   let plannedNow = await planned(held);
   const sentences: string[] = [];
   if (choose !== undefined && held === 'f32') {
@@ -66,11 +66,10 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
 }
 
 /** The memory of a training under the defaults of step 3: of an adapter if the weights are quantized, otherwise of every weight. */
-async function plan(options: Omit<PlanOptions, 'method'>): Promise<MemoryPlan> {
-  const method = options.dtype?.startsWith('q') === true ? 'lora' : 'full';
+async function plan(options: Omit<PlanOptions, 'method' | 'batchSize'>): Promise<MemoryPlan> {
+  const [method, batchSize] = options.dtype?.startsWith('q') === true ? (['lora', ADAPTER_BATCH] as const) : (['full', BATCH] as const);
   // A sentence encoder cannot be trained by steps, and learns as a readout.
-  const { batchSize: _, ...readout } = options;
-  return planTraining({ ...options, method }).catch(() => planTraining({ ...readout, method: 'readout' }));
+  return planTraining({ ...options, method, batchSize }).catch(() => planTraining({ ...options, method: 'readout' }));
 }
 
 /** Why every weight of a model cannot be trained in 32 bits here: a full sentence, or nothing if it can. */

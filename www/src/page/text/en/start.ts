@@ -7,6 +7,5 @@ export const start = {
   lead: 'From a few examples, a small AI on this device learns to sort, write or answer as you do. Begin with one of ours.',
   private: 'Your texts stay on this device.',
   notSent: 'They are not sent to any server.',
-  offline: 'This page now also works offline.',
   noScript: 'The training runs inside this page, so the page needs JavaScript. Please turn it on.',
 };
