@@ -212,5 +212,12 @@ export async function look(page: Page, name: string): Promise<string[]> {
 }
 
 export async function shoot(page: Page, name: string): Promise<void> {
+  // A picture of the whole page would have the bar at the foot of the screen in its middle.
+  const place = (position: string): Promise<void> =>
+    page.evaluate((each) => {
+      for (const bar of document.querySelectorAll<HTMLElement>('.foot')) bar.style.position = each;
+    }, position);
+  await place('static');
   await page.screenshot({ path: `${OUT}/${name}.png`, fullPage: true });
+  await place('');
 }

@@ -1,7 +1,7 @@
 /** Uses the page in a browser without WebGPU, on a phone's screen: from the start to a first result of learning quickly. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, look, NO_GPU, openSite, PHONE, SITE, visit, type Site } from './browser.ts';
-import { loadModel, LONG, untilTrained, useSample } from './steps.ts';
+import { loadModel, LONG, openModels, untilTrained, useSample } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -12,6 +12,7 @@ afterAll(async () => site?.close());
 test.skipIf(FAKE)('the page says that it uses the processor, and learns quickly with the suggested model', { timeout: LONG }, async () => {
   const { context, page, faults, strangers } = await visit(site, PHONE);
   await page.getByText('This page will use the processor').waitFor();
+  await openModels(page);
   expect(await page.getByRole('radio', { name: /^Small BERT/ }).isChecked()).toBe(true);
   expect(await look(page, 'cpu-phone-1')).toEqual([]);
   await loadModel(page);

@@ -17,7 +17,6 @@ test.runIf(process.env['POCKETLLM_PICTURES'] === '1' && !FAKE)('the pictures of 
       shots.push((await page.screenshot()).toString('base64'));
     };
     const { page } = phone;
-    await page.getByText('This page now also works offline').waitFor();
     await shoot(page);
     await loadModel(page);
     await page.getByText('kept aside, to measure').waitFor();

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
-import { loadModel, LONG, openModels, startTraining, tinySettings, untilTrained, useSample } from './steps.ts';
+import { loadModel, LONG, openModels, startTraining, tinySettings, untilStored, untilTrained, useSample } from './steps.ts';
 
 const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(12)}`;
 
@@ -82,7 +82,7 @@ test('the page and its worker cannot reach another host, and after texts are ent
 
 test('after the first visit, the page, the model, the sample and training work offline', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
-  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  await untilStored(page);
   // Without a stored model that would not be true yet.
   expect(await page.locator('#offline').isVisible()).toBe(false);
   await loadModel(page);

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { integrity, SUMS, sums } from '../build/integrity.ts';
 import { DESKTOP, FAKE, faultsOf, openSite, PHONE, shoot, SITE, visit, type Site } from './browser.ts';
-import { loadTiny, LONG, openModels, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { loadTiny, LONG, openModels, startTraining, tinySettings, untilStored, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ afterAll(async () => site?.close());
 
 test('the page sees flight mode, and trains in it without a request', { timeout: 2 * LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
-  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
+  await untilStored(page);
   await page.getByText('Check it yourself').click();
   await page.locator('#build').waitFor();
   await shoot(page, 'phone-light-1-proof');

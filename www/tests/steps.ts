@@ -27,6 +27,11 @@ export async function pasteExamples(page: Page): Promise<void> {
   await useSample(page);
 }
 
+/** Waits until the page itself is stored, so that it works offline. */
+export async function untilStored(page: Page): Promise<void> {
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+}
+
 /** Opens the list of models, which one line stands for. */
 export async function openModels(page: Page): Promise<void> {
   const list = page.locator('#model-choice');

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { afterEach, expect, test } from 'vitest';
 import { CHROMIUM, DESKTOP, FAKE, serveSite, SITE, SOFTWARE_GPU } from './browser.ts';
-import { loadTiny, LONG, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { loadTiny, LONG, startTraining, tinySettings, untilStored, untilTrained } from './steps.ts';
 import { LAST, LEAVING, listen, PAGE, SHARED, type Address, type Listener, type Way } from './ways-out.ts';
 
 /** A page, or a worker, in which code can be run. */
@@ -136,7 +136,7 @@ async function tryAll({ context, url, inPage, inWorker, models }: Trial): Promis
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
   await page.goto(url);
-  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
+  await untilStored(page);
   await page.evaluate(() => fetch('https://models.hf.co/').catch(() => undefined));
   expect([...models.arrivals]).toEqual(['connection']);
   await loadTiny(page);
@@ -197,7 +197,7 @@ test.skipIf(FAKE)('nothing leaves from the second visit to a host without header
   const trial = await openTrial(41753);
   const page = trial.context.pages()[0] ?? (await trial.context.newPage());
   await page.goto(trial.url);
-  await page.locator('#offline:not([hidden])').waitFor({ state: 'attached' });
+  await untilStored(page);
   await tryAll(trial);
   const { page: byPage, worker } = await trial.arrived();
   expect(beyond(PROTECTED, byPage)).toEqual([]);

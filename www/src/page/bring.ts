@@ -1,6 +1,5 @@
 /** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
 import type { FineTuner } from 'pocketllm';
-import { summary } from './loading.ts';
 import { fromFile } from './record.ts';
 import type { App, Flow } from './state.ts';
 import { t } from './text.ts';
@@ -12,7 +11,7 @@ export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>)
   await add();
   app.adapted = true;
   if (!app.modelName.endsWith(WITH_ADAPTER)) app.modelName += WITH_ADAPTER;
-  flow.summarize(1, summary(app));
+  flow.summarize(1, app.modelName);
   // A model that sorts texts needs labels, which come with the examples.
   flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
 }
@@ -33,7 +32,7 @@ export async function replay(app: App, flow: Flow, tuner: FineTuner, file: File,
     const names = new Map(labels.map((label) => [label, label]));
     app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
   }
-  flow.summarize(1, summary(app));
+  flow.summarize(1, app.modelName);
   flow.summarize(3, settings.method === 'readout' ? t.loading.quickRecord : t.loading.stepsRecord(step));
   flow.open(4);
 }

@@ -3,7 +3,7 @@ import { FineTuner, storage, type CreateOptions, type LoadProgress } from 'pocke
 import { BUILT_IN, placeOf } from './built-in.ts';
 import { tilesHere } from './device.ts';
 import { byId } from './dom.ts';
-import { bytes, compact, count } from './format.ts';
+import { bytes, count } from './format.ts';
 import { isSealed } from './privacy.ts';
 import type { App, ModelChoice } from './state.ts';
 import { t } from './text.ts';
@@ -54,11 +54,6 @@ export function showProgress({ stage, loaded, total }: LoadProgress): void {
 
 /** The name of the stage, for use outside step 1. */
 export const stageName = ({ stage }: LoadProgress): string => STAGES[stage];
-
-export function summary(app: App): string {
-  const parameters = compact(app.tuner?.info.parameters ?? 0);
-  return `${app.modelName}, ${parameters} parameters`;
-}
 
 /** The name of a model, for people. */
 export function nameOf(choice: ModelChoice, files: readonly File[]): string {

@@ -7,7 +7,7 @@ import { PROCESSOR } from './device.ts';
 import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
 import { bytes, compact } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
-import { accessToken, loadModel, showProgress, summary } from './loading.ts';
+import { accessToken, loadModel, showProgress } from './loading.ts';
 import { offerFiles } from './quantized.ts';
 import { offlineWith } from './offline.ts';
 import { isSealed, onSeal } from './privacy.ts';
@@ -117,7 +117,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     waiting = undefined;
     controller?.abort();
   });
-  next.addEventListener('click', () => flow.done(1, summary(app)));
+  next.addEventListener('click', () => flow.done(1, app.modelName));
   load.addEventListener('click', () => void run());
   unkept.addEventListener('click', () => void run({ cache: false }));
   recordInput.addEventListener('change', () => void bringRecord());

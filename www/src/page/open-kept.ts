@@ -2,7 +2,7 @@
 import { PocketError } from 'pocketllm';
 import { summarizeData } from './data.ts';
 import { count } from './format.ts';
-import { loadModel, stageName, summary } from './loading.ts';
+import { loadModel, stageName } from './loading.ts';
 import { seal } from './privacy.ts';
 import { readoutPrompt } from './prompt.ts';
 import { training as kept, type About } from './session.ts';
@@ -36,7 +36,7 @@ export async function openKept({ app, flow, training, view }: Place, id: string,
     // The saved training contains the person's texts, so no more requests to servers are made.
     await loadModel(app, about.model, files, { signal: opening.signal, ...(about.own ? { cache: 'force-cache' } : {}) });
     if (about.own) seal();
-    flow.summarize(1, summary(app));
+    flow.summarize(1, app.modelName);
     flow.summarize(2, summarizeData(dataset));
     const go = await restore(app, about, dataset, record, opening.signal);
     await training.prepare(undefined);

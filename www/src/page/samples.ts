@@ -20,8 +20,8 @@ interface Sample {
   readonly settings?: Partial<RunSettings>;
 }
 
-/** Steps of four examples, as those that BENCHMARKS.md measured. */
-const SHORT: Partial<RunSettings> = { steps: 900, batchSize: 4, maxLength: 64 };
+/** The settings that BENCHMARKS.md measured for the samples to write from. */
+const WRITING: Partial<RunSettings> = { steps: 900, batchSize: 4, maxLength: 64 };
 
 export const SAMPLES: Readonly<Record<SampleName, Sample>> = {
   messages: {
@@ -42,8 +42,8 @@ export const SAMPLES: Readonly<Record<SampleName, Sample>> = {
       'Congratulations, you have won a free holiday! Click here to claim your prize today.',
     ],
   },
-  replies: { name: t.samples.replies, note: t.samples.repliesNote, file: 'replies.csv', writes: true, sentences: ['Are you hungry? ->', 'Where is the car? ->'], settings: SHORT },
-  days: { name: t.samples.days, note: t.samples.daysNote, file: 'days.csv', writes: true, sentences: ['Tea with Lucy on Monday ->', 'On Friday I am flying to Rome ->'], settings: SHORT },
+  replies: { name: t.samples.replies, note: t.samples.repliesNote, file: 'replies.csv', writes: true, sentences: ['Are you hungry? ->', 'Where is the car? ->'], settings: WRITING },
+  days: { name: t.samples.days, note: t.samples.daysNote, file: 'days.csv', writes: true, sentences: ['Tea with Lucy on Monday ->', 'On Friday I am flying to Rome ->'], settings: WRITING },
 };
 
 const isSample = (word: string): word is SampleName => Object.hasOwn(SAMPLES, word);

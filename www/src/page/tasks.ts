@@ -1,6 +1,5 @@
 /** The start of the page: examples that run after one tap, and a person's own texts. */
 import { byId } from './dom.ts';
-import { summary } from './loading.ts';
 import type { SampleName } from './samples.ts';
 import type { App, Flow } from './state.ts';
 
@@ -27,13 +26,13 @@ export function setUpTasks(app: App, flow: Flow, { withModel, takeSample }: Part
   byId('own-write', HTMLButtonElement).addEventListener('click', () => withModel(true, own));
 
   async function run(sample: SampleName): Promise<void> {
-    flow.summarize(1, summary(app));
+    flow.summarize(1, app.modelName);
     if (await takeSample(sample)) byId('settings', HTMLFormElement).requestSubmit();
     else flow.open(2);
   }
 
   function own(): void {
     byId('data-own', HTMLInputElement).click();
-    flow.done(1, summary(app));
+    flow.done(1, app.modelName);
   }
 }

@@ -9,7 +9,7 @@ export const loading = {
   tuning: 'Measuring the GPU',
   replay: 'Repeating the recorded steps',
   search: 'Trying learning rates',
-  readout: 'Fitting a readout',
+  readout: 'Learning from the examples',
   mine: 'My model',
   quickRecord: 'learned quickly, from a record',
   withAdapter: ', with an adapter',

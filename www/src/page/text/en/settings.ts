@@ -32,7 +32,7 @@ export const settings = {
   estimator: 'Estimator',
   probes: 'Directions per step',
   default: 'default',
-  rateNote: 'A token is a word or a piece of a word. Enter <code>auto</code> as the learning rate to try five rates first, for fifty steps each.',
+  rateNote: 'A token is a word or a piece of a word. The learning rate says how far each step goes, and epsilon how far it looks around first. Enter <code>auto</code> as the learning rate to try five rates first, for fifty steps each.',
   background: 'Keep training while this page is in the background',
   sentencesNoteQuick: 'The model sorts these after learning.',
   quickNote: 'It reads each example once, as it understands language already, and learns to tell your labels apart.',
