@@ -180,8 +180,11 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (id.value.trim() === '') id.value = WRITER;
     suitDtype();
     changed();
-    byId('needs-writer', HTMLElement).hidden = false;
-    load.focus();
+    const reason = byId('needs-writer', HTMLElement);
+    reason.hidden = false;
+    load.focus({ preventScroll: true });
+    options.scrollIntoView({ block: 'start' });
+    announce(reason.textContent ?? '');
     if (!isSealed()) void look();
   }
 
