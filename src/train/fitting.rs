@@ -32,11 +32,7 @@ impl Session {
             false => self.fitting_change((settings, false), sizes, capacity).await?,
         };
         // Streamed layers cost time. They are named where nothing else fits, or where they alone are a change that is enough.
-        // The package has no option for them yet.
-        let streamed = match cfg!(target_arch = "wasm32") {
-            true => None,
-            false => self.fitting_change((settings, true), sizes, capacity).await?,
-        };
+        let streamed = self.fitting_change((settings, true), sizes, capacity).await?;
         let advice = match (resident, streamed) {
             (Some(resident), Some(streamed)) if streamed.0.len() == 1 => {
                 format!("{}, or {}, more slowly", says(resident), says(streamed))

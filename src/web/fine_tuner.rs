@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
+use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -14,6 +15,7 @@ use super::report::{GpuBytes, Info, Restored};
 use crate::dtype::DType;
 use crate::error::{Code, Result, bail};
 use crate::format::files::ModelDir;
+use crate::format::source::HandleFile;
 use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
 use crate::gpu::Backend;
@@ -67,7 +69,7 @@ pub struct Tuner {
 
 #[wasm_bindgen]
 impl Tuner {
-    /// Opens the device and loads a model.
+    /// Opens the device and loads a model. `layers` of the options is a file that its layers are streamed from, if they are.
     pub async fn create(
         options: JsValue,
         on_progress: Function,
@@ -220,12 +222,12 @@ impl Tuner {
         let dir = options::model_dir(options, cancel)?;
         Progress { stage: "device", file: "", loaded: 0, total: 0 }.tell(on_progress);
         let device = device::open(options).await?;
-        let max_gpu_bytes = plan::max_bytes(options)?;
         let session =
-            Self::load_session(device.clone(), dir.as_ref(), dtype, max_gpu_bytes, on_progress, cancel).await;
+            Self::load_session(device.clone(), dir.as_ref(), dtype, options, on_progress, cancel).await;
         let mut session = session.inspect_err(|_| device.destroy())?;
         session
             .set_tiles(Self::tiles(&device, options, on_progress).await.inspect_err(|_| device.destroy())?);
+        let max_gpu_bytes = plan::max_bytes(options)?;
         Ok(Tuner {
             device,
             session,
@@ -260,15 +262,18 @@ impl Tuner {
         device: Rc<Device>,
         dir: &dyn ModelDir,
         dtype: DType,
-        max_gpu_bytes: Option<u64>,
+        options: &JsValue,
         on_progress: &Function,
         cancel: &JsValue,
     ) -> Result<Session> {
         options::check_cancel(cancel)?;
         Progress { stage: "config", file: "config.json", loaded: 0, total: 0 }.tell(on_progress);
         let name = dir.name().to_owned();
-        let session = Session::describe(device.limits(), dir, dtype).await?;
-        plan::check_weights(&session, max_gpu_bytes)?;
+        let mut session = Session::describe(device.limits(), dir, dtype).await?;
+        if let Some(handle) = options::field(options, "layers") {
+            session = session.stream_layers(Rc::new(HandleFile::new(handle.unchecked_into())))?;
+        }
+        plan::check_weights(&session, plan::max_bytes(options)?)?;
         let mut progress = |p: LoadProgress| {
             options::check_cancel(cancel)?;
             let (loaded, total) = (p.loaded * 4, p.total * 4);

@@ -1,5 +1,7 @@
 //! The GPU memory of a run, computed before anything is loaded and compared with what the caller allows.
 
+use std::rc::Rc;
+
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -7,11 +9,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, to_js};
 use crate::error::{Result, bail, err};
+use crate::format::source::NoScratch;
 use crate::gpu::Limits;
 use crate::train::{Options, Plan, Session, Settings, Sizes, dtype};
 
 /// Bytes by what they are for, `peak` in all and `adam` for comparison, of `{ files | url | config, dtype, method, .., batchSize,
-/// microBatch, maxLength, labels, maxGpuBytes }`: the options of `create` and of a training in one object. Reads `config.json` and
+/// microBatch, maxLength, labels, maxGpuBytes, streamLayers }`: the options of `create` and of a training in one object. Reads `config.json` and
 /// the weights' header only, and needs no GPU.
 #[wasm_bindgen]
 pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
@@ -23,7 +26,7 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     let dir = options::described_dir(options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
     let given: Options = options::parse(options.clone(), "plan options")?;
-    let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
+    let session = counted(options, Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?)?;
     let spec = session.model.spec();
     let settings = Settings { steps: 1, ..given.resolve(spec, None)? };
     let labels = options::field(options, "labels").map_or(0, |labels| Array::from(&labels).length());
@@ -42,8 +45,14 @@ pub async fn check_model(options: JsValue) -> std::result::Result<(), JsValue> {
 async fn checked(options: &JsValue) -> Result<()> {
     let dir = options::described_dir(options)?;
     let stored = dtype(options::text(options, "dtype").as_deref().unwrap_or("f32"))?;
-    let session = Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?;
+    let session = counted(options, Session::describe(Limits::WEBGPU_DEFAULT, dir.as_ref(), stored).await?)?;
     check_weights(&session, max_bytes(options)?)
+}
+
+/// The described model with streamed layers, if `streamLayers` says so.
+fn counted(options: &JsValue, session: Session) -> Result<Session> {
+    let streams = options::field(options, "streamLayers").is_some_and(|value| value.is_truthy());
+    if streams { session.stream_layers(Rc::new(NoScratch)) } else { Ok(session) }
 }
 
 /// `maxGpuBytes`, if it is given.
@@ -78,7 +87,7 @@ pub(super) fn check_weights(session: &Session, allowed: Option<u64>) -> Result<(
         Some(allowed) => bail!(
             OutOfMemory,
             "the weights would take {weights} bytes of GPU memory, {allowed} are allowed: take a smaller dtype \
-             (f16, q8, q4) or a smaller model"
+             (f16, q8, q4), streamLayers: true or a smaller model"
         ),
     }
 }
@@ -91,5 +100,6 @@ fn option(what: &str, value: &str) -> String {
         name += &if index == 0 { first.to_owned() } else { first.to_uppercase() };
         name += rest;
     }
-    if value.parse::<u32>().is_ok() { format!("{name}: {value}") } else { format!("{name}: '{value}'") }
+    let bare = value.parse::<u32>().is_ok() || value == "true";
+    if bare { format!("{name}: {value}") } else { format!("{name}: '{value}'") }
 }

@@ -46,9 +46,13 @@ async function onDisk(path: string): Promise<OnDisk> {
 }
 
 test.skipIf(FOLDER === '').each([
-  { id: 'facebook/opt-1.3b', bytes: 2_600_000_000 },
-  { id: 'FacebookAI/roberta-large', bytes: 1_400_000_000 },
-])('$id loads in the tab by its hub name, agrees with transformers, and trains', { timeout: 30 * MINUTES }, async ({ id, bytes }) => {
+  { id: 'facebook/opt-1.3b', dtype: 'f16', weights: 2_574_000_000 },
+  { id: 'facebook/opt-1.3b', dtype: 'q4', streamLayers: true, most: 250_000_000 },
+  { id: 'FacebookAI/roberta-large', dtype: 'f16', weights: 696_000_000 },
+] as const)('$id loads in the tab by its hub name in $dtype, agrees with transformers, and trains', { timeout: 30 * MINUTES }, async (given) => {
+  const { id, dtype } = given;
+  // Weights of 4 bits are not those of transformers, and only an adapter beside them is trained.
+  const quantized = dtype === 'q4';
   const folder = join(FOLDER, id.split('/')[1] ?? '');
   const expected = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as Expected;
   const files = new Map<string, Buffer | OnDisk>();
@@ -64,9 +68,11 @@ test.skipIf(FOLDER === '').each([
   page.setDefaultTimeout(25 * MINUTES);
   await page.goto(`${site.url}lib/index.js`);
   const module = await page.evaluateHandle<Package>(`import(${JSON.stringify(`${site.url}lib/index.js`)})`);
-  const options = { model: id, hub: hub.url, dtype: 'f16', limits: 'default' } as const;
+  const streamLayers = 'streamLayers' in given;
+  const method = quantized ? ('lora' as const) : ('full' as const);
+  const options = { model: id, hub: hub.url, dtype, limits: 'default', streamLayers } as const;
   const result = await page.evaluate(
-    async ({ module, options, expected }) => {
+    async ({ module, options, expected, method }) => {
       const seconds: Record<string, number> = {};
       let began = performance.now();
       const lap = (name: string): void => {
@@ -74,7 +80,7 @@ test.skipIf(FOLDER === '').each([
         began = performance.now();
       };
       // No row has more tokens.
-      const plan = await module.planTraining({ model: options.model, hub: options.hub, dtype: options.dtype, batchSize: 2, maxLength: 20, labels: expected.labels });
+      const plan = await module.planTraining({ model: options.model, hub: options.hub, dtype: options.dtype, streamLayers: options.streamLayers, method, batchSize: 2, maxLength: 20, labels: expected.labels });
       lap('plan');
       const tuner = await module.FineTuner.create(options);
       lap('load');
@@ -83,20 +89,24 @@ test.skipIf(FOLDER === '').each([
       const { loss } = await tuner.evaluate(expected.rows, { template, labels });
       lap('evaluate');
       const steps = [];
-      for await (const step of tuner.train({ data: expected.rows, template, labels, steps: 1, batchSize: 2 })) steps.push(step);
+      for await (const step of tuner.train({ data: expected.rows, template, labels, method, steps: 1, batchSize: 2 })) steps.push(step);
       lap('step');
       const { info } = tuner;
       await tuner.dispose();
       return { seconds, loaded, loss, steps, info, planned: plan.peak };
     },
-    { module, options, expected },
+    { module, options, expected, method },
   );
-  console.log(id, JSON.stringify({ ...result, expected: expected.loss }));
-  expect(result.info.gpuBytes.weights).toBeGreaterThan(bytes / (id.includes('opt') ? 1.01 : 2.01));
-  expect(Math.abs(result.loss - expected.loss)).toBeLessThan(2e-3 * expected.loss);
+  console.log(id, dtype, JSON.stringify({ ...result, expected: expected.loss }));
+  if ('weights' in given) expect(result.info.gpuBytes.weights).toBeGreaterThan(given.weights);
+  else expect(result.planned).toBeLessThan(given.most);
+  if (!quantized) expect(Math.abs(result.loss - expected.loss)).toBeLessThan(2e-3 * expected.loss);
   expect(result.steps).toHaveLength(1);
   // The plan does not know the tiles that are measured on the device, so it is not exact here.
-  expect(Math.abs((result.steps[0]?.gpuBytes ?? 0) / result.planned - 1)).toBeLessThan(0.01);
+  const used = (result.steps[0]?.gpuBytes ?? 0) / result.planned;
+  expect(used).toBeLessThan(1.01);
+  // The plan of streamed layers also counts two that wait for their turn, of which the memory is free again at the end of a step.
+  if (!streamLayers) expect(used).toBeGreaterThan(0.99);
   expect(result.info.wasmBytes).toBeLessThanOrEqual(LIMIT);
   await context.close();
 });

@@ -21,9 +21,13 @@ mod blob;
 #[cfg(target_arch = "wasm32")]
 mod fetch;
 #[cfg(target_arch = "wasm32")]
+mod handle;
+#[cfg(target_arch = "wasm32")]
 pub use blob::BlobSource;
 #[cfg(target_arch = "wasm32")]
 pub use fetch::{FetchSource, WHOLE_LIMIT};
+#[cfg(target_arch = "wasm32")]
+pub use handle::HandleFile;
 
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;

@@ -9,6 +9,7 @@ import { PocketError, abortedError, toError, type ErrorCode } from './errors.js'
 import { Journal, reserve } from './journal.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import { sleep } from './request.js';
+import { openScratch, type Scratch } from './scratch.js';
 import { zipped, ZipWriter } from './zip.js';
 import { elsewhere, fetchAdapter, ggufFiles } from './source.js';
 import { areMeasured, rememberTiles } from './tiles.js';
@@ -58,6 +59,8 @@ export class Engine implements Endpoint {
   #tuner: WasmTuner | undefined;
   /** The options that the tuner was created with. */
   #options: WasmCreateOptions | undefined;
+  /** The file of the tuner's layers, if they are streamed. */
+  #scratch: Scratch | undefined;
   /** The adapter that was added to the model. */
   #adapter: readonly NamedBlob[] | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -118,6 +121,9 @@ export class Engine implements Endpoint {
   async #free(): Promise<void> {
     this.#tuner?.free();
     this.#tuner = undefined;
+    const scratch = this.#scratch;
+    this.#scratch = undefined;
+    await scratch?.delete();
     await this.#endRun();
   }
 
@@ -223,7 +229,9 @@ export class Engine implements Endpoint {
         await this.#free();
         this.#text = undefined;
         const device = await (this.#device = deviceHere(config.device));
-        const [{ Tuner }, options] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
+        const [{ Tuner }, found] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
+        if (config.streamLayers === true) this.#scratch = await openScratch();
+        const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
           const { source } = config;
           if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
@@ -239,6 +247,9 @@ export class Engine implements Endpoint {
         this.#options = { ...options, tiles: info.tiles };
         if (areMeasured(options.tiles) && info.tiles !== options.knownTiles) await rememberTiles(options.tiles, info.tiles);
         return info;
+      } catch (thrown) {
+        if (this.#tuner === undefined) await this.#free();
+        throw thrown;
       } finally {
         release();
       }

@@ -20,13 +20,13 @@ const DEVICES: readonly Device[] = ['gpu', 'cpu'];
 export const METHODS: readonly Method[] = METHOD_OPTIONS.method;
 export const ESTIMATORS: readonly Estimator[] = METHOD_OPTIONS.estimator;
 
-const CREATE = ['model', 'hub', 'token', 'cache', 'device', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'onProgress', 'signal', 'worker'];
+const CREATE = ['model', 'hub', 'token', 'cache', 'device', 'dtype', 'limits', 'tiles', 'maxGpuBytes', 'streamLayers', 'onProgress', 'signal', 'worker'];
 const PROMPTING = ['task', 'template', 'labels'];
 const RUN = { ...METHOD_OPTIONS, ...RUN_OPTIONS, ...DRAW_OPTIONS };
 // A run's settings name the format that the model is held in: the engine compares it.
 const TRAIN = [...PROMPTING, ...Object.keys(RUN), 'data', 'dataName', 'eval', 'evalName', 'crossValidate', 'dtype', 'keep', 'signal', 'onStart'];
 const PLAN = [
-  ...['model', 'hub', 'token', 'dtype', 'maxGpuBytes', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
+  ...['model', 'hub', 'token', 'dtype', 'maxGpuBytes', 'streamLayers', 'worker', 'signal', 'batchSize', 'microBatch', 'maxLength', 'labels'],
   ...Object.keys(METHOD_OPTIONS),
 ];
 const CLASSIFY = [...PROMPTING, 'textB', 'signal'];
@@ -98,6 +98,7 @@ const KINDS: Record<string, Kind> = {
   token: { what: 'an access token without spaces', is: (value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value) },
   // Recognized by its methods, because an object of another frame has another class.
   signal: { what: 'an AbortSignal', is: isSignal },
+  streamLayers: { what: 'true or false', is: (value) => typeof value === 'boolean' },
   worker: { what: 'true, false or a function that returns a Worker', is: (value) => typeof value === 'boolean' || typeof value === 'function' },
 };
 
@@ -128,8 +129,8 @@ export function createConfig(options: CreateOptions, base: string): CreateConfig
   refuseOther('create', 'limits', options.limits, ['default', 'adapter']);
   refuseOther('create', 'cache', options.cache, [true, false, 'force-cache']);
   refuseBadNumber('create', options, ['maxGpuBytes'], false);
-  const { device, limits, dtype, tiles, model, hub, token, maxGpuBytes, cache = true } = options;
-  return { source: modelSource(model, base, hub), cache, ...compact({ device, limits, dtype, tiles, maxGpuBytes, access: access(token, hub) }) };
+  const { device, limits, dtype, tiles, model, hub, token, maxGpuBytes, streamLayers, cache = true } = options;
+  return { source: modelSource(model, base, hub), cache, ...compact({ device, limits, dtype, tiles, maxGpuBytes, streamLayers, access: access(token, hub) }) };
 }
 
 /** The place of a model, from its option. */

@@ -13,9 +13,9 @@ import type { WasmCreateOptions, WasmEvaluateConfig, WasmGenerateOptions, WasmLi
 
 /** The engine's training configuration, but with data that may still be a file. */
 export type TrainConfig = Omit<WasmTrainConfig, 'data' | 'eval'> & { data: Data; eval?: Data; keep?: string };
-export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'token' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes'> &
-  Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes'> & { source: ModelSource; access?: Access };
-export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' | 'maxGpuBytes'> & {
+export type PlanConfig = Omit<PlanOptions, 'model' | 'hub' | 'token' | 'worker' | 'signal' | 'dtype' | 'maxGpuBytes' | 'streamLayers'> &
+  Pick<WasmCreateOptions, 'dtype' | 'maxGpuBytes' | 'streamLayers'> & { source: ModelSource; access?: Access };
+export type CreateConfig = Pick<WasmCreateOptions, 'limits' | 'dtype' | 'tiles' | 'maxGpuBytes' | 'streamLayers'> & {
   source: ModelSource;
   access?: Access;
   cache: boolean | 'force-cache';

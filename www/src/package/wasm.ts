@@ -3,6 +3,7 @@
  * throws objects with the string fields `code` and `message`.
  */
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
+import type { SyncFile } from './opfs.js';
 import type { NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { DeviceSpeed, DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
 import type { Prompting, Restored, TrainOptions, TrainStart, TrainStep } from './types/training.js';
@@ -26,6 +27,10 @@ export interface WasmCreateOptions {
   readonly knownTiles?: string;
   readonly dtype?: DType;
   readonly maxGpuBytes?: number;
+  /** Whether layers are streamed, for a plan. */
+  readonly streamLayers?: boolean;
+  /** The file that layers are streamed from. */
+  readonly layers?: SyncFile;
 }
 
 export interface WasmRemoteFile {

@@ -68,6 +68,13 @@ export interface CreateOptions {
   readonly tiles?: string | undefined;
   /** The maximum of GPU memory, in bytes. A model or a training that needs more is refused before it allocates anything. */
   readonly maxGpuBytes?: number | undefined;
+  /**
+   * For models that are larger than the GPU's memory: the weights of the layers are read from a file in each pass, instead of being kept in
+   * GPU memory; embeddings, norms and the head stay there. Passes take longer, and their results are the same to the last bit. Adapters
+   * and readouts can be trained, and method `full`, which trains the weights themselves, is refused. The file is in the origin's private
+   * file system and takes as many bytes as the weights; only a worker can use it, so `worker: false` is refused.
+   */
+  readonly streamLayers?: boolean | undefined;
   /** The address of the hub, for instance of a mirror; `https://huggingface.co` by default. */
   readonly hub?: string | undefined;
   /**
@@ -108,7 +115,7 @@ export type RemoteOptions = Pick<CreateOptions, 'hub' | 'token' | 'signal'>;
 export type InspectOptions = RemoteOptions & Pick<CreateOptions, 'worker'>;
 
 /** Options of {@link planTraining}: those options of {@link FineTuner.create} and of a training that change the memory. */
-export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype' | 'maxGpuBytes' | 'worker' | 'signal'> &
+export type PlanOptions = Pick<CreateOptions, 'model' | 'hub' | 'token' | 'dtype' | 'maxGpuBytes' | 'streamLayers' | 'worker' | 'signal'> &
   MethodOptions &
   Pick<RunOptions, 'batchSize' | 'microBatch' | 'maxLength'> &
   Pick<Prompting, 'labels'>;

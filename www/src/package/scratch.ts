@@ -1,0 +1,32 @@
+/**
+ * The file of streamed layers: what is read from it in each pass instead of being kept in GPU memory. It is in the origin's private
+ * file system, and is deleted when the model is freed.
+ */
+import { PocketError } from './errors.js';
+import { canWrite, entries, folder, open, remove, type SyncFile } from './opfs.js';
+
+const FOLDER = ['scratch'];
+
+/** A file of streamed layers. */
+export interface Scratch {
+  readonly file: SyncFile;
+  /** Closes the file and deletes it. */
+  delete(): Promise<void>;
+}
+
+/** Opens an empty file. It first deletes those that a tab has left behind which was closed while it used them. */
+export async function openScratch(): Promise<Scratch> {
+  const at = canWrite() ? await folder(FOLDER, true) : undefined;
+  if (at === undefined) throw new PocketError('invalid-argument', 'streamLayers: this browser lets no file be written here; leave out worker: false, and leave the private window');
+  // A file that another tab uses cannot be deleted.
+  for (const { name } of await entries(at)) await remove(at, name).catch(() => undefined);
+  const name = crypto.randomUUID();
+  const file = await open(at, name);
+  return {
+    file,
+    delete: async () => {
+      file.close();
+      await remove(at, name);
+    },
+  };
+}
