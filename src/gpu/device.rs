@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backend::check_range;
-use super::executor::{self, Executor};
+use super::executor::{self, Executor, ProgramWatch};
 #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
 use super::faults::{self, Faults};
 use super::memory::{MemoryClass, MemoryTracker, MemoryUse, system_memory};
@@ -175,6 +175,11 @@ impl Gpu {
     /// intermediate state.
     pub fn stop_when(&self, check: Option<StopCheck>) {
         *self.stop.borrow_mut() = check;
+    }
+
+    /// Calls `watch` from now on while a recording waits for programs that it is the first to use.
+    pub fn watch_programs(&self, watch: Option<ProgramWatch>) {
+        self.executor.borrow_mut().watch = watch;
     }
 
     pub(crate) fn check_stop(&self) -> Result<()> {

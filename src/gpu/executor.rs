@@ -1,7 +1,7 @@
 //! The only place that runs recordings on a device. Pipelines and bind groups are cached by key, and submits are sized by time.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_channel::oneshot::{self, Receiver};
@@ -42,6 +42,12 @@ pub(super) fn shorten_submits() {
 /// Maximum number of submits in flight: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
 
+/// Called while programs (compute pipelines) are compiled, with the number that is ready and the number that is known to be needed.
+pub type ProgramWatch = Box<dyn Fn(usize, usize)>;
+
+/// While the programs are watched, a submit needs at most this many new ones, so that their number grows visibly.
+const NEW_PROGRAMS: usize = 2;
+
 /// Maximum number of cached bind groups, many times what one step needs. Beyond it, all are dropped.
 const MAX_BIND_GROUPS: usize = 8192;
 
@@ -67,6 +73,8 @@ pub(crate) struct Executor {
     work_per_ms: f64,
     /// Target duration of one submit in milliseconds.
     submit_ms: f64,
+    /// What [`Gpu::watch_programs`] was given.
+    pub(super) watch: Option<ProgramWatch>,
 }
 
 impl Default for Executor {
@@ -79,6 +87,7 @@ impl Default for Executor {
             // A slow software GPU; the first submits are small until the device is known.
             work_per_ms: 1e6,
             submit_ms: SUBMIT_MS / f64::from(1 << HALVINGS.load(Ordering::Relaxed).min(MAX_HALVINGS)),
+            watch: None,
         }
     }
 }
@@ -87,6 +96,8 @@ impl Default for Executor {
 struct Pending {
     done: Receiver<()>,
     work: u64,
+    /// The number of programs that are ready when it has run.
+    programs: usize,
 }
 
 impl Executor {
@@ -98,6 +109,7 @@ impl Executor {
         let mut last_end = Instant::now();
         let mut pieces = recording.pieces();
         let (mut first, mut end) = (0, 0);
+        let mut compiling = this.borrow().new_programs(recording);
         loop {
             if first == end {
                 let Some((uploads, dispatches)) = pieces.next() else { break };
@@ -114,9 +126,15 @@ impl Executor {
                 let now = Instant::now();
                 this.borrow_mut().learn(oldest.work, now.since(last_end));
                 last_end = now;
+                if let Some(needed) = compiling {
+                    this.borrow().tell_programs(oldest.programs, needed);
+                    compiling = compiling.filter(|needed| *needed > oldest.programs);
+                }
             }
             gpu.check_stop()?;
-            let (count, work) = this.borrow().budget(&recording.dispatches()[first..end]);
+            let next = &recording.dispatches()[first..end];
+            let most = if compiling.is_some() { this.borrow().with_few_new(next) } else { next.len() };
+            let (count, work) = this.borrow().budget(&next[..most]);
             let commands = this.borrow_mut().encode(gpu, recording, first, count)?;
             gpu.submit(commands);
             let (sender, done) = oneshot::channel();
@@ -124,10 +142,40 @@ impl Executor {
                 // Nobody waits for the last submits of a recording.
                 let _ = sender.send(());
             });
-            pending.push_back(Pending { done, work });
+            pending.push_back(Pending { done, work, programs: this.borrow().pipelines.len() });
             first += count;
         }
         Ok(())
+    }
+
+    /// Tells these numbers to the watch.
+    fn tell_programs(&self, ready: usize, needed: usize) {
+        if let Some(watch) = &self.watch {
+            watch(ready, needed);
+        }
+    }
+
+    /// The number of programs once a recording has run, if it is the first to use some and they are watched.
+    fn new_programs(&self, recording: &Recording) -> Option<usize> {
+        self.watch.as_ref()?;
+        let keys = recording.dispatches().iter().map(|dispatch| dispatch.variant.key());
+        let new: HashSet<String> = keys.filter(|key| !self.pipeline_by_key.contains_key(key)).collect();
+        (!new.is_empty()).then(|| self.pipelines.len() + new.len())
+    }
+
+    /// The number of dispatches that need only a few new programs together; at least one.
+    fn with_few_new(&self, dispatches: &[Dispatch]) -> usize {
+        let mut new = HashSet::new();
+        for (count, dispatch) in dispatches.iter().enumerate() {
+            let key = dispatch.variant.key();
+            if !self.pipeline_by_key.contains_key(&key) {
+                new.insert(key);
+            }
+            if new.len() > NEW_PROGRAMS {
+                return count;
+            }
+        }
+        dispatches.len()
     }
 
     /// The number of dispatches in the next submit, and their work.

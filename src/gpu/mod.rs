@@ -23,6 +23,7 @@ pub use backend::{Backend, Limits};
 pub use buffer::{Buffer, Storage};
 pub use device::{Gpu, GpuOptions, LimitsChoice, StopCheck};
 pub use dry::Dry;
+pub use executor::ProgramWatch;
 pub use memory::{MemoryClass, MemoryTracker, MemoryUse};
 pub use profile::{KernelTime, Profiler};
 pub(crate) use recording::MAX_WORKGROUPS;

@@ -148,6 +148,16 @@ pub(super) fn report(
     }
 }
 
+/// The number of examples that have been evaluated before each pass of [`Session::evaluate`].
+pub fn evaluated_before_passes(examples: &Examples) -> Vec<usize> {
+    let (mut before, mut done) = (Vec::new(), 0);
+    while done < examples.examples.len() {
+        before.push(done);
+        done += fitting(examples.examples[done..].iter().map(|example| example.ids.len()));
+    }
+    before
+}
+
 /// The number of examples in the next pass, by their tokens.
 pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     let mut tokens = 0;

@@ -55,7 +55,7 @@ pub use demonstrations::{Demonstrations, IN_CONTEXT_LENGTH};
 pub use diagnosis::{Diagnosis, Trouble, Warning};
 pub use draw::{Draw, draw};
 pub use encoder::{ExampleEncoder, Examples};
-pub use evaluation::EvaluationReport;
+pub use evaluation::{EvaluationReport, evaluated_before_passes};
 pub use header::{Header, hex};
 pub use method::{LoraA, Method, Setup, dtype, dtype_name};
 pub use method_options::{MethodKind, MethodOptions, NamedPreset, OptimizerKind};

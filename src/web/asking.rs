@@ -1,17 +1,61 @@
 //! Evaluation of data, classification of a text, and continuation of a prompt.
 
+use js_sys::Function;
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::fine_tuner::Tuner;
-use super::options::{self, GenerateOptions, Prompting};
+use super::js_error;
+use super::options::{self, GenerateOptions, Progress, Prompting, to_js};
 use super::report::{Classification, Evaluated, Scored, Shown};
 use crate::error::{Result, bail, err};
+use crate::gpu::ProgramWatch;
 use crate::text::batch::Batch;
 use crate::text::chat::Conversation;
-use crate::train::{Demonstrations, Draw, ExampleEncoder, IN_CONTEXT_LENGTH, WriteOptions, length};
+use crate::train::{
+    Demonstrations, Draw, ExampleEncoder, IN_CONTEXT_LENGTH, WriteOptions, evaluated_before_passes, length,
+};
+
+#[wasm_bindgen]
+impl Tuner {
+    /// The label of each of many texts, with the probability of each label.
+    #[wasm_bindgen(js_name = classifyAll)]
+    pub async fn classify_all(
+        &mut self,
+        texts: Vec<String>,
+        options: JsValue,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let answers = self.answers(&texts, &options).await.map_err(js_error)?;
+        to_js(&answers).map_err(js_error)
+    }
+
+    /// The number of tokens of each text, without special tokens and a template.
+    #[wasm_bindgen(js_name = tokenLengths)]
+    pub fn token_lengths(&self, texts: Vec<String>) -> std::result::Result<Vec<u32>, JsValue> {
+        let tokenizer = self.session.tokenizer().map_err(js_error)?;
+        let length = |text: &String| Ok(tokenizer.encode(text, false)?.len() as u32);
+        texts.iter().map(length).collect::<Result<Vec<u32>>>().map_err(js_error)
+    }
+}
 
 impl Tuner {
-    pub(super) async fn measure(&mut self, config: &JsValue, cancel: &JsValue) -> Result<Evaluated> {
+    /// Passes the number of programs that are compiled from now on to `listener`, or to nobody.
+    pub(super) fn watch_programs(&self, listener: Option<Function>) {
+        self.device.watch_programs(listener.map(|listener| -> ProgramWatch {
+            Box::new(move |ready, needed| {
+                let (loaded, total) = (ready as u64, needed as u64);
+                Progress { stage: "programs", file: "", loaded, total }.tell(&listener);
+            })
+        }));
+    }
+
+    /// `on_progress` receives the number of examples that have been evaluated.
+    pub(super) async fn measure(
+        &mut self,
+        config: &JsValue,
+        cancel: &JsValue,
+        on_progress: Option<&Function>,
+    ) -> Result<Evaluated> {
         let (encoder, prompting) = self.encoder(config)?;
         let data = prompting.data(&self.session, config, "data", options::text(config, "dataName"))?;
         let data = data.ok_or_else(|| err!(InvalidArgument, "data are missing"))?;
@@ -28,7 +72,14 @@ impl Tuner {
         };
         let examples = encoder.encode(&self.session, &prompted, length)?;
         self.settle().await?;
-        let mut keep_going = || options::check_cancel(cancel);
+        let total = examples.examples.len() as u64;
+        let mut before = evaluated_before_passes(&examples).into_iter();
+        let mut keep_going = || {
+            if let (Some(listener), Some(loaded)) = (on_progress, before.next()) {
+                Progress { stage: "evaluate", file: "", loaded: loaded as u64, total }.tell(listener);
+            }
+            options::check_cancel(cancel)
+        };
         let report = self.session.evaluate(&encoder, &examples, &mut keep_going).await?;
         let lists = options::field(config, "wrong").is_some_and(|wrong| wrong.is_truthy());
         let wrong = report.labels.as_ref().filter(|_| lists).map(|labels| labels.wrong(&data.rows));
@@ -76,14 +127,22 @@ impl Tuner {
         let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
         let sum: f64 = weights.iter().sum();
-        let mut scores: Vec<Scored> = words
-            .into_iter()
-            .zip(weights)
-            .map(|(label, weight)| Scored { label, probability: weight / sum })
-            .collect();
-        scores.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        let label = scores.first().map(|s| s.label.clone()).unwrap_or_default();
-        Ok(Classification { label, scores })
+        Ok(classification(&words, weights.into_iter().map(|weight| weight / sum)))
+    }
+
+    /// The label of each of many texts, with the probability of each label.
+    pub(super) async fn answers(
+        &mut self,
+        texts: &[String],
+        options: &JsValue,
+    ) -> Result<Vec<Classification>> {
+        let (encoder, _) = self.encoder(options)?;
+        self.settle().await?;
+        let length = length(self.max_length, self.session.model.spec());
+        let texts: Vec<_> = texts.iter().map(|text| (text.as_str(), None)).collect();
+        let found = self.session.classify(&encoder, &texts, length).await?;
+        let words = encoder.label_words();
+        Ok(found.into_iter().map(|each| classification(words, each)).collect())
     }
 
     pub(super) async fn start_writing(&mut self, prompt: JsValue, options: JsValue) -> Result<()> {
@@ -117,4 +176,14 @@ impl Tuner {
         }
         Ok(piece)
     }
+}
+
+/// The labels with their probabilities, the likeliest first.
+fn classification(words: &[String], probabilities: impl IntoIterator<Item = f64>) -> Classification {
+    let scored = words.iter().zip(probabilities);
+    let mut scores: Vec<Scored> =
+        scored.map(|(label, probability)| Scored { label: label.clone(), probability }).collect();
+    scores.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    let label = scores.first().map(|s| s.label.clone()).unwrap_or_default();
+    Classification { label, scores }
 }

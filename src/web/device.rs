@@ -43,7 +43,9 @@ mod processor {
     use crate::cpu;
     use crate::error::Result;
     use crate::future::LocalFuture;
-    use crate::gpu::{Backend, Buffer, Limits, LimitsChoice, MemoryClass, MemoryUse, Recording, StopCheck};
+    use crate::gpu::{
+        Backend, Buffer, Limits, LimitsChoice, MemoryClass, MemoryUse, ProgramWatch, Recording, StopCheck,
+    };
     use crate::reference::Host;
 
     /// Milliseconds of work after which messages of the page are received. A timer costs about 4 ms.
@@ -70,6 +72,9 @@ mod processor {
         pub(crate) fn stop_when(&self, check: Option<StopCheck>) {
             *self.stop.borrow_mut() = check;
         }
+
+        /// Does nothing: there are no programs to compile.
+        pub(crate) fn watch_programs(&self, _: Option<ProgramWatch>) {}
 
         /// Does nothing: the memory is freed with the buffers.
         pub(crate) fn destroy(&self) {}

@@ -124,8 +124,16 @@ impl Tuner {
     }
 
     /// One step of the training; `undefined` when it is complete. `cancel` stops it between two submits, and the run with it.
-    pub async fn step(&mut self, cancel: JsValue) -> std::result::Result<JsValue, JsValue> {
-        match self.stoppable_step(cancel).await.map_err(js_error)? {
+    /// `on_progress` receives the number of programs that are compiled for it.
+    pub async fn step(
+        &mut self,
+        cancel: JsValue,
+        on_progress: Option<Function>,
+    ) -> std::result::Result<JsValue, JsValue> {
+        self.watch_programs(on_progress);
+        let step = self.stoppable_step(cancel).await;
+        self.watch_programs(None);
+        match step.map_err(js_error)? {
             Some(step) => to_js(&step).map_err(js_error),
             None => Ok(JsValue::UNDEFINED),
         }
@@ -153,9 +161,12 @@ impl Tuner {
         &mut self,
         config: JsValue,
         cancel: JsValue,
+        on_progress: Option<Function>,
     ) -> std::result::Result<JsValue, JsValue> {
-        let report = self.measure(&config, &cancel).await.map_err(js_error)?;
-        to_js(&report).map_err(js_error)
+        self.watch_programs(on_progress.clone());
+        let report = self.measure(&config, &cancel, on_progress.as_ref()).await;
+        self.watch_programs(None);
+        to_js(&report.map_err(js_error)?).map_err(js_error)
     }
 
     /// The label of a text, with the probability of each.
