@@ -230,6 +230,16 @@ export class Tuner implements WasmTuner {
     });
   }
 
+  async classifyAll(texts: string[]): Promise<Classification[]> {
+    const answers: Classification[] = [];
+    for (const text of texts) answers.push(await this.classify(text));
+    return answers;
+  }
+
+  tokenLengths(texts: string[]): Uint32Array {
+    return Uint32Array.from(texts, (text) => text.split(/\s+/).length);
+  }
+
   async startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void> {
     return this.#alone(async () => {
       if (!this.#causal) throw failure('invalid-argument', 'a masked model cannot generate');

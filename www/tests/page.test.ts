@@ -82,6 +82,18 @@ describe.each([
 test('a run is stopped, measured, and continued', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await loadTiny(page);
+  // Before the start each choice says how long it takes here, and the longest one of a few minutes is chosen.
+  await trainDeeply(page);
+  if (!FAKE) {
+    await expect.poll(() => page.locator('.lengths .time').allTextContents(), { timeout: LONG }).toEqual(Array.from({ length: 4 }, () => expect.stringMatching(/^about [\d.]+ (sec|min|hr)$/)));
+    const times = (await page.locator('.lengths .time').allTextContents()).map((time) => Number.parseFloat(time.slice(6)) * (time.endsWith('sec') ? 1 : time.endsWith('min') ? 60 : 3600));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    const chosen = await page.locator('.lengths input').evaluateAll((inputs) => inputs.findIndex((input) => (input as HTMLInputElement).checked));
+    expect(times[chosen]).toBeLessThan(360);
+    expect(times[chosen + 1] ?? 300).toBeGreaterThan(240);
+    await shoot(page, 'phone-dark-3-times');
+    expect(await faultsOf(page)).toEqual([]);
+  }
   await tinySettings(page, 5000);
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
@@ -134,7 +146,7 @@ test('pasted examples: label words, problems by row, and a wrong setting', { tim
   await page.getByRole('radio', { name: 'Paste' }).check();
   const area = page.getByLabel('Your examples, one per line');
   await area.fill('just some words, and no names of columns');
-  await page.getByText('expected several texts, one per line, found one').waitFor();
+  await page.getByText('This is one single text.').waitFor();
   await area.fill(`text,label\n${'"Lunch, at noon?",Friend\nPay here now,Scam\n'.repeat(6)}no label here,\n`);
   await page.getByText('1 row left out').click();
   await page.getByText('row 14, field `label`').waitFor();

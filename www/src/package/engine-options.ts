@@ -8,6 +8,9 @@ import { areMeasured, knownTiles } from './tiles.js';
 import type { Device } from './types/model.js';
 import type { WasmCreateOptions, WasmModule } from './wasm.js';
 
+/** The model by which a device is measured: one layer of BERT's size, and few words. */
+export const PROBE = { model_type: 'bert', hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, num_hidden_layers: 1, vocab_size: 1000, max_position_embeddings: 64 };
+
 /** The model in the engine's form: the stored files, or otherwise where they are. */
 export async function engineOptions({ source, cache, access, device, ...given }: CreateConfig, hooks: CallHooks, load: () => Promise<WasmModule>): Promise<WasmCreateOptions> {
   // Tiles are measured on a GPU only. The processor has its own.

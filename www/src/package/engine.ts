@@ -4,7 +4,7 @@
  * requests it again and restores the model to its last state.
  */
 import { filesHere, forgetUnchecked, inspect } from './cache.js';
-import { deviceHere, engineOptions } from './engine-options.js';
+import { deviceHere, engineOptions, PROBE } from './engine-options.js';
 import { PocketError, abortedError, toError, type ErrorCode } from './errors.js';
 import { Journal, reserve } from './journal.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
@@ -28,6 +28,8 @@ interface Run {
   readonly number: number;
   readonly config: WasmTrainConfig;
   readonly journal: Journal | undefined;
+  /** Number of steps that have been asked for. */
+  steps: number;
 }
 
 /**
@@ -42,14 +44,11 @@ interface Text {
 }
 
 const OCTET_STREAM = 'application/octet-stream';
-/**
- * Milliseconds to wait before each new request for the GPU. A browser needs a while to restart its
- * GPU process.
- */
+/** Milliseconds to wait before each new request for the GPU. A browser needs a while to restart its GPU process. */
 const RECOVERY_PAUSES = [100, 1000, 3000];
 
-/** The model by which a device is measured: one layer of BERT's size, and few words. */
-const PROBE = { model_type: 'bert', hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, num_hidden_layers: 1, vocab_size: 1000, max_position_embeddings: 64 };
+/** The first steps of a run, which compile the GPU's programs. */
+const WATCHED = 2;
 
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
@@ -218,7 +217,7 @@ export class Engine implements Endpoint {
     const start = await this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(end);
     const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded(), release);
     // If the learning rate was searched for, it must not be searched for again.
-    this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal };
+    this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal, steps: 0 };
     return { ...start, run: this.#run.number };
   }
 
@@ -285,7 +284,7 @@ export class Engine implements Endpoint {
       this.#endText();
       const { cancel, release } = cancelFor(hooks.signal);
       try {
-        const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel));
+        const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined));
         if (step === undefined) {
           // The run may end only now with the weights of an earlier step.
           if (run.config.keepBest === true) run.journal?.rewrite(this.#loaded());
@@ -319,12 +318,14 @@ export class Engine implements Endpoint {
       const read = { ...config, data: bytes, dataName: name, ...(shown && { train: shown.data, trainName: shown.name }) };
       const { cancel, release } = cancelFor(hooks.signal);
       try {
-        return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel));
+        return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress));
       } finally {
         release();
       }
     },
     classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
+    classifyAll: async ([texts, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classifyAll([...texts], options)),
+    tokenLengths: async ([texts]) => [...this.#loaded().tokenLengths([...texts])],
     startGeneration: async ([prompt, options], hooks) => {
       this.#endText();
       await this.#withRecovery(hooks, (tuner) => tuner.startGeneration(prompt, options));

@@ -29,6 +29,7 @@ import {
   refuseNoRecord,
   refuseUnknown,
   remoteOptions,
+  textList,
   trainConfig,
 } from './options.js';
 import { Remote, type CallHooks, type CallName, type Calls, type Endpoint, type Result } from './protocol.js';
@@ -253,6 +254,17 @@ export class FineTuner {
   async classify(text: string, options: ClassifyOptions = {}): Promise<Classification> {
     const { config, signal } = reading('classify', () => ({ config: classifyConfig(text, options), signal: options.signal }));
     return this.#endpoint.call('classify', [text, config], this.#hooks(signal));
+  }
+
+  /** Classifies many texts, several in one pass. Long lists are best given in parts, so that their progress can be shown. */
+  async classifyAll(texts: readonly string[], options: ClassifyOptions = {}): Promise<Classification[]> {
+    const { list, config, signal } = reading('classifyAll', () => ({ list: textList('classifyAll', texts), config: classifyConfig('', options), signal: options.signal }));
+    return this.#endpoint.call('classifyAll', [list, config], this.#hooks(signal));
+  }
+
+  /** The number of tokens of each text, without special tokens and a template. */
+  async tokenLengths(texts: readonly string[]): Promise<number[]> {
+    return this.#endpoint.call('tokenLengths', [reading('tokenLengths', () => textList('tokenLengths', texts))]);
   }
 
   /**

@@ -270,6 +270,14 @@ export function classifyConfig(text: string, options: ClassifyOptions): Classify
   return compact({ task, template, labels, textB });
 }
 
+/** Checks a list of texts. */
+export function textList(call: string, texts: readonly string[]): readonly string[] {
+  if (!Array.isArray(texts)) throw invalid(`${call}: texts must be an array of strings, found ${kind(texts)}`);
+  const wrong = texts.findIndex((text) => typeof text !== 'string');
+  if (wrong >= 0) throw invalid(`${call}: texts must be an array of strings, found ${kind(texts[wrong])} at ${wrong}`);
+  return texts;
+}
+
 export function generateConfig(prompt: Prompt, options: GenerateOptions): WasmGenerateOptions {
   refuseUnknown('generate', options, GENERATE);
   refuseBadNumber('generate', options, ['maxTokens', 'seed'], true);

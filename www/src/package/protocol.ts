@@ -41,6 +41,8 @@ export interface Calls {
   readRows(data: Data, options: ReadOptions): ReadRows;
   evaluate(config: EvaluateConfig): Evaluation;
   classify(text: string, options: ClassifyOptions): Classification;
+  classifyAll(texts: readonly string[], options: ClassifyOptions): Classification[];
+  tokenLengths(texts: readonly string[]): number[];
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
   nextToken(run: number): string | undefined;
   /** Frees the memory of a text after its loop has ended. */

@@ -75,9 +75,12 @@ export interface WasmTuner {
    * Takes one step. `undefined` if there is none left. If `cancel` stops the step, the run has
    * ended.
    */
-  step(cancel: Cancel): Promise<TrainStep | undefined>;
-  evaluate(config: WasmEvaluateConfig, cancel: Cancel): Promise<Evaluation>;
+  step(cancel: Cancel, onProgress?: (progress: LoadProgress) => void): Promise<TrainStep | undefined>;
+  evaluate(config: WasmEvaluateConfig, cancel: Cancel, onProgress?: (progress: LoadProgress) => void): Promise<Evaluation>;
   classify(text: string, options?: ClassifyOptions): Promise<Classification>;
+  classifyAll(texts: string[], options?: ClassifyOptions): Promise<Classification[]>;
+  /** The number of tokens of each text, without special tokens and a template. */
+  tokenLengths(texts: string[]): Uint32Array;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;

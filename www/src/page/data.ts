@@ -1,15 +1,17 @@
 /** Step 2: the examples, their labels, and the sentence that the model completes. */
 import { PocketError, type FineTuner, type ReadOptions } from 'pocketllm';
 import { ColumnQuestions } from './columns.ts';
-import { byId, chosen, el, onChoice } from './dom.ts';
+import { byId, chosen, debounced, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent, plural } from './format.ts';
 import { Draft } from './draft.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
-import { counted, MAX_BYTES, read, split, type Parsed, type Row } from './rows.ts';
+import { showRefusal, Unfit } from './refusal.ts';
+import { counted, MAX_BYTES, oneOfEach, read, split, type Parsed, type Row } from './rows.ts';
 import { offerSamples, readSample, sampleNow, SAMPLES, type SampleName } from './samples.ts';
+import { speed } from './speed.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import { t } from './text.ts';
 import { TypedRows } from './typed.ts';
@@ -105,6 +107,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   /** Reads the examples that are selected now. Only the latest call has an effect. */
   async function refresh(): Promise<void> {
     const mine = ++reading;
+    speed.pause();
     const source = chosen('data');
     for (const each of ['sample', 'type', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = each !== source;
     showProblem(problem);
@@ -126,8 +129,16 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       }
       accept(found.parsed);
     } catch (error) {
-      if (mine === reading) showProblem(problem, error);
+      if (mine === reading) await refuse(error, source);
+    } finally {
+      if (mine === reading) speed.warm(app);
     }
+  }
+
+  /** Shows what is wrong with the examples of a source. */
+  async function refuse(error: unknown, source = chosen('data')): Promise<void> {
+    const given = source === 'paste' ? paste.value : source === 'file' ? picker.files?.[0] : undefined;
+    if (!(await showRefusal(problem, error, given))) showProblem(problem, error);
   }
 
   /** Shows examples that can be learned from. */
@@ -151,7 +162,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       apart = undefined;
     } else {
       const { train, heldOut, names, folded } = dataset;
-      parsed = counted([...train, ...heldOut], [], t.examples.theExamples);
+      parsed = counted([...train, ...heldOut], []);
       [apart, drawn] = [folded === true ? undefined : heldOut, { train, heldOut }];
       if (folded === true) share.value = 'fold';
       words = new Map([...names].map(([word, label]) => [label, word]));
@@ -172,9 +183,9 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       return;
     }
     try {
-      accept(counted(rows, [], t.examples.theExamples));
+      accept(counted(rows, []));
     } catch (error) {
-      showProblem(problem, error);
+      void refuse(error);
     }
   }
 
@@ -187,19 +198,19 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     // A model that sorts texts needs labels. Where there are none, they are chosen for each line.
     const lines = await read(loaded(), data, name, { ...wanted, unlabeled: true });
     if (lines.kind === 'unlabelled' && lines.texts.length > 1) return lines;
-    throw new PocketError('data-invalid', t.examples.oneText);
+    throw new Unfit(t.refusal.single, t.refusal.singleAdvice);
   }
 
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
     const tuner = loaded();
     if (source === 'sample') return readSample(tuner);
-    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], [], t.examples.theExamples) };
+    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], []) };
     if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, t.examples.theExamples) };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
     byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
-      throw new PocketError('data-invalid', t.examples.tooLarge(file.name, MAX_BYTES, file.size));
+      throw new Unfit(t.refusal.tooLarge(file.name, bytes(file.size), bytes(MAX_BYTES)), t.refusal.tooLargeAdvice);
     }
     return { parsed: await readBrought(file, file.name) };
   }
@@ -286,12 +297,11 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
 
   function showPreview(): void {
     if (parsed === undefined) return;
-    const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows) : [];
+    const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows, SHOWN) : [];
     const texts = parsed.kind === 'free' ? parsed.shown : [];
-    byId('shown', HTMLElement).replaceChildren(
-      ...texts.map((text) => el('li', {}, excerpt(text, 160))),
-      ...rows.map(({ text, label }) => el('li', {}, el('p', {}, excerpt(text, 160)), el('span', { class: 'tag' }, label))),
-    );
+    const line = (text: string, label?: string): HTMLElement =>
+      el('tr', {}, el('td', { dir: 'auto' }, excerpt(text, 160)), ...(label === undefined ? [] : [el('td', {}, el('span', { class: 'tag', dir: 'auto' }, label))]));
+    byId('shown', HTMLElement).replaceChildren(...texts.map((text) => line(text)), ...rows.map(({ text, label }) => line(text, label)));
     byId('preview', HTMLElement).replaceChildren(...rows.map((row) => el('li', {}, ...filled(row))));
   }
 
@@ -380,22 +390,4 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
 export function summarizeData(dataset: Dataset): string {
   if (dataset.kind === 'free') return t.examples.toLearnFrom;
   return `${plural(readoutRows(dataset).length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
-}
-
-/**
- * A few rows for the preview: one for each label first, and preferably rows that read like prose.
- */
-function oneOfEach(rows: readonly Row[]): Row[] {
-  const prose = ({ text }: Row): number => text.slice(0, 110).replace(/[^a-z ,.]/g, '').length / Math.min(110, text.length);
-  const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
-  const firsts = [...new Map([...best].reverse().map((row) => [row.label, row])).values()].reverse();
-  return [...firsts, ...best.filter((row) => !firsts.includes(row))].slice(0, SHOWN);
-}
-
-function debounced(work: () => void, ms: number): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, ms);
-  };
 }

@@ -51,3 +51,12 @@ export function download(blob: Blob, name: string): void {
   el('a', { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
+
+/** Does the work once nobody has asked for it for so many milliseconds. */
+export function debounced(work: () => void, ms: number): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, ms);
+  };
+}

@@ -18,6 +18,8 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   replay: t.loading.replay,
   search: t.loading.search,
   readout: t.loading.readout,
+  programs: t.live.preparing,
+  evaluate: t.live.evaluating,
 };
 
 /** Loads a model in place of the current one. Rejects if that fails. */
@@ -45,7 +47,7 @@ export function accessToken(): Pick<CreateOptions, 'token'> {
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {
   byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  const units = stage === 'replay' || stage === 'search' || stage === 'readout' ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  const units = ['replay', 'search', 'readout', 'programs', 'evaluate'].includes(stage) ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;

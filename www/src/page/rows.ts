@@ -1,5 +1,6 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
-import { PocketError, type ChatMessage, type Data, type Example, type FineTuner, type LabelledText, type Layout, type ReadOptions, type ReadRows } from 'pocketllm';
+import type { ChatMessage, Data, Example, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
+import { Unfit } from './refusal.ts';
 import { t } from './text.ts';
 
 export type Row = LabelledText;
@@ -17,10 +18,6 @@ export const MAX_BYTES = 64e6;
 /** With more labels than this, the file is probably the wrong one. */
 const MAX_LABELS = 30;
 
-function invalid(message: string): PocketError {
-  return new PocketError('data-invalid', message);
-}
-
 /** Reads a file, or a text that was pasted. `wanted` says what is known of its columns. */
 export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name: string, wanted: Omit<ReadOptions, 'name'> = {}): Promise<Parsed> {
   const found = await tuner.readRows(data, { name, ...wanted });
@@ -30,7 +27,7 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
     case 'classified':
       // Until a person has chosen the columns, those that are proposed may be the wrong ones.
       if (found.layout?.certainty === 'unsure') return { kind: 'unlabelled', texts: found.rows.map(({ text }) => text), problems, ...layout };
-      return named({ ...counted(found.rows, problems, name, found.columns.label, found.notes), ...layout }, found.columns);
+      return named({ ...counted(found.rows, problems, found.columns.label, found.notes), ...layout }, found.columns);
     case 'completion': {
       const shown = found.rows.slice(0, 3).map(({ prompt, completion }) => prompt + completion);
       return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems, said: found.notes };
@@ -64,7 +61,7 @@ function named(parsed: Parsed & { kind: 'labelled' }, { text = 'text', label = '
  * Rows with their labels counted, the most frequent label first. Labels that differ only by case or spaces are one
  * label. `column` is the file's own name for the labels, and `notes` are further sentences to show.
  */
-export function counted(given: readonly Row[], problems: string[], name: string, column = 'label', notes: readonly string[] = []): Parsed & { kind: 'labelled' } {
+export function counted(given: readonly Row[], problems: string[], column = 'label', notes: readonly string[] = []): Parsed & { kind: 'labelled' } {
   const spellings = new Map<string, Map<string, number>>();
   for (const { label } of given) {
     const own = spellings.get(folded(label)) ?? new Map<string, number>();
@@ -81,10 +78,11 @@ export function counted(given: readonly Row[], problems: string[], name: string,
   }
   const rows = given.map((row) => ({ ...row, label: chosen.get(folded(row.label)) ?? row.label }));
   if (labels.size < 2) {
-    throw invalid(t.examples.fewLabels(name, [...labels.keys()][0]));
+    const [only] = labels.keys();
+    throw new Unfit(only === undefined ? t.refusal.noLabel : t.refusal.oneLabel(only), t.refusal.oneLabelAdvice);
   }
   if (labels.size > MAX_LABELS) {
-    throw invalid(t.examples.manyLabels(name, column, labels.size));
+    throw new Unfit(t.refusal.manyLabels(labels.size, column), t.refusal.manyLabelsAdvice(MAX_LABELS));
   }
   return { kind: 'labelled', rows, labels: new Map([...labels].sort((a, b) => b[1] - a[1])), problems, said };
 }
@@ -135,4 +133,12 @@ function generator(): () => number {
 export function thinned(rows: readonly Row[], most: number): Row[] {
   if (rows.length <= most) return [...rows];
   return Array.from({ length: most }, (_, at) => rows[Math.floor((at * rows.length) / most)] as Row);
+}
+
+/** At most `most` rows for the preview: one for each label first, and preferably rows that read like prose. */
+export function oneOfEach(rows: readonly Row[], most: number): Row[] {
+  const prose = ({ text }: Row): number => text.slice(0, 110).replace(/[^a-z ,.]/g, '').length / Math.min(110, text.length);
+  const best = rows.slice(0, 200).sort((a, b) => prose(b) - prose(a));
+  const firsts = [...new Map([...best].reverse().map((row) => [row.label, row])).values()].reverse();
+  return [...firsts, ...best.filter((row) => !firsts.includes(row))].slice(0, most);
 }

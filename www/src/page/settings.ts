@@ -71,16 +71,27 @@ export class SettingsForm {
     }
   }
 
-  /** Reads the settings. The error names the first setting that is wrong. */
-  read(): Settings {
+  /** The settings, without a word about what is wrong with them. */
+  peek(quick: boolean): { settings: Settings; quick: boolean } | undefined {
+    try {
+      return { settings: this.read(true), quick };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Reads the settings. The error names the first setting that is wrong, which is marked unless this is to be `quiet`. */
+  read(quiet = false): Settings {
     const number = (name: string, label: string, least: number, whole: boolean): number => {
       const input = this.#field(name);
       const value = Number(input.value.trim().replace(',', '.') || NaN);
       const good = Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value));
-      input.setAttribute('aria-invalid', String(!good));
+      if (!quiet) input.setAttribute('aria-invalid', String(!good));
       if (good) return value;
-      byId('advanced', HTMLDetailsElement).open = true;
-      input.focus();
+      if (!quiet) {
+        byId('advanced', HTMLDetailsElement).open = true;
+        input.focus();
+      }
       throw new PocketError('invalid-argument', t.settings.wrong(label, whole, least, input.value));
     };
     const given = (name: string): boolean => this.#field(name).value.trim() !== '';

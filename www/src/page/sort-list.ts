@@ -5,12 +5,13 @@ import { byId, download, el } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
 import { seal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
+import { showRefusal, Unfit } from './refusal.ts';
 import { MAX_BYTES } from './rows.ts';
 import { asked, type App, type Prompting } from './state.ts';
 import { t } from './text.ts';
 
-/** Texts that are asked at once, so that the engine never waits for the page. */
-const AT_ONCE = 8;
+/** Texts that are asked at once: few enough that the progress is seen and Stop acts soon. */
+const AT_ONCE = 16;
 /** Rows of the table that are shown. The file has all of them. */
 const SHOWN = 10;
 /** If it is this sure of every text, none of them is worth a look. */
@@ -87,7 +88,8 @@ export class ListSorter {
       texts = await this.#read(tuner);
       await this.#classify(tuner, prompting, texts, this.#stopping.signal);
     } catch (error) {
-      if (!isAbort(error)) showProblem(this.#problem, error);
+      const shown = isAbort(error) || (await showRefusal(this.#problem, error, this.#picker.files?.[0]));
+      if (!shown) showProblem(this.#problem, error);
     } finally {
       this.#stopping = undefined;
       this.#picker.value = '';
@@ -103,7 +105,7 @@ export class ListSorter {
       const lines = this.#input.value.split('\n').map((line) => line.trim());
       return lines.filter((line) => line !== '');
     }
-    if (file.size > MAX_BYTES) throw new Error(`${file.name}: ${bytes(file.size)} > ${bytes(MAX_BYTES)}`);
+    if (file.size > MAX_BYTES) throw new Unfit(t.refusal.tooLarge(file.name, bytes(file.size), bytes(MAX_BYTES)), t.refusal.tooLargeAdvice);
     const { kind, rows, layout } = await tuner.readRows(file, { name: file.name, unlabeled: true });
     const texts = kind === 'plain' ? rows : kind === 'classified' ? rows.map(({ text }) => text) : kind === 'completion' ? rows.map(({ prompt }) => prompt) : [];
     const column = layout?.text === undefined ? undefined : layout.columns[layout.text]?.name;
@@ -117,7 +119,7 @@ export class ListSorter {
     const body = byId('body-4', HTMLElement);
     for (let first = 0; first < texts.length; first += AT_ONCE) {
       const part = texts.slice(first, first + AT_ONCE);
-      const answers = await Promise.all(part.map((text) => tuner.classify(text, prompt)));
+      const answers = await tuner.classifyAll(part, prompt);
       this.#sorted.push(...answers.map((answer, at) => named(part[at] ?? '', answer, prompting)));
       // Once the person has left the step, another training may change the model.
       if (body.hidden) this.#stopping?.abort();

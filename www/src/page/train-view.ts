@@ -5,6 +5,7 @@ import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
 import { count } from './format.ts';
 import { LivePredictions } from './live.ts';
+import { stageName } from './loading.ts';
 import { type Pace, verdict } from './pace.ts';
 import { showProblem } from './problem.ts';
 import { t } from './text.ts';
@@ -127,12 +128,23 @@ export class TrainView {
     this.stop.disabled = false;
   }
 
+  /** Shows what the engine does: it compiles programs, tests the model, searches for a learning rate, or starts a GPU again that was lost. */
+  showProgress(progress: LoadProgress): void {
+    const { stage, loaded, total } = progress;
+    if (stage === 'programs' || stage === 'evaluate') {
+      this.status(stage === 'programs' ? t.live.programs(loaded, total) : t.live.evaluated(loaded, total));
+      this.#bar.value = loaded / Math.max(1, total);
+    } else if (stage === 'search') this.status(`${stageName(progress)}: ${count(loaded)} of ${count(total)}`);
+    else this.status(stage === 'replay' ? t.trainings.recoveredRestoring(count(loaded), count(total)) : t.training.gpuLost(stageName(progress)));
+  }
+
   /** Prepares for a run of so many steps, of which these losses are known. */
   prepare(steps: number, losses: readonly number[]): void {
     byId('figure', HTMLElement).hidden = losses.length === 0;
     byId('train-facts', HTMLElement).replaceChildren();
     this.chart.start(steps, losses);
     this.#evaluation = undefined;
+    this.predictions.hide();
     byId('verdict', HTMLElement).textContent = '';
     this.heldOut('');
   }

@@ -1,12 +1,12 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
-import type { FineTuner, LoadProgress, TrainStep, Warning } from 'pocketllm';
+import type { FineTuner, TrainStep, Warning } from 'pocketllm';
 import { measure } from './before-after.ts';
 import { announce, byId } from './dom.ts';
+import { Estimates } from './estimate.ts';
 import { evaluationLine } from './figures.ts';
 import { count } from './format.ts';
 import { Heat } from './heat.ts';
 import { HowForm } from './how.ts';
-import { stageName } from './loading.ts';
 import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
@@ -49,6 +49,7 @@ export class Training {
   readonly view = new TrainView(this.#settings.form);
   readonly #sentences = new SentencesField();
   readonly #how: HowForm;
+  readonly #estimates: Estimates;
   /** The run that can be continued; it is paused between two steps. */
   #current: Run | undefined;
   /** The data of the last run, and whether they were learned quickly. */
@@ -77,6 +78,7 @@ export class Training {
   constructor(app: App, flow: Flow) {
     [this.#app, this.#flow] = [app, flow];
     const { view } = this;
+    this.#estimates = new Estimates(app, this.#settings, () => this.#settings.peek(this.#how.isQuick));
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#begin(true);
@@ -127,6 +129,7 @@ export class Training {
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
     this.#adopted = restored;
     if (this.#current?.tuner !== tuner || this.#current?.dataset !== dataset) this.#forget();
+    void this.#estimates.show();
     if (continued !== undefined && !this.#how.isQuick) this.view.start.textContent = t.training.continueFrom(continued.step);
   }
 
@@ -191,7 +194,6 @@ export class Training {
         [this.#steps, this.#examples, this.#learned] = [last, examples, 0];
         this.#learningRate = learningRate;
         this.view.prepare(last, losses);
-        this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (asks && id !== undefined) {
           await beginTraining(id, this.#app, dataset, given);
           await this.#app.clearDraft?.();
@@ -248,6 +250,7 @@ export class Training {
   /** Takes the steps of a run until it ends or is stopped. `ready` prepares the run. */
   async #run(ready: () => Promise<Run>): Promise<void> {
     this.#asked = false;
+    this.#estimates.end();
     this.view.problem();
     this.#flow.freeze(true);
     this.view.setBusy(true);
@@ -260,7 +263,7 @@ export class Training {
     const [app, view] = [this.#app, this.view];
     const from = app.trained;
     this.#state = 'running';
-    app.onProgress = (progress) => this.#showProgress(progress);
+    app.onProgress = (progress) => view.showProgress(progress);
     try {
       if (from === 0) view.status(t.training.reading);
       const run = await ready();
@@ -285,12 +288,6 @@ export class Training {
       this.#finish();
       if (this.#asked) view.status(t.trainings.taken);
     }
-  }
-
-  #showProgress(progress: LoadProgress): void {
-    const [loaded, total] = [count(progress.loaded), count(progress.total)];
-    if (progress.stage === 'search') this.view.status(`${stageName(progress)}: ${loaded} of ${total}`);
-    else this.view.status(progress.stage === 'replay' ? t.trainings.recoveredRestoring(loaded, total) : t.training.gpuLost(stageName(progress)));
   }
 
   /** Another tab asks for a training. Returns whether this tab has it; it then ends after its current step. */

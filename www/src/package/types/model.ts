@@ -18,14 +18,15 @@ export interface LoadProgress {
    * The current stage. `download`: the files are being downloaded, and their bytes are counted together;
    * `tuning`: tile configurations are being measured on the GPU (with `tiles: 'auto'`); `replay`: the steps of a trajectory are
    * being applied again; `search`: learning rates are being tried; `readout`: rows are being read, and a readout is fitted on them
-   * before the first step.
+   * before the first step; `programs`: programs are compiled for the GPU, before the first step or the first evaluation; `evaluate`: rows are
+   * being evaluated.
    */
-  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search' | 'readout';
+  readonly stage: 'download' | 'device' | 'config' | 'weights' | 'tuning' | 'replay' | 'search' | 'readout' | 'programs' | 'evaluate';
   /** The file that is being read. It is empty in stages that read no file. */
   readonly file: string;
-  /** The number of bytes so far. In a replay it counts steps, in a search learning rates, and for a readout rows. */
+  /** The number of bytes so far. In a replay it counts steps, in a search learning rates, and for a readout or an evaluation rows. */
   readonly loaded: number;
-  /** The total number of bytes, steps, learning rates or rows. It is 0 while it is unknown. */
+  /** The total number of bytes, steps, learning rates, rows or programs. It is 0 while it is unknown. */
   readonly total: number;
 }
 
@@ -95,7 +96,7 @@ export interface CreateOptions {
    */
   readonly cache?: boolean | 'force-cache' | undefined;
   /**
-   * Called while the model loads and while a learning rate is searched for. If the system takes the GPU away, the model is loaded
+   * Called while the model loads, while a learning rate is searched for, while rows are evaluated, and while programs are compiled. If the system takes the GPU away, the model is loaded
    * again with further calls of this function, and the interrupted operation then continues by itself.
    */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;

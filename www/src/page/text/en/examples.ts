@@ -1,5 +1,5 @@
 /** The examples to learn from. */
-import { bytes, count, plural } from '../../format.ts';
+import { count, plural } from '../../format.ts';
 
 export const examples = {
   title: 'Give it examples',
@@ -45,17 +45,13 @@ export const examples = {
   nothingYet: 'There are no examples yet',
   toLearnFrom: 'Text to learn from',
   theExamples: 'the examples',
-  oneText: 'This model sorts texts into groups: expected several texts, one per line, found one',
   remove: 'Remove',
   columnsFound: (text: string, label: string) => `The text is in the column “${text}” and the label in “${label}”.`,
   oneLabel: (labels: readonly string[]) => `${labels.map((label) => `“${label}”`).join(' and ')} are taken as one label.`,
-  fewLabels: (name: string, only: string | undefined) => `${name}: expected at least two different labels, found ${only === undefined ? 'none' : `only “${only}”`}`,
-  manyLabels: (name: string, column: string, found: number) => `${name}: expected a few different labels in the column ${column}, found ${count(found)}`,
   unlabeled: (texts: number) => `${plural(texts, 'text')} without labels. Write at least two labels, then tap one for each text.`,
   labeled: (done: number, all: number) => `${count(done)} of ${plural(all, 'text')} labeled. Those without a label are left out.`,
   removeIt: (text: string) => `Remove “${text}”`,
   typed: (texts: number, labels: number) => `${plural(texts, 'text')}, ${plural(labels, 'label')}.`,
-  tooLarge: (name: string, most: number, found: number) => `${name}: expected at most ${bytes(most)}, found ${bytes(found)}`,
   wordFor: (label: string) => `Word for ${label}`,
   learnFrom: (examples: number) => `${plural(examples, 'example')} to learn from.`,
   moreAside: (rows: number) => `${count(rows)} more are kept aside, to measure what was learned.`,

@@ -4,6 +4,7 @@ import { chat } from './chat.ts';
 import { device } from './device.ts';
 import { draft } from './draft.ts';
 import { examples } from './examples.ts';
+import { estimate } from './estimate.ts';
 import { figures } from './figures.ts';
 import { keep } from './keep.ts';
 import { live } from './live.ts';
@@ -13,6 +14,7 @@ import { problem } from './problem.ts';
 import { prompt } from './prompt.ts';
 import { proof } from './proof.ts';
 import { results } from './results.ts';
+import { refusal } from './refusal.ts';
 import { samples } from './samples.ts';
 import { settings } from './settings.ts';
 import { shelf } from './shelf.ts';
@@ -30,6 +32,7 @@ export const en = {
   device,
   draft,
   examples,
+  estimate,
   figures,
   keep,
   live,
@@ -39,6 +42,7 @@ export const en = {
   prompt,
   proof,
   results,
+  refusal,
   samples,
   settings,
   shelf,

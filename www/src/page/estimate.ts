@@ -1,0 +1,155 @@
+/** Says before a training starts how long each choice takes on this device, and how it would become faster. */
+import type { FineTuner } from 'pocketllm';
+import { byId, el } from './dom.ts';
+import { readoutRows } from './prompt.ts';
+import { thinned } from './rows.ts';
+import type { Settings, SettingsForm } from './settings.ts';
+import { speed } from './speed.ts';
+import type { App, Dataset } from './state.ts';
+import { t } from './text.ts';
+
+/** Nobody waits longer than this many seconds, unless they choose to. */
+const PATIENCE = 300;
+/** From so many seconds on, the page says what would make it faster. */
+const SLOW = 3600;
+/** Texts whose tokens are counted; the others are like them. */
+const COUNTED = 2000;
+/** Tokens of the sentence around a text. */
+const TEMPLATE = 10;
+/** A step beside its passes: perturbing and updating the weights. */
+const OVERHEAD = 1.15;
+
+export class Estimates {
+  readonly #app: App;
+  readonly #form: SettingsForm;
+  readonly #note = byId('time-note', HTMLElement);
+  readonly #truncated = byId('truncated-note', HTMLElement);
+  /** Tokens of some of the texts, and of which data. */
+  #lengths: readonly number[] = [];
+  #of: Dataset | undefined;
+  #seconds: number | undefined;
+  /** Whether the person has chosen how long. */
+  #chosen = false;
+  #settings: (() => { settings: Settings; quick: boolean } | undefined) | undefined;
+
+  /** `settings` reads what is chosen now; `undefined` while something is wrong with it. */
+  constructor(app: App, form: SettingsForm, settings: () => { settings: Settings; quick: boolean } | undefined) {
+    [this.#app, this.#form, this.#settings] = [app, form, settings];
+    for (const kind of ['input', 'change']) {
+      form.form.addEventListener(kind, ({ target }) => {
+        if (target instanceof HTMLInputElement && ['length', 'steps'].includes(target.name)) this.#chosen = true;
+        this.#draw();
+      });
+    }
+  }
+
+  /** Called when the step opens. Measures the model, if it is as it was loaded, and shows the times. */
+  async show(): Promise<void> {
+    const { tuner, dataset } = this.#app;
+    this.#draw();
+    if (tuner === undefined || dataset === undefined) return;
+    if (this.#of !== dataset) {
+      [this.#of, this.#lengths] = [dataset, await lengths(tuner, dataset)];
+      this.#draw();
+    }
+    if (this.#app.trained === 0 && !speed.has(tuner)) this.#note.replaceChildren(t.estimate.measuring);
+    this.#seconds = await speed.measure(this.#app);
+    if (this.#app.tuner !== tuner || this.#app.dataset !== dataset) return;
+    this.#draw();
+  }
+
+  /** Called before the model learns anything. */
+  end(): void {
+    speed.end(this.#app.tuner);
+  }
+
+  /** Chooses the longest training that takes at most a few minutes. */
+  #choose(): void {
+    const now = this.#settings?.();
+    if (this.#chosen || this.#seconds === undefined || now === undefined || now.quick || (this.#app.dataset?.kind === 'free' && this.#app.dataset.settings !== undefined)) return;
+    const inputs = [...this.#form.form.querySelectorAll<HTMLInputElement>('input[name=length]')];
+    const fits = inputs.filter(({ value }) => (this.#time(now.settings, Number(value)) ?? 0) <= PATIENCE);
+    const best = fits.at(-1) ?? inputs[0];
+    if (best === undefined || best.checked) return;
+    best.checked = true;
+    // The steps follow, as after a tap.
+    best.dispatchEvent(new Event('change'));
+  }
+
+  #draw(): void {
+    this.#choose();
+    const now = this.#settings?.();
+    const quick = this.#quickTime();
+    const deep = now === undefined ? undefined : this.#time(now.settings, now.settings.steps);
+    byId('quick-time', HTMLElement).textContent = quick === undefined ? t.settings.seconds : t.estimate.about(quick);
+    byId('deep-time', HTMLElement).textContent = deep === undefined ? t.settings.hours : t.estimate.about(deep);
+    for (const input of this.#form.form.querySelectorAll<HTMLInputElement>('input[name=length]')) {
+      const place = input.parentElement?.querySelector('.time');
+      const time = now === undefined ? undefined : this.#time(now.settings, Number(input.value));
+      if (place !== null && place !== undefined) place.textContent = time === undefined ? '' : t.estimate.about(time);
+    }
+    const long = deep !== undefined && now?.quick === false && deep >= SLOW;
+    this.#note.replaceChildren(...(long ? this.#advice(now.settings, deep) : []));
+    const most = now?.settings.maxLength ?? 0;
+    const over = this.#lengths.filter((length) => length > most).length;
+    this.#truncated.hidden = over === 0 || now === undefined || typeof this.#texts() === 'string';
+    if (over > 0) this.#truncated.textContent = t.estimate.truncated(over, this.#lengths.length, most);
+  }
+
+  #advice({ maxLength, batchSize, method, steps }: Settings, seconds: number): Node[] {
+    const { dataset, tuner } = this.#app;
+    const ways = [
+      ...(dataset?.kind === 'labelled' ? [t.estimate.learnQuickly] : []),
+      ...(steps > 100 ? [t.estimate.fewerSteps] : []),
+      ...(maxLength > 64 ? [t.estimate.shorter] : []),
+      ...(batchSize > 8 ? [t.estimate.smallerBatch] : []),
+      ...(method === 'full' ? [t.estimate.lora] : []),
+      ...(tuner?.info.dtype.startsWith('q') === false ? [t.estimate.fewerBits] : []),
+    ];
+    return [new Text(t.estimate.slow(seconds)), el('ul', {}, ...ways.map((way) => el('li', {}, way)))];
+  }
+
+  /** Seconds of this many steps with the tests before, during and after them. */
+  #time({ batchSize, maxLength, heldOut, evaluateEvery, probes = 1, estimator }: Settings, steps: number): number | undefined {
+    const { dataset } = this.#app;
+    if (this.#seconds === undefined || dataset === undefined) return undefined;
+    const pass = this.#seconds * this.#mean(maxLength, TEMPLATE);
+    const branches = estimator === 'one-sided' ? 1 + Math.max(probes, 2) : 2 * probes;
+    const tested = dataset.kind === 'labelled' ? Math.min(heldOut, dataset.heldOut.length) : 0;
+    const tests = tested === 0 ? 0 : 2 + (evaluateEvery === 0 ? 0 : Math.floor(steps / evaluateEvery));
+    return pass * (steps * batchSize * branches * OVERHEAD + tested * tests);
+  }
+
+  /** Seconds of learning quickly. */
+  #quickTime(): number | undefined {
+    const { dataset } = this.#app;
+    if (this.#seconds === undefined || dataset?.kind !== 'labelled') return undefined;
+    const rows = readoutRows(dataset).length + (dataset.folded === true ? 0 : dataset.heldOut.length);
+    return 1 + this.#seconds * this.#mean(this.#settings?.()?.settings.maxLength ?? 128, 2) * rows;
+  }
+
+  /** Tokens of a text on average. */
+  #mean(maxLength: number, around: number): number {
+    if (this.#lengths.length === 0) return maxLength;
+    return this.#lengths.reduce((sum, length) => sum + Math.min(length + around, maxLength), 0) / this.#lengths.length;
+  }
+
+  #texts(): unknown {
+    return this.#of?.kind === 'free' ? this.#of.data : [];
+  }
+}
+
+/** Tokens of each of some texts. One running text fills every example, so nothing is counted. */
+async function lengths(tuner: FineTuner, dataset: Dataset): Promise<readonly number[]> {
+  const texts = dataset.kind === 'labelled' ? thinned(readoutRows(dataset), COUNTED).map(({ text, text_b = '' }) => `${text} ${text_b}`) : written(dataset.data);
+  try {
+    return texts.length === 0 ? [] : await tuner.tokenLengths(texts);
+  } catch {
+    return [];
+  }
+}
+
+function written(data: (Dataset & { kind: 'free' })['data']): string[] {
+  if (typeof data === 'string') return [];
+  return data.slice(0, COUNTED).map((row) => ('messages' in row ? row.messages.map(({ content }) => String(content ?? '')).join(' ') : 'prompt' in row ? row.prompt + row.completion : row.text));
+}
