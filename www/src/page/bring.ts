@@ -1,6 +1,5 @@
 /** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
 import type { FineTuner } from 'pocketllm';
-import { fromFile } from './record.ts';
 import type { App, Flow } from './state.ts';
 import { t } from './text.ts';
 
@@ -16,9 +15,9 @@ export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>)
   flow.open(app.tuner?.info.head === 'causal-lm' ? 4 : 2);
 }
 
-/** Repeats the steps of a training record. The model can then be used or trained further. */
-export async function replay(app: App, flow: Flow, tuner: FineTuner, file: File, signal: AbortSignal): Promise<void> {
-  app.restored = await tuner.restore(await fromFile(file), { signal });
+/** Repeats the steps of a training record. The model can then be used or trained further. `given` has the person's label for each label word. */
+export async function replay(app: App, flow: Flow, tuner: FineTuner, record: Blob, signal: AbortSignal, given: ReadonlyMap<string, string> = new Map()): Promise<void> {
+  app.restored = await tuner.restore(record, { signal });
   const { step, settings } = app.restored;
   app.trained = step;
   app.adapted = settings.method === 'lora' || settings.method === 'prefix';
@@ -29,7 +28,7 @@ export async function replay(app: App, flow: Flow, tuner: FineTuner, file: File,
   const readout = settings.method === 'readout';
   if (settings.template !== undefined || readout) {
     const labels = settings.labels ?? [];
-    const names = new Map(labels.map((label) => [label, label]));
+    const names = new Map(labels.map((label) => [label, given.get(label) ?? label]));
     app.prompting = { template: settings.template ?? '', labels: [...labels], names, readout };
   }
   flow.summarize(1, app.modelName);

@@ -12,6 +12,7 @@ import { offerFiles } from './quantized.ts';
 import { offlineWith } from './offline.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
+import { fromFile } from './record.ts';
 import { hubId, showShelf } from './shelf.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 import { showSuggestions } from './suggestions.ts';
@@ -344,7 +345,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     recordInput.value = '';
     if (file === undefined) return;
     if (/\.zip$/i.test(file.name)) await bring((tuner) => addAdapter(app, flow, () => tuner.useAdapter(file)));
-    else await bring((tuner, signal) => replay(app, flow, tuner, file, signal));
+    else await bring(async (tuner, signal) => replay(app, flow, tuner, await fromFile(file), signal));
   }
 
   /** Does what changes the loaded model, with the progress and the problems shown. */

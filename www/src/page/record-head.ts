@@ -3,7 +3,8 @@
 const MAGIC = 'PKTLTRAJ';
 /** Bytes before the JSON: the magic word, the version and the length. */
 const BEFORE = 16;
-const RECORD_BYTES = 32;
+/** Bytes of one probe of a step. */
+export const RECORD_BYTES = 32;
 /** The largest header that the engine writes. */
 const MOST = 1 << 20;
 

@@ -4,6 +4,7 @@ import { comparison } from './comparison.ts';
 import { byId } from './dom.ts';
 import { showFigures } from './figures.ts';
 import { setUpKeeping } from './keep.ts';
+import { forgetLink, setUpSending } from './send-link.ts';
 import { showProblem } from './problem.ts';
 import { ListSorter } from './sort-list.ts';
 import { asked, type App, type Flow } from './state.ts';
@@ -28,6 +29,7 @@ export function setUpTry(app: App, flow: Flow): void {
     // The model's own weights are unchanged beside an adapter.
     byId('keep-model-item', HTMLElement).hidden = app.adapted === true;
     byId('keep-model-note', HTMLElement).textContent = modelNote(app);
+    forgetLink();
     showFigures(app);
     showComparisons();
   });
@@ -50,6 +52,7 @@ export function setUpTry(app: App, flow: Flow): void {
   });
 
   setUpKeeping(app, attempt);
+  setUpSending(app, attempt);
   byId('train-more', HTMLButtonElement).addEventListener('click', () => flow.open(app.dataset === undefined ? 2 : 3));
   setUpChat(app, problem);
 

@@ -7,6 +7,7 @@ import { examples } from './examples.ts';
 import { estimate } from './estimate.ts';
 import { figures } from './figures.ts';
 import { keep } from './keep.ts';
+import { link } from './link.ts';
 import { live } from './live.ts';
 import { loading } from './loading.ts';
 import { model } from './model.ts';
@@ -35,6 +36,7 @@ export const en = {
   estimate,
   figures,
   keep,
+  link,
   live,
   loading,
   model,

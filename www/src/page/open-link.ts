@@ -1,0 +1,109 @@
+/** Opens a link that holds a training record: says what it is, and restores it only when the person wants that. */
+import { replay } from './bring.ts';
+import { BUILT_IN, isIncluded } from './built-in.ts';
+import { byId, facts } from './dom.ts';
+import { bytes, compact, count } from './format.ts';
+import { decode, WORD, type Base, type Shared } from './link.ts';
+import { loadModel, stageName } from './loading.ts';
+import { isAbort, showProblem } from './problem.ts';
+import type { App, Flow, ModelChoice } from './state.ts';
+import { t } from './text.ts';
+
+export function setUpLinks(app: App, flow: Flow): void {
+  const view = byId('shared', HTMLElement);
+  const problem = byId('shared-problem', HTMLElement);
+  const status = byId('shared-status', HTMLElement);
+  const open = byId('shared-open', HTMLButtonElement);
+  const dismiss = byId('shared-dismiss', HTMLButtonElement);
+  const picker = byId('shared-files', HTMLInputElement);
+  let shared: Shared | undefined;
+  let opening: AbortController | undefined;
+
+  addEventListener('hashchange', () => void look());
+  open.addEventListener('click', () => void restore());
+  dismiss.addEventListener('click', () => {
+    if (opening === undefined) close();
+    else opening.abort();
+  });
+  picker.addEventListener('change', () => (open.disabled = (picker.files?.length ?? 0) === 0));
+  void look();
+
+  /** Shows what the address holds, if that is a training. */
+  async function look(): Promise<void> {
+    const { hash } = location;
+    if (!hash.startsWith(`#${WORD}`) || document.body.hasAttribute('data-frozen')) return;
+    showProblem(problem);
+    [view.hidden, open.hidden, status.textContent] = [false, true, ''];
+    byId('shared-facts', HTMLElement).replaceChildren();
+    byId('shared-choose', HTMLElement).hidden = true;
+    try {
+      shared = await decode(hash);
+      show(shared, hash.length);
+    } catch (error) {
+      showProblem(problem, error);
+    }
+  }
+
+  function show({ base, modelName, name, names, head }: Shared, length: number): void {
+    const quick = head.method === 'readout';
+    const given = new Map(names);
+    facts(byId('shared-facts', HTMLElement), [
+      [t.link.name, name, 'wide'],
+      [t.link.model, base.kind === 'built-in' ? BUILT_IN[base.name].name : base.kind === 'hub' ? base.id : modelName, 'wide'],
+      [t.link.learned, quick ? t.link.quickly : t.link.steps(count(head.taken), head.taken)],
+      [t.link.size, bytes(length)],
+      ...(head.labels.length === 0 ? [] : [[t.link.labels, head.labels.map((label) => given.get(label) ?? label).join(', '), 'wide'] as const]),
+    ]);
+    byId('shared-from', HTMLElement).textContent = from(base, head.parameters);
+    byId('shared-choose', HTMLElement).hidden = base.kind !== 'files';
+    [open.hidden, open.disabled] = [false, base.kind === 'files'];
+    if (base.kind === 'built-in' && !isIncluded(base.name)) [open.disabled, byId('shared-from', HTMLElement).textContent] = [true, t.link.notIncluded];
+  }
+
+  async function restore(): Promise<void> {
+    if (shared === undefined) return;
+    const { base, head, record, names } = shared;
+    const { signal } = (opening = new AbortController());
+    showProblem(problem);
+    open.disabled = true;
+    flow.freeze(true);
+    app.onProgress = (progress) => {
+      const { stage, loaded, total } = progress;
+      status.textContent = stage === 'replay' ? t.trainings.restoring(count(loaded), count(total)) : stage === 'download' && total > 0 ? `${stageName(progress)}: ${bytes(loaded)} / ${bytes(total)}` : stageName(progress);
+    };
+    try {
+      await loadModel(app, choiceOf(base, head.dtype as ModelChoice['dtype']), [...(picker.files ?? [])], { signal });
+      const { tuner } = app;
+      if (tuner === undefined) return;
+      delete app.dataset;
+      delete app.training;
+      await replay(app, flow, tuner, record, signal, new Map(names));
+      close();
+    } catch (error) {
+      if (!isAbort(error)) showProblem(problem, error);
+      flow.lockAfter(1);
+      open.disabled = base.kind === 'files' && (picker.files?.length ?? 0) === 0;
+    } finally {
+      [opening, status.textContent] = [undefined, ''];
+      delete app.onProgress;
+      flow.freeze(false);
+    }
+  }
+
+  /** Takes the link out of the address, so that a reload begins anew. */
+  function close(): void {
+    view.hidden = true;
+    shared = undefined;
+    history.replaceState(null, '', location.pathname + location.search);
+  }
+}
+
+/** What has to be loaded before the training can be restored. */
+function from(base: Base, parameters: number): string {
+  if (base.kind === 'built-in') return t.link.builtIn;
+  return base.kind === 'hub' ? t.link.hub(compact(parameters)) : t.link.files(compact(parameters));
+}
+
+function choiceOf(base: Base, dtype: ModelChoice['dtype']): ModelChoice {
+  return base.kind === 'files' ? { kind: 'files', names: [], dtype } : { ...base, dtype };
+}

@@ -1,0 +1,19 @@
+/** A QR code as a picture in the page. */
+import { encodeQR } from 'qr';
+
+/** Bytes that the largest QR code can hold at the lowest error correction. */
+export const MOST_QR_BYTES = 2953;
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** The code for a text of at most {@link MOST_QR_BYTES}, black on white in light and in dark mode, as scanners need it. */
+export function qrCode(text: string, label: string): SVGSVGElement {
+  const rows = encodeQR(text, 'raw', { ecc: 'low', encoding: 'byte', border: 4 });
+  const size = rows.length;
+  const picture = document.createElementNS(SVG, 'svg');
+  const attributes = { viewBox: `0 0 ${size} ${size}`, role: 'img', 'aria-label': label, class: 'qr', 'shape-rendering': 'crispEdges' };
+  for (const [name, value] of Object.entries(attributes)) picture.setAttribute(name, value);
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('d', rows.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x} ${y}h1v1h-1z` : ''))).join(''));
+  picture.append(path);
+  return picture;
+}

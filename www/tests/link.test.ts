@@ -1,0 +1,137 @@
+/** Tests the links that hold a training record: their bytes, hostile ones, and the way from one browser to another. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import decodeQR from 'qr/decode.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { decode, encode, WORD, type Sender } from '../src/page/link.ts';
+
+const RECORD = readFileSync(resolve(import.meta.dirname, '../../tests/golden/bert/config.json'));
+const SENDER: Sender = { base: { kind: 'built-in', name: 'bert' }, modelName: 'Small BERT', name: 'Mail, 28 Nov', names: [['good', 'Familie 👪']] };
+
+/** A record of `steps` steps with these values in its header. */
+function record(steps: number, header: object = {}): Blob {
+  const json = new TextEncoder().encode(JSON.stringify({ family: 'bert', parameters: 4416698, fingerprint: 'eadffe467b1783a0', method: 'full', dtype: 'f32', seed: '0', steps: 1000, probes: 1, labels: ['good', 'bad'], initial_values: 0, ...header }));
+  const body = new DataView(new ArrayBuffer(4 + 32 * steps));
+  for (let step = 0; step < steps; step++) {
+    [step, 0].forEach((value, at) => body.setUint32(4 + 32 * step + 4 * at, value, true));
+    [Math.sin(step), 2e-5, 0, Math.cos(step), 0.7].forEach((value, at) => body.setFloat32(12 + 32 * step + 4 * at, value, true));
+    body.setUint32(4 + 32 * step + 28, (step * 2654435761) >>> 0, true);
+  }
+  return new Blob(['PKTLTRAJ', new Uint32Array([1, json.length]), json, body]);
+}
+
+const bytes = async (blob: Blob): Promise<Buffer> => Buffer.from(await blob.arrayBuffer());
+
+describe('the bytes of a link', () => {
+  test('are read as they were written, and a thousand steps fit a link', async () => {
+    for (const steps of [0, 1, 62, 1000]) {
+      const sent = record(steps);
+      const fragment = await encode(SENDER, sent);
+      const { record: read, head, ...sender } = await decode(`#${fragment}`);
+      expect(await bytes(read)).toEqual(await bytes(sent));
+      expect(sender).toEqual(SENDER);
+      expect(head).toMatchObject({ taken: steps, steps: 1000, labels: ['good', 'bad'], fingerprint: 'eadffe467b1783a0' });
+      console.log(`${steps} steps: a record of ${sent.size} bytes, a link of ${fragment.length} characters`);
+      expect(fragment.length).toBeLessThan(600 + 24 * steps);
+    }
+  });
+
+  test('that are damaged, foreign or hostile are refused', async () => {
+    const refused = (fragment: string): Promise<string> => decode(fragment).then(() => 'read', ({ code, message }: { code: string; message: string }) => `${code}: ${message}`);
+    const good = await encode(SENDER, record(20));
+    const damaged = 'file-corrupt: this link is damaged or incomplete: ask for it again';
+    const foreign = 'file-corrupt: this link does not hold a training of this page';
+    for (const bad of [WORD, `${WORD}AAAA`, `${WORD}%00`, `${WORD}<script>`, good.slice(0, -1), good.slice(0, 80)]) expect(await refused(bad), bad).toBe(damaged);
+    for (const at of [15, 30, 60, good.length - 5]) {
+      const other = good[at] === 'A' ? 'B' : 'A';
+      expect(await refused(good.slice(0, at) + other + good.slice(at + 1)), `changed at ${at}`).toBe(damaged);
+    }
+    expect(await refused(`${WORD}Ag${good.slice(WORD.length + 2)}`)).toBe('file-corrupt: this link was made by a newer version of this page: reload the page');
+    for (const base of [{ kind: 'hub', id: '../../models/evil' }, { kind: 'hub', id: 'https://evil.example/model' }, { kind: 'hub', id: '//evil.example' }, { kind: 'hub', id: 'a/../../b' }, { kind: 'built-in', name: 'toString' }, { kind: 'url', source: 'https://evil.example' }, null]) {
+      expect(await refused(await encode({ ...SENDER, base } as Sender, record(1))), JSON.stringify(base)).toBe(foreign);
+    }
+    for (const change of [{ name: 'x'.repeat(1000) }, { modelName: 7 }, { names: [['a']] }, { names: 'abc' }]) expect(await refused(await encode({ ...SENDER, ...change } as unknown as Sender, record(1)))).toBe(foreign);
+    expect(await refused(await encode(SENDER, new Blob([RECORD])))).toBe(foreign);
+    // A few kilobytes that claim to be many megabytes.
+    expect((await encode(SENDER, new Blob([new Uint8Array(64e6)]))).length).toBeLessThan(100_000);
+    expect(await refused(await encode(SENDER, new Blob([new Uint8Array(64e6)])))).toBe(damaged);
+  });
+});
+
+describe('from one browser to another', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await openSite(undefined, 41751);
+  });
+  afterAll(async () => site?.close());
+
+  test('a training is sent as a link and a QR code, and gives the same answers', { timeout: LONG }, async () => {
+    const sender = await visit(site, { ...PHONE, colorScheme: 'dark' });
+    await loadTiny(sender.page);
+    await tinySettings(sender.page, 6);
+    await startTraining(sender.page);
+    await untilTrained(sender.page);
+    await sender.page.getByRole('button', { name: 'See what it learned' }).click();
+    const ask = async ({ page }: typeof sender): Promise<string[]> => {
+      const many = await page.locator('#compare li').count();
+      await page.getByLabel('Try another sentence').fill('a fine film');
+      await page.getByRole('button', { name: 'Ask' }).click();
+      await expect.poll(() => page.locator('#compare li').count(), { timeout: LONG }).toBe(many + 1);
+      return page.locator('#compare li').last().locator('.score-figures').allTextContents();
+    };
+    const answers = await ask(sender);
+    await sender.page.getByRole('button', { name: 'Make a link' }).click();
+    const link = await sender.page.getByLabel('The link', { exact: true }).inputValue();
+    expect(await faultsOf(sender.page)).toEqual([]);
+    await shoot(sender.page, 'phone-dark-4-link');
+    const pixels = await sender.page.locator('.qr').evaluate((picture) => {
+      const [width, height] = [900, 900];
+      const canvas = Object.assign(document.createElement('canvas'), { width, height });
+      const context = canvas.getContext('2d');
+      if (context === null) throw new Error('no canvas');
+      const size = Number(picture.getAttribute('viewBox')?.split(' ')[2]);
+      context.fillStyle = '#fff';
+      context.fillRect(0, 0, width, height);
+      context.scale(width / size, height / size);
+      context.fillStyle = '#000';
+      context.fill(new Path2D(picture.querySelector('path')?.getAttribute('d') ?? ''));
+      return { width, height, data: [...context.getImageData(0, 0, width, height).data] };
+    });
+    expect(decodeQR({ ...pixels, data: Uint8ClampedArray.from(pixels.data) })).toBe(link);
+    expect(sender.faults).toEqual([]);
+    await sender.context.close();
+
+    const asked: string[] = [];
+    const other = await visit(site, { ...PHONE, colorScheme: 'light' }, async (context) => void context.on('request', (request) => asked.push(request.url())), link.slice(site.url.length));
+    const { page } = other;
+    await page.getByRole('heading', { name: 'Somebody has shared a training with you' }).waitFor();
+    expect(await page.locator('#shared-facts').textContent()).toMatch(/terrible, great, .*in 6 steps.*Labelsterrible, great/);
+    expect(await faultsOf(page)).toEqual([]);
+    await shoot(page, 'phone-light-0-shared');
+    // No model is loaded before the person wants it, and what is behind the # goes to no server.
+    expect(asked.filter((url) => /safetensors|training=/.test(url))).toEqual([]);
+    // Another model of the same kind is refused by its hash.
+    const weights = readFileSync(TINY_FILES[2] ?? '');
+    weights[weights.length - 2] = (weights[weights.length - 2] ?? 0) ^ 1;
+    const files = TINY_FILES.map((path) => ({ name: path.split('/').at(-1) ?? '', mimeType: 'application/octet-stream', buffer: path.endsWith('safetensors') ? weights : readFileSync(path) }));
+    await page.locator('#shared-files').setInputFiles(files);
+    await page.getByRole('button', { name: 'Open it' }).click();
+    await page.getByText('the trajectory was made with other weights').waitFor({ timeout: LONG });
+    await page.locator('#shared-files').setInputFiles(TINY_FILES);
+    await page.getByRole('button', { name: 'Open it' }).click();
+    await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+    expect(await ask(other)).toEqual(answers);
+    expect(new URL(page.url()).hash).toBe('');
+
+    // A link that was cut off says so, and can be dismissed.
+    await page.goto('about:blank');
+    await page.goto(link.slice(0, -20));
+    await page.getByText('this link is damaged or incomplete').waitFor();
+    await page.getByRole('button', { name: 'No, thanks' }).click();
+    expect(await page.locator('#shared').isVisible()).toBe(false);
+    expect(other.faults).toEqual([]);
+    await other.context.close();
+  });
+});
