@@ -6,6 +6,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { TrainStep } from 'pocketllm';
 import { byId } from './dom.ts';
+import { decimals } from './format.ts';
 import { t } from './text.ts';
 
 /** Weight of the previous mean in the running mean of the loss. */
@@ -78,12 +79,12 @@ export class LossChart {
     this.#pending = false;
     this.#drawn = performance.now();
     this.#plot?.setData([this.#steps, this.#losses, this.#means, this.#measured]);
-    this.#container.setAttribute('aria-label', t.chart.described(this.#steps.length, this.first?.toFixed(2) ?? '', this.mean.toFixed(2)));
+    this.#container.setAttribute('aria-label', t.chart.described(this.#steps.length, this.first === undefined ? '' : decimals(this.first, 2), decimals(this.mean, 2)));
     byId('legend-held', HTMLElement).hidden = this.#measured.every((each) => each === null);
     const low = this.#plot?.scales['y']?.min ?? 0;
     const note = byId('plot-note', HTMLElement);
     note.hidden = low <= 0;
-    note.textContent = t.chart.cropped(low.toFixed(2));
+    note.textContent = t.chart.cropped(decimals(low, 2));
   }
 
   #size(): { width: number; height: number } {
@@ -122,7 +123,7 @@ export class LossChart {
         },
         axes: [
           { ...axis, size: 24, space: 56, incrs: TICK_STEPS, ...labeled(t.chart.step) },
-          { ...axis, size: 40, space: 36, values: (_, ticks) => ticks.map((tick) => tick.toFixed(high > 10 ? 0 : high > 3 ? 1 : 2)), ...labeled(t.chart.error) },
+          { ...axis, size: 40, space: 36, values: (_, ticks) => ticks.map((tick) => decimals(tick, high > 10 ? 0 : high > 3 ? 1 : 2)), ...labeled(t.chart.error) },
         ],
         series: [
           {},

@@ -2,7 +2,7 @@
 import { PocketError, type FineTuner, type ReadOptions } from 'pocketllm';
 import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, debounced, el, onChoice } from './dom.ts';
-import { bytes, count, excerpt, percent, plural } from './format.ts';
+import { bytes, count, excerpt, percent } from './format.ts';
 import { Draft } from './draft.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
@@ -389,5 +389,5 @@ function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
 /** A short summary of the examples, for the heading of the step. */
 export function summarizeData(dataset: Dataset): string {
   if (dataset.kind === 'free') return t.examples.toLearnFrom;
-  return `${plural(readoutRows(dataset).length, 'example')}: ${[...dataset.names.values()].join(', ')}`;
+  return t.examples.summary(readoutRows(dataset).length, [...dataset.names.values()].join(', '));
 }

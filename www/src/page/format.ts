@@ -31,6 +31,9 @@ export function bytes(value: number): string {
 
 const shares = new Intl.NumberFormat(language, { style: 'percent' });
 
+/** A number with so many digits after the decimal sign, as "0.42". */
+export const decimals = (value: number, digits: number): string => value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
 /** A share as "78%". */
 export const percent = (share: number): string => shares.format(share);
 

@@ -43,7 +43,7 @@ export class LabelsForTexts {
     });
   }
 
-  #names = (): string[] => [...new Set(this.#input.value.split(',').map((name) => name.trim()).filter((name) => name !== ''))];
+  #names = (): string[] => [...new Set(this.#input.value.split(/[,，、]/).map((name) => name.trim()).filter((name) => name !== ''))];
 
   #draw(): void {
     const names = this.#names();

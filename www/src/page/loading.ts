@@ -47,7 +47,7 @@ export function accessToken(): Pick<CreateOptions, 'token'> {
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {
   byId('load-stage', HTMLElement).textContent = STAGES[stage];
-  const units = ['replay', 'search', 'readout', 'programs', 'evaluate'].includes(stage) ? `${count(loaded)} of ${count(total)}` : `${bytes(loaded)} of ${bytes(total)}`;
+  const units = ['replay', 'search', 'readout', 'programs', 'evaluate'].includes(stage) ? t.loading.of(count(loaded), count(total)) : t.loading.of(bytes(loaded), bytes(total));
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);
   if (total > 0) bar.value = loaded / total;

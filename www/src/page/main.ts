@@ -2,6 +2,7 @@
 import './first.ts';
 import { setUpData } from './data.ts';
 import { byId } from './dom.ts';
+import { setUpLanguages } from './language-menu.ts';
 import { setUpModel } from './model.ts';
 import { setUpOffline } from './offline.ts';
 import { setUpLinks } from './open-link.ts';
@@ -18,6 +19,7 @@ import { setUpTry } from './try.ts';
 import { setUpUnsaved } from './unsaved.ts';
 
 translatePage();
+setUpLanguages();
 watchRequests();
 const app = newApp();
 const flow = new Flow();

@@ -3,6 +3,7 @@ import type { Classification, DType, Evaluation, Example, FineTuner, LoadProgres
 import type { BuiltInName } from './built-in.ts';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
+import { t } from './text.ts';
 
 /** Where the model came from and its storage type, so that it can be loaded again. */
 export type ModelChoice = Place & { dtype: DType };
@@ -130,7 +131,7 @@ export class Flow {
     head.focus({ preventScroll: true });
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
     head.scrollIntoView({ block: 'start', behavior: still ? 'instant' : 'smooth' });
-    announce(`Step ${step} of 4`);
+    announce(t.start.stepOf(step));
   }
 
   /** Locks the steps after one whose choice has changed. */

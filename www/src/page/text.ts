@@ -8,6 +8,10 @@ import type { Texts } from './text/en/index.ts';
 
 const CATALOGS: Readonly<Record<Language, () => Promise<Texts>>> = {
   en: async () => (await import('./text/en/index.ts')).en,
+  de: async () => (await import('./text/de/index.ts')).de,
+  es: async () => (await import('./text/es/index.ts')).es,
+  ja: async () => (await import('./text/ja/index.ts')).ja,
+  ko: async () => (await import('./text/ko/index.ts')).ko,
 };
 
 export const t: Texts = await CATALOGS[language]();

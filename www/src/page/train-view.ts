@@ -3,7 +3,7 @@ import type { Evaluation, LoadProgress, TrainStep, Warning } from 'pocketllm';
 import { Attention } from './attention.ts';
 import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
-import { count } from './format.ts';
+import { count, decimals } from './format.ts';
 import { LivePredictions } from './live.ts';
 import { stageName } from './loading.ts';
 import { type Pace, verdict } from './pace.ts';
@@ -169,7 +169,7 @@ export class TrainView {
     const left = pace.secondsLeft(step);
     this.#left.textContent = last ? '' : left === undefined ? t.live.estimating : t.live.left(left);
     this.#attention.progress(step.step / step.steps);
-    byId('loss-now', HTMLOutputElement).textContent = this.chart.mean.toFixed(3);
+    byId('loss-now', HTMLOutputElement).textContent = decimals(this.chart.mean, 3);
     byId('verdict', HTMLElement).textContent = verdict(this.chart, step, trouble, this.#evaluation);
     facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
     const tenth = Math.max(1, Math.round(step.steps / 10));

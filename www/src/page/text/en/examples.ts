@@ -57,4 +57,5 @@ export const examples = {
   moreAside: (rows: number) => `${count(rows)} more are kept aside, to measure what was learned.`,
   leftOut: (rows: number) => `${plural(rows, 'row')} left out`,
   andMore: (rows: number) => `and ${count(rows)} more`,
+  summary: (examples: number, labels: string) => `${plural(examples, 'example')}: ${labels}`,
 };

@@ -14,4 +14,5 @@ export const loading = {
   quickRecord: 'learned quickly, from a record',
   withAdapter: ', with an adapter',
   stepsRecord: (steps: number) => `${plural(steps, 'step')}, from a record`,
+  of: (done: string, all: string) => `${done} of ${all}`,
 };

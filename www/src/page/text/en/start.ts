@@ -8,4 +8,6 @@ export const start = {
   private: 'Your texts stay on this device.',
   notSent: 'They are not sent to any server.',
   noScript: 'The training runs inside this page, so the page needs JavaScript. Please turn it on.',
+  language: 'Language',
+  stepOf: (step: number) => `Step ${step} of 4`,
 };

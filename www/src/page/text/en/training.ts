@@ -1,5 +1,5 @@
 /** How a run goes on, stops and ends. */
-import { count, percent, plural } from '../../format.ts';
+import { count, decimals, percent, plural } from '../../format.ts';
 
 export const training = {
   stopping: 'Stopping after this step',
@@ -35,11 +35,11 @@ export const training = {
   testingBefore: 'Testing the model before training',
   testingAfter: 'Testing the model after training',
   step: (step: number, steps: number) => `Step ${count(step)} of ${count(steps)}`,
-  announced: (share: number, error: number) => `${percent(share)}, error ${error.toFixed(2)}`,
+  announced: (share: number, error: number) => `${percent(share)}, error ${decimals(error, 2)}`,
   learnedOf: (rows: number, all: number) => `Learned from ${count(rows)} of ${count(all)} examples`,
   continueFrom: (step: number) => `Continue from step ${count(step)}`,
   gpuLost: (stage: string) => `The GPU was lost and is starting again. ${stage}`,
-  summary: (steps: number, error: number) => `${plural(steps, 'step')}, error ${error.toFixed(2)}`,
+  summary: (steps: number, error: number) => `${plural(steps, 'step')}, error ${decimals(error, 2)}`,
   measuringBefore: (texts: number) => `Measuring before training, on ${plural(texts, 'text')} kept aside`,
   measuringAfter: (texts: number) => `Measuring after training, on ${plural(texts, 'text')} kept aside`,
 };

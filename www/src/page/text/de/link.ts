@@ -1,0 +1,33 @@
+/** Links that hold what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const link: Texts['link'] = {
+  make: 'Link erstellen',
+  makeNote: 'Ein Link, der das Trainingsprotokoll enthält. Wer ihn öffnet, bekommt auf dem eigenen Gerät dasselbe Ergebnis. Er enthält deine Kategorien und Einstellungen, aber keinen deiner Texte.',
+  link: 'Der Link',
+  made: (characters: string) => `Der Link hat ${characters} Zeichen. Kein Server bekommt sie zu sehen.`,
+  tooLong: (size: string) => `Der Link wäre ${size} lang, und die meisten Programme würden ihn abschneiden. Teile das Trainingsprotokoll stattdessen als Datei.`,
+  copy: 'Link kopieren',
+  copied: 'Kopiert',
+  share: 'Teilen',
+  qr: 'QR-Code des Links',
+  scan: 'Scanne ihn mit der Kamera eines anderen Geräts.',
+  title: 'Jemand hat ein Training mit dir geteilt',
+  name: 'Name',
+  model: 'Modell',
+  learned: 'Gelernt',
+  quickly: 'schnell',
+  steps: (steps: string, many: number) => `in ${steps} ${many === 1 ? 'Schritt' : 'Schritten'}`,
+  size: 'Link',
+  labels: 'Kategorien',
+  builtIn: 'Das Modell gehört zu dieser Seite. Nichts wird verschickt.',
+  hub: (parameters: string) => `Das Modell hat ${parameters} Parameter und wird von Hugging Face geladen, falls es nicht schon hier ist.`,
+  files: (parameters: string) => `Das Modell hat ${parameters} Parameter. Wähle seine Dateien, die du vom Absender bekommen kannst.`,
+  notIncluded: 'Das Modell ist in dieser Kopie der Seite nicht enthalten.',
+  choose: 'Modelldateien wählen',
+  open: 'Öffnen',
+  dismiss: 'Nein, danke',
+  damaged: 'Dieser Link ist beschädigt oder unvollständig: Lass ihn dir noch einmal schicken',
+  newer: 'Dieser Link stammt von einer neueren Version der Seite: Lade die Seite neu',
+  foreign: 'Dieser Link enthält kein Training dieser Seite',
+};

@@ -1,0 +1,19 @@
+/** Loading a model, and opening a record. */
+import { plural } from '../../format.ts';
+import type { Texts } from '../en/index.ts';
+
+export const loading: Texts['loading'] = {
+  download: 'Modell wird heruntergeladen',
+  device: 'Rechenprogramm wird gestartet',
+  config: 'Beschreibung des Modells wird gelesen',
+  weights: 'Zahlen des Modells werden gelesen',
+  tuning: 'GPU wird gemessen',
+  replay: 'Schritte werden wiederholt',
+  search: 'Lernraten werden ausprobiert',
+  readout: 'Aus den Beispielen wird gelernt',
+  mine: 'Mein Modell',
+  quickRecord: 'schnell gelernt, aus einem Protokoll',
+  withAdapter: ', mit einem Adapter',
+  stepsRecord: (steps: number) => `${plural(steps, 'Schritt', 'Schritte')}, aus einem Protokoll`,
+  of: (done: string, all: string) => `${done} von ${all}`,
+};

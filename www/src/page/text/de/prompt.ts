@@ -1,0 +1,12 @@
+/** What is wrong with the words and the sentence by which a model is asked for a label. `where` follows each of them. */
+import type { Texts } from '../en/index.ts';
+
+export const prompt: Texts['prompt'] = {
+  where: 'Korrigiere das in Schritt 2 unter „Wie das Modell gefragt wird“ oder lass das Modell schnell lernen: Dafür sind keine Wörter nötig.',
+  noWord: 'Eine Kategorie hat kein Wort',
+  sameWord: 'Zwei Kategorien haben dasselbe Wort',
+  noText: 'Der Satz muss {text} enthalten',
+  noMask: 'Der Satz muss [MASK] genau einmal enthalten',
+  /** `found` is what the engine says, in English. */
+  unknownWord: (found: string) => `${found}: Das Wort für eine Kategorie muss dem Modell bekannt sein, zum Beispiel ein häufiges Wort in Kleinbuchstaben`,
+};

@@ -1,0 +1,9 @@
+/** Trying what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const results: Texts['results'] = {
+  title: 'Testen und speichern',
+  sentences: 'Deine Sätze',
+  another: 'Probiere einen anderen Satz',
+  ask: 'Fragen',
+};

@@ -1,0 +1,33 @@
+/** Links that hold what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const link: Texts['link'] = {
+  make: 'Crear un enlace',
+  makeNote: 'Un enlace que contiene el registro de entrenamiento. Quien lo abra obtiene el mismo resultado en su propio dispositivo. Contiene tus etiquetas y ajustes, pero ninguno de tus textos.',
+  link: 'El enlace',
+  made: (characters: string) => `El enlace tiene ${characters} caracteres. Ningún servidor llega a verlos.`,
+  tooLong: (size: string) => `El enlace ocuparía ${size}, y la mayoría de los programas lo cortarían. Comparte el registro de entrenamiento como archivo.`,
+  copy: 'Copiar el enlace',
+  copied: 'Copiado',
+  share: 'Compartir',
+  qr: 'Código QR del enlace',
+  scan: 'Escanéalo con la cámara de otro dispositivo.',
+  title: 'Alguien ha compartido un entrenamiento contigo',
+  name: 'Nombre',
+  model: 'Modelo',
+  learned: 'Aprendido',
+  quickly: 'rápido',
+  steps: (steps: string, many: number) => `en ${steps} ${many === 1 ? 'paso' : 'pasos'}`,
+  size: 'Enlace',
+  labels: 'Etiquetas',
+  builtIn: 'Su modelo viene con esta página. No se envía nada.',
+  hub: (parameters: string) => `Su modelo tiene ${parameters} parámetros y se descarga de Hugging Face, si no está ya aquí.`,
+  files: (parameters: string) => `Su modelo tiene ${parameters} parámetros. Elige sus archivos, que puede darte quien envió el enlace.`,
+  notIncluded: 'Su modelo no viene con esta copia de la página.',
+  choose: 'Elegir los archivos del modelo',
+  open: 'Abrir',
+  dismiss: 'No, gracias',
+  damaged: 'Este enlace está dañado o incompleto: pide que te lo envíen de nuevo',
+  newer: 'Este enlace se creó con una versión más nueva de esta página: vuelve a cargar la página',
+  foreign: 'Este enlace no contiene un entrenamiento de esta página',
+};

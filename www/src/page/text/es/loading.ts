@@ -1,0 +1,19 @@
+/** Loading a model, and opening a record. */
+import { plural } from '../../format.ts';
+import type { Texts } from '../en/index.ts';
+
+export const loading: Texts['loading'] = {
+  download: 'Descargando el modelo',
+  device: 'Iniciando el motor',
+  config: 'Leyendo la descripción del modelo',
+  weights: 'Leyendo los números del modelo',
+  tuning: 'Midiendo la GPU',
+  replay: 'Repitiendo los pasos registrados',
+  search: 'Probando tasas de aprendizaje',
+  readout: 'Aprendiendo de los ejemplos',
+  mine: 'Mi modelo',
+  quickRecord: 'aprendido rápido, de un registro',
+  withAdapter: ', con un adaptador',
+  stepsRecord: (steps: number) => `${plural(steps, 'paso', 'pasos')}, de un registro`,
+  of: (done: string, all: string) => `${done} de ${all}`,
+};

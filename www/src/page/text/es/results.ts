@@ -1,0 +1,9 @@
+/** Trying what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const results: Texts['results'] = {
+  title: 'Pruébalo y guárdalo',
+  sentences: 'Tus frases',
+  another: 'Prueba otra frase',
+  ask: 'Preguntar',
+};

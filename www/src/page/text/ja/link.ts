@@ -1,0 +1,33 @@
+/** Links that hold what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const link: Texts['link'] = {
+  make: 'リンクを作る',
+  makeNote: '学習記録が入ったリンクです。開いた人は、自分の端末で同じ結果を得られます。ラベルと設定は入りますが、あなたの文章は入りません。',
+  link: 'リンク',
+  made: (characters: string) => `リンクは${characters}文字です。内容がサーバーに送られることはありません。`,
+  tooLong: (size: string) => `リンクの長さが${size}になり、多くのアプリでは途中で切れてしまいます。代わりに学習記録をファイルで共有してください。`,
+  copy: 'リンクをコピー',
+  copied: 'コピーしました',
+  share: '共有',
+  qr: 'リンクのQRコード',
+  scan: '別の端末のカメラで読み取ってください。',
+  title: '学習が共有されました',
+  name: '名前',
+  model: 'モデル',
+  learned: '学び方',
+  quickly: 'すばやく',
+  steps: (steps: string) => `${steps}ステップ`,
+  size: 'リンク',
+  labels: 'ラベル',
+  builtIn: 'このページに付属のモデルを使います。何も送信されません。',
+  hub: (parameters: string) => `モデルのパラメータは${parameters}個です。この端末になければ、Hugging Faceからダウンロードします。`,
+  files: (parameters: string) => `モデルのパラメータは${parameters}個です。モデルのファイルを選んでください。ファイルは送った人からもらえます。`,
+  notIncluded: 'このページにはそのモデルが付属していません。',
+  choose: 'モデルのファイルを選ぶ',
+  open: '開く',
+  dismiss: '開かない',
+  damaged: 'このリンクは壊れているか、途中で切れています。もう一度送ってもらってください',
+  newer: 'このリンクは、このページの新しいバージョンで作られました。ページを再読み込みしてください',
+  foreign: 'このリンクには、このページの学習が入っていません',
+};

@@ -1,0 +1,19 @@
+/** Loading a model, and opening a record. */
+import { count } from '../../format.ts';
+import type { Texts } from '../en/index.ts';
+
+export const loading: Texts['loading'] = {
+  download: 'モデルをダウンロード中',
+  device: 'エンジンを起動中',
+  config: 'モデルの説明を読み込み中',
+  weights: 'モデルの数値を読み込み中',
+  tuning: 'GPUを測定中',
+  replay: '記録されたステップを再現中',
+  search: '学習率を比較中',
+  readout: '例から学習中',
+  mine: '自分のモデル',
+  quickRecord: '記録から再現（すばやく学習）',
+  withAdapter: '（アダプター付き）',
+  stepsRecord: (steps: number) => `記録から再現（${count(steps)}ステップ）`,
+  of: (done: string, all: string) => `${done}/${all}`,
+};

@@ -1,0 +1,9 @@
+/** Trying what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const results: Texts['results'] = {
+  title: '試して保存する',
+  sentences: '比べる文',
+  another: '別の文を試す',
+  ask: '聞く',
+};

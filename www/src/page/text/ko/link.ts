@@ -1,0 +1,33 @@
+/** Links that hold what was learned. */
+import type { Texts } from '../en/index.ts';
+
+export const link: Texts['link'] = {
+  make: '링크 만들기',
+  makeNote: '학습 기록이 담긴 링크예요. 링크를 연 사람은 자기 기기에서 똑같은 결과를 얻어요. 라벨과 설정은 담기지만, 내 글은 하나도 담기지 않아요.',
+  link: '링크',
+  made: (characters: string) => `링크는 ${characters}자예요. 어떤 서버도 내용을 볼 수 없어요.`,
+  tooLong: (size: string) => `링크 길이가 ${size}나 되어서 대부분의 앱에서 잘려요. 대신 학습 기록을 파일로 공유하세요.`,
+  copy: '링크 복사',
+  copied: '복사했어요',
+  share: '공유하기',
+  qr: '링크의 QR 코드',
+  scan: '다른 기기의 카메라로 스캔하세요.',
+  title: '누군가 학습을 공유했어요',
+  name: '이름',
+  model: '모델',
+  learned: '배운 방식',
+  quickly: '빠르게',
+  steps: (steps: string) => `${steps}스텝`,
+  size: '링크',
+  labels: '라벨',
+  builtIn: '이 페이지에 들어 있는 모델을 써요. 아무것도 전송하지 않아요.',
+  hub: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 이 기기에 없으면 Hugging Face에서 내려받아요.`,
+  files: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 모델 파일을 선택하세요. 파일은 보낸 사람에게 받을 수 있어요.`,
+  notIncluded: '이 페이지에는 그 모델이 들어 있지 않아요.',
+  choose: '모델 파일 선택',
+  open: '열기',
+  dismiss: '아니요',
+  damaged: '이 링크는 손상되었거나 잘렸어요. 다시 보내 달라고 하세요',
+  newer: '이 링크는 이 페이지의 더 새로운 버전에서 만들었어요. 페이지를 새로고침하세요',
+  foreign: '이 링크에는 이 페이지의 학습이 들어 있지 않아요',
+};

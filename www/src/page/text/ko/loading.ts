@@ -1,0 +1,19 @@
+/** Loading a model, and opening a record. */
+import { count } from '../../format.ts';
+import type { Texts } from '../en/index.ts';
+
+export const loading: Texts['loading'] = {
+  download: '모델 다운로드 중',
+  device: '엔진 시작 중',
+  config: '모델 설명 읽는 중',
+  weights: '모델의 숫자 읽는 중',
+  tuning: 'GPU 측정 중',
+  replay: '기록된 스텝 재현 중',
+  search: '여러 학습률 시험 중',
+  readout: '예시에서 배우는 중',
+  mine: '내 모델',
+  quickRecord: '빠르게 배움, 학습 기록에서',
+  withAdapter: ', 어댑터 포함',
+  stepsRecord: (steps: number) => `${count(steps)}스텝, 학습 기록에서`,
+  of: (done: string, all: string) => `${done}/${all}`,
+};

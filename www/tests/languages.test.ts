@@ -1,0 +1,96 @@
+/** The page in each of its languages: nothing is left in English, and nothing is too long for its place. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LANGUAGES } from '../src/page/language.ts';
+import { DESKTOP, FAKE, look, openSite, overflows, PHONE, visit, type Site } from './browser.ts';
+import { LONG } from './steps.ts';
+
+const PAGE = resolve(import.meta.dirname, '../src/page');
+const OTHERS = Object.keys(LANGUAGES).filter((language) => language !== 'en');
+
+/** The texts of a language by their keys. A text with values gets numbers, which any value can be. */
+async function catalog(language: string): Promise<Map<string, string>> {
+  const module = (await import(`${PAGE}/text/${language}/index.ts`)) as Record<string, unknown>;
+  const texts = new Map<string, string>();
+  const add = (key: string, value: unknown): void => {
+    if (typeof value === 'string') texts.set(key, value);
+    else if (typeof value === 'function') texts.set(key, read(value as (...values: unknown[]) => string));
+    else for (const [name, inner] of Object.entries(value as object)) add(`${key}.${name}`, inner);
+  };
+  for (const [room, value] of Object.entries(module[language] as object)) add(room, value);
+  return texts;
+}
+
+/** The text for some values. Some texts join a list. */
+function read(text: (...values: unknown[]) => string): string {
+  const values = Array.from({ length: text.length }, () => 7);
+  try {
+    return text(...values);
+  } catch {
+    return text(['7', '7']);
+  }
+}
+
+/** What a language may have in common with English: names, words that it has borrowed, and the samples, which are English. */
+const COMMON = [
+  /^(tasks\.\w+(Ask|Answer)|examples\.fileNote)$/,
+  /^(model\.(q4|q8)|settings\.(epsilon|estimators\.[\w-]+|seed|weightDecay)|sorting\.fileName|trainings\.title)$/,
+];
+
+describe('the catalogs', () => {
+  test.each(OTHERS)('nothing in %s is left in English', async (language) => {
+    const [english, other] = await Promise.all([catalog('en'), catalog(language)]);
+    expect([...other.keys()].sort()).toEqual([...english.keys()].sort());
+    const words = (text: string): number => text.replace(/<code>.*?<\/code>/g, '').match(/\p{L}{2,}/gu)?.length ?? 0;
+    const same = [...english].filter(([key, text]) => other.get(key) === text && words(text) > 1 && !COMMON.some((common) => common.test(key)));
+    expect(same).toEqual([]);
+  });
+
+  test('all that the page says is in the catalog', () => {
+    const html = readFileSync(resolve(PAGE, '../../index.html'), 'utf8').replace(/<(script|style|svg)\b.*?<\/\1>/gs, '');
+    const names = ['PocketLLM', 'Small BERT', 'MiniLM', 'SmolLM2', 'SHA256SUMS'];
+    const texts = [...html.matchAll(/>([^<>]+)</g)].map(([, text = '']) => text.trim()).filter((text) => /\p{L}{2}/u.test(text) && !names.includes(text));
+    expect(texts).toEqual([]);
+    // In the code, a text for people begins in upper case and has several words.
+    const written = /(?<![\w$])(?:'([A-Z][a-z’]* (?:[^'\\\n]|\\.)*)'|`([A-Z][a-z’]* [^`]*)`)/g;
+    const exempt = /samples\.ts|text\.ts|dom\.ts/;
+    const found = readdirSync(PAGE)
+      .filter((name) => name.endsWith('.ts') && !exempt.test(name))
+      .flatMap((name) => [...readFileSync(`${PAGE}/${name}`, 'utf8').replace(/\/\*.*?\*\/|\/\/.*$/gms, '').matchAll(written)].map(([text]) => `${name}: ${text}`));
+    expect(found.filter((text) => !text.includes('Small BERT'))).toEqual([]);
+  });
+});
+
+describe.skipIf(FAKE)('the page', () => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await openSite(undefined, 41784);
+  });
+  afterAll(async () => site?.close());
+
+  test.each(OTHERS)('in %s, all fits on every screen', { timeout: LONG }, async (language) => {
+    const { context, page, faults } = await visit(site, { ...PHONE, locale: language, serviceWorkers: 'block' });
+    expect(await page.locator('html').getAttribute('lang')).toBe(language);
+    const name = (step: number): string => `language-${language}-${step}`;
+    expect([...(await look(page, name(1))), ...(await overflows(page, name(1)))]).toEqual([]);
+    await page.locator('#model-choice > summary').click();
+    expect(await overflows(page, `${name(1)}, models`)).toEqual([]);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('a person chooses the language, and the page keeps it', { timeout: LONG }, async () => {
+    const { context, page, faults } = await visit(site, { ...DESKTOP, locale: 'fr', serviceWorkers: 'block' });
+    const title = page.getByRole('heading', { level: 1 });
+    expect(await title.textContent()).toBe('Teach an AI with your own texts');
+    await page.getByRole('combobox', { name: 'Language' }).selectOption('de');
+    await expect.poll(async () => page.locator('html').getAttribute('lang')).toBe('de');
+    const german = await title.textContent();
+    await page.reload();
+    await expect.poll(async () => title.textContent()).toBe(german);
+    expect(await page.getByRole('combobox', { name: 'Sprache' }).inputValue()).toBe('de');
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+});
