@@ -257,6 +257,17 @@ test('typed examples, and a training record that is opened in another visit', { 
   await page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
   if (!FAKE) expect(await ask()).toEqual(trained);
   expect(await keep()).toEqual(record);
+
+  // The whole model is an archive that the page opens again.
+  const [archive] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Whole model' }).click()]);
+  const zip = { name: archive.suggestedFilename(), mimeType: 'application/zip', buffer: await readFile(await archive.path()) };
+  await page.reload();
+  await chooseModel(page, 'From my files');
+  await page.locator('#model-input').setInputFiles({ ...zip, buffer: zip.buffer.subarray(0, 1000) });
+  await page.getByText(`${zip.name}: this archive is damaged or incomplete`).waitFor();
+  await page.locator('#model-input').setInputFiles(zip);
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
   expect(faults).toEqual([]);
   await context.close();
 });

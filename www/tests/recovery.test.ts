@@ -178,6 +178,8 @@ test('a full disk is reported before the download and during a run, and nothing 
   await quota(50_000);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByText('There is not enough storage space to save it').waitFor({ timeout: LONG });
+  await page.getByText(/^It needs about [\d.]+ kB/).waitFor();
+  expect(await page.getByRole('button', { name: 'Load it without saving it' }).isVisible()).toBe(true);
   expect(await faultsOf(page)).toEqual([]);
   await shoot(page, 'phone-light-1-full');
   await quota();

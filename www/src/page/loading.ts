@@ -1,12 +1,13 @@
 /** Loads a model, and says what it is doing meanwhile. */
-import { FineTuner, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
+import { FineTuner, inspectModel, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
 import { BUILT_IN, placeOf } from './built-in.ts';
-import { tilesHere } from './device.ts';
-import { byId } from './dom.ts';
-import { bytes, count } from './format.ts';
+import { PROCESSOR, tilesHere } from './device.ts';
+import { byId, facts } from './dom.ts';
+import { bytes, compact, count } from './format.ts';
 import { isSealed } from './privacy.ts';
 import type { App, ModelChoice } from './state.ts';
 import { t } from './text.ts';
+import { unpacked } from './unzip.ts';
 import { confinedWorker } from './worker.ts';
 
 const STAGES: Record<LoadProgress['stage'], string> = {
@@ -23,9 +24,10 @@ const STAGES: Record<LoadProgress['stage'], string> = {
 };
 
 /** Loads a model in place of the current one. Rejects if that fails. */
-export async function loadModel(app: App, choice: ModelChoice, files: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
+export async function loadModel(app: App, choice: ModelChoice, chosen: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
+  const files = await unpacked(chosen);
   const model = placeOf(choice, files);
   // After texts are entered there are no requests, not even to check whether a stored model has
   // changed.
@@ -66,4 +68,27 @@ export function nameOf(choice: ModelChoice, files: readonly File[]): string {
   const folder = first?.webkitRelativePath.split('/')[0];
   if (folder) return folder;
   return first === undefined || more.length > 0 ? t.loading.mine : first.name.replace(/\.\w+$/, '');
+}
+
+/** The bytes of a model that is downloaded, or 0 if its host does not say. */
+export async function downloadSize(choice: ModelChoice): Promise<number> {
+  const model = placeOf(choice, []);
+  if (typeof model !== 'string') return 0;
+  const size = await inspectModel(model, { ...accessToken(), worker: confinedWorker }).catch(() => undefined);
+  return size?.bytes ?? 0;
+}
+
+/** Shows what kind of model is loaded. */
+export function showFacts(app: App): void {
+  const info = app.tuner?.info;
+  if (info === undefined) return;
+  const list = byId('model-facts', HTMLElement);
+  facts(list, [
+    [t.model.family, info.family],
+    [t.model.parameters, compact(info.parameters)],
+    [info.adapter === PROCESSOR ? t.model.memoryUsed : t.model.gpuMemory, bytes(info.gpuBytes.total)],
+    [t.model.suitedFor, info.head === 'masked-lm' ? t.model.sorting : t.model.writing],
+    [t.model.runsOn, info.adapter === PROCESSOR ? t.model.processor : info.adapter, 'wide'],
+  ]);
+  list.hidden = false;
 }

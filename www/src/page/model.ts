@@ -3,20 +3,21 @@
  */
 import { inspectModel, PocketError, type CreateOptions, type DType, type FineTuner, type ModelSize, type StoredModel } from 'pocketllm';
 import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, suggestBuiltIn, type BuiltInName } from './built-in.ts';
-import { PROCESSOR } from './device.ts';
-import { announce, byId, chosen, el, facts, onChoice } from './dom.ts';
-import { bytes, compact } from './format.ts';
+import { announce, byId, chosen, el, onChoice } from './dom.ts';
+import { bytes } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
-import { accessToken, loadModel, showProgress } from './loading.ts';
+import { accessToken, downloadSize, loadModel, showFacts, showProgress } from './loading.ts';
 import { offerFiles } from './quantized.ts';
 import { offlineWith } from './offline.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { fromFile } from './record.ts';
 import { hubId, showShelf } from './shelf.ts';
+import { isFull, offerSpace } from './space.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
 import { showSuggestions } from './suggestions.ts';
 import { t } from './text.ts';
+import { unpacked } from './unzip.ts';
 import { lacksTokenizer, weigh } from './weigh.ts';
 import { confinedWorker } from './worker.ts';
 
@@ -41,7 +42,6 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   const options = byId('model-choice', HTMLDetailsElement);
   const load = byId('model-load', HTMLButtonElement);
   const cancel = byId('model-cancel', HTMLButtonElement);
-  const unkept = byId('model-unkept', HTMLButtonElement);
   const next = byId('model-next', HTMLButtonElement);
   const pickers = [byId('model-input', HTMLInputElement), byId('model-folder', HTMLInputElement)];
   const note = byId('model-chosen', HTMLElement);
@@ -72,7 +72,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     const source = chosen('source');
     byId('model-files', HTMLElement).hidden = source !== 'files';
     byId('model-hub', HTMLElement).hidden = source !== 'hub';
-    [next.hidden, unkept.hidden, list.hidden, load.hidden] = [true, true, true, !options.open];
+    [next.hidden, list.hidden, load.hidden] = [true, true, !options.open];
     [record.hidden, adapterForm.hidden] = [true, true];
     const lacks = source === 'files' && lacksTokenizer(files.map(({ name }) => name));
     if (lacks) showProblem(problem, new PocketError('file-corrupt', t.tasks.noTokenizer));
@@ -89,12 +89,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   });
   options.addEventListener('toggle', () => (load.hidden = !options.open || app.tuner !== undefined || !progress.hidden));
   for (const picker of pickers) {
-    picker.addEventListener('change', () => {
-      files = [...(picker.files ?? [])];
-      suitDtype();
-      changed();
-      void lookAtFiles();
-    });
+    picker.addEventListener('change', () => void takeFiles([...(picker.files ?? [])]));
   }
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   dtype.addEventListener('change', () => {
@@ -120,7 +115,6 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   });
   next.addEventListener('click', () => flow.done(1, app.modelName));
   load.addEventListener('click', () => void run());
-  unkept.addEventListener('click', () => void run({ cache: false }));
   recordInput.addEventListener('change', () => void bringRecord());
   adapterForm.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -258,6 +252,18 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     }).catch(() => false);
   }
 
+  async function takeFiles(given: readonly File[]): Promise<void> {
+    let fault: unknown;
+    files = await unpacked(given).catch((error: unknown) => {
+      fault = error;
+      return [];
+    });
+    suitDtype();
+    changed();
+    if (fault === undefined) void lookAtFiles();
+    else showProblem(problem, fault);
+  }
+
   /**
    * Does the same for files, if they are complete. Errors in them are shown when they are loaded.
    */
@@ -306,13 +312,13 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     app.onProgress = showProgress;
     try {
       await loadModel(app, choice(), files, { signal: controller.signal, ...options });
-      showFacts();
+      showFacts(app);
       announce(t.model.loaded);
     } catch (error) {
       // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
       if (!isAbort(error)) explain(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
-      unkept.hidden = !(error instanceof PocketError && error.code === 'storage-full');
+      if (isFull(error)) await offerSpace(problem, await downloadSize(choice()), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
     } finally {
       setBusy(false);
       void showShelf(take);
@@ -331,7 +337,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     next.hidden = busy || app.tuner === undefined;
     record.hidden = next.hidden;
     adapterForm.hidden = next.hidden || isSealed();
-    if (busy) [list.hidden, unkept.hidden] = [true, true];
+    if (busy) list.hidden = true;
     byId('load-bar', HTMLProgressElement).removeAttribute('value');
     byId('load-stage', HTMLElement).textContent = t.model.starting;
     byId('load-bytes', HTMLElement).textContent = '';
@@ -363,19 +369,6 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     } finally {
       setBusy(false);
     }
-  }
-
-  function showFacts(): void {
-    const info = app.tuner?.info;
-    if (info === undefined) return;
-    facts(list, [
-      [t.model.family, info.family],
-      [t.model.parameters, compact(info.parameters)],
-      [info.adapter === PROCESSOR ? t.model.memoryUsed : t.model.gpuMemory, bytes(info.gpuBytes.total)],
-      [t.model.suitedFor, info.head === 'masked-lm' ? t.model.sorting : t.model.writing],
-      [t.model.runsOn, info.adapter === PROCESSOR ? t.model.processor : info.adapter, 'wide'],
-    ]);
-    list.hidden = false;
   }
 }
 

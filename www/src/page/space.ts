@@ -19,10 +19,18 @@ export function spaceFor(dataset: Dataset, { steps, probes = 1 }: Settings): num
   return new Blob([JSON.stringify(dataset)]).size + steps * probes * STEP_BYTES + BESIDE_BYTES;
 }
 
-/** Shows, below what went wrong, how to get space. `without` goes on without storing anything. */
-export async function offerSpace(place: HTMLElement, needed: number, again: () => void, without?: () => void): Promise<void> {
+/** Goes on without storing anything, by a button with these words. */
+export interface Without {
+  readonly words: string;
+  readonly go: () => void;
+}
+
+/** Shows, below what went wrong, how to get space for so many bytes. */
+export async function offerSpace(place: HTMLElement, needed: number, again: () => void, without?: Without): Promise<void> {
   const [room, models] = [await storage.room(), await storage.models().catch(() => [])];
   const free = room === undefined ? undefined : Math.max(0, room.quota - room.used);
+  // What the browser says is an estimate. It is left out where it contradicts what has just happened.
+  const known = free !== undefined && free <= needed;
   const button = (text: string, quiet: boolean, work: () => void): HTMLButtonElement => {
     const made = el('button', { type: 'button', class: quiet ? 'button quiet small' : 'button small' }, text);
     made.addEventListener('click', work);
@@ -46,9 +54,9 @@ export async function offerSpace(place: HTMLElement, needed: number, again: () =
     el(
       'div',
       { class: 'space' },
-      el('p', {}, free === undefined ? t.space.needs(bytes(needed)) : t.space.needsAndFree(bytes(needed), bytes(free))),
+      el('p', {}, known ? t.space.needsAndFree(bytes(needed), bytes(free)) : t.space.needs(bytes(needed))),
       ...(items.length === 0 ? [] : [el('p', { class: 'note' }, t.space.models), el('ul', { class: 'shelf' }, ...items)]),
-      el('div', { class: 'shelf-actions' }, button(t.space.again, false, again), ...(without === undefined ? [] : [button(t.space.without, true, without)])),
+      el('div', { class: 'shelf-actions' }, button(t.space.again, false, again), ...(without === undefined ? [] : [button(without.words, true, without.go)])),
     ),
   );
   place.scrollIntoView({ block: 'nearest' });

@@ -309,7 +309,7 @@ export class Training {
     // What was stored of a training without steps is of no use.
     if (!begun && id !== undefined) await deleteTraining(id).catch(() => undefined);
     const again = (keeps: boolean) => (): void => void (begun ? this.#continue(keeps) : this.#begin(keeps));
-    await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), again(false));
+    await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), { words: t.space.without, go: again(false) });
   }
 
   /** Continues the same run, even if an error has ended it, because its steps are recorded. With `more` it becomes longer by so many steps. */

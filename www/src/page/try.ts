@@ -75,6 +75,7 @@ export function setUpTry(app: App, flow: Flow): void {
 /** What is in the file of the whole model, and which programs open it. */
 function modelNote({ tuner, prompting }: App): string {
   const { parameters, dtype } = tuner?.info ?? { parameters: 0, dtype: 'f32' };
-  const opens = prompting?.readout === true ? t.keep.twoLibraries : 'transformers';
-  return t.keep.modelNote(parameters * (dtype === 'f16' ? 2 : 4), opens);
+  const size = parameters * (dtype === 'f16' ? 2 : 4);
+  // The page does not read a readout from such an archive. Its training record has it.
+  return prompting?.readout === true ? t.keep.modelNote(size, t.keep.twoLibraries) : `${t.keep.modelNote(size, 'transformers')} ${t.keep.opensHere}`;
 }

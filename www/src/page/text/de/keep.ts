@@ -13,4 +13,5 @@ export const keep: Texts['keep'] = {
   back: 'Zurück zum Training',
   twoLibraries: 'transformers oder sentence-transformers',
   modelNote: (size: number, opens: string) => `Eine ZIP-Datei mit allen Dateien des Modells, etwa ${bytes(size)}. Nach dem Entpacken öffnet die Python-Bibliothek ${opens} den Ordner.`,
+  opensHere: 'Diese Seite öffnet sie so, wie sie ist, unter „Aus meinen Dateien“.',
 };

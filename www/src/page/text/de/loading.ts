@@ -16,4 +16,7 @@ export const loading: Texts['loading'] = {
   withAdapter: ', mit einem Adapter',
   stepsRecord: (steps: number) => `${plural(steps, 'Schritt', 'Schritte')}, aus einem Protokoll`,
   of: (done: string, all: string) => `${done} von ${all}`,
+  zipDamaged: 'dieses Archiv ist beschädigt oder unvollständig',
+  zipTooLarge: 'ein Archiv von mehr als 4 GB: Entpacke es und wähle seine Dateien',
+  zipUnread: (name: string) => `${name} darin ist verschlüsselt oder ungewöhnlich komprimiert: Entpacke das Archiv und wähle seine Dateien`,
 };

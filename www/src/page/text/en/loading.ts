@@ -15,4 +15,7 @@ export const loading = {
   withAdapter: ', with an adapter',
   stepsRecord: (steps: number) => `${plural(steps, 'step')}, from a record`,
   of: (done: string, all: string) => `${done} of ${all}`,
+  zipDamaged: 'this archive is damaged or incomplete',
+  zipTooLarge: 'an archive of more than 4 GB: unpack it, and choose its files',
+  zipUnread: (name: string) => `${name} in it is encrypted or compressed in an unusual way: unpack the archive, and choose its files`,
 };

@@ -13,4 +13,5 @@ export const keep: Texts['keep'] = {
   back: 'Volver al entrenamiento',
   twoLibraries: 'transformers o sentence-transformers',
   modelNote: (size: number, opens: string) => `Un archivo zip con todos los archivos del modelo, de unos ${bytes(size)}. Una vez descomprimido, su carpeta se abre con la biblioteca de Python ${opens}.`,
+  opensHere: 'Esta página lo abre tal cual, en «De mis archivos».',
 };

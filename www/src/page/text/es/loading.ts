@@ -16,4 +16,7 @@ export const loading: Texts['loading'] = {
   withAdapter: ', con un adaptador',
   stepsRecord: (steps: number) => `${plural(steps, 'paso', 'pasos')}, de un registro`,
   of: (done: string, all: string) => `${done} de ${all}`,
+  zipDamaged: 'este archivo comprimido está dañado o incompleto',
+  zipTooLarge: 'un archivo comprimido de más de 4 GB: descomprímelo y elige sus archivos',
+  zipUnread: (name: string) => `${name} está cifrado o comprimido de una forma poco común: descomprime el archivo y elige lo que contiene`,
 };

@@ -13,4 +13,5 @@ export const keep: Texts['keep'] = {
   back: '学習に戻る',
   twoLibraries: 'transformersまたはsentence-transformers',
   modelNote: (size: number, opens: string) => `モデルの全ファイルを含むZIPファイルです（約${bytes(size)}）。展開すると、Pythonライブラリの${opens}でフォルダーを開けます。`,
+  opensHere: 'このページでは、「手元のファイルから」からそのまま開けます。',
 };

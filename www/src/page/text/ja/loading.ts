@@ -16,4 +16,7 @@ export const loading: Texts['loading'] = {
   withAdapter: '（アダプター付き）',
   stepsRecord: (steps: number) => `記録から再現（${count(steps)}ステップ）`,
   of: (done: string, all: string) => `${done}/${all}`,
+  zipDamaged: 'このアーカイブは壊れているか、途中で切れています',
+  zipTooLarge: '4 GBを超えるアーカイブです。展開して、中のファイルを選んでください',
+  zipUnread: (name: string) => `中の「${name}」は暗号化されているか、特殊な方式で圧縮されています。展開して、中のファイルを選んでください`,
 };

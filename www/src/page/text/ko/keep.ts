@@ -13,4 +13,5 @@ export const keep: Texts['keep'] = {
   back: '학습으로 돌아가기',
   twoLibraries: 'transformers 또는 sentence-transformers',
   modelNote: (size: number, opens: string) => `모델의 파일을 모두 담은 zip 파일이에요(약 ${bytes(size)}). 압축을 풀면 Python 라이브러리(${opens})에서 폴더를 열 수 있어요.`,
+  opensHere: '이 페이지의 “내 파일에서”에서는 그대로 열 수 있어요.',
 };

@@ -16,4 +16,7 @@ export const loading: Texts['loading'] = {
   withAdapter: ', 어댑터 포함',
   stepsRecord: (steps: number) => `${count(steps)}스텝, 학습 기록에서`,
   of: (done: string, all: string) => `${done}/${all}`,
+  zipDamaged: '압축 파일이 손상되었거나 잘렸어요',
+  zipTooLarge: '4 GB가 넘는 압축 파일이에요. 압축을 풀고 안의 파일을 선택하세요',
+  zipUnread: (name: string) => `안의 파일이 암호화되었거나 특이한 방식으로 압축되어 있어요: ${name}. 압축을 풀고 안의 파일을 선택하세요`,
 };
