@@ -92,7 +92,9 @@ test('after a tab is killed during a step, the next tab offers to continue, and 
   await train(page);
   const shown = await reachStep(page, 6);
   const devtools = await page.context().newCDPSession(page);
+  const crashed = page.waitForEvent('crash');
   void devtools.send('Page.crash').catch(() => undefined);
+  await crashed;
   const again = await page.context().newPage();
   await again.goto(site.url);
   await again.getByText('Your trainings').waitFor();
