@@ -35,4 +35,8 @@ describe('an archive', () => {
     for (let at = 0; at < whole.length - 4; at++) if (view.getUint32(at, true) === 0x02014b50) view.setUint32(at + 24, 10, true);
     expect(await refusal(whole)).toBe('file-corrupt');
   });
+
+  test('of a readout is refused by name, because the page would open it without what it learned', async () => {
+    expect(await refusal(zipSync({ 'config.json': strToU8('{}'), '2_Dense/config.json': strToU8('{}') }))).toBe('model-unsupported');
+  });
 });

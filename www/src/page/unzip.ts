@@ -23,7 +23,8 @@ export async function unpacked(files: readonly File[]): Promise<File[]> {
 /**
  * The files of an archive, by their paths in it. A directory that has all of them is left out.
  *
- * @throws PocketError `file-corrupt` if it is damaged or cut off, or is encrypted or compressed in a way that is not read.
+ * @throws PocketError `file-corrupt` if it is damaged or cut off, or is encrypted or compressed in a way that is not read;
+ * `model-unsupported` if it holds a readout of a sentence encoder.
  */
 export async function unzip(archive: File): Promise<File[]> {
   const refuse = (why: string): PocketError => new PocketError('file-corrupt', `${archive.name}: ${why}`);
@@ -63,6 +64,8 @@ export async function unzip(archive: File): Promise<File[]> {
     if (content === undefined) throw refuse(t.loading.zipDamaged);
     found.push(new File([content], name));
   }
+  // sentence-transformers applies this layer after pooling. Without it the model would have forgotten what it learned.
+  if (found.some(({ name }) => name.endsWith('2_Dense/config.json'))) throw new PocketError('model-unsupported', `${archive.name}: ${t.loading.zipReadout}`);
   const [top = ''] = /^[^/]+\//.exec(found[0]?.name ?? '') ?? [];
   return top === '' || !found.every(({ name }) => name.startsWith(top)) ? found : found.map((file) => new File([file], file.name.slice(top.length)));
 }

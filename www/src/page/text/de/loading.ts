@@ -19,4 +19,5 @@ export const loading: Texts['loading'] = {
   zipDamaged: 'dieses Archiv ist beschädigt oder unvollständig',
   zipTooLarge: 'ein Archiv von mehr als 4 GB: Entpacke es und wähle seine Dateien',
   zipUnread: (name: string) => `${name} darin ist verschlüsselt oder ungewöhnlich komprimiert: Entpacke das Archiv und wähle seine Dateien`,
+  zipReadout: 'Darin steckt schnell Gelerntes (2_Dense), das diese Seite nicht aus einem Archiv öffnet: Lade das Modell, mit dem es begann, und öffne sein Trainingsprotokoll',
 };
