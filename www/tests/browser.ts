@@ -109,7 +109,13 @@ export async function visit(
   });
   page.on('dialog', (dialog) => void dialog.accept());
   await page.goto(site.url + path);
+  await started(page);
   return { context, page, faults, strangers };
+}
+
+/** Waits until the page's script has run. It begins after the browser has loaded the page, because it fetches the texts of a language first. */
+export async function started(page: Page): Promise<void> {
+  if ((await page.locator('#language').count()) > 0) await page.locator('#language option').first().waitFor({ state: 'attached' });
 }
 
 export type Package = typeof import('../src/package/index.ts');

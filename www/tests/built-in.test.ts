@@ -3,7 +3,7 @@ import { unzipSync } from 'fflate';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { FAKE, faultsOf, openSite, OUT, PHONE, shoot, visit, type Site } from './browser.ts';
+import { FAKE, faultsOf, openSite, OUT, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { loadModel, LONG, openModels, untilTrained } from './steps.ts';
 
 let site: Site;
@@ -74,6 +74,7 @@ describe.skipIf(FAKE)('MiniLM', () => {
     await writeFile(`${OUT}/page-model.json`, JSON.stringify({ text: QUESTION, shares: answered }));
 
     await page.reload();
+    await started(page);
     await page.locator('#trainings-list li').waitFor();
     expect(await page.locator('#trainings-list li').textContent()).toContain('learned quickly');
     await shoot(page, 'phone-light-1-learned');

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LANGUAGES } from '../src/page/language.ts';
-import { DESKTOP, FAKE, look, openSite, overflows, PHONE, visit, type Site } from './browser.ts';
+import { DESKTOP, FAKE, look, openSite, overflows, PHONE, started, visit, type Site } from './browser.ts';
 import { LONG } from './steps.ts';
 
 const PAGE = resolve(import.meta.dirname, '../src/page');
@@ -88,6 +88,7 @@ describe.skipIf(FAKE)('the page', () => {
     await expect.poll(async () => page.locator('html').getAttribute('lang')).toBe('de');
     const german = await title.textContent();
     await page.reload();
+    await started(page);
     await expect.poll(async () => title.textContent()).toBe(german);
     expect(await page.getByRole('combobox', { name: 'Sprache' }).inputValue()).toBe('de');
     expect(faults).toEqual([]);

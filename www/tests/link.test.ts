@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import decodeQR from 'qr/decode.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 import { decode, encode, WORD, type Sender } from '../src/page/link.ts';
 
@@ -128,6 +128,7 @@ describe('from one browser to another', () => {
     // A link that was cut off says so, and can be dismissed.
     await page.goto('about:blank');
     await page.goto(link.slice(0, -20));
+    await started(page);
     await page.getByText('this link is damaged or incomplete').waitFor();
     await page.getByRole('button', { name: 'No, thanks' }).click();
     expect(await page.locator('#shared').isVisible()).toBe(false);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { DESKTOP, FAKE, faultsOf, look, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, trainDeeply, untilTrained, useSample } from './steps.ts';
 
 const STEPS = 8;
@@ -245,6 +245,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   const trained = await ask();
 
   await page.reload();
+  await started(page);
   await page.locator('#trainings-list').getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
   await chooseModel(page, 'From my files');
@@ -262,6 +263,7 @@ test('typed examples, and a training record that is opened in another visit', { 
   const [archive] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Whole model' }).click()]);
   const zip = { name: archive.suggestedFilename(), mimeType: 'application/zip', buffer: await readFile(await archive.path()) };
   await page.reload();
+  await started(page);
   await chooseModel(page, 'From my files');
   await page.locator('#model-input').setInputFiles({ ...zip, buffer: zip.buffer.subarray(0, 1000) });
   await page.getByText(`${zip.name}: this archive is damaged or incomplete`).waitFor();

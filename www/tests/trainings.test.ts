@@ -1,7 +1,7 @@
 /** Tests the trainings that are kept on the device: their list, other tabs, and what happens when storage runs out. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
+import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
@@ -48,6 +48,7 @@ test('several trainings are kept by name, and each is opened without being train
   expect(Number(await page.locator('#train-bar').evaluate((bar: HTMLProgressElement) => bar.value))).toBeLessThan(0.5);
 
   await page.reload();
+  await started(page);
   await page.getByText('Your trainings').waitFor();
   const [last = '', first = ''] = await names(page);
   expect(last).toBe(`${first} (2)`);
@@ -183,6 +184,7 @@ test('the training of the first version of the page is in the list', { timeout: 
     await root.removeEntry('page-trainings', { recursive: true });
   });
   await page.goto(site.url);
+  await started(page);
   await expect.poll(() => names(page), { timeout: LONG }).toEqual([expect.stringMatching(/^terrible, great, /)]);
   await open(page, 'terrible', 'Continue');
   expect(await reachStep(page, 3)).toBeGreaterThan(2);
@@ -205,6 +207,7 @@ test('without storage a training runs all the same, and where storage is full th
   await startTraining(page);
   await untilTrained(page);
   await page.reload();
+  await started(page);
   expect(asked).toEqual(['beforeunload']);
   expect(await page.locator('#trainings').isVisible()).toBe(false);
   expect(without.faults).toEqual([]);
@@ -246,6 +249,7 @@ test('typed and pasted texts survive a reload, until a training has them or the 
   await page.getByLabel('Your examples, one per line').fill(pasted);
   await page.getByText('Kept on this device as a draft.').waitFor();
   await page.reload();
+  await started(page);
   await expect.poll(() => page.locator('#model-files').isVisible()).toBe(true);
   // The page does not take the texts in before they are needed, so that a model can still be downloaded.
   expect(await page.locator('#requests').getAttribute('data-count')).toBe(null);
@@ -258,6 +262,7 @@ test('typed and pasted texts survive a reload, until a training has them or the 
   await page.getByRole('button', { name: 'Clear them' }).click();
   expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
   await page.reload();
+  await started(page);
   await load();
   expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
   expect(faults).toEqual([]);
