@@ -5,6 +5,7 @@ import { assets } from './build/assets.ts';
 import { bench, HAS_BENCH } from './build/bench.ts';
 import { subresources, withIntegrity } from './build/integrity.ts';
 import { offline } from './build/offline.ts';
+import { parts } from './build/parts.ts';
 import { policy } from './build/policy.ts';
 import { texts } from './build/texts.ts';
 
@@ -79,7 +80,7 @@ const pages = [here('index.html'), ...(HAS_BENCH ? [here('bench/index.html')] : 
 
 const pageBuild: UserConfig = {
   base: './',
-  plugins: [texts(), policy(), subresources(), assets(), bench(), offline()],
+  plugins: [parts(), texts(), policy(), subresources(), assets(), bench(), offline()],
   resolve: {
     alias: [
       { find: /^pocketllm$/, replacement: resolve(packageDir, 'index.js') },

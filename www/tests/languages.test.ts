@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withParts } from '../build/parts.ts';
 import { LANGUAGES } from '../src/page/language.ts';
 import { DESKTOP, FAKE, look, openSite, overflows, PHONE, started, visit, type Site } from './browser.ts';
 import { LONG } from './steps.ts';
@@ -48,7 +49,7 @@ describe('the catalogs', () => {
   });
 
   test('all that the page says is in the catalog', () => {
-    const html = readFileSync(resolve(PAGE, '../../index.html'), 'utf8').replace(/<(script|style|svg)\b.*?<\/\1>/gs, '');
+    const html = withParts(readFileSync(resolve(PAGE, '../../index.html'), 'utf8')).replace(/<(script|style|svg)\b.*?<\/\1>/gs, '');
     const names = ['PocketLLM', 'Small BERT', 'MiniLM', 'SmolLM2', 'SHA256SUMS'];
     const texts = [...html.matchAll(/>([^<>]+)</g)].map(([, text = '']) => text.trim()).filter((text) => /\p{L}{2}/u.test(text) && !names.includes(text));
     expect(texts).toEqual([]);
