@@ -5,7 +5,9 @@ import type { FineTuner } from '../src/package/index.ts';
 import { readData } from '../src/package/read.ts';
 import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
+import { readBrought, type Questions } from '../src/page/brought.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
+import { formFor, prepared, promptOf, proposeOpenings, type Writing } from '../src/page/writing.ts';
 import { FAKE } from './browser.ts';
 import { loadEngine } from './wasm-engine.ts';
 
@@ -52,11 +54,99 @@ describe.skipIf(FAKE)('with the engine', () => {
 
   test('text to write from is left as it is', async () => {
     const letter = 'Dear Anna,\nit rains; we stay in.';
-    expect(await read(tuner, letter, 'the examples')).toMatchObject({ kind: 'free', data: letter, name: 'text.txt' });
+    expect(await read(tuner, letter, 'the examples')).toMatchObject({ kind: 'free', writing: { as: 'text', text: letter } });
     const pair = { prompt: 'a', completion: 'b' };
-    expect(await read(tuner, JSON.stringify(pair), 'the examples')).toMatchObject({ kind: 'free', data: [pair], shown: ['ab'] });
+    expect(await read(tuner, JSON.stringify(pair), 'the examples')).toMatchObject({ kind: 'free', writing: { as: 'answers', rows: [pair] } });
   });
 
+  /** What a model that writes learns from the data, if nobody is asked about them: `asks` says that a person is. */
+  const learned = async (data: string, name = 'the examples'): Promise<Writing | 'asks'> => {
+    const nothing: Questions = { known: undefined, answers: undefined, prose: undefined, format: {}, wanted: {}, isOpen: true, consider: () => undefined };
+    const found = await readBrought(tuner, data, name, nothing, true);
+    if (found.kind === 'labelled') throw new Error('found labels');
+    return found.kind === 'free' ? found.writing : 'asks';
+  };
+  const two = [
+    { prompt: 'Where is the key?', completion: 'Under the mat.' },
+    { prompt: 'When do you open?', completion: 'At nine, every day.' },
+  ];
+
+  test.each([
+    ['question,answer\nWhere is the key?,Under the mat.\nWhen do you open?,"At nine, every day."\n'],
+    ['prompt\tcompletion\nWhere is the key?\tUnder the mat.\nWhen do you open?\tAt nine, every day.\n'],
+    ['Instruction;Output\nWhere is the key?;Under the mat.\nWhen do you open?;At nine, every day.\n'],
+    ['instruction,input,output\nWhere is the key?,,Under the mat.\nWhen do you open?,,"At nine, every day."\n'],
+    ['{"question": "Where is the key?", "answer": "Under the mat."}\n{"question": "When do you open?", "answer": "At nine, every day."}\n'],
+    ['Q: Where is the key?\nA: Under the mat.\nQ: When do you open?\nA: At nine, every day.\n'],
+    ['User: Where is the key?\nAssistant: Under the mat.\n\nUser: When do you open?\nAssistant: At nine, every day.\n'],
+  ])('questions and answers are learned as such, not as running text: %j', async (data) => {
+    expect(await learned(data)).toEqual({ as: 'answers', rows: two });
+    expect(await learned(data, 'faq.txt')).toEqual({ as: 'answers', rows: two });
+  });
+
+  test('an instruction with its input is one question', async () => {
+    const rows = [{ prompt: 'Translate\n\nGuten Tag', completion: 'Good day' }];
+    expect(await learned('instruction,input,output\nTranslate,Guten Tag,Good day\n')).toEqual({ as: 'answers', rows });
+  });
+
+  test.each([
+    ['{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}\n'],
+    ['[{"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}]'],
+  ])('chats are learned as such: %j', async (data) => {
+    const rows = [{ messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello' }] }];
+    expect(await learned(data)).toMatchObject({ as: 'chats', rows });
+    expect(await learned(data, 'chats.txt')).toMatchObject({ as: 'chats', rows });
+  });
+
+  test.each([
+    ['Wo ist der Schlüssel?\tAuf dem Tisch.\nWann macht ihr auf?\tUm neun.\n', 'the examples'],
+    ['Wo ist der Schlüssel?;Auf dem Tisch.\nWann macht ihr auf?;Um neun.\n', 'fragen.txt'],
+    ['asked,replied\nWhere is the key?,Under the mat.\nWhen do you open?,At nine.\n', 'the examples'],
+    ['asked,replied\nWhere is the key?,Under the mat.\nWhen do you open?,At nine.\n', 'faq.csv'],
+    ['{"asked": "Where is the key?", "replied": "Under the mat."}\n{"asked": "When?", "replied": "At nine."}\n', 'the examples'],
+    ['1|Where is the key?|Under the mat.\n2|When do you open?|At nine.\n', 'the examples'],
+  ])('of other columns, a person is asked what they are: %j', async (data, name) => {
+    expect(await learned(data, name)).toBe('asks');
+  });
+
+  test.each([
+    ['Dear Anna,\nit rains; we stay in.'],
+    ['Tyger Tyger, burning bright,\nIn the forests of the night;\nWhat immortal hand or eye,\nCould frame thy fearful symmetry?'],
+    ['Rose, where are you?\nHere, in the garden.\nCome in, it rains.\nNo, I like it.'],
+    ['one line without an end'],
+    ['# Notes\n\n- milk\n- bread\n\nCall the plumber, the roofer and the neighbor.'],
+  ])('running text is learned as it is: %j', async (data) => {
+    expect(await learned(data)).toEqual({ as: 'text', text: data });
+    expect(await learned(data, 'notes.txt')).toEqual({ as: 'text', text: data });
+  });
+
+});
+
+test('questions and answers take the form that the model knows', () => {
+  const rows = [{ prompt: 'Where?', completion: 'Here.' }];
+  const plain: Writing = { as: 'answers', rows };
+  const spaced: Writing = { as: 'answers', rows: [{ prompt: 'Where? ->', completion: ' Here.' }] };
+  expect([formFor(plain, true), formFor(plain, false), formFor(spaced, true)]).toEqual(['chat', 'transcript', 'joined']);
+  expect(prepared(plain, 'chat').data).toEqual([{ messages: [{ role: 'user', content: 'Where?' }, { role: 'assistant', content: 'Here.' }] }]);
+  expect(prepared(plain, 'transcript').data).toEqual([{ prompt: 'User: Where?\nAssistant:', completion: ' Here.' }]);
+  expect(prepared(plain, 'joined').data).toEqual(rows);
+  expect([promptOf('Who?', 'chat'), promptOf('Who?', 'transcript'), promptOf('Who?', 'joined')]).toEqual([[{ role: 'user', content: 'Who?' }], 'User: Who?\nAssistant:', 'Who?']);
+  // A model without a chat template learns each answer of a conversation after what was said before it.
+  const talk = { messages: ['Hi', 'Hello', 'Who?', 'Me'].map((content, at) => ({ role: at % 2 === 0 ? 'user' : 'assistant', content })) };
+  expect(prepared({ as: 'chats', rows: [talk] }, 'transcript').data).toEqual([
+    { prompt: 'User: Hi\nAssistant:', completion: ' Hello' },
+    { prompt: 'User: Hi\nAssistant: Hello\nUser: Who?\nAssistant:', completion: ' Me' },
+  ]);
+});
+
+test('openings are proposed from examples that are kept aside, if there are many', () => {
+  const rows = Array.from({ length: 30 }, (_, at) => ({ prompt: `Question ${at}?`, completion: `Answer ${at}.` }));
+  const { openings, rest, aside } = proposeOpenings({ as: 'answers', rows });
+  expect([openings, aside]).toEqual([['Question 10?', 'Question 20?'], 2]);
+  expect(rest).toEqual({ as: 'answers', rows: rows.filter((_, at) => at !== 10 && at !== 20) });
+  expect(proposeOpenings({ as: 'answers', rows: rows.slice(0, 5) })).toMatchObject({ openings: ['Question 0?', 'Question 1?'], aside: 0 });
+  const text = 'It was a dark and stormy night, and the rain fell in torrents.\n\nIn our street the lamps struggled against the darkness.';
+  expect(proposeOpenings({ as: 'text', text }).openings).toEqual(['It was a dark and stormy night,', 'In our street the lamps']);
 });
 
 test('a part of each label is held out, the same each time', () => {

@@ -1,10 +1,11 @@
-/** Measures a model before and after training: the person's sentences, and the texts that are kept aside. */
+/** Measures a model before and after training: the person's sentences, and the texts that are kept aside; or what it writes after some openings. */
 import type { FineTuner } from 'pocketllm';
 import { isAbort } from './problem.ts';
 import { worded } from './prompt.ts';
 import { thinned } from './rows.ts';
 import { asked, isFolded, type App, type Dataset } from './state.ts';
 import { t } from './text.ts';
+import { END_OF_TURN, promptOf, type Form } from './writing.ts';
 
 /** What is measured: at most `heldOut` of the texts that are kept aside, and every sentence to compare. */
 interface Measured {
@@ -21,7 +22,7 @@ export async function measure(
   signal: AbortSignal,
   status: (text: string) => void,
 ): Promise<void> {
-  if (dataset.kind !== 'labelled') return;
+  if (dataset.kind === 'free') return write(app, tuner, dataset.form, when, signal, status);
   const folded = isFolded(app.prompting);
   if (!folded) delete app[when];
   const prompt = asked(app.prompting ?? dataset);
@@ -40,3 +41,28 @@ export async function measure(
     if (!isAbort(error)) throw error;
   }
 }
+
+/** Tokens that the model writes after an opening. */
+const TOKENS = 48;
+
+/** Lets the model write after each opening. It takes the likeliest token each time, so that the same weights write the same. */
+async function write(app: App, tuner: FineTuner, form: Form, when: 'before' | 'after', signal: AbortSignal, status: (text: string) => void): Promise<void> {
+  try {
+    for (const [at, each] of app.comparisons.entries()) {
+      if (signal.aborted) return;
+      status((when === 'before' ? t.writing.answeringBefore : t.writing.answeringAfter)(at + 1, app.comparisons.length));
+      const pieces: string[] = [];
+      for await (const piece of tuner.generate(promptOf(each.text, form), { maxTokens: TOKENS, temperature: 0, signal })) pieces.push(piece);
+      const text = pieces.join('');
+      const turn = form === 'joined' ? text : text.replace(END_OF_TURN, '');
+      // What has reached the limit would go on.
+      each.written = { ...each.written, [when]: pieces.length >= TOKENS && turn === text ? `${turn.trim()} …` : turn.trim() };
+    }
+  } catch (error) {
+    if (!isAbort(error)) throw error;
+  }
+}
+
+/** Whether the trained model has not been measured yet. */
+export const lacksAfter = (app: App, dataset: Dataset): boolean =>
+  dataset.kind === 'free' ? app.comparisons.some(({ written }) => written?.after === undefined) : app.after === undefined;

@@ -4,6 +4,7 @@ import { byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
 import type { App } from './state.ts';
 import { t } from './text.ts';
+import { END_OF_TURN, transcript } from './writing.ts';
 
 interface Turn {
   readonly who: 'you' | 'model';
@@ -11,11 +12,6 @@ interface Turn {
 }
 
 const messages = (turns: readonly Turn[]): ChatMessage[] => turns.map(({ who, text }) => ({ role: who === 'you' ? 'user' : 'assistant', content: text }));
-
-/** The prompt for a conversation with a model that has no chat template. */
-const transcript = (turns: readonly Turn[]): string =>
-  `${turns.map(({ who, text }) => `${who === 'you' ? 'User' : 'Assistant'}: ${text}`).join('\n')}\nAssistant:`;
-const END_OF_TURN = /\n+(User|Assistant):[\s\S]*$/;
 
 export function setUpChat(app: App, problem: HTMLElement): void {
   const log = byId('chat-log', HTMLElement);
@@ -66,7 +62,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     log.scrollTop = log.scrollHeight;
     try {
       const options = { ...limits, seed: turns.length, signal: controller.signal };
-      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(turns)) : text, options)) {
+      for await (const piece of tuner.generate(chats ? (tuner.info.chats ? messages(turns) : transcript(messages(turns))) : text, options)) {
         answer.text += piece;
         // A person who has scrolled back to read is left there.
         const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 48;

@@ -1,8 +1,9 @@
-/** A sentence with the probability of each label, before and after training. */
+/** A sentence with the probability of each label, or an opening with what the model writes after it, before and after training. */
 import type { Classification } from 'pocketllm';
 import { el } from './dom.ts';
 import { excerpt, percent } from './format.ts';
 import type { Comparison, Prompting } from './state.ts';
+import { t } from './text.ts';
 
 /** With more labels than this, only the likeliest are shown beside a sentence. */
 const SHOWN = 5;
@@ -47,5 +48,19 @@ export function comparison({ text, before, after }: Comparison, prompting: Promp
         figures,
       );
     }),
+  );
+}
+
+/** One opening, shortened to so many characters, with what the model wrote after it before and after training. */
+export function answers({ text, written = {} }: Comparison, length: number): HTMLLIElement {
+  const { before, after } = written;
+  const column = (title: string, answer: string | undefined, when: 'before' | 'after'): HTMLElement =>
+    el('div', {}, el('h4', {}, title), answer === undefined ? el('p', { class: 'note' }, t.writing.skipped) : el('p', { class: `wrote ${when}`, dir: 'auto' }, answer === '' ? t.chat.nothing : answer));
+  return el(
+    'li',
+    {},
+    el('blockquote', { dir: 'auto' }, excerpt(text, length)),
+    el('div', { class: 'side-by-side' }, column(t.writing.before, before, 'before'), column(t.writing.after, after, 'after')),
+    ...(before !== undefined && before === after ? [el('p', { class: 'note' }, t.writing.same)] : []),
   );
 }

@@ -1,5 +1,6 @@
 /** Step 2: the examples, their labels, and the sentence that the model completes. */
-import { PocketError, type FineTuner, type ReadOptions } from 'pocketllm';
+import { PocketError, type FineTuner } from 'pocketllm';
+import { readBrought } from './brought.ts';
 import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, debounced, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
@@ -9,12 +10,14 @@ import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
 import { showRefusal, Unfit } from './refusal.ts';
-import { counted, MAX_BYTES, oneOfEach, read, split, type Parsed, type Row } from './rows.ts';
+import { explainSources, ReadAs } from './read-as.ts';
+import { counted, MAX_BYTES, oneOfEach, split, type Parsed, type Row } from './rows.ts';
 import { offerSamples, readSample, sampleNow, SAMPLES, type SampleName } from './samples.ts';
 import { speed } from './speed.ts';
 import type { App, Dataset, Flow } from './state.ts';
 import { t } from './text.ts';
 import { TypedRows } from './typed.ts';
+import { prepared, proposeOpenings, understood } from './writing.ts';
 
 /** Maximum number of texts to keep aside: enough to distinguish a difference of 5% from chance. */
 const HELD_OUT = 400;
@@ -50,6 +53,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   let shareChosen = false;
   const questions = new ColumnQuestions(() => void refresh());
   const later = new LabelsForTexts(relabel);
+  const readAs = new ReadAs(() => (changed(), showNote()));
   const promptView = byId('prompt-view', HTMLDetailsElement);
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
@@ -117,11 +121,12 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     later.hide();
     changed();
     offerSamples(causal());
+    explainSources(causal());
     try {
       const found = await readSource(source);
       if (mine !== reading || found === undefined) return;
       apart = found.apart;
-      questions.show(found.parsed.kind === 'free' ? undefined : found.parsed.layout, causal());
+      questions.show(found.parsed.layout, causal());
       if (found.parsed.kind === 'unlabelled') {
         // If a column may have the labels, the person confirms it first.
         if (found.parsed.layout === undefined || questions.wanted.unlabeled === true) later.show(found.parsed.texts);
@@ -158,7 +163,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     for (const radio of document.querySelectorAll<HTMLInputElement>('input[name=data]')) radio.checked = false;
     for (const each of ['sample', 'type', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = true;
     if (dataset.kind === 'free') {
-      parsed = { ...dataset, shown: typeof dataset.data === 'string' ? dataset.data.split(/\n\s*\n/).slice(0, SHOWN) : [], problems: [], said: [] };
+      parsed = { kind: 'free', writing: understood(dataset.data), problems: [], said: [] };
       apart = undefined;
     } else {
       const { train, heldOut, names, folded } = dataset;
@@ -189,30 +194,18 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     }
   }
 
-  /** Reads what a person has brought, under the answers to the questions about its columns. */
-  async function readBrought(data: string | Blob, name: string): Promise<Parsed> {
-    if (questions.isProse) return read(loaded(), data, 'text.txt');
-    const wanted: Omit<ReadOptions, 'name'> = { labeled: !causal(), ...questions.wanted };
-    const found = await read(loaded(), data, name, wanted);
-    if (found.kind !== 'free' || causal()) return found;
-    // A model that sorts texts needs labels. Where there are none, they are chosen for each line.
-    const lines = await read(loaded(), data, name, { ...wanted, unlabeled: true });
-    if (lines.kind === 'unlabelled' && lines.texts.length > 1) return lines;
-    throw new Unfit(t.refusal.single, t.refusal.singleAdvice);
-  }
-
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
     const tuner = loaded();
     if (source === 'sample') return readSample(tuner);
     if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], []) };
-    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(paste.value, t.examples.theExamples) };
+    if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(tuner, paste.value, t.examples.theExamples, questions, causal()) };
     const file = picker.files?.[0];
     if (file === undefined) return undefined;
     byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
       throw new Unfit(t.refusal.tooLarge(file.name, bytes(file.size), bytes(MAX_BYTES)), t.refusal.tooLargeAdvice);
     }
-    return { parsed: await readBrought(file, file.name) };
+    return { parsed: await readBrought(tuner, file, file.name, questions, causal()) };
   }
 
   /** The engine that reads the examples comes with the model. */
@@ -239,6 +232,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   function show(): void {
     if (parsed === undefined) return;
     byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
+    readAs.show(parsed.kind === 'free' ? parsed.writing : undefined, app.tuner?.info.chats === true, app.dataset);
     promptView.hidden = parsed.kind !== 'labelled' || app.tuner?.info.labelWords === false;
     byId('split-view', HTMLElement).hidden = parsed.kind !== 'labelled' || apart !== undefined;
     if (parsed.kind === 'labelled') {
@@ -298,10 +292,9 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   function showPreview(): void {
     if (parsed === undefined) return;
     const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows, SHOWN) : [];
-    const texts = parsed.kind === 'free' ? parsed.shown : [];
-    const line = (text: string, label?: string): HTMLElement =>
-      el('tr', {}, el('td', { dir: 'auto' }, excerpt(text, 160)), ...(label === undefined ? [] : [el('td', {}, el('span', { class: 'tag', dir: 'auto' }, label))]));
-    byId('shown', HTMLElement).replaceChildren(...texts.map((text) => line(text)), ...rows.map(({ text, label }) => line(text, label)));
+    const line = ({ text, label }: Row): HTMLElement => el('tr', {}, el('td', { dir: 'auto' }, excerpt(text, 160)), el('td', {}, el('span', { class: 'tag', dir: 'auto' }, label)));
+    byId('shown-view', HTMLElement).hidden = parsed.kind !== 'labelled';
+    byId('shown', HTMLElement).replaceChildren(...rows.map(line));
     byId('preview', HTMLElement).replaceChildren(...rows.map((row) => el('li', {}, ...filled(row))));
   }
 
@@ -332,7 +325,8 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
         ...parsed.said,
       );
     } else if (parsed.kind === 'free') {
-      lines.push(...parsed.said);
+      const { aside } = sampleNow() === undefined ? proposeOpenings(parsed.writing) : { aside: 0 };
+      lines.push(...(aside > 0 ? [t.writing.openingsAside(aside)] : []), ...parsed.said);
     }
     byId('data-note', HTMLElement).textContent = lines.join(' ');
     const { problems } = parsed;
@@ -348,7 +342,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     next.disabled = true;
     try {
       // Without a change these are the examples of the last training, which can be continued.
-      const dataset = app.dataset ?? (parsed?.kind === 'labelled' ? labelled() : free(parsed));
+      const dataset = app.dataset ?? (parsed?.kind === 'labelled' ? labelled() : free());
       if (dataset !== app.dataset) app.prompting = dataset.kind === 'labelled' ? dataset : undefined;
       [app.dataset, used] = [dataset, dataset];
       flow.done(2, summarizeData(dataset));
@@ -376,18 +370,21 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     };
   }
 
-  return takeSample;
-}
+  /** What a model learns to write from. The sample has its own openings to compare; of a person's examples, some are kept aside for that. */
+  function free(): App['dataset'] & { kind: 'free' } {
+    if (parsed?.kind !== 'free') throw new PocketError('data-invalid', t.examples.nothingYet);
+    const sample = sampleNow();
+    const { form } = readAs;
+    const { settings, sentences } = sample === undefined ? {} : SAMPLES[sample];
+    const { openings, rest } = sentences === undefined ? proposeOpenings(parsed.writing) : { openings: [...sentences], rest: parsed.writing };
+    return { kind: 'free', ...prepared(rest, form), form, openings, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
+  }
 
-function free(parsed: Parsed | undefined): App['dataset'] & { kind: 'free' } {
-  if (parsed?.kind !== 'free') throw new PocketError('data-invalid', t.examples.nothingYet);
-  const sample = sampleNow();
-  const settings = sample === undefined ? undefined : SAMPLES[sample].settings;
-  return { kind: 'free', data: parsed.data, name: parsed.name, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
+  return takeSample;
 }
 
 /** A short summary of the examples, for the heading of the step. */
 export function summarizeData(dataset: Dataset): string {
-  if (dataset.kind === 'free') return t.examples.toLearnFrom;
+  if (dataset.kind === 'free') return typeof dataset.data === 'string' ? t.examples.toLearnFrom : t.writing.toAnswerFrom(dataset.data.length);
   return t.examples.summary(readoutRows(dataset).length, [...dataset.names.values()].join(', '));
 }

@@ -26,9 +26,8 @@ export class HowForm {
   show(): void {
     const labelled = this.#app.dataset?.kind === 'labelled';
     const quick = this.isQuick;
-    byId('sentences-field', HTMLElement).hidden = !labelled;
     byId('how-field', HTMLElement).hidden = !labelled || !this.learnsDeeply;
     for (const id of ['length-field', 'advanced']) byId(id, HTMLElement).hidden = quick;
-    explainHow(quick);
+    explainHow(quick, !labelled);
   }
 }

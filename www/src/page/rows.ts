@@ -1,7 +1,8 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
-import type { ChatMessage, Data, Example, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
+import type { Completion, Data, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
 import { Unfit } from './refusal.ts';
 import { t } from './text.ts';
+import type { Writing } from './writing.ts';
 
 export type Row = LabelledText;
 
@@ -9,9 +10,11 @@ export type Parsed =
   /** To classify: rows, and the labels by their number of rows. */
   | { kind: 'labelled'; rows: Row[]; labels: Map<string, number>; problems: string[]; said: string[]; layout?: Layout }
   /** Texts whose labels are not known yet. */
-  | { kind: 'unlabelled'; texts: string[]; problems: string[]; layout?: Layout }
-  /** To write: prompts and completions, chats, or plain text. */
-  | { kind: 'free'; data: string | Example[]; name: string; shown: string[]; problems: string[]; said: readonly string[] };
+  | { kind: 'unlabelled'; texts: string[]; problems: string[]; layout?: Layout; format?: Format }
+  /** To write from. A layout was recognized where the columns have no known names. */
+  | { kind: 'free'; writing: Writing; problems: string[]; said: readonly string[]; layout?: Layout };
+
+export type Format = NonNullable<ReadOptions['format']>;
 
 /** The largest file the page reads, in bytes. */
 export const MAX_BYTES = 64e6;
@@ -28,27 +31,35 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
       // Until a person has chosen the columns, those that are proposed may be the wrong ones.
       if (found.layout?.certainty === 'unsure') return { kind: 'unlabelled', texts: found.rows.map(({ text }) => text), problems, ...layout };
       return named({ ...counted(found.rows, problems, found.columns.label, found.notes), ...layout }, found.columns);
-    case 'completion': {
-      const shown = found.rows.slice(0, 3).map(({ prompt, completion }) => prompt + completion);
-      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems, said: found.notes };
-    }
-    case 'chat': {
-      const shown = found.rows.slice(0, 3).map(({ messages }) => messages.map(spoken).join(' / '));
-      return { kind: 'free', data: found.rows, name: 'rows.json', shown, problems, said: found.notes };
-    }
+    case 'completion':
+      return { kind: 'free', writing: { as: 'answers', rows: withoutHeadings(found) }, problems, said: found.notes.filter((note) => found.columns.input === undefined || !note.includes(RESPONSE)) };
+    case 'chat':
+      return { kind: 'free', writing: { as: 'chats', rows: found.rows }, problems, said: found.notes };
     case 'plain': {
       if (wanted.unlabeled === true || found.layout !== undefined) return { kind: 'unlabelled', texts: [...found.rows], problems, ...layout };
       const [text = ''] = found.rows;
-      return { kind: 'free', data: text, name: 'text.txt', shown: text.split(/\n\s*\n/).slice(0, 3), problems, said: found.notes };
+      return { kind: 'free', writing: { as: 'text', text }, problems, said: found.notes };
     }
   }
 }
 
-/** What a turn says: its text, the texts of its parts, or its other fields as JSON. */
-function spoken({ role: _, content, ...rest }: ChatMessage): string {
-  if (typeof content === 'string') return content;
-  const parts = Array.isArray(content) ? content.flatMap((part: { text?: unknown }) => (typeof part.text === 'string' ? [part.text] : [])) : [];
-  return parts.length > 0 ? parts.join(' ') : JSON.stringify(content ?? rest);
+/** Reads questions and answers from two columns, by their numbers. */
+export async function readAnswers(tuner: Pick<FineTuner, 'readRows'>, data: Data, name: string, [textColumn, labelColumn]: readonly [question: string, answer: string], format: { format?: Format }): Promise<Parsed & { kind: 'free' }> {
+  const found = await tuner.readRows(data, { name, ...format, textColumn, labelColumn });
+  const rows = found.kind === 'classified' ? found.rows.map(({ text, label }) => ({ prompt: text, completion: label })) : [];
+  return { kind: 'free', writing: { as: 'answers', rows }, problems: found.problems.map(({ message }) => message), said: found.notes };
+}
+
+const RESPONSE = '### Response:';
+
+/**
+ * Prompts without the headings of Alpaca's form, in which the engine reads an instruction with an input. The form of a conversation
+ * takes their place.
+ */
+function withoutHeadings({ rows, columns }: ReadRows & { kind: 'completion' }): Completion[] {
+  if (columns.input === undefined) return rows;
+  const bare = (prompt: string): string => prompt.replace(/^### Instruction:\n/, '').replace(/\n\n### Input:\n/, '\n\n').replace(/\n\n### Response:\n$/, '');
+  return rows.map(({ prompt, completion }) => ({ prompt: bare(prompt), completion }));
 }
 
 /** Says which columns were taken, where their names are not those of the fields. */
@@ -130,9 +141,9 @@ function generator(): () => number {
 }
 
 /** At most `most` of the rows, evenly spaced, because rows of one label may lie together. */
-export function thinned(rows: readonly Row[], most: number): Row[] {
+export function thinned<T>(rows: readonly T[], most: number): T[] {
   if (rows.length <= most) return [...rows];
-  return Array.from({ length: most }, (_, at) => rows[Math.floor((at * rows.length) / most)] as Row);
+  return Array.from({ length: most }, (_, at) => rows[Math.floor((at * rows.length) / most)] as T);
 }
 
 /** At most `most` rows for the preview: one for each label first, and preferably rows that read like prose. */

@@ -3,25 +3,38 @@ import { byId } from './dom.ts';
 import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
 import { t } from './text.ts';
+import { onOneLine } from './writing.ts';
 
-/** The field for sentences to compare, which is filled in unless the person has written some. */
+/** Openings that a model continues before and after training, which takes much longer than to sort them. */
+const OPENINGS = 3;
+/** Characters of an opening in the field. */
+const LENGTH = 300;
+
+/** The field for sentences to compare, or openings to continue, which is filled in unless the person has written some. */
 export class SentencesField {
   readonly #input = byId('sentences', HTMLTextAreaElement);
   /** What was proposed last. */
   #proposed = '';
+  /** Openings as the data have them, by their lines in the field. */
+  #openings = new Map<string, string>();
+  #most = Number.POSITIVE_INFINITY;
 
   /** Shows the field for these examples. */
   propose(dataset: Dataset | undefined): void {
-    byId('sentences-field', HTMLElement).hidden = dataset?.kind !== 'labelled';
+    const writes = dataset?.kind === 'free';
+    byId('sentences-label', HTMLElement).textContent = writes ? t.writing.openings : t.settings.sentences;
+    this.#openings = new Map(writes ? dataset.openings.map((opening) => [onOneLine(opening, LENGTH), opening]) : []);
+    this.#most = writes ? OPENINGS : Number.POSITIVE_INFINITY;
     const written = this.#input.value;
-    if (dataset?.kind !== 'labelled' || (written.trim() !== '' && written !== this.#proposed)) return;
-    this.#proposed = proposed(dataset).join('\n');
+    if (dataset === undefined || (written.trim() !== '' && written !== this.#proposed)) return;
+    this.#proposed = (writes ? [...this.#openings.keys()] : proposed(dataset)).join('\n');
     this.#input.value = this.#proposed;
   }
 
   /** The sentences. */
   get lines(): string[] {
-    return this.#input.value.split('\n').flatMap((line) => line.trim() || []);
+    const lines = this.#input.value.split('\n').flatMap((line) => line.trim() || []);
+    return lines.slice(0, this.#most).map((line) => this.#openings.get(line) ?? line);
   }
 }
 
@@ -35,10 +48,8 @@ function proposed({ heldOut, train }: Dataset & { kind: 'labelled' }): string[] 
 }
 
 /** Says what the chosen way to learn does, and what may be expected of it. The figures are those of BENCHMARKS.md. */
-export function explainHow(quick: boolean): void {
-  byId('sentences-note', HTMLElement).textContent = quick
-    ? t.settings.sentencesNoteQuick
-    : t.settings.sentencesNote;
+export function explainHow(quick: boolean, writes: boolean): void {
+  byId('sentences-note', HTMLElement).textContent = writes ? t.writing.openingsNote(OPENINGS) : quick ? t.settings.sentencesNoteQuick : t.settings.sentencesNote;
   byId('how-note', HTMLElement).textContent = quick
     ? t.settings.quickNote
     : t.settings.deepNote;

@@ -10,6 +10,7 @@ import type { Row } from './rows.ts';
 import type { Settings } from './settings.ts';
 import type { App, Comparison, Dataset, ModelChoice } from './state.ts';
 import { t } from './text.ts';
+import { storedForm, type Form } from './writing.ts';
 
 const FOLDER = 'page-trainings';
 const ABOUT = 'about.json';
@@ -23,7 +24,8 @@ const DAY_MS = 86_400_000;
 
 type SavedDataset =
   | { kind: 'labelled'; train: Row[]; heldOut: Row[]; template: string; labels: string[]; names: [word: string, label: string][]; own: boolean; folded?: boolean }
-  | { kind: 'free'; data: string | Example[]; name: string; own: boolean };
+  /** Trainings that were stored earlier have no form and no openings. */
+  | { kind: 'free'; data: string | Example[]; name: string; own: boolean; form?: Form; openings?: readonly string[] };
 
 /** What is stored of a training beside its examples and its steps. */
 export interface About {
@@ -120,8 +122,12 @@ export async function training(id: string): Promise<{ about: About; dataset: Dat
   if (folder === undefined) return undefined;
   const [about, saved, record] = [await read<About>(folder, ABOUT), await read<SavedDataset>(folder, DATA), await storage.run(id)];
   if (about === undefined || saved === undefined || record === undefined) return undefined;
-  return { about, record, dataset: saved.kind === 'labelled' ? { ...saved, names: new Map(saved.names) } : saved };
+  return { about, record, dataset: opened(saved) };
 }
+
+/** The examples of a training that is opened. */
+const opened = (saved: SavedDataset): Dataset =>
+  saved.kind === 'labelled' ? { ...saved, names: new Map(saved.names) } : { ...saved, form: saved.form ?? storedForm(saved.data), openings: saved.openings ?? [] };
 
 function describe({ model, modelName, before, after, comparisons }: App, settings: Settings): Omit<About, 'name' | 'created' | 'own'> {
   const seen = { ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
@@ -159,9 +165,8 @@ async function migrate(): Promise<void> {
   try {
     const { dataset, ...old } = JSON.parse(await file.text()) as Omit<About, 'version' | 'name' | 'created' | 'own'> & { version: 1; dataset: SavedDataset };
     const folder = await folderOf(OLD.id, true);
-    const names = { ...dataset, names: new Map(dataset.kind === 'labelled' ? dataset.names : []) } as Dataset;
     await write(folder, DATA, dataset);
-    await write(folder, ABOUT, { ...old, version: 2, name: defaultName(names, file.lastModified), created: file.lastModified, own: dataset.own });
+    await write(folder, ABOUT, { ...old, version: 2, name: defaultName(opened(dataset), file.lastModified), created: file.lastModified, own: dataset.own });
     await top.removeEntry(OLD.file);
   } catch {
     // It stays as it is, for the next visit.

@@ -4,6 +4,7 @@ import type { BuiltInName } from './built-in.ts';
 import { announce, byId } from './dom.ts';
 import type { Row } from './rows.ts';
 import { t } from './text.ts';
+import type { Form } from './writing.ts';
 
 /** Where the model came from and its storage type, so that it can be loaded again. */
 export type ModelChoice = Place & { dtype: DType };
@@ -39,12 +40,15 @@ export const asked = ({ template, labels, readout }: Prompting): { template?: st
  */
 export type Dataset =
   | ({ kind: 'labelled'; train: Row[]; heldOut: Row[]; own: boolean; folded?: boolean } & Prompting)
-  | { kind: 'free'; data: string | Example[]; name: string; own: boolean; settings?: Partial<RunSettings> };
+  /** To write from. `openings` are proposed to compare what the model writes. */
+  | { kind: 'free'; data: string | Example[]; name: string; form: Form; openings: readonly string[]; own: boolean; settings?: Partial<RunSettings> };
 
+/** A text with what the model makes of it before and after training: its label, or what it writes after it. */
 export interface Comparison {
   text: string;
   before?: Classification;
   after?: Classification;
+  written?: { before?: string; after?: string };
 }
 
 export interface App {

@@ -1,6 +1,6 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, TrainStep, Warning } from 'pocketllm';
-import { measure } from './before-after.ts';
+import { lacksAfter, measure } from './before-after.ts';
 import { announce, byId } from './dom.ts';
 import { Estimates } from './estimate.ts';
 import { evaluationLine } from './figures.ts';
@@ -167,7 +167,7 @@ export class Training {
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
-    app.comparisons = dataset.kind === 'labelled' ? this.#sentences.lines.map((text) => ({ text })) : [];
+    app.comparisons = this.#sentences.lines.map((text) => ({ text }));
     app.trained = from?.step ?? 0;
     delete app.before;
     delete app.after;
@@ -277,7 +277,7 @@ export class Training {
         await runner?.end();
         return;
       }
-      if (app.trained > from || app.after === undefined) await this.#measure(run, 'after');
+      if (app.trained > from || lacksAfter(app, run.dataset)) await this.#measure(run, 'after');
       if (id !== undefined && (!this.#ranQuick || runner?.finished === true)) await updateTraining(id, app, given);
     } catch (error) {
       if (!isAbort(error)) view.problem(error);
@@ -348,9 +348,9 @@ export class Training {
     this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
   }
 
-  /** Classifies the person's sentences, and evaluates the model on the texts kept aside. */
+  /** Classifies the person's sentences, and evaluates the model on the texts kept aside; or lets it write after the openings. */
   async #measure({ tuner, dataset, settings: { heldOut } }: Omit<Run, 'runner'>, when: 'before' | 'after'): Promise<void> {
-    if (dataset.kind !== 'labelled') return;
+    if (dataset.kind === 'free' && this.#app.comparisons.length === 0) return;
     this.view.setMeasuring(when);
     this.#measuring = new AbortController();
     try {
@@ -389,7 +389,7 @@ export class Training {
     } else {
       this.view.prepare(given.steps, losses);
       this.view.chart.draw();
-      if (after === undefined) await this.#measure(run, 'after');
+      if (lacksAfter(this.#app, dataset)) await this.#measure(run, 'after');
     }
     this.#finish();
     this.#flow.open(4);

@@ -1,6 +1,6 @@
 /** Step 4: compares the model before and after training, and lets the person try it and save it. */
 import { setUpChat } from './chat.ts';
-import { comparison } from './comparison.ts';
+import { answers, comparison } from './comparison.ts';
 import { byId } from './dom.ts';
 import { showFigures } from './figures.ts';
 import { setUpKeeping } from './keep.ts';
@@ -35,7 +35,10 @@ export function setUpTry(app: App, flow: Flow): void {
   });
 
   function showComparisons(): void {
-    list.replaceChildren(...app.comparisons.map((each) => comparison(each, app.prompting, LENGTH)));
+    const written = app.comparisons.filter((each) => each.written !== undefined);
+    byId('written', HTMLElement).hidden = written.length === 0;
+    byId('written-list', HTMLElement).replaceChildren(...written.map((each) => answers(each, LENGTH)));
+    list.replaceChildren(...(app.prompting === undefined ? [] : app.comparisons.map((each) => comparison(each, app.prompting, LENGTH))));
   }
 
   byId('ask', HTMLFormElement).addEventListener('submit', (event) => {

@@ -26,6 +26,7 @@ import { suggestions } from './suggestions.ts';
 import { tasks } from './tasks.ts';
 import { training } from './training.ts';
 import { trainings } from './trainings.ts';
+import { writing } from './writing.ts';
 
 export const en = {
   chart,
@@ -55,6 +56,7 @@ export const en = {
   tasks,
   training,
   trainings,
+  writing,
 };
 
 export type Texts = typeof en;

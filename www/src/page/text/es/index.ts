@@ -26,6 +26,7 @@ import { suggestions } from './suggestions.ts';
 import { tasks } from './tasks.ts';
 import { training } from './training.ts';
 import { trainings } from './trainings.ts';
+import { writing } from './writing.ts';
 
 export const es: Texts = {
   chart,
@@ -55,4 +56,5 @@ export const es: Texts = {
   tasks,
   training,
   trainings,
+  writing,
 };
