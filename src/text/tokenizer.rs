@@ -268,6 +268,15 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
+    /// How many tokens of a text stand for something that the vocabulary cannot spell.
+    ///
+    /// # Errors
+    /// The errors of [`Tokenizer::encode`].
+    pub fn unknown_tokens(&self, text: &str) -> Result<usize> {
+        let is_unknown = |id: &u32| self.id_to_token(*id).is_some_and(|token| is_unknown(&token));
+        Ok(self.encode(text, false)?.iter().filter(|id| is_unknown(id)).count())
+    }
+
     /// Whether a token is a special token and not text (`</s>`, `<|im_end|>`).
     pub fn is_special(&self, id: u32) -> bool {
         self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)

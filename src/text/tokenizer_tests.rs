@@ -107,6 +107,15 @@ fn a_gguf_tokenizer_splits_digits_and_frames() {
 }
 
 #[test]
+fn unknown_tokens_are_counted() {
+    // A word that cannot be spelled is one token. Bytes can spell everything.
+    for (text, expected) in [("it was great", 0), ("it was 좋아", 1), ("좋아 나빠 .", 2), ("", 0)] {
+        assert_eq!(bert().unknown_tokens(text).unwrap(), expected, "{text:?}");
+    }
+    assert_eq!(Tokenizer::from_gguf(gguf("gpt-2")).unwrap().unknown_tokens("great 좋아").unwrap(), 0);
+}
+
+#[test]
 fn single_tokens_in_context() {
     let (b, g) = (bert(), gpt(false, false));
     assert_eq!(b.single_token("Great", true).unwrap(), b.token_to_id("great").unwrap());

@@ -36,6 +36,14 @@ impl Tuner {
         let length = |text: &String| Ok(tokenizer.encode(text, false)?.len() as u32);
         texts.iter().map(length).collect::<Result<Vec<u32>>>().map_err(js_error)
     }
+
+    /// How many of the tokens of each text stand for something that the vocabulary cannot spell.
+    #[wasm_bindgen(js_name = unknownTokens)]
+    pub fn unknown_tokens(&self, texts: Vec<String>) -> std::result::Result<Vec<u32>, JsValue> {
+        let tokenizer = self.session.tokenizer().map_err(js_error)?;
+        let unknown = |text: &String| Ok(tokenizer.unknown_tokens(text)? as u32);
+        texts.iter().map(unknown).collect::<Result<Vec<u32>>>().map_err(js_error)
+    }
 }
 
 impl Tuner {

@@ -240,6 +240,10 @@ export class Tuner implements WasmTuner {
     return Uint32Array.from(texts, (text) => text.split(/\s+/).length);
   }
 
+  unknownTokens(texts: string[]): Uint32Array {
+    return Uint32Array.from(texts, () => 0);
+  }
+
   async startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void> {
     return this.#alone(async () => {
       if (!this.#causal) throw failure('invalid-argument', 'a masked model cannot generate');

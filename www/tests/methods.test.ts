@@ -211,6 +211,42 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.refusals[2]).toContain('5 demonstrations');
   });
 
+  test('tokens are counted as the crate\'s Python package counts them, and many texts have the answers of each', { timeout: LONG }, async () => {
+    // The tokens and the unknown tokens that `tokenizers` 0.23.3 finds with tests/golden/bert/tokenizer.json, without special tokens.
+    const counted: [text: string, tokens: number, unknown: number][] = [
+      ['a fine film', 6, 0],
+      ['a bad and dull film, number 12', 13, 1],
+      ['', 0, 0],
+      ['좋은 영화', 2, 2],
+      ['a film 좋은 😀', 4, 2],
+      ['the story [MASK]', 3, 0],
+    ];
+    const texts = counted.map(([text]) => text);
+    const found = await page.evaluate(
+      async ({ module: { FineTuner }, files, texts, prompt }) => {
+        const tuner = await FineTuner.create({ model: files });
+        const refused = async (call: Promise<unknown>): Promise<string> => call.then(() => 'answered', (error: Error) => error.message);
+        const each = [];
+        for (const text of texts) each.push(await tuner.classify(text, prompt));
+        const counts = [await tuner.tokenLengths(texts), await tuner.unknownTokens(texts)];
+        const many = await tuner.classifyAll(texts, prompt);
+        const none = [await tuner.tokenLengths([]), await tuner.unknownTokens([]), await tuner.classifyAll([], prompt)];
+        const refusals = [await refused(tuner.tokenLengths('a text' as never)), await refused(tuner.classifyAll(['a', 7] as never, prompt)), await refused(tuner.classifyAll(['a'], { ...prompt, labels: ['great', 'unspellable'] }))];
+        await tuner.dispose();
+        return { counts, each, many, none, refusals };
+      },
+      { module, files, texts, prompt: { template: RUN.template, labels: RUN.labels } },
+    );
+    expect(found.counts).toEqual([counted.map(([, tokens]) => tokens), counted.map(([, , unknown]) => unknown)]);
+    expect(found.many.map(({ label }) => label)).toEqual(found.each.map(({ label }) => label));
+    for (const [at, { scores }] of found.many.entries()) {
+      expect(scores.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 6);
+      for (const { label, probability } of scores) expect(probability).toBeCloseTo(found.each[at]?.scores.find((score) => score.label === label)?.probability ?? Number.NaN, 5);
+    }
+    expect(found.none).toEqual([[], [], []]);
+    expect(found.refusals).toEqual(['tokenLengths: texts must be an array of strings, found "a text"', 'classifyAll: texts must be an array of strings, found 7 at 1', expect.stringContaining('unspellable')]);
+  });
+
   test('a learning rate is searched for, and the search can be stopped', { timeout: LONG }, async () => {
     const found = await page.evaluate(
       async ({ module: { FineTuner }, files, run }) => {

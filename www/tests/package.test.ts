@@ -315,6 +315,19 @@ describe('the trained model', () => {
     expect((await failure(other.useAdapter([new File([''], 'other.json')]))).message).toContain('adapter_config.json');
   });
 
+  test('classifies many texts and counts their tokens', async () => {
+    const tuner = await open();
+    const texts = ['lunch at noon', 'win a prize now'];
+    expect(await tuner.classifyAll(texts)).toEqual([await tuner.classify(texts[0] ?? ''), await tuner.classify(texts[1] ?? '')]);
+    expect([await tuner.tokenLengths(texts), await tuner.unknownTokens(texts)]).toEqual([[3, 4], [0, 0]]);
+    expect(await tuner.classifyAll([])).toEqual([]);
+    for (const call of ['classifyAll', 'tokenLengths', 'unknownTokens'] as const) {
+      expect(await failure(tuner[call]('a text' as never))).toMatchObject({ code: 'invalid-argument', message: `${call}: texts must be an array of strings, found "a text"` });
+      expect(await failure(tuner[call](['a', 7] as never))).toMatchObject({ code: 'invalid-argument', message: `${call}: texts must be an array of strings, found 7 at 1` });
+    }
+    await tuner.dispose();
+  });
+
   test('an abort ends a measurement', async () => {
     pace.stepMs = 20;
     const tuner = await open();

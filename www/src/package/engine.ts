@@ -324,8 +324,10 @@ export class Engine implements Endpoint {
       }
     },
     classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
-    classifyAll: async ([texts, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classifyAll([...texts], options)),
+    // The engine has no batch without texts.
+    classifyAll: async ([texts, options], hooks) => (texts.length === 0 ? [] : this.#withRecovery(hooks, (tuner) => tuner.classifyAll([...texts], options))),
     tokenLengths: async ([texts]) => [...this.#loaded().tokenLengths([...texts])],
+    unknownTokens: async ([texts]) => [...this.#loaded().unknownTokens([...texts])],
     startGeneration: async ([prompt, options], hooks) => {
       this.#endText();
       await this.#withRecovery(hooks, (tuner) => tuner.startGeneration(prompt, options));

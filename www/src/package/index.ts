@@ -268,6 +268,14 @@ export class FineTuner {
   }
 
   /**
+   * How many of the tokens of each text stand for something that the model's vocabulary cannot spell, such as a letter of another
+   * writing: `[UNK]` in BERT. Vocabularies that spell bytes have none, and spell such a letter with two or three tokens.
+   */
+  async unknownTokens(texts: readonly string[]): Promise<number[]> {
+    return this.#endpoint.call('unknownTokens', [reading('unknownTokens', () => textList('unknownTokens', texts))]);
+  }
+
+  /**
    * Continues a text, or answers in a conversation, piece by piece. This needs a causal model, and
    * a conversation also needs a chat template; see `chats` of {@link ModelInfo}.
    */

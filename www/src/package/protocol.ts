@@ -43,6 +43,7 @@ export interface Calls {
   classify(text: string, options: ClassifyOptions): Classification;
   classifyAll(texts: readonly string[], options: ClassifyOptions): Classification[];
   tokenLengths(texts: readonly string[]): number[];
+  unknownTokens(texts: readonly string[]): number[];
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): number;
   nextToken(run: number): string | undefined;
   /** Frees the memory of a text after its loop has ended. */

@@ -81,6 +81,8 @@ export interface WasmTuner {
   classifyAll(texts: string[], options?: ClassifyOptions): Promise<Classification[]>;
   /** The number of tokens of each text, without special tokens and a template. */
   tokenLengths(texts: string[]): Uint32Array;
+  /** How many of the tokens of each text stand for something that the vocabulary cannot spell. */
+  unknownTokens(texts: string[]): Uint32Array;
   startGeneration(prompt: Prompt, options: WasmGenerateOptions): Promise<void>;
   /** The next piece of text, or `undefined` at the end. */
   nextToken(): Promise<string | undefined>;

@@ -5,6 +5,7 @@ import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, debounced, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
 import { Draft } from './draft.ts';
+import { ForeignNote } from './knows.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
@@ -53,6 +54,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   let shareChosen = false;
   const questions = new ColumnQuestions(() => void refresh());
   const later = new LabelsForTexts(relabel);
+  const foreign = new ForeignNote();
   const readAs = new ReadAs(() => (changed(), showNote()));
   const promptView = byId('prompt-view', HTMLDetailsElement);
 
@@ -119,6 +121,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     next.disabled = true;
     parsed = undefined;
     later.hide();
+    foreign.hide();
     changed();
     offerSamples(causal());
     explainSources(causal());
@@ -245,6 +248,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     }
     showPreview();
     showNote();
+    void foreign.show(app, parsed);
     view.hidden = false;
     next.disabled = false;
   }

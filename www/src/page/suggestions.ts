@@ -1,5 +1,6 @@
 /** Models of the hub that work here, with what each is good for and how long it takes on this device. */
 import { byId, el } from './dom.ts';
+import { MULTILINGUAL } from './knows.ts';
 import { measureDevice } from './probe.ts';
 import { t } from './text.ts';
 
@@ -22,8 +23,8 @@ export const SUGGESTIONS: readonly Suggestion[] = [
   { id: 'HuggingFaceTB/SmolLM2-135M-Instruct', good: t.suggestions.chatting, size: 2.7e8, layers: 106, vocabulary: 28.3 },
   { id: 'FacebookAI/roberta-base', good: t.suggestions.sortingExactly, size: 5e8, layers: 85 },
   { id: 'HuggingFaceTB/SmolLM2-360M-Instruct', good: t.suggestions.chattingBetter, size: 7e8, layers: 315, vocabulary: 47.2 },
-  { id: 'Qwen/Qwen2.5-0.5B-Instruct', good: t.suggestions.chattingLanguages, size: 1e9, layers: 358, vocabulary: 136 },
-  { id: 'FacebookAI/xlm-roberta-base', good: t.suggestions.sortingLanguages, size: 1.1e9, layers: 85 },
+  { id: MULTILINGUAL.writes, good: t.suggestions.chattingLanguages, size: 1e9, layers: 358, vocabulary: 136 },
+  { id: MULTILINGUAL.sorts, good: t.suggestions.sortingLanguages, size: 1.1e9, layers: 85 },
   { id: 'FacebookAI/roberta-large', good: t.suggestions.sortingPaper, size: 1.4e9, layers: 302 },
 ];
 

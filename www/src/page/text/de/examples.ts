@@ -58,5 +58,7 @@ export const examples: Texts['examples'] = {
   moreAside: (rows: number) => `${plural(rows, 'weiteres bleibt als Testtext', 'weitere bleiben als Testtexte')} beiseite, um das Gelernte zu messen.`,
   leftOut: (rows: number) => `${plural(rows, 'Zeile', 'Zeilen')} weggelassen`,
   andMore: (rows: number) => `und ${count(rows)} weitere`,
+  foreign: (foreign, texts, model, other) =>
+    `${count(foreign)} von ${plural(texts, 'Text', 'Texten')} ${foreign === 1 ? 'ist' : 'sind'} in einer Schrift, die dieses Modell (${model}) kaum kennt: Es sieht einzelne Buchstaben oder Zeichen, die es nicht unterscheiden kann. Darum wird es wenig daraus lernen. Ein Modell für viele Sprachen kennt sie, zum Beispiel ${other}: Lade diese Seite neu und wähle es in Schritt 1 unter „Von Hugging Face“. Du kannst auch mit diesem weitermachen.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'Beispiel', 'Beispiele')}: ${labels}`,
 };

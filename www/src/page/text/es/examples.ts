@@ -58,5 +58,7 @@ export const examples: Texts['examples'] = {
   moreAside: (rows: number) => `${count(rows)} más ${rows === 1 ? 'se reserva' : 'se reservan'} para medir lo aprendido.`,
   leftOut: (rows: number) => plural(rows, 'fila omitida', 'filas omitidas'),
   andMore: (rows: number) => `y ${count(rows)} más`,
+  foreign: (foreign, texts, model, other) =>
+    `${count(foreign)} de ${plural(texts, 'texto', 'textos')} ${foreign === 1 ? 'está' : 'están'} en una escritura que este modelo (${model}) apenas conoce: ve letras sueltas, o signos que no puede distinguir. Por eso aprenderá poco. Un modelo de muchos idiomas la conoce, como ${other}: recarga esta página y elígelo en el paso 1, en «De Hugging Face». También puedes seguir con este.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'ejemplo', 'ejemplos')}: ${labels}`,
 };

@@ -58,5 +58,7 @@ export const examples: Texts['examples'] = {
   moreAside: (rows: number) => `ほかの${count(rows)}件は、学んだことを確かめるテスト用です。`,
   leftOut: (rows: number) => `使わなかった行：${count(rows)}行`,
   andMore: (rows: number) => `ほか${count(rows)}行`,
+  foreign: (foreign, texts, model, other) =>
+    `${count(texts)}件中${count(foreign)}件の文章は、このモデル（${model}）がほとんど知らない文字で書かれています。モデルには1文字ずつか、区別できない記号に見えるため、あまり学べません。${other}のような多言語のモデルなら知っています。このページを再読み込みして、ステップ1の「Hugging Faceから」で選んでください。このまま続けることもできます。`,
   summary: (examples: number, labels: string) => `例${count(examples)}件：${labels}`,
 };
