@@ -1,5 +1,6 @@
 // Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]). The weights are row-major, as in a
-// Linear layer. @tile divides the outputs among threads, @operands reads the operands. Sums are in f32, in an order that the tile fixes.
+// Linear layer. @tile divides the outputs among threads, @threads numbers them, @operands reads the operands. Sums are in f32, in an order that
+// the tile fixes.
 // Dispatch: a workgroup of GROUP_X x GROUP_Y threads, each with a tile of the outputs; x: columns, y: rows, z: branch.
 
 struct Params {
@@ -65,7 +66,4 @@ fn store_block(b: u32, row: u32, column: u32, sums: mat4x4<f32>) {
     store_row(b, row + 3u, column, sums[3] + bias);
 }
 
-@compute @workgroup_size(GROUP_X, GROUP_Y)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-    make_tile(group, local);
-}
+//#use @threads

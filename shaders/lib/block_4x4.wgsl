@@ -3,6 +3,8 @@
 const BLOCK_ROWS: u32 = 4u;
 const BLOCK_COLUMNS: u32 = 4u;
 
+//#use fours_in_rows
+
 struct Block {
     c: mat4x4<Number>,
 }

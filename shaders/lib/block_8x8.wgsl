@@ -3,6 +3,8 @@
 const BLOCK_ROWS: u32 = 8u;
 const BLOCK_COLUMNS: u32 = 8u;
 
+//#use fours_in_rows
+
 struct Block {
     c00: mat4x4<Number>,
     c01: mat4x4<Number>,

@@ -1,6 +1,6 @@
 // Provider @tile: the threads of a workgroup copy STEP vec4s of each of its rows and columns to workgroup memory and multiply them in
 // registers. While they multiply, they load the next vec4s. For GPUs with workgroup memory of their own.
-//   @block: the outputs of a thread
+//   @block: the outputs of a thread, and which of the tile's they are
 //   @number: the type in which it computes
 // No local variable is indexed: where a compiler does not unroll the loop, it cannot keep an indexed array in registers.
 
@@ -63,19 +63,21 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let first_row = group.y * TILE_ROWS;
     let first_column = group.x * TILE_COLUMNS;
     let b = group.z;
-    let w_at = TILE_ROWS * PITCH;
+    let own = fours_of(thread);
+    let a_at = own.y * PITCH;
+    let w_at = (TILE_ROWS + own.x) * PITCH;
     var block = Block(); // in the type in which the tile computes
     var total = Totals();
     var a_loads = loads_a(b, first_row, 0u, thread);
     var w_loads = loads_w(b, first_column, 0u, thread);
     for (var k = 0u; k < params.depth; k += 4u * STEP) {
         stage(0u, TILE_ROWS, A_LOADS, thread, a_loads);
-        stage(w_at, TILE_COLUMNS, W_LOADS, thread, w_loads);
+        stage(TILE_ROWS * PITCH, TILE_COLUMNS, W_LOADS, thread, w_loads);
         workgroupBarrier();
         a_loads = loads_a(b, first_row, k + 4u * STEP, thread);
         w_loads = loads_w(b, first_column, k + 4u * STEP, thread);
         for (var i = 0u; i < STEP; i++) {
-            block = multiply(block, local.y * PITCH + i, w_at + local.x * PITCH + i);
+            block = multiply(block, a_at + i, w_at + i);
         }
         if (SHORT_SUMS) {
             total = added(total, block);
@@ -84,5 +86,5 @@ fn make_tile(group: vec3<u32>, local: vec3<u32>) {
         workgroupBarrier();
     }
     total = added(total, block);
-    store_totals(total, b, first_row + local.y * 4u, first_column + local.x * 4u);
+    store_totals(total, b, first_row + own.y * 4u, first_column + own.x * 4u);
 }

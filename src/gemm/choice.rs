@@ -50,6 +50,7 @@ impl Choice {
         let (some, many) = match (limits.subgroup, limits.lanes) {
             _ if !limits.software => ("split", "staged-64x64"),
             (_, 8) => ("subgroup-32x8", "subgroup-32x8"),
+            (0..=4, _) if limits.subgroups => ("8x8", "quad-16x16"),
             (0..=4, _) => ("8x8", "16x16-packed-by-4"),
             _ => ("8x8", "16x16-packed"),
         };
@@ -69,6 +70,7 @@ impl Choice {
                 let lacks = match needs {
                     Needs::ShaderF16 => "has no f16 arithmetic (shader-f16)".to_owned(),
                     Needs::Subgroups(lanes) => format!("offers no subgroups of {lanes} threads here"),
+                    Needs::Quads => "offers no subgroups here".to_owned(),
                     Needs::MatrixUnits => "offers no products of 16 x 16 matrices in f16 here".to_owned(),
                     Needs::Nothing => "cannot run it".to_owned(),
                 };
@@ -174,18 +176,29 @@ mod tests {
 
     #[test]
     fn a_run_moves_to_a_device_without_its_subgroups() {
-        let llvmpipe = Limits { software: true, subgroup: 8, lanes: 8, ..Limits::WEBGPU_DEFAULT };
-        let begun = Choice::untuned(&llvmpipe);
-        assert!(begun.to_string().contains("subgroup-32x8"), "{begun}");
-        assert_eq!(begun.moved_to(&llvmpipe).unwrap(), begun);
-        for other in
-            [Limits::WEBGPU_DEFAULT, Limits { lanes: 0, ..llvmpipe }, Limits { lanes: 32, ..llvmpipe }]
-        {
-            let refused = begun.check(&other).unwrap_err().to_string();
-            assert!(refused.contains("subgroups of 8"), "{refused}");
-            let moved = begun.moved_to(&other).unwrap();
-            assert!(moved.check(&other).is_ok(), "{moved}");
-            assert_eq!(moved.tiles[5], Choice::untuned(&other).tiles[5]);
+        let llvmpipe =
+            Limits { software: true, subgroup: 8, subgroups: true, lanes: 8, ..Limits::WEBGPU_DEFAULT };
+        let swiftshader = Limits { subgroup: 4, lanes: 4, ..llvmpipe };
+        let without = |limits| Limits { subgroups: false, lanes: 0, ..limits };
+        for (begun_on, tile, lacks, others) in [
+            (
+                llvmpipe,
+                "subgroup-32x8",
+                "subgroups of 8",
+                [without(llvmpipe), Limits { lanes: 32, ..llvmpipe }],
+            ),
+            (swiftshader, "quad-16x16", "no subgroups", [without(swiftshader), Limits::WEBGPU_DEFAULT]),
+        ] {
+            let begun = Choice::untuned(&begun_on);
+            assert!(begun.to_string().contains(tile), "{begun}");
+            assert_eq!(begun.moved_to(&begun_on).unwrap(), begun);
+            for other in others {
+                let refused = begun.check(&other).unwrap_err().to_string();
+                assert!(refused.contains(lacks), "{refused}");
+                let moved = begun.moved_to(&other).unwrap();
+                assert!(moved.check(&other).is_ok(), "{moved}");
+                assert_eq!(moved.tiles[5], Choice::untuned(&other).tiles[5]);
+            }
         }
         let half: Choice = "split,split,4x4,8x8,4x4,staged-64x64-f16".parse().unwrap();
         assert!(half.moved_to(&Limits::WEBGPU_DEFAULT).is_err());

@@ -31,6 +31,8 @@ pub enum Needs {
     ShaderF16,
     /// Subgroups of exactly this many threads, which exchange values.
     Subgroups(u32),
+    /// Subgroups of any size: the four threads of a quad exchange values.
+    Quads,
     /// Units that multiply matrices of 16 x 16. The operands are in f16, the sums in f32.
     MatrixUnits,
 }
@@ -166,6 +168,24 @@ pub const TILES: &[Tile] = &[
         needs: Needs::Subgroups(8),
         outputs: [32, 64],
     },
+    Tile {
+        name: "quad-16x16",
+        snippet: "tile_quad",
+        block: None,
+        constants: &[("GROUP_X", 4), ("GROUP_Y", 4)],
+        panels: Some("operands_panels_by_4"),
+        needs: Needs::Quads,
+        outputs: [64, 64],
+    },
+    Tile {
+        name: "quad-staged-64x64",
+        snippet: "tile_staged",
+        block: Some("block_8x8_quad"),
+        constants: &[("GROUP_X", 8), ("GROUP_Y", 8), ("STEP", 4)],
+        panels: None,
+        needs: Needs::Quads,
+        outputs: [64, 64],
+    },
 ];
 
 /// The tile for a matmul whose chosen tile cannot compute it: operands that cannot be packed, or a grid beyond the limit.
@@ -188,6 +208,7 @@ impl Tile {
             Needs::Nothing => true,
             Needs::ShaderF16 => limits.shader_f16,
             Needs::Subgroups(lanes) => limits.lanes == lanes,
+            Needs::Quads => limits.subgroups,
             Needs::MatrixUnits => limits.matrix_units,
         }
     }
@@ -197,10 +218,18 @@ impl Tile {
         matches!(self.needs, Needs::ShaderF16 | Needs::MatrixUnits)
     }
 
+    /// The snippet with the entry point.
+    fn threads(&self) -> &'static str {
+        match self.needs {
+            Needs::Subgroups(_) | Needs::Quads => "threads_by_lane",
+            Needs::Nothing | Needs::ShaderF16 | Needs::MatrixUnits => "threads_as_given",
+        }
+    }
+
     /// The matmul with this tile over such operands. `activation` is applied to the sums before they are written.
     pub(super) fn variant(&self, operands: Operands, activation: Option<Activation>) -> Variant {
         let variant = Variant::from(&matmul::KERNEL).provide("operands", operands.snippet(self));
-        let variant = variant.provide("tile", self.snippet);
+        let variant = variant.provide("tile", self.snippet).provide("threads", self.threads());
         let variant = variant.provide("number", if self.half() { "number_f16" } else { "number_f32" });
         let variant = self.block.iter().fold(variant, |v, block| v.provide("block", block));
         let variant = self.constants.iter().fold(variant, |v, (name, value)| v.constant(name, *value));

@@ -15,7 +15,9 @@ pub struct Limits {
     pub software: bool,
     /// Minimum number of threads in a subgroup; 0 if the adapter does not report it.
     pub subgroup: u32,
-    /// Number of threads in every subgroup, if all have the same size and the device has the feature `subgroups`; otherwise 0.
+    /// Whether the threads of a subgroup can exchange values (the feature `subgroups`).
+    pub subgroups: bool,
+    /// Number of threads in every subgroup, if all have the same size and can exchange values; otherwise 0.
     pub lanes: u32,
     /// Whether a subgroup of 32 threads can multiply cooperative matrices of 16 x 16 in f16, with sums in f32.
     pub matrix_units: bool,
@@ -30,6 +32,7 @@ impl Limits {
         buffer_bytes: 256 << 20,
         software: false,
         subgroup: 0,
+        subgroups: false,
         lanes: 0,
         matrix_units: false,
         shader_f16: false,

@@ -107,34 +107,35 @@ impl Gpu {
             wanted.max_storage_buffer_binding_size = offered.max_storage_buffer_binding_size;
         }
         let (info, features) = (adapter.get_info(), adapter.features());
-        // A browser wants `enable subgroups`, which naga does not read yet: natively only.
-        let exchange = cfg!(not(target_arch = "wasm32"))
-            && features.contains(wgpu::Features::SUBGROUP)
-            && info.subgroup_min_size == info.subgroup_max_size;
-        let mut required = features & wgpu::Features::SHADER_F16;
-        required.set(wgpu::Features::SUBGROUP, exchange);
+        let mut required = features & (wgpu::Features::SHADER_F16 | wgpu::Features::SUBGROUP);
         let matrix_units = has_matrix_units(&adapter);
         required.set(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX, matrix_units);
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("pocketllm"),
+            required_limits: wanted.clone(),
+            required_features: required,
+            experimental_features: if matrix_units { experimental() } else { Default::default() },
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        #[cfg(not(target_arch = "wasm32"))]
+        let (request, subgroups) =
+            (adapter.request_device(&descriptor), required.contains(wgpu::Features::SUBGROUP));
+        #[cfg(target_arch = "wasm32")]
+        let (request, subgroups) = super::subgroups::added(|| adapter.request_device(&descriptor));
+        let (device, queue) =
+            request.await.map_err(|e| err!(WebgpuUnavailable, "the adapter gives no device: {e}"))?;
+        let one_size = info.subgroup_min_size == info.subgroup_max_size;
         let limits = Limits {
             matrix_units,
             binding_bytes: wanted.max_storage_buffer_binding_size,
             buffer_bytes: wanted.max_buffer_size,
             software: is_software(&info),
             subgroup: info.subgroup_min_size,
-            lanes: if exchange { info.subgroup_min_size } else { 0 },
+            subgroups,
+            lanes: if subgroups && one_size { info.subgroup_min_size } else { 0 },
             shader_f16: features.contains(wgpu::Features::SHADER_F16),
         };
-        let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor {
-                label: Some("pocketllm"),
-                required_limits: wanted,
-                required_features: required,
-                experimental_features: if matrix_units { experimental() } else { Default::default() },
-                memory_hints: wgpu::MemoryHints::MemoryUsage,
-                ..Default::default()
-            })
-            .await
-            .map_err(|e| err!(WebgpuUnavailable, "the adapter gives no device: {e}"))?;
         let reported = Reported::default();
         let lost = reported.clone();
         device.set_device_lost_callback(move |reason, message| {

@@ -16,6 +16,8 @@ mod profile;
 mod recording;
 mod reported;
 pub mod shader;
+#[cfg(target_arch = "wasm32")]
+mod subgroups;
 pub mod timer;
 
 pub(crate) use backend::upload;

@@ -30,8 +30,10 @@ snippets![
     "attention_vec4",
     "block_4x4",
     "block_8x8",
+    "block_8x8_quad",
     "counter_matrix",
     "counter_packed",
+    "fours_in_rows",
     "half",
     "iq4",
     "layout_panels",
@@ -51,15 +53,19 @@ snippets![
     "operands_vec4s",
     "panels",
     "perturb",
+    "quads",
     "row_sum",
     "scales_6_bit",
     "softcap",
+    "threads_as_given",
+    "threads_by_lane",
     "threefry",
     "tile_16x16",
     "tile_1x16",
     "tile_4x4",
     "tile_8x8",
     "tile_matrix",
+    "tile_quad",
     "tile_split",
     "tile_staged",
     "tile_subgroup",
@@ -86,7 +92,12 @@ pub fn compose(variant: &Variant) -> Result<String> {
     }
     append(&mut text, variant, variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
     // What a snippet enables comes before every declaration.
-    let (enabled, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("enable "));
+    let (mut enabled, rest): (Vec<&str>, Vec<&str>) =
+        text.lines().partition(|line| line.starts_with("enable "));
+    // A browser demands this line. naga, which needs none, does not read it yet: https://github.com/gfx-rs/wgpu/issues/5555
+    if cfg!(not(target_arch = "wasm32")) {
+        enabled.retain(|line| *line != "enable subgroups;");
+    }
     Ok([enabled, rest].concat().join("\n"))
 }
 

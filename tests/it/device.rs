@@ -51,3 +51,23 @@ device_test! {
         }
     }
 }
+
+/// wgpu cannot request this feature from a browser, so `src/gpu/subgroups.rs` does.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test::wasm_bindgen_test]
+async fn subgroups_are_requested_where_the_browser_offers_them() {
+    let method = || js_sys::eval("globalThis.GPUAdapter?.prototype.requestDevice").unwrap();
+    let offered = js_sys::eval(
+        "Promise.resolve(navigator.gpu?.requestAdapter()).then((adapter) => adapter?.features.has('subgroups'))",
+    );
+    let offered: js_sys::Promise = wasm_bindgen::JsCast::unchecked_into(offered.unwrap());
+    let offered = wasm_bindgen_futures::JsFuture::from(offered).await.unwrap().as_bool();
+    let browsers_own = method();
+    let Some(offered) = offered else {
+        return crate::common::skip("subgroups", "no adapter");
+    };
+    let gpu = Gpu::open(GpuOptions::default()).await.unwrap();
+    assert_eq!(gpu.limits().subgroups, offered);
+    crate::common::say(&format!("subgroups: {offered}, {} lanes", gpu.limits().lanes));
+    assert_eq!(method(), browsers_own, "the browser's method is back in its place");
+}

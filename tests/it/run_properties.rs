@@ -34,12 +34,13 @@ fn example() -> impl Strategy<Value = Example> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let sizes = select(&[0_u32, 4, 8, 16, 32, 64, 128][..]);
-    (any::<[bool; 3]>(), sizes.clone(), sizes).prop_map(
-        |([software, matrix_units, shader_f16], subgroup, lanes)| Limits {
+    (any::<[bool; 4]>(), sizes.clone(), sizes).prop_map(
+        |([software, matrix_units, shader_f16, subgroups], subgroup, lanes)| Limits {
             software,
             subgroup,
+            subgroups,
             // All subgroups have one size, or it is not known.
-            lanes: if lanes == subgroup { lanes } else { 0 },
+            lanes: if subgroups && lanes == subgroup { lanes } else { 0 },
             matrix_units: matrix_units && shader_f16 && lanes == 32,
             shader_f16,
             ..Limits::WEBGPU_DEFAULT

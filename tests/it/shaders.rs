@@ -19,7 +19,7 @@ const INVOCATIONS: u32 = 256;
 fn validator(text: &str) -> Validator {
     let matrix = text.contains("enable wgpu_cooperative_matrix;");
     let half = text.contains("enable f16;");
-    let subgroups = text.contains("subgroupBroadcast");
+    let subgroups = text.contains("subgroup_invocation_id");
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, half);
     capabilities.set(Capabilities::SUBGROUP, subgroups);
@@ -27,7 +27,10 @@ fn validator(text: &str) -> Validator {
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     if subgroups {
         validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE);
-        validator.subgroup_operations(naga::valid::SubgroupOperationSet::BALLOT);
+        use naga::valid::SubgroupOperationSet as Operations;
+        validator.subgroup_operations(
+            Operations::BALLOT | Operations::ARITHMETIC | Operations::QUAD_FRAGMENT_COMPUTE,
+        );
     }
     validator
 }

@@ -44,9 +44,16 @@ async function remembered(): Promise<Record<string, string>> {
   }
 }
 
-/** The browser's description of its GPU, which may be short. */
+interface Adapter {
+  readonly info?: AdapterInfo;
+  readonly features: ReadonlySet<string>;
+}
+
+/** The browser's description of its GPU, which may be short. With subgroups, which a browser's update may bring, there are other tiles. */
 async function adapterName(): Promise<string | undefined> {
-  const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<{ info?: AdapterInfo } | null> } }).gpu;
-  const info = (await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null))?.info;
-  return info && [info.vendor, info.architecture, info.device, info.description].filter((part) => part !== '').join(' ');
+  const gpu = (navigator as { gpu?: { requestAdapter(options: object): Promise<Adapter | null> } }).gpu;
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
+  const info = adapter?.info;
+  const subgroups = adapter?.features.has('subgroups') ? 'subgroups' : '';
+  return info && [info.vendor, info.architecture, info.device, info.description, subgroups].filter((part) => part !== '').join(' ');
 }
