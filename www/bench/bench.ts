@@ -11,10 +11,11 @@ import { preview } from 'vite';
 import { CHROMIUM, SOFTWARE_GPU } from '../tests/browser.ts';
 import { compare, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, type Ours, type Peer } from './tab.ts';
 
-const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--repeat 3]
+const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--tiles untuned] [--repeat 3]
                  [--peer models/peer/minilm-8x64.onnx] [--wasm] [--device gpu] [--kernels] [--json]
   Paths are relative to the repository's root. Run these first: www/build-wasm --bench, tests/fetch.py minilm, and
   tests/reference/peer.py if you use --peer.
+  --tiles    auto, or the tiles of each class by name, as in the package
   --repeat   number of timed rounds, each with one pass of everything; the fastest counts, because other work only slows a round
   --peer     also run this ONNX file in onnxruntime-web on WebGPU, in the same rounds, after comparing its logits with ours
   --wasm     also run it in onnxruntime-web's WebAssembly
@@ -34,6 +35,7 @@ const { values: given } = parseArgs({
     'seq-len': { type: 'string', default: '64' },
     method: { type: 'string', default: 'full' },
     dtype: { type: 'string', default: 'f32' },
+    tiles: { type: 'string', default: 'untuned' },
     repeat: { type: 'string', default: '3' },
     peer: { type: 'string' },
     wasm: { type: 'boolean', default: false },
@@ -119,8 +121,8 @@ async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: nu
 async function measure(tab: Tab): Promise<Report> {
   const sequences = Number(given['batch-size']);
   const length = Number(given['seq-len']);
-  const { dtype, method, model } = given;
-  const options = { url: `${tab.url}${model}${model.endsWith('.gguf') ? '' : '/'}`, dtype, method, batchSize: sequences, maxLength: length };
+  const { dtype, method, model, tiles } = given;
+  const options = { url: `${tab.url}${model}${model.endsWith('.gguf') ? '' : '/'}`, dtype, method, tiles, batchSize: sequences, maxLength: length };
   const ours = await tab.engine.evaluateHandle((engine, options) => engine.TabBench.create(options), options);
   const peers = await openPeers(tab, ours, sequences);
   const best = { forward_ms: Infinity, step_ms: Infinity, step_cpu_ms: Infinity };
