@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -234,37 +234,4 @@ test('without storage a training runs all the same, and where storage is full th
   expect(await full.page.locator('#trainings').isVisible()).toBe(false);
   expect(full.faults).toEqual([]);
   await full.context.close();
-});
-
-test('typed and pasted texts survive a reload, until a training has them or the person clears them', { timeout: LONG }, async () => {
-  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
-  const load = async (): Promise<void> => {
-    await chooseModel(page, 'From my files');
-    await page.locator('#model-input').setInputFiles(TINY_FILES);
-    await loadModel(page);
-  };
-  await load();
-  await page.getByRole('radio', { name: 'Paste' }).check();
-  const pasted = 'great: a fine film\nterrible: a bad film\n'.repeat(6);
-  await page.getByLabel('Your examples, one per line').fill(pasted);
-  await page.getByText('Kept on this device as a draft.').waitFor();
-  await page.reload();
-  await started(page);
-  await expect.poll(() => page.locator('#model-files').isVisible()).toBe(true);
-  // The page does not take the texts in before they are needed, so that a model can still be downloaded.
-  expect(await page.locator('#requests').getAttribute('data-count')).toBe(null);
-  await load();
-  await expect.poll(() => page.getByLabel('Your examples, one per line').inputValue()).toBe(pasted);
-  await page.getByText('12 examples to learn from').waitFor();
-  expect(await page.locator('#requests').getAttribute('data-count')).toBe('0');
-  await shoot(page, 'phone-light-2-draft');
-  expect(await faultsOf(page)).toEqual([]);
-  await page.getByRole('button', { name: 'Clear them' }).click();
-  expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
-  await page.reload();
-  await started(page);
-  await load();
-  expect(await page.getByLabel('Your examples, one per line').inputValue()).toBe('');
-  expect(faults).toEqual([]);
-  await context.close();
 });

@@ -30,6 +30,13 @@ interface Choice {
   readonly note: string;
 }
 
+/** Answers, and how the data were understood before that. */
+export interface ColumnState {
+  readonly answers: Answers;
+  readonly layout?: Layout;
+  readonly format?: Format;
+}
+
 export class ColumnQuestions {
   #answers: Answers = {};
   /** How the data were understood before anything was answered, and the format in which they were. */
@@ -48,6 +55,17 @@ export class ColumnQuestions {
     [this.#answers, this.#layout, this.#format] = [{}, undefined, undefined];
     this.#view.replaceChildren();
     this.#view.hidden = true;
+  }
+
+  /** What a draft keeps, if anything has been answered. */
+  get state(): ColumnState | undefined {
+    return Object.keys(this.#answers).length === 0 ? undefined : { answers: this.#answers, ...this.known, ...this.format };
+  }
+
+  /** Takes the answers of an earlier visit, or forgets all. */
+  restore(state: ColumnState | undefined): void {
+    this.reset();
+    if (state !== undefined) [this.#answers, this.#layout, this.#format] = [{ ...state.answers }, state.layout, state.format];
   }
 
   /** The layout of the questions, if there are any. */

@@ -4,19 +4,20 @@ import { readBrought } from './brought.ts';
 import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, debounced, el, onChoice } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
-import { Draft } from './draft.ts';
+import type { Draft, DraftTexts } from './draft.ts';
 import { ForeignNote } from './knows.ts';
 import { LabelsForTexts } from './later.ts';
 import { seal } from './privacy.ts';
 import { readoutRows } from './prompt.ts';
 import { showProblem } from './problem.ts';
+import { PromptForm } from './prompt-form.ts';
 import { showRefusal, Unfit } from './refusal.ts';
 import { explainSources, ReadAs } from './read-as.ts';
 import { counted, MAX_BYTES, oneOfEach, split, type Parsed, type Row } from './rows.ts';
 import { offerSamples, readSample, sampleNow, SAMPLES, type SampleName } from './samples.ts';
 import { speed } from './speed.ts';
 import type { App, Dataset, Flow } from './state.ts';
-import { t } from './text.ts';
+import { marked, t } from './text.ts';
 import { TypedRows } from './typed.ts';
 import { prepared, proposeOpenings, understood } from './writing.ts';
 
@@ -30,62 +31,89 @@ const SHOWN = 3;
 const LEFT_SHOWN = 20;
 
 /** Sets step 2 up. Returns how to take the examples of a sample, which opens step 3 if it goes well. */
-export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise<boolean> {
+export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleName) => Promise<boolean> {
   const problem = byId('data-problem', HTMLElement);
   const view = byId('data-view', HTMLElement);
   const next = byId('data-next', HTMLButtonElement);
   const paste = byId('paste-input', HTMLTextAreaElement);
   const picker = byId('data-input', HTMLInputElement);
-  const template = byId('template', HTMLInputElement);
   let parsed: Parsed | undefined;
   /** The rows to measure on, if the data come with some. Otherwise the rows are split. */
   let apart: Row[] | undefined;
   /** The rows to learn from, and those to measure on. */
   let drawn: { train: Row[]; heldOut: Row[] } = { train: [], heldOut: [] };
-  let words = new Map<string, string>();
+  /** The file that was chosen, now or at an earlier visit. */
+  let file: File | undefined;
   let reading = 0;
   /** The examples that this step has handed on, or taken from a training that was opened. */
   let used: Dataset | undefined;
-  const typed = new TypedRows(() => (seal(), draft.changed(), void refresh()));
-  const draft = new Draft(() => ({ source: chosen('data'), pasted: paste.value, typed: typed.rows }), () => fill('', []));
-  app.clearDraft = () => draft.clear();
+  const typed = new TypedRows(
+    () => (seal(), draft.changed(), void refresh()),
+    () => (seal(), draft.changed()),
+  );
   const share = byId('split', HTMLSelectElement);
   /** Whether the person has chosen how to measure. */
   let shareChosen = false;
-  const questions = new ColumnQuestions(() => void refresh());
-  const later = new LabelsForTexts(relabel);
+  const questions = new ColumnQuestions(() => (draft.changed(), void refresh()));
+  const later = new LabelsForTexts(() => (draft.changed(), relabel()));
+  const prompt = new PromptForm(() => (draft.changed(), changed()));
   const foreign = new ForeignNote();
   const readAs = new ReadAs(() => (changed(), showNote()));
-  const promptView = byId('prompt-view', HTMLDetailsElement);
+
+  draft.keep('texts', { read: gathered, clear: () => (fill({ source: '', pasted: '', typed: [] }), void refresh()) });
 
   const causal = (): boolean => app.tuner?.info.head === 'causal-lm';
 
   onChoice('data', () => (draft.changed(), void renew()));
   const pasted = debounced(() => void renew(), 300);
   paste.addEventListener('input', () => (seal(), draft.changed(), pasted()));
-  picker.addEventListener('change', () => (seal(), void renew()));
-  share.addEventListener('change', () => ((shareChosen = true), changed(), redraw()));
-  template.addEventListener('input', () => (showPreview(), changed()));
+  picker.addEventListener('change', () => {
+    const [picked] = picker.files ?? [];
+    if (picked === undefined) return;
+    file = picked;
+    seal();
+    draft.hold(picked);
+    void renew();
+  });
+  share.addEventListener('change', () => ((shareChosen = true), draft.changed(), changed(), redraw()));
   next.addEventListener('click', () => void finish());
   byId('sample', HTMLSelectElement).addEventListener('change', () => void renew());
   flow.onOpen(2, () => void opened());
 
   async function opened(): Promise<void> {
-    if (app.dataset !== undefined && app.dataset !== used) return adopt(app.dataset);
-    const before = await draft.take();
-    if (before !== undefined) {
-      seal();
-      const radio = document.querySelector<HTMLInputElement>(`input[name=data][value="${before.source}"]`);
-      if (radio !== null) radio.checked = true;
-      fill(before.pasted, before.typed);
-    }
-    if (parsed === undefined) await refresh();
+    const before = await draft.take('texts');
+    if (before !== undefined) fill(before, await draft.takeFile());
+    if (app.dataset !== undefined && app.dataset !== used) adopt(app.dataset);
+    else if (before !== undefined || parsed === undefined) await refresh();
+    draft.show();
   }
 
-  /** Puts texts into the fields for pasting and typing. */
-  function fill(pastedText: string, rows: readonly Row[]): void {
-    paste.value = pastedText;
-    typed.replace(rows);
+  /** What the person has prepared, if there is anything. */
+  function gathered(): DraftTexts | undefined {
+    if (paste.value.trim() === '' && typed.isEmpty && file === undefined) return undefined;
+    const [columns, labels, own] = [questions.state, later.state, prompt.own];
+    return {
+      ...{ source: chosen('data'), pasted: paste.value, ...typed.state },
+      ...(columns === undefined ? {} : { columns }),
+      ...(labels === undefined ? {} : { later: labels }),
+      ...(own === undefined ? {} : { prompt: own }),
+      ...(shareChosen ? { share: share.value } : {}),
+    };
+  }
+
+  /** Puts what was prepared in its place, in the fields and beside them. */
+  function fill(before: DraftTexts, brought?: File): void {
+    const { source, pasted, columns, later: labels, prompt: own, share: part } = before;
+    // With nothing of the person's own open, the tab stays that was tapped to come here.
+    const radio = source === 'sample' ? null : document.querySelector<HTMLInputElement>(`input[name=data][value="${CSS.escape(source)}"]`);
+    if (radio !== null) radio.checked = true;
+    [file, picker.value, paste.value, shareChosen] = [brought, '', pasted, part !== undefined];
+    if (part !== undefined) share.value = part;
+    typed.restore(before);
+    questions.restore(columns);
+    later.restore(labels);
+    prompt.restore(own);
+    if (pasted.trim() !== '' || !typed.isEmpty || brought !== undefined) seal();
   }
 
   /** Takes the examples of a sample, and opens step 3 if that goes well. */
@@ -145,7 +173,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
 
   /** Shows what is wrong with the examples of a source. */
   async function refuse(error: unknown, source = chosen('data')): Promise<void> {
-    const given = source === 'paste' ? paste.value : source === 'file' ? picker.files?.[0] : undefined;
+    const given = source === 'paste' ? paste.value : source === 'file' ? file : undefined;
     if (!(await showRefusal(problem, error, given))) showProblem(problem, error);
   }
 
@@ -173,11 +201,11 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       parsed = counted([...train, ...heldOut], []);
       [apart, drawn] = [folded === true ? undefined : heldOut, { train, heldOut }];
       if (folded === true) share.value = 'fold';
-      words = new Map([...names].map(([word, label]) => [label, word]));
+      prompt.restore({ words: [...names].map(([word, label]) => [label, word]) });
     }
     show();
-    if (dataset.kind === 'labelled') template.value = dataset.template;
-    showPreview();
+    if (dataset.kind === 'labelled') prompt.template = dataset.template;
+    draft.show();
   }
 
   /** Uses the texts that were labeled by hand. */
@@ -202,9 +230,8 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     if (source === 'sample') return readSample(tuner);
     if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], []) };
     if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(tuner, paste.value, t.examples.theExamples, questions, causal()) };
-    const file = picker.files?.[0];
+    byId('data-chosen', HTMLElement).replaceChildren(...(file === undefined ? marked(t.examples.fileNote) : [`${file.name} (${bytes(file.size)})`]));
     if (file === undefined) return undefined;
-    byId('data-chosen', HTMLElement).textContent = `${file.name} (${bytes(file.size)})`;
     if (file.size > MAX_BYTES) {
       throw new Unfit(t.refusal.tooLarge(file.name, bytes(file.size), bytes(MAX_BYTES)), t.refusal.tooLargeAdvice);
     }
@@ -236,29 +263,17 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
     if (parsed === undefined) return;
     byId('label-view', HTMLElement).hidden = parsed.kind !== 'labelled';
     readAs.show(parsed.kind === 'free' ? parsed.writing : undefined, app.tuner?.info.chats === true, app.dataset);
-    promptView.hidden = parsed.kind !== 'labelled' || app.tuner?.info.labelWords === false;
+    prompt.view.hidden = parsed.kind !== 'labelled' || app.tuner?.info.labelWords === false;
     byId('split-view', HTMLElement).hidden = parsed.kind !== 'labelled' || apart !== undefined;
     if (parsed.kind === 'labelled') {
-      words = new Map([...parsed.labels.keys()].map((label) => [label, words.get(label) ?? label.toLowerCase()]));
-      template.value = defaultTemplate(parsed.rows);
-      byId('template-note', HTMLElement).textContent = causal()
-        ? t.examples.templateEnd
-        : t.examples.templateMask;
+      prompt.show(parsed.labels, parsed.rows, causal());
       showLabels(parsed.labels, parsed.rows.length);
     }
-    showPreview();
+    showSome();
     showNote();
     void foreign.show(app, parsed);
     view.hidden = false;
     next.disabled = false;
-  }
-
-  function defaultTemplate(rows: readonly Row[]): string {
-    const pairs = rows.some(({ text_b }) => text_b !== undefined);
-    const sample = sampleNow() === 'junk-mail';
-    if (causal()) return pairs ? '{text} {text_b} It was' : sample ? '{text} This is mail that is' : '{text} It was';
-    if (sample) return 'This is [MASK] mail . {text}';
-    return pairs ? '{text} ? [MASK] , {text_b}' : '{text} It was [MASK] .';
   }
 
   function showLabels(labels: ReadonlyMap<string, number>, rows: number): void {
@@ -269,49 +284,18 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
         return el('div', {}, el('p', { class: 'label-count' }, el('b', {}, label), figure), el('div', { class: 'bar' }, share));
       }),
     );
-    byId('label-rows', HTMLElement).replaceChildren(
-      ...[...labels.keys()].map((label, at) => {
-        const input = el('input', {
-          type: 'text',
-          id: `word-${at}`,
-          value: words.get(label) ?? '',
-          spellcheck: 'false',
-          autocapitalize: 'off',
-          autocomplete: 'off',
-          'aria-label': t.examples.wordFor(label),
-        });
-        input.addEventListener('input', () => {
-          words.set(label, input.value.trim());
-          showPreview();
-          changed();
-        });
-        return el('div', { class: 'label-row' }, el('b', {}, label), input);
-      }),
-    );
   }
 
   /** Whether each example is measured in turn. */
   const folds = (): boolean => apart === undefined && share.value === 'fold';
 
-  function showPreview(): void {
+  /** Shows the first examples as they were read. */
+  function showSome(): void {
     if (parsed === undefined) return;
     const rows = parsed.kind === 'labelled' ? oneOfEach(parsed.rows, SHOWN) : [];
     const line = ({ text, label }: Row): HTMLElement => el('tr', {}, el('td', { dir: 'auto' }, excerpt(text, 160)), el('td', {}, el('span', { class: 'tag', dir: 'auto' }, label)));
     byId('shown-view', HTMLElement).hidden = parsed.kind !== 'labelled';
     byId('shown', HTMLElement).replaceChildren(...rows.map(line));
-    byId('preview', HTMLElement).replaceChildren(...rows.map((row) => el('li', {}, ...filled(row))));
-  }
-
-  /** The sentence for a row, with the expected answer in its place. */
-  function filled(row: Row): Node[] {
-    const answer = el('span', { class: 'blank' }, words.get(row.label) || '?');
-    const parts = template.value.split(/(\{text\}|\{text_b\}|\[MASK\])/);
-    const nodes = parts.map((part): Node => {
-      if (part === '{text}') return new Text(excerpt(row.text, 110));
-      if (part === '{text_b}') return new Text(excerpt(row.text_b ?? '', 60));
-      return part === '[MASK]' ? answer : new Text(part);
-    });
-    return causal() ? [...nodes, new Text(' '), answer] : nodes;
   }
 
   function showNote(): void {
@@ -352,7 +336,7 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
       flow.done(2, summarizeData(dataset));
     } catch (error) {
       // The fields that can be corrected are shown.
-      promptView.open = true;
+      prompt.view.open = true;
       showProblem(problem, error);
     } finally {
       next.disabled = false;
@@ -360,15 +344,15 @@ export function setUpData(app: App, flow: Flow): (sample: SampleName) => Promise
   }
 
   function labelled(): App['dataset'] & { kind: 'labelled' } {
-    const used = [...words].filter(([label]) => parsed?.kind === 'labelled' && parsed.labels.has(label));
+    const labels = parsed?.kind === 'labelled' ? [...parsed.labels.keys()] : [];
     const { train, heldOut } = drawn;
     return {
       kind: 'labelled',
       train,
-      heldOut: heldOut.filter(({ label }) => words.has(label)),
-      template: template.value.trim(),
-      labels: used.map(([, word]) => word),
-      names: new Map(used.map(([label, word]) => [word, label])),
+      heldOut: heldOut.filter(({ label }) => labels.includes(label)),
+      template: prompt.template,
+      labels: labels.map((label) => prompt.word(label)),
+      names: new Map(labels.map((label) => [prompt.word(label), label])),
       own: chosen('data') !== 'sample',
       folded: folds(),
     };

@@ -1,111 +1,224 @@
 /** What a person has typed, pasted and chosen before a training begins. It is kept on this device, so that a reload loses nothing, and is sent to nobody. */
+import type { ColumnState } from './columns.ts';
 import { byId, chosen, onChoice } from './dom.ts';
+import { bytes } from './format.ts';
+import type { OwnPrompt } from './prompt-form.ts';
 import type { Row } from './rows.ts';
+import { t } from './text.ts';
 
 const FILE = 'page-draft.json';
+/** The content of the chosen file. */
+const CONTENT = 'page-draft-file';
+/** The largest file that a draft keeps, in bytes. The copy takes as much space again. */
+const MOST_BYTES = 16e6;
 /** Milliseconds after the last change. */
 const LATER_MS = 400;
 /** The groups of choices that a draft keeps. */
-const CHOICES = ['source', 'how', 'length'] as const;
+const CHOICES = ['source', 'how'] as const;
 
-/** The texts of step 2, and where they stand. */
+/** The texts of step 2, and what has been chosen for them. A draft of an earlier version of the page has the first three only. */
 export interface DraftTexts {
+  /** The tab that is open. */
   readonly source: string;
   readonly pasted: string;
   readonly typed: readonly Row[];
+  /** A text that is being typed, and is not among the others yet. */
+  readonly typing?: Row;
+  readonly columns?: ColumnState;
+  /** The names of the labels that are chosen with taps, and the texts that have one. */
+  readonly later?: { readonly names: string; readonly rows: readonly Row[] };
+  readonly prompt?: OwnPrompt;
+  /** The share to measure on. */
+  readonly share?: string;
 }
 
-interface Stored {
+/** The settings that the person has entered, by the names of their fields, in that order. */
+export type DraftSettings = readonly (readonly [name: string, value: string])[];
+
+/** The parts of the page whose state is kept. */
+interface Parts {
+  readonly texts: DraftTexts;
+  readonly settings: DraftSettings;
+  /** The sentences to compare. */
+  readonly sentences: string;
+}
+
+interface Part<T> {
+  /** What a draft should keep, if there is anything. */
+  readonly read: () => T | undefined;
+  /** Forgets what the person has entered. */
+  readonly clear: () => void;
+}
+
+interface Brought {
+  readonly name: string;
+  readonly size: number;
+}
+
+interface Stored extends Partial<Parts> {
   readonly version: 1;
-  readonly texts?: DraftTexts;
+  readonly file?: Brought;
   readonly choices: Readonly<Partial<Record<string, string>>>;
   readonly hub: string;
+  readonly dtype?: string;
 }
 
-const isEmpty = ({ pasted, typed }: DraftTexts): boolean => pasted.trim() === '' && typed.length === 0;
+const NAMES = ['texts', 'settings', 'sentences'] as const satisfies readonly (keyof Parts)[];
 
 export class Draft {
-  readonly #read: () => DraftTexts;
+  readonly #parts: { [K in keyof Parts]?: Part<Parts[K]> } = {};
   readonly #line = byId('draft', HTMLElement);
-  /** What was stored when the page opened. Its texts wait until they are asked for. */
+  readonly #dtype = byId('dtype', HTMLSelectElement);
+  /** What was stored when the page opened. It waits until its part of the page asks for it. */
   readonly #stored: Promise<Stored | undefined>;
-  #taken = false;
+  readonly #taken = new Set<keyof Parts>();
+  /** The file whose content is stored, and the size of one that is too large for that. */
+  #file: Brought | undefined;
+  #tooLarge: number | undefined;
+  /** The precision of the weights, if the person has chosen it. */
+  #precision: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
-  /** `texts` reads the fields; `cleared` empties them. */
-  constructor(texts: () => DraftTexts, cleared: () => void) {
-    this.#read = texts;
+  constructor() {
     this.#stored = load();
-    void this.#stored.then(restoreChoices);
+    void this.#stored.then((stored) => this.#restoreChoices(stored));
     for (const name of CHOICES) onChoice(name, () => this.changed());
     byId('hub-id', HTMLInputElement).addEventListener('input', () => this.changed());
+    this.#dtype.addEventListener('change', () => {
+      this.#precision = this.#dtype.value;
+      this.changed();
+    });
     byId('draft-clear', HTMLButtonElement).addEventListener('click', () => {
-      cleared();
+      for (const name of NAMES) this.#parts[name]?.clear();
       void this.clear();
     });
     document.addEventListener('visibilitychange', () => document.visibilityState === 'hidden' && this.#timer !== undefined && this.#write());
   }
 
-  /** The texts of an earlier visit, once. */
-  async take(): Promise<DraftTexts | undefined> {
-    if (this.#taken) return undefined;
-    const stored = await this.#stored;
-    this.#taken = true;
-    if (stored?.texts === undefined || isEmpty(stored.texts)) return undefined;
-    this.#line.hidden = false;
-    return stored.texts;
+  /** Keeps the state of a part from now on. */
+  keep<K extends keyof Parts>(name: K, part: Part<Parts[K]>): void {
+    Object.assign(this.#parts, { [name]: part });
+  }
+
+  /** What an earlier visit left of a part, once. */
+  async take<K extends keyof Parts>(name: K): Promise<Parts[K] | undefined> {
+    if (this.#taken.has(name)) return undefined;
+    const stored: Partial<Parts> | undefined = await this.#stored;
+    if (this.#taken.has(name)) return undefined;
+    this.#taken.add(name);
+    return stored?.[name];
+  }
+
+  /** The file of an earlier visit. It is in memory, so that it outlives the draft. */
+  async takeFile(): Promise<File | undefined> {
+    const { file } = (await this.#stored) ?? {};
+    if (file === undefined) return undefined;
+    try {
+      const content = await (await (await root())?.getFileHandle(CONTENT))?.getFile();
+      // A tab that was killed while it stored another file leaves one that is not the right one.
+      if (content?.size !== file.size) return undefined;
+      this.#file = file;
+      return new File([await content.arrayBuffer()], file.name);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps this file of texts in place of the last one, unless it is too large. */
+  hold(file: File): void {
+    const { name, size } = file;
+    this.#file = undefined;
+    this.#tooLarge = size > MOST_BYTES ? size : undefined;
+    this.#writing = this.#writing.then(async () => {
+      if (size > MOST_BYTES) return remove(CONTENT);
+      await write(CONTENT, file);
+      this.#file = { name, size };
+    }).catch(() => undefined);
+    this.changed();
   }
 
   /** Something was typed, pasted or chosen. */
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#write(), LATER_MS);
+    // The line is true at any time: what is kept of another tab is not what this one shows.
+    if (!this.#holds(this.#parts.texts?.read())) this.#line.hidden = true;
   }
 
-  /** Deletes the draft: the training that begins has its texts. */
+  /** Deletes the draft. */
   async clear(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#taken = true;
-    this.#line.hidden = true;
+    for (const name of NAMES) this.#taken.add(name);
+    [this.#file, this.#tooLarge, this.#line.hidden] = [undefined, undefined, true];
     await this.#writing;
-    await (await root())?.removeEntry(FILE).catch(() => undefined);
+    for (const name of [FILE, CONTENT]) await remove(name).catch(() => undefined);
+  }
+
+  /** Says what is kept of the texts that are shown now. */
+  show(): void {
+    const large = chosen('data') === 'file' ? this.#tooLarge : undefined;
+    this.#line.hidden = large === undefined && !this.#holds(this.#parts.texts?.read());
+    byId('draft-note', HTMLElement).textContent = large === undefined ? t.draft.kept : t.draft.tooLarge(bytes(large), bytes(MOST_BYTES));
+    byId('draft-clear', HTMLElement).hidden = large !== undefined;
+  }
+
+  /** Whether the open tab has something to keep. */
+  #holds(texts: DraftTexts | undefined): boolean {
+    const source = chosen('data');
+    if (source === 'paste') return texts !== undefined && texts.pasted.trim() !== '';
+    if (source === 'type') return texts !== undefined && (texts.typed.length > 0 || texts.typing !== undefined);
+    return source === 'file' && this.#file !== undefined;
   }
 
   #write(): void {
     this.#timer = undefined;
     this.#writing = this.#writing.then(async () => {
-      const folder = await root();
-      if (folder === undefined) return;
-      // Until the texts of the last visit are in their fields, these are empty.
-      const texts = this.#taken ? this.#read() : ((await this.#stored)?.texts ?? this.#read());
-      const choices = Object.fromEntries(CHOICES.map((name) => [name, chosen(name)]));
-      const draft: Stored = { version: 1, ...(isEmpty(texts) ? {} : { texts }), choices, hub: byId('hub-id', HTMLInputElement).value };
-      const writer = await (await folder.getFileHandle(FILE, { create: true })).createWritable();
-      await writer.write(JSON.stringify(draft));
-      await writer.close();
-      this.#line.hidden = isEmpty(texts);
+      const stored = await this.#stored;
+      // What has not been asked for is not in its fields yet, and stays as it was stored.
+      const now = <K extends keyof Parts>(name: K): Partial<Parts> => {
+        const value = this.#taken.has(name) ? this.#parts[name]?.read() : (stored as Partial<Parts> | undefined)?.[name];
+        return value === undefined ? {} : { [name]: value };
+      };
+      const file = this.#taken.has('texts') ? this.#file : stored?.file;
+      const draft: Stored = {
+        version: 1,
+        ...now('texts'),
+        ...now('settings'),
+        ...now('sentences'),
+        ...(file === undefined ? {} : { file }),
+        choices: Object.fromEntries(CHOICES.map((name) => [name, chosen(name)])),
+        hub: byId('hub-id', HTMLInputElement).value,
+        ...(this.#precision === undefined ? {} : { dtype: this.#precision }),
+      };
+      await write(FILE, JSON.stringify(draft));
+      this.show();
+    }).catch(() => {
       // A draft is a convenience. Where there is no space for it, the page works without.
-    }).catch(() => undefined);
+      this.#line.hidden = true;
+    });
   }
-}
 
-/** Chooses again what was chosen, as if the person did it. */
-function restoreChoices(stored: Stored | undefined): void {
-  if (stored === undefined) return;
-  const hub = byId('hub-id', HTMLInputElement);
-  if (hub.value === '' && stored.hub !== '') {
-    hub.value = stored.hub;
-    hub.dispatchEvent(new Event('input'));
-  }
-  for (const name of CHOICES) {
-    const radio = document.querySelector<HTMLInputElement>(`input[name="${name}"][value="${CSS.escape(stored.choices[name] ?? '')}"]`);
-    // A model of the person's own files has to be chosen again.
-    if (radio === null || radio.checked || radio.closest('[hidden]') === radio.closest('label')) continue;
-    radio.checked = true;
-    if (name === 'source') byId('model-choice', HTMLDetailsElement).open = true;
-    radio.dispatchEvent(new Event('change'));
+  /** Chooses again what was chosen, as if the person did it. */
+  #restoreChoices(stored: Stored | undefined): void {
+    if (stored === undefined) return;
+    const hub = byId('hub-id', HTMLInputElement);
+    if (hub.value === '' && stored.hub !== '') {
+      hub.value = stored.hub;
+      hub.dispatchEvent(new Event('input'));
+    }
+    for (const name of CHOICES) {
+      const radio = document.querySelector<HTMLInputElement>(`input[name="${name}"][value="${CSS.escape(stored.choices[name] ?? '')}"]`);
+      // A model of the person's own files has to be chosen again.
+      if (radio === null || radio.checked || radio.closest('[hidden]') === radio.closest('label')) continue;
+      radio.checked = true;
+      if (name === 'source') byId('model-choice', HTMLDetailsElement).open = true;
+      radio.dispatchEvent(new Event('change'));
+    }
+    if (stored.dtype === undefined) return;
+    this.#dtype.value = stored.dtype;
+    this.#dtype.dispatchEvent(new Event('change'));
   }
 }
 
@@ -116,6 +229,18 @@ async function load(): Promise<Stored | undefined> {
   } catch {
     return undefined;
   }
+}
+
+async function write(name: string, content: string | Blob): Promise<void> {
+  const folder = await root();
+  if (folder === undefined) throw new Error('this browser stores nothing');
+  const writer = await (await folder.getFileHandle(name, { create: true })).createWritable();
+  await writer.write(content);
+  await writer.close();
+}
+
+async function remove(name: string): Promise<void> {
+  await (await root())?.removeEntry(name);
 }
 
 async function root(): Promise<FileSystemDirectoryHandle | undefined> {

@@ -41,6 +41,7 @@ export class Estimates {
         this.#draw();
       });
     }
+    form.form.addEventListener('reset', () => (this.#chosen = false));
   }
 
   /** Called when the step opens. Measures the model, if it is as it was loaded, and shows the times. */

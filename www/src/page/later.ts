@@ -10,6 +10,8 @@ const TEXTS = 200;
 export class LabelsForTexts {
   #texts: readonly string[] = [];
   readonly #labels = new Map<number, string>();
+  /** Rows of an earlier visit whose texts have not been shown yet. */
+  #restored: readonly Row[] = [];
   readonly #view = byId('later', HTMLElement);
   readonly #input = byId('later-labels', HTMLInputElement);
   readonly #changed: () => void;
@@ -31,8 +33,35 @@ export class LabelsForTexts {
     if (shown.join('\n') !== this.#texts.join('\n')) {
       this.#texts = shown;
       this.#labels.clear();
+      this.#restoreLabels();
       this.#draw();
     }
+  }
+
+  /** The names of the labels and the texts that have one, if there are any. */
+  get state(): { names: string; rows: Row[] } | undefined {
+    const names = this.#input.value;
+    return names.trim() === '' ? undefined : { names, rows: this.rows };
+  }
+
+  /** Takes those of an earlier visit, or forgets all. */
+  restore({ names, rows }: { names: string; rows: readonly Row[] } = { names: '', rows: [] }): void {
+    this.#input.value = names;
+    this.#restored = rows;
+    this.#texts = [];
+    this.#labels.clear();
+  }
+
+  /** The rows are in the order of the texts, some of which may be equal. */
+  #restoreLabels(): void {
+    let from = 0;
+    for (const { text, label } of this.#restored) {
+      const at = this.#texts.indexOf(text, from);
+      if (at < 0) continue;
+      this.#labels.set(at, label);
+      from = at + 1;
+    }
+    this.#restored = [];
   }
 
   /** The texts that have a label. */

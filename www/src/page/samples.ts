@@ -16,6 +16,8 @@ interface Sample {
   readonly writes: boolean;
   /** Sentences to compare before and after. They are in the language of the sample. */
   readonly sentences: readonly string[];
+  /** The sentence around each text, for a model that fills in a word and for one that goes on at the end. */
+  readonly around?: { readonly masked: string; readonly causal: string };
   /** The settings of steps that have been seen to work for it (BENCHMARKS.md). */
   readonly settings?: Partial<RunSettings>;
 }
@@ -37,6 +39,7 @@ export const SAMPLES: Readonly<Record<SampleName, Sample>> = {
     file: 'junk-mail.csv',
     heldOut: 'junk-mail-held-out.csv',
     writes: false,
+    around: { masked: 'This is [MASK] mail . {text}', causal: '{text} This is mail that is' },
     sentences: [
       'I think you are right about the bug, it only happens when the server is restarted. I will look at it tomorrow and send a patch to the list.',
       'Congratulations, you have won a free holiday! Click here to claim your prize today.',

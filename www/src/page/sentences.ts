@@ -1,5 +1,6 @@
 /** The sentences that are compared in step 3, and the descriptions of both ways to learn. */
 import { byId } from './dom.ts';
+import type { Draft } from './draft.ts';
 import { sampleNow, SAMPLES } from './samples.ts';
 import type { Dataset } from './state.ts';
 import { t } from './text.ts';
@@ -18,6 +19,14 @@ export class SentencesField {
   /** Openings as the data have them, by their lines in the field. */
   #openings = new Map<string, string>();
   #most = Number.POSITIVE_INFINITY;
+
+  /** `draft` keeps what the person writes, if it is not what was proposed. */
+  constructor(draft: Draft) {
+    const input = this.#input;
+    input.addEventListener('input', () => draft.changed());
+    draft.keep('sentences', { read: () => (input.value.trim() === '' || input.value === this.#proposed ? undefined : input.value), clear: () => (input.value = '') });
+    void draft.take('sentences').then((written) => written !== undefined && (input.value = written));
+  }
 
   /** Shows the field for these examples. */
   propose(dataset: Dataset | undefined): void {

@@ -1,6 +1,7 @@
 /** The settings form of step 3, with the model's defaults, which a person can change. */
 import { PocketError, type Estimator, type Method, type ModelInfo, type RunSettings, type TrainOptions } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
+import type { Draft, DraftSettings } from './draft.ts';
 import { t } from './text.ts';
 
 export interface Settings {
@@ -31,23 +32,85 @@ const ESTIMATORS: Partial<Record<Estimator, string>> = t.settings.estimators;
 
 export class SettingsForm {
   readonly form = byId('settings', HTMLFormElement);
+  /** What the person has entered, by the names of the fields, in that order. */
+  readonly #own = new Map<string, string>();
+  /** Whether that is from an earlier visit, and belongs to the model that is loaded next. */
+  #restored = false;
+  #info: ModelInfo | undefined;
 
-  constructor() {
+  /** `draft` keeps what the person enters. */
+  constructor(draft: Draft) {
     offer(this.#field('method'), METHODS);
     offer(this.#field('estimator'), ESTIMATORS);
-    // At a desk one does something else meanwhile. A phone stops pages that are out of sight anyway.
-    const desk = matchMedia('(hover: hover) and (pointer: fine)').matches;
-    const background = this.#field('background');
-    if (background instanceof HTMLInputElement) background.checked = desk;
-    byId('keep-open', HTMLElement).hidden = desk;
+    this.#suitDevice();
+    for (const kind of ['input', 'change']) {
+      this.form.addEventListener(kind, ({ target }) => {
+        if (!(target instanceof HTMLInputElement || target instanceof HTMLSelectElement) || target.name === 'how') return;
+        this.#note(target);
+        draft.changed();
+      });
+    }
+    draft.keep('settings', { read: () => (this.#own.size === 0 ? undefined : [...this.#own]), clear: () => this.#clear() });
+    void draft.take('settings').then((own) => own !== undefined && this.#restore(own));
     onChoice('length', () => {
       this.#field('steps').value = chosen('length');
       this.#field('evaluateEvery').value = String(Math.max(10, Math.round(Number(chosen('length')) / 10)));
     });
   }
 
+  /** Takes what was entered at an earlier visit, for the model that is loaded next. */
+  #restore(own: DraftSettings): void {
+    for (const [name, value] of own) this.#own.set(name, value);
+    this.#restored = true;
+  }
+
+  /** Sets all defaults again. */
+  #clear(): void {
+    this.form.reset();
+    this.#own.clear();
+    this.#suitDevice();
+    this.suit(this.#info, undefined);
+  }
+
+  #note(field: HTMLInputElement | HTMLSelectElement): void {
+    // A length sets these.
+    if (field.name === 'length') for (const name of ['steps', 'evaluateEvery']) this.#own.delete(name);
+    this.#own.delete(field.name);
+    this.#own.set(field.name, field.type === 'checkbox' ? String(byInput(field)) : field.value);
+  }
+
+  /** Enters again what the person has entered, where this model has it. */
+  #reapply(): void {
+    for (const [name, value] of [...this.#own]) {
+      const field = name === 'length' ? this.form.querySelector<HTMLInputElement>(`input[name=length][value="${CSS.escape(value)}"]`) : this.#field(name);
+      if (field === null || (field instanceof HTMLSelectElement && field.querySelector(`option[value="${CSS.escape(value)}"]:enabled`) === null)) continue;
+      if (field.type === 'radio' || field.type === 'checkbox') (field as HTMLInputElement).checked = field.type === 'radio' || value === 'true';
+      else field.value = value;
+      field.dispatchEvent(new Event('change', { bubbles: true }));
+    }
+  }
+
+  /** At a desk one does something else meanwhile. A phone stops pages that are out of sight anyway. */
+  #suitDevice(): void {
+    const desk = matchMedia('(hover: hover) and (pointer: fine)').matches;
+    const background = this.#field('background');
+    if (background instanceof HTMLInputElement) background.checked = desk;
+    byId('keep-open', HTMLElement).hidden = desk;
+  }
+
+  /** Sets what suits a model that is new here, and the settings that are suggested for the examples. What the person has entered for this model stays. */
+  suit(info: ModelInfo | undefined, suggested: Partial<RunSettings> | undefined): void {
+    if (info !== undefined) this.#suitModel(info);
+    if (suggested !== undefined) this.adopt(suggested);
+    if (info !== undefined || suggested !== undefined) this.#reapply();
+  }
+
   /** Sets the defaults for a model of this size. */
-  suit({ parameters, maxLength, dtype, head }: ModelInfo): void {
+  #suitModel(info: ModelInfo): void {
+    const { parameters, maxLength, dtype, head } = info;
+    this.#info = info;
+    if (!this.#restored) this.#own.clear();
+    this.#restored = false;
     for (const name of ['learningRate', 'epsilon', 'probes']) this.#field(name).value = '';
     // Quantized weights cannot be trained themselves.
     const fixed = dtype.startsWith('q');
@@ -134,4 +197,12 @@ function offer(field: HTMLInputElement | HTMLSelectElement, choices: Partial<Rec
 /** The settings in the form of the package's options. */
 export function trainOptions({ heldOut: _, background: __, seed, ...options }: Settings): Omit<TrainOptions, 'data'> {
   return { ...options, seed: BigInt(seed) };
+}
+
+/** Steps by which a run that has ended can become longer. */
+const MORE = 1000;
+
+/** By how many steps a run with these settings can become longer: not at all if its learning rate has fallen to nothing. */
+export function moreSteps(settings: Settings | undefined): number {
+  return settings === undefined || settings.method === 'readout' || settings.schedule !== 'constant' ? 0 : Math.min(MORE, settings.steps);
 }

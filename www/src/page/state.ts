@@ -62,8 +62,6 @@ export interface App {
   training?: string | undefined;
   /** The number of steps when what was learned was last downloaded. */
   downloaded?: number;
-  /** Deletes the draft of the person's texts. */
-  clearDraft?: () => Promise<void>;
   /** Ends the training with this id, if this tab has it open. */
   leave?: (id: string) => Promise<void>;
   /** An opened training record, until something else is trained. */

@@ -2,6 +2,7 @@
 import type { FineTuner, TrainStep, Warning } from 'pocketllm';
 import { lacksAfter, measure } from './before-after.ts';
 import { announce, byId } from './dom.ts';
+import type { Draft } from './draft.ts';
 import { Estimates } from './estimate.ts';
 import { evaluationLine } from './figures.ts';
 import { count } from './format.ts';
@@ -14,7 +15,7 @@ import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.t
 import { Runner, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
 import { beginTraining, canKeep, deleteTraining, newId, updateTraining } from './session.ts';
-import { SettingsForm, trainOptions, type Settings } from './settings.ts';
+import { moreSteps, SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { isFolded, type App, type Dataset, type Flow } from './state.ts';
 import { isFull, offerSpace, spaceFor } from './space.ts';
 import { onAsked } from './tabs.ts';
@@ -22,9 +23,6 @@ import { takeOver } from './take-over.ts';
 import { t } from './text.ts';
 import { TrainView } from './train-view.ts';
 import type { Open } from './trainings.ts';
-
-/** Steps by which a run that has ended can become longer. */
-const MORE = 1000;
 
 /** A training run with its data and settings. */
 export interface Run {
@@ -37,17 +35,18 @@ export interface Run {
   readonly runner?: Runner;
 }
 
-export function setUpTrain(app: App, flow: Flow): Open {
-  const training = new Training(app, flow);
+export function setUpTrain(app: App, flow: Flow, draft: Draft): Open {
+  const training = new Training(app, flow, draft);
   return (id, files, how) => openKept({ app, flow, training, view: training.view }, id, files, how);
 }
 
 export class Training {
   readonly #app: App;
   readonly #flow: Flow;
-  readonly #settings = new SettingsForm();
-  readonly view = new TrainView(this.#settings.form);
-  readonly #sentences = new SentencesField();
+  readonly #draft: Draft;
+  readonly #settings: SettingsForm;
+  readonly view: TrainView;
+  readonly #sentences: SentencesField;
   readonly #how: HowForm;
   readonly #estimates: Estimates;
   /** The run that can be continued; it is paused between two steps. */
@@ -75,9 +74,10 @@ export class Training {
   #learned = 0;
   #trouble: Warning | undefined;
 
-  constructor(app: App, flow: Flow) {
-    [this.#app, this.#flow] = [app, flow];
-    const { view } = this;
+  constructor(app: App, flow: Flow, draft: Draft) {
+    [this.#app, this.#flow, this.#draft] = [app, flow, draft];
+    [this.#settings, this.#sentences] = [new SettingsForm(draft), new SentencesField(draft)];
+    const view = (this.view = new TrainView(this.#settings.form));
     this.#estimates = new Estimates(app, this.#settings, () => this.#settings.peek(this.#how.isQuick));
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -86,7 +86,7 @@ export class Training {
     view.pause.addEventListener('click', () => this.#pauseOrResume());
     view.stop.addEventListener('click', () => this.#stop());
     view.resume.addEventListener('click', () => void this.#continue(true));
-    view.longer.addEventListener('click', () => void this.#continue(true, this.#more()));
+    view.longer.addEventListener('click', () => void this.#continue(true, moreSteps(this.#current?.settings)));
     view.again.addEventListener('click', () => this.#again());
     view.next.addEventListener('click', () => flow.open(4));
     flow.onOpen(3, () => this.#opened());
@@ -122,9 +122,9 @@ export class Training {
     const { tuner, dataset, restored } = this.#app;
     this.#showHow();
     this.#sentences.propose(dataset);
-    if (this.#suited !== tuner && tuner !== undefined) this.#settings.suit(tuner.info);
+    const suggested = this.#current?.dataset !== dataset && dataset?.kind === 'free' ? dataset.settings : undefined;
+    this.#settings.suit(this.#suited === tuner ? undefined : tuner?.info, suggested);
     this.#suited = tuner;
-    if (this.#current?.dataset !== dataset && dataset?.kind === 'free' && dataset.settings !== undefined) this.#settings.adopt(dataset.settings);
     const continued = restored?.settings.method === 'readout' ? undefined : restored;
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
     this.#adopted = restored;
@@ -196,7 +196,8 @@ export class Training {
         this.view.prepare(last, losses);
         if (asks && id !== undefined) {
           await beginTraining(id, this.#app, dataset, given);
-          await this.#app.clearDraft?.();
+          // The training has the texts now, unless it is one with a sample.
+          if (dataset.own) await this.#draft.clear();
         }
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
@@ -331,19 +332,13 @@ export class Training {
     });
   }
 
-  /** By how many steps a run that has ended can become longer: not at all if its learning rate has fallen to nothing. */
-  #more(): number {
-    const given = this.#current?.settings;
-    return given === undefined || given.method === 'readout' || given.schedule !== 'constant' ? 0 : Math.min(MORE, given.steps);
-  }
-
   #finish(): void {
     const { trained } = this.#app;
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
     this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
-    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: this.#more() });
+    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings) });
     if (trained === 0) return;
     this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
   }

@@ -4,13 +4,22 @@ import { excerpt } from './format.ts';
 import type { Row } from './rows.ts';
 import { t } from './text.ts';
 
+/** The rows, and the one that is being typed. */
+interface State {
+  readonly typed: readonly Row[];
+  readonly typing?: Row;
+}
+
 export class TypedRows {
   readonly rows: Row[] = [];
+  readonly #text = byId('type-text', HTMLTextAreaElement);
+  readonly #label = byId('type-label', HTMLInputElement);
   readonly #changed: () => void;
 
-  /** `changed` is called when a row is added or removed. */
-  constructor(changed: () => void) {
+  /** `changed` is called when a row is added or removed, and `typing` when the fields for the next one have changed. */
+  constructor(changed: () => void, typing: () => void) {
     this.#changed = changed;
+    for (const field of [this.#text, this.#label]) field.addEventListener('input', typing);
     byId('data-type', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
       this.#add();
@@ -22,17 +31,26 @@ export class TypedRows {
     return this.#names().length;
   }
 
-  /** Shows these rows in place of what was typed. */
-  replace(rows: readonly Row[]): void {
-    this.rows.splice(0, this.rows.length, ...rows);
+  get isEmpty(): boolean {
+    return this.rows.length === 0 && this.#text.value.trim() === '';
+  }
+
+  get state(): State {
+    const typing = { text: this.#text.value, label: this.#label.value };
+    return { typed: this.rows, ...(typing.text.trim() === '' ? {} : { typing }) };
+  }
+
+  /** Shows this in place of what was typed. */
+  restore({ typed, typing }: State): void {
+    this.rows.splice(0, this.rows.length, ...typed);
+    [this.#text.value, this.#label.value] = [typing?.text ?? '', typing?.label ?? ''];
     this.#show();
   }
 
   #names = (): string[] => [...new Set(this.rows.map(({ label }) => label))];
 
   #add(): void {
-    const text = byId('type-text', HTMLTextAreaElement);
-    const label = byId('type-label', HTMLInputElement);
+    const [text, label] = [this.#text, this.#label];
     const empty = [text, label].find(({ value }) => value.trim() === '');
     for (const field of [text, label]) field.setAttribute('aria-invalid', String(field === empty));
     if (empty !== undefined) {
@@ -43,6 +61,7 @@ export class TypedRows {
     text.value = '';
     text.focus();
     this.#show();
+    this.#changed();
   }
 
   #show(): void {
@@ -54,7 +73,8 @@ export class TypedRows {
           remove.addEventListener('click', () => {
             this.rows.splice(at, 1);
             this.#show();
-            byId('type-text', HTMLTextAreaElement).focus();
+            this.#changed();
+            this.#text.focus();
           });
           return el('li', {}, el('p', {}, el('b', {}, row.label), ` ${excerpt(row.text, 80)}`), remove);
         })
@@ -62,6 +82,5 @@ export class TypedRows {
     );
     const said = this.rows.length === 0 ? '' : `${t.examples.typed(this.rows.length, this.labels)} `;
     byId('type-note', HTMLElement).textContent = said + t.examples.atLeast;
-    this.#changed();
   }
 }
