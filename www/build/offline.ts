@@ -7,7 +7,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 import { generateSW } from 'workbox-build';
 import { SUMS, sums, writeSums } from './integrity.ts';
+import { WITH_NOTIFICATIONS } from './notifications.ts';
 import { WITH_HEADERS } from './policy.ts';
+
+/** What stands in the service worker before the code that is generated. */
+const OWN = WITH_HEADERS + WITH_NOTIFICATIONS;
 
 export function offline(): Plugin {
   return {
@@ -20,7 +24,7 @@ export function offline(): Plugin {
       async handler() {
         const site = this.environment.config.build.outDir;
         // The list of files names the service worker's hash, so its own version is that of all other files.
-        const others = createHash('sha256').update(sums(site, [SUMS, 'sw.js']) + WITH_HEADERS).digest('hex');
+        const others = createHash('sha256').update(sums(site, [SUMS, 'sw.js']) + OWN).digest('hex');
         const { warnings } = await generateSW({
           globDirectory: site,
           globPatterns: ['**/*.{html,js,css,wasm,svg,webmanifest,csv}'],
@@ -40,7 +44,7 @@ export function offline(): Plugin {
           inlineWorkboxRuntime: true,
           sourcemap: false,
         });
-        writeFileSync(`${site}/sw.js`, WITH_HEADERS + readFileSync(`${site}/sw.js`, 'utf8'));
+        writeFileSync(`${site}/sw.js`, OWN + readFileSync(`${site}/sw.js`, 'utf8'));
         for (const warning of warnings) this.warn(warning);
         this.info(`the SHA-256 of ${SUMS} is ${writeSums(site)}`);
       },

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, PHONE, shoot, visit, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
-import { chooseModel, LONG, pasteExamples, reachStep, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { chooseModel, exposeWorker, LONG, pasteExamples, reachStep, show, startTraining, tellWorker, tinySettings, untilTrained } from './steps.ts';
 
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden/bert');
 const ID = 'tests/tiny-bert';
@@ -131,39 +131,15 @@ test('a GPU that is destroyed during a run is restored automatically, with the s
   expect(await record(page)).toEqual(whole);
 });
 
-const tellWorker = (page: Page, what: string): Promise<void> => page.evaluate((each) => new BroadcastChannel('test').postMessage(each), what);
-
-/** Runs in the page. On a message, the worker loses its GPU device or finds the disk full. */
-function exposeWorker(): void {
-  const make = URL.createObjectURL.bind(URL);
-  const more = `
-    const request = GPUAdapter.prototype.requestDevice;
-    let device;
-    GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await request.apply(this, args)); };
-    const write = FileSystemSyncAccessHandle.prototype.write;
-    let full = false;
-    FileSystemSyncAccessHandle.prototype.write = function (...args) {
-      if (full) throw new DOMException('no room', 'QuotaExceededError');
-      return write.apply(this, args);
-    };
-    new BroadcastChannel('test').onmessage = ({ data }) => (data === 'lose' ? device?.destroy() : (full = data === 'full'));`;
-  URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
-}
-
 test('training waits while the page is hidden, and continues when it is visible', { timeout: LONG }, async () => {
   const page = await arrive();
   await train(page);
   await reachStep(page, 2);
-  const sight = (state: string): Promise<void> =>
-    page.evaluate((each) => {
-      Object.defineProperty(document, 'visibilityState', { value: each, configurable: true });
-      document.dispatchEvent(new Event('visibilitychange'));
-    }, state);
-  await sight('hidden');
+  await show(page, 'hidden');
   await page.getByText('Waiting while this page is in the background').waitFor();
   await page.waitForTimeout(1500);
   await page.getByText('Waiting while this page is in the background').waitFor();
-  await sight('visible');
+  await show(page, 'visible');
   await untilTrained(page);
   expect(await record(page)).toEqual(whole);
 });

@@ -88,3 +88,31 @@ export async function reachStep(page: Page, least: number): Promise<number> {
 export async function untilTrained(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
 }
+
+/** Makes the page believe that it is in the background, or in sight again. */
+export async function show(page: Page, state: 'hidden' | 'visible'): Promise<void> {
+  await page.evaluate((each) => {
+    Object.defineProperty(document, 'visibilityState', { value: each, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
+}
+
+/** Sends a message to a worker that was exposed. */
+export const tellWorker = (page: Page, what: string): Promise<void> => page.evaluate((each) => new BroadcastChannel('test').postMessage(each), what);
+
+/** Runs in the page. On a message, the worker loses its GPU device or finds the disk full. */
+export function exposeWorker(): void {
+  const make = URL.createObjectURL.bind(URL);
+  const more = `
+    const request = GPUAdapter.prototype.requestDevice;
+    let device;
+    GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await request.apply(this, args)); };
+    const write = FileSystemSyncAccessHandle.prototype.write;
+    let full = false;
+    FileSystemSyncAccessHandle.prototype.write = function (...args) {
+      if (full) throw new DOMException('no room', 'QuotaExceededError');
+      return write.apply(this, args);
+    };
+    new BroadcastChannel('test').onmessage = ({ data }) => (data === 'lose' ? device?.destroy() : (full = data === 'full'));`;
+  URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
+}

@@ -81,7 +81,7 @@ export function statement(evaluation: Evaluation, name: Name, quick: boolean): s
 }
 
 /** A share of the texts, in numbers if they are few. */
-function share({ examples }: Evaluation, accuracy: number): string {
+export function share({ examples }: Evaluation, accuracy: number): string {
   return examples < FEW ? t.figures.of(Math.round(accuracy * examples), examples) : percent(accuracy);
 }
 

@@ -116,6 +116,12 @@ export async function trainings(): Promise<Kept[]> {
   return found.sort((a, b) => b.modified - a.modified);
 }
 
+/** The name of a training that is kept. */
+export async function trainingName(id: string): Promise<string | undefined> {
+  const folder = await folderOf(id).catch(() => undefined);
+  return folder === undefined ? undefined : (await read<About>(folder, ABOUT))?.name;
+}
+
 /** What is needed to open a training. */
 export async function training(id: string): Promise<{ about: About; dataset: Dataset; record: Blob } | undefined> {
   const folder = await folderOf(id).catch(() => undefined);

@@ -1,6 +1,6 @@
 /** What step 3 shows of a training run: its progress, its chart and its buttons. */
 import type { Evaluation, LoadProgress, TrainStep, Warning } from 'pocketllm';
-import { Attention } from './attention.ts';
+import { Attention, type Outcome } from './attention.ts';
 import { LossChart } from './chart.ts';
 import { announce, byId, facts } from './dom.ts';
 import { count, decimals } from './format.ts';
@@ -25,6 +25,8 @@ interface Ending {
   deeper: boolean;
   /** By how many steps the run could become longer. */
   longer: number;
+  /** What there is to tell a person who looks at something else. */
+  outcome: Outcome | undefined;
 }
 
 export class TrainView {
@@ -37,7 +39,7 @@ export class TrainView {
   readonly again = byId('train-again', HTMLButtonElement);
   readonly chart = new LossChart(byId('plot', HTMLElement));
   readonly predictions = new LivePredictions();
-  readonly #attention = new Attention();
+  readonly attention = new Attention();
   readonly #form: HTMLFormElement;
   readonly #after = byId('train-after', HTMLElement);
   readonly #deeperNote = byId('deeper-note', HTMLElement);
@@ -168,7 +170,7 @@ export class TrainView {
     byId('figure', HTMLElement).hidden = false;
     const left = pace.secondsLeft(step);
     this.#left.textContent = last ? '' : left === undefined ? t.live.estimating : t.live.left(left);
-    this.#attention.progress(step.step / step.steps);
+    this.attention.progress(step.step / step.steps);
     byId('loss-now', HTMLOutputElement).textContent = decimals(this.chart.mean, 3);
     byId('verdict', HTMLElement).textContent = verdict(this.chart, step, trouble, this.#evaluation);
     facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
@@ -180,7 +182,7 @@ export class TrainView {
   showLearned(rows: number, examples: number, last: boolean): void {
     if (!this.#due(last)) return;
     this.#bar.value = rows / Math.max(1, examples);
-    this.#attention.progress(this.#bar.value);
+    this.attention.progress(this.#bar.value);
     this.status(t.training.learnedOf(rows, examples));
     this.#left.textContent = '';
   }
@@ -193,14 +195,14 @@ export class TrainView {
   }
 
   /** Shows how a run ended and what can follow it. */
-  finish({ trained, steps, learned, deeper, longer }: Ending): void {
+  finish({ trained, steps, learned, deeper, longer, outcome }: Ending): void {
     this.setBusy(false);
     this.#left.textContent = '';
     const quick = learned !== undefined;
     const more = !quick && trained < steps;
     this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
     this.status(trained === 0 ? t.live.stoppedFirst : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
-    void this.#attention.end(this.#status.textContent ?? '');
+    void this.attention.end(this.#status.textContent ?? '', outcome);
     if (trained === 0) return;
     this.start.textContent = t.training.startOver;
     this.showForm(false);

@@ -1,5 +1,6 @@
 /** Step 3: a training run that is shown, and saved, as it proceeds. */
 import type { FineTuner, TrainStep, Warning } from 'pocketllm';
+import type { Outcome } from './attention.ts';
 import { lacksAfter, measure } from './before-after.ts';
 import { announce, byId } from './dom.ts';
 import type { Draft } from './draft.ts';
@@ -194,6 +195,7 @@ export class Training {
         [this.#steps, this.#examples, this.#learned] = [last, examples, 0];
         this.#learningRate = learningRate;
         this.view.prepare(last, losses);
+        this.view.attention.begin(given.background);
         if (asks && id !== undefined) {
           await beginTraining(id, this.#app, dataset, given);
           // The training has the texts now, unless it is one with a sample.
@@ -263,6 +265,7 @@ export class Training {
   async #go(ready: () => Promise<Run>): Promise<void> {
     const [app, view] = [this.#app, this.view];
     const from = app.trained;
+    let failed = false;
     this.#state = 'running';
     app.onProgress = (progress) => view.showProgress(progress);
     try {
@@ -281,12 +284,14 @@ export class Training {
       if (app.trained > from || lacksAfter(app, run.dataset)) await this.#measure(run, 'after');
       if (id !== undefined && (!this.#ranQuick || runner?.finished === true)) await updateTraining(id, app, given);
     } catch (error) {
-      if (!isAbort(error)) view.problem(error);
+      failed = !isAbort(error);
+      if (failed) view.problem(error);
       if (isFull(error)) await this.#offerSpace();
     } finally {
       this.#starting = undefined;
       delete app.onProgress;
-      this.#finish();
+      // A person who continues in another tab knows.
+      this.#finish(this.#asked ? undefined : { failed, ...app });
       if (this.#asked) view.status(t.trainings.taken);
     }
   }
@@ -332,13 +337,13 @@ export class Training {
     });
   }
 
-  #finish(): void {
+  #finish(outcome?: Outcome): void {
     const { trained } = this.#app;
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
     this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
-    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings) });
+    this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings), outcome });
     if (trained === 0) return;
     this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));
   }

@@ -6,6 +6,7 @@ export const live: Texts['live'] = {
   title: 'So antwortet es jetzt',
   done: 'Fertig',
   notification: 'Das Training ist beendet',
+  failed: 'Das Training wurde durch einen Fehler beendet',
   notify: 'Benachrichtigen, wenn es fertig ist',
   left: (seconds: number) => `noch ${duration(seconds)}`,
   estimating: 'Restzeit wird geschätzt',

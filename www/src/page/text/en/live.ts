@@ -5,6 +5,7 @@ export const live = {
   title: 'What it answers now',
   done: 'Done',
   notification: 'The training has ended',
+  failed: 'The training stopped because of an error',
   notify: 'Notify me when it is done',
   left: (seconds: number) => `${duration(seconds)} left`,
   estimating: 'Estimating the time left',

@@ -6,6 +6,7 @@ export const live: Texts['live'] = {
   title: 'Lo que responde ahora',
   done: 'Listo',
   notification: 'El entrenamiento ha terminado',
+  failed: 'El entrenamiento se detuvo por un error',
   notify: 'Avisarme cuando termine',
   left: (seconds: number) => `${duration(seconds)} para acabar`,
   estimating: 'Calculando el tiempo restante',

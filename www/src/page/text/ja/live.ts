@@ -6,6 +6,7 @@ export const live: Texts['live'] = {
   title: '今の答え',
   done: '完了',
   notification: '学習が終わりました',
+  failed: 'エラーのため学習が止まりました',
   notify: '終わったら通知する',
   left: (seconds: number) => `残り${duration(seconds)}`,
   estimating: '残り時間を計算中',

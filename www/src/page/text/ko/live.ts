@@ -6,6 +6,7 @@ export const live: Texts['live'] = {
   title: '지금 모델의 답',
   done: '완료',
   notification: '학습이 끝났어요',
+  failed: '오류 때문에 학습이 멈췄어요',
   notify: '끝나면 알림 받기',
   left: (seconds: number) => `${duration(seconds)} 남음`,
   estimating: '남은 시간 계산 중',
