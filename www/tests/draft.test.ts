@@ -54,7 +54,7 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
   await load(page);
   await tab(page, 'Paste');
-  const pasted = 'great: a fine film\nterrible: a bad film\n'.repeat(6);
+  const pasted = `text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(6)}`;
   await page.getByLabel('Your examples, one per line').fill(pasted);
   await page.getByText(KEPT).waitFor();
   await reload(page);

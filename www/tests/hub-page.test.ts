@@ -22,6 +22,10 @@ beforeAll(async () => {
   hub.add('tests/adapter', new Map(['adapter_config.json', 'adapter_model.safetensors'].map((name) => [name, readFileSync(`${GOLDEN}/peft/bert-lora/${name}`)])));
   const encoder = ['config.json', 'model.safetensors'].map((name): [string, Buffer] => [name, readFileSync(`${GOLDEN}/features/encoder/${name}`)]);
   hub.add('tests/encoder', new Map([...encoder, ['tokenizer.json', readFileSync(`${GOLDEN}/bert/tokenizer.json`)]]));
+  const bert = (name: string): [string, Buffer] => [name, readFileSync(`${GOLDEN}/bert/${name}`)];
+  hub.add('tests/wordless', new Map([bert('config.json'), bert('model.safetensors')]));
+  const strange = Buffer.from(JSON.stringify({ ...JSON.parse(bert('config.json')[1].toString('utf8')), model_type: 'strange_family' }));
+  hub.add('tests/strange', new Map([['config.json', strange], bert('tokenizer.json'), bert('model.safetensors')]));
   const gguf = readFileSync(`${GOLDEN}/llama-gguf/model.gguf`);
   hub.add('tests/quants', new Map(['m-IQ3_M', 'm-Q4_K_M', 'm-Q8_0'].map((name): [string, Buffer] => [`${name}.gguf`, name === 'm-Q8_0' ? Buffer.concat([gguf, Buffer.alloc(64)]) : gguf])));
   // The page's policy requires the hub's own name, so it is mapped to this machine's address.
@@ -112,6 +116,34 @@ test('a sentence encoder is looked up, and learns the quick way only', { timeout
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
   expect(await page.getByRole('button', { name: 'Train it deeper' }).count()).toBe(0);
   expect(await page.locator('#deeper-note').isVisible()).toBe(false);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test('a model is looked up before it is loaded, and refused by name before its weights are downloaded', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true });
+  hub.token = '';
+  hub.asked.length = 0;
+  await chooseModel(page, 'From Hugging Face');
+  const load = async (id: string): Promise<void> => {
+    await page.getByLabel('The model’s name').fill(id);
+    await page.getByRole('button', { name: 'Load this model' }).click();
+  };
+  await load('tests/wordless');
+  await page.getByRole('alert').getByText('tests/wordless has no file that says how it reads texts').waitFor({ timeout: LONG });
+  expect(await faultsOf(page)).toEqual([]);
+  await shoot(page, 'phone-light-1-wordless');
+  await load('tests/strange');
+  await page.getByRole('alert').getByText('strange_family').waitFor({ timeout: LONG });
+  // At most the header at the beginning of the weights is read.
+  expect(hub.asked.filter((each) => each.includes('model.safetensors') && !each.endsWith('bytes=0-262143'))).toEqual([]);
+  expect(await page.locator('#shelf').isVisible()).toBe(false);
+  // Of several files one is proposed, as after a look at the repository.
+  await load('tests/quants');
+  await expect.poll(() => page.locator('#hub-file').inputValue(), { timeout: LONG }).toBe('m-Q8_0.gguf');
+  await load(ID);
+  await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+  await page.locator('#hub-facts', { hasText: 'of GPU memory' }).waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });

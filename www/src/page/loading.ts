@@ -23,10 +23,15 @@ const STAGES: Record<LoadProgress['stage'], string> = {
   evaluate: t.live.evaluating,
 };
 
-/** Loads a model in place of the current one. Rejects if that fails. */
-export async function loadModel(app: App, choice: ModelChoice, chosen: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
+/** Gives the current model up, which makes room for another. */
+export async function unload(app: App): Promise<void> {
   await app.tuner?.dispose();
   delete app.tuner;
+}
+
+/** Loads a model in place of the current one. Rejects if that fails. */
+export async function loadModel(app: App, choice: ModelChoice, chosen: readonly File[], options: Pick<CreateOptions, 'signal' | 'cache'> = {}): Promise<void> {
+  await unload(app);
   const files = await unpacked(chosen);
   const model = placeOf(choice, files);
   // After texts are entered there are no requests, not even to check whether a stored model has

@@ -1,16 +1,16 @@
 /**
  * Step 1: loads a model from this page, from the hub, from this device or from the person's files.
  */
-import { inspectModel, PocketError, type CreateOptions, type DType, type FineTuner, type ModelSize, type StoredModel } from 'pocketllm';
+import { PocketError, type CreateOptions, type DType, type FineTuner, type StoredModel } from 'pocketllm';
 import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, suggestBuiltIn, type BuiltInName } from './built-in.ts';
 import { announce, byId, chosen, el, onChoice } from './dom.ts';
 import { bytes } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
-import { accessToken, downloadSize, loadModel, showFacts, showProgress } from './loading.ts';
-import { offerFiles } from './quantized.ts';
-import { offlineWith } from './offline.ts';
+import { accessToken, downloadSize, loadModel, showFacts, showProgress, unload } from './loading.ts';
+import { explain, LookUp } from './look-up.ts';
+import { isStored, offlineWith } from './offline.ts';
 import { isSealed, onSeal } from './privacy.ts';
-import { isAbort, isLocked, showProblem } from './problem.ts';
+import { isAbort, showProblem } from './problem.ts';
 import { fromFile } from './record.ts';
 import { hubId, showShelf } from './shelf.ts';
 import { isFull, offerSpace } from './space.ts';
@@ -18,17 +18,10 @@ import type { App, Flow, ModelChoice } from './state.ts';
 import { showSuggestions } from './suggestions.ts';
 import { t } from './text.ts';
 import { unpacked } from './unzip.ts';
-import { lacksTokenizer, weigh } from './weigh.ts';
-import { confinedWorker } from './worker.ts';
+import { lacksTokenizer } from './weigh.ts';
 
 /** The model that is proposed for writing if the page has none of its own. */
 const WRITER = 'HuggingFaceTB/SmolLM2-135M-Instruct';
-
-/** Shows what went wrong. If the model needs an access token, the field for it appears. */
-function explain(place: HTMLElement, error: unknown): void {
-  showProblem(place, error);
-  if (isLocked(error)) byId('hub-access', HTMLElement).hidden = false;
-}
 
 /** A task that waits for a model. */
 interface Waiting {
@@ -58,14 +51,12 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** The built-in model for sorting. */
   let sorter: BuiltInName = 'bert';
   let controller: AbortController | undefined;
-  let looking = new AbortController();
   let files: File[] = [];
   /** The model that was chosen from the list of stored models. */
   let kept: StoredModel | undefined;
   /** Whether the person has chosen a model, or its precision. */
   const touched = { source: false, dtype: false };
-  /** The id of the file that was chosen in a repository with several. */
-  let file: string | undefined;
+  const lookUp = new LookUp(() => touched.dtype, () => changed());
 
   const changed = (): void => {
     showProblem(problem);
@@ -96,18 +87,16 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     touched.dtype = true;
     changed();
     if (chosen('source') === 'files') void lookAtFiles();
-    else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void look();
+    else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void lookUp.hub();
   });
   id.addEventListener('input', () => {
     kept = undefined;
-    file = undefined;
-    byId('hub-files', HTMLElement).hidden = true;
-    byId('hub-facts', HTMLElement).replaceChildren();
+    lookUp.forget();
     changed();
   });
   byId('model-hub', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();
-    void look();
+    void lookUp.hub();
   });
   cancel.addEventListener('click', () => {
     waiting = undefined;
@@ -134,7 +123,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   showSuggestions((model) => {
     id.value = model;
     id.dispatchEvent(new Event('input'));
-    void look();
+    void lookUp.hub();
   });
   changed();
   return loadFor;
@@ -180,7 +169,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     load.focus({ preventScroll: true });
     options.scrollIntoView({ block: 'start' });
     announce(reason.textContent ?? '');
-    if (!isSealed()) void look();
+    if (!isSealed()) void lookUp.hub();
   }
 
   function canWrite(): boolean {
@@ -224,32 +213,9 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     const held = dtype.value as DType;
     if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source, dtype: held };
     const source = chosen('source');
-    if (source === 'hub') return { kind: 'hub', id: hubModel(), dtype: held };
+    if (source === 'hub') return { kind: 'hub', id: lookUp.model, dtype: held };
     if (source === 'files') return { kind: 'files', names: files.map(({ name }) => name), dtype: held };
     return { kind: 'built-in', name: isBuiltIn(source) ? source : 'bert', dtype: held };
-  }
-
-  /** Shows what the model needs and what this device has, before the download. */
-  async function look(): Promise<void> {
-    const model = hubModel();
-    if (model === '') return;
-    await show(byId('hub-facts', HTMLElement), model, (signal) => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker }));
-  }
-
-  /** The hub id that was entered, or that of the file that was chosen in its repository. */
-  function hubModel(): string {
-    return file ?? id.value.trim();
-  }
-
-  /** If a model cannot be taken as it is named because its repository has several files, offers these. */
-  async function offersFiles(model: string, error: unknown, signal: AbortSignal): Promise<boolean> {
-    if (!(error instanceof PocketError) || error.code !== 'model-unsupported' || !error.message.includes('.gguf')) return false;
-    return offerFiles(model, { ...accessToken(), signal }, (chosenFile, held) => {
-      file = chosenFile;
-      if (!touched.dtype) dtype.value = held;
-      changed();
-      void look();
-    }).catch(() => false);
   }
 
   async function takeFiles(given: readonly File[]): Promise<void> {
@@ -264,30 +230,10 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     else showProblem(problem, fault);
   }
 
-  /**
-   * Does the same for files, if they are complete. Errors in them are shown when they are loaded.
-   */
+  /** Looks at the files, if they are complete. */
   async function lookAtFiles(): Promise<void> {
-    const place = byId('files-facts', HTMLElement);
-    place.replaceChildren();
-    if (files.length > 0 && !load.disabled) await show(place, files);
-  }
-
-  /** Shows what a model needs, and chooses the precision in which it can be trained here unless the person has. */
-  async function show(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<void> {
-    looking.abort();
-    const { signal } = (looking = new AbortController());
-    showProblem(problem);
-    const choose = touched.dtype ? undefined : (held: DType): void => void (dtype.value = held);
-    try {
-      await weigh({ model, access: accessToken(), inspect }, place, dtype.value as DType, choose, signal);
-    } catch (error) {
-      if (looking.signal !== signal) return;
-      place.replaceChildren();
-      if (isAbort(error)) return;
-      if (typeof model === 'string' && file === undefined && (await offersFiles(model, error, signal))) return;
-      if (inspect !== undefined) explain(problem, error);
-    }
+    byId('files-facts', HTMLElement).replaceChildren();
+    if (files.length > 0 && !load.disabled) await lookUp.files(files);
   }
 
   function take(model: StoredModel): void {
@@ -297,7 +243,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     touched.source = true;
     check(hub === undefined ? (builtIn ?? 'bert') : 'hub');
     if (hub !== undefined) id.value = hub;
-    file = undefined;
+    lookUp.forget();
     suitDtype();
     changed();
     void run();
@@ -305,19 +251,23 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
 
   async function run(options: Pick<CreateOptions, 'cache'> = {}): Promise<void> {
     controller = new AbortController();
-    looking.abort();
+    const { signal } = controller;
+    lookUp.stop();
     showProblem(problem);
     setBusy(true);
     flow.lockAfter(1);
     app.onProgress = showProgress;
     try {
-      await loadModel(app, choice(), files, { signal: controller.signal, ...options });
+      await unload(app);
+      // Once texts are entered only what is stored can be loaded.
+      if (choice().kind === 'hub' && !isSealed() && !(await isStored(choice()))) await lookUp.beforeLoad(signal);
+      await loadModel(app, choice(), files, { signal, ...options });
       showFacts(app);
       announce(t.model.loaded);
     } catch (error) {
       // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
-      if (!isAbort(error)) explain(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
+      if (!isAbort(error) && !(choice().kind === 'hub' && (await lookUp.offersFiles(error, signal)))) explain(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
       if (isFull(error)) await offerSpace(problem, await downloadSize(choice()), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
     } finally {
       setBusy(false);

@@ -32,11 +32,16 @@ export function offlineWith(model: ModelChoice): void {
 
 async function tell(): Promise<void> {
   const model = inUse;
-  const works = stored && model !== undefined && (await storage.models()).some((each) => each.complete && isOf(each, model));
+  const works = stored && model !== undefined && (await isStored(model));
   if (model !== inUse) return;
   const place = byId('offline', HTMLElement);
   place.textContent = works ? t.tasks.offline(nameOf(model, [])) : '';
   place.hidden = !works;
+}
+
+/** Whether all of a model is on this device. */
+export async function isStored(model: ModelChoice): Promise<boolean> {
+  return (await storage.models()).some((each) => each.complete && isOf(each, model));
 }
 
 /** Whether a stored model is the one that is meant. */

@@ -36,12 +36,12 @@ const PART = 0.5;
 
 /**
  * Shows in `place` what the model needs. `choose` is called with the precision in which it can be trained here, unless `held` is a
- * person's own choice.
+ * person's own choice. `tries` says whether to allocate the memory for a moment. Rejects if the model does not work here.
  */
-export async function weigh({ model, access, inspect }: Weighed, place: HTMLElement, held: DType, choose: ((dtype: DType) => void) | undefined, signal: AbortSignal): Promise<void> {
+export async function weigh({ model, access, inspect }: Weighed, place: HTMLElement, held: DType, choose: ((dtype: DType) => void) | undefined, signal: AbortSignal, tries: boolean): Promise<void> {
   place.replaceChildren(el('p', {}, t.tasks.checking));
   const size = await inspect?.(signal);
-  if (size !== undefined && lacksTokenizer(size.files.map(({ name }) => name))) throw new PocketError('file-corrupt', t.tasks.noTokenizer);
+  if (size !== undefined && lacksTokenizer(size.files.map(({ name }) => name))) throw new PocketError('model-unsupported', t.tasks.hubLacksTokenizer(size.name));
   const planned = (dtype: DType): Promise<MemoryPlan> => plan({ model, ...access, dtype, maxLength: LENGTH, signal, worker: confinedWorker });
   let plannedNow = await planned(held);
   const sentences: string[] = [];
@@ -60,7 +60,8 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
     announce(all.join(' '));
   };
   sentences.push(...found.sentences);
-  tell([...sentences, t.tasks.trying(await memoryName())], found.tight);
+  tell([...sentences, ...(tries ? [t.tasks.trying(await memoryName())] : [])], found.tight);
+  if (!tries) return;
   const tried = await tryMemory(plannedNow.peak, signal);
   if (!signal.aborted) tell([...sentences, ...tried.sentences], found.tight || tried.tight);
 }

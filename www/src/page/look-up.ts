@@ -1,0 +1,118 @@
+/** Looks a model up before it is loaded: whether it works here, what it needs, and in which precision this device can train it. */
+import { inspectModel, PocketError, type DType, type ModelSize } from 'pocketllm';
+import { byId } from './dom.ts';
+import { accessToken } from './loading.ts';
+import { isAbort, isLocked, showProblem } from './problem.ts';
+import { offerFiles } from './quantized.ts';
+import { t } from './text.ts';
+import { weigh } from './weigh.ts';
+import { confinedWorker } from './worker.ts';
+
+/** Shows what went wrong. If the model needs an access token, the field for it appears. */
+export function explain(place: HTMLElement, error: unknown): void {
+  showProblem(place, error);
+  if (isLocked(error)) byId('hub-access', HTMLElement).hidden = false;
+}
+
+export class LookUp {
+  readonly #id = byId('hub-id', HTMLInputElement);
+  readonly #dtype = byId('dtype', HTMLSelectElement);
+  readonly #facts = byId('hub-facts', HTMLElement);
+  readonly #problem = byId('model-problem', HTMLElement);
+  /** Whether the person has chosen the precision. */
+  readonly #dtypeIsChosen: () => boolean;
+  readonly #changed: () => void;
+  /** The id of the file that was chosen in a repository with several. */
+  #file: string | undefined;
+  /** The model of the hub that was looked up last, without a fault. */
+  #done: string | undefined;
+  #looking = new AbortController();
+
+  /** `changed` is called when a file of a repository is chosen. */
+  constructor(dtypeIsChosen: () => boolean, changed: () => void) {
+    [this.#dtypeIsChosen, this.#changed] = [dtypeIsChosen, changed];
+  }
+
+  /** The hub id that was entered, or that of the file that was chosen in its repository. */
+  get model(): string {
+    return this.#file ?? this.#id.value.trim();
+  }
+
+  /** Called when another id is entered. */
+  forget(): void {
+    [this.#file, this.#done] = [undefined, undefined];
+    byId('hub-files', HTMLElement).hidden = true;
+    this.#facts.replaceChildren();
+  }
+
+  /** Stops what is being looked up. */
+  stop(): void {
+    this.#looking.abort();
+  }
+
+  /** Shows what the model of the hub needs and what this device has. */
+  async hub(): Promise<void> {
+    const { model } = this;
+    if (model !== '' && (await this.#show(this.#facts, model, inspection(model)))) this.#done = model;
+  }
+
+  /** Does the same for files. Errors in them are shown when they are loaded. */
+  async files(files: File[]): Promise<void> {
+    await this.#show(byId('files-facts', HTMLElement), files);
+  }
+
+  /**
+   * Looks the model of the hub up before it is loaded, unless that has been done. Rejects if it does not work here, so that nothing of it is
+   * downloaded. Memory is not tried, because loading tries it.
+   */
+  async beforeLoad(signal: AbortSignal): Promise<void> {
+    const { model } = this;
+    if (this.#done === model) return;
+    byId('load-stage', HTMLElement).textContent = t.tasks.checking;
+    try {
+      await weigh({ model, access: accessToken(), inspect: inspection(model) }, this.#facts, this.#dtype.value as DType, this.#choose, signal, false);
+    } catch (error) {
+      this.#facts.replaceChildren();
+      // A model whose training needs too much memory may still be good for learning quickly.
+      if (!(error instanceof PocketError && ['out-of-memory', 'limit-exceeded'].includes(error.code))) throw error;
+    }
+    this.#done = model;
+  }
+
+  /** If a model cannot be taken as it is named because its repository has several files, offers these. */
+  async offersFiles(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const { model } = this;
+    if (this.#file !== undefined || !(error instanceof PocketError) || error.code !== 'model-unsupported' || !error.message.includes('.gguf')) return false;
+    return offerFiles(model, { ...accessToken(), signal }, (file, held) => {
+      this.#file = file;
+      this.#choose?.(held);
+      this.#changed();
+      void this.hub();
+    }).catch(() => false);
+  }
+
+  /** How to choose the precision, unless the person has. */
+  get #choose(): ((held: DType) => void) | undefined {
+    return this.#dtypeIsChosen() ? undefined : (held) => void (this.#dtype.value = held);
+  }
+
+  /** Shows what a model needs, and chooses the precision in which it can be trained here. Returns whether that went well. */
+  async #show(place: HTMLElement, model: string | File[], inspect?: (signal: AbortSignal) => Promise<ModelSize>): Promise<boolean> {
+    this.#looking.abort();
+    const { signal } = (this.#looking = new AbortController());
+    showProblem(this.#problem);
+    try {
+      await weigh({ model, access: accessToken(), inspect }, place, this.#dtype.value as DType, this.#choose, signal, true);
+      return true;
+    } catch (error) {
+      if (this.#looking.signal !== signal) return false;
+      place.replaceChildren();
+      if (isAbort(error)) return false;
+      if (typeof model === 'string' && (await this.offersFiles(error, signal))) return false;
+      if (inspect !== undefined) explain(this.#problem, error);
+      return false;
+    }
+  }
+}
+
+const inspection = (model: string) => (signal: AbortSignal): Promise<ModelSize> => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker });
