@@ -5,7 +5,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { DESKTOP, openSite, PHONE, visit, type Site } from './browser.ts';
+import { DESKTOP, look, openSite, PHONE, visit, type Site } from './browser.ts';
 import { loadModel, LONG, openModels, startTraining, tinySettings, untilStored, untilTrained, useSample } from './steps.ts';
 
 const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(12)}`;
@@ -24,6 +24,14 @@ test('there is no request from the first pasted text to the exported record', { 
   const requests: string[] = [];
   context.on('request', (request) => requests.push(request.url()));
   await page.getByLabel('Your examples, one per line').fill(OWN);
+  // On a phone the promise is one line, which opens to say what was counted.
+  const line = page.locator('#proof > summary');
+  expect((await line.boundingBox())?.height).toBeLessThan(50);
+  expect(await page.locator('#requests').isVisible()).toBe(false);
+  await line.click();
+  expect(await page.locator('#requests').isVisible()).toBe(true);
+  expect(await look(page, 'phone-2-promise')).toEqual([]);
+  await line.click();
   await useSample(page);
   await tinySettings(page, 4);
   await startTraining(page);
