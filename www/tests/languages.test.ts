@@ -59,7 +59,8 @@ describe('the catalogs', () => {
     const found = readdirSync(PAGE)
       .filter((name) => name.endsWith('.ts') && !exempt.test(name))
       .flatMap((name) => [...readFileSync(`${PAGE}/${name}`, 'utf8').replace(/\/\*.*?\*\/|\/\/.*$/gms, '').matchAll(written)].map(([text]) => `${name}: ${text}`));
-    expect(found.filter((text) => !text.includes('Small BERT'))).toEqual([]);
+    // A name, and a sentence that a tokenizer is measured by.
+    expect(found.filter((text) => !/Small BERT|Please bring the report/.test(text))).toEqual([]);
   });
 });
 
