@@ -7,7 +7,7 @@ export const estimate: Texts['estimate'] = {
   steps300: '300 Schritte',
   about: (seconds: number) => `etwa ${duration(seconds)}`,
   measuring: 'Gemessen wird, wie schnell das Modell auf diesem Gerät ist',
-  slow: (seconds: number) => `Auf diesem Gerät dauert das etwa ${duration(seconds)}. Schneller geht es mit:`,
+  slow: (seconds: number) => `Auf diesem Gerät dauert das etwa ${duration(seconds)} und geht schneller mit:`,
   learnQuickly: 'schnellem Lernen, das Sekunden bis Minuten dauert',
   fewerSteps: 'weniger Schritten',
   fewerBits: 'weniger Bit: Lade das Modell in Schritt 1 neu, mit 4 Bit unter „Arbeitsspeicher“',

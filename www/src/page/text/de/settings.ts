@@ -11,7 +11,7 @@ export const settings: Texts['settings'] = {
   sentencesNote: 'Das Modell sortiert sie vor und nach dem Training. So siehst du, was es gelernt hat.',
   length: 'Wie lange',
   short: 'Kurz',
-  good: 'Gut',
+  good: 'Normal',
   long: 'Lang',
   steps100: '100 Schritte',
   steps1000: '1.000 Schritte',

@@ -7,7 +7,7 @@ export const space: Texts['space'] = {
   models: 'Diese Modelle könntest du löschen:',
   delete: 'Löschen',
   deleteModel: (name: string) => `${name} löschen`,
-  again: 'Noch einmal',
+  again: 'Erneut versuchen',
   without: 'Trainieren, ohne zu speichern',
   nothingStored: 'Dieser Browser speichert nichts für diese Seite. Wenn du den Tab schließt, ist das Gelernte verloren, außer du lädst es herunter.',
 };

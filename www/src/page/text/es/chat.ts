@@ -9,7 +9,7 @@ export const chat: Texts['chat'] = {
   talk: 'Chatear',
   input: 'Tu texto',
   tokens: 'Longitud máxima (tokens)',
-  temperature: 'Azar',
+  temperature: 'Aleatoriedad',
   send: 'Enviar',
   stop: 'Detener',
   clear: 'Borrar',

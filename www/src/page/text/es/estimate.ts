@@ -5,9 +5,9 @@ import type { Texts } from '../en/index.ts';
 export const estimate: Texts['estimate'] = {
   quick: 'Muy corta',
   steps300: '300 pasos',
-  about: (seconds: number) => `unos ${duration(seconds)}`,
+  about: (seconds: number) => `aprox. ${duration(seconds)}`,
   measuring: 'Midiendo la velocidad del modelo en este dispositivo',
-  slow: (seconds: number) => `En este dispositivo tarda unos ${duration(seconds)}. Será más rápido con:`,
+  slow: (seconds: number) => `En este dispositivo tarda alrededor de ${duration(seconds)}. Será más rápido con:`,
   learnQuickly: 'el aprendizaje rápido, que tarda de segundos a minutos',
   fewerSteps: 'menos pasos',
   fewerBits: 'menos bits: vuelve a cargar el modelo en el paso 1, con 4 bits en «Memoria»',

@@ -2,7 +2,7 @@
 import type { Texts } from '../en/index.ts';
 
 export const chat: Texts['chat'] = {
-  title: 'モデルと書いてみる',
+  title: 'モデルで書いてみる',
   log: 'これまでのやり取り',
   how: '書き方',
   continue: '続きを書く',

@@ -23,7 +23,7 @@ export const figures: Texts['figures'] = {
   giveMoreOrLonger: '例を増やすか、もっと長く学習させてください。',
   giveMoreCheck: '例を増やし、ラベルが正しいか確かめてください。',
   longerOrOther: 'もっと長く学習させるか、設定を変えてやり直してください。',
-  tooFew: (texts: number) => `${count(texts)}件の文章では少なすぎて、学べたかどうか判断できません。`,
+  tooFew: (texts: number) => `${count(texts)}件の文章では少なすぎて、学習できたかどうか判断できません。`,
   oneLabel: (label: string) => `テスト用の文章のラベルがすべて${label}なので、ラベルを見分けられるかどうかわかりません。`,
   wrong: '間違えた文章',
   noneWrong: 'ありません。',
@@ -33,7 +33,7 @@ export const figures: Texts['figures'] = {
   answeredAs: 'モデルの答え',
   right: (right: number, all: number) => `正解${count(right)}/${count(all)}`,
   caption: 'ラベルごとに見たモデルの答え',
-  takenFor: (texts: number, label: string, answered: string) => `${label}を${answered}と間違い：${count(texts)}件`,
+  takenFor: (texts: number, label: string, answered: string) => `${label}を${answered}と間違えた文章：${count(texts)}件`,
   wrongHead: (label: string, answered: string) => `正しくは${label}、答えは${answered}`,
   more: (texts: number) => `ほか${count(texts)}件`,
 };

@@ -21,7 +21,7 @@ export const link: Texts['link'] = {
   size: '링크',
   labels: '라벨',
   builtIn: '이 페이지에 들어 있는 모델을 써요. 아무것도 전송하지 않아요.',
-  hub: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 이 기기에 없으면 Hugging Face에서 내려받아요.`,
+  hub: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 이 기기에 없으면 Hugging Face에서 다운로드해요.`,
   files: (parameters: string) => `모델의 매개변수는 ${parameters}개예요. 모델 파일을 선택하세요. 파일은 보낸 사람에게 받을 수 있어요.`,
   notIncluded: '이 페이지에는 그 모델이 들어 있지 않아요.',
   choose: '모델 파일 선택',

@@ -21,7 +21,7 @@ export const live: Texts['live'] = {
   retesting: '이제 학습한 모델을 테스트하고 있어요. 건너뛰면 볼 수 있는 결과가 없어요.',
   keepOpen: '이 페이지를 열어 두세요. 페이지가 백그라운드에 있는 동안에는 학습이 멈춰요.',
   preparing: '그래픽 칩 준비 중',
-  evaluating: '모델 시험 중',
+  evaluating: '모델 테스트 중',
   programs: (ready: number, all: number) => `그래픽 칩 준비 중: 프로그램 ${count(ready)}/${count(all)}개`,
-  evaluated: (done: number, all: number) => `모델 시험 중: ${count(done)}/${count(all)}개`,
+  evaluated: (done: number, all: number) => `모델 테스트 중: ${count(done)}/${count(all)}개`,
 };

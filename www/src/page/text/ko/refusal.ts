@@ -15,6 +15,6 @@ export const refusal: Texts['refusal'] = {
   tooLarge: (name: string, size: string, most: string) => `${name}: 크기는 ${size}인데, 이 페이지는 ${most}까지 읽을 수 있어요.`,
   tooLargeAdvice: '일부만 쓰세요. 글 몇천 개면 충분해요.',
   binary: (name: string) => `텍스트 파일이 아니에요: ${name}`,
-  binaryAdvice: '파일을 만든 프로그램에서 열어 CSV나 일반 텍스트로 저장하세요. 또는 행을 복사해서 여기에 붙여 넣으세요.',
+  binaryAdvice: '파일을 만든 프로그램에서 열어 CSV나 일반 텍스트로 저장하세요. 또는 행을 복사해서 여기에 붙여넣으세요.',
   other: '위에 적힌 것을 고치세요. 글 열과 라벨 열이 있는 표나 “work: Meeting at 4” 같은 줄을 쓸 수 있어요.',
 };

@@ -11,7 +11,7 @@ export const settings: Texts['settings'] = {
   sentencesNote: '모델이 이 문장들을 학습 전과 후에 분류해서, 무엇을 배웠는지 보여 줘요.',
   length: '학습 길이',
   short: '짧게',
-  good: '적당히',
+  good: '보통',
   long: '길게',
   steps100: '100스텝',
   steps1000: '1,000스텝',
