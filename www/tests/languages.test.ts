@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withParts } from '../build/parts.ts';
 import { LANGUAGES } from '../src/page/language.ts';
-import { DESKTOP, FAKE, look, openSite, overflows, PHONE, started, visit, type Site } from './browser.ts';
-import { LONG } from './steps.ts';
+import { DESKTOP, FAKE, look, openSite, overflows, PHONE, shoot, started, visit, type Site } from './browser.ts';
+import { LONG, TINY_FILES, TINY_ROWS } from './steps.ts';
 
 const PAGE = resolve(import.meta.dirname, '../src/page');
 const OTHERS = Object.keys(LANGUAGES).filter((language) => language !== 'en');
@@ -71,13 +71,41 @@ describe.skipIf(FAKE)('the page', () => {
   });
   afterAll(async () => site?.close());
 
-  test.each(OTHERS)('in %s, all fits on every screen', { timeout: LONG }, async (language) => {
-    const { context, page, faults } = await visit(site, { ...PHONE, locale: language, serviceWorkers: 'block' });
+  test.each(OTHERS)('in %s, all fits on every screen in every step', { timeout: LONG }, async (language) => {
+    const { context, page, faults } = await visit(site, { ...PHONE, isMobile: false, locale: language, serviceWorkers: 'block' });
     expect(await page.locator('html').getAttribute('lang')).toBe(language);
-    const name = (step: number): string => `language-${language}-${step}`;
-    expect([...(await look(page, name(1))), ...(await overflows(page, name(1)))]).toEqual([]);
+    const wide: string[] = [];
+    const check = async (step: string): Promise<void> => {
+      wide.push(...(await overflows(page, `language-${language}-${step}`)));
+      await shoot(page, `language-${language}-${step}`);
+    };
+    expect(await look(page, `language-${language}-1`)).toEqual([]);
+    await check('1');
     await page.locator('#model-choice > summary').click();
-    expect(await overflows(page, `${name(1)}, models`)).toEqual([]);
+    await check('1-models');
+    await page.locator('input[value="files"]').check();
+    await page.locator('#model-input').setInputFiles(TINY_FILES);
+    await page.locator('#model-load').click();
+    await page.locator('#model-next').click({ timeout: LONG });
+    await page.locator('#data-own').check();
+    await page.locator('#paste-input').fill('great');
+    await page.locator('#data-problem .problem').waitFor();
+    await check('2-refused');
+    await page.locator('#paste-input').fill(readFileSync(TINY_ROWS, 'utf8'));
+    await page.locator('#prompt-view > summary').click();
+    await check('2');
+    await page.locator('#data-next').click();
+    await check('3');
+    await page.locator('input[name="how"][value="steps"]').check();
+    await page.locator('#advanced > summary').click();
+    await check('3-settings');
+    for (const [name, value] of Object.entries({ steps: '30', batchSize: '4', maxLength: '32', heldOut: '12' })) await page.locator(`#settings [name="${name}"]`).fill(value);
+    await page.locator('#train-start').click();
+    await page.locator('#train-next').waitFor({ timeout: LONG });
+    await check('3-trained');
+    await page.locator('#train-next').click();
+    await check('4');
+    expect(wide).toEqual([]);
     expect(faults).toEqual([]);
     await context.close();
   });

@@ -8,6 +8,7 @@ import { FAKE } from './browser.ts';
 export const LONG = FAKE ? 30_000 : 300_000;
 
 const TINY = resolve(import.meta.dirname, '../../tests/golden/bert');
+export const TINY_ROWS = `${TINY}/train.csv`;
 export const TINY_FILES = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => resolve(TINY, name));
 
 /**
@@ -23,7 +24,7 @@ export async function loadTiny(page: Page): Promise<void> {
 
 export async function pasteExamples(page: Page): Promise<void> {
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one per line').fill(readFileSync(`${TINY}/train.csv`, 'utf8'));
+  await page.getByLabel('Your examples, one per line').fill(readFileSync(TINY_ROWS, 'utf8'));
   await useSample(page);
 }
 

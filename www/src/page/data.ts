@@ -3,7 +3,7 @@ import { PocketError, type FineTuner } from 'pocketllm';
 import { readBrought } from './brought.ts';
 import { ColumnQuestions } from './columns.ts';
 import { byId, chosen, debounced, el, onChoice } from './dom.ts';
-import { bytes, count, excerpt, percent } from './format.ts';
+import { bytes, count, excerpt, joined, percent } from './format.ts';
 import type { Draft, DraftTexts } from './draft.ts';
 import { ForeignNote } from './knows.ts';
 import { LabelsForTexts } from './later.ts';
@@ -316,7 +316,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
       const { aside } = sampleNow() === undefined ? proposeOpenings(parsed.writing) : { aside: 0 };
       lines.push(...(aside > 0 ? [t.writing.openingsAside(aside)] : []), ...parsed.said);
     }
-    byId('data-note', HTMLElement).textContent = lines.join(' ');
+    byId('data-note', HTMLElement).textContent = joined(lines);
     const { problems } = parsed;
     byId('data-left', HTMLElement).hidden = problems.length === 0;
     byId('data-left-count', HTMLElement).textContent = t.examples.leftOut(problems.length);

@@ -1,7 +1,7 @@
 /** The results on the texts kept aside: the accuracy beside its baseline, and the texts that the model got wrong. */
 import type { Evaluation, LabelFigures, WrongRow } from 'pocketllm';
 import { byId, el } from './dom.ts';
-import { count, excerpt, percent } from './format.ts';
+import { count, excerpt, joined, percent } from './format.ts';
 import { isFolded, type App, type Prompting } from './state.ts';
 import { t } from './text.ts';
 
@@ -37,9 +37,11 @@ export function showFigures({ before, after, trained, prompting }: App): void {
     el(
       'p',
       { class: 'note' },
-      measured(after, trained, prompting),
-      ...(after.interval === undefined ? [] : [` ${t.figures.expect(...after.interval)}`]),
-      ...(baseline === undefined || baselineLabel === undefined ? [] : [` ${t.figures.mark(baseline, name(baselineLabel))}`]),
+      joined([
+        measured(after, trained, prompting),
+        ...(after.interval === undefined ? [] : [t.figures.expect(...after.interval)]),
+        ...(baseline === undefined || baselineLabel === undefined ? [] : [t.figures.mark(baseline, name(baselineLabel))]),
+      ]),
     ),
     ...mistakes(after, name),
   );

@@ -5,6 +5,9 @@ const whole = new Intl.NumberFormat(language);
 const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const short = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
 
+/** Sentences one after another. Japanese has no spaces between them. */
+export const joined = (sentences: readonly string[]): string => sentences.join(language === 'ja' ? '' : ' ');
+
 /** 1234567 as "1,234,567". */
 export const count = (value: number): string => whole.format(value);
 

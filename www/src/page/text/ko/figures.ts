@@ -8,7 +8,7 @@ const always = (label: string): string => `늘 ${label} 라벨로만 답하면`;
 export const figures: Texts['figures'] = {
   title: '처음 보는 글을 바르게 분류한 비율',
   quoted: (label: string) => `“${label}”`,
-  of: (right: number, all: number) => `${count(all)}개 중 ${count(right)}개`,
+  of: (right: number, all: number) => `${count(right)}/${count(all)}개`,
   none: '없음',
   expect: (low: number, high: number) => `이와 비슷한 다른 글에서는 정답률이 ${percent(low)}~${percent(high)} 정도일 거예요(95% 구간).`,
   mark: (share: number, label: string) => `막대의 표시는 늘 ${label} 라벨로만 답했을 때의 정답률이에요(${percent(share)}).`,
