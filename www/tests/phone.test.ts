@@ -78,7 +78,7 @@ test('the screen stays on only during training, and the record is shared as text
   await expect.poll(() => held(page)).toBe(1);
 
   await phone(page, ({ sight }) => sight('hidden'));
-  await page.getByText('Waiting while this page is in the background').waitFor({ timeout: LONG });
+  await page.locator('#train-status', { hasText: 'Waiting while this page is in the background' }).waitFor({ timeout: LONG });
   expect(await held(page)).toBe(0);
   await phone(page, ({ sight }) => sight('visible'));
   await expect.poll(() => held(page)).toBe(1);

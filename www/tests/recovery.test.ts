@@ -125,7 +125,7 @@ test('a GPU that is destroyed during a run is restored automatically, with the s
   await train(page);
   await reachStep(page, 5);
   await tellWorker(page, 'lose');
-  if (!FAKE) await page.getByText('The GPU was lost and is starting again.').waitFor({ timeout: LONG });
+  if (!FAKE) await page.locator('#train-status', { hasText: 'The GPU was lost and is starting again.' }).waitFor({ timeout: LONG });
   await untilTrained(page);
   expect(await page.locator('.problem').count()).toBe(0);
   expect(await record(page)).toEqual(whole);
@@ -136,9 +136,9 @@ test('training waits while the page is hidden, and continues when it is visible'
   await train(page);
   await reachStep(page, 2);
   await show(page, 'hidden');
-  await page.getByText('Waiting while this page is in the background').waitFor();
+  await page.locator('#train-status', { hasText: 'Waiting while this page is in the background' }).waitFor();
   await page.waitForTimeout(1500);
-  await page.getByText('Waiting while this page is in the background').waitFor();
+  await page.locator('#train-status', { hasText: 'Waiting while this page is in the background' }).waitFor();
   await show(page, 'visible');
   await untilTrained(page);
   expect(await record(page)).toEqual(whole);

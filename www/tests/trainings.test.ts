@@ -139,7 +139,7 @@ test('a training that runs in another tab is taken over, left there, or copied',
   await other.getByRole('button', { name: 'Continue it here' }).click();
   await other.locator('#trainings-files').setInputFiles(TINY_FILES);
   expect(await reachStep(other, 5)).toBeGreaterThan(4);
-  await page.getByText('This training now continues in another tab.').waitFor();
+  await page.locator('#train-status', { hasText: 'This training now continues in another tab.' }).waitFor();
   await page.getByRole('button', { name: 'Continue', exact: true }).click();
   await page.getByText('This training is running in another tab.').waitFor();
   // The other tab no longer answers.

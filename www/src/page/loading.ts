@@ -2,7 +2,7 @@
 import { FineTuner, inspectModel, storage, type CreateOptions, type LoadProgress } from 'pocketllm';
 import { BUILT_IN, placeOf } from './built-in.ts';
 import { PROCESSOR, tilesHere } from './device.ts';
-import { byId, facts } from './dom.ts';
+import { announce, byId, facts } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { isSealed } from './privacy.ts';
 import type { App, ModelChoice } from './state.ts';
@@ -53,7 +53,9 @@ export function accessToken(): Pick<CreateOptions, 'token'> {
 }
 
 export function showProgress({ stage, loaded, total }: LoadProgress): void {
-  byId('load-stage', HTMLElement).textContent = STAGES[stage];
+  const line = byId('load-stage', HTMLElement);
+  if (line.textContent !== STAGES[stage]) announce(STAGES[stage]);
+  line.textContent = STAGES[stage];
   const units = ['replay', 'search', 'readout', 'programs', 'evaluate'].includes(stage) ? t.loading.of(count(loaded), count(total)) : t.loading.of(bytes(loaded), bytes(total));
   byId('load-bytes', HTMLElement).textContent = total > 0 ? units : '';
   const bar = byId('load-bar', HTMLProgressElement);

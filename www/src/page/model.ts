@@ -51,6 +51,8 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** The built-in model for sorting. */
   let sorter: BuiltInName = 'bert';
   let controller: AbortController | undefined;
+  /** What had the focus before a model was loaded. */
+  let before: Element | null = null;
   let files: File[] = [];
   /** The model that was chosen from the list of stored models. */
   let kept: StoredModel | undefined;
@@ -280,6 +282,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   }
 
   function setBusy(busy: boolean): void {
+    if (busy) before = document.activeElement;
     progress.hidden = !busy;
     cancel.hidden = !busy;
     load.hidden = busy || app.tuner !== undefined || !options.open;
@@ -293,6 +296,9 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     byId('load-bytes', HTMLElement).textContent = '';
     for (const input of document.querySelectorAll<HTMLInputElement>('#step-1 input, #step-1 select, #shelf button')) input.disabled = busy;
     if (!busy && isSealed()) closeHub();
+    // What had the focus is hidden in the meantime.
+    if (busy) cancel.focus({ preventScroll: true });
+    else if (before instanceof HTMLElement && (document.activeElement === cancel || document.activeElement === document.body)) before.focus({ preventScroll: true });
   }
 
   /** Opens a training record or an adapter from a file. */

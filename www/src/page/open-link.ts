@@ -1,7 +1,7 @@
 /** Opens a link that holds a training record: says what it is, and restores it only when the person wants that. */
 import { replay } from './bring.ts';
 import { BUILT_IN, isIncluded } from './built-in.ts';
-import { byId, facts } from './dom.ts';
+import { announce, byId, facts } from './dom.ts';
 import { bytes, compact, count } from './format.ts';
 import { decode, WORD, type Base, type Shared } from './link.ts';
 import { loadModel, stageName } from './loading.ts';
@@ -67,8 +67,11 @@ export function setUpLinks(app: App, flow: Flow): void {
     showProblem(problem);
     open.disabled = true;
     flow.freeze(true);
+    let said = '';
     app.onProgress = (progress) => {
       const { stage, loaded, total } = progress;
+      if (stage !== said) announce(stageName(progress));
+      said = stage;
       status.textContent = stage === 'replay' ? t.trainings.restoring(count(loaded), count(total)) : stage === 'download' && total > 0 ? `${stageName(progress)}: ${bytes(loaded)} / ${bytes(total)}` : stageName(progress);
     };
     try {

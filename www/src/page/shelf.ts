@@ -22,7 +22,7 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
       const remove = el('button', { type: 'button', class: 'button quiet', 'aria-label': t.shelf.deleteIt(name) }, t.shelf.delete);
       remove.addEventListener('click', () => {
         storage.deleteModel(model.id).then(
-          () => showShelf(use),
+          () => showShelf(use).then(() => byId('shelf-list', HTMLElement).querySelector('button')?.focus()),
           (error: unknown) => showProblem(byId('model-problem', HTMLElement), error),
         );
       });

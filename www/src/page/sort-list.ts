@@ -1,7 +1,7 @@
 /** Sorts a whole list of texts with the trained model, and saves the table. */
 import type { Classification, FineTuner } from 'pocketllm';
 import { csv } from './csv.ts';
-import { byId, download, el } from './dom.ts';
+import { announce, byId, download, el } from './dom.ts';
 import { bytes, count, excerpt, percent } from './format.ts';
 import { seal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
@@ -81,6 +81,7 @@ export class ListSorter {
     this.#sorted = [];
     [this.#start.hidden, this.#stop.hidden, this.#save.hidden, this.#live.hidden] = [true, false, true, false];
     this.#status.textContent = t.sorting.reading;
+    this.#stop.focus({ preventScroll: true });
     this.#bar.removeAttribute('value');
     this.#shown.replaceChildren();
     let texts: readonly string[] = [];
@@ -142,6 +143,8 @@ export class ListSorter {
     this.#bar.value = all === 0 ? 0 : done / all;
     this.#status.textContent = all === 0 ? t.sorting.empty : done === all ? t.sorting.done(all) : t.sorting.stopped(done, all);
     this.#bar.hidden = all === 0;
+    announce(this.#status.textContent);
+    this.#start.focus({ preventScroll: true });
     if (done === 0) return;
     const most = new Map<string, number>();
     for (const { label } of this.#sorted) most.set(label, (most.get(label) ?? 0) + 1);

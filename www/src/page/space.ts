@@ -42,7 +42,7 @@ export async function offerSpace(place: HTMLElement, needed: number, again: () =
       storage.deleteModel(model.id).then(
         () => {
           remove.closest('.space')?.remove();
-          void offerSpace(place, needed, again, without);
+          void offerSpace(place, needed, again, without).then(() => place.querySelector<HTMLElement>('.space button')?.focus());
         },
         (error: unknown) => showProblem(place, error),
       );

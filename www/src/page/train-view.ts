@@ -56,7 +56,14 @@ export class TrainView {
     this.#form = form;
   }
 
+  /** Says what happens now, also to people who do not see it. */
   status(text: string): void {
+    this.#show(text);
+    announce(text);
+  }
+
+  /** Shows a number that changes often, which would be too much to hear. */
+  #show(text: string): void {
     this.#status.textContent = text;
   }
 
@@ -73,6 +80,7 @@ export class TrainView {
   reopenForm(): void {
     [this.again.hidden, this.#deeperNote.hidden] = [true, true];
     this.showForm(true);
+    this.start.focus({ preventScroll: true });
     this.start.scrollIntoView({ block: 'end' });
   }
 
@@ -112,7 +120,8 @@ export class TrainView {
     this.stop.textContent = t.trainings.cancel;
     byId('figure', HTMLElement).hidden = true;
     byId('train-facts', HTMLElement).replaceChildren();
-    this.status(status);
+    this.#show(status);
+    if (total === 0) announce(status);
     if (total > 0) this.#bar.value = loaded / total;
     else this.#bar.removeAttribute('value');
   }
@@ -122,6 +131,7 @@ export class TrainView {
     const note = byId('measuring-note', HTMLElement);
     note.hidden = when === undefined;
     note.textContent = when === 'after' ? t.live.retesting : t.live.testing;
+    if (when !== undefined && document.activeElement === this.pause) this.stop.focus();
     this.pause.hidden = when !== undefined;
     this.stop.textContent = when === undefined ? t.training.stop : t.live.skip;
     if (when === undefined) return;
@@ -134,10 +144,10 @@ export class TrainView {
   showProgress(progress: LoadProgress): void {
     const { stage, loaded, total } = progress;
     if (stage === 'programs' || stage === 'evaluate') {
-      this.status(stage === 'programs' ? t.live.programs(loaded, total) : t.live.evaluated(loaded, total));
+      this.#show(stage === 'programs' ? t.live.programs(loaded, total) : t.live.evaluated(loaded, total));
       this.#bar.value = loaded / Math.max(1, total);
-    } else if (stage === 'search') this.status(`${stageName(progress)}: ${count(loaded)} of ${count(total)}`);
-    else this.status(stage === 'replay' ? t.trainings.recoveredRestoring(count(loaded), count(total)) : t.training.gpuLost(stageName(progress)));
+    } else if (stage === 'search') this.#show(`${stageName(progress)}: ${t.loading.of(count(loaded), count(total))}`);
+    else this.#show(stage === 'replay' ? t.trainings.recoveredRestoring(count(loaded), count(total)) : t.training.gpuLost(stageName(progress)));
   }
 
   /** Prepares for a run of so many steps, of which these losses are known. */
@@ -166,12 +176,12 @@ export class TrainView {
     this.#evaluation = step.evaluation ?? this.#evaluation;
     if (!this.#due(last)) return;
     this.#bar.value = step.step / step.steps;
-    this.status(t.training.step(step.step, step.steps));
+    this.#show(t.training.step(step.step, step.steps));
     byId('figure', HTMLElement).hidden = false;
     const left = pace.secondsLeft(step);
     this.#left.textContent = last ? '' : left === undefined ? t.live.estimating : t.live.left(left);
     this.attention.progress(step.step / step.steps);
-    byId('loss-now', HTMLOutputElement).textContent = decimals(this.chart.mean, 3);
+    byId('loss-now', HTMLElement).textContent = decimals(this.chart.mean, 3);
     byId('verdict', HTMLElement).textContent = verdict(this.chart, step, trouble, this.#evaluation);
     facts(byId('train-facts', HTMLElement), pace.facts(step, learningRate));
     const tenth = Math.max(1, Math.round(step.steps / 10));
@@ -183,7 +193,7 @@ export class TrainView {
     if (!this.#due(last)) return;
     this.#bar.value = rows / Math.max(1, examples);
     this.attention.progress(this.#bar.value);
-    this.status(t.training.learnedOf(rows, examples));
+    this.#show(t.training.learnedOf(rows, examples));
     this.#left.textContent = '';
   }
 
@@ -203,7 +213,10 @@ export class TrainView {
     this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
     this.status(trained === 0 ? t.live.stoppedFirst : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
     void this.attention.end(this.#status.textContent ?? '', outcome);
-    if (trained === 0) return;
+    if (trained === 0) {
+      this.start.focus({ preventScroll: true });
+      return;
+    }
     this.start.textContent = t.training.startOver;
     this.showForm(false);
     this.again.hidden = false;
@@ -214,6 +227,5 @@ export class TrainView {
     this.longer.textContent = t.training.longer(count(longer), longer);
     [this.#after.hidden, this.#live.hidden] = [false, false];
     this.next.focus();
-    announce(this.#status.textContent ?? '');
   }
 }

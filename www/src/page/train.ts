@@ -2,7 +2,7 @@
 import type { FineTuner, TrainStep, Warning } from 'pocketllm';
 import type { Outcome } from './attention.ts';
 import { lacksAfter, measure } from './before-after.ts';
-import { announce, byId } from './dom.ts';
+import { byId } from './dom.ts';
 import type { Draft } from './draft.ts';
 import { Estimates } from './estimate.ts';
 import { evaluationLine } from './figures.ts';
@@ -205,7 +205,6 @@ export class Training {
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
         if (id !== undefined) await updateTraining(id, this.#app, given);
         this.view.status(quick ? t.training.readingFirst : t.training.preparing);
-        announce(t.training.started);
         pace.restart();
       },
     });

@@ -50,7 +50,7 @@ class TrainingsList {
     [this.#app, this.#open] = [app, open];
     byId('trainings-more', HTMLButtonElement).addEventListener('click', () => {
       this.#all = true;
-      void this.show();
+      void this.show().then(() => this.#items.children[SHOWN]?.querySelector('button')?.focus());
     });
   }
 
@@ -126,6 +126,8 @@ class TrainingsList {
       if (!isAbort(error)) showProblem(place instanceof HTMLElement ? place : this.#problem, error);
     } finally {
       actions.hidden = false;
+      // A question that was answered with no has had the focus.
+      if (document.activeElement === document.body) actions.querySelector('button')?.focus();
     }
   }
 

@@ -1,7 +1,8 @@
 /** Step 4: compares the model before and after training, and lets the person try it and save it. */
 import { setUpChat } from './chat.ts';
 import { answers, comparison } from './comparison.ts';
-import { byId } from './dom.ts';
+import { announce, byId } from './dom.ts';
+import { percent } from './format.ts';
 import { showFigures } from './figures.ts';
 import { setUpKeeping } from './keep.ts';
 import { forgetLink, setUpSending } from './send-link.ts';
@@ -47,7 +48,9 @@ export function setUpTry(app: App, flow: Flow): void {
       const text = question.value.trim();
       const { tuner, prompting } = app;
       if (text === '' || tuner === undefined || prompting === undefined) return;
-      app.comparisons.push({ text, after: await tuner.classify(text, asked(prompting)) });
+      const after = await tuner.classify(text, asked(prompting));
+      app.comparisons.push({ text, after });
+      announce(`${prompting.names.get(after.label) ?? after.label}: ${percent(after.scores[0]?.probability ?? 0)}`);
       question.value = '';
       showComparisons();
       list.lastElementChild?.scrollIntoView({ block: 'nearest' });

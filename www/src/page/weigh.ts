@@ -2,7 +2,7 @@
 import { planTraining, PocketError, type CreateOptions, type DType, type MemoryPlan, type ModelSize, type PlanOptions } from 'pocketllm';
 import { hasWebGpu, memoryHere, memoryName, need, TAB_MEMORY } from './device.ts';
 import { announce, el } from './dom.ts';
-import { bytes, duration } from './format.ts';
+import { bytes, duration, joined } from './format.ts';
 import { measureDevice, tryMemory } from './probe.ts';
 import { t } from './text.ts';
 import { confinedWorker } from './worker.ts';
@@ -57,13 +57,15 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   const tell = (all: readonly string[], bad: boolean): void => {
     place.replaceChildren(...all.map((sentence) => el('p', {}, sentence)));
     place.classList.toggle('tight', bad);
-    announce(all.join(' '));
   };
   sentences.push(...found.sentences);
   tell([...sentences, ...(tries ? [t.tasks.trying(await memoryName())] : [])], found.tight);
+  announce(joined(sentences));
   if (!tries) return;
   const tried = await tryMemory(plannedNow.peak, signal);
-  if (!signal.aborted) tell([...sentences, ...tried.sentences], found.tight || tried.tight);
+  if (signal.aborted) return;
+  tell([...sentences, ...tried.sentences], found.tight || tried.tight);
+  announce(joined(tried.sentences));
 }
 
 /** The memory of a training under the defaults of step 3: of an adapter if the weights are quantized, otherwise of every weight. */

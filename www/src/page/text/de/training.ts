@@ -30,7 +30,6 @@ export const training: Texts['training'] = {
   learn: 'Aus meinen Beispielen lernen',
   readingFirst: 'Die ersten Beispiele werden gelesen',
   preparing: 'Der erste Schritt wird vorbereitet',
-  started: 'Das Training hat begonnen',
   reading: 'Beispiele werden gelesen',
   learned: 'Aus deinen Beispielen gelernt',
   testingBefore: 'Modell wird vor dem Training getestet',

@@ -29,7 +29,6 @@ export const training = {
   learn: 'Learn from my examples',
   readingFirst: 'Reading the first examples',
   preparing: 'Preparing the first step',
-  started: 'Training has started',
   reading: 'Reading the examples',
   learned: 'Learned from your examples',
   testingBefore: 'Testing the model before training',

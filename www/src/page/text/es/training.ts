@@ -30,7 +30,6 @@ export const training: Texts['training'] = {
   learn: 'Aprender de mis ejemplos',
   readingFirst: 'Leyendo los primeros ejemplos',
   preparing: 'Preparando el primer paso',
-  started: 'El entrenamiento ha empezado',
   reading: 'Leyendo los ejemplos',
   learned: 'Aprendió de tus ejemplos',
   testingBefore: 'Probando el modelo antes de entrenar',

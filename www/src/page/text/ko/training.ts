@@ -30,7 +30,6 @@ export const training: Texts['training'] = {
   learn: '내 예시로 배우기',
   readingFirst: '첫 예시를 읽는 중',
   preparing: '첫 스텝을 준비하는 중',
-  started: '학습을 시작했어요',
   reading: '예시를 읽는 중',
   learned: '내 예시로 배웠어요',
   testingBefore: '학습 전 모델을 테스트하는 중',
