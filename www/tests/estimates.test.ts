@@ -1,0 +1,79 @@
+/**
+ * Compares the times that the page tells before a training with those that it takes, for two models and two lengths of texts. It takes minutes
+ * and says something only on a machine that does nothing else: `POCKETLLM_ESTIMATES=1 npx vitest run tests/estimates.test.ts`.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { DESKTOP, FAKE, openSite, visit, type Site } from './browser.ts';
+import { chooseModel, loadModel, untilTrained } from './steps.ts';
+
+const WANTED = process.env['POCKETLLM_ESTIMATES'] === '1' && !FAKE;
+const HOUR = 3_600_000;
+/** A measured time may differ from its estimate by this factor. */
+const FACTOR = 1.3;
+const SAMPLE = resolve(import.meta.dirname, '../public/samples/messages.csv');
+
+let site: Site;
+beforeAll(async () => {
+  if (WANTED) site = await openSite(undefined, 41754);
+});
+afterAll(async () => site?.close());
+
+/** The messages of the sample, or as many texts that consist of several of them. */
+function texts(each: number): string {
+  const rows = readFileSync(SAMPLE, 'utf8').trim().split('\n').slice(1).map((row) => /^(.*),([^,]+)$/.exec(row)).map((found) => ({ text: (found?.[1] ?? '').replace(/^"|"$/g, ''), label: found?.[2] ?? '' }));
+  const of = (label: string): string[] => rows.filter((row) => row.label === label).map(({ text }) => text);
+  return rows
+    .map(({ label }, at) => {
+      const own = of(label);
+      return `${label}: ${Array.from({ length: each }, (_, next) => own[(at + next) % own.length]).join(' ')}`;
+    })
+    .join('\n');
+}
+
+/** The seconds of an estimate as the page writes it, such as "about 40 sec". */
+async function told(page: Page, id: string): Promise<number> {
+  const place = page.locator(`#${id}`);
+  await expect.poll(() => place.textContent(), { timeout: HOUR }).toContain('about');
+  const [, value, unit] = /about ([\d.]+) (sec|min|hr)/.exec((await place.textContent()) ?? '') ?? [];
+  return Number(value) * ({ sec: 1, min: 60, hr: 3600 }[unit ?? ''] ?? Number.NaN);
+}
+
+/** Seconds from a tap until the training has ended. */
+async function takes(page: Page, button: string): Promise<number> {
+  const began = performance.now();
+  await page.getByRole('button', { name: button }).click();
+  await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: HOUR, state: 'hidden' });
+  await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: HOUR });
+  return (performance.now() - began) / 1000;
+}
+
+test.runIf(WANTED)('the times that are told are those that it takes', { timeout: HOUR }, async () => {
+  const off: string[] = [];
+  for (const [model, each, steps] of [['Small BERT', 1, 60], ['Small BERT', 5, 30], ['MiniLM', 1, 20], ['MiniLM', 5, 10]] as const) {
+    const { context, page } = await visit(site, DESKTOP);
+    await chooseModel(page, model);
+    await loadModel(page);
+    await page.getByRole('radio', { name: 'Paste' }).check();
+    await page.getByLabel('Your examples, one per line').fill(texts(each));
+    await page.getByText(/examples to learn from/).waitFor();
+    await page.getByRole('button', { name: 'Next: training' }).click();
+    const quick = { told: await told(page, 'quick-time'), took: 0 };
+    quick.took = await takes(page, 'Learn from my examples');
+    await page.getByRole('button', { name: 'Train it deeper' }).click();
+    await page.getByText('Advanced', { exact: true }).click();
+    await page.getByLabel('Steps', { exact: true }).fill(String(steps));
+    const deep = { told: await told(page, 'deep-time'), took: 0 };
+    deep.took = await takes(page, 'Start training');
+    await untilTrained(page);
+    for (const [what, { told: said, took }] of [[`learning quickly`, quick], [`${steps} steps`, deep]] as const) {
+      const line = `${model}, ${each} message${each === 1 ? '' : 's'} a text, ${what}: told ${said} s, took ${took.toFixed(1)} s, ratio ${(said / took).toFixed(2)}`;
+      console.log(line);
+      if (said > FACTOR * took || took > FACTOR * said) off.push(line);
+    }
+    await context.close();
+  }
+  expect(off).toEqual([]);
+});
