@@ -6,7 +6,7 @@ struct Params {
     rows: u32, // branch * token
     rows_per_branch: u32,
     width: u32,
-    weight: u32, // offset in vectors
+    weight: u32, // offset in vectors, or NO_BIAS for 1
     bias: u32, // offset in vectors, or NO_BIAS
     vector_stride: u32,
     epsilon: f32,
@@ -51,7 +51,11 @@ fn main(
     }
     let scale = 1.0 / sqrt(variance + params.epsilon);
     for (var i = lane; i < params.width; i += THREADS) {
+        var weight = 1.0;
+        if (params.weight != NO_BIAS) {
+            weight = vector_at(branch, params.weight, i);
+        }
         let bias = vector_or_zero(branch, params.bias, i);
-        y[first + i] = (x[first + i] - mean) * scale * vector_at(branch, params.weight, i) + bias;
+        y[first + i] = (x[first + i] - mean) * scale * weight + bias;
     }
 }

@@ -1,7 +1,7 @@
 // Rotary positions, in place, on the first `dim` columns of the first `heads` heads of each row.
-// The pairs are those of Hugging Face, column i with column i + dim/2:
-//   x[i]         = x[i] cos - x[i + dim/2] sin
-//   x[i + dim/2] = x[i + dim/2] cos + x[i] sin
+// Pair i is column a = i * step with column b = a + apart: usually i with i + dim/2, in some models 2 i with 2 i + 1.
+//   x[a] = x[a] cos - x[b] sin
+//   x[b] = x[b] cos + x[a] sin
 // The cos and sin of (position, i) are from a table that the host computes. Columns from `dim` on
 // do not change.
 // Dispatch: one thread per pair, 64 per workgroup, workgroups folded over x and y.
@@ -13,6 +13,8 @@ struct Params {
     heads: u32, // number of heads to rotate: the query heads and key heads, adjacent from column 0
     head_dim: u32,
     dim: u32, // even, at most head_dim
+    step: u32, // from the first column of a pair to that of the next
+    apart: u32, // from the first column of a pair to its second
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -37,8 +39,8 @@ fn main(
         return;
     }
     let turn = table[positions[row % params.tokens] * pairs + pair];
-    let first = row * params.stride + head * params.head_dim + pair;
-    let second = first + pairs;
+    let first = row * params.stride + head * params.head_dim + pair * params.step;
+    let second = first + params.apart;
     let a = x[first];
     let b = x[second];
     x[first] = a * turn.x - b * turn.y;

@@ -74,6 +74,8 @@ struct Rotate<'a> {
     /// Cosine and sine of each pair.
     angles: &'a [[f32; 2]],
     head_dim: usize,
+    /// Whether the columns of a pair are adjacent, instead of as many columns apart as there are pairs.
+    adjacent: bool,
 }
 
 impl Vectorized for Rotate<'_> {
@@ -83,6 +85,13 @@ impl Vectorized for Rotate<'_> {
     fn run(self) {
         let pairs = self.angles.len();
         for head in self.x.chunks_exact_mut(self.head_dim) {
+            if self.adjacent {
+                for (pair, [cos, sin]) in head.as_chunks_mut().0.iter_mut().zip(self.angles) {
+                    let [a, b] = *pair;
+                    *pair = [a * cos - b * sin, b * cos + a * sin];
+                }
+                continue;
+            }
             let (first, second) = head.split_at_mut(pairs);
             for ((a, b), [cos, sin]) in first.iter_mut().zip(second).zip(self.angles) {
                 (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
@@ -91,7 +100,7 @@ impl Vectorized for Rotate<'_> {
     }
 }
 
-/// Rotates pairs (i, i + dim/2) of each head by the angle of the row's position.
+/// Rotates pairs (i, i + dim/2) of each head, or (2i, 2i + 1), by the angle of the row's position.
 pub(super) fn rotary(call: &Call<'_>) -> Result<()> {
     let params: rotary_kernel::Params = call.uniform()?;
     let mut x = call.output::<f32>(0)?;
@@ -104,7 +113,8 @@ pub(super) fn rotary(call: &Call<'_>) -> Result<()> {
         for (r, x) in x.chunks_exact_mut(stride).enumerate() {
             let position = positions[(i * of_chunk + r) % tokens] as usize;
             let angles = &table[position * pairs..][..pairs];
-            vectorized(Rotate { x: &mut x[..head_dim * params.heads as usize], angles, head_dim });
+            let x = &mut x[..head_dim * params.heads as usize];
+            vectorized(Rotate { x, angles, head_dim, adjacent: params.step == 2 });
         }
     });
     Ok(())

@@ -12,6 +12,7 @@ const ROWS: usize = 16;
 /// A row of a layer norm.
 struct Layer<'a> {
     x: &'a [f32],
+    /// Empty where it is 1.
     weight: &'a [f32],
     /// Empty where there is none.
     bias: &'a [f32],
@@ -28,6 +29,11 @@ impl Vectorized for Layer<'_> {
         let mean = sum(self.x, |x| x) / width;
         let variance = sum(self.x, |x| (x - mean) * (x - mean)) / width;
         let scale = 1.0 / (variance + self.epsilon).sqrt();
+        if self.weight.is_empty() {
+            for (y, x) in self.y.iter_mut().zip(self.x) {
+                *y = (x - mean) * scale;
+            }
+        }
         for ((y, x), weight) in self.y.iter_mut().zip(self.x).zip(self.weight) {
             *y = (x - mean) * scale * weight;
         }

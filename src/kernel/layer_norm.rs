@@ -13,7 +13,7 @@ super::uniform! {
         pub rows_per_branch: u32,
         /// Number of columns.
         pub width: u32,
-        /// Offset of the weight in `vectors`.
+        /// Offset of the weight in `vectors`, or [`NO_BIAS`](super::NO_BIAS) for a weight of 1.
         pub weight: u32,
         /// Offset of the bias in `vectors`, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,

@@ -20,6 +20,10 @@ super::uniform! {
         pub head_dim: u32,
         /// Columns of a head that are rotated, from its first on: even, at most `head_dim`.
         pub dim: u32,
+        /// Columns from the first of a pair to the first of the next pair.
+        pub step: u32,
+        /// Columns from the first of a pair to its second.
+        pub apart: u32,
     }
 }
 

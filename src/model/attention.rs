@@ -41,18 +41,36 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Normalizes the query and key heads in ws.qkv, and turns them by the token's position, where the layer does so.
+    /// Normalizes the query and key heads in ws.qkv, and turns them by the token's position, where the layer does so, in its order.
     pub(super) fn positions(&mut self, layer: &Attention) -> Result<()> {
-        let (spec, ws) = (self.spec(), self.ws);
+        if layer.rotated_first {
+            self.turn(layer);
+            return self.norm_queries_and_keys(layer);
+        }
+        self.norm_queries_and_keys(layer)?;
+        self.turn(layer);
+        Ok(())
+    }
+
+    /// Normalizes the query and key heads in ws.qkv.
+    fn norm_queries_and_keys(&mut self, layer: &Attention) -> Result<()> {
+        let spec = self.spec();
         if let Some(norm) = &layer.query_norm {
             self.norm_heads(norm, spec.q_width() / norm.width, 0)?;
         }
         if let Some(norm) = &layer.key_norm {
             self.norm_heads(norm, spec.kv_width() / norm.width, spec.q_width())?;
         }
+        Ok(())
+    }
+
+    /// Turns the query and key heads in ws.qkv by the token's position.
+    fn turn(&mut self, layer: &Attention) {
+        let (spec, ws) = (self.spec(), self.ws);
         let rotation =
             layer.rotary.as_ref().and_then(|rotary| ws.rotations.iter().find(|r| r.rotary == *rotary));
         if let Some(Rotation { rotary, table, positions, .. }) = rotation {
+            let (step, apart) = if rotary.adjacent { (2, 1) } else { (1, rotary.columns() / 2) };
             let params = rotary::Params {
                 rows: self.branches * self.tokens,
                 tokens: self.tokens,
@@ -60,11 +78,12 @@ impl Pass<'_> {
                 heads: spec.heads + spec.kv_heads,
                 head_dim: spec.head_dim,
                 dim: rotary.columns(),
+                step,
+                apart,
             };
             let positions = positions.as_ref().unwrap_or(&ws.positions);
             rotary::record(&mut self.r, &ws.qkv, table, positions, params);
         }
-        Ok(())
     }
 
     /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T)) v over the keys that each token sees: a prefix, cached tokens, its sequence.

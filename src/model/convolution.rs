@@ -31,7 +31,7 @@ impl Pass<'_> {
             width: spec.hidden,
             taps,
             weight: self.model.weights().vector(layer.kernel.weight)?,
-            bias: self.bias(layer.kernel.bias)?,
+            bias: self.offset(layer.kernel.bias)?,
             vector_stride: vectors.stride,
             cached: cached.unwrap_or(0),
             append: cached.is_some().into(),

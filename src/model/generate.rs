@@ -110,7 +110,7 @@ impl Generation {
         let mut pass = Pass::cached(model, ws, &batch, &self.cache);
         let scored = pass.head_rows(1)?;
         let head = model.spec().head()?;
-        let bias = pass.bias(head.bias)?;
+        let bias = pass.offset(head.bias)?;
         let vectors = pass.norms_and_biases();
         let table = model.weights().matrix(head.table)?;
         for block in blocks(table, 0..table.rows, pass.vocabulary_at_once(1)?) {

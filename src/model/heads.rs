@@ -41,7 +41,7 @@ impl<'a> Pass<'a> {
     fn token_losses(&mut self, count: u32, labels: Option<&[u32]>) -> Result<()> {
         let (head, ws) = (self.spec().head()?, self.ws);
         let scored = self.head_rows(count)?;
-        let bias = self.bias(head.bias)?;
+        let bias = self.offset(head.bias)?;
         let vectors = self.norms_and_biases();
         match labels {
             Some(labels) => {

@@ -19,7 +19,7 @@ impl<'a> Pass<'a> {
     /// `invalid-argument`, by a fault of a family only.
     pub(super) fn linear(&mut self, linear: &Linear, rows: u32, x: &Buffer, y: Target<'_>) -> Result<()> {
         let matrix = self.model.weights().matrix(linear.weight)?;
-        let bias = self.bias(linear.bias)?;
+        let bias = self.offset(linear.bias)?;
         self.keep_input(linear.weight, x, matrix.width);
         let vectors = self.norms_and_biases();
         let whole = matmul::Params {

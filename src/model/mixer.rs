@@ -28,12 +28,14 @@ pub struct Attention {
     pub value: Linear,
     /// Back to the hidden width `[hidden, heads * head_dim]`.
     pub output: Linear,
-    /// Applied to each query head, or to all of them together, as its width says; before rotary positions.
+    /// Applied to each query head, or to all of them together, as its width says; before rotary positions unless `rotated_first`.
     pub query_norm: Option<Norm>,
-    /// Applied to each key head, or to all of them together, as its width says; before rotary positions.
+    /// Applied to each key head, or to all of them together, as its width says; when the queries' is.
     pub key_norm: Option<Norm>,
     /// Rotary positions.
     pub rotary: Option<Rotary>,
+    /// Whether the norms of queries and keys are applied after rotary positions.
+    pub rotated_first: bool,
     /// A token sees only keys that are fewer than this many positions away; none: it sees all keys.
     pub window: Option<u32>,
     /// The factor of the scores, usually 1 / sqrt(head_dim).
@@ -55,6 +57,7 @@ impl Attention {
             query_norm: None,
             key_norm: None,
             rotary: None,
+            rotated_first: false,
             window: None,
             scale: 1.0 / (head_dim as f32).sqrt(),
             softcap: None,

@@ -14,13 +14,13 @@ impl Pass<'_> {
     pub(super) fn norm(&mut self, norm: &Norm, rows: u32, x: &Buffer, y: &Buffer) -> Result<()> {
         let vectors = self.norms_and_biases();
         match norm.kind {
-            NormKind::Layer { eps: epsilon, .. } => {
+            NormKind::Layer { eps: epsilon, .. } | NormKind::Standard { eps: epsilon } => {
                 let params = layer_norm::Params {
                     rows: self.branches * rows,
                     rows_per_branch: rows,
                     width: norm.width,
-                    weight: self.model.weights().vector(norm.weight)?,
-                    bias: self.bias(norm.bias)?,
+                    weight: self.offset(norm.weight)?,
+                    bias: self.offset(norm.bias)?,
                     vector_stride: vectors.stride,
                     epsilon,
                 };
@@ -65,7 +65,7 @@ impl Pass<'_> {
             rows: self.branches * rows,
             rows_per_branch: rows,
             width: norm.width,
-            weight: self.model.weights().vector(norm.weight)?,
+            weight: self.offset(norm.weight)?,
             vector_stride: self.norms_and_biases().stride,
             epsilon: eps,
             weight_offset: if plus_one { 1.0 } else { 0.0 },

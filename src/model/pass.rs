@@ -142,11 +142,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// The offset of a bias in [`Pass::norms_and_biases`], or [`NO_BIAS`] if there is none.
+    /// The offset of a vector in [`Pass::norms_and_biases`], or [`NO_BIAS`] if there is none.
     ///
     /// # Errors
     /// `invalid-argument`, by a fault of a family only.
-    pub(super) fn bias(&self, id: Option<TensorId>) -> Result<u32> {
+    pub(super) fn offset(&self, id: Option<TensorId>) -> Result<u32> {
         id.map_or(Ok(NO_BIAS), |id| self.model.weights().vector(id))
     }
 }

@@ -1,6 +1,6 @@
 //! Rotary positions: their frequencies, and the table of rotations that the kernel reads.
 //!
-//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2) by
+//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2), or (2i, 2i + 1), by
 //! position * f_i, where f_i = theta^(-2i / dim) (Su et al. 2021, arXiv 2104.09864). Models that
 //! were extended to longer texts scale the f_i.
 
@@ -13,6 +13,8 @@ pub struct Rotary {
     pub theta: f32,
     /// The dim of the frequencies: usually the number of rotated columns of a head.
     pub dim: u32,
+    /// Whether the columns of a pair are adjacent, (2i, 2i + 1), instead of half of the rotated columns apart.
+    pub adjacent: bool,
     /// How the frequencies are scaled.
     pub scaling: RotaryScaling,
 }

@@ -23,6 +23,10 @@ pub struct RotaryFields<'a> {
     pub partial: Option<f32>,
     /// `original_max_position_embeddings` of the family, which counts where the field is not at the top.
     pub original: Option<u32>,
+    /// Whether the columns of a pair are adjacent in this family.
+    pub adjacent: bool,
+    /// Whether dynamic scaling with `alpha` multiplies theta by alpha^(dim / (dim - 2)), at every length.
+    pub alpha: bool,
 }
 
 impl Default for RotaryFields<'_> {
@@ -36,6 +40,8 @@ impl Default for RotaryFields<'_> {
             scaled: true,
             partial: Some(1.0),
             original: None,
+            adjacent: false,
+            alpha: false,
         }
     }
 }
@@ -84,7 +90,9 @@ impl Rotary {
         if theta <= 0.0 {
             bail!(ModelUnsupported, "{name}: `{}`: expected more than 0, found {theta}", fields.theta);
         }
-        Ok(Rotary { theta, dim, scaling: scaling_of((config, fields.original), &rope, dim.div_ceil(2))? })
+        let theta = if fields.alpha { grown_theta(&rope, theta, dim)? } else { theta };
+        let scaling = scaling_of((config, fields.original), &rope, dim.div_ceil(2))?;
+        Ok(Rotary { theta, dim, adjacent: fields.adjacent, scaling })
     }
 }
 
@@ -135,6 +143,22 @@ fn rope_object(config: &Config, fields: RotaryFields<'_>) -> Result<Config> {
 
 /// The types of layers that `rope_parameters` may have objects for.
 const LAYER_TYPES: [&str; 2] = ["full_attention", "sliding_attention"];
+
+/// Theta where dynamic scaling has a fixed `alpha`: theta * alpha^(dim / (dim - 2)), of which every length has the same frequencies.
+fn grown_theta(rope: &Config, theta: f32, dim: u32) -> Result<f32> {
+    let alpha = match (kind_of(rope)?, rope.opt_f32("alpha")?) {
+        ("dynamic", Some(alpha)) if alpha != 0.0 => alpha,
+        _ => return Ok(theta),
+    };
+    let exponent = f64::from(dim) / (f64::from(dim) - 2.0);
+    let grown = f64::from(theta) * f64::from(alpha).powf(exponent);
+    match grown.is_finite() && grown > 0.0 && grown <= f64::from(f32::MAX) {
+        true => Ok(grown as f32),
+        false => {
+            bail!(ModelUnsupported, "{}: `alpha`: {alpha} makes rotary positions without a base", rope.name())
+        }
+    }
+}
 
 /// The type of scaling in such an object. Older files call the field `type`.
 fn kind_of(rope: &Config) -> Result<&str> {
@@ -238,6 +262,11 @@ mod tests {
         Config::from_fields("config.json", fields.as_object().unwrap().clone())
     }
 
+    /// Rotary positions of 10 columns, half of them apart.
+    fn plain(theta: f32, scaling: RotaryScaling) -> Rotary {
+        Rotary { theta, dim: 10, adjacent: false, scaling }
+    }
+
     /// All layouts of these fields, compared with transformers: `tests/golden/rotary.py`.
     #[test]
     fn frequencies_are_those_of_transformers() {
@@ -284,8 +313,8 @@ mod tests {
         });
         for fields in [nested, top] {
             let read = |of| Rotary::read(&config(&fields), 10, of).unwrap();
-            assert_eq!(read(full), Rotary { theta: 3e6, dim: 10, scaling: linear.clone() });
-            assert_eq!(read(sliding), Rotary { theta: 5000.0, dim: 10, scaling: RotaryScaling::None });
+            assert_eq!(read(full), plain(3e6, linear.clone()));
+            assert_eq!(read(sliding), plain(5000.0, RotaryScaling::None));
         }
         let none = config(&serde_json::json!({}));
         assert_eq!(Rotary::read(&none, 10, full).unwrap().theta, 1e6);
@@ -306,7 +335,7 @@ mod tests {
             "rope_scaling": {"rope_type": "linear", "factor": 2.0},
         });
         let halved = RotaryScaling::Linear { factor: 2.0 };
-        assert_eq!(read(both).unwrap(), Rotary { theta: 3e6, dim: 10, scaling: halved });
+        assert_eq!(read(both).unwrap(), plain(3e6, halved));
         let flat = serde_json::json!({"rope_parameters": {"rope_type": "linear", "factor": 2.0}});
         assert!(
             read(flat).unwrap_err().message().contains("`rope_parameters`: expected an object for each type")

@@ -90,7 +90,7 @@ impl Transformer {
         let mut pass = Pass::plain(self, ws, batch);
         let scored = pass.head_rows(tokens)?;
         let head = self.spec().head()?;
-        let bias = pass.bias(head.bias)?;
+        let bias = pass.offset(head.bias)?;
         let vocabulary = self.spec().vocabulary as usize;
         let mut logits = vec![0.0; tokens as usize * vocabulary];
         let table = self.weights().matrix(head.table)?;

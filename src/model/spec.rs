@@ -193,7 +193,7 @@ impl HeadSpec {
     pub(super) fn own_tensors(&self, embedding: &Embedding) -> Vec<TensorId> {
         let transform = self.transform.iter().flat_map(|transform| {
             let HeadTransform { dense, norm, .. } = transform;
-            [Some(dense.weight), dense.bias, Some(norm.weight), norm.bias]
+            [Some(dense.weight), dense.bias, norm.weight, norm.bias]
         });
         let table = Some(self.table).filter(|table| *table != embedding.tokens);
         transform.chain([table, self.bias]).flatten().collect()

@@ -147,11 +147,13 @@ impl TensorList {
         Taps { weight, bias, taps }
     }
 
-    /// Adds `prefix.weight` `[width]` and, for a layer norm with a bias, `prefix.bias` `[width]`.
+    /// Adds `prefix.weight` `[width]` for a norm with a weight, and `prefix.bias` `[width]` for a layer norm with a bias.
     pub fn norm(&mut self, prefix: impl AsRef<str>, kind: NormKind, width: u32) -> Norm {
         let prefix = prefix.as_ref();
         let neutral = if matches!(kind, NormKind::Rms { plus_one: true, .. }) { 0.0 } else { 1.0 };
-        let weight = self.add(format!("{prefix}.weight"), TensorKind::Vector, (1, width), neutral);
+        let weighted = !matches!(kind, NormKind::Standard { .. });
+        let weight =
+            weighted.then(|| self.add(format!("{prefix}.weight"), TensorKind::Vector, (1, width), neutral));
         let biased = matches!(kind, NormKind::Layer { bias: true, .. });
         let bias = biased.then(|| self.bias(format!("{prefix}.bias"), width));
         Norm { kind, weight, bias, width }
@@ -206,6 +208,11 @@ pub enum NormKind {
         /// Whether it has b.
         bias: bool,
     },
+    /// Layer norm without w and b.
+    Standard {
+        /// Added to the variance.
+        eps: f32,
+    },
     /// RMS norm (Zhang and Sennrich 2019): divides by the root mean square, multiplies by w.
     Rms {
         /// Added to the mean square.
@@ -232,8 +239,8 @@ impl NormKind {
 pub struct Norm {
     /// The kind of norm.
     pub kind: NormKind,
-    /// Scale `[width]`.
-    pub weight: TensorId,
+    /// Scale `[width]`; none for 1.
+    pub weight: Option<TensorId>,
     /// Shift `[width]`.
     pub bias: Option<TensorId>,
     /// The number of elements that are normalized together.

@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::error::Result;
+use crate::kernel::NO_BIAS;
 use crate::kernel::layer_norm::Params;
 use crate::reference::Vectors;
 
@@ -20,7 +21,8 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() / width as f32;
         let scale = 1.0 / (variance + params.epsilon).sqrt();
         for i in 0..width {
-            let (weight, bias) = (vectors.at(branch, params.weight, i), vectors.at(branch, params.bias, i));
+            let weight = if params.weight == NO_BIAS { 1.0 } else { vectors.at(branch, params.weight, i) };
+            let bias = vectors.at(branch, params.bias, i);
             y[i] = (x[i] - mean) * scale * weight + bias;
         }
     }

@@ -102,8 +102,7 @@ impl WordReadout {
         let mut values = Vec::new();
         match &head.transform {
             Some(HeadTransform { dense, norm, .. }) => {
-                for id in [Some(dense.weight), dense.bias, Some(norm.weight), norm.bias].into_iter().flatten()
-                {
+                for id in [Some(dense.weight), dense.bias, norm.weight, norm.bias].into_iter().flatten() {
                     values.extend(session.tensor(id).await?);
                 }
             }

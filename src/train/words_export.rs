@@ -47,7 +47,7 @@ impl WordReadout {
             let fitted = [
                 (Some(dense.weight), Some(weight)),
                 (dense.bias, bias.as_ref()),
-                (Some(norm.weight), Some(norm_weight)),
+                (norm.weight, Some(norm_weight)),
                 (norm.bias, norm_bias.as_ref()),
             ];
             let fitted = fitted.into_iter().filter_map(|(id, values)| Some((id?, single(values?))));

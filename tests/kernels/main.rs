@@ -124,9 +124,10 @@ kernel_test! {
                 let x: Vec<f32> = noise(1, rows * width).iter().map(|v| v + 0.5).collect();
                 let x = lab.floats("x", &x);
                 let vectors = lab.floats("vectors", &noise(2, branches * vector_stride));
-                let ys = ["y", "unbiased", "rms"].map(|name| lab.unwritten(name, rows * width));
+                let ys = ["y", "unbiased", "unweighted", "rms"].map(|name| lab.unwritten(name, rows * width));
                 let (weight, epsilon) = (3, 1e-5);
-                for (y, bias) in ys.iter().zip([3 + width, NO_BIAS]) {
+                let layers = [(weight, 3 + width), (weight, NO_BIAS), (NO_BIAS, NO_BIAS)];
+                for (y, (weight, bias)) in ys.iter().zip(layers) {
                     let params = layer_norm::Params {
                         rows, rows_per_branch: tokens, width, weight, bias, vector_stride, epsilon,
                     };
@@ -136,12 +137,13 @@ kernel_test! {
                     rows, rows_per_branch: tokens, width, weight, vector_stride, epsilon,
                     weight_offset: 0.0, heads: 1, stride: width, column: 0,
                 };
-                rms_norm::record(recording, &x, &vectors, &ys[2], params);
+                rms_norm::record(recording, &x, &vectors, &ys[3], params);
                 ys.to_vec()
             }).await;
             close("layer_norm", &shape, &outputs[0]);
             close("layer_norm", &format!("{shape} without bias"), &outputs[1]);
-            close("rms_norm", &shape, &outputs[2]);
+            close("layer_norm", &format!("{shape} without weight"), &outputs[2]);
+            close("rms_norm", &shape, &outputs[3]);
         }
     }
 }
@@ -244,19 +246,21 @@ kernel_test! {
             // Only the first columns of a head.
             (2, 17, 5, 7, 4, 3), (1, 5, 3, 80, 32, 80),
         ];
-        for (branches, tokens, heads, head_dim, dim, rest) in shapes {
+        let cases = shapes.iter().flat_map(|shape| [false, true].map(|adjacent| (*shape, adjacent)));
+        for ((branches, tokens, heads, head_dim, dim, rest), adjacent) in cases {
             let stride = heads * head_dim + rest;
+            let (step, apart) = if adjacent { (2, 1) } else { (1, dim / 2) };
             let outputs = both(&backend, |lab, recording| {
                 let angles = noise(4, 20 * dim / 2);
                 let table: Vec<f32> = angles.iter().flat_map(|a| [(3.0 * a).cos(), (3.0 * a).sin()]).collect();
                 let x = lab.floats("x", &noise(1, branches * tokens * stride));
                 let table = lab.floats("table", &table);
                 let positions = lab.words("positions", &choices(5, tokens, 20));
-                let params = rotary::Params { rows: branches * tokens, tokens, stride, heads, head_dim, dim };
+                let params = rotary::Params { rows: branches * tokens, tokens, stride, heads, head_dim, dim, step, apart };
                 rotary::record(recording, &x, &table, &positions, params);
                 vec![x]
             }).await;
-            close("rotary", &format!("{branches} x {tokens} x {heads} x {dim} of {head_dim}"), &outputs[0]);
+            close("rotary", &format!("{branches} x {tokens} x {heads} x {dim} of {head_dim}, {apart} apart"), &outputs[0]);
         }
     }
 }
