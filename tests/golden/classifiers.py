@@ -23,6 +23,8 @@ from transformers import (
     GPT2ForSequenceClassification,
     ElectraConfig,
     ElectraForSequenceClassification,
+    GPTNeoConfig,
+    GPTNeoForSequenceClassification,
     GPTNeoXConfig,
     GPTNeoXForSequenceClassification,
     LlamaConfig,
@@ -75,6 +77,11 @@ def models():
     )  # fmt: skip
     yield "gpt_neox", GPTNeoXForSequenceClassification(gpt_neox)
     yield "electra", ElectraForSequenceClassification(ElectraConfig(embedding_size=12, pad_token_id=0, **encoder))
+    gpt_neo = GPTNeoConfig(
+        vocab_size=97, hidden_size=20, num_layers=2, num_heads=2, intermediate_size=26, attention_types=[[["global", "local"], 1]],
+        window_size=8, max_position_embeddings=64, pad_token_id=0, attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "gpt_neo", GPTNeoForSequenceClassification(gpt_neo)
 
 
 def main():

@@ -18,14 +18,28 @@ from transformers import (
     DistilBertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
+    Ernie4_5Config,
+    Ernie4_5ForCausalLM,
+    Exaone4Config,
+    Exaone4ForCausalLM,
+    GPTNeoConfig,
+    GPTNeoForCausalLM,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     GraniteConfig,
     GraniteForCausalLM,
+    GraniteMoeHybridConfig,
+    GraniteMoeHybridForCausalLM,
+    HunYuanDenseV1Config,
+    HunYuanDenseV1ForCausalLM,
     Lfm2Config,
     Lfm2ForCausalLM,
     ModernBertConfig,
+    ModernBertDecoderConfig,
+    ModernBertDecoderForCausalLM,
     ModernBertForMaskedLM,
+    OlmoConfig,
+    OlmoForCausalLM,
     Olmo2Config,
     Olmo2ForCausalLM,
     Phi3Config,
@@ -34,6 +48,10 @@ from transformers import (
     SmolLM3ForCausalLM,
     RobertaConfig,
     RobertaForMaskedLM,
+    StableLmConfig,
+    StableLmForCausalLM,
+    Starcoder2Config,
+    Starcoder2ForCausalLM,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
@@ -172,6 +190,101 @@ def lfm2_biased():
     return Lfm2ForCausalLM(config)
 
 
+def ernie():
+    """Adjacent columns of a head are turned together; heads that are wider than the hidden states."""
+    config = Ernie4_5Config(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        rope_parameters={"rope_type": "default", "rope_theta": 500000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Ernie4_5ForCausalLM(config)
+
+
+def hunyuan():
+    """Norms after rotary positions, whose base alpha raises from 100 to 3830."""
+    config = HunYuanDenseV1Config(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 100.0, "alpha": 18.48, "factor": 1.0, "beta_fast": 32, "beta_slow": 1},
+        tie_word_embeddings=True, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return HunYuanDenseV1ForCausalLM(config)
+
+
+def exaone4():
+    """Windows of 12 in the first and the third layer; the second and the fourth see everything, and have no rotary positions."""
+    config = Exaone4Config(
+        hidden_size=28, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        sliding_window=12, sliding_window_pattern=2, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Exaone4ForCausalLM(config)
+
+
+def stablelm():
+    """Four of the ten columns of each head are rotated; queries, keys and values have biases."""
+    config = StableLmConfig(
+        hidden_size=30, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46, use_qkv_bias=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.4}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return StableLmForCausalLM(config)
+
+
+def stablelm_parallel():
+    """Attention and MLP read the same normalized input."""
+    config = StableLmConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2, intermediate_size=28,
+        use_parallel_residual=True, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return StableLmForCausalLM(config)
+
+
+def gpt_neo():
+    """A window of 12 in the second and the fourth layer; scores are not scaled."""
+    config = GPTNeoConfig(
+        hidden_size=30, num_layers=4, num_heads=3, intermediate_size=46, attention_types=[[["global", "local"], 2]], window_size=12,
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GPTNeoForCausalLM(config)
+
+
+def starcoder2():
+    """A window in every layer."""
+    config = Starcoder2Config(
+        hidden_size=30, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46, sliding_window=12,
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Starcoder2ForCausalLM(config)
+
+
+def olmo():
+    """Norms without weights."""
+    config = OlmoConfig(
+        hidden_size=30, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return OlmoForCausalLM(config)
+
+
+def granite4():
+    """Without experts and without Mamba layers: the width of the MLP is that of the shared expert."""
+    config = GraniteMoeHybridConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=50, shared_intermediate_size=27,
+        layer_types=["full_attention"] * 2, num_local_experts=0, num_experts_per_tok=0, position_embedding_type="rope", mamba_n_heads=48,
+        embedding_multiplier=12.0, logits_scaling=4.0, residual_multiplier=0.25, attention_multiplier=0.3, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GraniteMoeHybridForCausalLM(config)
+
+
+def modernbert_decoder():
+    """A window of 6 tokens in two layers of four; the head has a dense layer and a norm."""
+    config = ModernBertDecoderConfig(
+        hidden_size=36, num_hidden_layers=4, num_attention_heads=3, intermediate_size=26, local_attention=12, pad_token_id=0,
+        cls_token_id=1, sep_token_id=2, **DECODER,
+    )  # fmt: skip
+    return ModernBertDecoderForCausalLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -188,6 +301,16 @@ GOLDENS = {
     "roberta-relu": (roberta_relu, FEW_LENGTHS),
     "lfm2": (lfm2, MORE_LENGTHS),
     "lfm2-biased": (lfm2_biased, FEW_LENGTHS),
+    "ernie": (ernie, MORE_LENGTHS),
+    "hunyuan": (hunyuan, MORE_LENGTHS),
+    "exaone4": (exaone4, MORE_LENGTHS),
+    "stablelm": (stablelm, MORE_LENGTHS),
+    "stablelm-parallel": (stablelm_parallel, FEW_LENGTHS),
+    "gpt-neo": (gpt_neo, MORE_LENGTHS),
+    "starcoder2": (starcoder2, MORE_LENGTHS),
+    "olmo": (olmo, FEW_LENGTHS),
+    "granite4": (granite4, FEW_LENGTHS),
+    "modernbert-decoder": (modernbert_decoder, MORE_LENGTHS),
 }
 
 

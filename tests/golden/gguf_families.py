@@ -15,14 +15,20 @@ import transformers
 from generate import byte_level_bpe, fresh, json, norms_around_zero, permuted, random_cases, randomise, write_cases, write_expected
 from transformers import (
     AutoModelForCausalLM,
+    Ernie4_5Config,
+    Exaone4Config,
     Gemma2Config,
     GPTNeoXConfig,
     GraniteConfig,
+    HunYuanDenseV1Config,
     Lfm2Config,
+    OlmoConfig,
     Olmo2Config,
     Phi3Config,
     PhiConfig,
     SmolLM3Config,
+    StableLmConfig,
+    Starcoder2Config,
 )
 
 TYPES = gguf.GGMLQuantizationType
@@ -36,10 +42,10 @@ AFTER = {"post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "po
 OUTSIDE = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
 
 
-def rms(writer, config):
+def rms(writer, config, theta=None):
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_rope_freq_base(theta or config.rope_parameters["rope_theta"])
 
 
 def gemma2():
@@ -83,6 +89,77 @@ def granite():
         writer.add_logit_scale(4.0)
 
     return config, keys, LLAMA, OUTSIDE
+
+
+def ernie4_5():
+    config = Ernie4_5Config(**SHARED, **SIZES, num_key_value_heads=2, head_dim=16, tie_word_embeddings=True)
+
+    def keys(writer, config):
+        rms(writer, config)
+        writer.add_key_length(16)
+        writer.add_value_length(16)
+        writer.add_rope_dimension_count(16)
+
+    return config, keys, LLAMA, OUTSIDE
+
+
+def hunyuan():
+    """The base of rotary positions is stored with alpha in it."""
+    rope = {"rope_type": "dynamic", "rope_theta": 10000.0, "alpha": 1000.0, "factor": 1.0}
+    config = HunYuanDenseV1Config(**SHARED, **SIZES, num_key_value_heads=2, head_dim=16, rope_parameters=rope)
+
+    def keys(writer, config):
+        rms(writer, config, 10000.0 * 1000.0 ** (16 / 14))
+        writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
+        writer.add_rope_scaling_factor(1)
+        writer.add_key_length(16)
+        writer.add_value_length(16)
+
+    norms = {"attn_q_norm": "self_attn.query_layernorm", "attn_k_norm": "self_attn.key_layernorm"}
+    return config, keys, {**LLAMA, **norms}, OUTSIDE
+
+
+def exaone4():
+    """The first three layers have a window; the last one has no rotary positions."""
+    config = Exaone4Config(**SHARED, **(SIZES | {"num_hidden_layers": 4}), num_key_value_heads=2, sliding_window=7)
+
+    def keys(writer, config):
+        rms(writer, config)
+        writer.add_sliding_window(7)
+        writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in config.layer_types])
+
+    return config, keys, {**ATTENTION, **HEAD_NORMS, **AFTER, **MLP}, OUTSIDE
+
+
+def layer_norm(writer, config, epsilon):
+    writer.add_layer_norm_eps(epsilon)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+
+
+def stablelm():
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    config = StableLmConfig(**SHARED, **SIZES, num_key_value_heads=2, use_qkv_bias=True, rope_parameters=rope)
+
+    def keys(writer, config):
+        layer_norm(writer, config, config.layer_norm_eps)
+        writer.add_rope_dimension_count(4)
+        # The converter writes this where config.json does not say it; llama.cpp looks for ffn_norm instead.
+        writer.add_parallel_residual(True)
+
+    return config, keys, LLAMA, OUTSIDE
+
+
+def starcoder2():
+    config = Starcoder2Config(**SHARED, **SIZES, num_key_value_heads=2)
+    layer = {"attn_norm": "input_layernorm", **ATTENTION, "ffn_norm": "post_attention_layernorm", "ffn_up": "mlp.c_fc", "ffn_down": "mlp.c_proj"}
+    return config, lambda writer, config: layer_norm(writer, config, config.norm_epsilon), layer, OUTSIDE
+
+
+def olmo():
+    config = OlmoConfig(**SHARED, **SIZES, num_key_value_heads=2)
+    outside = {name: module for name, module in OUTSIDE.items() if name != "output_norm"}
+    return config, lambda writer, config: layer_norm(writer, config, 1e-5), {**ATTENTION, **MLP}, outside
 
 
 def phi2():
@@ -161,13 +238,14 @@ def lfm2():
 
 ARCHITECTURES = {
     "gemma2": gemma2, "smollm3": smollm3, "olmo2": olmo2, "granite": granite, "phi2": phi2, "phi3": phi3, "gptneox": gptneox,
-    "lfm2": lfm2,
+    "lfm2": lfm2, "ernie4_5": ernie4_5, "hunyuan-dense": hunyuan, "exaone4": exaone4,
+    "stablelm": stablelm, "starcoder2": starcoder2, "olmo": olmo,
 }  # fmt: skip
 
 
 def reordered(architecture, short, values, config):
     """The rows as llama.cpp's converter puts them."""
-    if architecture in ("smollm3", "granite") and short in ("attn_q", "attn_k"):
+    if architecture in ("smollm3", "granite", "olmo") and short in ("attn_q", "attn_k"):
         return permuted(values, config.num_attention_heads if short == "attn_q" else config.num_key_value_heads)
     if architecture == "gptneox" and short == "attn_qkv":
         heads = config.num_attention_heads

@@ -33,11 +33,16 @@ LLAMA = [
 # The modules of a layer in the order of their ordinals, where it is not the order in which transformers has them.
 LAYER = {
     "smollm3": LLAMA,
+    "stablelm-parallel": LLAMA,
     "granite": LLAMA,
     "phi3": ["input_layernorm", "self_attn.qkv_proj", "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_up_proj", "mlp.down_proj"],
     "olmo2": [
         "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "self_attn.q_norm", "self_attn.k_norm",
         "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "post_feedforward_layernorm",
+    ],
+    "hunyuan": [
+        "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "self_attn.query_layernorm",
+        "self_attn.key_layernorm", "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
     ],
     "gemma3": [
         "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "self_attn.q_norm",
@@ -45,7 +50,7 @@ LAYER = {
         "post_feedforward_layernorm",
     ],
 }  # fmt: skip
-MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3"]
+MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite", "phi3", "gemma3", "hunyuan", "gpt-neo", "stablelm-parallel"]
 ADAPTERS = {
     "distilbert": ["q_lin", "v_lin"], "modernbert": ["Wqkv", "Wo"], "gpt-neox": ["query_key_value"],
     "olmo2": ["q_proj", "v_proj"], "phi3": ["qkv_proj", "gate_up_proj"],

@@ -1,9 +1,10 @@
 //! The table of families in `ARCHITECTURE.md` is what the program reads. `POCKETLLM_WRITE=1 cargo test --test it families` writes it.
 
 use crate::common::golden;
+use pocketllm::error::Code;
 use pocketllm::format::config::Config;
 use pocketllm::format::gguf::architecture_of;
-use pocketllm::model::{HeadKind, ModelSpec, family};
+use pocketllm::model::{HeadKind, LayerSpec, ModelSpec, family};
 
 const BEGIN: &str = "<!-- families: written by tests/it/families.rs -->\n";
 const END: &str = "<!-- end of families -->\n";
@@ -113,4 +114,81 @@ fn a_part_of_a_head_is_rotated_only_in_families_where_transformers_does() {
     }
     assert_eq!(dim("phi3", r#","head_dim":8,"partial_rotary_factor":0.5"#), 4);
     assert_eq!(dim("phi", r#","head_dim":8"#), 4);
+}
+
+/// Half of the layers have a window and rotary positions, and the others have neither; without a window all layers are alike.
+#[test]
+fn layers_of_exaone_without_a_window_have_no_positions_where_others_have_one() {
+    let layers = |fields| {
+        let spec = tiny("exaone4", fields).unwrap();
+        let of = |layer: &LayerSpec| {
+            let attention = layer.attention().unwrap();
+            (attention.window, attention.rotary.is_some())
+        };
+        spec.layers.iter().map(of).collect::<Vec<_>>()
+    };
+    let (local, global) = ((Some(7), true), (None, false));
+    assert_eq!(layers(r#","sliding_window":7,"sliding_window_pattern":2"#), [local, global]);
+    assert_eq!(layers(r#","sliding_window":7"#), [local, local]);
+    assert_eq!(layers(""), [(Some(4096), true); 2]);
+    let listed = r#","sliding_window":7,"sliding_window_pattern":"LLLG","layer_types":["full_attention","sliding_attention"]"#;
+    assert_eq!(layers(listed), [global, local]);
+    let published = r#","sliding_window":null,"sliding_window_pattern":null,"layer_types":["full_attention","full_attention"]"#;
+    assert_eq!(layers(published), [(None, true); 2]);
+    assert_eq!(layers(r#","sliding_window":null"#), [(None, true); 2]);
+}
+
+/// transformers prefers the longer form.
+#[test]
+fn windows_of_gpt_neo_are_those_of_either_form() {
+    let windows = |fields: &str| {
+        let spec = tiny("gpt_neo", &format!(r#","window_size":5{fields}"#)).unwrap();
+        spec.layers.iter().map(|layer| layer.attention().unwrap().window).collect::<Vec<_>>()
+    };
+    assert_eq!(windows(r#","attention_types":[[["local"],1],[["global"],1]]"#), [Some(5), None]);
+    assert_eq!(windows(r#","attention_types":[[["global","local"],1]]"#), [None, Some(5)]);
+    let both = r#","attention_types":[[["global","local"],1]],"attention_layers":["local","local"]"#;
+    assert_eq!(windows(both), [Some(5); 2]);
+}
+
+/// Tencent's models of up to 7 billion parameters have this scaling, with alpha 1000 or 50.
+#[test]
+fn alpha_raises_the_base_of_hunyuans_rotary_positions() {
+    let theta = |fields| {
+        let spec = tiny("hunyuan_v1_dense", fields).unwrap();
+        spec.layers[0].attention().unwrap().rotary.clone().unwrap().theta
+    };
+    let published = r#","head_dim":128,"rope_theta":10000.0,
+        "rope_scaling":{"alpha":1000.0,"beta_fast":32,"beta_slow":1,"factor":1.0,"mscale":1.0,"mscale_all_dim":1.0,"type":"dynamic"}"#;
+    assert_eq!(theta(published), 11_158_840.0);
+    assert_eq!(theta(r#","rope_scaling":{"alpha":0,"type":"dynamic"}"#), 1e4);
+    assert_eq!(theta(r#","rope_scaling":{"alpha":1000,"type":"linear","factor":2}"#), 1e4);
+}
+
+#[test]
+fn fields_that_change_the_computation_are_refused_by_name() {
+    for (model_type, fields, says) in [
+        ("ernie4_5", r#","compression_ratio":0.5"#, "compression_ratio is 0.5"),
+        ("hunyuan_v1_dense", r#","use_qk_norm":false"#, "use_qk_norm is false"),
+        ("hunyuan_v1_dense", r#","use_cla":true"#, "use_cla is true"),
+        ("hunyuan_v1_dense", r#","rope_scaling":{"type":"dynamic","alpha":-5}"#, "`alpha`: -5"),
+        ("exaone4", r#","sliding_window_pattern":"LG""#, "sliding_window_pattern"),
+        ("exaone4", r#","sliding_window_pattern":0"#, "sliding_window_pattern is 0"),
+        ("exaone4", r#","sliding_window_pattern":null"#, "sliding_window_pattern is null"),
+        ("granitemoehybrid", "", "num_local_experts is 8"),
+        ("granitemoehybrid", r#","num_local_experts":0"#, "layer_types: only"),
+        ("granitemoehybrid", r#","num_local_experts":0,"layer_types":["attention","mamba"]"#, "\"mamba\""),
+        ("stablelm", r#","qk_layernorm":true"#, "qk_layernorm is true"),
+        ("olmo", r#","clip_qkv":8.0"#, "clip_qkv is 8"),
+        ("gpt_neo", r#","attention_types":[[["global"],3]]"#, "attention_types has 3 entries for 2 layers"),
+        ("gpt_neo", r#","attention_types":[[["global","local"],900719925474]]"#, "has 3 entries"),
+        ("gpt_neo", r#","attention_types":[[[],900719925474]]"#, "has 0 entries"),
+        ("gpt_neo", r#","attention_types":["global"]"#, "attention_types: expected a list"),
+        ("gpt_neo", r#","attention_layers":["global","random"]"#, "\"random\""),
+        ("gpt_neo", r#","attention_layers":["global","local"],"window_size":0"#, "window_size is 0"),
+    ] {
+        let error = tiny(model_type, fields).map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), Code::ModelUnsupported, "{model_type} {fields}");
+        assert!(error.message().contains(says), "{model_type} {fields}: {error}");
+    }
 }

@@ -164,4 +164,54 @@ pub(super) const BLOCKS: &[(&str, &str)] = &[
             "intermediate_size":96,"vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"sliding_window":4,
             "layer_types":["sliding_attention","full_attention"],"query_pre_attn_scalar":32}"#,
     ),
+    (
+        "random ernie4_5",
+        r#"{"model_type":"ernie4_5","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"head_dim":32}"#,
+    ),
+    (
+        "random hunyuan_v1_dense",
+        r#"{"model_type":"hunyuan_v1_dense","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"tie_word_embeddings":true,
+            "rope_scaling":{"type":"dynamic","alpha":1000}}"#,
+    ),
+    (
+        "random exaone4",
+        r#"{"model_type":"exaone4","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"sliding_window":4,
+            "sliding_window_pattern":2}"#,
+    ),
+    (
+        "random stablelm",
+        r#"{"model_type":"stablelm","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"use_qkv_bias":true,
+            "use_parallel_residual":true}"#,
+    ),
+    (
+        "random starcoder2",
+        r#"{"model_type":"starcoder2","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,"sliding_window":4}"#,
+    ),
+    (
+        "random olmo",
+        r#"{"model_type":"olmo","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,"intermediate_size":96,
+            "vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2}"#,
+    ),
+    (
+        "random granitemoehybrid",
+        r#"{"model_type":"granitemoehybrid","hidden_size":64,"num_attention_heads":4,"num_key_value_heads":2,
+            "intermediate_size":32,"shared_intermediate_size":96,"num_local_experts":0,"layer_types":["attention","attention"],
+            "position_embedding_type":"rope","vocab_size":101,"max_position_embeddings":40,"num_hidden_layers":2,
+            "embedding_multiplier":12,"attention_multiplier":0.1,"residual_multiplier":0.22,"logits_scaling":8}"#,
+    ),
+    (
+        "random modernbert-decoder",
+        r#"{"model_type":"modernbert-decoder","hidden_size":64,"num_attention_heads":4,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"num_hidden_layers":2,"local_attention":6}"#,
+    ),
+    (
+        "random gpt_neo",
+        r#"{"model_type":"gpt_neo","hidden_size":64,"num_heads":4,"num_layers":2,"intermediate_size":96,"vocab_size":101,
+            "max_position_embeddings":40,"window_size":4,"attention_types":[[["global","local"],1]]}"#,
+    ),
 ];

@@ -96,6 +96,36 @@ def decoder(draw, family):
             # transformers computes no model without attention.
             "layer_types": [draw.choice(["conv", "full_attention"]) for _ in range(fields["num_hidden_layers"] - 1)] + ["full_attention"],
         }  # fmt: skip
+    if family == "granitemoehybrid":
+        size = draw.choice([24, 36])
+        fields = {key: value for key, value in fields.items() if key != "head_dim" and not key.startswith("rope")}
+        fields |= {
+            "hidden_size": size, "num_attention_heads": 6, "num_key_value_heads": draw.choice([1, 2, 3]), "mamba_n_heads": 12,
+            "shared_intermediate_size": draw.choice([17, 28]), "num_local_experts": 0, "num_experts_per_tok": 0,
+            "position_embedding_type": draw.choice([None, "rope"]), "embedding_multiplier": 3.0, "logits_scaling": 0.5,
+            "residual_multiplier": 0.5, "attention_multiplier": 0.25, **rope(draw, size // 12, 96),
+            draw.choice(["layer_types", "layers_block_type"]): ["attention"] * fields["num_hidden_layers"],
+        }  # fmt: skip
+    if family in ("ernie4_5", "starcoder2"):
+        fields["use_bias"] = fields.pop("mlp_bias")
+    if family == "hunyuan_v1_dense":
+        del fields["mlp_bias"]
+        if draw.random() < 0.5:
+            fields["rope_scaling"] = {"type": "dynamic", "alpha": draw.choice([2.0, 50.0, 1000.0]), "factor": 1.0}
+            for key in ("rope_parameters", "partial_rotary_factor"):
+                fields.pop(key, None)
+    if family == "exaone4":
+        fields |= {"sliding_window": draw.choice([None, 7]), "layer_types": ["full_attention"] * fields["num_hidden_layers"]}
+        if fields["sliding_window"]:
+            del fields["layer_types"]
+            fields["sliding_window_pattern"] = draw.choice([1, 2, 3])
+    if family == "stablelm":
+        fields |= {
+            "hidden_size": heads * head_dim, "use_qkv_bias": fields["mlp_bias"], "layer_norm_eps": 1e-4,
+            "use_parallel_residual": draw.random() < 0.5, "partial_rotary_factor": draw.choice([0.5, 1.0]) if head_dim % 4 == 0 else 1.0,
+        }  # fmt: skip
+    if family == "starcoder2":
+        fields |= {"sliding_window": draw.choice([None, 7]), "norm_epsilon": 1e-4}
     if family == "granite":
         fields |= {"embedding_multiplier": 3.0, "logits_scaling": 4.0, "residual_multiplier": 0.5, "attention_multiplier": 0.25}
     if family in ("gemma2", "gemma3_text"):
@@ -120,6 +150,12 @@ def fields_of(draw, family):
             "n_embd": hidden, "n_head": heads, "n_layer": layers, "n_positions": 96, "activation_function": act,
             "n_inner": draw.choice([None, inter]), "scale_attn_by_inverse_layer_idx": draw.random() < 0.5, "tie_word_embeddings": tied,
         }  # fmt: skip
+    if family == "gpt_neo":
+        return {
+            "hidden_size": hidden, "num_heads": heads, "num_layers": layers, "intermediate_size": draw.choice([None, inter]),
+            "activation_function": act, "attention_types": [[["local"], 1], [["global"], layers - 1]], "window_size": draw.choice([3, 8]),
+            "tie_word_embeddings": tied,
+        }  # fmt: skip
     if family == "opt":
         return shared | {
             "ffn_dim": inter, "activation_function": act, "word_embed_proj_dim": draw.choice([hidden, 12]),
@@ -133,7 +169,7 @@ def fields_of(draw, family):
     if family == "phi":
         partial = draw.choice([0.5, 1.0])
         return shared | {"intermediate_size": inter, "hidden_act": act, "partial_rotary_factor": partial, "tie_word_embeddings": False}
-    if family == "modernbert":
+    if family in ("modernbert", "modernbert-decoder"):
         return shared | {
             "intermediate_size": inter, "hidden_activation": act, "attention_bias": draw.random() < 0.5, "mlp_bias": draw.random() < 0.5,
             "norm_bias": draw.random() < 0.5, "local_attention": draw.choice([6, 9]), "global_attn_every_n_layers": draw.choice([2, 3]),
@@ -146,9 +182,10 @@ def fields_of(draw, family):
 
 FAMILIES = [
     *sorted(ENCODERS), "gpt2", "opt", "phi", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3", "olmo2",
-    "granite", "phi3", "lfm2",
+    "granite", "phi3", "lfm2", "ernie4_5", "hunyuan_v1_dense", "exaone4", "stablelm", "starcoder2", "olmo", "gpt_neo",
+    "granitemoehybrid", "modernbert-decoder",
 ]  # fmt: skip
-OTHERS = {"gpt2", "opt", "phi", "gpt_neox"} | ENCODERS
+OTHERS = {"gpt2", "opt", "phi", "gpt_neox", "gpt_neo", "modernbert-decoder"} | ENCODERS
 
 
 def check(binary, family, seed):

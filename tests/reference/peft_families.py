@@ -24,7 +24,8 @@ GOLDEN = HERE.parent / "golden"
 SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FOLDERS = [
     "distilbert", "modernbert", "electra", "gpt2", "gpt-neox", "gpt-neox-sequential", "phi", "phi3", "opt-projected", "gemma3", "olmo2", "granite",
-    "lfm2",
+    "lfm2", "ernie", "hunyuan", "exaone4", "stablelm", "stablelm-parallel", "starcoder2", "olmo", "gpt-neo",
+    "granite4", "modernbert-decoder",
 ]  # fmt: skip
 IDS = ["5,6,7,8,9,10,11", "30,31,32"]
 

@@ -4,7 +4,8 @@
 //! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
 
 use super::modules::{
-    GEMMA2, GEMMA3, GPT_NEOX, GPT2, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3, RMS,
+    GEMMA2, GEMMA3, GPT_NEOX, GPT2, HUNYUAN, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3,
+    RMS, STARCODER2,
 };
 use serde_json::{Value as Json, json};
 
@@ -174,6 +175,24 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         ..BASE
     },
     Architecture { name: "olmo2", model_type: "olmo2", class: "Olmo2ForCausalLM", layer: OLMO2, ..BASE },
+    Architecture { name: "ernie4_5", model_type: "ernie4_5", class: "Ernie4_5ForCausalLM", ..BASE },
+    Architecture {
+        name: "hunyuan-dense",
+        model_type: "hunyuan_v1_dense",
+        class: "HunYuanDenseV1ForCausalLM",
+        layer: HUNYUAN,
+        ..BASE
+    },
+    Architecture {
+        name: "exaone4",
+        model_type: "exaone4",
+        class: "Exaone4ForCausalLM",
+        fields: &[("attention.sliding_window", "sliding_window")],
+        // The metadata has no window where there is none.
+        known: |_| json!({ "hidden_act": "silu", "sliding_window": null }),
+        layer: OLMO2,
+        ..BASE
+    },
     Architecture {
         name: "granite",
         model_type: "granite",
@@ -213,6 +232,31 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         ],
         layer: PHI3,
         partial: true,
+        ..BASE
+    },
+    Architecture {
+        name: "stablelm",
+        model_type: "stablelm",
+        class: "StableLmForCausalLM",
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        partial: true,
+        ..BASE
+    },
+    Architecture {
+        name: "starcoder2",
+        model_type: "starcoder2",
+        class: "Starcoder2ForCausalLM",
+        known: |_| json!({ "hidden_act": "gelu_pytorch_tanh" }),
+        epsilon: ("attention.layer_norm_epsilon", "norm_epsilon"),
+        layer: STARCODER2,
+        ..BASE
+    },
+    Architecture {
+        name: "olmo",
+        model_type: "olmo",
+        class: "OlmoForCausalLM",
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        interleaved: true,
         ..BASE
     },
     Architecture {

@@ -35,6 +35,21 @@ pub(super) const QWEN3: &[(&str, &str)] = &[
     ("ffn_down", "mlp.down_proj"),
 ];
 
+/// The modules of Hunyuan's layers.
+pub(super) const HUNYUAN: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_q_norm", "self_attn.query_layernorm"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_k_norm", "self_attn.key_layernorm"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_gate", "mlp.gate_proj"),
+    ("ffn_up", "mlp.up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+];
+
 /// The modules outside of LFM2's layers: GGUF calls the norm of the last layer's output that of the embeddings.
 pub(super) const LFM2_OUTSIDE: &[(&str, &str)] = &[
     ("token_embd", "model.embed_tokens"),
@@ -102,7 +117,7 @@ pub(super) const GEMMA2: &[(&str, &str)] = &[
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
-/// The modules of OLMo 2's layers.
+/// The modules of OLMo 2's layers, and of EXAONE 4's.
 pub(super) const OLMO2: &[(&str, &str)] = &[
     ("attn_q", "self_attn.q_proj"),
     ("attn_q_norm", "self_attn.q_norm"),
@@ -115,6 +130,18 @@ pub(super) const OLMO2: &[(&str, &str)] = &[
     ("ffn_up", "mlp.up_proj"),
     ("ffn_down", "mlp.down_proj"),
     ("post_ffw_norm", "post_feedforward_layernorm"),
+];
+
+/// The modules of StarCoder2's layers.
+pub(super) const STARCODER2: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_up", "mlp.c_fc"),
+    ("ffn_down", "mlp.c_proj"),
 ];
 
 /// The modules of Phi 2's layers.

@@ -92,8 +92,15 @@ pub(super) async fn translate(
     let mut set = |key: &str, value: Json| fields.insert(key.to_owned(), value);
     set("tie_word_embeddings", json!(!has("lm_head.weight") && !has("embed_out.weight")));
     let biased = ["self_attn.q_proj.bias", "attention.query_key_value.bias"];
-    set("attention_bias", json!(biased.into_iter().any(has)));
+    // Each family has one of these fields.
+    for field in ["attention_bias", "use_bias", "use_qkv_bias"] {
+        set(field, json!(biased.into_iter().any(has)));
+    }
     set("mlp_bias", json!(has("mlp.up_proj.bias")));
+    if architecture.name == "stablelm" {
+        // llama.cpp looks for this norm, whatever the metadata says.
+        set("use_parallel_residual", json!(!has("post_attention_layernorm.weight")));
+    }
 
     let embedding = architecture.hugging_face("token_embd.weight").unwrap_or_default();
     let Some(embedding) = translated.iter().find(|tensor| tensor.name == embedding) else {

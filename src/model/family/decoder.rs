@@ -2,7 +2,7 @@
 //! families differ from it.
 
 use super::activation;
-use super::parts::{AttentionNames, HeadNorms, Sizes};
+use super::parts::{AttentionNames, HeadNorms, MlpLayers, Sizes};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
@@ -26,10 +26,24 @@ pub(super) struct Differences {
     pub head_dim: Option<u32>,
     /// The norms of queries and keys.
     pub head_norms: Option<HeadNorms>,
+    /// Whether they are applied after rotary positions.
+    pub rotated_first: bool,
+    /// The names of modules of the attention.
+    pub names: AttentionNames,
     /// Whether a layer normalizes the outputs of its sublayers instead of their inputs.
     pub norms_after: bool,
-    /// Whether queries, keys and values are one matrix, and the two input layers of the MLP are another.
-    pub fused: bool,
+    /// Whether the MLP reads what the attention reads, so that a layer has one norm.
+    pub parallel_residual: bool,
+    /// Whether queries, keys and values are one matrix.
+    pub fused_attention: bool,
+    /// The layers of the MLP.
+    pub mlp: MlpLayers,
+    /// The field with the width of the MLP.
+    pub mlp_width: &'static str,
+    /// The default of `hidden_act`.
+    pub activation: &'static str,
+    /// The norms where they are not RMS norms.
+    pub norm: Option<NormKind>,
     /// The default of `rms_norm_eps`.
     pub epsilon: f32,
     /// The default of `max_position_embeddings`.
@@ -67,8 +81,15 @@ impl Differences {
             mlp_bias: false,
             head_dim: None,
             head_norms: None,
+            rotated_first: false,
+            names: AttentionNames::with_output("o_proj"),
             norms_after: false,
-            fused: false,
+            parallel_residual: false,
+            fused_attention: false,
+            mlp: MlpLayers::Gated,
+            mlp_width: "intermediate_size",
+            activation: "silu",
+            norm: None,
             epsilon: 1e-6,
             max_length: 2048,
             rotary: RotaryFields { partial: None, ..RotaryFields::default() },
@@ -88,10 +109,14 @@ impl Differences {
 
 /// The spec of a family of this architecture.
 pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec> {
-    let sizes = Sizes::read(config, family.head_dim)?;
+    let mut sizes = Sizes::read(config, family.head_dim)?;
+    sizes.intermediate = config.u32(family.mlp_width)?;
     let Sizes { vocabulary, hidden, heads, kv_heads, head_dim, intermediate, .. } = sizes;
-    let norm = NormKind::rms(config.f32_or("rms_norm_eps", family.epsilon)?);
-    let activation = activation(config, "hidden_act", "silu")?;
+    let norm = match family.norm {
+        Some(norm) => norm,
+        None => NormKind::rms(config.f32_or("rms_norm_eps", family.epsilon)?),
+    };
+    let activation = activation(config, "hidden_act", family.activation)?;
     let rotary = Rotary::read(config, head_dim, family.rotary)?;
     let biases = (family.qkv_bias, family.output_bias);
     let Multipliers { embedding: scale, attention, residual, logits } = family.multipliers;
@@ -109,20 +134,18 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
                 false => Norms { input: Some(norm), ..norms },
             }
         };
-        let attends = |tensors: &mut TensorList| match family.fused {
+        let attends = |tensors: &mut TensorList| match family.fused_attention {
             true => sizes.fused_attention(tensors, &layer),
             false => sizes.attention(
                 tensors,
                 &layer,
-                AttentionNames::with_output("o_proj"),
+                family.names,
                 biases,
                 family.head_norms.map(|norms| (norms, norm)),
             ),
         };
-        let feeds = |tensors: &mut TensorList| match family.fused {
-            true => sizes.fused_mlp(tensors, &layer, activation),
-            false => sizes.mlp(tensors, &layer, activation, family.mlp_bias),
-        };
+        let feeds =
+            |tensors: &mut TensorList| sizes.mlp(tensors, &layer, family.mlp, activation, family.mlp_bias);
         // Tensors are listed in the order of the file.
         let (mixer_norms, attention_layer, mlp_norms, mlp);
         if family.norms_after {
@@ -133,7 +156,10 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         } else {
             mixer_norms = around(&mut tensors, "input_layernorm");
             attention_layer = attends(&mut tensors);
-            mlp_norms = around(&mut tensors, "post_attention_layernorm");
+            mlp_norms = match family.parallel_residual {
+                true => mixer_norms,
+                false => around(&mut tensors, "post_attention_layernorm"),
+            };
             mlp = feeds(&mut tensors);
         }
         let at = |list: &[bool]| list.get(i as usize).copied().unwrap_or(false);
@@ -141,7 +167,13 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         let window = family.windows.get(i as usize).copied().flatten();
         let scale = attention.unwrap_or(attention_layer.scale);
         LayerSpec {
-            mixer: Mixer::Attention(Attention { rotary, window, scale, ..attention_layer }),
+            mixer: Mixer::Attention(Attention {
+                rotary,
+                rotated_first: family.rotated_first,
+                window,
+                scale,
+                ..attention_layer
+            }),
             mixer_norms,
             mlp,
             mlp_norms,
@@ -163,7 +195,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         causal: true,
         embedding: Embedding { scale, ..Embedding::of(token_table) },
         layers,
-        parallel_residual: false,
+        parallel_residual: family.parallel_residual,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec { scale: logits, ..HeadSpec::of(table) }),
         classifier: family.class.map(ClassifierSpec::last_token),

@@ -2,7 +2,7 @@
 //! key heads, all of which multiply by 1 + w; most layers attend to a window. [`Version`] lists the few differences of
 //! Gemma 2.
 
-use super::parts::{AttentionNames, HeadNorms, Sizes, windowed};
+use super::parts::{AttentionNames, HeadNorms, MlpLayers, Sizes, windowed};
 use super::{activation, positive, require, window};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
@@ -90,7 +90,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         );
         let attention_output_norm = around(&mut tensors, "post_attention_layernorm");
         let mlp_norm = around(&mut tensors, "pre_feedforward_layernorm");
-        let mlp = sizes.mlp(&mut tensors, &layer, activation, false);
+        let mlp = sizes.mlp(&mut tensors, &layer, MlpLayers::Gated, activation, false);
         let mlp_output_norm = around(&mut tensors, "post_feedforward_layernorm");
         LayerSpec {
             mixer: Mixer::Attention(Attention {

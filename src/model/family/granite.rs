@@ -1,22 +1,57 @@
 //! Granite 3 (IBM 2024): Llama whose embeddings, scores, residual additions and logits are multiplied by numbers of the configuration.
+//! Granite 4 (IBM 2025) where it has neither experts nor Mamba layers: the same with the input layers of the MLP in one matrix.
 
 use super::decoder::{Differences, Multipliers, decoder};
-use super::positive;
-use crate::error::Result;
+use super::parts::{MlpLayers, windowed};
+use super::{layer_count, positive};
+use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::ModelSpec;
 
 pub(super) fn granite(config: &Config) -> Result<ModelSpec> {
-    let number = |field| positive(config, field, config.f32_or(field, 1.0)?);
     let differences = Differences {
         mlp_bias: config.bool_or("mlp_bias", false)?,
-        multipliers: Multipliers {
-            embedding: number("embedding_multiplier")?,
-            attention: Some(number("attention_multiplier")?),
-            residual: number("residual_multiplier")?,
-            logits: 1.0 / number("logits_scaling")?,
-        },
+        multipliers: multipliers(config)?,
         ..Differences::none("granite", None)
     };
     decoder(config, &differences.with_attention_bias(config)?)
+}
+
+pub(super) fn granitemoehybrid(config: &Config) -> Result<ModelSpec> {
+    let name = config.name();
+    let experts = config.u32_or("num_local_experts", 8)?;
+    if experts > 0 {
+        bail!(ModelUnsupported, "{name}: num_local_experts is {experts}, only 0 is implemented");
+    }
+    let layers = layer_count(config, "num_hidden_layers")?;
+    // Older files have the field under another name, and "attention" for "full_attention". Without it, all layers are Mamba's.
+    let config = &config.with_aliases(&[("layer_types", "layers_block_type")]);
+    if !config.has("layer_types") || windowed(config, layers, |_| false)?.contains(&true) {
+        bail!(ModelUnsupported, "{name}: layer_types: only layers of type \"attention\" are implemented");
+    }
+    let rotated = match config.opt_str("position_embedding_type")? {
+        Some("rope") => true,
+        None => false,
+        Some(other) => {
+            bail!(ModelUnsupported, "{name}: position_embedding_type {other:?} is not implemented")
+        }
+    };
+    let differences = Differences {
+        mlp: MlpLayers::Fused { input: "shared_mlp.input_linear", output: "shared_mlp.output_linear" },
+        mlp_width: "shared_intermediate_size",
+        unrotated: vec![!rotated; layers as usize],
+        multipliers: multipliers(config)?,
+        ..Differences::none("granitemoehybrid", None)
+    };
+    decoder(config, &differences.with_attention_bias(config)?)
+}
+
+fn multipliers(config: &Config) -> Result<Multipliers> {
+    let number = |field| positive(config, field, config.f32_or(field, 1.0)?);
+    Ok(Multipliers {
+        embedding: number("embedding_multiplier")?,
+        attention: Some(number("attention_multiplier")?),
+        residual: number("residual_multiplier")?,
+        logits: 1.0 / number("logits_scaling")?,
+    })
 }

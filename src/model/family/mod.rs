@@ -5,16 +5,21 @@ mod decoder;
 mod distilbert;
 mod electra;
 mod encoder;
+mod ernie4_5;
+mod exaone4;
 mod fields;
 mod gemma2;
 mod gemma3;
 mod gpt2;
+mod gpt_neo;
 mod gpt_neox;
 mod granite;
+mod hunyuan;
 mod lfm2;
 mod llama;
 mod mistral;
 mod modernbert;
+mod olmo;
 mod olmo2;
 mod opt;
 mod parts;
@@ -23,6 +28,8 @@ mod phi3;
 mod qwen;
 mod roberta;
 mod smollm3;
+mod stablelm;
+mod starcoder2;
 
 use std::collections::BTreeMap;
 
@@ -52,15 +59,34 @@ pub const FAMILIES: &[Family] = &[
         example: "distilbert/distilbert-base-uncased",
     },
     Family { model_type: "electra", spec: electra::electra, example: "google/electra-small-generator" },
+    Family { model_type: "ernie4_5", spec: ernie4_5::ernie4_5, example: "baidu/ERNIE-4.5-0.3B-PT" },
+    Family { model_type: "exaone4", spec: exaone4::exaone4, example: "LGAI-EXAONE/EXAONE-4.0-1.2B" },
     Family { model_type: "gemma2", spec: gemma2::gemma2, example: "google/gemma-2-2b" },
     Family { model_type: "gemma3_text", spec: gemma3::gemma3, example: "google/gemma-3-270m" },
     Family { model_type: "gpt2", spec: gpt2::gpt2, example: "openai-community/gpt2" },
+    Family { model_type: "gpt_neo", spec: gpt_neo::gpt_neo, example: "EleutherAI/gpt-neo-125m" },
     Family { model_type: "gpt_neox", spec: gpt_neox::gpt_neox, example: "EleutherAI/pythia-160m" },
     Family { model_type: "granite", spec: granite::granite, example: "ibm-granite/granite-3.1-2b-base" },
+    Family {
+        model_type: "granitemoehybrid",
+        spec: granite::granitemoehybrid,
+        example: "ibm-granite/granite-4.0-350m",
+    },
+    Family {
+        model_type: "hunyuan_v1_dense",
+        spec: hunyuan::hunyuan_v1_dense,
+        example: "tencent/Hunyuan-0.5B-Instruct",
+    },
     Family { model_type: "lfm2", spec: lfm2::lfm2, example: "LiquidAI/LFM2-350M" },
     Family { model_type: "llama", spec: llama::llama, example: "HuggingFaceTB/SmolLM2-135M" },
     Family { model_type: "mistral", spec: mistral::mistral, example: "mistralai/Mistral-7B-v0.1" },
     Family { model_type: "modernbert", spec: modernbert::modernbert, example: "answerdotai/ModernBERT-base" },
+    Family {
+        model_type: "modernbert-decoder",
+        spec: modernbert::modernbert_decoder,
+        example: "jhu-clsp/ettin-decoder-150m",
+    },
+    Family { model_type: "olmo", spec: olmo::olmo, example: "allenai/OLMo-1B-hf" },
     Family { model_type: "olmo2", spec: olmo2::olmo2, example: "allenai/OLMo-2-0425-1B" },
     Family { model_type: "opt", spec: opt::opt, example: "facebook/opt-1.3b" },
     Family { model_type: "phi", spec: phi::phi, example: "microsoft/phi-1_5" },
@@ -69,6 +95,8 @@ pub const FAMILIES: &[Family] = &[
     Family { model_type: "qwen3", spec: qwen::qwen3, example: "Qwen/Qwen3-0.6B" },
     Family { model_type: "roberta", spec: roberta::roberta, example: "FacebookAI/roberta-large" },
     Family { model_type: "smollm3", spec: smollm3::smollm3, example: "HuggingFaceTB/SmolLM3-3B" },
+    Family { model_type: "stablelm", spec: stablelm::stablelm, example: "stabilityai/stablelm-2-1_6b" },
+    Family { model_type: "starcoder2", spec: starcoder2::starcoder2, example: "bigcode/starcoder2-3b" },
     Family { model_type: "xlm-roberta", spec: roberta::xlm_roberta, example: "FacebookAI/xlm-roberta-base" },
 ];
 
@@ -187,7 +215,7 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
 
 /// What a spec can express but the transformer does not compute.
 fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
-    let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| matches!(norm.kind, NormKind::Layer { .. }));
+    let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| !matches!(norm.kind, NormKind::Rms { .. }));
     // A kernel that reads the logits adds the bias, after the cap.
     let capped = spec.head.as_ref().is_ok_and(|head| head.softcap.is_some() && head.bias.is_some());
     let mut missing = vec![(capped, "a soft cap of biased logits")];

@@ -1,5 +1,5 @@
 //! ModernBERT (Warner et al. 2024, arXiv 2412.13663): a pre-norm encoder with rotary positions and gated MLPs, most of whose layers
-//! attend to a window on both sides.
+//! attend to a window on both sides. Ettin's decoders (Weller et al. 2025, arXiv 2507.11412) are the same network with causal attention.
 
 use super::parts::windowed;
 use super::{activation, head_dim, layer_count};
@@ -11,6 +11,53 @@ use crate::model::{
 };
 
 pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
+    let pooling = match config.str_or("classifier_pooling", "cls")? {
+        "cls" => Pooling::First,
+        "mean" => Pooling::Mean,
+        other => {
+            bail!(ModelUnsupported, "{}: classifier_pooling {other:?} is not implemented", config.name())
+        }
+    };
+    let version = Version {
+        family: "modernbert",
+        class: "ModernBertForSequenceClassification",
+        causal: false,
+        head: ["head.dense", "head.norm"],
+        pooling,
+        output_bias: true,
+    };
+    spec(config, &version)
+}
+
+pub(super) fn modernbert_decoder(config: &Config) -> Result<ModelSpec> {
+    let version = Version {
+        family: "modernbert-decoder",
+        class: "ModernBertDecoderForSequenceClassification",
+        causal: true,
+        head: ["lm_head.dense", "lm_head.norm"],
+        pooling: Pooling::Last,
+        output_bias: config.bool_or("classifier_bias", false)?,
+    };
+    spec(config, &version)
+}
+
+/// How the encoder and the decoder differ.
+struct Version {
+    /// `model_type`.
+    family: &'static str,
+    /// The class for text classification.
+    class: &'static str,
+    /// Whether a token sees only itself and those before it. Queries, keys and values then are matrices of their own.
+    causal: bool,
+    /// The dense layer and the norm of the language model's head.
+    head: [&'static str; 2],
+    /// The tokens that the classifier reads.
+    pooling: Pooling,
+    /// Whether the classifier's outputs have biases.
+    output_bias: bool,
+}
+
+fn spec(config: &Config, version: &Version) -> Result<ModelSpec> {
     let hidden = config.u32("hidden_size")?;
     let heads = config.u32("num_attention_heads")?;
     let head_dim = head_dim(config, hidden, heads)?;
@@ -26,7 +73,8 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
         Some(side) => side,
         None => config.u32_or("local_attention", 128)? / 2,
     };
-    let window = side.saturating_add(1);
+    // A side of the encoder's window is without the token itself.
+    let window = if version.causal { side } else { side.saturating_add(1) };
     let every = config.u32_or("global_attn_every_n_layers", 3)?.max(1);
     let windowed = windowed(config, layers, |i| i % every != 0)?;
     let rotary = |layer_type, theta, default_theta| {
@@ -46,8 +94,18 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
         let layer = format!("model.layers.{i}");
         // The embedding's norm is that of the first layer.
         let attention_norm = (i > 0).then(|| tensors.norm(format!("{layer}.attn_norm"), norm, hidden));
-        let fused = tensors.linear(format!("{layer}.attn.Wqkv"), hidden.saturating_mul(3), hidden, bias);
-        let [query, key, value] = fused.split([hidden; 3]);
+        let (projection, [query, key, value]) = match version.causal {
+            true => (
+                Projection::Parts,
+                ["q_proj", "k_proj", "v_proj"]
+                    .map(|name| tensors.linear(format!("{layer}.attn.{name}"), hidden, hidden, bias)),
+            ),
+            false => {
+                let name = format!("{layer}.attn.Wqkv");
+                let fused = tensors.linear(name, hidden.saturating_mul(3), hidden, bias);
+                (Projection::Together, fused.split([hidden; 3]))
+            }
+        };
         let output = tensors.linear(format!("{layer}.attn.Wo"), hidden, hidden, bias);
         let mlp_norm = tensors.norm(format!("{layer}.mlp_norm"), norm, hidden);
         let fused =
@@ -57,7 +115,7 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
         let rotary = Some(if windowed { sliding.clone() } else { full.clone() });
         LayerSpec {
             mixer: Mixer::Attention(Attention {
-                projection: Projection::Together,
+                projection,
                 rotary,
                 window: windowed.then_some(window),
                 ..Attention::new(head_dim, query, key, value, output)
@@ -71,23 +129,16 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
     let final_norm = tensors.norm("model.final_norm", norm, hidden);
     let classifier_bias = config.bool_or("classifier_bias", false)?;
     let head_activation = super::activation(config, "classifier_activation", "gelu")?;
-    let dense = tensors.linear("head.dense", hidden, hidden, classifier_bias);
-    let head_norm = tensors.norm("head.norm", norm, hidden);
+    let dense = tensors.linear(version.head[0], hidden, hidden, classifier_bias);
+    let head_norm = tensors.norm(version.head[1], norm, hidden);
     let tied = config.bool_or("tie_word_embeddings", true)?;
     let table = if tied { token_table } else { tensors.matrix("decoder.weight", vocabulary, hidden) };
     let biased = config.bool_or("decoder_bias", true)?;
     let bias = biased.then(|| tensors.bias("decoder.bias", vocabulary));
     let transform = Some(HeadTransform { dense, activation: head_activation, norm: head_norm });
-    let pooling = match config.str_or("classifier_pooling", "cls")? {
-        "cls" => Pooling::First,
-        "mean" => Pooling::Mean,
-        other => {
-            bail!(ModelUnsupported, "{}: classifier_pooling {other:?} is not implemented", config.name())
-        }
-    };
     let classifier = ClassifierSpec {
-        class: "ModernBertForSequenceClassification",
-        pooling,
+        class: version.class,
+        pooling: version.pooling,
         dense: Some(ClassifierDense {
             name: "head.dense",
             bias: classifier_bias,
@@ -95,10 +146,10 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
             norm: Some(("head.norm", norm)),
         }),
         output: "classifier",
-        bias: true,
+        bias: version.output_bias,
     };
     Ok(ModelSpec {
-        family: "modernbert",
+        family: version.family,
         vocabulary,
         hidden,
         heads,
@@ -106,7 +157,7 @@ pub(super) fn modernbert(config: &Config) -> Result<ModelSpec> {
         head_dim,
         intermediate,
         max_length: config.u32_or("max_position_embeddings", 8192)?,
-        causal: false,
+        causal: version.causal,
         embedding: Embedding { norm: Some(embedding_norm), ..Embedding::of(token_table) },
         layers,
         parallel_residual: false,

@@ -30,6 +30,17 @@ impl AttentionNames {
     }
 }
 
+/// The layers of an MLP.
+#[derive(Clone, Copy)]
+pub(super) enum MlpLayers {
+    /// A gated linear unit, `mlp.gate_proj`, `mlp.up_proj` and `mlp.down_proj`.
+    Gated,
+    /// A gated linear unit in which the gate and the other input layer are rows of one matrix.
+    Fused { input: &'static str, output: &'static str },
+    /// Without a gate.
+    Plain { input: &'static str, output: &'static str },
+}
+
 /// The sizes of a decoder.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
@@ -108,28 +119,32 @@ impl Sizes {
         Attention { projection: Projection::Together, ..attention }
     }
 
-    /// `layer.mlp` without biases, where the gate and the other input layer are rows of `gate_up_proj`.
-    pub(super) fn fused_mlp(&self, tensors: &mut TensorList, layer: &str, activation: Activation) -> Mlp {
-        let rows = self.intermediate.saturating_mul(2);
-        let fused = tensors.linear(format!("{layer}.mlp.gate_up_proj"), rows, self.hidden, false);
-        let [gate, up] = fused.split([self.intermediate; 2]);
-        let down = tensors.linear(format!("{layer}.mlp.down_proj"), self.hidden, self.intermediate, false);
-        Mlp::Glu { gate, up, together: true, activation, down }
-    }
-
-    /// `layer.mlp`: a gated linear unit.
+    /// The MLP of a layer.
     pub(super) fn mlp(
         &self,
         tensors: &mut TensorList,
         layer: &str,
+        layers: MlpLayers,
         activation: Activation,
         bias: bool,
     ) -> Mlp {
-        let mut wide =
-            |name| tensors.linear(format!("{layer}.mlp.{name}"), self.intermediate, self.hidden, bias);
-        let (gate, up) = (wide("gate_proj"), wide("up_proj"));
-        let down = tensors.linear(format!("{layer}.mlp.down_proj"), self.hidden, self.intermediate, bias);
-        Mlp::Glu { gate, up, together: false, activation, down }
+        let (hidden, wide) = (self.hidden, self.intermediate);
+        let mut linear = |name, rows, width| tensors.linear(format!("{layer}.{name}"), rows, width, bias);
+        match layers {
+            MlpLayers::Gated => {
+                let (gate, up) = (linear("mlp.gate_proj", wide, hidden), linear("mlp.up_proj", wide, hidden));
+                let down = linear("mlp.down_proj", hidden, wide);
+                Mlp::Glu { gate, up, together: false, activation, down }
+            }
+            MlpLayers::Fused { input, output } => {
+                let [gate, up] = linear(input, wide.saturating_mul(2), hidden).split([wide; 2]);
+                Mlp::Glu { gate, up, together: true, activation, down: linear(output, hidden, wide) }
+            }
+            MlpLayers::Plain { input, output } => {
+                let (up, down) = (linear(input, wide, hidden), linear(output, hidden, wide));
+                Mlp::Plain { up, activation, down }
+            }
+        }
     }
 }
 
@@ -143,7 +158,8 @@ pub(super) fn windowed(config: &Config, layers: u32, default: impl Fn(u32) -> bo
         bail!(ModelUnsupported, "{name}: layer_types has {} entries for {layers} layers", types.len());
     }
     let windowed = |kind: &&str| match *kind {
-        "full_attention" => Ok(false),
+        // The shorter name is an older one.
+        "full_attention" | "attention" => Ok(false),
         "sliding_attention" => Ok(true),
         other => bail!(ModelUnsupported, "{name}: a layer of type {other:?} is not implemented"),
     };

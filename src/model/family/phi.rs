@@ -2,14 +2,17 @@
 //! decoder whose attention and MLP read the same normalized input, and whose rotary positions are
 //! those of a part of each head.
 
-use super::parts::{AttentionNames, Sizes};
+use super::parts::{AttentionNames, MlpLayers, Sizes};
 use super::{activation, require};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{
-    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, Mlp, ModelSpec, NormKind, Norms,
-    Rotary, RotaryFields, TensorList,
+    Attention, ClassifierSpec, Embedding, HeadSpec, LayerSpec, Mixer, ModelSpec, NormKind, Norms, Rotary,
+    RotaryFields, TensorList,
 };
+
+/// The layers of the MLP.
+const MLP: MlpLayers = MlpLayers::Plain { input: "mlp.fc1", output: "mlp.fc2" };
 
 pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
     require(config, "qk_layernorm", false, false)?;
@@ -28,12 +31,11 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
         let norm = tensors.norm(format!("{layer}.input_layernorm"), norm, hidden);
         let attention =
             sizes.attention(&mut tensors, &layer, AttentionNames::with_output("dense"), (true, true), None);
-        let up = tensors.linear(format!("{layer}.mlp.fc1"), intermediate, hidden, true);
-        let down = tensors.linear(format!("{layer}.mlp.fc2"), hidden, intermediate, true);
+        let mlp = sizes.mlp(&mut tensors, &layer, MLP, activation, true);
         LayerSpec {
             mixer: Mixer::Attention(Attention { rotary: rotary.clone(), ..attention }),
             mixer_norms: Norms::pre(norm),
-            mlp: Mlp::Plain { up, activation, down },
+            mlp,
             mlp_norms: Norms::pre(norm),
         }
     });

@@ -2,6 +2,7 @@
 //! two input layers of the MLP. Those for long texts have LongRoPE.
 
 use super::decoder::{Differences, decoder};
+use super::parts::MlpLayers;
 use super::{layer_count, window};
 use crate::error::Result;
 use crate::format::config::Config;
@@ -11,7 +12,8 @@ pub(super) fn phi3(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")? as usize;
     let window = if config.has("sliding_window") { window(config, 0)? } else { None };
     let differences = Differences {
-        fused: true,
+        fused_attention: true,
+        mlp: MlpLayers::Fused { input: "mlp.gate_up_proj", output: "mlp.down_proj" },
         epsilon: 1e-5,
         max_length: 4096,
         rotary: RotaryFields { original: Some(4096), partial: Some(1.0), ..RotaryFields::default() },
