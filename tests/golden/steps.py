@@ -74,7 +74,7 @@ def ordered(name, model):
     for layer in range(model.config.num_hidden_layers):
         for module in LAYER[name]:
             names += ["model.layers.%d.%s.%s" % (layer, module, part) for part in ("weight", "bias")]
-    names += ["model.norm.weight", "lm_head.weight"]
+    names += ["model.norm.weight", "model.norm.bias", "lm_head.weight"]
     return {key: named.pop(key) for key in names if key in named}
 
 
