@@ -94,6 +94,7 @@ export async function visit(
 ): Promise<Visit> {
   const context = await site.browser.newContext(options);
   await prepare?.(context);
+  context.on('page', seen);
   const page = await context.newPage();
   page.setDefaultTimeout(FAKE ? 8_000 : 120_000);
   const faults: string[] = [];
@@ -111,6 +112,12 @@ export async function visit(
   await page.goto(site.url + path);
   await started(page);
   return { context, page, faults, strangers };
+}
+
+/** Makes a page find texts where they are seen: the line for screen readers repeats some of them. */
+function seen(page: Page): void {
+  const getByText = page.getByText.bind(page);
+  page.getByText = (...of) => getByText(...of).and(page.locator(':not(#announce)'));
 }
 
 /** Waits until the page's script has run. It begins after the browser has loaded the page, because it fetches the texts of a language first. */
