@@ -287,7 +287,12 @@ test('a run whose tab is killed during a step continues in another tab with the 
     { module, hub: hub.url, run: RUN },
   );
   const seen: number[] = [];
-  await page.exposeFunction('saw', (step: number) => seen.push(step));
+  const devtools = await context.newCDPSession(page);
+  // The renderer ends at once, and the page is not notified.
+  await page.exposeFunction('saw', (step: number) => {
+    seen.push(step);
+    if (step === 5) void devtools.send('Page.crash').catch(() => undefined);
+  });
   const running = page.evaluate(
     async ({ module, hub, run }) => {
       const tuner = await module.FineTuner.create({ model: 'tests/tiny-bert', hub });
@@ -295,10 +300,6 @@ test('a run whose tab is killed during a step continues in another tab with the 
     },
     { module, hub: hub.url, run: RUN },
   );
-  await expect.poll(() => seen.length, { timeout: LONG }).toBeGreaterThan(4);
-  const devtools = await context.newCDPSession(page);
-  // The renderer ends at once, and the page is not notified.
-  void devtools.send('Page.crash').catch(() => undefined);
   await running.catch(() => undefined);
   const shown = Math.max(...seen);
   expect(shown).toBeLessThan(16);
