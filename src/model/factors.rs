@@ -7,7 +7,7 @@ use crate::gpu::Buffer;
 use crate::kernel::{NO_BIAS, gather_rows, matmul};
 
 impl Pass<'_> {
-    /// `y += scale * B (A x)` for the columns of y that `columns`, rows of B, say; x `[B, rows, width]`.
+    /// `y += scale * B (A x)`, times `y.added` where the layer is added with a factor, for the columns of y that `columns`, rows of B, say; x `[B, rows, width]`.
     pub(super) fn factor_product(
         &mut self,
         pair: &Pair,
@@ -20,7 +20,9 @@ impl Pass<'_> {
         let inner = &self.ws.inner; // [B, rows, rank]
         self.multiply_factor(a, rows, (x, width), Target::new(inner, pair.rank), pair.rank);
         let b = BranchWeights { start: b.start + columns.start * pair.rank, ..b };
-        let y = Target { added: pair.scale, ..y };
+        // Where the layer adds to y with a factor, so do its factors; where it has overwritten y, they are added to that.
+        let factor = if y.added == 0.0 { 1.0 } else { y.added };
+        let y = Target { added: factor * pair.scale, ..y };
         self.multiply_factor(b, rows, (inner, pair.rank), y, columns.end - columns.start);
     }
 

@@ -113,6 +113,8 @@ static FOLDERS: &[Folder] = &[
     model!("steps/gpt-neox" adapter),
     model!("steps/olmo2" adapter),
     model!("steps/phi3" adapter),
+    model!("steps/granite" adapter),
+    model!("steps/granite4" adapter),
     model!("peft/bert-lora" adapter),
     model!("peft/bert-lora-wide" adapter),
     model!("peft/bert-lora-patterns" adapter),

@@ -54,6 +54,7 @@ MODELS = ["distilbert", "modernbert", "gpt-neox", "smollm3", "olmo2", "granite",
 ADAPTERS = {
     "distilbert": ["q_lin", "v_lin"], "modernbert": ["Wqkv", "Wo"], "gpt-neox": ["query_key_value"],
     "olmo2": ["q_proj", "v_proj"], "phi3": ["qkv_proj", "gate_up_proj"],
+    "granite": ["o_proj", "up_proj", "down_proj"], "granite4": ["q_proj", "o_proj", "output_linear"],
 }  # fmt: skip
 
 
