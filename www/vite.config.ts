@@ -8,6 +8,7 @@ import { offline } from './build/offline.ts';
 import { parts } from './build/parts.ts';
 import { policy } from './build/policy.ts';
 import { texts } from './build/texts.ts';
+import { Flaky } from './tests/flaky.ts';
 
 const here = (path: string): string => resolve(import.meta.dirname, path);
 
@@ -98,6 +99,15 @@ export default defineConfig(({ mode }) => {
   // programs use the processor.
   return {
     ...pageBuild,
-    test: { include: ['tests/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } }, maxWorkers: 2 },
+    test: {
+      include: ['tests/**/*.test.ts'],
+      testTimeout: 60_000,
+      hookTimeout: 300_000,
+      expect: { poll: { timeout: 60_000 } },
+      maxWorkers: 2,
+      // Two browsers share a busy machine's cores with a software GPU. A test that fails has a second attempt, and the report names it.
+      retry: 1,
+      reporters: ['default', new Flaky()],
+    },
   };
 });
