@@ -1,11 +1,12 @@
 /**
- * Compares the times that the page tells before a training with those that it takes, for two models and two lengths of texts. It takes minutes
- * and says something only on a machine that does nothing else: `POCKETLLM_ESTIMATES=1 npx vitest run tests/estimates.test.ts`.
+ * The times that the page tells before a training. With `POCKETLLM_ESTIMATES=1` they are compared with those that it takes, for two models and
+ * two lengths of texts, which takes minutes and says something only on a machine that does nothing else.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
+import { deepSeconds } from '../src/page/estimate.ts';
 import { DESKTOP, FAKE, openSite, visit, type Site } from './browser.ts';
 import { chooseModel, loadModel, untilTrained } from './steps.ts';
 
@@ -49,6 +50,16 @@ async function takes(page: Page, button: string): Promise<number> {
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: HOUR });
   return (performance.now() - began) / 1000;
 }
+
+test('what is written before and after is part of the time, and so are the tests', () => {
+  const settings = { steps: 100, batchSize: 4, evaluateEvery: 10, estimator: 'two-point' } as const;
+  const steps = deepSeconds(settings, { pass: 0.01, written: 0, tested: 0, compared: 0 });
+  expect(steps).toBeCloseTo(100 * 4 * 2 * 0.01 * 1.15);
+  // Two openings, before and after: each is read and then written on.
+  expect(deepSeconds(settings, { pass: 0.01, written: 6, tested: 0, compared: 2 }) - steps).toBeCloseTo(4 * 6.01);
+  // Fifty texts before, after, and at every tenth step.
+  expect(deepSeconds(settings, { pass: 0.01, written: 0, tested: 50, compared: 0 }) - steps).toBeCloseTo(12 * 50 * 0.01);
+});
 
 test.runIf(WANTED)('the times that are told are those that it takes', { timeout: HOUR }, async () => {
   const off: string[] = [];

@@ -43,7 +43,7 @@ export async function measure(
 }
 
 /** Tokens that the model writes after an opening. */
-const TOKENS = 48;
+export const TOKENS = 48;
 
 /** Lets the model write after each opening. It takes the likeliest token each time, so that the same weights write the same. */
 async function write(app: App, tuner: FineTuner, form: Form, when: 'before' | 'after', signal: AbortSignal, status: (text: string) => void): Promise<void> {

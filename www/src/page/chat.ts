@@ -2,6 +2,7 @@
 import { PocketError, type ChatMessage } from 'pocketllm';
 import { byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
+import { speed } from './speed.ts';
 import type { App } from './state.ts';
 import { t } from './text.ts';
 import { END_OF_TURN, transcript } from './writing.ts';
@@ -49,6 +50,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
       showProblem(problem, error);
       return;
     }
+    speed.pause();
     controller = new AbortController();
     [send.hidden, stop.hidden, clear.disabled] = [true, false, true];
     const chats = chosen('chat') === 'talk';

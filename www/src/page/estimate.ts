@@ -1,5 +1,6 @@
 /** Says before a training starts how long each choice takes on this device, and how it would become faster. */
 import type { FineTuner } from 'pocketllm';
+import { TOKENS } from './before-after.ts';
 import { byId, el } from './dom.ts';
 import { readoutRows } from './prompt.ts';
 import { thinned } from './rows.ts';
@@ -7,6 +8,7 @@ import type { Settings, SettingsForm } from './settings.ts';
 import { speed } from './speed.ts';
 import type { App, Dataset } from './state.ts';
 import { t } from './text.ts';
+import { understood } from './writing.ts';
 
 /** Nobody waits longer than this many seconds, unless they choose to. */
 const PATIENCE = 300;
@@ -30,11 +32,12 @@ export class Estimates {
   #seconds: number | undefined;
   /** Whether the person has chosen how long. */
   #chosen = false;
-  #settings: (() => { settings: Settings; quick: boolean } | undefined) | undefined;
+  readonly #settings: () => { settings: Settings; quick: boolean } | undefined;
+  readonly #compared: () => number;
 
-  /** `settings` reads what is chosen now; `undefined` while something is wrong with it. */
-  constructor(app: App, form: SettingsForm, settings: () => { settings: Settings; quick: boolean } | undefined) {
-    [this.#app, this.#form, this.#settings] = [app, form, settings];
+  /** `settings` reads what is chosen now; `undefined` while something is wrong with it. `compared` counts the sentences or openings to compare. */
+  constructor(app: App, form: SettingsForm, settings: () => { settings: Settings; quick: boolean } | undefined, compared: () => number) {
+    [this.#app, this.#form, this.#settings, this.#compared] = [app, form, settings, compared];
     for (const kind of ['input', 'change']) {
       form.form.addEventListener(kind, ({ target }) => {
         if (target instanceof HTMLInputElement && ['length', 'steps'].includes(target.name)) this.#chosen = true;
@@ -66,7 +69,7 @@ export class Estimates {
 
   /** Chooses the longest training that takes at most a few minutes. */
   #choose(): void {
-    const now = this.#settings?.();
+    const now = this.#settings();
     if (this.#chosen || this.#seconds === undefined || now === undefined || now.quick || (this.#app.dataset?.kind === 'free' && this.#app.dataset.settings !== undefined)) return;
     const inputs = [...this.#form.form.querySelectorAll<HTMLInputElement>('input[name=length]')];
     const fits = inputs.filter(({ value }) => (this.#time(now.settings, Number(value)) ?? 0) <= PATIENCE);
@@ -79,7 +82,7 @@ export class Estimates {
 
   #draw(): void {
     this.#choose();
-    const now = this.#settings?.();
+    const now = this.#settings();
     const quick = this.#quickTime();
     const deep = now === undefined ? undefined : this.#time(now.settings, now.settings.steps);
     byId('quick-time', HTMLElement).textContent = quick === undefined ? t.settings.seconds : t.estimate.about(quick);
@@ -93,7 +96,7 @@ export class Estimates {
     this.#note.replaceChildren(...(long ? this.#advice(now.settings, deep) : []));
     const most = now?.settings.maxLength ?? 0;
     const over = this.#lengths.filter((length) => length > most).length;
-    this.#truncated.hidden = over === 0 || now === undefined || typeof this.#texts() === 'string';
+    this.#truncated.hidden = over === 0 || now === undefined || this.#isReadWhole();
     if (over > 0) this.#truncated.textContent = t.estimate.truncated(over, this.#lengths.length, most);
   }
 
@@ -111,22 +114,23 @@ export class Estimates {
   }
 
   /** Seconds of this many steps with the tests before, during and after them. */
-  #time({ batchSize, maxLength, heldOut, evaluateEvery, probes = 1, estimator }: Settings, steps: number): number | undefined {
-    const { dataset } = this.#app;
+  #time(settings: Settings, steps: number): number | undefined {
+    const { dataset, tuner } = this.#app;
     if (this.#seconds === undefined || dataset === undefined) return undefined;
-    const pass = this.#seconds * this.#mean(maxLength, TEMPLATE);
-    const branches = estimator === 'one-sided' ? 1 + Math.max(probes, 2) : 2 * probes;
-    const tested = dataset.kind === 'labelled' ? Math.min(heldOut, dataset.heldOut.length) : 0;
-    const tests = tested === 0 ? 0 : 2 + (evaluateEvery === 0 ? 0 : Math.floor(steps / evaluateEvery));
-    return pass * (steps * batchSize * branches * OVERHEAD + tested * tests);
+    const pass = this.#seconds * this.#mean(settings.maxLength, TEMPLATE);
+    const tested = dataset.kind === 'labelled' ? Math.min(settings.heldOut, dataset.heldOut.length) : 0;
+    const written = dataset.kind === 'free' ? TOKENS * (speed.writing(tuner) ?? 0) : 0;
+    return deepSeconds({ ...settings, steps }, { pass, written, tested, compared: this.#compared() });
   }
 
   /** Seconds of learning quickly. */
   #quickTime(): number | undefined {
     const { dataset } = this.#app;
     if (this.#seconds === undefined || dataset?.kind !== 'labelled') return undefined;
-    const rows = readoutRows(dataset).length + (dataset.folded === true ? 0 : dataset.heldOut.length);
-    return 1 + this.#seconds * this.#mean(this.#settings?.()?.settings.maxLength ?? 128, 2) * rows;
+    const { heldOut = 0, maxLength = 128 } = this.#settings()?.settings ?? {};
+    // The texts that are kept aside are read while it learns, and again after that to show those that it gets wrong.
+    const tested = dataset.folded === true ? 0 : 2 * Math.min(heldOut, dataset.heldOut.length);
+    return 1 + this.#seconds * this.#mean(maxLength, 2) * (readoutRows(dataset).length + tested + this.#compared());
   }
 
   /** Tokens of a text on average. */
@@ -135,9 +139,28 @@ export class Estimates {
     return this.#lengths.reduce((sum, length) => sum + Math.min(length + around, maxLength), 0) / this.#lengths.length;
   }
 
-  #texts(): unknown {
-    return this.#of?.kind === 'free' ? this.#of.data : [];
+  /** Whether texts that are too long for an example become several. */
+  #isReadWhole(): boolean {
+    return this.#of?.kind === 'free' && ['text', 'texts'].includes(understood(this.#of.data).as);
   }
+}
+
+/** What the time of a training by steps depends on, beside its settings. */
+interface Work {
+  /** Seconds in which the model reads a text, and in which it writes after one. */
+  readonly pass: number;
+  readonly written: number;
+  /** Texts that are kept aside, and those to compare. */
+  readonly tested: number;
+  readonly compared: number;
+}
+
+/** Seconds of a training by steps, with the tests before, during and after it. */
+export function deepSeconds({ steps, batchSize, evaluateEvery, probes = 1, estimator }: Pick<Settings, 'steps' | 'batchSize' | 'evaluateEvery' | 'probes' | 'estimator'>, { pass, written, tested, compared }: Work): number {
+  const branches = estimator === 'one-sided' ? 1 + Math.max(probes, 2) : 2 * probes;
+  const tests = tested === 0 ? 0 : 2 + (evaluateEvery === 0 ? 0 : Math.floor(steps / evaluateEvery));
+  // Before and after training, each sentence is sorted, or the model writes after each opening.
+  return pass * (steps * batchSize * branches * OVERHEAD + tested * tests) + 2 * compared * (pass + written);
 }
 
 /** Tokens of each of some texts. One running text fills every example, so nothing is counted. */

@@ -1,4 +1,7 @@
-/** Measures how fast the loaded model is on this device, by learning from a few made-up texts. This also compiles the GPU's programs. */
+/**
+ * Measures how fast the loaded model is on this device, by learning from a few made-up texts and, if it writes, by letting it write a few
+ * tokens. This also compiles the GPU's programs.
+ */
 import type { FineTuner } from 'pocketllm';
 import type { App } from './state.ts';
 
@@ -7,10 +10,16 @@ const ROWS = 64;
 const WORDS = 30;
 /** The words, and the tokens at the beginning and the end of a text. */
 const TOKENS = WORDS + 2;
+/** Tokens that are written. The first ones wait for the prompt and for compiling. */
+const WRITTEN = 8;
+const FIRST = 2;
 
 class SpeedProbe {
   #of: FineTuner | undefined;
   #seconds: number | undefined;
+  /** Seconds that a token takes to be written, and the model of which that has been measured as far as it can be. */
+  #written: number | undefined;
+  #wrote: FineTuner | undefined;
   #running: AbortController | undefined;
   #measuring: Promise<void> | undefined;
   #ended = new WeakSet<FineTuner>();
@@ -22,8 +31,9 @@ class SpeedProbe {
   async measure(app: App): Promise<number | undefined> {
     const { tuner } = app;
     if (tuner === undefined) return undefined;
-    if (this.#of === tuner && this.#seconds !== undefined) return this.#seconds;
-    if (app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return undefined;
+    if (this.has(tuner) && (tuner.info.head !== 'causal-lm' || this.#wrote === tuner)) return this.#seconds;
+    const known = this.has(tuner) ? this.#seconds : undefined;
+    if (app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return known;
     if (this.#measuring !== undefined) {
       await this.#measuring;
       return this.measure(app);
@@ -38,6 +48,11 @@ class SpeedProbe {
     return this.#of === tuner && this.#seconds !== undefined;
   }
 
+  /** Seconds that each token takes which the model writes; `undefined` if that has not been measured. */
+  writing(tuner: FineTuner | undefined): number | undefined {
+    return tuner !== undefined && this.#wrote === tuner ? this.#written : undefined;
+  }
+
   /** Measures in the background, which compiles the programs before they are needed. */
   warm(app: App): void {
     void this.measure(app);
@@ -47,15 +62,29 @@ class SpeedProbe {
     const running = new AbortController();
     this.#running = running;
     try {
-      const data = Array.from({ length: ROWS }, (_, row) => ({ text: 'the '.repeat(WORDS).trim(), label: row % 2 === 0 ? 'a' : 'b' }));
-      let last: { ms: number; rows: number } | undefined;
-      for await (const { ms, rows = 0 } of tuner.train({ method: 'readout', data, signal: running.signal })) {
-        if (last !== undefined) [this.#of, this.#seconds] = [tuner, (ms - last.ms) / 1000 / ((rows - last.rows) * TOKENS)];
-        last = { ms, rows };
-      }
+      if (!this.has(tuner)) await this.#read(tuner, running.signal);
+      if (tuner.info.head === 'causal-lm' && !running.signal.aborted) await this.#write(tuner, running.signal);
     } catch {
       // Without a measurement there is no estimate. What is wrong shows when the training begins.
     }
+  }
+
+  async #read(tuner: FineTuner, signal: AbortSignal): Promise<void> {
+    const data = Array.from({ length: ROWS }, (_, row) => ({ text: 'the '.repeat(WORDS).trim(), label: row % 2 === 0 ? 'a' : 'b' }));
+    let last: { ms: number; rows: number } | undefined;
+    for await (const { ms, rows = 0 } of tuner.train({ method: 'readout', data, signal })) {
+      if (last !== undefined) [this.#of, this.#seconds] = [tuner, (ms - last.ms) / 1000 / ((rows - last.rows) * TOKENS)];
+      last = { ms, rows };
+    }
+  }
+
+  async #write(tuner: FineTuner, signal: AbortSignal): Promise<void> {
+    const times: number[] = [];
+    for await (const _ of tuner.generate('the', { maxTokens: WRITTEN, temperature: 0, signal })) times.push(performance.now());
+    // A model that ends its text at once tells nothing.
+    const [first, last] = [times[FIRST - 1], times.at(-1)];
+    const tokens = times.length - FIRST;
+    [this.#wrote, this.#written] = [tuner, first === undefined || last === undefined || tokens < 1 ? undefined : (last - first) / 1000 / tokens];
   }
 
   /** Stops measuring for good, because the model is about to learn something else. */

@@ -79,7 +79,7 @@ export class Training {
     [this.#app, this.#flow, this.#draft] = [app, flow, draft];
     [this.#settings, this.#sentences] = [new SettingsForm(draft), new SentencesField(draft)];
     const view = (this.view = new TrainView(this.#settings.form));
-    this.#estimates = new Estimates(app, this.#settings, () => this.#settings.peek(this.#how.isQuick));
+    this.#estimates = new Estimates(app, this.#settings, () => this.#settings.peek(this.#how.isQuick), () => this.#sentences.lines.length);
     this.#settings.form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#begin(true);
