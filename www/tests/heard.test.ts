@@ -1,8 +1,9 @@
 /** The page as people hear it who do not see it: its headings, what is announced, and where the focus is after each change. */
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { openSite, PHONE, visit, type Site } from './browser.ts';
-import { chooseModel, LONG, pasteExamples, TINY_FILES } from './steps.ts';
+import { FAKE, openSite, PHONE, visit, type Site } from './browser.ts';
+import { chooseModel, loadModel, LONG, pasteExamples, TINY_FILES } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -71,6 +72,28 @@ test('what happens is announced, the focus goes on with it, and the headings are
   const all = await heard(page);
   expect(all.filter((text) => /of 200 sorted/.test(text))).toEqual([]);
   expect(all.filter((text, at) => all.indexOf(text) !== at)).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+test.skipIf(FAKE)('a reply is read out once, when it is whole', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(listen)));
+  await chooseModel(page, 'From my files');
+  await page.locator('#model-input').setInputFiles(resolve(import.meta.dirname, '../../tests/golden/gpt2-gguf/model.gguf'));
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one per line').fill('the cat sat on the mat.');
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.getByRole('button', { name: 'Try it before training' }).click();
+  await page.getByLabel('Your text').fill('the cat');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('button', { name: 'Stop' }).waitFor();
+  await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
+  const reply = ((await page.locator('#chat-log .model').textContent()) ?? '').replace(/\s+/g, ' ').trim();
+  expect(reply.length).toBeGreaterThan(8);
+  await expect.poll(() => heard(page)).toContain(reply);
+  expect((await heard(page)).filter((text) => text !== '' && (reply.startsWith(text) || text === reply))).toEqual([reply]);
+  expect(await page.getByLabel('Your text').evaluate((field) => field === document.activeElement)).toBe(true);
   expect(faults).toEqual([]);
   await context.close();
 });

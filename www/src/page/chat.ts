@@ -1,6 +1,6 @@
 /** Writing with a causal model: it continues a person's text, or answers it. */
 import { PocketError, type ChatMessage } from 'pocketllm';
-import { byId, chosen, el } from './dom.ts';
+import { announce, byId, chosen, el } from './dom.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { speed } from './speed.ts';
 import type { App } from './state.ts';
@@ -77,6 +77,8 @@ export function setUpChat(app: App, problem: HTMLElement): void {
       if (!isAbort(error)) showProblem(problem, error);
     } finally {
       if (bubble.textContent === '') bubble.textContent = t.chat.nothing;
+      // Word by word, it would be read out again and again.
+      announce(bubble.textContent ?? '');
       turns.push(answer);
       [send.hidden, stop.hidden, clear.disabled] = [false, true, false];
       input.focus();
