@@ -130,7 +130,8 @@ describe('from one browser to another', () => {
     await page.goto(link.slice(0, -20));
     await started(page);
     await page.getByText('this link is damaged or incomplete').waitFor();
-    await page.getByRole('button', { name: 'No, thanks' }).click();
+    await page.getByText('Some programs cut long links off.').waitFor();
+    await page.getByRole('button', { name: 'Close', exact: true }).click();
     expect(await page.locator('#shared').isVisible()).toBe(false);
     expect(other.faults).toEqual([]);
     await other.context.close();

@@ -36,11 +36,13 @@ export function setUpLinks(app: App, flow: Flow): void {
     [view.hidden, open.hidden, status.textContent] = [false, true, ''];
     byId('shared-facts', HTMLElement).replaceChildren();
     byId('shared-choose', HTMLElement).hidden = true;
+    [byId('shared-from', HTMLElement).textContent, dismiss.textContent] = ['', t.link.dismiss];
     try {
       shared = await decode(hash);
       show(shared, hash.length);
     } catch (error) {
-      showProblem(problem, error);
+      showProblem(problem, error, t.problem.link);
+      dismiss.textContent = t.link.close;
     }
   }
 

@@ -3,19 +3,26 @@ import { hasWebGpu } from './device.ts';
 import { el } from './dom.ts';
 import { t } from './text.ts';
 
+/** A model of the hub has no file that says how it reads texts. */
+export class NoTokenizer extends PocketError {
+  constructor(model: string) {
+    super('model-unsupported', t.tasks.hubLacksTokenizer(model));
+  }
+}
+
 /** Whether a server refuses a model without the right access token. */
 export const isLocked = (error: unknown): boolean => error instanceof PocketError && (error.status === 401 || error.status === 403);
 
 /**
  * Shows what went wrong and what to do about it, in plain words. With `undefined` it clears
- * `place`.
+ * `place`. `told` takes the place of the title and the advice for the kind of error.
  */
-export function showProblem(place: HTMLElement, error?: unknown): void {
+export function showProblem(place: HTMLElement, error?: unknown, told = explained(error)): void {
   if (error === undefined) {
     place.replaceChildren();
     return;
   }
-  const { title, advice } = isLocked(error) ? t.problem.locked : error instanceof PocketError ? t.problem[error.code] : t.problem.fault;
+  const { title, advice } = told;
   const found = error instanceof Error ? error.message : String(error);
   place.replaceChildren(
     el(
@@ -27,6 +34,12 @@ export function showProblem(place: HTMLElement, error?: unknown): void {
     ),
   );
   place.scrollIntoView({ block: 'nearest' });
+}
+
+function explained(error: unknown): { title: string; advice: string } {
+  if (isLocked(error)) return t.problem.locked;
+  if (error instanceof NoTokenizer) return t.problem.noTokenizer;
+  return error instanceof PocketError ? t.problem[error.code] : t.problem.fault;
 }
 
 /** Whether the error only says that the person stopped the work. */

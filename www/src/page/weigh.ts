@@ -1,9 +1,10 @@
 /** Says what a model needs and what this device has, before it is loaded, and which precision suits both. */
-import { planTraining, PocketError, type CreateOptions, type DType, type MemoryPlan, type ModelSize, type PlanOptions } from 'pocketllm';
+import { planTraining, type CreateOptions, type DType, type MemoryPlan, type ModelSize, type PlanOptions } from 'pocketllm';
 import { hasWebGpu, memoryHere, memoryName, need, TAB_MEMORY } from './device.ts';
 import { announce, el } from './dom.ts';
 import { bytes, duration, joined } from './format.ts';
 import { measureDevice, tryMemory } from './probe.ts';
+import { NoTokenizer } from './problem.ts';
 import { t } from './text.ts';
 import { confinedWorker } from './worker.ts';
 
@@ -41,7 +42,7 @@ const PART = 0.5;
 export async function weigh({ model, access, inspect }: Weighed, place: HTMLElement, held: DType, choose: ((dtype: DType) => void) | undefined, signal: AbortSignal, tries: boolean): Promise<void> {
   place.replaceChildren(el('p', {}, t.tasks.checking));
   const size = await inspect?.(signal);
-  if (size !== undefined && lacksTokenizer(size.files.map(({ name }) => name))) throw new PocketError('model-unsupported', t.tasks.hubLacksTokenizer(size.name));
+  if (size !== undefined && lacksTokenizer(size.files.map(({ name }) => name))) throw new NoTokenizer(size.name);
   const planned = (dtype: DType): Promise<MemoryPlan> => plan({ model, ...access, dtype, maxLength: LENGTH, signal, worker: confinedWorker });
   let plannedNow = await planned(held);
   const sentences: string[] = [];

@@ -27,6 +27,7 @@ export const link: Texts['link'] = {
   choose: 'Modelldateien wählen',
   open: 'Öffnen',
   dismiss: 'Nein, danke',
+  close: 'Schließen',
   damaged: 'Dieser Link ist beschädigt oder unvollständig: Lass ihn dir noch einmal schicken',
   newer: 'Dieser Link stammt von einer neueren Version der Seite: Lade die Seite neu',
   foreign: 'Dieser Link enthält kein Training dieser Seite',

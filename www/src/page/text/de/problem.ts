@@ -65,6 +65,14 @@ export const problem: Texts['problem'] = {
     title: 'Auf dieser Seite ist etwas schiefgegangen',
     advice: 'Lade die Seite neu und versuche es noch einmal. Wenn es wieder passiert, melde bitte den Text oben.',
   },
+  link: {
+    title: 'Dieser Link lässt sich nicht öffnen',
+    advice: 'Manche Programme schneiden lange Links ab. Kopiere den ganzen Link oder bitte die Person, die ihn geschickt hat, um das Trainingsprotokoll als Datei.',
+  },
+  noTokenizer: {
+    title: 'Diesem Modell fehlt eine Datei',
+    advice: 'Wähle ein anderes Modell, am besten das, aus dem dieses entstanden ist; seine Seite nennt es meist. Oder lade die Dateien dieses Modells und tokenizer.json von jenem herunter und wähle sie alle zusammen unter „Aus meinen Dateien“ aus.',
+  },
   locked: {
     title: 'Dieses Modell ist nicht für alle zugänglich',
     advice: 'Melde dich bei Hugging Face an, akzeptiere die Bedingungen auf der Seite des Modells und gib oben ein Zugriffstoken deines Kontos ein. Prüfe auch den Namen des Modells.',

@@ -31,7 +31,7 @@ export const tasks: Texts['tasks'] = {
   trying: (memory: string) => `Es wird ausprobiert, ob dieses Gerät so viel ${memory} hat`,
   tooLarge: (size: string) => `Alle Zahlen des Modells zu trainieren, würde ${size} Arbeitsspeicher brauchen. Das ist zu viel für dieses Gerät. Deshalb hat die Seite 4 Bit gewählt: Das Modell bleibt unverändert, und das Training ändert einen kleinen Zusatz (LoRA).`,
   tooSlow: (time: string) => `Alle Zahlen des Modells zu trainieren, würde auf diesem Gerät etwa ${time} dauern. Deshalb hat die Seite 4 Bit gewählt: Das Modell bleibt unverändert, und das Training ändert einen kleinen Zusatz (LoRA), mit weniger Beispielen pro Schritt.`,
-  hubLacksTokenizer: (name: string) => `${name} hat keine Datei, die sagt, wie es Texte liest, zum Beispiel tokenizer.json. Nichts davon wurde heruntergeladen.`,
+  hubLacksTokenizer: (name: string) => `tokenizer.json: fehlt unter den Dateien von ${name}, ebenso wie jede andere Datei, die sagt, wie es Texte liest. Nichts davon wurde heruntergeladen.`,
   noTokenizer: 'tokenizer.json: fehlt unter diesen Dateien. Das Modell braucht sie, um Texte zu lesen. Wähle sie zusammen mit den anderen aus',
   offline: (name: string) => `Diese Seite und ${name} funktionieren jetzt auch offline.`,
   tryFirst: 'Vor dem Training ausprobieren',

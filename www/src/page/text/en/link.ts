@@ -25,6 +25,7 @@ export const link = {
   choose: 'Choose the model’s files',
   open: 'Open it',
   dismiss: 'No, thanks',
+  close: 'Close',
   damaged: 'this link is damaged or incomplete: ask for it again',
   newer: 'this link was made by a newer version of this page: reload the page',
   foreign: 'this link does not hold a training of this page',

@@ -64,6 +64,14 @@ export const problem = {
     title: 'Something went wrong in this page',
     advice: 'Reload the page and try again. If it happens again, please report the text above.',
   },
+  link: {
+    title: 'This link cannot be opened',
+    advice: 'Some programs cut long links off. Copy all of it, or ask the person who sent it for the training record as a file.',
+  },
+  noTokenizer: {
+    title: 'A file is missing from this model',
+    advice: 'Choose another model: best the one that this one was made from, which its page usually names. Or download the files of this one, and tokenizer.json of that one, and choose all of them together under “From my files”.',
+  },
   locked: {
     title: 'This model is not open to everyone',
     advice: 'Sign in to Hugging Face, accept the terms on the model’s page, and enter an access token of your account above. Also check the model’s name.',

@@ -29,7 +29,7 @@ export const tasks = {
   trying: (memory: string) => `Trying whether this device has that much ${memory}`,
   tooLarge: (size: string) => `Training every number of it would need ${size} of memory, which is too much for this device. So the page chose 4 bits: the model stays unchanged, and training changes a small addition to it (LoRA).`,
   tooSlow: (time: string) => `Training every number of it would take about ${time} on this device. So the page chose 4 bits: the model stays unchanged, and training changes a small addition to it (LoRA), with fewer examples per step.`,
-  hubLacksTokenizer: (name: string) => `${name} has no file that says how it reads texts, such as tokenizer.json. Nothing of it has been downloaded.`,
+  hubLacksTokenizer: (name: string) => `tokenizer.json: not among the files of ${name}, and neither is another file that says how it reads texts. Nothing of it has been downloaded.`,
   noTokenizer: 'tokenizer.json: not among these files. The model needs it to read texts. Choose it together with the others',
   offline: (name: string) => `This page and ${name} now also work offline.`,
   tryFirst: 'Try it before training',

@@ -27,6 +27,7 @@ export const link: Texts['link'] = {
   choose: 'Elegir los archivos del modelo',
   open: 'Abrir',
   dismiss: 'No, gracias',
+  close: 'Cerrar',
   damaged: 'Este enlace está dañado o incompleto: pide que te lo envíen de nuevo',
   newer: 'Este enlace se creó con una versión más nueva de esta página: vuelve a cargar la página',
   foreign: 'Este enlace no contiene un entrenamiento de esta página',

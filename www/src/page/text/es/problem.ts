@@ -65,6 +65,14 @@ export const problem: Texts['problem'] = {
     title: 'Algo ha fallado en esta página',
     advice: 'Vuelve a cargar la página e inténtalo de nuevo. Si ocurre otra vez, comunícanos el texto de arriba.',
   },
+  link: {
+    title: 'Este enlace no se puede abrir',
+    advice: 'Algunos programas cortan los enlaces largos. Cópialo entero o pide a quien lo envió el registro de entrenamiento como archivo.',
+  },
+  noTokenizer: {
+    title: 'A este modelo le falta un archivo',
+    advice: 'Elige otro modelo: mejor aquel del que procede este, que su página suele nombrar. O descarga los archivos de este y tokenizer.json de aquel, y elígelos todos juntos en «De mis archivos».',
+  },
   locked: {
     title: 'Este modelo no está abierto a todo el mundo',
     advice: 'Inicia sesión en Hugging Face, acepta las condiciones en la página del modelo y escribe arriba un token de acceso de tu cuenta. Comprueba también el nombre del modelo.',

@@ -31,7 +31,7 @@ export const tasks: Texts['tasks'] = {
   trying: (memory: string) => `Comprobando si este dispositivo tiene suficiente ${memory}`,
   tooLarge: (size: string) => `Entrenar todos sus números necesitaría ${size} de memoria, demasiado para este dispositivo. Por eso la página ha elegido 4 bits: el modelo no cambia, y el entrenamiento cambia un pequeño añadido (LoRA).`,
   tooSlow: (time: string) => `Entrenar todos sus números llevaría alrededor de ${time} en este dispositivo. Por eso la página ha elegido 4 bits: el modelo no cambia, y el entrenamiento cambia un pequeño añadido (LoRA), con menos ejemplos por paso.`,
-  hubLacksTokenizer: (name: string) => `${name} no tiene ningún archivo que diga cómo lee los textos, como tokenizer.json. No se ha descargado nada.`,
+  hubLacksTokenizer: (name: string) => `tokenizer.json: no está entre los archivos de ${name}, ni hay otro archivo que diga cómo lee los textos. No se ha descargado nada.`,
   noTokenizer: 'tokenizer.json: no está entre estos archivos. El modelo lo necesita para leer textos. Elígelo junto con los demás',
   offline: (name: string) => `Ahora esta página y ${name} también funcionan sin conexión.`,
   tryFirst: 'Probar antes de entrenar',

@@ -31,7 +31,7 @@ export const tasks: Texts['tasks'] = {
   trying: (memory: string) => `この端末の${memory}が足りるか確認中`,
   tooLarge: (size: string) => `すべての数値を学習させるには${size}のメモリが必要で、この端末には大きすぎます。そこで4ビットにしました。モデル本体は変えず、小さな追加部分だけを学習させます（LoRA）。`,
   tooSlow: (time: string) => `すべての数値を学習させると、この端末では約${time}かかります。そこで4ビットにしました。モデル本体は変えず、1ステップの例の数を減らして、小さな追加部分だけを学習させます（LoRA）。`,
-  hubLacksTokenizer: (name: string) => `${name}には、文章の読み方を定めるファイル（tokenizer.jsonなど）がありません。何もダウンロードしていません。`,
+  hubLacksTokenizer: (name: string) => `tokenizer.json：${name}のファイルの中にありません。文章の読み方を定めるほかのファイルもありません。何もダウンロードしていません。`,
   noTokenizer: 'tokenizer.json：これらのファイルの中にありません。モデルが文章を読むのに必要です。ほかのファイルと一緒に選んでください。',
   offline: (name: string) => `このページと${name}は、オフラインでも使えるようになりました。`,
   tryFirst: '学習前に試す',

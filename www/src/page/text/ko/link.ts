@@ -27,6 +27,7 @@ export const link: Texts['link'] = {
   choose: '모델 파일 선택',
   open: '열기',
   dismiss: '아니요',
+  close: '닫기',
   damaged: '이 링크는 손상되었거나 잘렸어요. 다시 보내 달라고 하세요',
   newer: '이 링크는 이 페이지의 더 새로운 버전에서 만들었어요. 페이지를 새로고침하세요',
   foreign: '이 링크에는 이 페이지의 학습이 들어 있지 않아요',

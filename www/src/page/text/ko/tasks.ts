@@ -31,7 +31,7 @@ export const tasks: Texts['tasks'] = {
   trying: (memory: string) => `이 기기의 ${memory} 용량이 충분한지 확인하는 중`,
   tooLarge: (size: string) => `모델의 숫자를 모두 학습하려면 메모리가 ${size} 필요해서, 이 기기에는 무리예요. 그래서 이 페이지가 4비트를 골랐어요. 모델은 그대로 두고, 덧붙인 작은 부분만 학습해요(LoRA).`,
   tooSlow: (time: string) => `이 기기에서 모델의 숫자를 모두 학습하면 약 ${time} 걸려요. 그래서 이 페이지가 4비트를 골랐어요. 모델은 그대로 두고, 덧붙인 작은 부분만 학습해요(LoRA). 스텝마다 쓰는 예시 수도 줄여요.`,
-  hubLacksTokenizer: (name: string) => `${name}에는 글을 읽는 방법이 담긴 파일(tokenizer.json 등)이 없어요. 아무것도 내려받지 않았어요.`,
+  hubLacksTokenizer: (name: string) => `tokenizer.json: ${name}의 파일 중에 없고, 글을 읽는 방법이 담긴 다른 파일도 없어요. 아무것도 내려받지 않았어요.`,
   noTokenizer: 'tokenizer.json: 이 파일들 중에 없어요. 모델이 글을 읽는 데 필요하니, 다른 파일과 함께 선택하세요',
   offline: (name: string) => `이제 이 페이지와 ${name} 모델을 오프라인에서도 쓸 수 있어요.`,
   tryFirst: '학습 전에 사용해 보기',
