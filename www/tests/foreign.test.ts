@@ -1,8 +1,8 @@
 /** Texts in a writing that the model does not know are pointed out before training: in Chromium, with the tiny model, and with the built-in ones where they have been downloaded. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { foreignTexts } from '../src/page/knows.ts';
+import { foreignTexts, readsInPieces } from '../src/page/knows.ts';
 import { FAKE, look, openSite, overflows, pick, PHONE, visit, visitPackage, type Site } from './browser.ts';
 import { chooseModel, loadModel, LONG, TINY_FILES } from './steps.ts';
 
@@ -14,6 +14,10 @@ const CHINESE = ['你回家的路上能接一下孩子吗？', '四点开会，�
 const RUSSIAN = ['Можешь забрать детей по дороге домой?', 'Совещание в четыре, принеси отчёт', 'Люблю тебя, до вечера', 'Счёт просрочен'];
 const EMOJI = ['😀😀👍', '🎉🎂🎁', 'ok 👍', '50% off!!! 🎉🎉'];
 const CODE = ['for (let i = 0; i < rows.length; i++) { total += rows[i]; }', 'SELECT name FROM users WHERE age > 30', 'git commit -m "Fix the parser"', '+49 171 1234567'];
+
+
+/** Short texts of several kinds and languages. */
+const SHORT = JSON.parse(readFileSync(new URL('short-texts.json', import.meta.url), 'utf8')) as Record<'english' | 'names' | 'german' | 'spanish' | 'polish', string[]>;
 
 let site: Site;
 beforeAll(async () => {
@@ -55,6 +59,9 @@ describe.skipIf(FAKE)('with the engine', () => {
     for (const known of [ENGLISH, GERMAN, EMOJI, CODE, [...ENGLISH, ...ENGLISH, ...GERMAN, ...KOREAN.slice(0, 2)]]) expect([known[0], await foreignTexts(tuner, known)]).toEqual([known[0], undefined]);
     for (const foreign of [JAPANESE, CHINESE, RUSSIAN, KOREAN]) expect([foreign[0], (await foreignTexts(tuner, foreign))?.foreign]).toEqual([foreign[0], expect.toSatisfy((many: number) => many >= 3)]);
     expect(await foreignTexts(tuner, [...ENGLISH, ...RUSSIAN])).toEqual({ texts: 8, foreign: 4 });
+    // Languages in Latin letters: from some words on, it is clear which one the vocabulary was made for.
+    for (const known of [[...ENGLISH, ...SHORT.english], SHORT.names, Array.from({ length: 20 }, () => CODE).flat(), GERMAN]) expect([known[0], await readsInPieces(tuner, known)]).toEqual([known[0], false]);
+    for (const foreign of [[...GERMAN, ...SHORT.german], SHORT.spanish, SHORT.polish]) expect([foreign[0], await readsInPieces(tuner, foreign)]).toEqual([foreign[0], true]);
     await lib.close();
   });
 

@@ -60,5 +60,7 @@ export const examples: Texts['examples'] = {
   andMore: (rows: number) => `und ${count(rows)} weitere`,
   foreign: (foreign, texts, model, other) =>
     `${count(foreign)} von ${plural(texts, 'Text', 'Texten')} ${foreign === 1 ? 'ist' : 'sind'} in einer Schrift, die dieses Modell (${model}) kaum kennt: Es sieht einzelne Buchstaben oder Zeichen, die es nicht unterscheiden kann. Darum wird es wenig daraus lernen. Ein Modell für viele Sprachen kennt sie, zum Beispiel ${other}: Lade diese Seite neu und wähle es in Schritt 1 unter „Von Hugging Face“. Du kannst auch mit diesem weitermachen.`,
+  inPieces: (model, other) =>
+    `Dieses Modell (${model}) liest die meisten Wörter dieser Texte in Stücken, wie in einer Sprache, die es nicht gelernt hat. Sind sie in einer solchen Sprache, lernt es aus ihnen weniger als ein Modell für viele Sprachen, zum Beispiel ${other}: Lade diese Seite neu und wähle es in Schritt 1 unter „Von Hugging Face“. Du kannst auch mit diesem weitermachen.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'Beispiel', 'Beispiele')}: ${labels}`,
 };

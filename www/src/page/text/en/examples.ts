@@ -59,5 +59,7 @@ export const examples = {
   andMore: (rows: number) => `and ${count(rows)} more`,
   foreign: (foreign: number, texts: number, model: string, other: string) =>
     `${count(foreign)} of ${plural(texts, 'text')} ${foreign === 1 ? 'is' : 'are'} in letters that this model (${model}) hardly knows: it sees single letters, or signs that it cannot tell apart. So it will learn little from them. A model of many languages knows them, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
+  inPieces: (model: string, other: string) =>
+    `This model (${model}) reads most words of these texts in pieces, as it does in a language that it was not taught. If they are in such a language, it will learn less from them than a model of many languages, such as ${other}: reload this page, and choose it in step 1, under “From Hugging Face”. You can also go on with this one.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'example')}: ${labels}`,
 };

@@ -60,5 +60,7 @@ export const examples: Texts['examples'] = {
   andMore: (rows: number) => `y ${count(rows)} más`,
   foreign: (foreign, texts, model, other) =>
     `${count(foreign)} de ${plural(texts, 'texto', 'textos')} ${foreign === 1 ? 'está' : 'están'} en una escritura que este modelo (${model}) apenas conoce: ve letras sueltas, o signos que no puede distinguir. Por eso aprenderá poco. Un modelo de muchos idiomas la conoce, como ${other}: recarga esta página y elígelo en el paso 1, en «De Hugging Face». También puedes seguir con este.`,
+  inPieces: (model, other) =>
+    `Este modelo (${model}) lee la mayoría de las palabras de estos textos a trozos, como en un idioma que no le enseñaron. Si están en un idioma así, aprenderá de ellos menos que un modelo de muchos idiomas, como ${other}: recarga esta página y elígelo en el paso 1, en «De Hugging Face». También puedes seguir con este.`,
   summary: (examples: number, labels: string) => `${plural(examples, 'ejemplo', 'ejemplos')}: ${labels}`,
 };

@@ -60,5 +60,7 @@ export const examples: Texts['examples'] = {
   andMore: (rows: number) => `ほか${count(rows)}行`,
   foreign: (foreign, texts, model, other) =>
     `${count(texts)}件中${count(foreign)}件の文章は、このモデル（${model}）がほとんど知らない文字で書かれています。モデルには1文字ずつか、区別できない記号に見えるため、あまり学べません。${other}のような多言語のモデルなら知っています。このページを再読み込みして、ステップ1の「Hugging Faceから」で選んでください。このまま続けることもできます。`,
+  inPieces: (model, other) =>
+    `このモデル（${model}）は、これらの文章のほとんどの単語を細切れに読みます。学んでいない言語の文章を読むときと同じです。そのような言語の文章なら、${other} のような多言語のモデルのほうが多くを学べます。このページを再読み込みして、ステップ1の「Hugging Faceから」で選んでください。このモデルのまま続けることもできます。`,
   summary: (examples: number, labels: string) => `例${count(examples)}件：${labels}`,
 };

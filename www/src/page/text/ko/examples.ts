@@ -60,5 +60,7 @@ export const examples: Texts['examples'] = {
   andMore: (rows: number) => `외 ${count(rows)}개`,
   foreign: (foreign, texts, model, other) =>
     `글 ${count(texts)}개 가운데 ${count(foreign)}개는 이 모델(${model})이 거의 모르는 문자로 쓰여 있어요. 모델에는 낱글자나 구별할 수 없는 기호로 보여서, 배우는 것이 적어요. ${other} 같은 다국어 모델은 알고 있어요. 이 페이지를 새로고침하고 1단계의 ‘Hugging Face에서’에서 고르세요. 이대로 계속해도 돼요.`,
+  inPieces: (model, other) =>
+    `이 모델(${model})은 이 글들의 단어를 대부분 조각내어 읽어요. 배우지 않은 언어를 읽을 때처럼요. 그런 언어로 쓴 글이라면 ${other} 같은 다국어 모델이 더 많이 배워요. 이 페이지를 새로고침하고 1단계의 “Hugging Face에서”에서 선택하세요. 이 모델로 계속할 수도 있어요.`,
   summary: (examples: number, labels: string) => `예시 ${count(examples)}개: ${labels}`,
 };
