@@ -1,6 +1,7 @@
 /** The page in each of its languages: nothing is left in English, and nothing is too long for its place. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withParts } from '../build/parts.ts';
 import { LANGUAGES } from '../src/page/language.ts';
@@ -103,6 +104,64 @@ describe.skipIf(FAKE)('the page', () => {
     await page.locator('#train-start').click();
     await page.locator('#train-next').waitFor({ timeout: LONG });
     await check('3-trained');
+  /** A visit of which the texts of German, or the page's script, are answered by `answer`. It notes the titles that are seen, frame by frame. */
+  async function german(files: string, answer: (route: Route) => Promise<void>, delays: boolean): Promise<Page> {
+    const context = await site.browser.newContext({ ...PHONE, locale: 'de', serviceWorkers: 'block' });
+    await context.route(files, answer);
+    const page = await context.newPage();
+    await page.addInitScript((delayed) => {
+      const seen: string[] = [];
+      Object.assign(globalThis, { seen, shifts: 0 });
+      const note = (): void => {
+        const title = document.querySelector('h1');
+        if (title?.checkVisibility({ visibilityProperty: true }) === true && seen.at(-1) !== title.textContent) seen.push(title.textContent ?? '');
+        requestAnimationFrame(note);
+      };
+      note();
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) (globalThis as unknown as { shifts: number }).shifts += (entry as PerformanceEntry & { value: number }).value;
+      }).observe({ type: 'layout-shift', buffered: true });
+      if (!delayed) return;
+      // A test must not fail because the machine is slow.
+      const later = new CSSStyleSheet();
+      later.replaceSync('html:not(#a) body > * { animation-delay: 1000s !important }');
+      document.adoptedStyleSheets = [later];
+    }, delays);
+    await page.goto(site.url, { waitUntil: 'commit' });
+    return page;
+  }
+  const seen = (page: Page): Promise<string[]> => page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
+
+  test('nobody sees English before the texts of their language are there', async () => {
+    const [english, other] = await Promise.all([catalog('en'), catalog('de')]);
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolved) => (release = resolved));
+    let asked = false;
+    const page = await german('**/assets/de-*.js', async (route) => ((asked = true), await released, await route.continue()), true);
+    await expect.poll(() => asked).toBe(true);
+    await page.locator('h1').waitFor({ state: 'attached' });
+    await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+    expect(await page.locator('html').getAttribute('lang')).toBe('de');
+    expect(await seen(page)).toEqual([]);
+    release();
+    await expect.poll(() => seen(page)).toEqual([other.get('start.title')]);
+    expect(await page.evaluate(() => (globalThis as unknown as { shifts: number }).shifts)).toBeLessThan(0.05);
+    await page.context().close();
+
+    // Without them, the page works in English.
+    const without = await german('**/assets/de-*.js', (route) => route.abort(), true);
+    await started(without);
+    await expect.poll(() => seen(without)).toEqual([english.get('start.title')]);
+    expect(await without.locator('html').getAttribute('lang')).toBe('en');
+    await without.locator('#tasks button').first().waitFor();
+    await without.context().close();
+
+    // Without its script, it can be read.
+    const still = await german('**/assets/index-*.js', (route) => route.abort(), false);
+    await expect.poll(() => seen(still)).toEqual([english.get('start.title')]);
+    await still.context().close();
+  });
+
     await page.locator('#train-next').click();
     await check('4');
     expect(wide).toEqual([]);

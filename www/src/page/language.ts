@@ -6,24 +6,29 @@ export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'EspaÃ±ol', ja: 'æ—
 export type Language = keyof typeof LANGUAGES;
 
 /** The name under which the choice is stored, and that of the part of the address where nothing can be stored. */
-const NAME = 'language';
+export const NAME = 'language';
 
-const isLanguage = (word: string | null): word is Language => word !== null && Object.hasOwn(LANGUAGES, word);
+/**
+ * The first language that is wanted among those that are `known`. It uses nothing outside of itself, because the build makes a script of it
+ * that runs before the page is shown (`build/texts.ts`).
+ */
+export function preferred(known: readonly string[], name: string): string | undefined {
+  let stored: string | null = null;
+  try {
+    stored = localStorage.getItem(name);
+  } catch {
+    // A browser that stores nothing for this page has no choice of the person.
+  }
+  const wanted = [new URLSearchParams(location.search).get(name), stored, ...navigator.languages.map((tag) => tag.split('-')[0] ?? '')];
+  return wanted.find((each) => each !== null && known.includes(each)) ?? undefined;
+}
+
+const isLanguage = (word: string | undefined): word is Language => word !== undefined && Object.hasOwn(LANGUAGES, word);
 
 function choose(): Language {
   // The build reads the English texts, and has no page.
-  if (typeof document === 'undefined') return 'en';
-  const preferred = navigator.languages.map((tag) => tag.split('-')[0] ?? '');
-  return [new URLSearchParams(location.search).get(NAME), stored(), ...preferred].find(isLanguage) ?? 'en';
-}
-
-/** The language that a person has chosen. A browser that stores nothing for this page has none. */
-function stored(): string | null {
-  try {
-    return localStorage.getItem(NAME);
-  } catch {
-    return null;
-  }
+  const found = typeof document === 'undefined' ? undefined : preferred(Object.keys(LANGUAGES), NAME);
+  return isLanguage(found) ? found : 'en';
 }
 
 export const language: Language = choose();

@@ -14,15 +14,28 @@ const CATALOGS: Readonly<Record<Language, () => Promise<Texts>>> = {
   ko: async () => (await import('./text/ko/index.ts')).ko,
 };
 
-export const t: Texts = await CATALOGS[language]();
+/** The language of the texts. Where those of the page's language cannot be loaded, they are in English, as the markup is. */
+let spoken: Language = language;
+
+async function load(): Promise<Texts> {
+  try {
+    return await CATALOGS[language]();
+  } catch {
+    spoken = 'en';
+    return CATALOGS.en();
+  }
+}
+
+export const t: Texts = await load();
 
 /** The attributes that name a text, and the attribute in which the text belongs. `data-text` stands for the content. */
 const ATTRIBUTES = { 'data-text': undefined, 'data-text-placeholder': 'placeholder', 'data-text-label': 'aria-label', 'data-text-value': 'content' } as const;
 
-/** Writes the texts into the page's own markup. The build has written the English ones already. */
+/** Writes the texts into the page's own markup. The build has written the English ones already. The page is not shown before (`style/base.css`). */
 export function translatePage(): void {
-  document.documentElement.lang = language;
-  if (language === 'en') return;
+  document.documentElement.lang = spoken;
+  document.documentElement.toggleAttribute('data-translated', true);
+  if (spoken === 'en') return;
   for (const [name, attribute] of Object.entries(ATTRIBUTES)) {
     for (const element of document.querySelectorAll(`[${name}]`)) {
       const text = find(element.getAttribute(name) ?? '');
