@@ -269,7 +269,9 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     } catch (error) {
       // The only argument here is the choice of files, so an invalid argument means wrong files.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
-      if (!isAbort(error) && !(choice().kind === 'hub' && (await lookUp.offersFiles(error, signal)))) explain(problem, wrong ? new PocketError('file-corrupt', error.message) : error);
+      // The package names the folder, which says nothing to a person.
+      const told = isFull(error) ? new PocketError('storage-full', t.space.modelFull) : wrong ? new PocketError('file-corrupt', error.message) : error;
+      if (!isAbort(error) && !(choice().kind === 'hub' && (await lookUp.offersFiles(error, signal)))) explain(problem, told);
       if (isFull(error)) await offerSpace(problem, await downloadSize(choice()), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
     } finally {
       setBusy(false);

@@ -341,7 +341,9 @@ export class Training {
     const quick = this.#ranQuick;
     this.#flow.freeze(false);
     const steps = this.#current?.settings.steps ?? 0;
-    this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
+    // A model that could not begin has answered nothing.
+    if (this.#app.comparisons.some(({ before, after }) => before !== undefined || after !== undefined)) this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
+    else this.view.predictions.hide();
     this.view.finish({ trained, steps, learned: quick ? this.#learned : undefined, deeper: this.#how.learnsDeeply, longer: moreSteps(this.#current?.settings), outcome });
     if (trained === 0) return;
     this.#flow.summarize(3, quick ? t.training.learned : t.training.summary(trained, this.view.chart.mean));

@@ -4,6 +4,7 @@ import type { Texts } from '../en/index.ts';
 export const space: Texts['space'] = {
   needs: (needed: string) => `Nötig sind etwa ${needed}.`,
   needsAndFree: (needed: string, free: string) => `Nötig sind etwa ${needed}, frei sind ${free}.`,
+  modelFull: 'Der Browser hat keinen Platz mehr für dieses Modell',
   models: 'Diese Modelle könntest du löschen:',
   delete: 'Löschen',
   deleteModel: (name: string) => `${name} löschen`,

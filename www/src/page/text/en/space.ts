@@ -2,6 +2,7 @@
 export const space = {
   needs: (needed: string) => `It needs about ${needed}.`,
   needsAndFree: (needed: string, free: string) => `It needs about ${needed}, and ${free} are free.`,
+  modelFull: 'the browser has no space left for this model',
   models: 'Models that you could delete:',
   delete: 'Delete',
   deleteModel: (name: string) => `Delete ${name}`,

@@ -4,6 +4,7 @@ import type { Texts } from '../en/index.ts';
 export const space: Texts['space'] = {
   needs: (needed: string) => `約${needed}が必要です。`,
   needsAndFree: (needed: string, free: string) => `約${needed}が必要ですが、空き容量は${free}です。`,
+  modelFull: 'このモデルを保存する空き容量がブラウザーにありません',
   models: '削除できるモデル：',
   delete: '削除',
   deleteModel: (name: string) => `${name}を削除`,

@@ -4,6 +4,7 @@ import type { Texts } from '../en/index.ts';
 export const space: Texts['space'] = {
   needs: (needed: string) => `공간이 약 ${needed} 필요해요.`,
   needsAndFree: (needed: string, free: string) => `공간이 약 ${needed} 필요한데, ${free} 남아 있어요.`,
+  modelFull: '브라우저에 이 모델을 저장할 공간이 없어요',
   models: '삭제할 수 있는 모델:',
   delete: '삭제',
   deleteModel: (name: string) => `${name} 삭제`,
