@@ -3,6 +3,7 @@
  * `pocketllm/runs/`.
  */
 import { PocketError } from './errors.js';
+import { sleep } from './request.js';
 
 /** A synchronous access handle, which is not in TypeScript's library for every browser. */
 export interface SyncFile {
@@ -13,6 +14,11 @@ export interface SyncFile {
   flush(): void;
   close(): void;
 }
+
+/** Milliseconds to wait for a worker that is ending, and that holds a file until then. */
+const ENDING_MS = 2000;
+/** Milliseconds between two attempts to open a file. */
+const RETRY_MS = 50;
 
 type Openable = FileSystemFileHandle & { createSyncAccessHandle?(): Promise<SyncFile> };
 
@@ -61,10 +67,22 @@ export async function fileIn(at: FileSystemDirectoryHandle, name: string): Promi
 export async function open(at: FileSystemDirectoryHandle, name: string): Promise<SyncFile> {
   try {
     const handle: Openable = await at.getFileHandle(name, { create: true });
-    if (handle.createSyncAccessHandle === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can store files; leave out worker: false`);
-    return guarded(name, await handle.createSyncAccessHandle());
+    const create = handle.createSyncAccessHandle?.bind(handle);
+    if (create === undefined) throw new PocketError('invalid-argument', `${name}: only a worker can store files; leave out worker: false`);
+    return guarded(name, await held(create));
   } catch (thrown) {
     throw storageError(name, thrown);
+  }
+}
+
+/** Opens a file, once nobody else holds it. Whoever opens it has reserved its name, so only a worker that is ending can hold it. */
+async function held(opens: () => Promise<SyncFile>): Promise<SyncFile> {
+  for (const until = performance.now() + ENDING_MS; ; await sleep(RETRY_MS)) {
+    try {
+      return await opens();
+    } catch (thrown) {
+      if (!isInUse(thrown) || performance.now() > until) throw thrown;
+    }
   }
 }
 
@@ -130,6 +148,7 @@ export async function remove(at: FileSystemDirectoryHandle, name: string): Promi
   }
 }
 
+const isInUse = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'NoModificationAllowedError';
 const isMissing = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'NotFoundError';
 
 /** The error for an exception of the browser's file system. */
@@ -137,7 +156,7 @@ export function storageError(name: string, cause: unknown): Error {
   if (cause instanceof PocketError) return cause;
   const kind = cause instanceof DOMException ? cause.name : '';
   if (kind === 'QuotaExceededError') return full(name, cause);
-  if (kind === 'NoModificationAllowedError') return new PocketError('invalid-argument', `${name} is in use, in this tab or in another one`, { cause });
+  if (isInUse(cause)) return new PocketError('invalid-argument', `${name} is in use, in this tab or in another one`, { cause });
   // A name that is none is a `TypeError`.
   if (cause instanceof TypeError) return new PocketError('invalid-argument', `${name}: ${cause.message}`, { cause });
   const deleted = kind === 'NotFoundError' ? '; the browser has deleted what this site had stored' : '';
