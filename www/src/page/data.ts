@@ -66,7 +66,14 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
 
   onChoice('data', () => (draft.changed(), void renew()));
   const pasted = debounced(() => void renew(), 300);
-  paste.addEventListener('input', () => (seal(), draft.changed(), pasted()));
+  paste.addEventListener('input', () => {
+    seal();
+    draft.changed();
+    // The examples that were read are not those in the field any more.
+    reading++;
+    next.disabled = true;
+    pasted();
+  });
   picker.addEventListener('change', () => {
     const [picked] = picker.files ?? [];
     if (picked === undefined) return;

@@ -54,6 +54,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** What had the focus before a model was loaded. */
   let before: Element | null = null;
   let files: File[] = [];
+  let taking = 0;
   /** The model that was chosen from the list of stored models. */
   let kept: StoredModel | undefined;
   /** Whether the person has chosen a model, or its precision. */
@@ -221,11 +222,17 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   }
 
   async function takeFiles(given: readonly File[]): Promise<void> {
+    const mine = ++taking;
     let fault: unknown;
-    files = await unpacked(given).catch((error: unknown) => {
+    // While an archive is unpacked there is nothing to load.
+    files = [];
+    changed();
+    const found = await unpacked(given).catch((error: unknown) => {
       fault = error;
       return [];
     });
+    if (mine !== taking) return;
+    files = found;
     suitDtype();
     changed();
     if (fault === undefined) void lookAtFiles();
