@@ -72,6 +72,8 @@ export class Draft {
   /** What was stored when the page opened. It waits until its part of the page asks for it. */
   readonly #stored: Promise<Stored | undefined>;
   readonly #taken = new Set<keyof Parts>();
+  /** What has been chosen at this visit. */
+  readonly #chosen = new Set<(typeof CHOICES)[number]>();
   /** The file whose content is stored, and the size of one that is too large for that. */
   #file: Brought | undefined;
   #tooLarge: number | undefined;
@@ -83,7 +85,7 @@ export class Draft {
   constructor() {
     this.#stored = load();
     void this.#stored.then((stored) => this.#restoreChoices(stored));
-    for (const name of CHOICES) onChoice(name, () => this.changed());
+    for (const name of CHOICES) onChoice(name, () => (this.#chosen.add(name), this.changed()));
     byId('hub-id', HTMLInputElement).addEventListener('input', () => this.changed());
     this.#dtype.addEventListener('change', () => {
       this.#precision = this.#dtype.value;
@@ -200,15 +202,15 @@ export class Draft {
     });
   }
 
-  /** Chooses again what was chosen, as if the person did it. */
+  /** Chooses again what was chosen, as if the person did it. What the person has chosen in the meantime stays, and so does a model that is being loaded. */
   #restoreChoices(stored: Stored | undefined): void {
-    if (stored === undefined) return;
     const hub = byId('hub-id', HTMLInputElement);
+    if (stored === undefined || hub.disabled) return;
     if (hub.value === '' && stored.hub !== '') {
       hub.value = stored.hub;
       hub.dispatchEvent(new Event('input'));
     }
-    for (const name of CHOICES) {
+    for (const name of CHOICES.filter((each) => !this.#chosen.has(each))) {
       const radio = document.querySelector<HTMLInputElement>(`input[name="${name}"][value="${CSS.escape(stored.choices[name] ?? '')}"]`);
       // A model of the person's own files has to be chosen again.
       if (radio === null || radio.checked || radio.closest('[hidden]') === radio.closest('label')) continue;
@@ -216,7 +218,7 @@ export class Draft {
       if (name === 'source') byId('model-choice', HTMLDetailsElement).open = true;
       radio.dispatchEvent(new Event('change'));
     }
-    if (stored.dtype === undefined) return;
+    if (stored.dtype === undefined || this.#precision !== undefined) return;
     this.#dtype.value = stored.dtype;
     this.#dtype.dispatchEvent(new Event('change'));
   }
