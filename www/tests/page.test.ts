@@ -89,14 +89,17 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
     const times = (await page.locator('.lengths .time').allTextContents()).map((time) => Number.parseFloat(time.slice(6)) * (time.endsWith('sec') ? 1 : time.endsWith('min') ? 60 : 3600));
     expect(times).toEqual([...times].sort((a, b) => a - b));
     const chosen = await page.locator('.lengths input').evaluateAll((inputs) => inputs.findIndex((input) => (input as HTMLInputElement).checked));
-    expect(times[chosen]).toBeLessThan(360);
+    // On a slow machine even the shortest one may take longer.
+    if (chosen > 0) expect(times[chosen]).toBeLessThan(360);
     expect(times[chosen + 1] ?? 300).toBeGreaterThan(240);
     await shoot(page, 'phone-dark-3-times');
     expect(await faultsOf(page)).toEqual([]);
   }
   await tinySettings(page, 5000);
-  await page.getByRole('button', { name: 'Start training' }).click();
+  // A second tap on a slow device, before the first one is seen to act, begins nothing.
+  await page.locator('#settings').evaluate((form: HTMLFormElement) => [1, 2].forEach(() => form.requestSubmit()));
   await page.locator('#train-status', { hasText: /^Step [1-9]/ }).waitFor({ timeout: LONG });
+  expect(await page.locator('.problem').count()).toBe(0);
   await page.waitForTimeout(FAKE ? 4000 : 1000);
   // The answers to the person's own sentences change before their eyes, and the tab's title tells how far it is.
   const answers = page.locator('#live-predictions .score-figures');
@@ -106,7 +109,7 @@ test('a run is stopped, measured, and continued', { timeout: LONG }, async () =>
     await expect.poll(() => answers.allTextContents(), { timeout: LONG }).not.toEqual(soon);
   }
   await expect.poll(() => page.title()).toMatch(/^\d+% · PocketLLM/);
-  await page.getByText(/^\d+ (s|min) left$/).waitFor();
+  await page.getByText(/^[\d.]+ (sec|min|hr) left$/).waitFor();
   await shoot(page, 'phone-dark-3-live');
   expect(await faultsOf(page)).toEqual([]);
   await page.getByRole('button', { name: 'Pause' }).click();

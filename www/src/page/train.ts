@@ -64,6 +64,8 @@ export class Training {
   /** The run that goes on now, until it has ended, and whether another tab has asked for it. */
   #going: Promise<void> | undefined;
   #asked = false;
+  /** Set from a tap until its run goes, so that a second tap does not begin another one. */
+  #begins = false;
   /** The model that the settings suit, and the record whose settings they have. */
   #suited: FineTuner | undefined;
   #adopted: App['restored'];
@@ -152,7 +154,8 @@ export class Training {
   async #begin(keeps: boolean): Promise<void> {
     const app = this.#app;
     const { tuner, dataset } = app;
-    if (tuner === undefined || dataset === undefined) return;
+    if (tuner === undefined || dataset === undefined || this.#begins) return;
+    this.#begins = true;
     this.view.problem();
     let given: Settings;
     try {
@@ -160,6 +163,7 @@ export class Training {
       if (this.#how.isQuick) given = { ...given, method: 'readout' };
       else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
     } catch (error) {
+      this.#begins = false;
       this.view.problem(error);
       return;
     }
@@ -170,9 +174,7 @@ export class Training {
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
     app.comparisons = this.#sentences.lines.map((text) => ({ text }));
     app.trained = from?.step ?? 0;
-    delete app.before;
-    delete app.after;
-    delete app.restored;
+    for (const name of ['before', 'after', 'restored'] as const) delete app[name];
     this.#trouble = undefined;
     app.adapted = given.method === 'lora' || given.method === 'prefix';
     const id = keeps && (await canKeep()) ? newId() : undefined;
@@ -251,7 +253,7 @@ export class Training {
 
   /** Takes the steps of a run until it ends or is stopped. `ready` prepares the run. */
   async #run(ready: () => Promise<Run>): Promise<void> {
-    this.#asked = false;
+    [this.#asked, this.#begins] = [false, false];
     this.#estimates.end();
     this.view.problem();
     this.#flow.freeze(true);
@@ -327,7 +329,8 @@ export class Training {
       return;
     }
     const id = current.id === undefined || !keeps ? undefined : await takeOver(current.id, byId('train-problem', HTMLElement));
-    if (id === null) return;
+    // After a second tap it goes already.
+    if (id === null || this.#going !== undefined) return;
     await this.#run(async () => {
       this.view.status(t.loading.replay);
       const { losses, settings: made } = await tuner.restore(await tuner.export('trajectory'));
