@@ -27,6 +27,9 @@ export const SOFTWARE_GPU = [
 /** The arguments of a browser in which WebGPU finds no adapter. */
 export const NO_GPU = [...SOFTWARE_GPU.filter((argument) => !argument.includes('webgpu')), '--disable-gpu'];
 
+/** Milliseconds in which even a busy machine has shown what is waited for, or loaded a page. */
+export const PATIENCE_MS = 120_000;
+
 export interface Site {
   readonly url: string;
   readonly browser: Browser;
@@ -95,8 +98,9 @@ export async function visit(
   const context = await site.browser.newContext(options);
   await prepare?.(context);
   context.on('page', seen);
+  // Also for its further pages.
+  context.setDefaultTimeout(FAKE ? 8_000 : PATIENCE_MS);
   const page = await context.newPage();
-  page.setDefaultTimeout(FAKE ? 8_000 : 120_000);
   const faults: string[] = [];
   const strangers: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
@@ -123,6 +127,14 @@ function seen(page: Page): void {
 /** Waits until the page's script has run. It begins after the browser has loaded the page, because it fetches the texts of a language first. */
 export async function started(page: Page): Promise<void> {
   if ((await page.locator('#language').count()) > 0) await page.locator('#language option').first().waitFor({ state: 'attached' });
+}
+
+/** The processor time that all processes of the browser have taken, in seconds. Other programs of the machine do not make it longer. */
+export async function processorSeconds(browser: Browser): Promise<number> {
+  const devtools = await browser.newBrowserCDPSession();
+  const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
+  await devtools.detach();
+  return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 }
 
 export type Package = typeof import('../src/package/index.ts');
@@ -189,9 +201,7 @@ export async function overflows(page: Page, name: string): Promise<string[]> {
   for (const [width, height, scale] of [...SCREENS.map(([w, h]) => [w, h, 1] as const), [360, 800, 2] as const]) {
     await page.setViewportSize({ width, height });
     await page.evaluate((times) => (document.documentElement.style.fontSize = times === 1 ? '' : `${16 * times}px`), scale);
-    // The chart is drawn anew for its new size.
-    await page.waitForTimeout(150);
-    const found = await page.evaluate(() => {
+    const found = await settled(page, () => {
       const wide: string[] = [];
       if (document.documentElement.scrollWidth > innerWidth) wide.push(`the page has ${document.documentElement.scrollWidth} px`);
       for (const element of document.querySelectorAll<HTMLElement>('header *, main *')) {
@@ -211,6 +221,18 @@ export async function overflows(page: Page, name: string): Promise<string[]> {
   await page.evaluate(() => (document.documentElement.style.fontSize = ''));
   await page.setViewportSize(before);
   return faults;
+}
+
+/** Milliseconds in which a page draws all that follows from another size of the screen. */
+const SETTLES_MS = 5000;
+
+/** The faults that `find` finds in the page, once it has drawn itself. The chart becomes as wide as its place only after that. */
+async function settled(page: Page, find: () => string[]): Promise<string[]> {
+  for (const until = Date.now() + SETTLES_MS; ; await page.waitForTimeout(50)) {
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    const found = await page.evaluate(find);
+    if (found.length === 0 || Date.now() > until) return found;
+  }
 }
 
 /** Takes a picture of the page in light and in dark mode, and returns the faults of both. */

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, faultsOf, openSite, OUT, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { chooseModel, loadModel, LONG, startTraining, TINY_FILES, untilTrained } from './steps.ts';
+import { answerColumn, chooseModel, loadModel, LONG, startTraining, TINY_FILES, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -86,6 +86,27 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   await context.close();
 });
 
+test('what a person chooses before the draft is read stays', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+  await chooseModel(page, 'From Hugging Face');
+  await keeps(page, '"source":"hub"');
+  await context.addInitScript(() => {
+    const { getFileHandle } = FileSystemDirectoryHandle.prototype;
+    const told = new Promise((read) => Object.assign(globalThis, { read }));
+    FileSystemDirectoryHandle.prototype.getFileHandle = async function (name, options) {
+      if (name === 'page-draft.json') await told;
+      return getFileHandle.call(this, name, options);
+    };
+  });
+  await reload(page);
+  await chooseModel(page, 'From my files');
+  await page.evaluate(() => (globalThis as unknown as { read(): void }).read());
+  await keeps(page, '"source":"files"');
+  expect(await page.locator('input[name=source]:checked').inputValue()).toBe('files');
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 test('a text that is being typed is kept beside those that have been added', { timeout: LONG }, async () => {
   const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
   await load(page);
@@ -101,7 +122,7 @@ test('a text that is being typed is kept beside those that have been added', { t
   await load(page);
   await expect.poll(() => page.getByLabel('A text', { exact: true }).inputValue()).toBe('not whole y');
   expect(await page.locator('#type-list li').allTextContents()).toEqual(['terrible a bad filmRemove', 'great a fine filmRemove']);
-  expect(await page.getByText(KEPT).isVisible()).toBe(true);
+  await page.getByText(KEPT).waitFor();
   expect(faults).toEqual([]);
   await context.close();
 });
@@ -113,8 +134,8 @@ describe.skipIf(FAKE)('with the engine', () => {
     await tab(page, 'File');
     const file = 'from,body_de,priority\nAnna,Kommst du heute Abend?,high\nBen,Die Rechnung ist offen,low\nAnna,Bis gleich am Bahnhof!,high\nBen,Der Termin ist um vier,low';
     await page.locator('#data-input').setInputFiles({ name: 'films.csv', mimeType: 'text/csv', buffer: Buffer.from(file) });
-    await page.getByRole('group', { name: 'Which one is the text?' }).getByText('body_de').click();
-    await page.getByRole('group', { name: 'Which one is the label?' }).getByText('priority').click();
+    await answerColumn(page, 'Which one is the text?', 'body_de');
+    await answerColumn(page, 'Which one is the label?', 'priority');
     await page.getByLabel('How to measure what it learns').selectOption('not at all');
     await page.getByText('How the model is asked').click();
     await page.getByLabel('Word for high').fill('great');

@@ -19,13 +19,26 @@ export interface OnDisk {
 
 type Content = Buffer | OnDisk;
 
+interface Broken {
+  readonly after: number;
+  times: number;
+  /** Where the last request continued. */
+  at?: number;
+}
+
+/** Milliseconds from the last byte until a connection breaks, in which a slow browser takes the bytes in. */
+const BREAKS_AFTER_MS = 500;
+
 export interface Hub {
   readonly url: string;
   readonly port: number;
   /** The requests so far: method, path, and range. */
   readonly asked: string[];
-  /** Breaks the connection after this many bytes of a `.safetensors` file, this many times. */
-  broken: { after: number; times: number };
+  /**
+   * Breaks every connection after this many bytes of a large file, until so many requests have continued the download at a later byte. How
+   * much of these bytes has arrived by then depends on the browser.
+   */
+  broken: Broken;
   /** Changes one byte of the response, just after its first half. */
   damaged: boolean;
   /** Whether range requests are supported. */
@@ -38,8 +51,8 @@ export interface Hub {
   token: string;
   /** Answers listings with this status, this many times, and asks to wait so many seconds. */
   busy: { status: number; times: number; seconds: number };
-  /** Spoils the answer number `at` of those from now on, and with `onwards` all after it. It counts down. */
-  fault: { at: number; readonly how: Fault; readonly onwards?: boolean } | undefined;
+  /** Spoils the answer number `at` of those from now on, and with `onwards` all after it. It counts down. `silence` is called when nothing more comes of an answer. */
+  fault: { at: number; readonly how: Fault; readonly onwards?: boolean; readonly silence?: () => void } | undefined;
   /** The token of each request that had one, with its path. */
   readonly tokens: string[];
   /** Where large files are: the hub itself, or a server of another origin. */
@@ -62,7 +75,7 @@ export async function openHub(folder: string, id: string, names: readonly string
   const repositories = new Map<string, { files: ReadonlyMap<string, Content>; revisions: readonly string[] }>();
   const hub = {
     ...{ url: '', port: 0, cdn: '', token: '', asked: [] as string[], tokens: [] as string[], busy: { status: 503, times: 0, seconds: 0 } },
-    ...{ broken: { after: 0, times: 0 }, damaged: false, ranges: true, version: 1, speed: 0, fault: undefined as Hub['fault'] },
+    ...{ broken: { after: 0, times: 0 } as Broken, damaged: false, ranges: true, version: 1, speed: 0, fault: undefined as Hub['fault'] },
     add: (name: string, files: ReadonlyMap<string, Content>, revisions: readonly string[] = []): void => void repositories.set(name, { files, revisions }),
   };
   hub.add(id, new Map(names.map((name) => [name, readFileSync(join(folder, name))])));
@@ -99,11 +112,16 @@ export async function openHub(folder: string, id: string, names: readonly string
     const body = Buffer.from(bytes.subarray(start, end));
     const middle = Math.floor(bytes.length / 2) - start;
     if (hub.damaged && LARGE.test(name) && middle >= 0) body[middle] = (body[middle] ?? 0) ^ 1;
+    const { broken } = hub;
     // Not where only the beginning is asked for.
-    if (hub.broken.times > 0 && LARGE.test(name) && Number.isNaN(to)) {
-      hub.broken.times--;
-      response.write(body.subarray(0, hub.broken.after), () => setTimeout(() => response.destroy(), 50));
-      return;
+    if (broken.times > 0 && LARGE.test(name) && Number.isNaN(to)) {
+      // A server without ranges is asked for them too.
+      const at = Number(/bytes=(\d+)-/.exec(range ?? '')?.[1] ?? 0);
+      if (at > (broken.at ?? 0)) [broken.at, broken.times] = [at, broken.times - 1];
+      if (broken.times > 0) {
+        response.write(body.subarray(0, broken.after), () => setTimeout(() => response.destroy(), BREAKS_AFTER_MS));
+        return;
+      }
     }
     const piece = hub.speed > 0 ? Math.ceil(hub.speed / 20) : body.length;
     for (let at = 0; at < body.length && !response.destroyed; at += piece) {
@@ -122,7 +140,7 @@ export async function openHub(folder: string, id: string, names: readonly string
       response.writeHead(204, { ...CORS, 'access-control-allow-headers': 'authorization, range' }).end();
       return;
     }
-    if (hub.fault !== undefined && (hub.fault.at-- === 0 || (hub.fault.onwards === true && hub.fault.at < 0))) spoil(response, hub.fault.how);
+    if (hub.fault !== undefined && (hub.fault.at-- === 0 || (hub.fault.onwards === true && hub.fault.at < 0))) spoil(response, hub.fault.how, hub.fault.silence);
     // Large files are at another address, as on the hub.
     const [, large, repo = id] = /^\/cdn\/([^?]+)(?:\?(.+))?$/.exec(path) ?? [];
     const [, listed = '', revision = 'main'] = /^\/api\/models\/([^?]+?)(?:\/revision\/([^?]+))?\?/.exec(path) ?? [];
@@ -152,3 +170,6 @@ export async function openHub(folder: string, id: string, names: readonly string
     },
   });
 }
+
+/** The bytes at which requests have continued a download, each once. */
+export const continuations = ({ asked }: Hub): number[] => [...new Set(asked.map((each) => Number(/ bytes=(\d+)-$/.exec(each)?.[1] ?? 0)))].filter((at) => at > 0);

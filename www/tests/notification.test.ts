@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, openSite, PHONE, visit, type Site, type Visit } from './browser.ts';
-import { exposeWorker, loadTiny, LONG, reachStep, show, startTraining, tellWorker, tinySettings, untilStored, untilTrained } from './steps.ts';
+import { atStep, exposeWorker, loadTiny, LONG, pauseAt, reachStep, resume, show, startTraining, tell, tinySettings, untilStored, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -33,17 +33,19 @@ async function arrive(options: Parameters<typeof visit>[1], prepare: (context: V
 /** Starts a training, asks for the notification, and looks at something else. */
 async function trainAway(page: Page, steps: number): Promise<void> {
   await tinySettings(page, steps);
+  // The run waits until the person is away.
+  await pauseAt(page, 1);
   await startTraining(page);
-  await page.getByLabel('Notify me when it is done').check();
   await reachStep(page, 1);
+  await page.getByLabel('Notify me when it is done').check();
   await show(page, 'hidden');
+  await resume(page);
 }
 
 test('the service worker shows what has ended, and a tap brings this tab to the front', { timeout: LONG }, async () => {
   const { context, page, faults } = await arrive({ ...DESKTOP, colorScheme: 'light' }, async () => undefined);
   await untilStored(page);
-  const [worker] = context.serviceWorkers();
-  if (worker === undefined) throw new Error('there is no service worker');
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
   await worker.evaluate(() => {
     const scope = self as unknown as { registration: ServiceWorkerRegistration };
     globalThis.seen = { shown: [], focused: 0 };
@@ -110,8 +112,8 @@ describe.skipIf(FAKE)('without a service worker', () => {
       await each.addInitScript(exposeWorker);
       await each.addInitScript(watch);
     });
+    await atStep(page, 2, tell('full'));
     await trainAway(page, 400);
-    await tellWorker(page, 'full');
     await page.getByText('There is not enough storage space to save it').waitFor({ timeout: LONG });
     await expect.poll(() => page.evaluate(() => globalThis.seen.shown)).toHaveLength(1);
     const [{ title, body } = { title: '', body: '' }] = await page.evaluate(() => globalThis.seen.shown);
@@ -127,7 +129,7 @@ describe.skipIf(FAKE)('without a service worker', () => {
 
 test('on a phone, where a training waits in the background, no notification is offered until it is to go on there', { timeout: LONG }, async () => {
   const { context, page, faults } = await arrive({ ...PHONE, colorScheme: 'light' }, async () => undefined);
-  await tinySettings(page, 400);
+  await tinySettings(page, 5000);
   await startTraining(page);
   await reachStep(page, 1);
   expect(await page.getByLabel('Notify me when it is done').isVisible()).toBe(false);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DESKTOP, FAKE, faultsOf, look, openSite, overflows, PHONE, shoot, SITE, visit, type Site } from './browser.ts';
-import { chooseModel, LONG, loadModel, loadTiny, openModels, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { chooseModel, LONG, loadModel, loadTiny, openModels, pauseAt, reachStep, resume, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 const TINY_WRITER = resolve(import.meta.dirname, '../../tests/golden/llama-gguf/model.gguf');
 /** Whether the site has a model of its own that writes. */
@@ -118,6 +118,8 @@ test('nothing overflows in any step, on any screen and with large text', { timeo
   wide.push(...(await overflows(page, '2-asked')));
   await page.getByRole('button', { name: 'Next: training' }).click();
   await tinySettings(page, 60);
+  // The run is still there when the last screen is measured.
+  await pauseAt(page, 30);
   wide.push(...(await overflows(page, '3-settings')));
   // The main button is in sight on a phone, wherever the page is scrolled to.
   await page.evaluate(() => scrollTo(0, 0));
@@ -127,6 +129,7 @@ test('nothing overflows in any step, on any screen and with large text', { timeo
   await startTraining(page);
   await reachStep(page, 3);
   wide.push(...(await overflows(page, '3-live')));
+  await resume(page);
   await untilTrained(page);
   wide.push(...(await overflows(page, '3-trained')));
   await page.getByRole('button', { name: 'See what it learned' }).click();

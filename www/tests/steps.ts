@@ -2,10 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { FAKE } from './browser.ts';
 
 /** A software GPU is slow: loading, or a run of a few small steps, can take minutes. */
-export const LONG = FAKE ? 30_000 : 300_000;
+export const LONG = FAKE ? 30_000 : 600_000;
+
+/** The line that says how far a training is. */
+const STATUS = '#train-status';
 
 const TINY = resolve(import.meta.dirname, '../../tests/golden/bert');
 export const TINY_ROWS = `${TINY}/train.csv`;
@@ -35,8 +39,10 @@ export async function untilStored(page: Page): Promise<void> {
 
 /** Opens the list of models, which one line stands for. */
 export async function openModels(page: Page): Promise<void> {
-  const list = page.locator('#model-choice');
-  if (!(await list.evaluate((each: HTMLDetailsElement) => each.open))) await list.locator('> summary').click();
+  const line = page.locator('#model-choice > summary');
+  await line.waitFor();
+  // The page may open it itself, for a draft; a click after that would close it.
+  await line.evaluate((each) => each.parentElement?.hasAttribute('open') === true || (each as HTMLElement).click());
 }
 
 /** Chooses where the model comes from, by the beginning of its name. */
@@ -49,6 +55,25 @@ export async function loadModel(page: Page): Promise<void> {
   await openModels(page);
   await page.getByRole('button', { name: 'Load this model' }).click();
   await page.getByRole('button', { name: 'Next: your data' }).click({ timeout: LONG });
+}
+
+/**
+ * Answers a question about the columns of the data, and waits until the questions are those that follow. A tap is lost while the page moves, as
+ * it does when it says that a draft is kept, or while the questions are replaced; then it is repeated, as a person does.
+ */
+export async function answerColumn(page: Page, question: string, answer: string): Promise<void> {
+  const group = page.getByRole('group', { name: question });
+  const shown = await group.elementHandle();
+  const isThere = async (): Promise<boolean> => (await shown?.evaluate((each) => each.isConnected)) === true;
+  const choice = group.locator('label', { has: page.locator('.choice-name', { hasText: answer }) });
+  // The page may have understood it so already.
+  if (await choice.locator('input').isChecked()) return;
+  await expect
+    .poll(async () => {
+      if ((await isThere()) && !(await choice.locator('input').isChecked())) await choice.click();
+      return isThere();
+    })
+    .toBe(false);
 }
 
 export async function useSample(page: Page): Promise<void> {
@@ -78,28 +103,81 @@ export async function startTraining(page: Page): Promise<void> {
 
 /** Waits for this step or a later one, and returns its number. */
 export async function reachStep(page: Page, least: number): Promise<number> {
-  const status = page.locator('#train-status');
+  const status = page.locator(STATUS);
   for (const until = Date.now() + LONG; Date.now() < until; await page.waitForTimeout(50)) {
-    const step = Number(/^Step ([\d,]+) of/.exec((await status.textContent()) ?? '')?.[1]?.replace(',', ''));
+    const step = Number(/^(?:Step|Paused after step) ([\d,]+) of/.exec((await status.textContent()) ?? '')?.[1]?.replace(',', ''));
     if (step >= least) return step;
   }
   throw new Error(`step ${least} was not reached: ${await status.textContent()}`);
 }
 
+/**
+ * Lets the page run this code as soon as it shows this step, and before it takes the next one. A test that waits for the step itself may come
+ * too late, because a short run goes on meanwhile. To be called before the training starts.
+ */
+export async function atStep(page: Page, least: number, code: string): Promise<void> {
+  const watch = (line: string, step: number, then: () => void): void => {
+    const status = document.querySelector(line) as Element;
+    const watcher = new MutationObserver(() => {
+      if (!(Number(/^Step ([\d,]+) of/.exec(status.textContent ?? '')?.[1]?.replace(',', '')) >= step)) return;
+      watcher.disconnect();
+      then();
+    });
+    watcher.observe(status, { childList: true });
+  };
+  await page.evaluate(`(${watch})('${STATUS}', ${least}, () => { ${code}; })`);
+}
+
+/** Pauses a run at this step, so that it is not over before the test has seen it. */
+export const pauseAt = (page: Page, step: number): Promise<void> => atStep(page, step, `document.querySelector('#train-pause').click()`);
+
+/** Lets a run go on that was paused. */
+export const resume = (page: Page): Promise<void> => page.locator('#train-pause', { hasText: 'Continue' }).click();
+
+/** Writes down what the page says of a training from now on. Some of it is there only for a moment. */
+export async function noteStatus(page: Page): Promise<void> {
+  await page.evaluate((line) => {
+    const [noted, status] = [[] as string[], document.querySelector(line) as Element];
+    Object.assign(globalThis, { noted });
+    new MutationObserver(() => noted.push(status.textContent ?? '')).observe(status, { childList: true });
+  }, STATUS);
+}
+
+export const notedStatus = (page: Page): Promise<string[]> => page.evaluate(() => (globalThis as unknown as { noted: string[] }).noted);
+
 export async function untilTrained(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'See what it learned' }).waitFor({ timeout: LONG });
 }
 
-/** Makes the page believe that it is in the background, or in sight again. */
-export async function show(page: Page, state: 'hidden' | 'visible'): Promise<void> {
-  await page.evaluate((each) => {
-    Object.defineProperty(document, 'visibilityState', { value: each, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  }, state);
+/** Runs in the page, which then believes that it is in the background, or in sight again. */
+function turn(state: DocumentVisibilityState): void {
+  Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
 }
 
-/** Sends a message to a worker that was exposed. */
-export const tellWorker = (page: Page, what: string): Promise<void> => page.evaluate((each) => new BroadcastChannel('test').postMessage(each), what);
+/** Makes the page believe that it is in the background, or in sight again. */
+export const show = (page: Page, state: 'hidden' | 'visible'): Promise<void> => page.evaluate(turn, state);
+
+/** The same as code of the page. */
+export const hide = `(${turn})('hidden')`;
+
+/** What a worker that was exposed can be told. */
+type Told = 'lose' | 'full' | 'room';
+
+/** Code of the page that sends a message to a worker that was exposed. */
+export const tell = (what: Told): string => `new BroadcastChannel('test').postMessage('${what}')`;
+
+/** Sends a message to a worker that was exposed, and waits until it has heard it. */
+export const tellWorker = (page: Page, what: Told): Promise<void> =>
+  page.evaluate(
+    (each) =>
+      new Promise<void>((resolve) => {
+        const channel = new BroadcastChannel('test');
+        channel.onmessage = ({ data }) => data === `heard ${each}` && (channel.close(), resolve());
+        channel.postMessage(each);
+      }),
+    what,
+  );
 
 /** Runs in the page. On a message, the worker loses its GPU device or finds the disk full. */
 export function exposeWorker(): void {
@@ -114,6 +192,12 @@ export function exposeWorker(): void {
       if (full) throw new DOMException('no room', 'QuotaExceededError');
       return write.apply(this, args);
     };
-    new BroadcastChannel('test').onmessage = ({ data }) => (data === 'lose' ? device?.destroy() : (full = data === 'full'));`;
+    const channel = new BroadcastChannel('test');
+    channel.onmessage = ({ data }) => {
+      if (data === 'lose') device?.destroy();
+      else if (data === 'full' || data === 'room') full = data === 'full';
+      else return;
+      channel.postMessage('heard ' + data);
+    };`;
   URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
 }

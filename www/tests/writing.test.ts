@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, faultsOf, look, openSite, overflows, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { chooseModel, loadModel, LONG, startTraining, tinySettings, untilTrained } from './steps.ts';
+import { answerColumn, chooseModel, loadModel, LONG, startTraining, tinySettings, untilTrained } from './steps.ts';
 
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 /** A model of 100,000 parameters with a chat template, and one without. */
@@ -129,23 +129,23 @@ describe.skipIf(FAKE)('examples to write from', () => {
     expect(await next(page).isEnabled()).toBe(false);
     expect(await said(page).isVisible()).toBe(false);
     expect(await look(page, 'phone-2-rows-asked')).toEqual([]);
-    const use = page.getByRole('group', { name: 'What should it learn?' });
-    await use.getByText('To answer').click();
+    const use = (what: string): Promise<void> => answerColumn(page, 'What should it learn?', what);
+    await use('To answer');
     await expect.poll(() => said(page).textContent()).toContain('Read as 6 questions with their answers');
     await page.getByText('This model has no form of its own for a chat.').waitFor();
     expect(await page.getByRole('group', { name: 'Which one is the question?' }).getByRole('radio').first().isChecked()).toBe(true);
     expect(await look(page, 'phone-2-rows-answered')).toEqual([]);
     expect(await overflows(page, '2-rows-answered')).toEqual([]);
     // The other way round.
-    await page.getByRole('group', { name: 'Which one is the question?' }).getByText('column 2').click();
+    await answerColumn(page, 'Which one is the question?', 'column 2');
     await expect.poll(() => page.locator('#read-as-shown dd').first().textContent()).toBe('cat 0 sat on the mat.');
-    await page.getByRole('group', { name: 'Which one is the question?' }).getByText('column 1').click();
+    await answerColumn(page, 'Which one is the question?', 'column 1');
     // Running text, if the person says so: one column of it, or all of it.
-    await use.getByText('To write like this').click();
+    await use('To write like this');
     await expect.poll(() => said(page).textContent()).toContain('Read as running text');
-    await page.getByRole('group', { name: 'Which one is the text?' }).getByText('column 2').click();
+    await answerColumn(page, 'Which one is the text?', 'column 2');
     await expect.poll(() => page.locator('#read-as-shown .as-read').first().textContent()).toBe('cat 0 sat on the mat.');
-    await use.getByText('To answer').click();
+    await use('To answer');
     await expect.poll(() => page.locator('#read-as-shown dd').first().textContent()).toBe('where is cat number 0?');
     await next(page).click();
     expect(await page.getByLabel('Questions or openings to compare').inputValue()).toBe('where is cat number 0?\nwhere is cat number 1?');
