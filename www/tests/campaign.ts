@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type JSHandle, type Page } from 'playwright-core';
-import { CHROMIUM, SOFTWARE_GPU, type Package } from './browser.ts';
+import { CHROMIUM, PATIENCE_MS, SOFTWARE_GPU, type Package } from './browser.ts';
 
 export const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 export const MODEL = 'tests/tiny-bert';
@@ -58,7 +58,10 @@ export class Device {
   }
 
   async context(): Promise<BrowserContext> {
-    this.#context ??= await chromium.launchPersistentContext(this.#profile, { executablePath: CHROMIUM, args: SOFTWARE_GPU, ignoreDefaultArgs: this.#ignore });
+    if (this.#context === undefined) {
+      this.#context = await chromium.launchPersistentContext(this.#profile, { executablePath: CHROMIUM, args: SOFTWARE_GPU, ignoreDefaultArgs: this.#ignore });
+      this.#context.setDefaultTimeout(PATIENCE_MS);
+    }
     return this.#context;
   }
 

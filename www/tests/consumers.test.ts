@@ -7,9 +7,9 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, openSite, type Site } from './browser.ts';
+import { FAKE, openSite, PATIENCE_MS, type Site } from './browser.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 const WWW = resolve(import.meta.dirname, '..');
 const BERT = resolve(WWW, '../tests/golden/bert');
 
@@ -43,6 +43,7 @@ async function outcome(root: string, port: number): Promise<string> {
   const site: Site = await openSite(root, port);
   try {
     const page = await site.browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     const faults: string[] = [];
     page.on('pageerror', (error) => faults.push(String(error)));
     await page.goto(site.url);

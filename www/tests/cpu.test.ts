@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
 import { FAKE, NO_GPU, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`));
 const DATA = readFileSync(golden('bert/train.csv'), 'utf8');
@@ -18,8 +18,8 @@ const TOLERANCE = 1e-4;
 let without: Site;
 let software: Site;
 beforeAll(async () => {
-  without = await openSite(resolve(import.meta.dirname, '..'), 41770, [], NO_GPU);
-  software = await openSite(resolve(import.meta.dirname, '..'), 41771);
+  without = await openSite(resolve(import.meta.dirname, '..'), 41779, [], NO_GPU);
+  software = await openSite(resolve(import.meta.dirname, '..'), 41780);
 });
 afterAll(async () => {
   await without?.close();

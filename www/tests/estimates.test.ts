@@ -18,7 +18,7 @@ const SAMPLE = resolve(import.meta.dirname, '../public/samples/messages.csv');
 
 let site: Site;
 beforeAll(async () => {
-  if (WANTED) site = await openSite(undefined, 41754);
+  if (WANTED) site = await openSite(undefined, 41755);
 });
 afterAll(async () => site?.close());
 

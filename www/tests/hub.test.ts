@@ -9,7 +9,7 @@ import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 const GOLDEN = resolve(import.meta.dirname, '../../tests/golden');
 const ID = 'tests/tiny-bert';
 const TOKEN = 'hf_secret';

@@ -39,7 +39,7 @@ let site: Site;
 let hub: Hub;
 let device: Device;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41741);
+  site = await openSite(resolve(import.meta.dirname, '..'), 41764);
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
   device = new Device(site.url);
 });

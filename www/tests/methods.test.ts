@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
 import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const RUN = {
   data: readFileSync(golden('bert/train.csv'), 'utf8'),

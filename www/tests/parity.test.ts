@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
 import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
 const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`));
 

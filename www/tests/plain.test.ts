@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { FAKE, openSite, OUT, visitPackage, type Package, type Site } from './browser.ts';
 
-const LONG = 300_000;
+const LONG = 600_000;
 let site: Site;
 beforeAll(async () => {
   site = await openSite(FAKE ? OUT : resolve(import.meta.dirname, '..'), 41731);

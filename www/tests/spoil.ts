@@ -6,6 +6,8 @@ interface Answer {
   readonly status: number;
   readonly headers: OutgoingHttpHeaders;
   readonly body: Buffer;
+  /** Called when nothing more comes of an answer that does not end. */
+  readonly silence: () => void;
 }
 
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -50,11 +52,11 @@ export const FAULTS = {
     response.end();
   },
   /** There is no answer, and the connection stays open. */
-  silent: () => undefined,
+  silent: (_: ServerResponse, { silence }: Answer) => silence(),
   /** After half of the body nothing more comes, and the connection stays open. */
-  stalled: (response: ServerResponse, { status, headers, body }: Answer) => {
+  stalled: (response: ServerResponse, { status, headers, body, silence }: Answer) => {
     response.writeHead(status, headers);
-    response.write(body.subarray(0, middle(body)));
+    response.write(body.subarray(0, middle(body)), () => setTimeout(silence, 50));
   },
   redirected: (response: ServerResponse, { headers }: Answer) => void response.writeHead(302, { ...headers, location: '/nowhere', 'content-length': 0 }).end(),
   ...Object.fromEntries(
@@ -67,7 +69,7 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 
 /** Lets `response` send what `fault` makes of the answer that is written to it. */
-export function spoil(response: ServerResponse, fault: Fault): void {
+export function spoil(response: ServerResponse, fault: Fault, silence: () => void = () => undefined): void {
   const { writeHead, write, end } = response;
   const parts: Buffer[] = [];
   let [status, headers]: [number, OutgoingHttpHeaders] = [200, {}];
@@ -77,7 +79,7 @@ export function spoil(response: ServerResponse, fault: Fault): void {
     end: (part?: Buffer | string) => {
       if (part !== undefined) parts.push(Buffer.from(part));
       Object.assign(response, { writeHead, write, end });
-      void FAULTS[fault](response, { status, headers, body: Buffer.concat(parts) });
+      void FAULTS[fault](response, { status, headers, body: Buffer.concat(parts), silence });
       return response;
     },
   };
