@@ -101,9 +101,9 @@ export default defineConfig(({ mode }) => {
     ...pageBuild,
     test: {
       include: ['tests/**/*.test.ts'],
-      testTimeout: 60_000,
+      testTimeout: 120_000,
       hookTimeout: 300_000,
-      expect: { poll: { timeout: 60_000 } },
+      expect: { poll: { timeout: 120_000 } },
       maxWorkers: 2,
       // Two browsers share a busy machine's cores with a software GPU. A test that fails has a second attempt, and the report names it.
       retry: 1,
