@@ -77,11 +77,6 @@ impl Norms {
     pub fn post(norm: Norm) -> Norms {
         Norms { residual: Some(norm), ..Norms::default() }
     }
-
-    /// Sandwich norm: x + output(f(input(x))).
-    pub fn sandwich(input: Norm, output: Norm) -> Norms {
-        Norms { input: Some(input), output: Some(output), ..Norms::default() }
-    }
 }
 
 /// One layer.

@@ -3,10 +3,12 @@
 Each folder has `config.json` with id2label, `model.safetensors`, `cases.json` with token ids, and `expected.safetensors` with `logits`,
 `[case, labels]`.
 
-    python tests/golden/classifiers.py
+    python tests/golden/classifiers.py          all of them
+    python tests/golden/classifiers.py gptj     some of them
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -27,12 +29,18 @@ from transformers import (
     GPTNeoForSequenceClassification,
     GPTNeoXConfig,
     GPTNeoXForSequenceClassification,
+    GPTJConfig,
+    GPTJForSequenceClassification,
     LlamaConfig,
     LlamaForSequenceClassification,
+    MegatronBertConfig,
+    MegatronBertForSequenceClassification,
     ModernBertConfig,
     ModernBertForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
+    RobertaPreLayerNormConfig,
+    RobertaPreLayerNormForSequenceClassification,
 )
 
 OUT = Path(__file__).resolve().parent / "classifiers"
@@ -82,10 +90,20 @@ def models():
         window_size=8, max_position_embeddings=64, pad_token_id=0, attn_implementation="eager", **SHARED,
     )  # fmt: skip
     yield "gpt_neo", GPTNeoForSequenceClassification(gpt_neo)
+    gptj = GPTJConfig(
+        vocab_size=97, n_embd=20, n_layer=1, n_head=2, n_inner=26, rotary_dim=4, n_positions=64, pad_token_id=0,
+        attn_implementation="eager", **SHARED,
+    )  # fmt: skip
+    yield "gptj", GPTJForSequenceClassification(gptj)
+    yield "megatron-bert", MegatronBertForSequenceClassification(MegatronBertConfig(pad_token_id=0, **encoder))
+    before = RobertaPreLayerNormConfig(pad_token_id=1, type_vocab_size=1, **encoder)
+    yield "roberta-prelayernorm", RobertaPreLayerNormForSequenceClassification(before)
 
 
 def main():
     for seed, (name, model) in enumerate(models()):
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         folder = OUT / name
         randomise(model, 80 + seed).save_pretrained(folder)
         generator = torch.Generator().manual_seed(90 + seed)

@@ -10,18 +10,38 @@ import sys
 
 import torch
 import transformers
-from generate import FEW_LENGTHS, HERE, MORE_LENGTHS, golden, json, load_file, randomise
+from generate import FEW_LENGTHS, HERE, MORE_LENGTHS, golden, json, load_file, norms_around_zero, randomise
 from transformers import (
+    ArceeConfig,
+    ArceeForCausalLM,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
+    Cohere2Config,
+    Cohere2ForCausalLM,
+    CohereConfig,
+    CohereForCausalLM,
+    Data2VecTextConfig,
+    Data2VecTextForMaskedLM,
     DistilBertConfig,
     DistilBertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
     Ernie4_5Config,
     Ernie4_5ForCausalLM,
+    ErnieConfig,
+    ErnieForMaskedLM,
     Exaone4Config,
     Exaone4ForCausalLM,
+    GemmaConfig,
+    GemmaForCausalLM,
+    Glm4Config,
+    Glm4ForCausalLM,
+    GlmConfig,
+    GlmForCausalLM,
+    GPTBigCodeConfig,
+    GPTBigCodeForCausalLM,
+    GPTJConfig,
+    GPTJForCausalLM,
     GPTNeoConfig,
     GPTNeoForCausalLM,
     GPTNeoXConfig,
@@ -30,28 +50,44 @@ from transformers import (
     GraniteForCausalLM,
     GraniteMoeHybridConfig,
     GraniteMoeHybridForCausalLM,
+    HeliumConfig,
+    HeliumForCausalLM,
     HunYuanDenseV1Config,
     HunYuanDenseV1ForCausalLM,
     Lfm2Config,
     Lfm2ForCausalLM,
+    MegatronBertConfig,
+    MegatronBertForMaskedLM,
+    Ministral3Config,
+    Ministral3ForCausalLM,
+    MinistralConfig,
+    MinistralForCausalLM,
     ModernBertConfig,
     ModernBertDecoderConfig,
     ModernBertDecoderForCausalLM,
     ModernBertForMaskedLM,
-    OlmoConfig,
-    OlmoForCausalLM,
     Olmo2Config,
     Olmo2ForCausalLM,
+    Olmo3Config,
+    Olmo3ForCausalLM,
+    OlmoConfig,
+    OlmoForCausalLM,
     Phi3Config,
     Phi3ForCausalLM,
-    SmolLM3Config,
-    SmolLM3ForCausalLM,
     RobertaConfig,
     RobertaForMaskedLM,
+    RobertaPreLayerNormConfig,
+    RobertaPreLayerNormForMaskedLM,
+    SeedOssConfig,
+    SeedOssForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
     StableLmConfig,
     StableLmForCausalLM,
     Starcoder2Config,
     Starcoder2ForCausalLM,
+    VaultGemmaConfig,
+    VaultGemmaForCausalLM,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
@@ -285,6 +321,174 @@ def modernbert_decoder():
     return ModernBertDecoderForCausalLM(config)
 
 
+def gemma():
+    """Embeddings are multiplied by the root of 28; norms multiply by 1 + weight."""
+    config = GemmaConfig(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1, head_dim=10, intermediate_size=30,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GemmaForCausalLM(config)
+
+
+def glm():
+    """Six of the twelve columns of each head are rotated, adjacent ones together."""
+    config = GlmConfig(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=12, intermediate_size=30,
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return GlmForCausalLM(config)
+
+
+def glm4():
+    """Norms of sublayers' inputs and outputs; an odd width of the MLP."""
+    config = Glm4Config(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=12, intermediate_size=27,
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Glm4ForCausalLM(config)
+
+
+def olmo3():
+    """Windows of 12 in three layers of four, and linear scaling in the fourth."""
+    config = Olmo3Config(
+        hidden_size=24, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, intermediate_size=28, sliding_window=12,
+        rope_parameters={
+            "full_attention": {"rope_type": "linear", "rope_theta": 500000.0, "factor": 4.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Olmo3ForCausalLM(config)
+
+
+def ministral():
+    """A window of 12 in the first layer."""
+    config = MinistralConfig(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        sliding_window=12, layer_types=["sliding_attention", "full_attention"],
+        rope_parameters={"rope_type": "default", "rope_theta": 100000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return MinistralForCausalLM(config)
+
+
+def ministral3():
+    """YaRN, with a factor of queries beyond 64 tokens."""
+    config = Ministral3Config(
+        hidden_size=28, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        rope_parameters={
+            "rope_type": "yarn", "rope_theta": 1000000.0, "factor": 16.0, "original_max_position_embeddings": 64, "beta_fast": 32.0,
+            "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.1,
+        },
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Ministral3ForCausalLM(config)
+
+
+def seed_oss():
+    config = SeedOssConfig(
+        hidden_size=28, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return SeedOssForCausalLM(config)
+
+
+def arcee():
+    """An MLP without a gate, with squared ReLUs."""
+    config = ArceeConfig(
+        hidden_size=28, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return ArceeForCausalLM(config)
+
+
+def helium():
+    """Adjacent columns of a head are turned together."""
+    config = HeliumConfig(
+        hidden_size=40, num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=30,
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return HeliumForCausalLM(config)
+
+
+def cohere():
+    """Attention and MLP read the same normalized input; logits are multiplied by 0.25."""
+    config = CohereConfig(
+        hidden_size=30, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1, intermediate_size=46, logit_scale=0.25,
+        pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return CohereForCausalLM(config)
+
+
+def cohere2():
+    """Windows of 12 in three layers; the fourth sees everything, and has no rotary positions."""
+    config = Cohere2Config(
+        hidden_size=24, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2, intermediate_size=28, logit_scale=0.25,
+        sliding_window=12, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return Cohere2ForCausalLM(config)
+
+
+def vaultgemma():
+    """As Gemma 2, with norms of sublayers' inputs alone."""
+    config = VaultGemmaConfig(
+        hidden_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=10, intermediate_size=28,
+        query_pre_attn_scalar=12, sliding_window=12, attn_logit_softcapping=2.0, final_logit_softcapping=3.0, pad_token_id=0, **DECODER,
+    )  # fmt: skip
+    return VaultGemmaForCausalLM(config)
+
+
+def gpt_bigcode():
+    """One head of keys and values of 10 columns."""
+    config = GPTBigCodeConfig(
+        vocab_size=61, n_embd=30, n_layer=2, n_head=3, n_inner=46, n_positions=160, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return GPTBigCodeForCausalLM(config)
+
+
+def gpt_bigcode_by_head():
+    """Queries, keys and values head by head."""
+    config = GPTBigCodeConfig(
+        vocab_size=61, n_embd=24, n_layer=1, n_head=2, n_inner=28, n_positions=140, multi_query=False, bos_token_id=1, eos_token_id=2,
+        pad_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    return GPTBigCodeForCausalLM(config)
+
+
+def gptj():
+    """Six of the ten columns of each head are rotated, adjacent ones together; the head has a bias."""
+    config = GPTJConfig(
+        vocab_size=61, n_embd=30, n_layer=2, n_head=3, n_inner=46, n_positions=160, rotary_dim=6, bos_token_id=1, eos_token_id=2,
+        pad_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    return GPTJForCausalLM(config)
+
+
+ENCODER = dict(
+    vocab_size=61, hidden_size=20, num_hidden_layers=1, num_attention_heads=2, intermediate_size=26, max_position_embeddings=140,
+    attn_implementation="eager",
+)  # fmt: skip
+
+
+def data2vec_text():
+    return Data2VecTextForMaskedLM(Data2VecTextConfig(type_vocab_size=1, pad_token_id=1, **ENCODER))
+
+
+def ernie_encoder():
+    return ErnieForMaskedLM(ErnieConfig(pad_token_id=0, **ENCODER))
+
+
+def megatron_bert():
+    """Norms before the sublayers, and none of the embeddings."""
+    return MegatronBertForMaskedLM(MegatronBertConfig(pad_token_id=0, **(ENCODER | {"num_hidden_layers": 2})))
+
+
+def roberta_prelayernorm():
+    """Norms before the sublayers, and of the embeddings."""
+    config = RobertaPreLayerNormConfig(pad_token_id=1, type_vocab_size=1, **(ENCODER | {"num_hidden_layers": 2}))
+    return RobertaPreLayerNormForMaskedLM(config)
+
+
 # The name of each folder, its model, and the lengths of its texts.
 GOLDENS = {
     "distilbert": (distilbert, MORE_LENGTHS),
@@ -311,6 +515,25 @@ GOLDENS = {
     "olmo": (olmo, FEW_LENGTHS),
     "granite4": (granite4, FEW_LENGTHS),
     "modernbert-decoder": (modernbert_decoder, MORE_LENGTHS),
+    "gemma": (gemma, FEW_LENGTHS),
+    "glm": (glm, FEW_LENGTHS),
+    "glm4": (glm4, FEW_LENGTHS),
+    "olmo3": (olmo3, FEW_LENGTHS),
+    "ministral": (ministral, FEW_LENGTHS),
+    "ministral3": (ministral3, FEW_LENGTHS),
+    "seed-oss": (seed_oss, FEW_LENGTHS),
+    "arcee": (arcee, FEW_LENGTHS),
+    "helium": (helium, FEW_LENGTHS),
+    "cohere": (cohere, FEW_LENGTHS),
+    "cohere2": (cohere2, FEW_LENGTHS),
+    "vaultgemma": (vaultgemma, FEW_LENGTHS),
+    "gpt-bigcode": (gpt_bigcode, FEW_LENGTHS),
+    "gpt-bigcode-by-head": (gpt_bigcode_by_head, FEW_LENGTHS),
+    "gptj": (gptj, FEW_LENGTHS),
+    "data2vec-text": (data2vec_text, FEW_LENGTHS),
+    "ernie-encoder": (ernie_encoder, FEW_LENGTHS),
+    "megatron-bert": (megatron_bert, FEW_LENGTHS),
+    "roberta-prelayernorm": (roberta_prelayernorm, FEW_LENGTHS),
 }
 
 
@@ -331,5 +554,7 @@ if __name__ == "__main__":
     transformers.logging.disable_progress_bar()
     for number, (name, (model, lengths)) in enumerate(GOLDENS.items()):
         if name in (sys.argv[1:] or GOLDENS):
-            golden(name, randomise(model(), 200 + number), 300 + number, lengths)
+            drawn = randomise(model(), 200 + number)
+            drawn = norms_around_zero(drawn) if "gemma" in name else drawn
+            golden(name, drawn, 300 + number, lengths)
             check(HERE / name)

@@ -14,10 +14,17 @@ import torch
 import transformers
 from generate import byte_level_bpe, fresh, json, norms_around_zero, permuted, random_cases, randomise, write_cases, write_expected
 from transformers import (
+    ArceeConfig,
     AutoModelForCausalLM,
+    Cohere2Config,
+    CohereConfig,
     Ernie4_5Config,
     Exaone4Config,
     Gemma2Config,
+    GemmaConfig,
+    Glm4Config,
+    GlmConfig,
+    GPTBigCodeConfig,
     GPTNeoXConfig,
     GraniteConfig,
     HunYuanDenseV1Config,
@@ -26,6 +33,7 @@ from transformers import (
     Olmo2Config,
     Phi3Config,
     PhiConfig,
+    SeedOssConfig,
     SmolLM3Config,
     StableLmConfig,
     Starcoder2Config,
@@ -236,16 +244,85 @@ def lfm2():
     return config, keys, layer, {"token_embd": "model.embed_tokens", "token_embd_norm": "model.embedding_norm", "output": "lm_head"}
 
 
+def gemma():
+    return GemmaConfig(**SHARED, **SIZES, num_key_value_heads=1, head_dim=16), ernie4_5()[1], LLAMA, OUTSIDE
+
+
+def glm_keys(writer, config):
+    rms(writer, config)
+    writer.add_rope_dimension_count(4)
+
+
+GLM = {**LLAMA, "ffn_up": "mlp.gate_up_proj", "post_attention_norm": "post_self_attn_layernorm", "post_ffw_norm": "post_mlp_layernorm"}
+
+
+def chatglm():
+    return GlmConfig(**SHARED, **SIZES, num_key_value_heads=2, head_dim=8), glm_keys, GLM, OUTSIDE
+
+
+def glm4():
+    return Glm4Config(**SHARED, **SIZES, num_key_value_heads=2, head_dim=8), glm_keys, GLM, OUTSIDE
+
+
+def cohere_keys(writer, config):
+    layer_norm(writer, config, config.layer_norm_eps)
+    writer.add_logit_scale(config.logit_scale)
+    writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
+
+
+def command_r():
+    return CohereConfig(**SHARED, **SIZES, num_key_value_heads=2, logit_scale=0.25), cohere_keys, LLAMA, OUTSIDE
+
+
+def cohere2():
+    """The first three layers have a window; the last one has no rotary positions."""
+    config = Cohere2Config(**SHARED, **(SIZES | {"num_hidden_layers": 4}), num_key_value_heads=2, logit_scale=0.25, sliding_window=7)
+
+    def keys(writer, config):
+        cohere_keys(writer, config)
+        writer.add_sliding_window(7)
+        writer.add_vocab_size(config.vocab_size)
+        writer.add_rope_dimension_count(8)
+
+    return config, keys, LLAMA, OUTSIDE
+
+
+def seed_oss():
+    config = SeedOssConfig(**SHARED, **SIZES, num_key_value_heads=2, head_dim=8)
+    return config, rms, {**LLAMA, "post_attention_norm": "post_attention_layernorm", "ffn_norm": "none"}, OUTSIDE
+
+
+def arcee():
+    return ArceeConfig(**SHARED, **SIZES, num_key_value_heads=2), rms, LLAMA, OUTSIDE
+
+
+def starcoder():
+    """One head of keys and values."""
+    config = GPTBigCodeConfig(**SHARED, **SIZES, n_inner=64)
+
+    def keys(writer, config):
+        writer.add_head_count_kv(1)
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+
+    layer = {
+        "attn_norm": "ln_1", "attn_qkv": "attn.c_attn", "attn_output": "attn.c_proj", "ffn_norm": "ln_2", "ffn_up": "mlp.c_fc",
+        "ffn_down": "mlp.c_proj",
+    }  # fmt: skip
+    outside = {"token_embd": "transformer.wte", "position_embd": "transformer.wpe", "output_norm": "transformer.ln_f", "output": "lm_head"}
+    return config, keys, layer, outside
+
+
 ARCHITECTURES = {
     "gemma2": gemma2, "smollm3": smollm3, "olmo2": olmo2, "granite": granite, "phi2": phi2, "phi3": phi3, "gptneox": gptneox,
     "lfm2": lfm2, "ernie4_5": ernie4_5, "hunyuan-dense": hunyuan, "exaone4": exaone4,
-    "stablelm": stablelm, "starcoder2": starcoder2, "olmo": olmo,
+    "stablelm": stablelm, "starcoder2": starcoder2, "olmo": olmo, "gemma": gemma, "chatglm": chatglm, "glm4": glm4, "command-r": command_r,
+    "cohere2": cohere2, "seed_oss": seed_oss, "arcee": arcee, "starcoder": starcoder,
 }  # fmt: skip
 
 
 def reordered(architecture, short, values, config):
     """The rows as llama.cpp's converter puts them."""
-    if architecture in ("smollm3", "granite", "olmo") and short in ("attn_q", "attn_k"):
+    if architecture in ("smollm3", "granite", "olmo", "arcee") and short in ("attn_q", "attn_k"):
         return permuted(values, config.num_attention_heads if short == "attn_q" else config.num_key_value_heads)
     if architecture == "gptneox" and short == "attn_qkv":
         heads = config.num_attention_heads
@@ -256,7 +333,7 @@ def reordered(architecture, short, values, config):
 def write(architecture, seed):
     config, keys, layer, outside = ARCHITECTURES[architecture]()
     model = randomise(AutoModelForCausalLM.from_config(config), seed)
-    plus_one = architecture == "gemma2"
+    plus_one = architecture in ("gemma", "gemma2")
     model = norms_around_zero(model) if plus_one else model
     folder = fresh(architecture + "-gguf")
     writer = gguf.GGUFWriter(folder / "model.gguf", architecture)
@@ -279,7 +356,7 @@ def write(architecture, seed):
     modules = dict(outside)
     if config.tie_word_embeddings:
         del modules["output"]
-    prefix = outside["token_embd"].rsplit(".", 1)[0] + ".layers"
+    prefix = outside["token_embd"].rsplit(".", 1)[0] + (".h" if architecture == "starcoder" else ".layers")
     for i in range(config.num_hidden_layers):
         modules |= {"blk.%d.%s" % (i, short): "%s.%d.%s" % (prefix, i, long) for short, long in layer.items()}
     kinds = [TYPES.Q8_0, TYPES.F16, TYPES.Q4_1]

@@ -4,7 +4,7 @@ use crate::common::golden;
 use pocketllm::error::Code;
 use pocketllm::format::config::Config;
 use pocketllm::format::gguf::architecture_of;
-use pocketllm::model::{HeadKind, LayerSpec, ModelSpec, family};
+use pocketllm::model::{Activation, HeadKind, LayerSpec, Mlp, ModelSpec, RotaryScaling, family};
 
 const BEGIN: &str = "<!-- families: written by tests/it/families.rs -->\n";
 const END: &str = "<!-- end of families -->\n";
@@ -165,9 +165,64 @@ fn alpha_raises_the_base_of_hunyuans_rotary_positions() {
     assert_eq!(theta(r#","rope_scaling":{"alpha":1000,"type":"linear","factor":2}"#), 1e4);
 }
 
+/// A file may say "gelu" for the approximation by tanh, and transformers reads it as such.
+#[test]
+fn the_gelu_of_gemma_is_an_approximation() {
+    let activation = |fields: &str| match tiny("gemma", fields).unwrap().layers[0].mlp {
+        Mlp::Glu { activation, .. } | Mlp::Plain { activation, .. } => activation,
+    };
+    assert_eq!(activation(""), Activation::GeluTanh);
+    assert_eq!(activation(r#","hidden_act":"gelu""#), Activation::GeluTanh);
+    assert_eq!(activation(r#","hidden_act":"silu""#), Activation::Silu);
+}
+
+/// Beyond the length of the pretraining, Ministral 3 would multiply queries by a factor that is not computed.
+#[test]
+fn texts_of_ministral_3_end_where_its_queries_would_grow() {
+    let longest = |fields: &str| tiny("ministral3", fields).unwrap().max_length;
+    assert_eq!(longest(""), 16_384);
+    let rope = |beta| {
+        format!(
+            r#","rope_parameters":{{"rope_type":"yarn","rope_theta":1e6,"factor":4.0,"original_max_position_embeddings":64,
+            "llama_4_scaling_beta":{beta}}},"max_position_embeddings":256"#
+        )
+    };
+    assert_eq!(longest(&rope("0.1")), 64);
+    assert_eq!(longest(&rope("0.0")), 256);
+}
+
+/// Layers with a window have neither the scaling nor the base that stand at the top, as in transformers 5.
+#[test]
+fn layers_of_olmo_3_have_rotary_positions_by_their_type() {
+    let spec =
+        tiny("olmo3", r#","rope_theta":100.0,"rope_scaling":{"rope_type":"linear","factor":8.0}"#).unwrap();
+    assert_eq!(spec.layers[0].attention().unwrap().rotary.as_ref().unwrap().theta, 5e5);
+    let listed = r#","layer_types":["sliding_attention","full_attention"],"rope_theta":100.0,
+        "rope_scaling":{"rope_type":"linear","factor":8.0}"#;
+    let rotary = tiny("olmo3", listed).unwrap().layers[1].attention().unwrap().rotary.clone().unwrap();
+    assert_eq!((rotary.theta, rotary.scaling), (100.0, RotaryScaling::Linear { factor: 8.0 }));
+}
+
 #[test]
 fn fields_that_change_the_computation_are_refused_by_name() {
     for (model_type, fields, says) in [
+        ("gemma", r#","use_bidirectional_attention":true"#, "use_bidirectional_attention is true"),
+        ("olmo3", r#","sliding_window":null"#, "sliding_window is null"),
+        (
+            "ministral",
+            r#","sliding_window":null,"layer_types":["full_attention","sliding_attention"]"#,
+            "is null",
+        ),
+        ("cohere", r#","use_qk_norm":true"#, "use_qk_norm is true"),
+        ("cohere", r#","logit_scale":0"#, "logit_scale is 0"),
+        ("cohere2", r#","use_parallel_block":false"#, "use_parallel_block is false"),
+        ("cohere2", r#","sliding_window_pattern":0"#, "sliding_window_pattern is 0"),
+        ("gptj", r#","rotary_dim":null"#, "rotary_dim is null"),
+        ("gptj", r#","rotary_dim":5"#, "rotary_dim is 5"),
+        ("gptj", "", "rotary_dim is 64"),
+        ("gpt_bigcode", r#","add_cross_attention":true"#, "add_cross_attention is true"),
+        ("ernie", r#","max_position_embeddings":40,"use_task_id":true"#, "use_task_id is true"),
+        ("megatron-bert", r#","max_position_embeddings":40,"is_decoder":true"#, "is_decoder is true"),
         ("ernie4_5", r#","compression_ratio":0.5"#, "compression_ratio is 0.5"),
         ("hunyuan_v1_dense", r#","use_qk_norm":false"#, "use_qk_norm is false"),
         ("hunyuan_v1_dense", r#","use_cla":true"#, "use_cla is true"),

@@ -27,7 +27,10 @@ from generate import norms_around_zero, randomise
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
-ENCODERS = {"bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert"}
+ENCODERS = {
+    "bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert", "data2vec-text", "ernie", "megatron-bert",
+    "roberta-prelayernorm",
+}  # fmt: skip
 ACTIVATIONS = ["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "quick_gelu", "relu2"]
 LENGTHS = (1, 9, 40)
 
@@ -128,10 +131,38 @@ def decoder(draw, family):
         fields |= {"sliding_window": draw.choice([None, 7]), "norm_epsilon": 1e-4}
     if family == "granite":
         fields |= {"embedding_multiplier": 3.0, "logits_scaling": 4.0, "residual_multiplier": 0.5, "attention_multiplier": 0.25}
-    if family in ("gemma2", "gemma3_text"):
+    if family in ("gemma2", "gemma3_text", "vaultgemma"):
         fields |= {"hidden_activation": draw.choice(ACTIVATIONS), "query_pre_attn_scalar": 9, "sliding_window": 8}
         fields = {key: value for key, value in fields.items() if not key.startswith("rope") and key != "mlp_bias"}
-    if family == "gemma2":
+    if family in ("glm", "glm4"):
+        part = draw.choice([None, 0.5, 1.0])
+        fields = {key: value for key, value in fields.items() if not key.startswith("rope") and key != "partial_rotary_factor"}
+        fields |= rope(draw, (int(head_dim * (part or 0.5)) + 1) // 2, 96) | ({"partial_rotary_factor": part} if part else {})
+    if family == "olmo3":
+        fields = {key: value for key, value in fields.items() if not key.startswith("rope") and key != "partial_rotary_factor"}
+        fields |= {"hidden_size": heads * head_dim, "sliding_window": 7} | draw.choice([
+            {}, {"rope_theta": 5000.0, "rope_scaling": {"rope_type": "linear", "factor": 2.0}},
+            {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2.0}, "sliding_attention": {"rope_theta": 100.0}}},
+        ])  # fmt: skip
+    if family == "ministral":
+        fields["sliding_window"] = 7  # transformers computes no model without it.
+    if family in ("olmo3", "cohere2", "ministral"):
+        kinds = [draw.choice(["sliding_attention", "full_attention"]) for _ in range(fields["num_hidden_layers"])]
+        fields |= {"layer_types": kinds} if draw.random() < 0.5 else {}
+    if family == "ministral3":
+        # transformers computes no model without these two fields.
+        yarn = {"rope_type": "yarn", "factor": 4.0, "rope_theta": 5000.0, "original_max_position_embeddings": 48}
+        fields = {key: value for key, value in fields.items() if not key.startswith("rope")}
+        fields |= {"rope_parameters": yarn | {"llama_4_scaling_beta": draw.choice([0.0, 0.1])}, "sliding_window": draw.choice([None, 7])}
+    if family == "seed_oss":
+        fields["attention_out_bias"] = draw.random() < 0.5
+    if family in ("arcee", "helium", "vaultgemma"):
+        fields["hidden_size"] = heads * head_dim
+    if family in ("cohere", "cohere2"):
+        fields |= {"layer_norm_eps": 1e-4, "logit_scale": draw.choice([0.5, 2.0])}
+    if family == "cohere2":
+        fields |= {"hidden_size": heads * head_dim, "sliding_window": 7, "sliding_window_pattern": draw.choice([1, 2, 3])}
+    if family in ("gemma2", "vaultgemma"):
         caps = draw.choice([{}, {"attn_logit_softcapping": None}, {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}])
         fields |= caps
     return fields
@@ -149,6 +180,13 @@ def fields_of(draw, family):
         return {
             "n_embd": hidden, "n_head": heads, "n_layer": layers, "n_positions": 96, "activation_function": act,
             "n_inner": draw.choice([None, inter]), "scale_attn_by_inverse_layer_idx": draw.random() < 0.5, "tie_word_embeddings": tied,
+        }  # fmt: skip
+    if family in ("gpt_bigcode", "gptj"):
+        own = {"multi_query": draw.random() < 0.5, "scale_attn_weights": draw.random() < 0.5}
+        return {
+            "n_embd": hidden, "n_head": heads, "n_layer": layers, "n_positions": 96, "activation_function": act,
+            "n_inner": draw.choice([None, inter]), "tie_word_embeddings": tied,
+            **({"rotary_dim": draw.choice([2, 4])} if family == "gptj" else own),
         }  # fmt: skip
     if family == "gpt_neo":
         return {
@@ -183,9 +221,10 @@ def fields_of(draw, family):
 FAMILIES = [
     *sorted(ENCODERS), "gpt2", "opt", "phi", "gpt_neox", "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3", "olmo2",
     "granite", "phi3", "lfm2", "ernie4_5", "hunyuan_v1_dense", "exaone4", "stablelm", "starcoder2", "olmo", "gpt_neo",
-    "granitemoehybrid", "modernbert-decoder",
+    "granitemoehybrid", "modernbert-decoder", "gemma", "vaultgemma", "glm", "glm4", "olmo3", "ministral", "ministral3", "seed_oss", "arcee",
+    "helium", "cohere", "cohere2", "gpt_bigcode", "gptj",
 ]  # fmt: skip
-OTHERS = {"gpt2", "opt", "phi", "gpt_neox", "gpt_neo", "modernbert-decoder"} | ENCODERS
+OTHERS = {"gpt_bigcode", "gptj", "gpt2", "opt", "phi", "gpt_neox", "gpt_neo", "modernbert-decoder"} | ENCODERS
 
 
 def check(binary, family, seed):
@@ -203,7 +242,7 @@ def check(binary, family, seed):
         except (ValueError, AttributeError, KeyError, TypeError, StrictDataclassClassValidationError) as error:
             return "transformers refuses: %s" % str(error).splitlines()[0][:80]
         model = randomise(model, seed)
-        model = norms_around_zero(model) if family.startswith("gemma") else model
+        model = norms_around_zero(model) if "gemma" in family else model
         model.save_pretrained(folder)
         (Path(folder) / "config.json").write_text(json.dumps({"model_type": family, **fields}))
         cases = [[draw.randrange(5, 61) for _ in range(length)] for length in LENGTHS]

@@ -25,7 +25,9 @@ SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 FOLDERS = [
     "distilbert", "modernbert", "electra", "gpt2", "gpt-neox", "gpt-neox-sequential", "phi", "phi3", "opt-projected", "gemma3", "olmo2", "granite",
     "lfm2", "ernie", "hunyuan", "exaone4", "stablelm", "stablelm-parallel", "starcoder2", "olmo", "gpt-neo",
-    "granite4", "modernbert-decoder",
+    "granite4", "modernbert-decoder", "gemma", "glm", "glm4", "olmo3", "ministral", "ministral3", "seed-oss", "arcee", "helium", "cohere",
+    "cohere2", "vaultgemma", "gpt-bigcode", "gpt-bigcode-by-head", "gptj", "data2vec-text", "ernie-encoder", "megatron-bert",
+    "roberta-prelayernorm",
 ]  # fmt: skip
 IDS = ["5,6,7,8,9,10,11", "30,31,32"]
 

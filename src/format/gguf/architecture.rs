@@ -4,8 +4,8 @@
 //! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
 
 use super::modules::{
-    GEMMA2, GEMMA3, GPT_NEOX, GPT2, HUNYUAN, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE, PHI2, PHI3, QWEN3,
-    RMS, STARCODER2,
+    GEMMA2, GEMMA3, GLM4, GPT_NEOX, GPT2, GPT2_OUTSIDE, HUNYUAN, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE,
+    PHI2, PHI3, QWEN3, RMS, SEED_OSS, STARCODER2,
 };
 use serde_json::{Value as Json, json};
 
@@ -106,12 +106,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         class: "GPT2LMHeadModel",
         known: |_| json!({}),
         epsilon: ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
-        outside: &[
-            ("token_embd", "transformer.wte"),
-            ("position_embd", "transformer.wpe"),
-            ("output_norm", "transformer.ln_f"),
-            ("output", "lm_head"),
-        ],
+        outside: GPT2_OUTSIDE,
         layers: "transformer.h",
         layer: GPT2,
         transposed: &["attn_qkv", "attn_output", "ffn_up", "ffn_down"],
@@ -274,6 +269,72 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         layer: GPT_NEOX,
         by_head: Some("attn_qkv"),
         partial: true,
+        ..BASE
+    },
+    Architecture {
+        name: "gemma",
+        model_type: "gemma",
+        class: "GemmaForCausalLM",
+        known: |_| json!({ "hidden_act": "gelu_pytorch_tanh" }),
+        norms_plus_one: true,
+        ..BASE
+    },
+    Architecture {
+        name: "chatglm",
+        model_type: "glm",
+        class: "GlmForCausalLM",
+        layer: GLM4,
+        partial: true,
+        ..BASE
+    },
+    Architecture {
+        name: "glm4",
+        model_type: "glm4",
+        class: "Glm4ForCausalLM",
+        layer: GLM4,
+        partial: true,
+        ..BASE
+    },
+    Architecture {
+        name: "command-r",
+        model_type: "cohere",
+        class: "CohereForCausalLM",
+        fields: &[("logit_scale", "logit_scale")],
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        ..BASE
+    },
+    Architecture {
+        name: "cohere2",
+        model_type: "cohere2",
+        class: "Cohere2ForCausalLM",
+        fields: &[("attention.sliding_window", "sliding_window"), ("logit_scale", "logit_scale")],
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        ..BASE
+    },
+    Architecture {
+        name: "seed_oss",
+        model_type: "seed_oss",
+        class: "SeedOssForCausalLM",
+        layer: SEED_OSS,
+        ..BASE
+    },
+    Architecture {
+        name: "arcee",
+        model_type: "arcee",
+        class: "ArceeForCausalLM",
+        known: |_| json!({ "hidden_act": "relu2" }),
+        interleaved: true,
+        ..BASE
+    },
+    Architecture {
+        name: "starcoder",
+        model_type: "gpt_bigcode",
+        class: "GPTBigCodeForCausalLM",
+        known: |_| json!({}),
+        epsilon: ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
+        outside: GPT2_OUTSIDE,
+        layers: "transformer.h",
+        layer: GPT2,
         ..BASE
     },
 ];

@@ -50,6 +50,14 @@ pub(super) const HUNYUAN: &[(&str, &str)] = &[
     ("ffn_down", "mlp.down_proj"),
 ];
 
+/// The modules outside of GPT-2's layers, and of StarCoder's.
+pub(super) const GPT2_OUTSIDE: &[(&str, &str)] = &[
+    ("token_embd", "transformer.wte"),
+    ("position_embd", "transformer.wpe"),
+    ("output_norm", "transformer.ln_f"),
+    ("output", "lm_head"),
+];
+
 /// The modules outside of LFM2's layers: GGUF calls the norm of the last layer's output that of the embeddings.
 pub(super) const LFM2_OUTSIDE: &[(&str, &str)] = &[
     ("token_embd", "model.embed_tokens"),
@@ -173,4 +181,31 @@ pub(super) const GPT_NEOX: &[(&str, &str)] = &[
     ("attn_output", "attention.dense"),
     ("ffn_up", "mlp.dense_h_to_4h"),
     ("ffn_down", "mlp.dense_4h_to_h"),
+];
+
+/// The modules of GLM-4-0414's layers, and of those of GLM-4, which have no norms of sublayers' outputs.
+pub(super) const GLM4: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("post_attention_norm", "post_self_attn_layernorm"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_up", "mlp.gate_up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+    ("post_ffw_norm", "post_mlp_layernorm"),
+];
+
+/// The modules of Seed-OSS's layers: Llama's with another name of the second norm.
+pub(super) const SEED_OSS: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("post_attention_norm", "post_attention_layernorm"),
+    ("ffn_gate", "mlp.gate_proj"),
+    ("ffn_up", "mlp.up_proj"),
+    ("ffn_down", "mlp.down_proj"),
 ];

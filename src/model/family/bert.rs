@@ -1,27 +1,43 @@
-//! BERT (Devlin et al. 2018, arXiv 1810.04805).
+//! BERT (Devlin et al. 2018, arXiv 1810.04805); Megatron-BERT (Shoeybi et al. 2019, arXiv 1909.08053), which is BERT with norms before
+//! the sublayers; and ERNIE (Sun et al. 2019, arXiv 1904.09223), which is BERT with another training.
 
-use super::encoder::{Names, encoder};
+use super::encoder::{Names, PreNorms, encoder};
+use super::require;
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{ClassifierActivation, ClassifierSpec, ModelSpec};
 
 pub(super) fn bert(config: &Config) -> Result<ModelSpec> {
+    encoder(config, &names("bert", "bert.", "bert.pooler.dense", "BertForSequenceClassification"))
+}
+
+pub(super) fn megatron_bert(config: &Config) -> Result<ModelSpec> {
+    let norms = PreNorms { attention: "attention.ln", mlp: "ln", last: "encoder.ln", embedding: false };
     let names = Names {
-        family: "bert",
-        prefix: "bert.",
+        pre_norms: Some(norms),
+        ..names("megatron-bert", "bert.", "bert.pooler.dense", "MegatronBertForSequenceClassification")
+    };
+    encoder(config, &names)
+}
+
+pub(super) fn ernie(config: &Config) -> Result<ModelSpec> {
+    // A table of tasks, of which one row is added to the embeddings.
+    require(config, "use_task_id", false, false)?;
+    encoder(config, &names("ernie", "ernie.", "ernie.pooler.dense", "ErnieForSequenceClassification"))
+}
+
+fn names(family: &'static str, prefix: &'static str, dense: &'static str, class: &'static str) -> Names {
+    Names {
+        family,
+        prefix,
         dense: "cls.predictions.transform.dense",
         norm: "cls.predictions.transform.LayerNorm",
         decoder: "cls.predictions.decoder",
         bias: "cls.predictions.bias",
         head_activation: None,
-        classifier: ClassifierSpec::first_token(
-            "BertForSequenceClassification",
-            "bert.pooler.dense",
-            ClassifierActivation::Tanh,
-            "classifier",
-        ),
+        classifier: ClassifierSpec::first_token(class, dense, ClassifierActivation::Tanh, "classifier"),
         position_offset: 0,
         width: None,
-    };
-    encoder(config, &names)
+        pre_norms: None,
+    }
 }

@@ -32,6 +32,8 @@ pub(super) struct Differences {
     pub names: AttentionNames,
     /// Whether a layer normalizes the outputs of its sublayers instead of their inputs.
     pub norms_after: bool,
+    /// The norms of the outputs of attention and MLP, in families that have them beside those of the inputs.
+    pub output_norms: Option<[&'static str; 2]>,
     /// Whether the MLP reads what the attention reads, so that a layer has one norm.
     pub parallel_residual: bool,
     /// Whether queries, keys and values are one matrix.
@@ -50,6 +52,8 @@ pub(super) struct Differences {
     pub max_length: u32,
     /// The rotary positions.
     pub rotary: RotaryFields<'static>,
+    /// Those of layers with a window, where they differ.
+    pub window_rotary: Option<RotaryFields<'static>>,
     /// The default of `tie_word_embeddings`.
     pub tied: bool,
     /// For each layer the window of its attention; layers beyond the list have none.
@@ -84,6 +88,7 @@ impl Differences {
             rotated_first: false,
             names: AttentionNames::with_output("o_proj"),
             norms_after: false,
+            output_norms: None,
             parallel_residual: false,
             fused_attention: false,
             mlp: MlpLayers::Gated,
@@ -93,6 +98,7 @@ impl Differences {
             epsilon: 1e-6,
             max_length: 2048,
             rotary: RotaryFields { partial: None, ..RotaryFields::default() },
+            window_rotary: None,
             tied: false,
             windows: Vec::new(),
             unrotated: Vec::new(),
@@ -118,6 +124,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
     };
     let activation = activation(config, "hidden_act", family.activation)?;
     let rotary = Rotary::read(config, head_dim, family.rotary)?;
+    let window_rotary = Rotary::read(config, head_dim, family.window_rotary.unwrap_or(family.rotary))?;
     let biases = (family.qkv_bias, family.output_bias);
     let Multipliers { embedding: scale, attention, residual, logits } = family.multipliers;
 
@@ -133,6 +140,11 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
                 true => Norms { output: Some(norm), ..norms },
                 false => Norms { input: Some(norm), ..norms },
             }
+        };
+        let output_norm = |tensors: &mut TensorList, sublayer: usize| {
+            family
+                .output_norms
+                .map(|names| tensors.norm(format!("{layer}.{}", names[sublayer]), norm, hidden))
         };
         let attends = |tensors: &mut TensorList| match family.fused_attention {
             true => sizes.fused_attention(tensors, &layer),
@@ -154,17 +166,20 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
             mlp = feeds(&mut tensors);
             mlp_norms = around(&mut tensors, "post_feedforward_layernorm");
         } else {
-            mixer_norms = around(&mut tensors, "input_layernorm");
+            let input = around(&mut tensors, "input_layernorm");
             attention_layer = attends(&mut tensors);
-            mlp_norms = match family.parallel_residual {
-                true => mixer_norms,
+            mixer_norms = Norms { output: output_norm(&mut tensors, 0), ..input };
+            let input = match family.parallel_residual {
+                true => input,
                 false => around(&mut tensors, "post_attention_layernorm"),
             };
             mlp = feeds(&mut tensors);
+            mlp_norms = Norms { output: output_norm(&mut tensors, 1), ..input };
         }
         let at = |list: &[bool]| list.get(i as usize).copied().unwrap_or(false);
-        let rotary = (!at(&family.unrotated)).then(|| rotary.clone());
         let window = family.windows.get(i as usize).copied().flatten();
+        let rotary = if window.is_some() { &window_rotary } else { &rotary };
+        let rotary = (!at(&family.unrotated)).then(|| rotary.clone());
         let scale = attention.unwrap_or(attention_layer.scale);
         LayerSpec {
             mixer: Mixer::Attention(Attention {

@@ -23,6 +23,7 @@ pub(super) fn electra(config: &Config) -> Result<ModelSpec> {
         ),
         position_offset: 0,
         width: Some(config.u32_or("embedding_size", 128)?),
+        pre_norms: None,
     };
     encoder(config, &names)
 }

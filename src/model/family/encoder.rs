@@ -1,11 +1,12 @@
-//! The post-norm encoder of BERT, with learned positions. Families differ from it mainly in names, which [`Names`] lists.
+//! The encoder of BERT, with learned positions, and with norms after the sublayers or before them. Families differ from it mainly in
+//! names, which [`Names`] lists.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::{
     Activation, Attention, ClassifierSpec, Embedding, HeadSpec, HeadTransform, LayerSpec, LearnedPositions,
-    Mixer, Mlp, ModelSpec, NormKind, Norms, TensorList,
+    Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, TensorList,
 };
 
 /// How a family differs from the others of this architecture.
@@ -30,6 +31,20 @@ pub(super) struct Names {
     pub position_offset: u32,
     /// Width of the embeddings; none for the hidden width.
     pub width: Option<u32>,
+    /// The norms before sublayers; none if they come after what a sublayer has been added to, as BERT's do.
+    pub pre_norms: Option<PreNorms>,
+}
+
+/// The names of norms that come before sublayers.
+pub(super) struct PreNorms {
+    /// Of the attention, behind the layer's number.
+    pub attention: &'static str,
+    /// Of the MLP, behind the layer's number.
+    pub mlp: &'static str,
+    /// Of the last layer's output, behind the prefix.
+    pub last: &'static str,
+    /// Whether the embeddings are normalized.
+    pub embedding: bool,
 }
 
 /// The spec of a family of this architecture.
@@ -70,7 +85,9 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     }
     let type_table =
         tensors.matrix(format!("{family}.embeddings.token_type_embeddings.weight"), types, width);
-    let embedding_norm = tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width);
+    let normalized = names.pre_norms.as_ref().is_none_or(|norms| norms.embedding);
+    let embedding_norm =
+        normalized.then(|| tensors.norm(format!("{family}.embeddings.LayerNorm"), norm, width));
     let projected = width != hidden;
     let projection =
         projected.then(|| tensors.linear(format!("{family}.embeddings_project"), hidden, width, true));
@@ -80,18 +97,24 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         let key = tensors.linear(format!("{layer}.attention.self.key"), hidden, hidden, true);
         let value = tensors.linear(format!("{layer}.attention.self.value"), hidden, hidden, true);
         let output = tensors.linear(format!("{layer}.attention.output.dense"), hidden, hidden, true);
-        let attention_norm = tensors.norm(format!("{layer}.attention.output.LayerNorm"), norm, hidden);
+        let (attention_name, mlp_name, around): (_, _, fn(Norm) -> Norms) = match &names.pre_norms {
+            Some(norms) => (norms.attention, norms.mlp, Norms::pre),
+            None => ("attention.output.LayerNorm", "output.LayerNorm", Norms::post),
+        };
+        let attention_norm = tensors.norm(format!("{layer}.{attention_name}"), norm, hidden);
         let up = tensors.linear(format!("{layer}.intermediate.dense"), intermediate, hidden, true);
         let down = tensors.linear(format!("{layer}.output.dense"), hidden, intermediate, true);
-        let mlp_norm = tensors.norm(format!("{layer}.output.LayerNorm"), norm, hidden);
+        let mlp_norm = tensors.norm(format!("{layer}.{mlp_name}"), norm, hidden);
         LayerSpec {
             mixer: Mixer::Attention(Attention::new(head_dim, query, key, value, output)),
-            mixer_norms: Norms::post(attention_norm),
+            mixer_norms: around(attention_norm),
             mlp: Mlp::Plain { up, activation: hidden_act, down },
-            mlp_norms: Norms::post(mlp_norm),
+            mlp_norms: around(mlp_norm),
         }
     });
     let layers = layers.collect();
+    let final_norm =
+        names.pre_norms.as_ref().map(|norms| tensors.norm(format!("{family}.{}", norms.last), norm, hidden));
     let dense = tensors.linear(names.dense, width, hidden, true);
     let head_norm = tensors.norm(names.norm, norm, width);
     // Where the output matrix is the embedding, its bias has a name of its own.
@@ -124,14 +147,14 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
                 // Where positions begin behind the row of the padding token, transformers counts the tokens that are none.
                 padding: names.position_offset.checked_sub(1),
             }),
-            norm: Some(embedding_norm),
+            norm: embedding_norm,
             projection,
             projected_last: projected,
             ..Embedding::of(token_table)
         },
         layers,
         parallel_residual: false,
-        final_norm: None,
+        final_norm,
         head: Ok(HeadSpec { transform: Some(transform), bias: Some(bias), ..HeadSpec::of(head_table) }),
         classifier: Some(names.classifier),
         tensors,

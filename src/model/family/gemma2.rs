@@ -1,21 +1,30 @@
 //! Gemma 2 (arXiv 2408.00118): Gemma 3 with soft caps of scores and logits, and without norms of
-//! query and key heads.
+//! query and key heads. VaultGemma (arXiv 2510.15001): the same without norms of sublayers' outputs.
 
 use super::gemma3::{Version, decoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{ModelSpec, RotaryFields};
 
-/// An absent cap is 50 or 30, and `null` is none.
 pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
+    decoder(config, &version(config)?)
+}
+
+pub(super) fn vaultgemma(config: &Config) -> Result<ModelSpec> {
+    decoder(config, &Version { family: "vaultgemma", class: None, output_norms: false, ..version(config)? })
+}
+
+/// An absent cap is 50 or 30, and `null` is none.
+fn version(config: &Config) -> Result<Version> {
     let cap = |field, default| match config.is_null(field) {
         true => Ok(None),
         false => config.f32_or(field, default).map(Some),
     };
     let rotary = RotaryFields { partial: None, ..RotaryFields::default() };
-    let version = Version {
+    Ok(Version {
         family: "gemma2",
-        class: "Gemma2ForSequenceClassification",
+        class: Some("Gemma2ForSequenceClassification"),
+        output_norms: true,
         head_norms: false,
         pattern: 2,
         full: rotary,
@@ -23,6 +32,5 @@ pub(super) fn gemma2(config: &Config) -> Result<ModelSpec> {
         attention_softcap: cap("attn_logit_softcapping", 50.0)?,
         logit_softcap: cap("final_logit_softcapping", 30.0)?,
         max_length: 8192,
-    };
-    decoder(config, &version)
+    })
 }

@@ -1,6 +1,6 @@
 //! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and of query and
 //! key heads, all of which multiply by 1 + w; most layers attend to a window. [`Version`] lists the few differences of
-//! Gemma 2.
+//! Gemma 2 and VaultGemma.
 
 use super::parts::{AttentionNames, HeadNorms, MlpLayers, Sizes, windowed};
 use super::{activation, positive, require, window};
@@ -15,8 +15,10 @@ use crate::model::{
 pub(super) struct Version {
     /// `model_type`.
     pub family: &'static str,
-    /// The class for text classification.
-    pub class: &'static str,
+    /// The class for text classification, if there is one.
+    pub class: Option<&'static str>,
+    /// Whether the outputs of sublayers are normalized, beside their inputs.
+    pub output_norms: bool,
     /// Whether query and key heads are normalized.
     pub head_norms: bool,
     /// The default period of the layers that see all tokens: the last layer of each period does.
@@ -41,7 +43,8 @@ pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     };
     let version = Version {
         family: "gemma3_text",
-        class: "Gemma3TextForSequenceClassification",
+        class: Some("Gemma3TextForSequenceClassification"),
+        output_norms: true,
         head_norms: true,
         pattern: config.u32_or("sliding_window_pattern", 6)?.max(1),
         full: of("full_attention", "rope_theta", 1e6, true),
@@ -88,10 +91,12 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
             (bias, bias),
             head_norms,
         );
-        let attention_output_norm = around(&mut tensors, "post_attention_layernorm");
+        let attention_output_norm =
+            version.output_norms.then(|| around(&mut tensors, "post_attention_layernorm"));
         let mlp_norm = around(&mut tensors, "pre_feedforward_layernorm");
         let mlp = sizes.mlp(&mut tensors, &layer, MlpLayers::Gated, activation, false);
-        let mlp_output_norm = around(&mut tensors, "post_feedforward_layernorm");
+        let mlp_output_norm =
+            version.output_norms.then(|| around(&mut tensors, "post_feedforward_layernorm"));
         LayerSpec {
             mixer: Mixer::Attention(Attention {
                 rotary: Some(if windowed { sliding.clone() } else { full.clone() }),
@@ -100,9 +105,9 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
                 softcap,
                 ..attention
             }),
-            mixer_norms: Norms::sandwich(attention_norm, attention_output_norm),
+            mixer_norms: Norms { output: attention_output_norm, ..Norms::pre(attention_norm) },
             mlp,
-            mlp_norms: Norms::sandwich(mlp_norm, mlp_output_norm),
+            mlp_norms: Norms { output: mlp_output_norm, ..Norms::pre(mlp_norm) },
         }
     });
     let layers = layers.collect();
@@ -124,7 +129,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         parallel_residual: false,
         final_norm: Some(final_norm),
         head: Ok(HeadSpec { softcap: logit_softcap, ..HeadSpec::of(table) }),
-        classifier: Some(ClassifierSpec::last_token(version.class)),
+        classifier: version.class.map(ClassifierSpec::last_token),
         tensors,
     })
 }

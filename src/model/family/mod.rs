@@ -1,6 +1,8 @@
 //! Families, with a short file for each: from `config.json` to a [`ModelSpec`].
 
+mod arcee;
 mod bert;
+mod cohere;
 mod decoder;
 mod distilbert;
 mod electra;
@@ -8,12 +10,16 @@ mod encoder;
 mod ernie4_5;
 mod exaone4;
 mod fields;
+mod gemma;
 mod gemma2;
 mod gemma3;
+mod glm;
 mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
+mod gptj;
 mod granite;
+mod helium;
 mod hunyuan;
 mod lfm2;
 mod llama;
@@ -27,6 +33,7 @@ mod phi;
 mod phi3;
 mod qwen;
 mod roberta;
+mod seed_oss;
 mod smollm3;
 mod stablelm;
 mod starcoder2;
@@ -51,27 +58,42 @@ pub struct Family {
 
 /// All families, by their `model_type`.
 pub const FAMILIES: &[Family] = &[
+    Family { model_type: "arcee", spec: arcee::arcee, example: "arcee-ai/AFM-4.5B-Base" },
     Family { model_type: "bert", spec: bert::bert, example: "google-bert/bert-base-uncased" },
     Family { model_type: "camembert", spec: roberta::camembert, example: "almanach/camembert-base" },
+    Family { model_type: "cohere", spec: cohere::cohere, example: "CohereLabs/aya-23-8B" },
+    Family { model_type: "cohere2", spec: cohere::cohere2, example: "CohereLabs/c4ai-command-r7b-12-2024" },
+    Family {
+        model_type: "data2vec-text",
+        spec: roberta::data2vec_text,
+        example: "facebook/data2vec-text-base",
+    },
     Family {
         model_type: "distilbert",
         spec: distilbert::distilbert,
         example: "distilbert/distilbert-base-uncased",
     },
     Family { model_type: "electra", spec: electra::electra, example: "google/electra-small-generator" },
+    Family { model_type: "ernie", spec: bert::ernie, example: "nghuyong/ernie-2.0-base-en" },
     Family { model_type: "ernie4_5", spec: ernie4_5::ernie4_5, example: "baidu/ERNIE-4.5-0.3B-PT" },
     Family { model_type: "exaone4", spec: exaone4::exaone4, example: "LGAI-EXAONE/EXAONE-4.0-1.2B" },
+    Family { model_type: "gemma", spec: gemma::gemma, example: "google/gemma-2b" },
     Family { model_type: "gemma2", spec: gemma2::gemma2, example: "google/gemma-2-2b" },
     Family { model_type: "gemma3_text", spec: gemma3::gemma3, example: "google/gemma-3-270m" },
+    Family { model_type: "glm", spec: glm::glm, example: "zai-org/glm-edge-1.5b-chat" },
+    Family { model_type: "glm4", spec: glm::glm4, example: "zai-org/GLM-4-9B-0414" },
     Family { model_type: "gpt2", spec: gpt2::gpt2, example: "openai-community/gpt2" },
+    Family { model_type: "gpt_bigcode", spec: gpt2::gpt_bigcode, example: "bigcode/tiny_starcoder_py" },
     Family { model_type: "gpt_neo", spec: gpt_neo::gpt_neo, example: "EleutherAI/gpt-neo-125m" },
     Family { model_type: "gpt_neox", spec: gpt_neox::gpt_neox, example: "EleutherAI/pythia-160m" },
+    Family { model_type: "gptj", spec: gptj::gptj, example: "EleutherAI/gpt-j-6b" },
     Family { model_type: "granite", spec: granite::granite, example: "ibm-granite/granite-3.1-2b-base" },
     Family {
         model_type: "granitemoehybrid",
         spec: granite::granitemoehybrid,
         example: "ibm-granite/granite-4.0-350m",
     },
+    Family { model_type: "helium", spec: helium::helium, example: "kyutai/helium-1-2b" },
     Family {
         model_type: "hunyuan_v1_dense",
         spec: hunyuan::hunyuan_v1_dense,
@@ -79,6 +101,13 @@ pub const FAMILIES: &[Family] = &[
     },
     Family { model_type: "lfm2", spec: lfm2::lfm2, example: "LiquidAI/LFM2-350M" },
     Family { model_type: "llama", spec: llama::llama, example: "HuggingFaceTB/SmolLM2-135M" },
+    Family { model_type: "megatron-bert", spec: bert::megatron_bert, example: "UFNLP/gatortron-base" },
+    Family {
+        model_type: "ministral",
+        spec: mistral::ministral,
+        example: "mistralai/Ministral-8B-Instruct-2410",
+    },
+    Family { model_type: "ministral3", spec: mistral::ministral3, example: "tiny-random/devstral-2" },
     Family { model_type: "mistral", spec: mistral::mistral, example: "mistralai/Mistral-7B-v0.1" },
     Family { model_type: "modernbert", spec: modernbert::modernbert, example: "answerdotai/ModernBERT-base" },
     Family {
@@ -88,15 +117,23 @@ pub const FAMILIES: &[Family] = &[
     },
     Family { model_type: "olmo", spec: olmo::olmo, example: "allenai/OLMo-1B-hf" },
     Family { model_type: "olmo2", spec: olmo2::olmo2, example: "allenai/OLMo-2-0425-1B" },
+    Family { model_type: "olmo3", spec: olmo2::olmo3, example: "allenai/Olmo-3-7B-Instruct" },
     Family { model_type: "opt", spec: opt::opt, example: "facebook/opt-1.3b" },
     Family { model_type: "phi", spec: phi::phi, example: "microsoft/phi-1_5" },
     Family { model_type: "phi3", spec: phi3::phi3, example: "microsoft/Phi-3.5-mini-instruct" },
     Family { model_type: "qwen2", spec: qwen::qwen2, example: "Qwen/Qwen2.5-0.5B" },
     Family { model_type: "qwen3", spec: qwen::qwen3, example: "Qwen/Qwen3-0.6B" },
     Family { model_type: "roberta", spec: roberta::roberta, example: "FacebookAI/roberta-large" },
+    Family {
+        model_type: "roberta-prelayernorm",
+        spec: roberta::roberta_prelayernorm,
+        example: "andreasmadsen/efficient_mlm_m0.40",
+    },
+    Family { model_type: "seed_oss", spec: seed_oss::seed_oss, example: "ByteDance-Seed/Seed-OSS-36B-Base" },
     Family { model_type: "smollm3", spec: smollm3::smollm3, example: "HuggingFaceTB/SmolLM3-3B" },
     Family { model_type: "stablelm", spec: stablelm::stablelm, example: "stabilityai/stablelm-2-1_6b" },
     Family { model_type: "starcoder2", spec: starcoder2::starcoder2, example: "bigcode/starcoder2-3b" },
+    Family { model_type: "vaultgemma", spec: gemma2::vaultgemma, example: "google/vaultgemma-1b" },
     Family { model_type: "xlm-roberta", spec: roberta::xlm_roberta, example: "FacebookAI/xlm-roberta-base" },
 ];
 

@@ -1,18 +1,50 @@
 //! OLMo 2 (arXiv 2501.00656): Llama with norms of the sublayers' outputs instead of their inputs, and with norms of all queries
-//! together and of all keys together.
+//! together and of all keys together. OLMo 3 (arXiv 2512.13961): the same with attention to a window in three layers of four, whose
+//! rotary positions are not scaled.
 
 use super::decoder::{Differences, decoder};
-use super::parts::HeadNorms;
-use crate::error::Result;
+use super::parts::{HeadNorms, windowed};
+use super::{layer_count, window};
+use crate::error::{Result, bail};
 use crate::format::config::Config;
-use crate::model::ModelSpec;
+use crate::model::{ModelSpec, RotaryFields};
 
 pub(super) fn olmo2(config: &Config) -> Result<ModelSpec> {
+    decoder(config, &differences(config, "olmo2", "Olmo2ForSequenceClassification")?)
+}
+
+pub(super) fn olmo3(config: &Config) -> Result<ModelSpec> {
+    let Some(window) = window(config, 4096)? else {
+        bail!(ModelUnsupported, "{}: sliding_window is null, expected a number", config.name());
+    };
+    let windowed = windowed(config, layer_count(config, "num_hidden_layers")?, |i| (i + 1) % 4 != 0)?;
+    let of = |layer_type, theta, scaled| {
+        let layer_type = Some(layer_type);
+        RotaryFields {
+            layer_type,
+            theta,
+            default_theta: 5e5,
+            scaled,
+            partial: None,
+            ..RotaryFields::default()
+        }
+    };
+    let differences = Differences {
+        windows: windowed.into_iter().map(|windowed| windowed.then_some(window)).collect(),
+        rotary: of("full_attention", "rope_theta", true),
+        // transformers reads a base at the top for layers without a window alone.
+        window_rotary: Some(of("sliding_attention", "sliding_attention.rope_theta", false)),
+        ..differences(config, "olmo3", "Olmo3ForSequenceClassification")?
+    };
+    decoder(config, &differences)
+}
+
+fn differences(config: &Config, family: &'static str, class: &'static str) -> Result<Differences> {
     let differences = Differences {
         head_norms: Some(HeadNorms::Together),
         norms_after: true,
         epsilon: 1e-5,
-        ..Differences::none("olmo2", Some("Olmo2ForSequenceClassification"))
+        ..Differences::none(family, Some(class))
     };
-    decoder(config, &differences.with_attention_bias(config)?)
+    differences.with_attention_bias(config)
 }

@@ -1,28 +1,49 @@
 //! RoBERTa (Liu et al. 2019, arXiv 1907.11692), and XLM-RoBERTa (Conneau et al. 2019, arXiv 1911.02116) and CamemBERT (Martin et al.
-//! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies.
+//! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies; data2vec (Baevski et al. 2022, arXiv 2202.03555), which is RoBERTa
+//! with another training; and RoBERTa with norms before the sublayers (Ott et al. 2019, arXiv 1904.01038).
 
-use super::encoder::{Names, encoder};
+use super::encoder::{Names, PreNorms, encoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::{Activation, ClassifierActivation, ClassifierSpec, ModelSpec};
 
 pub(super) fn roberta(config: &Config) -> Result<ModelSpec> {
-    of(config, "roberta", "RobertaForSequenceClassification")
+    encoder(config, &names(config, "roberta", ROBERTA, "RobertaForSequenceClassification")?)
 }
 
 pub(super) fn xlm_roberta(config: &Config) -> Result<ModelSpec> {
-    of(config, "xlm-roberta", "XLMRobertaForSequenceClassification")
+    encoder(config, &names(config, "xlm-roberta", ROBERTA, "XLMRobertaForSequenceClassification")?)
 }
 
 pub(super) fn camembert(config: &Config) -> Result<ModelSpec> {
-    of(config, "camembert", "CamembertForSequenceClassification")
+    encoder(config, &names(config, "camembert", ROBERTA, "CamembertForSequenceClassification")?)
 }
 
-fn of(config: &Config, family: &'static str, class: &'static str) -> Result<ModelSpec> {
+pub(super) fn data2vec_text(config: &Config) -> Result<ModelSpec> {
+    let class = "Data2VecTextForSequenceClassification";
+    encoder(config, &names(config, "data2vec-text", "data2vec_text.", class)?)
+}
+
+pub(super) fn roberta_prelayernorm(config: &Config) -> Result<ModelSpec> {
+    let (prefix, class) = ("roberta_prelayernorm.", "RobertaPreLayerNormForSequenceClassification");
+    let norms = PreNorms {
+        attention: "attention.LayerNorm",
+        mlp: "intermediate.LayerNorm",
+        last: "LayerNorm",
+        embedding: true,
+    };
+    let roberta = names(config, "roberta-prelayernorm", prefix, class)?;
+    encoder(config, &Names { pre_norms: Some(norms), ..roberta })
+}
+
+/// The prefix of the names of most tensors.
+const ROBERTA: &str = "roberta.";
+
+fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'static str) -> Result<Names> {
     let (dense, tanh) = ("classifier.dense", ClassifierActivation::Tanh);
-    let names = Names {
+    Ok(Names {
         family,
-        prefix: "roberta.",
+        prefix,
         dense: "lm_head.dense",
         norm: "lm_head.layer_norm",
         decoder: "lm_head.decoder",
@@ -32,6 +53,6 @@ fn of(config: &Config, family: &'static str, class: &'static str) -> Result<Mode
         // Positions count from padding_idx + 1.
         position_offset: config.u32_or("pad_token_id", 1)?.saturating_add(1),
         width: None,
-    };
-    encoder(config, &names)
+        pre_norms: None,
+    })
 }

@@ -56,7 +56,7 @@ const RULES: &[Rule] = &[
     Rule {
         class: Class::Bert,
         names: &["BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"],
-        model_types: &["bert", "distilbert", "electra", "mobilebert"],
+        model_types: &["bert", "distilbert", "electra", "ernie", "megatron-bert", "mobilebert"],
         defaults: BERT,
     },
     Rule {
@@ -89,7 +89,7 @@ const RULES: &[Rule] = &[
     Rule {
         class: Class::Roberta,
         names: &["RobertaTokenizer", "BartTokenizer", "LongformerTokenizer"],
-        model_types: &["roberta", "bart", "longformer"],
+        model_types: &["roberta", "bart", "data2vec-text", "longformer", "roberta-prelayernorm"],
         defaults: ROBERTA,
     },
     Rule {
