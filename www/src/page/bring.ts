@@ -1,5 +1,6 @@
 /** Adds to the loaded model what was learned elsewhere: an adapter, or a training record, whose steps are repeated. */
-import type { FineTuner } from 'pocketllm';
+import { PocketError, type FineTuner } from 'pocketllm';
+import { readHead } from './record-head.ts';
 import type { App, Flow } from './state.ts';
 import { t } from './text.ts';
 
@@ -17,6 +18,7 @@ export async function addAdapter(app: App, flow: Flow, add: () => Promise<void>)
 
 /** Repeats the steps of a training record. The model can then be used or trained further. `given` has the person's label for each label word. */
 export async function replay(app: App, flow: Flow, tuner: FineTuner, record: Blob, signal: AbortSignal, given: ReadonlyMap<string, string> = new Map()): Promise<void> {
+  if (app.model.streamed === true && (await readHead(record))?.method === 'full') throw new PocketError('invalid-argument', t.stream.recordTrainsAll);
   app.restored = await tuner.restore(record, { signal });
   const { step, settings } = app.restored;
   app.trained = step;

@@ -1,5 +1,5 @@
 /** The models that come with the page: files of its own site, so that no other host is asked for them. */
-import type { CreateOptions, DType } from 'pocketllm';
+import type { DType } from 'pocketllm';
 import { hasGpu } from './device.ts';
 import { byId } from './dom.ts';
 import type { ModelChoice } from './state.ts';
@@ -52,7 +52,7 @@ export async function suggestBuiltIn(choose: (name: BuiltInName) => void): Promi
 }
 
 /** Where the files of a model are, as the package's option `model`. */
-export function placeOf(choice: ModelChoice, files: readonly File[]): CreateOptions['model'] {
+export function placeOf(choice: ModelChoice, files: readonly File[]): string | readonly File[] {
   switch (choice.kind) {
     case 'built-in':
       return BUILT_IN[choice.name ?? 'bert'].folder;

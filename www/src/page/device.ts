@@ -5,8 +5,11 @@ import { t } from './text.ts';
 export interface Need {
   /** What the model needs, in full sentences. */
   readonly sentences: readonly string[];
-  /** Whether the model probably does not fit. */
+  /** Whether the model probably does not fit, and whether that is for lack of memory. */
   readonly tight: boolean;
+  readonly short: boolean;
+  /** Bytes of storage that the browser has for the page beside the model. */
+  readonly free: number;
 }
 
 /**
@@ -48,7 +51,7 @@ export const memoryHere = (): number => ((navigator as { deviceMemory?: number }
 /** What a model needs; `size` is `undefined` for a model that is already on this device. */
 export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): Promise<Need> {
   const memory = (navigator as { deviceMemory?: number }).deviceMemory;
-  const { sentences, tight } = size === undefined ? { sentences: [], tight: false } : await downloadNeed(size);
+  const { sentences, tight, free } = await downloadNeed(size);
   const outgrows = peak > TAB_MEMORY && !(await hasWebGpu());
   const heavy = memory !== undefined && peak > memory * 0.5e9;
   return {
@@ -60,14 +63,18 @@ export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): P
       ...(heavy ? [t.device.heavy] : []),
     ],
     tight: tight || heavy || outgrows,
+    short: heavy || outgrows,
+    free,
   };
 }
 
-/** What must be downloaded, and whether there is storage space for it. */
-async function downloadNeed({ bytes: download, keptBytes }: ModelSize): Promise<Need> {
+/** What must be downloaded, whether there is storage space for it, and how much space is then left. */
+async function downloadNeed(size: ModelSize | undefined): Promise<Omit<Need, 'short'>> {
   const space = await storage.room();
+  const free = space === undefined ? undefined : Math.max(0, space.quota - space.used);
+  if (size === undefined) return { sentences: [], tight: false, free: free ?? Infinity };
+  const { bytes: download, keptBytes } = size;
   const missing = Math.max(0, download - keptBytes);
-  if (missing === 0 && download > 0) return { sentences: [t.device.alreadyHere(download)], tight: false };
-  const free = space === undefined ? undefined : space.quota - space.used;
-  return { sentences: [t.device.download(download, keptBytes, free)], tight: free !== undefined && missing > free };
+  const left = { tight: free !== undefined && missing > free, free: (free ?? Infinity) - missing };
+  return { sentences: [missing === 0 && download > 0 ? t.device.alreadyHere(download) : t.device.download(download, keptBytes, free)], ...left };
 }

@@ -108,6 +108,7 @@ export class Estimates {
       ...(maxLength > 64 ? [t.estimate.shorter] : []),
       ...(batchSize > 8 ? [t.estimate.smallerBatch] : []),
       ...(method === 'full' ? [t.estimate.lora] : []),
+      ...(this.#app.model.streamed === true ? [t.stream.faster] : []),
       ...(tuner?.info.dtype.startsWith('q') === false ? [t.estimate.fewerBits] : []),
     ];
     return [new Text(t.estimate.slow(seconds)), el('ul', {}, ...ways.map((way) => el('li', {}, way)))];

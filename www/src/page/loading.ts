@@ -37,13 +37,13 @@ export async function loadModel(app: App, choice: ModelChoice, chosen: readonly 
   // After texts are entered there are no requests, not even to check whether a stored model has
   // changed.
   const cache = isSealed() ? 'force-cache' : true;
-  const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
+  const tuner = await FineTuner.create({ model, ...accessToken(), dtype: choice.dtype, streamLayers: choice.streamed === true, tiles: await tilesHere(), cache, ...options, onProgress: (progress) => app.onProgress?.(progress), worker: confinedWorker });
   // A stored model may have taken an hour to download, so the browser is asked not to delete it.
   void storage.persist();
   delete app.before;
   delete app.restored;
   delete app.adapted;
-  Object.assign(app, { tuner, model: choice, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
+  Object.assign(app, { tuner, model: choice, files, modelName: nameOf(choice, files), trained: 0, comparisons: [] });
 }
 
 /** The access token for gated models, if one has been entered. It is nowhere but in the field. */
@@ -94,6 +94,7 @@ export function showFacts(app: App): void {
     [t.model.family, info.family],
     [t.model.parameters, compact(info.parameters)],
     [info.adapter === PROCESSOR ? t.model.memoryUsed : t.model.gpuMemory, bytes(info.gpuBytes.total)],
+    ...(app.model.streamed === true ? ([[t.stream.layers, t.stream.inStorage]] as const) : []),
     [t.model.suitedFor, info.head === 'masked-lm' ? t.model.sorting : t.model.writing],
     [t.model.runsOn, info.adapter === PROCESSOR ? t.model.processor : info.adapter, 'wide'],
   ]);

@@ -4,6 +4,7 @@ import { byId } from './dom.ts';
 import { accessToken } from './loading.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { offerFiles } from './quantized.ts';
+import type { Held } from './state.ts';
 import { t } from './text.ts';
 import { weigh } from './weigh.ts';
 import { confinedWorker } from './worker.ts';
@@ -17,6 +18,7 @@ export function explain(place: HTMLElement, error: unknown): void {
 export class LookUp {
   readonly #id = byId('hub-id', HTMLInputElement);
   readonly #dtype = byId('dtype', HTMLSelectElement);
+  readonly #streamed = byId('stream-layers', HTMLInputElement);
   readonly #facts = byId('hub-facts', HTMLElement);
   readonly #problem = byId('model-problem', HTMLElement);
   /** Whether the person has chosen the precision. */
@@ -70,7 +72,7 @@ export class LookUp {
     if (this.#done === model) return;
     byId('load-stage', HTMLElement).textContent = t.tasks.checking;
     try {
-      await weigh({ model, access: accessToken(), inspect: inspection(model) }, this.#facts, this.#dtype.value as DType, this.#choose, signal, false);
+      await weigh({ model, access: accessToken(), inspect: inspection(model) }, this.#facts, this.#held, this.#choose, signal);
     } catch (error) {
       this.#facts.replaceChildren();
       // A model whose training needs too much memory may still be good for learning quickly.
@@ -85,15 +87,26 @@ export class LookUp {
     if (this.#file !== undefined || !(error instanceof PocketError) || error.code !== 'model-unsupported' || !error.message.includes('.gguf')) return false;
     return offerFiles(model, { ...accessToken(), signal }, (file, held) => {
       this.#file = file;
-      this.#choose?.(held);
+      this.#choose?.({ dtype: held });
       this.#changed();
       void this.hub();
     }).catch(() => false);
   }
 
   /** How to choose the precision, unless the person has. */
-  get #choose(): ((held: DType) => void) | undefined {
-    return this.#dtypeIsChosen() ? undefined : (held) => void (this.#dtype.value = held);
+  get #choose(): ((held: Held) => void) | undefined {
+    return this.#dtypeIsChosen() ? undefined : ({ dtype }) => void (this.#dtype.value = dtype);
+  }
+
+  /** How the weights will be held. */
+  get #held(): Held {
+    return { dtype: this.#dtype.value as DType, streamed: this.#streamed.checked };
+  }
+
+  /** Keeps the layers in storage, as if the person did it, which looks the model up again. */
+  #stream(): void {
+    this.#streamed.checked = true;
+    this.#streamed.dispatchEvent(new Event('change'));
   }
 
   /** Shows what a model needs, and chooses the precision in which it can be trained here. Returns whether that went well. */
@@ -102,7 +115,7 @@ export class LookUp {
     const { signal } = (this.#looking = new AbortController());
     showProblem(this.#problem);
     try {
-      await weigh({ model, access: accessToken(), inspect }, place, this.#dtype.value as DType, this.#choose, signal, true);
+      await weigh({ model, access: accessToken(), inspect }, place, this.#held, this.#choose, signal, () => this.#stream());
       return true;
     } catch (error) {
       if (this.#looking.signal !== signal) return false;

@@ -2,19 +2,22 @@
  * Step 1: loads a model from this page, from the hub, from this device or from the person's files.
  */
 import { PocketError, type CreateOptions, type DType, type FineTuner, type StoredModel } from 'pocketllm';
-import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, suggestBuiltIn, type BuiltInName } from './built-in.ts';
+import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, placeOf, suggestBuiltIn, type BuiltInName } from './built-in.ts';
 import { announce, byId, chosen, el, onChoice } from './dom.ts';
 import { bytes } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
 import { accessToken, downloadSize, loadModel, showFacts, showProgress, unload } from './loading.ts';
 import { explain, LookUp } from './look-up.ts';
 import { isStored, offlineWith } from './offline.ts';
+import { plan } from './plan.ts';
 import { isSealed, onSeal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { fromFile } from './record.ts';
+import { canKeep } from './session.ts';
 import { hubId, showShelf } from './shelf.ts';
 import { isFull, offerSpace } from './space.ts';
-import type { App, Flow, ModelChoice } from './state.ts';
+import type { App, Flow, Held, ModelChoice } from './state.ts';
+import { isShort, offerFor, recall, remember } from './streaming.ts';
 import { showSuggestions } from './suggestions.ts';
 import { t } from './text.ts';
 import { unpacked } from './unzip.ts';
@@ -43,6 +46,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   const list = byId('model-facts', HTMLElement);
   const id = byId('hub-id', HTMLInputElement);
   const dtype = byId('dtype', HTMLSelectElement);
+  const streamed = byId('stream-layers', HTMLInputElement);
   const record = byId('record', HTMLElement);
   const recordInput = byId('record-input', HTMLInputElement);
   const adapterForm = byId('adapter-hub', HTMLFormElement);
@@ -59,7 +63,10 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   let kept: StoredModel | undefined;
   /** Whether the person has chosen a model, or its precision. */
   const touched = { source: false, dtype: false };
-  const lookUp = new LookUp(() => touched.dtype, () => changed());
+  const lookUp = new LookUp(() => touched.dtype, () => {
+    suitStreamed();
+    changed();
+  });
 
   const changed = (): void => {
     showProblem(problem);
@@ -78,7 +85,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   onChoice('source', () => {
     touched.source = true;
     kept = undefined;
-    suitDtype();
+    suit();
     changed();
   });
   options.addEventListener('toggle', () => (load.hidden = !options.open || app.tuner !== undefined || !progress.hidden));
@@ -86,15 +93,24 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     picker.addEventListener('change', () => void takeFiles([...(picker.files ?? [])]));
   }
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
-  dtype.addEventListener('change', () => {
-    touched.dtype = true;
-    changed();
-    if (chosen('source') === 'files') void lookAtFiles();
-    else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void lookUp.hub();
+  for (const field of [dtype, streamed]) {
+    field.addEventListener('change', () => {
+      touched.dtype ||= field === dtype;
+      remember(choice(), files);
+      changed();
+      if (chosen('source') === 'files') void lookAtFiles();
+      else if (byId('hub-facts', HTMLElement).childElementCount > 0 && !isSealed()) void lookUp.hub();
+    });
+  }
+  void canKeep().then((can) => {
+    byId('stream-field', HTMLElement).hidden = !can;
+    if (!can) byId('stream-note', HTMLElement).textContent = t.stream.unavailable;
   });
+  flow.onOpen(1, suitStreamed);
   id.addEventListener('input', () => {
     kept = undefined;
     lookUp.forget();
+    suit();
     changed();
   });
   byId('model-hub', HTMLFormElement).addEventListener('submit', (event) => {
@@ -120,7 +136,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     sorter = name;
     if (touched.source || app.tuner !== undefined || progress.hidden === false) return;
     check(name);
-    suitDtype();
+    suit();
     changed();
   });
   showSuggestions((model) => {
@@ -145,7 +161,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     }
     check(source);
     kept = undefined;
-    suitDtype();
+    suit();
     changed();
     void run();
   }
@@ -165,7 +181,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     touched.source = true;
     check('hub');
     if (id.value.trim() === '') id.value = WRITER;
-    suitDtype();
+    suit();
     changed();
     const reason = byId('needs-writer', HTMLElement);
     reason.hidden = false;
@@ -206,19 +222,26 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (radio !== null) radio.checked = true;
   }
 
-  /** Each built-in model has a precision that suits it, until the person chooses one. */
-  function suitDtype(): void {
+  /** Holds the weights as the person last did where layers stay in storage. Each built-in model has a precision that suits it, until the person chooses one. */
+  function suit(): void {
     const source = chosen('source');
-    if (!touched.dtype) dtype.value = isBuiltIn(source) ? BUILT_IN[source].dtype : 'f32';
+    const before = suitStreamed();
+    if (!touched.dtype) dtype.value = before?.dtype ?? (isBuiltIn(source) ? BUILT_IN[source].dtype : 'f32');
+  }
+
+  function suitStreamed(): Held | undefined {
+    const before = recall(choice(), files);
+    streamed.checked = before?.streamed === true && !byId('stream-field', HTMLElement).hidden;
+    return before;
   }
 
   function choice(): ModelChoice {
-    const held = dtype.value as DType;
-    if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source, dtype: held };
+    const held: Held = { dtype: dtype.value as DType, streamed: streamed.checked };
+    if (kept !== undefined && hubId(kept) === undefined) return { kind: 'kept', source: kept.source, ...held };
     const source = chosen('source');
-    if (source === 'hub') return { kind: 'hub', id: lookUp.model, dtype: held };
-    if (source === 'files') return { kind: 'files', names: files.map(({ name }) => name), dtype: held };
-    return { kind: 'built-in', name: isBuiltIn(source) ? source : 'bert', dtype: held };
+    if (source === 'hub') return { kind: 'hub', id: lookUp.model, ...held };
+    if (source === 'files') return { kind: 'files', names: files.map(({ name }) => name), ...held };
+    return { kind: 'built-in', name: isBuiltIn(source) ? source : 'bert', ...held };
   }
 
   async function takeFiles(given: readonly File[]): Promise<void> {
@@ -233,7 +256,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     });
     if (mine !== taking) return;
     files = found;
-    suitDtype();
+    suit();
     changed();
     if (fault === undefined) void lookAtFiles();
     else showProblem(problem, fault);
@@ -253,7 +276,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     check(hub === undefined ? (builtIn ?? 'bert') : 'hub');
     if (hub !== undefined) id.value = hub;
     lookUp.forget();
-    suitDtype();
+    suit();
     changed();
     void run();
   }
@@ -274,12 +297,14 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
       showFacts(app);
       announce(t.model.loaded);
     } catch (error) {
-      // The only argument here is the choice of files, so an invalid argument means wrong files.
+      // The only arguments here are the choice of files, and that layers are streamed, which some browsers cannot do.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
+      const unable = wrong && error.message.startsWith('streamLayers');
       // The package names the folder, which says nothing to a person.
-      const told = isFull(error) ? new PocketError('storage-full', t.space.modelFull) : wrong ? new PocketError('file-corrupt', error.message) : error;
+      const told = isFull(error) ? new PocketError('storage-full', t.space.modelFull) : unable ? new PocketError('invalid-argument', t.stream.unavailable) : wrong ? new PocketError('file-corrupt', error.message) : error;
       if (!isAbort(error) && !(choice().kind === 'hub' && (await lookUp.offersFiles(error, signal)))) explain(problem, told);
-      if (isFull(error)) await offerSpace(problem, await downloadSize(choice()), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
+      if (isFull(error)) await offerSpace(problem, await sizeInStorage(signal), () => void run(), { words: t.model.loadUnkept, go: () => void run({ cache: false }) });
+      else if (isShort(error)) await offerToStream(signal);
     } finally {
       setBusy(false);
       void showShelf(take);
@@ -288,6 +313,23 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (app.tuner === undefined) return;
     if (waiting === undefined) next.focus();
     else proceed();
+  }
+
+  /** Bytes that the chosen model takes in storage: its download, or its layers. */
+  async function sizeInStorage(signal: AbortSignal): Promise<number> {
+    const model = placeOf(choice(), files);
+    const whole = { dtype: choice().dtype };
+    return streamed.checked ? (await plan({ model, access: accessToken(), isWriter: false }, whole, signal)).weights : downloadSize(choice());
+  }
+
+  /** Where the memory is too small for the chosen model, offers to load it with its layers in storage: in 4 bits, unless the person has chosen another precision. */
+  async function offerToStream(signal: AbortSignal): Promise<void> {
+    const now = choice();
+    const to: ModelChoice = { ...now, dtype: touched.dtype || now.dtype !== 'f32' ? now.dtype : 'q4', streamed: true };
+    await offerFor(problem, { app, now, to, files, signal }, () => {
+      [dtype.value, streamed.checked] = [to.dtype, true];
+      void run();
+    });
   }
 
   function setBusy(busy: boolean): void {

@@ -7,6 +7,7 @@ import { seal } from './privacy.ts';
 import { readoutPrompt } from './prompt.ts';
 import { training as kept, type About } from './session.ts';
 import type { App, Comparison, Dataset, Flow } from './state.ts';
+import { heldAgain } from './streaming.ts';
 import { t } from './text.ts';
 import type { Training } from './train.ts';
 import type { TrainView } from './train-view.ts';
@@ -34,7 +35,7 @@ export async function openKept({ app, flow, training, view }: Place, id: string,
   app.onProgress = (progress) => view.restoring(progress.stage === 'replay' ? t.trainings.restoring(count(progress.loaded), count(progress.total)) : stageName(progress), progress);
   try {
     // The saved training contains the person's texts, so no more requests to servers are made.
-    await loadModel(app, about.model, files, { signal: opening.signal, ...(about.own ? { cache: 'force-cache' } : {}) });
+    await loadModel(app, heldAgain(about.model, files, about.settings.method), files, { signal: opening.signal, ...(about.own ? { cache: 'force-cache' } : {}) });
     if (about.own) seal();
     flow.summarize(1, app.modelName);
     flow.summarize(2, summarizeData(dataset));

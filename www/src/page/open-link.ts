@@ -7,6 +7,7 @@ import { decode, WORD, type Base, type Shared } from './link.ts';
 import { loadModel, stageName } from './loading.ts';
 import { isAbort, showProblem } from './problem.ts';
 import type { App, Flow, ModelChoice } from './state.ts';
+import { heldAgain, isShort, offerFor } from './streaming.ts';
 import { t } from './text.ts';
 
 export function setUpLinks(app: App, flow: Flow): void {
@@ -70,6 +71,7 @@ export function setUpLinks(app: App, flow: Flow): void {
     open.disabled = true;
     flow.freeze(true);
     let said = '';
+    const [choice, files] = [choiceOf(base, head.dtype as ModelChoice['dtype']), [...(picker.files ?? [])]];
     app.onProgress = (progress) => {
       const { stage, loaded, total } = progress;
       if (stage !== said) announce(stageName(progress));
@@ -77,7 +79,7 @@ export function setUpLinks(app: App, flow: Flow): void {
       status.textContent = stage === 'replay' ? t.trainings.restoring(count(loaded), count(total)) : stage === 'download' && total > 0 ? `${stageName(progress)}: ${bytes(loaded)} / ${bytes(total)}` : stageName(progress);
     };
     try {
-      await loadModel(app, choiceOf(base, head.dtype as ModelChoice['dtype']), [...(picker.files ?? [])], { signal });
+      await loadModel(app, heldAgain(choice, files, head.method), files, { signal });
       const { tuner } = app;
       if (tuner === undefined) return;
       delete app.dataset;
@@ -86,6 +88,7 @@ export function setUpLinks(app: App, flow: Flow): void {
       close();
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
+      if (isShort(error) && head.method !== 'full') void offerFor(problem, { app, now: heldAgain(choice, files, head.method), to: { ...choice, streamed: true }, files, signal }, () => void restore());
       flow.lockAfter(1);
       open.disabled = base.kind === 'files' && (picker.files?.length ?? 0) === 0;
     } finally {

@@ -2,6 +2,7 @@
 import { PocketError, type Estimator, type Method, type ModelInfo, type RunSettings, type TrainOptions } from 'pocketllm';
 import { byId, chosen, el, onChoice } from './dom.ts';
 import type { Draft, DraftSettings } from './draft.ts';
+import { isFrozen } from './plan.ts';
 import { t } from './text.ts';
 
 export interface Settings {
@@ -37,6 +38,7 @@ export class SettingsForm {
   /** Whether that is from an earlier visit, and belongs to the model that is loaded next. */
   #restored = false;
   #info: ModelInfo | undefined;
+  #streamed = false;
 
   /** `draft` keeps what the person enters. */
   constructor(draft: Draft) {
@@ -98,8 +100,12 @@ export class SettingsForm {
     byId('keep-open', HTMLElement).hidden = desk;
   }
 
-  /** Sets what suits a model that is new here, and the settings that are suggested for the examples. What the person has entered for this model stays. */
-  suit(info: ModelInfo | undefined, suggested: Partial<RunSettings> | undefined): void {
+  /**
+   * Sets what suits a model that is new here, and the settings that are suggested for the examples. What the person has entered for this model
+   * stays. `streamed` says whether the model's layers are streamed.
+   */
+  suit(info: ModelInfo | undefined, suggested: Partial<RunSettings> | undefined, streamed = this.#streamed): void {
+    this.#streamed = streamed;
     if (info !== undefined) this.#suitModel(info);
     if (suggested !== undefined) this.adopt(suggested);
     if (info !== undefined || suggested !== undefined) this.#reapply();
@@ -112,8 +118,8 @@ export class SettingsForm {
     if (!this.#restored) this.#own.clear();
     this.#restored = false;
     for (const name of ['learningRate', 'epsilon', 'probes']) this.#field(name).value = '';
-    // Quantized weights cannot be trained themselves.
-    const fixed = dtype.startsWith('q');
+    // Neither quantized weights nor those of streamed layers can be trained themselves.
+    const fixed = isFrozen(dtype, this.#streamed);
     // An adapter of a model that writes learns from few examples in a step (BENCHMARKS.md).
     this.#field('batchSize').value = fixed && head === 'causal-lm' ? '4' : parameters < 3e7 ? '32' : '16';
     this.#field('maxLength').value = String(Math.min(128, maxLength));
@@ -159,6 +165,8 @@ export class SettingsForm {
     };
     const given = (name: string): boolean => this.#field(name).value.trim() !== '';
     number('seed', t.settings.seed, 0, true);
+    // A training record may have brought this method.
+    if (this.#streamed && this.#field('method').value === 'full') throw new PocketError('invalid-argument', t.stream.trainsAll);
     const auto = this.#field('learningRate').value.trim() === 'auto';
     return {
       steps: number('steps', t.settings.steps, 1, true),

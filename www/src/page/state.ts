@@ -6,8 +6,14 @@ import type { Row } from './rows.ts';
 import { t } from './text.ts';
 import type { Form } from './writing.ts';
 
-/** Where the model came from and its storage type, so that it can be loaded again. */
-export type ModelChoice = Place & { dtype: DType };
+/** How the weights of a model are held: in which precision, and whether the layers stay in the browser's storage. */
+export interface Held {
+  readonly dtype: DType;
+  readonly streamed?: boolean;
+}
+
+/** Where the model came from and how its weights are held, so that it can be loaded again. */
+export type ModelChoice = Place & Held;
 
 /** A built-in model without a name is Small BERT, which was once the only one. */
 type Place = { kind: 'built-in'; name?: BuiltInName } | { kind: 'hub'; id: string } | { kind: 'kept'; source: string } | { kind: 'files'; names: string[] };
@@ -54,6 +60,8 @@ export interface Comparison {
 export interface App {
   tuner?: FineTuner;
   model: ModelChoice;
+  /** The files of a model of the person's own. */
+  files: readonly File[];
   modelName: string;
   dataset?: Dataset;
   /** The prompt of the data, or of an opened training record. */
@@ -79,7 +87,13 @@ export interface App {
   onProgress?: (progress: LoadProgress) => void;
 }
 
-export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, modelName: '', comparisons: [], trained: 0 });
+export const newApp = (): App => ({ model: { kind: 'built-in', dtype: 'f32' }, files: [], modelName: '', comparisons: [], trained: 0 });
+
+/** What the memory of a training depends on beside the model. */
+export interface Sizes {
+  readonly batchSize: number;
+  readonly maxLength: number;
+}
 
 export type StepNumber = 1 | 2 | 3 | 4;
 const ALL: readonly StepNumber[] = [1, 2, 3, 4];

@@ -19,6 +19,7 @@ import { beginTraining, canKeep, deleteTraining, newId, updateTraining } from '.
 import { moreSteps, SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { isFolded, type App, type Dataset, type Flow } from './state.ts';
 import { isFull, offerSpace, spaceFor } from './space.ts';
+import { isShort, offerAgain } from './streaming.ts';
 import { onAsked } from './tabs.ts';
 import { takeOver } from './take-over.ts';
 import { t } from './text.ts';
@@ -126,7 +127,7 @@ export class Training {
     this.#showHow();
     this.#sentences.propose(dataset);
     const suggested = this.#current?.dataset !== dataset && dataset?.kind === 'free' ? dataset.settings : undefined;
-    this.#settings.suit(this.#suited === tuner ? undefined : tuner?.info, suggested);
+    this.#settings.suit(this.#suited === tuner ? undefined : tuner?.info, suggested, this.#app.model.streamed === true);
     this.#suited = tuner;
     const continued = restored?.settings.method === 'readout' ? undefined : restored;
     if (restored !== this.#adopted && continued !== undefined) this.#settings.adopt(continued.settings);
@@ -288,6 +289,7 @@ export class Training {
       failed = !isAbort(error);
       if (failed) view.problem(error);
       if (isFull(error)) await this.#offerSpace();
+      else if (isShort(error)) await offerAgain(app, this.#flow, byId('train-problem', HTMLElement), this.#settings.peek(false)?.settings);
     } finally {
       this.#starting = undefined;
       delete app.onProgress;

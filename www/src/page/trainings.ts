@@ -1,11 +1,12 @@
 /** The list of the trainings on this device: to open, continue, rename and delete each. */
-import { storage } from 'pocketllm';
+import { PocketError, storage } from 'pocketllm';
 import { announce, byId, el } from './dom.ts';
 import { bytes, count, percent } from './format.ts';
 import { language } from './language.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { deleteTraining, renameTraining, trainings, type Kept } from './session.ts';
 import type { App, Flow } from './state.ts';
+import { heldAgain, isShort, offerFor, remember } from './streaming.ts';
 import { isFree } from './tabs.ts';
 import { asked, takeOver } from './take-over.ts';
 import { t } from './text.ts';
@@ -107,14 +108,15 @@ class TrainingsList {
   }
 
   /** Opens a training, after the files of its model are there, and no other tab is writing it. */
-  async #start(kept: Kept, goes: boolean, actions: HTMLElement, problem: HTMLElement): Promise<void> {
+  async #start(kept: Kept, goes: boolean, actions: HTMLElement, problem: HTMLElement, known?: readonly File[]): Promise<void> {
     const { id, about } = kept;
     showProblem(problem);
     actions.hidden = true;
+    let files = known ?? (about.model.kind === 'files' ? undefined : []);
     try {
       const as = goes ? await takeOver(id, problem) : undefined;
       if (as === null) return;
-      const files = about.model.kind === 'files' ? await this.#choose(problem) : [];
+      files ??= await this.#choose(problem);
       if (files === undefined) return;
       problem.replaceChildren();
       this.collapse();
@@ -122,13 +124,28 @@ class TrainingsList {
     } catch (error) {
       this.#view.open = true;
       await this.show();
-      const place = this.#items.querySelector(`[data-id="${CSS.escape(id)}"] > div:last-child`);
-      if (!isAbort(error)) showProblem(place instanceof HTMLElement ? place : this.#problem, error);
+      const place = this.#items.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] > div:last-child`) ?? this.#problem;
+      if (!isAbort(error)) showProblem(place, error);
+      const again = (): void => void this.#start(kept, goes, place.parentElement?.querySelector<HTMLElement>('.shelf-actions') ?? actions, place, files);
+      if (files !== undefined && about.settings.method !== 'full') void this.#offer(kept, files, error, place, again);
     } finally {
       actions.hidden = false;
       // A question that was answered with no has had the focus.
       if (document.activeElement === document.body) actions.querySelector('button')?.focus();
     }
+  }
+
+  /** Where a training could not be opened for lack of memory or of storage, offers the place that its model's layers were not in. */
+  async #offer({ about: { model, settings } }: Kept, files: readonly File[], error: unknown, place: HTMLElement, again: () => void): Promise<void> {
+    const now = heldAgain(model, files, settings.method);
+    if (isShort(error)) await offerFor(place, { app: this.#app, now, to: { ...now, streamed: true }, files, signal: new AbortController().signal }, again);
+    if (now.streamed !== true || !(error instanceof PocketError) || !['storage-full', 'invalid-argument'].includes(error.code)) return;
+    const whole = el('button', { type: 'button', class: 'button' }, t.stream.whole);
+    whole.addEventListener('click', () => {
+      remember({ ...now, streamed: false }, files);
+      again();
+    });
+    place.append(el('div', { class: 'space' }, whole));
   }
 
   /** Lets the person choose the files of a model that this page has not stored. */

@@ -22,6 +22,7 @@ import { shelf } from './shelf.ts';
 import { sorting } from './sorting.ts';
 import { space } from './space.ts';
 import { start } from './start.ts';
+import { stream } from './stream.ts';
 import { suggestions } from './suggestions.ts';
 import { tasks } from './tasks.ts';
 import { training } from './training.ts';
@@ -52,6 +53,7 @@ export const de: Texts = {
   sorting,
   space,
   start,
+  stream,
   suggestions,
   tasks,
   training,

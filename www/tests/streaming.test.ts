@@ -1,0 +1,280 @@
+/** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that is small. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import { FAKE, look, openSite, overflows, pick, PHONE, shoot, started, visit, visitPackage, type Site, type Visit } from './browser.ts';
+import { openHub, type Hub } from './hub.ts';
+import { chooseModel, LONG, openModels, startTraining, untilTrained } from './steps.ts';
+
+const ID = 'tests/deep';
+const TOKENIZER = resolve(import.meta.dirname, '../../tests/golden/bert/tokenizer.json');
+/** A model that writes, of so many layers that a few of them are little of it. */
+const CONFIG = {
+  ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_act: 'silu', rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: true },
+  ...{ hidden_size: 192, intermediate_size: 512, num_hidden_layers: 24, num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 97, max_position_embeddings: 160 },
+};
+const STEPS = 3;
+
+/** The file of a model with this configuration. Its weights are waves. */
+function weights(): Buffer {
+  const { hidden_size: width, intermediate_size: inner } = CONFIG;
+  const shapes: [string, number[]][] = [
+    ['model.embed_tokens.weight', [CONFIG.vocab_size, width]],
+    ['model.norm.weight', [width]],
+  ];
+  for (let layer = 0; layer < CONFIG.num_hidden_layers; layer++) {
+    const at = `model.layers.${layer}.`;
+    for (const name of ['q', 'k', 'v', 'o']) shapes.push([`${at}self_attn.${name}_proj.weight`, [width, width]]);
+    for (const name of ['gate', 'up']) shapes.push([`${at}mlp.${name}_proj.weight`, [inner, width]]);
+    shapes.push([`${at}mlp.down_proj.weight`, [width, inner]]);
+    for (const name of ['input', 'post_attention']) shapes.push([`${at}${name}_layernorm.weight`, [width]]);
+  }
+  let offset = 0;
+  const header: Record<string, unknown> = {};
+  for (const [name, shape] of shapes) {
+    const bytes = 4 * shape.reduce((product, side) => product * side, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, (offset += bytes)] };
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  const values = Float32Array.from({ length: offset / 4 }, (_, at) => 0.05 * Math.sin(at * 1.618));
+  return Buffer.concat([length, text, Buffer.from(values.buffer)]);
+}
+
+let folder: string;
+let hub: Hub;
+let site: Site;
+/** GPU memory by the engine's plan: in 4 bits an adapter with all layers in memory and with them in storage, and the latter in 32 bits. */
+let planned: Record<'whole' | 'streamed' | 'streamed32', number>;
+beforeAll(async () => {
+  if (FAKE) return;
+  folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
+  const model = new Map<string, Buffer>([['config.json', Buffer.from(JSON.stringify(CONFIG))], ['tokenizer.json', readFileSync(TOKENIZER)], ['model.safetensors', weights()]]);
+  for (const [name, content] of model) writeFileSync(join(folder, name), content);
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=huggingface.co'], { stdio: 'ignore' });
+  hub = await openHub(folder, ID, [...model.keys()], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
+  site = await openSite(undefined, 41757, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
+  const packaged = await openSite(resolve(import.meta.dirname, '..'), 41758);
+  const { page, module } = await visitPackage(packaged);
+  const files = await pick(page, [...model.keys()].map((name) => join(folder, name)));
+  planned = await page.evaluate(
+    async ({ module: { planTraining }, files }) => {
+      const peak = async (dtype: 'q4' | 'f32', streamLayers: boolean): Promise<number> => (await planTraining({ model: files, dtype, streamLayers, method: 'lora', batchSize: 4, maxLength: 128 })).peak;
+      return { whole: await peak('q4', false), streamed: await peak('q4', true), streamed32: await peak('f32', true) };
+    },
+    { module, files },
+  );
+  await packaged.close();
+}, LONG);
+afterAll(async () => {
+  await site?.close();
+  await hub?.close();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+const open = (prepare?: (context: BrowserContext) => Promise<void>): Promise<Visit> => visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true }, prepare);
+const field = (page: Page): ReturnType<Page['getByLabel']> => page.getByLabel('Keep the model’s layers in storage');
+const tap = (page: Page): ReturnType<Page['getByRole']> => page.getByRole('button', { name: 'Keep its layers in storage' });
+const facts = (page: Page, text: string): ReturnType<Page['locator']> => page.locator('#hub-facts', { hasText: text });
+
+/** A device that reports this memory, of which a training may take a half. */
+const reporting = (bytes: number) => async (context: BrowserContext): Promise<void> => {
+  await context.addInitScript((each) => Object.defineProperty(Navigator.prototype, 'deviceMemory', { value: each, configurable: true }), bytes / 0.5e9);
+};
+
+/** A device whose GPU has so much memory. Each worker that is started gets code that counts its buffers. */
+const having = (bytes: number) => async (context: BrowserContext): Promise<void> => {
+  await context.addInitScript((most) => {
+    const make = URL.createObjectURL.bind(URL);
+    const more = `
+      const [create, destroy] = [GPUDevice.prototype.createBuffer, GPUBuffer.prototype.destroy];
+      const alive = new Map();
+      GPUDevice.prototype.createBuffer = function (how) {
+        const buffer = create.call(this, how);
+        alive.set(buffer, how.size);
+        const all = [...alive.values()].reduce((sum, size) => sum + size, 0);
+        if (all > ${most}) this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('this GPU is small') }));
+        return buffer;
+      };
+      GPUBuffer.prototype.destroy = function () { alive.delete(this); return destroy.call(this); };`;
+    URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
+  }, bytes);
+};
+
+async function lookUp(page: Page): Promise<void> {
+  await chooseModel(page, 'From Hugging Face');
+  await page.getByLabel('The model’s name').fill(ID);
+  await page.getByRole('button', { name: 'Look it up' }).click();
+}
+
+async function precision(page: Page, dtype: string): Promise<void> {
+  await openMemory(page);
+  await page.getByLabel('Precision of the model’s numbers').selectOption(dtype);
+}
+
+async function openMemory(page: Page): Promise<void> {
+  await openModels(page);
+  const more = page.locator('#model-more');
+  if (!(await more.evaluate((each: HTMLDetailsElement) => each.open))) await more.locator('> summary').click();
+}
+
+async function load(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+}
+
+/** Trains an adapter for a few steps on a text. */
+async function train(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Next: your data' }).click();
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  await page.getByLabel('Your examples, one per line').fill('the story is good and the acting is great. '.repeat(30));
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.getByText('Advanced', { exact: true }).click();
+  for (const [name, value] of [['Steps', STEPS], ['Examples per step', 2], ['Longest text (tokens)', 16]] as const) await page.getByLabel(name, { exact: true }).fill(String(value));
+  await page.getByLabel('Questions or openings to compare').fill('the film');
+  // Every weight cannot be trained, and is not offered.
+  expect(await page.getByLabel('What changes').inputValue()).toBe('lora');
+  expect(await page.locator('select[name=method] option[value=full]').evaluate((option: HTMLOptionElement) => option.disabled)).toBe(true);
+  await startTraining(page);
+  await untilTrained(page);
+}
+
+/** Opens the training of an earlier visit and takes as many steps again. */
+async function goOn(page: Page): Promise<void> {
+  await page.locator('#trainings-list').getByRole('button', { name: 'Open' }).click();
+  await page.getByRole('button', { name: 'Back to training' }).click({ timeout: LONG });
+  await page.getByRole('button', { name: `Train ${STEPS} more steps` }).click();
+  await page.locator('#train-status', { hasText: `Trained for ${2 * STEPS} steps` }).waitFor({ timeout: LONG });
+}
+
+/** The bytes of the record of the only training on this device. */
+const record = (page: Page): Promise<string> =>
+  page.evaluate(async () => {
+    const at = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pocketllm')).getDirectoryHandle('runs');
+    for await (const each of (at as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) return [...new Uint8Array(await (await each.getFile()).arrayBuffer())].join();
+    throw new Error('nothing is stored');
+  });
+
+/** The files that layers are read from now. */
+const scratch = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const at = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pocketllm')).getDirectoryHandle('scratch', { create: true });
+    let count = 0;
+    for await (const _ of (at as unknown as { values(): AsyncIterable<unknown> }).values()) count++;
+    return count;
+  });
+
+async function reload(page: Page): Promise<void> {
+  await page.reload();
+  await started(page);
+}
+
+describe.skipIf(FAKE)('where memory is short', () => {
+  test('layers stay in storage after one tap, and a training goes on with or without that to the same bits', { timeout: 2 * LONG }, async () => {
+    const { context, page, faults } = await open(reporting((planned.whole + planned.streamed) / 2));
+    await lookUp(page);
+    await tap(page).waitFor({ timeout: LONG });
+    await facts(page, 'So the page chose 4 bits').getByText('instead of').waitFor();
+    expect(await field(page).isChecked()).toBe(false);
+    expect(await look(page, 'phone-1-stream-offer')).toEqual([]);
+    expect(await overflows(page, '1-stream-offer')).toEqual([]);
+    await tap(page).click();
+    await facts(page, 'Its layers stay in this browser’s storage').getByText('the page has just tried it').waitFor({ timeout: LONG });
+    expect(await tap(page).count()).toBe(0);
+    await openMemory(page);
+    expect(await field(page).isChecked()).toBe(true);
+    expect(await look(page, 'phone-1-streamed')).toEqual([]);
+    expect(await overflows(page, '1-streamed')).toEqual([]);
+    await load(page);
+    expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
+    await shoot(page, 'phone-1-streamed-loaded');
+    expect(await scratch(page)).toBe(1);
+    await train(page);
+    const short = await record(page);
+
+    // The list of models has it as it was.
+    await reload(page);
+    await openModels(page);
+    await page.locator('#shelf > summary').click();
+    await page.locator('#shelf-list').getByRole('button', { name: 'Use' }).click();
+    await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+    expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
+    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('q4');
+    // Now without.
+    await openMemory(page);
+    await field(page).uncheck();
+    await reload(page);
+    await goOn(page);
+    expect(await scratch(page)).toBe(0);
+    const long = await record(page);
+    expect(faults).toEqual([]);
+    await context.close();
+
+    const whole = await open();
+    await lookUp(whole.page);
+    await precision(whole.page, 'q4');
+    await load(whole.page);
+    await train(whole.page);
+    expect(await record(whole.page)).toBe(short);
+    await whole.page.locator('#head-1').click();
+    await openMemory(whole.page);
+    await field(whole.page).check();
+    await reload(whole.page);
+    await goOn(whole.page);
+    expect(await scratch(whole.page)).toBe(1);
+    expect(await record(whole.page)).toBe(long);
+    expect(whole.faults).toEqual([]);
+    await whole.context.close();
+  });
+
+  test('a model that the GPU has no memory for is loaded with its layers in storage', { timeout: LONG }, async () => {
+    const { context, page, faults } = await open(having((planned.streamed32 + 4 * weights().length) / 5));
+    await lookUp(page);
+    await precision(page, 'f32');
+    await facts(page, 'This device does not have that much GPU memory now').waitFor({ timeout: LONG });
+    await tap(page).waitFor({ timeout: LONG });
+    await page.getByRole('button', { name: 'Load this model' }).click();
+    await page.getByRole('alert').getByText('There is not enough memory').waitFor({ timeout: LONG });
+    await page.locator('#model-problem').getByText('instead of').waitFor({ timeout: LONG });
+    expect(await look(page, 'phone-1-stream-failed')).toEqual([]);
+    expect(await overflows(page, '1-stream-failed')).toEqual([]);
+    await page.locator('#model-problem').getByRole('button', { name: 'Keep its layers in storage' }).click();
+    await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+    expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
+    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('f32');
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('the page says where storage cannot help', { timeout: LONG }, async () => {
+    const small = reporting((planned.whole + planned.streamed) / 2);
+    const full = await open(async (context) => {
+      await small(context);
+      await context.addInitScript((bytes) => (navigator.storage.estimate = async () => ({ usage: 0, quota: bytes })), weights().length + 2e6);
+    });
+    await lookUp(full.page);
+    await facts(full.page, 'But they take up to').waitFor({ timeout: LONG });
+    expect(await tap(full.page).count()).toBe(0);
+    expect(await look(full.page, 'phone-1-stream-full')).toEqual([]);
+    expect(full.faults).toEqual([]);
+    await full.context.close();
+
+    const hidden = await open(async (context) => {
+      await small(context);
+      await context.addInitScript(() => (navigator.storage.getDirectory = async () => Promise.reject(new DOMException('not here', 'SecurityError'))));
+    });
+    await lookUp(hidden.page);
+    await facts(hidden.page, 'This browser stores nothing for this page').waitFor({ timeout: LONG });
+    expect(await tap(hidden.page).count()).toBe(0);
+    await openMemory(hidden.page);
+    expect(await field(hidden.page).isVisible()).toBe(false);
+    expect(await look(hidden.page, 'phone-1-stream-hidden')).toEqual([]);
+    expect(hidden.faults).toEqual([]);
+    await hidden.context.close();
+  });
+});
