@@ -128,15 +128,23 @@ async function load(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
 }
 
-/** Trains an adapter for a few steps on a text. */
-async function train(page: Page): Promise<void> {
+async function enterText(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next: your data' }).click();
   await page.getByRole('radio', { name: 'Paste' }).check();
-  await page.getByLabel('Your examples, one per line').fill('the story is good and the acting is great. '.repeat(30));
+  await page.getByLabel('Your examples, one per line').fill('the story is good and the acting is great. '.repeat(60));
   await page.getByRole('button', { name: 'Next: training' }).click();
+}
+
+async function settings(page: Page, fields: Readonly<Record<string, number>>): Promise<void> {
   await page.getByText('Advanced', { exact: true }).click();
-  for (const [name, value] of [['Steps', STEPS], ['Examples per step', 2], ['Longest text (tokens)', 16]] as const) await page.getByLabel(name, { exact: true }).fill(String(value));
+  for (const [name, value] of Object.entries(fields)) await page.getByLabel(name, { exact: true }).fill(String(value));
   await page.getByLabel('Questions or openings to compare').fill('the film');
+}
+
+/** Trains an adapter for a few steps on a text. */
+async function train(page: Page): Promise<void> {
+  await enterText(page);
+  await settings(page, { Steps: STEPS, 'Examples per step': 2, 'Longest text (tokens)': 16 });
   // Every weight cannot be trained, and is not offered.
   expect(await page.getByLabel('What changes').inputValue()).toBe('lora');
   expect(await page.locator('select[name=method] option[value=full]').evaluate((option: HTMLOptionElement) => option.disabled)).toBe(true);
@@ -247,6 +255,34 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
     expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
     expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('f32');
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('a training that the memory is too small for begins again with the layers in storage', { timeout: LONG }, async () => {
+    const { context, page, faults } = await open(having((planned.whole + planned.streamed) / 2));
+    await chooseModel(page, 'From Hugging Face');
+    await page.getByLabel('The model’s name').fill(ID);
+    await precision(page, 'q4');
+    await load(page);
+    await enterText(page);
+    await settings(page, { Steps: 1 });
+    await startTraining(page);
+    const problem = page.locator('#train-problem');
+    await problem.getByText('There is not enough memory').waitFor({ timeout: LONG });
+    await problem.getByText('instead of').waitFor({ timeout: LONG });
+    expect(await look(page, 'phone-3-stream-failed')).toEqual([]);
+    expect(await overflows(page, '3-stream-failed')).toEqual([]);
+    await problem.getByRole('button', { name: 'Keep its layers in storage' }).click();
+    await expect.poll(() => problem.textContent(), { timeout: LONG }).toBe('');
+    await page.getByLabel('Steps', { exact: true }).fill('1');
+    await startTraining(page);
+    await untilTrained(page);
+    expect(await scratch(page)).toBe(1);
+    // Step 1 shows how the model is loaded.
+    await page.locator('#head-1').click();
+    await openMemory(page);
+    expect(await field(page).isChecked()).toBe(true);
     expect(faults).toEqual([]);
     await context.close();
   });

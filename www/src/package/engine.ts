@@ -9,7 +9,7 @@ import { PocketError, abortedError, toError, type ErrorCode } from './errors.js'
 import { Journal, reserve } from './journal.js';
 import { disposedError, type Calls, type CallHooks, type CallName, type Endpoint, type Result, type TrainConfig } from './protocol.js';
 import { sleep } from './request.js';
-import { openScratch, type Scratch } from './scratch.js';
+import { clearScratch, openScratch, type Scratch } from './scratch.js';
 import { zipped, ZipWriter } from './zip.js';
 import { elsewhere, fetchAdapter, ggufFiles } from './source.js';
 import { areMeasured, rememberTiles } from './tiles.js';
@@ -229,7 +229,7 @@ export class Engine implements Endpoint {
         this.#text = undefined;
         const device = await (this.#device = deviceHere(config.device));
         const [{ Tuner }, found] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
-        if (config.streamLayers === true) this.#scratch = await openScratch();
+        this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
         const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
         const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
           const { source } = config;

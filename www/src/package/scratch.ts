@@ -14,12 +14,22 @@ export interface Scratch {
   delete(): Promise<void>;
 }
 
-/** Opens an empty file. It first deletes those that a tab has left behind which was closed while it used them. */
+/** Deletes the files that a tab has left behind which was closed while it used them. */
+export async function clearScratch(): Promise<undefined> {
+  const at = await folder(FOLDER).catch(() => undefined);
+  if (at !== undefined) await clear(at).catch(() => undefined);
+}
+
+async function clear(at: FileSystemDirectoryHandle): Promise<void> {
+  // A file that another tab uses cannot be deleted.
+  for (const { name } of await entries(at)) await remove(at, name).catch(() => undefined);
+}
+
+/** Opens an empty file, after it has deleted those that were left behind. */
 export async function openScratch(): Promise<Scratch> {
   const at = canWrite() ? await folder(FOLDER, true) : undefined;
   if (at === undefined) throw new PocketError('invalid-argument', 'streamLayers: this browser lets no file be written here; leave out worker: false, and leave the private window');
-  // A file that another tab uses cannot be deleted.
-  for (const { name } of await entries(at)) await remove(at, name).catch(() => undefined);
+  await clear(at);
   const name = crypto.randomUUID();
   const file = await open(at, name);
   return {

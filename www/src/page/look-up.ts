@@ -107,6 +107,8 @@ export class LookUp {
   #stream(): void {
     this.#streamed.checked = true;
     this.#streamed.dispatchEvent(new Event('change'));
+    // The button that was tapped is gone.
+    byId('model-load', HTMLButtonElement).focus({ preventScroll: true });
   }
 
   /** Shows what a model needs, and chooses the precision in which it can be trained here. Returns whether that went well. */
