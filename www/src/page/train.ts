@@ -289,7 +289,7 @@ export class Training {
       failed = !isAbort(error);
       if (failed) view.problem(error);
       if (isFull(error)) await this.#offerSpace();
-      else if (isShort(error)) await offerAgain(app, this.#flow, byId('train-problem', HTMLElement), this.#settings.peek(false)?.settings);
+      else if (isShort(error)) void offerAgain(app, this.#flow, byId('train-problem', HTMLElement), this.#settings.peek(false)?.settings);
     } finally {
       this.#starting = undefined;
       delete app.onProgress;
