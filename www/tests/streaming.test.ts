@@ -1,4 +1,4 @@
-/** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that reports little memory. */
+/** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that is small. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,8 +48,8 @@ function weights(): Buffer {
 let folder: string;
 let hub: Hub;
 let site: Site;
-/** GPU memory by the engine's plan for an adapter in 4 bits, with all layers in memory and with them in storage. */
-let planned: Record<'whole' | 'streamed', number>;
+/** GPU memory by the engine's plan: in 4 bits an adapter with all layers in memory and with them in storage, and the latter in 32 bits. */
+let planned: Record<'whole' | 'streamed' | 'streamed32', number>;
 beforeAll(async () => {
   if (FAKE) return;
   folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
@@ -64,8 +64,8 @@ beforeAll(async () => {
   const files = await pick(page, [...model.keys()].map((name) => join(folder, name)));
   planned = await page.evaluate(
     async ({ module: { planTraining }, files }) => {
-      const peak = async (streamLayers: boolean): Promise<number> => (await planTraining({ model: files, dtype: 'q4', streamLayers, method: 'lora', batchSize: 4, maxLength: 128 })).peak;
-      return { whole: await peak(false), streamed: await peak(true) };
+      const peak = async (dtype: 'q4' | 'f32', streamLayers: boolean): Promise<number> => (await planTraining({ model: files, dtype, streamLayers, method: 'lora', batchSize: 4, maxLength: 128 })).peak;
+      return { whole: await peak('q4', false), streamed: await peak('q4', true), streamed32: await peak('f32', true) };
     },
     { module, files },
   );
@@ -87,10 +87,36 @@ const reporting = (bytes: number) => async (context: BrowserContext): Promise<vo
   await context.addInitScript((each) => Object.defineProperty(Navigator.prototype, 'deviceMemory', { value: each, configurable: true }), bytes / 0.5e9);
 };
 
+/** A device whose GPU has so much memory. Each worker that is started gets code that counts its buffers; of the trial of memory only the one that is tried counts. */
+const having = (bytes: number) => async (context: BrowserContext): Promise<void> => {
+  await context.addInitScript((most) => {
+    const make = URL.createObjectURL.bind(URL);
+    const more = `
+      const [create, destroy] = [GPUDevice.prototype.createBuffer, GPUBuffer.prototype.destroy];
+      const alive = new Map();
+      let trial = false;
+      addEventListener('message', ({ data }) => (trial ||= data?.name === 'probe'));
+      GPUDevice.prototype.createBuffer = function (how) {
+        const buffer = create.call(this, how);
+        alive.set(buffer, how.size);
+        const all = [...alive.values()].reduce((sum, size) => sum + size, 0);
+        if ((trial ? how.size : all) > ${most}) this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('this GPU is small') }));
+        return buffer;
+      };
+      GPUBuffer.prototype.destroy = function () { alive.delete(this); return destroy.call(this); };`;
+    URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more], { type: of.type }) : of);
+  }, bytes);
+};
+
 async function lookUp(page: Page): Promise<void> {
   await chooseModel(page, 'From Hugging Face');
   await page.getByLabel('The model’s name').fill(ID);
   await page.getByRole('button', { name: 'Look it up' }).click();
+}
+
+async function precision(page: Page, dtype: string): Promise<void> {
+  await openMemory(page);
+  await page.getByLabel('Precision of the model’s numbers').selectOption(dtype);
 }
 
 async function openMemory(page: Page): Promise<void> {
@@ -183,6 +209,25 @@ describe.skipIf(FAKE)('where memory is short', () => {
     await field(page).uncheck();
     await reload(page);
     await openTraining(page);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
+  test('a model that the GPU has no memory for is loaded with its layers in storage', { timeout: LONG }, async () => {
+    const { context, page, faults } = await open(having((planned.streamed32 + 4 * weights().length) / 5));
+    await lookUp(page);
+    await precision(page, 'f32');
+    await facts(page, 'This device does not have that much GPU memory now').waitFor({ timeout: LONG });
+    await tap(page).waitFor({ timeout: LONG });
+    await page.getByRole('button', { name: 'Load this model' }).click();
+    await page.getByRole('alert').getByText('There is not enough memory').waitFor({ timeout: LONG });
+    await page.locator('#model-problem').getByText('instead of').waitFor({ timeout: LONG });
+    expect(await look(page, 'phone-1-stream-failed')).toEqual([]);
+    expect(await overflows(page, '1-stream-failed')).toEqual([]);
+    await page.locator('#model-problem').getByRole('button', { name: 'Keep its layers in storage' }).click();
+    await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+    expect(await page.locator('#model-facts').textContent()).toContain('in this browser’s storage');
+    expect(await page.getByLabel('Precision of the model’s numbers').inputValue()).toBe('f32');
     expect(faults).toEqual([]);
     await context.close();
   });
