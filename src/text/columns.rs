@@ -47,6 +47,8 @@ pub struct Problem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Classified,
+    /// Texts, beside which there is no other column.
+    Text,
     Completion,
     /// An instruction, perhaps an input, and an output, as in Alpaca's data.
     Instruction,
@@ -86,7 +88,9 @@ impl Columns {
         };
         let text_b = ("text_b", find("text_b"));
         let [text, label, prompt, completion] = ["text", "label", "prompt", "completion"].map(find);
-        if let Some(messages) = any(TURNS) {
+        if let (1, Some(text)) = (names.clone().count(), any(TEXT)) {
+            columns(Kind::Text, &[("text", Some(text))])
+        } else if let Some(messages) = any(TURNS) {
             columns(Kind::Chat, &[("messages", Some(messages))])
         } else if text.is_some() && label.is_some() {
             columns(Kind::Classified, &[("text", text), text_b, ("label", label)])
@@ -148,6 +152,7 @@ impl Table {
     pub(crate) fn new<'a>(columns: Columns, all: impl Iterator<Item = &'a str>) -> Table {
         let rows = match columns.kind {
             Kind::Classified => Rows::Classified(Vec::new()),
+            Kind::Text => Rows::Plain(Vec::new()),
             Kind::Completion | Kind::Instruction => Rows::Completion(Vec::new()),
             Kind::Chat | Kind::ChatPair => Rows::Chat(Vec::new()),
         };
@@ -196,7 +201,8 @@ impl Table {
                 let conversation = record.conversation(columns).map_err(|e| in_field("messages", &e))?;
                 rows.push(Conversation { row, ..conversation });
             }
-            Rows::Questions(_) | Rows::Plain(_) => {}
+            Rows::Plain(texts) => texts.push(filled("text")?),
+            Rows::Questions(_) => {}
         }
         Ok(())
     }

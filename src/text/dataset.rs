@@ -9,6 +9,7 @@
 //!   `label`; `prompt` with `completion`; Alpaca's `instruction`, `input` and `output`; or, as JSON only,
 //!   `messages`, ShareGPT's `conversations`, or messages as `prompt` and `completion`. Other common names of the
 //!   columns of texts and labels, such as `review` and `sentiment`, are known as well.
+//! - The only column, or the only key, of a file may be `text` or one of its other names: each row is a text of its own, to write like.
 //! - Where there is no such header, [`inspect`] finds the columns of texts and labels ([`Layout`]).
 //! - Any other file is plain text.
 //!
@@ -141,6 +142,9 @@ fn understood(
         None
     } else {
         match known(name, &text, format) {
+            Ok(Some(table)) if wanted.labeled && table.columns.kind == Kind::Text => {
+                Some(err!(DataInvalid, "{name}: expected the columns `text` and `label`, found only texts"))
+            }
             Ok(Some(table)) => return tabular(name, table, format, encoding, None),
             Ok(None) => None,
             Err(error) => Some(error),

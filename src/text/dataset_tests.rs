@@ -248,6 +248,67 @@ fn json_in_any_form_is_read() {
 }
 
 #[test]
+fn rows_of_the_only_column_are_texts_of_their_own() {
+    let texts = |reading: &Reading| match &reading.dataset.rows {
+        Rows::Plain(texts) => texts.clone(),
+        other => panic!("{other:?}"),
+    };
+    let wanted = ["Ahoy, friend!", "Two\nlines", "He said \"no\"."];
+    let quoted = "\"Ahoy, friend!\"\r\n\"Two\nlines\"\r\n\"He said \"\"no\"\".\"\r\n";
+    let json = wanted.map(|text| format!("{{\"text\":{}}}", serde_json::json!(text))).join("\n");
+    // Under a name that is known, a training takes them without asking.
+    for (name, text) in [
+        ("a.csv", format!("Text\n{quoted}")),
+        ("a.tsv", format!("message\n{quoted}")),
+        ("a.jsonl", json.clone()),
+        ("a.txt", json.clone()),
+        ("a.json", format!("[{}]", json.replace('\n', ","))),
+    ] {
+        assert_eq!(
+            read(name, text.as_bytes()).unwrap().rows,
+            Rows::Plain(wanted.map(str::to_owned).to_vec()),
+            "{name}"
+        );
+    }
+    // Under another name or none, it is said how they were understood.
+    for (name, text, header, column) in [
+        ("a.csv", format!("Reply\n{quoted}{quoted}"), true, "Reply"),
+        ("a.csv", quoted.to_owned(), false, "column 1"),
+        ("a.tsv", quoted.replace("\"Two\nlines\"", "Two lines"), false, "column 1"),
+        ("a.jsonl", json.replace("\"text\"", "\"reply\""), false, "reply"),
+    ] {
+        let reading = inspect(name, text.as_bytes(), &Wanted::default()).unwrap();
+        let layout = reading.layout.clone().unwrap();
+        assert_eq!(
+            (layout.header, layout.columns[0].name.as_str(), layout.columns.len()),
+            (header, column, 1),
+            "{name}"
+        );
+        assert_eq!((layout.certainty, layout.text, layout.label), (Certainty::Likely, Some(0), None));
+        assert_eq!(texts(&reading)[0], "Ahoy, friend!");
+        assert!(reading.whole().is_ok());
+    }
+    // A comma outside quotation marks divides nothing, and what has no text is left out.
+    let plain = inspect("a.csv", b"text\nAhoy, friend!\n\" \"\nYes\n", &Wanted::default()).unwrap();
+    assert_eq!(
+        (texts(&plain), plain.problems.len()),
+        (vec!["Ahoy, friend!".to_owned(), "Yes".to_owned()], 1)
+    );
+    // Where labels are wanted, they are missing.
+    let labeled = Wanted { labeled: true, ..Wanted::default() };
+    let reading = inspect("a.csv", format!("text\n{quoted}").as_bytes(), &labeled).unwrap();
+    assert_eq!((texts(&reading).len(), reading.layout.as_ref().unwrap().certainty), (3, Certainty::Unsure));
+    let error = reading.whole().unwrap_err();
+    assert!(error.message().contains("`label`") && error.message().contains("found only texts"), "{error}");
+    // Columns of other fields alone are no texts.
+    for (name, text) in
+        [("a.csv", "label\nx\ny\n"), ("a.csv", "just a line\n"), ("a.jsonl", "{\"prompt\":\"a\"}\n")]
+    {
+        refused(name, text);
+    }
+}
+
+#[test]
 fn what_a_file_was_taken_as_is_said() {
     let notes = |name: &str, bytes: &[u8], wanted: &Wanted| {
         inspect(name, bytes, wanted).unwrap().whole().unwrap().1.join(" ")

@@ -13,14 +13,18 @@ pub(crate) fn csv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, separator(text))
 }
 
-/// The separator of a table of comma-separated values, which its header shows.
+/// A character that texts do not contain, as the separator where there is only one column.
+const UNIT_SEPARATOR: u8 = 0x1f;
+
+/// The separator of a table of comma-separated values, which its header shows. Where the header has none, a comma in a text without
+/// quotation marks divides nothing.
 pub(crate) fn separator(text: &str) -> u8 {
     let header = text.trim_start().lines().next().unwrap_or_default();
     match header {
         _ if header.contains(',') => b',',
         _ if header.contains(';') => b';',
         _ if header.contains('\t') => b'\t',
-        _ => b',',
+        _ => UNIT_SEPARATOR,
     }
 }
 

@@ -107,7 +107,8 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
             best = Some((rank, shape));
         }
     }
-    let Some((_, shape)) = best else { return Ok(None) };
+    let only = || is_table.and_then(|separator| Shape::only_column(name, head, separator));
+    let Some(shape) = best.map(|(_, shape)| shape).or_else(only) else { return Ok(None) };
     shape.check(text)?;
     let grid = shape.grid(name, text)?;
     let header = shape.has_header(&grid, &chosen);
@@ -122,7 +123,8 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let first_line = if header { FirstLine::Names } else { FirstLine::Example };
     let places = places(&names, wanted, shape.label())?;
     let looked: Vec<&StringRecord> = rows.iter().take(1000).map(|(_, record)| record).collect();
-    let guess = decided(guess::columns(first.map(|(_, names)| names), &looked, places.0, places.1), wanted);
+    let guess = guess::columns(first.map(|(_, names)| names), &looked, places.0, places.1);
+    let guess = decided(guess, names.len(), wanted);
     let name = |at: Option<usize>| at.and_then(|at| names.get(at));
     let (Some(text), Some(label)) = (name(guess.text), name(guess.label)) else {
         let texts = guess.text.map_or_else(Vec::new, |at| texts(rows, at));
@@ -153,7 +155,8 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
 pub(crate) fn of_keys(names: &[String], grid: &Grid, wanted: &Wanted) -> Result<(Layout, Option<Columns>)> {
     let places = places(names, wanted, None)?;
     let looked: Vec<&StringRecord> = grid.iter().take(1000).map(|(_, record)| record).collect();
-    let guess = decided(guess::columns(Some(&names.iter().collect()), &looked, places.0, places.1), wanted);
+    let guess = guess::columns(Some(&names.iter().collect()), &looked, places.0, places.1);
+    let guess = decided(guess, names.len(), wanted);
     let name = |at: Option<usize>| at.and_then(|at| names.get(at));
     let columns = name(guess.text)
         .zip(name(guess.label))
@@ -173,11 +176,13 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// The guess under what is wanted.
-fn decided(guess: Guess, wanted: &Wanted) -> Guess {
+/// The guess about so many columns under what is wanted.
+fn decided(guess: Guess, columns: usize, wanted: &Wanted) -> Guess {
     let all = wanted.text_column.is_some() && wanted.label_column.is_some();
     let certainty = match guess.certainty {
         _ if all => Certainty::Chosen,
+        // The only column has the texts.
+        _ if columns == 1 && !wanted.labeled => Certainty::Likely,
         // One of the two columns is known.
         Certainty::Unsure if wanted.label_column.is_some() => Certainty::Likely,
         certainty => certainty,

@@ -89,7 +89,8 @@ pub enum Rows {
     Questions(Vec<Question>),
     /// Conversations.
     Chat(Vec<Conversation>),
-    /// Plain text: each element is one stream, to be split into windows of the context's length.
+    /// Plain text: each element is one stream, to be split into windows of the context's length. Of several, each is a text of its own
+    /// with an end.
     Plain(Vec<String>),
 }
 

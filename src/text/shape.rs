@@ -36,6 +36,14 @@ impl Shape {
         tables.map(Shape::Table).chain(splits.filter(is_usual)).collect()
     }
 
+    /// The shape of a file with one column, whose name implies the `separator` of a table; none where its records have several fields.
+    pub(crate) fn only_column(name: &str, head: &str, separator: u8) -> Option<Shape> {
+        let separator = if separator == b'\t' { separator } else { delimited::separator(head) };
+        let shape = Shape::Table(separator);
+        let grid = shape.grid(name, head).ok()?;
+        grid.iter().all(|(_, record)| record.len() == 1).then_some(shape)
+    }
+
     /// The records of a text.
     pub(crate) fn grid(self, name: &str, text: &str) -> Result<Grid> {
         let split = |parts: Option<(&str, &str)>, line: &str| match parts {

@@ -79,6 +79,7 @@ fn classes(rows: &Rows) -> Result<Vec<String>> {
         }
         Rows::Completion(rows) => vec![String::new(); rows.len()],
         Rows::Chat(rows) => vec![String::new(); rows.len()],
+        Rows::Plain(texts) if texts.len() > 1 => vec![String::new(); texts.len()],
         Rows::Plain(_) => bail!(InvalidArgument, "rows are drawn from data with rows, found plain text"),
     })
 }

@@ -245,7 +245,13 @@ impl ExampleEncoder {
             }
             (ExampleEncoder::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;
-                let windows = texts.iter().map(|text| encoder.encode(text)).collect::<Result<Vec<_>>>()?;
+                // Of several texts, a model learns where each one ends.
+                let ends = texts.len() > 1;
+                let place = |row: usize, e: Error| if ends { e.at(format!("row {row}")) } else { e };
+                let windows = texts.iter().zip(1..);
+                let windows =
+                    windows.map(|(text, row)| encoder.encode(text, ends).map_err(|e| place(row, e)));
+                let windows = windows.collect::<Result<Vec<_>>>()?;
                 let windows: Vec<Example> = windows.into_iter().flatten().collect();
                 session.check_tokens(windows.iter().flat_map(|window| window.ids.iter().copied()))?;
                 windows

@@ -104,7 +104,7 @@ impl<'t> CompletionEncoder<'t> {
     }
 }
 
-/// Splits plain text into windows for a causal model, in which every token predicts the next.
+/// Splits texts into windows for a causal model, in which every token predicts the next.
 #[derive(Clone, Debug)]
 pub struct PlainEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -125,12 +125,15 @@ impl<'t> PlainEncoder<'t> {
 
     /// Encodes the text as windows, in order. Each token of the text except the first is a label
     /// exactly once: the last token of a window predicts the first token of the next. The last
-    /// window may be shorter.
+    /// window may be shorter. With `ends`, the end-of-text token is learned too, if the model has one.
     ///
     /// # Errors
     /// `data-invalid` if the text has fewer than two tokens.
-    pub fn encode(&self, text: &str) -> Result<Vec<Example>> {
-        let stream = self.tokenizer.encode_stream(text)?;
+    pub fn encode(&self, text: &str, ends: bool) -> Result<Vec<Example>> {
+        let mut stream = self.tokenizer.encode_stream(text)?;
+        if let Some(eos) = self.tokenizer.eos().filter(|&eos| ends && stream.last() != Some(&eos)) {
+            stream.push(eos);
+        }
         let last =
             stream.len().checked_sub(1).filter(|&n| n > 0).ok_or_else(|| {
                 err!(DataInvalid, "text: expected at least two tokens, found {}", stream.len())

@@ -204,7 +204,7 @@ fn windows_score_every_token_once() {
     let text = "it was great bad 12 ".repeat(7);
     let stream = t.encode(&text, true).unwrap();
     for context in 1..=stream.len() + 1 {
-        let windows = PlainEncoder::new(&t, context).unwrap().encode(&text).unwrap();
+        let windows = PlainEncoder::new(&t, context).unwrap().encode(&text, false).unwrap();
         let labels: Vec<u32> = windows.iter().flat_map(|w| w.targets.iter().map(|x| x.label)).collect();
         let ids: Vec<u32> = windows.iter().flat_map(|w| w.ids.iter().copied()).collect();
         assert_eq!(labels, stream[1..]);
@@ -214,9 +214,12 @@ fn windows_score_every_token_once() {
                 .iter()
                 .all(|w| !w.ids.is_empty() && w.ids.len() <= context && w.targets.len() == w.ids.len())
         );
+        let ended = PlainEncoder::new(&t, context).unwrap().encode(&text, true).unwrap();
+        let last = ended.last().and_then(|w| w.targets.last()).map(|x| x.label);
+        assert_eq!(last, t.eos().or(stream.last().copied()));
     }
     let bare = gpt(false, false);
-    assert!(PlainEncoder::new(&bare, 8).unwrap().encode("a").is_err());
+    assert!(PlainEncoder::new(&bare, 8).unwrap().encode("a", false).is_err());
     assert!(PlainEncoder::new(&bare, 0).is_err());
 }
 

@@ -1,7 +1,7 @@
 /** Types of data and of model files. */
 
-/** One example: a labeled row, a prompt with its completion, or a conversation. */
-export type Example = LabelledText | Completion | Conversation;
+/** One example: a labeled row, a text to write like, a prompt with its completion, or a conversation. */
+export type Example = LabelledText | PlainText | Completion | Conversation;
 
 /** An example for a classifier. */
 export interface LabelledText {
@@ -11,6 +11,12 @@ export interface LabelledText {
   text_b?: string;
   /** One of the `labels` of the call. */
   label: string;
+}
+
+/** A text to write like. Every token of it is learned, and that it ends. Of such examples alone, all are texts. */
+export interface PlainText {
+  /** The text. */
+  text: string;
 }
 
 /** An example of a text to continue. The loss is measured on the tokens of the completion. */
@@ -54,7 +60,7 @@ export type ReadRows = ReadFile &
     | { readonly kind: 'classified'; readonly rows: LabelledText[]; readonly heldOut: LabelledText[] }
     | { readonly kind: 'completion'; readonly rows: Completion[]; readonly heldOut: Completion[] }
     | { readonly kind: 'chat'; readonly rows: Conversation[]; readonly heldOut: Conversation[] }
-    /** One plain text; or, with `unlabeled` or with a `layout` without labels, the text of each row. */
+    /** One plain text; or, with `unlabeled`, with a column of texts alone or with a `layout` without labels, the text of each row. */
     | { readonly kind: 'plain'; readonly rows: string[]; readonly heldOut: string[] }
   );
 
