@@ -128,6 +128,47 @@ test('a text that is being typed is kept beside those that have been added', { t
 });
 
 describe.skipIf(FAKE)('with the engine', () => {
+  test('of a model that writes, the form of the texts and what is typed are kept', { timeout: LONG }, async () => {
+    const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
+    const again = async (): Promise<void> => {
+      await chooseModel(page, 'From my files');
+      await page.locator('#model-input').setInputFiles(resolve(import.meta.dirname, '../../tests/golden/llama-gguf/model.gguf'));
+      await loadModel(page);
+    };
+    await again();
+    await tab(page, 'Paste');
+    await page.getByLabel('Your examples, one per line').fill('question,answer\nwhere is the cat?,on the mat.\nwhere is the dog?,on the cat.\n');
+    await page.getByLabel('How the model sees a question and its answer').selectOption('as one text');
+    await keeps(page, '"form":"joined"');
+    await reload(page);
+    await again();
+    await page.getByText('The answer follows the question exactly as it stands here.').waitFor();
+    expect(await page.getByLabel('How the model sees a question and its answer').inputValue()).toBe('joined');
+    // Other texts have the form that suits them.
+    await page.getByLabel('Your examples, one per line').fill('question,answer\nwhere is the mat?,under the cat.\n');
+    await page.getByText('Read as 1 question with its answer').waitFor();
+    expect(await page.getByLabel('How the model sees a question and its answer').inputValue()).toBe('turns');
+
+    await tab(page, 'Type');
+    await page.getByLabel('What should it learn?', { exact: true }).selectOption('To answer');
+    const ask = async (question: string, answer: string): Promise<void> => {
+      await page.getByLabel('Question', { exact: true }).fill(question);
+      await page.getByLabel('Answer', { exact: true }).fill(answer);
+    };
+    await ask('where is the cat?', 'on the mat.');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await ask('where is the dog?', 'on the c');
+    await keeps(page, 'on the c"');
+    await reload(page);
+    await again();
+    await expect.poll(() => page.getByLabel('Answer', { exact: true }).inputValue()).toBe('on the c');
+    expect(await page.getByLabel('Question', { exact: true }).inputValue()).toBe('where is the dog?');
+    expect(await page.locator('#type-list li p').allTextContents()).toEqual(['where is the cat? on the mat.']);
+    await page.getByText(KEPT).waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('a file with its columns, words, sentence and settings is there again, until a training has it', { timeout: LONG }, async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' });
     await load(page);

@@ -7,7 +7,7 @@ import type { ReadRows } from '../src/package/types/data.ts';
 import type { WasmModule } from '../src/package/wasm.ts';
 import { readBrought, type Questions } from '../src/page/brought.ts';
 import { counted, read, split, thinned, type Parsed, type Row } from '../src/page/rows.ts';
-import { formFor, prepared, promptOf, proposeOpenings, type Writing } from '../src/page/writing.ts';
+import { formFor, prepared, promptOf, proposeOpenings, understood, type Writing } from '../src/page/writing.ts';
 import { FAKE } from './browser.ts';
 import { loadEngine } from './wasm-engine.ts';
 
@@ -84,6 +84,26 @@ describe.skipIf(FAKE)('with the engine', () => {
     expect(await learned(data, 'faq.txt')).toEqual({ as: 'answers', rows: two });
   });
 
+  const texts = ['Ahoy, friend!', 'Where have I been? At sea!', 'Ha! Two\nlines.'];
+  const cells = texts.map((text) => JSON.stringify(text).replaceAll('\\n', '\n'));
+
+  test.each([
+    [['text', ...cells].join('\r\n'), 'replies.csv', 'text'],
+    [['Reply', ...cells].join('\n'), 'replies.csv', 'Reply'],
+    [cells.join('\n'), 'replies.csv', undefined],
+    [['Message', ...cells].join('\n'), 'replies.tsv', 'Message'],
+    [['text', ...cells].join('\n'), 'the examples', 'text'],
+    [texts.map((text) => JSON.stringify({ text })).join('\n'), 'replies.jsonl', 'text'],
+    [texts.map((text) => JSON.stringify({ reply: text })).join('\n'), 'replies.jsonl', undefined],
+  ])('the only column has texts to write like, each of its own: %j as %s', async (data, name, column) => {
+    expect(await learned(data, name)).toEqual({ as: 'texts', rows: texts });
+    const { said } = (await read(tuner, data, name, { format: name.endsWith('l') ? 'jsonl' : 'csv' })) as Parsed & { kind: 'free' };
+    expect(said).toEqual(column === undefined ? [] : [`The first row, “${column}”, is taken as the name of the column.`]);
+    // A model that sorts lets a person label them.
+    const none: Questions = { known: undefined, answers: undefined, prose: undefined, format: {}, wanted: {}, isOpen: false, consider: () => undefined };
+    if (name !== 'the examples') expect(await readBrought(tuner, data, name, none, false)).toEqual({ kind: 'unlabelled', texts, problems: [] });
+  });
+
   test('an instruction with its input is one question', async () => {
     const rows = [{ prompt: 'Translate\n\nGuten Tag', completion: 'Good day' }];
     expect(await learned('instruction,input,output\nTranslate,Guten Tag,Good day\n')).toEqual({ as: 'answers', rows });
@@ -137,6 +157,19 @@ test('questions and answers take the form that the model knows', () => {
     { prompt: 'User: Hi\nAssistant:', completion: ' Hello' },
     { prompt: 'User: Hi\nAssistant: Hello\nUser: Who?\nAssistant:', completion: ' Me' },
   ]);
+});
+
+test('texts are learned as such, and openings are the first half of some', () => {
+  const rows = Array.from({ length: 30 }, (_, at) => `Ahoy, I am text number ${at}, and I go on for a while.`);
+  const writing: Writing = { as: 'texts', rows };
+  expect(formFor(writing, true)).toBe('joined');
+  const { data } = prepared(writing, 'joined');
+  expect(data).toEqual(rows.map((text) => ({ text })));
+  expect(understood(data)).toEqual(writing);
+  const { openings, rest, aside } = proposeOpenings(writing);
+  expect([openings, aside]).toEqual([['Ahoy, I am text number 10,', 'Ahoy, I am text number 20,'], 2]);
+  expect(rest).toEqual({ as: 'texts', rows: rows.filter((_, at) => at !== 10 && at !== 20) });
+  expect(proposeOpenings({ as: 'texts', rows: ['Yes, of course!', '雨が降っています'] }).openings).toEqual(['Yes, of', '雨が降っ']);
 });
 
 test('openings are proposed from examples that are kept aside, if there are many', () => {

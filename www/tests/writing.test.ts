@@ -140,11 +140,12 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await answerColumn(page, 'Which one is the question?', 'column 2');
     await expect.poll(() => page.locator('#read-as-shown dd').first().textContent()).toBe('cat 0 sat on the mat.');
     await answerColumn(page, 'Which one is the question?', 'column 1');
-    // Running text, if the person says so: one column of it, or all of it.
+    // Texts, if the person says so: all of it as it is, or those of one column.
     await use('To write like this');
     await expect.poll(() => said(page).textContent()).toContain('Read as running text');
     await answerColumn(page, 'Which one is the text?', 'column 2');
     await expect.poll(() => page.locator('#read-as-shown .as-read').first().textContent()).toBe('cat 0 sat on the mat.');
+    expect(await said(page).textContent()).toBe('Read as 6 texts: the model learns to write texts like these.');
     await use('To answer');
     await expect.poll(() => page.locator('#read-as-shown dd').first().textContent()).toBe('where is cat number 0?');
     await next(page).click();
@@ -152,6 +153,74 @@ describe.skipIf(FAKE)('examples to write from', () => {
     await train(page, 2);
     expect(await stored(page)).toMatchObject({ form: 'transcript', data: expect.arrayContaining([{ prompt: 'User: where is cat number 0?\nAssistant:', completion: ' cat 0 sat on the mat.' }]) });
     expect(await page.locator('.wrote').count()).toBe(4);
+    await done();
+  });
+
+  test('a column of texts, and lines, are learned as texts of their own', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste(CHATS, PHONE, 'light');
+    const texts = Array.from({ length: 24 }, (_, at) => `the cat sat on mat ${at}, and then it sat on the dog.`);
+    await page.getByRole('radio', { name: 'File' }).check();
+    await page.locator('#data-input').setInputFiles({ name: 'cats.csv', mimeType: 'text/csv', buffer: Buffer.from(`Text\n${texts.map((text) => `"${text}"`).join('\n')}\n`) });
+    await expect.poll(() => said(page).textContent()).toBe('Read as 24 texts: the model learns to write texts like these.');
+    await page.getByText('The first row, “Text”, is taken as the name of the column.').waitFor();
+    await page.getByText('2 examples are kept aside').waitFor();
+    expect(await page.locator('#read-as-shown .as-read').allTextContents()).toEqual(texts.slice(0, 3));
+    expect(await look(page, 'phone-2-texts')).toEqual([]);
+    expect(await overflows(page, '2-texts')).toEqual([]);
+    const form = page.getByLabel('How the model reads it');
+    await form.selectOption('as one running text');
+    expect(await said(page).textContent()).toContain('Read as running text');
+    // Lines that were pasted are one text, or one each.
+    await page.getByRole('radio', { name: 'Paste' }).check();
+    await area(page).fill(texts.join('\n'));
+    await expect.poll(() => said(page).textContent()).toContain('Read as running text');
+    await form.selectOption('each line or row as a text of its own');
+    expect(await said(page).textContent()).toContain('Read as 24 texts');
+    await next(page).click();
+    expect(await page.locator('#summary-2').textContent()).toBe('22 texts to write like');
+    expect(await page.getByLabel('Questions or openings to compare').inputValue()).toBe('the cat sat on mat 8, and\nthe cat sat on mat 16,');
+    await train(page, 2);
+    expect(await page.locator('.wrote').count()).toBe(4);
+    expect(await stored(page)).toMatchObject({ form: 'joined', data: expect.arrayContaining([{ text: texts[0] }]) });
+    await page.getByRole('button', { name: 'Give it examples' }).click();
+    await done();
+  });
+
+  test('texts, and questions with answers, are typed one by one', { timeout: LONG }, async () => {
+    const { page, done } = await atPaste(CHATS, PHONE, 'dark');
+    await page.getByRole('radio', { name: 'Type' }).check();
+    const add = page.locator('#data-type').getByRole('button', { name: 'Add' });
+    await page.getByText('You need at least two. Twenty are a good start.').waitFor();
+    expect(await page.getByLabel('Its label').isVisible()).toBe(false);
+    for (const text of ['the cat sat on the mat.', 'the dog sat on the cat.']) {
+      expect(await next(page).isEnabled()).toBe(false);
+      await page.getByLabel('A text', { exact: true }).fill(text);
+      await add.click();
+    }
+    await expect.poll(() => said(page).textContent()).toBe('Read as 2 texts: the model learns to write texts like these.');
+    expect(await page.locator('#type-list li p').allTextContents()).toEqual(['the dog sat on the cat.', 'the cat sat on the mat.']);
+    expect(await look(page, 'phone-2-typed-texts')).toEqual([]);
+    // What is typed as questions is kept beside them.
+    await page.getByLabel('What should it learn?', { exact: true }).selectOption('To answer');
+    await page.getByLabel('Question', { exact: true }).fill('where is the cat?');
+    await add.click();
+    expect(await page.getByLabel('Answer', { exact: true }).evaluate((field) => field === document.activeElement)).toBe(true);
+    await page.getByLabel('Answer', { exact: true }).fill('on the mat.');
+    await add.click();
+    await page.getByLabel('Question', { exact: true }).fill('where is the dog?');
+    await page.getByLabel('Answer', { exact: true }).fill('on the cat.');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => said(page).textContent()).toContain('Read as 2 questions with their answers');
+    await page.getByText('2 questions with their answers. You need at least two.').waitFor();
+    expect(await look(page, 'phone-2-typed-answers')).toEqual([]);
+    expect(await overflows(page, '2-typed-answers')).toEqual([]);
+    await page.getByLabel('What should it learn?', { exact: true }).selectOption('To write like this');
+    await expect.poll(() => said(page).textContent()).toContain('Read as 2 texts');
+    await page.getByLabel('What should it learn?', { exact: true }).selectOption('To answer');
+    await expect.poll(() => said(page).textContent()).toContain('Read as 2 questions');
+    await next(page).click();
+    expect(await page.locator('#summary-2').textContent()).toBe('2 examples to answer from');
     await done();
   });
 

@@ -4,6 +4,7 @@ import { ANSWER, QUESTION, type ColumnQuestions } from './columns.ts';
 import { Unfit } from './refusal.ts';
 import { read, readAnswers, type Parsed, type Row } from './rows.ts';
 import { t } from './text.ts';
+import type { Writing } from './writing.ts';
 
 /** What is read to recognize a table: characters of a text, bytes of a file. */
 const HEAD = 200_000;
@@ -54,18 +55,21 @@ function isDialogue(rows: readonly Row[]): boolean {
 async function readToSort(tuner: Reader, data: string | Blob, name: string, questions: Questions): Promise<Parsed> {
   const wanted: Omit<ReadOptions, 'name'> = { labeled: true, ...questions.wanted };
   const found = await read(tuner, data, name, wanted);
+  // Of one column, nothing can be chosen but the labels.
+  if (found.kind === 'unlabelled' && found.layout?.columns.length === 1) return { kind: 'unlabelled', texts: found.texts, problems: found.problems };
   if (found.kind !== 'free') return found;
   const lines = await read(tuner, data, name, { ...wanted, unlabeled: true });
   if (lines.kind === 'unlabelled' && lines.texts.length > 1) return lines;
   throw new Unfit(t.refusal.single, t.refusal.singleAdvice);
 }
 
-/** The texts of one column, or all of it as it is, as running text. */
+/** The texts of one column, or all of it as running text, as it is. */
 async function readProse(tuner: Reader, data: string | Blob, name: string, column: string, format: Pick<ReadOptions, 'format'>): Promise<Parsed & { kind: 'free' }> {
   const all = column === 'all';
   const found = await tuner.readRows(data, all ? { name: 'text.txt', format: 'text' } : { name, ...format, textColumn: column, unlabeled: true });
-  const text = found.kind === 'plain' ? found.rows.join('\n\n') : '';
-  return { kind: 'free', writing: { as: 'text', text }, problems: found.problems.map(({ message }) => message), said: found.notes };
+  const rows = found.kind === 'plain' ? found.rows : [];
+  const writing: Writing = all ? { as: 'text', text: rows.join('\n\n') } : { as: 'texts', rows };
+  return { kind: 'free', writing, problems: found.problems.map(({ message }) => message), said: found.notes };
 }
 
 /**
@@ -78,7 +82,7 @@ async function asTable(tuner: Reader, data: string | Blob, name: string): Promis
   const format = start.startsWith('{') ? 'jsonl' : start.startsWith('[') ? 'json' : 'csv';
   try {
     const found = await tuner.readRows(head, { name, format });
-    if (found.layout === undefined) return found.kind === 'plain' ? undefined : await read(tuner, data, name, { format });
+    if (found.layout === undefined) return found.kind === 'plain' && found.columns.text === undefined ? undefined : await read(tuner, data, name, { format });
     if (!(await isTable(tuner, head, name, format, found.layout))) return undefined;
     return { kind: 'unlabelled', texts: [], problems: [], layout: { ...found.layout, certainty: 'unsure' }, format };
   } catch {

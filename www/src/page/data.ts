@@ -58,7 +58,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   const later = new LabelsForTexts(() => (draft.changed(), relabel()));
   const prompt = new PromptForm(() => (draft.changed(), changed()));
   const foreign = new ForeignNote();
-  const readAs = new ReadAs(() => (changed(), showNote()));
+  const readAs = new ReadAs(() => (draft.changed(), changed(), showNote()));
 
   draft.keep('texts', { read: gathered, clear: () => (fill({ source: '', pasted: '', typed: [] }), void refresh()) });
 
@@ -104,6 +104,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
       ...(columns === undefined ? {} : { columns }),
       ...(labels === undefined ? {} : { later: labels }),
       ...(own === undefined ? {} : { prompt: own }),
+      ...(readAs.own === undefined ? {} : { form: readAs.own }),
       ...(shareChosen ? { share: share.value } : {}),
     };
   }
@@ -116,10 +117,12 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     if (radio !== null) radio.checked = true;
     [file, picker.value, paste.value, shareChosen] = [brought, '', pasted, part !== undefined];
     if (part !== undefined) share.value = part;
+    typed.suit(causal());
     typed.restore(before);
     questions.restore(columns);
     later.restore(labels);
     prompt.restore(own);
+    readAs.own = before.form;
     if (pasted.trim() !== '' || !typed.isEmpty || brought !== undefined) seal();
   }
 
@@ -142,6 +145,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   /** Reads other examples than before. */
   function renew(): Promise<void> {
     questions.reset();
+    readAs.own = undefined;
     return refresh();
   }
 
@@ -160,6 +164,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     changed();
     offerSamples(causal());
     explainSources(causal());
+    typed.suit(causal());
     try {
       const found = await readSource(source);
       if (mine !== reading || found === undefined) return;
@@ -235,7 +240,10 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   async function readSource(source: string): Promise<{ parsed: Parsed; apart?: Row[] } | undefined> {
     const tuner = loaded();
     if (source === 'sample') return readSample(tuner);
-    if (source === 'type') return typed.labels < 2 ? undefined : { parsed: counted([...typed.rows], []) };
+    if (source === 'type') {
+      const { parsed: rows } = typed;
+      return rows === undefined ? undefined : { parsed: rows };
+    }
     if (source === 'paste') return paste.value.trim() === '' ? undefined : { parsed: await readBrought(tuner, paste.value, t.examples.theExamples, questions, causal()) };
     byId('data-chosen', HTMLElement).replaceChildren(...(file === undefined ? marked(t.examples.fileNote) : [`${file.name} (${bytes(file.size)})`]));
     if (file === undefined) return undefined;
@@ -320,7 +328,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
         ...parsed.said,
       );
     } else if (parsed.kind === 'free') {
-      const { aside } = sampleNow() === undefined ? proposeOpenings(parsed.writing) : { aside: 0 };
+      const { aside } = sampleNow() === undefined ? proposeOpenings(readAs.writing ?? parsed.writing) : { aside: 0 };
       lines.push(...(aside > 0 ? [t.writing.openingsAside(aside)] : []), ...parsed.said);
     }
     byId('data-note', HTMLElement).textContent = joined(lines);
@@ -369,9 +377,9 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   function free(): App['dataset'] & { kind: 'free' } {
     if (parsed?.kind !== 'free') throw new PocketError('data-invalid', t.examples.nothingYet);
     const sample = sampleNow();
-    const { form } = readAs;
+    const { form, writing = parsed.writing } = readAs;
     const { settings, sentences } = sample === undefined ? {} : SAMPLES[sample];
-    const { openings, rest } = sentences === undefined ? proposeOpenings(parsed.writing) : { openings: [...sentences], rest: parsed.writing };
+    const { openings, rest } = sentences === undefined ? proposeOpenings(writing) : { openings: [...sentences], rest: writing };
     return { kind: 'free', ...prepared(rest, form), form, openings, own: sample === undefined, ...(settings === undefined ? {} : { settings }) };
   }
 
@@ -380,6 +388,9 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
 
 /** A short summary of the examples, for the heading of the step. */
 export function summarizeData(dataset: Dataset): string {
-  if (dataset.kind === 'free') return typeof dataset.data === 'string' ? t.examples.toLearnFrom : t.writing.toAnswerFrom(dataset.data.length);
+  if (dataset.kind === 'free') {
+    if (typeof dataset.data === 'string') return t.examples.toLearnFrom;
+    return (understood(dataset.data).as === 'texts' ? t.writing.toWriteFrom : t.writing.toAnswerFrom)(dataset.data.length);
+  }
   return t.examples.summary(readoutRows(dataset).length, [...dataset.names.values()].join(', '));
 }

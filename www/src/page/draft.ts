@@ -5,6 +5,7 @@ import { bytes } from './format.ts';
 import type { OwnPrompt } from './prompt-form.ts';
 import type { Row } from './rows.ts';
 import { t } from './text.ts';
+import type { TypedState } from './typed.ts';
 
 const FILE = 'page-draft.json';
 /** The content of the chosen file. */
@@ -24,6 +25,10 @@ export interface DraftTexts {
   readonly typed: readonly Row[];
   /** A text that is being typed, and is not among the others yet. */
   readonly typing?: Row;
+  /** Texts, and questions with their answers, for a model that writes. */
+  readonly typedToWrite?: TypedState['typedToWrite'];
+  /** The form in which a model that writes reads the texts. */
+  readonly form?: string;
   readonly columns?: ColumnState;
   /** The names of the labels that are chosen with taps, and the texts that have one. */
   readonly later?: { readonly names: string; readonly rows: readonly Row[] };
@@ -170,7 +175,7 @@ export class Draft {
   #holds(texts: DraftTexts | undefined): boolean {
     const source = chosen('data');
     if (source === 'paste') return texts !== undefined && texts.pasted.trim() !== '';
-    if (source === 'type') return texts !== undefined && (texts.typed.length > 0 || texts.typing !== undefined);
+    if (source === 'type') return texts !== undefined && (texts.typed.length > 0 || texts.typing !== undefined || texts.typedToWrite !== undefined);
     return source === 'file' && this.#file !== undefined;
   }
 

@@ -119,5 +119,6 @@ function textsOf(parsed: Parsed): string[] {
   if (parsed.kind === 'unlabelled') return parsed.texts;
   const { writing } = parsed;
   if (writing.as === 'text') return writing.text.split('\n');
+  if (writing.as === 'texts') return [...writing.rows];
   return writing.as === 'answers' ? writing.rows.map(({ prompt, completion }) => `${prompt} ${completion}`) : writing.rows.map(({ messages }) => messages.map(spoken).join(' '));
 }

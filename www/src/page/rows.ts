@@ -36,6 +36,12 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
     case 'chat':
       return { kind: 'free', writing: { as: 'chats', rows: found.rows }, problems, said: found.notes };
     case 'plain': {
+      const { columns, header = true } = found.layout ?? { columns: [] };
+      const asks = wanted.unlabeled === true || wanted.labeled === true;
+      if (!asks && (found.columns.text !== undefined || columns.length === 1)) {
+        const name = found.columns.text ?? columns[0]?.name ?? '';
+        return { kind: 'free', writing: { as: 'texts', rows: [...found.rows] }, problems, said: [...(header ? [t.writing.columnName(name)] : []), ...found.notes] };
+      }
       if (wanted.unlabeled === true || found.layout !== undefined) return { kind: 'unlabelled', texts: [...found.rows], problems, ...layout };
       const [text = ''] = found.rows;
       return { kind: 'free', writing: { as: 'text', text }, problems, said: found.notes };

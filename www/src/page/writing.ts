@@ -1,10 +1,12 @@
-/** What a model learns to write from: questions with their answers, conversations, or running text; and the form in which the model reads them. */
+/** What a model learns to write from: questions with their answers, conversations, texts, or one running text; and the form in which the model reads them. */
 import type { ChatMessage, Completion, Conversation, Example, Prompt } from 'pocketllm';
 
 /** Data as they were understood. */
 export type Writing =
   | { readonly as: 'answers'; readonly rows: readonly Completion[] }
   | { readonly as: 'chats'; readonly rows: readonly Conversation[] }
+  /** Each is a text of its own. */
+  | { readonly as: 'texts'; readonly rows: readonly string[] }
   | { readonly as: 'text'; readonly text: string };
 
 /**
@@ -37,7 +39,7 @@ const areSpaced = (rows: readonly Completion[]): boolean => rows.every(({ prompt
 
 /** The form that suits the data. `chats` says that the model has a chat template. */
 export function formFor(writing: Writing, chats: boolean): Form {
-  if (writing.as === 'text' || (writing.as === 'answers' && areSpaced(writing.rows))) return 'joined';
+  if (writing.as === 'text' || writing.as === 'texts' || (writing.as === 'answers' && areSpaced(writing.rows))) return 'joined';
   return chats ? 'chat' : 'transcript';
 }
 
@@ -48,6 +50,7 @@ export const storedForm = (data: string | readonly Example[]): Form => (typeof d
 export function prepared(writing: Writing, form: Form): { data: string | Example[]; name: string } {
   if (writing.as === 'text') return { data: writing.text, name: 'text.txt' };
   const name = 'rows.json';
+  if (writing.as === 'texts') return { data: writing.rows.map((text) => ({ text })), name };
   if (writing.as === 'answers') return { data: writing.rows.map((row) => inForm(row, form)), name };
   return { data: form === 'chat' ? [...writing.rows] : writing.rows.flatMap(turns), name };
 }
@@ -71,7 +74,9 @@ export function promptOf(opening: string, form: Form): Prompt {
 export function understood(data: string | readonly Example[]): Writing {
   if (typeof data === 'string') return { as: 'text', text: data };
   const chats = data.flatMap((row) => ('messages' in row ? [row] : []));
-  return chats.length > 0 ? { as: 'chats', rows: chats } : { as: 'answers', rows: data.flatMap((row) => ('completion' in row ? [row] : [])) };
+  if (chats.length > 0) return { as: 'chats', rows: chats };
+  const answers = data.flatMap((row) => ('completion' in row ? [row] : []));
+  return answers.length > 0 ? { as: 'answers', rows: answers } : { as: 'texts', rows: data.flatMap((row) => ('text' in row ? [row.text] : [])) };
 }
 
 /** Openings that are proposed, and the examples that they are taken from, if they are kept aside. */
@@ -87,7 +92,7 @@ export interface Openings {
 const PROPOSED = 2;
 /** With fewer examples, none is kept aside. */
 const MANY = 20;
-/** Characters of the beginning of a paragraph, to the end of a word; and of a paragraph that goes on after it. */
+/** Characters of the beginning of a paragraph, and of a paragraph that goes on after it. */
 const BEGINNING = 32;
 const PARAGRAPH = 48;
 
@@ -103,23 +108,35 @@ export function proposeOpenings(writing: Writing): Openings {
   const places = Array.from({ length: PROPOSED }, (_, at) => (apart ? Math.floor((rows.length * (at + 1)) / (PROPOSED + 1)) : at));
   const openings = places.flatMap((at) => {
     const row = rows[at];
-    if (row === undefined) return [];
-    const first = 'messages' in row ? row.messages.find(({ role }) => role === 'user') : undefined;
-    const text = 'messages' in row ? (first === undefined ? '' : spoken(first)) : row.prompt;
+    const text = row === undefined ? '' : openingOf(row);
     return text.trim() === '' ? [] : [text];
   });
   if (!apart) return { openings, rest: writing, aside: 0 };
   const kept = <T>(all: readonly T[]): T[] => all.filter((_, at) => !places.includes(at));
-  const rest: Writing = writing.as === 'answers' ? { as: 'answers', rows: kept(writing.rows) } : { as: 'chats', rows: kept(writing.rows) };
-  return { openings, rest, aside: places.length };
+  return { openings, rest: { as: writing.as, rows: kept<unknown>(rows) } as Writing, aside: places.length };
 }
+
+/** What the model is given of an example, to go on from. */
+function openingOf(row: string | Completion | Conversation): string {
+  // At most half of a text, which leaves something to write.
+  if (typeof row === 'string') return beginning(onOneLine(row, PARAGRAPH), Math.min(BEGINNING, Math.ceil(row.length / 2)));
+  if (!('messages' in row)) return row.prompt;
+  const first = row.messages.find(({ role }) => role === 'user');
+  return first === undefined ? '' : spoken(first);
+}
+
+/** At most `most` characters of the beginning of a text, to the end of a word. */
+function beginning(text: string, most: number): string {
+  const end = text.lastIndexOf(' ', most);
+  return text.slice(0, end > most / 2 ? end : most);
+}
+
+/** The lines of a text that have something in them. */
+export const linesOf = (text: string): string[] => text.split(/\r\n|[\r\n]/).map((line) => line.trim()).filter((line) => line !== '');
 
 /** The first words of some paragraphs. */
 function beginnings(text: string): string[] {
   const paragraphs = text.split(/\n\s*\n|\n/, 200).flatMap((each) => (each.trim().length >= PARAGRAPH ? [onOneLine(each, PARAGRAPH)] : []));
   const chosen = paragraphs.length > 0 ? paragraphs : [onOneLine(text, PARAGRAPH)];
-  return [...new Set(chosen.slice(0, PROPOSED).map((each) => {
-    const end = each.lastIndexOf(' ', BEGINNING);
-    return each.slice(0, end > BEGINNING / 2 ? end : BEGINNING);
-  }))];
+  return [...new Set(chosen.slice(0, PROPOSED).map((each) => beginning(each, BEGINNING)))];
 }

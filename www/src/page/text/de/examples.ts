@@ -17,7 +17,7 @@ export const examples: Texts['examples'] = {
   pastedNote: 'Die Kategorie (wohin der Text gehört), ein Doppelpunkt und der Text. Auch Zeilen aus einer Tabelle gehen und Texte ohne Kategorie.',
   placeholder: 'Arbeit: Besprechung um 4\nFamilie: Essen um 7, bring Brot mit\nArbeit: Bitte den Bericht schicken\nFamilie: Hab dich lieb',
   chooseFile: 'Datei wählen',
-  fileNote: 'Eine Tabelle (CSV, TSV oder JSONL) mit einer Spalte für die Texte und einer für die Kategorien, oder Zeilen wie <code>Arbeit: Treffen um 16 Uhr</code>. Ein Modell, das schreibt, kann auch aus Fragen mit Antworten, aus Chats oder aus reinem Text lernen.',
+  fileNote: 'Eine Tabelle (CSV, TSV oder JSONL) mit einer Spalte für die Texte und einer für die Kategorien, oder Zeilen wie <code>Arbeit: Treffen um 16 Uhr</code>. Ein Modell, das schreibt, kann auch aus Fragen mit Antworten, aus Chats, aus einer Spalte mit Texten oder aus reinem Text lernen.',
   labelsLater: 'Die Kategorien, durch Kommas getrennt',
   labels: 'Kategorien',
   measure: 'Wie das Gelernte gemessen wird',

@@ -16,7 +16,7 @@ export const examples = {
   pastedNote: 'The label (the group it belongs to), a colon, and the text. Rows from a spreadsheet work too, and so do texts without labels.',
   placeholder: 'work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send the report\nfamily: Love you',
   chooseFile: 'Choose a file',
-  fileNote: 'A table (CSV, TSV or JSONL) with a column of texts and one of labels, or lines such as <code>work: Meeting at 4</code>. A model that writes can also learn from questions with answers, from chats, or from plain text.',
+  fileNote: 'A table (CSV, TSV or JSONL) with a column of texts and one of labels, or lines such as <code>work: Meeting at 4</code>. A model that writes can also learn from questions with answers, from chats, from a column of texts, or from plain text.',
   labelsLater: 'The labels (groups), separated by commas',
   labels: 'Labels',
   measure: 'How to measure what it learns',

@@ -17,7 +17,7 @@ export const examples: Texts['examples'] = {
   pastedNote: 'La etiqueta (el grupo al que pertenece), dos puntos y el texto. También sirven las filas de una hoja de cálculo y los textos sin etiqueta.',
   placeholder: 'trabajo: Reunión a las 4\nfamilia: Cena a las 7, trae pan\ntrabajo: Envía el informe, por favor\nfamilia: Te quiero',
   chooseFile: 'Elegir archivo',
-  fileNote: 'Una tabla (CSV, TSV o JSONL) con una columna de textos y otra de etiquetas, o líneas como <code>trabajo: Reunión a las 4</code>. Un modelo que escribe también puede aprender de preguntas con respuestas, de chats o de texto corrido.',
+  fileNote: 'Una tabla (CSV, TSV o JSONL) con una columna de textos y otra de etiquetas, o líneas como <code>trabajo: Reunión a las 4</code>. Un modelo que escribe también puede aprender de preguntas con respuestas, de chats, de una columna de textos o de texto corrido.',
   labelsLater: 'Las etiquetas (grupos), separadas por comas',
   labels: 'Etiquetas',
   measure: 'Cómo medir lo que aprende',

@@ -17,7 +17,7 @@ export const examples: Texts['examples'] = {
   pastedNote: 'ラベル（どのグループか）、コロン、文章の順に書きます。表計算ソフトの行も、ラベルのない文章も使えます。',
   placeholder: '仕事: 会議は4時です\n家族: 夕食は7時、パンを買ってきて\n仕事: 報告書を送ってください\n家族: 大好きだよ',
   chooseFile: 'ファイルを選ぶ',
-  fileNote: '文章の列とラベルの列がある表（CSV、TSV、JSONL）か、<code>work: Meeting at 4</code>のような行を使えます。文章を書くモデルなら、質問と答え、チャット、ふつうの文章からも学べます。',
+  fileNote: '文章の列とラベルの列がある表（CSV、TSV、JSONL）か、<code>work: Meeting at 4</code>のような行を使えます。文章を書くモデルなら、質問と答え、チャット、文章だけの列、ふつうの文章からも学べます。',
   labelsLater: 'ラベル（グループ）：「、」かコンマで区切る',
   labels: 'ラベル',
   measure: '学んだことの確かめ方',

@@ -17,7 +17,7 @@ export const examples: Texts['examples'] = {
   pastedNote: '라벨(글이 속한 그룹), 콜론(:), 글 순서로 쓰세요. 스프레드시트의 행을 그대로 붙여넣어도 되고, 라벨 없이 글만 넣어도 돼요.',
   placeholder: '업무: 회의는 4시입니다\n가족: 저녁은 7시, 빵 좀 사 와\n업무: 보고서를 보내 주세요\n가족: 사랑해',
   chooseFile: '파일 선택',
-  fileNote: '글 열과 라벨 열이 있는 표(CSV, TSV, JSONL)나 <code>work: Meeting at 4</code> 같은 줄이 담긴 파일을 쓸 수 있어요. 글을 쓰는 모델은 질문과 대답, 채팅, 일반 텍스트로도 배울 수 있어요.',
+  fileNote: '글 열과 라벨 열이 있는 표(CSV, TSV, JSONL)나 <code>work: Meeting at 4</code> 같은 줄이 담긴 파일을 쓸 수 있어요. 글을 쓰는 모델은 질문과 대답, 채팅, 글만 있는 열, 일반 텍스트로도 배울 수 있어요.',
   labelsLater: '라벨(그룹), 쉼표로 구분',
   labels: '라벨',
   measure: '배운 것을 측정하는 방법',
