@@ -275,6 +275,8 @@ fn rows_of_the_only_column_are_texts_of_their_own() {
         ("a.csv", format!("Reply\n{quoted}{quoted}"), true, "Reply"),
         ("a.csv", quoted.to_owned(), false, "column 1"),
         ("a.tsv", quoted.replace("\"Two\nlines\"", "Two lines"), false, "column 1"),
+        // A short first text is no name if it is a sentence.
+        ("a.csv", "\"Ahoy, friend!\"\n\"Where have I been? At sea!\"".to_owned(), false, "column 1"),
         ("a.jsonl", json.replace("\"text\"", "\"reply\""), false, "reply"),
     ] {
         let reading = inspect(name, text.as_bytes(), &Wanted::default()).unwrap();

@@ -84,6 +84,9 @@ pub(crate) fn columns(
     Guess { text, label, certainty }
 }
 
+/// The characters that end a sentence.
+const SENTENCE_ENDS: [char; 7] = ['.', '!', '?', '…', '。', '！', '？'];
+
 /// Whether the first row has the names of the columns.
 pub(crate) fn is_header(first: &StringRecord, rest: &[&StringRecord]) -> bool {
     let is_short = |cell: &str| {
@@ -108,7 +111,8 @@ pub(crate) fn is_header(first: &StringRecord, rest: &[&StringRecord]) -> bool {
             let is_new = !values(rest, label).any(|value| folded(value) == cell(label));
             is_new && text_is_long && Likeness::of(values(rest, label)) == Likeness::Strong
         }
-        None => text_is_long,
+        // Without labels, a short first text looks like a name, unless it ends as a sentence does.
+        None => text_is_long && !guess.text.is_some_and(|text| cell(text).ends_with(SENTENCE_ENDS)),
     }
 }
 
