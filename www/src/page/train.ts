@@ -163,13 +163,13 @@ export class Training {
       given = this.#settings.read();
       if (this.#how.isQuick) given = { ...given, method: 'readout' };
       else if (dataset.kind === 'labelled') await checkPrompt(tuner, dataset);
+      await this.#current?.runner?.end();
     } catch (error) {
       this.#begins = false;
       this.view.problem(error);
       return;
     }
     this.view.hideAfter();
-    await this.#current?.runner?.end();
     const quick = given.method === 'readout';
     const from = quick || app.restored?.settings.method === 'readout' ? undefined : app.restored;
     if (dataset.kind === 'labelled') app.prompting = quick ? readoutPrompt(dataset) : dataset;
