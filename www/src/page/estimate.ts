@@ -96,8 +96,10 @@ export class Estimates {
     this.#note.replaceChildren(...(long ? this.#advice(now.settings, deep) : []));
     const most = now?.settings.maxLength ?? 0;
     const over = this.#lengths.filter((length) => length > most).length;
-    this.#truncated.hidden = over === 0 || now === undefined || this.#isReadWhole();
-    if (over > 0) this.#truncated.textContent = t.estimate.truncated(over, this.#lengths.length, most);
+    const as = this.#of?.kind === 'free' ? understood(this.#of.data).as : undefined;
+    // Texts that are too long for an example become several.
+    this.#truncated.hidden = over === 0 || now === undefined || as === 'text' || as === 'texts';
+    if (over > 0) this.#truncated.textContent = t.estimate[as === 'answers' ? 'answersTruncated' : 'truncated'](over, this.#lengths.length, most);
   }
 
   #advice({ maxLength, batchSize, method, steps }: Settings, seconds: number): Node[] {
@@ -138,11 +140,6 @@ export class Estimates {
   #mean(maxLength: number, around: number): number {
     if (this.#lengths.length === 0) return maxLength;
     return this.#lengths.reduce((sum, length) => sum + Math.min(length + around, maxLength), 0) / this.#lengths.length;
-  }
-
-  /** Whether texts that are too long for an example become several. */
-  #isReadWhole(): boolean {
-    return this.#of?.kind === 'free' && ['text', 'texts'].includes(understood(this.#of.data).as);
   }
 }
 

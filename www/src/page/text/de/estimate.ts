@@ -16,4 +16,6 @@ export const estimate: Texts['estimate'] = {
   smallerBatch: 'weniger Beispielen pro Schritt, unter „Erweitert“',
   truncated: (many: number, all: number, tokens: number) =>
     `${count(many)} von ${count(all)} Texten ${many === 1 ? 'ist' : 'sind'} länger als ${count(tokens)} Token (Wörter oder Teile davon). Nur der Anfang wird gelesen.`,
+  answersTruncated: (many: number, all: number, tokens: number) =>
+    `${count(many)} von ${count(all)} Beispielen ${many === 1 ? 'ist' : 'sind'} länger als ${count(tokens)} Token (Wörter oder Teile davon). Von der Frage wird dann nur das Ende gelesen. Eine Antwort, die allein schon länger ist, kann nicht gelernt werden.`,
 };

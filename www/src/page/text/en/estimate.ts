@@ -15,4 +15,6 @@ export const estimate = {
   smallerBatch: 'fewer examples per step, under Advanced',
   truncated: (many: number, all: number, tokens: number) =>
     `${count(many)} of ${count(all)} ${many === 1 ? 'texts is' : 'texts are'} longer than ${count(tokens)} tokens (words or pieces of words). Only the beginning is read.`,
+  answersTruncated: (many: number, all: number, tokens: number) =>
+    `${count(many)} of ${count(all)} ${many === 1 ? 'examples is' : 'examples are'} longer than ${count(tokens)} tokens (words or pieces of words). Of their questions only the end is read. An answer that is longer by itself cannot be learned.`,
 };

@@ -16,4 +16,6 @@ export const estimate: Texts['estimate'] = {
   smallerBatch: 'menos ejemplos por paso, en «Avanzado»',
   truncated: (many: number, all: number, tokens: number) =>
     `${count(many)} de ${count(all)} textos ${many === 1 ? 'tiene' : 'tienen'} más de ${count(tokens)} tokens (palabras o trozos de palabra). Solo se lee el principio.`,
+  answersTruncated: (many: number, all: number, tokens: number) =>
+    `${count(many)} de ${count(all)} ejemplos ${many === 1 ? 'tiene' : 'tienen'} más de ${count(tokens)} tokens (palabras o trozos de palabra). De la pregunta solo se lee entonces el final. Una respuesta que por sí sola sea más larga no se puede aprender.`,
 };

@@ -16,4 +16,6 @@ export const estimate: Texts['estimate'] = {
   smallerBatch: '1ステップの例の数を減らす：「詳細設定」',
   truncated: (many: number, all: number, tokens: number) =>
     `${count(all)}件のうち${count(many)}件の文章が${count(tokens)}トークン（単語またはその一部）を超えています。読まれるのは最初の部分だけです。`,
+  answersTruncated: (many: number, all: number, tokens: number) =>
+    `例${count(all)}件のうち${count(many)}件が${count(tokens)}トークン（単語またはその一部）を超えています。その場合、質問は最後の部分だけが読まれます。答えだけで超えるものは学習できません。`,
 };

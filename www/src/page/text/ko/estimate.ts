@@ -16,4 +16,6 @@ export const estimate: Texts['estimate'] = {
   smallerBatch: '스텝당 예시 수 줄이기: “고급 설정”',
   truncated: (many: number, all: number, tokens: number) =>
     `글 ${count(all)}개 중 ${count(many)}개가 ${count(tokens)}토큰(단어 또는 단어의 조각)보다 길어요. 앞부분만 읽어요.`,
+  answersTruncated: (many: number, all: number, tokens: number) =>
+    `예시 ${count(all)}개 중 ${count(many)}개가 ${count(tokens)}토큰(단어 또는 단어의 조각)보다 길어요. 이때 질문은 끝부분만 읽어요. 답만으로 더 긴 것은 배울 수 없어요.`,
 };
