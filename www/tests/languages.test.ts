@@ -72,38 +72,6 @@ describe.skipIf(FAKE)('the page', () => {
   });
   afterAll(async () => site?.close());
 
-  test.each(OTHERS)('in %s, all fits on every screen in every step', { timeout: LONG }, async (language) => {
-    const { context, page, faults } = await visit(site, { ...PHONE, isMobile: false, locale: language, serviceWorkers: 'block' });
-    expect(await page.locator('html').getAttribute('lang')).toBe(language);
-    const wide: string[] = [];
-    const check = async (step: string): Promise<void> => {
-      wide.push(...(await overflows(page, `language-${language}-${step}`)));
-      await shoot(page, `language-${language}-${step}`);
-    };
-    expect(await look(page, `language-${language}-1`)).toEqual([]);
-    await check('1');
-    await page.locator('#model-choice > summary').click();
-    await check('1-models');
-    await page.locator('input[value="files"]').check();
-    await page.locator('#model-input').setInputFiles(TINY_FILES);
-    await page.locator('#model-load').click();
-    await page.locator('#model-next').click({ timeout: LONG });
-    await page.locator('#data-own').check();
-    await page.locator('#paste-input').fill('great');
-    await page.locator('#data-problem .problem').waitFor();
-    await check('2-refused');
-    await page.locator('#paste-input').fill(readFileSync(TINY_ROWS, 'utf8'));
-    await page.locator('#prompt-view > summary').click();
-    await check('2');
-    await page.locator('#data-next').click();
-    await check('3');
-    await page.locator('input[name="how"][value="steps"]').check();
-    await page.locator('#advanced > summary').click();
-    await check('3-settings');
-    for (const [name, value] of Object.entries({ steps: '30', batchSize: '4', maxLength: '32', heldOut: '12' })) await page.locator(`#settings [name="${name}"]`).fill(value);
-    await page.locator('#train-start').click();
-    await page.locator('#train-next').waitFor({ timeout: LONG });
-    await check('3-trained');
   /** A visit of which the texts of German, or the page's script, are answered by `answer`. It notes the titles that are seen, frame by frame. */
   async function german(files: string, answer: (route: Route) => Promise<void>, delays: boolean): Promise<Page> {
     const context = await site.browser.newContext({ ...PHONE, locale: 'de', serviceWorkers: 'block' });
@@ -162,6 +130,38 @@ describe.skipIf(FAKE)('the page', () => {
     await still.context().close();
   });
 
+  test.each(OTHERS)('in %s, all fits on every screen in every step', { timeout: LONG }, async (language) => {
+    const { context, page, faults } = await visit(site, { ...PHONE, isMobile: false, locale: language, serviceWorkers: 'block' });
+    expect(await page.locator('html').getAttribute('lang')).toBe(language);
+    const wide: string[] = [];
+    const check = async (step: string): Promise<void> => {
+      wide.push(...(await overflows(page, `language-${language}-${step}`)));
+      await shoot(page, `language-${language}-${step}`);
+    };
+    expect(await look(page, `language-${language}-1`)).toEqual([]);
+    await check('1');
+    await page.locator('#model-choice > summary').click();
+    await check('1-models');
+    await page.locator('input[value="files"]').check();
+    await page.locator('#model-input').setInputFiles(TINY_FILES);
+    await page.locator('#model-load').click();
+    await page.locator('#model-next').click({ timeout: LONG });
+    await page.locator('#data-own').check();
+    await page.locator('#paste-input').fill('great');
+    await page.locator('#data-problem .problem').waitFor();
+    await check('2-refused');
+    await page.locator('#paste-input').fill(readFileSync(TINY_ROWS, 'utf8'));
+    await page.locator('#prompt-view > summary').click();
+    await check('2');
+    await page.locator('#data-next').click();
+    await check('3');
+    await page.locator('input[name="how"][value="steps"]').check();
+    await page.locator('#advanced > summary').click();
+    await check('3-settings');
+    for (const [name, value] of Object.entries({ steps: '30', batchSize: '4', maxLength: '32', heldOut: '12' })) await page.locator(`#settings [name="${name}"]`).fill(value);
+    await page.locator('#train-start').click();
+    await page.locator('#train-next').waitFor({ timeout: LONG });
+    await check('3-trained');
     await page.locator('#train-next').click();
     await check('4');
     expect(wide).toEqual([]);
