@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { deepSeconds } from '../src/page/estimate.ts';
+import { BASIS_STEPS, moreSteps } from '../src/page/settings.ts';
 import { DESKTOP, FAKE, openSite, visit, type Site } from './browser.ts';
 import { chooseModel, loadModel, untilTrained } from './steps.ts';
 
@@ -59,6 +60,15 @@ test('what is written before and after is part of the time, and so are the tests
   expect(deepSeconds(settings, { pass: 0.01, written: 6, tested: 0, compared: 2 }) - steps).toBeCloseTo(4 * 6.01);
   // Fifty texts before, after, and at every tenth step.
   expect(deepSeconds(settings, { pass: 0.01, written: 0, tested: 50, compared: 0 }) - steps).toBeCloseTo(12 * 50 * 0.01);
+});
+
+test('more steps are offered only for a run that the engine makes longer', () => {
+  const basis = readFileSync(resolve(import.meta.dirname, '../../src/train/basis.rs'), 'utf8');
+  expect(basis).toContain(`const BATCHES: u32 = ${BASIS_STEPS};`);
+  const run = { method: 'lora', schedule: 'constant' } as const;
+  expect([1, 3, 4, 100, 2000].map((steps) => moreSteps({ ...run, steps }))).toEqual([0, 0, 4, 100, 1000]);
+  expect(moreSteps({ ...run, method: 'full', steps: 3 })).toBe(3);
+  expect(moreSteps({ ...run, schedule: 'linear', steps: 100 })).toBe(0);
 });
 
 test.runIf(WANTED)('the times that are told are those that it takes', { timeout: HOUR }, async () => {

@@ -209,8 +209,14 @@ export function trainOptions({ heldOut: _, background: __, seed, ...options }: S
 
 /** Steps by which a run that has ended can become longer. */
 const MORE = 1000;
+/** From the batches of its first steps, at most so many, the engine computes what an adapter begins from (`BATCHES` in `src/train/basis.rs`). */
+export const BASIS_STEPS = 4;
 
-/** By how many steps a run with these settings can become longer: not at all if its learning rate has fallen to nothing. */
-export function moreSteps(settings: Settings | undefined): number {
-  return settings === undefined || settings.method === 'readout' || settings.schedule !== 'constant' ? 0 : Math.min(MORE, settings.steps);
+/**
+ * By how many steps a run with these settings can become longer. Not at all if its learning rate has fallen to nothing, or if it is an adapter's
+ * and so short that a longer one would have begun from more batches: the engine refuses that.
+ */
+export function moreSteps(settings: Pick<Settings, 'method' | 'schedule' | 'steps'> | undefined): number {
+  if (settings === undefined || settings.method === 'readout' || settings.schedule !== 'constant') return 0;
+  return settings.method === 'lora' && settings.steps < BASIS_STEPS ? 0 : Math.min(MORE, settings.steps);
 }
