@@ -55,8 +55,16 @@ test('pasted texts are taken up again when a model is loaded, and can be cleared
   await load(page);
   await tab(page, 'Paste');
   const pasted = `text,label\n${'a fine film,great\na bad film,terrible\n'.repeat(6)}`;
-  await page.getByLabel('Your examples, one per line').fill(pasted);
+  // The line has its place as soon as there is something to keep, so that nothing moves when it is shown.
+  const height = (): Promise<number> => page.locator('#draft').evaluate((line) => line.getBoundingClientRect().height);
+  const reserved = await page.getByLabel('Your examples, one per line').evaluate((field: HTMLTextAreaElement, text) => {
+    field.value = text;
+    field.dispatchEvent(new Event('input'));
+    return document.querySelector('#draft')?.getBoundingClientRect().height;
+  }, pasted);
+  expect(reserved).toBeGreaterThan(40);
   await page.getByText(KEPT).waitFor();
+  expect(await height()).toBe(reserved);
   await reload(page);
   await expect.poll(() => page.locator('#model-files').isVisible()).toBe(true);
   // The page does not take the texts in before they are needed, so that a model can still be downloaded.

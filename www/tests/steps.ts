@@ -58,8 +58,8 @@ export async function loadModel(page: Page): Promise<void> {
 }
 
 /**
- * Answers a question about the columns of the data, and waits until the questions are those that follow. A tap is lost while the page moves, as
- * it does when it says that a draft is kept, or while the questions are replaced; then it is repeated, as a person does.
+ * Answers a question about the columns of the data, and waits until the questions are those that follow. A tap is lost
+ * while the page moves or the questions are replaced; then it is repeated, as a person does.
  */
 export async function answerColumn(page: Page, question: string, answer: string): Promise<void> {
   const group = page.getByRole('group', { name: question });

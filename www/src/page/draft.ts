@@ -79,8 +79,11 @@ export class Draft {
   readonly #taken = new Set<keyof Parts>();
   /** What has been chosen at this visit. */
   readonly #chosen = new Set<(typeof CHOICES)[number]>();
-  /** The file whose content is stored, and the size of one that is too large for that. */
+  /** Whether this browser stores nothing for the page. */
+  #unable = false;
+  /** The file whose content is stored, one whose content is being stored, and the size of one that is too large for that. */
   #file: Brought | undefined;
+  #next: Brought | undefined;
   #tooLarge: number | undefined;
   /** The precision of the weights, if the person has chosen it. */
   #precision: string | undefined;
@@ -89,6 +92,7 @@ export class Draft {
 
   constructor() {
     this.#stored = load();
+    void root().then((folder) => (this.#unable = folder === undefined));
     void this.#stored.then((stored) => this.#restoreChoices(stored));
     for (const name of CHOICES) onChoice(name, () => (this.#chosen.add(name), this.changed()));
     byId('hub-id', HTMLInputElement).addEventListener('input', () => this.changed());
@@ -135,13 +139,13 @@ export class Draft {
   /** Keeps this file of texts in place of the last one, unless it is too large. */
   hold(file: File): void {
     const { name, size } = file;
-    this.#file = undefined;
-    this.#tooLarge = size > MOST_BYTES ? size : undefined;
+    const isLarge = size > MOST_BYTES;
+    [this.#file, this.#next, this.#tooLarge] = [undefined, isLarge ? undefined : { name, size }, isLarge ? size : undefined];
     this.#writing = this.#writing.then(async () => {
-      if (size > MOST_BYTES) return remove(CONTENT);
+      if (isLarge) return remove(CONTENT);
       await write(CONTENT, file);
       this.#file = { name, size };
-    }).catch(() => undefined);
+    }).catch(() => undefined).then(() => (this.#next = undefined));
     this.changed();
   }
 
@@ -149,8 +153,8 @@ export class Draft {
   changed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#write(), LATER_MS);
-    // The line is true at any time: what is kept of another tab is not what this one shows.
-    if (!this.#holds(this.#parts.texts?.read())) this.#line.hidden = true;
+    // The line is true at any time: what is kept of another tab is not what this one shows. It has its place at once, so that nothing moves later.
+    if (!this.#unable) this.#draw(this.#line.hidden || this.#line.dataset['state'] === 'place' ? 'place' : 'shown');
   }
 
   /** Deletes the draft. */
@@ -158,17 +162,23 @@ export class Draft {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     for (const name of NAMES) this.#taken.add(name);
-    [this.#file, this.#tooLarge, this.#line.hidden] = [undefined, undefined, true];
+    [this.#file, this.#next, this.#tooLarge, this.#line.hidden] = [undefined, undefined, undefined, true];
     await this.#writing;
     for (const name of [FILE, CONTENT]) await remove(name).catch(() => undefined);
   }
 
   /** Says what is kept of the texts that are shown now. */
   show(): void {
+    this.#draw('shown');
+  }
+
+  /** Draws the line, or keeps its place. */
+  #draw(state: 'shown' | 'place'): void {
     const large = chosen('data') === 'file' ? this.#tooLarge : undefined;
     this.#line.hidden = large === undefined && !this.#holds(this.#parts.texts?.read());
     byId('draft-note', HTMLElement).textContent = large === undefined ? t.draft.kept : t.draft.tooLarge(bytes(large), bytes(MOST_BYTES));
     byId('draft-clear', HTMLElement).hidden = large !== undefined;
+    this.#line.dataset['state'] = state;
   }
 
   /** Whether the open tab has something to keep. */
@@ -176,7 +186,7 @@ export class Draft {
     const source = chosen('data');
     if (source === 'paste') return texts !== undefined && texts.pasted.trim() !== '';
     if (source === 'type') return texts !== undefined && (texts.typed.length > 0 || texts.typing !== undefined || texts.typedToWrite !== undefined);
-    return source === 'file' && this.#file !== undefined;
+    return source === 'file' && (this.#file ?? this.#next) !== undefined;
   }
 
   #write(): void {
@@ -203,7 +213,7 @@ export class Draft {
       this.show();
     }).catch(() => {
       // A draft is a convenience. Where there is no space for it, the page works without.
-      this.#line.hidden = true;
+      this.#draw('place');
     });
   }
 
