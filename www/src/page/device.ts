@@ -5,8 +5,8 @@ import { t } from './text.ts';
 export interface Need {
   /** What the model needs, in full sentences. */
   readonly sentences: readonly string[];
-  /** Whether the model probably does not fit, and whether that is for lack of memory. */
-  readonly tight: boolean;
+  /** Why the model probably does not fit, and whether that is for lack of memory. */
+  readonly warnings: readonly string[];
   readonly short: boolean;
   /** Bytes of storage that the browser has for the page beside the model. */
   readonly free: number;
@@ -55,21 +55,15 @@ export async function need(size: ModelSize | undefined, { peak }: MemoryPlan): P
   const outgrows = peak > TAB_MEMORY && !(await hasWebGpu());
   const heavy = memory !== undefined && peak > memory * 0.5e9;
   return {
-    sentences: [
-      ...sentences,
-      t.device.trainingNeeds(peak, await memoryName(), memory),
-      ...(tight ? [t.device.storageShort] : []),
-      ...(outgrows ? [t.device.tabLimit(TAB_MEMORY)] : []),
-      ...(heavy ? [t.device.heavy] : []),
-    ],
-    tight: tight || heavy || outgrows,
+    sentences: [...sentences, t.device.trainingNeeds(peak, await memoryName(), memory)],
+    warnings: [...(tight ? [t.device.storageShort] : []), ...(outgrows ? [t.device.tabLimit(TAB_MEMORY)] : []), ...(heavy ? [t.device.heavy] : [])],
     short: heavy || outgrows,
     free,
   };
 }
 
 /** What must be downloaded, whether there is storage space for it, and how much space is then left. */
-async function downloadNeed(size: ModelSize | undefined): Promise<Omit<Need, 'short'>> {
+async function downloadNeed(size: ModelSize | undefined): Promise<Pick<Need, 'sentences' | 'free'> & { readonly tight: boolean }> {
   const space = await storage.room();
   const free = space === undefined ? undefined : Math.max(0, space.quota - space.used);
   if (size === undefined) return { sentences: [], tight: false, free: free ?? Infinity };

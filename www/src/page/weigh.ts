@@ -56,23 +56,24 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   }
   const found = await need(size, planned);
   sentences.push(...found.sentences);
-  let { tight } = found;
+  const warnings = [...found.warnings];
   if (now.streamed === true) {
     // The file of the layers is at most as large as the weights.
     const { peak, weights } = await plan(subject, { dtype: now.dtype }, signal);
-    sentences.push(t.stream.takes(peak, weights), ...(weights > found.free ? [t.device.storageShort] : []));
-    tight ||= weights > found.free;
+    sentences.push(t.stream.takes(peak, weights));
+    if (weights > found.free && !warnings.includes(t.device.storageShort)) warnings.push(t.device.storageShort);
   }
-  const tell = (all: readonly string[], bad: boolean): void => {
-    place.replaceChildren(...all.map((sentence) => el('p', {}, sentence)));
-    place.classList.toggle('tight', bad);
+  // What the trial of memory has shown comes last, in the color of a warning only if it is one.
+  const tell = (trial: readonly string[], bad: boolean): void => {
+    const lines = (all: readonly string[], warn: boolean): HTMLElement[] => all.map((sentence) => el('p', warn ? { class: 'warning' } : {}, sentence));
+    place.replaceChildren(...lines(sentences, false), ...lines(warnings, true), ...lines(trial, bad));
   };
-  tell([...sentences, ...(stream === undefined ? [] : [t.tasks.trying(await memoryName())])], tight);
-  announce(joined(sentences));
+  tell(stream === undefined ? [] : [t.tasks.trying(await memoryName())], false);
+  announce(joined([...sentences, ...warnings]));
   if (stream === undefined) return;
   const tried = await tryMemory(planned.peak, signal);
   if (signal.aborted) return;
-  tell([...sentences, ...tried.sentences], tight || tried.tight);
+  tell(tried.sentences, tried.tight);
   announce(joined(tried.sentences));
   if (now.streamed === true || !(found.short || tried.tight)) return;
   await offerStreaming(place, { subject, from: now, to: { ...now, streamed: true }, free: found.free, tries: true, signal, go: stream });
