@@ -77,12 +77,12 @@ export function nameOf(choice: ModelChoice, files: readonly File[]): string {
   return first === undefined || more.length > 0 ? t.loading.mine : first.name.replace(/\.\w+$/, '');
 }
 
-/** The bytes of a model that is downloaded, or 0 if its host does not say. */
-export async function downloadSize(choice: ModelChoice): Promise<number> {
+/** The bytes of a model that is downloaded, if its host says. */
+export async function downloadSize(choice: ModelChoice): Promise<number | undefined> {
   const model = placeOf(choice, []);
-  if (typeof model !== 'string') return 0;
+  if (typeof model !== 'string') return undefined;
   const size = await inspectModel(model, { ...accessToken(), worker: confinedWorker }).catch(() => undefined);
-  return size?.bytes ?? 0;
+  return size?.bytes;
 }
 
 /** Shows what kind of model is loaded. */

@@ -315,11 +315,11 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     else proceed();
   }
 
-  /** Bytes that the chosen model takes in storage: its download, or its layers. */
-  async function sizeInStorage(signal: AbortSignal): Promise<number> {
-    const model = placeOf(choice(), files);
-    const whole = { dtype: choice().dtype };
-    return streamed.checked ? (await plan({ model, access: accessToken(), isWriter: false }, whole, signal)).weights : downloadSize(choice());
+  /** Bytes that the chosen model takes in storage, which are those of its download or its layers; `undefined` where that cannot be found out. */
+  async function sizeInStorage(signal: AbortSignal): Promise<number | undefined> {
+    if (!streamed.checked) return downloadSize(choice());
+    const subject = { model: placeOf(choice(), files), access: accessToken(), isWriter: false };
+    return plan(subject, { dtype: choice().dtype }, signal).then(({ weights }) => weights, () => undefined);
   }
 
   /** Where the memory is too small for the chosen model, offers to load it with its layers in storage: in 4 bits, unless the person has chosen another precision. */

@@ -25,12 +25,12 @@ export interface Without {
   readonly go: () => void;
 }
 
-/** Shows, below what went wrong, how to get space for so many bytes. */
-export async function offerSpace(place: HTMLElement, needed: number, again: () => void, without?: Without): Promise<void> {
+/** Shows, below what went wrong, how to get space for so many bytes, or for something whose size is unknown. */
+export async function offerSpace(place: HTMLElement, needed: number | undefined, again: () => void, without?: Without): Promise<void> {
   const [room, models] = [await storage.room(), await storage.models().catch(() => [])];
   const free = room === undefined ? undefined : Math.max(0, room.quota - room.used);
   // What the browser says is an estimate. It is left out where it contradicts what has just happened.
-  const known = free !== undefined && free <= needed;
+  const needs = needed === undefined ? undefined : free !== undefined && free <= needed ? t.space.needsAndFree(bytes(needed), bytes(free)) : t.space.needs(bytes(needed));
   const button = (text: string, quiet: boolean, work: () => void): HTMLButtonElement => {
     const made = el('button', { type: 'button', class: quiet ? 'button quiet small' : 'button small' }, text);
     made.addEventListener('click', work);
@@ -54,7 +54,7 @@ export async function offerSpace(place: HTMLElement, needed: number, again: () =
     el(
       'div',
       { class: 'space' },
-      el('p', {}, known ? t.space.needsAndFree(bytes(needed), bytes(free)) : t.space.needs(bytes(needed))),
+      ...(needs === undefined ? [] : [el('p', {}, needs)]),
       ...(items.length === 0 ? [] : [el('p', { class: 'note' }, t.space.models), el('ul', { class: 'shelf' }, ...items)]),
       el('div', { class: 'shelf-actions' }, button(t.space.again, false, again), ...(without === undefined ? [] : [button(without.words, true, without.go)])),
     ),
