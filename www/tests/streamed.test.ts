@@ -23,6 +23,8 @@ let context: BrowserContext;
 let page: Page;
 let module: JSHandle<Package>;
 let files: JSHandle<File[]>;
+/** The bits of a run with all weights in GPU memory. */
+let whole: { readonly record: string; readonly adapter: string; readonly loss: number };
 beforeAll(async () => {
   site = await openSite(resolve(import.meta.dirname, '..'), 41778);
   ({ context, page, module } = await visitPackage(site));
@@ -78,11 +80,53 @@ describe.skipIf(FAKE)('streamed layers in the tab', () => {
       { module, files, run: RUN },
     );
     const { resident, streamed } = found;
+    whole = { record: resident.record, adapter: resident.adapter, loss: resident.loss };
     expect({ ...streamed, weights: 0, planned: 0, open: 0 }).toEqual({ ...resident, weights: 0, planned: 0, open: 0 });
     expect(streamed.weights).toBeLessThan(resident.weights);
     expect([streamed.planned, resident.planned]).toEqual([streamed.weights, resident.weights]);
     expect([resident.open, streamed.open, streamed.closed, found.left]).toEqual([0, 1, 0, 0]);
     expect(found.full).toContain('layers that are streamed are only read');
+  });
+
+  test('a GPU that is lost while layers are read is restored, and the run ends with the same bits', { timeout: LONG }, async () => {
+    const found = await page.evaluate(
+      async ({ module: { FineTuner }, files, run, script }) => {
+        // The worker loses its GPU at a read of the layers' file, as often as it is told.
+        const code = `import ${JSON.stringify(script)};
+          const { requestDevice } = GPUAdapter.prototype;
+          let [device, devices] = [undefined, 0];
+          GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await requestDevice.apply(this, args), devices++, device); };
+          const { read, write } = FileSystemSyncAccessHandle.prototype;
+          const left = { read: 0, write: 0 };
+          const lose = (what) => { if (--left[what] === 0) device.destroy(); };
+          FileSystemSyncAccessHandle.prototype.read = function (...args) { lose('read'); return read.apply(this, args); };
+          FileSystemSyncAccessHandle.prototype.write = function (...args) { lose('write'); return write.apply(this, args); };
+          const channel = new BroadcastChannel('lose');
+          channel.onmessage = ({ data }) => { Object.assign(left, data); channel.postMessage(devices); };`;
+        const worker = (): Worker => new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), { type: 'module' });
+        const channel = new BroadcastChannel('lose');
+        // Returns how many GPU devices the worker has had.
+        const loseAt = (at: object): Promise<number> =>
+          new Promise((resolve) => {
+            channel.onmessage = ({ data }) => resolve(data);
+            channel.postMessage(at);
+          });
+        const hash = async (blob: Blob): Promise<string> => [...new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()))].join();
+        const tuner = await FineTuner.create({ model: files, dtype: 'f16', streamLayers: true, worker });
+        // In the first step; then in the third, and once more while the layers are written again.
+        const losses: readonly object[] = [{ read: 1 }, {}, { read: 2, write: 1 }];
+        const devices = [await loseAt(losses[0] ?? {})];
+        for await (const _ of tuner.train(run)) devices.push(await loseAt(losses[devices.length] ?? {}));
+        const record = await hash(await tuner.export('trajectory'));
+        const adapter = await hash(await tuner.export('adapter'));
+        const { loss } = await tuner.evaluate(run.data, { dataName: run.dataName, template: run.template, labels: run.labels });
+        await tuner.dispose();
+        return { devices, bits: { record, adapter, loss } };
+      },
+      { module, files, run: RUN, script: `${site.url}lib/worker.js` },
+    );
+    expect(found.devices).toEqual([1, 2, 2, 4]);
+    expect(found.bits).toEqual(whole);
   });
 
   test('a thread that cannot write files refuses the option', { timeout: LONG }, async () => {
