@@ -49,6 +49,7 @@ export class SettingsForm {
       this.form.addEventListener(kind, ({ target }) => {
         if (!(target instanceof HTMLInputElement || target instanceof HTMLSelectElement) || target.name === 'how') return;
         this.#note(target);
+        if (target.name === 'steps') this.#showLength();
         draft.changed();
       });
     }
@@ -79,6 +80,11 @@ export class SettingsForm {
     if (field.name === 'length') for (const name of ['steps', 'evaluateEvery']) this.#own.delete(name);
     this.#own.delete(field.name);
     this.#own.set(field.name, field.type === 'checkbox' ? String(byInput(field)) : field.value);
+  }
+
+  /** Chooses the length that has so many steps, or none. */
+  #showLength(): void {
+    for (const each of this.form.querySelectorAll<HTMLInputElement>('input[name=length]')) each.checked = each.value === this.#field('steps').value.trim();
   }
 
   /** Enters again what the person has entered, where this model has it. */
@@ -138,6 +144,7 @@ export class SettingsForm {
       // entered.
       this.#field(name).value = typeof value === 'number' ? String(Number(value.toPrecision(7))) : value;
     }
+    this.#showLength();
   }
 
   /** The settings, without a word about what is wrong with them. */
