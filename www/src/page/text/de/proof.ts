@@ -2,7 +2,7 @@
 import { plural } from '../../format.ts';
 import type { Texts } from '../en/index.ts';
 
-const requests = (many: number): string => plural(many, 'Netzwerkanfrage', 'Netzwerkanfragen');
+const requests = (many: number): string => plural(many, 'Netzwerk\u00adanfrage', 'Netzwerk\u00adanfragen');
 
 export const proof: Texts['proof'] = {
   summary: 'Prüfe es selbst',

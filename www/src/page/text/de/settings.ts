@@ -34,7 +34,7 @@ export const settings: Texts['settings'] = {
   probes: 'Richtungen pro Schritt',
   default: 'Standard',
   rateNote: 'Ein Token ist ein Wort oder ein Teil davon. Die Lernrate sagt, wie weit jeder Schritt geht, und Epsilon, wie weit er sich vorher umsieht. Trag bei der Lernrate <code>auto</code> ein, um zuerst fünf Lernraten auszuprobieren, je fünfzig Schritte lang.',
-  background: 'Weitertrainieren, wenn diese Seite im Hintergrund ist',
+  background: 'Weiter\u00adtrainieren, wenn diese Seite im Hintergrund ist',
   sentencesNoteQuick: 'Das Modell sortiert sie nach dem Lernen.',
   quickNote: 'Das Modell versteht schon Sprache. Es liest jedes Beispiel einmal und lernt, deine Kategorien zu unterscheiden.',
   deepNote: 'Dabei ändert sich das Modell selbst, Schritt für Schritt. Jede Kategorie braucht dafür ein Wort. Beginne mit „Schnell“: Damit wurden in unseren Tests 92\u00a0% der E-Mails richtig sortiert, mit tausend gründlichen Schritten 80\u00a0%.',

@@ -13,7 +13,7 @@ export const tasks: Texts['tasks'] = {
   writeAsk: 'Where have you been?',
   writeAnswer: 'Ha! At sea!',
   answer: 'In meinem Format antworten',
-  answerNote: 'Die KI lernt aus 30 Beispielen, den Tag herauszusuchen.',
+  answerNote: 'Die KI lernt aus 30 Beispielen, den Tag heraus\u00adzusuchen.',
   answerAsk: 'Dinner with Mara on Tuesday',
   answerAnswer: '[Tuesday]',
   own: 'Oder nimm deine eigenen Texte',

@@ -16,7 +16,7 @@ export const trainings: Texts['trainings'] = {
   justNow: 'gerade eben',
   open: 'Öffnen',
   continue: 'Fortsetzen',
-  rename: 'Umbenennen',
+  rename: 'Um\u00adbenennen',
   delete: 'Löschen',
   newName: 'Neuer Name',
   save: 'Speichern',
