@@ -20,7 +20,7 @@ export const examples = {
   labelsLater: 'The labels (groups), separated by commas',
   labels: 'Labels',
   measure: 'How to measure what it learns',
-  fold: 'with each text in turn (for few texts)',
+  fold: 'each text in turn (for few texts)',
   notAtAll: 'not at all',
   tenth: 'with 10% of the texts, kept aside',
   fifth: 'with 20% of the texts, kept aside',

@@ -21,7 +21,7 @@ export const examples: Texts['examples'] = {
   labelsLater: 'Las etiquetas (grupos), separadas por comas',
   labels: 'Etiquetas',
   measure: 'Cómo medir lo que aprende',
-  fold: 'con cada texto por turno (si son pocos)',
+  fold: 'cada texto por turno (si son pocos)',
   notAtAll: 'no medirlo',
   tenth: 'con un 10 % de textos reservados',
   fifth: 'con un 20 % de textos reservados',
