@@ -32,10 +32,7 @@ interface Run {
   steps: number;
 }
 
-/**
- * A text that is being generated: what is needed to start it again, and the number of pieces so
- * far.
- */
+/** A text that is being generated: what is needed to start it again, and the number of pieces so far. */
 interface Text {
   readonly number: number;
   readonly prompt: Prompt;
@@ -177,11 +174,10 @@ export class Engine implements Endpoint {
     } catch {
       // Nothing has been trained, so there is no trajectory.
     }
-    const { cancel, release } = cancelFor(hooks.signal);
     const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-    try {
-      await sleep(pause, hooks.signal);
-      const { Tuner } = await this.#load();
+    await sleep(pause, hooks.signal);
+    const { Tuner } = await this.#load();
+    await withCancel(hooks.signal, async (cancel) => {
       const tuner = await Tuner.create(options, onProgress, cancel);
       try {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
@@ -199,9 +195,7 @@ export class Engine implements Endpoint {
       // The lost tuner is replaced only now, because until then it alone has the steps so far.
       this.#tuner = tuner;
       lost.free();
-    } finally {
-      release();
-    }
+    });
   }
 
   /** Starts a training whose name is reserved until `release` is called. */
@@ -212,9 +206,10 @@ export class Engine implements Endpoint {
       ...{ data: learned.data, dataName: learned.name },
       ...(measured === undefined ? {} : { eval: measured.data, evalName: measured.name }),
     };
-    const { cancel, release: end } = cancelFor(hooks.signal);
     const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-    const start = await this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)).finally(end);
+    const start = await withCancel(hooks.signal, (cancel) =>
+      this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)),
+    );
     const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded(), release);
     // If the learning rate was searched for, it must not be searched for again.
     this.#run = { number: ++this.#started, config: { ...config, learningRate: start.learningRate }, journal, steps: 0 };
@@ -223,7 +218,6 @@ export class Engine implements Endpoint {
 
   readonly #handlers: Handlers = {
     create: async ([config], hooks) => {
-      const { cancel, release } = cancelFor(hooks.signal);
       try {
         await this.#free();
         this.#text = undefined;
@@ -231,12 +225,13 @@ export class Engine implements Endpoint {
         const [{ Tuner }, found] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
         this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
         const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
-        const tuner = await Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel).catch(async (thrown: unknown) => {
+        const load = (cancel: Cancel): Promise<WasmTuner> => Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
+        const tuner = await withCancel(hooks.signal, load).catch(async (thrown: unknown) => {
           const { source } = config;
           if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
           throw thrown;
         });
-        if (cancel.aborted || this.#closed) {
+        if (hooks.signal?.aborted === true || this.#closed) {
           tuner.free();
           throw abortedError('loading', hooks.signal);
         }
@@ -249,8 +244,6 @@ export class Engine implements Endpoint {
       } catch (thrown) {
         if (this.#tuner === undefined) await this.#free();
         throw thrown;
-      } finally {
-        release();
       }
     },
     plan: async ([{ source, access, ...rest }], { signal }) => {
@@ -282,9 +275,10 @@ export class Engine implements Endpoint {
       const run = this.#run;
       if (run?.number !== number) throw replaced('training');
       this.#endText();
-      const { cancel, release } = cancelFor(hooks.signal);
       try {
-        const step = await this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined));
+        const step = await withCancel(hooks.signal, (cancel) =>
+          this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined)),
+        );
         if (step === undefined) {
           // The run may end only now with the weights of an earlier step.
           if (run.config.keepBest === true) run.journal?.rewrite(this.#loaded());
@@ -301,8 +295,6 @@ export class Engine implements Endpoint {
         // The engine has ended the run. To continue it, restore it and train again.
         if (isCode(error, 'aborted', 'non-finite-loss')) await this.#endRun();
         throw error;
-      } finally {
-        release();
       }
     },
     endTraining: async ([number]) => {
@@ -316,12 +308,7 @@ export class Engine implements Endpoint {
       const { data: bytes, name } = await readData('data', data, config.dataName);
       const shown = train === undefined ? undefined : await readData('train', train, config.trainName);
       const read = { ...config, data: bytes, dataName: name, ...(shown && { train: shown.data, trainName: shown.name }) };
-      const { cancel, release } = cancelFor(hooks.signal);
-      try {
-        return await this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress));
-      } finally {
-        release();
-      }
+      return withCancel(hooks.signal, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress)));
     },
     classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
     // The engine has no batch without texts.
@@ -377,12 +364,8 @@ export class Engine implements Endpoint {
       const bytes = await bytesOf('the trajectory', trajectory, 'file-corrupt');
       await this.#endRun();
       this.#endText();
-      const { cancel, release } = cancelFor(hooks.signal);
-      try {
-        return await this.#withRecovery(hooks, (tuner) => tuner.restore(bytes, (progress) => hooks.onProgress?.(progress), cancel));
-      } finally {
-        release();
-      }
+      const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
+      return withCancel(hooks.signal, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.restore(bytes, onProgress, cancel)));
     },
     dispose: async () => this.#free(),
   };
@@ -400,12 +383,16 @@ async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text
   for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
 }
 
-/** The engine's flag for a signal. It follows the signal until it is released. */
-function cancelFor(signal: AbortSignal | undefined): { cancel: Cancel; release: () => void } {
+/** Does `work` with the engine's flag for a signal. The flag follows the signal as long as the work lasts. */
+async function withCancel<T>(signal: AbortSignal | undefined, work: (cancel: Cancel) => Promise<T>): Promise<T> {
   const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
   const onAbort = (): void => {
     cancel.aborted = true;
   };
   signal?.addEventListener('abort', onAbort);
-  return { cancel, release: () => signal?.removeEventListener('abort', onAbort) };
+  try {
+    return await work(cancel);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
