@@ -40,7 +40,7 @@ impl Imports {
 
     /// The imports of files, given as names relative to `src/` and texts.
     pub(crate) fn of(texts: Vec<(String, String)>) -> Imports {
-        let is_test = |name: &str| name.ends_with("tests.rs");
+        let is_test = |name: &str| name.ends_with("tests.rs") || name.contains("tests/");
         let modules: BTreeMap<Module, File> = texts
             .into_iter()
             .filter(|(name, _)| !is_test(name))
