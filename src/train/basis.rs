@@ -14,6 +14,7 @@ use crate::fit::SecondMoments;
 use crate::model::{Extent, TensorId, lora_matrices};
 use crate::text::batch::Batch;
 use crate::text::encode::Example;
+use crate::zo::random::Order;
 
 /// The basis comes from the batches of the first steps: at most this many.
 const BATCHES: u32 = 4;
@@ -24,9 +25,8 @@ const TOKENS: u32 = 1024;
 /// Bytes of inputs that the host holds at a time. If the matrices need more, there are more passes.
 const BYTES: u64 = 64 << 20;
 
-/// The examples of each pass, by their indices, for examples with so many tokens each.
-pub(super) fn passes(settings: &Settings, tokens: &[u32]) -> Vec<Vec<usize>> {
-    let mut order = settings.order(tokens.len());
+/// The examples of each pass, by their indices, for examples in this order with so many tokens each.
+pub(super) fn passes(settings: &Settings, mut order: Order, tokens: &[u32]) -> Vec<Vec<usize>> {
     let (mut passes, mut seen) = (Vec::new(), 0);
     for step in 0..BATCHES.min(settings.steps) {
         let batch = order.batch(step, settings.batch_size as usize);
@@ -55,7 +55,7 @@ impl Session {
             bail!(InvalidArgument, "an activation basis is for method lora, not {}", settings.method.name());
         };
         let tokens: Vec<u32> = examples.iter().map(|example| example.ids.len() as u32).collect();
-        let passes = passes(settings, &tokens);
+        let passes = passes(settings, settings.order(examples.iter().map(Example::label)), &tokens);
         self.remove_adapter();
         let batches: Vec<Batch> = passes
             .iter()
@@ -98,7 +98,12 @@ impl Session {
     ///
     /// # Errors
     /// As there.
-    pub(super) async fn count_basis(&mut self, settings: &Settings, tokens: &[u32]) -> Result<()> {
+    pub(super) async fn count_basis(
+        &mut self,
+        settings: &Settings,
+        order: Order,
+        tokens: &[u32],
+    ) -> Result<()> {
         self.remove_adapter();
         let length = |pass: Vec<usize>| pass.iter().filter_map(|&index| tokens.get(index)).sum::<u32>();
         let batch = |tokens: u32| {
@@ -106,7 +111,7 @@ impl Session {
             Batch { positions, ..Batch::sequence(&vec![0; tokens as usize]) }
         };
         let batches: Vec<Batch> =
-            passes(settings, tokens).into_iter().map(|pass| batch(length(pass))).collect();
+            passes(settings, order, tokens).into_iter().map(|pass| batch(length(pass))).collect();
         for group in self.groups(settings, &batches)? {
             for batch in &batches {
                 self.inputs(batch, &group).await?;

@@ -42,7 +42,7 @@ names!(OptimizerKind: Sgd = "sgd", Adam = "adam");
 /// A choice of several options at once, by what was measured (BENCHMARKS.md). Options that are given win over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedPreset {
-    /// LoRA beside all linear layers with an activation basis, 8 one-sided probes, Adam and a linear schedule.
+    /// LoRA beside all linear layers with an activation basis, 8 one-sided probes, Adam, a linear schedule and a balanced order.
     LowestLoss,
 }
 
@@ -53,8 +53,8 @@ names!(NamedPreset: LowestLoss = "lowest-loss");
 #[serde(default, rename_all = "camelCase")]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct MethodOptions {
-    /// Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided and
-    /// schedule linear: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
+    /// Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided,
+    /// schedule linear and a balanced order: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<NamedPreset>,
@@ -163,6 +163,11 @@ impl MethodOptions {
             Some(NamedPreset::LowestLoss) => Schedule::Linear,
             None => Schedule::Constant,
         }
+    }
+
+    /// Whether the labels are spread evenly over the order of the data where no option says it.
+    pub(super) fn is_balanced(&self) -> bool {
+        self.preset == Some(NamedPreset::LowestLoss)
     }
 
     /// LoRA's targets: as given, or by the preset.

@@ -78,6 +78,11 @@ pub struct Options {
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sequential: bool,
+    /// Spread the labels of the examples evenly over the shuffled order, so that every batch has about the shares of the whole data. A text
+    /// without a label is shuffled as usual [default: by preset lowest-loss]
+    #[cfg_attr(not(target_arch = "wasm32"), arg(long, num_args(0..=1), require_equals(true), default_missing_value("true")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balanced: Option<bool>,
     /// Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no
     /// evaluations in between]
     #[cfg_attr(not(target_arch = "wasm32"), arg(long = "eval-every"))]
@@ -224,6 +229,7 @@ impl Options {
             epsilon: self.epsilon.unwrap_or(preset.epsilon),
             seed: self.seed.unwrap_or(default.seed),
             sequential: self.sequential,
+            balanced: self.balanced.unwrap_or_else(|| self.method.is_balanced() && !self.sequential),
             evaluate_every: self.evaluate_every.unwrap_or(default.evaluate_every),
             max_length: self.max_length.unwrap_or(default.max_length),
         };
@@ -303,6 +309,7 @@ impl Options {
             epsilon: Some(settings.epsilon),
             seed: Some(settings.seed),
             sequential: settings.sequential,
+            balanced: Some(settings.balanced).filter(|is_balanced| *is_balanced),
             evaluate_every: None,
             keep_best: false,
             max_length: Some(settings.max_length),

@@ -18,7 +18,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 use crate::model::{Extent, HeadKind, LayerSpec, Mixer, Mlp, ModelSpec, Pooling, Sampling, Score};
 use crate::text::batch::Batch;
-use crate::text::encode::Target;
+use crate::text::encode::{Example, Target};
+use crate::zo::random::Order;
 use crate::zo::update;
 
 /// Number of examples that are drawn to find the largest batch of a run. A later one is rarely larger.
@@ -51,7 +52,9 @@ pub struct Plan {
 pub struct Sizes {
     /// Number of tokens and targets of each training example.
     pub examples: Vec<[u32; 2]>,
-    /// The same for each evaluation example.
+    /// The label of each training example ([`Example::label`]), by which a balanced order spreads them; 0 where it has none.
+    pub classes: Vec<u32>,
+    /// Number of tokens and targets of each evaluation example.
     pub held_out: Vec<[u32; 2]>,
     /// Maximum tokens of a generated answer (0 if none is generated), and tokens of the longest prompt.
     pub written: [u32; 2],
@@ -70,8 +73,13 @@ impl Sizes {
             Score::Readout(labels) => labels,
             Score::Vocabulary => 0,
         };
-        let written = held_out.map_or([0; 2], Examples::written);
-        Sizes { examples: list(examples), held_out: held_out.map_or_else(Vec::new, list), written, labels }
+        Sizes {
+            examples: list(examples),
+            classes: examples.examples.iter().map(Example::label).collect(),
+            held_out: held_out.map_or_else(Vec::new, list),
+            written: held_out.map_or([0; 2], Examples::written),
+            labels,
+        }
     }
 
     /// The sizes of `count` examples of `length` tokens each, with the targets that a model with this head is trained on.
@@ -90,10 +98,16 @@ impl Sizes {
         let written = [written, prompt.min(length)];
         Sizes {
             examples: truncate(&self.examples),
+            classes: self.classes.clone(),
             held_out: truncate(&self.held_out),
             written,
             labels: self.labels,
         }
+    }
+
+    /// The order in which a run takes the examples.
+    fn order(&self, settings: &Settings) -> Order {
+        settings.order((0..self.examples.len()).map(|row| self.classes.get(row).copied().unwrap_or_default()))
     }
 
     pub(super) fn longest(&self) -> u32 {
@@ -110,7 +124,7 @@ impl Sizes {
     /// The largest pass of a step.
     fn step(&self, settings: &Settings) -> Extent {
         let mut most = Extent { branches: settings.estimator.branches(), ..Extent::least() };
-        let mut order = settings.order(self.examples.len());
+        let mut order = self.order(settings);
         for step in 0..settings.steps.min(DRAWN.div_ceil(settings.batch_size.max(1))) {
             let batch = order.batch(step, settings.batch_size as usize);
             for chosen in batch.chunks(settings.at_once() as usize) {
@@ -189,7 +203,7 @@ impl Session {
         }
         if let Method::Lora { a: LoraA::Activations, .. } = settings.method {
             let tokens: Vec<u32> = sizes.examples.iter().map(|[tokens, _]| *tokens).collect();
-            session.count_basis(settings, &tokens).await?;
+            session.count_basis(settings, sizes.order(settings), &tokens).await?;
         }
         session.set_up(&setup).await?;
         match (sizes.evaluation(), settings.readout) {

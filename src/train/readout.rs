@@ -22,6 +22,7 @@ use crate::clock::Instant;
 use crate::error::{Result, bail};
 use crate::fit::{Fit, Labels, Readout, Strength, WordHead, folds};
 use crate::model::{Evaluation, ModelSpec, Pooling};
+use crate::text::encode::Example;
 use crate::text::figures::Answer;
 use crate::text::rows::{Classified, Dataset, Rows};
 
@@ -159,7 +160,8 @@ impl ReadoutTrainer {
         };
         // The first held-out rows stand for all of them until the last fit.
         let held_out = held_out.map(|examples| {
-            let order = header.settings.order(examples.examples.len()).batch(0, examples.examples.len());
+            let mut order = header.settings.order(examples.examples.iter().map(Example::label));
+            let order = order.batch(0, examples.examples.len());
             Cache::new(examples, &order, pooling)
         });
         let train = Cache::new(train, &order, pooling);
@@ -362,7 +364,7 @@ pub(super) fn fit_linear(
 /// The order in which the rows are taken: shuffled, with the first row of each label moved to the front.
 pub(super) fn order(settings: &Settings, labels: &Labels) -> Vec<usize> {
     let rows = labels.of_rows().len();
-    let shuffled = settings.order(rows).batch(0, rows);
+    let shuffled = settings.order(labels.of_rows().iter().map(|&label| label as u32)).batch(0, rows);
     let mut seen = vec![false; labels.names().len()];
     let (mut order, others): (Vec<usize>, Vec<usize>) =
         shuffled.into_iter().partition(|row| !std::mem::replace(&mut seen[labels.of_rows()[*row]], true));

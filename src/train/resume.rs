@@ -13,6 +13,7 @@ use super::updater::Updater;
 use crate::error::{Result, bail};
 use crate::gemm::Choice;
 use crate::names::Named;
+use crate::text::encode::Example;
 use crate::zo::schedule::Schedule;
 
 impl Trainer {
@@ -107,8 +108,10 @@ impl Trainer {
         if !matches!(self.settings.method, Method::Lora { a: LoraA::Activations, .. }) {
             return Vec::new();
         }
-        let tokens: Vec<u32> = self.examples.examples.iter().map(|e| e.ids.len() as u32).collect();
-        basis::passes(&Settings { steps, ..self.settings.clone() }, &tokens)
+        let examples = &self.examples.examples;
+        let tokens: Vec<u32> = examples.iter().map(|e| e.ids.len() as u32).collect();
+        let order = self.settings.order(examples.iter().map(Example::label));
+        basis::passes(&Settings { steps, ..self.settings.clone() }, order, &tokens)
     }
 }
 

@@ -70,6 +70,9 @@ pub struct Settings {
     /// Takes the examples in the file's order instead of shuffling them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sequential: bool,
+    /// Spreads the labels of the examples evenly over the shuffled order.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub balanced: bool,
     /// Number of steps between evaluations; 0 never evaluates. It does not change the run, so files do not contain it.
     #[serde(skip)]
     pub evaluate_every: u32,
@@ -118,6 +121,7 @@ impl Default for Settings {
             epsilon: 1e-3,
             seed: 0,
             sequential: false,
+            balanced: false,
             evaluate_every: 0,
             max_length: 0,
         }
@@ -150,6 +154,12 @@ impl Settings {
                 bail!(InvalidArgument, "{name} is {value}, expected a positive number");
             }
         }
+        if self.sequential && self.balanced {
+            bail!(
+                InvalidArgument,
+                "sequential and balanced: expected one of them, since the order of the file leaves no room to spread labels"
+            );
+        }
         if self.refit_every > 0 && self.readout.is_none() {
             bail!(
                 InvalidArgument,
@@ -169,9 +179,12 @@ impl Settings {
         Ok(())
     }
 
-    /// The order in which a run takes its examples.
-    pub fn order(&self, examples: usize) -> Order {
-        Order::new((!self.sequential).then_some(self.seed), examples)
+    /// The order in which a run takes its examples, which have these labels ([`crate::text::encode::Example::label`]).
+    pub fn order(&self, labels: impl ExactSizeIterator<Item = u32>) -> Order {
+        if self.balanced {
+            return Order::balanced(self.seed, labels.collect());
+        }
+        Order::new((!self.sequential).then_some(self.seed), labels.len())
     }
 
     /// The pooling of the run's readout, if it has one.
@@ -225,7 +238,7 @@ mod tests {
     fn examples_are_shuffled_or_in_the_files_order() {
         let settings = Settings { batch_size: 3, seed: 7, ..Settings::default() };
         let batches = |settings: &Settings| {
-            let mut order = settings.order(4);
+            let mut order = settings.order([0, 0, 1, 1].into_iter());
             [order.batch(0, 3), order.batch(1, 3)]
         };
         let sequential = Settings { sequential: true, ..settings.clone() };
@@ -235,5 +248,15 @@ mod tests {
         assert!(!serde_json::to_string(&settings).unwrap().contains("sequential"));
         let text = serde_json::to_string(&sequential).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), sequential);
+    }
+
+    #[test]
+    fn a_balanced_order_is_stored_and_is_none_of_the_files() {
+        let balanced = Settings { balanced: true, ..Settings::default() };
+        let text = serde_json::to_string(&balanced).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), balanced);
+        assert!(!serde_json::to_string(&Settings::default()).unwrap().contains("balanced"));
+        let both = Settings { sequential: true, ..balanced };
+        assert!(both.check().unwrap_err().to_string().contains("sequential and balanced"));
     }
 }

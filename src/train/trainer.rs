@@ -16,6 +16,7 @@ use super::watch::Watch;
 use crate::clock::Instant;
 use crate::error::{Error, Result, bail};
 use crate::text::batch::Batch;
+use crate::text::encode::Example;
 use crate::zo::estimator::decay;
 use crate::zo::random::Order;
 use crate::zo::record::Record;
@@ -84,7 +85,7 @@ impl Trainer {
             }
             _ => header,
         };
-        let order = settings.order(examples.examples.len());
+        let order = settings.order(examples.examples.iter().map(Example::label));
         let trajectory = Trajectory { header, records: Vec::new(), refits: Vec::new(), torn_bytes: 0 };
         let watch = Watch::new(spec, &settings, &encoder);
         let (updater, stopped) = (None, None);

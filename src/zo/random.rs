@@ -33,7 +33,12 @@
 //!   `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, where r are the words x0, x1 of
 //!   `threefry(key, counter = (block, 0))` for block 0, 1, ... The concatenated epochs are split
 //!   into batches. A draw of rows is the beginning of such a permutation.
+//! - *Order with labels spread evenly*: the m rows of a label keep the order that they have in the permutation. Row j of
+//!   them, from 0, moves to the place `(j + u) / m` of the epoch, where u is the place in the permutation of the label's first
+//!   row in the data, divided by n. Rows of equal places stay in the order of the permutation. With one label this is the
+//!   permutation itself.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::names::names;
@@ -164,10 +169,47 @@ fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
     order
 }
 
+/// A permutation of rows with their labels spread evenly, so that every batch has about the shares of the whole data.
+fn spread(permutation: &[usize], labels: &[u32]) -> Vec<usize> {
+    struct Label {
+        offset: u128,
+        rows: u128,
+        taken: u128,
+    }
+    let n = permutation.len() as u128;
+    let mut places = vec![0_u128; labels.len()];
+    for (place, &row) in (0..).zip(permutation) {
+        places[row] = place;
+    }
+    let mut by_label: HashMap<u32, Label> = HashMap::new();
+    for (&label, &place) in labels.iter().zip(&places) {
+        by_label.entry(label).or_insert(Label { offset: place, rows: 0, taken: 0 }).rows += 1;
+    }
+    // A row's place in the epoch, times n, as a fraction.
+    let mut keyed = Vec::with_capacity(permutation.len());
+    for &row in permutation {
+        if let Some(label) = by_label.get_mut(&labels[row]) {
+            keyed.push((row, label.taken * n + label.offset, label.rows));
+            label.taken += 1;
+        }
+    }
+    keyed.sort_by(|(_, place, rows), (_, other, of)| (place * of).cmp(&(other * rows)));
+    keyed.into_iter().map(|(row, ..)| row).collect()
+}
+
+/// How the examples of a run are ordered.
+#[derive(Clone, Debug)]
+enum Kind {
+    AsGiven,
+    Shuffled(u64),
+    /// Shuffled, with the labels of the examples spread evenly.
+    Balanced(u64, Vec<u32>),
+}
+
 /// Selects the examples of each step's batch. It stores the order of the current epoch.
 #[derive(Clone, Debug)]
 pub struct Order {
-    seed: Option<u64>,
+    kind: Kind,
     examples: usize,
     epoch: Option<(u32, Vec<usize>)>,
 }
@@ -175,7 +217,16 @@ pub struct Order {
 impl Order {
     /// Creates the order of `examples` examples, at least one: shuffled with a seed in every epoch, or as they are without one.
     pub fn new(seed: Option<u64>, examples: usize) -> Self {
-        Order { seed, examples: examples.max(1), epoch: None }
+        let kind = seed.map_or(Kind::AsGiven, Kind::Shuffled);
+        Order { kind, examples: examples.max(1), epoch: None }
+    }
+
+    /// Creates the order of examples with these labels: shuffled in every epoch, with the labels spread evenly.
+    pub fn balanced(seed: u64, labels: Vec<u32>) -> Self {
+        match labels.len() {
+            0 => Order::new(Some(seed), 0),
+            examples => Order { kind: Kind::Balanced(seed, labels), examples, epoch: None },
+        }
     }
 
     /// The indices of the examples in the batch of step `step`.
@@ -193,10 +244,11 @@ impl Order {
         if self.epoch.as_ref().is_none_or(|(at, _)| *at != epoch) {
             self.epoch = None;
         }
-        let (seed, examples) = (self.seed, self.examples);
-        let order = || match seed {
-            Some(seed) => permutation(seed, epoch, examples),
-            None => (0..examples).collect(),
+        let (kind, examples) = (&self.kind, self.examples);
+        let order = || match kind {
+            Kind::AsGiven => (0..examples).collect(),
+            Kind::Shuffled(seed) => permutation(*seed, epoch, examples),
+            Kind::Balanced(seed, labels) => spread(&permutation(*seed, epoch, examples), labels),
         };
         &self.epoch.get_or_insert_with(|| (epoch, order())).1
     }
@@ -223,6 +275,34 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, (0..10).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn labels_are_spread_over_every_batch() {
+        // 70 rows of one label, 25 of another, 4 and 1 of two more.
+        let labels: Vec<u32> = (0..100)
+            .map(|i| [(70, 0), (95, 1), (99, 2), (100, 3)].iter().find(|l| i < l.0).unwrap().1)
+            .collect();
+        for seed in 0..20 {
+            let mut order = Order::balanced(seed, labels.clone());
+            for step in 0..5 {
+                let batch = order.batch(step, 20);
+                let count = |label| batch.iter().filter(|row| labels[**row] == label).count();
+                assert!(
+                    (13..=15).contains(&count(0)) && (4..=6).contains(&count(1)) && count(2) <= 2,
+                    "{seed} {step}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_label_is_shuffled_as_ever() {
+        let (mut order, mut balanced) = (Order::new(Some(3), 17), Order::balanced(3, vec![5; 17]));
+        for step in 0..9 {
+            assert_eq!(order.batch(step, 4), balanced.batch(step, 4));
+        }
+        assert_eq!(Order::balanced(3, Vec::new()).batch(0, 2), [0, 0]);
     }
 
     #[test]

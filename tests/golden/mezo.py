@@ -38,6 +38,8 @@ Vectors stay f32. Weights begin as their values in the file, rounded to nearest 
 
 **Data order.** The permutation of n examples in epoch k: start from 0..n-1; for i from n-1 down to 1: swap places i and r mod (i + 1).
 The r are the words x0, x1, x0, x1, ... of threefry(key = threefry(seed, (k, 0x80000000)), counter = (block, 0)) for block 0, 1, 2...
+Balanced: the m rows of a label keep their order in the permutation; row j of them, from 0, has the place (j + u) / m, where u is the
+place in the permutation of the label's first row in the data, divided by n. Rows are sorted by place; equal ones stay as they are.
 The examples of all epochs form one stream, cut into consecutive batches: a batch may span two epochs.
 
 **Losses.** Masked LM with label words: at each [MASK], the cross-entropy over the label words' logits alone; the mean over the batch.
@@ -47,6 +49,7 @@ Causal LM: the cross-entropy of each next token over the whole vocabulary; the m
 import csv
 import hashlib
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +119,17 @@ def permutation(seed, epoch, n):
         j = int(r) % (i + 1)
         order[i], order[j] = order[j], order[i]
     return order
+
+
+def balanced(seed, epoch, labels):
+    order = permutation(seed, epoch, len(labels))
+    rows = {label: [row for row in order if labels[row] == label] for label in labels}
+    place = {
+        row: (j + Fraction(order.index(min(of_label)), len(labels))) / len(of_label)
+        for of_label in rows.values()
+        for j, row in enumerate(of_label)
+    }
+    return sorted(order, key=place.get)
 
 
 def batches(seed, n, size):
@@ -386,6 +400,18 @@ def data_orders():
     ]
 
 
+def balanced_orders():
+    """Labels of unequal shares, of which one is rare, one label alone, and a label of its own for each row."""
+    cases = [
+        (42, 0, [row * row % 7 % 3 for row in range(60)]),
+        (42, 1, [row * row % 7 % 3 for row in range(60)]),
+        (7, 0, [9 if row == 17 else row % 2 for row in range(41)]),
+        (7, 0, [4] * 11),
+        (7, 2, list(range(12))),
+    ]
+    return [{"seed": seed, "epoch": epoch, "labels": labels, "order": balanced(seed, epoch, labels)} for seed, epoch, labels in cases]
+
+
 def run(mezo, steps, size, n, loss):
     """A run's record; `loss` takes example indices."""
     order = batches(mezo.seed, n, size)
@@ -562,6 +588,7 @@ def main():
         "known_answers": known_answers(),
         "z": z_samples(),
         "data_order": data_orders(),
+        "balanced_order": balanced_orders(),
         "label_words": bert_run(),
         "next_token": llama_run(),
         "replay": replay_record(),

@@ -28,6 +28,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("low-rank", &["--steps", "30", "--estimator", "low-rank", "--interval", "7"]),
     ("lora", &["--steps", "40", "--method", "lora"]),
     ("lora in q8", &["--steps", "40", "--method", "lora", "--lora-a", "trained", "--dtype", "q8"]),
+    ("lora in a balanced order", &["--steps", "40", "--method", "lora", "--balanced"]),
     ("prefix", &["--steps", "40", "--method", "prefix"]),
     ("readout", &["--method", "readout"]),
     (

@@ -16,7 +16,7 @@ use pocketllm::text::encode::{Example, Target};
 use pocketllm::train::{ExampleEncoder, Examples, Session, Settings, Trainer, replay};
 use pocketllm::train::{Header, Trajectory, hex};
 use pocketllm::zo::estimator::{self, Estimator};
-use pocketllm::zo::random::{Distribution, permutation, stream_key};
+use pocketllm::zo::random::{Distribution, Order, permutation, stream_key};
 use pocketllm::zo::record::Record;
 use pocketllm::zo::schedule::Schedule;
 use pocketllm::zo::update::{self, Update};
@@ -41,6 +41,18 @@ fn the_order_of_the_data_is_as_specified() {
             permutation(number(&case["seed"]), number(&case["epoch"]) as u32, number(&case["n"]) as usize);
         let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
         assert_eq!(order, right, "{case}");
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), test)]
+#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
+fn a_balanced_order_is_as_specified() {
+    for case in golden::mezo()["balanced_order"].as_array().unwrap() {
+        let labels: Vec<u32> = serde_json::from_value(case["labels"].clone()).unwrap();
+        let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
+        let mut order = Order::balanced(number(&case["seed"]), labels);
+        // A batch is an epoch.
+        assert_eq!(order.batch(number(&case["epoch"]) as u32, right.len()), right, "{case}");
     }
 }
 

@@ -148,13 +148,23 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
 #[test]
 fn a_named_preset_is_what_its_options_are() {
     let given = |text: &str| serde_json::from_str::<Options>(text).unwrap();
-    let written = r#"{ "method": "lora", "loraTargets": ["all-linear"], "estimator": "one-sided", "schedule": "linear" }"#;
+    let written = r#"{ "method": "lora", "loraTargets": ["all-linear"], "estimator": "one-sided", "schedule": "linear", "balanced": true }"#;
     let resolve = |text: &str| given(text).resolve(&spec(), None).unwrap();
     assert_eq!(resolve(r#"{ "preset": "lowest-loss" }"#), resolve(written));
     let mixed = resolve(r#"{ "preset": "lowest-loss", "loraRank": 4, "schedule": "constant", "probes": 4 }"#);
     assert_eq!((mixed.estimator.kind, mixed.estimator.probes), (EstimatorKind::OneSided, 4));
     assert_eq!(mixed.schedule, pocketllm::zo::schedule::Schedule::Constant);
+    for (option, is_balanced) in
+        [(r#""balanced": false"#, false), (r#""sequential": true"#, false), (r#""loraRank": 4"#, true)]
+    {
+        assert_eq!(
+            resolve(&format!(r#"{{ "preset": "lowest-loss", {option} }}"#)).balanced,
+            is_balanced,
+            "{option}"
+        );
+    }
     for (text, part) in [
+        (r#"{ "sequential": true, "balanced": true }"#, "sequential and balanced: expected one of them"),
         (r#"{ "preset": "lowest-loss", "method": "full" }"#, "the preset: expected method lora, found full"),
         (r#"{ "preset": "lowest-loss", "method": "readout" }"#, "preset: expected another method"),
         (r#"{ "refitEvery": 5 }"#, "refit every 5: expected a readout before the first step"),

@@ -93,8 +93,9 @@ pub(super) fn runs() -> Vec<(DType, Settings)> {
     runs.push((DType::F32, some));
     runs.push((
         DType::F32,
-        Settings { micro_batch: 2, objective: Objective::F1, ..settings(lora, two_point()) },
+        Settings { micro_batch: 2, objective: Objective::F1, ..settings(lora.clone(), two_point()) },
     ));
+    runs.push((DType::F16, Settings { balanced: true, ..settings(lora, two_point()) }));
     runs
 }
 

@@ -68,8 +68,18 @@ proptest! {
     }
 
     #[test]
-    fn every_example_comes_once_in_an_epoch(seed in prop::option::of(any::<u64>()), examples in 1_usize..40, batch in 1_usize..12) {
-        let mut order = Order::new(seed, examples);
+    fn every_example_comes_once_in_an_epoch(
+        seed in prop::option::of(any::<u64>()),
+        labels in prop::option::of(vec(0_u32..4, 1..40)),
+        examples in 1_usize..40,
+        batch in 1_usize..12,
+    ) {
+        let begin = || match (seed, &labels) {
+            (Some(seed), Some(labels)) => Order::balanced(seed, labels.clone()),
+            _ => Order::new(seed, examples),
+        };
+        let mut order = begin();
+        let examples = if seed.is_some() { labels.as_ref().map_or(examples, Vec::len) } else { examples };
         let steps = (3 * examples).div_ceil(batch) as u32;
         let all: Vec<(u32, Vec<usize>)> = (0..steps).map(|step| (step, order.batch(step, batch))).collect();
         let flat: Vec<usize> = all.iter().flat_map(|(_, batch)| batch.clone()).collect();
@@ -78,7 +88,7 @@ proptest! {
         }
         // A run that is resumed begins at any step.
         for (step, expected) in all.iter().rev() {
-            prop_assert_eq!(&Order::new(seed, examples).batch(*step, batch), expected);
+            prop_assert_eq!(&begin().batch(*step, batch), expected);
             prop_assert_eq!(&order.batch(*step, batch), expected);
         }
     }
@@ -121,13 +131,13 @@ fn settings() -> impl Strategy<Value = Settings> {
     ];
     let numbers =
         (1_u32..4, prop::bool::ANY, select(&[0.0_f32, 0.8][..]), select(&[0.0_f32, 0.1][..]), 1_u32..6);
-    let others = (any::<u64>(), prop::bool::ANY, select(&[0.0_f32, 3.0][..]), prop::bool::ANY, 1_u32..5);
+    let others = (any::<u64>(), prop::bool::ANY, select(&[0.0_f32, 3.0][..]), 0_u32..3, 1_u32..5);
     (kinds, methods, numbers, others).prop_map(
         |(
             kind,
             method,
             (probes, signs, momentum, decay, interval),
-            (seed, linear, clip, sequential, batch_size),
+            (seed, linear, clip, order, batch_size),
         )| {
             let mut estimator = Estimator { probes: probes.max(1), clip, momentum, ..Estimator::new(kind) };
             if signs {
@@ -150,7 +160,8 @@ fn settings() -> impl Strategy<Value = Settings> {
                 schedule,
                 weight_decay: decay,
                 seed,
-                sequential,
+                sequential: order == 1,
+                balanced: order == 2,
                 ..Settings::default()
             }
         },

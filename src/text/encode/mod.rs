@@ -40,6 +40,16 @@ pub struct Example {
     pub targets: Vec<Target>,
 }
 
+impl Example {
+    /// The label of an example that is classified, which has one target; 0 for a text, whose targets are its next tokens.
+    pub fn label(&self) -> u32 {
+        match self.targets[..] {
+            [target] => target.label,
+            _ => 0,
+        }
+    }
+}
+
 /// Converts an index into ids to `u32`. It always fits, because the model's context bounds the ids.
 fn index(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)

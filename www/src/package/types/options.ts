@@ -31,7 +31,7 @@ export const METHOD_OPTIONS = {
 
 /** What is trained, and how the gradient is estimated. */
 export interface MethodOptions {
-  /** Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided and schedule linear: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches */
+  /** Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided, schedule linear and a balanced order: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches */
   readonly preset?: 'lowest-loss' | undefined;
   /** What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full] */
   readonly method?: 'full' | 'lora' | 'prefix' | 'readout' | undefined;
@@ -89,6 +89,7 @@ export const RUN_OPTIONS = {
   epsilon: 'number',
   seed: 'seed',
   sequential: 'boolean',
+  balanced: 'boolean',
   evaluateEvery: 'count',
   keepBest: 'boolean',
   maxLength: 'count',
@@ -116,6 +117,8 @@ export interface RunOptions extends MethodOptions {
   readonly seed?: number | bigint | string | undefined;
   /** Take the examples in the file's order instead of shuffling them, for data that are sorted on purpose */
   readonly sequential?: boolean | undefined;
+  /** Spread the labels of the examples evenly over the shuffled order, so that every batch has about the shares of the whole data. A text without a label is shuffled as usual [default: by preset lowest-loss] */
+  readonly balanced?: boolean | undefined;
   /** Number of steps between evaluations. The command line also evaluates before the first step and after the last [default: 0, no evaluations in between] */
   readonly evaluateEvery?: number | undefined;
   /** Keep the weights of the evaluation with the lowest held-out loss, the one before the first step included, instead of those of the last step. The record then ends where they were reached. It needs held-out data */
