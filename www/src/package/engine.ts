@@ -174,10 +174,9 @@ export class Engine implements Endpoint {
     } catch {
       // Nothing has been trained, so there is no trajectory.
     }
-    const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
     await sleep(pause, hooks.signal);
     const { Tuner } = await this.#load();
-    await withCancel(hooks.signal, async (cancel) => {
+    await withCancel(hooks, async (cancel, onProgress) => {
       const tuner = await Tuner.create(options, onProgress, cancel);
       try {
         if (trajectory !== undefined) await tuner.restore(trajectory, onProgress, cancel);
@@ -206,8 +205,7 @@ export class Engine implements Endpoint {
       ...{ data: learned.data, dataName: learned.name },
       ...(measured === undefined ? {} : { eval: measured.data, evalName: measured.name }),
     };
-    const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-    const start = await withCancel(hooks.signal, (cancel) =>
+    const start = await withCancel(hooks, (cancel, onProgress) =>
       this.#withRecovery(hooks, async (tuner): Promise<TrainStart> => tuner.startTraining(config, onProgress, cancel)),
     );
     const journal = keep === undefined ? undefined : await Journal.open(keep, this.#loaded(), release);
@@ -225,8 +223,7 @@ export class Engine implements Endpoint {
         const [{ Tuner }, found] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
         this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
         const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
-        const load = (cancel: Cancel): Promise<WasmTuner> => Tuner.create(options, (progress) => hooks.onProgress?.(progress), cancel);
-        const tuner = await withCancel(hooks.signal, load).catch(async (thrown: unknown) => {
+        const tuner = await withCancel(hooks, (cancel, onProgress) => Tuner.create(options, onProgress, cancel)).catch(async (thrown: unknown) => {
           const { source } = config;
           if (source.kind === 'url' && options.files !== undefined && isCode(this.#asError(thrown), 'file-corrupt', 'model-unsupported')) await forgetUnchecked(source);
           throw thrown;
@@ -276,7 +273,7 @@ export class Engine implements Endpoint {
       if (run?.number !== number) throw replaced('training');
       this.#endText();
       try {
-        const step = await withCancel(hooks.signal, (cancel) =>
+        const step = await withCancel(hooks, (cancel) =>
           this.#withRecovery(hooks, (tuner) => tuner.step(cancel, run.steps++ < WATCHED ? hooks.onProgress : undefined)),
         );
         if (step === undefined) {
@@ -308,7 +305,7 @@ export class Engine implements Endpoint {
       const { data: bytes, name } = await readData('data', data, config.dataName);
       const shown = train === undefined ? undefined : await readData('train', train, config.trainName);
       const read = { ...config, data: bytes, dataName: name, ...(shown && { train: shown.data, trainName: shown.name }) };
-      return withCancel(hooks.signal, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress)));
+      return withCancel(hooks, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.evaluate(read, cancel, hooks.onProgress)));
     },
     classify: async ([text, options], hooks) => this.#withRecovery(hooks, (tuner) => tuner.classify(text, options)),
     // The engine has no batch without texts.
@@ -364,8 +361,7 @@ export class Engine implements Endpoint {
       const bytes = await bytesOf('the trajectory', trajectory, 'file-corrupt');
       await this.#endRun();
       this.#endText();
-      const onProgress: NonNullable<CallHooks['onProgress']> = (progress) => hooks.onProgress?.(progress);
-      return withCancel(hooks.signal, (cancel) => this.#withRecovery(hooks, (tuner) => tuner.restore(bytes, onProgress, cancel)));
+      return withCancel(hooks, (cancel, onProgress) => this.#withRecovery(hooks, (tuner) => tuner.restore(bytes, onProgress, cancel)));
     },
     dispose: async () => this.#free(),
   };
@@ -383,15 +379,15 @@ async function generateAgain(tuner: WasmTuner, { prompt, options, pieces }: Text
   for (let piece = 0; piece < pieces; piece++) await tuner.nextToken();
 }
 
-/** Does `work` with the engine's flag for a signal. The flag follows the signal as long as the work lasts. */
-async function withCancel<T>(signal: AbortSignal | undefined, work: (cancel: Cancel) => Promise<T>): Promise<T> {
+/** Does `work` with the engine's flag for a signal, which follows the signal as long as the work lasts, and with a function that reports progress. */
+async function withCancel<T>({ signal, onProgress }: CallHooks, work: (cancel: Cancel, onProgress: NonNullable<CallHooks['onProgress']>) => Promise<T>): Promise<T> {
   const cancel: Cancel = { aborted: signal?.aborted ?? false, ...(signal === undefined ? {} : { signal }) };
   const onAbort = (): void => {
     cancel.aborted = true;
   };
   signal?.addEventListener('abort', onAbort);
   try {
-    return await work(cancel);
+    return await work(cancel, (progress) => onProgress?.(progress));
   } finally {
     signal?.removeEventListener('abort', onAbort);
   }
