@@ -268,3 +268,40 @@ describe.skipIf(FAKE)('with the engine', () => {
     await context.close();
   });
 });
+
+test.skipIf(FAKE)('of two files chosen one right after the other, the line of the later one keeps its place although the first one cannot be kept', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => {
+    // Files wait until the test says how their writing ends.
+    await each.addInitScript(() => {
+      const { write, close } = FileSystemWritableFileStream.prototype;
+      const files = new WeakSet<FileSystemWritableFileStream>();
+      const failing: (() => void)[] = [];
+      Object.assign(globalThis, { failing });
+      FileSystemWritableFileStream.prototype.write = function (data) {
+        if (data instanceof File) files.add(this);
+        return write.call(this, data);
+      };
+      FileSystemWritableFileStream.prototype.close = async function () {
+        if (files.has(this)) await new Promise<void>((_, reject) => failing.push(() => reject(new Error('no space'))));
+        return close.call(this);
+      };
+    });
+  });
+  const writing = (): Promise<number> => page.evaluate(() => (globalThis as unknown as { failing: unknown[] }).failing.length);
+  const choose = (name: string): Promise<void> =>
+    page.locator('#data-input').setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(`text,label\na fine film,great\na film like ${name},terrible\n`) });
+  await load(page);
+  await tab(page, 'File');
+  await choose('first.csv');
+  await expect.poll(writing).toBe(1);
+  await choose('second.csv');
+  await page.getByText(/^second\.csv/).waitFor();
+  await page.evaluate(() => (globalThis as unknown as { failing: (() => void)[] }).failing[0]?.());
+  await expect.poll(writing).toBe(2);
+  // The second one is being written now, and the line is drawn again.
+  await tab(page, 'Paste');
+  await tab(page, 'File');
+  expect(await page.locator('#draft').evaluate((line: HTMLElement) => line.hidden)).toBe(false);
+  expect(faults).toEqual([]);
+  await context.close();
+});

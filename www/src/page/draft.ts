@@ -140,12 +140,16 @@ export class Draft {
   hold(file: File): void {
     const { name, size } = file;
     const isLarge = size > MOST_BYTES;
-    [this.#file, this.#next, this.#tooLarge] = [undefined, isLarge ? undefined : { name, size }, isLarge ? size : undefined];
+    const next = isLarge ? undefined : { name, size };
+    [this.#file, this.#next, this.#tooLarge] = [undefined, next, isLarge ? size : undefined];
     this.#writing = this.#writing.then(async () => {
       if (isLarge) return remove(CONTENT);
       await write(CONTENT, file);
-      this.#file = { name, size };
-    }).catch(() => undefined).then(() => (this.#next = undefined));
+      // Another file may have been chosen in the meantime.
+      if (this.#next === next) this.#file = next;
+    }).catch(() => undefined).then(() => {
+      if (this.#next === next) this.#next = undefined;
+    });
     this.changed();
   }
 
