@@ -1,5 +1,5 @@
 /** Says before a training starts how long each choice takes on this device, and how it would become faster. */
-import type { FineTuner } from 'pocketllm';
+import type { FineTuner, TrainStep } from 'pocketllm';
 import { TOKENS } from './before-after.ts';
 import { byId, el } from './dom.ts';
 import { readoutRows } from './prompt.ts';
@@ -29,7 +29,9 @@ export class Estimates {
   /** Tokens of some of the texts, and of which data. */
   #lengths: readonly number[] = [];
   #of: Dataset | undefined;
-  #seconds: number | undefined;
+  #measured: number | undefined;
+  /** The last fit of a model that learns quickly, and the seconds that a text took between it and the fit before. */
+  #fit: { readonly of: FineTuner; readonly rows: number; readonly ms: number; readonly seconds?: number } | undefined;
   /** Whether the person has chosen how long. */
   #chosen = false;
   readonly #settings: () => { settings: Settings; quick: boolean } | undefined;
@@ -57,7 +59,7 @@ export class Estimates {
       this.#draw();
     }
     if (this.#app.trained === 0 && !speed.has(tuner)) this.#note.replaceChildren(t.estimate.measuring);
-    this.#seconds = await speed.measure(this.#app);
+    this.#measured = await speed.measure(this.#app);
     if (this.#app.tuner !== tuner || this.#app.dataset !== dataset) return;
     this.#draw();
   }
@@ -65,6 +67,20 @@ export class Estimates {
   /** Called before the model learns anything. */
   end(): void {
     speed.end(this.#app.tuner);
+  }
+
+  /** Takes the speed from a model that learns quickly, because one from the gallery learns before it could be measured. */
+  observe(of: FineTuner, { rows, ms }: TrainStep): void {
+    if (rows === undefined) return;
+    // The time of the first texts includes compiling.
+    const last = this.#fit?.of === of && this.#fit.rows < rows ? this.#fit : undefined;
+    this.#fit = { of, rows, ms, ...(last === undefined ? {} : { seconds: (ms - last.ms) / 1000 / (rows - last.rows) }) };
+  }
+
+  /** Seconds that a token takes to pass through the model, as far as that is known. */
+  get #seconds(): number | undefined {
+    if (this.#measured !== undefined || this.#fit?.seconds === undefined || this.#fit.of !== this.#app.tuner) return this.#measured;
+    return this.#fit.seconds / this.#mean(this.#settings()?.settings.maxLength ?? 128, 2);
   }
 
   /** Chooses the longest training that takes at most a few minutes. */

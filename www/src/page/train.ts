@@ -215,6 +215,7 @@ export class Training {
       onStep: async (step, ms) => {
         pace.add(step);
         runner.restMs = heat.add(ms, step.tokens);
+        this.#estimates.observe(tuner, step);
         this.view.showWarm(heat.warm);
         this.#stepTaken(step, pace, dataset);
         await this.view.predictions.update(tuner, step.step === step.steps);
