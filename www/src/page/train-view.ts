@@ -211,9 +211,12 @@ export class TrainView {
     const quick = learned !== undefined;
     const more = !quick && trained < steps;
     this.#bar.value = more ? trained / steps : trained > 0 ? 1 : 0;
-    this.status(trained === 0 ? t.live.stoppedFirst : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
+    const failed = outcome?.failed === true;
+    this.status(trained === 0 ? (failed ? t.live.failed : t.live.stoppedFirst) : quick ? t.live.learned(learned) : more ? t.training.stopped(count(trained), count(steps)) : t.live.trained(trained));
     void this.attention.end(this.#status.textContent ?? '', outcome);
     if (trained === 0) {
+      // The error says all that there is to say.
+      this.#live.hidden = failed;
       this.start.focus({ preventScroll: true });
       return;
     }
