@@ -16,6 +16,27 @@ const SHOWN = 3;
 /** With less free space than this, the list says so. */
 const LITTLE = 100e6;
 
+/** Where the height of the list is stored, after the width of the window in which it has that. */
+const PLACE = 'page-trainings-height';
+
+function recallHeight(): number | undefined {
+  try {
+    const [width, height] = (localStorage.getItem(PLACE) ?? '').split(' ').map(Number);
+    return width === innerWidth ? height : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function rememberHeight(height: number | undefined): void {
+  try {
+    if (height === undefined) localStorage.removeItem(PLACE);
+    else localStorage.setItem(PLACE, `${innerWidth} ${height}`);
+  } catch {
+    // The list comes late at the next visit.
+  }
+}
+
 /** `goes` says whether the next step of the training is taken at once; `as` is the id of a copy that is continued instead. */
 export interface How {
   readonly goes: boolean;
@@ -49,6 +70,10 @@ class TrainingsList {
 
   constructor(app: App, open: Open) {
     [this.#app, this.#open] = [app, open];
+    // The list has its place before it is read, so that nothing moves then.
+    const height = recallHeight();
+    this.#view.hidden = height === undefined;
+    if (height !== undefined) this.#view.style.minHeight = `${height}px`;
     byId('trainings-more', HTMLButtonElement).addEventListener('click', () => {
       this.#all = true;
       void this.show().then(() => this.#items.children[SHOWN]?.querySelector('button')?.focus());
@@ -75,6 +100,11 @@ class TrainingsList {
     note.hidden = free > LITTLE;
     note.textContent = t.trainings.littleSpace(bytes(Math.max(0, free)));
     this.#items.replaceChildren(...shown.map((each) => el('li', { 'data-id': each.id }, ...this.#item(each))));
+    this.#view.style.minHeight = '';
+    const { open } = this.#view;
+    this.#view.open = true;
+    rememberHeight(all.length === 0 ? undefined : this.#view.getBoundingClientRect().height);
+    this.#view.open = open;
   }
 
   #item(kept: Kept): HTMLElement[] {
