@@ -1,67 +1,33 @@
 /** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that is small. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, Page } from 'playwright-core';
 import { FAKE, look, openSite, overflows, pick, PHONE, shoot, started, visit, visitPackage, type Site, type Visit } from './browser.ts';
+import { scratch, writeDeep, type Deep } from './deep.ts';
 import { openHub, type Hub } from './hub.ts';
 import { chooseModel, LONG, openModels, startTraining, untilTrained } from './steps.ts';
 
 const ID = 'tests/deep';
-const TOKENIZER = resolve(import.meta.dirname, '../../tests/golden/bert/tokenizer.json');
-/** A model that writes, of so many layers that a few of them are little of it. */
-const CONFIG = {
-  ...{ model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_act: 'silu', rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: true },
-  ...{ hidden_size: 192, intermediate_size: 512, num_hidden_layers: 24, num_attention_heads: 6, num_key_value_heads: 6, vocab_size: 97, max_position_embeddings: 160 },
-};
 const STEPS = 3;
 
-/** The file of a model with this configuration. Its weights are waves. */
-function weights(): Buffer {
-  const { hidden_size: width, intermediate_size: inner } = CONFIG;
-  const shapes: [string, number[]][] = [
-    ['model.embed_tokens.weight', [CONFIG.vocab_size, width]],
-    ['model.norm.weight', [width]],
-  ];
-  for (let layer = 0; layer < CONFIG.num_hidden_layers; layer++) {
-    const at = `model.layers.${layer}.`;
-    for (const name of ['q', 'k', 'v', 'o']) shapes.push([`${at}self_attn.${name}_proj.weight`, [width, width]]);
-    for (const name of ['gate', 'up']) shapes.push([`${at}mlp.${name}_proj.weight`, [inner, width]]);
-    shapes.push([`${at}mlp.down_proj.weight`, [width, inner]]);
-    for (const name of ['input', 'post_attention']) shapes.push([`${at}${name}_layernorm.weight`, [width]]);
-  }
-  let offset = 0;
-  const header: Record<string, unknown> = {};
-  for (const [name, shape] of shapes) {
-    const bytes = 4 * shape.reduce((product, side) => product * side, 1);
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, (offset += bytes)] };
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  const values = Float32Array.from({ length: offset / 4 }, (_, at) => 0.05 * Math.sin(at * 1.618));
-  return Buffer.concat([length, text, Buffer.from(values.buffer)]);
-}
-
-let folder: string;
+let model: Deep;
 let hub: Hub;
 let site: Site;
 /** GPU memory by the engine's plan: in 4 bits an adapter with all layers in memory and with them in storage, and the latter in 32 bits. */
 let planned: Record<'whole' | 'streamed' | 'streamed32', number>;
 beforeAll(async () => {
   if (FAKE) return;
-  folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
-  const model = new Map<string, Buffer>([['config.json', Buffer.from(JSON.stringify(CONFIG))], ['tokenizer.json', readFileSync(TOKENIZER)], ['model.safetensors', weights()]]);
-  for (const [name, content] of model) writeFileSync(join(folder, name), content);
+  model = writeDeep(24);
+  const { folder } = model;
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=huggingface.co'], { stdio: 'ignore' });
-  hub = await openHub(folder, ID, [...model.keys()], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
+  hub = await openHub(folder, ID, [...model.names], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
   site = await openSite(undefined, 41757, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
   const packaged = await openSite(resolve(import.meta.dirname, '..'), 41758);
   const { page, module } = await visitPackage(packaged);
-  const files = await pick(page, [...model.keys()].map((name) => join(folder, name)));
+  const files = await pick(page, [...model.paths]);
   planned = await page.evaluate(
     async ({ module: { planTraining }, files }) => {
       const peak = async (dtype: 'q4' | 'f32', streamLayers: boolean): Promise<number> => (await planTraining({ model: files, dtype, streamLayers, method: 'lora', batchSize: 4, maxLength: 128 })).peak;
@@ -74,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await site?.close();
   await hub?.close();
-  if (folder) rmSync(folder, { recursive: true });
+  model?.remove();
 });
 
 const open = (prepare?: (context: BrowserContext) => Promise<void>): Promise<Visit> => visit(site, { ...PHONE, colorScheme: 'light', ignoreHTTPSErrors: true }, prepare);
@@ -161,15 +127,6 @@ async function openTraining(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Back to training' }).waitFor({ timeout: LONG });
 }
 
-/** The files that layers are read from now. */
-const scratch = (page: Page): Promise<number> =>
-  page.evaluate(async () => {
-    const at = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pocketllm')).getDirectoryHandle('scratch', { create: true });
-    let count = 0;
-    for await (const _ of (at as unknown as { values(): AsyncIterable<unknown> }).values()) count++;
-    return count;
-  });
-
 async function reload(page: Page): Promise<void> {
   await page.reload();
   await started(page);
@@ -219,7 +176,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
   });
 
   test('a model that the GPU has no memory for is loaded with its layers in storage', { timeout: LONG }, async () => {
-    const { context, page, faults } = await open(having((planned.streamed32 + 4 * weights().length) / 5));
+    const { context, page, faults } = await open(having((planned.streamed32 + 4 * model.size) / 5));
     await lookUp(page);
     await precision(page, 'f32');
     await facts(page, 'This device does not have that much GPU memory now').waitFor({ timeout: LONG });
@@ -241,7 +198,7 @@ describe.skipIf(FAKE)('where memory is short', () => {
     const small = reporting((planned.whole + planned.streamed) / 2);
     const full = await open(async (context) => {
       await small(context);
-      await context.addInitScript((bytes) => (navigator.storage.estimate = async () => ({ usage: 0, quota: bytes })), weights().length + 2e6);
+      await context.addInitScript((bytes) => (navigator.storage.estimate = async () => ({ usage: 0, quota: bytes })), model.size + 2e6);
     });
     await lookUp(full.page);
     await facts(full.page, 'But they take up to').waitFor({ timeout: LONG });

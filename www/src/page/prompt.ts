@@ -34,7 +34,7 @@ export async function checkPrompt(tuner: FineTuner, dataset: Labelled): Promise<
     await tuner.classify('', { ...asked(dataset), textB: '' });
   } catch (error) {
     if (error instanceof PocketError && error.code === 'data-invalid') refuse(t.prompt.unknownWord(error.message));
-    throw error;
+    // What else is wrong shows when the training begins. If that is a lack of memory, the page then offers to keep the layers in storage.
   }
 }
 

@@ -4,7 +4,7 @@ import { placeOf } from './built-in.ts';
 import { memoryName } from './device.ts';
 import { announce, el } from './dom.ts';
 import { joined } from './format.ts';
-import { accessToken, loadModel, nameOf, stageName } from './loading.ts';
+import { accessToken, loadModel, nameOf, showFacts, stageName } from './loading.ts';
 import { plan, writes, type Subject } from './plan.ts';
 import { showProblem } from './problem.ts';
 import { tryMemory } from './probe.ts';
@@ -122,6 +122,7 @@ export async function offerAgain(app: App, flow: Flow, place: HTMLElement, sizes
     app.onProgress = (progress) => (line.textContent = stageName(progress));
     try {
       await loadModel(app, to, files);
+      showFacts(app);
       showProblem(place);
       flow.open(3);
     } catch (error) {

@@ -1,0 +1,118 @@
+/** What the page offers where a GPU's memory runs out after a model was once loaded: in step 3, in the list of trainings, and for a link. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { FAKE, look, openSite, PHONE, started, visit, type Site } from './browser.ts';
+import { scratch, writeDeep, type Deep } from './deep.ts';
+import { chooseModel, loadModel, LONG, pasteExamples, startTraining, tinySettings, untilTrained } from './steps.ts';
+
+let site: Site;
+let model: Deep;
+beforeAll(async () => {
+  model = writeDeep(8);
+  site = await openSite(undefined, 41786);
+});
+afterAll(async () => {
+  await site?.close();
+  model?.remove();
+});
+
+/** Runs in the page. A worker's GPU has no memory left if `full` is set when it starts, or as soon as it is told so. A trial of memory finds some. */
+function exhaustible(): void {
+  const make = URL.createObjectURL.bind(URL);
+  const more = (full: boolean): string => `
+    let [full, trial] = [${full}, false];
+    addEventListener('message', ({ data }) => (trial ||= data?.name === 'probe'));
+    const channel = new BroadcastChannel('gpu');
+    channel.onmessage = () => { full = true; channel.postMessage('heard'); };
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (how) {
+      if (full && !trial) this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('this GPU is full') }));
+      return createBuffer.call(this, how);
+    };`;
+  const isFull = (): boolean => (globalThis as unknown as { full?: boolean }).full === true;
+  URL.createObjectURL = (of) => make(of instanceof Blob && of.type === 'text/javascript' ? new Blob([of, more(isFull())], { type: of.type }) : of);
+}
+
+/** Whether the workers that are started from now on find no GPU memory. */
+const exhaust = (page: Page, full: boolean): Promise<void> => page.evaluate((value) => void Object.assign(globalThis, { full: value }), full);
+
+/** Uses the memory up of the GPU that the loaded model is on. */
+const exhaustNow = (page: Page): Promise<void> =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const channel = new BroadcastChannel('gpu');
+        channel.onmessage = () => (channel.close(), resolve());
+        channel.postMessage('full');
+      }),
+  );
+
+/** Notes that the person wants all of the model in GPU memory again. */
+const holdWhole = (page: Page): Promise<void> =>
+  page.evaluate(() => localStorage.setItem('streamed-models', (localStorage.getItem('streamed-models') ?? '').replace('"streamed":true', '"streamed":false')));
+
+/** Waits for the offer below this problem, and takes it, after the memory is there again. */
+async function takeOffer(page: Page, place: string, name: string): Promise<void> {
+  const offer = page.locator(place, { hasText: 'There is not enough memory' });
+  const button = offer.getByRole('button', { name: 'Keep its layers in storage' });
+  await button.waitFor({ timeout: LONG });
+  await offer.getByText('instead of').waitFor();
+  expect(await look(page, `phone-${name}`)).toEqual([]);
+  await exhaust(page, false);
+  await button.click();
+}
+
+const learned = (page: Page): Promise<void> => page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
+const answers = (page: Page): Promise<string[]> => page.locator('.score-figures').allTextContents();
+
+test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of a link go on with layers in storage', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light' }, async (each) => void (await each.addInitScript(exhaustible)));
+  await chooseModel(page, 'From my files');
+  await page.locator('#model-input').setInputFiles([...model.paths]);
+  await page.getByText('Memory', { exact: true }).click();
+  await page.getByLabel('Precision of the model’s numbers').selectOption('q4');
+  await loadModel(page);
+  await pasteExamples(page);
+  await tinySettings(page, 2);
+  await exhaustNow(page);
+  await startTraining(page);
+  await takeOffer(page, '#train-problem', '3-stream-offer');
+  await expect.poll(() => page.locator('#model-facts').textContent(), { timeout: LONG }).toContain('in this browser’s storage');
+  expect(await scratch(page)).toBe(1);
+  // The examples and the settings have stayed.
+  expect(await page.getByLabel('Steps', { exact: true }).inputValue()).toBe('2');
+  await startTraining(page);
+  await untilTrained(page);
+  await page.getByRole('button', { name: 'See what it learned' }).click();
+  const [given, link] = [await answers(page), await linkOf(page)];
+
+  const files = page.locator('#trainings-files');
+  await holdWhole(page);
+  await page.reload();
+  await started(page);
+  await exhaust(page, true);
+  await page.locator('#trainings-list').getByRole('button', { name: 'Open' }).click();
+  await files.setInputFiles([...model.paths]);
+  await takeOffer(page, '#trainings-list', '0-stream-offer');
+  await learned(page);
+  expect(await answers(page)).toEqual(given);
+  expect(await scratch(page)).toBe(1);
+
+  await holdWhole(page);
+  await page.goto('about:blank');
+  await page.goto(link);
+  await started(page);
+  await exhaust(page, true);
+  await page.locator('#shared-files').setInputFiles([...model.paths]);
+  await page.getByRole('button', { name: 'Open it' }).click();
+  await takeOffer(page, '#shared-problem', '0-stream-shared');
+  await learned(page);
+  expect(await scratch(page)).toBe(1);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+async function linkOf(page: Page): Promise<string> {
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  return page.getByLabel('The link', { exact: true }).inputValue();
+}
