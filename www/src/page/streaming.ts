@@ -1,5 +1,5 @@
 /** Models whose layers stay in the browser's storage and are read in each pass: which they are, and how that is offered where memory is short. */
-import { PocketError, storage } from 'pocketllm';
+import { PocketError, storage, type MemoryPlan } from 'pocketllm';
 import { placeOf } from './built-in.ts';
 import { memoryName } from './device.ts';
 import { announce, el } from './dom.ts';
@@ -52,6 +52,8 @@ export interface Offer {
   /** How the model's weights are held now, and how they would be if the person agrees. */
   readonly from: Held;
   readonly to: Held;
+  /** The memory of how they are held now, if it has been planned already. */
+  readonly planned?: MemoryPlan;
   /** Bytes of storage, if less is free than the browser says. */
   readonly free?: number;
   /** Whether to try the memory. That says nothing while a model is loaded. */
@@ -134,9 +136,9 @@ export async function offerAgain(app: App, flow: Flow, place: HTMLElement, sizes
   });
 }
 
-async function weighed({ subject, from, to, free, tries, signal }: Offer): Promise<{ sentences: string[]; works: boolean }> {
+async function weighed({ subject, from, planned, to, free, tries, signal }: Offer): Promise<{ sentences: string[]; works: boolean }> {
   if (!(await canKeep())) return { sentences: [t.stream.unavailable], works: false };
-  const [now, then] = [await plan(subject, from, signal), await plan(subject, to, signal)];
+  const [now, then] = [planned ?? (await plan(subject, from, signal)), await plan(subject, to, signal)];
   if (then.peak >= now.peak) return { sentences: [], works: false };
   // The file is at most as large as the weights.
   const takes = to.dtype === from.dtype ? now.weights : (await plan(subject, { dtype: to.dtype }, signal)).weights;

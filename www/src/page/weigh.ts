@@ -76,7 +76,7 @@ export async function weigh({ model, access, inspect }: Weighed, place: HTMLElem
   tell(tried.sentences, tried.tight);
   announce(joined(tried.sentences));
   if (now.streamed === true || !(found.short || tried.tight)) return;
-  await offerStreaming(place, { subject, from: now, to: { ...now, streamed: true }, free: found.free, tries: true, signal, go: stream });
+  await offerStreaming(place, { subject, from: now, planned, to: { ...now, streamed: true }, free: found.free, tries: true, signal, go: stream });
 }
 
 /** Why every weight of a model cannot be trained in 32 bits here: a full sentence, or nothing if it can. */
