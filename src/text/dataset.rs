@@ -16,6 +16,9 @@
 //! The files that data sets are published in are read by [`crate::text::task`].
 
 use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
 
 use crate::error::{Error, Result, bail, err};
 pub use crate::text::columns::Problem;
@@ -44,8 +47,8 @@ pub struct Reading {
     pub problems: Vec<Problem>,
     /// How the columns were recognized, where their names were not known.
     pub layout: Option<Layout>,
-    /// What else a person should know about how the file was read, in sentences.
-    pub notes: Vec<String>,
+    /// What else a person should know about how the file was read.
+    pub notes: Vec<Note>,
     /// Whether the format was recognized by the content alone.
     by_content: bool,
     /// Why the file cannot be read by the names of its columns.
@@ -78,7 +81,46 @@ impl Reading {
                 let format = || format!("It is read as {}, by its content.", self.format.title());
                 let understood = self.layout.as_ref().map(|layout| layout.understood.clone());
                 let first = self.by_content.then(format);
-                Ok((self.dataset, first.into_iter().chain(self.notes).chain(understood).collect()))
+                let notes = self.notes.iter().map(Note::to_string);
+                Ok((self.dataset, first.into_iter().chain(notes).chain(understood).collect()))
+            }
+        }
+    }
+}
+
+/// What a person should know about how a file was read. As a string, it is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+pub enum Note {
+    /// The text is not in UTF-8, but in an encoding of this name.
+    Encoding {
+        /// The name of the encoding.
+        name: &'static str,
+    },
+    /// The lines end with carriage returns alone.
+    CarriageReturns,
+    /// Instructions with inputs are written as one prompt, under the headings of Alpaca.
+    Alpaca,
+    /// The columns of these names are not read.
+    Unread {
+        /// The names, as in the file.
+        columns: Vec<String>,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Encoding { name } => write!(f, "The text is encoded in {name}."),
+            Note::CarriageReturns => {
+                f.write_str("The line ends are carriage returns, as on old Macintoshes.")
+            }
+            Note::Alpaca => f.write_str(
+                "Prompts are written in the form of Alpaca: ### Instruction:, ### Input: and ### Response:.",
+            ),
+            Note::Unread { columns } => {
+                let names = columns.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+                write!(f, "The other columns are not read: {names}.")
             }
         }
     }
@@ -171,7 +213,7 @@ fn understood(
 }
 
 /// The text of a file, its encoding, and what a person should know about both.
-fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<String>)> {
+fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<Note>)> {
     refuse_binary(name, bytes)?;
     let (mut text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
     if text.trim().is_empty() {
@@ -179,11 +221,11 @@ fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, V
     }
     let mut notes = Vec::new();
     if encoding != Encoding::Utf8 {
-        notes.push(format!("The text is encoded in {}.", encoding.title()));
+        notes.push(Note::Encoding { name: encoding.title() });
     }
     if text.contains('\r') && !text.contains('\n') {
         text = text.replace('\r', "\n").into();
-        notes.push("The line ends are carriage returns, as on old Macintoshes.".to_owned());
+        notes.push(Note::CarriageReturns);
     }
     Ok((text, encoding, notes))
 }
@@ -244,14 +286,10 @@ fn tabular(
     }
     let mut notes = Vec::new();
     if table.columns.kind == Kind::Instruction {
-        notes.push(
-            "Prompts are written in the form of Alpaca: ### Instruction:, ### Input: and ### Response:."
-                .to_owned(),
-        );
+        notes.push(Note::Alpaca);
     }
     if !table.unread.is_empty() && layout.is_none() {
-        let names = table.unread.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-        notes.push(format!("The other columns are not read: {names}."));
+        notes.push(Note::Unread { columns: table.unread });
     }
     Ok(Reading {
         dataset,

@@ -217,7 +217,7 @@ fn rows_in_the_layouts_of_other_projects() {
     let Rows::Completion(rows) = read("a.csv", alpaca.as_bytes()).unwrap().rows else { panic!() };
     let found: Vec<_> = rows.iter().map(|row| (row.prompt.as_str(), row.completion.as_str())).collect();
     assert_eq!(found, expected);
-    let notes = inspect("a.csv", alpaca.as_bytes(), &Wanted::default()).unwrap().notes.join(" ");
+    let notes = inspect("a.csv", alpaca.as_bytes(), &Wanted::default()).unwrap().whole().unwrap().1.join(" ");
     assert!(notes.contains("Alpaca") && notes.contains("not read: \"id\""), "{notes}");
 }
 
@@ -445,7 +445,8 @@ fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
         "encoding": reading.encoding,
         "columns": columns,
         "problems": reading.problems,
-        "notes": reading.notes,
+        "notes": reading.notes.iter().map(Note::to_string).collect::<Vec<_>>(),
+        "noted": reading.notes,
     });
     if let Some(layout) = reading.layout {
         found["layout"] = json!(layout);

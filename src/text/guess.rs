@@ -12,6 +12,10 @@ const LABEL_CHARS: usize = 40;
 const LABEL_WORDS: usize = 5;
 /// A column with more distinct values is not guessed to have the labels.
 const LABELS: usize = 50;
+/// Of at most this many rows, labels that do not repeat have at most this many characters and words.
+const FEW_ROWS: usize = 12;
+const FEW_CHARS: usize = 20;
+const FEW_WORDS: usize = 2;
 /// A name in the first row that is not one of the known names has at most this many characters and words.
 const NAME_CHARS: usize = 30;
 const NAME_WORDS: usize = 3;
@@ -150,6 +154,20 @@ impl Likeness {
             () => Likeness::None,
         }
     }
+}
+
+/// Whether these are different labels of a few lines, so that they need not repeat: short words, which are no numbers, such as the hours
+/// before the colon of a time.
+pub(crate) fn are_few_labels<'a>(values: impl Iterator<Item = &'a str>) -> bool {
+    let labels: Vec<String> = values.map(folded).collect();
+    let is_label = |label: &String| {
+        !label.is_empty()
+            && label.chars().count() <= FEW_CHARS
+            && label.split_whitespace().count() <= FEW_WORDS
+            && label.parse::<f64>().is_err()
+    };
+    let different: BTreeSet<&String> = labels.iter().collect();
+    labels.len() <= FEW_ROWS && different.len() >= 2 && labels.iter().all(is_label)
 }
 
 /// The values of a column.

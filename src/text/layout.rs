@@ -12,7 +12,7 @@ use super::delimited::{self, Grid, Line};
 pub use super::guess::Certainty;
 use super::guess::{self, Guess};
 use super::rows::Rows;
-use super::shape::{self, Shape};
+use super::shape::{self, Division, Shape};
 use super::sniff::Format;
 use crate::error::{Result, bail, err};
 
@@ -53,6 +53,9 @@ pub struct Layout {
     pub columns: Vec<Column>,
     /// Whether the first line has the names of the columns.
     pub header: bool,
+    /// Where each line is divided, if its fields are not those of a table. The first column is before the mark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divided: Option<Division>,
     /// The index of the column of the texts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<usize>,
@@ -70,6 +73,8 @@ pub struct Layout {
 pub struct Column {
     /// Its name, or `column 1` and so on where the file has no names.
     pub name: String,
+    /// Whether the file itself has this name, in its first line or as a key.
+    pub named: bool,
     /// The beginnings of its first values.
     pub samples: Vec<String>,
 }
@@ -115,7 +120,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let (first, rows) = if header { (grid.first(), &grid[1..]) } else { (None, &grid[..]) };
     let names: Vec<String> = match (first, shape) {
         (Some((_, first)), _) => distinct(first),
-        (None, Shape::Table(_)) => (1..=shape::width(&grid)).map(|at| format!("column {at}")).collect(),
+        (None, Shape::Table(_)) => (1..=shape::width(&grid)).map(number_of).collect(),
         (None, Shape::Before(mark) | Shape::After(mark)) => {
             ["before", "after"].map(|side| format!("{side} the {}", shape::mark_name(mark))).to_vec()
         }
@@ -124,11 +129,14 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let places = places(&names, wanted, shape.label())?;
     let looked: Vec<&StringRecord> = rows.iter().take(1000).map(|(_, record)| record).collect();
     let guess = guess::columns(first.map(|(_, names)| names), &looked, places.0, places.1);
-    let guess = decided(guess, names.len(), wanted);
+    // Of a few lines, labels need not repeat.
+    let few = wanted.labeled && guess.label == shape.label() && shape.has_few_labels(&grid);
+    let certainty = if few { Certainty::Likely } else { guess.certainty };
+    let guess = decided(Guess { certainty, ..guess }, names.len(), wanted);
     let name = |at: Option<usize>| at.and_then(|at| names.get(at));
     let (Some(text), Some(label)) = (name(guess.text), name(guess.label)) else {
         let texts = guess.text.map_or_else(Vec::new, |at| texts(rows, at));
-        let layout = describe(&names, first_line, &looked, guess, &[], None);
+        let layout = describe(&names, first_line, &looked, guess, &[], Some(shape));
         return Ok(Some(Found { layout, rows: FoundRows::Texts(texts) }));
     };
     let all = || names.iter().map(String::as_str);
@@ -147,7 +155,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
         Rows::Classified(rows) => rows.iter().take(1000).map(|row| row.label.as_str()).collect(),
         _ => Vec::new(),
     };
-    let layout = describe(&names, first_line, &looked, guess, &labels, shape.sentence());
+    let layout = describe(&names, first_line, &looked, guess, &labels, Some(shape));
     Ok(Some(Found { layout, rows: FoundRows::Table(table) }))
 }
 
@@ -204,11 +212,12 @@ fn describe(
     looked: &[&StringRecord],
     guess: Guess,
     labels: &[&str],
-    sentence: Option<String>,
+    shape: Option<Shape>,
 ) -> Layout {
     let sample = |value: &str| value.trim().chars().take(SAMPLE_CHARS).collect::<String>();
     let columns = names.iter().enumerate().map(|(at, name)| Column {
         name: name.clone(),
+        named: first_line != FirstLine::Example && *name != number_of(at + 1),
         samples: guess::values(looked, at)
             .map(sample)
             .filter(|value| !value.is_empty())
@@ -219,6 +228,10 @@ fn describe(
         let name = names.get(at).map_or("", String::as_str);
         if first_line == FirstLine::Example { name.to_owned() } else { format!("the column {name:?}") }
     };
+    // The sentence is not true of columns that a person has exchanged.
+    let sentence = shape
+        .filter(|shape| shape.label().is_some() && shape.label() == guess.label)
+        .and_then(Shape::sentence);
     let mut said = match (guess.text, guess.label, sentence) {
         (_, Some(_), Some(sentence)) => format!("{sentence}{}.", listed(labels)),
         (Some(text), Some(label), None) => {
@@ -235,6 +248,7 @@ fn describe(
     Layout {
         columns: columns.collect(),
         header: first_line == FirstLine::Names,
+        divided: shape.and_then(Shape::division),
         text: guess.text,
         label: guess.label,
         certainty: guess.certainty,
@@ -282,13 +296,18 @@ fn places(names: &[String], wanted: &Wanted, label: Option<usize>) -> Result<(Op
     }
 }
 
+/// What a column without a name is called, by its number from 1.
+fn number_of(at: usize) -> String {
+    format!("column {at}")
+}
+
 /// The names of columns. One that is missing or repeated gets its number.
 fn distinct(header: &StringRecord) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (at, name) in (1..).zip(header) {
         let taken = names.iter().any(|other| other.eq_ignore_ascii_case(name.trim()));
         names.push(match name.trim() {
-            "" => format!("column {at}"),
+            "" => number_of(at),
             name if taken => format!("{name} (column {at})"),
             name => name.to_owned(),
         });

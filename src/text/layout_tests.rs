@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::Code;
 use crate::text::dataset::{Reading, inspect};
+use crate::text::shape::Occurrence;
 
 /// What people paste: each with the sentence that says how it was understood, and its first and last row.
 const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
@@ -48,6 +49,54 @@ const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
         ["Win", "scam"],
     ),
 ];
+
+/// A few lines, each with the certainty under which its rows are read as labeled, if they are.
+const FEW: &[(&str, Option<Certainty>)] = &[
+    ("friend: See you at noon\nscam: Pay here: now\n", Some(Certainty::Likely)),
+    ("friend:See you\nscam:Pay here, or else\n", Some(Certainty::Likely)),
+    ("친구：내일 봐\n사기：지금 송금하세요\n", Some(Certainty::Likely)),
+    ("work: Meeting\nfamily: Dinner\nwork: Report\n", Some(Certainty::Likely)),
+    ("very good: Loved it\nbad: Fell asleep\nso so: It ends\n", Some(Certainty::Likely)),
+    // One label alone, times, a line without a label, and what is too long for a label.
+    ("friend: See you at noon\nFriend: Lunch?\n", None),
+    ("10:30 Meeting\n11:00 Lunch\n", None),
+    ("friend: See you at noon\nPay here\n", None),
+    ("What she said to me: nothing\nWhat I said: not much\n", None),
+];
+
+#[test]
+fn a_few_lines_are_read_as_labeled_where_each_begins_with_a_label() {
+    for (text, certainty) in FEW {
+        let reading = pasted(text, &labeled());
+        assert_eq!(reading.layout.as_ref().map(|layout| layout.certainty), *certainty, "{text}");
+        assert_eq!(matches!(reading.dataset.rows, Rows::Classified(_)), certainty.is_some(), "{text}");
+        // Unless labels are expected, it is text.
+        assert!(matches!(
+            pasted("friend: See you\nscam: Pay\n", &Wanted::default()).dataset.rows,
+            Rows::Plain(_)
+        ));
+    }
+    let glossary: String = ('a'..='z').map(|letter| format!("{letter}: a letter\n")).collect();
+    assert_eq!(pasted(&glossary, &labeled()).layout, None, "so many different labels are none");
+}
+
+#[test]
+fn a_layout_says_as_data_how_lines_are_divided_and_whether_columns_have_names() {
+    let lines = pasted(PASTED[0].0, &labeled());
+    assert_eq!(layout(&lines).divided, Some(Division { at: Occurrence::First, mark: ':' }));
+    let commas = pasted(PASTED[5].0, &labeled());
+    assert_eq!(layout(&commas).divided, Some(Division { at: Occurrence::Last, mark: ',' }));
+    let table = pasted(PASTED[4].0, &labeled());
+    assert_eq!((layout(&table).divided, layout(&table).columns[0].named), (None, true));
+    assert!(layout(&lines).columns.iter().all(|column| !column.named));
+    // Where a person exchanges the columns, the sentence follows.
+    let exchanged = pasted(PASTED[0].0, &columns("1", "2"));
+    assert!(
+        layout(&exchanged)
+            .understood
+            .starts_with("The text is in before the colon and the label in after the colon")
+    );
+}
 
 fn labeled() -> Wanted {
     Wanted { labeled: true, ..Wanted::default() }

@@ -1,6 +1,7 @@
 //! How the lines of a file are divided into fields: a table, or a label and a text beside a mark.
 
 use csv::StringRecord;
+use serde::Serialize;
 
 use super::delimited::{self, Grid};
 use super::guess::{self, Certainty, Likeness};
@@ -20,6 +21,25 @@ pub(crate) enum Shape {
     Before(char),
     /// A text that may contain this character, then the character, then a label.
     After(char),
+}
+
+/// The mark at which each line is divided into two fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Division {
+    /// Which of the marks in a line divides it.
+    pub at: Occurrence,
+    /// The mark.
+    pub mark: char,
+}
+
+/// Which of several marks in a line is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Occurrence {
+    /// The first one: the text after it may contain more of them.
+    First,
+    /// The last one: the text before it may contain more of them.
+    Last,
 }
 
 impl Shape {
@@ -103,7 +123,7 @@ impl Shape {
         };
         match () {
             () if likely && fitting == grid.len() => 4,
-            () if likely => 3,
+            () if likely || (labeled && self.has_few_labels(&grid)) => 3,
             () if has_columns && is_table => 2,
             // Text that might be rows is taken as plain text, unless the caller looks for rows.
             () if labeled && likeness > Likeness::None => 2,
@@ -141,6 +161,23 @@ impl Shape {
                 err!(DataInvalid, ": expected a label after a {}, found none", mark_name(mark))
             }
         }
+    }
+
+    /// How a line is divided, if its fields are not those of a table.
+    pub(crate) fn division(self) -> Option<Division> {
+        match self {
+            Shape::Table(_) => None,
+            Shape::Before(mark) => Some(Division { at: Occurrence::First, mark }),
+            Shape::After(mark) => Some(Division { at: Occurrence::Last, mark }),
+        }
+    }
+
+    /// Whether every record has a short label before a colon, and there are so few of them that labels need not repeat.
+    pub(crate) fn has_few_labels(self, grid: &Grid) -> bool {
+        let labels = || grid.iter().map(|(_, record)| record.get(0).unwrap_or_default());
+        matches!(self, Shape::Before(':' | '：'))
+            && grid.iter().all(|(_, record)| record.len() == 2)
+            && guess::are_few_labels(labels())
     }
 
     /// Says where the text and the label are, if they are not in columns.

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::js_error;
 use super::options::{self, to_js};
 use crate::error::{Result, err};
-use crate::text::dataset::{self, Encoding, Format, Layout, Problem, Reading, Wanted};
+use crate::text::dataset::{self, Encoding, Format, Layout, Note, Problem, Reading, Wanted};
 use crate::text::rows::Rows;
 use crate::train::{Draw, draw};
 
@@ -34,8 +34,10 @@ struct ReadRows {
     /// How columns without known names were understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<Layout>,
-    /// What else a person should know about how the file was read.
+    /// What else a person should know about how the file was read, in sentences.
     notes: Vec<String>,
+    /// The same as data, for a page that says it in another language.
+    noted: Vec<Note>,
 }
 
 /// Reads a file: `data` is its bytes or its text, the ending of `name` its format. `{ textColumn, labelColumn, labeled, unlabeled }` say
@@ -50,7 +52,7 @@ fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
         options::bytes(&data).ok_or_else(|| err!(InvalidArgument, "{name}: expected bytes or text"))?;
     let drawn: Draw = options::parse(options.clone(), "options of readRows")?;
     let wanted: Wanted = options::parse(options, "options of readRows")?;
-    let Reading { dataset, format, encoding, columns, problems, layout, notes, .. } =
+    let Reading { dataset, format, encoding, columns, problems, layout, notes: noted, .. } =
         dataset::inspect(name, &bytes, &wanted)?;
     let (dataset, held_out) = draw(dataset, drawn)?;
     let (kind, rows) = listed(&dataset.rows)?;
@@ -59,7 +61,8 @@ fn read(data: JsValue, name: &str, options: JsValue) -> Result<JsValue> {
         None => js_sys::Array::new().into(),
     };
     let columns = columns.into_iter().collect();
-    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems, layout, notes })
+    let notes = noted.iter().map(Note::to_string).collect();
+    to_js(&ReadRows { kind, rows, held_out, format, encoding, columns, problems, layout, notes, noted })
 }
 
 fn listed(rows: &Rows) -> Result<(&'static str, JsValue)> {

@@ -77,10 +77,10 @@ const textOf = (data: WasmData): string => (typeof data === 'string' ? data : ne
 /** The rows of a JSON array or of a table whose header is `text,label`. Other text is plain text. */
 export function readRows(data: WasmData, name: string, { holdOut = 0, unlabeled = false }: Omit<ReadOptions, 'name'>): ReadRows {
   const text = textOf(data);
-  const file = { format: 'csv', encoding: 'utf-8', notes: [] } as const;
+  const file = { format: 'csv', encoding: 'utf-8', notes: [], noted: [] } as const;
   const [header = '', ...lines] = text.trim().split('\n');
   if (name.endsWith('.csv') && header.trim() !== 'text,label') {
-    const columns = header.split(',').map((_, at) => ({ name: `column ${at + 1}`, samples: [] }));
+    const columns = header.split(',').map((_, at) => ({ name: `column ${at + 1}`, named: false, samples: [] }));
     const layout = { columns, header: false, text: 0, certainty: 'unsure', understood: 'The text is in column 1.' } as const;
     return { kind: 'plain', rows: [header, ...lines], heldOut: [], ...file, columns: {}, problems: [], layout };
   }

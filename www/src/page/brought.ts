@@ -3,6 +3,7 @@ import type { FineTuner, Layout, ReadOptions } from 'pocketllm';
 import { ANSWER, QUESTION, type ColumnQuestions } from './columns.ts';
 import { Unfit } from './refusal.ts';
 import { read, readAnswers, type Parsed, type Row } from './rows.ts';
+import { sayNotes } from './said.ts';
 import { t } from './text.ts';
 import type { Writing } from './writing.ts';
 
@@ -69,7 +70,7 @@ async function readProse(tuner: Reader, data: string | Blob, name: string, colum
   const found = await tuner.readRows(data, all ? { name: 'text.txt', format: 'text' } : { name, ...format, textColumn: column, unlabeled: true });
   const rows = found.kind === 'plain' ? found.rows : [];
   const writing: Writing = all ? { as: 'text', text: rows.join('\n\n') } : { as: 'texts', rows };
-  return { kind: 'free', writing, problems: found.problems.map(({ message }) => message), said: found.notes };
+  return { kind: 'free', writing, problems: found.problems.map(({ message }) => message), said: sayNotes(found.noted) };
 }
 
 /**

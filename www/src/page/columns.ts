@@ -6,6 +6,7 @@ import type { Layout, ReadOptions } from 'pocketllm';
 import { byId, el } from './dom.ts';
 import { excerpt } from './format.ts';
 import type { Format } from './rows.ts';
+import { columnName, sayLayout } from './said.ts';
 import { t } from './text.ts';
 
 /** What a model that writes learns from rows: to answer, to sort, or to write like a text. */
@@ -107,8 +108,8 @@ export class ColumnQuestions {
     [this.#layout, this.#format] = [layout, format];
   }
 
-  /** Shows what was understood. `causal` says that the model writes, so that it can learn more than labels from the rows. */
-  show(layout: Layout | undefined, causal: boolean): void {
+  /** Shows what was understood. `causal` says that the model writes, so that it can learn more than labels from the rows. `labels` are those that were found. */
+  show(layout: Layout | undefined, causal: boolean, labels: readonly string[] = []): void {
     this.#view.hidden = layout === undefined;
     if (layout === undefined) return;
     // What a model that writes is asked stays as it was asked first.
@@ -119,7 +120,7 @@ export class ColumnQuestions {
     const answered = Object.keys(this.#answers).length > 0;
     const asks = causal ? unsure : unsure && this.#answers.label === undefined;
     const place = el('details', unsure || answered ? { open: '' } : {}, el('summary', {}, t.examples.otherColumns), ...questions);
-    const said = !causal || (this.#use === 'sort' && !this.isOpen) ? [el('p', { class: 'note', role: 'status' }, layout.understood)] : [];
+    const said = !causal || (this.#use === 'sort' && !this.isOpen) ? [el('p', { class: 'note', role: 'status' }, sayLayout(layout, labels))] : [];
     this.#view.replaceChildren(...(asks ? [el('p', { class: 'asked' }, causal ? t.writing.whatAreThey : t.examples.whichColumns), ...questions, ...(causal ? said : [])] : [...said, place]));
     if (focused !== undefined) this.#view.querySelector<HTMLInputElement>(`input[name="${focused.name}"][value="${focused.value}"]`)?.focus({ preventScroll: true });
   }
@@ -172,7 +173,7 @@ export class ColumnQuestions {
   }
 
   #columns(): Choice[] {
-    return (this.#layout?.columns ?? []).map(({ name, samples }, at) => ({ value: numbered(at), name, note: samples.map((sample) => excerpt(sample, 40)).join(' · ') }));
+    return (this.#layout?.columns ?? []).map(({ samples }, at) => ({ value: numbered(at), name: columnName(this.#layout, at), note: samples.map((sample) => excerpt(sample, 40)).join(' · ') }));
   }
 
   #question(name: keyof Answers, legend: string, choices: readonly Choice[], chosen: string): HTMLElement {

@@ -169,7 +169,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
       const found = await readSource(source);
       if (mine !== reading || found === undefined) return;
       apart = found.apart;
-      questions.show(found.parsed.layout, causal());
+      questions.show(found.parsed.layout, causal(), found.parsed.kind === 'labelled' ? [...found.parsed.labels.keys()] : []);
       if (found.parsed.kind === 'unlabelled') {
         // If a column may have the labels, the person confirms it first.
         if (found.parsed.layout === undefined || questions.wanted.unlabeled === true) later.show(found.parsed.texts);

@@ -1,6 +1,7 @@
 /** The examples of a file, as the page shows them. The engine reads the file. */
 import type { Completion, Data, FineTuner, LabelledText, Layout, ReadOptions, ReadRows } from 'pocketllm';
 import { Unfit } from './refusal.ts';
+import { sayNotes } from './said.ts';
 import { t } from './text.ts';
 import type { Writing } from './writing.ts';
 
@@ -30,21 +31,21 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
     case 'classified':
       // Until a person has chosen the columns, those that are proposed may be the wrong ones.
       if (found.layout?.certainty === 'unsure') return { kind: 'unlabelled', texts: found.rows.map(({ text }) => text), problems, ...layout };
-      return named({ ...counted(found.rows, problems, found.columns.label, found.notes), ...layout }, found.columns);
+      return named({ ...counted(found.rows, problems, found.columns.label, sayNotes(found.noted)), ...layout }, found.columns);
     case 'completion':
-      return { kind: 'free', writing: { as: 'answers', rows: withoutHeadings(found) }, problems, said: found.notes.filter((note) => found.columns.input === undefined || !note.includes(RESPONSE)) };
+      return { kind: 'free', writing: { as: 'answers', rows: withoutHeadings(found) }, problems, said: sayNotes(found.noted.filter(({ note }) => found.columns.input === undefined || note !== 'alpaca')) };
     case 'chat':
-      return { kind: 'free', writing: { as: 'chats', rows: found.rows }, problems, said: found.notes };
+      return { kind: 'free', writing: { as: 'chats', rows: found.rows }, problems, said: sayNotes(found.noted) };
     case 'plain': {
       const { columns, header = true } = found.layout ?? { columns: [] };
       const asks = wanted.unlabeled === true || wanted.labeled === true;
       if (!asks && (found.columns.text !== undefined || columns.length === 1)) {
         const name = found.columns.text ?? columns[0]?.name ?? '';
-        return { kind: 'free', writing: { as: 'texts', rows: [...found.rows] }, problems, said: [...(header ? [t.writing.columnName(name)] : []), ...found.notes] };
+        return { kind: 'free', writing: { as: 'texts', rows: [...found.rows] }, problems, said: [...(header ? [t.writing.columnName(name)] : []), ...sayNotes(found.noted)] };
       }
       if (wanted.unlabeled === true || found.layout !== undefined) return { kind: 'unlabelled', texts: [...found.rows], problems, ...layout };
       const [text = ''] = found.rows;
-      return { kind: 'free', writing: { as: 'text', text }, problems, said: found.notes };
+      return { kind: 'free', writing: { as: 'text', text }, problems, said: sayNotes(found.noted) };
     }
   }
 }
@@ -53,10 +54,8 @@ export async function read(tuner: Pick<FineTuner, 'readRows'>, data: Data, name:
 export async function readAnswers(tuner: Pick<FineTuner, 'readRows'>, data: Data, name: string, [textColumn, labelColumn]: readonly [question: string, answer: string], format: { format?: Format }): Promise<Parsed & { kind: 'free' }> {
   const found = await tuner.readRows(data, { name, ...format, textColumn, labelColumn });
   const rows = found.kind === 'classified' ? found.rows.map(({ text, label }) => ({ prompt: text, completion: label })) : [];
-  return { kind: 'free', writing: { as: 'answers', rows }, problems: found.problems.map(({ message }) => message), said: found.notes };
+  return { kind: 'free', writing: { as: 'answers', rows }, problems: found.problems.map(({ message }) => message), said: sayNotes(found.noted) };
 }
-
-const RESPONSE = '### Response:';
 
 /**
  * Prompts without the headings of Alpaca's form, in which the engine reads an instruction with an input. The form of a conversation

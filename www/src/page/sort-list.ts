@@ -7,6 +7,7 @@ import { seal } from './privacy.ts';
 import { isAbort, showProblem } from './problem.ts';
 import { showRefusal, Unfit } from './refusal.ts';
 import { MAX_BYTES } from './rows.ts';
+import { columnName } from './said.ts';
 import { asked, type App, type Prompting } from './state.ts';
 import { t } from './text.ts';
 
@@ -109,9 +110,8 @@ export class ListSorter {
     if (file.size > MAX_BYTES) throw new Unfit(t.refusal.tooLarge(file.name, bytes(file.size), bytes(MAX_BYTES)), t.refusal.tooLargeAdvice);
     const { kind, rows, layout } = await tuner.readRows(file, { name: file.name, unlabeled: true });
     const texts = kind === 'plain' ? rows : kind === 'classified' ? rows.map(({ text }) => text) : kind === 'completion' ? rows.map(({ prompt }) => prompt) : [];
-    const column = layout?.text === undefined ? undefined : layout.columns[layout.text]?.name;
-    const many = layout !== undefined && layout.columns.length > 1 && column !== undefined;
-    this.#note.textContent = [t.sorting.chosen(file.name, texts.length), ...(many ? [t.sorting.columns(column)] : [])].join('. ');
+    const many = layout?.text !== undefined && layout.columns.length > 1;
+    this.#note.textContent = [t.sorting.chosen(file.name, texts.length), ...(many ? [t.sorting.columns(columnName(layout, layout.text))] : [])].join('. ');
     return texts;
   }
 

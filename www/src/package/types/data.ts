@@ -78,14 +78,32 @@ export interface ReadFile {
   readonly layout?: Layout;
   /** What else a person should know about how the file was read, in sentences. */
   readonly notes: readonly string[];
+  /** The same as data, so that it can be said in another language. */
+  readonly noted: readonly ReadNote[];
 }
+
+/** What a person should know about how a file was read. */
+export type ReadNote =
+  /** The text is not in UTF-8, but in the encoding of this name. */
+  | { readonly note: 'encoding'; readonly name: string }
+  /** The lines end with carriage returns alone. */
+  | { readonly note: 'carriage-returns' }
+  /** Instructions with inputs are written as one prompt, under the headings of Alpaca. */
+  | { readonly note: 'alpaca' }
+  /** The columns of these names are not read. */
+  | { readonly note: 'unread'; readonly columns: readonly string[] };
 
 /** The columns of a file, with those that have the texts and the labels. */
 export interface Layout {
-  /** Every column with its name (or `column 1` and so on) and the beginnings of its first values. */
-  readonly columns: readonly { readonly name: string; readonly samples: readonly string[] }[];
+  /** Every column with its name (or `column 1` and so on), whether the file itself has that name, and the beginnings of its first values. */
+  readonly columns: readonly { readonly name: string; readonly named: boolean; readonly samples: readonly string[] }[];
   /** Whether the first line has the names of the columns. */
   readonly header: boolean;
+  /**
+   * Where each line is divided, if its fields are not those of a table: at the first or the last of the marks in it. The first column is
+   * before the mark, and the second one after it.
+   */
+  readonly divided?: { readonly at: 'first' | 'last'; readonly mark: string };
   /** The index of the column of the texts. */
   readonly text?: number;
   /** The index of the column of the labels. Without it the rows are texts without labels. */
@@ -94,7 +112,7 @@ export interface Layout {
    * How certain that is. If it is `unsure`, let a person choose: several columns could be the labels, or none could.
    */
   readonly certainty: 'chosen' | 'likely' | 'unsure';
-  /** What was understood, in sentences. */
+  /** What was understood, in sentences; the other fields have the same as data. */
   readonly understood: string;
 }
 

@@ -1,6 +1,7 @@
 /** The English texts. The other languages have the same keys, which the compiler checks. */
 import { chart } from './chart.ts';
 import { chat } from './chat.ts';
+import { columns } from './columns.ts';
 import { device } from './device.ts';
 import { draft } from './draft.ts';
 import { examples } from './examples.ts';
@@ -32,6 +33,7 @@ import { writing } from './writing.ts';
 export const en = {
   chart,
   chat,
+  columns,
   device,
   draft,
   examples,

@@ -1,6 +1,7 @@
 import type { Texts } from '../en/index.ts';
 import { chart } from './chart.ts';
 import { chat } from './chat.ts';
+import { columns } from './columns.ts';
 import { device } from './device.ts';
 import { draft } from './draft.ts';
 import { estimate } from './estimate.ts';
@@ -32,6 +33,7 @@ import { writing } from './writing.ts';
 export const es: Texts = {
   chart,
   chat,
+  columns,
   device,
   draft,
   estimate,
