@@ -2,8 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { FAKE, faultsOf, openSite, PHONE, processorSeconds, shoot, visit, type Site } from './browser.ts';
-import { answerColumn, chooseModel, loadModel, loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { FAKE, faultsOf, look, openSite, overflows, PHONE, processorSeconds, shoot, visit, type Site } from './browser.ts';
+import { columns } from '../src/page/text/de/columns.ts';
+import { answerColumn, chooseModel, loadModel, loadTiny, LONG, openModels, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -94,8 +95,11 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
       ['work: Meeting at 4\nfamily: Dinner at 7, bring bread\nwork: Please send it\nfamily: Love you', 'The label stands before the first colon', ['work', 'family']],
       ['오늘 저녁 같이 먹자\t가족\n네 시에 회의가 있습니다\t업무\n사랑해 엄마\t가족\n보고서를 보내 주세요\t업무', 'The text is in column 1 and the label in column 2', ['가족', '업무']],
       ['😀,Schön dich zu sehen\n😡,Das ist mir zu spät\n😀,Danke dir sehr\n😡,Nie wieder', 'The text is in column 2 and the label in column 1', ['😀', '😡']],
-      ['Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit', 'the column "Nachricht"', ['Familie', 'Arbeit']],
+      ['Nachricht;Art\nKommst du heute?;Familie\nDie Rechnung ist offen;Arbeit\nBis gleich!;Familie\nTermin um vier;Arbeit', 'the column “Nachricht”', ['Familie', 'Arbeit']],
       ['Message,Type\nSee you at noon,friend\nPay here,scam', 'The text is in the column “Message” and the label in “Type”', ['friend', 'scam']],
+      // Of a few lines, labels need not repeat, and spellings of one label count once.
+      ['friend: See you at noon\nscam: Pay here: now', '(2 labels: “friend”, “scam”). The first line is an example.', ['friend', 'scam']],
+      ['work: Meeting\nfamily: Love you\nFAMILY: Dinner\nfamily: Bye', '(2 labels: “family”, “work”)', ['family', 'work']],
       ['text,label\nMeeting,Work\nLove you,family\nReport,work \nDinner,FAMILY\nSend it,work\nBye,family', 'are taken as one label', ['work', 'family']],
     ];
     for (const [text, said, found] of pasted) {
@@ -118,6 +122,25 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await done();
   });
 
+  test('in another language, what was understood is said in it', { timeout: LONG }, async () => {
+    const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de-DE' });
+    const { divided, labels, firstExample, before, after, marks: { colon } } = columns;
+    await openModels(page);
+    await page.locator('input[name=source][value=files]').check();
+    await page.locator('#model-input').setInputFiles(TINY_FILES);
+    await page.locator('#model-load').click();
+    await page.locator('#model-next').click({ timeout: LONG });
+    await page.locator('input[name=data][value=paste]').check();
+    await page.locator('#paste-input').fill('Arbeit: Termin um vier\nFamilie: Bis gleich\nArbeit: Bitte antworten\nfamilie: Kommst du?');
+    await page.getByText(`${divided.first(colon, labels(2, ['Arbeit', 'Familie'], false))} ${firstExample}`).waitFor();
+    await page.getByText('Andere Spalten wählen').click();
+    expect(await page.locator('#columns .choice-name').allTextContents()).toEqual([before(colon), after(colon), before(colon), 'In keiner davon']);
+    expect(await look(page, 'phone-2-understood-german')).toEqual([]);
+    expect(await overflows(page, '2-understood-german')).toEqual([]);
+    expect(faults).toEqual([]);
+    await context.close();
+  });
+
   test('where it is not clear, two taps say which columns are meant', { timeout: LONG }, async () => {
     const { page, done } = await atPaste('dark');
     await area(page).fill('from,body_de,priority\nAnna,Kommst du heute Abend?,high\nBen,Die Rechnung ist offen,low\nAnna,Bis gleich am Bahnhof!,high\nBen,Der Termin ist um vier,low');
@@ -128,7 +151,7 @@ describe.skipIf(FAKE)('with the engine, examples are read as people have them', 
     await answerColumn(page, 'Which one is the text?', 'body_de');
     await answerColumn(page, 'Which one is the label?', 'from');
     await expect.poll(() => labels(page)).toEqual(['Anna', 'Ben']);
-    await page.getByText('The text is in the column "body_de" and the label in the column "from"').waitFor();
+    await page.getByText('The text is in the column “body_de” and the label in the column “from” (2 labels: “Anna”, “Ben”).').waitFor();
     expect(await next(page).isEnabled()).toBe(true);
     // The other choice is one tap away.
     await answerColumn(page, 'Which one is the label?', 'priority');
