@@ -111,7 +111,7 @@ impl Options {
             return Ok(Settings { method: Method::Readout { pooling }, ..settings });
         }
         let (method, estimator) = (self.method.method(), self.method.estimator());
-        let begin = preset(spec, &method, &estimator, self.method.optimizer());
+        let begin = preset(spec, &method, &estimator, self.method.optimizer(), self.is_balanced());
         let defaults = task.map(|task| task.defaults(spec.head_kind().into(), method.name())).transpose()?;
         let with_task = match defaults {
             None => self.clone(),
@@ -155,6 +155,11 @@ impl Options {
         }
         let Settings { learning_rate, epsilon, .. } = Settings::default();
         self.with_preset(Preset { learning_rate, epsilon }).map(drop)
+    }
+
+    /// Whether the labels are spread evenly over the order of the data: as given, or by the preset where the order is not the file's.
+    fn is_balanced(&self) -> bool {
+        self.balanced.unwrap_or_else(|| self.method.is_balanced() && !self.sequential)
     }
 
     /// Whether the options are those of method readout, which has few.
@@ -229,7 +234,7 @@ impl Options {
             epsilon: self.epsilon.unwrap_or(preset.epsilon),
             seed: self.seed.unwrap_or(default.seed),
             sequential: self.sequential,
-            balanced: self.balanced.unwrap_or_else(|| self.method.is_balanced() && !self.sequential),
+            balanced: self.is_balanced(),
             evaluate_every: self.evaluate_every.unwrap_or(default.evaluate_every),
             max_length: self.max_length.unwrap_or(default.max_length),
         };

@@ -23,6 +23,10 @@ const ADAM_VALUES: f64 = 4096.0;
 /// The same rate for 8 one-sided directions.
 const ADAM_ONE_SIDED: f64 = 0.1;
 
+/// How much larger that rate is with the labels spread evenly over the batches, where an estimate has less noise: 0.035 in place of 0.027
+/// beside all linear layers.
+const BALANCED: f64 = 1.28;
+
 /// How fast Adam's rate falls with the number of trained values: 0.1 at 4,096 and 0.015 at 36,864.
 const ADAM_POWER: f64 = 0.86;
 
@@ -35,8 +39,14 @@ pub struct Preset {
     pub epsilon: f32,
 }
 
-/// The preset of a method, an estimator and an optimizer for a model.
-pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator, optimizer: Optimizer) -> Preset {
+/// The preset of a method, an estimator and an optimizer for a model, with the labels of the data spread evenly over the batches or not.
+pub fn preset(
+    model: &ModelSpec,
+    method: &Method,
+    estimator: &Estimator,
+    optimizer: Optimizer,
+    balanced: bool,
+) -> Preset {
     let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
     let causal = model.head_kind() == HeadKind::CausalLm;
     let (two_point, epsilon) = match method {
@@ -51,6 +61,7 @@ pub fn preset(model: &ModelSpec, method: &Method, estimator: &Estimator, optimiz
     if let Optimizer::Adam(_) = optimizer {
         let probes = f64::from(estimator.probes);
         let rate = match estimator.kind {
+            EstimatorKind::OneSided if balanced => ADAM_ONE_SIDED * BALANCED * (probes / 8.0).sqrt(),
             EstimatorKind::OneSided => ADAM_ONE_SIDED * (probes / 8.0).sqrt(),
             EstimatorKind::TwoPoint | EstimatorKind::LowRank => ADAM * probes.sqrt(),
         };

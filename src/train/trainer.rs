@@ -258,8 +258,8 @@ impl Trainer {
     }
 
     fn preset(&self, session: &Session) -> Preset {
-        let Settings { method, estimator, optimizer, .. } = &self.settings;
-        preset(session.model.spec(), method, estimator, *optimizer)
+        let Settings { method, estimator, optimizer, balanced, .. } = &self.settings;
+        preset(session.model.spec(), method, estimator, *optimizer, *balanced)
     }
 
     /// The records of the last completed step.

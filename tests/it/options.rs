@@ -116,7 +116,7 @@ fn lora(a: LoraA) -> Method {
 fn given_values_win_over_the_tasks_and_those_over_presets() {
     let (spec, sst2) = (spec(), task::find("sst-2").unwrap());
     let none = Options::default();
-    let begin = preset(&spec, &Method::Full, &Estimator::default(), Optimizer::Sgd);
+    let begin = preset(&spec, &Method::Full, &Estimator::default(), Optimizer::Sgd, false);
     let plain = none.resolve(&spec, None).unwrap();
     assert_eq!((plain.steps, plain.batch_size, plain.max_length), (1000, 16, 0));
     assert_eq!((plain.learning_rate, plain.epsilon), (begin.learning_rate, begin.epsilon));
