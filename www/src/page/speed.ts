@@ -20,7 +20,8 @@ class SpeedProbe {
   /** Seconds that a token takes to be written, and the model of which that has been measured as far as it can be. */
   #written: number | undefined;
   #wrote: FineTuner | undefined;
-  #running: AbortController | undefined;
+  /** The model that is being measured or was last, and what stops that. */
+  #running: { readonly of: FineTuner; readonly controller: AbortController } | undefined;
   #measuring: Promise<void> | undefined;
   #ended = new WeakSet<FineTuner>();
 
@@ -35,8 +36,10 @@ class SpeedProbe {
     const known = this.has(tuner) ? this.#seconds : undefined;
     if (app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return known;
     if (this.#measuring !== undefined) {
+      const running = this.#running;
       await this.#measuring;
-      return this.measure(app);
+      // If this model's measurement was stopped to let other work go first, another one would disturb that work too.
+      return running?.of === tuner && running.controller.signal.aborted ? known : this.measure(app);
     }
     await (this.#measuring = this.#pass(tuner));
     this.#measuring = undefined;
@@ -59,11 +62,12 @@ class SpeedProbe {
   }
 
   async #pass(tuner: FineTuner): Promise<void> {
-    const running = new AbortController();
-    this.#running = running;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#running = { of: tuner, controller };
     try {
-      if (!this.has(tuner)) await this.#read(tuner, running.signal);
-      if (tuner.info.head === 'causal-lm' && !running.signal.aborted) await this.#write(tuner, running.signal);
+      if (!this.has(tuner)) await this.#read(tuner, signal);
+      if (tuner.info.head === 'causal-lm' && !signal.aborted) await this.#write(tuner, signal);
     } catch {
       // Without a measurement there is no estimate. What is wrong shows when the training begins.
     }
@@ -89,13 +93,13 @@ class SpeedProbe {
 
   /** Stops measuring for good, because the model is about to learn something else. */
   end(tuner: FineTuner | undefined): void {
-    this.#running?.abort();
+    this.#running?.controller.abort();
     if (tuner !== undefined) this.#ended.add(tuner);
   }
 
   /** Lets other work go first. */
   pause(): void {
-    this.#running?.abort();
+    this.#running?.controller.abort();
   }
 }
 
