@@ -54,7 +54,7 @@ names!(NamedPreset: LowestLoss = "lowest-loss");
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::Args))]
 pub struct MethodOptions {
     /// Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided,
-    /// schedule linear and a balanced order: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
+    /// schedule linear and a balanced order: it is among the choices that ended at the lowest loss after as many forward passes. It takes the memory of 9 branches
     #[cfg_attr(not(target_arch = "wasm32"), arg(long))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<NamedPreset>,

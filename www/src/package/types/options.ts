@@ -31,7 +31,7 @@ export const METHOD_OPTIONS = {
 
 /** What is trained, and how the gradient is estimated. */
 export interface MethodOptions {
-  /** Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided, schedule linear and a balanced order: of all choices it ended at the lowest loss after as many forward passes. It takes the memory of 9 branches */
+  /** Several options at once; those that are given win over it. lowest-loss is method lora with targets all-linear, estimator one-sided, schedule linear and a balanced order: it is among the choices that ended at the lowest loss after as many forward passes. It takes the memory of 9 branches */
   readonly preset?: 'lowest-loss' | undefined;
   /** What is trained. readout fits a classifier on hidden states or, with a template and labels, the head on label words [default: full] */
   readonly method?: 'full' | 'lora' | 'prefix' | 'readout' | undefined;
