@@ -50,7 +50,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
       showProblem(problem, error);
       return;
     }
-    speed.pause();
+    const release = speed.hold();
     controller = new AbortController();
     [send.hidden, stop.hidden, clear.disabled] = [true, false, true];
     const chats = chosen('chat') === 'talk';
@@ -76,6 +76,7 @@ export function setUpChat(app: App, problem: HTMLElement): void {
     } catch (error) {
       if (!isAbort(error)) showProblem(problem, error);
     } finally {
+      release();
       if (bubble.textContent === '') bubble.textContent = t.chat.nothing;
       // Word by word, it would be read out again and again.
       announce(bubble.textContent ?? '');

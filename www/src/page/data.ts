@@ -152,7 +152,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
   /** Reads the examples that are selected now. Only the latest call has an effect. */
   async function refresh(): Promise<void> {
     const mine = ++reading;
-    speed.pause();
+    const release = speed.hold();
     const source = chosen('data');
     for (const each of ['sample', 'type', 'paste', 'file']) byId(`data-${each}`, HTMLElement).hidden = each !== source;
     showProblem(problem);
@@ -179,6 +179,7 @@ export function setUpData(app: App, flow: Flow, draft: Draft): (sample: SampleNa
     } catch (error) {
       if (mine === reading) await refuse(error, source);
     } finally {
+      release();
       if (mine === reading) speed.warm(app);
     }
   }

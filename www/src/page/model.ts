@@ -16,6 +16,7 @@ import { fromFile } from './record.ts';
 import { canKeep } from './session.ts';
 import { hubId, showShelf } from './shelf.ts';
 import { isFull, offerSpace } from './space.ts';
+import { speed } from './speed.ts';
 import type { App, Flow, Held, ModelChoice } from './state.ts';
 import { isShort, offerFor, recall, remember } from './streaming.ts';
 import { showSuggestions } from './suggestions.ts';
@@ -367,6 +368,8 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     if (tuner === undefined) return;
     showProblem(problem);
     setBusy(true);
+    // A measurement would end it, or lose what it has brought.
+    const release = speed.hold();
     controller = new AbortController();
     app.onProgress = showProgress;
     try {
@@ -374,6 +377,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     } catch (error) {
       if (!isAbort(error)) explain(problem, error);
     } finally {
+      release();
       setBusy(false);
     }
   }

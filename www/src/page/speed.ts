@@ -20,30 +20,41 @@ class SpeedProbe {
   /** Seconds that a token takes to be written, and the model of which that has been measured as far as it can be. */
   #written: number | undefined;
   #wrote: FineTuner | undefined;
-  /** The model that is being measured or was last, and what stops that. */
-  #running: { readonly of: FineTuner; readonly controller: AbortController } | undefined;
+  /** What stops the measurement that is under way. */
+  #running: AbortController | undefined;
   #measuring: Promise<void> | undefined;
+  /** Pieces of other work that are under way, and those who wait until there are none. */
+  #held = 0;
+  #waiting: (() => void)[] = [];
   #ended = new WeakSet<FineTuner>();
 
   /**
    * Seconds that a token takes to pass through the model; `undefined` if that is not known. Only a model with the weights with which it was
-   * loaded is measured, because what it has learned would be lost.
+   * loaded is measured, because what it has learned would be lost. It is measured when no other work is under way, which a measurement
+   * would end.
    */
   async measure(app: App): Promise<number | undefined> {
     const { tuner } = app;
     if (tuner === undefined) return undefined;
-    if (this.has(tuner) && (tuner.info.head !== 'causal-lm' || this.#wrote === tuner)) return this.#seconds;
-    const known = this.has(tuner) ? this.#seconds : undefined;
-    if (app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return known;
-    if (this.#measuring !== undefined) {
-      const running = this.#running;
-      await this.#measuring;
-      // If this model's measurement was stopped to let other work go first, another one would disturb that work too.
-      return running?.of === tuner && running.controller.signal.aborted ? known : this.measure(app);
+    for (let tried = false; !tried && this.#lacks(app, tuner); ) {
+      if (this.#held > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      else if (this.#measuring !== undefined) await this.#measuring;
+      else {
+        this.#running = new AbortController();
+        const { signal } = this.#running;
+        await (this.#measuring = this.#pass(tuner, signal));
+        this.#measuring = undefined;
+        // What other work has stopped goes on after it.
+        tried = !signal.aborted;
+      }
     }
-    await (this.#measuring = this.#pass(tuner));
-    this.#measuring = undefined;
-    return this.#of === tuner ? this.#seconds : undefined;
+    return this.has(tuner) ? this.#seconds : undefined;
+  }
+
+  /** Whether something about this model is unknown that can be measured now. */
+  #lacks(app: App, tuner: FineTuner): boolean {
+    if (app.tuner !== tuner || app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return false;
+    return !this.has(tuner) || (tuner.info.head === 'causal-lm' && this.#wrote !== tuner);
   }
 
   /** Whether this model has been measured. */
@@ -61,10 +72,7 @@ class SpeedProbe {
     void this.measure(app);
   }
 
-  async #pass(tuner: FineTuner): Promise<void> {
-    const controller = new AbortController();
-    const { signal } = controller;
-    this.#running = { of: tuner, controller };
+  async #pass(tuner: FineTuner, signal: AbortSignal): Promise<void> {
     try {
       if (!this.has(tuner)) await this.#read(tuner, signal);
       if (tuner.info.head === 'causal-lm' && !signal.aborted) await this.#write(tuner, signal);
@@ -93,13 +101,18 @@ class SpeedProbe {
 
   /** Stops measuring for good, because the model is about to learn something else. */
   end(tuner: FineTuner | undefined): void {
-    this.#running?.controller.abort();
+    this.#running?.abort();
     if (tuner !== undefined) this.#ended.add(tuner);
   }
 
-  /** Lets other work go first. */
-  pause(): void {
-    this.#running?.controller.abort();
+  /** Lets other work go first. Nothing is measured until the function is called that this returns. */
+  hold(): () => void {
+    this.#held++;
+    this.#running?.abort();
+    return () => {
+      this.#held--;
+      if (this.#held === 0) for (const go of this.#waiting.splice(0)) go();
+    };
   }
 }
 
