@@ -2,8 +2,21 @@
  * A run that can pause, at the person's request and while the page is hidden. It keeps the screen
  * on while it trains.
  */
-import type { TrainStep } from 'pocketllm';
+import type { FineTuner, TrainStep } from 'pocketllm';
+import type { Settings } from './settings.ts';
+import type { Dataset } from './state.ts';
 import { WakeLock } from './wake.ts';
+
+/** A training run with its data and settings. */
+export interface Run {
+  readonly tuner: FineTuner;
+  readonly dataset: Dataset;
+  readonly settings: Settings;
+  /** Under what id it is kept on this device, if it is. */
+  readonly id?: string | undefined;
+  /** Absent for a training of an earlier tab whose next step has not been asked for. */
+  readonly runner?: Runner;
+}
 
 /** `pausing` means that the current step is not finished yet. */
 export type RunState = 'running' | 'pausing' | 'paused' | 'hidden';

@@ -9,6 +9,7 @@ import { readHead, type RecordHead } from './record-head.ts';
 import type { Row } from './rows.ts';
 import type { Settings } from './settings.ts';
 import type { App, Comparison, Dataset, ModelChoice } from './state.ts';
+import { lockOf } from './tabs.ts';
 import { t } from './text.ts';
 import { storedForm, type Form } from './writing.ts';
 
@@ -91,6 +92,15 @@ export async function renameTraining(id: string, name: string): Promise<void> {
 export async function deleteTraining(id: string): Promise<void> {
   await storage.deleteRun(id);
   await (await home())?.removeEntry(id, { recursive: true }).catch(() => undefined);
+}
+
+/** Deletes a training that failed before its first step, unless another tab has it by now. */
+export async function discardTraining(id: string): Promise<void> {
+  await navigator.locks.request(lockOf(id), { ifAvailable: true }, async (lock) => {
+    const { about, record } = (await training(id)) ?? {};
+    const taken = record === undefined ? 0 : ((await readHead(record))?.taken ?? 0);
+    if (lock !== null && taken === 0 && about?.after === undefined) await deleteTraining(id);
+  });
 }
 
 /** All trainings on this device, the latest first. */

@@ -11,6 +11,9 @@ const ANSWER_MS = 3000;
 /** Milliseconds between two looks at the lock. */
 const POLL_MS = 100;
 
+/** The lock that the package holds while it writes a run. */
+export const lockOf = (id: string): string => `pocketllm/runs/${id}`;
+
 type Message = { readonly ask: string } | { readonly yes: string };
 
 const channel = new BroadcastChannel(CHANNEL);
@@ -49,7 +52,7 @@ export async function isFree(id: string, ms: number, signal?: AbortSignal): Prom
   if (locks === undefined) return true;
   for (const until = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, POLL_MS))) {
     const { held = [] } = await locks.query();
-    if (!held.some(({ name }) => name === `pocketllm/runs/${id}`)) return true;
+    if (!held.some(({ name }) => name === lockOf(id))) return true;
     if (performance.now() > until || signal?.aborted === true) return false;
   }
 }

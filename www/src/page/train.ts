@@ -13,9 +13,9 @@ import { openKept } from './open-kept.ts';
 import { Pace } from './pace.ts';
 import { isAbort } from './problem.ts';
 import { checkPrompt, dataOptions, readoutPrompt, readoutRows } from './prompt.ts';
-import { Runner, type RunState } from './runner.ts';
+import { Runner, type Run, type RunState } from './runner.ts';
 import { SentencesField } from './sentences.ts';
-import { beginTraining, canKeep, deleteTraining, newId, updateTraining } from './session.ts';
+import { beginTraining, canKeep, discardTraining, newId, updateTraining } from './session.ts';
 import { moreSteps, SettingsForm, trainOptions, type Settings } from './settings.ts';
 import { isFolded, type App, type Dataset, type Flow } from './state.ts';
 import { isFull, offerSpace, spaceFor } from './space.ts';
@@ -25,17 +25,6 @@ import { takeOver } from './take-over.ts';
 import { t } from './text.ts';
 import { TrainView } from './train-view.ts';
 import type { Open } from './trainings.ts';
-
-/** A training run with its data and settings. */
-export interface Run {
-  readonly tuner: FineTuner;
-  readonly dataset: Dataset;
-  readonly settings: Settings;
-  /** Under what id it is kept on this device, if it is. */
-  readonly id?: string | undefined;
-  /** Absent for a training of an earlier tab whose next step has not been asked for. */
-  readonly runner?: Runner;
-}
 
 export function setUpTrain(app: App, flow: Flow, draft: Draft): Open {
   const training = new Training(app, flow, draft);
@@ -201,8 +190,6 @@ export class Training {
         this.view.attention.begin(given.background);
         if (asks && id !== undefined) {
           await beginTraining(id, this.#app, dataset, given);
-          // The training has the texts now, unless it is one with a sample.
-          if (dataset.own) await this.#draft.clear();
         }
         if (asks && !quick) await this.#measure({ tuner, dataset, settings: given }, 'before');
         this.view.predictions.start(this.#app.comparisons, this.#app.prompting);
@@ -211,8 +198,12 @@ export class Training {
         pace.restart();
       },
     });
+    let drafted = asks && id !== undefined && dataset.own;
     const runner = new Runner(steps, given.background, {
       onStep: async (step, ms) => {
+        // The training has the texts now. One that fails before its first step leaves them to the draft.
+        if (drafted) await this.#draft.clear();
+        drafted = false;
         pace.add(step);
         runner.restMs = heat.add(ms, step.tokens);
         this.#estimates.observe(tuner, step);
@@ -269,6 +260,7 @@ export class Training {
     const [app, view] = [this.#app, this.view];
     const from = app.trained;
     let failed = false;
+    let begun: string | undefined;
     this.#state = 'running';
     app.onProgress = (progress) => view.showProgress(progress);
     try {
@@ -276,7 +268,7 @@ export class Training {
       const run = await ready();
       const { runner, id, settings: given } = run;
       this.#current = run;
-      app.training = id;
+      app.training = begun = id;
       [this.#ran, this.#ranQuick] = [run.dataset, given.method === 'readout'];
       await runner?.go();
       view.chart.draw();
@@ -289,6 +281,7 @@ export class Training {
     } catch (error) {
       failed = !isAbort(error);
       if (failed) view.problem(error);
+      if (failed && app.trained === 0 && begun !== undefined && !this.#asked) await discardTraining(begun).catch(() => undefined);
       if (isFull(error)) await this.#offerSpace();
       else if (isShort(error)) void offerAgain(app, this.#flow, byId('train-problem', HTMLElement), this.#settings.peek(false)?.settings);
     } finally {
@@ -313,11 +306,9 @@ export class Training {
 
   /** Shows how the training can go on where storage is full: with more space, or without being kept. */
   async #offerSpace(): Promise<void> {
-    const { dataset, training: id } = this.#app;
+    const { dataset } = this.#app;
     const begun = this.#app.trained > 0;
     if (dataset === undefined) return;
-    // What was stored of a training without steps is of no use.
-    if (!begun && id !== undefined) await deleteTraining(id).catch(() => undefined);
     const again = (keeps: boolean) => (): void => void (begun ? this.#continue(keeps) : this.#begin(keeps));
     await offerSpace(byId('train-problem', HTMLElement), spaceFor(dataset, this.#settings.read()), again(true), { words: t.space.without, go: again(false) });
   }
