@@ -1,7 +1,7 @@
 /** What the page offers where a GPU's memory runs out after a model was once loaded: in step 3, in the list of trainings, and for a link. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
-import { FAKE, look, openSite, PHONE, started, visit, type Site } from './browser.ts';
+import { FAKE, look, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { scratch, writeDeep, type Deep } from './deep.ts';
 import { chooseModel, loadModel, LONG, pasteExamples, startTraining, tinySettings, untilTrained } from './steps.ts';
 
@@ -62,6 +62,20 @@ async function takeOffer(page: Page, place: string, name: string): Promise<void>
   await button.click();
 }
 
+/** The files of trainings and of the draft on this device. */
+const keptFiles = (page: Page): Promise<string[]> =>
+  page.evaluate(async () => {
+    const found: string[] = [];
+    const walk = async (folder: FileSystemDirectoryHandle, path: string): Promise<void> => {
+      for await (const each of (folder as unknown as { values(): AsyncIterable<FileSystemDirectoryHandle | FileSystemFileHandle> }).values()) {
+        if (each.kind === 'directory') await walk(each, `${path}${each.name}/`);
+        else if (/training|draft/.test(path + each.name)) found.push(path + each.name);
+      }
+    };
+    await walk(await navigator.storage.getDirectory(), '');
+    return found;
+  });
+
 const learned = (page: Page): Promise<void> => page.getByRole('heading', { name: 'Your sentences' }).waitFor({ timeout: LONG });
 const answers = (page: Page): Promise<string[]> => page.locator('.score-figures').allTextContents();
 
@@ -76,9 +90,17 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await tinySettings(page, 2);
   await exhaustNow(page);
   await startTraining(page);
+  await page.locator('#train-problem').getByText('There is not enough memory').waitFor({ timeout: LONG });
+  // A training that failed before its first step leaves only the texts, as they were before it.
+  await expect.poll(() => keptFiles(page)).toEqual(['page-draft.json']);
+  expect(await page.locator('#trainings').isVisible()).toBe(false);
   await takeOffer(page, '#train-problem', '3-stream-offer');
   await expect.poll(() => page.locator('#model-facts').textContent(), { timeout: LONG }).toContain('in this browser’s storage');
   expect(await scratch(page)).toBe(1);
+  // Step 1 shows how the model is held now.
+  await page.locator('#head-1').click();
+  expect(await page.locator('#stream-layers').isChecked()).toBe(true);
+  await page.locator('#head-3').click();
   // The examples and the settings have stayed.
   expect(await page.getByLabel('Steps', { exact: true }).inputValue()).toBe('2');
   await startTraining(page);
@@ -108,6 +130,19 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await takeOffer(page, '#shared-problem', '0-stream-shared');
   await learned(page);
   expect(await scratch(page)).toBe(1);
+  // What is unchecked there is not streamed when it is loaded again.
+  await page.locator('#head-1').click();
+  await page.locator('#model-choice > summary').evaluate((line) => line.parentElement?.hasAttribute('open') === true || (line as HTMLElement).click());
+  await page.locator('#model-more > summary').evaluate((line) => line.parentElement?.hasAttribute('open') === true || (line as HTMLElement).click());
+  await shoot(page, 'phone-1-stream-linked');
+  const layers = page.getByLabel('Keep the model’s layers in storage');
+  expect(await layers.isChecked()).toBe(true);
+  await layers.uncheck();
+  await page.getByRole('button', { name: 'Load this model' }).click();
+  await page.getByRole('button', { name: 'Next: your data' }).waitFor({ timeout: LONG });
+  expect(await layers.isChecked()).toBe(false);
+  expect(await page.locator('#model-facts').textContent()).not.toContain('in this browser’s storage');
+  expect(await scratch(page)).toBe(0);
   expect(faults).toEqual([]);
   await context.close();
 });

@@ -1,6 +1,6 @@
 /** Looks a model up before it is loaded: whether it works here, what it needs, and in which precision this device can train it. */
 import { inspectModel, PocketError, type DType, type ModelSize } from 'pocketllm';
-import { byId } from './dom.ts';
+import { byId, el } from './dom.ts';
 import { accessToken } from './loading.ts';
 import { isAbort, isLocked, showProblem } from './problem.ts';
 import { offerFiles } from './quantized.ts';
@@ -131,3 +131,11 @@ export class LookUp {
 }
 
 const inspection = (model: string) => (signal: AbortSignal): Promise<ModelSize> => inspectModel(model, { ...accessToken(), signal, worker: confinedWorker });
+
+/** Disables downloads after texts have been entered. Only models on this device can be loaded then. */
+export function closeHub(): void {
+  byId('hub-id', HTMLInputElement).disabled = true;
+  byId('hub-look', HTMLButtonElement).disabled = true;
+  for (const name of ['adapter-hub', 'suggested']) byId(name, HTMLElement).hidden = true;
+  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, t.model.sealed));
+}

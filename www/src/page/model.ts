@@ -3,11 +3,11 @@
  */
 import { PocketError, type CreateOptions, type DType, type FineTuner, type StoredModel } from 'pocketllm';
 import { BUILT_IN, builtInAt, isBuiltIn, isIncluded, placeOf, suggestBuiltIn, type BuiltInName } from './built-in.ts';
-import { announce, byId, chosen, el, onChoice } from './dom.ts';
+import { announce, byId, chosen, onChoice } from './dom.ts';
 import { bytes } from './format.ts';
 import { addAdapter, replay } from './bring.ts';
-import { accessToken, downloadSize, loadModel, showFacts, showProgress, unload } from './loading.ts';
-import { explain, LookUp } from './look-up.ts';
+import { accessToken, downloadSize, loadModel, nameOf, showFacts, showProgress, unload } from './loading.ts';
+import { closeHub, explain, LookUp } from './look-up.ts';
 import { isStored, offlineWith } from './offline.ts';
 import { plan } from './plan.ts';
 import { isSealed, onSeal } from './privacy.ts';
@@ -58,10 +58,11 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   let controller: AbortController | undefined;
   /** What had the focus before a model was loaded. */
   let before: Element | null = null;
-  let files: File[] = [];
-  let taking = 0;
+  let [files, taking]: [File[], number] = [[], 0];
   /** The model that was chosen from the list of stored models. */
-  let kept: StoredModel | undefined;
+  let kept: Pick<StoredModel, 'source'> | undefined;
+  /** The model that was loaded last, of which this step shows how it is held. */
+  let shown: ModelChoice | undefined;
   /** Whether the person has chosen a model, or its precision. */
   const touched = { source: false, dtype: false };
   const lookUp = new LookUp(() => touched.dtype, () => {
@@ -90,9 +91,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     changed();
   });
   options.addEventListener('toggle', () => (load.hidden = !options.open || app.tuner !== undefined || !progress.hidden));
-  for (const picker of pickers) {
-    picker.addEventListener('change', () => void takeFiles([...(picker.files ?? [])]));
-  }
+  for (const picker of pickers) picker.addEventListener('change', () => void takeFiles([...(picker.files ?? [])]));
   byId('model-folder-field', HTMLElement).hidden = !('webkitdirectory' in HTMLInputElement.prototype) || matchMedia('(pointer: coarse)').matches;
   for (const field of [dtype, streamed]) {
     field.addEventListener('change', () => {
@@ -107,7 +106,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     byId('stream-field', HTMLElement).hidden = !can;
     if (!can) byId('stream-note', HTMLElement).textContent = t.stream.unavailable;
   });
-  flow.onOpen(1, suitStreamed);
+  flow.onOpen(1, showLoaded);
   id.addEventListener('input', () => {
     kept = undefined;
     lookUp.forget();
@@ -212,6 +211,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
 
   /** What is chosen, in the line that stands for the list. */
   function chosenName(source: string): string {
+    if (kept !== undefined && hubId(kept) === undefined) return nameOf(choice(), []);
     if (isBuiltIn(source)) return `${BUILT_IN[source].name}, ${BUILT_IN[source].size}`;
     if (source === 'hub') return id.value.trim() === '' ? t.tasks.fromHub : id.value.trim();
     return t.tasks.fromFiles;
@@ -226,14 +226,28 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** Holds the weights as the person last did where layers stay in storage. Each built-in model has a precision that suits it, until the person chooses one. */
   function suit(): void {
     const source = chosen('source');
-    const before = suitStreamed();
-    if (!touched.dtype) dtype.value = before?.dtype ?? (isBuiltIn(source) ? BUILT_IN[source].dtype : 'f32');
+    const { dtype: last } = suitStreamed() ?? {};
+    if (!touched.dtype) dtype.value = last ?? (isBuiltIn(source) ? BUILT_IN[source].dtype : 'f32');
   }
 
   function suitStreamed(): Held | undefined {
     const before = recall(choice(), files);
     streamed.checked = before?.streamed === true && !byId('stream-field', HTMLElement).hidden;
     return before;
+  }
+
+  /** Shows the loaded model, which the list of trainings or a link may have brought, or step 3 may have loaded again. */
+  function showLoaded(): void {
+    const { model, tuner } = app;
+    if (tuner === undefined || model === shown) return void suitStreamed();
+    [shown, files, kept] = [model, [...app.files], model.kind === 'kept' ? model : undefined];
+    check(model.kind === 'built-in' ? (model.name ?? 'bert') : model.kind === 'kept' ? 'bert' : model.kind);
+    lookUp.forget();
+    if (model.kind === 'hub') id.value = model.id;
+    [dtype.value, streamed.checked] = [model.dtype, model.streamed === true];
+    changed();
+    setBusy(false);
+    showFacts(app);
   }
 
   function choice(): ModelChoice {
@@ -295,6 +309,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
       // Once texts are entered only what is stored can be loaded.
       if (choice().kind === 'hub' && !isSealed() && !(await isStored(choice()))) await lookUp.beforeLoad(signal);
       await loadModel(app, choice(), files, { signal, ...options });
+      shown = app.model;
       showFacts(app);
       announce(t.model.loaded);
     } catch (error) {
@@ -381,14 +396,4 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
       setBusy(false);
     }
   }
-}
-
-/**
- * Disables downloads after texts have been entered. Only models on this device can be loaded then.
- */
-function closeHub(): void {
-  byId('hub-id', HTMLInputElement).disabled = true;
-  byId('hub-look', HTMLButtonElement).disabled = true;
-  for (const name of ['adapter-hub', 'suggested']) byId(name, HTMLElement).hidden = true;
-  byId('hub-facts', HTMLElement).replaceChildren(el('p', {}, t.model.sealed));
 }

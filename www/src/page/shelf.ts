@@ -33,7 +33,7 @@ export async function showShelf(use: (model: StoredModel) => void): Promise<void
 }
 
 /** The id of a model from the Hugging Face hub, `undefined` for other models. */
-export function hubId({ source }: StoredModel): string | undefined {
+export function hubId({ source }: Pick<StoredModel, 'source'>): string | undefined {
   return /^https:\/\/huggingface\.co\/([^?]+)$/.exec(source)?.[1];
 }
 
