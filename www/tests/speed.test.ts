@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, openSite, PHONE, visit, type Site } from './browser.ts';
-import { chooseModel, loadModel, LONG } from './steps.ts';
+import { chooseModel, loadModel, LONG, TINY_FILES } from './steps.ts';
 
 const WRITES = resolve(import.meta.dirname, '../../tests/golden/gpt2-gguf/model.gguf');
 
@@ -88,3 +88,38 @@ test.skipIf(FAKE)('it waits until a reply is written, and goes on after it', { t
   expect(faults).toEqual([]);
   await context.close();
 });
+
+test.skipIf(FAKE)('after few texts were learned quickly, the times of deeper training are told, and nothing is lost', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, PHONE, async (each) => void (await each.addInitScript(valve)));
+  await at(page, (each) => each.release());
+  await chooseModel(page, 'From my files');
+  await page.locator('#model-input').setInputFiles(TINY_FILES);
+  await loadModel(page);
+  await page.getByRole('radio', { name: 'Paste' }).check();
+  // The engine fits once for so few, so that learning them tells no speed. The model is not measured before.
+  await at(page, (each) => each.hold('step'));
+  await page.getByLabel('Your examples, one per line').fill(Array.from({ length: 8 }, (_, row) => `good: a fine film ${row}\nbad: a dull film ${row}`).join('\n'));
+  await page.getByRole('button', { name: 'Next: training' }).click();
+  await page.getByRole('button', { name: 'Learn from my examples' }).click();
+  await at(page, (each) => each.release());
+  await page.getByRole('button', { name: 'See what it learned' }).click({ timeout: LONG });
+  const sorted = await ask(page);
+  await page.locator('#head-3').click();
+  await page.getByRole('button', { name: 'Train it deeper' }).click();
+  await expect.poll(() => page.locator('#deep-time').textContent(), { timeout: LONG }).toContain('about');
+  expect(await page.locator('#length-field .time').first().textContent()).toContain('about');
+  await page.locator('#head-4').click();
+  expect(await ask(page)).toBe(sorted);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
+/** Asks for the label of a text, and returns the figures. */
+async function ask(page: Page): Promise<string | null> {
+  const items = page.locator('#compare li');
+  const many = await items.count();
+  await page.getByLabel('Try another sentence').fill('a film');
+  await page.getByRole('button', { name: 'Ask' }).click();
+  await expect.poll(() => items.count(), { timeout: LONG }).toBe(many + 1);
+  return items.last().textContent();
+}

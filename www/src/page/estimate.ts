@@ -49,7 +49,7 @@ export class Estimates {
     form.form.addEventListener('reset', () => (this.#chosen = false));
   }
 
-  /** Called when the step opens. Measures the model, if it is as it was loaded, and shows the times. */
+  /** Called when the step opens. Measures the model, if it is as it was loaded or has learned quickly, and shows the times. */
   async show(): Promise<void> {
     const { tuner, dataset } = this.#app;
     this.#draw();
@@ -58,8 +58,10 @@ export class Estimates {
       [this.#of, this.#lengths] = [dataset, await lengths(tuner, dataset)];
       this.#draw();
     }
-    if (this.#app.trained === 0 && !speed.has(tuner)) this.#note.replaceChildren(t.estimate.measuring);
-    this.#measured = await speed.measure(this.#app);
+    const isTold = this.#fit?.of === tuner && this.#fit.seconds !== undefined;
+    const isMeasured = this.#app.trained === 0 || (!isTold && this.#app.prompting?.readout === true);
+    if (isMeasured && !speed.has(tuner)) this.#note.replaceChildren(t.estimate.measuring);
+    this.#measured = (await speed.measure(this.#app)) ?? (isTold ? undefined : await speed.measureLearned(this.#app));
     if (this.#app.tuner !== tuner || this.#app.dataset !== dataset) return;
     this.#draw();
   }

@@ -3,11 +3,12 @@
  * tokens. This also compiles the GPU's programs.
  */
 import type { FineTuner } from 'pocketllm';
-import type { App } from './state.ts';
+import { asked, type App } from './state.ts';
 
 /** The engine fits after 16, 32 and 64 texts. The time of the first ones includes compiling, and the last ones tell best. */
 const ROWS = 64;
 const WORDS = 30;
+const TEXT = 'the '.repeat(WORDS).trim();
 /** The words, and the tokens at the beginning and the end of a text. */
 const TOKENS = WORDS + 2;
 /** Tokens that are written. The first ones wait for the prompt and for compiling. */
@@ -51,6 +52,25 @@ class SpeedProbe {
     return this.has(tuner) ? this.#seconds : undefined;
   }
 
+  /**
+   * The same for a model that has learned quickly: by sorting made-up texts, which loses nothing. A model that has learned from few texts has
+   * told nothing while it learned.
+   */
+  async measureLearned(app: App): Promise<number | undefined> {
+    const { tuner, prompting } = app;
+    if (tuner === undefined || prompting?.readout !== true || app.trained === 0) return undefined;
+    const texts = Array.from({ length: ROWS / 2 }, () => TEXT);
+    try {
+      await tuner.classifyAll(texts, asked(prompting));
+      const began = performance.now();
+      await tuner.classifyAll(texts, asked(prompting));
+      [this.#of, this.#seconds] = [tuner, (performance.now() - began) / 1000 / (texts.length * TOKENS)];
+    } catch {
+      // Without a measurement there is no estimate.
+    }
+    return this.has(tuner) ? this.#seconds : undefined;
+  }
+
   /** Whether something about this model is unknown that can be measured now. */
   #lacks(app: App, tuner: FineTuner): boolean {
     if (app.tuner !== tuner || app.trained > 0 || app.restored !== undefined || app.adapted === true || this.#ended.has(tuner)) return false;
@@ -82,7 +102,7 @@ class SpeedProbe {
   }
 
   async #read(tuner: FineTuner, signal: AbortSignal): Promise<void> {
-    const data = Array.from({ length: ROWS }, (_, row) => ({ text: 'the '.repeat(WORDS).trim(), label: row % 2 === 0 ? 'a' : 'b' }));
+    const data = Array.from({ length: ROWS }, (_, row) => ({ text: TEXT, label: row % 2 === 0 ? 'a' : 'b' }));
     let last: { ms: number; rows: number } | undefined;
     for await (const { ms, rows = 0 } of tuner.train({ method: 'readout', data, signal })) {
       if (last !== undefined) [this.#of, this.#seconds] = [tuner, (ms - last.ms) / 1000 / ((rows - last.rows) * TOKENS)];

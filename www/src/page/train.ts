@@ -108,6 +108,7 @@ export class Training {
     // After learning quickly, the next thing is to train deeply.
     if (this.#ranQuick && this.#how.learnsDeeply) this.#settings.form.querySelector<HTMLInputElement>('input[name=how][value=steps]')?.click();
     this.view.reopenForm();
+    void this.#estimates.show();
   }
 
   #opened(): void {
