@@ -147,6 +147,21 @@ test.skipIf(FAKE)('where memory runs out, a training, an earlier one and one of 
   await context.close();
 });
 
+test.skipIf(FAKE)('what the engine says of memory is in the details, and the rest in the language of the person', { timeout: LONG }, async () => {
+  const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'light', locale: 'de' }, async (each) => void (await each.addInitScript(exhaustible)));
+  await exhaust(page, true);
+  await page.locator('#own-sort').click();
+  const problem = page.locator('#model-problem .problem');
+  await problem.getByText('Der Arbeitsspeicher reicht nicht').waitFor({ timeout: LONG });
+  expect((await problem.locator(':scope > p').allTextContents()).join()).not.toMatch(/the GPU|memory/);
+  expect(await problem.getByText('the GPU is out of memory').isVisible()).toBe(false);
+  await problem.locator('summary').click();
+  await problem.getByText('the GPU is out of memory').waitFor();
+  expect(await look(page, 'phone-de-1-memory-details')).toEqual([]);
+  expect(faults).toEqual([]);
+  await context.close();
+});
+
 async function linkOf(page: Page): Promise<string> {
   await page.getByRole('button', { name: 'Make a link' }).click();
   return page.getByLabel('The link', { exact: true }).inputValue();

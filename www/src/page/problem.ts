@@ -1,4 +1,4 @@
-import { PocketError } from 'pocketllm';
+import { PocketError, type ErrorCode } from 'pocketllm';
 import { hasWebGpu } from './device.ts';
 import { el } from './dom.ts';
 import { t } from './text.ts';
@@ -13,6 +13,9 @@ export class NoTokenizer extends PocketError {
 /** Whether a server refuses a model without the right access token. */
 export const isLocked = (error: unknown): boolean => error instanceof PocketError && (error.status === 401 || error.status === 403);
 
+/** Errors whose title says all that a person needs. The engine's message, which is in English, is for those who look into them. */
+const TECHNICAL: readonly ErrorCode[] = ['webgpu-unavailable', 'device-lost', 'out-of-memory', 'limit-exceeded'];
+
 /**
  * Shows what went wrong and what to do about it, in plain words. With `undefined` it clears
  * `place`. `told` takes the place of the title and the advice for the kind of error.
@@ -23,14 +26,17 @@ export function showProblem(place: HTMLElement, error?: unknown, told = explaine
     return;
   }
   const { title, advice } = told;
-  const found = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const isTechnical = error instanceof PocketError && TECHNICAL.includes(error.code);
+  const found = el('p', { class: 'problem-found', ...(isTechnical ? { lang: 'en' } : {}) }, message);
   place.replaceChildren(
     el(
       'div',
       { class: 'problem', role: 'alert' },
       el('p', { class: 'problem-title' }, title),
-      el('p', { class: 'problem-found' }, found),
+      ...(isTechnical ? [] : [found]),
       el('p', {}, advice),
+      ...(isTechnical ? [el('details', {}, el('summary', {}, t.problem.details), found)] : []),
     ),
   );
   place.scrollIntoView({ block: 'nearest' });

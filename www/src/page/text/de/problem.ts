@@ -61,6 +61,7 @@ const codes: Record<ErrorCode, Problem> = {
 
 export const problem: Texts['problem'] = {
   ...codes,
+  details: 'Technische Einzelheiten (auf Englisch)',
   fault: {
     title: 'Auf dieser Seite ist etwas schiefgegangen',
     advice: 'Lade die Seite neu und versuche es noch einmal. Wenn es wieder passiert, melde bitte den Text oben.',

@@ -1,4 +1,4 @@
-/** What went wrong and what a person can do about it. The engine's own message stands between both, in English. */
+/** What went wrong and what a person can do about it. The engine's own message stands between both, in English, or in the details of an error of the GPU. */
 import type { ErrorCode } from 'pocketllm';
 
 interface Problem {
@@ -60,6 +60,7 @@ const codes: Record<ErrorCode, Problem> = {
 
 export const problem = {
   ...codes,
+  details: 'Technical details',
   fault: {
     title: 'Something went wrong in this page',
     advice: 'Reload the page and try again. If it happens again, please report the text above.',

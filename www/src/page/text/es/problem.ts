@@ -61,6 +61,7 @@ const codes: Record<ErrorCode, Problem> = {
 
 export const problem: Texts['problem'] = {
   ...codes,
+  details: 'Detalles técnicos (en inglés)',
   fault: {
     title: 'Algo ha fallado en esta página',
     advice: 'Vuelve a cargar la página e inténtalo de nuevo. Si ocurre otra vez, comunícanos el texto de arriba.',

@@ -61,6 +61,7 @@ const codes: Record<ErrorCode, Problem> = {
 
 export const problem: Texts['problem'] = {
   ...codes,
+  details: '技術的な詳細（英語）',
   fault: {
     title: 'このページで問題が起きました',
     advice: 'ページを再読み込みして、もう一度お試しください。繰り返す場合は、上の文をご報告ください。',

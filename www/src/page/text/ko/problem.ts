@@ -61,6 +61,7 @@ const codes: Record<ErrorCode, Problem> = {
 
 export const problem: Texts['problem'] = {
   ...codes,
+  details: '기술 정보(영어)',
   fault: {
     title: '이 페이지에 문제가 생겼어요',
     advice: '페이지를 새로고침하고 다시 시도하세요. 문제가 또 생기면 위의 메시지를 알려 주세요.',
