@@ -1,11 +1,13 @@
 /** Tests the links that hold a training record: their bytes, hostile ones, and the way from one browser to another. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import decodeQR from 'qr/decode.js';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { prepareZXingModule, readBarcodes } from 'zxing-wasm/reader';
 import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
 import { loadTiny, LONG, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 import { decode, encode, WORD, type Sender } from '../src/page/link.ts';
+import { MOST_QR_BYTES } from '../src/page/qr-code.ts';
 
 const RECORD = readFileSync(resolve(import.meta.dirname, '../../tests/golden/bert/config.json'));
 const SENDER: Sender = { base: { kind: 'built-in', name: 'bert' }, modelName: 'Small BERT', name: 'Mail, 28 Nov', names: [['good', 'Familie 👪']] };
@@ -60,9 +62,28 @@ describe('the bytes of a link', () => {
   });
 });
 
+/**
+ * Reads the code that the page has drawn, with a decoder that shares nothing with what drew it: from a picture of the screen, and from one
+ * that is tilted and blurred, as a camera sees it.
+ */
+async function readsCode(page: Page, link: string): Promise<void> {
+  const code = page.locator('.qr');
+  // The page's policy forbids the attribute, but not this.
+  const bend = (transform: string, filter: string): Promise<void> => code.evaluate((picture, each) => void Object.assign((picture as SVGElement).style, each), { transform, filter });
+  for (const [transform, filter] of [['', ''], ['perspective(900px) rotateX(6deg) rotateY(-5deg) rotate(3deg) scale(0.9)', 'blur(0.6px)']] as const) {
+    await bend(transform, filter);
+    await code.scrollIntoViewIfNeeded();
+    const found = await readBarcodes(new Uint8Array(await page.locator('.qr-figure').screenshot()), { formats: ['QRCode'] });
+    expect(found.map(({ text }) => text), transform).toEqual([link]);
+  }
+  await bend('', '');
+}
+
 describe('from one browser to another', () => {
   let site: Site;
   beforeAll(async () => {
+    // Otherwise it would load its module from another host.
+    await prepareZXingModule({ overrides: { wasmBinary: readFileSync(resolve(import.meta.dirname, '../node_modules/zxing-wasm/dist/reader/zxing_reader.wasm')).buffer as ArrayBuffer }, fireImmediately: true });
     site = await openSite(undefined, 41751);
   });
   afterAll(async () => site?.close());
@@ -86,23 +107,23 @@ describe('from one browser to another', () => {
     const link = await sender.page.getByLabel('The link', { exact: true }).inputValue();
     expect(await faultsOf(sender.page)).toEqual([]);
     await shoot(sender.page, 'phone-dark-4-link');
-    const pixels = await sender.page.locator('.qr').evaluate((picture) => {
-      const [width, height] = [900, 900];
-      const canvas = Object.assign(document.createElement('canvas'), { width, height });
-      const context = canvas.getContext('2d');
-      if (context === null) throw new Error('no canvas');
-      const size = Number(picture.getAttribute('viewBox')?.split(' ')[2]);
-      context.fillStyle = '#fff';
-      context.fillRect(0, 0, width, height);
-      context.scale(width / size, height / size);
-      context.fillStyle = '#000';
-      context.fill(new Path2D(picture.querySelector('path')?.getAttribute('d') ?? ''));
-      const { data } = context.getImageData(0, 0, width, height);
-      // As one text, because millions of numbers take long to get here.
-      return { width, height, dark: Array.from({ length: width * height }, (_, at) => ((data[4 * at] ?? 0) < 128 ? '1' : '0')).join('') };
-    });
-    const data = Uint8ClampedArray.from({ length: 4 * pixels.dark.length }, (_, at) => (at % 4 === 3 || pixels.dark[at >> 2] === '0' ? 255 : 0));
-    expect(decodeQR({ ...pixels, data })).toBe(link);
+    await readsCode(sender.page, link);
+    // The longest link of which a code is drawn, and one that is longer by one character.
+    const pad = MOST_QR_BYTES - Buffer.byteLength(link) + new URL(link).pathname.length - 1;
+    const at = async (path: string): Promise<string> => {
+      await sender.page.evaluate((each) => history.replaceState(null, '', each), path);
+      await sender.page.getByRole('button', { name: 'Make a link' }).click();
+      await expect.poll(async () => new URL(await sender.page.getByLabel('The link', { exact: true }).inputValue()).pathname).toBe(path);
+      return sender.page.getByLabel('The link', { exact: true }).inputValue();
+    };
+    const longest = await at(`/${'a'.repeat(pad)}`);
+    expect(Buffer.byteLength(longest)).toBe(MOST_QR_BYTES);
+    await readsCode(sender.page, longest);
+    await shoot(sender.page, 'phone-dark-4-link-longest');
+    await at(`/${'a'.repeat(pad + 1)}`);
+    await sender.page.getByText('It is too long for a QR code that a camera reads reliably.').waitFor();
+    expect(await sender.page.locator('.qr').count()).toBe(0);
+    await shoot(sender.page, 'phone-dark-4-link-no-code');
     expect(sender.faults).toEqual([]);
     await sender.context.close();
 

@@ -63,6 +63,6 @@ function shown(link: string): HTMLElement[] {
     el('p', { class: 'note', role: 'status' }, t.link.made(count(link.length))),
     field,
     actions,
-    ...(fits ? [el('figure', { class: 'qr-figure' }, qrCode(link, t.link.qr) as unknown as HTMLElement, el('figcaption', { class: 'note' }, t.link.scan))] : []),
+    fits ? el('figure', { class: 'qr-figure' }, qrCode(link, t.link.qr) as unknown as HTMLElement, el('figcaption', { class: 'note' }, t.link.scan)) : el('p', { class: 'note' }, t.link.noCode),
   ];
 }
