@@ -212,7 +212,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
   /** What is chosen, in the line that stands for the list. */
   function chosenName(source: string): string {
     if (kept !== undefined && hubId(kept) === undefined) return nameOf(choice(), []);
-    if (isBuiltIn(source)) return `${BUILT_IN[source].name}, ${BUILT_IN[source].size}`;
+    if (isBuiltIn(source)) return `${BUILT_IN[source].name}, ${BUILT_IN[source].size.replace(' ', '\u00A0')}`;
     if (source === 'hub') return id.value.trim() === '' ? t.tasks.fromHub : id.value.trim();
     return t.tasks.fromFiles;
   }

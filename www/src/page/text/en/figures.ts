@@ -13,7 +13,7 @@ export const figures = {
   measuredSteps: (steps: number, texts: number) => `Before and after ${plural(steps, 'step')}, measured on ${plural(texts, 'text')} kept aside.`,
   /** A line during training: `share` of the texts are right, and `baseline` would be for one answer to all. */
   during: (folded: boolean, share: string, better: boolean, baseline: string, label: string) =>
-    `${folded ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share} right, ${better ? 'better than' : 'beside'} ${baseline} for always answering ${label}.`,
+    `${folded ? 'Texts sorted without having seen them' : 'Texts kept aside'}: ${share} right, ${better ? 'better than' : 'compared with'} ${baseline} for always answering ${label}.`,
   better: (label: string, share: number) => `It has learned to tell them apart: always answering ${label} would be right for ${percent(share)}.`,
   notBetter: (label: string, share: number) => `Nothing that it learned can be seen yet: always answering ${label} would be right for ${percent(share)}.`,
   worse: (label: string, share: number) => `It is worse than a guess: always answering ${label} would be right for ${percent(share)}.`,
