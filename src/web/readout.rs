@@ -138,7 +138,9 @@ impl Tuner {
         let prompting = Prompting::of(config, self.prompting.clone())?;
         // The prompt of the training may be given again: that of a readout on label words is the readout's.
         let own = !prompting.is_same(&self.prompting);
-        let encoder = match self.readout()?.filter(|_| !own) {
+        // A call with another prompt does not need the readout, which may not be fitted yet.
+        let readout = if own { None } else { self.readout()? };
+        let encoder = match readout {
             Some(readout) => readout,
             None => prompting.encoder(&self.session)?,
         };

@@ -134,6 +134,29 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.resumed).toEqual(found.whole);
   });
 
+  test('before a readout is fitted, a call with its own prompt is answered by the model', { timeout: LONG }, async () => {
+    const found = await page.evaluate(
+      async ({ module: { FineTuner }, files, run: { data, dataName, template, labels } }) => {
+        const [text, prompt] = ['this is one very happy film!', { template, labels }];
+        const tuner = await FineTuner.create({ model: files });
+        const untrained = await tuner.classify(text, prompt);
+        const early: unknown[] = [];
+        const onStart = async (): Promise<void> => {
+          early.push(await tuner.classify(text, prompt), (await tuner.classifyAll([text], prompt))[0]);
+          early.push(await tuner.classify(text).then(() => '', (error: Error) => error.message));
+        };
+        for await (const _ of tuner.train({ data, dataName, method: 'readout', onStart })) continue;
+        const after = [await tuner.classify(text, prompt), await tuner.classify(text)] as const;
+        await tuner.dispose();
+        return { untrained, early, after };
+      },
+      { module, files, run: RUN },
+    );
+    expect(found.early).toEqual([found.untrained, expect.objectContaining({ label: found.untrained.label }), 'the readout has not been fitted yet']);
+    expect(found.after[0]).toEqual(found.untrained);
+    expect(found.after[1]).not.toEqual(found.untrained);
+  });
+
   test('the best step is kept, with a readout that is fitted again, also by a run that was resumed', { timeout: LONG }, async () => {
     const { template: _, labels: __, ...rows } = RUN;
     const found = await page.evaluate(
