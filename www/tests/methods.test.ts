@@ -145,13 +145,15 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
           early.push(await tuner.classify(text, prompt), (await tuner.classifyAll([text], prompt))[0]);
           early.push(await tuner.classify(text).then(() => '', (error: Error) => error.message));
         };
-        for await (const _ of tuner.train({ data, dataName, method: 'readout', onStart })) continue;
+        let fits = 0;
+        for await (const _ of tuner.train({ data, dataName, method: 'readout', onStart })) fits++;
         const after = [await tuner.classify(text, prompt), await tuner.classify(text)] as const;
         await tuner.dispose();
-        return { untrained, early, after };
+        return { untrained, early, after, fits };
       },
       { module, files, run: RUN },
     );
+    expect(found.fits).toBeGreaterThan(0);
     expect(found.early).toEqual([found.untrained, expect.objectContaining({ label: found.untrained.label }), 'the readout has not been fitted yet']);
     expect(found.after[0]).toEqual(found.untrained);
     expect(found.after[1]).not.toEqual(found.untrained);
