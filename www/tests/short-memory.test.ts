@@ -153,6 +153,8 @@ test.skipIf(FAKE)('what the engine says of memory is in the details, and the res
   await page.locator('#own-sort').click();
   const problem = page.locator('#model-problem .problem');
   await problem.getByText('Der Arbeitsspeicher reicht nicht').waitFor({ timeout: LONG });
+  // Nothing is loaded any more, though the page still looks for a way out.
+  expect(await page.locator('#model-progress').isVisible()).toBe(false);
   expect((await problem.locator(':scope > p').allTextContents()).join()).not.toMatch(/the GPU|memory/);
   expect(await problem.getByText('the GPU is out of memory').isVisible()).toBe(false);
   await problem.locator('summary').click();

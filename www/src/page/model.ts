@@ -75,8 +75,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
     const source = chosen('source');
     byId('model-files', HTMLElement).hidden = source !== 'files';
     byId('model-hub', HTMLElement).hidden = source !== 'hub';
-    [next.hidden, list.hidden, load.hidden] = [true, true, !options.open];
-    [record.hidden, adapterForm.hidden] = [true, true];
+    [next.hidden, list.hidden, load.hidden, record.hidden, adapterForm.hidden] = [true, true, !options.open, true, true];
     const lacks = source === 'files' && lacksTokenizer(files.map(({ name }) => name));
     if (lacks) showProblem(problem, new PocketError('file-corrupt', t.tasks.noTokenizer));
     load.disabled = lacks || (source === 'files' && files.length === 0) || (source === 'hub' && id.value.trim() === '');
@@ -313,6 +312,7 @@ export function setUpModel(app: App, flow: Flow): (writes: boolean, then: () => 
       showFacts(app);
       announce(t.model.loaded);
     } catch (error) {
+      progress.hidden = true;
       // The only arguments here are the choice of files, and that layers are streamed, which some browsers cannot do.
       const wrong = error instanceof PocketError && error.code === 'invalid-argument';
       const unable = wrong && error.message.startsWith('streamLayers');
