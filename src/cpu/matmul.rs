@@ -198,8 +198,20 @@ fn many_rows(a: Matrix<'_>, panels: &[f32], c: C<'_>, [rows, depth]: [usize; 2],
     chunks(values, TASK_ROWS * stride, |task, c| {
         let first = task * TASK_ROWS;
         let rows = TASK_ROWS.min(rows - first);
-        Arch::new().dispatch(Task { a, first, rows, panels, c, stride, column, columns, depth, finish });
+        let task = Task { a, first, rows, panels, c, stride, column, columns, depth, finish };
+        #[cfg(target_arch = "wasm32")]
+        return RELAXED.with(|relaxed| match relaxed {
+            Some(products) => task.relaxed(products),
+            None => Arch::new().dispatch(task),
+        });
+        #[cfg(not(target_arch = "wasm32"))]
+        Arch::new().dispatch(task);
     });
+}
+
+#[cfg(target_arch = "wasm32")]
+thread_local! {
+    static RELAXED: Option<super::relaxed::Products> = super::relaxed::Products::new();
 }
 
 /// Rows of `c` that a thread computes.
@@ -251,25 +263,57 @@ impl WithSimd for Task<'_> {
 
 impl Task<'_> {
     #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize>(self, simd: S) {
+    fn tiles<S: Simd, const ROWS: usize>(mut self, simd: S) {
         let across = tile_size::<S>()[1];
-        let of_tile = self.depth * ROWS;
-        let mut a = vec![0.0; self.rows.div_ceil(ROWS) * of_tile];
-        let mut spare = Vec::new();
-        for (i, packed) in a.chunks_exact_mut(of_tile).enumerate() {
-            let rows = ROWS.min(self.rows - i * ROWS);
-            self.a.pack(self.first + i * ROWS, rows, self.depth, packed, ROWS, &mut spare);
-        }
+        let a = self.pack(ROWS);
         let mut sums = [[0.0; MOST[1]]; MOST[0]];
         for (n, panel) in self.panels.chunks_exact(self.depth * across).enumerate() {
-            let columns = across.min(self.columns - n * across);
-            for (i, a) in a.chunks_exact(of_tile).enumerate() {
+            for (i, a) in a.chunks_exact(self.depth * ROWS).enumerate() {
                 product::<S, ROWS>(simd, a.as_chunks().0, S::as_simd_f32s(panel).0, &mut sums);
-                for (r, sums) in sums.iter_mut().enumerate().take(ROWS.min(self.rows - i * ROWS)) {
-                    let at = (i * ROWS + r) * self.stride + self.column + n * across;
-                    self.finish.run(&mut sums[..columns], n * across, &mut self.c[at..][..columns]);
+                self.write(sums[..ROWS].iter_mut().map(|sums| &mut sums[..across]), i * ROWS, n * across);
+            }
+        }
+    }
+
+    /// As [`Self::tiles`], with the products of a browser's relaxed SIMD.
+    #[cfg(target_arch = "wasm32")]
+    fn relaxed(mut self, products: &super::relaxed::Products) {
+        /// Panels that are multiplied before their sums are written: these stay in the cache.
+        const PANELS: usize = 64;
+        let [rows, across] = super::relaxed::TILE;
+        let a = self.pack(rows);
+        let tiles = self.rows.div_ceil(rows);
+        let mut sums = vec![0.0; PANELS * tiles * rows * across];
+        for (group, panels) in self.panels.chunks(PANELS * self.depth * across).enumerate() {
+            products.run(&a, panels, self.depth, &mut sums);
+            for (at, sums) in sums.chunks_exact_mut(rows * across).enumerate() {
+                let column = (group * PANELS + at / tiles) * across;
+                if column < self.columns {
+                    self.write(sums.chunks_exact_mut(across), at % tiles * rows, column);
                 }
             }
+        }
+    }
+
+    /// The rows, packed to `[row / of_tile, k, row % of_tile]`.
+    #[inline(always)]
+    fn pack(&self, of_tile: usize) -> Vec<f32> {
+        let mut a = vec![0.0; self.rows.next_multiple_of(of_tile) * self.depth];
+        let mut spare = Vec::new();
+        for (i, packed) in a.chunks_exact_mut(self.depth * of_tile).enumerate() {
+            let rows = of_tile.min(self.rows - i * of_tile);
+            self.a.pack(self.first + i * of_tile, rows, self.depth, packed, of_tile, &mut spare);
+        }
+        a
+    }
+
+    /// Writes the sums of a tile from this row and this column on, as far as there are rows and columns.
+    #[inline(always)]
+    fn write<'s>(&mut self, sums: impl Iterator<Item = &'s mut [f32]>, row: usize, column: usize) {
+        for (r, sums) in sums.enumerate().take(self.rows - row) {
+            let columns = sums.len().min(self.columns - column);
+            let at = (row + r) * self.stride + self.column + column;
+            self.finish.run(&mut sums[..columns], column, &mut self.c[at..][..columns]);
         }
     }
 }

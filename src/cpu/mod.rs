@@ -3,7 +3,7 @@
 //! A kernel that has no fast version here runs as its CPU reference, so every model works. Kernels that write weights give the
 //! bits of the reference. Activations may differ from it in their last bits, but they do not depend on the number of threads, and
 //! each sum has a fixed order, whatever the width of the vectors. Only whether a product is fused with its sum differs: it is
-//! with AVX2 and NEON, and it is not in WebAssembly.
+//! with AVX2 and NEON. In WebAssembly it is in the matmuls of a browser with relaxed SIMD, where its processor fuses them.
 
 mod attention;
 mod elementwise;
@@ -12,6 +12,8 @@ mod loss;
 mod matmul;
 mod norms;
 mod random;
+#[cfg(target_arch = "wasm32")]
+mod relaxed;
 mod threads;
 mod vector;
 mod weights;

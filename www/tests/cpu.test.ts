@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { JSHandle } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
 import { FAKE, NO_GPU, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
@@ -146,5 +147,42 @@ test.skipIf(FAKE)('a LoRA run that was made on the processor replays on the GPU 
     { module, files, data: DATA },
   );
   expect(compared).toEqual({ same: true, adapters: [true, false] });
+  await context.close();
+});
+
+test.skipIf(FAKE)('without relaxed SIMD the losses differ in their last bits, and a replay has the same weights', { timeout: LONG }, async () => {
+  const { context, page, module } = await visitPackage(without);
+  // The engine assembles one module, of relaxed instructions. A browser that does not know them refuses it as here.
+  await context.route('**/worker.js', async (route) => {
+    const response = await route.fetch();
+    const refuse = 'WebAssembly.Module = function () { throw new WebAssembly.CompileError("no relaxed SIMD"); };';
+    await route.fulfill({ response, body: `${refusing ? refuse : ''}${await response.text()}` });
+  });
+  let refusing = false;
+  const files = await pick(page, BERT);
+  const run = (record?: JSHandle<Blob>): Promise<JSHandle<{ losses: number[]; weights: string; record: Blob }>> =>
+    page.evaluateHandle(
+      async ({ module, files, data, record }) => {
+        const tuner = await module.FineTuner.create({ model: files, device: 'cpu' });
+        const task = { template: '{text} It was [MASK] .', labels: ['great', 'terrible'] };
+        const losses: number[] = [];
+        if (record !== undefined) await tuner.restore(record);
+        else for await (const step of tuner.train({ ...task, data, dataName: 'train.csv', steps: 5, batchSize: 8, seed: 42 })) losses.push(step.lossPlus, step.lossMinus);
+        const hash = await crypto.subtle.digest('SHA-256', await (await tuner.export('model')).arrayBuffer());
+        const made = { losses, weights: [...new Uint8Array(hash)].join(), record: await tuner.export('trajectory') };
+        await tuner.dispose();
+        return made;
+      },
+      { module, files, data: DATA, record },
+    );
+  const relaxed = await run();
+  refusing = true;
+  const plain = await run();
+  const replayed = await run(await relaxed.evaluateHandle(({ record }) => record));
+  const [one, other] = [await relaxed.evaluate(({ losses }) => losses), await plain.evaluate(({ losses }) => losses)];
+  expect(one.length).toBe(10);
+  expect(most(one.map((loss, at) => loss - (other[at] ?? Number.NaN)))).toBeLessThan(TOLERANCE);
+  expect(one).not.toEqual(other);
+  expect(await replayed.evaluate(({ weights }) => weights)).toBe(await relaxed.evaluate(({ weights }) => weights));
   await context.close();
 });
