@@ -338,5 +338,4 @@ fn refused_row(name: &str, error: &Error) -> Error {
 }
 
 #[cfg(test)]
-#[path = "dataset_tests.rs"]
 mod tests;
