@@ -4,7 +4,8 @@
 //! none: it assembles a module of one function, and does without where the browser refuses it. The function shares the memory of
 //! the engine, and computes sums of a forward pass only, so that weights keep their bits.
 
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Rows and columns of a tile. Twelve sums, two vectors of weights and one of a row leave one of 16 registers free.
 pub(super) const TILE: [usize; 2] = [6, 8];
