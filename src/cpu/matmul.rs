@@ -6,6 +6,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::matrix::Matrix;
 use super::threads::chunks;
 use super::vector::activate;
 use super::weights::decode;
@@ -14,7 +15,6 @@ use crate::error::Result;
 use crate::kernel::NO_BIAS;
 use crate::kernel::activation::Activation;
 use crate::kernel::matmul::Params;
-use crate::kernel::panels::PANEL;
 use crate::reference::Call;
 use crate::reference::activation::provided;
 use crate::reference::storage::stored_as;
@@ -30,75 +30,6 @@ const MOST: [usize; 2] = [8, 32];
 
 /// Rows of a task, a multiple of the rows of every tile.
 const TASK_ROWS: usize = 48;
-
-/// A matrix whose rows are read: as rows, or in panels of 16 rows.
-#[derive(Clone, Copy)]
-enum Matrix<'a> {
-    Rows {
-        values: &'a [f32],
-        stride: usize,
-    },
-    Panels {
-        values: &'a [f32],
-    },
-    /// Stored in this format, from an element on.
-    Stored {
-        words: &'a [u32],
-        dtype: DType,
-        start: usize,
-    },
-}
-
-impl Matrix<'_> {
-    /// Copies so many rows of `depth` elements to `[k, across]`, filling columns up with zeros. `spare` is scratch.
-    fn pack(
-        &self,
-        first: usize,
-        rows: usize,
-        depth: usize,
-        packed: &mut [f32],
-        across: usize,
-        spare: &mut Vec<f32>,
-    ) {
-        if rows < across {
-            packed.fill(0.0);
-        }
-        let panel = PANEL as usize;
-        for r in 0..rows {
-            let row = first + r;
-            let places = packed[r..].iter_mut().step_by(across);
-            match *self {
-                Matrix::Rows { .. } => {}
-                Matrix::Panels { values } => {
-                    let values = values[row / panel * depth * panel + row % panel..].iter().step_by(panel);
-                    places.zip(values.take(depth)).for_each(|(place, value)| *place = *value);
-                }
-                Matrix::Stored { words, dtype, start } => {
-                    spare.resize(depth, 0.0);
-                    decode(dtype, words, start + row * depth, spare);
-                    places.zip(spare.iter()).for_each(|(place, value)| *place = *value);
-                }
-            }
-        }
-        if let Matrix::Rows { values, stride } = *self {
-            transpose(&values[first * stride..], stride, rows, depth, packed, across);
-        }
-    }
-}
-
-/// `packed[k, r] = values[r, k]`, a square of the first 16 columns at a time, so that both are read and written in whole cache lines.
-fn transpose(values: &[f32], stride: usize, rows: usize, depth: usize, packed: &mut [f32], across: usize) {
-    const SQUARE: usize = 16;
-    for (square, packed) in packed[..depth * across].chunks_mut(SQUARE * across).enumerate() {
-        let width = packed.len() / across;
-        for r in 0..rows {
-            let row = &values[r * stride + square * SQUARE..][..width];
-            for (packed, value) in packed.chunks_exact_mut(across).zip(row) {
-                packed[r] = *value;
-            }
-        }
-    }
-}
 
 /// What the sums go through on their way to `c`.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ mod elementwise;
 mod embedding;
 mod loss;
 mod matmul;
+mod matrix;
 mod norms;
 mod random;
 #[cfg(target_arch = "wasm32")]

@@ -49,6 +49,11 @@ describe('the catalogs', () => {
     expect(same).toEqual([]);
   });
 
+  test('words that people stumbled over do not come back', async () => {
+    const odd = /boldness|go on from my words|bring a record|unwashed|what suits|mend what is named/i;
+    expect([...(await catalog('en'))].filter(([, text]) => odd.test(text))).toEqual([]);
+  });
+
   test('all that the page says is in the catalog', () => {
     const html = withParts(readFileSync(resolve(PAGE, '../../index.html'), 'utf8')).replace(/<(script|style|svg)\b.*?<\/\1>/gs, '');
     const names = ['PocketLLM', 'Small BERT', 'MiniLM', 'SmolLM2', 'SHA256SUMS'];

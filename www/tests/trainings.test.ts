@@ -77,6 +77,8 @@ test('several trainings are kept by name, and each is opened without being train
   await page.getByRole('button', { name: 'Next: training' }).click();
   await page.getByRole('button', { name: 'Train 12 more steps' }).waitFor();
 
+  // The list has collapsed into its heading since something else began.
+  expect(await page.locator('#trainings').evaluate((list: HTMLDetailsElement) => list.open)).toBe(false);
   await page.getByText('Your trainings').click();
   await item(page, last).getByRole('button', { name: 'Delete' }).click();
   await shoot(page, 'phone-light-0-delete');
