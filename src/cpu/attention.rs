@@ -1,14 +1,17 @@
 //! Attention of many tokens. A few tokens have the CPU reference.
 //!
-//! The keys of each head are written side by side first, 16 at a time, so that a query is multiplied with 16 keys at once.
+//! The keys of each head are written side by side first, 16 at a time, so that a query is multiplied with 16 keys at once. An addition
+//! waits for the one before it in the same sum, so several vectors of sums are added to in turns.
+
+use pulp::{Arch, Simd, WithSimd};
 
 use super::threads::chunks;
-use super::vector::{Vectorized, exp, largest, sum, vectorized};
+use super::vector::{exp, largest, sum};
 use crate::error::Result;
 use crate::kernel::attention::Params;
 use crate::reference::{self, Call};
 
-/// Keys that are multiplied at once.
+/// Keys that are side by side.
 const KEYS: usize = 16;
 
 /// Up to so many tokens the reference is faster than arranging all keys.
@@ -90,7 +93,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
                 let token = i * TOKENS + t;
                 let query = &query[(branch * tokens + token) * params.q_stride as usize..];
                 for (head, output) in output.chunks_exact_mut(dim).enumerate() {
-                    vectorized(Head {
+                    Arch::new().dispatch(Head {
                         query: &query[head * dim..][..dim],
                         keys: &keys[head / sharing * of_head..][..of_head],
                         values: v,
@@ -125,40 +128,35 @@ struct Head<'a> {
     output: &'a mut [f32],
 }
 
-impl Head<'_> {
-    /// Appends the scores of the rows of a range to the weights.
+impl WithSimd for Head<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn scores(&mut self, rows: std::ops::Range<usize>) {
-        let dim = self.query.len();
-        let mut row = rows.start;
-        while row < rows.end {
-            let block = row / KEYS;
-            let mut sums = [0.0_f32; KEYS];
-            for (q, keys) in self.query.iter().zip(self.keys[block * dim * KEYS..].as_chunks::<KEYS>().0) {
-                for (sum, key) in sums.iter_mut().zip(keys) {
-                    *sum += q * key;
-                }
-            }
-            for sum in &mut sums {
-                *sum *= self.scale;
-            }
-            let next = rows.end.min((block + 1) * KEYS);
-            self.weights.extend_from_slice(&sums[row % KEYS..row % KEYS + next - row]);
-            row = next;
+    fn with_simd<S: Simd>(self, simd: S) {
+        // The vectors of 16 keys, the blocks of keys that are multiplied at once, and the vectors of values.
+        match S::F32_LANES {
+            16 => self.run::<S, 1, 4, 2>(simd),
+            8 => self.run::<S, 2, 2, 2>(simd),
+            4 => self.run::<S, 4, 1, 2>(simd),
+            _ => self.run::<S, 16, 1, 1>(simd),
         }
     }
 }
 
-impl Vectorized for Head<'_> {
-    type Output = ();
-
+impl Head<'_> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<S: Simd, const OF_KEYS: usize, const BLOCKS: usize, const OF_VALUES: usize>(mut self, simd: S) {
         let [first, end] = self.span;
-        let (prefix, column) = (self.values.prefix_rows, self.column);
+        let prefix = self.values.prefix_rows;
         self.weights.clear();
-        self.scores(0..prefix);
-        self.scores(first..end);
+        for mut rows in [0..prefix, first..end] {
+            while !rows.is_empty() {
+                rows.start = match rows.end.div_ceil(KEYS) - rows.start / KEYS {
+                    blocks if blocks >= BLOCKS => self.scores::<S, OF_KEYS, BLOCKS>(simd, &rows),
+                    _ => self.scores::<S, OF_KEYS, 1>(simd, &rows),
+                };
+            }
+        }
         if self.softcap > 0.0 {
             let cap = self.softcap;
             self.weights.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
@@ -167,12 +165,83 @@ impl Vectorized for Head<'_> {
         self.weights.iter_mut().for_each(|score| *score = exp(*score - largest));
         let sum = sum(self.weights, |weight| weight);
         self.weights.iter_mut().for_each(|weight| *weight /= sum);
-        self.output.fill(0.0);
-        for (row, weight) in (0..prefix).chain(first..end).zip(self.weights.iter()) {
-            let values = self.values.at(row, column, self.output.len());
-            for (output, value) in self.output.iter_mut().zip(values) {
-                *output += weight * value;
+        let rows = (0..prefix).chain(first..end);
+        let mut column = 0;
+        while column < self.output.len() {
+            column += match (self.output.len() - column) / S::F32_LANES {
+                vectors if vectors >= OF_VALUES => self.values::<S, OF_VALUES>(simd, rows.clone(), column),
+                0 => self.value(rows.clone(), column),
+                _ => self.values::<S, 1>(simd, rows.clone(), column),
+            };
+        }
+    }
+
+    /// Appends the scores of the first of these rows, as many as are in so many blocks of keys, to the weights; returns the next row.
+    #[inline(always)]
+    fn scores<S: Simd, const OF_KEYS: usize, const BLOCKS: usize>(
+        &mut self,
+        simd: S,
+        rows: &std::ops::Range<usize>,
+    ) -> usize {
+        let (first, of_block) = (rows.start / KEYS, self.query.len() * KEYS);
+        let keys = &self.keys[first * of_block..][..BLOCKS * of_block];
+        let mut sums = [[simd.splat_f32s(0.0); OF_KEYS]; BLOCKS];
+        for (k, q) in self.query.iter().enumerate() {
+            let q = simd.splat_f32s(*q);
+            for (block, sums) in sums.iter_mut().enumerate() {
+                let keys = S::as_simd_f32s(&keys[block * of_block + k * KEYS..][..KEYS]).0;
+                for (sum, keys) in sums.iter_mut().zip(keys) {
+                    *sum = simd.mul_add_e_f32s(q, *keys, *sum);
+                }
             }
         }
+        let next = rows.end.min((first + BLOCKS) * KEYS);
+        let mut scores = [[0.0; KEYS]; BLOCKS];
+        for (scores, sums) in scores.iter_mut().zip(&sums) {
+            scores.copy_from_slice(bytemuck::cast_slice(sums));
+        }
+        let scores = &scores.as_flattened()[rows.start % KEYS..][..next - rows.start];
+        let scale = self.scale;
+        self.weights.extend(scores.iter().map(|score| score * scale));
+        next
+    }
+
+    /// Writes so many vectors of the output from this column on, and returns the number of their columns. The even rows have a sum
+    /// of their own, and so have the odd ones.
+    #[inline(always)]
+    fn values<S: Simd, const VECTORS: usize>(
+        &mut self,
+        simd: S,
+        mut rows: impl Iterator<Item = usize>,
+        column: usize,
+    ) -> usize {
+        let columns = VECTORS * S::F32_LANES;
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; 2];
+        for weights in self.weights.chunks(2) {
+            for ((sums, weight), row) in sums.iter_mut().zip(weights).zip(&mut rows) {
+                let weight = simd.splat_f32s(*weight);
+                let values = S::as_simd_f32s(self.values.at(row, self.column + column, columns)).0;
+                for (sum, values) in sums.iter_mut().zip(values) {
+                    *sum = simd.mul_add_e_f32s(weight, *values, *sum);
+                }
+            }
+        }
+        let [mut even, odd] = sums;
+        for (even, odd) in even.iter_mut().zip(odd) {
+            *even = simd.add_f32s(*even, odd);
+        }
+        self.output[column..][..columns].copy_from_slice(bytemuck::cast_slice(&even));
+        columns
+    }
+
+    /// Writes one column of the output, of a head that is narrower than a vector or has columns left over.
+    #[inline(always)]
+    fn value(&mut self, rows: impl Iterator<Item = usize>, column: usize) -> usize {
+        let mut sums = [0.0; 2];
+        for (i, (row, weight)) in rows.zip(self.weights.iter()).enumerate() {
+            sums[i % 2] += weight * self.values.at(row, self.column + column, 1)[0];
+        }
+        self.output[column] = sums[0] + sums[1];
+        1
     }
 }

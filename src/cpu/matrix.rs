@@ -59,16 +59,25 @@ impl Matrix<'_> {
     }
 }
 
-/// `packed[k, r] = values[r, k]`, a square of the first 16 columns at a time, so that both are read and written in whole cache lines.
+/// `packed[k, r] = values[r, k]`: squares of 4 by 4, for which the compiler finds vector instructions, then what is left.
 fn transpose(values: &[f32], stride: usize, rows: usize, depth: usize, packed: &mut [f32], across: usize) {
-    const SQUARE: usize = 16;
-    for (square, packed) in packed[..depth * across].chunks_mut(SQUARE * across).enumerate() {
-        let width = packed.len() / across;
-        for r in 0..rows {
-            let row = &values[r * stride + square * SQUARE..][..width];
-            for (packed, value) in packed.chunks_exact_mut(across).zip(row) {
-                packed[r] = *value;
+    const SIDE: usize = 4;
+    let [whole_rows, whole_depth] = [rows, depth].map(|n| n - n % SIDE);
+    let row = |r: usize| &values[r * stride..][..depth];
+    for (square, packed) in packed[..whole_depth * across].chunks_exact_mut(SIDE * across).enumerate() {
+        for r in (0..whole_rows).step_by(SIDE) {
+            let mut of_rows = [[0.0; SIDE]; SIDE];
+            for (i, of_row) in of_rows.iter_mut().enumerate() {
+                of_row.copy_from_slice(&row(r + i)[square * SIDE..][..SIDE]);
+            }
+            for (k, packed) in packed.chunks_exact_mut(across).enumerate() {
+                packed[r..r + SIDE].copy_from_slice(&of_rows.map(|of_row| of_row[k]));
             }
         }
+    }
+    for r in 0..rows {
+        let packed_already = if r < whole_rows { whole_depth } else { 0 };
+        let places = packed[r..].iter_mut().step_by(across);
+        places.zip(row(r)).skip(packed_already).for_each(|(place, value)| *place = *value);
     }
 }

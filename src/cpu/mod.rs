@@ -8,6 +8,7 @@
 mod attention;
 mod elementwise;
 mod embedding;
+mod finish;
 mod loss;
 mod matmul;
 mod matrix;
@@ -16,6 +17,7 @@ mod random;
 #[cfg(target_arch = "wasm32")]
 mod relaxed;
 mod threads;
+mod tiles;
 mod vector;
 mod weights;
 

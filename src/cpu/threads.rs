@@ -31,3 +31,15 @@ pub(super) fn tasks<T: Send>(tasks: Vec<T>, each: impl Fn(T) + Sync + Send) {
 pub(super) fn tasks<T: Send>(tasks: Vec<T>, each: impl Fn(T) + Sync + Send) {
     tasks.into_iter().for_each(each);
 }
+
+/// How many threads there are.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn count() -> usize {
+    rayon::current_num_threads()
+}
+
+/// How many threads there are.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn count() -> usize {
+    1
+}

@@ -1,0 +1,219 @@
+//! Products of many rows.
+//!
+//! Both operands are packed, and a microkernel keeps a tile of sums in registers, as in BLIS (Van Zee and van de Geijn 2015). Every sum
+//! runs over the whole depth in order, so that neither the size of a tile nor the number of threads changes it. The threads share the
+//! columns: each packs as many of its weights as the cache holds, and multiplies them with all rows, so that weights are read from
+//! memory once and are never written there.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::finish::Finish;
+use super::matrix::Matrix;
+use super::threads::{self, chunks};
+
+/// The most rows of a tile and columns of a tile.
+const MOST: [usize; 2] = [12, 32];
+
+/// Packed weights that stay in the second-level cache, in elements.
+const CACHED: usize = 64 * 1024;
+
+/// Tasks for a thread, where there are enough columns: with several, the threads end at about the same time.
+const TASKS: usize = 4;
+
+/// Multiplies the rows `a` of all branches with weights that they share. `c` `[branch, row]` has the columns of each row that are
+/// written, and `finish` an element for each branch.
+pub(super) fn run(
+    a: &[Matrix<'_>],
+    w: Matrix<'_>,
+    c: Vec<&mut [f32]>,
+    [rows, depth]: [usize; 2],
+    finish: &[Finish<'_>],
+) {
+    let [of_tile, across] = size();
+    let columns = c.first().map_or(0, |c| c.len());
+    // [branch, row / of_tile, k, row % of_tile]
+    let tiles = rows.div_ceil(of_tile);
+    let mut packed = vec![0.0; a.len() * tiles * of_tile * depth];
+    chunks(&mut packed, of_tile * depth, |i, packed| {
+        let first = i % tiles * of_tile;
+        a[i / tiles].pack(first, of_tile.min(rows - first), depth, packed, of_tile, &mut Vec::new());
+    });
+    let panels = (CACHED / (across * depth.max(1))).min(columns.div_ceil(across * TASKS * threads::count()));
+    let of_task = across * panels.max(1);
+    let mut tasks: Vec<Task<'_, '_>> = (0..columns)
+        .step_by(of_task)
+        .map(|first| Task {
+            a: &packed,
+            w,
+            first,
+            c: Vec::with_capacity(c.len()),
+            rows,
+            tiles,
+            depth,
+            finish,
+        })
+        .collect();
+    for row in c {
+        tasks.iter_mut().zip(row.chunks_mut(of_task)).for_each(|(task, c)| task.c.push(c));
+    }
+    threads::tasks(tasks, |task| {
+        #[cfg(target_arch = "wasm32")]
+        return RELAXED.with(|relaxed| match relaxed {
+            Some(products) => task.relaxed(products),
+            None => Arch::new().dispatch(task),
+        });
+        #[cfg(not(target_arch = "wasm32"))]
+        Arch::new().dispatch(task);
+    });
+}
+
+#[cfg(target_arch = "wasm32")]
+thread_local! {
+    static RELAXED: Option<super::relaxed::Products> = super::relaxed::Products::new();
+}
+
+/// Rows and columns of a tile.
+fn size() -> [usize; 2] {
+    #[cfg(target_arch = "wasm32")]
+    if RELAXED.with(Option::is_some) {
+        return super::relaxed::TILE;
+    }
+    Arch::new().dispatch(TileSize)
+}
+
+/// Rows and columns of a tile with these instructions: as many as leave registers for the operands.
+fn tile_size<S: Simd>() -> [usize; 2] {
+    match S::F32_LANES {
+        16 => [12, 32],
+        8 => [6, 16],
+        4 => [4, 8],
+        _ => [4, 2],
+    }
+}
+
+struct TileSize;
+
+impl WithSimd for TileSize {
+    type Output = [usize; 2];
+
+    fn with_simd<S: Simd>(self, _: S) -> [usize; 2] {
+        tile_size::<S>()
+    }
+}
+
+/// Columns of `c` that a thread computes.
+struct Task<'a, 'c> {
+    /// The packed rows.
+    a: &'a [f32],
+    w: Matrix<'a>,
+    /// The first of the columns.
+    first: usize,
+    /// `[branch, row]`, the columns of each row.
+    c: Vec<&'c mut [f32]>,
+    /// Rows of a branch, and their tiles.
+    rows: usize,
+    tiles: usize,
+    depth: usize,
+    finish: &'a [Finish<'a>],
+}
+
+impl WithSimd for Task<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tiles::<S, 12>(simd),
+            8 => self.tiles::<S, 6>(simd),
+            _ => self.tiles::<S, 4>(simd),
+        }
+    }
+}
+
+impl Task<'_, '_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let across = tile_size::<S>()[1];
+        let panels = self.pack(across);
+        let mut sums = [[0.0; MOST[1]]; MOST[0]];
+        for (i, a) in self.a.chunks_exact(self.depth * ROWS).enumerate() {
+            for (n, panel) in panels.chunks_exact(self.depth * across).enumerate() {
+                product::<S, ROWS>(simd, a.as_chunks().0, S::as_simd_f32s(panel).0, &mut sums);
+                self.write(sums[..ROWS].iter_mut().map(|sums| &mut sums[..across]), i, ROWS, n * across);
+            }
+        }
+    }
+
+    /// As [`Self::tiles`], with the products of a browser's relaxed SIMD.
+    #[cfg(target_arch = "wasm32")]
+    fn relaxed(mut self, products: &super::relaxed::Products) {
+        /// Elements of packed rows that are multiplied before their sums are written: these stay in the cache.
+        const ROWS_CACHED: usize = 16 * 1024;
+        let [rows, across] = super::relaxed::TILE;
+        let panels = self.pack(across);
+        let tiles = (ROWS_CACHED / (rows * self.depth)).max(1);
+        // The columns of all panels.
+        let columns = panels.len() / self.depth;
+        let mut sums = vec![0.0; columns * tiles * rows];
+        for (group, a) in self.a.chunks(tiles * rows * self.depth).enumerate() {
+            let of_group = a.len() / (rows * self.depth);
+            let sums = &mut sums[..columns * of_group * rows];
+            products.run(a, &panels, self.depth, sums);
+            for (at, sums) in sums.chunks_exact_mut(rows * across).enumerate() {
+                let (panel, tile) = (at / of_group, group * tiles + at % of_group);
+                self.write(sums.chunks_exact_mut(across), tile, rows, panel * across);
+            }
+        }
+    }
+
+    /// The weights, packed to `[column / across, k, column % across]`.
+    #[inline(always)]
+    fn pack(&self, across: usize) -> Vec<f32> {
+        let columns = self.c[0].len();
+        let mut panels = vec![0.0; columns.next_multiple_of(across) * self.depth];
+        let mut spare = Vec::new();
+        for (i, panel) in panels.chunks_exact_mut(self.depth * across).enumerate() {
+            let (first, columns) = (self.first + i * across, across.min(columns - i * across));
+            self.w.pack(first, columns, self.depth, panel, across, &mut spare);
+        }
+        panels
+    }
+
+    /// Writes the sums of a tile, from this column of the task on, as far as there are rows and columns.
+    #[inline(always)]
+    fn write<'s>(
+        &mut self,
+        sums: impl Iterator<Item = &'s mut [f32]>,
+        tile: usize,
+        of_tile: usize,
+        column: usize,
+    ) {
+        let (branch, row) = (tile / self.tiles, tile % self.tiles * of_tile);
+        let rows = &mut self.c[branch * self.rows..][row..self.rows];
+        for (c, sums) in rows.iter_mut().zip(sums) {
+            let columns = sums.len().min(c.len() - column);
+            self.finish[branch].run(&mut sums[..columns], self.first + column, &mut c[column..][..columns]);
+        }
+    }
+}
+
+/// The sums of one tile.
+#[inline(always)]
+fn product<S: Simd, const ROWS: usize>(
+    simd: S,
+    a: &[[f32; ROWS]],
+    w: &[S::f32s],
+    sums: &mut [[f32; MOST[1]]; MOST[0]],
+) {
+    let mut tile = [[simd.splat_f32s(0.0); 2]; ROWS];
+    for (a, w) in a.iter().zip(w.as_chunks::<2>().0) {
+        for (tile, a) in tile.iter_mut().zip(a) {
+            let a = simd.splat_f32s(*a);
+            tile[0] = simd.mul_add_e_f32s(a, w[0], tile[0]);
+            tile[1] = simd.mul_add_e_f32s(a, w[1], tile[1]);
+        }
+    }
+    for (sums, tile) in sums.iter_mut().zip(&tile) {
+        sums[..2 * S::F32_LANES].copy_from_slice(bytemuck::cast_slice(tile));
+    }
+}
