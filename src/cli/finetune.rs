@@ -160,12 +160,6 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let notes = examples.notes.iter().chain(held_out.iter().flat_map(|held_out| &held_out.notes));
     notes.for_each(|note| note!("{note}"));
     let template = args.prompt.template(&session)?;
-    if settings.readout.is_some() && args.save_model && settings.method != Method::Full {
-        bail!(
-            InvalidArgument,
-            "--save-model: a readout on an adapter has no form that other programs load; its trajectory has all of it"
-        );
-    }
     let sizes = Sizes::of(&examples, held_out.as_ref(), encoder.score());
     let plan = args.limit.check(&session, &settings, &sizes, backend.capacity()).await?;
     note!("{}", line(&plan));

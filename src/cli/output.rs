@@ -12,23 +12,28 @@ use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model
 /// The name of a LoRA adapter's file for llama.cpp.
 const GGUF_ADAPTER: &str = "adapter.gguf";
 
-/// Writes what was trained into a directory: the whole model, the adapter in peft's and llama.cpp's formats, or the readout of a header. Returns
+/// Writes what was trained into a directory: the whole model, or the adapter in peft's and llama.cpp's formats, each with the readout of a header. Returns
 /// the path of the file that holds the weights.
 pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
-    if let Some(header) = header
-        && let Some(classifier) = Classifier::of(header, session)?
-    {
-        let readout = classifier.files(session, header.settings.max_length).await?;
-        return write_model(session, Some(&readout), dir).await;
-    }
+    let classifier = header.map(|header| Classifier::of(header, session)).transpose()?.flatten();
     match session.model.adapter().map(Adapter::spec) {
-        None | Some(AdapterSpec::LowRank { .. }) => write_model(session, None, dir).await,
+        None | Some(AdapterSpec::LowRank { .. }) => {
+            let max_length = header.map_or(0, |header| header.settings.max_length);
+            let readout = match &classifier {
+                Some(classifier) => Some(classifier.files(session, max_length).await?),
+                None => None,
+            };
+            write_model(session, readout.as_ref(), dir).await
+        }
         Some(_) => {
-            let adapter = session.save_adapter().await?;
+            let adapter = session.save_adapter(classifier.as_ref()).await?;
             files::make_dir(dir)?;
             files::write(&dir.join(CONFIG_FILE), adapter.config)?;
             let weights = dir.join(WEIGHTS_FILE);
             files::write(&weights, adapter.weights)?;
+            for (name, bytes) in adapter.readout {
+                files::write(&dir.join(name), bytes)?;
+            }
             if let Some(file) = session.save_gguf_adapter().await? {
                 files::write(&dir.join(GGUF_ADAPTER), file)?;
             }

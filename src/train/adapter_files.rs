@@ -1,16 +1,12 @@
-//! Reads and writes adapters in the format of `peft`.
+//! Reads adapters in the format of `peft`.
 
 use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::files::ModelDir;
-use crate::format::gguf::{LoraBase, LoraPair};
-use crate::format::peft::{
-    self, AdapterConfig, AdapterWriter, Base, CAUSAL_LM, FEATURE_EXTRACTION, Lora, Module, Prefix, Saved,
-    tensors,
-};
-use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec, TensorId, TensorSpec};
+use crate::format::peft::{self, Base, Lora, Module, tensors};
+use crate::model::{ModelSpec, TensorId, TensorSpec};
 
 /// An adapter that was read from its files: its method and its values, tensor by tensor.
 #[derive(Clone, Debug)]
@@ -37,15 +33,6 @@ impl AdapterFile {
             ),
         }
     }
-}
-
-/// The two files of an adapter.
-#[derive(Clone, Debug)]
-pub struct AdapterBytes {
-    /// `adapter_config.json`.
-    pub config: String,
-    /// `adapter_model.safetensors`.
-    pub weights: Vec<u8>,
 }
 
 /// Reads an adapter's directory and checks it against a session's model. Where its modules have different ranks or scales, the result
@@ -170,85 +157,6 @@ impl Session {
         }
         replaced
     }
-
-    /// The adapter as `peft` loads it.
-    ///
-    /// # Errors
-    /// `invalid-argument` when there is none that `peft` knows; those of the backend.
-    pub async fn save_adapter(&self) -> Result<AdapterBytes> {
-        let spec = self.model.spec();
-        let Some(adapter) = self.model.adapter() else {
-            bail!(InvalidArgument, "no adapter has been trained or loaded");
-        };
-        let (method, task_type) = match adapter.spec() {
-            AdapterSpec::Lora { rank, alpha, .. } => {
-                (peft::Method::Lora(Lora::uniform(u64::from(*rank), *alpha)), None)
-            }
-            AdapterSpec::Prefix { length } => {
-                let prefix = Prefix {
-                    tokens: u64::from(*length),
-                    layers: spec.layers.len() as u64,
-                    width: u64::from(spec.kv_heads * spec.head_dim),
-                    heads: u64::from(spec.kv_heads),
-                };
-                (peft::Method::Prefix(prefix), Some(FEATURE_EXTRACTION))
-            }
-            AdapterSpec::LowRank { .. } => {
-                bail!(InvalidArgument, "a sum of low-rank updates is saved as a model, not as an adapter")
-            }
-        };
-        let causal = spec.head_kind() == HeadKind::CausalLm;
-        let modules = adapted_modules(spec, adapter);
-        let config = AdapterConfig {
-            base_model: Some(self.name.clone()),
-            task_type: if causal { Some(CAUSAL_LM) } else { task_type }.map(str::to_owned),
-            method: method.clone(),
-            saved: Saved::default(),
-        };
-        let list = tensors(&method, &modules)?;
-        let mut weights = Vec::new();
-        let mut sink = |bytes: &[u8]| {
-            weights.extend_from_slice(bytes);
-            Ok(())
-        };
-        let mut writer = AdapterWriter::new(&list, &mut sink)?;
-        for (_, packed, index) in adapter.stored() {
-            writer.write(&packed.read(self.model.backend(), index).await?)?;
-        }
-        writer.finish().map(drop)?;
-        Ok(AdapterBytes { config: config.to_json(&modules), weights })
-    }
-
-    /// The adapter as a GGUF file that llama.cpp loads beside a GGUF file of the model. None where llama.cpp does not have such an
-    /// adapter: for a prefix, and for a model whose architecture is not known to the reader of GGUF files.
-    ///
-    /// # Errors
-    /// The errors of the backend.
-    pub async fn save_gguf_adapter(&self) -> Result<Option<Vec<u8>>> {
-        let spec = self.model.spec();
-        let Some(adapter) = self.model.adapter() else { return Ok(None) };
-        let AdapterSpec::Lora { rank, alpha, .. } = adapter.spec() else { return Ok(None) };
-        let base = LoraBase { model_type: spec.family, heads: spec.heads, kv_heads: spec.kv_heads };
-        if !base.is_known() {
-            return Ok(None);
-        }
-        let mut pairs = Vec::new();
-        for (factors, module) in adapter.stored().chunks_exact(2).zip(adapted_modules(spec, adapter)) {
-            let [a, b] = [factors[0], factors[1]].map(|(_, packed, index)| (packed, index));
-            let a = a.0.read(self.model.backend(), a.1).await?;
-            let b = b.0.read(self.model.backend(), b.1).await?;
-            pairs.push(LoraPair { path: module.path, a, b });
-        }
-        base.write(*rank, *alpha, &pairs).map(Some)
-    }
-}
-
-/// The linear layers that an adapter adapts, in the order of its factors.
-fn adapted_modules(spec: &ModelSpec, adapter: &Adapter) -> Vec<Module> {
-    let all = adapter_base(spec).linears;
-    let names = spec.tensors.as_slice();
-    let adapted = adapter.adapted().iter().map(|id| &names[*id].name);
-    adapted.filter_map(|name| all.iter().find(|module| module.weight() == *name).cloned()).collect()
 }
 
 /// The shapes that an adapter of this model must have.

@@ -1,5 +1,6 @@
 //! From files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
 
+mod adapter_export;
 mod adapter_files;
 mod basis;
 mod bench;
@@ -47,7 +48,8 @@ mod words;
 mod words_export;
 mod writing;
 
-pub use adapter_files::{AdapterBytes, AdapterFile, adapter_base, read_adapter};
+pub use adapter_export::AdapterBytes;
+pub use adapter_files::{AdapterFile, adapter_base, read_adapter};
 pub use bench::Bench;
 pub use best::Best;
 pub use classifier::{Classifier, Dense, LayerNorm};

@@ -81,16 +81,26 @@ impl Classifier {
     pub async fn files(&self, session: &Session, max_length: u32) -> Result<ReadoutFiles> {
         let adapter = session.model.adapter().map(Adapter::spec);
         if adapter.is_some_and(|adapter| !matches!(adapter, AdapterSpec::LowRank { .. })) {
-            bail!(
-                InvalidArgument,
-                "a readout on an adapter has no form that other programs load; its trajectory has all of it"
-            );
+            bail!(InvalidArgument, "a readout on an adapter is saved with the adapter, not as a model");
         }
         if let Some(words) = &self.words {
             return words.files(session).await;
         }
+        let without = session.model.spec().head_tensors();
+        match self.head(session).await? {
+            Some((class, changes)) => {
+                let files = vec![(CONFIG_FILE, self.config(session, Some(class)))];
+                Ok(ReadoutFiles { class: Some(class), files, changes: Changes { without, ..changes } })
+            }
+            None => self.modules(session, max_length, Changes { without, ..Changes::default() }),
+        }
+    }
+
+    /// The class of transformers that computes the same logits, and what its head adds to the model and replaces in it; none where there
+    /// is no such class.
+    pub(super) async fn head(&self, session: &Session) -> Result<Option<(&'static str, Changes)>> {
         let spec = session.model.spec();
-        let mut changes = Changes { without: spec.head_tensors(), ..Changes::default() };
+        let mut changes = Changes::default();
         let (labels, width) = (self.labels.len() as u64, u64::from(spec.hidden));
         let mut add = |name: &str, shape: &[u64], values: Vec<f32>| {
             changes.added.push(Addition { name: name.to_owned(), shape: shape.to_vec(), values });
@@ -107,18 +117,17 @@ impl Classifier {
             let weights = self.linear.weight().iter().map(|w| w / SMALL).collect();
             add(&format!("{}.weight", head.output), &matrix, weights);
             add(&format!("{}.bias", head.output), &[labels], self.linear.bias().to_vec());
-            return Ok(self.classification(session, head.class, changes));
+            return Ok(Some((head.class, changes)));
         }
-        if let Some(class) = last_token_class(spec, self.pooling) {
-            let unbiased = self.linear.bias().iter().all(|bias| *bias == 0.0);
-            let shift = if unbiased { None } else { self.norm_shift(session).await? };
-            if unbiased || shift.is_some() {
-                add("score.weight", &matrix, self.linear.weight().to_vec());
-                changes.replaced.extend(shift);
-                return Ok(self.classification(session, class, changes));
-            }
+        let Some(class) = last_token_class(spec, self.pooling) else { return Ok(None) };
+        let unbiased = self.linear.bias().iter().all(|bias| *bias == 0.0);
+        let shift = if unbiased { None } else { self.norm_shift(session).await? };
+        if !unbiased && shift.is_none() {
+            return Ok(None);
         }
-        self.modules(session, max_length, changes)
+        add("score.weight", &matrix, self.linear.weight().to_vec());
+        changes.replaced.extend(shift);
+        Ok(Some((class, changes)))
     }
 
     /// The ordinal of the last norm's bias, and its values with the readout's biases in them; none where that is not possible.
@@ -152,9 +161,21 @@ impl Classifier {
         json_file(fields)
     }
 
-    fn classification(&self, session: &Session, class: &'static str, changes: Changes) -> ReadoutFiles {
-        let files = vec![(CONFIG_FILE, self.config(session, Some(class)))];
-        ReadoutFiles { class: Some(class), files, changes }
+    /// The weights and biases, as the tensors `linear.weight` and `linear.bias` of a safetensors file.
+    pub(super) fn linear_file(&self) -> Result<Vec<u8>> {
+        let (labels, width) = (self.labels.len() as u64, self.linear.width() as u64);
+        let tensor =
+            |name: &str, shape: Vec<u64>| TensorSpec { name: name.to_owned(), dtype: DType::F32, shape };
+        let specs = [tensor("linear.weight", vec![labels, width]), tensor("linear.bias", vec![labels])];
+        let mut file = Vec::new();
+        let mut writer = SafetensorsWriter::new(&specs, &BTreeMap::new(), |bytes: &[u8]| {
+            file.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        writer.write_f32("linear.weight", self.linear.weight())?;
+        writer.write_f32("linear.bias", self.linear.bias())?;
+        writer.finish().map(drop)?;
+        Ok(file)
     }
 
     /// The modules of sentence-transformers.
@@ -183,17 +204,6 @@ impl Classifier {
             "activation_function": "torch.nn.modules.linear.Identity",
         });
         let text = |value: Value| format!("{value:#}\n").into_bytes();
-        let tensor =
-            |name: &str, shape: Vec<u64>| TensorSpec { name: name.to_owned(), dtype: DType::F32, shape };
-        let specs = [tensor("linear.weight", vec![labels, width]), tensor("linear.bias", vec![labels])];
-        let mut weights = Vec::new();
-        let mut writer = SafetensorsWriter::new(&specs, &BTreeMap::new(), |bytes: &[u8]| {
-            weights.extend_from_slice(bytes);
-            Ok(())
-        })?;
-        writer.write_f32("linear.weight", self.linear.weight())?;
-        writer.write_f32("linear.bias", self.linear.bias())?;
-        writer.finish().map(drop)?;
         let files = vec![
             (CONFIG_FILE, self.config(session, None)),
             ("modules.json", text(json!(modules))),
@@ -203,7 +213,7 @@ impl Classifier {
             ),
             ("1_Pooling/config.json", text(pooling)),
             ("2_Dense/config.json", text(dense)),
-            ("2_Dense/model.safetensors", weights),
+            ("2_Dense/model.safetensors", self.linear_file()?),
         ];
         Ok(ReadoutFiles { class: None, files, changes })
     }

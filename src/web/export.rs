@@ -10,7 +10,7 @@ use crate::error::{Error, Result, bail, err};
 use crate::format::files::WEIGHTS_FILE;
 use crate::format::source::reason;
 use crate::model::{Adapter, AdapterSpec};
-use crate::train::{ExampleEncoder, ReadoutFiles};
+use crate::train::{Classifier, ExampleEncoder, ReadoutFiles};
 
 #[wasm_bindgen]
 impl Tuner {
@@ -31,15 +31,22 @@ impl Tuner {
         self.directory(&write).await.map_err(js_error)
     }
 
-    /// The adapter's files, a text and bytes: `config` and `weights` for peft, and `gguf` where llama.cpp has such adapters.
+    /// The adapter's files: a text `config` and bytes `weights` for peft, bytes `gguf` where llama.cpp has such adapters, and `readout`, the
+    /// bytes of the readout's files by their names.
     #[wasm_bindgen(js_name = exportAdapter)]
     pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
         self.settle().await.map_err(js_error)?;
-        let adapter = self.session.save_adapter().await.map_err(js_error)?;
+        let readout = self.fitted().map_err(js_error)?;
+        let adapter = self.session.save_adapter(readout.as_ref()).await.map_err(js_error)?;
         let parts = js_sys::Object::new();
         let set = |name: &str, value: &JsValue| js_sys::Reflect::set(&parts, &name.into(), value).map(drop);
         set("config", &adapter.config.into())?;
         set("weights", &Uint8Array::from(&adapter.weights[..]))?;
+        let files = js_sys::Object::new();
+        for (name, bytes) in adapter.readout {
+            js_sys::Reflect::set(&files, &name.into(), &Uint8Array::from(&bytes[..]))?;
+        }
+        set("readout", &files)?;
         if let Some(file) = self.session.save_gguf_adapter().await.map_err(js_error)? {
             set("gguf", &Uint8Array::from(&file[..]))?;
         }
@@ -68,13 +75,19 @@ impl Tuner {
         self.save(readout.as_ref(), &mut |bytes| send(WEIGHTS_FILE, bytes)).await
     }
 
-    /// The readout that was fitted or restored, as files.
+    /// The readout that was fitted or restored.
+    fn fitted(&self) -> Result<Option<Classifier>> {
+        Ok(match self.readout()? {
+            Some(ExampleEncoder::Readout(classifier)) => Some(classifier),
+            _ => None,
+        })
+    }
+
+    /// The same, as files.
     async fn readout_files(&self) -> Result<Option<ReadoutFiles>> {
-        match self.readout()? {
-            Some(ExampleEncoder::Readout(classifier)) => {
-                Ok(Some(classifier.files(&self.session, self.max_length).await?))
-            }
-            _ => Ok(None),
+        match self.fitted()? {
+            Some(classifier) => Ok(Some(classifier.files(&self.session, self.max_length).await?)),
+            None => Ok(None),
         }
     }
 

@@ -162,6 +162,53 @@ fn the_best_step_is_kept_where_the_last_one_is_worse() {
 }
 
 #[test]
+fn an_adapter_is_saved_with_the_readout_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
+    // Labels by number, as a classifier without names has them.
+    let numbered = dir.path().join("numbered.csv");
+    let rows = std::fs::read_to_string(&data).unwrap();
+    std::fs::write(&numbered, rows.replace(",great", ",1").replace(",terrible", ",0")).unwrap();
+    let train = |pooling: &str| {
+        let out = dir.path().join(pooling);
+        let begin = ["finetune", "--model", &model, "--train", text(&numbered), "--eval", text(&numbered)];
+        let more =
+            ["--method", "lora", "--readout", "--pooling", pooling, "--out", text(&out), "--save-model"];
+        let steps = ["--steps", "8", "--batch-size", "4", "--lr", "1e-2"];
+        (json(&run(&[&begin[..], &more, &steps].concat())), out)
+    };
+    // The class for classification that scores the first token has the readout as its head.
+    let (done, out) = train("first");
+    let config: Value =
+        serde_json::from_slice(&std::fs::read(out.join("adapter_config.json")).unwrap()).unwrap();
+    assert_eq!(config["task_type"], "SEQ_CLS");
+    assert_eq!(config["modules_to_save"], serde_json::json!(["bert.pooler.dense", "classifier"]));
+    let readout: Value = serde_json::from_slice(&std::fs::read(out.join("readout.json")).unwrap()).unwrap();
+    assert_eq!(readout["pooling"], "first");
+    assert_eq!(readout["labels"], serde_json::json!(["0", "1"]));
+    assert!(!out.join("readout.safetensors").exists());
+    let seen =
+        json(&run(&["evaluate", "--model", &model, "--adapter", text(&out), "--eval", text(&numbered)]));
+    let (loss, expected) = (seen["loss"].as_f64().unwrap(), done["eval_loss"].as_f64().unwrap());
+    assert!((loss - expected).abs() < 1e-5, "{loss}, expected {expected}");
+    // A replay writes the same files.
+    let (again, path) = (dir.path().join("again"), out.join("trajectory.pocket"));
+    json(&run(&["replay", "--model", &model, "--trajectory", text(&path), "--out", text(&again)]));
+    for file in ["adapter_config.json", "adapter_model.safetensors", "readout.json"] {
+        assert!(std::fs::read(again.join(file)).unwrap() == std::fs::read(out.join(file)).unwrap(), "{file}");
+    }
+    // No class scores the mean, so the weights are in a file of their own.
+    let (_, out) = train("mean");
+    let config: Value =
+        serde_json::from_slice(&std::fs::read(out.join("adapter_config.json")).unwrap()).unwrap();
+    assert_eq!((&config["task_type"], &config["modules_to_save"]), (&Value::Null, &Value::Null));
+    let weights = std::fs::read(out.join("readout.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_eq!(weights.tensor("linear.weight").unwrap().shape()[0], 2);
+    assert_eq!(weights.tensor("linear.bias").unwrap().shape(), [2]);
+}
+
+#[test]
 fn a_prompt_beside_a_readout_before_steps_is_refused_by_its_cause() {
     let dir = tempfile::tempdir().unwrap();
     let (model, data, out) = (golden::path("bert"), golden::path("bert/train.csv"), dir.path().join("run"));

@@ -70,7 +70,7 @@ device_test! {
                 assert!(apart <= LOSS, "{name} over {format}: {key} {ours}, peft has {right}");
             }
             // What is saved is an adapter of peft as any other.
-            let saved = session.save_adapter().await.unwrap();
+            let saved = session.save_adapter(None).await.unwrap();
             let again = MemoryDir::new("again")
                 .with("adapter_config.json", saved.config.into_bytes())
                 .with("adapter_model.safetensors", saved.weights);

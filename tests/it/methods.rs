@@ -67,7 +67,7 @@ device_test! {
                     worst = worst.max(apart);
                 }
                 // What is saved is what was read.
-                let saved = session.save_adapter().await.unwrap();
+                let saved = session.save_adapter(None).await.unwrap();
                 let again = MemoryDir::new("again")
                     .with("adapter_config.json", saved.config.into_bytes())
                     .with("adapter_model.safetensors", saved.weights);

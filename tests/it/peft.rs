@@ -97,7 +97,7 @@ fn adapters_of_peft_are_read_and_written_back() {
 
         let values = values(adapter, &tensors);
         let mut file = Vec::new();
-        let mut writer = AdapterWriter::new(&tensors, |bytes: &[u8]| {
+        let mut writer = AdapterWriter::new(&tensors, &[], |bytes: &[u8]| {
             file.extend_from_slice(bytes);
             Ok(())
         })

@@ -57,7 +57,7 @@ device_test! {
                 let worst = deviations(&logits, &bytemuck::pod_collect_to_vec(right.data()));
                 assert!(worst <= 1e-4, "{name}, input {i}: {worst}");
             }
-            let saved = session.save_adapter().await.unwrap();
+            let saved = session.save_adapter(None).await.unwrap();
             let again = MemoryDir::new("again")
                 .with("adapter_config.json", saved.config.into_bytes())
                 .with("adapter_model.safetensors", saved.weights);

@@ -6,8 +6,8 @@
 A readout on label words is a language model; give its --template and --labels too. Texts must then fit into --max-length without being
 truncated, and labels must be the words.
 
-RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL. TEXTS is a data file with a column
-`text`. Without the package sentence-transformers, its modules are computed here from their files, as it does.
+RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL, or `finetune --method lora --readout --save-model`:
+that is an adapter, which peft loads beside MODEL. TEXTS is a data file with a column `text`. Without the package sentence-transformers, its modules are computed here from their files, as it does.
 """
 
 import argparse
@@ -58,6 +58,33 @@ def by_transformers(run, texts, length):
         with torch.no_grad():
             logits.append(model(**tokenizer(text, return_tensors="pt", truncation=True, max_length=length)).logits[0])
     return torch.stack(logits).double().numpy(), labels
+
+
+def by_adapter(run, base, texts, length):
+    from peft import PeftModel
+
+    readout = json.loads((run / "readout.json").read_text())
+    labels, linear = readout["labels"], run / "readout.safetensors"
+    tokenizer, kind = AutoTokenizer.from_pretrained(base), json.loads((run / "adapter_config.json").read_text())["task_type"]
+    if linear.exists():
+        model = (AutoModelForCausalLM if kind == "CAUSAL_LM" else AutoModelForMaskedLM).from_pretrained(base)
+    else:
+        model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(labels))
+        model.config.pad_token_id = tokenizer.pad_token_id
+    adapted = PeftModel.from_pretrained(model.float(), run).eval()
+    print(f"{type(model).__name__}, task_type {kind}, {len(load_file(run / 'adapter_model.safetensors'))} tensors in the adapter")
+    logits = []
+    for text in texts:
+        encoded = tokenizer(text, return_tensors="pt", truncation=True, max_length=length)
+        with torch.no_grad():
+            if not linear.exists():
+                logits.append(adapted(**encoded).logits[0].double().numpy())
+                continue
+            states = model.base_model(**encoded)[0][0].double().numpy()
+        pooled = {"mean": states.mean(0), "first": states[0], "last": states[-1]}[readout["pooling"]]
+        values = load_file(linear)
+        logits.append(values["linear.weight"] @ pooled + values["linear.bias"])
+    return np.stack(logits), labels
 
 
 def by_language_model(run, texts, template, labels):
@@ -117,6 +144,8 @@ def main():
     run, texts = Path(arguments.run), read_texts(arguments.texts, arguments.rows)
     if arguments.template:
         logits, labels = by_language_model(run, texts, arguments.template, arguments.labels.split(","))
+    elif (run / "adapter_config.json").exists():
+        logits, labels = by_adapter(run, arguments.model, texts, arguments.max_length)
     else:
         load = by_modules if (run / "modules.json").exists() else by_transformers
         logits, labels = load(run, texts, arguments.max_length)

@@ -1,5 +1,7 @@
 //! The settings of an adapter, `adapter_config.json`.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -37,7 +39,19 @@ pub struct Saved {
     pub biases: bool,
 }
 
+/// The path of the module that a tensor of the base model is in. All of a head `classifier` is one module, as in `peft`.
+pub fn module_of(tensor: &str) -> &str {
+    let path = tensor.rsplit_once('.').map_or(tensor, |(path, _)| path);
+    if path.starts_with("classifier.") { "classifier" } else { path }
+}
+
 impl Saved {
+    /// The modules that these tensors are in.
+    pub fn of<'a>(tensors: impl Iterator<Item = &'a str>) -> Saved {
+        let modules: BTreeSet<&str> = tensors.map(module_of).collect();
+        Saved { modules: modules.into_iter().map(str::to_owned).collect(), biases: false }
+    }
+
     /// Whether the adapter may contain the tensor with this name.
     pub(super) fn has(&self, tensor: &str) -> bool {
         // The paths of the modules that the tensor is in.
@@ -227,7 +241,7 @@ impl AdapterConfig {
                 "init_lora_weights": true,
                 "lora_alpha": lora.alpha,
                 "lora_dropout": 0.0,
-                "modules_to_save": null,
+                "modules_to_save": Some(&self.saved.modules).filter(|modules| !modules.is_empty()),
                 "r": lora.rank,
                 // These are whole paths, because the end of one may also be the end of another.
                 "target_modules": modules.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(),

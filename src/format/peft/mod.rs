@@ -20,7 +20,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use config::{AdapterConfig, Lora, Method, Prefix, Saved};
+pub use config::{AdapterConfig, Lora, Method, Prefix, Saved, module_of};
 pub use module::Module;
 pub use read::Adapter;
 pub use write::AdapterWriter;
@@ -42,6 +42,9 @@ pub const CAUSAL_LM: &str = "CAUSAL_LM";
 /// The `task_type` of a masked model's prefix. `peft` has no task type of its own for masked
 /// models.
 pub const FEATURE_EXTRACTION: &str = "FEATURE_EXTRACTION";
+
+/// The `task_type` of an adapter of a class `*ForSequenceClassification`.
+pub const SEQ_CLS: &str = "SEQ_CLS";
 
 /// The prefix of a module's path in the tensor names of a LoRA file.
 const ROOT: &str = "base_model.model.";

@@ -32,7 +32,7 @@ fn values(tensors: &[AdapterTensor]) -> Vec<Vec<f32>> {
 
 fn weights(tensors: &[AdapterTensor]) -> Vec<u8> {
     let mut file = Vec::new();
-    let mut writer = AdapterWriter::new(tensors, |bytes: &[u8]| {
+    let mut writer = AdapterWriter::new(tensors, &[], |bytes: &[u8]| {
         file.extend_from_slice(bytes);
         Ok(())
     })
@@ -216,7 +216,7 @@ fn values_that_are_not_finite_are_refused() {
 fn writing_keeps_to_the_order_and_the_sizes() {
     let method = AdapterConfig::parse(CONFIG_FILE, PREFIX.as_bytes()).unwrap().method;
     let tensors = tensors(&method, &[]).unwrap();
-    let mut writer = AdapterWriter::new(&tensors, |_: &[u8]| Ok(())).unwrap();
+    let mut writer = AdapterWriter::new(&tensors, &[], |_: &[u8]| Ok(())).unwrap();
     refused(writer.write(&[0.0; 11]), Code::InvalidArgument, &["prompt_embeddings", "3 x 4", "11"]);
     writer.write(&[0.0; 12]).unwrap();
     refused(writer.finish().map(|_| ()), Code::InvalidArgument, &["prompt_embeddings"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::AdapterTensor;
+use super::{AdapterTensor, ROOT};
 use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
@@ -19,19 +19,26 @@ pub struct AdapterWriter<'a, S> {
 }
 
 impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
-    /// Writes the header for these tensors, as [`super::tensors`] lists them.
+    /// Writes the header for these tensors, as [`super::tensors`] lists them, and then for tensors that replace those of the base model or
+    /// are added to it, by their names and shapes there.
     ///
     /// # Errors
     /// The errors of [`SafetensorsWriter::new`].
-    pub fn new(tensors: &'a [AdapterTensor], sink: S) -> Result<Self> {
+    pub fn new(tensors: &'a [AdapterTensor], replaced: &[(&str, &[u64])], sink: S) -> Result<Self> {
         let spec = |tensor: &AdapterTensor| TensorSpec {
             name: tensor.name.clone(),
             dtype: DType::F32,
             shape: vec![tensor.rows, tensor.columns],
         };
         let whole = tensors.iter().filter(|tensor| tensor.first_column == 0);
+        let replaced = replaced.iter().map(|(name, shape)| TensorSpec {
+            name: format!("{ROOT}{name}"),
+            dtype: DType::F32,
+            shape: shape.to_vec(),
+        });
         let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-        let writer = SafetensorsWriter::new(&whole.map(spec).collect::<Vec<_>>(), &metadata, sink)?;
+        let writer =
+            SafetensorsWriter::new(&whole.map(spec).chain(replaced).collect::<Vec<_>>(), &metadata, sink)?;
         Ok(AdapterWriter { tensors, writer, next: 0, parts: Vec::new() })
     }
 
@@ -81,6 +88,14 @@ impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
             }
         }
         Ok(())
+    }
+
+    /// Writes a tensor that replaces one of the base model, after those of the adapter.
+    ///
+    /// # Errors
+    /// The errors of [`SafetensorsWriter::write_f32`].
+    pub fn write_replaced(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        self.writer.write_f32(&format!("{ROOT}{name}"), values)
     }
 
     /// Ends the file and returns the sink.

@@ -330,8 +330,8 @@ export class Engine implements Endpoint {
     },
     exportTrajectory: async () => new Blob([this.#loaded().exportTrajectory()], { type: OCTET_STREAM }),
     exportAdapter: async (_, hooks) => {
-      const { config: text, weights, gguf } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
-      const peft = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights };
+      const { config: text, weights, gguf, readout } = await this.#withRecovery(hooks, (tuner) => tuner.exportAdapter());
+      const peft = { 'adapter_config.json': new TextEncoder().encode(text), 'adapter_model.safetensors': weights, ...readout };
       return zipped(gguf === undefined ? peft : { ...peft, 'adapter.gguf': gguf });
     },
     fetchAdapter: async ([source, access], { signal }) => fetchAdapter(source, { signal, access }),

@@ -302,7 +302,9 @@ export class FineTuner {
    * `*ForSequenceClassification` where transformers has one with the same logits, and modules of
    * sentence-transformers otherwise. `adapter` is what `lora` or `prefix` has trained, as a zip archive of the two
    * files that peft loads and, for LoRA where llama.cpp has the model's architecture, the
-   * `adapter.gguf` that llama.cpp loads.
+   * `adapter.gguf` that llama.cpp loads. If it was trained from a readout, `readout.json` has the
+   * labels and the pooling. The readout itself is in the adapter (`modules_to_save`) where
+   * transformers has a class with the same logits, and in `readout.safetensors` otherwise.
    */
   async export(kind: ExportKind): Promise<Blob> {
     switch (kind) {
