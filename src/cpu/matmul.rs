@@ -23,6 +23,9 @@ const FEW_ROWS: usize = 4;
 /// Partial sums of a product with few rows.
 const PARTS: usize = 32;
 
+/// Elements of the rows of several branches that are packed at a time, unless one branch has more: 16 MiB.
+const PACKED: usize = 4 << 20;
+
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let a = &call.input::<f32>(0)?[..];
@@ -59,10 +62,10 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let mut rows_of_c =
         c.chunks_mut(params.c_stride as usize).map(|row| &mut row[params.c_column as usize..][..columns]);
     // Branches that share their weights are multiplied together.
-    let together = if params.w_branch == 0 { branches } else { 1 };
+    let together = if params.w_branch == 0 { (PACKED / (rows * depth).max(1)).max(1) } else { 1 };
     for first in (0..branches).step_by(together) {
-        let (w, of) = (rows_of_w(first), first..first + together);
-        let mut c: Vec<&mut [f32]> = rows_of_c.by_ref().take(together * rows).collect();
+        let (w, of) = (rows_of_w(first), first..branches.min(first + together));
+        let mut c: Vec<&mut [f32]> = rows_of_c.by_ref().take(of.len() * rows).collect();
         let finish: Vec<_> = of.clone().map(finish).collect();
         if rows > FEW_ROWS || packed {
             let a: Vec<_> = of.map(rows_of_a).collect();
