@@ -286,9 +286,9 @@ export class Tuner implements WasmTuner {
     await this.exportModel((chunk) => write('model.safetensors', chunk));
   }
 
-  async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf: Uint8Array<ArrayBuffer> }> {
+  async exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf: Uint8Array<ArrayBuffer>; readout: Record<string, never> }> {
     if (this.#config?.method !== 'lora') throw failure('invalid-argument', 'no adapter has been trained or loaded');
-    return { config: '{}', weights: new Uint8Array(16), gguf: new Uint8Array(8) };
+    return { config: '{}', weights: new Uint8Array(16), readout: {}, gguf: new Uint8Array(8) };
   }
 
   async useAdapter({ files }: { readonly files: readonly NamedBlob[] }): Promise<void> {
