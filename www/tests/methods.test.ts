@@ -106,6 +106,8 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         const record = async (from: typeof tuner): Promise<string> => [...new Uint8Array(await (await from.export('trajectory')).arrayBuffer())].join();
         const whole = { record: await record(tuner), answer: await tuner.classify(text) };
         const measured = (await tuner.evaluate(rows.data, { dataName: rows.dataName })).accuracy;
+        // The names of an archive's files are not compressed.
+        const exported = options.method === 'lora' ? await (await tuner.export('adapter')).text() : undefined;
         const prompted = await tuner.train({ ...run, template: '{text} [MASK]', labels: ['great', 'terrible'] }).next().then(() => '', (error: Error) => error.message);
         await tuner.dispose();
         // Stopped after three steps, and continued from what was kept.
@@ -119,7 +121,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
         for await (const _ of third.train({ ...settings, data: rows.data, dataName: rows.dataName })) left += 1;
         const resumed = { record: await record(third), answer: await third.classify(text) };
         await third.dispose();
-        return { stages: [...stages], losses, accuracy, measured, whole, prompted, step, half: half.label, left, resumed, readout: settings.readout };
+        return { stages: [...stages], losses, accuracy, measured, whole, exported, prompted, step, half: half.label, left, resumed, readout: settings.readout };
       },
       { module, files, options, rows },
     );
@@ -128,6 +130,7 @@ describe.skipIf(FAKE)('the engine in the tab', () => {
     expect(found.accuracy).toBeGreaterThan(0);
     expect(found.accuracy).toBe(found.measured);
     expect(found.whole.answer.label).toBe('great');
+    if (found.exported !== undefined) for (const name of ['adapter_model.safetensors', 'readout.json', 'readout.safetensors']) expect(found.exported).toContain(name);
     expect(found.prompted).toContain('expected none of them beside readout');
     expect(found.prompted).toContain('steps cannot lower its loss');
     expect([found.step, found.half, found.left, found.readout]).toEqual([3, 'great', 2, true]);
