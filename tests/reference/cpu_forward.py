@@ -17,19 +17,23 @@ import torch
 import transformers
 
 
+# In a row, of each program in each round.
+PASSES = 8
+
+
 def ours(args, threads):
-    command = [args.binary, "--json", "--device", "cpu", "bench", "--model", args.model, "--repeat", "1"]
+    command = [args.binary, "--json", "--device", "cpu", "bench", "--model", args.model, "--repeat", str(PASSES)]
     command += ["--batch-size", str(args.batch_size), "--seq-len", str(args.seq_len)]
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
     result = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
     return result["forward_ms"], result["step_ms"]
 
 
-def theirs(forward, threads, passes=8):
+def theirs(forward, threads):
     torch.set_num_threads(threads)
     forward()
     times = []
-    for _ in range(passes):
+    for _ in range(PASSES):
         start = time.perf_counter()
         forward()
         times.append(1e3 * (time.perf_counter() - start))
