@@ -23,6 +23,8 @@ pub(super) const RESULTS: &[&str] = &[
     "adapter_config.json",
     "adapter_model.safetensors",
     "adapter.gguf",
+    "readout.json",
+    "readout.safetensors",
     "modules.json",
     "sentence_bert_config.json",
     "1_Pooling/config.json",

@@ -12,16 +12,17 @@ use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model
 /// The name of a LoRA adapter's file for llama.cpp.
 const GGUF_ADAPTER: &str = "adapter.gguf";
 
-/// Writes what was trained into a directory: the whole model, or the adapter in peft's and llama.cpp's formats, each with the readout of a header. Returns
-/// the path of the file that holds the weights.
+/// Writes what was trained into a directory: the whole model, or the adapter in peft's and llama.cpp's formats, each with the readout of
+/// a header. Returns the path of the file that holds the weights.
 pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
     let classifier = header.map(|header| Classifier::of(header, session)).transpose()?.flatten();
     match session.model.adapter().map(Adapter::spec) {
         None | Some(AdapterSpec::LowRank { .. }) => {
-            let max_length = header.map_or(0, |header| header.settings.max_length);
-            let readout = match &classifier {
-                Some(classifier) => Some(classifier.files(session, max_length).await?),
-                None => None,
+            let readout = match (header, &classifier) {
+                (Some(header), Some(classifier)) => {
+                    Some(classifier.files(session, header.settings.max_length).await?)
+                }
+                _ => None,
             };
             write_model(session, readout.as_ref(), dir).await
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::adapter_files::adapter_base;
 use super::classifier::Classifier;
 use super::readout_export::json_file;
-use super::save::{Addition, Changes};
+use super::save::{Addition, Changes, values_of};
 use super::session::Session;
 use crate::error::{Result, bail};
 use crate::format::gguf::{LoraBase, LoraPair};
@@ -120,14 +120,10 @@ impl Session {
             for (id, tensor) in
                 tensors.iter().enumerate().filter(|(_, tensor)| peft::module_of(&tensor.name) == module)
             {
-                let mut values = changes.replaced.get(&id).cloned().unwrap_or_default();
-                if values.is_empty() {
-                    let mut keep = |read: &[f32]| {
-                        values.extend_from_slice(read);
-                        Ok(())
-                    };
-                    self.model.weights().read(self.model.backend(), id, &mut keep).await?;
-                }
+                let values = match changes.replaced.get(&id) {
+                    Some(values) => values.clone(),
+                    None => values_of(self, id).await?,
+                };
                 whole.push(Addition { name: tensor.name.clone(), shape: tensor.shape(), values });
             }
         }

@@ -71,6 +71,20 @@ impl Changes {
     }
 }
 
+/// All values of a tensor.
+///
+/// # Errors
+/// The errors of the backend.
+pub(super) async fn values_of(session: &Session, id: TensorId) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    let mut keep = |read: &[f32]| {
+        values.extend_from_slice(read);
+        Ok(())
+    };
+    session.model.weights().read(session.model.backend(), id, &mut keep).await?;
+    Ok(values)
+}
+
 /// Writes the model with some changes, as [`save_model`] does.
 ///
 /// # Errors

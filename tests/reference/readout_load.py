@@ -7,7 +7,8 @@ A readout on label words is a language model; give its --template and --labels t
 truncated, and labels must be the words.
 
 RUN is a directory that `finetune --method readout --save-model` wrote for the model in MODEL, or `finetune --method lora --readout --save-model`:
-that is an adapter, which peft loads beside MODEL. TEXTS is a data file with a column `text`. Without the package sentence-transformers, its modules are computed here from their files, as it does.
+that is an adapter, which peft loads beside MODEL. TEXTS is a data file with a column `text`. Without the package sentence-transformers, its
+modules are computed here from their files, as it does.
 """
 
 import argparse

@@ -94,7 +94,7 @@ export interface WasmTuner {
   exportModel(write: (chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
   /** Streams the files of a model's directory, one after another. A chunk is valid only during the call. */
   exportDirectory(write: (path: string, chunk: Uint8Array<ArrayBuffer>) => void): Promise<void>;
-  /** The two files of the adapter in the format of peft, and its GGUF file where llama.cpp has such adapters. */
+  /** The two files of the adapter in the format of peft, its GGUF file where llama.cpp has such adapters, and the files of a readout by their names. */
   exportAdapter(): Promise<{ config: string; weights: Uint8Array<ArrayBuffer>; gguf?: Uint8Array<ArrayBuffer>; readout: Record<string, Uint8Array<ArrayBuffer>> }>;
   /** Adds an adapter to the base weights. */
   useAdapter(options: { readonly files: readonly NamedBlob[] }): Promise<void>;
