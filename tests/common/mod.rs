@@ -15,15 +15,17 @@ use pocketllm::gpu::{Backend, Buffer, Gpu, GpuOptions, LimitsChoice, MemoryClass
 use pocketllm::reference::Host;
 use pocketllm::rng::threefry2x32;
 
-/// A test that needs a device: natively it blocks, in a browser it is awaited.
+/// A test that needs a device: natively it blocks, in a browser it is awaited. `own` before it says that no other test may use the
+/// device.
 macro_rules! device_test {
-    ($(#[$($attribute:tt)*])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
+    (own $($test:tt)*) => { $crate::common::device_test! { @own_device $($test)* } };
+    (@$open:ident $(#[$($attribute:tt)*])* async fn $name:ident($backend:ident: $kind:ty) $body:block) => {
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
         $(#[$($attribute)*])*
         fn $name() {
             pollster::block_on(async {
-                let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
+                let Some($backend): Option<$kind> = $crate::common::$open(stringify!($name)).await else {
                     return;
                 };
                 $body
@@ -34,12 +36,13 @@ macro_rules! device_test {
         #[wasm_bindgen_test::wasm_bindgen_test]
         $(#[$($attribute)*])*
         async fn $name() {
-            let Some($backend): Option<$kind> = $crate::common::device(stringify!($name)).await else {
+            let Some($backend): Option<$kind> = $crate::common::$open(stringify!($name)).await else {
                 return;
             };
             $body
         }
     };
+    ($($test:tt)*) => { $crate::common::device_test! { @device $($test)* } };
 }
 pub(crate) use device_test;
 
@@ -86,8 +89,28 @@ pub(crate) fn skip(test: &str, why: &str) {
     wasm_bindgen_test::console_log!("skipped: {test}: {why}");
 }
 
-/// The adapter with WebGPU's default limits, or nothing where there is none and none is required.
+/// A device with WebGPU's default limits, or nothing where there is none and none is required. Natively each test has its own. In a
+/// browser, where tests run one after another and a new device compiles all its programs anew, they share one.
 pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
+    #[cfg(not(target_arch = "wasm32"))]
+    return own_device(test).await;
+    #[cfg(target_arch = "wasm32")]
+    {
+        thread_local!(static SHARED: std::cell::RefCell<Option<Rc<dyn Backend>>> = const { std::cell::RefCell::new(None) });
+        let shared = SHARED.with_borrow(Clone::clone);
+        // A device that an earlier test has lost, or that has reported an error to it, creates nothing more.
+        let sound = shared.filter(|gpu| gpu.create("probe", 16, MemoryClass::Transfer).is_ok());
+        let gpu = match sound {
+            Some(gpu) => gpu,
+            None => own_device(test).await?,
+        };
+        SHARED.with_borrow_mut(|shared| *shared = Some(Rc::clone(&gpu)));
+        Some(gpu)
+    }
+}
+
+/// A device that no other test uses, for a test that reads the device's peak of memory, or loses it.
+pub(crate) async fn own_device(test: &str) -> Option<Rc<dyn Backend>> {
     match Gpu::open(GpuOptions { limits: LimitsChoice::Default }).await {
         Ok(gpu) => Some(gpu),
         Err(error) if error.code() == Code::WebgpuUnavailable && !required() => {

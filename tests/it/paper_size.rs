@@ -18,7 +18,7 @@ const OPT: &[u8] = include_bytes!("../configs/opt-1.3b.json");
 /// Bytes that a step may take.
 const GB: u64 = 1_000_000_000;
 
-device_test! {
+device_test! { own
     #[ignore = "takes minutes and up to 3 GB: POCKETLLM_PAPER names the run"]
     async fn a_step_at_full_size_stays_within_its_bound(backend: Rc<dyn Backend>) {
         let wanted = std::env::var("POCKETLLM_PAPER").ok();

@@ -40,7 +40,7 @@ device_test! {
             for (stored, settings) in &runs {
                 let stored = dtype(stored).unwrap();
                 // A device of its own: what one keeps of uniforms is counted from the first run on.
-                let Some(backend) = crate::common::device("plan").await else { return };
+                let Some(backend) = crate::common::own_device("plan").await else { return };
                 let described = Session::describe(backend.limits(), &dir, stored).await.unwrap();
                 let length = 24;
                 let sizes = Sizes::even(described.model.spec().head_kind(), settings.batch_size, length, 0);

@@ -19,7 +19,7 @@ device_test! {
     }
 }
 
-device_test! {
+device_test! { own
     async fn memory_is_tried_and_freed(backend: Rc<dyn Backend>) {
         let before = backend.memory().total();
         probe_memory(backend.as_ref(), (130 << 20) + 5).await.unwrap();

@@ -160,7 +160,7 @@ device_test! {
     }
 }
 
-device_test! {
+device_test! { own
     async fn a_readout_takes_what_was_planned(backend: Rc<dyn Backend>) {
         let limits = backend.limits();
         let described = Session::describe(limits, &encoder(), DType::F32).await.unwrap();

@@ -220,7 +220,7 @@ device_test! {
     }
 }
 
-device_test! {
+device_test! { own
     async fn a_run_from_a_readout_takes_what_was_planned(backend: Rc<dyn Backend>) {
         let dir = encoder();
         let described = Session::describe(backend.limits(), &dir, DType::F32).await.unwrap();

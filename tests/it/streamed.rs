@@ -217,7 +217,7 @@ device_test! {
     }
 }
 
-device_test! {
+device_test! { own
     async fn streamed_layers_take_the_memory_that_was_planned(backend: Rc<dyn Backend>) {
         let config = br#"{"model_type":"gpt2","n_embd":64,"n_head":4,"n_layer":12,"n_inner":256,"n_positions":40,"vocab_size":101}"#;
         let dir = RandomModel::new("random gpt2", config.to_vec(), 5).unwrap();

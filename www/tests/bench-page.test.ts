@@ -17,7 +17,7 @@ const MEASURE = resolve(import.meta.dirname, '../../tests/hardware/measure.py');
 
 let site: Site;
 beforeAll(async () => {
-  if (BUILT) site = await openSite(undefined, 41777);
+  if (BUILT) site = await openSite({ port: 41777, gpu: true });
 });
 afterAll(async () => site?.close());
 

@@ -1,7 +1,4 @@
-/**
- * Serves the built site at a sub-path of a local server, and starts a Chromium with software
- * WebGPU.
- */
+/** Serves the built site at a sub-path of a local server, and starts a Chromium in which WebGPU finds a software GPU, or nothing. */
 import axe from 'axe-core';
 import { existsSync, mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,6 +8,8 @@ import { preview, type PreviewServer } from 'vite';
 export const FAKE = process.env['POCKETLLM_ENGINE'] === 'fake';
 export const OUT = resolve(import.meta.dirname, 'out');
 export const SITE = resolve(import.meta.dirname, FAKE ? 'out/site' : '../dist');
+/** The folder whose `lib` is the built package. */
+export const PACKAGE = resolve(import.meta.dirname, '..');
 const BASE = '/a/sub-path/';
 export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
@@ -25,7 +24,7 @@ export const SOFTWARE_GPU = [
 ];
 
 /** The arguments of a browser in which WebGPU finds no adapter. */
-export const NO_GPU = [...SOFTWARE_GPU.filter((argument) => !argument.includes('webgpu')), '--disable-gpu'];
+const NO_GPU = [...SOFTWARE_GPU.filter((argument) => !argument.includes('webgpu')), '--disable-gpu'];
 
 /** Milliseconds in which even a busy machine has shown what is waited for, or loaded a page. */
 export const PATIENCE_MS = 120_000;
@@ -52,12 +51,23 @@ export async function serveSite(root: string, port: number, headers: Readonly<Re
   return { url: server.resolvedUrls?.local[0] ?? '', close: () => server.close() };
 }
 
-/** Serves the built site or another folder. `more` are further arguments of the browser beside those that `gpu` has. */
-export async function openSite(root = SITE, port = 41730, more: readonly string[] = [], gpu: readonly string[] = SOFTWARE_GPU): Promise<Site> {
+/** What a test opens. */
+interface Opening {
+  readonly port: number;
+  /** The folder that is served. */
+  readonly root?: string;
+  /** Further arguments of the browser. */
+  readonly args?: readonly string[];
+  /** Whether WebGPU finds the software GPU. It compiles the engine's programs anew in every page, which takes many seconds, so only tests of what differs on a GPU ask for it. In the others the engine computes on the processor. */
+  readonly gpu?: boolean;
+}
+
+/** Serves the built site or another folder, and starts a browser. */
+export async function openSite({ port, root = SITE, args = [], gpu = false }: Opening): Promise<Site> {
   const server = await serveSite(root, port);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
-    args: [...gpu, ...more],
+    args: [...(gpu ? SOFTWARE_GPU : NO_GPU), ...args],
   });
   let unplugged: Promise<void> | undefined;
   const unplug = (): Promise<void> => (unplugged ??= server.close());

@@ -8,7 +8,7 @@ import { loadModel, LONG, openModels, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41745);
+  site = await openSite({ port: 41745 });
 });
 afterAll(async () => site?.close());
 

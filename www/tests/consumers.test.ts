@@ -40,7 +40,7 @@ function project(name: string, files: Record<string, string>): string {
 
 async function outcome(root: string, port: number): Promise<string> {
   cpSync(BERT, join(root, 'bert'), { recursive: true });
-  const site: Site = await openSite(root, port);
+  const site: Site = await openSite({ root, port });
   try {
     const page = await site.browser.newPage();
     page.setDefaultTimeout(PATIENCE_MS);

@@ -1,11 +1,11 @@
 /** Uses the page in a browser without WebGPU, on a phone's screen: from the start to a first result of learning quickly. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, look, NO_GPU, openSite, PHONE, SITE, visit, type Site } from './browser.ts';
+import { FAKE, look, openSite, PHONE, visit, type Site } from './browser.ts';
 import { loadModel, LONG, openModels, untilTrained, useSample } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(SITE, 41772, [], NO_GPU);
+  site = await openSite({ port: 41772 });
 });
 afterAll(async () => site?.close());
 

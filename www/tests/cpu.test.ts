@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import type { JSHandle } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
-import { FAKE, NO_GPU, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
@@ -19,8 +19,8 @@ const TOLERANCE = 1e-4;
 let without: Site;
 let software: Site;
 beforeAll(async () => {
-  without = await openSite(resolve(import.meta.dirname, '..'), 41779, [], NO_GPU);
-  software = await openSite(resolve(import.meta.dirname, '..'), 41780);
+  without = await openSite({ root: PACKAGE, port: 41779 });
+  software = await openSite({ root: PACKAGE, port: 41780, gpu: true });
 });
 afterAll(async () => {
   await without?.close();

@@ -8,7 +8,7 @@ import { answerColumn, chooseModel, loadModel, LONG, startTraining, TINY_FILES, 
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41752);
+  site = await openSite({ port: 41752 });
 });
 afterAll(async () => site?.close());
 

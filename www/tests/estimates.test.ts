@@ -19,7 +19,7 @@ const SAMPLE = resolve(import.meta.dirname, '../public/samples/messages.csv');
 
 let site: Site;
 beforeAll(async () => {
-  if (WANTED) site = await openSite(undefined, 41755);
+  if (WANTED) site = await openSite({ port: 41755, gpu: true });
 });
 afterAll(async () => site?.close());
 

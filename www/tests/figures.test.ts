@@ -8,7 +8,7 @@ import { answerColumn, chooseModel, loadModel, loadTiny, LONG, openModels, start
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41741);
+  site = await openSite({ port: 41741 });
 });
 afterAll(async () => site?.close());
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { foreignTexts, readsInPieces } from '../src/page/knows.ts';
-import { FAKE, look, openSite, overflows, pick, PHONE, visit, visitPackage, type Site } from './browser.ts';
+import { FAKE, look, openSite, overflows, PACKAGE, PHONE, pick, visit, visitPackage, type Site } from './browser.ts';
 import { chooseModel, loadModel, LONG, TINY_FILES } from './steps.ts';
 
 const ENGLISH = ['Can you pick up the kids on your way home?', 'Meeting at 4, please bring the report', 'See you tonight 😘❤️', 'The invoice is overdue'];
@@ -21,7 +21,7 @@ const SHORT = JSON.parse(readFileSync(new URL('short-texts.json', import.meta.ur
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41788);
+  site = await openSite({ port: 41788 });
 });
 afterAll(async () => site?.close());
 
@@ -48,7 +48,7 @@ const BUILT_IN = [
 
 describe.skipIf(FAKE)('with the engine', () => {
   test.each(BUILT_IN.filter(([, files]) => existsSync(`${MODELS}/${files[0]}`)))('%s knows English, German and code, and no other letters', { timeout: LONG }, async (_, paths) => {
-    const lib = await openSite(resolve(import.meta.dirname, '..'), 41789);
+    const lib = await openSite({ root: PACKAGE, port: 41789 });
     const { page, module } = await visitPackage(lib);
     const files = await pick(page, paths.map((path) => `${MODELS}/${path}`));
     const model = await page.evaluateHandle(async ({ module: { FineTuner }, files, dtype }) => FineTuner.create({ model: files, dtype }), { module, files, dtype: paths.length === 1 ? ('q4' as const) : ('f32' as const) });

@@ -7,7 +7,7 @@ import { chooseModel, loadModel, LONG, pasteExamples, TINY_FILES } from './steps
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41790);
+  site = await openSite({ port: 41790 });
 });
 afterAll(async () => site?.close());
 

@@ -2,9 +2,8 @@
  * Calls every function of the package and of the engine with arguments that no caller should pass. `POCKETLLM_CALLS` is the
  * number of calls for each way, `POCKETLLM_SEED` makes other ones.
  */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAKE, openSite, visitPackage, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, visitPackage, type Site } from './browser.ts';
 import { count, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { assault, type Assault, type Report } from './hostile.ts';
 import { openHub, type Hub } from './hub.ts';
@@ -17,7 +16,7 @@ const BATCH = 500;
 let site: Site;
 let hub: Hub;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41744);
+  site = await openSite({ root: PACKAGE, port: 41744 });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
 });
 afterAll(async () => {

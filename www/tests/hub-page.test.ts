@@ -29,7 +29,7 @@ beforeAll(async () => {
   const gguf = readFileSync(`${GOLDEN}/llama-gguf/model.gguf`);
   hub.add('tests/quants', new Map(['m-IQ3_M', 'm-Q4_K_M', 'm-Q8_0'].map((name): [string, Buffer] => [`${name}.gguf`, name === 'm-Q8_0' ? Buffer.concat([gguf, Buffer.alloc(64)]) : gguf])));
   // The page's policy requires the hub's own name, so it is mapped to this machine's address.
-  site = await openSite(undefined, 41743, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
+  site = await openSite({ port: 41743, args: [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors'], gpu: true });
 });
 afterAll(async () => {
   await site?.close();

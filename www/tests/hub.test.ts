@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
 const LONG = 600_000;
@@ -26,7 +26,7 @@ describe.skipIf(FAKE)('a hub', () => {
   let context: BrowserContext;
 
   beforeAll(async () => {
-    site = await openSite(resolve(import.meta.dirname, '..'), 41742);
+    site = await openSite({ root: PACKAGE, port: 41742 });
     hub = await openHub(`${GOLDEN}/bert`, ID, ['config.json', 'tokenizer.json', 'model.safetensors']);
     cdn = await openHub(`${GOLDEN}/bert`, ID, ['model.safetensors']);
     const bert = new Map(['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => [name, read(`bert/${name}`)]));

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { continuations, openHub, type Hub } from './hub.ts';
 
 const LONG = 600_000;
@@ -18,10 +18,12 @@ const TASK = { data, dataName: 'train.csv', template: '{text} It was [MASK] .', 
 const RUN = { ...TASK, batchSize: 8, learningRate: 1e-3, seed: 42 };
 
 let site: Site;
+let withGpu: Site;
 let hub: Hub;
 let context: BrowserContext;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41734);
+  site = await openSite({ root: PACKAGE, port: 41734 });
+  withGpu = await openSite({ root: PACKAGE, port: 41794, gpu: true });
   hub = await openHub(`${GOLDEN}/bert`, ID, ['config.json', 'tokenizer.json', 'model.safetensors']);
 });
 afterEach(async () => {
@@ -31,11 +33,12 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await site?.close();
+  await withGpu?.close();
   await hub?.close();
 });
 
-async function visit(): Promise<{ page: Page; module: JSHandle<Package> }> {
-  const visited = await visitPackage(site);
+async function visit(where = site): Promise<{ page: Page; module: JSHandle<Package> }> {
+  const visited = await visitPackage(where);
   context = visited.context;
   return visited;
 }
@@ -105,7 +108,7 @@ test('a model is downloaded once, through redirects, and then needs no server', 
 });
 
 test('the GPU is measured once if requested, and the result is stored', { timeout: LONG }, async () => {
-  const { page, module } = await visit();
+  const { page, module } = await visit(withGpu);
   const open = (tiles: string): Promise<{ stages: string[]; tiles: string }> =>
     page.evaluate(
       async ({ module, model, hub, tiles }) => {
@@ -274,7 +277,7 @@ function exposeDevice(base: string): void {
 }
 
 test('after the GPU is destroyed during a run, the losses and weights are the same', { timeout: LONG }, async () => {
-  const { page, module } = await visit();
+  const { page, module } = await visit(withGpu);
   await page.evaluate(exposeDevice, site.url);
   const given = { module, hub: hub.url, run: RUN, steps: 7 };
   const whole = await page.evaluate(weightsAfter, given);
@@ -347,7 +350,7 @@ test('a run whose tab is killed during a step continues in another tab with the 
 });
 
 test('dispose frees all GPU memory, and an abort ends training within one submit', { timeout: LONG }, async () => {
-  const { page, module } = await visit();
+  const { page, module } = await visit(withGpu);
   const found = await page.evaluate(
     async ({ module, hub, run }) => {
       // The engine runs in this thread, so that the calls to WebGPU can be counted.

@@ -2,10 +2,9 @@
  * Kills runs in the tab at random moments, continues them until they are complete, and compares them with an
  * undisturbed run. `POCKETLLM_TAB_KILLS` is the number of kills; `POCKETLLM_SEED` makes other choices.
  */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, type Package, type Site } from './browser.ts';
 import { count, Device, GOLDEN, MODEL, MODEL_FILES, Random, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 import type { TrainOptions } from '../src/package/index.ts';
@@ -39,7 +38,7 @@ let site: Site;
 let hub: Hub;
 let device: Device;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41764);
+  site = await openSite({ root: PACKAGE, port: 41764 });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
   device = new Device(site.url);
 });

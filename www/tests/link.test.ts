@@ -92,7 +92,7 @@ describe('from one browser to another', () => {
     decoder = (await import(DECODER)) as Decoder;
     // Otherwise it would load its module from another host.
     await decoder.prepareZXingModule({ overrides: { wasmBinary: readFileSync(resolve(import.meta.dirname, '../node_modules/zxing-wasm/dist/reader/zxing_reader.wasm')).buffer as ArrayBuffer }, fireImmediately: true });
-    site = await openSite(undefined, 41751);
+    site = await openSite({ port: 41751 });
   });
   afterAll(async () => site?.close());
 

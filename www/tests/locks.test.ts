@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { JSHandle, Page } from 'playwright-core';
-import { FAKE, OUT, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, OUT, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { openHub, type Hub } from './hub.ts';
 
 const LONG = 600_000;
@@ -22,7 +22,7 @@ const RUN = {
 let site: Site;
 let hub: Hub;
 beforeAll(async () => {
-  site = await openSite(FAKE ? OUT : resolve(import.meta.dirname, '..'), 41763);
+  site = await openSite({ root: FAKE ? OUT : PACKAGE, port: 41763 });
   hub = await openHub(`${GOLDEN}/bert`, 'tests/tiny-bert', ['config.json', 'tokenizer.json', 'model.safetensors']);
 });
 afterAll(async () => {

@@ -1,9 +1,9 @@
 /** Tests that loading a 500 MB model from a picked file, in either format, does not use as much WebAssembly memory. */
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, openSite, pick, visitPackage, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Site } from './browser.ts';
 import { writePickle } from './pickle.ts';
 
 const LIMIT = 64 * 2 ** 20;
@@ -67,7 +67,7 @@ let site: Site;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pocketllm-'));
-  site = await openSite(resolve(import.meta.dirname, '..'), 41733);
+  site = await openSite({ root: PACKAGE, port: 41733, gpu: true });
 });
 afterAll(async () => {
   await site?.close();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
@@ -35,7 +35,7 @@ let page: Page;
 let module: JSHandle<Package>;
 let files: JSHandle<File[]>;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41739);
+  site = await openSite({ root: PACKAGE, port: 41739 });
   ({ context, page, module } = await visitPackage(site));
   files = await pick(page, ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
 });

@@ -3,10 +3,9 @@
  * error, and afterwards the model is whole and no memory is held. `POCKETLLM_FAULTS` is the number of faults, or `all`.
  */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { chosen, GOLDEN, MODEL, MODEL_FILES, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 import { FAULTS, type Fault } from './spoil.ts';
@@ -20,7 +19,7 @@ let context: BrowserContext;
 let page: Page;
 let module: JSHandle<Package>;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41765);
+  site = await openSite({ root: PACKAGE, port: 41765 });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
   const adapter = ['adapter_config.json', 'adapter_model.safetensors'].map((name): [string, Buffer] => [name, readFileSync(`${GOLDEN}/peft/bert-lora/${name}`)]);
   hub.add('tests/adapter', new Map(adapter));

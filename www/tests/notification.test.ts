@@ -6,7 +6,7 @@ import { atStep, exposeWorker, loadTiny, LONG, pauseAt, reachStep, resume, show,
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41753);
+  site = await openSite({ port: 41753 });
 });
 afterAll(async () => site?.close());
 

@@ -9,10 +9,15 @@ import { chooseModel, loadModel, loadTiny, LONG, reachStep, startTraining, TINY_
 const STEPS = 8;
 
 let site: Site;
+let withGpu: Site;
 beforeAll(async () => {
-  site = await openSite();
+  site = await openSite({ port: 41730 });
+  withGpu = await openSite({ port: 41795, gpu: true });
 });
-afterAll(async () => site?.close());
+afterAll(async () => {
+  await site?.close();
+  await withGpu?.close();
+});
 
 /** The number in "Trained for n steps" or "Stopped at n of 5,000 steps". */
 async function trainedSteps(page: Page): Promise<number> {
@@ -31,11 +36,11 @@ async function drawnPixels(page: Page): Promise<number> {
 }
 
 describe.each([
-  { name: 'phone', options: PHONE },
-  { name: 'desktop', options: DESKTOP },
-])('$name', ({ name, options }) => {
+  { name: 'phone', options: PHONE, device: () => withGpu },
+  { name: 'desktop', options: DESKTOP, device: () => site },
+])('$name', ({ name, options, device }) => {
   test('from the built-in model and the sample to a saved result', { timeout: LONG }, async () => {
-    const { context, page, faults, strangers } = await visit(site, options);
+    const { context, page, faults, strangers } = await visit(device(), options);
     expect(await look(page, `${name}-1`)).toEqual([]);
     await loadModel(page);
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import native from './native-losses.json' with { type: 'json' };
-import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
@@ -11,7 +11,7 @@ const BERT = ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) =
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41732);
+  site = await openSite({ root: PACKAGE, port: 41732, gpu: true });
 });
 afterAll(async () => site?.close());
 

@@ -7,7 +7,7 @@ import { loadTiny, LONG, reachStep, startTraining, tinySettings } from './steps.
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41740);
+  site = await openSite({ port: 41740 });
 });
 afterAll(async () => site?.close());
 

@@ -9,7 +9,7 @@ const PICTURES = resolve(import.meta.dirname, '../pictures');
 const MINUTES = 1_200_000;
 
 test.runIf(process.env['POCKETLLM_PICTURES'] === '1' && !FAKE)('the pictures of the README', { timeout: MINUTES }, async () => {
-  const site = await openSite(undefined, 41769);
+  const site = await openSite({ port: 41769, gpu: true });
   try {
     // The height of a phone whose browser shows its bar.
     const phone = await visit(site, { ...PHONE, viewport: { width: 360, height: 700 }, colorScheme: 'light' });

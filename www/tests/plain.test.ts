@@ -1,12 +1,11 @@
 /** Tests the built package in a page without a bundler, with and without a worker. */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, openSite, OUT, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, OUT, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 600_000;
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(FAKE ? OUT : resolve(import.meta.dirname, '..'), 41731);
+  site = await openSite({ root: FAKE ? OUT : PACKAGE, port: 41731, gpu: true });
 });
 afterAll(async () => site?.close());
 

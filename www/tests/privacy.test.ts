@@ -12,7 +12,7 @@ const OWN = `text,label\n${'"Lunch, at noon?",good\nPay here now,bad\n'.repeat(1
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41735);
+  site = await openSite({ port: 41735 });
 });
 afterAll(async () => site?.close());
 

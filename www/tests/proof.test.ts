@@ -13,7 +13,7 @@ import { loadTiny, LONG, openModels, startTraining, tinySettings, untilStored, u
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41761);
+  site = await openSite({ port: 41761 });
 });
 afterAll(async () => site?.close());
 
@@ -80,7 +80,7 @@ test.skipIf(FAKE)('a WebAssembly or a worker that was changed on the way is not 
     const name = readdirSync(join(folder, 'assets')).find((each) => each.includes(part)) ?? '';
     // A custom section named "x", which changes nothing in what the module does; and a comment.
     appendFileSync(join(folder, 'assets', name), part === 'pocketllm_bg' ? Buffer.from([0, 2, 1, 0x78]) : '//');
-    const changed = await openSite(folder, 41762);
+    const changed = await openSite({ root: folder, port: 41762, gpu: true });
     const { context, page } = await visit(changed, DESKTOP);
     await openModels(page);
     await page.getByRole('button', { name: 'Load this model' }).click();

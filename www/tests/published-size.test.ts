@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chromium } from 'playwright-core';
-import { CHROMIUM, openSite, SOFTWARE_GPU, type Package, type Site } from './browser.ts';
+import { CHROMIUM, openSite, PACKAGE, SOFTWARE_GPU, type Package, type Site } from './browser.ts';
 import { openHub, type Hub, type OnDisk } from './hub.ts';
 
 const FOLDER = process.env['POCKETLLM_PUBLISHED'] ?? '';
@@ -31,7 +31,7 @@ beforeAll(async () => {
   if (FOLDER === '') return;
   profile = mkdtempSync(join(tmpdir(), 'pocketllm-'));
   hub = await openHub(GOLDEN, 'tests/tiny-bert', ['config.json']);
-  site = await openSite(resolve(import.meta.dirname, '..'), 41747);
+  site = await openSite({ root: PACKAGE, port: 41747, gpu: true });
 });
 afterAll(async () => {
   await site?.close();

@@ -96,7 +96,7 @@ describe.skipIf(FAKE)('what the page says of data', () => {
     if (divided?.layout === undefined) throw new Error('nothing was divided');
     const { text: _, ...without } = divided.layout;
     found.push({ layout: { ...divided.layout, text: 0, label: 1 }, noted: [], labels: divided.labels }, { layout: { ...without, columns: divided.layout.columns }, noted: [], labels: [] });
-    site = await openSite(undefined, 41792);
+    site = await openSite({ port: 41792 });
   });
   afterAll(async () => site?.close());
 

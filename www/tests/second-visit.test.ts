@@ -6,7 +6,7 @@ import { loadTiny, LONG, tinySettings, untilStored, untilTrained } from './steps
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41793);
+  site = await openSite({ port: 41793, gpu: true });
 });
 afterAll(async () => site?.close());
 

@@ -9,7 +9,7 @@ let site: Site;
 let model: Deep;
 beforeAll(async () => {
   model = writeDeep(8);
-  site = await openSite(undefined, 41786);
+  site = await openSite({ port: 41786, gpu: true });
 });
 afterAll(async () => {
   await site?.close();

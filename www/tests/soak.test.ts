@@ -1,7 +1,6 @@
 /** Trains a tiny model for long, and measures memory and the time of a step. `POCKETLLM_SOAK` is the number of steps. */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FAKE, openSite, processorSeconds, visitPackage, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, processorSeconds, visitPackage, type Site } from './browser.ts';
 import { count, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 
@@ -12,7 +11,7 @@ const PARTS = 10;
 let site: Site;
 let hub: Hub;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41768, ['--js-flags=--expose-gc', '--enable-precise-memory-info']);
+  site = await openSite({ root: PACKAGE, port: 41768, args: ['--js-flags=--expose-gc', '--enable-precise-memory-info'], gpu: true });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
 });
 afterAll(async () => {

@@ -9,7 +9,7 @@ const WRITES = resolve(import.meta.dirname, '../../tests/golden/gpt2-gguf/model.
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41791);
+  site = await openSite({ port: 41791, gpu: true });
 });
 afterAll(async () => site?.close());
 

@@ -11,7 +11,7 @@ const HAS_WRITER = existsSync(`${SITE}/models/smollm2`);
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41770);
+  site = await openSite({ port: 41770 });
 });
 afterAll(async () => site?.close());
 

@@ -4,10 +4,9 @@
  * stays reserved and no memory is held, and then the work ends with the same bits. `POCKETLLM_FAULTS` is the number of
  * faults, or `all`.
  */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, visitPackage, type Package, type Site } from './browser.ts';
 import { chosen, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 
@@ -21,7 +20,7 @@ let context: BrowserContext;
 let page: Page;
 let module: JSHandle<Package>;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41766);
+  site = await openSite({ root: PACKAGE, port: 41766 });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
   ({ context, page, module } = await visitPackage(site));
   await page.evaluate(prepare, { source: `(${breakStorage})()`, url: site.url });

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { loadavg } from 'node:os';
 import { expect, test } from 'vitest';
-import { FAKE, openSite, pick, visitPackage } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage } from './browser.ts';
 
 const WANTED = process.env['POCKETLLM_PACE'] === '1' && !FAKE;
 const MODEL = resolve(import.meta.dirname, '../../models/smollm2-135m-instruct.gguf');
@@ -14,7 +14,7 @@ const HOUR = 3_600_000;
 
 test.runIf(WANTED)('a step with streamed layers takes longer by this factor', { timeout: HOUR }, async () => {
   expect(existsSync(MODEL), 'run tests/fetch.py smollm2 first').toBe(true);
-  const site = await openSite(resolve(import.meta.dirname, '..'), 41759);
+  const site = await openSite({ root: PACKAGE, port: 41759, gpu: true });
   const { page, module } = await visitPackage(site);
   page.setDefaultTimeout(HOUR);
   const times = await page.evaluate(

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, pick, visitPackage, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, pick, visitPackage, type Package, type Site } from './browser.ts';
 
 const LONG = 600_000;
 const golden = (path: string): string => resolve(import.meta.dirname, '../../tests/golden', path);
@@ -26,7 +26,7 @@ let files: JSHandle<File[]>;
 /** The bits of a run with all weights in GPU memory. */
 let whole: { readonly record: string; readonly adapter: string; readonly loss: number };
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41778);
+  site = await openSite({ root: PACKAGE, port: 41778, gpu: true });
   ({ context, page, module } = await visitPackage(site));
   files = await pick(page, ['config.json', 'tokenizer.json', 'model.safetensors'].map((name) => golden(`bert/${name}`)));
 });

@@ -1,10 +1,10 @@
 /** The page where memory is short: it offers to keep a model's layers in the browser's storage. In Chromium, with a hub, and with a device that is small. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { BrowserContext, Page } from 'playwright-core';
-import { FAKE, look, openSite, overflows, pick, PHONE, shoot, started, visit, visitPackage, type Site, type Visit } from './browser.ts';
+import { FAKE, look, openSite, overflows, PACKAGE, PHONE, pick, shoot, started, visit, visitPackage, type Site, type Visit } from './browser.ts';
 import { scratch, writeDeep, type Deep } from './deep.ts';
 import { openHub, type Hub } from './hub.ts';
 import { chooseModel, LONG, openModels, startTraining, untilTrained } from './steps.ts';
@@ -24,8 +24,8 @@ beforeAll(async () => {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=huggingface.co'], { stdio: 'ignore' });
   hub = await openHub(folder, ID, [...model.names], { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') });
-  site = await openSite(undefined, 41757, [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors']);
-  const packaged = await openSite(resolve(import.meta.dirname, '..'), 41758);
+  site = await openSite({ port: 41757, args: [`--host-resolver-rules=MAP huggingface.co 127.0.0.1:${hub.port}`, '--ignore-certificate-errors'], gpu: true });
+  const packaged = await openSite({ root: PACKAGE, port: 41758 });
   const { page, module } = await visitPackage(packaged);
   const files = await pick(page, [...model.paths]);
   planned = await page.evaluate(

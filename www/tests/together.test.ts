@@ -1,8 +1,7 @@
 /** Tests what happens when much happens at once: two models in a page, storage that is deleted under a run, and the back-forward cache. */
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JSHandle, Page } from 'playwright-core';
-import { FAKE, openSite, type Package, type Site } from './browser.ts';
+import { FAKE, openSite, PACKAGE, type Package, type Site } from './browser.ts';
 import { Device, GOLDEN, MODEL, MODEL_FILES, TASK, TILES } from './campaign.ts';
 import { openHub, type Hub } from './hub.ts';
 import type { FineTuner } from '../src/package/index.ts';
@@ -16,7 +15,7 @@ let device: Device;
 let page: Page;
 let module: JSHandle<Package>;
 beforeAll(async () => {
-  site = await openSite(resolve(import.meta.dirname, '..'), 41767);
+  site = await openSite({ root: PACKAGE, port: 41767 });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
   device = new Device(site.url, ['--disable-back-forward-cache']);
 });

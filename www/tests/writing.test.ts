@@ -12,7 +12,7 @@ const PLAIN = golden('gpt2-gguf/model.gguf');
 
 let site: Site;
 beforeAll(async () => {
-  site = await openSite(undefined, 41746);
+  site = await openSite({ port: 41746 });
 });
 afterAll(async () => site?.close());
 
