@@ -16,7 +16,7 @@ const BATCH = 500;
 let site: Site;
 let hub: Hub;
 beforeAll(async () => {
-  site = await openSite({ root: PACKAGE, port: 41744 });
+  site = await openSite({ root: PACKAGE, port: 41744, gpu: true });
   hub = await openHub(`${GOLDEN}/bert`, MODEL, MODEL_FILES);
 });
 afterAll(async () => {
