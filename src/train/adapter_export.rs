@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::adapter_files::adapter_base;
+use super::adapter_files::{READOUT_FILE, adapter_base};
 use super::classifier::Classifier;
 use super::readout_export::json_file;
 use super::save::{Addition, Changes, values_of};
@@ -15,9 +15,6 @@ use crate::format::peft::{
 };
 use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec};
 use crate::names::Named;
-
-/// What a readout beside an adapter is: its labels, and the tokens whose hidden states it scores.
-const READOUT_FILE: &str = "readout.json";
 
 /// The weights of a readout beside an adapter, where no class of transformers has them.
 const READOUT_WEIGHTS: &str = "readout.safetensors";

@@ -1,12 +1,18 @@
 //! Reads adapters in the format of `peft`.
 
+use serde_json::Value;
+
 use super::method::{LoraA, Method};
 use super::session::Session;
 use crate::error::{Result, bail, err};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::files::ModelDir;
+use crate::format::files::{MAX_CONFIG_BYTES, ModelDir};
 use crate::format::peft::{self, Base, Lora, Module, tensors};
+use crate::format::source::read_whole;
 use crate::model::{ModelSpec, TensorId, TensorSpec};
+
+/// What a readout beside an adapter is: its labels, and the tokens whose hidden states it scores.
+pub(super) const READOUT_FILE: &str = "readout.json";
 
 /// An adapter that was read from its files: its method and its values, tensor by tensor.
 #[derive(Clone, Debug)]
@@ -17,6 +23,8 @@ pub struct AdapterFile {
     pub values: Vec<f32>,
     /// Tensors of the base model that the adapter replaces or adds: those of `modules_to_save`, and trained biases.
     replaced: Checkpoint,
+    /// The labels of its classifier, where `readout.json` names them. `peft` has no place for them.
+    labels: Option<Vec<String>>,
 }
 
 impl AdapterFile {
@@ -84,8 +92,10 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
         }
     }
     let replaced = adapter.replaced();
+    let mut has_classifier = false;
     for (name, tensor) in &replaced.tensors {
         let classifies = spec.classifier.as_ref().is_some_and(|classifier| classifier.has(name));
+        has_classifier |= classifies;
         match replaced_tensor(spec, name) {
             Some((id, own)) if own.shape() == tensor.shape => refuse_tied(spec, id, &adapter.name)?,
             Some((_, own)) => bail!(
@@ -103,7 +113,22 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
             ),
         }
     }
-    Ok(AdapterFile { method, values, replaced })
+    let labels = if has_classifier { read_labels(dir).await? } else { None };
+    Ok(AdapterFile { method, values, replaced, labels })
+}
+
+/// The labels in `readout.json`, if there is such a file beside the adapter.
+async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
+    let Some(source) = dir.open(READOUT_FILE).await? else { return Ok(None) };
+    let bytes = read_whole(source.as_ref(), MAX_CONFIG_BYTES).await?;
+    let at = format!("{}: {READOUT_FILE}", dir.name());
+    let file: Value = serde_json::from_slice(&bytes).map_err(|e| err!(FileCorrupt, "{at}: {e}"))?;
+    let texts =
+        file["labels"].as_array().map(|labels| labels.iter().map(|label| label.as_str().map(str::to_owned)));
+    match texts.and_then(Iterator::collect) {
+        Some(labels) => Ok(Some(labels)),
+        None => bail!(FileCorrupt, "{at}: labels: expected a list of texts, found {}", file["labels"]),
+    }
 }
 
 /// The tensor of the model with this name.
@@ -154,6 +179,8 @@ impl Session {
         if replaced.is_err() {
             // Some tensors may have been replaced already. Nothing of an adapter that cannot be used may remain.
             self.reset(&mut |_| Ok(())).await?;
+        } else {
+            self.adapter_labels.clone_from(&file.labels);
         }
         replaced
     }

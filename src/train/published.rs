@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::adapter_files::READOUT_FILE;
 use super::classifier::{Classifier, Dense, LayerNorm};
 use super::session::Session;
 use crate::error::{Result, bail, err};
@@ -95,6 +96,16 @@ impl Session {
     /// The labels in `id2label`; what transformers calls them where that field is absent.
     fn label_names(&self, count: usize) -> Result<Vec<String>> {
         let numbered = || (0..count).map(|label| format!("LABEL_{label}")).collect();
+        if let Some(labels) = &self.adapter_labels {
+            if labels.len() != count {
+                let named = labels.len();
+                bail!(
+                    FileCorrupt,
+                    "{READOUT_FILE}: {named} labels, but the adapter's classifier has {count} outputs"
+                );
+            }
+            return Ok(labels.clone());
+        }
         let Some(names) = self.config().get("id2label").and_then(Value::as_object) else {
             return Ok(numbered());
         };

@@ -50,6 +50,8 @@ pub struct Session {
     checkpoint: Checkpoint,
     /// The base model's checkpoint, while an adapter replaces tensors of it.
     base: Option<Checkpoint>,
+    /// The labels of an adapter's classifier, where a file beside the adapter names them.
+    pub(super) adapter_labels: Option<Vec<String>>,
     /// What `tokenizer_config.json` would say, for a model from a GGUF file.
     tokenizer_config: Option<Map<String, Value>>,
     config: Rc<Config>,
@@ -154,6 +156,7 @@ impl Session {
             chat: Err(err!(ModelUnsupported, "{}: only counted", self.name)),
             checkpoint: self.checkpoint.clone(),
             base: None,
+            adapter_labels: None,
             tokenizer_config: None,
             config: self.config.clone(),
             copied_files: SourceFiles::default(),
@@ -195,6 +198,7 @@ impl Session {
     /// The errors of reading, and what `progress` stops it with.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
         self.remove_adapter();
+        self.adapter_labels = None;
         if let Some(base) = self.base.take() {
             self.checkpoint = base;
         }

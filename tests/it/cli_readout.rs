@@ -191,6 +191,23 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
         json(&run(&["evaluate", "--model", &model, "--adapter", text(&out), "--eval", text(&numbered)]));
     let (loss, expected) = (seen["loss"].as_f64().unwrap(), done["eval_loss"].as_f64().unwrap());
     assert!((loss - expected).abs() < 1e-5, "{loss}, expected {expected}");
+    // The answers have the names of the labels, and names that do not fit the classifier are refused.
+    let classify =
+        || run(&["classify", "--model", &model, "--adapter", text(&out), "--text", "a fine film we loved"]);
+    let label = json(&classify())[0]["label"].clone();
+    assert!(label == "0" || label == "1", "{label}");
+    let written = std::fs::read(out.join("readout.json")).unwrap();
+    for (changed, said) in [
+        (r#"{"labels":["0"]}"#, "readout.json: 1 labels, but the adapter's classifier has 2 outputs"),
+        (r#"{"labels":[0,1]}"#, "readout.json: labels: expected a list of texts, found [0,1]"),
+        ("{", "readout.json: EOF"),
+    ] {
+        std::fs::write(out.join("readout.json"), changed).unwrap();
+        let error = json(&classify())["error"].clone();
+        assert_eq!(error["code"], "file-corrupt");
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+    }
+    std::fs::write(out.join("readout.json"), written).unwrap();
     // A replay writes the same files.
     let (again, path) = (dir.path().join("again"), out.join("trajectory.pocket"));
     json(&run(&["replay", "--model", &model, "--trajectory", text(&path), "--out", text(&again)]));

@@ -27,6 +27,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("full", &["finetune", "--steps", "3", "--weight-decay", "0.1", "--save-model"]),
     ("lora", &["finetune", "--steps", "3", "--method", "lora", "--save-model"]),
     ("steps from a readout", &["finetune", "--steps", "2", "--readout"]),
+    ("adapter from a readout", &["finetune", "--steps", "2", "--readout", "--method", "lora"]),
     ("readout", &["finetune", "--method", "readout", "--save-model"]),
     ("replay", &["replay"]),
     ("evaluate", &["evaluate"]),

@@ -23,7 +23,8 @@ const SHORT: i32 = 0;
 /// Number of faults of each command, where the environment does not ask for all.
 const FEW: usize = 6;
 
-const COMMANDS: &[&str] = &["full", "lora", "readout", "resume", "replay", "evaluate", "logits"];
+const COMMANDS: &[&str] =
+    &["full", "lora", "readout", "adapter from a readout", "resume", "replay", "evaluate", "logits"];
 
 /// The files of the test: inputs, and the directory that commands write into.
 struct Place {
@@ -48,6 +49,7 @@ impl Place {
             "full" => &["--steps", "3"],
             "lora" => &["--steps", "3", "--method", "lora"],
             "readout" => &["--method", "readout"],
+            "adapter from a readout" => &["--steps", "2", "--readout", "--method", "lora"],
             // The run that is there has two steps.
             "resume" => &["--steps", "4"],
             _ => &[],
@@ -72,9 +74,11 @@ impl Place {
                     "--out",
                     &out,
                 ]);
+                if !name.contains("readout") {
+                    command.args(["--template", TEMPLATE, "--labels", "great,terrible"]);
+                }
                 if name != "readout" {
-                    command.args(["--template", TEMPLATE, "--labels", "great,terrible", "--batch-size", "2"]);
-                    command.args(["--lr", "1e-3", "--eval", &data, "--eval-every", "2"]);
+                    command.args(["--batch-size", "2", "--lr", "1e-3", "--eval", &data, "--eval-every", "2"]);
                 }
                 command.args(finetune)
             }
