@@ -208,10 +208,12 @@ impl Gpu {
     /// Returns the error that the device has reported, if there is one.
     fn check(&self) -> Result<()> {
         let found = self.reported.check();
-        // Natively, calls on a lost device may fail as invalid before the loss is reported. A poll reports it.
+        // Natively, calls on a lost device may fail as invalid before the loss is reported, which a poll does once the device has nothing
+        // more to do.
         #[cfg(not(target_arch = "wasm32"))]
         if found.as_ref().is_err_and(|error| error.code() == Code::LimitExceeded) {
-            let _ = self.device.poll(wgpu::PollType::Poll);
+            let _ =
+                self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
             return self.reported.check();
         }
         found

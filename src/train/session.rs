@@ -111,6 +111,7 @@ impl Session {
             chat,
             checkpoint,
             base,
+            adapter_labels: None,
             tokenizer_config,
             config,
             copied_files,

@@ -1,7 +1,8 @@
 //! Calls of the GPU that fail on purpose: the device is lost, its memory is full, a call is invalid, a buffer cannot be mapped, or the
 //! device does not answer. The binary makes them fail, if it has debug assertions: see `src/gpu/faults.rs`.
 //!
-//! The test takes a few calls of each command. `POCKETLLM_FAULTS=1000 cargo test --test it gpu_calls -- --nocapture` takes as many.
+//! The test takes a few calls of each command. `POCKETLLM_FAULTS=1000 cargo test --test it gpu_calls -- --nocapture` takes as many, and
+//! `POCKETLLM_FAULTS=all` makes every call fail in every way.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -107,7 +108,7 @@ fn gpu_calls_that_fail_lose_nothing() {
     if device() != "gpu" {
         return skip("gpu_calls_that_fail_lose_nothing", "there is no GPU");
     }
-    let count = std::env::var("POCKETLLM_FAULTS").map_or(FEW, |count| count.parse().unwrap());
+    let wanted = std::env::var("POCKETLLM_FAULTS").unwrap_or_else(|_| FEW.to_string());
     let root = tempfile::tempdir().unwrap();
     let trajectory = path(root.path(), "reference-0/trajectory.pocket");
     let out = root.path().join("run");
@@ -121,10 +122,10 @@ fn gpu_calls_that_fail_lose_nothing() {
         let whole = reference_out.exists().then(|| files(&reference_out));
         let expected = result(&reference);
         let (mut recovered, mut refused, mut unharmed) = (0, 0, 0);
+        let every = wanted == "all";
+        let count = if every { FAULTS.len() * all as usize } else { wanted.parse().unwrap() };
         for turn in 0..count {
             let (fault, code) = FAULTS[turn % FAULTS.len()];
-            // Every call in turn, where there are as many faults as that.
-            let every = count >= FAULTS.len() * all as usize;
             let call = if every {
                 turn / FAULTS.len() + 1
             } else {
