@@ -72,19 +72,14 @@ describe('the catalogs', () => {
 
 describe.skipIf(FAKE)('the page', () => {
   let site: Site;
-  let withGpu: Site;
   beforeAll(async () => {
     site = await openSite({ port: 41784 });
-    withGpu = await openSite({ port: 41796, gpu: true });
   });
-  afterAll(async () => {
-    await site?.close();
-    await withGpu?.close();
-  });
+  afterAll(async () => site?.close());
 
-  /** A visit of which the texts of German, or the page's script, are answered by `answer`. It notes the titles that are seen, frame by frame. Without a GPU, the notice that says so would move the page. */
+  /** A visit of which the texts of German, or the page's script, are answered by `answer`. It notes the titles that are seen, frame by frame. */
   async function german(files: string, answer: (route: Route) => Promise<void>, delays: boolean): Promise<Page> {
-    const context = await withGpu.browser.newContext({ ...PHONE, locale: 'de', serviceWorkers: 'block' });
+    const context = await site.browser.newContext({ ...PHONE, locale: 'de', serviceWorkers: 'block' });
     await context.route(files, answer);
     const page = await context.newPage();
     await page.addInitScript((delayed) => {
@@ -105,7 +100,7 @@ describe.skipIf(FAKE)('the page', () => {
       later.replaceSync('html:not(#a) body > * { animation-delay: 1000s !important }');
       document.adoptedStyleSheets = [later];
     }, delays);
-    await page.goto(withGpu.url, { waitUntil: 'commit' });
+    await page.goto(site.url, { waitUntil: 'commit' });
     return page;
   }
   const seen = (page: Page): Promise<string[]> => page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
