@@ -1,5 +1,7 @@
 //! Reads adapters in the format of `peft`.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::method::{LoraA, Method};
@@ -125,10 +127,14 @@ async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
     let file: Value = serde_json::from_slice(&bytes).map_err(|e| err!(FileCorrupt, "{at}: {e}"))?;
     let texts =
         file["labels"].as_array().map(|labels| labels.iter().map(|label| label.as_str().map(str::to_owned)));
-    match texts.and_then(Iterator::collect) {
-        Some(labels) => Ok(Some(labels)),
-        None => bail!(FileCorrupt, "{at}: labels: expected a list of texts, found {}", file["labels"]),
+    let Some(labels) = texts.and_then(Iterator::collect::<Option<Vec<String>>>) else {
+        bail!(FileCorrupt, "{at}: labels: expected a list of texts, found {}", file["labels"]);
+    };
+    let mut seen = HashSet::new();
+    if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
+        bail!(FileCorrupt, "{at}: labels: {label:?} is there twice");
     }
+    Ok(Some(labels))
 }
 
 /// The tensor of the model with this name.

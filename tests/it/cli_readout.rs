@@ -200,6 +200,7 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
     for (changed, said) in [
         (r#"{"labels":["0"]}"#, "readout.json: 1 labels, but the adapter's classifier has 2 outputs"),
         (r#"{"labels":[0,1]}"#, "readout.json: labels: expected a list of texts, found [0,1]"),
+        (r#"{"labels":["0","0"]}"#, "readout.json: labels: \"0\" is there twice"),
         ("{", "readout.json: EOF"),
     ] {
         std::fs::write(out.join("readout.json"), changed).unwrap();

@@ -278,7 +278,7 @@ function exposeDevice(base: string): void {
 
 test('after the GPU is destroyed during a run, the losses and weights are the same', { timeout: LONG }, async () => {
   const { page, module } = await visit(withGpu);
-  await page.evaluate(exposeDevice, site.url);
+  await page.evaluate(exposeDevice, withGpu.url);
   const given = { module, hub: hub.url, run: RUN, steps: 7 };
   const whole = await page.evaluate(weightsAfter, given);
   const lost = await page.evaluate(weightsAfter, { ...given, lose: 3 });
