@@ -130,11 +130,17 @@ async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
     let Some(labels) = texts.and_then(Iterator::collect::<Option<Vec<String>>>) else {
         bail!(FileCorrupt, "{at}: labels: expected a list of texts, found {}", file["labels"]);
     };
+    refuse_repeated(&labels, &format!("{at}: labels"))?;
+    Ok(Some(labels))
+}
+
+/// Refuses labels of which two have the same name: a row's label would stand for the first of them.
+pub(super) fn refuse_repeated(labels: &[String], at: &str) -> Result<()> {
     let mut seen = HashSet::new();
     if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
-        bail!(FileCorrupt, "{at}: labels: {label:?} is there twice");
+        bail!(FileCorrupt, "{at}: {label:?} is there twice");
     }
-    Ok(Some(labels))
+    Ok(())
 }
 
 /// The tensor of the model with this name.
@@ -165,15 +171,18 @@ fn common_scale(lora: &Lora, modules: &[Module]) -> f32 {
 
 impl Session {
     /// Loads an adapter, which replaces an earlier one. The base weights change only where the adapter has tensors of its own for them,
-    /// until [`Session::reset`].
+    /// until [`Session::reset`] or until another adapter is loaded.
     ///
     /// # Errors
-    /// The errors of [`Session::add_adapter`]; `file-corrupt` or `invalid-argument` for a tensor that cannot replace that of the base, which then
-    /// remains as it was.
+    /// The errors of [`Session::add_adapter`] and of reading the base; `file-corrupt` or `invalid-argument` for a tensor that cannot
+    /// replace that of the base, which then remains as it was.
     pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
         let Some(spec) = file.method.adapter() else {
             bail!(InvalidArgument, "method full is no adapter");
         };
+        if self.has_replaced() {
+            self.reset(&mut |_| Ok(())).await?;
+        }
         self.add_adapter(spec, 0, &file.values, &|_| true).await?;
         let names = file.replaced.tensors.keys();
         let ids: Vec<TensorId> =

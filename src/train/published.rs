@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::adapter_files::READOUT_FILE;
+use super::adapter_files::{READOUT_FILE, refuse_repeated};
 use super::classifier::{Classifier, Dense, LayerNorm};
 use super::session::Session;
 use crate::error::{Result, bail, err};
@@ -111,7 +111,10 @@ impl Session {
         };
         let listed = (0..count).map(|label| names.get(&label.to_string())?.as_str().map(str::to_owned));
         match listed.collect::<Option<Vec<String>>>() {
-            Some(labels) if names.len() == count => Ok(labels),
+            Some(labels) if names.len() == count => {
+                refuse_repeated(&labels, "config.json: id2label")?;
+                Ok(labels)
+            }
             // The configuration is that of the base model.
             _ if self.has_classifier_of_adapter() => Ok(numbered()),
             _ => bail!(

@@ -281,6 +281,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether an adapter has replaced tensors of the base.
+    pub(super) fn has_replaced(&self) -> bool {
+        self.base.is_some()
+    }
+
     /// Whether an adapter has added a classifier to the model, or replaced that of the model.
     pub fn has_classifier_of_adapter(&self) -> bool {
         let output = self.model.spec().classifier.as_ref().map(|head| format!("{}.weight", head.output));

@@ -201,6 +201,15 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
         block_on(session.reset(&mut |_| Ok(()))).unwrap();
         assert_eq!(logits(&mut session, &ids[0]), before, "{name}");
         assert!(!session.has_classifier_of_adapter());
+        // It also comes back when an adapter without such tensors is loaded next.
+        let family = name.split('-').next().unwrap();
+        let plain = block_on(read_adapter(&session, &golden::dir(&format!("peft/{family}-lora")))).unwrap();
+        block_on(session.use_adapter(&plain)).unwrap();
+        let alone = logits(&mut session, &ids[0]);
+        block_on(session.use_adapter(&file)).unwrap();
+        block_on(session.use_adapter(&plain)).unwrap();
+        assert_eq!(logits(&mut session, &ids[0]), alone, "{name}");
+        assert!(!session.has_classifier_of_adapter());
     }
     // The last tensor of the file is not a number, so the ones before it have been replaced when it is found.
     let mut session =

@@ -97,6 +97,11 @@ device_test! {
                 Code::FileCorrupt,
                 "labels 0 to 2",
             ),
+            (
+                configured("bert", |config| config.replace("\"2\": \"positive\"", "\"2\": \"negative\"")),
+                Code::FileCorrupt,
+                "\"negative\" is there twice",
+            ),
         ] {
             let error = open(backend.clone(), &config).await.published_classifier().await.unwrap_err();
             assert_eq!(error.code(), code);

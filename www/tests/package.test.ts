@@ -388,7 +388,7 @@ describe('the trained model', () => {
     await expect(tuner.classify('hello')).rejects.toThrow('internal error: unreachable');
   });
 
-  test('a GPU that is lost repeatedly finally causes an error', { timeout: 20_000 }, async () => {
+  test('a GPU that is lost repeatedly finally causes an error', async () => {
     const tuner = await open();
     expect((await failure(tuner.classify('!lost'))).code).toBe('device-lost');
     expect(seen.live).toBe(1);

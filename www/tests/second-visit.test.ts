@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { FAKE, look, openSite, overflows, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { loadTiny, LONG, tinySettings, untilStored, untilTrained } from './steps.ts';
+import { expectLengthThatFits, loadTiny, LONG, tinySettings, untilStored, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -29,17 +29,13 @@ function watchStep1(): void {
 }
 
 describe.skipIf(FAKE)('after an example of the gallery', () => {
-  test('training it deeper has its times, and takes a few minutes by default', { timeout: LONG }, async () => {
+  test('training it deeper has its times, and takes at most a few minutes by default', { timeout: LONG }, async () => {
     const { context, page, faults } = await visit(site, { ...PHONE, colorScheme: 'dark' });
     await sortMessages(page);
     await page.getByRole('button', { name: 'Train it deeper' }).click();
     await expect.poll(() => page.locator('#deep-time').textContent()).toMatch(/^about \d/);
-    const times = await page.locator('#length-field .time').allTextContents();
-    expect(times).toHaveLength(4);
-    for (const time of times) expect(time).toMatch(/^about \d/);
-    // On a software GPU, 1,000 steps take more than a few minutes.
-    expect(await page.locator('input[name=length]:checked').getAttribute('value')).toBe('100');
-    expect(await page.locator('input[name=steps]').inputValue()).toBe('100');
+    const steps = await expectLengthThatFits(page);
+    expect(await page.locator('input[name=steps]').inputValue()).toBe(steps);
     expect(await look(page, 'phone-dark-3-deeper')).toEqual([]);
     expect(await overflows(page, '3-deeper')).toEqual([]);
     expect(faults).toEqual([]);

@@ -66,10 +66,11 @@ test.skipIf(FAKE)(`${STEPS} steps: memory and the time of a step stay the same`,
   expect(last.wasm - first.wasm).toBeLessThanOrEqual(4 * 32 * STEPS + 2 ** 17);
   expect(last.gpu).toBe(first.gpu);
   expect(last.heap - first.heap).toBeLessThan(2 ** 20);
-  // Other programs may slow a part down, so the processor time is compared, and of both halves that of the fastest part.
+  // Other programs may slow a part down, so the processor time is compared, and of both halves that of the fastest part. In a short run one
+  // part takes less than a second, which tells nothing.
   const parts = seconds.slice(1).map((end, at) => end - (seconds[at] ?? 0));
   console.log(`processor seconds of each part after the first: ${parts.map((each) => each.toFixed(2)).join(' ')}`);
   const half = parts.length >> 1;
-  expect(Math.min(...parts.slice(half))).toBeLessThan(1.5 * Math.min(...parts.slice(0, half)));
+  if (STEPS >= 2000) expect(Math.min(...parts.slice(half))).toBeLessThan(1.5 * Math.min(...parts.slice(0, half)));
   expect(found.record).toBeGreaterThan(32 * STEPS);
 });

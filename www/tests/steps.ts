@@ -88,6 +88,30 @@ export async function trainDeeply(page: Page): Promise<void> {
   if (await deeply.isVisible()) await deeply.check();
 }
 
+/**
+ * Expects a time beside each length of a training, and the longest one of at most a few minutes to be chosen: the shortest, where even that
+ * takes longer. Returns the chosen number of steps.
+ */
+export async function expectLengthThatFits(page: Page): Promise<string> {
+  // The times and the choice of one moment: a new measurement may change both.
+  const read = (): Promise<{ time: string; steps: string; chosen: boolean }[]> =>
+    page.locator('.lengths label:has(input)').evaluateAll((labels) =>
+      labels.map((label) => {
+        const { value, checked } = label.querySelector('input') as HTMLInputElement;
+        return { time: label.querySelector('.time')?.textContent ?? '', steps: value, chosen: checked };
+      }),
+    );
+  await expect.poll(async () => (await read()).filter(({ time }) => /^about [\d.]+ (sec|min|hr)$/.test(time)).length, { timeout: LONG }).toBe(4);
+  const shown = await read();
+  const seconds = shown.map(({ time }) => Number.parseFloat(time.slice(6)) * (time.endsWith('sec') ? 1 : time.endsWith('min') ? 60 : 3600));
+  expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+  const at = shown.findIndex(({ chosen }) => chosen);
+  // The times are rounded.
+  if (at > 0) expect(seconds[at]).toBeLessThan(360);
+  expect(seconds[at + 1] ?? 300).toBeGreaterThan(240);
+  return shown[at]?.steps ?? '';
+}
+
 export async function tinySettings(page: Page, steps: number): Promise<void> {
   await trainDeeply(page);
   // A click would be lost while the estimates that arrive move the line, and would close what is open already.
