@@ -79,12 +79,12 @@ async function sortsAList(page: Page): Promise<void> {
   expect(lines[3]).toMatch(/^"the plot, told ""twice""",/);
   expect(lines.slice(4, 7).map((line) => line.slice(0, 2))).toEqual(["'+", "'@", "'-"]);
   expect(lines).toHaveLength(8);
-  const body = Array.from({ length: 5000 }, (_, at) => `${at},"a ${at % 2 === 0 ? 'fine' : 'dull'} film, number ${at}"`).join('\n');
+  const body = Array.from({ length: 50_000 }, (_, at) => `${at},"a ${at % 2 === 0 ? 'fine' : 'dull'} film, number ${at}"`).join('\n');
   await page.locator('#many-file').setInputFiles({ name: 'list.csv', mimeType: 'text/csv', buffer: Buffer.from(`id,text\n${body}\n`) });
-  await page.getByText(/^[\d,]+ of 5,000 sorted$/).waitFor({ timeout: LONG });
+  await page.getByText(/^[\d,]+ of 50,000 sorted$/).waitFor({ timeout: LONG });
   await shoot(page, 'phone-dark-4-sorting');
   await page.locator('#many').getByRole('button', { name: 'Stop' }).click();
-  await page.getByText(/^Stopped after [\d,]+ of 5,000 texts$/).waitFor({ timeout: LONG });
+  await page.getByText(/^Stopped after [\d,]+ of 50,000 texts$/).waitFor({ timeout: LONG });
   await page.getByText(/^(It is least sure of these|The first ones)$/).waitFor();
 }
 

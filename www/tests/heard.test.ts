@@ -87,7 +87,8 @@ test.skipIf(FAKE)('a reply is read out once, when it is whole', { timeout: LONG 
   await page.getByRole('button', { name: 'Try it before training' }).click();
   await page.getByLabel('Your text').fill('the cat');
   await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByRole('button', { name: 'Stop' }).waitFor();
+  // It may be whole before the test has seen its beginning.
+  await expect.poll(() => page.locator('#chat-log .model').textContent(), { timeout: LONG }).not.toBe('');
   await page.getByRole('button', { name: 'Send' }).waitFor({ timeout: LONG });
   const reply = ((await page.locator('#chat-log .model').textContent()) ?? '').replace(/\s+/g, ' ').trim();
   // Nothing that the page measures in the background ends the reply early.

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { DESKTOP, FAKE, openSite, PHONE, visit, type Site, type Visit } from './browser.ts';
-import { atStep, exposeWorker, loadTiny, LONG, pauseAt, reachStep, resume, show, startTraining, tell, tinySettings, untilStored, untilTrained } from './steps.ts';
+import { atStep, ENDLESS, exposeWorker, loadTiny, LONG, pauseAt, reachStep, resume, show, startTraining, tell, tinySettings, untilStored, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -129,7 +129,7 @@ describe.skipIf(FAKE)('without a service worker', () => {
 
 test('on a phone, where a training waits in the background, no notification is offered until it is to go on there', { timeout: LONG }, async () => {
   const { context, page, faults } = await arrive({ ...PHONE, colorScheme: 'light' }, async () => undefined);
-  await tinySettings(page, 5000);
+  await tinySettings(page, ENDLESS);
   await startTraining(page);
   await reachStep(page, 1);
   expect(await page.getByLabel('Notify me when it is done').isVisible()).toBe(false);

@@ -8,6 +8,9 @@ import { FAKE } from './browser.ts';
 /** A software GPU is slow: loading, or a run of a few small steps, can take minutes. */
 export const LONG = FAKE ? 30_000 : 600_000;
 
+/** Steps of a run that goes on until the test stops it, however fast the machine is. */
+export const ENDLESS = 100_000;
+
 /** The line that says how far a training is. */
 const STATUS = '#train-status';
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Page } from 'playwright-core';
 import { faultsOf, openSite, PHONE, shoot, started, visit, type Site } from './browser.ts';
-import { loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
+import { ENDLESS, loadTiny, LONG, reachStep, startTraining, TINY_FILES, tinySettings, untilTrained } from './steps.ts';
 
 let site: Site;
 beforeAll(async () => {
@@ -39,12 +39,12 @@ test('several trainings are kept by name, and each is opened without being train
   await page.getByRole('button', { name: 'Train 6 more steps' }).click();
   await page.locator('#train-status', { hasText: 'Trained for 12 steps' }).waitFor({ timeout: LONG });
   await page.getByRole('button', { name: 'Train again from the start' }).click();
-  await page.getByLabel('Steps', { exact: true }).fill('5000');
+  await page.getByLabel('Steps', { exact: true }).fill(String(ENDLESS));
   await page.getByRole('button', { name: 'Start over with the untrained model' }).click();
   await reachStep(page, 2);
   await page.getByRole('button', { name: 'Stop' }).click();
   await untilTrained(page);
-  expect(await page.locator('#train-status').textContent()).toMatch(/^Stopped at \d+ of 5,000 steps$/);
+  expect(await page.locator('#train-status').textContent()).toMatch(/^Stopped at [\d,]+ of 100,000 steps$/);
   expect(Number(await page.locator('#train-bar').evaluate((bar: HTMLProgressElement) => bar.value))).toBeLessThan(0.5);
 
   await page.reload();
@@ -54,7 +54,7 @@ test('several trainings are kept by name, and each is opened without being train
   const [last = '', first = ''] = await names(page);
   expect(last).toBe(`${first} (2)`);
   expect(first).toMatch(/^terrible, great, \w+/);
-  expect(await item(page, last).textContent()).toMatch(/\d+ of 5,000 steps/);
+  expect(await item(page, last).textContent()).toMatch(/[\d,]+ of 100,000 steps/);
   expect(await page.locator('#trainings-list li').last().textContent()).toContain('12 steps');
   expect(await faultsOf(page)).toEqual([]);
   await shoot(page, 'phone-light-0-trainings');
@@ -106,7 +106,7 @@ test('several trainings are kept by name, and each is opened without being train
 /** A tab with a training of the tiny model, that has taken two steps of many. */
 async function running(page: Page): Promise<void> {
   await loadTiny(page);
-  await tinySettings(page, 5000);
+  await tinySettings(page, ENDLESS);
   await startTraining(page);
   await reachStep(page, 2);
 }
