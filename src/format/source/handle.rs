@@ -27,7 +27,9 @@ impl HandleFile {
             let read = self.handle.read_with_u8_array_and_options(&mut bytes[done..], &at(offset, done));
             match read.map(|count| count as usize) {
                 Ok(0) => bail!(FileCorrupt, "{}: ends within {len} bytes at offset {offset}", self.name()),
-                Ok(count) => done += count,
+                Ok(count) if count <= len - done => done += count,
+                // Chromium 156 returns the codes of some errors as unsigned numbers, here and where it writes.
+                Ok(_) => bail!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read", self.name()),
                 Err(thrown) => {
                     let (name, reason) = (self.name(), reason(&thrown));
                     bail!(FileCorrupt, "{name}: {len} bytes at offset {offset} cannot be read: {reason}")
@@ -66,7 +68,7 @@ impl Scratch for HandleFile {
             let written = self.handle.write_with_u8_array_and_options(&bytes[done..], &at(offset, done));
             let count =
                 written.map_err(|thrown| err!(StorageFull, "{}: {}", self.name(), reason(&thrown)))?;
-            if count < 1.0 {
+            if count < 1.0 || count > (bytes.len() - done) as f64 {
                 bail!(StorageFull, "{}: the browser has no storage space left", self.name());
             }
             done += count as usize;

@@ -86,7 +86,10 @@ async function held(opens: () => Promise<SyncFile>): Promise<SyncFile> {
   }
 }
 
-/** The file with every exception of the browser as a `PocketError` that names the file. */
+/**
+ * The file with every failure of the browser as a `PocketError` that names the file. Chromium 156.0.8078.108 has failures without an
+ * exception: where there is no space, `write` returns the code of the error, -8, as an unsigned number, and `truncate` does nothing.
+ */
 function guarded(name: string, file: SyncFile): SyncFile {
   const guard = <T>(work: () => T): T => {
     try {
@@ -97,9 +100,23 @@ function guarded(name: string, file: SyncFile): SyncFile {
   };
   return {
     getSize: () => guard(() => file.getSize()),
-    read: (buffer, options) => guard(() => file.read(buffer, options)),
-    write: (buffer, options) => guard(() => file.write(buffer, options)),
-    truncate: (size) => guard(() => file.truncate(size)),
+    read: (buffer, options) =>
+      guard(() => {
+        const count = file.read(buffer, options);
+        if (count > buffer.length) throw new DOMException(`it read ${count} bytes of ${buffer.length}`, 'NotReadableError');
+        return count;
+      }),
+    write: (buffer, options) =>
+      guard(() => {
+        const count = file.write(buffer, options);
+        if (count > buffer.length) throw full(name);
+        return count;
+      }),
+    truncate: (size) =>
+      guard(() => {
+        file.truncate(size);
+        if (file.getSize() !== size) throw full(name);
+      }),
     flush: () => guard(() => file.flush()),
     close: () => guard(() => file.close()),
   };
