@@ -6,6 +6,8 @@
 //! with AVX2 and NEON. In WebAssembly it is in the matmuls of a browser with relaxed SIMD, where its processor fuses them.
 
 mod attention;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod crew;
 mod elementwise;
 mod embedding;
 mod finish;
@@ -13,9 +15,9 @@ mod loss;
 mod matmul;
 mod matrix;
 mod norms;
-mod random;
 #[cfg(target_arch = "wasm32")]
-mod relaxed;
+mod products;
+mod random;
 mod threads;
 mod tiles;
 mod vector;

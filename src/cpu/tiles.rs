@@ -56,27 +56,49 @@ pub(super) fn run(
     for row in c {
         tasks.iter_mut().zip(row.chunks_mut(of_task)).for_each(|(task, c)| task.c.push(c));
     }
-    threads::tasks(tasks, |task| {
-        #[cfg(target_arch = "wasm32")]
-        return RELAXED.with(|relaxed| match relaxed {
-            Some(products) => task.relaxed(products),
-            None => Arch::new().dispatch(task),
-        });
-        #[cfg(not(target_arch = "wasm32"))]
-        Arch::new().dispatch(task);
-    });
+    #[cfg(target_arch = "wasm32")]
+    if PRODUCTS.with(Option::is_some) {
+        return in_browser(tasks);
+    }
+    threads::tasks(tasks, |task| Arch::new().dispatch(task));
 }
 
 #[cfg(target_arch = "wasm32")]
 thread_local! {
-    static RELAXED: Option<super::relaxed::Products> = super::relaxed::Products::new();
+    static PRODUCTS: Option<super::products::Products> = super::products::Products::new();
+}
+
+/// Computes the tasks with the threads of the browser, where there are any and enough to do.
+#[cfg(target_arch = "wasm32")]
+fn in_browser(tasks: Vec<Task<'_, '_>>) {
+    /// Fewer multiplications take about as long as it takes to wake the threads.
+    const LEAST: usize = 4 << 20;
+    let Some(first) = tasks.first() else { return };
+    let columns = first.c.first().map_or(0, |c| c.len());
+    if first.a.len() * columns * tasks.len() < LEAST {
+        return tasks.into_iter().for_each(Task::alone);
+    }
+    super::crew::Shared::begin(first.a, [first.depth, first.group(), columns], |shared| {
+        let Some(shared) = shared else { return tasks.into_iter().for_each(Task::alone) };
+        // While the threads multiply, this one packs the weights of the next task.
+        let mut posted: Option<Task<'_, '_>> = None;
+        for task in tasks {
+            shared.post(&task.pack(super::products::TILE[1]));
+            if let Some(before) = posted.replace(task) {
+                before.end(&shared);
+            }
+        }
+        if let Some(last) = posted {
+            last.end(&shared);
+        }
+    });
 }
 
 /// Rows and columns of a tile.
 fn size() -> [usize; 2] {
     #[cfg(target_arch = "wasm32")]
-    if RELAXED.with(Option::is_some) {
-        return super::relaxed::TILE;
+    if PRODUCTS.with(Option::is_some) {
+        return super::products::TILE;
     }
     Arch::new().dispatch(TileSize)
 }
@@ -144,25 +166,53 @@ impl Task<'_, '_> {
         }
     }
 
-    /// As [`Self::tiles`], with the products of a browser's relaxed SIMD.
+    /// As [`Self::tiles`], with the function of a browser, in this thread.
     #[cfg(target_arch = "wasm32")]
-    fn relaxed(mut self, products: &super::relaxed::Products) {
-        /// Elements of packed rows that are multiplied before their sums are written: these stay in the cache.
-        const ROWS_CACHED: usize = 16 * 1024;
-        let [rows, across] = super::relaxed::TILE;
+    fn alone(mut self) {
+        let [rows, across] = super::products::TILE;
         let panels = self.pack(across);
-        let tiles = (ROWS_CACHED / (rows * self.depth)).max(1);
+        let group = self.group();
         // The columns of all panels.
         let columns = panels.len() / self.depth;
-        let mut sums = vec![0.0; columns * tiles * rows];
-        for (group, a) in self.a.chunks(tiles * rows * self.depth).enumerate() {
-            let of_group = a.len() / (rows * self.depth);
-            let sums = &mut sums[..columns * of_group * rows];
-            products.run(a, &panels, self.depth, sums);
-            for (at, sums) in sums.chunks_exact_mut(rows * across).enumerate() {
-                let (panel, tile) = (at / of_group, group * tiles + at % of_group);
-                self.write(sums.chunks_exact_mut(across), tile, rows, panel * across);
-            }
+        let mut sums = vec![0.0; columns * group * rows];
+        for (i, a) in self.a.chunks(group * rows * self.depth).enumerate() {
+            let sums = &mut sums[..columns * (a.len() / self.depth)];
+            PRODUCTS.with(|products| {
+                if let Some(products) = products {
+                    products.run(a, &panels, self.depth, sums);
+                }
+            });
+            self.write_group(i * group, sums);
+        }
+    }
+
+    /// Writes the sums of the threads, or computes them where a thread has failed.
+    #[cfg(target_arch = "wasm32")]
+    fn end(mut self, shared: &super::crew::Shared<'_>) {
+        let Some(mut sums) = shared.take(self.c[0].len()) else { return self.alone() };
+        let [rows, across] = super::products::TILE;
+        let group = self.group();
+        let of_group = self.c[0].len().next_multiple_of(across) * group * rows;
+        for (i, sums) in sums.chunks_mut(of_group).enumerate() {
+            self.write_group(i * group, sums);
+        }
+    }
+
+    /// Tiles of packed rows that are multiplied before their sums are written: these stay in the cache.
+    #[cfg(target_arch = "wasm32")]
+    fn group(&self) -> usize {
+        const ROWS_CACHED: usize = 16 * 1024;
+        (ROWS_CACHED / (super::products::TILE[0] * self.depth)).max(1)
+    }
+
+    /// Writes sums `[panel, tile, row, column]` of a group of tiles, from this one on.
+    #[cfg(target_arch = "wasm32")]
+    fn write_group(&mut self, first: usize, sums: &mut [f32]) {
+        let [rows, across] = super::products::TILE;
+        let tiles = sums.len() / (self.c[0].len().next_multiple_of(across) * rows);
+        for (at, sums) in sums.chunks_exact_mut(rows * across).enumerate() {
+            let (panel, tile) = (at / tiles, first + at % tiles);
+            self.write(sums.chunks_exact_mut(across), tile, rows, panel * across);
         }
     }
 

@@ -7,12 +7,24 @@ use wasm_bindgen::JsValue;
 #[cfg(feature = "cpu")]
 pub(super) use processor::Processor as Device;
 
+#[cfg(feature = "cpu")]
+pub use processor::{crew_module, join_crew};
+
 #[cfg(not(feature = "cpu"))]
 pub(super) use crate::gpu::Gpu as Device;
 
 use super::options;
 use crate::error::{Result, bail};
 use crate::gpu::LimitsChoice;
+
+/// Bytes of this module's linear memory, and of the memory that its threads share.
+pub(super) fn wasm_bytes() -> u64 {
+    #[cfg(feature = "cpu")]
+    let shared = crate::cpu::crew::bytes();
+    #[cfg(not(feature = "cpu"))]
+    let shared = 0;
+    ((core::arch::wasm32::memory_size(0) as u64) << 16) + shared
+}
 
 /// Opens the device with the `limits` of `options`.
 pub(super) async fn open(options: &JsValue) -> Result<Rc<Device>> {
@@ -36,17 +48,30 @@ mod processor {
     use std::rc::Rc;
 
     use js_sys::{Function, Promise, Reflect};
+    use wasm_bindgen::prelude::wasm_bindgen;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
 
     use crate::clock::Instant;
-    use crate::cpu;
+    use crate::cpu::{self, crew};
     use crate::error::Result;
     use crate::future::LocalFuture;
     use crate::gpu::{
         Backend, Buffer, Limits, LimitsChoice, MemoryClass, MemoryUse, ProgramWatch, Recording, StopCheck,
     };
     use crate::reference::Host;
+
+    /// The module that each thread of a crew starts, with the import `engine.memory`, a shared memory, and the export `products`.
+    #[wasm_bindgen(js_name = crewModule)]
+    pub fn crew_module() -> JsValue {
+        crew::module()
+    }
+
+    /// Lets these threads take part in matmuls from now on.
+    #[wasm_bindgen(js_name = joinCrew)]
+    pub fn join_crew(crew: crew::Crew) {
+        crew::join(crew);
+    }
 
     /// Milliseconds of work after which messages of the page are received. A timer costs about 4 ms.
     const BUSY_MS: f64 = 200.0;

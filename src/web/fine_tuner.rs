@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::device::{self, Device};
+use super::device::{self, Device, wasm_bytes};
 use super::js_error;
 use super::options::{self, Progress, Prompting, copied, to_js};
 use super::plan;
@@ -374,9 +374,4 @@ impl Drop for Tuner {
     fn drop(&mut self) {
         self.device.destroy();
     }
-}
-
-/// Bytes of this module's linear memory.
-fn wasm_bytes() -> u64 {
-    (core::arch::wasm32::memory_size(0) as u64) << 16
 }

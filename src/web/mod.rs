@@ -20,6 +20,8 @@ mod training;
 
 #[cfg(feature = "bench")]
 pub use bench::{TabBench, choose_tiles, logits_of, measure_matmul, measure_matmuls};
+#[cfg(feature = "cpu")]
+pub use device::{crew_module, join_crew};
 pub use files::{file_names, files_of};
 pub use fine_tuner::Tuner;
 pub use plan::{check_model, plan};

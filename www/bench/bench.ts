@@ -3,13 +3,14 @@
  * it with onnxruntime-web on the same adapter, weights and inputs. See `npm run bench -- --help`.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium, type Browser, type CDPSession, type JSHandle, type Page } from 'playwright-core';
-import { preview } from 'vite';
+import { chromium, type Browser, type CDPSession, type JSHandle, type Page, type Worker } from 'playwright-core';
+import { preview, transformWithOxc } from 'vite';
 import { CHROMIUM, SOFTWARE_GPU } from '../tests/browser.ts';
-import { compare, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, type Ours, type Peer } from './tab.ts';
+import { compare, gather, openPeer, type Engine, type GpuBytes, type Matmul, type Ort, type Ours, type Peer } from './tab.ts';
 
 const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-len 64] [--method full] [--dtype f32] [--tiles untuned] [--repeat 3]
                  [--peer models/peer/minilm-8x64.onnx] [--wasm] [--device gpu] [--kernels] [--json]
@@ -19,8 +20,9 @@ const HELP = `npm run bench -- [--model models/minilm] [--batch-size 8] [--seq-l
   --repeat   number of timed rounds, each with one pass of everything; the fastest counts, because other work only slows a round
   --peer     also run this ONNX file in onnxruntime-web on WebGPU, in the same rounds, after comparing its logits with ours
   --wasm     also run it in onnxruntime-web's WebAssembly
-  --device   gpu, or cpu for our WebAssembly that computes on the processor, in one thread; the peer is then the one in WebAssembly,
-             which has a thread for each core. It needs www/build-wasm --bench-cpu
+  --device   gpu, or cpu for our WebAssembly that computes on the processor; the peer is then the one in WebAssembly, which has a
+             thread for each core. It needs www/build-wasm --bench-cpu
+  --threads  of our WebAssembly; by default one for each core, and at most four
   --kernels  measure matmuls by shape, without a model`;
 
 /** Maximum difference of a peer's logits from ours, in standard deviations of the logits. */
@@ -40,6 +42,7 @@ const { values: given } = parseArgs({
     peer: { type: 'string' },
     wasm: { type: 'boolean', default: false },
     device: { type: 'string', default: 'gpu' },
+    threads: { type: 'string', default: String(Math.min(4, availableParallelism())) },
     kernels: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -81,15 +84,16 @@ async function threadSeconds(devtools: CDPSession): Promise<number> {
 }
 
 interface Tab {
-  readonly page: Page;
+  /** Where the engines run. */
+  readonly thread: Pick<Worker, 'evaluate' | 'evaluateHandle'>;
   readonly devtools: CDPSession;
   readonly url: string;
   readonly engine: JSHandle<Engine>;
 }
 
 /**
- * Opens a page in whose thread the engines run. It is cross-origin isolated, so that WebAssembly
- * can use threads.
+ * Opens a page in whose thread the engines run, or in a worker of it those on the processor, which must not wait for other threads in
+ * a page's. It is cross-origin isolated, so that WebAssembly can use threads.
  */
 async function open(browser: Browser, url: string): Promise<Tab> {
   const page = await browser.newPage();
@@ -97,19 +101,33 @@ async function open(browser: Browser, url: string): Promise<Tab> {
   await page.goto(url + ENGINE);
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Performance.enable', { timeDomain: 'threadTicks' });
-  const engine = await page.evaluateHandle<Engine>(`import('/${ENGINE}').then((it) => it.default().then(() => it))`);
-  return { page, devtools, url, engine };
+  const thread: Tab['thread'] = onProcessor ? await openWorker(page) : page;
+  const engine = (await thread.evaluateHandle(`import('${url}${ENGINE}').then((it) => it.default().then(() => it))`)) as JSHandle<Engine>;
+  const threads = Number(given.threads);
+  if (onProcessor && threads > 1) {
+    const file = resolve(import.meta.dirname, '../src/package/crew.ts');
+    const { code } = await transformWithOxc(readFileSync(file, 'utf8'), file);
+    const script = await thread.evaluate((code) => URL.createObjectURL(new Blob([code], { type: 'text/javascript' })), code);
+    const crew = (await thread.evaluateHandle(`import('${script}')`)) as JSHandle<typeof import('../src/package/crew.ts')>;
+    await thread.evaluate(gather, { engine, crew, script, threads });
+  }
+  return { thread, devtools, url, engine };
+}
+
+async function openWorker(page: Page): Promise<Worker> {
+  const [worker] = await Promise.all([page.waitForEvent('worker'), page.evaluate(() => void new Worker(URL.createObjectURL(new Blob([''], { type: 'text/javascript' })), { type: 'module' }))]);
+  return worker;
 }
 
 /** Opens the peers on our inputs, and compares their logits with ours. */
-async function openPeers({ page, url }: Tab, ours: JSHandle<Ours>, sequences: number): Promise<[JSHandle<Peer>, PeerTimes][]> {
+async function openPeers({ thread, url }: Tab, ours: JSHandle<Ours>, sequences: number): Promise<[JSHandle<Peer>, PeerTimes][]> {
   if (given.peer === undefined) return [];
-  const ort = await page.evaluateHandle<Ort>(`import('/${RUNTIME}ort.webgpu.bundle.min.mjs')`);
+  const ort = (await thread.evaluateHandle(`import('${url}${RUNTIME}ort.webgpu.bundle.min.mjs')`)) as JSHandle<Ort>;
   const peers: [JSHandle<Peer>, PeerTimes][] = [];
   const providers = onProcessor ? (['wasm'] as const) : given.wasm ? (['webgpu', 'wasm'] as const) : (['webgpu'] as const);
   for (const provider of providers) {
-    const peer = await page.evaluateHandle(openPeer, { ours, ort, runtime: url + RUNTIME, model: url + given.peer, provider, sequences });
-    const { difference, dispatches, ms } = await page.evaluate(compare, { ours, peer });
+    const peer = await thread.evaluateHandle(openPeer, { ours, ort, runtime: url + RUNTIME, model: url + given.peer, provider, sequences });
+    const { difference, dispatches, ms } = await thread.evaluate(compare, { ours, peer });
     if (!(difference <= TOLERANCE)) throw new Error(`${provider}: the logits differ from ours by ${difference} standard deviations`);
     if (provider === 'webgpu' && dispatches === 0) throw new Error('onnxruntime-web did not use the GPU');
     const threads = await peer.evaluate((peer) => peer.threads);

@@ -3,6 +3,8 @@
  * anything or use anything outside itself except types.
  */
 
+import type { Crew } from '../src/package/crew.ts';
+
 /** GPU memory in bytes, by use. */
 export type GpuBytes = Readonly<Record<'weights' | 'adapter' | 'scratch' | 'activations' | 'transfer' | 'peak', number>>;
 
@@ -24,10 +26,21 @@ export interface Matmul {
   readonly of_multiply_add: number;
 }
 
-/** The module `www/bench/pkg/pocketllm.js`. */
+/** The module `www/bench/pkg/pocketllm.js`, or `pocketllm_cpu.js` beside it. */
 export interface Engine {
   readonly TabBench: { create(options: object): Promise<Ours> };
   measureMatmuls(): Promise<Matmul[]>;
+  crewModule?(): WebAssembly.Module | undefined;
+  joinCrew?(crew: Crew): void;
+}
+
+/** Lets further threads take part, as the package does. `crew` is `src/package/crew.ts`, which `script` is the address of. */
+export function gather({ engine, crew: { Crew, sharedMemory }, script, threads }: { engine: Engine; crew: typeof import('../src/package/crew.ts'); script: string; threads: number }): void {
+  const [module, memory] = [engine.crewModule?.(), sharedMemory()];
+  if (module === undefined || memory === undefined) throw new Error('this browser has no threads for the engine');
+  const helper = `import { help } from ${JSON.stringify(script)}; onmessage = ({ data }) => help(data);`;
+  for (let at = 1; at < threads; at++) new Worker(URL.createObjectURL(new Blob([helper], { type: 'text/javascript' })), { type: 'module' }).postMessage({ module, memory });
+  engine.joinCrew?.(new Crew({ module, memory }));
 }
 
 /** The result of one pass of a peer. */

@@ -56,6 +56,8 @@ interface Opening {
   readonly port: number;
   /** The folder that is served. */
   readonly root?: string;
+  /** Headers of every file. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Further arguments of the browser. */
   readonly args?: readonly string[];
   /** Whether WebGPU finds the software GPU. It compiles the engine's programs anew in every page, which takes many seconds, so only tests of what differs on a GPU ask for it. In the others the engine computes on the processor. */
@@ -63,8 +65,8 @@ interface Opening {
 }
 
 /** Serves the built site or another folder, and starts a browser. */
-export async function openSite({ port, root = SITE, args = [], gpu = false }: Opening): Promise<Site> {
-  const server = await serveSite(root, port);
+export async function openSite({ port, root = SITE, headers = {}, args = [], gpu = false }: Opening): Promise<Site> {
+  const server = await serveSite(root, port, headers);
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     args: [...(gpu ? SOFTWARE_GPU : NO_GPU), ...args],

@@ -13,6 +13,9 @@ declare module 'pocketllm-engine' {
 
 /** The generated module that computes on the processor. The build resolves this name to `pkg/pocketllm_cpu.js`. */
 declare module 'pocketllm-engine-cpu' {
+  import type { WasmModule } from './wasm.js';
+  export const crewModule: WasmModule['crewModule'];
+  export const joinCrew: WasmModule['joinCrew'];
   export * from 'pocketllm-engine';
   export { default } from 'pocketllm-engine';
 }

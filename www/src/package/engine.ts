@@ -47,9 +47,12 @@ const RECOVERY_PAUSES = [100, 1000, 3000];
 /** The first steps of a run, which compile the GPU's programs. */
 const WATCHED = 2;
 
+/** Loads the module that computes on a device, before a call first needs it. If the module is to compute, it gets its threads. */
+type Load = (device: Device, computes: boolean) => Promise<WasmModule>;
+
 /** Runs calls on the engine in this thread. */
 export class Engine implements Endpoint {
-  readonly #loadFor: (device: Device) => Promise<WasmModule>;
+  readonly #loadFor: Load;
   /** What the module computes on. A model that is loaded again, after the GPU was lost, stays on the same device. */
   #device: Promise<Device> | undefined;
   #tuner: WasmTuner | undefined;
@@ -67,13 +70,12 @@ export class Engine implements Endpoint {
   #broken: Error | undefined;
   #closed = false;
 
-  /** `load` loads the module that computes on a device. It is called when a call first needs the engine. */
-  constructor(load: (device: Device) => Promise<WasmModule>) {
+  constructor(load: Load) {
     this.#loadFor = load;
   }
 
   /** Loads the module of the device that was asked for, or of the one that this browser has. */
-  readonly #load = async (): Promise<WasmModule> => this.#loadFor(await (this.#device ??= deviceHere()));
+  readonly #load = async (computes = false): Promise<WasmModule> => this.#loadFor(await (this.#device ??= deviceHere()), computes);
 
   call<K extends CallName>(name: K, args: Parameters<Calls[K]>, hooks: CallHooks = {}): Promise<Result<K>> {
     if (this.#closed) return Promise.reject(disposedError());
@@ -220,7 +222,7 @@ export class Engine implements Endpoint {
         await this.#free();
         this.#text = undefined;
         const device = await (this.#device = deviceHere(config.device));
-        const [{ Tuner }, found] = await Promise.all([this.#load(), engineOptions({ ...config, device }, hooks, this.#load)]);
+        const [{ Tuner }, found] = await Promise.all([this.#load(true), engineOptions({ ...config, device }, hooks, this.#load)]);
         this.#scratch = config.streamLayers === true ? await openScratch() : await clearScratch();
         const options = this.#scratch === undefined ? found : { ...found, layers: this.#scratch.file };
         const tuner = await withCancel(hooks, (cancel, onProgress) => Tuner.create(options, onProgress, cancel)).catch(async (thrown: unknown) => {
@@ -251,7 +253,7 @@ export class Engine implements Endpoint {
     },
     probe: async ([{ device, ...bytes }]) => {
       this.#device = deviceHere(device);
-      return (await this.#load()).probe({ config: JSON.stringify(PROBE), ...bytes });
+      return (await this.#load(true)).probe({ config: JSON.stringify(PROBE), ...bytes });
     },
     ggufFiles: async ([source, access], { signal }) => ggufFiles(source, { signal, access }),
     inspect: async ([source, access], { signal }) => inspect(source, { rules: this.#load, signal, access }),

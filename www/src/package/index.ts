@@ -368,9 +368,12 @@ const baseUri = (): string => globalThis.document?.baseURI ?? globalThis.locatio
 
 async function startEngine(worker: NonNullable<CreateOptions['worker']>): Promise<Endpoint> {
   if (worker === false) return (await import('./load.js')).localEngine();
-  const made = typeof worker === 'function' ? worker() : startWorker();
-  if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: expected the worker function to return a Worker');
-  return new Remote(made);
+  const start = (): Worker => {
+    const made = typeof worker === 'function' ? worker() : startWorker();
+    if (typeof made?.postMessage !== 'function') throw new PocketError('invalid-argument', 'create: expected the worker function to return a Worker');
+    return made;
+  };
+  return new Remote(start);
 }
 
 function startWorker(): Worker {

@@ -1,5 +1,6 @@
 import * as gpu from 'pocketllm-engine';
 import * as cpu from 'pocketllm-engine-cpu';
+import { Crew, helpers, sharedMemory, type Joining } from './crew.js';
 import { Engine } from './engine.js';
 import { PocketError, toError } from './errors.js';
 import type { Device } from './types/model.js';
@@ -47,7 +48,24 @@ function asLoadError(thrown: unknown, file: string): Error {
   return new PocketError('network', `${file} could not be loaded, or it is not the file that belongs to this package: ${error.message}`, { cause: error });
 }
 
-/** Creates an engine in this thread. */
-export function localEngine(): Engine {
-  return new Engine(loadModule);
+/**
+ * Creates an engine in this thread. `ask` requests so many further threads, with which the engine on the processor shares its work
+ * where the browser allows it. A thread of a page must not wait for others, so it has none.
+ */
+export function localEngine(ask?: (joining: Joining, count: number) => void): Engine {
+  let asked = ask === undefined;
+  const gather = (engine: WasmModule): void => {
+    const [count, module] = [helpers(), engine.crewModule?.()];
+    if (asked || count < 1 || module === undefined) return;
+    asked = true;
+    const memory = sharedMemory();
+    if (memory === undefined) return;
+    engine.joinCrew?.(new Crew({ module, memory }));
+    ask?.({ module, memory }, count);
+  };
+  return new Engine(async (device, computes) => {
+    const engine = await loadModule(device);
+    if (computes) gather(engine);
+    return engine;
+  });
 }

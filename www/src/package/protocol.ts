@@ -2,6 +2,7 @@
  * The protocol between the calling thread and the engine. It is one interface with two
  * implementations: {@link Engine} in the same thread, and {@link Remote} for an engine in a worker.
  */
+import { help, type Joining } from './crew.js';
 import { abortedError, fromPlain, PocketError, toPlain, type PlainError } from './errors.js';
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
 import type { Data, NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
@@ -79,8 +80,10 @@ export interface Endpoint {
 
 type ToWorker =
   | { kind: 'call'; id: number; name: CallName; args: Parameters<Calls[CallName]> }
-  | { kind: 'abort'; id: number };
+  | { kind: 'abort'; id: number }
+  | { kind: 'help'; joining: Joining };
 type FromWorker =
+  | { kind: 'helpers'; joining: Joining; count: number }
   | { kind: 'value'; id: number; value: Result<CallName> }
   | { kind: 'error'; id: number; error: PlainError }
   | { kind: 'progress'; id: number; progress: LoadProgress };
@@ -91,10 +94,14 @@ export interface ServerPort {
   postMessage(message: FromWorker): void;
 }
 
-/** Lets `engine` answer the calls that arrive at `port`. This is all that the worker does. */
+/**
+ * Lets `engine` answer the calls that arrive at `port`. This is all that the worker does, unless its first message makes it a thread of
+ * another worker's engine.
+ */
 export function serve(port: ServerPort, engine: Endpoint): void {
   const running = new Map<number, AbortController>();
   port.onmessage = ({ data: message }) => {
+    if (message.kind === 'help') help(message.joining);
     if (message.kind === 'abort') {
       running.get(message.id)?.abort();
       return;
@@ -130,16 +137,20 @@ interface Pending {
  */
 const CLOSE_MS = 1000;
 
-/** An engine in a worker. */
+/** An engine in a worker, and the workers that it shares its work with. */
 export class Remote implements Endpoint {
   readonly #worker: Worker;
+  readonly #start: () => Worker;
+  readonly #helpers: Worker[] = [];
   readonly #pending = new Map<number, Pending>();
   #next = 0;
   #heard = false;
   #failure: Error | undefined;
 
-  constructor(worker: Worker) {
-    this.#worker = worker;
+  /** `start` starts a worker with the package's script. */
+  constructor(start: () => Worker) {
+    this.#start = start;
+    const worker = (this.#worker = start());
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onmessageerror = () => this.#fail(new Error('internal error: a message from the worker could not be read'));
     worker.onerror = (event) => {
@@ -193,7 +204,27 @@ export class Remote implements Endpoint {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
     await Promise.race([disposing.catch(() => undefined), late]);
     clearTimeout(timer);
-    this.#worker.terminate();
+    this.#terminate();
+  }
+
+  #terminate(): void {
+    for (const worker of [this.#worker, ...this.#helpers]) worker.terminate();
+  }
+
+  /** Starts workers that take part in the engine's work. It goes on without those that do not start. */
+  #startHelpers(joining: Joining, count: number): void {
+    try {
+      for (let at = 0; at < count && this.#failure === undefined; at++) {
+        const worker = this.#start();
+        // A function of the embedding page may return the same worker every time.
+        if (worker === this.#worker || this.#helpers.includes(worker)) return;
+        worker.onerror = (event) => event.preventDefault();
+        this.#helpers.push(worker);
+        worker.postMessage({ kind: 'help', joining } satisfies ToWorker);
+      }
+    } catch (thrown) {
+      console.warn('PocketLLM computes with fewer threads:', thrown);
+    }
   }
 
   #send(message: ToWorker): void {
@@ -202,6 +233,10 @@ export class Remote implements Endpoint {
 
   #receive(message: FromWorker): void {
     this.#heard = true;
+    if (message.kind === 'helpers') {
+      this.#startHelpers(message.joining, message.count);
+      return;
+    }
     const pending = this.#pending.get(message.id);
     if (pending === undefined) return;
     if (message.kind === 'progress') {
@@ -217,6 +252,6 @@ export class Remote implements Endpoint {
     this.#failure ??= error;
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
-    this.#worker.terminate();
+    this.#terminate();
   }
 }

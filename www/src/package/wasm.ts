@@ -3,6 +3,7 @@
  * throws objects with the string fields `code` and `message`.
  */
 import type { Classification, ClassifyOptions, Evaluation } from './types/asking.js';
+import type { Crew } from './crew.js';
 import type { SyncFile } from './opfs.js';
 import type { NamedBlob, Prompt, ReadOptions, ReadRows } from './types/data.js';
 import type { DeviceSpeed, DType, LoadProgress, MemoryPlan, ModelInfo } from './types/model.js';
@@ -138,6 +139,10 @@ export interface WasmModule {
    * begin with; with a listing of those that exist, the further ones.
    */
   fileNames(found?: readonly WasmListed[]): readonly string[];
+  /** The module of the threads of a crew. Only the engine on the processor has it. */
+  crewModule?(): WebAssembly.Module | undefined;
+  /** Shares the matmuls with these threads from now on. */
+  joinCrew?(crew: Crew): void;
 }
 
 export interface WasmTunerClass {

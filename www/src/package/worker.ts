@@ -5,4 +5,5 @@
 import { localEngine } from './load.js';
 import { serve, type ServerPort } from './protocol.js';
 
-serve(globalThis as unknown as ServerPort, localEngine());
+const port = globalThis as unknown as ServerPort;
+serve(port, localEngine((joining, count) => port.postMessage({ kind: 'helpers', joining, count })));

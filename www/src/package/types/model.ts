@@ -105,6 +105,8 @@ export interface CreateOptions {
   /**
    * Where the engine runs. `true`, the default, starts a web worker. `false` runs the engine in the calling thread. A function
    * returns a worker that runs `pocketllm/worker`, for bundlers and content security policies that require a certain way to create it.
+   * On the processor, and where the page is isolated from other origins, up to three more workers are started in the same way, which
+   * share the engine's matmuls.
    */
   readonly worker?: boolean | (() => Worker) | undefined;
 }

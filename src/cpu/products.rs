@@ -1,8 +1,9 @@
-//! Products of a matmul with relaxed SIMD, which fuses each product with its sum where the processor can.
+//! Products of a matmul in WebAssembly, by a module of one function that the engine assembles.
 //!
-//! A WebAssembly file with relaxed instructions cannot be started by a browser that does not know them. Therefore the engine has
-//! none: it assembles a module of one function, and does without where the browser refuses it. The function shares the memory of
-//! the engine, and computes sums of a forward pass only, so that weights keep their bits.
+//! It has two reasons. Relaxed SIMD fuses each product with its sum where the processor can, but a WebAssembly file with relaxed
+//! instructions cannot be started by a browser that does not know them: there, the module multiplies and adds. And the module can
+//! have a memory that threads share, which the engine itself cannot ([`super::crew`]). The function computes sums of a forward pass
+//! only, so that weights keep their bits.
 
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -30,13 +31,13 @@ extern "C" {
     );
 }
 
-/// The function.
+/// The function, with the memory of the engine.
 pub(super) struct Products(Exports);
 
 impl Products {
-    /// None where the browser does not know the instructions.
+    /// None where the browser refuses the module.
     pub(super) fn new() -> Option<Self> {
-        let module = js_sys::WebAssembly::Module::new(&js_sys::Uint8Array::from(&module()[..])).ok()?;
+        let module = compiled(false)?;
         let memory = js_sys::Object::new();
         js_sys::Reflect::set(&memory, &"memory".into(), &wasm_bindgen::memory()).ok()?;
         let imports = js_sys::Object::new();
@@ -63,6 +64,15 @@ impl Products {
     }
 }
 
+/// The module, with instructions that the browser knows, for the engine's memory or for one that threads share.
+pub(super) fn compiled(shared: bool) -> Option<js_sys::WebAssembly::Module> {
+    let of = |fused| {
+        let bytes = js_sys::Uint8Array::from(&module(fused, shared)[..]);
+        js_sys::WebAssembly::Module::new(&bytes).ok()
+    };
+    of(true).or_else(|| of(false))
+}
+
 /// Operations, and types of values, by their numbers in the binary format.
 mod op {
     pub(super) const LOOP: u8 = 0x03;
@@ -84,6 +94,8 @@ mod op {
     pub(super) const LOAD_SPLAT: u32 = 0x09;
     pub(super) const STORE: u32 = 0x0b;
     pub(super) const ZEROS: u32 = 0x0c;
+    pub(super) const VECTORS_ADD: u32 = 0xe4;
+    pub(super) const VECTORS_MUL: u32 = 0xe6;
     pub(super) const RELAXED_MULTIPLY_ADD: u32 = 0x105;
 }
 
@@ -182,14 +194,16 @@ impl Code {
 }
 
 /// The module, in the binary format.
-fn module() -> Vec<u8> {
+fn module(fused: bool, shared: bool) -> Vec<u8> {
     let section = |id: u8, body: &[u8]| {
         let mut code = Code(vec![id]);
         code.number(body.len() as u32);
         code.0.extend(body);
         code.0
     };
-    let function = function();
+    let function = function(fused);
+    // Of any size. A shared memory has a limit, here that of the format: 65,536 pages.
+    let memory: &[u8] = if shared { b"\x03\0\x80\x80\x04" } else { b"\0\0" };
     let mut code = Code(vec![1]);
     code.number(function.len() as u32);
     code.0.extend(function);
@@ -197,8 +211,7 @@ fn module() -> Vec<u8> {
         b"\0asm\x01\0\0\0".to_vec(),
         // One type, of a function with six numbers as parameters and without a result.
         section(1, &[&[1, 0x60, 6], &[op::I32; 6][..], &[0]].concat()),
-        // The memory, of any size.
-        section(2, b"\x01\x06engine\x06memory\x02\0\0"),
+        section(2, &[&b"\x01\x06engine\x06memory\x02"[..], memory].concat()),
         section(3, &[1, 0]),
         section(7, b"\x01\x08products\0\0"),
         section(10, &code.0),
@@ -206,8 +219,8 @@ fn module() -> Vec<u8> {
     .concat()
 }
 
-/// The variables of the function, and its instructions.
-fn function() -> Vec<u8> {
+/// The variables of the function, and its instructions: `fused` multiply-adds, or products and sums.
+fn function(fused: bool) -> Vec<u8> {
     let [rows, columns] = TILE;
     let vectors = columns / LANES;
     let sum = |row: usize, vector: usize| local::TILE + (row * vectors + vector) as u32;
@@ -242,8 +255,14 @@ fn function() -> Vec<u8> {
         }
         code.of(op::GET, element);
         code.of(op::GET, weights(vector));
-        code.of(op::GET, sum(row, vector));
-        code.vector(op::RELAXED_MULTIPLY_ADD);
+        if fused {
+            code.of(op::GET, sum(row, vector));
+            code.vector(op::RELAXED_MULTIPLY_ADD);
+        } else {
+            code.vector(op::VECTORS_MUL);
+            code.of(op::GET, sum(row, vector));
+            code.vector(op::VECTORS_ADD);
+        }
         code.of(op::SET, sum(row, vector));
     }
     code.advance(local::W_AT, 4 * columns);

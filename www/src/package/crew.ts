@@ -1,0 +1,161 @@
+/**
+ * Threads that share the matmuls of the engine on the processor, where the page is isolated from other origins. The engine's memory belongs
+ * to its own thread, so the operands are copied to a memory that all threads share.
+ *
+ * The memory begins with numbers of 32 bits: how many tasks were posted, and two places for tasks, which are used in turns. A task is
+ * divided into jobs, which the threads take one by one. A thread that comes late, or never, takes none.
+ */
+
+/** What the engine's `crewModule` exports. */
+interface Exports {
+  /** Multiplies so many tiles at `a` with so many panels at `w`, as bytes of the memory. */
+  products(a: number, w: number, depth: number, tiles: number, panels: number, sums: number): void;
+}
+
+/** What a thread needs to take part. */
+export interface Joining {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** The number of tasks that were posted. */
+const POSTED = 0;
+/** The numbers of a task, from the beginning of its place on. */
+const TASK = { next: 0, done: 1, jobs: 2, a: 3, w: 4, depth: 5, tiles: 6, group: 7, panels: 8, sums: 9, sumsOfTile: 10, rowsOfTile: 11 } as const;
+/** Numbers of a place. */
+const PLACE = 16;
+/** Bytes before the operands. */
+const BEGINNING = 1024;
+/** In `next`, the number of a job stands below the lowest bits of the number of its task. */
+const JOB_BITS = 16;
+const JOBS = 1 << JOB_BITS;
+
+const PAGE = 65_536;
+/** The most bytes to share. A matmul that needs more is computed by one thread. */
+const MOST = 128 << 20;
+/** More threads help little, because one of them packs the operands. */
+const MOST_THREADS = 4;
+/** A thread whose job takes longer has failed. */
+const PATIENCE_MS = 10_000;
+
+const placeOf = (task: number): number => PLACE * (1 + (task & 1));
+/** The number that says which job of a task is next. */
+const nextOf = (task: number, job: number): number => ((task & 0xffff) << JOB_BITS) | job;
+
+/** Takes a job of this task, and does it. False if there is none left. */
+function work(words: Int32Array, { products }: Exports, task: number): boolean {
+  const place = placeOf(task);
+  let job: number;
+  for (;;) {
+    const next = Atomics.load(words, place + TASK.next);
+    job = next & (JOBS - 1);
+    if (next !== nextOf(task, job) || job >= Atomics.load(words, place + TASK.jobs)) return false;
+    if (Atomics.compareExchange(words, place + TASK.next, next, next + 1) === next) break;
+  }
+  // The task stays in its place until this job is done.
+  const { a, w, depth, tiles, group, panels, sums, sumsOfTile, rowsOfTile } = TASK;
+  const number = (at: number): number => words[place + at] ?? 0;
+  const first = job * number(group);
+  const count = Math.min(number(group), number(tiles) - first);
+  products(number(a) + 4 * first * number(rowsOfTile), number(w), number(depth), count, number(panels), number(sums) + 4 * first * number(panels) * number(sumsOfTile));
+  Atomics.add(words, place + TASK.done, 1);
+  Atomics.notify(words, place + TASK.done);
+  return true;
+}
+
+/** Works for as long as the thread lives. */
+export function help({ module, memory }: Joining): never {
+  const { exports } = new WebAssembly.Instance(module, { engine: { memory } });
+  const words = new Int32Array(memory.buffer, 0, BEGINNING / 4);
+  for (let seen = 0; ; ) {
+    Atomics.wait(words, POSTED, seen);
+    const posted = Atomics.load(words, POSTED);
+    for (const task of [posted - 2, posted - 1]) while (work(words, exports as unknown as Exports, task));
+    seen = posted;
+  }
+}
+
+/** How many threads can help the engine's: none if the page is not isolated. */
+export const helpers = (): number => (globalThis.crossOriginIsolated && typeof SharedArrayBuffer === 'function' ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) - 1 : 0);
+
+/** The threads, from the side of the engine. It calls these methods. */
+export class Crew {
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: Exports;
+  readonly #words: Int32Array;
+  /** Tasks that were posted, and tasks that were taken. */
+  #posted = 0;
+  #taken = 0;
+  #failed = false;
+  /** Of the products under way: bytes of the rows, of the weights of a task, and of these with its sums; and the numbers of every task. */
+  #layout = { rows: 0, weights: 0, place: 0, of: {} };
+
+  constructor({ module, memory }: Joining) {
+    this.#memory = memory;
+    this.#exports = new WebAssembly.Instance(module, { engine: { memory } }).exports as unknown as Exports;
+    this.#words = new Int32Array(memory.buffer, 0, BEGINNING / 4);
+  }
+
+  get bytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Makes room, and copies the rows: `tiles`, of which a job takes `group`. Tasks have at most so many panels. */
+  begin(rows: Float32Array, depth: number, tiles: number, group: number, panels: number, sumsOfTile: number): boolean {
+    const rowsOfTile = rows.length / tiles;
+    const weights = 4 * panels * depth * (sumsOfTile / (rowsOfTile / depth));
+    const place = weights + 4 * panels * tiles * sumsOfTile;
+    const total = BEGINNING + rows.byteLength + 2 * place;
+    const jobs = Math.ceil(tiles / group);
+    if (this.#failed || jobs < 2 || jobs >= JOBS || total > MOST) return false;
+    const missing = Math.ceil((total - this.bytes) / PAGE);
+    try {
+      if (missing > 0) this.#memory.grow(missing);
+    } catch {
+      return false;
+    }
+    new Float32Array(this.#memory.buffer, BEGINNING, rows.length).set(rows);
+    this.#layout = { rows: rows.byteLength, weights, place, of: { jobs, a: BEGINNING, depth, tiles, group, sumsOfTile, rowsOfTile } };
+    return true;
+  }
+
+  /** Copies weights, and begins a task with them. Two tasks at most are in their places. */
+  post(weights: Float32Array, panels: number): void {
+    if (this.#failed) return;
+    const [words, layout, task] = [this.#words, this.#layout, this.#posted++];
+    const place = placeOf(task);
+    const w = BEGINNING + layout.rows + (task & 1) * layout.place;
+    new Float32Array(this.#memory.buffer, w, weights.length).set(weights);
+    // A late thread must not take a job of the task that was here, whose other numbers change now.
+    Atomics.store(words, place + TASK.next, nextOf(task, JOBS - 1));
+    for (const [name, value] of Object.entries({ ...layout.of, done: 0, w, panels, sums: w + layout.weights })) words[place + TASK[name as keyof typeof TASK]] = value;
+    Atomics.store(words, place + TASK.next, nextOf(task, 0));
+    Atomics.store(words, POSTED, this.#posted);
+    Atomics.notify(words, POSTED);
+  }
+
+  /** Ends the first task that was posted, and copies its sums; false if a thread has failed. */
+  take(sums: Float32Array): boolean {
+    if (this.#failed) return false;
+    const [words, task] = [this.#words, this.#taken++];
+    const place = placeOf(task);
+    while (work(words, this.#exports, task));
+    for (let done = 0; (done = Atomics.load(words, place + TASK.done)) < (words[place + TASK.jobs] ?? 0); ) {
+      if (Atomics.wait(words, place + TASK.done, done, PATIENCE_MS) === 'timed-out') {
+        this.#failed = true;
+        return false;
+      }
+    }
+    sums.set(new Float32Array(this.#memory.buffer, words[place + TASK.sums], sums.length));
+    return true;
+  }
+}
+
+/** A memory for the threads; none if the browser does not grant it. */
+export function sharedMemory(): WebAssembly.Memory | undefined {
+  try {
+    return new WebAssembly.Memory({ initial: 1, maximum: MOST / PAGE, shared: true });
+  } catch {
+    return undefined;
+  }
+}
