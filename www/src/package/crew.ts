@@ -35,8 +35,8 @@ const PAGE = 65_536;
 const MOST = 128 << 20;
 /** More threads help little, because one of them packs the operands. */
 const MOST_THREADS = 4;
-/** A thread whose job takes longer has failed. */
-const PATIENCE_MS = 10_000;
+/** A thread whose job takes longer than this twice has failed. In a tab that was frozen meanwhile, the first of these times is over at once. */
+const PATIENCE_MS = 5000;
 
 const placeOf = (task: number): number => PLACE * (1 + (task & 1));
 /** The number that says which job of a task is next. */
@@ -140,11 +140,12 @@ export class Crew {
     const [words, task] = [this.#words, this.#taken++];
     const place = placeOf(task);
     while (work(words, this.#exports, task));
-    for (let done = 0; (done = Atomics.load(words, place + TASK.done)) < (words[place + TASK.jobs] ?? 0); ) {
-      if (Atomics.wait(words, place + TASK.done, done, PATIENCE_MS) === 'timed-out') {
-        this.#failed = true;
-        return false;
-      }
+    const missing = (done: number): boolean => done < (words[place + TASK.jobs] ?? 0);
+    for (let [done, late] = [0, 0]; missing((done = Atomics.load(words, place + TASK.done))); ) {
+      late = Atomics.wait(words, place + TASK.done, done, PATIENCE_MS) === 'timed-out' ? late + 1 : 0;
+      if (late < 2) continue;
+      this.#failed = true;
+      return false;
     }
     sums.set(new Float32Array(this.#memory.buffer, words[place + TASK.sums], sums.length));
     return true;
