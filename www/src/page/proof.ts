@@ -54,9 +54,13 @@ async function showBuild(): Promise<void> {
   try {
     const response = await fetch('./SHA256SUMS');
     if (!response.ok) return;
-    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
+    const list = await response.arrayBuffer();
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', list));
     const digits = [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    byId('build-command', HTMLElement).textContent = `www/verify ${digits}`;
+    // Two parts of a site are there only if its builder had their files.
+    const files = new TextDecoder().decode(list);
+    const parts = [...(files.includes('  models/smollm2/') ? ['smollm2'] : []), ...(files.includes('  bench/') ? [] : ['--no-bench'])];
+    byId('build-command', HTMLElement).textContent = ['www/verify', digits, ...parts].join(' ');
     byId('build', HTMLElement).hidden = false;
   } catch {
     // Without the list there is nothing to show.
