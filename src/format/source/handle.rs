@@ -68,7 +68,7 @@ impl Scratch for HandleFile {
             let written = self.handle.write_with_u8_array_and_options(&bytes[done..], &at(offset, done));
             let count =
                 written.map_err(|thrown| err!(StorageFull, "{}: {}", self.name(), reason(&thrown)))?;
-            if count < 1.0 || count > (bytes.len() - done) as f64 {
+            if !(1.0..=(bytes.len() - done) as f64).contains(&count) {
                 bail!(StorageFull, "{}: the browser has no storage space left", self.name());
             }
             done += count as usize;

@@ -21,10 +21,10 @@ export interface Joining {
 /** The number of tasks that were posted. */
 const POSTED = 0;
 /** The numbers of a task, from the beginning of its place on. */
-const TASK = { next: 0, done: 1, jobs: 2, a: 3, w: 4, depth: 5, tiles: 6, group: 7, panels: 8, sums: 9, sumsOfTile: 10, rowsOfTile: 11 } as const;
+const TASK = { next: 0, done: 1, jobs: 2, w: 3, depth: 4, tiles: 5, group: 6, panels: 7, sums: 8, sumsOfTile: 9, rowsOfTile: 10 } as const;
 /** Numbers of a place. */
 const PLACE = 16;
-/** Bytes before the operands. */
+/** Bytes before the operands, of which the packed rows come first. */
 const BEGINNING = 1024;
 /** In `next`, the number of a job stands below the lowest bits of the number of its task. */
 const JOB_BITS = 16;
@@ -53,11 +53,11 @@ function work(words: Int32Array, { products }: Exports, task: number): boolean {
     if (Atomics.compareExchange(words, place + TASK.next, next, next + 1) === next) break;
   }
   // The task stays in its place until this job is done.
-  const { a, w, depth, tiles, group, panels, sums, sumsOfTile, rowsOfTile } = TASK;
+  const { w, depth, tiles, group, panels, sums, sumsOfTile, rowsOfTile } = TASK;
   const number = (at: number): number => words[place + at] ?? 0;
   const first = job * number(group);
   const count = Math.min(number(group), number(tiles) - first);
-  products(number(a) + 4 * first * number(rowsOfTile), number(w), number(depth), count, number(panels), number(sums) + 4 * first * number(panels) * number(sumsOfTile));
+  products(BEGINNING + 4 * first * number(rowsOfTile), number(w), number(depth), count, number(panels), number(sums) + 4 * first * number(panels) * number(sumsOfTile));
   Atomics.add(words, place + TASK.done, 1);
   Atomics.notify(words, place + TASK.done);
   return true;
@@ -76,7 +76,7 @@ export function help({ module, memory }: Joining): never {
 }
 
 /** How many threads can help the engine's: none if the page is not isolated. */
-export const helpers = (): number => (globalThis.crossOriginIsolated && typeof SharedArrayBuffer === 'function' ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) - 1 : 0);
+export const helpers = (): number => (globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) - 1 : 0);
 
 /** The threads, from the side of the engine. It calls these methods. */
 export class Crew {
@@ -107,6 +107,8 @@ export class Crew {
     const place = weights + 4 * panels * tiles * sumsOfTile;
     const total = BEGINNING + rows.byteLength + 2 * place;
     const jobs = Math.ceil(tiles / group);
+    // A task that nobody has taken is one of a call that did not end: its sums must not be those of another.
+    if (this.#posted !== this.#taken) this.#failed = true;
     if (this.#failed || jobs < 2 || jobs >= JOBS || total > MOST) return false;
     const missing = Math.ceil((total - this.bytes) / PAGE);
     try {
@@ -115,7 +117,7 @@ export class Crew {
       return false;
     }
     new Float32Array(this.#memory.buffer, BEGINNING, rows.length).set(rows);
-    this.#layout = { rows: rows.byteLength, weights, place, of: { jobs, a: BEGINNING, depth, tiles, group, sumsOfTile, rowsOfTile } };
+    this.#layout = { rows: rows.byteLength, weights, place, of: { jobs, depth, tiles, group, sumsOfTile, rowsOfTile } };
     return true;
   }
 

@@ -103,13 +103,13 @@ function guarded(name: string, file: SyncFile): SyncFile {
     read: (buffer, options) =>
       guard(() => {
         const count = file.read(buffer, options);
-        if (count > buffer.length) throw new DOMException(`it read ${count} bytes of ${buffer.length}`, 'NotReadableError');
+        if (!isCount(count, buffer)) throw new DOMException(`it read ${count} bytes of ${buffer.length}`, 'NotReadableError');
         return count;
       }),
     write: (buffer, options) =>
       guard(() => {
         const count = file.write(buffer, options);
-        if (count > buffer.length) throw full(name);
+        if (!isCount(count, buffer)) throw full(name);
         return count;
       }),
     truncate: (size) =>
@@ -121,6 +121,9 @@ function guarded(name: string, file: SyncFile): SyncFile {
     close: () => guard(() => file.close()),
   };
 }
+
+/** Whether a call can have read or written so many bytes. */
+const isCount = (count: number, { length }: Uint8Array): boolean => count >= 0 && count <= length;
 
 /** Writes all of `bytes`, or throws `storage-full`. */
 export function write(file: SyncFile, name: string, bytes: Uint8Array, at: number): void {
