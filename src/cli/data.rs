@@ -81,7 +81,7 @@ impl PromptArgs {
         }
     }
 
-    /// The template and the label words that a readout is fitted to; none where there is no template.
+    /// The template and the label words that a readout is fitted to; `None` if there is no template.
     ///
     /// # Errors
     /// `invalid-argument` for a task whose answers are no label words for this model.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::text::figures::{LabelFigures, WrongRow};
 use crate::train::{EvaluationReport, ReadoutReport};
 
-/// The fields of a report that explain its accuracy; none for data without labels or answers.
+/// The fields of a report that explain its accuracy; empty for data without labels or answers.
 pub(super) fn fields(report: &EvaluationReport) -> Map<String, Value> {
     let mut fields = Map::new();
     let mut add = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));

@@ -59,7 +59,7 @@ pub(super) struct Replacement {
     named: PathBuf,
     /// The file that is replaced.
     target: PathBuf,
-    /// The file that is written; none for a pipe or a device, and none after it has received its final name.
+    /// The file that is written; `None` for a pipe or a device, and none after it has received its final name.
     partial: Option<PathBuf>,
     file: BufWriter<File>,
 }

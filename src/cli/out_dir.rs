@@ -41,7 +41,7 @@ pub(super) struct OutDir {
     path: PathBuf,
     /// Whether this process made the directory.
     made: bool,
-    /// The locked file; none where the file system has no locks.
+    /// The locked file; `None` if the file system has no locks.
     lock: Option<File>,
 }
 
@@ -200,7 +200,7 @@ pub(super) fn refuse_input_file(out: &Path, inputs: &[Input<'_>]) -> Result<()> 
     Ok(())
 }
 
-/// Bytes that this user may still write on the disk of a directory; none where that is not known.
+/// Bytes that this user may still write on the disk of a directory; `None` if that is not known.
 #[cfg(unix)]
 fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;

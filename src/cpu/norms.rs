@@ -43,7 +43,7 @@ impl Vectorized for Layer<'_> {
     }
 }
 
-/// `width` norm weights or biases of a branch; none where the kernel has no such vector.
+/// The `width` norm weights or biases of a branch; empty if the kernel has no such vector.
 fn of_branch(vectors: &[f32], start: usize, offset: u32, width: usize) -> &[f32] {
     if offset == NO_BIAS { &[] } else { &vectors[start + offset as usize..][..width] }
 }

@@ -27,7 +27,7 @@ pub type Known = BTreeMap<String, String>;
 /// and added where there is none; or `auto-f16`, the same with tiles that compute in f16 among the candidates.
 ///
 /// # Errors
-/// `invalid-argument` naming the tiles there are; `limit-exceeded` where the device cannot run one; those of [`tune`].
+/// `invalid-argument` naming the tiles there are; `limit-exceeded` where the device cannot run one; the errors of [`tune`].
 pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> Result<Choice> {
     let limits = backend.limits();
     let half = match wanted {
@@ -101,7 +101,7 @@ pub struct Measured {
 /// CPU backend.
 ///
 /// # Errors
-/// `invalid-argument` naming a tile that computes something else; those of [`Backend::run`].
+/// `invalid-argument` naming a tile that computes something else; the errors of [`Backend::run`].
 pub async fn measure(
     backend: &dyn Backend,
     reference: &dyn Backend,

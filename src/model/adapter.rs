@@ -227,7 +227,7 @@ impl Adapter {
     /// The values of the trained tensors.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn trained_values(&self, backend: &dyn Backend) -> Result<Vec<Vec<f32>>> {
         let mut values = Vec::new();
         for index in 0..self.tensors.len() {

@@ -14,7 +14,7 @@ impl Transformer {
     /// The workspace must have a target for each sequence.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take, or a sequence without tokens; those of the backend.
+    /// `invalid-argument` for a batch that the model cannot take, or a sequence without tokens; errors from the backend.
     pub async fn features(&self, ws: &Workspace, batch: &Batch, pooling: Pooling) -> Result<Vec<f32>> {
         self.write_input(ws, batch, &Step::plain(), 0)?;
         self.write_ranges(ws, batch, pooling)?;

@@ -86,10 +86,10 @@ impl Transformer {
 }
 
 impl Generation {
-    /// The next token; none when the cache is full. Where the temperature is not 0, `key` gives the random bits.
+    /// The next token; `None` when the cache is full. Where the temperature is not 0, `key` gives the random bits.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn next(&mut self, model: &Transformer, key: [u32; 2]) -> Result<Option<u32>> {
         let ws = &self.workspace;
         if let Some(Change { length, read }) = &mut self.change {

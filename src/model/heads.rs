@@ -95,7 +95,7 @@ impl<'a> Pass<'a> {
     /// Records the pass and the cross-entropy of the readout at its `count` sequences: ws.losses and ws.predictions `[B, count]`.
     ///
     /// # Errors
-    /// `invalid-argument` without a readout; those of [`Pass::forward`].
+    /// `invalid-argument` without a readout; the errors of [`Pass::forward`].
     fn readout_losses(&mut self, count: u32) -> Result<()> {
         let (ws, width, tokens) = (self.ws, self.spec().hidden, self.tokens);
         let Some(head) = self.model.readout() else {

@@ -16,7 +16,7 @@ impl Transformer {
     /// matrices belong to linear layers of the transformer's layers.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take; `limit-exceeded`; those of the backend.
+    /// `invalid-argument` for a batch that the model cannot take; `limit-exceeded`; errors from the backend.
     pub async fn layer_inputs(
         &self,
         ws: &Workspace,

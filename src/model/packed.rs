@@ -93,7 +93,7 @@ impl Packed {
     /// Chooses the tensors that are trained, by ordinal.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub fn train(&mut self, backend: &dyn Backend, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         for place in &mut self.places {
             place.trained = trained(place.ordinal);
@@ -113,7 +113,7 @@ impl Packed {
     /// them are trained.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub fn train_columns(
         &self,
         backend: &dyn Backend,
@@ -132,7 +132,7 @@ impl Packed {
     /// Writes a tensor's values, beginning at its element `first`, a multiple of 4.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub fn write(&self, backend: &dyn Backend, index: usize, first: u64, values: &[f32]) -> Result<()> {
         let offset = (u64::from(self.first(index)) + first) * 4;
         backend.write(&self.stored, offset, bytemuck::cast_slice(values))

@@ -86,14 +86,14 @@ impl<'a> Pass<'a> {
     /// Runs what has been recorded so far, and begins an empty recording.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn run(&mut self) -> Result<()> {
         let recorded = std::mem::take(&mut self.r);
         self.plan = self.model.plan(self.ws);
         self.model.backend().run(&recorded).await
     }
 
-    /// The format of a matrix that the pass reads as it is stored; none where each branch sees it perturbed.
+    /// The format of a matrix that the pass reads as it is stored; `None` if each branch sees it perturbed.
     pub(super) fn stored(&self, matrix: &Matrix) -> Option<DType> {
         (self.plain || !matrix.trained).then_some(matrix.dtype)
     }

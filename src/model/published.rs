@@ -108,7 +108,7 @@ pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config)
 /// apart from the embeddings that `config.json` says it shares is the one case in which they differ.
 ///
 /// # Errors
-/// `model-unsupported` naming two that differ; those of reading.
+/// `model-unsupported` naming two that differ; read errors.
 pub async fn check_copies(spec: &ModelSpec, checkpoint: &Checkpoint) -> Result<()> {
     for tensor in spec.tensors.as_slice() {
         let mut found = names(tensor).filter_map(|name| checkpoint.tensors.get(name));

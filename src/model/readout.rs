@@ -21,7 +21,7 @@ impl ReadoutHead {
     /// Uploads a classifier to the device: weights `[labels, hidden]` and biases `[labels]`.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub fn new(backend: &dyn Backend, weight: &[f32], bias: &[f32], pooling: Pooling) -> Result<ReadoutHead> {
         let labels = bias.len() as u64;
         let width = weight.len() as u64 / labels.max(1);

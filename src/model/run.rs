@@ -37,7 +37,7 @@ impl Transformer {
     /// predicts. The pass also applies the step's pending updates.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take; those of the backend.
+    /// `invalid-argument` for a batch that the model cannot take; errors from the backend.
     pub async fn branch_scores(
         &self,
         ws: &Workspace,
@@ -109,7 +109,7 @@ impl Transformer {
     /// Keys and values of a text, as a prefix holds them: for each layer keys `[token, kv_heads * head_dim]`, then values.
     ///
     /// # Errors
-    /// `invalid-argument` for tokens that the model does not have; those of the backend.
+    /// `invalid-argument` for tokens that the model does not have; errors from the backend.
     pub async fn keys_and_values(&self, ids: &[u32]) -> Result<Vec<f32>> {
         let batch = Batch::sequence(ids);
         let tokens = ids.len() as u32;
@@ -178,7 +178,7 @@ impl Transformer {
     /// The first elements of a buffer.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn read<T: bytemuck::Pod>(&self, buffer: &Buffer, count: u32) -> Result<Vec<T>> {
         let bytes = self.backend().read(buffer, 0, u64::from(count) * 4).await?;
         Ok(bytemuck::pod_collect_to_vec(&bytes))

@@ -267,7 +267,7 @@ pub struct ModelSpec {
     pub final_norm: Option<Norm>,
     /// The language-model head, or why there is none: see [`ModelSpec::head`].
     pub head: Result<HeadSpec>,
-    /// The head of transformers' class for text classification; none if there is no such class.
+    /// The head of transformers' class for text classification; `None` if there is no such class.
     pub classifier: Option<ClassifierSpec>,
     /// All tensors, in canonical order.
     pub tensors: TensorList,

@@ -239,7 +239,7 @@ impl NormKind {
 pub struct Norm {
     /// The kind of norm.
     pub kind: NormKind,
-    /// Scale `[width]`; none for 1.
+    /// Scale `[width]`; `None` for 1.
     pub weight: Option<TensorId>,
     /// Shift `[width]`.
     pub bias: Option<TensorId>,

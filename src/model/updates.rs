@@ -75,7 +75,7 @@ impl Transformer {
     /// Applies the pending updates of `step` to all weights, without a pass.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn apply_update(&self, ws: &Workspace, step: &Step) -> Result<()> {
         self.backend().write(&ws.step, 0, &step.to_bytes())?;
         let mut pass = Pass::of_updates(self, ws);
@@ -90,7 +90,7 @@ impl Transformer {
     /// rounded stochastically with random bits of `key`.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of the caller only: there is no such adapter, or a matrix is quantized. Those of the backend.
+    /// `invalid-argument`, by a fault of the caller only: there is no such adapter, or a matrix is quantized. Errors from the backend.
     pub async fn merge(&self, key: [u32; 2]) -> Result<()> {
         let Some((adapter, fixed)) = self.adapter().and_then(|a| Some((a, a.fixed.as_ref()?))) else {
             bail!(InvalidArgument, "there is no low-rank sum to merge");

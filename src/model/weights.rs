@@ -103,7 +103,7 @@ impl Weights {
     /// Chooses the tensors that are trained. Before the first call, all tensors are trained whose format allows it.
     ///
     /// # Errors
-    /// `invalid-argument` for a matrix that is streamed, or whose format cannot be trained; those of the backend.
+    /// `invalid-argument` for a matrix that is streamed, or whose format cannot be trained; errors from the backend.
     pub fn train(&mut self, backend: &dyn Backend, trained: &dyn Fn(TensorId) -> bool) -> Result<()> {
         for place in &mut self.places {
             if let Place::Matrix(matrix) = place {

@@ -226,7 +226,7 @@ fn in_field(field: &str, error: &Error) -> Error {
 
 /// A row of a file whose fields are looked up by the names of their columns.
 pub(crate) trait Record {
-    /// The text in a column; none where the row has none. `field` says what it is for.
+    /// The text in a column; `None` if the row has none. `field` says what it is for.
     ///
     /// # Errors
     /// `data-invalid` when it is no text.

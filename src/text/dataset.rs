@@ -230,7 +230,7 @@ fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, V
     Ok((text, encoding, notes))
 }
 
-/// The rows under columns with known names; none for plain text.
+/// The rows under columns with known names; `None` for plain text.
 fn known(name: &str, text: &str, format: Format) -> Result<Option<Table>> {
     Ok(match format {
         Format::Csv => Some(delimited::csv(name, text)?),

@@ -99,7 +99,7 @@ impl Wanted {
     }
 }
 
-/// Finds the rows of a text; none where it does not look like rows. `is_table` is the separator that the file's name implies.
+/// Finds the rows of a text; `None` if it does not look like rows. `is_table` is the separator that the file's name implies.
 pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted) -> Result<Option<Found>> {
     let head = shape::head(text);
     let chosen: Vec<&str> =
@@ -198,7 +198,7 @@ fn decided(guess: Guess, columns: usize, wanted: &Wanted) -> Guess {
     Guess { label: guess.label.filter(|_| !wanted.unlabeled), certainty, ..guess }
 }
 
-/// What the first line of a file is; none where rows have the names of their fields.
+/// What the first line of a file is; `None` if rows have the names of their fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FirstLine {
     Names,

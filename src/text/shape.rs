@@ -56,7 +56,7 @@ impl Shape {
         tables.map(Shape::Table).chain(splits.filter(is_usual)).collect()
     }
 
-    /// The shape of a file with one column, whose name implies the `separator` of a table; none where its records have several fields.
+    /// The shape of a file with one column, whose name implies the `separator` of a table; `None` if its records have several fields.
     pub(crate) fn only_column(name: &str, head: &str, separator: u8) -> Option<Shape> {
         let separator = if separator == b'\t' { separator } else { delimited::separator(head) };
         let shape = Shape::Table(separator);

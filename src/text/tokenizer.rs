@@ -219,7 +219,7 @@ impl Tokenizer {
     }
 
     /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens. For each token, its id and the text that it
-    /// is from, 0 or 1; none for a special token.
+    /// is from, 0 or 1; `None` for a special token.
     pub(crate) fn framed(&self, text: &str, text_b: Option<&str>) -> Result<Vec<(u32, Option<usize>)>> {
         let encoding = match text_b {
             Some(text_b) => self.inner.encode((text, text_b), true),

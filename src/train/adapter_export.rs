@@ -16,7 +16,7 @@ use crate::format::peft::{
 use crate::model::{Adapter, AdapterSpec, HeadKind, ModelSpec};
 use crate::names::Named;
 
-/// The weights of a readout beside an adapter, where no class of transformers has them.
+/// The weights of a readout that is saved beside an adapter, when transformers has no class for it.
 const READOUT_WEIGHTS: &str = "readout.safetensors";
 
 /// The files of an adapter.
@@ -26,17 +26,17 @@ pub struct AdapterBytes {
     pub config: String,
     /// `adapter_model.safetensors`.
     pub weights: Vec<u8>,
-    /// The files of the readout that was fitted before the adapter was trained, by their names.
+    /// The files of the readout that was fitted before the adapter was trained, with their names.
     pub readout: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Session {
-    /// The adapter as `peft` loads it. With a readout, LoRA is the adapter of a class `*ForSequenceClassification` where transformers has
-    /// one with the same logits: the head is in `modules_to_save`. For other readouts, and beside a prefix, the weights are in a file of
-    /// their own: the logits are those of its `linear` on the pooled hidden states.
+    /// Returns the adapter as `peft` loads it. With a readout, LoRA becomes the adapter of a `*ForSequenceClassification` class if
+    /// transformers has one with the same logits, and the head is in `modules_to_save`. For other readouts, and beside a prefix,
+    /// the readout's weights are in a separate file; the logits are those of its `linear` applied to the pooled hidden states.
     ///
     /// # Errors
-    /// `invalid-argument` when there is none that `peft` knows; those of the backend.
+    /// `invalid-argument` if there is no adapter that `peft` knows; errors from the backend.
     pub async fn save_adapter(&self, readout: Option<&Classifier>) -> Result<AdapterBytes> {
         let spec = self.model.spec();
         let Some(adapter) = self.model.adapter() else {
@@ -108,7 +108,7 @@ impl Session {
         Ok(AdapterBytes { config: config.to_json(&modules), weights, readout: files })
     }
 
-    /// The tensors that a head adds or replaces, and the others of their modules, since `peft` replaces whole modules.
+    /// The tensors that a head adds or replaces, and the remaining tensors of their modules, since `peft` replaces whole modules.
     async fn whole_modules(&self, changes: &Changes) -> Result<Vec<Addition>> {
         let tensors = self.model.spec().tensors.as_slice();
         let mut whole = changes.added.clone();
@@ -127,11 +127,11 @@ impl Session {
         Ok(whole)
     }
 
-    /// The adapter as a GGUF file that llama.cpp loads beside a GGUF file of the model. None where llama.cpp does not have such an
-    /// adapter: for a prefix, and for a model whose architecture is not known to the reader of GGUF files.
+    /// Returns the adapter as a GGUF file that llama.cpp loads beside a GGUF file of the model, or `None` if llama.cpp has no such
+    /// adapter: for a prefix, and for a model whose architecture the GGUF reader does not know.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn save_gguf_adapter(&self) -> Result<Option<Vec<u8>>> {
         let spec = self.model.spec();
         let Some(adapter) = self.model.adapter() else { return Ok(None) };
@@ -151,7 +151,7 @@ impl Session {
     }
 }
 
-/// The linear layers that an adapter adapts, in the order of its factors.
+/// The linear layers that an adapter adapts, in the order of the adapter's factors.
 fn adapted_modules(spec: &ModelSpec, adapter: &Adapter) -> Vec<Module> {
     let all = adapter_base(spec).linears;
     let names = spec.tensors.as_slice();

@@ -13,27 +13,27 @@ use crate::format::peft::{self, Base, Lora, Module, tensors};
 use crate::format::source::read_whole;
 use crate::model::{ModelSpec, TensorId, TensorSpec};
 
-/// What a readout beside an adapter is: its labels, and the tokens whose hidden states it scores.
+/// The file that describes a readout beside an adapter: its labels, and the tokens whose hidden states it scores.
 pub(super) const READOUT_FILE: &str = "readout.json";
 
-/// An adapter that was read from its files: its method and its values, tensor by tensor.
+/// An adapter read from its files: its method, and its values tensor by tensor.
 #[derive(Clone, Debug)]
 pub struct AdapterFile {
     /// LoRA or prefix.
     pub method: Method,
     /// In the order of [`crate::model::Adapter::stored`].
     pub values: Vec<f32>,
-    /// Tensors of the base model that the adapter replaces or adds: those of `modules_to_save`, and trained biases.
+    /// Tensors of the base model that the adapter replaces or adds: those in `modules_to_save`, and trained biases.
     replaced: Checkpoint,
-    /// The labels of its classifier, where `readout.json` names them. `peft` has no place for them.
+    /// The labels of the adapter's classifier, if `readout.json` names them. `peft` has no field for them.
     labels: Option<Vec<String>>,
 }
 
 impl AdapterFile {
-    /// The values from which a training goes on.
+    /// The values that further training starts from.
     ///
     /// # Errors
-    /// `model-unsupported` for an adapter that replaces tensors of the base model: a trajectory does not contain those.
+    /// `model-unsupported` for an adapter that replaces tensors of the base model, since a trajectory does not contain them.
     pub fn initial(&self) -> Result<&[f32]> {
         match self.replaced.tensors.keys().next() {
             None => Ok(&self.values),
@@ -45,12 +45,12 @@ impl AdapterFile {
     }
 }
 
-/// Reads an adapter's directory and checks it against a session's model. Where its modules have different ranks or scales, the result
-/// has the largest rank and one scale: zeros are appended to A and B, and B contains the quotient of the scales. That changes nothing but
-/// the rounding of B.
+/// Reads an adapter's directory and checks it against a session's model. If its modules have different ranks or scales, the result
+/// has the largest rank and one common scale: A and B are padded with zeros, and B is multiplied by the ratio of the scales. This
+/// changes nothing but the rounding of B.
 ///
 /// # Errors
-/// `file-corrupt`, `model-unsupported` or `invalid-argument`, naming file and field.
+/// `file-corrupt`, `model-unsupported` or `invalid-argument`, naming the file and the field.
 pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<AdapterFile> {
     let spec = session.model.spec();
     let adapter = peft::Adapter::open(dir).await?;
@@ -119,7 +119,7 @@ pub async fn read_adapter(session: &Session, dir: &dyn ModelDir) -> Result<Adapt
     Ok(AdapterFile { method, values, replaced, labels })
 }
 
-/// The labels in `readout.json`, if there is such a file beside the adapter.
+/// The labels in `readout.json`, if that file exists beside the adapter.
 async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
     let Some(source) = dir.open(READOUT_FILE).await? else { return Ok(None) };
     let bytes = read_whole(source.as_ref(), MAX_CONFIG_BYTES).await?;
@@ -134,7 +134,7 @@ async fn read_labels(dir: &dyn ModelDir) -> Result<Option<Vec<String>>> {
     Ok(Some(labels))
 }
 
-/// Refuses labels of which two have the same name: a row's label would stand for the first of them.
+/// Rejects duplicate label names, because a row's label would always resolve to the first of them.
 pub(super) fn refuse_repeated(labels: &[String], at: &str) -> Result<()> {
     let mut seen = HashSet::new();
     if let Some(label) = labels.iter().find(|label| !seen.insert(label.as_str())) {
@@ -149,7 +149,7 @@ fn replaced_tensor<'a>(spec: &'a ModelSpec, name: &str) -> Option<(TensorId, &'a
     tensors.find(|(_, tensor)| tensor.name == name || tensor.aliases.iter().any(|alias| alias == name))
 }
 
-/// Refuses a matrix that is both the embedding and the output layer: the adapter has its own copy of one of them.
+/// Rejects a matrix that is both the embedding and the output layer , since the adapter has a separate copy.
 fn refuse_tied(spec: &ModelSpec, id: TensorId, adapter: &str) -> Result<()> {
     let tied = spec.head.as_ref().is_ok_and(|head| head.table == id)
         && spec.embedding.tables().any(|table| table == id);
@@ -164,18 +164,18 @@ fn refuse_tied(spec: &ModelSpec, id: TensorId, adapter: &str) -> Result<()> {
     Ok(())
 }
 
-/// The scale that all modules get: that of the first.
+/// The scale that all modules get: the scale of the first module.
 fn common_scale(lora: &Lora, modules: &[Module]) -> f32 {
     modules.first().map_or(1.0, |module| lora.scale_of(&module.path))
 }
 
 impl Session {
-    /// Loads an adapter, which replaces an earlier one. The base weights change only where the adapter has tensors of its own for them,
-    /// until [`Session::reset`] or until another adapter is loaded.
+    /// Loads an adapter and removes any earlier one. The base weights change only where the adapter has tensors of its own for
+    /// them, until [`Session::reset`] or until another adapter is loaded.
     ///
     /// # Errors
-    /// The errors of [`Session::add_adapter`] and of reading the base; `file-corrupt` or `invalid-argument` for a tensor that cannot
-    /// replace that of the base, which then remains as it was.
+    /// The errors of [`Session::add_adapter`] and of reading the base; `file-corrupt` or `invalid-argument` for a tensor that
+    /// cannot replace the base model's tensor. The base then remains unchanged.
     pub async fn use_adapter(&mut self, file: &AdapterFile) -> Result<()> {
         let Some(spec) = file.method.adapter() else {
             bail!(InvalidArgument, "method full is no adapter");
@@ -192,7 +192,7 @@ impl Session {
         }
         let replaced = self.replace(&ids, &file.replaced).await;
         if replaced.is_err() {
-            // Some tensors may have been replaced already. Nothing of an adapter that cannot be used may remain.
+            // Some tensors may have been replaced already. Nothing of a rejected adapter may remain.
             self.reset(&mut |_| Ok(())).await?;
         } else {
             self.adapter_labels.clone_from(&file.labels);
@@ -201,7 +201,7 @@ impl Session {
     }
 }
 
-/// The shapes that an adapter of this model must have.
+/// The base model's layers and shapes, which an adapter of this model must match.
 pub fn adapter_base(spec: &ModelSpec) -> Base {
     let mut matrices: Vec<TensorId> = spec.linears().iter().map(|(_, linear)| linear.weight).collect();
     // The layers of a fused matrix are one module.

@@ -1,8 +1,9 @@
 //! The activation basis: the factor A of LoRA as the whitened principal directions of each layer's inputs.
 //!
-//! EVA (Paischer et al. 2024, arXiv 2410.07170) begins A with the right singular vectors of the inputs over some batches. Here they are
-//! also whitened, each divided by the root mean square of its products with the inputs, so that all columns of B have inputs of one size,
-//! and A stays as it is (LoRA-FA). The passes run on the device; the host computes the directions in f64, and rounds them to f16.
+//! EVA (Paischer et al. 2024, arXiv 2410.07170) initializes A with the right singular vectors of the inputs over some batches. Here
+//! they are also whitened: each is divided by the root mean square of its products with the inputs, so that all columns of B have
+//! inputs of the same magnitude. A is then frozen (LoRA-FA). The passes run on the device; the host computes the directions in f64
+//! and rounds them to f16.
 
 use half::f16;
 
@@ -16,16 +17,16 @@ use crate::text::batch::Batch;
 use crate::text::encode::Example;
 use crate::zo::random::Order;
 
-/// The basis comes from the batches of the first steps: at most this many.
+/// The maximum number of batches that the basis is computed from: those of the first steps.
 const BATCHES: u32 = 4;
 
-/// No example is added once there are this many tokens.
+/// The number of tokens after which no further example is added.
 const TOKENS: u32 = 1024;
 
-/// Bytes of inputs that the host holds at a time. If the matrices need more, there are more passes.
+/// Bytes of layer inputs that the host holds at a time. If the matrices need more, there are more passes.
 const BYTES: u64 = 64 << 20;
 
-/// The examples of each pass, by their indices, for examples in this order with so many tokens each.
+/// The examples of each pass, as indices, for examples taken in this order. `tokens` has the number of tokens of each example.
 pub(super) fn passes(settings: &Settings, mut order: Order, tokens: &[u32]) -> Vec<Vec<usize>> {
     let (mut passes, mut seen) = (Vec::new(), 0);
     for step in 0..BATCHES.min(settings.steps) {
@@ -42,10 +43,10 @@ pub(super) fn passes(settings: &Settings, mut order: Order, tokens: &[u32]) -> V
 }
 
 impl Session {
-    /// The factors A of an adapter of this method, one after another: values that f16 has.
+    /// The factors A of an adapter of this method, concatenated. All values are exactly representable in f16.
     ///
     /// # Errors
-    /// `invalid-argument` for a method that has no such factors; those of the backend.
+    /// `invalid-argument` for a method that has no such factors; errors from the backend.
     pub(super) async fn activation_basis(
         &mut self,
         settings: &Settings,
@@ -62,7 +63,7 @@ impl Session {
             .map(|pass| Batch::pack(&pass.iter().map(|&index| &examples[index]).collect::<Vec<_>>()))
             .collect();
         let mut basis = Vec::new();
-        // The last matrix's inputs and basis: queries, keys and values have the same inputs.
+        // The inputs and basis of the previous matrix: queries, keys and values share their inputs.
         let mut last: Option<(Vec<Vec<f32>>, Vec<f32>)> = None;
         for group in self.groups(settings, &batches)? {
             let mut inputs: Vec<Vec<Vec<f32>>> = vec![Vec::new(); group.len()];
@@ -94,10 +95,10 @@ impl Session {
         Ok(basis)
     }
 
-    /// The passes of [`Session::activation_basis`] over batches of zeros, for a plan.
+    /// Records the passes of [`Session::activation_basis`] over batches of zeros, for a plan.
     ///
     /// # Errors
-    /// As there.
+    /// Same errors as [`Session::activation_basis`].
     pub(super) async fn count_basis(
         &mut self,
         settings: &Settings,

@@ -1,4 +1,4 @@
-//! Times a forward pass and a whole step of a loaded model on random tokens. Every result is checked before its time counts.
+//! Times a forward pass and a whole step of a loaded model on random tokens. Every result is checked before its time is reported.
 
 use super::evaluation::extent;
 use super::method::Setup;
@@ -29,7 +29,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Sets a loaded session up to train as `settings` say, on a batch of sequences of `length` random tokens.
+    /// Sets up a loaded session to train as `settings` specify, on a batch of sequences of `length` random tokens.
     ///
     /// # Errors
     /// The errors of [`Session::set_up`].
@@ -46,20 +46,20 @@ impl Bench {
         &self.session
     }
 
-    /// The tokens, their sequences end to end, and where they are scored.
+    /// The batch: the tokens, their sequences packed end to end, and the positions that are scored.
     pub fn batch(&self) -> &Batch {
         &self.batch
     }
 
-    /// Floating-point operations of a plain pass: those of the linear layers and the head, without those of attention itself.
+    /// Floating-point operations of a plain pass: the linear layers and the head, without the attention products.
     pub fn flops(&self) -> f64 {
         forward_flops(self.session.model.spec(), self.batch.ids.len(), self.batch.targets.len())
     }
 
-    /// Logits at the targets `[target, vocabulary]`, to compare with those of another program.
+    /// Logits at the targets, `[target, vocabulary]`, for comparison with another program.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn logits(&mut self) -> Result<Vec<f32>> {
         let tokens = self.batch.ids.len() as u32;
         let extent = Extent { branches: 1, tokens, targets: tokens, labels: 0 };
@@ -70,10 +70,10 @@ impl Bench {
         Ok(self.batch.targets.iter().flat_map(row).copied().collect())
     }
 
-    /// Milliseconds of a plain pass over the weights as they are, to its loss.
+    /// Runs a plain pass with the current weights up to the loss, and returns its time in milliseconds.
     ///
     /// # Errors
-    /// `non-finite-loss`; those of the backend.
+    /// `non-finite-loss`; errors from the backend.
     pub async fn forward(&mut self) -> Result<f64> {
         let branches = self.settings.estimator.branches();
         let (model, ws) = self.session.prepare(extent(&self.batch, branches, Score::Vocabulary))?;
@@ -88,11 +88,11 @@ impl Bench {
         Ok(ms)
     }
 
-    /// Milliseconds of a whole step: the branches' losses, with the update of the step before on the way. A plain pass has gone before:
-    /// the mean of the losses must be about its loss.
+    /// Runs a whole step and returns its time in milliseconds. The pass computes the branches' losses and applies the previous
+    /// step's update on the way. A plain pass must have run before, since the mean of the losses is checked against its loss.
     ///
     /// # Errors
-    /// `non-finite-loss`; those of the backend.
+    /// `non-finite-loss`, also if the losses do not match the plain pass; errors from the backend.
     pub async fn step(&mut self) -> Result<f64> {
         let Settings { estimator, seed, epsilon, .. } = &self.settings;
         let list = estimator.branch_list(*seed, self.steps);
@@ -112,7 +112,8 @@ impl Bench {
         bail!(NonFiniteLoss, "the step's losses {:?} are not about the forward pass's {loss}", scores.means)
     }
 
-    /// Records of the step done whose update is small enough to leave the weights as they are, for the next step's check.
+    /// Records of the completed step. Their update is so small that the weights stay practically the same, so that the next step's
+    /// check holds.
     fn records(&self) -> Vec<Record> {
         let record = |probe| Record {
             step: self.steps,
@@ -127,8 +128,8 @@ impl Bench {
     }
 }
 
-/// The floating-point operations of the matmuls with weights: every token goes through the layers, a target also through the head's
-/// table. A multiply-add counts as two.
+/// The floating-point operations of the matmuls with weights: every token passes through the layers, and a target also through the
+/// head's table. A multiply-add counts as two operations.
 pub(super) fn forward_flops(spec: &ModelSpec, tokens: usize, targets: usize) -> f64 {
     let tensors = spec.tensors.as_slice();
     let layers: f64 = tensors
@@ -153,7 +154,7 @@ mod tests {
         let config =
             br#"{"model_type":"gpt2","n_embd":8,"n_head":2,"n_layer":1,"n_positions":16,"vocab_size":50}"#;
         let spec = family::spec(&Config::parse("config.json", config).unwrap()).unwrap();
-        // Queries, keys and values, attention's output, and the two layers of the MLP.
+        // Queries, keys and values, the attention's output layer, and the two layers of the MLP.
         let layer = 8 * 24 + 8 * 8 + 8 * 32 + 32 * 8;
         assert_eq!(forward_flops(&spec, 10, 3), f64::from(2 * (layer * 10 + 50 * 8 * 3)));
     }

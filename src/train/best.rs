@@ -1,4 +1,4 @@
-//! The best step of a run by its held-out loss, and the run's end there.
+//! The step of a run with the lowest held-out loss, and ending the run there.
 
 use super::classifier::Classifier;
 use super::encoder::{ExampleEncoder, Examples};
@@ -9,28 +9,29 @@ use super::trajectory::Trajectory;
 use super::updater::Updater;
 use crate::error::Result;
 
-/// The evaluation with the lowest held-out loss; the first of equal ones.
+/// The evaluation with the lowest held-out loss, or the first of several equal ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Best {
-    /// Number of steps before it.
+    /// Number of completed steps before it.
     pub steps: u32,
     /// Its loss.
     pub loss: f64,
 }
 
 impl Best {
-    /// The better one of an evaluation and the best one before it.
+    /// The better of this evaluation and the best one so far.
     pub fn or(before: Option<Best>, steps: u32, loss: f64) -> Best {
         before.filter(|best| best.loss <= loss).unwrap_or(Best { steps, loss })
     }
 }
 
 impl Trainer {
-    /// The best evaluation of the steps so far, for a surface that stores none: the weights are computed again from the base weights,
-    /// and evaluated before the first step and wherever an evaluation was due. Evaluations on one device have the same bits each time.
+    /// The best evaluation of the steps so far, for a surface that stores no evaluations. The weights are recomputed from the base
+    /// weights and evaluated before the first step and wherever an evaluation was due. Evaluations on one device give the same bits
+    /// each time.
     ///
     /// # Errors
-    /// The errors of [`super::replay()`] and of the backend, and what `keep_going` stops it with.
+    /// The errors of [`super::replay()`] and of the backend; errors from `keep_going`.
     pub async fn best_so_far(
         &mut self,
         session: &mut Session,
@@ -73,10 +74,10 @@ impl Trainer {
         Ok(best.unwrap_or(Best { steps: 0, loss: f64::INFINITY }))
     }
 
-    /// Ends the run with the weights after its first `steps` steps, which are computed again from the base weights.
+    /// Ends the run with the weights after its first `steps` steps, which are recomputed from the base weights.
     ///
     /// # Errors
-    /// The errors of [`super::replay()`], and what `progress` stops it with.
+    /// The errors of [`super::replay()`]; errors from `progress`.
     pub async fn keep(
         &mut self,
         session: &mut Session,

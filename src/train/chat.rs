@@ -7,10 +7,10 @@ use crate::format::gguf::Metadata;
 use crate::format::model_files::ModelFiles;
 use crate::text::chat::ChatTemplate;
 
-/// The template that came with the model. A fault in it matters only for chat data.
+/// The template that came with the model. An invalid template matters only for chat data.
 ///
 /// # Errors
-/// `model-unsupported` when there is none, or it cannot be run; `file-corrupt` when its file is damaged.
+/// `model-unsupported` if there is none or it cannot be run; `file-corrupt` if its file is damaged.
 pub(super) fn template(files: &ModelFiles) -> Result<ChatTemplate> {
     let found = match &files.gguf {
         Some(metadata) => of_gguf(metadata)?,
@@ -33,10 +33,10 @@ fn of_gguf(metadata: &Metadata) -> Result<Option<ChatTemplate>> {
     ChatTemplate::new(KEY, source, special_tokens(metadata)?).map(Some)
 }
 
-/// The special tokens of a GGUF file, by the names that transformers has for them.
+/// The special tokens of a GGUF file, under the names that transformers uses for them.
 ///
 /// # Errors
-/// `file-corrupt` if a field has another type.
+/// `file-corrupt` if a field has the wrong type.
 fn special_tokens(metadata: &Metadata) -> Result<Vec<(String, String)>> {
     let vocabulary = metadata.opt_strings("tokenizer.ggml.tokens")?.unwrap_or_default();
     let mut tokens = Vec::new();
@@ -56,10 +56,10 @@ fn special_tokens(metadata: &Metadata) -> Result<Vec<(String, String)>> {
     Ok(tokens)
 }
 
-/// The content of a `tokenizer_config.json` for a GGUF file's tokenizer: special tokens, and the chat template.
+/// The content of a `tokenizer_config.json` for a GGUF file's tokenizer: the special tokens and the chat template.
 ///
 /// # Errors
-/// `file-corrupt` if a field has another type.
+/// `file-corrupt` if a field has the wrong type.
 pub(super) fn tokenizer_config(metadata: &Metadata) -> Result<Map<String, Value>> {
     let mut fields = Map::from_iter([
         ("tokenizer_class".to_owned(), json!("PreTrainedTokenizerFast")),

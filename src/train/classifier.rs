@@ -57,31 +57,31 @@ impl Dense {
 pub struct Classifier {
     /// The labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// Which tokens' hidden states are the features.
+    /// The pooling: which tokens' hidden states are the features.
     pub pooling: Pooling,
     /// A dense layer before the outputs, which published classifiers of encoders have.
     pub dense: Option<Dense>,
     /// From features to logits.
     pub linear: Linear,
-    /// Whether data may also name a label by its number, as those of published classifiers do.
+    /// Whether data may also name a label by its number, as published classifiers allow.
     pub numbered: bool,
-    /// The head on label words that computes the logits instead, for texts in its template.
+    /// The head on label words that computes the logits instead of `linear`, for texts in its template.
     pub words: Option<Box<WordReadout>>,
 }
 
 impl Classifier {
-    /// Why a template and label words cannot stand beside a readout that steps begin from.
+    /// Why a template and label words cannot be combined with a readout that steps start from.
     pub(crate) const WORDS_HAVE_NO_STEPS: &str = "the steps lower the loss of a linear classifier on pooled hidden states, which takes \
         texts and labels as they stand in the data. A readout on label words is another head, which is computed on the host after the forward \
         pass, so steps cannot lower its loss. Leave the template and the labels out, or fit method readout with them alone, or train without a readout";
 
-    /// A classifier that has seen no text, and gives every label the same probability.
+    /// A classifier that has not been fitted, and gives every label the same probability.
     pub fn unfitted(session: &Session, labels: Vec<String>, pooling: Pooling) -> Classifier {
         let linear = Linear::zeros(labels.len(), session.model.spec().hidden as usize);
         Classifier::plain(labels, pooling, linear)
     }
 
-    /// The values in a header that are the adapter's, and those after them, which are the classifier's.
+    /// Splits the values in a header into those of the adapter and those of the classifier, which follow them.
     pub(super) fn split<'a>(header: &'a Header, session: &Session) -> (&'a [f32], &'a [f32]) {
         let values = match header.settings.pooling() {
             Some(_) if header.settings.method.is_readout() => header.initial.len(),
@@ -96,14 +96,14 @@ impl Classifier {
         Classifier { labels, pooling, dense: None, linear, numbered: false, words: None }
     }
 
-    /// A classifier by a head on label words, whose labels are spelled as in the data.
+    /// A classifier that uses a head on label words. Its labels are spelled as in the data.
     pub(super) fn of_words(session: &Session, words: WordReadout) -> Classifier {
         let pooling = WordReadout::pooling(session.model.spec().causal);
         let unfitted = Classifier::unfitted(session, words.labels.names.clone(), pooling);
         Classifier { words: Some(Box::new(words)), ..unfitted }
     }
 
-    /// The values that a trajectory stores for it.
+    /// The values that a trajectory stores for this classifier.
     pub(super) fn values(&self) -> Vec<f32> {
         match &self.words {
             Some(words) => words.head.values().into_iter().map(|value| value as f32).collect(),
@@ -111,7 +111,7 @@ impl Classifier {
         }
     }
 
-    /// The classifier that a trajectory holds: of method readout, or of a readout before the first step. None for other runs.
+    /// The classifier in a trajectory: the one of method readout, or the readout that the steps started from. `None` for other runs.
     ///
     /// # Errors
     /// `trajectory-mismatch` where the values in the header are not those of a classifier on this model.
@@ -134,10 +134,10 @@ impl Classifier {
         }
     }
 
-    /// The index of a label, in any case and with any white space.
+    /// The index of a label. Case and surrounding white space are ignored.
     ///
     /// # Errors
-    /// `data-invalid` naming the label and those that are known.
+    /// `data-invalid` naming the label and the known labels.
     pub(super) fn index_of(&self, label: &str) -> Result<u32> {
         const SHOWN: usize = 20;
         if let Some(index) = fit::position(&self.labels, label) {
@@ -161,7 +161,7 @@ impl Classifier {
     /// The logit of each label for one row of features.
     ///
     /// # Errors
-    /// `invalid-argument` where the row has another width than the weights.
+    /// `invalid-argument` if the row and the weights differ in width.
     pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
         if let Some(words) = &self.words {
             let features: Vec<f64> = features.iter().map(|&value| f64::from(value)).collect();
@@ -179,7 +179,7 @@ impl Classifier {
     /// Losses, predictions and logits from the features of each text, `[target, width]`.
     ///
     /// # Errors
-    /// `invalid-argument` where the features are not a row for each target; `non-finite-loss` where a feature is not a number.
+    /// `invalid-argument` unless there is one row of features per target; `non-finite-loss` if a feature is NaN.
     pub(super) fn evaluate(&self, features: &[f32], targets: &[Target]) -> Result<Evaluation> {
         let width = self.linear.width();
         if features.len() != targets.len() * width {
@@ -207,10 +207,11 @@ impl Classifier {
 }
 
 impl Session {
-    /// Uploads a classifier, whose loss the steps then minimize, or removes it. While it is there, the language-model head is not trained.
+    /// Uploads a classifier, whose loss the steps then minimize, or removes it. While it is present, the language-model head is not
+    /// trained.
     ///
     /// # Errors
-    /// `model-unsupported` for a classifier that is not linear; those of the backend.
+    /// `model-unsupported` for a classifier that is not linear; errors from the backend.
     pub(super) fn use_readout(&mut self, classifier: Option<&Classifier>) -> Result<()> {
         let head = match classifier {
             Some(Classifier { dense: Some(_), .. } | Classifier { words: Some(_), .. }) => {

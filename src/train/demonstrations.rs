@@ -1,4 +1,4 @@
-//! In-context learning: training rows with their answers stand before every evaluated row, as in the tables of the MeZO paper
+//! In-context learning: training rows with their answers are placed before every evaluated row, as in the tables of the MeZO paper
 //! (arXiv 2305.17333). Nothing is trained.
 
 use super::encoder::{ANSWER_TOKENS, ExampleEncoder};
@@ -8,20 +8,20 @@ use crate::text::encode::HeadKind;
 use crate::text::rows::{Classified, Dataset, Reply, Rows};
 use crate::zo::random::sample_order;
 
-/// The separator after each demonstration, as in the code of the paper: a blank line.
+/// The separator after each demonstration: a blank line, as in the paper's code.
 const SEPARATOR: &str = "\n\n";
 
-/// Maximum tokens of an example with demonstrations, where nothing else is asked for: that of the paper's causal models.
+/// The default maximum tokens of an example with demonstrations, the same as for the paper's causal models.
 pub const IN_CONTEXT_LENGTH: u32 = 2048;
 
-/// Rows with their answers, as one text that stands before a prompt.
+/// Rows with their answers, as one text to put before a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demonstrations {
-    /// The row of the file that each one is, in the order of the text.
+    /// The row of the file that each demonstration comes from, in the order of the text.
     pub rows: Vec<usize>,
-    /// How many of them have each label. Empty for rows without labels.
+    /// The number of demonstrations with each label. Empty for rows without labels.
     pub per_label: Vec<(String, usize)>,
-    /// The text, with the blank line at its end.
+    /// The text, including the blank line at its end.
     pub text: String,
 }
 
@@ -33,12 +33,13 @@ struct Shown {
 }
 
 impl Demonstrations {
-    /// Draws `count` rows of `data` in the order of [`sample_order`], as many of each label; if `count` is not a multiple of the
-    /// number of labels, those that are drawn first have one more. They are written as the encoder's prompts with the right answers.
+    /// Draws `count` rows of `data` in the order of [`sample_order`], the same number for each label. If `count` is not a multiple
+    /// of the number of labels, the labels that are drawn first get one more. The rows are written as the encoder's prompts with
+    /// the right answers.
     ///
     /// # Errors
-    /// `invalid-argument` where the model is not causal, the rows are of a kind without prompts, or a label has too few of them;
-    /// `data-invalid` naming a row that the template does not fit.
+    /// `invalid-argument` if the model is not causal, the rows are of a kind without prompts, or a label has too few of them;
+    /// `data-invalid` naming a row that does not fit the template.
     pub fn draw(
         session: &Session,
         encoder: &ExampleEncoder,
@@ -78,7 +79,7 @@ impl Demonstrations {
         Ok(Demonstrations { rows: chosen.iter().map(|one| one.row).collect(), per_label, text })
     }
 
-    /// The encoder and the data with the demonstrations before each prompt.
+    /// The encoder and the data with the demonstrations added before each prompt.
     pub fn put_before(&self, encoder: &ExampleEncoder, data: &Dataset) -> (ExampleEncoder, Dataset) {
         let mut data = data.clone();
         let before = |prompt: &mut String| prompt.insert_str(0, &self.text);
@@ -145,7 +146,7 @@ fn shown(encoder: &ExampleEncoder, rows: &Rows) -> Result<(Vec<String>, Vec<Show
     })
 }
 
-/// Indices of `count` rows in the order of their draw, as many of each class. There are fewer if a class has too few.
+/// Indices of `count` rows in the order they are drawn, the same number for each class. There are fewer if a class has too few rows.
 fn balanced(classes: &[usize], count: usize, seed: u64) -> Vec<usize> {
     let number = classes.iter().max().map_or(1, |most| most + 1);
     let mut present = vec![false; number];
@@ -165,8 +166,8 @@ fn balanced(classes: &[usize], count: usize, seed: u64) -> Vec<usize> {
 }
 
 impl Session {
-    /// Checks that no demonstration is lost where rows are truncated to `length` tokens, and returns a sentence on rows whose own texts are
-    /// truncated. `encoder` and `data` are those of [`Demonstrations::put_before`].
+    /// Checks that no demonstration is cut off when rows are truncated to `length` tokens, and returns a sentence about rows whose
+    /// own texts are truncated. `encoder` and `data` are the results of [`Demonstrations::put_before`].
     ///
     /// # Errors
     /// `invalid-argument` naming a row that does not fit.
@@ -180,7 +181,7 @@ impl Session {
         let longer = lengths.iter().filter(|(_, tokens)| *tokens > length as usize);
         match (longer.clone().next(), &data.rows) {
             (None, _) => Ok(Vec::new()),
-            // The encoder truncates the row's text, and refuses a template that leaves no tokens for it.
+            // The encoder truncates the row's text, and rejects a template that leaves no tokens for it.
             (Some(_), Rows::Classified(_)) => Ok(vec![format!(
                 "{}: {} of {} texts are truncated, so that they fit into {length} tokens with the demonstrations before them.",
                 data.name,
@@ -197,7 +198,7 @@ impl Session {
         }
     }
 
-    /// The number of tokens that each row has in its longest form, if nothing is truncated.
+    /// The number of tokens of each row in its longest form, without truncation.
     fn whole_lengths(&self, encoder: &ExampleEncoder, data: &Dataset) -> Result<Vec<(usize, usize)>> {
         let endless = u32::MAX as usize;
         Ok(match &data.rows {

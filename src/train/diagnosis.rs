@@ -1,12 +1,12 @@
-//! Says in sentences whether a run is learning, and what to do. The losses of MeZO are noisy, and the common faults (a
-//! learning rate ten times too large or too small, an epsilon that rounding swallows) look alike for hundreds of steps.
-//! A run that has exploded is stopped by [`super::watch`]; this module warns of runs that can still go on.
+//! Warns in plain sentences when a run is not learning, and says what to do. The losses of MeZO are noisy, and the common faults (a
+//! learning rate ten times too large or too small, an epsilon that is lost to rounding) look alike for hundreds of steps. A run
+//! that has exploded is stopped by [`super::watch`]; this module warns about runs that can still continue.
 
 use std::collections::VecDeque;
 
 use super::step_report::StepReport;
 
-/// Losses of the first steps, which later ones are compared with.
+/// Number of first steps whose losses later ones are compared with.
 const FIRST: usize = 20;
 
 /// Number of consecutive steps that are examined for problems that appear early.
@@ -29,12 +29,12 @@ pub enum Trouble {
     LargeDifference,
 }
 
-/// A warning, which is given once.
+/// A warning, which is given only once per run.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Warning {
     /// The kind of problem.
     pub trouble: Trouble,
-    /// A sentence for people that also says what to do.
+    /// The message for the user, which also says what to do.
     pub message: String,
 }
 
@@ -50,13 +50,13 @@ pub struct Diagnosis {
     steps: usize,
     same: usize,
     apart: usize,
-    /// The loss that the last step's is compared with.
+    /// The loss that later losses are compared with.
     reference: f64,
     given: Vec<Trouble>,
 }
 
 impl Diagnosis {
-    /// The diagnosis of a run with this number of steps, learning rate and perturbation scale.
+    /// Creates the diagnosis for a run with this number of steps, learning rate and perturbation scale.
     pub fn new(steps: u32, learning_rate: f32, epsilon: f32) -> Diagnosis {
         Diagnosis {
             learning_rate,
@@ -72,7 +72,7 @@ impl Diagnosis {
         }
     }
 
-    /// Adds the losses of a step. Returns a warning for a problem that has become clear and was not reported before.
+    /// Adds the losses of a step. Returns a warning for a problem that has become clear and has not been reported before.
     pub fn observe(&mut self, report: &StepReport) -> Option<Warning> {
         let loss = f64::from(report.loss());
         self.steps += 1;
@@ -111,7 +111,7 @@ impl Diagnosis {
         if self.steps >= SOON && soon().all(|loss| *loss > HIGH * self.reference) {
             return Some(self.rising(self.reference, Summary::of(soon()).mean));
         }
-        // Losses that have risen also differ by a lot, and then the learning rate is at fault.
+        // Losses that have risen also differ a lot from each other, but then the learning rate is at fault.
         if self.apart >= SOON && Summary::of(soon()).mean <= HIGH * self.reference {
             let message = format!(
                 "the two losses of a step have differed by more than half of the loss for {} steps: the perturbation is too large to \
@@ -153,7 +153,7 @@ impl Diagnosis {
     }
 }
 
-/// The mean and its standard error.
+/// A mean and its standard error.
 struct Summary {
     mean: f64,
     error: f64,
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::zo::estimator::Probe;
 
-    /// A step whose losses lie `apart` around `loss`.
+    /// A step whose losses are `apart` away from each other, around `loss`.
     fn step(loss: f32, apart: f32) -> StepReport {
         let probe =
             Probe { loss_plus: loss + apart / 2.0, loss_minus: loss - apart / 2.0, projected_grad: 0.0 };
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(troubles(|i| 0.7 + i * 2e-3, 1e-3), [Trouble::Rising]);
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 0.0), [Trouble::NoDifference]);
         assert_eq!(troubles(|i| 1.0 - i * 1e-3, 2.0), [Trouble::LargeDifference]);
-        // Losses that have risen at once differ by much, which is not the fault of epsilon.
+        // Losses that have risen at once differ a lot, but epsilon is not at fault.
         assert_eq!(troubles(|i| if i < 1.0 { 0.7 } else { 40.0 }, 60.0), [Trouble::Rising]);
     }
 }

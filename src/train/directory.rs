@@ -1,4 +1,4 @@
-//! The small files of a saved model: with them beside `model.safetensors`, transformers and this program open its directory as it is.
+//! The small files of a saved model. With them beside `model.safetensors`, transformers and this program can open the directory.
 
 use serde_json::{Map, Value, json};
 
@@ -11,11 +11,12 @@ use crate::format::source::read_whole;
 use crate::text::tokenizer_files::DECLARATION_FILES;
 
 impl Session {
-    /// The files beside the weights, with their paths: those of a readout, or `config.json`; and the tokenizer's, the chat template and
-    /// the settings of generation, as the model came with them. A model from a GGUF file has none of these, so its tokenizer is written anew.
+    /// The files beside the weights, with their paths: those of a readout, or `config.json`; and the model's original tokenizer
+    /// files, chat template and generation settings. A model from a GGUF file has none of these, so tokenizer files are generated
+    /// for it.
     ///
     /// # Errors
-    /// `model-unsupported` if the tokenizer cannot be written; those of reading.
+    /// `model-unsupported` if the tokenizer cannot be written; read errors.
     pub async fn small_files(&self, readout: Option<&ReadoutFiles>) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files: Vec<(String, Vec<u8>)> = match readout {
             Some(readout) => {
@@ -36,16 +37,16 @@ impl Session {
         Ok(files)
     }
 
-    /// The configuration of the saved model. `half` says that transformers should hold the weights in 16 bits.
+    /// The configuration of the saved model. With `half`, it tells transformers to load the weights in 16 bits.
     pub(super) fn saved_config(&self, half: bool) -> Map<String, Value> {
         let mut config = self.config().clone();
-        // The file has the weights after training. They are no longer quantized, and would lose the last steps in bfloat16.
+        // The file has the weights after training. They are no longer quantized, and bfloat16 would lose the last steps.
         for field in ["quantization_config", "dtype"] {
             config.remove(field);
         }
         config.insert("torch_dtype".to_owned(), json!(if half { "float16" } else { "float32" }));
         if self.tokenizer_config().is_some() {
-            // The first is the one that ends a text in training.
+            // The first id is the one that ends a text in training.
             let first = self.tokenizer().ok().and_then(|tokenizer| tokenizer.eos());
             let others = self.ends().iter().copied().filter(|id| Some(*id) != first);
             let ends: Vec<u32> = first.into_iter().chain(others).collect();

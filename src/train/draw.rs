@@ -1,4 +1,4 @@
-//! Draws the rows of a data set to train on, a number of each class, and others that are held out, with a seed.
+//! Draws the training rows of a data set with a seed, a given number of each class, and optionally others that are held out.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,12 @@ pub struct Draw {
     pub data_seed: u64,
 }
 
-/// Draws from `data`: rows to learn from, and rows held out. They are taken in the order of [`sample_order`]: each class's first `shots`, then
-/// of the rest the first `hold_out`; both keep the file's order. (The same file, seed and `shots` give the same rows everywhere.)
+/// Draws rows to train on and rows to hold out from `data`, in the order of [`sample_order`]: first `shots` rows of each class,
+/// then `hold_out` of the remaining rows. Both keep the file's order. The same file, seed and `shots` give the same rows
+/// everywhere.
 ///
 /// # Errors
-/// `invalid-argument` naming the class that has too few rows, or when too few are left to hold out.
+/// `invalid-argument` naming the class that has too few rows, or if too few rows are left to hold out.
 pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
     let Draw { shots, hold_out, data_seed } = given;
     if shots == 0 && hold_out == 0 {
@@ -70,7 +71,7 @@ pub fn draw(data: Dataset, given: Draw) -> Result<(Dataset, Option<Dataset>)> {
     Ok((train, (hold_out > 0).then(|| with(&data, &held))))
 }
 
-/// Each row's class; empty where rows have none.
+/// Each row's class; empty if the rows have no classes.
 fn classes(rows: &Rows) -> Result<Vec<String>> {
     Ok(match rows {
         Rows::Classified(rows) => rows.iter().map(|row| row.label.to_lowercase()).collect(),
@@ -84,7 +85,7 @@ fn classes(rows: &Rows) -> Result<Vec<String>> {
     })
 }
 
-/// The data set of these rows.
+/// A data set with only these rows.
 fn with(data: &Dataset, rows: &[usize]) -> Dataset {
     fn pick<T: Clone>(all: &[T], rows: &[usize]) -> Vec<T> {
         rows.iter().filter_map(|i| all.get(*i).cloned()).collect()
@@ -133,7 +134,7 @@ mod tests {
         let again = draw(data(), given).unwrap();
         assert_eq!(again.0, train);
         assert_ne!(draw(data(), Draw { data_seed: 4, ..given }).unwrap().0, train);
-        // Fewer shots are among more, and holding out does not change what is drawn.
+        // A smaller draw is a subset of a larger one, and holding out rows does not change which rows are drawn.
         let fewer = draw(data(), Draw { shots: 2, hold_out: 0, data_seed: 3 }).unwrap().0;
         assert!(rows(&fewer).iter().all(|row| rows(&train).contains(row)));
     }

@@ -1,4 +1,4 @@
-//! Turns the rows of a data set into examples with targets, and says what the targets are scored against.
+//! Turns the rows of a data set into examples with targets, and defines what the targets are scored against.
 
 use super::classifier::Classifier;
 use super::session::Session;
@@ -12,22 +12,22 @@ use crate::text::rows::{Classified, Dataset, Question, Reply, Rows};
 use crate::text::task::Task;
 use crate::text::template::Template;
 
-/// Maximum tokens of an answer that the model writes.
+/// Maximum tokens of a generated answer.
 pub(super) const ANSWER_TOKENS: u32 = 50;
 
 /// Turns rows into the examples of a run, an evaluation or a classification.
 #[derive(Clone, Debug)]
 pub enum ExampleEncoder {
-    /// The label word in a template.
+    /// The target is the label word in a template.
     Classification {
         /// The template.
         template: Template,
         /// Its label words.
         labels: LabelWords,
     },
-    /// The tokens of completions, of answers, or of plain text.
+    /// The targets are the tokens of completions, answers or plain text.
     LanguageModel,
-    /// The label by a classifier on hidden states. No token is scored.
+    /// The target is the label, scored by a classifier on hidden states. No token is scored.
     Readout(Classifier),
 }
 
@@ -36,13 +36,13 @@ pub enum ExampleEncoder {
 pub struct Examples {
     /// The training examples.
     pub examples: Vec<Example>,
-    /// The questions that they answer, one for each example; none where the data are no questions. An evaluation asks them.
+    /// The questions that the examples answer, one for each example, which an evaluation asks; empty if the data are not questions.
     pub(super) questions: Vec<Question>,
     /// Maximum number of tokens; longer examples were truncated.
     pub(super) length: usize,
-    /// The task that they belong to, if any.
+    /// The task of the examples, if any.
     pub(super) task: Option<&'static str>,
-    /// Fingerprint of their data.
+    /// Fingerprint of the data.
     pub fingerprint: u64,
     /// What a person should know about the data, in sentences.
     pub notes: Vec<String>,
@@ -64,10 +64,10 @@ impl Examples {
 }
 
 impl ExampleEncoder {
-    /// Creates an encoder from a template and labels, or, without both, for language modeling.
+    /// Creates an encoder from a template and labels or, without either, for language modeling.
     ///
     /// # Errors
-    /// `data-invalid` for a template or label word that the model cannot use; `invalid-argument` when only one of the two is given.
+    /// `data-invalid` for a template or label word that the model cannot use; `invalid-argument` if only one of the two is given.
     pub fn new(session: &Session, template: Option<&str>, labels: &[String]) -> Result<ExampleEncoder> {
         match (template, labels) {
             (None, []) => session.model.spec().head().map(|_| ExampleEncoder::LanguageModel),
@@ -88,11 +88,11 @@ impl ExampleEncoder {
         }
     }
 
-    /// Creates the encoder of a task for the session's model: cross-entropy over the label words for a masked one, over the tokens of the right answer
-    /// for a causal one.
+    /// Creates the encoder of a task for the session's model. A masked model is trained with the cross-entropy over the label
+    /// words, a causal one with the cross-entropy of the tokens of the right answer.
     ///
     /// # Errors
-    /// `invalid-argument` when the task has no form for such models; `data-invalid` for a label word that the model cannot use.
+    /// `invalid-argument` if the task has no form for such models; `data-invalid` for a label word that the model cannot use.
     pub fn of_task(session: &Session, task: &'static Task) -> Result<ExampleEncoder> {
         session.model.spec().head()?;
         let template = task.template(session.head())?;
@@ -143,7 +143,7 @@ impl ExampleEncoder {
     /// Encodes a data set. Examples are truncated to `max_length` tokens.
     ///
     /// # Errors
-    /// `data-invalid` naming the row; `invalid-argument` when the data are of another kind than the objective.
+    /// `data-invalid` naming the row; `invalid-argument` if the objective needs data of another kind.
     pub fn encode(&self, session: &Session, data: &Dataset, max_length: u32) -> Result<Examples> {
         let length = max_length as usize;
         let place = |e: Error| match e.code() {
@@ -166,7 +166,7 @@ impl ExampleEncoder {
     fn examples(&self, session: &Session, data: &Dataset, length: usize) -> Result<Vec<Example>> {
         let tokenizer = session.tokenizer()?;
         let scores_tokens = matches!(self, ExampleEncoder::LanguageModel);
-        // The example of a row, if the model has its tokens.
+        // Returns the example of a row if the model has all its tokens.
         let known = |example: Example, row: usize| {
             let targets = example.targets.iter().filter(|_| scores_tokens).map(|target| target.label);
             let checked = session.check_tokens(example.ids.iter().copied().chain(targets));
@@ -245,7 +245,7 @@ impl ExampleEncoder {
             }
             (ExampleEncoder::LanguageModel, Rows::Plain(texts)) => {
                 let encoder = PlainEncoder::new(tokenizer, length)?;
-                // Of several texts, a model learns where each one ends.
+                // With several texts, the model also learns where each one ends.
                 let ends = texts.len() > 1;
                 let place = |row: usize, e: Error| if ends { e.at(format!("row {row}")) } else { e };
                 let windows = texts.iter().zip(1..);
@@ -260,7 +260,7 @@ impl ExampleEncoder {
     }
 }
 
-/// What a person should know about the data: that all rows have one label, or which fields no template reads.
+/// Notes on the data for the user: that all rows have one label, or which fields no template reads.
 fn notes(session: &Session, data: &Dataset) -> Vec<String> {
     let name = &data.name;
     match &data.rows {

@@ -1,4 +1,4 @@
-//! The tokens that end a text that the model writes.
+//! The tokens that end a generated text.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use crate::error::Result;
 use crate::format::config::Config;
 use crate::format::gguf::Metadata;
 
-/// The fields of a GGUF file that name such tokens: the end of a text, of a turn, and of a message.
+/// The fields of a GGUF file that name such tokens: the ends of a text, a turn and a message.
 const GGUF_FIELDS: [&str; 3] =
     ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
-/// The names of control tokens that end a text in a GGUF file, whether or not a field names them, as in llama.cpp.
+/// The names of control tokens that end a text in a GGUF file even if no field names them, as in llama.cpp.
 const GGUF_NAMES: [&str; 9] = [
     "<|endoftext|>",
     "<|end_of_text|>",
@@ -23,11 +23,10 @@ const GGUF_NAMES: [&str; 9] = [
     "_<EOT>",
 ];
 
-/// `tokenizer.ggml.token_type` of a control token.
+/// The value of `tokenizer.ggml.token_type` for a control token.
 const CONTROL: i64 = 3;
 
-/// The ids of all tokens that end a text: those of `eos_token_id` in each configuration, which has one id or several, and those of a
-/// GGUF file.
+/// The ids of all tokens that end a text: the id or ids in `eos_token_id` of each configuration, and those of a GGUF file.
 ///
 /// # Errors
 /// `file-corrupt` if a field is not an id or a list of ids.

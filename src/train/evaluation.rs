@@ -1,4 +1,4 @@
-//! Evaluation: mean loss over all targets, and accuracy with what it means where there are labels or answers.
+//! Evaluation: the mean loss over all targets and, for data with labels or answers, the accuracy with figures that put it in context.
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
@@ -8,7 +8,7 @@ use crate::text::batch::Batch;
 use crate::text::encode::Example;
 use crate::text::figures::{Answer, Figures, wilson};
 
-/// Maximum tokens in one pass of an evaluation, unless a single example is longer.
+/// Maximum tokens in one pass of an evaluation, unless a single example has more.
 pub(super) const TOKENS: usize = 1024;
 
 /// The result of an evaluation.
@@ -30,7 +30,7 @@ pub struct EvaluationReport {
 }
 
 impl EvaluationReport {
-    /// The report, if its loss is a number.
+    /// Returns the report if its loss is finite.
     ///
     /// # Errors
     /// `non-finite-loss`.
@@ -54,7 +54,7 @@ impl EvaluationReport {
         self
     }
 
-    /// The report with the figures of the answer to each example, which are indices into `labels`.
+    /// Returns the report with figures computed from the answer to each example. The answers are indices into `labels`.
     pub(super) fn with_answers(self, labels: &[String], answers: Vec<Answer>) -> EvaluationReport {
         let right = answers.iter().filter(|answer| answer.expected == answer.answered).count();
         let figures = Figures::of(labels, answers);
@@ -63,10 +63,10 @@ impl EvaluationReport {
 }
 
 impl Session {
-    /// Evaluates the current weights. `keep_going` is called before each pass and may stop the evaluation.
+    /// Evaluates the current weights. `keep_going` is called before each pass and may stop the evaluation by returning an error.
     ///
     /// # Errors
-    /// The errors of the backend, and what `keep_going` stops it with.
+    /// Errors from the backend and from `keep_going`.
     pub async fn evaluate(
         &mut self,
         encoder: &ExampleEncoder,
@@ -93,10 +93,10 @@ impl Session {
         report(encoder, examples.examples.len(), loss, answers).check()
     }
 
-    /// The sum and number of the losses of each example's targets.
+    /// The sum of the losses of each example's targets, and their number.
     ///
     /// # Errors
-    /// The errors of the backend, and what `keep_going` stops it with.
+    /// Errors from the backend and from `keep_going`.
     pub(super) async fn example_losses(
         &mut self,
         encoder: &ExampleEncoder,
@@ -122,7 +122,7 @@ impl Session {
     /// Losses, predictions and label logits of one packed batch.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn evaluate_batch(&mut self, encoder: &ExampleEncoder, batch: &Batch) -> Result<Evaluation> {
         if let ExampleEncoder::Readout(classifier) = encoder {
             let features = self.features(batch, classifier.pooling).await?;
@@ -133,7 +133,7 @@ impl Session {
     }
 }
 
-/// The report on this number of examples, from the sum of the losses at their targets and the answer at each.
+/// The report on `examples` examples, from the sum of the losses at their targets and the answer at each target.
 pub(super) fn report(
     encoder: &ExampleEncoder,
     examples: usize,
@@ -148,7 +148,7 @@ pub(super) fn report(
     }
 }
 
-/// The number of examples that have been evaluated before each pass of [`Session::evaluate`].
+/// The number of examples already evaluated before each pass of [`Session::evaluate`].
 pub fn evaluated_before_passes(examples: &Examples) -> Vec<usize> {
     let (mut before, mut done) = (Vec::new(), 0);
     while done < examples.examples.len() {
@@ -158,7 +158,7 @@ pub fn evaluated_before_passes(examples: &Examples) -> Vec<usize> {
     before
 }
 
-/// The number of examples in the next pass, by their tokens.
+/// The number of examples that fit in the next pass, given the number of tokens of each.
 pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     let mut tokens = 0;
     let count = lengths
@@ -170,7 +170,7 @@ pub(super) fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
     count.max(1)
 }
 
-/// The workspace that a batch needs.
+/// The workspace size that a batch needs.
 pub(super) fn extent(batch: &Batch, branches: u32, score: Score<'_>) -> Extent {
     let labels = match score {
         Score::Labels(ids) => ids.len() as u32,

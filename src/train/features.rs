@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::Pooling;
 use crate::text::batch::Batch;
 
-/// Examples and the features of the first of them.
+/// Examples, and the features of the first `done` of them.
 pub(super) struct Cache {
     pub(super) examples: Examples,
     pub(super) pooling: Pooling,
@@ -31,7 +31,7 @@ impl Cache {
     /// Computes features until those of the first `rows` examples are known.
     ///
     /// # Errors
-    /// The errors of [`Session::features`], and what `progress` stops it with.
+    /// The errors of [`Session::features`]; errors from `progress`.
     pub(super) async fn grow(
         &mut self,
         session: &mut Session,

@@ -13,7 +13,8 @@ impl Session {
     /// Returns the plan of a run, or refuses a run that needs more than `capacity` bytes.
     ///
     /// # Errors
-    /// `out-of-memory` with the first change of settings that fits, each named as `name` says; those of [`Session::plan`].
+    /// `out-of-memory` with the first change of settings that fits, where `name` gives each setting's name; the errors of
+    /// [`Session::plan`].
     pub async fn check_plan(
         &self,
         settings: &Settings,
@@ -31,7 +32,7 @@ impl Session {
             true => None,
             false => self.fitting_change((settings, false), sizes, capacity).await?,
         };
-        // Streamed layers cost time. They are named where nothing else fits, or where they alone are a change that is enough.
+        // Streaming layers costs time. It is suggested only if nothing else fits, or if it is sufficient on its own.
         let streamed = self.fitting_change((settings, true), sizes, capacity).await?;
         let advice = match (resident, streamed) {
             (Some(resident), Some(streamed)) if streamed.0.len() == 1 => {
@@ -49,8 +50,9 @@ impl Session {
         );
     }
 
-    /// The first change that fits, from what costs nothing to what costs most: fewer examples at a time, weights in f16, an adapter over
-    /// smaller weights, shorter examples. With `streamed`, layers are read from a file as well. With what it would take.
+    /// The first change of settings that fits, with the memory it takes. The candidates are ordered by what they cost: fewer
+    /// examples at a time, weights in f16, an adapter over smaller weights, shorter examples. With `streamed`, layers are also read
+    /// from a file.
     async fn fitting_change(
         &self,
         (settings, streamed): (&Settings, bool),
@@ -59,13 +61,13 @@ impl Session {
     ) -> Result<Option<(Change, u64)>> {
         let lora = MethodOptions { method: Some(MethodKind::Lora), ..MethodOptions::default() };
         let adapter = if settings.method == Method::Full { lora.method() } else { settings.method.clone() };
-        // Streamed layers are not trained themselves.
+        // Streamed layers cannot be trained themselves.
         let first = if streamed { &adapter } else { &settings.method };
         let mut weights = vec![(self.dtype(), first.clone())];
         if self.dtype() == DType::F32 && !streamed {
             weights.push((DType::F16, settings.method.clone()));
         }
-        // Low-rank directions are full-parameter training and go over blocks; tensors chosen by name have no adapter.
+        // Low-rank directions are full-parameter training and also work over block formats; tensors chosen by name have no adapter.
         if settings.trainable.is_empty() {
             let low_rank = settings.estimator.kind == EstimatorKind::LowRank && !streamed;
             let method = if low_rank { &settings.method } else { &adapter };
@@ -79,7 +81,8 @@ impl Session {
         for length in lengths {
             let truncated = length.map_or_else(|| sizes.clone(), |length| sizes.truncated(length));
             for (dtype, method) in &weights {
-                // Repeated halves of the number of examples in a pass, the smallest first: if that does not fit, none does.
+                // The number of examples in a pass is halved repeatedly, and the smallest is tried first: if that does not fit,
+                // none does.
                 let halves =
                     std::iter::successors(Some(settings.at_once()), |n| (*n > 1).then(|| n.div_ceil(2)));
                 let mut most = None;
@@ -87,7 +90,7 @@ impl Session {
                     let wanted = Settings { micro_batch, method: method.clone(), ..settings.clone() };
                     match self.plan_of(&wanted, (*dtype, streamed), &truncated).await {
                         Ok(plan) if plan.peak <= capacity => most = Some((micro_batch, plan.peak)),
-                        // Settings that the model cannot be trained with are no advice.
+                        // Settings that the model cannot be trained with must not be suggested.
                         _ => break,
                     }
                 }
@@ -113,7 +116,7 @@ impl Session {
     }
 }
 
-/// Settings by the names of their flags, with their values.
+/// Settings by their flag names, with their values.
 type Change = Vec<(&'static str, String)>;
 
 /// The approximate number of bits per element.
@@ -121,7 +124,7 @@ fn bits(dtype: DType) -> usize {
     dtype.block_bytes() * 8 / dtype.block_len()
 }
 
-/// A number of bytes for people to read.
+/// A number of bytes in a human-readable form.
 fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }

@@ -9,7 +9,7 @@ use crate::error::{Result, bail, err};
 pub(super) const MAGIC: &[u8; 8] = b"PKTLTRAJ";
 pub(super) const VERSION: u32 = 1;
 
-/// The largest JSON of a header, in bytes.
+/// The maximum size of a header's JSON, in bytes.
 pub(super) const MAX_HEADER: usize = 1 << 20;
 
 /// The model, the data and the settings of a run.
@@ -17,62 +17,62 @@ pub(super) const MAX_HEADER: usize = 1 << 20;
 pub struct Header {
     /// `model_type` of the base model.
     pub family: String,
-    /// Number of its parameters.
+    /// Number of the base model's parameters.
     pub parameters: u64,
-    /// [`crate::model::Weights::fingerprint`] of its weights, 16 hexadecimal digits.
+    /// [`crate::model::Weights::fingerprint`] of the base weights, as 16 hexadecimal digits.
     pub fingerprint: String,
-    /// The settings of the run. Their fields stand beside the header's own.
+    /// The settings of the run, flattened into the header's JSON.
     #[serde(flatten)]
     pub settings: Settings,
     /// Storage format of the matrices.
     pub dtype: String,
-    /// Fingerprint of the training data, 16 hexadecimal digits.
+    /// Fingerprint of the training data, as 16 hexadecimal digits.
     pub data: String,
-    /// The name of the task, if the run was one.
+    /// The name of the task, if the run trained a known task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// The prompt template, for classification.
     pub template: Option<String>,
-    /// The label words, for classification; the labels of a readout.
+    /// The label words, for classification, or the labels of a readout.
     pub labels: Vec<String>,
-    /// The matmul tiles when the run began. Other tiles change the last bits of the losses, so a resumed run keeps them.
+    /// The matmul tiles at the start of the run. Other tiles change the last bits of the losses, so a resumed run keeps them.
     #[serde(default)]
     pub tiles: String,
-    /// Method readout: number of rows that the classifier was fitted on. The labels are those of the data.
+    /// Method readout: the number of rows that the classifier was fitted on. `labels` then has the labels of the data.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub fitted_rows: u32,
-    /// Number of steps of a run that has ended and kept the weights of an earlier step: the records end there. 0 for other runs.
+    /// Number of steps of a run that has ended and kept the weights of an earlier step, where the records end. 0 for other runs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub kept_of: u32,
-    /// Number of values of a readout that is fitted again during the run; 0 for other runs. A file has these values after every
+    /// Number of values of a readout that is refitted during the run; 0 for other runs. The file has this many values after every
     /// [`Settings::refit_every`] steps.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refit_values: u32,
-    /// Number of values that follow the JSON: the initial values of the adapter, or of its fixed tensors, where they do not follow from
-    /// the seed, or the fitted values of a readout.
+    /// Number of values that follow the JSON: the fitted values of a readout, or the initial values of the adapter or of its fixed
+    /// tensors, unless they follow from the seed.
     #[serde(default)]
     pub initial_values: u64,
-    /// How many of those values, from the first, are f16. The others are f32.
+    /// The number of these values, from the first, that are stored as f16. The others are f32.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub initial_halves: u64,
-    /// Those values.
+    /// The values themselves.
     #[serde(skip)]
     pub initial: Vec<f32>,
 }
 
 impl Header {
-    /// Bytes of the initial values in a file.
+    /// Size in bytes of the initial values in a file.
     pub(super) fn initial_bytes(&self) -> u64 {
         let singles = self.initial_values.saturating_sub(self.initial_halves);
         self.initial_halves.saturating_mul(2).saturating_add(singles.saturating_mul(4))
     }
 
-    /// Bytes of a readout that is fitted again during the run, with its checksum.
+    /// Size in bytes of a readout that is refitted during the run, including its checksum.
     pub(super) fn refit_bytes(&self) -> usize {
         (self.refit_values as usize).saturating_mul(4).saturating_add(4)
     }
 
-    /// Reads the initial values from their bytes in a file.
+    /// Decodes the initial values from their bytes in a file.
     pub(super) fn read_initial(&mut self, bytes: &[u8]) {
         let (halves, singles) = bytes.split_at((self.initial_halves as usize * 2).min(bytes.len()));
         self.initial =
@@ -83,7 +83,7 @@ impl Header {
     /// The first bytes of a file with this header.
     ///
     /// # Errors
-    /// `invalid-argument` when the settings cannot be written as JSON, or are too long.
+    /// `invalid-argument` if the settings cannot be written as JSON or are too long.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let json = serde_json::to_vec(self).map_err(|e| err!(InvalidArgument, "trajectory header: {e}"))?;
         if json.len() > MAX_HEADER {
@@ -105,7 +105,7 @@ impl Header {
         Ok(bytes)
     }
 
-    /// Compares with the settings of another run, before its records are used.
+    /// Compares this header with that of another run before its records are used.
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the first setting that differs.
@@ -124,10 +124,10 @@ impl Header {
         Ok(())
     }
 
-    /// Compares with the model that records are to be replayed on.
+    /// Compares this header with the model that the records are to be replayed on.
     ///
     /// # Errors
-    /// `trajectory-mismatch` saying how they differ.
+    /// `trajectory-mismatch` stating how they differ.
     pub fn check_model(&self, family: &str, parameters: u64, fingerprint: u64) -> Result<()> {
         if self.family != family || self.parameters != parameters {
             bail!(
@@ -149,7 +149,7 @@ impl Header {
     }
 }
 
-/// 16 hexadecimal digits.
+/// Formats a fingerprint as 16 hexadecimal digits.
 pub fn hex(fingerprint: u64) -> String {
     format!("{fingerprint:016x}")
 }

@@ -1,12 +1,11 @@
-//! The values that the objective gives to the branches of a step. Zeroth-order steps can also minimize 1 - accuracy and 1 - F1,
-//! which have no gradient.
+//! The objective values of the branches of a step. Zeroth-order steps can also minimize 1 - accuracy and 1 - F1, which have no gradient.
 
 use super::settings::Objective;
 use crate::model::BranchScores;
 use crate::text::batch::Batch;
 use crate::text::metrics;
 
-/// The value of each branch for a batch, and the weight of the batch within the step.
+/// The objective of each branch for a batch, and the weight of the batch within the step.
 pub(super) fn values(objective: Objective, batch: &Batch, scores: &BranchScores) -> (Vec<f64>, f64) {
     let targets = batch.targets.len();
     let branches = || scores.predictions.chunks_exact(targets.max(1));

@@ -1,4 +1,4 @@
-//! What is trained: all weights or some, or an adapter beside them; and how a session is set up for it.
+//! What is trained (all weights, some of them, or an adapter), and how a session is set up for it.
 
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
@@ -11,20 +11,19 @@ use crate::names::names;
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::random;
 
-/// Windows whose low-rank directions are kept apart over weights that nothing can be merged into.
+/// Number of windows whose low-rank directions are kept in separate columns when the weights are read-only and cannot be merged into.
 const SLOTS: u32 = 4;
 
 /// How LoRA's factor A is initialized and whether it is trained. A layer's inputs are multiplied by A first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoraA {
-    /// It is drawn from the seed and trained, as in LoRA (Hu et al. 2021, arXiv 2106.09685). This is the kind of
-    /// trajectories that do not name one.
+    /// A is drawn from the seed and trained, as in LoRA (Hu et al. 2021, arXiv 2106.09685). Trajectories without this field use it.
     #[default]
     Trained,
-    /// It is drawn from the seed and stays as it is; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The
-    /// directions then have fewer dimensions.
+    /// A is drawn from the seed and frozen; only B is trained, as in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303). The directions
+    /// then have fewer dimensions.
     Frozen,
-    /// It is computed from the inputs of the layers on the first batches, and stays as it is: see [`super::basis`]. A trajectory
+    /// A is computed from the inputs of the layers on the first batches and then frozen: see [`super::basis`]. The trajectory
     /// contains it.
     Activations,
 }
@@ -32,7 +31,7 @@ pub enum LoraA {
 names!(LoraA: Trained = "trained", Frozen = "frozen", Activations = "activations");
 
 impl LoraA {
-    /// Whether it is the kind that files without this field mean.
+    /// Whether this is the default, which files without this field imply.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_default(&self) -> bool {
         *self == LoraA::default()
@@ -48,7 +47,7 @@ pub enum Method {
     Full,
     /// Low-rank factors beside linear layers (Hu et al. 2021).
     Lora {
-        /// Inner width.
+        /// The rank of the factors.
         rank: u32,
         /// Numerator of the scale.
         alpha: f32,
@@ -58,31 +57,31 @@ pub enum Method {
         #[serde(default, skip_serializing_if = "LoraA::is_default")]
         a: LoraA,
     },
-    /// Keys and values before every sequence (Li and Liang 2021).
+    /// Keys and values that are prepended to every sequence (Li and Liang 2021).
     Prefix {
-        /// Number of rows.
+        /// Number of rows of keys and values.
         length: u32,
     },
     /// A classifier on pooled hidden states, beside frozen weights: [`super::ReadoutTrainer`].
     Readout {
-        /// Which tokens' hidden states are the features.
+        /// The pooling: which tokens' hidden states are the features.
         pooling: Pooling,
     },
 }
 
 impl Method {
-    /// LoRA as MeZO uses it: rank 8, alpha 16, queries and values, both factors trained.
+    /// LoRA as in MeZO: rank 8, alpha 16, queries and values, both factors trained.
     pub fn lora() -> Method {
         let targets = vec!["q".to_owned(), "v".to_owned()];
         Method::Lora { rank: 8, alpha: 16.0, targets, a: LoraA::Trained }
     }
 
-    /// A prefix as MeZO uses it: 5 rows.
+    /// A prefix as in MeZO: 5 rows.
     pub fn prefix() -> Method {
         Method::Prefix { length: 5 }
     }
 
-    /// Its name: full, lora, prefix or readout.
+    /// The method's name: full, lora, prefix or readout.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Full => "full",
@@ -92,12 +91,12 @@ impl Method {
         }
     }
 
-    /// Whether it is a readout, which has no steps.
+    /// Whether the method is a readout, which has no steps.
     pub fn is_readout(&self) -> bool {
         matches!(self, Method::Readout { .. })
     }
 
-    /// The adapter that it trains.
+    /// The adapter that the method trains, if any.
     pub fn adapter(&self) -> Option<AdapterSpec> {
         match self.clone() {
             Method::Full | Method::Readout { .. } => None,
@@ -109,18 +108,18 @@ impl Method {
     }
 }
 
-/// What a run trains, and how: everything that the session must be set up for.
+/// What a run trains and how: everything needed to set up the session.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup<'a> {
     /// What is trained.
     pub method: &'a Method,
     /// The estimator, which determines the directions.
     pub estimator: &'a Estimator,
-    /// Patterns with `*` and `?`: of the model's tensors only those whose name matches one are trained. Empty: all.
+    /// Patterns with `*` and `?`: only the model's tensors whose name matches one of them are trained. Empty: all tensors.
     pub trainable: &'a [String],
     /// Seed of the adapter's initial values.
     pub seed: u64,
-    /// The initial values of the adapter, tensor after tensor, or of its fixed tensors; empty: drawn from the seed.
+    /// The initial values of the adapter, or of its fixed tensors, tensor by tensor; empty: drawn from the seed.
     pub initial: &'a [f32],
 }
 
@@ -145,11 +144,11 @@ impl Setup<'_> {
 }
 
 impl Session {
-    /// Sets up what a run trains, with its values before the first step. Returns the adapter's first values where they do not follow from
-    /// the seed: a prefix begins as keys and values that this device has computed.
+    /// Sets up what a run trains, with its values before the first step. Returns the adapter's initial values if they do not follow
+    /// from the seed: a prefix starts as keys and values that this device has computed.
     ///
     /// # Errors
-    /// `invalid-argument` for settings that the model or its format cannot be trained with; those of the backend.
+    /// `invalid-argument` for settings that the model or its format cannot be trained with; errors from the backend.
     pub async fn set_up(&mut self, setup: &Setup<'_>) -> Result<Vec<f32>> {
         setup.check()?;
         if *setup.method == Method::Full && self.streams_layers() {
@@ -163,19 +162,19 @@ impl Session {
         self.touched |= *setup.method == Method::Full;
         let mut chosen = chosen(self, setup.trainable)?;
         if self.model.readout().is_some() {
-            // No pass goes through the language-model head.
+            // No pass uses the language-model head.
             self.model.spec().head_tensors().into_iter().for_each(|id| chosen[id] = false);
         }
         let adapter = match setup.method.adapter() {
             None if setup.low_rank() => {
-                // Sums of updates go into the weights where these can take them.
+                // Accumulated updates are merged into the weights if their format allows it.
                 let slots = if self.dtype().format().trainable { 1 } else { SLOTS };
                 Some(AdapterSpec::LowRank { rank: setup.estimator.rank, slots })
             }
             adapter => adapter,
         };
         let full = *setup.method == Method::Full && adapter.is_none();
-        // A matrix of one row, such as RoBERTa's type embedding, has factors as any other.
+        // A matrix with one row, such as RoBERTa's type embedding, has factors like any other matrix.
         let tensors = self.model.spec().tensors.as_slice();
         let is_vector: Vec<bool> = tensors.iter().map(|t| t.kind == TensorKind::Vector).collect();
         let trained = |id: TensorId| chosen[id] && (full || (setup.low_rank() && is_vector[id]));
@@ -184,10 +183,11 @@ impl Session {
         self.add_adapter(adapter, setup.seed, setup.initial, &|id| chosen[id]).await
     }
 
-    /// Adds an adapter to the weights. Without values it is drawn from the seed; see [`Session::set_up`] for what is returned.
+    /// Adds an adapter to the weights. If no values are given, they are drawn from the seed. See [`Session::set_up`] for the return
+    /// value.
     ///
     /// # Errors
-    /// `invalid-argument` when the values are of another number than the adapter's; those of the backend.
+    /// `invalid-argument` if the number of values is not that of the adapter; errors from the backend.
     pub async fn add_adapter(
         &mut self,
         spec: AdapterSpec,
@@ -205,7 +205,7 @@ impl Session {
                 drawn = initial.to_vec();
             }
             AdapterSpec::Lora { .. } => {
-                // A and B alternate; B begins with zeros.
+                // A and B alternate; B starts as zeros.
                 for (a, packed, index) in adapter.stored().into_iter().step_by(2) {
                     let values = random::lora_a(seed, a.ordinal as u32, a.rows, a.width);
                     packed.write(backend, index, 0, &values)?;
@@ -216,17 +216,17 @@ impl Session {
                 drawn = self.model.keys_and_values(&tokens).await?;
                 write_all(self, &adapter, &drawn)?;
             }
-            // B begins with zeros; the signs belong to a window.
+            // B starts as zeros; the signs are drawn for each window.
             AdapterSpec::LowRank { .. } => {}
         }
         self.model.set_adapter(Some(adapter));
         Ok(drawn)
     }
 
-    /// The adapter's values, trained and fixed, tensor after tensor ([`Adapter::stored`]).
+    /// The adapter's values, trained and fixed, tensor by tensor ([`Adapter::stored`]).
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn adapter_values(&self) -> Result<Vec<f32>> {
         let mut values = Vec::new();
         if let Some(adapter) = self.model.adapter() {
@@ -238,7 +238,7 @@ impl Session {
     }
 }
 
-/// Writes an adapter's values, tensor after tensor ([`Adapter::stored`]), or those of its fixed tensors only.
+/// Writes all of an adapter's values, or only those of its fixed tensors, tensor by tensor ([`Adapter::stored`]).
 fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()> {
     let mut stored = adapter.stored();
     let total = |stored: &[(&AdapterTensor, &Packed, usize)]| -> usize {
@@ -260,7 +260,7 @@ fn write_all(session: &Session, adapter: &Adapter, values: &[f32]) -> Result<()>
     Ok(())
 }
 
-/// For each of the model's tensors, whether a pattern names it.
+/// For each of the model's tensors, whether a pattern matches its name.
 fn chosen(session: &Session, patterns: &[String]) -> Result<Vec<bool>> {
     let tensors = session.model.spec().tensors.as_slice();
     let mut chosen = vec![patterns.is_empty(); tensors.len()];
@@ -284,7 +284,7 @@ fn chosen(session: &Session, patterns: &[String]) -> Result<Vec<bool>> {
 /// The storage format that an option names.
 ///
 /// # Errors
-/// `invalid-argument` for another name.
+/// `invalid-argument` for an unknown name.
 pub fn dtype(name: &str) -> Result<DType> {
     DType::named(name)
 }

@@ -1,4 +1,4 @@
-//! From files to a fine-tuned model: the loaded model, the objective, the training loop, evaluation, replay.
+//! From files to a fine-tuned model: loading the model, the objective, the training loop, evaluation and replay.
 
 mod adapter_export;
 mod adapter_files;

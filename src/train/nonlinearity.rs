@@ -1,11 +1,11 @@
-//! Nonlinearities and their derivatives in f64. Their functions are those of `libm`, which give the same bits on every target.
+//! Nonlinearities and their derivatives in f64. They use the functions of `libm`, which give the same bits on every target.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use crate::fit::Slope;
 use crate::model::{Activation, ClassifierActivation};
 
-/// A nonlinearity with its derivative.
+/// A nonlinearity together with its derivative.
 pub fn nonlinearity(activation: ClassifierActivation) -> Slope {
     match activation {
         ClassifierActivation::Tanh => tanh,
@@ -42,7 +42,7 @@ fn gelu_sigmoid(x: f64) -> (f64, f64) {
     (y / 1.702, slope)
 }
 
-/// x times the normal distribution's function.
+/// x times the normal cumulative distribution function, with its derivative.
 fn gelu(x: f64) -> (f64, f64) {
     let twice = 1.0 + libm::erf(x * FRAC_1_SQRT_2);
     let density = libm::exp(-0.5 * x * x) / (2.0 * PI).sqrt();

@@ -1,8 +1,7 @@
-//! The GPU memory that a run will take, computed before any weight is read.
+//! The GPU memory that a run will need, computed before any weight is read.
 //!
-//! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter,
-//! and the workspace of its largest passes, which are recorded there as well. So a plan equals what a device will
-//! count.
+//! The run's own allocations are made on a backend that only counts ([`crate::gpu::Dry`]): its weights, its adapter, and the
+//! workspace of its largest passes, which are also recorded there. So a plan equals what a device will count.
 
 use serde::Serialize;
 
@@ -22,7 +21,7 @@ use crate::text::encode::{Example, Target};
 use crate::zo::random::Order;
 use crate::zo::update;
 
-/// Number of examples that are drawn to find the largest batch of a run. A later one is rarely larger.
+/// Number of examples that are drawn to find the largest batch of a run. Later batches are rarely larger.
 const DRAWN: u32 = 1 << 20;
 
 /// Bytes of GPU memory.
@@ -135,7 +134,7 @@ impl Sizes {
         most
     }
 
-    /// An extent that holds every pass of a readout, however its rows are grouped.
+    /// An extent that is sufficient for every pass of a readout, however its rows are grouped.
     fn features(&self) -> Extent {
         let mut most = Extent::least();
         for list in [&self.examples, &self.held_out] {
@@ -168,15 +167,15 @@ impl Sizes {
 }
 
 impl Session {
-    /// The memory that a run with these settings takes on examples of these sizes, with matrices stored in `dtype`.
+    /// The memory that a run with these settings needs for examples of these sizes, with matrices stored in `dtype`.
     ///
     /// # Errors
-    /// `limit-exceeded` where a buffer is larger than the device allows; those of [`Session::set_up`].
+    /// `limit-exceeded` if a buffer is larger than the device allows; the errors of [`Session::set_up`].
     pub async fn plan(&self, settings: &Settings, dtype: DType, sizes: &Sizes) -> Result<Plan> {
         self.plan_of(settings, (dtype, self.streams_layers()), sizes).await
     }
 
-    /// The same, with layers on the device or, with `streamed`, read from a file.
+    /// Same as [`Session::plan`], with layers on the device or, with `streamed`, read from a file.
     pub(super) async fn plan_of(
         &self,
         settings: &Settings,
@@ -235,7 +234,7 @@ impl Session {
         Ok(session.counted_plan(extent))
     }
 
-    /// The plan that a counting backend has arrived at. `extent` is that of the largest pass.
+    /// The plan from the counts of a counting backend. `extent` is that of the largest pass.
     fn counted_plan(&self, extent: Extent) -> Plan {
         let memory = self.model.backend().memory();
         Plan {
@@ -249,7 +248,7 @@ impl Session {
         }
     }
 
-    /// Records a pass of this extent to pooled hidden states; its targets are its sequences.
+    /// Records a pass of this extent up to pooled hidden states. Its targets are its sequences.
     async fn pooled_pass(&mut self, extent: Extent, pooling: Pooling) -> Result<()> {
         let (model, ws) = self.prepare(Extent { labels: 0, ..extent })?;
         let batch = empty_batch(extent, model.max_length(), true);
@@ -279,7 +278,7 @@ impl Session {
     }
 }
 
-/// A batch of this extent whose tokens have id 0: one sequence, or one for each target.
+/// A batch of this extent whose tokens all have id 0: one sequence, or one sequence per target with `one_each`.
 fn empty_batch(extent: Extent, max_length: u32, one_each: bool) -> Batch {
     let tokens = extent.tokens;
     let sequence = Batch::sequence(&vec![0; tokens as usize]);

@@ -1,36 +1,37 @@
 //! The default learning rates and perturbation scales.
 //!
-//! From MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7 to 1e-6 for OPT), and from this
-//! repository's own comparison on a model of 4 million parameters (BENCHMARKS.md): the smaller the model, the larger the rate. Rates of
-//! full and LoRA training are scaled between the two by a power of the number of parameters. Adam moves every value by about the rate, whatever
-//! the size of the gradient, so its rates fall with the number of trained values; this was measured on that small model only.
+//! They come from MeZO's grids (arXiv 2305.17333, tables 15 and 16: full 1e-6, LoRA 1e-4, prefix 1e-2 for RoBERTa-large; full 1e-7
+//! to 1e-6 for OPT), and from this repository's own comparison on a model of 4 million parameters (BENCHMARKS.md): the smaller the
+//! model, the larger the rate. Rates of full and LoRA training are interpolated between the two with a power of the number of
+//! parameters. Adam moves every value by about the learning rate, whatever the size of the gradient, so its rates fall with the
+//! number of trained values. This was measured on that small model only.
 
 use super::method::{LoraA, Method};
 use crate::model::{HeadKind, ModelSpec, lora_matrices};
 use crate::zo::estimator::{Estimator, EstimatorKind};
 use crate::zo::optimizer::Optimizer;
 
-/// Parameters of RoBERTa-large, which MeZO's rates are for.
+/// The number of parameters of RoBERTa-large, the model that MeZO's rates are for.
 const LARGE: f64 = 355e6;
 
-/// How fast the rate falls with size: 1e-6 at RoBERTa-large, 2e-5 at 4.4 million parameters.
+/// The exponent with which the rate falls with the model's size: 1e-6 at RoBERTa-large, 2e-5 at 4.4 million parameters.
 const POWER: f64 = 0.68;
 
-/// Adam's rate for this many trained values, with two-point directions: the queries and values of the model of 4 million parameters.
+/// Adam's rate with two-point directions at `ADAM_VALUES` trained values: the queries and values of the model of 4 million parameters.
 const ADAM: f64 = 0.029;
 const ADAM_VALUES: f64 = 4096.0;
 
 /// The same rate for 8 one-sided directions.
 const ADAM_ONE_SIDED: f64 = 0.1;
 
-/// How much larger that rate is with the labels spread evenly over the batches, where an estimate has less noise: 0.035 in place of 0.027
-/// beside all linear layers.
+/// The factor by which that rate is larger when the labels are spread evenly over the batches, which makes the estimates less
+/// noisy: 0.035 instead of 0.027 with adapters on all linear layers.
 const BALANCED: f64 = 1.28;
 
-/// How fast Adam's rate falls with the number of trained values: 0.1 at 4,096 and 0.015 at 36,864.
+/// The exponent with which Adam's rate falls with the number of trained values: 0.1 at 4,096 and 0.015 at 36,864.
 const ADAM_POWER: f64 = 0.86;
 
-/// A learning rate and a perturbation scale to begin with.
+/// A learning rate and a perturbation scale to start with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preset {
     /// Learning rate.
@@ -39,7 +40,8 @@ pub struct Preset {
     pub epsilon: f32,
 }
 
-/// The preset of a method, an estimator and an optimizer for a model, with the labels of the data spread evenly over the batches or not.
+/// The preset of a method, an estimator and an optimizer for a model. `balanced` means that the labels are spread evenly over the
+/// batches.
 pub fn preset(
     model: &ModelSpec,
     method: &Method,
@@ -50,9 +52,9 @@ pub fn preset(
     let size = (LARGE / model.parameters().max(1) as f64).powf(POWER).clamp(0.05, 20.0);
     let causal = model.head_kind() == HeadKind::CausalLm;
     let (two_point, epsilon) = match method {
-        // A readout is fitted exactly, and has no rate.
+        // A readout is fitted exactly and has no rate.
         Method::Full | Method::Readout { .. } => (1e-6 * size, 1e-3),
-        // With fewer trained values, an estimate has less noise.
+        // With fewer trained values, an estimate is less noisy.
         Method::Lora { a: LoraA::Frozen | LoraA::Activations, .. } => (4e-4 * size, 1e-2),
         Method::Lora { a: LoraA::Trained, .. } => (1e-4 * size, 1e-2),
         Method::Prefix { .. } if causal => (1e-3 * size.max(1.0), 1e-1),
@@ -71,23 +73,23 @@ pub fn preset(
         return Preset { learning_rate: format!("{rate:.1e}").parse().unwrap_or(rate as f32), epsilon };
     }
     let factor = match estimator.kind {
-        // Its slopes are in standard deviations: a step is learning rate / sqrt(probes) long in every parameter.
+        // The slopes are in units of standard deviations: a step has length learning rate / sqrt(probes) in every parameter.
         EstimatorKind::OneSided => 10.0,
-        // The mean of several directions has less noise.
+        // The mean of several directions is less noisy.
         EstimatorKind::TwoPoint => f64::from(estimator.probes).sqrt(),
         EstimatorKind::LowRank => 1.0,
     };
-    // Past steps continue: together they are 1 / (1 - momentum) times as long.
+    // With momentum, past steps continue: their total length is 1 / (1 - momentum) times as large.
     let learning_rate = two_point * factor * f64::from(1.0 - estimator.momentum);
     Preset { learning_rate: rounded(learning_rate), epsilon }
 }
 
-/// Number of values of an adapter that are trained; 0 without one.
+/// Number of trained values of an adapter; 0 without one.
 fn trained_values(model: &ModelSpec, method: &Method) -> u64 {
     match method {
         Method::Full | Method::Readout { .. } => 0,
         Method::Lora { rank, targets, a, .. } => {
-            // A target that the model does not have is refused where the adapter is allocated.
+            // A target that the model does not have is rejected when the adapter is allocated.
             let matrices = lora_matrices(model, targets).unwrap_or_default();
             let tensors = matrices.iter().filter_map(|id| model.tensors.as_slice().get(*id));
             let sides = tensors.map(|t| t.rows + if *a == LoraA::Trained { t.width } else { 0 });
@@ -97,10 +99,10 @@ fn trained_values(model: &ModelSpec, method: &Method) -> u64 {
     }
 }
 
-/// To one digit.
+/// Rounds to one significant digit.
 fn rounded(x: f64) -> f32 {
     let unit = 10_f64.powf(x.log10().floor());
-    // Converted through text: 2 * 1e-5 is not the number that people write as 2e-5.
+    // Converted through text: 2 * 1e-5 is not the same f32 as 2e-5.
     format!("{}e{}", (x / unit).round(), unit.log10().round()).parse().unwrap_or(x as f32)
 }
 

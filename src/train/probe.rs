@@ -1,4 +1,4 @@
-//! A short measurement of a device before a model is downloaded for it: whether it has the memory, and how fast it is.
+//! A short measurement of a device before a model is downloaded for it: whether it has enough memory, and how fast it is.
 
 use super::bench::forward_flops;
 use super::session::Session;
@@ -11,18 +11,18 @@ use crate::text::batch::Batch;
 
 /// Tokens of a text.
 const LENGTH: u32 = 64;
-/// Numbers of texts to pass at once, until a pass takes long enough to be measured.
+/// Numbers of texts per pass, tried in order until a pass takes long enough to be measured.
 const TEXTS: [u32; 3] = [2, 8, 32];
-/// A pass of this many milliseconds is long enough.
+/// The duration of a pass, in milliseconds, that is long enough to be measured.
 const ENOUGH_MS: f64 = 100.0;
-/// Bytes of a piece of the memory that is tested.
+/// Size in bytes of the pieces in which memory is tested.
 const PIECE: u64 = 128 << 20;
 
-/// The speed of a device: the floating-point operations per second of a forward pass, which `session`, a small model, makes over random
-/// tokens. The time of the first pass, in which shaders are compiled, does not count. Takes about a second.
+/// The speed of a device: the floating-point operations per second of a forward pass of `session`, a small model, over random
+/// tokens. The first pass, in which shaders are compiled, is not counted. Takes about a second.
 ///
 /// # Errors
-/// `non-finite-loss` if the device computes values that are not numbers; those of the backend.
+/// `non-finite-loss` if the device computes values that are not finite; errors from the backend.
 pub async fn probe_speed(session: &mut Session) -> Result<f64> {
     let mut best = 0.0_f64;
     for texts in TEXTS {
@@ -43,7 +43,7 @@ pub async fn probe_speed(session: &mut Session) -> Result<f64> {
     Ok(best)
 }
 
-/// Allocates `bytes` of device memory, writes to each piece of it and reads it back, and frees it.
+/// Allocates `bytes` of device memory, writes and reads back each piece, and frees it.
 ///
 /// # Errors
 /// `out-of-memory`, `device-lost`.

@@ -1,4 +1,4 @@
-//! The classifier of a checkpoint `*ForSequenceClassification`, as transformers computes it.
+//! The classifier of a `*ForSequenceClassification` checkpoint, as transformers computes it.
 
 use serde_json::Value;
 
@@ -10,11 +10,11 @@ use crate::fit::Linear;
 use crate::model::NormKind;
 
 impl Session {
-    /// The classifier in the model's checkpoint; none where there is none.
+    /// The classifier in the model's checkpoint, or `None` if it has none.
     ///
     /// # Errors
-    /// `model-unsupported` for a head that is no classifier of one label among several; `file-corrupt` where its tensors or the labels
-    /// in the configuration do not fit together; those of reading.
+    /// `model-unsupported` for a head that is not a single-label classifier; `file-corrupt` if its tensors and the labels in the
+    /// configuration do not match; read errors.
     pub async fn published_classifier(&self) -> Result<Option<Classifier>> {
         let spec = self.model.spec();
         let Some(head) = &spec.classifier else { return Ok(None) };
@@ -54,12 +54,12 @@ impl Session {
         };
         let linear = self.linear(head.output, labels, head.bias).await?;
         let labels = self.label_names(labels)?;
-        // If the names are numbers themselves, a number is a name.
+        // If the names are numbers themselves, a number is a name, not an index.
         let numbered = labels.iter().all(|label| label.trim().parse::<f64>().is_err());
         Ok(Some(Classifier { labels, pooling: head.pooling, dense, linear, numbered, words: None }))
     }
 
-    /// A layer of `rows` outputs on the hidden states.
+    /// A linear layer with `rows` outputs on the hidden states.
     async fn linear(&self, prefix: &str, rows: usize, biased: bool) -> Result<Linear> {
         let width = self.model.spec().hidden as usize;
         let mut values = self.values(&format!("{prefix}.weight"), &[rows, width]).await?;
@@ -81,7 +81,7 @@ impl Session {
         Ok(LayerNorm { weight, bias, epsilon })
     }
 
-    /// The values of a tensor of this shape.
+    /// The values of a tensor, whose shape must be `shape`.
     async fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let checkpoint = self.checkpoint();
         let info = checkpoint.get(name)?;
@@ -93,7 +93,7 @@ impl Session {
         checkpoint.read_f32(info, 0, info.elements() as usize).await
     }
 
-    /// The labels in `id2label`; what transformers calls them where that field is absent.
+    /// The labels in `id2label`, or the default names of transformers if that field is absent.
     fn label_names(&self, count: usize) -> Result<Vec<String>> {
         let numbered = || (0..count).map(|label| format!("LABEL_{label}")).collect();
         if let Some(labels) = &self.adapter_labels {
@@ -115,7 +115,7 @@ impl Session {
                 refuse_repeated(&labels, "config.json: id2label")?;
                 Ok(labels)
             }
-            // The configuration is that of the base model.
+            // The configuration belongs to the base model.
             _ if self.has_classifier_of_adapter() => Ok(numbered()),
             _ => bail!(
                 FileCorrupt,
@@ -127,5 +127,5 @@ impl Session {
     }
 }
 
-/// The limit on labels, more than any classifier has.
+/// The maximum number of labels, more than any classifier has.
 const MOST_LABELS: u64 = 1 << 20;

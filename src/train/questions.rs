@@ -1,4 +1,4 @@
-//! Asks a causal model questions: it chooses the likeliest candidate, or generates an answer.
+//! Asks a causal model questions: it chooses the likeliest candidate or generates an answer.
 
 use std::ops::ControlFlow;
 
@@ -14,13 +14,13 @@ use crate::text::rows::{Question, Reply};
 /// The results of the questions so far.
 #[derive(Default)]
 struct Tally {
-    /// Losses of the right answers' tokens, and their number.
+    /// Sum of the losses of the right answers' tokens, and their number.
     loss: (f64, usize),
     right: usize,
-    /// The chosen candidate of each question that has a class, beside that class.
+    /// For each question with a class, the class and the chosen candidate.
     answers: Vec<Answer>,
     f1: f64,
-    /// Number of answers that were generated instead of chosen.
+    /// Number of answers that were generated, not chosen.
     written: usize,
 }
 
@@ -28,7 +28,7 @@ impl Session {
     /// Evaluates on questions.
     ///
     /// # Errors
-    /// `data-invalid` for a candidate that does not fit; those of the backend, and what `keep_going` stops it with.
+    /// `data-invalid` for a candidate that does not fit; errors from the backend and from `keep_going`.
     pub(super) async fn ask(
         &mut self,
         encoder: &ExampleEncoder,
@@ -38,7 +38,7 @@ impl Session {
         let mut tally = Tally::default();
         let mut rest = &examples.questions[..];
         while let Some(first) = rest.first() {
-            // As many questions as fill a pass with their candidates.
+            // Take as many questions as fill a pass with their candidates.
             let mut options: Vec<Example> = self.options(first, examples.length)?;
             let mut counts = vec![options.len()];
             while let Some(next) = rest.get(counts.len())
@@ -93,7 +93,7 @@ impl Session {
         })
     }
 
-    /// The question with each of its candidates; with the answer that is trained on, where it has none.
+    /// The question with each of its candidates or, for a question without candidates, with the answer that is trained on.
     pub(super) fn options(&self, question: &Question, length: usize) -> Result<Vec<Example>> {
         let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
         let option = |text: &str| {
@@ -110,7 +110,7 @@ impl Session {
         }
     }
 
-    /// The text that the model writes after the question, up to a line end, always with the likeliest token.
+    /// The text that the model generates after the question, up to a line end, by greedy decoding.
     async fn reply(&self, question: &Question, length: usize) -> Result<String> {
         let encoder = CompletionEncoder::new(self.tokenizer()?, length)?;
         let prompt = encoder.prompt(&question.prompt, ANSWER_TOKENS as usize)?;
@@ -126,7 +126,7 @@ impl Session {
 }
 
 impl Tally {
-    /// Adds the choice with the lowest mean loss among the candidates, and returns its index.
+    /// Adds the choice of the candidate with the lowest mean loss, and returns its index.
     fn choose(&mut self, losses: &[(f64, usize)], correct: &[usize]) -> Option<u32> {
         let mean = |(sum, count): &(f64, usize)| sum / (*count).max(1) as f64;
         let best = (0..losses.len()).min_by(|a, b| mean(&losses[*a]).total_cmp(&mean(&losses[*b])));
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_highest_mean_log_likelihood_is_chosen() {
         let mut tally = Tally::default();
-        // Three tokens at 0.5 beat one at 0.6, though their sum is larger.
+        // Three tokens at 0.5 beat one at 0.6, although their sum is larger.
         assert_eq!(tally.choose(&[(1.5, 3), (0.6, 1)], &[0]), Some(0));
         assert_eq!(tally.choose(&[(1.5, 3), (0.6, 1)], &[1]), Some(0));
         assert_eq!(tally.choose(&[(1.0, 1), (1.0, 1)], &[1, 0]), Some(0));

@@ -1,8 +1,8 @@
 //! A model with a real configuration and random weights, which are generated while they are read. It allows runs at the size of the
 //! papers' models without a file of that size.
 //!
-//! The file is a safetensors file in f16. Of an element at place `e` of the data, the 16 bits number `e % 4` of
-//! `splitmix64(seed, e / 4)` index a table: 2048 half-normal quantiles and a sign, times 0.02. Norms are 1, biases 0.
+//! The file is a safetensors file in f16. The element at index `e` of the data is a table entry, indexed by 16-bit word `e % 4` of
+//! `splitmix64(seed, e / 4)`: the table has 2048 half-normal quantiles, with a sign, times 0.02. Norms are 1, biases 0.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ pub struct RandomModel {
 }
 
 impl RandomModel {
-    /// Creates the model of the configuration in the bytes of a `config.json`. Messages contain `name`.
+    /// Creates a random model with the configuration in the bytes of a `config.json`. Error messages contain `name`.
     ///
     /// # Errors
     /// `file-corrupt`, `model-unsupported`.
@@ -55,7 +55,7 @@ impl ModelDir for RandomModel {
     }
 }
 
-/// The values of a tensor.
+/// How the values of a tensor are filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fill {
     Random,
@@ -71,11 +71,11 @@ impl Fill {
     }
 }
 
-/// The file of weights, of which only the header is in memory.
+/// The weights file. Only its header is in memory.
 #[derive(Debug)]
 struct RandomWeights {
     header: Vec<u8>,
-    /// Elements of each tensor, from the first of the data on.
+    /// The element range of each tensor, counted from the first element of the data.
     tensors: Vec<(Range<u64>, Fill)>,
     table: Vec<f16>,
     seed: u64,
@@ -96,7 +96,7 @@ impl RandomWeights {
             first = end;
         }
         let mut text = serde_json::Value::Object(entries).to_string().into_bytes();
-        // The data begin at a multiple of 8, as other writers of the format do it.
+        // The data start at a multiple of 8, as with other writers of the format.
         text.resize(text.len().next_multiple_of(8), b' ');
         let header = [&(text.len() as u64).to_le_bytes()[..], &text].concat();
         let magnitudes = quantiles().iter().map(|q| f16::from_f32(q * DEVIATION));
@@ -104,12 +104,12 @@ impl RandomWeights {
         RandomWeights { header, tensors, table, seed }
     }
 
-    /// Elements of the data.
+    /// Number of elements in the data.
     fn elements(&self) -> u64 {
         self.tensors.last().map_or(0, |(range, _)| range.end)
     }
 
-    /// Appends elements of one tensor.
+    /// Appends a range of elements of one tensor.
     fn fill(&self, range: Range<u64>, fill: Fill, bytes: &mut Vec<u8>) {
         match fill {
             Fill::Constant(value) => range.for_each(|_| bytes.extend(value.to_le_bytes())),
@@ -141,7 +141,7 @@ impl RandomWeights {
             bytes.extend(&self.header[offset as usize..end.min(data) as usize]);
         }
         if end > data {
-            // Whole elements, of which the first and the last byte may be left out.
+            // Whole elements; the first and the last byte may be cut off afterwards.
             let (from, to) = (offset.max(data) - data, end - data);
             let wanted = from / 2..to.div_ceil(2);
             let before = bytes.len();
@@ -175,7 +175,7 @@ impl ByteSource for RandomWeights {
     }
 }
 
-/// Steele et al. 2014: a counter through a bijection of 64 bits.
+/// Steele et al. 2014: a counter, passed through a 64-bit bijection.
 fn splitmix64(seed: u64, counter: u64) -> u64 {
     let z = seed.wrapping_add(counter.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

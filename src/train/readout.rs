@@ -1,8 +1,8 @@
-//! Method readout: a classifier is fitted on the pooled hidden states of the training rows, which takes one pass over them. With a template
-//! and label words, the language model's head is fitted instead, on the hidden states that it reads ([`super::words`]).
+//! Method readout: a classifier is fitted to the pooled hidden states of the training rows, which takes one pass over them. With a
+//! template and label words, the language model's head is fitted instead, on its own inputs ([`super::words`]).
 //!
-//! The rows are taken in an order that the seed gives, with a row of each label first. The classifier is fitted after the first few
-//! rows, again whenever the number of rows has doubled, and at last on all rows.
+//! The rows are taken in an order drawn from the seed, with one row of each label first. The classifier is fitted after the first
+//! few rows, again whenever the number of rows has doubled, and finally on all rows.
 
 use super::classifier::Classifier;
 use super::encoder::ExampleEncoder;
@@ -29,14 +29,14 @@ use crate::text::rows::{Classified, Dataset, Rows};
 /// Rows of the first fit, unless there are more labels.
 const FIRST_FIT: usize = 16;
 
-/// Held-out rows that are evaluated after the first fit, at most. Later fits are evaluated on as many as they have training rows, and
-/// the last one on all.
+/// Maximum number of held-out rows that are evaluated after the first fit. Later fits are evaluated on as many held-out rows as
+/// they have training rows, and the last fit on all of them.
 const FIRST_HELD_OUT: usize = 64;
 
-/// Largest entry of the gradient of the mean loss at which a fit on label words ends.
+/// A fit on label words ends when no entry of the gradient of the mean loss is larger than this.
 const TOLERANCE: f64 = 1e-4;
 
-/// Parts of the training rows in a cross-validation.
+/// Number of parts of the training rows in a cross-validation.
 const FOLDS: usize = 5;
 
 /// The result of a fit.
@@ -48,7 +48,7 @@ pub struct ReadoutReport {
     pub loss: f64,
     /// The strength of the L2 penalty, which was chosen by cross-validation on these rows.
     pub strength: f64,
-    /// The classifier on held-out rows, where there are any: on some until the last fit, then on all.
+    /// The evaluation on held-out rows, if there are any: on some of them until the last fit, then on all.
     pub held_out: Option<EvaluationReport>,
     /// Milliseconds since the first pass began.
     pub ms: f64,
@@ -58,9 +58,9 @@ pub struct ReadoutReport {
 pub struct ReadoutTrainer {
     encoder: ExampleEncoder,
     labels: Labels,
-    /// On label words: the head as the model has it, once its weights are loaded.
+    /// For label words: the pretrained head, once the weights are loaded.
     pretrained: Option<WordHead>,
-    /// The place in the data of each training row.
+    /// The index in the data of each training row, in the order they are taken.
     order: Vec<usize>,
     train: Cache,
     held_out: Option<Cache>,
@@ -69,12 +69,12 @@ pub struct ReadoutTrainer {
 }
 
 impl ReadoutTrainer {
-    /// A run at its start, for a session whose weights may be loaded later. The labels are those of the training rows,
-    /// in the order of their bytes.
+    /// Creates a run before its first fit, for a session whose weights may be loaded later. The labels are those of the training
+    /// rows, sorted by their bytes.
     ///
     /// # Errors
-    /// `invalid-argument` for settings of another method; `data-invalid` for rows without labels, for labels that no classifier can be
-    /// fitted to, and for a row that has no text.
+    /// `invalid-argument` for settings of another method; `data-invalid` for rows without labels, for labels that no classifier can
+    /// be fitted to, and for a row without text.
     pub fn new(
         session: &Session,
         settings: Settings,
@@ -91,11 +91,11 @@ impl ReadoutTrainer {
         ReadoutTrainer::of(session, settings, classifier, labels, data, held_out)
     }
 
-    /// A run on label words at its start: it fits the model's head to the words in a template.
+    /// Creates a run on label words before its first fit. It fits the model's head to the words in a template.
     ///
     /// # Errors
-    /// The errors of [`ReadoutTrainer::new`]; also `data-invalid` for a template or label word that the model cannot use, and where a label has no
-    /// row; `model-unsupported` for a model whose head is of another form.
+    /// The errors of [`ReadoutTrainer::new`]; also `data-invalid` for a template or label word that the model cannot use, or if a
+    /// label has no row; `model-unsupported` for a model whose head has another form.
     pub fn on_words(
         session: &Session,
         settings: Settings,
@@ -125,7 +125,7 @@ impl ReadoutTrainer {
         Ok(trainer)
     }
 
-    /// A run of a classifier that has not been fitted yet.
+    /// A run with a classifier that has not been fitted yet.
     fn of(
         session: &Session,
         settings: Settings,
@@ -158,7 +158,7 @@ impl ReadoutTrainer {
             initial: Vec::new(),
             settings,
         };
-        // The first held-out rows stand for all of them until the last fit.
+        // The first held-out rows represent all of them until the last fit.
         let held_out = held_out.map(|examples| {
             let mut order = header.settings.order(examples.examples.iter().map(Example::label));
             let order = order.batch(0, examples.examples.len());
@@ -169,8 +169,8 @@ impl ReadoutTrainer {
         Ok(ReadoutTrainer { encoder, labels, pretrained, order, train, held_out, header, start })
     }
 
-    /// Continues a run that was interrupted. One that is complete keeps its classifier; another one begins again,
-    /// because its features are not stored.
+    /// Continues a run that was interrupted. A complete run keeps its classifier; an incomplete one starts again, because its
+    /// features are not stored.
     ///
     /// # Errors
     /// `trajectory-mismatch` naming the setting that differs.
@@ -190,7 +190,7 @@ impl ReadoutTrainer {
         Ok(())
     }
 
-    /// The sizes of the training examples and of the held-out ones, in the order in which they are taken.
+    /// The sizes of the training and held-out examples, in the order in which they are taken.
     pub fn sizes(&self) -> Sizes {
         let held_out = self.held_out.as_ref().map(|cache| &cache.examples);
         Sizes::of(&self.train.examples, held_out, self.encoder.score())
@@ -201,7 +201,7 @@ impl ReadoutTrainer {
         self.train.len()
     }
 
-    /// Sets what is known once the weights are loaded.
+    /// Fills in the header fields that are known only once the weights are loaded.
     fn meet(&mut self, session: &Session) {
         self.header.fingerprint = hex(session.model.weights().fingerprint());
         self.header.tiles = session.model.tiles().to_string();
@@ -220,16 +220,16 @@ impl ReadoutTrainer {
         &self.header
     }
 
-    /// The classifier of texts from the last fit.
+    /// The encoder with the classifier from the last fit.
     pub fn encoder(&self) -> &ExampleEncoder {
         &self.encoder
     }
 
-    /// Computes features up to the next fit, and fits. Returns none after the fit on all rows. `progress` receives the
-    /// number of rows whose features are known, and may stop the run.
+    /// Computes features up to the next fit, and fits. Returns `None` after the fit on all rows. `progress` receives the number of
+    /// rows whose features are known, and may stop the run by returning an error.
     ///
     /// # Errors
-    /// `non-finite-loss` where a feature is infinite or not a number; those of the backend; what `progress` stops it with.
+    /// `non-finite-loss` where a feature is infinite or not a number; errors from the backend; errors from `progress`.
     pub async fn next(
         &mut self,
         session: &mut Session,
@@ -252,7 +252,7 @@ impl ReadoutTrainer {
         Ok(Some(ReadoutReport { rows, loss, strength, held_out, ms: start.elapsed_ms() }))
     }
 
-    /// Fits to the features that are known. Returns the loss on them, and the strength of the penalty.
+    /// Fits to the features known so far. Returns the loss on them and the strength of the penalty.
     async fn fit(&mut self, session: &Session, labels: &Labels) -> Result<(f64, f64)> {
         let (features, spec) = (&self.train.features, session.model.spec());
         let ExampleEncoder::Readout(classifier) = &mut self.encoder else {
@@ -273,9 +273,10 @@ impl ReadoutTrainer {
         Ok((fit.loss, fit.strength))
     }
 
-    /// Evaluates this way of learning on the training rows, for data of which too few could be held out: each part of the rows is answered by
-    /// a classifier that was fitted on the other parts. Returns the report, and the places in the data of the rows that were answered, in
-    /// the order of its answers. The only row of a label is not among them. None before the fit on all rows, and on label words.
+    /// Cross-validates on the training rows, for data with too few rows to hold some out: each part of the rows is answered by a
+    /// classifier that was fitted on the other parts. Returns the report, and the indices in the data of the answered rows, in the
+    /// order of the report's answers. A row that is the only one of its label is left out. Returns `None` before the fit on all
+    /// rows, and on label words.
     ///
     /// # Errors
     /// The errors of [`Readout::fit`].
@@ -312,10 +313,10 @@ impl ReadoutTrainer {
         Ok(Some((report, answered)))
     }
 
-    /// Evaluates the last fit on at most `most` of the held-out rows, whose features are computed once.
+    /// Evaluates the last fit on at most `most` held-out rows. Their features are computed only once.
     ///
     /// # Errors
-    /// The errors of the backend, and what `progress` stops it with.
+    /// Errors from the backend and from `progress`.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,
@@ -339,7 +340,7 @@ impl ReadoutTrainer {
     }
 }
 
-/// The rows of texts with labels.
+/// The rows of a data set of texts with labels.
 fn classified(data: &Dataset) -> Result<&[Classified]> {
     match &data.rows {
         Rows::Classified(rows) => Ok(rows),
@@ -347,7 +348,7 @@ fn classified(data: &Dataset) -> Result<&[Classified]> {
     }
 }
 
-/// Fits a linear classifier to `features`, `[rows, hidden]`, with a strength that cross-validation chooses.
+/// Fits a linear classifier to `features`, `[rows, hidden]`, with an L2 strength chosen by cross-validation.
 ///
 /// # Errors
 /// The errors of [`Readout::fit`].
@@ -378,7 +379,7 @@ mod tests {
 
     #[test]
     fn the_first_rows_have_every_label() {
-        // The label of the last row is in no other.
+        // No row but the last has its label.
         let rows: Vec<String> =
             (0..500).map(|row| if row == 499 { "rare" } else { "common" }.to_owned()).collect();
         let labels = Labels::of(&rows).unwrap();

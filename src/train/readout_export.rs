@@ -1,14 +1,14 @@
 //! A readout in formats that other programs load.
 //!
-//! A class `*ForSequenceClassification` of transformers is written where its head computes the same logits:
+//! A readout is written as a `*ForSequenceClassification` class of transformers if the head of that class computes the same logits:
 //!
-//! - Causal models score the last token with a matrix without bias. Where the last norm has a bias, the readout's biases become part
-//!   of it: a shift c of the norm's output with W c = b. Otherwise the readout has no biases ([`has_bias`]).
-//! - BERT and RoBERTa score the first token through a dense layer and tanh. The layer becomes the identity times 2^-14, where tanh is
-//!   linear to the precision of f32, and the weights are multiplied by 2^14.
+//! - Causal models score the last token with a matrix without bias. If the last norm has a bias, the readout's biases are folded
+//!   into it: a shift c of the norm's output with W c = b. Otherwise the readout has no biases ([`has_bias`]).
+//! - BERT and RoBERTa score the first token through a dense layer and tanh. The layer becomes the identity times 2^-14, where tanh
+//!   is linear to the precision of f32, and the weights are multiplied by 2^14.
 //!
-//! A readout on label words is a language model: see [`super::words_export`]. Any other readout, such as one on the mean over the tokens, is written as modules of sentence-transformers: the model, its pooling
-//! and a dense layer, whose outputs are the logits.
+//! A readout on label words is a language model: see [`super::words_export`]. Any other readout, such as one on the mean over the
+//! tokens, is written as modules of sentence-transformers: the model, its pooling, and a dense layer whose outputs are the logits.
 
 use std::collections::BTreeMap;
 
@@ -26,19 +26,19 @@ use crate::model::{
     Adapter, AdapterSpec, ClassifierActivation, ClassifierDense, ModelSpec, Norm, NormKind, Pooling,
 };
 
-/// What the hidden states are multiplied by before BERT's tanh. A power of two, so that nothing is rounded.
+/// The factor applied to the hidden states before BERT's tanh. It is a power of two, so that nothing is rounded.
 const SMALL: f32 = 1.0 / 16384.0;
 
-/// Whether a readout has biases. It has none where transformers has a class that scores the same token without biases, and no
-/// norm that could take them up.
+/// Whether a readout has biases. It has none if transformers has a class that scores the same token without biases and the model
+/// has no norm that they could be folded into.
 pub(super) fn has_bias(spec: &ModelSpec, pooling: Pooling) -> bool {
     last_token_class(spec, pooling).is_none() || last_bias(spec).is_some()
 }
 
-/// The class of transformers that scores the last token, where that is the pooling.
+/// The class of transformers that scores the last token, if `pooling` is the last token.
 fn last_token_class(spec: &ModelSpec, pooling: Pooling) -> Option<&'static str> {
     let classifier = spec.classifier.filter(|head| head.dense.is_none() && head.pooling == Pooling::Last)?;
-    // OPT-350m scores what its decoder projects.
+    // OPT-350m scores the output of its decoder's projection.
     let projected = spec.head.as_ref().is_ok_and(|head| head.projection.is_some());
     (pooling == Pooling::Last && !projected).then_some(classifier.class)
 }
@@ -55,10 +55,10 @@ fn last_bias(spec: &ModelSpec) -> Option<Norm> {
 
 /// A readout as files.
 pub struct ReadoutFiles {
-    /// The class of transformers for classification that loads them; none for the modules of sentence-transformers, and for a language
-    /// model.
+    /// The class of transformers for classification that loads the files; `None` for the modules of sentence-transformers and for a
+    /// language model.
     pub class: Option<&'static str>,
-    /// The small files, by their paths: `config.json` and others. The tokenizer's files are not among them.
+    /// The small files with their paths: `config.json` and others, without the tokenizer's files.
     pub files: Vec<(&'static str, Vec<u8>)>,
     pub(super) changes: Changes,
 }
@@ -67,17 +67,17 @@ impl ReadoutFiles {
     /// Writes `model.safetensors` to `sink`, as [`super::save_model`] does.
     ///
     /// # Errors
-    /// The errors of the backend and of `sink`.
+    /// Errors from the backend and from `sink`.
     pub async fn save(&self, session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         save_changed(session, &self.changes, sink).await
     }
 }
 
 impl Classifier {
-    /// The classifier and the model's weights as other programs load them. Texts are truncated to `max_length` tokens.
+    /// Returns the classifier and the model's weights in a form that other programs load. Texts are truncated to `max_length` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` where an adapter is trained beside the model; those of the backend.
+    /// `invalid-argument` if an adapter is trained beside the model; errors from the backend.
     pub async fn files(&self, session: &Session, max_length: u32) -> Result<ReadoutFiles> {
         let adapter = session.model.adapter().map(Adapter::spec);
         if adapter.is_some_and(|adapter| !matches!(adapter, AdapterSpec::LowRank { .. })) {
@@ -96,8 +96,8 @@ impl Classifier {
         }
     }
 
-    /// The class of transformers that computes the same logits, and what its head adds to the model and replaces in it; none where there
-    /// is no such class.
+    /// The class of transformers that computes the same logits, with the tensors that its head adds to the model or replaces in it;
+    /// `None` if there is no such class.
     pub(super) async fn head(&self, session: &Session) -> Result<Option<(&'static str, Changes)>> {
         let spec = session.model.spec();
         let mut changes = Changes::default();
@@ -130,7 +130,7 @@ impl Classifier {
         Ok(Some((class, changes)))
     }
 
-    /// The ordinal of the last norm's bias, and its values with the readout's biases in them; none where that is not possible.
+    /// The ordinal of the last norm's bias, and its values with the readout's biases folded in; `None` if that is not possible.
     async fn norm_shift(&self, session: &Session) -> Result<Option<(usize, Vec<f32>)>> {
         let Some(id) = last_bias(session.model.spec()).and_then(|norm| norm.bias) else { return Ok(None) };
         let Some(shift) = solve_rows(&self.linear) else { return Ok(None) };
@@ -139,7 +139,7 @@ impl Classifier {
         Ok(Some((id, shifted.collect())))
     }
 
-    /// The configuration of the model, with the labels and, where it is known, the class.
+    /// The configuration of the model, with the labels and, if it is known, the class.
     fn config(&self, session: &Session, class: Option<&str>) -> Vec<u8> {
         // In 16 bits, the factors before and after BERT's tanh would not be exact.
         let mut fields = session.saved_config(false);
@@ -156,7 +156,7 @@ impl Classifier {
         json_file(fields)
     }
 
-    /// The weights and biases, as the tensors `linear.weight` and `linear.bias` of a safetensors file.
+    /// The weights and biases as a safetensors file with the tensors `linear.weight` and `linear.bias`.
     pub(super) fn linear_file(&self) -> Result<Vec<u8>> {
         let (labels, width) = (self.labels.len() as u64, self.linear.width() as u64);
         let tensor =
@@ -173,7 +173,7 @@ impl Classifier {
         Ok(file)
     }
 
-    /// The modules of sentence-transformers.
+    /// The files in the module format of sentence-transformers.
     fn modules(&self, session: &Session, max_length: u32, changes: Changes) -> Result<ReadoutFiles> {
         let module = |index: u32, path: &str, kind: &str| {
             let kind = format!("sentence_transformers.models.{kind}");
@@ -214,7 +214,7 @@ impl Classifier {
     }
 }
 
-/// A JSON object as a file.
+/// Serializes a JSON object as a file.
 pub(super) fn json_file(fields: Map<String, Value>) -> Vec<u8> {
     format!("{:#}\n", Value::Object(fields)).into_bytes()
 }

@@ -1,4 +1,4 @@
-//! A readout that is fitted again during a run: the steps move the hidden states, and the classifier follows them.
+//! A readout that is refitted during a run: the steps change the hidden states, and the classifier follows them.
 
 use super::encoder::ExampleEncoder;
 use super::features::Cache;
@@ -9,11 +9,12 @@ use crate::error::{Result, bail};
 use crate::fit::Labels;
 
 impl Trainer {
-    /// Fits the readout again if [`super::Settings::refit_every`] steps have been taken since the last fit: on the features of all training
-    /// rows by the weights of this moment. The next steps lower the loss of the new readout, which the trajectory then has.
+    /// Fits the readout again if [`super::Settings::refit_every`] steps have been taken since the last fit. It uses the features of
+    /// all training rows under the current weights. The next steps lower the loss of the new readout, which is added to the
+    /// trajectory.
     ///
     /// # Errors
-    /// `non-finite-loss` where a feature is infinite or not a number; those of the backend.
+    /// `non-finite-loss` where a feature is infinite or not a number; errors from the backend.
     pub(super) async fn refit_if_due(&mut self, session: &mut Session) -> Result<()> {
         if !self.trajectory.refit_due() {
             return Ok(());
@@ -33,7 +34,7 @@ impl Trainer {
         let fit = fit_linear(spec, classifier.pooling, &cache.features, &labels.select(&order))?;
         classifier.linear = fit.rounded()?;
         self.trajectory.refits.push(classifier.linear.values());
-        // The old classifier leaves the device first, so that the two are never there together.
+        // The old classifier is removed from the device first, so that the two are never there at the same time.
         session.use_readout(None)?;
         session.use_readout(Some(classifier))
     }

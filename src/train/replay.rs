@@ -1,4 +1,4 @@
-//! Replay: computes the fine-tuned weights from the base weights and the trajectory, with the same bits on every device.
+//! Replay: computes the fine-tuned weights from the base weights and the trajectory, to the same bits on every device.
 
 use super::classifier::Classifier;
 use super::method::Setup;
@@ -8,11 +8,11 @@ use super::trajectory::Trajectory;
 use super::updater::Updater;
 use crate::error::{Result, bail};
 
-/// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them; a trained
-/// adapter is added beside them. `progress` receives the number of finished steps, and may stop the replay.
+/// Applies a trajectory's updates to the base weights it was made with, many steps in one pass over them, or adds the trained
+/// adapter. `progress` receives the number of finished steps, and may stop the replay by returning an error.
 ///
 /// # Errors
-/// `trajectory-mismatch` when the model or its storage is another one; those of the backend; what `progress` stops it with, after which
+/// `trajectory-mismatch` if the model or its storage format differs; errors from the backend; errors from `progress`, after which
 /// the weights are those of some step.
 pub async fn replay(
     session: &mut Session,
@@ -22,7 +22,7 @@ pub async fn replay(
     check_model(session, trajectory)?;
     let header = &trajectory.header;
     let Settings { method, estimator, trainable, seed, .. } = &header.settings;
-    // After method readout there are no steps to score.
+    // After method readout there are no steps that would use it.
     let classifier = Classifier::of(&trajectory.latest_header(), session)?.filter(|_| !method.is_readout());
     session.use_readout(classifier.as_ref())?;
     let (initial, _) = Classifier::split(header, session);

@@ -20,7 +20,7 @@ impl Trainer {
     /// Continues from a trajectory of the same run. Its updates are applied to the session's base weights.
     ///
     /// # Errors
-    /// `trajectory-mismatch` naming the setting that differs; those of [`super::replay()`].
+    /// `trajectory-mismatch` naming the setting that differs; the errors of [`super::replay()`].
     pub async fn resume(
         &mut self,
         session: &mut Session,
@@ -44,7 +44,7 @@ impl Trainer {
     /// Continues from a trajectory of the same run whose updates the session's weights already contain.
     ///
     /// # Errors
-    /// `trajectory-mismatch` naming the setting that differs; those of the backend.
+    /// `trajectory-mismatch` naming the setting that differs; errors from the backend.
     pub async fn adopt(&mut self, session: &mut Session, trajectory: Trajectory) -> Result<()> {
         self.check(session, &trajectory)?;
         keep_tiles(session, &trajectory.header)?;
@@ -53,12 +53,12 @@ impl Trainer {
         self.refit_if_due(session).await
     }
 
-    /// Continues from the records of a trajectory, whose run may have been shorter than this one.
+    /// Continues from the records of a trajectory, whose run may have had fewer steps than this one.
     fn continue_from(&mut self, trajectory: Trajectory) {
         self.trajectory = trajectory;
         let header = &mut self.trajectory.header;
         header.settings.steps = self.settings.steps;
-        // A run that is made longer continues from the step that was kept.
+        // A run that is extended continues from the step that was kept.
         header.kept_of = if header.kept_of < self.settings.steps { 0 } else { header.kept_of };
         self.watch.catch_up(&self.trajectory.records, self.settings.estimator.probes as usize);
     }
@@ -66,7 +66,7 @@ impl Trainer {
     fn check(&self, session: &Session, trajectory: &Trajectory) -> Result<()> {
         check_model(session, trajectory)?;
         let header = &self.trajectory.header;
-        // The initial values of the adapter and the matmul tiles are those of the trajectory.
+        // The initial values of the adapter and the matmul tiles come from the trajectory.
         let Header { initial_values, initial_halves, kept_of, ref tiles, .. } = trajectory.header;
         let tiles = tiles.clone();
         let mut header = Header { initial_values, initial_halves, kept_of, tiles, ..header.clone() };
@@ -78,11 +78,11 @@ impl Trainer {
         Ok(())
     }
 
-    /// The number of steps that the header of a run of `before` steps must have, if this run is to continue it: `before` if that can
-    /// be made more, otherwise the number of this run.
+    /// The number of steps that the header of a run of `before` steps must have for this run to continue it: `before` if the run
+    /// can be extended, otherwise the number of steps of this run.
     ///
     /// # Errors
-    /// `trajectory-mismatch` if more steps would have changed the first ones.
+    /// `trajectory-mismatch` if a longer run would have had different first steps.
     fn lengthened(&self, before: u32) -> Result<u32> {
         let (steps, schedule) = (self.settings.steps, self.settings.schedule);
         match schedule {
@@ -103,7 +103,7 @@ impl Trainer {
         }
     }
 
-    /// The examples that an activation basis is computed from in a run of this many steps; none where there is no such basis.
+    /// The examples that an activation basis is computed from in a run of `steps` steps; empty if the method has no such basis.
     fn basis_passes(&self, steps: u32) -> Vec<Vec<usize>> {
         if !matches!(self.settings.method, Method::Lora { a: LoraA::Activations, .. }) {
             return Vec::new();
@@ -115,7 +115,7 @@ impl Trainer {
     }
 }
 
-/// Uses the matmul tiles that the run began with, as far as this device has them.
+/// Uses the matmul tiles that the run began with, if this device supports them.
 pub(super) fn keep_tiles(session: &mut Session, header: &Header) -> Result<()> {
     if !header.tiles.is_empty() {
         let limits = session.model.backend().limits();

@@ -9,16 +9,16 @@ use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 use crate::model::{Adapter, AdapterSpec, TensorId};
 
-/// Writes all tensors to `sink` as one safetensors file, a few MiB at a time; names and shapes are those that transformers loads. Matrices
-/// are f16 where they are stored so, otherwise f32; a sum of low-rank updates is added to its matrix.
+/// Writes all tensors to `sink` as one safetensors file, a few MiB at a time, with the names and shapes that transformers loads.
+/// Matrices are written as f16 if they are stored as f16, otherwise as f32. A sum of low-rank updates is added to its matrix.
 ///
 /// # Errors
-/// The errors of the backend and of `sink`.
+/// Errors from the backend and from `sink`.
 pub async fn save_model(session: &Session, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     save_changed(session, &Changes::default(), sink).await
 }
 
-/// A tensor that is written behind those of the model, in f32.
+/// A tensor, in f32, that is written after those of the model.
 #[derive(Clone, Debug)]
 pub(super) struct Addition {
     pub name: String,
@@ -26,14 +26,14 @@ pub(super) struct Addition {
     pub values: Vec<f32>,
 }
 
-/// What is written differently from the session's weights.
+/// The differences between the written model and the session's weights.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     /// Tensors that are left out.
     pub without: Vec<TensorId>,
     /// Norms and biases with other values.
     pub replaced: BTreeMap<TensorId, Vec<f32>>,
-    /// A table some of whose rows have other values.
+    /// A table in which some rows have other values.
     pub rows: Option<TableRows>,
     /// Tensors that are added.
     pub added: Vec<Addition>,
@@ -42,16 +42,16 @@ pub(super) struct Changes {
 /// Other values for some rows of a table.
 #[derive(Clone, Debug)]
 pub(super) struct TableRows {
-    /// The table.
+    /// The table's tensor.
     pub of: TensorId,
-    /// The name of a copy that gets the rows, where the table itself stays as it is. The copy is written in f32.
+    /// The name of a copy that gets the new rows, if the table itself is to stay unchanged. The copy is written in f32.
     pub copied_to: Option<String>,
-    /// The values of each row.
+    /// The new values of each row.
     pub rows: BTreeMap<u32, Vec<f32>>,
 }
 
 impl TableRows {
-    /// Replaces the rows among the elements from `first` on.
+    /// Overwrites the replaced rows in `values`, which begin at element `first` of the table.
     fn replace(&self, values: &mut [f32], first: usize, width: usize) {
         for (&row, own) in &self.rows {
             let start = row as usize * width;
@@ -65,7 +65,7 @@ impl TableRows {
 }
 
 impl Changes {
-    /// The rows of a table that are replaced where it stands.
+    /// The replaced rows of a table that is changed in place.
     fn in_place(&self, id: TensorId) -> Option<&TableRows> {
         self.rows.as_ref().filter(|table| table.of == id && table.copied_to.is_none())
     }
@@ -74,7 +74,7 @@ impl Changes {
 /// All values of a tensor.
 ///
 /// # Errors
-/// The errors of the backend.
+/// Errors from the backend.
 pub(super) async fn values_of(session: &Session, id: TensorId) -> Result<Vec<f32>> {
     let mut values = Vec::new();
     let mut keep = |read: &[f32]| {
@@ -85,7 +85,7 @@ pub(super) async fn values_of(session: &Session, id: TensorId) -> Result<Vec<f32
     Ok(values)
 }
 
-/// Writes the model with some changes, as [`save_model`] does.
+/// Writes the model with `changes` applied, as [`save_model`] does.
 ///
 /// # Errors
 /// The errors of [`save_model`].
@@ -124,7 +124,7 @@ pub(super) async fn save_changed(
             continue;
         }
         let (mut element, width) = (0, tensors[id].width as usize);
-        // A matrix that files hold transposed is held whole before it is written.
+        // A matrix that the file stores transposed is buffered completely before it is written.
         let mut whole = Vec::new();
         let mut write = |values: &[f32]| {
             let mut values = Cow::Borrowed(values);
@@ -167,7 +167,7 @@ pub(super) async fn save_changed(
     writer.finish().map(drop)
 }
 
-/// B `[rows, rank]` A `[rank, width]`.
+/// The product B A, with B `[rows, rank]` and A `[rank, width]`.
 struct Sum {
     a: Vec<f32>,
     b: Vec<f32>,
@@ -175,7 +175,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds the product to the elements from `first` on, as `shaders/merge.wgsl` does.
+    /// Adds the product to `values`, which begin at element `first` of the matrix, as `shaders/merge.wgsl` does.
     fn add_to(&self, values: &mut [f32], first: usize, width: usize) {
         for (i, value) in values.iter_mut().enumerate() {
             let (row, column) = ((first + i) / width, (first + i) % width);
@@ -187,13 +187,13 @@ impl Sum {
     }
 }
 
-/// The low-rank sums beside the matrices.
+/// The sums of low-rank updates for each adapted matrix.
 async fn sums(session: &Session, adapter: &Adapter) -> Result<BTreeMap<TensorId, Sum>> {
     let mut sums = BTreeMap::new();
     let Some(fixed) = &adapter.fixed else { return Ok(sums) };
     let backend = session.model.backend();
     for (index, (id, tensor)) in adapter.adapted().iter().zip(adapter.tensors()).enumerate() {
-        // A's ordinal is the one before B's; a transposed copy follows it in some places.
+        // A's ordinal directly precedes B's. In some places a transposed copy of A follows it.
         let at = adapter.fixed_tensors().iter().position(|a| a.ordinal + 1 == tensor.ordinal);
         let Some(at) = at else { bail!(InvalidArgument, "{} has no signs", tensor.name) };
         let a = fixed.read(backend, at).await?;

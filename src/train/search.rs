@@ -1,4 +1,4 @@
-//! A short search for the learning rate: a few rates around the preset, each for a few steps from the same start.
+//! A short search for the learning rate: a few rates around the preset are each tried for a few steps from the same starting point.
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::session::Session;
@@ -6,31 +6,31 @@ use super::settings::Settings;
 use super::trainer::Trainer;
 use crate::error::{Code, Result};
 
-/// The tried rates, as multiples of the preset.
+/// The learning rates to try, as multiples of the preset.
 const FACTORS: [f32; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
 
 /// Number of steps at each rate.
 const STEPS: u32 = 50;
 
-/// Number of training examples on which each result is measured.
+/// Number of training examples that each result is measured on.
 const JUDGED: usize = 64;
 
-/// The result of a rate.
+/// The result of trying a rate.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trial {
     /// The rate.
     pub learning_rate: f32,
-    /// Mean loss afterwards, on the same examples for every rate; infinite if a step had a loss that is not finite.
+    /// Mean loss after the steps, on the same examples for every rate; infinite if a step had a non-finite loss.
     pub loss: f64,
 }
 
-/// Tries rates around `settings.learning_rate`, and returns the one that led to the lowest loss with what each did. The
-/// session is then back at its base. `progress` receives the number of finished trials and of all trials, and may stop
-/// the search.
+/// Tries rates around `settings.learning_rate`. Returns the rate that led to the lowest loss, and the result of each rate.
+/// Afterwards the session is back at its base weights. `progress` receives the number of finished trials and of all trials, and may
+/// stop the search by returning an error.
 ///
 /// # Errors
-/// `non-finite-loss` when no rate keeps the loss finite; those of the backend; what `progress` stops it with.
+/// `non-finite-loss` if no rate keeps the loss finite; errors from the backend; errors from `progress`.
 pub async fn search(
     session: &mut Session,
     settings: &Settings,
@@ -50,7 +50,7 @@ pub async fn search(
             Ok(loss) if loss.is_finite() => loss,
             Ok(_) => f64::INFINITY,
             Err(error) if error.code() == Code::NonFiniteLoss => {
-                // The error of the smallest rate says the most.
+                // The smallest rate comes first, and its error is the most informative.
                 reason.get_or_insert(error);
                 f64::INFINITY
             }

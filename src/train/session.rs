@@ -1,4 +1,4 @@
-//! A loaded model with its tokenizer, which training, evaluation and generation share.
+//! A loaded model with its tokenizer, used by training, evaluation and generation.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -48,29 +48,29 @@ pub struct Session {
     ends: BTreeSet<u32>,
     chat: Result<ChatTemplate>,
     checkpoint: Checkpoint,
-    /// The base model's checkpoint, while an adapter replaces tensors of it.
+    /// The base model's checkpoint, while an adapter replaces tensors in it.
     base: Option<Checkpoint>,
-    /// The labels of an adapter's classifier, where a file beside the adapter names them.
+    /// The labels of an adapter's classifier, if a file beside the adapter names them.
     pub(super) adapter_labels: Option<Vec<String>>,
-    /// What `tokenizer_config.json` would say, for a model from a GGUF file.
+    /// The equivalent of `tokenizer_config.json` for a model from a GGUF file.
     tokenizer_config: Option<Map<String, Value>>,
     config: Rc<Config>,
-    /// The files that a saved model gets copies of.
+    /// The source files that are copied into a saved model.
     pub(super) copied_files: SourceFiles,
     workspace: Option<Workspace>,
     dtype: DType,
-    /// The file that layers are streamed from, if they are.
+    /// The file that layers are streamed from, if any.
     layers: Option<Rc<dyn Scratch>>,
     /// Whether the base weights may have been trained.
     pub(super) touched: bool,
 }
 
 impl Session {
-    /// Reads header, configuration and tokenizer, then streams the weights to the backend, matrices as `dtype` says
+    /// Reads the header, configuration and tokenizer, then streams the weights to the backend. Matrices are stored in `dtype`
     /// ([`crate::model::stored_as`]).
     ///
     /// # Errors
-    /// `file-corrupt`, `model-unsupported`, `limit-exceeded`, those of reading, and what `progress` stops it with.
+    /// `file-corrupt`, `model-unsupported`, `limit-exceeded`; read errors; errors from `progress`.
     pub async fn open(
         backend: Rc<dyn Backend>,
         dir: &dyn ModelDir,
@@ -80,7 +80,7 @@ impl Session {
         Session::describe(backend.limits(), dir, dtype).await?.load(backend, progress).await
     }
 
-    /// Reads only the header, configuration and tokenizer. Until the weights are loaded, what is done with the session is only
+    /// Reads only the header, configuration and tokenizer. Until the weights are loaded, all operations on the session are only
     /// counted ([`Dry`]).
     ///
     /// # Errors
@@ -123,11 +123,11 @@ impl Session {
         session.fresh()
     }
 
-    /// Reads the matrices of layers from `file` in each pass, instead of keeping them on the device. It is called before the weights are
-    /// loaded, which fills the file. The results are the same to the last bit.
+    /// Reads the matrices of layers from `file` in each pass instead of keeping them on the device. Must be called before the
+    /// weights are loaded, because loading fills the file. The results are identical to the last bit.
     ///
     /// # Errors
-    /// `limit-exceeded`.
+    /// `limit-exceeded` if a buffer is larger than the device allows.
     pub fn stream_layers(self, file: Rc<dyn Scratch>) -> Result<Session> {
         let (limits, spec) = (self.model.backend().limits(), self.model.weights().spec().clone());
         let mut model = counted(limits, spec, &self.checkpoint, self.dtype, Some(file.clone()))?;
@@ -140,7 +140,7 @@ impl Session {
         self.layers.is_some()
     }
 
-    /// The same model with its weights on no device, stored as `dtype` says. With `streamed`, its layers are read from a file.
+    /// The same model with weights that are only counted, stored in `dtype`. With `streamed`, its layers are read from a file.
     ///
     /// # Errors
     /// `limit-exceeded`.
@@ -187,16 +187,16 @@ impl Session {
         Session { model, workspace: None, ..self }.fresh()
     }
 
-    /// Nothing is trainable until `set_up` selects tensors, so workspaces allocate no copies per branch yet.
+    /// Nothing is trainable until `set_up` selects tensors, so workspaces do not allocate per-branch copies yet.
     fn fresh(mut self) -> Result<Session> {
         self.train_tensors(&|_| false)?;
         Ok(self)
     }
 
-    /// Returns to the base model: removes an adapter, and loads trained weights again.
+    /// Returns to the base model: removes an adapter, and reloads weights that were trained.
     ///
     /// # Errors
-    /// The errors of reading, and what `progress` stops it with.
+    /// Read errors; errors from `progress`.
     pub async fn reset(&mut self, progress: &mut dyn FnMut(LoadProgress) -> Result<()>) -> Result<()> {
         self.remove_adapter();
         self.adapter_labels = None;
@@ -236,19 +236,19 @@ impl Session {
     /// The tokenizer.
     ///
     /// # Errors
-    /// `model-unsupported` when the model came without one.
+    /// `model-unsupported` if the model came without a tokenizer.
     pub fn tokenizer(&self) -> Result<&Rc<Tokenizer>> {
         self.tokenizer
             .as_ref()
             .ok_or_else(|| err!(ModelUnsupported, "{}: the model came without a tokenizer", self.name))
     }
 
-    /// The ids of the tokens that end a text that the model writes.
+    /// The ids of the tokens that end a generated text.
     pub(super) fn ends(&self) -> &BTreeSet<u32> {
         &self.ends
     }
 
-    /// Checks that the model has a row for each of these tokens. A tokenizer may have more tokens than the model.
+    /// Checks that the model's embedding has a row for each of these tokens. A tokenizer may have more tokens than the model.
     ///
     /// # Errors
     /// `data-invalid` naming the first token without a row.
@@ -263,16 +263,16 @@ impl Session {
         )
     }
 
-    /// The template by which the model writes conversations.
+    /// The model's chat template.
     ///
     /// # Errors
-    /// `model-unsupported` when the model came without one, or it cannot be run.
+    /// `model-unsupported` if the model came without one, or it cannot be run.
     pub fn chat_template(&self) -> Result<&ChatTemplate> {
         self.chat.as_ref().map_err(Clone::clone)
     }
 
-    /// Replaces tensors of the model by those of another checkpoint with the same names, until [`Session::reset`]. Tensors that are not
-    /// the model's, such as those of a classifier, become part of its checkpoint.
+    /// Replaces tensors of the model with those of the same names in another checkpoint, until [`Session::reset`]. Tensors that do
+    /// not belong to the model, such as those of a classifier, are added to its checkpoint.
     pub(super) async fn replace(&mut self, ids: &[TensorId], tensors: &Checkpoint) -> Result<()> {
         self.touched = true;
         self.model.replace(ids, tensors).await?;
@@ -286,7 +286,7 @@ impl Session {
         self.base.is_some()
     }
 
-    /// Whether an adapter has added a classifier to the model, or replaced that of the model.
+    /// Whether an adapter has added a classifier to the model or replaced the model's classifier.
     pub fn has_classifier_of_adapter(&self) -> bool {
         let output = self.model.spec().classifier.as_ref().map(|head| format!("{}.weight", head.output));
         let of =
@@ -299,7 +299,7 @@ impl Session {
         &self.checkpoint
     }
 
-    /// What `tokenizer_config.json` would say of the tokenizer in a GGUF file.
+    /// The equivalent of `tokenizer_config.json` for a tokenizer from a GGUF file.
     pub(super) fn tokenizer_config(&self) -> Option<&Map<String, Value>> {
         self.tokenizer_config.as_ref()
     }
@@ -309,12 +309,12 @@ impl Session {
         self.config.fields()
     }
 
-    /// The head of the model, in the terms of the `text` module.
+    /// The kind of the model's head, as the `text` module defines it.
     pub fn head(&self) -> encode::HeadKind {
         self.model.spec().head_kind().into()
     }
 
-    /// The model beside a workspace at least this large.
+    /// The model, and a workspace of at least this extent.
     ///
     /// # Errors
     /// `limit-exceeded`.
@@ -350,7 +350,7 @@ fn tokenizer(files: &ModelFiles) -> Result<Option<Tokenizer>> {
         model_type: config.opt_str("model_type")?,
         class: config.opt_str("tokenizer_class")?,
     })?;
-    // config.json may name the tokens that end a text, with one id or a list.
+    // config.json may name the tokens that end a text, as one id or a list.
     match tokenizer {
         Some(tokenizer) if config.has("eos_token_id") => {
             tokenizer.with_eos(config.u32_list("eos_token_id")?.first().copied()).map(Some)

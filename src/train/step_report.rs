@@ -5,14 +5,14 @@ use crate::zo::estimator::Probe;
 /// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// From 0.
+    /// Index of the step, from 0.
     pub step: u32,
     /// What was measured along each direction.
     pub probes: Vec<Probe>,
     /// The step's learning rate.
     pub learning_rate: f32,
-    /// The loss that the step's loss is compared with: the larger one of the loss before the first step and the loss of
-    /// a model that has learned nothing.
+    /// The loss that the step's loss is compared with: the larger of the loss before the first step and the loss of a model that
+    /// has learned nothing.
     pub reference: f64,
     /// Wall time in milliseconds.
     pub ms: f64,
@@ -42,7 +42,7 @@ impl StepReport {
         self.mean(|probe| probe.projected_grad)
     }
 
-    /// Mean of all branches' losses, weighted as the estimator does.
+    /// Mean of all branches' losses, weighted as the estimator weights them.
     pub fn loss(&self) -> f32 {
         self.mean(|probe| (probe.loss_plus + probe.loss_minus) / 2.0)
     }

@@ -1,4 +1,4 @@
-//! The training loop: one MeZO step after another, resumable at any of them.
+//! The training loop: a sequence of MeZO steps, resumable after each of them.
 
 use super::encoder::{ExampleEncoder, Examples};
 use super::evaluation::{EvaluationReport, extent};
@@ -22,7 +22,7 @@ use crate::zo::random::Order;
 use crate::zo::record::Record;
 use crate::zo::update;
 
-/// A run in progress: settings, data, and the records so far. The weights are the session's.
+/// A run in progress: settings, data, and the records so far. The weights belong to the session.
 pub struct Trainer {
     pub(super) settings: Settings,
     pub(super) encoder: ExampleEncoder,
@@ -37,7 +37,8 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A run from its first step, on a session with base weights; nothing is changed until [`Trainer::begin`] or the first step.
+    /// Creates a run before its first step, on a session with base weights. The session is not changed until [`Trainer::begin`] or
+    /// the first step.
     ///
     /// # Errors
     /// `invalid-argument` for a setting out of range.
@@ -92,8 +93,9 @@ impl Trainer {
         Ok(Trainer { settings, encoder, examples, order, trajectory, updater, watch, stopped })
     }
 
-    /// Sets the session up for the run's first step: what is trained, and the adapter if there is one, which begins as `initial`
-    /// ([`super::AdapterFile::values`]) or, where that is empty, as its method says. An activation basis is computed here.
+    /// Sets up the session for the run's first step: what is trained, and the adapter if there is one. The adapter starts from
+    /// `initial` ([`super::AdapterFile::values`]) or, if that is empty, as its method specifies. An activation basis is computed
+    /// here.
     ///
     /// # Errors
     /// The errors of [`Session::set_up`].
@@ -130,12 +132,12 @@ impl Trainer {
         &self.settings
     }
 
-    /// How rows become examples.
+    /// The encoder, which turns rows into examples.
     pub fn encoder(&self) -> &ExampleEncoder {
         &self.encoder
     }
 
-    /// The records so far, with the header that makes them a file.
+    /// The records so far, with the header that makes them a complete file.
     pub fn trajectory(&self) -> &Trajectory {
         &self.trajectory
     }
@@ -145,7 +147,7 @@ impl Trainer {
         self.trajectory.steps()
     }
 
-    /// Whether all steps have been taken, or the weights of an earlier one have been kept.
+    /// Whether all steps have been taken, or the run has ended with the weights of an earlier step.
     pub fn is_complete(&self) -> bool {
         self.done() >= self.settings.steps || self.is_kept()
     }
@@ -155,11 +157,11 @@ impl Trainer {
         self.trajectory.header.kept_of > 0
     }
 
-    /// Runs one step. Returns none when the run is complete. The weights follow one step behind: see [`Trainer::settle`].
+    /// Runs one step. Returns `None` if the run is complete. The weights lag one step behind: see [`Trainer::settle`].
     ///
     /// # Errors
-    /// `non-finite-loss` with advice if the run has exploded ([`super::watch`]). The run has then ended: its records are those up to
-    /// the last good step, and the session has other weights. Those of the backend.
+    /// `non-finite-loss` with advice if the run has exploded ([`super::watch`]). The run has then ended: its records end at the
+    /// last good step, but the session's weights do not match them. Errors from the backend.
     pub async fn step(&mut self, session: &mut Session) -> Result<Option<StepReport>> {
         let step = self.done();
         if self.is_complete() {
@@ -202,7 +204,7 @@ impl Trainer {
         Ok(Some(StepReport { step, probes, learning_rate, reference, ms: start.elapsed_ms(), tokens }))
     }
 
-    /// The losses of a step's branches, with the pending updates applied, and the number of tokens in the batch.
+    /// Computes the losses of a step's branches with the pending updates applied. Also returns the number of tokens in the batch.
     async fn measure(&mut self, session: &mut Session, step: u32) -> Result<(Vec<f32>, usize)> {
         let Some(updater) = &mut self.updater else { return Ok((Vec::new(), 0)) };
         let (settings, estimator) = (&self.settings, &self.settings.estimator);
@@ -231,7 +233,7 @@ impl Trainer {
         Ok((losses, tokens))
     }
 
-    /// Measures the loss of the untrained weights, because the losses at a distance of epsilon from them are not plausible.
+    /// Measures the loss of the untrained weights, because the losses at a distance of epsilon from them are implausible.
     ///
     /// # Errors
     /// `non-finite-loss` if the model or epsilon is at fault, so that no learning rate would help.
@@ -248,7 +250,7 @@ impl Trainer {
         Err(error)
     }
 
-    /// Ends a run that has exploded: its records are cut back to the first `good` steps.
+    /// Ends a run that has exploded and truncates its records to the first `good` steps.
     fn stop(&mut self, session: &Session, good: u32, losses: &[f32]) -> Error {
         let step = self.done() + 1;
         self.trajectory.truncate(good);
@@ -274,10 +276,10 @@ impl Trainer {
         every > 0 && done > 0 && (done.is_multiple_of(every) || done == self.settings.steps)
     }
 
-    /// Applies the last step's update, which the next step would have applied: the weights are then those of the records.
+    /// Applies the last step's update, which would otherwise be applied by the next step. The weights then match the records.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn settle(&mut self, session: &mut Session) -> Result<()> {
         match &mut self.updater {
             Some(updater) => updater.settle(session).await,
@@ -288,7 +290,7 @@ impl Trainer {
     /// Evaluates the weights after the completed steps on held-out examples, or on the training examples if there are none.
     ///
     /// # Errors
-    /// The errors of the backend, and what `keep_going` stops it with.
+    /// Errors from the backend and from `keep_going`.
     pub async fn evaluate(
         &mut self,
         session: &mut Session,

@@ -1,22 +1,23 @@
-//! The trajectory file: everything that defines a fine-tune beside the base weights. It is append-only, with 32 bytes for each probe.
+//! The trajectory file: everything that defines a fine-tune besides the base weights. It is append-only, with 32 bytes per probe.
 //!
 //! ```text
 //! "PKTLTRAJ"  u32 version = 1  u32 n  n bytes of JSON (Header)  `initial_halves` x f16, the other `initial_values` x f32  u32 crc32 of all before it
 //! then records of 32 bytes: u32 step, u32 probe, f32 projected_grad, f32 learning_rate, f32 decay, f32 loss_plus, f32 loss_minus,
 //! u32 crc32 of the 28 bytes before it
-//! ``` A step has as many records as it has probes, in their order. An incomplete step is dropped. A run of method
-//! readout has no records. Its values are the fitted classifier: for each label, in the order of the header's list, its
-//! weights on the `hidden` features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for
-//! two labels and 384 features. With a template they are the fitted head on label words instead, in the order of
-//! [`crate::fit::WordHead::values`].
+//! ```
 //!
-//! A run from a readout has the first one after the adapter's values in the header. With [`Settings::refit_every`] = n, the
-//! records of n steps are followed by the readout that was fitted after them: `refit_values` x f32 in the order above, u32 crc32 of these
-//! bytes. For two labels and 384 features that is 3,084 bytes, as many as the records of 96 steps of one probe take. It is stored and not
-//! fitted again when the file is replayed, because the last bits of features differ between devices.
+//! A step has as many records as it has probes, in order of the probes. An incomplete step is dropped. A run of method readout has
+//! no records. Its values are the fitted classifier: for each label, in the order of the header's list, its weights on the `hidden`
+//! features, then for each label its bias. That is 4 * labels * (hidden + 1) bytes: 3,080 for two labels and 384 features. With a
+//! template, the values are those of the fitted head on label words instead, in the order of [`crate::fit::WordHead::values`].
 //!
-//! Little-endian; crc32 as in zlib. A last record or readout that was only partly written is dropped and reported, and the run
-//! continues from the step before.
+//! A run from a readout stores the initial readout after the adapter's values in the header. With [`Settings::refit_every`] = n,
+//! every n steps of records are followed by the readout that was fitted after them: `refit_values` x f32 in the order above, and
+//! the u32 crc32 of these bytes. For two labels and 384 features that is 3,084 bytes, about as much as the records of 96 one-probe
+//! steps. The readout is stored, and not refitted on replay, because the last bits of features differ between devices.
+//!
+//! All values are little-endian; crc32 is that of zlib. A partly written record or readout at the end is dropped and reported, and
+//! the run continues from the previous step.
 
 use super::header::{Header, MAGIC, MAX_HEADER, VERSION};
 use super::method::{LoraA, Method};
@@ -24,7 +25,7 @@ use super::settings::Settings;
 use crate::error::{Result, bail, err};
 use crate::zo::record::{RECORD_BYTES, Record};
 
-/// A trajectory as read.
+/// A trajectory read from a file.
 ///
 /// ```
 /// use pocketllm::train::Trajectory;
@@ -36,19 +37,19 @@ use crate::zo::record::{RECORD_BYTES, Record};
 pub struct Trajectory {
     /// Model and settings.
     pub header: Header,
-    /// Probes of step 0, of step 1, ...
+    /// The probes of step 0, then those of step 1, and so on.
     pub records: Vec<Record>,
-    /// The readouts that were fitted during the run, each after another [`Settings::refit_every`] steps.
+    /// The readouts that were refitted during the run, one per [`Settings::refit_every`] steps.
     pub refits: Vec<Vec<f32>>,
-    /// Bytes at the end that are not a complete record, and were left out.
+    /// Number of bytes at the end that did not form a complete step or readout and were dropped.
     pub torn_bytes: usize,
 }
 
 impl Trajectory {
-    /// Reads a file's bytes.
+    /// Parses the bytes of a file.
     ///
     /// # Errors
-    /// `file-corrupt` naming the place, unless only the last record is incomplete: see [`Trajectory::torn_bytes`].
+    /// `file-corrupt` naming the position, unless only the end of the file is incomplete: see [`Trajectory::torn_bytes`].
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Trajectory> {
         let (header, body) = parse_header(name, bytes)?;
         let probes = header.settings.estimator.probes as usize;
@@ -103,12 +104,12 @@ impl Trajectory {
         Ok(Trajectory { header, records, refits, torn_bytes })
     }
 
-    /// Whole steps.
+    /// Number of complete steps.
     pub fn steps(&self) -> u32 {
         (self.records.len() / self.header.settings.estimator.probes.max(1) as usize) as u32
     }
 
-    /// Whether a file ends within its header: its writer was stopped before anything was trained.
+    /// Whether a file ends within its header, because its writer was stopped before anything was trained.
     pub fn is_unbegun(bytes: &[u8]) -> bool {
         let begins = bytes.iter().zip(MAGIC).all(|(found, expected)| found == expected);
         let Some(length) = bytes.get(12..).and_then(|rest| rest.first_chunk::<4>()) else { return begins };
@@ -133,7 +134,7 @@ impl Trajectory {
         self.refits.truncate(steps.checked_div(self.header.settings.refit_every).unwrap_or(0) as usize);
     }
 
-    /// The header with the last readout in the place of the first one. It describes the model after the steps so far.
+    /// The header with the latest readout in place of the initial one. It describes the model after the steps so far.
     pub fn latest_header(&self) -> Header {
         let mut header = self.header.clone();
         if let Some(last) = self.refits.last() {
@@ -154,7 +155,7 @@ impl Trajectory {
         Ok(bytes)
     }
 
-    /// The file's bytes after the header, from the records of `step` (counted from 0) on.
+    /// The file's bytes after the header, starting at the records of `step` (counted from 0).
     pub fn bytes_from(&self, step: u32) -> Vec<u8> {
         let Settings { estimator, refit_every, .. } = &self.header.settings;
         let (probes, every) = (estimator.probes.max(1) as usize, *refit_every as usize);
@@ -175,7 +176,7 @@ impl Trajectory {
     }
 }
 
-/// The values of a readout in these bytes, if their checksum holds and they are finite.
+/// The values of a readout, if the checksum matches and all of them are finite.
 fn refit(bytes: &[u8]) -> Option<Vec<f32>> {
     let (values, crc) = bytes.split_last_chunk::<4>()?;
     let parsed: Vec<f32> = bytemuck::pod_collect_to_vec::<u8, f32>(values);
@@ -271,7 +272,7 @@ mod tests {
         Trajectory { header, records: (0..3).map(record).collect(), refits: Vec::new(), torn_bytes: 0 }
     }
 
-    /// A run of three steps whose readout of one value was fitted again after the second.
+    /// A run of three steps whose one-value readout was refitted after the second step.
     fn refitted() -> Trajectory {
         let mut trajectory = sample();
         let settings = &mut trajectory.header.settings;
@@ -302,7 +303,7 @@ mod tests {
             assert_eq!(read.torn_bytes, body - steps * RECORD_BYTES - 8 * refits, "{cut}");
             assert_eq!(read.refit_due(), steps == 2 && refits == 0, "{cut}");
         }
-        // Damage in the readout is noticed, because records follow it.
+        // Damage in the readout is detected, because records follow it.
         for at in header + 2 * RECORD_BYTES..header + 2 * RECORD_BYTES + 8 {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;

@@ -10,7 +10,7 @@ use crate::model::{HeadKind, ModelSpec};
 use crate::rng::threefry2x32;
 use crate::text::encode::{Example, Target};
 
-/// Makes examples of `length` random tokens with the targets that the model is trained on: one mask, or every token but the first.
+/// Creates examples of `length` random tokens with the targets that the model is trained on: one mask, or every token but the first.
 pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example> {
     let token = |i: u32| threefry2x32([1, 2], [i, 0])[0] % spec.vocabulary;
     let example = |n: u32| {
@@ -26,7 +26,7 @@ pub fn random_examples(spec: &ModelSpec, count: u32, length: u32) -> Vec<Example
     (0..count).map(example).collect()
 }
 
-/// Runs the first step of a run on a batch of such examples, and applies its update.
+/// Runs the first step of a run on a batch of random examples, and applies its update.
 ///
 /// # Errors
 /// The errors of [`Trainer::step`].

@@ -12,7 +12,7 @@ use crate::zo::random::{merging_key, signs};
 use crate::zo::record::Record;
 use crate::zo::update::{self, Update};
 
-/// The pending updates, which are decided but not yet applied, and the window of directions that the session is set up for.
+/// The pending updates, which are decided but not applied yet, and the window of directions that the session is set up for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Updater {
     seed: u64,
@@ -24,18 +24,18 @@ pub(super) struct Updater {
     on_host: Option<OnHost>,
 }
 
-/// An adapter whose values the host computes.
+/// An adapter whose values are computed on the host.
 #[derive(Clone, Debug)]
 struct OnHost {
     adam: Adam,
-    /// The trained tensors; none until they have been read from the device.
+    /// The values of the trained tensors; empty until they have been read from the device.
     values: Vec<Vec<f32>>,
-    /// Whether the device has the current values.
+    /// Whether the current values have been written to the device.
     written: bool,
 }
 
 impl Updater {
-    /// The updater of a run's first step.
+    /// The updater before a run's first step.
     pub(super) fn new(settings: &Settings) -> Self {
         let Settings { seed, estimator, optimizer, .. } = settings;
         Updater { seed: *seed, estimator: estimator.clone(), optimizer: *optimizer, ..Updater::default() }
@@ -61,15 +61,15 @@ impl Updater {
         &self.pending
     }
 
-    /// The pending updates have been applied.
+    /// Marks the pending updates as applied.
     pub(super) fn applied(&mut self) {
         self.pending.clear();
     }
 
-    /// Prepares for step `step`. At the boundary of a low-rank window, the accumulated update is merged and new signs are drawn.
+    /// Prepares for step `step`. At the boundary of a low-rank window, the accumulated update is merged, and new signs are drawn.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn enter(&mut self, session: &mut Session, step: u32) -> Result<()> {
         if self.estimator.kind != EstimatorKind::LowRank {
             return Ok(());
@@ -85,11 +85,11 @@ impl Updater {
         draw(session, self.seed, window)
     }
 
-    /// Queues the updates of the last step of `records`. Steps are collected until one pass can apply no more. With Adam, the step
-    /// is taken on the host.
+    /// Queues the updates of the last step of `records`. Steps are collected until one pass cannot apply any more. With Adam, the
+    /// step is computed on the host.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn queue(&mut self, session: &mut Session, records: &[Record]) -> Result<()> {
         if let (Optimizer::Adam(constants), Some(adapter)) = (self.optimizer, session.model.adapter()) {
             let begin = || OnHost { adam: state(constants, adapter), values: Vec::new(), written: true };
@@ -110,10 +110,10 @@ impl Updater {
         Ok(())
     }
 
-    /// Writes the adapter values that the host has computed to the device. A pass needs them.
+    /// Writes the adapter values computed on the host to the device. They must be there before a pass.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) fn write(&mut self, session: &Session) -> Result<()> {
         if let (Some(on_host), Some(adapter)) = (&mut self.on_host, session.model.adapter())
             && !on_host.written
@@ -129,7 +129,7 @@ impl Updater {
     /// Applies the pending updates.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn settle(&mut self, session: &mut Session) -> Result<()> {
         self.write(session)?;
         if !self.pending.is_empty() {
@@ -147,7 +147,7 @@ fn state(constants: AdamSettings, adapter: &Adapter) -> Adam {
     Adam::new(constants, tensors.map(|tensor| (tensor.ordinal as u32, tensor.elements())))
 }
 
-/// Merges the sum of a window into the weights, or keeps it in its own columns where the format of the weights is read-only.
+/// Merges the accumulated update of a window into the weights, or keeps it in separate columns if the weights' format is read-only.
 async fn merge_window(session: &mut Session, key: [u32; 2]) -> Result<()> {
     let Some(adapter) = session.model.adapter() else { return Ok(()) };
     if let AdapterSpec::LowRank { slots: 1, .. } = adapter.spec() {

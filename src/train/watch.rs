@@ -1,20 +1,19 @@
-//! Watches the losses of a run, from the first step on, and stops a run that has exploded.
+//! Watches the losses of a run from the first step, and stops a run that has exploded.
 //!
-//! Losses are compared with a bound B: the larger one of the loss before the first step and the loss of a model that
-//! has learned nothing (the logarithm of the number of labels or tokens). A step is bad if even the lowest of its
-//! losses is above [`FACTOR`] times B, since the losses of one step differ by the noise of its direction only. A run
-//! has exploded
+//! Losses are compared with a bound B: the larger of the loss before the first step and the loss of a model that has learned
+//! nothing (the logarithm of the number of labels or tokens). A step is bad if even the lowest of its losses is above [`FACTOR`]
+//! times B, since the losses of one step differ only by the noise of its direction. A run has exploded
 //!
-//! - after [`PATIENCE`] bad steps without a good one between them. Single batches are misjudged by a healthy model too, a batch of one
-//!   example above all, but not so many in a row;
+//! - after [`PATIENCE`] bad steps without a good one in between. A healthy model also gets single batches badly wrong, especially
+//!   batches of one example, but not [`PATIENCE`] in a row;
 //! - after [`CERTAIN`] steps above [`FAR`] times B;
-//! - at once, if a loss or an update is infinite or not a number.
+//! - at once, if a loss or an update is infinite or NaN.
 //!
 //! A model that always gives the same answer has a loss of 0 on a batch where that answer is right. So after a step above [`FAR`]
-//! times B, single good steps do not count: only [`RECOVERY`] of them in a row end a series of bad steps.
+//! times B, single good steps do not count: only [`RECOVERY`] good steps in a row end a series of bad ones.
 //!
-//! A step measures the weights that the step before it has left. So the record of an exploded run is kept up to the step before
-//! the last good one: the weights that it gives are the last whose loss was seen to be good.
+//! A step measures the weights that the previous step produced. So the record of an exploded run is kept up to the step before the
+//! last good one: it yields the last weights whose loss was seen to be good.
 
 use super::encoder::ExampleEncoder;
 use super::presets::Preset;
@@ -23,38 +22,38 @@ use crate::error::{Error, err};
 use crate::model::{ModelSpec, Score};
 use crate::zo::record::Record;
 
-/// The largest multiple of B that a good loss may be.
+/// A loss is good up to this multiple of B.
 const FACTOR: f64 = 4.0;
 
 /// The number of consecutive bad steps after which a run has exploded.
 const PATIENCE: u32 = 20;
 
-/// A multiple of B that no loss of a healthy run reaches.
+/// A multiple of B that the losses of a healthy run never reach.
 const FAR: f64 = 100.0;
 
-/// The number of steps that far away after which a run has exploded.
+/// The number of steps above [`FAR`] times B after which a run has exploded.
 const CERTAIN: u32 = 3;
 
-/// The number of consecutive good steps after which a run that was that far away is trusted again.
+/// The number of consecutive good steps after which a run that was above [`FAR`] times B is trusted again.
 const RECOVERY: u32 = 3;
 
-/// What is known of the losses of a run so far, to decide whether it has exploded.
+/// The state that decides whether a run has exploded, from its losses so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Watch {
     /// The loss of a model that has learned nothing.
     uniform: f64,
-    /// The loss before the first step; none before it was measured.
+    /// The loss before the first step; `None` until it is measured.
     untrained: Option<f64>,
     /// The number of steps since the last one that counts as good.
     bad: u32,
-    /// Those of them that were far above the bound.
+    /// How many of those steps were above [`FAR`] times B.
     far: u32,
-    /// The number of good steps in a row.
+    /// The number of consecutive good steps.
     good: u32,
 }
 
 impl Watch {
-    /// The watch of a run that has not begun.
+    /// Creates the watch of a run that has not begun.
     pub(super) fn new(spec: &ModelSpec, settings: &Settings, encoder: &ExampleEncoder) -> Watch {
         let choices = match encoder.score() {
             Score::Labels(ids) => ids.len() as u32,
@@ -88,7 +87,7 @@ impl Watch {
         self.untrained = Some(f64::from(untrained));
     }
 
-    /// Looks at the losses of a step. Returns the number of steps that are good if the run has exploded.
+    /// Observes the losses of a step. If the run has exploded, returns the number of steps that are good.
     pub(super) fn observe(&mut self, step: u32, losses: impl Iterator<Item = f32> + Clone) -> Option<u32> {
         if self.untrained.is_none() {
             let (sum, count) = losses.clone().fold((0.0, 0.0), |(sum, n), loss| (sum + loss, n + 1.0));
@@ -103,11 +102,11 @@ impl Watch {
             [self.bad, self.far] = [0, 0];
         }
         let exploded = !is_finite || self.bad >= PATIENCE || self.far >= CERTAIN;
-        // The weights before the last good step were good; the update of that step led away from them.
+        // The weights before the last good step were good; that step's update led away from them.
         exploded.then(|| (step + 1).saturating_sub(self.bad + 1))
     }
 
-    /// Looks at the records of steps that were taken before.
+    /// Observes the records of steps that were taken before.
     pub(super) fn catch_up(&mut self, records: &[Record], probes: usize) {
         for step in records.chunks(probes.max(1)) {
             let number = step.first().map_or(0, |record| record.step);
@@ -119,14 +118,14 @@ impl Watch {
 /// Why a run cannot begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fault {
-    /// The loss of the untrained weights, which is not finite.
+    /// The loss of the untrained weights is not finite.
     Model(f32),
-    /// The loss of the untrained weights, which is good, unlike those at a distance of epsilon.
+    /// The loss of the untrained weights is good, unlike the losses at a distance of epsilon.
     Epsilon(f32),
 }
 
 impl Watch {
-    /// The fault that the losses of the first step show beside the loss of the untrained weights.
+    /// The fault indicated by the losses of the first step and the loss of the untrained weights.
     pub(super) fn fault_at_start(&self, untrained: f32, losses: &[f32]) -> Option<Fault> {
         if !untrained.is_finite() {
             return Some(Fault::Model(untrained));
@@ -184,7 +183,7 @@ impl Fault {
     }
 }
 
-/// The loss of a step that is shown: one that is not finite, or the lowest.
+/// The loss of a step to show in messages: a non-finite one if there is any, otherwise the lowest.
 fn shown(losses: &[f32]) -> String {
     let lowest = losses.iter().copied().fold(f32::INFINITY, f32::min);
     let loss = losses.iter().copied().find(|loss| !loss.is_finite()).unwrap_or(lowest);
@@ -196,7 +195,8 @@ fn number(value: f32) -> String {
     if (0.01..1000.0).contains(&value) { value.to_string() } else { format!("{value:e}") }
 }
 
-/// A smaller value to try: the preset, or a tenth of a value that is hardly larger than it. It has one digit, as a person would write it.
+/// A smaller value to suggest: the preset, or a tenth of a value that is not much larger than the preset. It has one digit, as a
+/// person would write it.
 fn smaller(value: f32, preset: f32) -> String {
     let less = if value > 2.0 * preset { preset } else { value / 10.0 };
     format!("{less:.0e}")
@@ -210,7 +210,7 @@ mod tests {
         Watch { uniform: 0.7, untrained: None, bad: 0, far: 0, good: 0 }
     }
 
-    /// Adds losses, each of which stands for both branches, until the run has exploded. Returns the number of steps and of good ones.
+    /// Observes losses, each as the loss of both branches, until the run has exploded. Returns the number of steps and of good ones.
     fn exploded(losses: impl IntoIterator<Item = f32>) -> Option<(u32, u32)> {
         let mut watch = watch();
         (0..).zip(losses).find_map(|(step, loss)| {
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn healthy_runs_go_on() {
-        // Noise of batches of one example: mostly right, and one in three badly wrong.
+        // Noise like that of one-example batches: mostly right, and about one in four badly wrong.
         let noisy = (0..5000).map(|i: u32| if i.wrapping_mul(2_654_435_761) >> 30 == 0 { 9.0 } else { 0.1 });
         assert_eq!(exploded(noisy), None);
         assert_eq!(exploded((0..500).map(|i| 6.0 - i as f32 * 0.01)), None, "it began badly");
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(exploded([f32::NAN]), Some((1, 0)));
         assert_eq!(exploded([vec![0.7; 5], vec![1e13; 9]].concat()), Some((8, 4)));
         assert_eq!(exploded([vec![0.7; 5], vec![5.0; 40]].concat()), Some((25, 4)));
-        // The same answer to every text is right for some batches.
+        // Giving the same answer to every text is right for some batches.
         assert_eq!(exploded([0.7, 0.6, 1e4, 1e4, 0.0, 1e4]), Some((6, 1)));
         assert_eq!(exploded([vec![0.7, 0.6, 1e4], [5.0, 0.0].repeat(20)].concat()), Some((22, 1)));
     }

@@ -14,23 +14,23 @@ use crate::zo::random;
 /// The rank of the correction before a causal model's head.
 const RANK: u32 = 8;
 
-/// A head that is fitted to label words, with the template that they stand in.
+/// A head that is fitted to label words, with the template that the words appear in.
 #[derive(Clone, Debug)]
 pub struct WordReadout {
     /// The template.
     pub template: Template,
     /// The label words.
     pub labels: LabelWords,
-    /// From hidden states at the mask, or at the last token of a causal model, to a logit for each label word.
+    /// Maps hidden states at the mask, or at the last token for a causal model, to one logit per label word.
     pub head: WordHead,
 }
 
 impl WordReadout {
-    /// A readout whose values are not known yet: all are 0.
+    /// Creates a readout whose values are not known yet; all are 0.
     ///
     /// # Errors
-    /// `model-unsupported` for a model without a language-model head, or with one of another form; `data-invalid` for a template or label
-    /// word that the model cannot use.
+    /// `model-unsupported` for a model without a language-model head or with a head of another form; `data-invalid` for a template
+    /// or label word that the model cannot use.
     pub(super) fn unfitted(session: &Session, template: &str, labels: &[String]) -> Result<WordReadout> {
         let spec = session.model.spec();
         let head = spec.head()?;
@@ -68,10 +68,10 @@ impl WordReadout {
         Ok(WordReadout { template, labels: words, head })
     }
 
-    /// The same with the values of a trajectory, in the order of [`WordHead::values`].
+    /// The readout with values from a trajectory, in the order of [`WordHead::values`].
     ///
     /// # Errors
-    /// `invalid-argument` for another number of values; `non-finite-loss` where one is infinite or not a number.
+    /// `invalid-argument` if the number of values is wrong; `non-finite-loss` if one is infinite or NaN.
     pub(super) fn with_values(mut self, values: &[f32]) -> Result<WordReadout> {
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             bail!(NonFiniteLoss, "a value of the readout is {value}");
@@ -80,7 +80,7 @@ impl WordReadout {
         Ok(self)
     }
 
-    /// The labels as they are given: words, or pairs of a label and its word.
+    /// The labels as the user gave them: words, or pairs of a label and its word.
     pub(super) fn given(&self) -> Vec<String> {
         let pairs = self.labels.names.iter().zip(&self.labels.words);
         pairs.map(|(name, word)| if name == word { word.clone() } else { format!("{name}={word}") }).collect()
@@ -91,11 +91,11 @@ impl WordReadout {
         if causal { Pooling::Last } else { Pooling::Mask }
     }
 
-    /// The head with the session's own values, which a fit begins at. A causal model's correction is zero at first: one
-    /// of its factors is zero, and the other one is drawn from the seed.
+    /// The head with the session's own values, which a fit starts from. A causal model's correction is initially zero: one of its
+    /// factors is zero, and the other is drawn from the seed.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn pretrained(&self, session: &Session, seed: u64) -> Result<WordHead> {
         let spec = session.model.spec();
         let head = spec.head()?;
@@ -124,7 +124,7 @@ impl WordReadout {
     }
 }
 
-/// A masked model's transform with values of 0, and the number of its outputs.
+/// A masked model's transform with zero values, and the number of its outputs.
 fn dense(session: &Session, transform: &HeadTransform) -> Result<(HeadInner, usize)> {
     let spec = session.model.spec();
     let HeadTransform { dense, activation, norm } = transform;
@@ -160,7 +160,7 @@ impl Session {
         Ok(values)
     }
 
-    /// Some rows of a table, in the order of `ids`.
+    /// The rows `ids` of a table, in that order.
     async fn rows(&self, table: TensorId, ids: &[u32]) -> Result<Vec<f32>> {
         let width = self.model.weights().matrix(table)?.width as usize;
         let mut found: BTreeMap<u32, Vec<f32>> = ids.iter().map(|id| (*id, Vec::new())).collect();

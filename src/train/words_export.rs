@@ -1,9 +1,9 @@
 //! A readout on label words as a model that transformers loads.
 //!
-//! The head becomes the language model's own: a masked model's transform gets the fitted values, and the table that scores the
-//! vocabulary gets the fitted rows of the label words. A table that is also the embedding is written a second time, untied, so that the
-//! embedding stays as it is. A causal model's correction of low rank becomes part of the label words' rows: row * (1 + b * a). All other
-//! words are scored as before by a causal model; a masked model's transform has changed for them too.
+//! The head becomes the language model's own head: a masked model's transform gets the fitted values, and the table that scores the
+//! vocabulary gets the fitted rows of the label words. If the table is also the embedding, an untied copy is written, so that the
+//! embedding stays unchanged. A causal model's low-rank correction is folded into the label words' rows: row * (1 + b * a). A
+//! causal model scores all other words as before; in a masked model, the changed transform affects them too.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::format::files::CONFIG_FILE;
 use crate::model::{HeadTransform, family};
 
 impl WordReadout {
-    /// The model with the fitted head, as its class for language modeling loads it.
+    /// The model with the fitted head, in the form that its language-modeling class loads.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub(super) async fn files(&self, session: &Session) -> Result<ReadoutFiles> {
         let spec = session.model.spec();
         let head = spec.head()?;
@@ -34,7 +34,7 @@ impl WordReadout {
         config.insert("torch_dtype".to_owned(), json!("float32"));
         config.insert("tie_word_embeddings".to_owned(), json!(false));
         let config = format!("{:#}\n", Value::Object(config)).into_bytes();
-        // The names that the tensors of the untied head have.
+        // The spec of the untied model, for the names of its head's tensors.
         let untied = family::spec(&Config::parse(CONFIG_FILE, &config)?)?;
         let untied_head = untied.head()?;
         let name = |id: usize| untied.tensors.as_slice()[id].name.clone();
@@ -65,7 +65,7 @@ impl WordReadout {
                     *value = *fitted as f32;
                 }
             }
-            // An untied head may have its biases under another name; programs read one or the other.
+            // An untied head may have its biases under another name, and programs read one or the other.
             let other = untied_head.bias.map(name).filter(|other| *other != spec.tensors.as_slice()[id].name);
             if let Some(name) = other {
                 changes.added.push(Addition {
@@ -84,7 +84,7 @@ fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }
 
-/// The rows of the label words, with a correction of low rank in them, for a head that multiplies hidden states by `scale` first.
+/// The rows of the label words with the low-rank correction folded in, for a head that first multiplies hidden states by `scale`.
 fn merged_rows(head: &WordHead, scale: f64) -> Vec<Vec<f32>> {
     let rows = head.rows.chunks_exact(head.width());
     let merged = rows.map(|row| {

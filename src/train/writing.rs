@@ -1,4 +1,4 @@
-//! Generates text: continues a prompt token by token, and converts the tokens to text.
+//! Generates text: continues a prompt token by token, and decodes the tokens to text.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -14,30 +14,30 @@ use crate::zo::random::sampling_key;
 /// How a prompt is continued.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WriteOptions {
-    /// The most tokens to write.
+    /// The maximum number of tokens to generate.
     pub max_tokens: u32,
     /// The sampling temperature: logits are divided by it before a token is drawn. 0 always takes the most likely token.
     pub temperature: f32,
     /// Seed of the sampling.
     pub seed: u64,
-    /// Whether to continue after the token that ends a text.
+    /// Whether to continue after a token that ends a text.
     pub ignore_eos: bool,
 }
 
-/// A text that is being written.
+/// A text that is being generated.
 ///
-/// It borrows nothing, so that a caller may take one piece at a time. [`Session::write`] takes all of them.
+/// It borrows nothing, so a caller may take one piece at a time. [`Session::write`] takes all of them.
 pub struct Writing {
     generation: Generation,
     options: WriteOptions,
     /// The tokens that end the text.
     ends: BTreeSet<u32>,
     ids: Vec<u32>,
-    /// Converts the ids to text; none once the text has ended.
+    /// Converts the ids to text; `None` once the text has ended.
     text: Option<Detokenizer<Rc<Tokenizer>>>,
 }
 
-/// A text that was written.
+/// A generated text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// The pieces, joined.
@@ -47,21 +47,21 @@ pub struct Written {
 }
 
 impl Session {
-    /// The tokens of a text that the model is to continue. They begin with the special tokens that a text begins with, as in
-    /// training, and have none of those that end a text.
+    /// The tokens of a prompt that the model is to continue. They include the special tokens that begin a text, as in training, but
+    /// none that end a text.
     ///
     /// # Errors
-    /// `model-unsupported` when the model came without a tokenizer; `data-invalid` for a token that the model has no row for.
+    /// `model-unsupported` if the model came without a tokenizer; `data-invalid` for a token that the model has no row for.
     pub fn prompt(&self, text: &str) -> Result<Vec<u32>> {
         let ids: Vec<u32> = self.tokenizer()?.open_pieces(text)?.iter().map(|piece| piece.id).collect();
         self.check_tokens(ids.iter().copied())?;
         Ok(ids)
     }
 
-    /// Starts to continue a prompt of at least one token.
+    /// Starts generating a continuation of a prompt of at least one token.
     ///
     /// # Errors
-    /// `model-unsupported` when the model came without a tokenizer; those of
+    /// `model-unsupported` if the model came without a tokenizer; the errors of
     /// [`Transformer::generate`](crate::model::Transformer::generate).
     pub fn start_writing(&self, prompt: &[u32], options: WriteOptions) -> Result<Writing> {
         let tokenizer = self.tokenizer()?.clone();
@@ -77,11 +77,11 @@ impl Session {
         })
     }
 
-    /// Continues a prompt of at least one token. `on_piece` gets each piece of the text as soon as its
-    /// characters are complete, and may end the writing.
+    /// Generates a continuation of a prompt of at least one token. `on_piece` receives each piece of the text as soon as its
+    /// characters are complete, and may end the generation.
     ///
     /// # Errors
-    /// The errors of [`Session::start_writing`]; those of the backend; and any error of `on_piece`.
+    /// The errors of [`Session::start_writing`]; errors from the backend and from `on_piece`.
     pub async fn write(
         &self,
         prompt: &[u32],
@@ -101,11 +101,11 @@ impl Session {
 }
 
 impl Writing {
-    /// The next piece of the text, by the model that began it; none at the end. A token may end within a
-    /// character, which is held back until it is complete or the text ends.
+    /// Generates the next piece of the text with the model that started it; `None` at the end. If a token ends within a character,
+    /// the character is held back until it is complete or the text ends.
     ///
     /// # Errors
-    /// The errors of the backend.
+    /// Errors from the backend.
     pub async fn next_piece(&mut self, session: &Session) -> Result<Option<String>> {
         while self.text.is_some() {
             let index = self.ids.len() as u32;

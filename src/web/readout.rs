@@ -82,7 +82,7 @@ impl Tuner {
         }
     }
 
-    /// The next fit, as a step; none after the last one.
+    /// The next fit, as a step; `None` after the last one.
     pub(super) async fn next_fit(&mut self) -> Result<Option<Step>> {
         let State::Readout(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no readout has been started");

@@ -15,7 +15,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// The layer whose weight is the tensor `name` `[outputs, inputs]`; none unless the name ends in `.weight`.
+    /// The layer whose weight is the tensor `name` `[outputs, inputs]`; `None` unless the name ends in `.weight`.
     pub fn of_weight(name: &str, outputs: u64, inputs: u64) -> Option<Module> {
         let path = name.strip_suffix(".weight")?.to_owned();
         Some(Module { path, inputs, outputs, transposed: false })

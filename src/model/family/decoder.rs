@@ -67,7 +67,7 @@ pub(super) struct Differences {
 /// The factors of parts of a model.
 pub(super) struct Multipliers {
     pub embedding: f32,
-    /// Scores; none for 1 / sqrt(head_dim).
+    /// Scores; `None` for 1 / sqrt(head_dim).
     pub attention: Option<f32>,
     /// The factor of what a sublayer adds to the residual stream.
     pub residual: f32,

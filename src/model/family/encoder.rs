@@ -23,15 +23,15 @@ pub(super) struct Names {
     pub decoder: &'static str,
     /// Its bias.
     pub bias: &'static str,
-    /// The nonlinearity of the head; none if it is that of the layers.
+    /// The nonlinearity of the head; `None` if it is that of the layers.
     pub head_activation: Option<Activation>,
     /// The classifier's head.
     pub classifier: ClassifierSpec,
     /// Rows of the position table before position 0.
     pub position_offset: u32,
-    /// Width of the embeddings; none for the hidden width.
+    /// Width of the embeddings; `None` for the hidden width.
     pub width: Option<u32>,
-    /// The norms before sublayers; none if they come after what a sublayer has been added to, as BERT's do.
+    /// The norms before sublayers; `None` if they come after what a sublayer has been added to, as BERT's do.
     pub pre_norms: Option<PreNorms>,
 }
 

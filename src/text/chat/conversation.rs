@@ -266,7 +266,7 @@ fn variables(row: &Value, taken: &[&str]) -> Result<Variables> {
     Ok(variables)
 }
 
-/// A list of objects, which may be written as JSON; none for null.
+/// A list of objects, which may be written as JSON; `None` for null.
 fn objects(name: &str, value: &Value) -> Result<Option<Value>> {
     let value = match value.as_str() {
         Some(text) if text.trim().is_empty() => return Ok(None),
@@ -295,7 +295,7 @@ fn turns(list: &Value) -> Result<Vec<Message>> {
     (1..).zip(items).map(turn).collect()
 }
 
-/// A message of ShareGPT's, `{from, value}`, with the names of `messages`; none for another one.
+/// A message of ShareGPT's, `{from, value}`, with the names of `messages`; `None` for another one.
 fn shared(item: &Value) -> Result<Option<Value>> {
     if item.kind() != ValueKind::Map {
         return Ok(None);

@@ -239,7 +239,7 @@ fn filled(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     Ok(Value::from(format!("{sign}{}{digits}{}", fill.repeat(before), fill.repeat(missing - before))))
 }
 
-/// A number with a fraction as Python prints it; none for other values.
+/// A number with a fraction as Python prints it; `None` for other values.
 pub(super) fn float(value: &Value) -> Option<String> {
     if value.kind() != ValueKind::Number || value.is_integer() {
         return None;
