@@ -1,9 +1,10 @@
-//! Adapters, which are added to the base weights: low-rank factors (LoRA, Hu et al. 2021, arXiv 2106.09685) and prefixes of keys and
-//! values (Li and Liang 2021, arXiv 2101.00190), in f32, over weights in any format.
+//! Adapters, which add to the base model: low-rank factors (LoRA, Hu et al. 2021, arXiv 2106.09685) and prefixes of keys and values
+//! (Li and Liang 2021, arXiv 2101.00190). They are f32; the base weights may have any format.
 //!
-//! Tensors of an adapter have the ordinals after the model's T tensors. Factors: for number i of the adapted matrices, in the
-//! order of the layers and inside of a layer query, key, value, output, gate, up, down, A `[rank, inputs]` has T + 2i and B
-//! `[outputs, rank]` T + 2i + 1. A prefix: keys of layer l `[length, kv_heads * head_dim]` T + 2l, values T + 2l + 1.
+//! The tensors of an adapter have the ordinals after the model's T tensors. The adapted matrices are numbered layer by layer and,
+//! within a layer, in the order query, key, value, output, gate, up, down. For matrix number i, A `[rank, inputs]` has the ordinal
+//! T + 2i and B `[outputs, rank]` has T + 2i + 1. For a prefix, the keys of layer l `[length, kv_heads * head_dim]` have T + 2l and
+//! its values T + 2l + 1.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +17,27 @@ use crate::gpu::{Backend, MemoryClass};
 /// The kind and the size of an adapter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AdapterSpec {
-    /// y += alpha / rank * B (A x). B is trained, and A where `train_a` says so.
+    /// y += alpha / rank * B (A x). B is trained; A is trained only if `train_a` is set.
     Lora {
-        /// Inner width.
+        /// The rank of the factors.
         rank: u32,
         /// Numerator of the scale.
         alpha: f32,
-        /// Roles (q, k, v, o, gate, up, down), or last parts of module names; `all-linear`: every one.
+        /// Roles (q, k, v, o, gate, up, down), or last parts of module names; `all-linear` means all of them.
         targets: Vec<String>,
-        /// Whether A is trained; in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303) it is not.
+        /// Whether A is trained, which it is not in LoRA-FA (Zhang et al. 2023, arXiv 2308.03303).
         train_a: bool,
     },
-    /// Rows of keys and values before every sequence, in every layer.
+    /// Rows of keys and values that are prepended to every sequence, in every layer.
     Prefix {
         /// Number of rows.
         length: u32,
     },
-    /// The sum of low-rank updates of every matrix: y += B (A x), A fixed signs, B trained, `rank` columns at a time.
+    /// The sum of low-rank updates of every matrix: y += B (A x), where A has fixed signs and `rank` columns of B are trained at a time.
     LowRank {
-        /// Inner width of one window's direction: a multiple of 4.
+        /// The rank of one window's direction, a multiple of 4.
         rank: u32,
-        /// Windows whose directions are kept apart.
+        /// Number of windows whose directions are kept in separate columns.
         slots: u32,
     },
 }
@@ -44,13 +45,13 @@ pub enum AdapterSpec {
 /// A tensor of an adapter.
 #[derive(Clone, Debug)]
 pub struct AdapterTensor {
-    /// The base tensor it belongs to and its part, `a` or `b`; or the layer and `key` or `value`.
+    /// The base tensor it belongs to and the factor, `a` or `b`; or, for a prefix, the layer and `key` or `value`.
     pub name: String,
-    /// Its ordinal.
+    /// The tensor's ordinal.
     pub ordinal: TensorId,
     /// Number of rows.
     pub rows: u32,
-    /// Elements of a row.
+    /// Elements per row.
     pub width: u32,
 }
 
@@ -61,7 +62,7 @@ impl AdapterTensor {
     }
 }
 
-/// The buffer of an adapter that a tensor is in.
+/// The adapter buffer that a tensor is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     /// Materialized for every branch.
@@ -70,7 +71,7 @@ pub(super) enum Group {
     Fixed,
 }
 
-/// A tensor's place: its buffer, and its first element there.
+/// Where a tensor is stored: its buffer, and its first element there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factor {
     pub group: Group,
@@ -84,7 +85,7 @@ pub(super) struct Pair {
     pub a: Factor,
     /// `[outputs, rank]`.
     pub b: Factor,
-    /// A transposed, `[inputs, rank]`, where rows of the matrix are looked up.
+    /// A transposed, `[inputs, rank]`, for matrices whose rows are looked up.
     pub transposed: Option<Factor>,
     pub rank: u32,
     pub scale: f32,
@@ -95,7 +96,7 @@ pub struct Adapter {
     spec: AdapterSpec,
     /// The trained tensors, in the order of their ordinals.
     pub trained: Packed,
-    /// The tensors that are not trained: the signs of low-rank directions, or LoRA's A where it is frozen.
+    /// The tensors that are not trained: the signs of low-rank directions, or LoRA's A if it is frozen.
     pub fixed: Option<Packed>,
     tensors: Vec<AdapterTensor>,
     fixed_tensors: Vec<AdapterTensor>,
@@ -104,10 +105,10 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// An adapter of zeros for a model. With [`AdapterSpec::LowRank`] it adapts the matrices that `chosen` says.
+    /// Allocates an adapter of zeros for a model. With [`AdapterSpec::LowRank`], it adapts the matrices selected by `chosen`.
     ///
     /// # Errors
-    /// `invalid-argument` for a size of 0, or targets that the model does not have; `limit-exceeded` where it does not fit a binding.
+    /// `invalid-argument` for a size of 0 or for targets that the model does not have; `limit-exceeded` if it does not fit in a binding.
     pub fn allocate(
         backend: &dyn Backend,
         model: &ModelSpec,
@@ -116,7 +117,7 @@ impl Adapter {
     ) -> Result<Adapter> {
         let first = model.tensors.as_slice().len();
         let (mut tensors, mut fixed_tensors) = (Vec::new(), Vec::new());
-        // For each adapted matrix, the places of its factors in the first and in the second list.
+        // For each adapted matrix, the indices of its factors in the first and in the second list.
         let mut adapted: Vec<(TensorId, usize, usize)> = Vec::new();
         match &spec {
             AdapterSpec::Lora { rank, alpha, targets, train_a } => {
@@ -236,13 +237,13 @@ impl Adapter {
         Ok(values)
     }
 
-    /// The fixed tensors, in the order of [`Adapter::fixed`]. Each adapted matrix has A and, where rows of the matrix are looked up, A
-    /// transposed, with the same ordinal.
+    /// The fixed tensors, in the order of [`Adapter::fixed`]. Each adapted matrix has A and, if its rows are looked up, A
+    /// transposed with the same ordinal.
     pub fn fixed_tensors(&self) -> &[AdapterTensor] {
         &self.fixed_tensors
     }
 
-    /// All tensors, trained or fixed, in the order of their ordinals: each with the buffer that it is in and its index there.
+    /// All tensors, trained or fixed, in the order of their ordinals, each with its buffer and its index in that buffer.
     pub fn stored(&self) -> Vec<(&AdapterTensor, &Packed, usize)> {
         let trained = self.tensors.iter().enumerate().map(|(index, tensor)| (tensor, &self.trained, index));
         let fixed = self.fixed.iter().flat_map(|fixed| {
@@ -268,7 +269,7 @@ impl Adapter {
         self.pairs.values().map(|pair| pair.rank).max().unwrap_or(0)
     }
 
-    /// The number of rows of keys and values before every sequence, and the elements where the keys and the values of layer `layer` begin.
+    /// The number of prefix rows, and the elements where the keys and values of layer `layer` begin.
     pub(super) fn prefix(&self, layer: usize) -> Option<(u32, Factor, Factor)> {
         let at = |index| Factor { group: Group::Trained, first: self.trained.first(index) };
         match self.spec {
@@ -287,11 +288,11 @@ fn tensor(name: String, ordinal: TensorId, rows: u32, width: u32) -> AdapterTens
     AdapterTensor { name, ordinal, rows, width }
 }
 
-/// The matrices of the linear layers that LoRA targets name, in canonical order. A fused matrix, which holds several layers, is adapted
-/// whole if one of them is named.
+/// The matrices of the linear layers that match the LoRA targets, in canonical order. A fused matrix, which contains several
+/// layers, is adapted as a whole if any of them is named.
 ///
 /// # Errors
-/// `invalid-argument` for a target that the model does not have, or none.
+/// `invalid-argument` for a target that the model does not have, or if there are no targets.
 pub fn lora_matrices(model: &ModelSpec, targets: &[String]) -> Result<Vec<TensorId>> {
     let mut known = Vec::new();
     let mut matrices = Vec::new();

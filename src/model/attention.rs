@@ -1,4 +1,4 @@
-//! Attention: from the input of a layer to the weighted values of every head, with the letters of [`super::forward`].
+//! Attention: from the input of a layer to the weighted values of every head. Shapes use the letters of [`super::forward`].
 
 use super::pass::{Pass, Target};
 use super::spec::{Attention, Projection};
@@ -8,7 +8,7 @@ use crate::gpu::Buffer;
 use crate::kernel::{attention, gather_rows, kv_append, rotary};
 
 impl Pass<'_> {
-    /// Projects input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
+    /// Projects the input `[B, T, C]` to queries, keys and values side by side: ws.qkv `[B, T, (H + 2K) D]`.
     pub(super) fn queries_keys_values(&mut self, layer: &Attention, input: &Buffer) -> Result<()> {
         let (ws, tokens, stride) = (self.ws, self.tokens, self.spec().qkv_width());
         let (key, value) = (self.spec().q_width(), self.spec().q_width() + self.spec().kv_width());
@@ -41,7 +41,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Normalizes the query and key heads in ws.qkv, and turns them by the token's position, where the layer does so, in its order.
+    /// Normalizes the query and key heads in ws.qkv and rotates them by the token's position, if the layer does so, in the layer's order.
     pub(super) fn positions(&mut self, layer: &Attention) -> Result<()> {
         if layer.rotated_first {
             self.turn(layer);
@@ -64,7 +64,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Turns the query and key heads in ws.qkv by the token's position.
+    /// Rotates the query and key heads in ws.qkv by the token's position.
     fn turn(&mut self, layer: &Attention) {
         let (spec, ws) = (self.spec(), self.ws);
         let rotation =
@@ -86,7 +86,8 @@ impl Pass<'_> {
         }
     }
 
-    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T)) v over the keys that each token sees: a prefix, cached tokens, its sequence.
+    /// ws.attended `[B, T, H D]` = softmax(softcap(scale * q k^T)) v over the keys that each token sees: a prefix, cached tokens,
+    /// and its own sequence.
     pub(super) fn attend(&mut self, index: usize, layer: &Attention) -> Result<()> {
         let (spec, ws) = (self.spec(), self.ws);
         let (q_width, kv_width) = (spec.q_width(), spec.kv_width());

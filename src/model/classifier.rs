@@ -1,22 +1,22 @@
-//! How the classes `*ForSequenceClassification` of transformers compute their logits from a model's hidden states.
+//! How the `*ForSequenceClassification` classes of transformers compute their logits from a model's hidden states.
 
 use super::pooling::Pooling;
 use super::tensors::NormKind;
 use crate::kernel::activation::Activation;
 
-/// The head of a family's class for text classification: a layer of outputs on the hidden states of some tokens,
-/// usually with a dense layer before it.
+/// The head of a family's text classification class: an output layer on the hidden states of some tokens, usually preceded by a
+/// dense layer.
 #[derive(Clone, Copy, Debug)]
 pub struct ClassifierSpec {
     /// The class, such as `BertForSequenceClassification`.
     pub class: &'static str,
     /// The tokens whose hidden states are read.
     pub pooling: Pooling,
-    /// The layer before the outputs, `[hidden, hidden]`.
+    /// The layer before the output layer, `[hidden, hidden]`.
     pub dense: Option<ClassifierDense>,
-    /// The name of the layer of outputs, `[labels, hidden]`.
+    /// The name of the output layer, `[labels, hidden]`.
     pub output: &'static str,
-    /// Whether the outputs have biases.
+    /// Whether the output layer has biases.
     pub bias: bool,
 }
 
@@ -25,7 +25,7 @@ pub struct ClassifierSpec {
 pub struct ClassifierDense {
     /// The layer's name.
     pub name: &'static str,
-    /// Whether it has biases.
+    /// Whether the layer has biases.
     pub bias: bool,
     /// The nonlinearity.
     pub activation: ClassifierActivation,

@@ -1,4 +1,4 @@
-//! The gated short convolution that takes the place of attention in some layers, with the letters of [`super::forward`].
+//! The gated short convolution that replaces attention in some layers. Shapes use the letters of [`super::forward`].
 
 use super::pass::{Pass, Target};
 use super::spec::Convolution;
@@ -7,11 +7,11 @@ use crate::gpu::Buffer;
 use crate::kernel::short_convolution::{self, Params, Tensors};
 
 impl Pass<'_> {
-    /// ws.attended `[B, T, C]` = c * conv(b * v), where (b, c, v) is the projected input `[B, T, C]`. Tokens see those of their own
-    /// sequence, cached ones included.
+    /// ws.attended `[B, T, C]` = c * conv(b * v), where (b, c, v) is the projection of the input `[B, T, C]`. Tokens see only tokens of
+    /// their own sequence, including cached ones.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn convolve(&mut self, index: usize, layer: &Convolution, input: &Buffer) -> Result<()> {
         let (spec, ws, tokens) = (self.spec(), self.ws, self.tokens);
         let taps = layer.kernel.taps;
@@ -19,7 +19,7 @@ impl Pass<'_> {
         let Some((_, spans)) = ws.spans.iter().find(|(window, _)| *window == Some(taps)) else {
             bail!(InvalidArgument, "the workspace has no spans for a convolution over {taps} tokens");
         };
-        // Without a cache the kernel does not use this binding, so any other buffer may be bound.
+        // Without a cache, the kernel does not use this binding, so any other buffer may be bound.
         let (cache, cached) = match self.cache {
             Some(cache) => (&cache.layers[index], Some(cache.length)), // [capacity, C]
             None => (&ws.wide, None),

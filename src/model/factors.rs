@@ -1,4 +1,4 @@
-//! The low-rank factors of an adapter beside a matrix: their contributions to a product and to looked-up rows.
+//! The contributions of an adapter's low-rank factors to a matrix's product and to looked-up rows.
 
 use super::adapter::Pair;
 use super::pass::{BranchWeights, Pass, Target};
@@ -7,7 +7,8 @@ use crate::gpu::Buffer;
 use crate::kernel::{NO_BIAS, gather_rows, matmul};
 
 impl Pass<'_> {
-    /// `y += scale * B (A x)`, times `y.added` where the layer is added with a factor, for the columns of y that `columns`, rows of B, say; x `[B, rows, width]`.
+    /// `y += scale * B (A x)` for the columns of y that correspond to the rows `columns` of B; x `[B, rows, width]`. If the layer
+    /// is added with the factor `y.added`, this is too.
     pub(super) fn factor_product(
         &mut self,
         pair: &Pair,
@@ -20,14 +21,15 @@ impl Pass<'_> {
         let inner = &self.ws.inner; // [B, rows, rank]
         self.multiply_factor(a, rows, (x, width), Target::new(inner, pair.rank), pair.rank);
         let b = BranchWeights { start: b.start + columns.start * pair.rank, ..b };
-        // Where the layer adds to y with a factor, so do its factors; where it has overwritten y, they are added to that.
+        // If the layer adds to y with a factor, the low-rank product is added with the same factor. If it has overwritten y, the
+        // product is added to that.
         let factor = if y.added == 0.0 { 1.0 } else { y.added };
         let y = Target { added: factor * pair.scale, ..y };
         self.multiply_factor(b, rows, (inner, pair.rank), y, columns.end - columns.start);
     }
 
-    /// `y[b, i, :] += added * scale * B[ids[i], :] A`: what the factors add to looked-up rows, which have been multiplied by
-    /// `y.added`; ids `[count]`, y `[B, count, width]`.
+    /// `y[b, i, :] += added * scale * B[ids[i], :] A`: the factors' contribution to looked-up rows, which have already been
+    /// multiplied by `y.added`; ids `[count]`, y `[B, count, width]`.
     pub(super) fn factor_rows(&mut self, pair: &Pair, ids: &Buffer, count: u32, y: Target<'_>) {
         let transposed = pair.transposed.and_then(|a| self.factor(a));
         let (Some(a), Some(b)) = (transposed, self.factor(pair.b)) else { return };

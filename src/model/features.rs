@@ -1,4 +1,4 @@
-//! Pooled hidden states: one row of features for each sequence, which a classifier can be fitted on.
+//! Pooled hidden states: one row of features for each sequence, which a classifier can be fitted to.
 
 use super::pass::Pass;
 use super::pooling::Pooling;
@@ -10,11 +10,11 @@ use crate::kernel::step::Step;
 use crate::text::batch::Batch;
 
 impl Transformer {
-    /// The hidden states after the last norm, pooled for each sequence of the batch: `[sequence, hidden]`, with the weights as they are.
-    /// The workspace must have a target for each sequence.
+    /// The hidden states after the last norm, pooled for each sequence of the batch: `[sequence, hidden]`, with the stored weights.
+    /// The workspace must have room for one target per sequence.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take, or a sequence without tokens; errors from the backend.
+    /// `invalid-argument` for a batch that the model cannot process, or a sequence without tokens; errors from the backend.
     pub async fn features(&self, ws: &Workspace, batch: &Batch, pooling: Pooling) -> Result<Vec<f32>> {
         self.write_input(ws, batch, &Step::plain(), 0)?;
         self.write_ranges(ws, batch, pooling)?;
@@ -28,7 +28,7 @@ impl Transformer {
         self.read(&ws.gathered, count * width).await
     }
 
-    /// Writes the tokens of each sequence that are averaged.
+    /// Writes the token range of each sequence that is averaged.
     ///
     /// # Errors
     /// `invalid-argument` for a sequence without tokens.

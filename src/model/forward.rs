@@ -1,7 +1,7 @@
-//! The forward pass, from token ids to the hidden states that a head reads, in the order in which it runs.
+//! The forward pass, from token ids to the hidden states that a head reads, in order of execution.
 //!
-//! Shapes are written with these letters. B: branches, T: tokens, C: hidden width, H: query heads, K: key and value heads,
-//! D: width of a head, F: intermediate width of the MLP. All tensors are f32, row-major. Every branch b sees its own weights W_b.
+//! Shapes use these letters. B: branches, T: tokens, C: hidden width, H: query heads, K: key and value heads, D: width of a head,
+//! F: intermediate width of the MLP. All tensors are f32, row-major. Every branch b sees its own weights W_b.
 
 use super::pass::{Pass, Target};
 use super::spec::{Mixer, Mlp, Norms};
@@ -12,16 +12,16 @@ use crate::gpu::Buffer;
 use crate::kernel::{gather_rows, glu};
 
 impl<'a> Pass<'a> {
-    /// Records the whole pass; returns the buffer that holds the last hidden states `[B, T, C]`.
+    /// Records the whole pass. Returns the buffer with the last hidden states `[B, T, C]`.
     ///
     /// # Errors
-    /// `model-unsupported` for a shape that a kernel does not take; `invalid-argument` by a fault of a family only.
+    /// `model-unsupported` for a shape that a kernel does not support; `invalid-argument` only if a family's spec is wrong.
     pub(super) fn forward(&mut self) -> Result<&'a Buffer> {
         let (spec, ws, tokens) = (self.spec(), self.ws, self.tokens);
         if !self.plain {
             self.materialize_small_tensors();
         }
-        // x is the residual stream, y is scratch. A norm after the residual swaps them.
+        // x is the residual stream, y is scratch. A norm of the residual stream swaps them.
         let (mut x, mut y) = (&ws.hidden, &ws.normed); // [B, T, C] both
         self.embed(x)?;
         if let Some(norm) = spec.embedding.norm.filter(|_| !spec.embedding.projected_last) {
@@ -33,7 +33,7 @@ impl<'a> Pass<'a> {
             if let Some(streamed) = self.model.weights().streamed() {
                 self.r.upload(streamed.uploads(index));
             }
-            // Attention: x += output(attention(norm(x))), or with the norms that this layer has. A convolution may take its place.
+            // Attention: x += output(attention(norm(x))), with the norms that this layer has. A convolution may replace the attention.
             let mut input = self.input_norm(&layer.mixer_norms, x, y)?; // [B, T, C]
             let output_layer = match &layer.mixer {
                 Mixer::Attention(attention) => {
@@ -54,7 +54,7 @@ impl<'a> Pass<'a> {
             self.linear(output_layer, tokens, &ws.attended, output)?;
             self.residual_norms(&layer.mixer_norms, &mut x, &mut y)?;
 
-            // MLP: x += down(act(up(norm(x)))), or with the norms that this layer has.
+            // MLP: x += down(act(up(norm(x)))), with the norms that this layer has.
             if !spec.parallel_residual {
                 input = self.input_norm(&layer.mlp_norms, x, y)?; // [B, T, C]
             }
@@ -69,7 +69,7 @@ impl<'a> Pass<'a> {
         Ok(x)
     }
 
-    /// Records the pass, and the head's transform of its `count` target rows; returns the buffer `[B, count, width of the table]`.
+    /// Records the pass and the head's transform of its `count` target rows. Returns the buffer `[B, count, width of the table]`.
     ///
     /// # Errors
     /// The errors of [`Pass::forward`].
@@ -100,8 +100,8 @@ impl<'a> Pass<'a> {
         Ok(&ws.gathered)
     }
 
-    /// x = scale * token + type + position `[B, T, C]`, each a row of a table as the branch sees it. Token rows of another width are
-    /// projected to C: at once, or after types, positions and the norm.
+    /// x = scale * token + type + position `[B, T, C]`, where each term is a row of a table as the branch sees it. Token rows of
+    /// another width are projected to C, either at once or after types, positions and the norm have been applied.
     fn embed(&mut self, x: &Buffer) -> Result<()> {
         let (embedding, ws, tokens) = (&self.spec().embedding, self.ws, self.tokens);
         let Some((projection, projected)) = embedding.projection.as_ref().zip(ws.projected.as_ref()) else {
@@ -144,7 +144,7 @@ impl<'a> Pass<'a> {
         Ok(y)
     }
 
-    /// The destination of a sublayer: it adds to x, or overwrites y if its output is normalized before it is added to x.
+    /// The destination of a sublayer. It adds to x, or overwrites y if its output is normalized before it is added to x.
     fn residual<'b>(&self, norms: &Norms, x: &'b Buffer, y: &'b Buffer) -> Target<'b> {
         match norms.output {
             Some(_) => Target::new(y, self.spec().hidden),
@@ -152,8 +152,8 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// x += norm(y) where the sublayer has an output norm; then x = norm(x) where it has a norm of the residual stream, for which x and
-    /// y swap their buffers.
+    /// x += norm(y) if the sublayer has an output norm; then x = norm(x) if it has a norm of the residual stream, for which x and y
+    /// swap buffers.
     fn residual_norms<'b>(&mut self, norms: &Norms, x: &mut &'b Buffer, y: &mut &'b Buffer) -> Result<()> {
         if let Some(norm) = &norms.output {
             self.add_norm(norm, y, x)?;

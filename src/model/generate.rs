@@ -1,4 +1,4 @@
-//! Generation: one token after another, with a cache of the keys and values of the tokens before.
+//! Generation: one token after another, with a cache of the keys and values of earlier tokens.
 
 use super::adapter::Adapter;
 use super::kv_cache::KvCache;
@@ -15,34 +15,34 @@ use crate::text::batch::Batch;
 /// How the next token is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sampling {
-    /// Logits are divided by it before a token is drawn from their softmax. 0 takes the likeliest token.
+    /// The sampling temperature: logits are divided by it before a token is drawn from their softmax. 0 takes the likeliest token.
     pub temperature: f32,
 }
 
-/// A text that is being continued. Only the model that began it can continue it.
+/// A text that is being generated. Only the model that started it can continue it.
 pub struct Generation {
     workspace: Workspace,
     cache: KvCache,
     sampling: Sampling,
     /// The tokens that the model has not read yet.
     unseen: Vec<u32>,
-    /// The length at which the frequencies of rotary positions change.
+    /// The length at which the frequencies of rotary positions change, if they do.
     change: Option<Change>,
 }
 
-/// A length beyond which a sequence has other rotary frequencies, so that the keys of all of its tokens change.
+/// A length beyond which a sequence uses other rotary frequencies, so that the keys of all its tokens change.
 struct Change {
-    /// The longest sequence with the first frequencies, in tokens of the text.
+    /// The longest sequence with the first frequencies, in tokens.
     length: u32,
-    /// All tokens that the model has read, which it reads again when the text becomes longer.
+    /// All tokens that the model has read. It reads them again when the text exceeds `length`.
     read: Vec<u32>,
 }
 
 impl Transformer {
-    /// Begins to continue a prompt by at most `max_tokens` tokens.
+    /// Starts generating a continuation of a prompt by at most `max_tokens` tokens.
     ///
     /// # Errors
-    /// `invalid-argument` where the model is not a causal language model, the prompt is empty or fills the model's context, or the
+    /// `invalid-argument` if the model is not a causal language model, the prompt is empty or fills the model's context, or the
     /// temperature is negative or not finite.
     pub fn generate(&self, prompt: &[u32], max_tokens: u32, sampling: Sampling) -> Result<Generation> {
         let spec = self.spec();
@@ -86,7 +86,7 @@ impl Transformer {
 }
 
 impl Generation {
-    /// The next token; `None` when the cache is full. Where the temperature is not 0, `key` gives the random bits.
+    /// The next token; `None` when the cache is full. If the temperature is not 0, `key` seeds the random bits.
     ///
     /// # Errors
     /// Errors from the backend.

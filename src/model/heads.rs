@@ -13,12 +13,12 @@ use crate::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, matmul, 
 /// What a target is scored against.
 #[derive(Clone, Copy, Debug)]
 pub enum Score<'a> {
-    /// These tokens only; a target's label is an index into them.
+    /// These tokens only. A target's label is an index into them.
     Labels(&'a [u32]),
-    /// The whole vocabulary; a target's label is a token.
+    /// The whole vocabulary. A target's label is a token.
     Vocabulary,
-    /// This number of labels, by the model's readout ([`ReadoutHead`](super::ReadoutHead)). Each sequence has one target, whose position
-    /// does not matter.
+    /// The given number of labels, by the model's readout ([`ReadoutHead`](super::ReadoutHead)). Each sequence has one target,
+    /// whose position does not matter.
     Readout(u32),
 }
 
@@ -37,7 +37,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Records the pass and the losses of its `count` targets over these tokens, or over the whole vocabulary.
+    /// Records the pass and the losses of its `count` targets over the tokens `labels`, or over the whole vocabulary.
     fn token_losses(&mut self, count: u32, labels: Option<&[u32]>) -> Result<()> {
         let (head, ws) = (self.spec().head()?, self.ws);
         let scored = self.head_rows(count)?;
@@ -92,7 +92,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Records the pass and the cross-entropy of the readout at its `count` sequences: ws.losses and ws.predictions `[B, count]`.
+    /// Records the pass and the cross-entropy of the readout for its `count` sequences: ws.losses and ws.predictions `[B, count]`.
     ///
     /// # Errors
     /// `invalid-argument` without a readout; the errors of [`Pass::forward`].
@@ -147,8 +147,8 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// ws.logits `[B, count, labels]` without bias, from the rows of the head's table that belong to the label words; scored
-    /// `[B, count, C]`.
+    /// ws.logits `[B, count, labels]` without bias, computed with the rows of the head's table that belong to the label words;
+    /// scored `[B, count, C]`.
     fn label_logits(&mut self, count: u32, scored: &Buffer, labels: u32) -> Result<()> {
         let (head, ws) = (self.spec().head()?, self.ws);
         let table = head.table;
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Caps the first `count` logits of each branch, where the head does so.
+    /// Applies the softcap to the first `count` logits of each branch, if the head has one.
     fn cap_logits(&mut self, head: &HeadSpec, count: u32) {
         if let Some(cap) = head.softcap {
             let params = softcap::Params { count: self.branches * count, cap };
@@ -189,11 +189,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// ws.logits `[B, count, block]` for a block of the vocabulary; scored `[B, count, C]`. `bias` is where the head's bias begins, or
-    /// [`NO_BIAS`] where the kernel that reads the logits adds it.
+    /// ws.logits `[B, count, block]` for a block of the vocabulary; scored `[B, count, C]`. `bias` is the start of the head's bias,
+    /// or [`NO_BIAS`] if the kernel that reads the logits adds the bias.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn block_logits(
         &mut self,
         count: u32,
@@ -227,7 +227,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// The matmul over the whole vocabulary, of which each block is a part, and the layout of its weights.
+    /// The matmul over the whole vocabulary, which is computed in blocks, and the layout of its weights.
     fn vocabulary_matmul(&self, count: u32) -> Result<(matmul::Params, Layout)> {
         let table = self.model.weights().matrix(self.spec().head()?.table)?;
         let params = matmul::Params {
@@ -241,10 +241,10 @@ impl<'a> Pass<'a> {
         Ok((params, self.plan.layout(&params, self.branches, self.stored(table))))
     }
 
-    /// The number of rows of the vocabulary that are scored at a time: as many as fit into the scratch and the logits buffer.
+    /// The number of vocabulary rows that are scored at a time: as many as fit in the scratch and the logits buffer.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn vocabulary_at_once(&self, count: u32) -> Result<u32> {
         let table = self.model.weights().matrix(self.spec().head()?.table)?;
         let (_, layout) = self.vocabulary_matmul(count)?;
@@ -253,10 +253,10 @@ impl<'a> Pass<'a> {
         Ok(if most >= table.rows { table.rows } else { (most & !3).max(4) })
     }
 
-    /// Applies the pending updates to the tables that a scored pass looks rows up in, but does not materialize.
+    /// Applies the pending updates to tables in which a scored pass only looks up rows, without materializing them.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn update_tables(&mut self, score: Score<'_>) -> Result<()> {
         let embedding = &self.spec().embedding;
         let mut tables: Vec<TensorId> = embedding.tables().collect();

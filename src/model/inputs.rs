@@ -1,4 +1,4 @@
-//! The inputs of linear layers during a pass, read back.
+//! Reads back the inputs of linear layers during a pass.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use crate::kernel::step::Step;
 use crate::text::batch::Batch;
 
 impl Transformer {
-    /// What each of these matrices is multiplied by in a pass of the batch over the weights as they are: `[token, width]`, f32. The
-    /// matrices belong to linear layers of the transformer's layers.
+    /// The input that each of these matrices is multiplied by in a pass of the batch with the stored weights: `[token, width]`,
+    /// f32. The matrices must belong to linear layers of the transformer's layers.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take; `limit-exceeded`; errors from the backend.
+    /// `invalid-argument` for a batch that the model cannot process; `limit-exceeded`; errors from the backend.
     pub async fn layer_inputs(
         &self,
         ws: &Workspace,

@@ -1,18 +1,18 @@
-//! What layers keep of the tokens of a text so far: keys and values, or the inputs of convolutions.
+//! The per-layer cache of a text's tokens: keys and values, or the inputs of convolutions.
 
 use super::spec::{LayerSpec, Mixer};
 use super::transformer::Transformer;
 use crate::error::Result;
 use crate::gpu::{Buffer, MemoryClass};
 
-/// What each layer keeps of the tokens so far.
+/// The cached values of each layer for the tokens so far.
 pub(super) struct KvCache {
-    /// One buffer for each layer, f32: `[capacity, 2 * kv_heads * head_dim]` with a token's keys, then its values, or, for a
-    /// convolution, `[capacity, hidden]` with what it sums over.
+    /// One f32 buffer for each layer: `[capacity, 2 * kv_heads * head_dim]` with a token's keys followed by its values or, for a
+    /// convolution, `[capacity, hidden]` with its inputs.
     pub layers: Vec<Buffer>,
     /// The number of tokens in the cache.
     pub length: u32,
-    /// The number of tokens that fit into the cache.
+    /// The maximum number of tokens in the cache.
     pub capacity: u32,
 }
 
@@ -20,7 +20,7 @@ impl KvCache {
     /// An empty cache for `capacity` tokens.
     ///
     /// # Errors
-    /// `limit-exceeded` where a layer's buffer is larger than the device allows.
+    /// `limit-exceeded` if a layer's buffer is larger than the device allows.
     pub(super) fn new(model: &Transformer, capacity: u32) -> Result<KvCache> {
         let spec = model.spec();
         let of_layer = |(i, layer): (usize, &LayerSpec)| {

@@ -1,4 +1,4 @@
-//! Linear layers over branch weights: each block of stored rows is read once, and is materialized for every branch.
+//! Linear layers over branch weights: each block of stored rows is read once and materialized for every branch.
 
 use std::ops::Range;
 
@@ -13,10 +13,10 @@ use crate::kernel::{NO_BIAS, activation, dequantize, matmul};
 
 impl<'a> Pass<'a> {
     /// `y = activation(W x + b)`, or `y += added * (W x + b)`, for `rows` rows of each branch; x `[B, rows, inputs]`. The weights
-    /// are materialized a block of W's rows at a time.
+    /// are materialized one block of W's rows at a time.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn linear(&mut self, linear: &Linear, rows: u32, x: &Buffer, y: Target<'_>) -> Result<()> {
         let matrix = self.model.weights().matrix(linear.weight)?;
         let bias = self.offset(linear.bias)?;
@@ -37,7 +37,7 @@ impl<'a> Pass<'a> {
             added: y.added,
         };
         let pair = self.pair(linear.weight);
-        // What an adapter adds comes before the activation.
+        // An adapter's contribution is added before the activation.
         let (fused, later) = if pair.is_some() { (None, y.activation) } else { (y.activation, None) };
         let layout = self.plan.layout(&whole, self.branches, self.stored(matrix));
         let rows_of_w = linear.first_row..linear.first_row + linear.rows;
@@ -70,7 +70,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// The number of rows of a matrix that fit into the scratch for every branch; all rows if the stored weights are used as they are.
+    /// The number of rows of a matrix that fit in the scratch for every branch; all rows if the stored weights are used directly.
     pub(super) fn rows_at_once(&self, matrix: &Matrix, layout: Layout) -> u32 {
         let copies = match (layout, self.stored(matrix)) {
             (Layout::Stored(_), _) => return matrix.rows,
@@ -82,8 +82,7 @@ impl<'a> Pass<'a> {
         panels.max(1) * PANEL
     }
 
-    /// The weights of a block for every branch in this layout: in their own buffer, or dequantized or materialized in
-    /// the scratch.
+    /// The weights of a block for every branch in this layout: in their own buffer, or dequantized or materialized in the scratch.
     pub(super) fn branch_weights<'b>(
         &mut self,
         matrix: &Matrix,
@@ -114,14 +113,15 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Rows of a matrix that one matmul multiplies by. They are never in two parts.
+/// Rows of a matrix that one matmul multiplies by. They never span two parts.
 pub(super) struct Block<'a> {
     pub part: &'a Part,
     pub first_row: u32,
     pub rows: u32,
 }
 
-/// The rows `rows` of a matrix in blocks of at most `most`; `most` is a multiple of 4 or all of them, and so is where they begin.
+/// The rows `rows` of a matrix in blocks of at most `most` rows. `most` is a multiple of 4 or covers all rows, and `rows` starts at
+/// a multiple of 4.
 pub(super) fn blocks(matrix: &Matrix, rows: Range<u32>, most: u32) -> impl Iterator<Item = Block<'_>> {
     matrix.parts.iter().flat_map(move |part| {
         let (first, end) = (rows.start.max(part.first_row), rows.end.min(part.first_row + part.rows));

@@ -1,4 +1,4 @@
-//! The values of weights on their way from a checkpoint to the device or to the file of streamed layers, and back.
+//! Moves weight values from a checkpoint to the device or to the file of streamed layers, and back.
 
 use std::rc::Rc;
 
@@ -19,26 +19,26 @@ use crate::kernel::storage;
 /// Elements decoded at a time: 4 MiB of f32.
 const CHUNK: u64 = 1 << 20;
 
-/// Elements of a transposed matrix that are put in order at a time, 32 MiB of f32: a matrix is read once for each such part of it.
+/// Elements of a transposed matrix that are reordered at a time: 32 MiB of f32. The whole matrix is read once for each such part.
 const TRANSPOSED: u64 = 8 << 20;
 
 /// Progress of loading.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadProgress {
-    /// Elements on the device.
+    /// Elements written to the device.
     pub loaded: u64,
-    /// Elements of the model.
+    /// Elements of the whole model.
     pub total: u64,
 }
 
 impl Weights {
-    /// Loads every tensor of the spec, a few MiB at a time, and matrices in the format `wanted` ([`stored_as`]). The matrices of
-    /// layers go to the file `layers` if one is given, and are then streamed.
+    /// Loads every tensor of the spec, a few MiB at a time, with matrices in the format `wanted` ([`stored_as`]). If a file
+    /// `layers` is given, the matrices of layers are written to it and then streamed.
     ///
-    /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on it.
+    /// Values below the smallest normal f32 become zero: GPUs flush them, and replay must not depend on that.
     ///
     /// # Errors
-    /// `file-corrupt` naming a tensor that is missing or has another shape; the errors of reading; `aborted` when `progress` returns it.
+    /// `file-corrupt` naming a tensor that is missing or has the wrong shape; read errors; errors from `progress`.
     pub async fn load(
         backend: &dyn Backend,
         spec: Rc<ModelSpec>,
@@ -47,7 +47,7 @@ impl Weights {
         layers: Option<Rc<dyn Scratch>>,
         progress: &mut dyn FnMut(LoadProgress) -> Result<()>,
     ) -> Result<Weights> {
-        // A checkpoint that does not fit is refused before anything is allocated.
+        // A checkpoint that does not match is rejected before anything is allocated.
         let formats = formats(&spec, checkpoint, wanted)?;
         let mut weights = Weights::allocate(backend, spec, &formats, layers)?;
         weights.streamed.as_ref().map_or(Ok(()), Streamed::reserve)?;
@@ -55,7 +55,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Writes the checkpoint's values over the present ones.
+    /// Overwrites the present values with the checkpoint's.
     ///
     /// # Errors
     /// The errors of [`Weights::load`].
@@ -82,7 +82,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Writes the checkpoint's values over those of one tensor. `written` receives the values, a few MiB at a time. The
+    /// Overwrites the values of one tensor with the checkpoint's. `written` receives the values, a few MiB at a time. The
     /// fingerprint remains that of the values that were loaded before.
     ///
     /// # Errors
@@ -135,7 +135,7 @@ impl Weights {
         Ok(())
     }
 
-    /// The file's own blocks, if the device stores them.
+    /// The file's own quantized blocks, if the device stores the same format.
     async fn kept_blocks(
         &self,
         id: TensorId,
@@ -157,11 +157,11 @@ impl Weights {
         }
     }
 
-    /// Values in the format that the device holds the tensor in, in the order of files.
+    /// Encodes values, in file order, in the format that the device stores the tensor in.
     fn encode(&self, id: TensorId, values: &[f32]) -> Result<Vec<u8>> {
         let Place::Matrix(matrix) = &self.places[id] else { return DType::F32.quantize(values) };
         let most = half::f16::MAX.to_f32();
-        // The scales of blocks are f16 as well.
+        // The scales of quantized blocks are also f16.
         if matrix.dtype != DType::F32
             && let Some(value) = values.iter().find(|value| value.abs() > most)
         {
@@ -175,7 +175,7 @@ impl Weights {
         matrix.dtype.quantize(values)
     }
 
-    /// Writes whole rows, given in the order of files. The first is a multiple of 4.
+    /// Writes whole rows, given in file order. The first row is a multiple of 4.
     fn write_rows(
         &self,
         backend: &dyn Backend,
@@ -209,7 +209,7 @@ impl Weights {
         }
     }
 
-    /// Reads a tensor back as f32, in chunks of a few MiB where it is large.
+    /// Reads a tensor back as f32. Large tensors are read in chunks of a few MiB.
     ///
     /// # Errors
     /// The errors of [`Backend::read`].

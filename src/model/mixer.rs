@@ -1,4 +1,4 @@
-//! What lets the tokens of a layer see each other: attention, or a short convolution.
+//! The part of a layer that mixes tokens: attention, or a short convolution.
 
 use super::rotary::Rotary;
 use super::tensors::{Linear, Norm, Taps};
@@ -6,12 +6,12 @@ use super::tensors::{Linear, Norm, Taps};
 /// How a pass computes queries, keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projection {
-    /// One after the other: they are matrices of their own, or rows of one that begin at multiples of 4.
+    /// Separately: they are separate matrices, or rows of one matrix that begin at multiples of 4.
     Parts,
-    /// At once: they are the rows of one matrix, in this order.
+    /// Together: they are the rows of one matrix, in this order.
     Together,
-    /// At once: they are the rows of one matrix, in which the rows of a head's query, key and value follow each other, head by head.
-    /// The layers then only say how many rows there are.
+    /// Together: they are the rows of one matrix, in which the rows of each head's query, key and value are consecutive, head by
+    /// head. The individual layers then only give the number of rows.
     ByHead,
 }
 
@@ -26,27 +26,27 @@ pub struct Attention {
     pub key: Linear,
     /// Values `[kv_heads * head_dim, hidden]`.
     pub value: Linear,
-    /// Back to the hidden width `[hidden, heads * head_dim]`.
+    /// The output projection, back to the hidden width, `[hidden, heads * head_dim]`.
     pub output: Linear,
-    /// Applied to each query head, or to all of them together, as its width says; before rotary positions unless `rotated_first`.
+    /// Applied to each query head or to all of them together, depending on its width; before rotary positions unless `rotated_first`.
     pub query_norm: Option<Norm>,
-    /// Applied to each key head, or to all of them together, as its width says; when the queries' is.
+    /// Applied to each key head or to all of them together, depending on its width, at the same point as `query_norm`.
     pub key_norm: Option<Norm>,
     /// Rotary positions.
     pub rotary: Option<Rotary>,
     /// Whether the norms of queries and keys are applied after rotary positions.
     pub rotated_first: bool,
-    /// A token sees only keys that are fewer than this many positions away; none: it sees all keys.
+    /// A token sees only keys that are fewer than this many positions away; `None`: all keys.
     pub window: Option<u32>,
     /// The factor of the scores, usually 1 / sqrt(head_dim).
     pub scale: f32,
-    /// Scores s become cap * tanh(s / cap).
+    /// The softcap: scores s become cap * tanh(s / cap).
     pub softcap: Option<f32>,
 }
 
 impl Attention {
-    /// Attention over these linear layers with heads of `head_dim` columns: to all keys, scaled by 1 / sqrt(head_dim),
-    /// without norms or positions of queries and keys.
+    /// Attention with these linear layers and heads of `head_dim` columns: over all keys, scaled by 1 / sqrt(head_dim), without
+    /// rotary positions and without norms of queries and keys.
     pub fn new(head_dim: u32, query: Linear, key: Linear, value: Linear, output: Linear) -> Attention {
         Attention {
             projection: Projection::Parts,
@@ -64,25 +64,25 @@ impl Attention {
         }
     }
 
-    /// The one layer of queries, keys and values, where they are rows of one matrix.
+    /// The one fused layer of queries, keys and values, if they are rows of one matrix.
     pub fn fused(&self) -> Linear {
         Linear { rows: self.query.rows + self.key.rows + self.value.rows, ..self.query }
     }
 }
 
-/// A gated short convolution, which takes the place of attention in some layers: out(c * conv(b * v)), where (b, c, v) = in(x)
-/// and conv is causal and of every column by itself.
+/// A gated short convolution, which replaces attention in some layers: out(c * conv(b * v)), where (b, c, v) = in(x) and conv is a
+/// causal depthwise convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Convolution {
-    /// To b, c and v `[3 * hidden, hidden]`.
+    /// Projects to b, c and v, `[3 * hidden, hidden]`.
     pub input: Linear,
     /// The convolution over `hidden` columns.
     pub kernel: Taps,
-    /// Back to the residual stream `[hidden, hidden]`.
+    /// Projects back to the residual stream, `[hidden, hidden]`.
     pub output: Linear,
 }
 
-/// What lets the tokens of a layer see each other.
+/// The part of a layer that mixes tokens.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a model has one for each layer, most often the larger one")]
 pub enum Mixer {
@@ -93,7 +93,7 @@ pub enum Mixer {
 }
 
 impl Mixer {
-    /// A token sees only tokens that are fewer than this many positions away; none: it sees all of them.
+    /// A token sees only tokens that are fewer than this many positions away; `None`: all tokens.
     pub fn window(&self) -> Option<u32> {
         match self {
             Mixer::Attention(attention) => attention.window,

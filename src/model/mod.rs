@@ -1,4 +1,4 @@
-//! One transformer for all families, described by a [`ModelSpec`]: its weights on the device, its forward pass, heads and generation.
+//! One transformer for all families, described by a [`ModelSpec`]: weights on the device, forward pass, heads and generation.
 
 mod adapter;
 mod attention;

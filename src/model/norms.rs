@@ -1,4 +1,4 @@
-//! Layer norm and RMS norm, with the letters of [`super::forward`].
+//! Layer norm and RMS norm. Shapes use the letters of [`super::forward`].
 
 use super::pass::Pass;
 use super::tensors::{Norm, NormKind};
@@ -10,7 +10,7 @@ impl Pass<'_> {
     /// y = norm(x) for `rows` rows of each branch, both `[B, rows, width]`.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn norm(&mut self, norm: &Norm, rows: u32, x: &Buffer, y: &Buffer) -> Result<()> {
         let vectors = self.norms_and_biases();
         match norm.kind {
@@ -44,7 +44,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Normalizes in place each of the `heads` heads that begin at `column` of ws.qkv `[B, T, (H + 2K) D]`.
+    /// Normalizes in place each of the `heads` heads that start at `column` of ws.qkv `[B, T, (H + 2K) D]`.
     ///
     /// # Errors
     /// `model-unsupported` for a layer norm.
@@ -56,7 +56,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// The parameters of an RMS norm of `rows` whole rows of each branch.
+    /// The parameters of an RMS norm over `rows` whole rows of each branch.
     fn rms_norm(&self, norm: &Norm, rows: u32) -> Result<rms_norm::Params> {
         let NormKind::Rms { eps, plus_one } = norm.kind else {
             bail!(ModelUnsupported, "a layer norm of heads or of a sublayer's output is not implemented");

@@ -1,31 +1,31 @@
-//! Many small f32 tensors side by side in one buffer, which one dispatch materializes for all branches: the norms and biases of a
-//! model, or the tensors of an adapter.
+//! Many small f32 tensors packed in one buffer, which one dispatch materializes for all branches: the norms and biases of a model,
+//! or the tensors of an adapter.
 
 use super::tensors::TensorId;
 use crate::error::{Result, bail};
 use crate::gpu::{Backend, Buffer, MemoryClass};
 use crate::kernel::step::FROZEN;
 
-/// A tensor of a [`Packed`].
+/// A tensor in a [`Packed`] buffer.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// Its ordinal, with which its random direction is drawn.
+    /// The tensor's ordinal, from which its random direction is drawn.
     ordinal: TensorId,
     /// The number of elements.
     elements: u64,
-    /// Its offset in vec4s.
+    /// The tensor's offset in vec4s.
     vec4: u32,
     trained: bool,
 }
 
-/// Tensors side by side. Each begins with a whole vec4.
+/// Packed tensors. Each starts at a whole vec4.
 #[derive(Clone, Debug)]
 pub struct Packed {
     /// `[vec4s * 4]` f32.
     pub stored: Buffer,
-    /// For each vec4 its index in its tensor, and the tensor's ordinal or [`FROZEN`]. None where no tensor is ever trained.
+    /// For each vec4, its index in its tensor, and the tensor's ordinal or [`FROZEN`]. `None` if no tensor is ever trained.
     pub counters: Option<Buffer>,
-    /// The number of vec4s of all tensors.
+    /// The total number of vec4s.
     pub vec4s: u32,
     places: Vec<Place>,
 }
@@ -34,10 +34,10 @@ pub struct Packed {
 const CHUNK: u32 = 1 << 19;
 
 impl Packed {
-    /// Tensors of zeros, all of them trained; for each its ordinal and how many elements it has.
+    /// Allocates tensors of zeros, all of them trained. `tensors` gives each one's ordinal and number of elements.
     ///
     /// # Errors
-    /// `limit-exceeded` naming the buffer when they do not fit one binding.
+    /// `limit-exceeded` naming the buffer if they do not fit in one binding.
     pub fn allocate(
         backend: &dyn Backend,
         name: &str,
@@ -51,7 +51,7 @@ impl Packed {
         Ok(packed)
     }
 
-    /// Tensors of zeros, none of which is ever trained.
+    /// Allocates tensors of zeros that are never trained.
     ///
     /// # Errors
     /// The errors of [`Packed::allocate`].
@@ -75,7 +75,7 @@ impl Packed {
         Ok(Packed { stored, counters: None, vec4s: vec4s as u32, places })
     }
 
-    /// The first element of tensor number `index`.
+    /// The first element of the tensor with index `index`.
     pub fn first(&self, index: usize) -> u32 {
         self.places[index].vec4 * 4
     }
@@ -109,8 +109,8 @@ impl Packed {
         write_chunks(backend, self.counters.as_ref(), counters)
     }
 
-    /// Trains only some columns of the trained tensors. For tensor number `index`, `columns` gives the vec4s of a row, and which of
-    /// them are trained.
+    /// Trains only some columns of the trained tensors. For the tensor with index `index`, `columns` gives the number of vec4s in a
+    /// row and the range of them that is trained.
     ///
     /// # Errors
     /// Errors from the backend.
@@ -129,7 +129,7 @@ impl Packed {
         write_chunks(backend, self.counters.as_ref(), counters)
     }
 
-    /// Writes a tensor's values, beginning at its element `first`, a multiple of 4.
+    /// Writes a tensor's values, starting at its element `first`, a multiple of 4.
     ///
     /// # Errors
     /// Errors from the backend.

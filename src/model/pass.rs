@@ -17,51 +17,52 @@ use crate::kernel::activation::Activation;
 use crate::kernel::{NO_BIAS, gather_rows};
 use crate::text::batch::Batch;
 
-/// A pass being recorded. Its methods are spread over the files of this folder: [`super::forward`] gives the order of the model,
-/// the other files record one part of it each.
+/// A pass being recorded. Its methods are spread over the files of this folder: [`super::forward`] gives the order of execution,
+/// and each of the other files records one part.
 pub(super) struct Pass<'a> {
-    /// The model that the pass goes through.
+    /// The model.
     pub model: &'a Transformer,
-    /// The buffers that it works in.
+    /// The buffers that the pass uses.
     pub ws: &'a Workspace,
     /// The dispatches so far.
     pub r: Recording,
-    /// How the matmuls among them are computed.
+    /// How the matmuls in the recording are computed.
     pub plan: Plan,
-    /// B, the number of branches side by side. 0 records updates only.
+    /// B, the number of branches. 0 records updates only.
     pub branches: u32,
     /// T: the tokens of each branch.
     pub tokens: u32,
-    /// Whether the pass uses the stored weights as they are. It then has one branch, and kernels read the stored weights directly.
+    /// Whether the pass uses the stored weights unperturbed. It then has one branch, and kernels read the stored weights directly.
     pub plain: bool,
-    /// The number of pairs of a token and a key that it sees.
+    /// The number of pairs of a token and a key that it sees, summed over all tokens.
     pub visible: u64,
-    /// The keys and values of earlier tokens. The pass appends its own.
+    /// The keys and values of earlier tokens. The pass appends those of its own tokens.
     pub cache: Option<&'a KvCache>,
-    /// The copies of the inputs of linear layers, if they are collected.
+    /// The copies of the inputs of linear layers, if inputs are collected.
     pub inputs: Option<&'a Inputs>,
 }
 
 impl<'a> Pass<'a> {
-    /// A pass of `batch` through `branches` branches of perturbed weights.
+    /// A pass of `batch` with `branches` branches of perturbed weights.
     pub(super) fn perturbed(
         model: &'a Transformer,
         ws: &'a Workspace,
         batch: &Batch,
         branches: u32,
     ) -> Pass<'a> {
-        // Causal attention sees about half of these pairs: close enough to bound the work of a submit by.
+        // Causal attention sees about half of these pairs, which is close enough to bound the work of a submission.
         let visible = batch.cu_seqlens.windows(2).map(|s| u64::from(s[1] - s[0]).pow(2)).sum();
         let (r, plan, tokens) = (Recording::new(), model.plan(ws), batch.ids.len() as u32);
         Pass { model, ws, r, plan, branches, tokens, plain: false, visible, cache: None, inputs: None }
     }
 
-    /// A pass of `batch` through the stored weights as they are.
+    /// A pass of `batch` with the stored weights.
     pub(super) fn plain(model: &'a Transformer, ws: &'a Workspace, batch: &Batch) -> Pass<'a> {
         Pass { plain: true, ..Pass::perturbed(model, ws, batch, 1) }
     }
 
-    /// A pass of `batch`, one sequence, through the stored weights. It sees the cached tokens too, and its own are appended to them.
+    /// A pass of `batch`, one sequence, with the stored weights. It also sees the cached tokens, and its own tokens are appended to
+    /// the cache.
     pub(super) fn cached(
         model: &'a Transformer,
         ws: &'a Workspace,
@@ -73,7 +74,7 @@ impl<'a> Pass<'a> {
         Pass { visible, cache: Some(cache), ..Pass::plain(model, ws, batch) }
     }
 
-    /// No pass: only the pending updates of weights are recorded.
+    /// Not a forward pass: only the pending updates of weights are recorded.
     pub(super) fn of_updates(model: &'a Transformer, ws: &'a Workspace) -> Pass<'a> {
         Pass::perturbed(model, ws, &Batch::default(), 0)
     }
@@ -83,7 +84,7 @@ impl<'a> Pass<'a> {
         self.model.spec()
     }
 
-    /// Runs what has been recorded so far, and begins an empty recording.
+    /// Runs what has been recorded so far, and starts an empty recording.
     ///
     /// # Errors
     /// Errors from the backend.
@@ -93,12 +94,12 @@ impl<'a> Pass<'a> {
         self.model.backend().run(&recorded).await
     }
 
-    /// The format of a matrix that the pass reads as it is stored; `None` if each branch sees it perturbed.
+    /// The format of a matrix that the pass reads directly; `None` if each branch sees it perturbed.
     pub(super) fn stored(&self, matrix: &Matrix) -> Option<DType> {
         (self.plain || !matrix.trained).then_some(matrix.dtype)
     }
 
-    /// The low-rank factors beside a matrix.
+    /// The low-rank factors that adapt a matrix.
     pub(super) fn pair(&self, matrix: TensorId) -> Option<&'a Pair> {
         self.model.adapter().and_then(|adapter| adapter.pair(matrix))
     }
@@ -145,17 +146,17 @@ impl<'a> Pass<'a> {
     /// The offset of a vector in [`Pass::norms_and_biases`], or [`NO_BIAS`] if there is none.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn offset(&self, id: Option<TensorId>) -> Result<u32> {
         id.map_or(Ok(NO_BIAS), |id| self.model.weights().vector(id))
     }
 }
 
-/// Copies of the inputs of linear layers, which a pass makes on its way.
+/// Copies of the inputs of linear layers, made during a pass.
 pub(super) struct Inputs {
-    /// The numbers of all tokens.
+    /// The indices of all tokens.
     pub every_row: Buffer,
-    /// For each matrix, what it is multiplied by: `[token, width]`.
+    /// The input of each matrix: `[token, width]`.
     pub of: BTreeMap<TensorId, Buffer>,
 }
 
@@ -163,7 +164,7 @@ pub(super) struct Inputs {
 #[derive(Clone, Copy)]
 pub(super) struct NormsAndBiases<'a> {
     pub buffer: &'a Buffer,
-    /// Elements between branches; 0 where all branches share them.
+    /// Elements between branches; 0 if all branches share them.
     pub stride: u32,
 }
 
@@ -173,19 +174,19 @@ pub(super) struct BranchWeights<'a> {
     pub buffer: &'a Buffer,
     /// First element.
     pub start: u32,
-    /// Elements between branches; 0 where all branches share them.
+    /// Elements between branches; 0 if all branches share them.
     pub branch: u32,
 }
 
-/// The destination of a linear layer: from `column` on, in rows that are `stride` elements apart.
+/// The destination of a linear layer: the columns from `column` on, in rows that are `stride` elements apart.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub buffer: &'a Buffer,
     pub stride: u32,
     pub column: u32,
-    /// 0: the result overwrites what is there. Otherwise this times the result is added to what is there.
+    /// If 0, the result overwrites the destination. Otherwise the result times this factor is added to it.
     pub added: f32,
-    /// The activation of the result before it is written; only if whole rows are overwritten.
+    /// The activation applied to the result before it is written; only if whole rows are overwritten.
     pub activation: Option<Activation>,
 }
 
@@ -195,7 +196,7 @@ impl<'a> Target<'a> {
         Target { buffer, stride: width, column: 0, added: 0.0, activation: None }
     }
 
-    /// Whole rows of `width` elements, which the result is added to.
+    /// Whole rows of `width` elements to which the result is added.
     pub(super) fn onto(buffer: &'a Buffer, width: u32) -> Self {
         Target { added: 1.0, ..Target::new(buffer, width) }
     }

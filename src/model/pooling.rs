@@ -19,8 +19,8 @@ pub enum Pooling {
 names!(Pooling: Mean = "mean", First = "first", Last = "last", Mask = "mask");
 
 impl Pooling {
-    /// For each sequence of a batch, the tokens that are averaged. Every sequence has a token, and its one target is at the mask if there
-    /// is one.
+    /// The token range of each sequence of a batch that is averaged. Every sequence has at least one token. For [`Pooling::Mask`],
+    /// its one target is at the mask.
     pub(super) fn ranges(self, batch: &Batch) -> Vec<[u32; 2]> {
         let bounds = batch.cu_seqlens.windows(2).map(|bounds| [bounds[0], bounds[1]]);
         match self {

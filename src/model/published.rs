@@ -1,4 +1,4 @@
-//! What a published checkpoint really contains: the kind of its head, and why a tensor is missing.
+//! What a published checkpoint actually contains: the kind of its head, and why a tensor is missing.
 
 use super::spec::ModelSpec;
 use super::stored::{find, names, other_head};
@@ -6,14 +6,14 @@ use crate::error::{Code, Error, Result, bail, err};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::config::Config;
 
-/// The classes of transformers that have the head of a language model, by their ends.
+/// Suffixes of the transformers classes that have a language-model head.
 const LANGUAGE_MODELS: [&str; 4] = ["ForCausalLM", "ForMaskedLM", "ForPreTraining", "LMHeadModel"];
 
 /// The number of elements of two tensors that are compared at a time: 4 MiB of f32 for each.
 const COMPARED: usize = 1 << 20;
 
-/// Refuses a configuration that says how its weights are quantized: as `quantization_config` does in
-/// transformers (GPTQ, AWQ, bitsandbytes, fp8, compressed-tensors) and `quantization` in MLX.
+/// Rejects a configuration that declares quantized weights: with `quantization_config` as in transformers (GPTQ, AWQ, bitsandbytes,
+/// fp8, compressed-tensors), or with `quantization` as in MLX.
 ///
 /// # Errors
 /// `model-unsupported`, naming the field and the method.
@@ -40,15 +40,15 @@ pub fn refuse_quantized(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers
-/// do. The tensors that only the head has are removed from the spec where the checkpoint has none of them, and
-/// everything that needs the head is refused ([`ModelSpec::head`]). A head that shares its table with the embeddings
-/// has no such tensors. The class in `architectures`, or a layer of another head, shows whether the head is there.
+/// The spec of a model whose checkpoint may lack the language-model head, as those of sentence encoders and classifiers do. If the
+/// checkpoint has none of the tensors that belong only to the head, they are removed from the spec, and everything that needs the
+/// head is rejected ([`ModelSpec::head`]). A head that shares its table with the embeddings has no such tensors. In that case, the
+/// class in `architectures`, or a layer of another head, shows whether the head is there.
 pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config: &Config) -> ModelSpec {
     let Ok(head) = &spec.head else { return spec };
     let own = head.own_tensors(&spec.embedding);
     let tensors = spec.tensors.as_slice();
-    // A classifier may have the head's dense layer and norm too.
+    // A classifier may also have the head's dense layer and norm.
     let shared = |name: &str| {
         let dense = spec.classifier.and_then(|classifier| classifier.dense);
         let names = dense.into_iter().flat_map(|dense| [Some(dense.name), dense.norm.map(|(norm, _)| norm)]);
@@ -83,8 +83,8 @@ pub fn without_missing_head(mut spec: ModelSpec, checkpoint: &Checkpoint, config
     spec
 }
 
-/// Checks that a checkpoint has every tensor of a spec. For a missing tensor, the error names the cause, as far as file
-/// and configuration show it.
+/// Checks that a checkpoint has every tensor of a spec. If one is missing, the error names the cause as far as the file and the
+/// configuration show it.
 ///
 /// # Errors
 /// The errors of [`super::formats`].
@@ -104,11 +104,11 @@ pub fn check_tensors(spec: &ModelSpec, checkpoint: &Checkpoint, config: &Config)
     Ok(())
 }
 
-/// Checks that a checkpoint that has a tensor under several names has the same values under all of them. A head that was trained
-/// apart from the embeddings that `config.json` says it shares is the one case in which they differ.
+/// Checks that a tensor that a checkpoint has under several names has the same values under all of them. They differ only if the
+/// head was trained separately from the embeddings, although `config.json` says that they are shared.
 ///
 /// # Errors
-/// `model-unsupported` naming two that differ; read errors.
+/// `model-unsupported` naming two tensors that differ; read errors.
 pub async fn check_copies(spec: &ModelSpec, checkpoint: &Checkpoint) -> Result<()> {
     for tensor in spec.tensors.as_slice() {
         let mut found = names(tensor).filter_map(|name| checkpoint.tensors.get(name));
@@ -148,7 +148,7 @@ fn class(config: &Config) -> Option<&str> {
     config.value("architectures")?.get(0)?.as_str()
 }
 
-/// Whether a class of transformers has a head, and that head is not a language model's.
+/// Whether a transformers class has a head that is not a language-model head.
 fn has_other_head(class: &str) -> bool {
     let is_language_model = LANGUAGE_MODELS.iter().any(|end| class.ends_with(end));
     class.contains("For") && !is_language_model

@@ -1,4 +1,4 @@
-//! A frozen classifier on pooled hidden states, as the head whose loss the steps of a run lower.
+//! A frozen classifier on pooled hidden states, used as the head whose loss the steps of a run lower.
 
 use super::pooling::Pooling;
 use crate::error::Result;
@@ -13,7 +13,7 @@ pub struct ReadoutHead {
     pub(super) bias: Buffer,
     /// Number of labels.
     pub labels: u32,
-    /// Which tokens' hidden states are the features.
+    /// The pooling: which tokens' hidden states are the features.
     pub pooling: Pooling,
 }
 

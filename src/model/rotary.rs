@@ -1,8 +1,7 @@
 //! Rotary positions: their frequencies, and the table of rotations that the kernel reads.
 //!
-//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2), or (2i, 2i + 1), by
-//! position * f_i, where f_i = theta^(-2i / dim) (Su et al. 2021, arXiv 2104.09864). Models that
-//! were extended to longer texts scale the f_i.
+//! The first `dim` columns of every query and key head are rotated in pairs (i, i + dim / 2), or (2i, 2i + 1), by position * f_i,
+//! where f_i = theta^(-2i / dim) (Su et al. 2021, arXiv 2104.09864). Models that were extended to longer texts scale the f_i.
 
 use std::rc::Rc;
 
@@ -11,9 +10,9 @@ use std::rc::Rc;
 pub struct Rotary {
     /// Base of the frequencies.
     pub theta: f32,
-    /// The dim of the frequencies: usually the number of rotated columns of a head.
+    /// `dim` in the frequencies: usually the number of rotated columns of a head.
     pub dim: u32,
-    /// Whether the columns of a pair are adjacent, (2i, 2i + 1), instead of half of the rotated columns apart.
+    /// Whether the columns of a pair are adjacent, (2i, 2i + 1), instead of half the rotated columns apart.
     pub adjacent: bool,
     /// How the frequencies are scaled.
     pub scaling: RotaryScaling,
@@ -29,24 +28,22 @@ pub enum RotaryScaling {
         /// The factor.
         factor: f32,
     },
-    /// Llama 3.1's scaling: low frequencies are divided by a factor, high ones stay, and those between are
-    /// interpolated.
+    /// Llama 3.1's scaling: low frequencies are divided by a factor, high ones are unchanged, and those in between are interpolated.
     Llama3 {
         /// The factor.
         factor: f32,
-        /// A frequency is low when fewer than this many turns fit into `original` positions.
+        /// A frequency is low if it makes fewer than this many turns in `original` positions.
         low: f32,
-        /// A frequency is high when more than this many turns fit into `original` positions.
+        /// A frequency is high if it makes more than this many turns in `original` positions.
         high: f32,
         /// The longest text of the pretraining, in tokens.
         original: u32,
     },
-    /// YaRN (Peng et al. 2023, arXiv 2309.00071): as Llama 3's, interpolated over the pairs instead
-    /// of over the frequencies.
+    /// YaRN (Peng et al. 2023, arXiv 2309.00071): as Llama 3's, but interpolated over the pairs instead of over the frequencies.
     Yarn {
         /// The factor.
         factor: f32,
-        /// Turns in `original` positions above which a frequency stays.
+        /// Turns in `original` positions above which a frequency is unchanged.
         fast: f32,
         /// Turns in `original` positions below which a frequency is divided by the factor.
         slow: f32,
@@ -57,12 +54,12 @@ pub enum RotaryScaling {
         /// The factor of cosines and sines.
         attention: f32,
     },
-    /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency is divided by a factor of its own, and sequences
-    /// that are longer than those of the pretraining have other factors.
+    /// LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency is divided by its own factor, with different factors for
+    /// sequences that are longer than those of the pretraining.
     LongRope {
-        /// For sequences of at most `original` tokens `[dim / 2]`.
+        /// The factors for sequences of at most `original` tokens, `[dim / 2]`.
         short: Rc<[f32]>,
-        /// For longer ones `[dim / 2]`.
+        /// The factors for longer sequences, `[dim / 2]`.
         long: Rc<[f32]>,
         /// The longest text of the pretraining, in tokens.
         original: u32,
@@ -72,12 +69,12 @@ pub enum RotaryScaling {
 }
 
 impl Rotary {
-    /// Columns of a head that are rotated: an odd number is rounded up, since columns are rotated in pairs.
+    /// Rotated columns of a head. An odd number is rounded up, since columns are rotated in pairs.
     pub fn columns(&self) -> u32 {
         self.dim.next_multiple_of(2)
     }
 
-    /// The length beyond which sequences have other frequencies, where there is one.
+    /// The length beyond which sequences use other frequencies, if there is one.
     pub fn long_beyond(&self) -> Option<u32> {
         match self.scaling {
             RotaryScaling::LongRope { original, .. } => Some(original),
@@ -85,12 +82,11 @@ impl Rotary {
         }
     }
 
-    /// f_i for each pair, in radians per position; `long` selects those of a sequence that is longer than the ones of
-    /// the pretraining.
+    /// f_i for each pair, in radians per position. `long` selects the frequencies of sequences longer than those of the pretraining.
     pub fn frequencies(&self, long: bool) -> Vec<f32> {
         let (dim, theta) = (f64::from(self.dim), f64::from(self.theta));
-        // The number of turns that each pair makes in so many positions; and the inverse, the (fractional) pair that
-        // makes so many turns.
+        // `turns`: the number of turns that a pair makes in `positions` positions. `pair_of` is its inverse: the (fractional) pair
+        // that makes `turns` turns.
         let turns = |frequency: f64, positions: u32| f64::from(positions) * frequency / std::f64::consts::TAU;
         let pair_of = |turns: f32, positions: u32| {
             let frequency = f64::from(turns) * std::f64::consts::TAU / f64::from(positions);
@@ -131,9 +127,9 @@ impl Rotary {
         }
     }
 
-    /// (cos, sin) of positions 0.. and pairs `[positions, dim / 2]`, followed by those of long sequences where they differ and there
-    /// are positions for them. The angles are rounded to f32 as transformers rounds them; their cosines and sines are computed in
-    /// f64, since those of a GPU are too coarse for far positions.
+    /// (cos, sin) of positions 0.. and pairs, `[positions, dim / 2]`. If long sequences have other frequencies and `positions`
+    /// exceeds the original length, their rows follow. The angles are rounded to f32 as in transformers; their cosines and sines
+    /// are computed in f64, since a GPU's are too inaccurate at large positions.
     pub fn table(&self, positions: u32) -> Vec<[f32; 2]> {
         let factor = f64::from(self.attention_factor());
         let turn = |position: u32, frequency: &f32| {

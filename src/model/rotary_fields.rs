@@ -1,4 +1,4 @@
-//! What `config.json` says about rotary positions.
+//! Reads the fields of `config.json` about rotary positions.
 
 use std::rc::Rc;
 
@@ -9,19 +9,18 @@ use crate::format::config::Config;
 /// The fields of a `config.json` about the rotary positions of a layer, and their defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct RotaryFields<'a> {
-    /// The layer's type, such as `full_attention`, for configurations that have an object for each
-    /// type in `rope_parameters`.
+    /// The layer's type, such as `full_attention`, for configurations with an object for each type in `rope_parameters`.
     pub layer_type: Option<&'a str>,
-    /// The field with theta, for configurations that have it at the top level.
+    /// The name of the field with theta, for configurations that have it at the top level.
     pub theta: &'a str,
     /// The default of theta.
     pub default_theta: f32,
     /// Whether `rope_scaling` applies to this layer.
     pub scaled: bool,
-    /// The default of `partial_rotary_factor`, the part of a head that is rotated. `None` for families that always rotate
-    /// whole heads; transformers does not look at the field there.
+    /// The default of `partial_rotary_factor`, the fraction of a head that is rotated. `None` for families that always rotate whole
+    /// heads, where transformers ignores the field.
     pub partial: Option<f32>,
-    /// `original_max_position_embeddings` of the family, which counts where the field is not at the top.
+    /// The family's `original_max_position_embeddings`, which is used if there is no such field at the top level.
     pub original: Option<u32>,
     /// Whether the columns of a pair are adjacent in this family.
     pub adjacent: bool,
@@ -30,7 +29,7 @@ pub struct RotaryFields<'a> {
 }
 
 impl Default for RotaryFields<'_> {
-    /// Those of Llama.
+    /// The fields of Llama.
     fn default() -> Self {
         let (theta, default_theta) = ("rope_theta", 10_000.0);
         RotaryFields {
@@ -47,12 +46,12 @@ impl Default for RotaryFields<'_> {
 }
 
 impl Rotary {
-    /// The rotary positions of heads of `head_dim` columns in a configuration, as transformers reads it:
-    /// theta in `rope_scaling` or `rope_parameters` before the one at the top.
+    /// Reads the rotary positions of heads of `head_dim` columns from a configuration, as transformers does: theta in
+    /// `rope_scaling` or `rope_parameters` takes precedence over theta at the top level.
     ///
     /// # Errors
-    /// `model-unsupported` naming a type of scaling that is not implemented, a field of another
-    /// type than expected, or a part of a head without columns or larger than the head.
+    /// `model-unsupported` naming a type of scaling that is not implemented, a field of the wrong type, or a rotated part of a head
+    /// that is empty or larger than the head.
     pub fn read(config: &Config, head_dim: u32, fields: RotaryFields<'_>) -> Result<Rotary> {
         let rope = rope_object(config, fields)?;
 
@@ -78,7 +77,7 @@ impl Rotary {
                 1.0
             }
         };
-        // Rounded down, after the rounding error of a fraction such as 0.7 in f32 has been added.
+        // Rounded down, after adding a tolerance for the rounding error of a fraction such as 0.7 in f32.
         let dim = (f64::from(head_dim) * f64::from(partial) + 1e-4) as u32;
         let name = config.name();
         if dim == 0 || dim.next_multiple_of(2) > head_dim {
@@ -96,11 +95,10 @@ impl Rotary {
     }
 }
 
-/// The fields about rotary positions that transformers puts together from `rope_parameters` and `rope_scaling`.
+/// Merges the fields about rotary positions from `rope_parameters` and `rope_scaling`, as transformers does.
 ///
-/// In a family whose types of layers have objects of their own in `rope_parameters`, the fields of `rope_scaling` come before
-/// those of the object. In other families, `rope_scaling` takes the place of
-/// `rope_parameters`.
+/// In a family whose layer types have separate objects in `rope_parameters`, the fields of `rope_scaling` take precedence over
+/// those of the object. In other families, `rope_scaling` replaces `rope_parameters`.
 fn rope_object(config: &Config, fields: RotaryFields<'_>) -> Result<Config> {
     let parameters = config.opt_object("rope_parameters")?;
     // An empty object counts as absent.
@@ -141,10 +139,10 @@ fn rope_object(config: &Config, fields: RotaryFields<'_>) -> Result<Config> {
     })
 }
 
-/// The types of layers that `rope_parameters` may have objects for.
+/// The layer types that `rope_parameters` may have objects for.
 const LAYER_TYPES: [&str; 2] = ["full_attention", "sliding_attention"];
 
-/// Theta where dynamic scaling has a fixed `alpha`: theta * alpha^(dim / (dim - 2)), of which every length has the same frequencies.
+/// Theta for dynamic scaling with a fixed `alpha`: theta * alpha^(dim / (dim - 2)). The frequencies are then the same at every length.
 fn grown_theta(rope: &Config, theta: f32, dim: u32) -> Result<f32> {
     let alpha = match (kind_of(rope)?, rope.opt_f32("alpha")?) {
         ("dynamic", Some(alpha)) if alpha != 0.0 => alpha,
@@ -165,7 +163,7 @@ fn kind_of(rope: &Config) -> Result<&str> {
     rope.str_or("rope_type", rope.str_or("type", "default")?)
 }
 
-/// The scaling in an object such as `rope_scaling`; `config` is all of the file, `known` the family's
+/// The scaling in an object such as `rope_scaling`. `config` is the whole file, and `known` is the family's
 /// `original_max_position_embeddings`.
 fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32) -> Result<RotaryScaling> {
     let kind = kind_of(rope)?;
@@ -173,7 +171,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
         factor if factor > 0.0 => Ok(factor),
         factor => bail!(ModelUnsupported, "{}: `factor`: expected more than 0, found {factor}", rope.name()),
     };
-    // Phi keeps it beside the object.
+    // Phi stores it outside the object, at the top level.
     let original = || -> Result<u32> {
         let field = "original_max_position_embeddings";
         let said = match config.opt_u32(field)?.or(known) {
@@ -186,7 +184,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
         }
     };
     match kind {
-        // Dynamic scaling begins beyond `max_position_embeddings`, and no text here is that long.
+        // Dynamic scaling starts beyond `max_position_embeddings`, and no text here is that long.
         "default" | "dynamic" => Ok(RotaryScaling::None),
         "linear" => Ok(RotaryScaling::Linear { factor: factor(rope)? }),
         "llama3" => Ok(RotaryScaling::Llama3 {
@@ -217,7 +215,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
                 attention,
             })
         }
-        // The name in the first files of Phi-3.
+        // The name used in the first files of Phi-3.
         "longrope" | "su" => {
             let original = original()?;
             let factor = match rope.has("factor") {
@@ -241,7 +239,7 @@ fn scaling_of((config, known): (&Config, Option<u32>), rope: &Config, pairs: u32
     }
 }
 
-/// LongRoPE's factors: one for each pair, more than 0.
+/// LongRoPE's factors: one positive factor for each pair.
 fn factors(rope: &Config, field: &str, pairs: u32) -> Result<Rc<[f32]>> {
     let factors = rope.f32_list(field)?;
     if factors.len() != pairs as usize || !factors.iter().all(|factor| *factor > 0.0) {
@@ -262,7 +260,7 @@ mod tests {
         Config::from_fields("config.json", fields.as_object().unwrap().clone())
     }
 
-    /// Rotary positions of 10 columns, half of them apart.
+    /// Rotary positions of 10 columns, with pairs half of them apart.
     fn plain(theta: f32, scaling: RotaryScaling) -> Rotary {
         Rotary { theta, dim: 10, adjacent: false, scaling }
     }
@@ -321,7 +319,7 @@ mod tests {
         assert_eq!(Rotary::read(&none, 10, sliding).unwrap().theta, 1e4);
     }
 
-    /// transformers takes the fields of `rope_scaling` into the object of full attention.
+    /// transformers merges the fields of `rope_scaling` into the object of full attention.
     #[test]
     fn scaling_is_merged_into_the_object_of_its_type_of_layer() {
         let full = RotaryFields {

@@ -21,7 +21,7 @@ pub struct BranchScores {
     pub predictions: Vec<u32>,
 }
 
-/// Losses and predictions of each target, of a pass over the weights as they are.
+/// Losses and predictions at each target, from a pass with the stored weights.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// Cross-entropy `[target]`, natural logarithm.
@@ -33,11 +33,11 @@ pub struct Evaluation {
 }
 
 impl Transformer {
-    /// Mean cross-entropy over the targets for each of the step's `branches`, and, where `predictions` asks for it, what each branch
+    /// Mean cross-entropy over the targets for each of the step's `branches` and, if `predictions` is set, what each branch
     /// predicts. The pass also applies the step's pending updates.
     ///
     /// # Errors
-    /// `invalid-argument` for a batch that the model cannot take; errors from the backend.
+    /// `invalid-argument` for a batch that the model cannot process; errors from the backend.
     pub async fn branch_scores(
         &self,
         ws: &Workspace,
@@ -60,7 +60,7 @@ impl Transformer {
         Ok(BranchScores { means, predictions })
     }
 
-    /// Losses and predictions with the weights as they are; no update may be pending.
+    /// Losses and predictions with the stored weights. No update may be pending.
     ///
     /// # Errors
     /// The errors of [`Transformer::branch_scores`].
@@ -78,7 +78,7 @@ impl Transformer {
         Ok(Evaluation { losses: self.read(&ws.losses, count).await?, predictions, label_logits })
     }
 
-    /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the weights as they are.
+    /// Logits of every token over the whole vocabulary `[token, vocabulary]`, with the stored weights.
     ///
     /// # Errors
     /// The errors of [`Transformer::branch_scores`].
@@ -106,7 +106,7 @@ impl Transformer {
         Ok(logits)
     }
 
-    /// Keys and values of a text, as a prefix holds them: for each layer keys `[token, kv_heads * head_dim]`, then values.
+    /// Keys and values of a text, in the layout of a prefix: for each layer, keys `[token, kv_heads * head_dim]`, then values.
     ///
     /// # Errors
     /// `invalid-argument` for tokens that the model does not have; errors from the backend.
@@ -132,10 +132,10 @@ impl Transformer {
         Ok(values)
     }
 
-    /// Writes a batch's tokens and the step to the workspace. `cached` tokens of its one sequence came before.
+    /// Writes a batch's tokens and the step to the workspace. `cached` tokens of its only sequence are already in the cache.
     ///
     /// # Errors
-    /// `invalid-argument` if a token is not of the vocabulary, or a sequence is longer than the model or the workspace allows.
+    /// `invalid-argument` if a token is not in the vocabulary, or a sequence is longer than the model or the workspace allows.
     pub(super) fn write_input(&self, ws: &Workspace, batch: &Batch, step: &Step, cached: u32) -> Result<()> {
         let spec = self.spec();
         if let Some(id) = batch.ids.iter().find(|id| **id >= spec.vocabulary) {
@@ -175,7 +175,7 @@ impl Transformer {
         backend.write(&ws.step, 0, &step.to_bytes())
     }
 
-    /// The first elements of a buffer.
+    /// Reads the first `count` elements of a buffer.
     ///
     /// # Errors
     /// Errors from the backend.
@@ -184,7 +184,7 @@ impl Transformer {
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }
 
-    /// Writes the tokens that a readout pools, and the labels of a batch.
+    /// Writes the token ranges that a readout pools, and the labels of a batch.
     fn write_readout_targets(&self, ws: &Workspace, batch: &Batch, labels: u32) -> Result<()> {
         let Some(head) = self.readout().filter(|head| head.labels == labels) else {
             bail!(InvalidArgument, "the model has no readout of {labels} labels");
@@ -219,7 +219,7 @@ impl Transformer {
         if targets.is_empty() {
             bail!(InvalidArgument, "the batch has no targets to score");
         }
-        // A tokenizer may know tokens that the model's table has no row for.
+        // A tokenizer may have tokens that the model's table has no row for.
         let vocabulary = self.spec().vocabulary;
         let scored = match score {
             Score::Labels(ids) => ids.iter().copied().max(),
@@ -244,7 +244,8 @@ impl Transformer {
     }
 }
 
-/// The rows of tokens in a table of positions, where the token `padding` has a row of its own and the others are counted without it.
+/// The rows of tokens in a position table: `row` for the token `padding`, and consecutive rows from `offset` for the others,
+/// skipping padding tokens.
 fn positions_without(padding: u32, row: u32, batch: &Batch, offset: u32) -> Vec<u32> {
     let mut rows = Vec::with_capacity(batch.ids.len());
     for bounds in batch.cu_seqlens.windows(2) {
@@ -258,8 +259,8 @@ fn positions_without(padding: u32, row: u32, batch: &Batch, offset: u32) -> Vec<
     rows
 }
 
-/// For each token the keys that it sees, first and end: of its own sequence, before it where attention is causal, and fewer than
-/// `window` positions away. `cached` keys of the one sequence come before those of its tokens.
+/// The range of keys that each token sees, as first and end: keys of its own sequence, up to itself if attention is causal, and
+/// fewer than `window` positions away. With `cached` keys there is only one sequence, and they precede the keys of its tokens.
 fn spans(cu_seqlens: &[u32], cached: u32, causal: bool, window: Option<u32>) -> Vec<[u32; 2]> {
     let window = window.unwrap_or(u32::MAX);
     let mut spans = Vec::new();
@@ -277,7 +278,7 @@ fn spans(cu_seqlens: &[u32], cached: u32, causal: bool, window: Option<u32>) -> 
 mod tests {
     use super::*;
 
-    /// What `create_position_ids_from_input_ids` of transformers gives for each of these texts, where token 1 is the padding.
+    /// What transformers' `create_position_ids_from_input_ids` gives for each of these texts, where token 1 is the padding.
     #[test]
     fn padding_takes_no_position() {
         let mut batch = Batch::sequence(&[0, 1, 5, 1, 6, 0, 7, 1]);

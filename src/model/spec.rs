@@ -1,6 +1,6 @@
 //! The declarative description of a transformer: the content of `config.json` in one vocabulary for all families.
 //!
-//! A spec is made by a family ([`super::family`]) and read by the transformer, which knows no family.
+//! A spec is created by a family ([`super::family`]) and read by the transformer, which knows nothing about families.
 
 use super::classifier::ClassifierSpec;
 pub use super::mixer::{Attention, Convolution, Mixer, Projection};
@@ -9,14 +9,14 @@ use super::tensors::{Linear, Norm, TensorId, TensorList, TensorSpec};
 use crate::error::{Error, Result};
 pub use crate::kernel::activation::Activation;
 
-/// Positions that are added to the embedding: row = position + offset.
+/// Learned positions that are added to the embedding: row = position + offset.
 #[derive(Clone, Copy, Debug)]
 pub struct LearnedPositions {
     /// The table `[positions, hidden]`.
     pub table: TensorId,
     /// Rows before position 0.
     pub offset: u32,
-    /// A token that takes no position: its row is the last one before position 0, and the tokens after it count on from those before it.
+    /// A padding token that takes no position: its row is the one before position 0, and later tokens continue counting without it.
     pub padding: Option<u32>,
 }
 
@@ -25,24 +25,24 @@ pub struct LearnedPositions {
 pub enum Mlp {
     /// down(act(up(x))).
     Plain {
-        /// To the intermediate width.
+        /// Projects to the intermediate width.
         up: Linear,
         /// The nonlinearity.
         activation: Activation,
-        /// Back to the hidden width.
+        /// Projects back to the hidden width.
         down: Linear,
     },
     /// down(act(gate(x)) * up(x)), a gated linear unit (Shazeer 2020, arXiv 2002.05202).
     Glu {
-        /// To the intermediate width, through the nonlinearity.
+        /// Projects to the intermediate width, followed by the nonlinearity.
         gate: Linear,
-        /// To the intermediate width.
+        /// Projects to the intermediate width.
         up: Linear,
-        /// Whether both are computed at once, as the rows of one matrix: the gate's, then those of `up`.
+        /// Whether both are computed together, as the rows of one matrix: first those of `gate`, then those of `up`.
         together: bool,
         /// The nonlinearity.
         activation: Activation,
-        /// Back to the hidden width.
+        /// Projects back to the hidden width.
         down: Linear,
     },
 }
@@ -54,14 +54,14 @@ pub struct Norms {
     pub input: Option<Norm>,
     /// Applied to the output of the sublayer, before it is added to the residual stream.
     pub output: Option<Norm>,
-    /// Applied to the residual stream after the sublayer's output was added.
+    /// Applied to the residual stream after the sublayer's output has been added.
     pub residual: Option<Norm>,
     /// The factor of the sublayer's output before it is added to the residual stream.
     pub scale: f32,
 }
 
 impl Default for Norms {
-    /// No norms, and outputs as they are.
+    /// No norms, and unscaled outputs.
     fn default() -> Norms {
         Norms { input: None, output: None, residual: None, scale: 1.0 }
     }
@@ -82,9 +82,9 @@ impl Norms {
 /// One layer.
 #[derive(Clone, Debug)]
 pub struct LayerSpec {
-    /// The attention, or what takes its place.
+    /// The attention, or what replaces it.
     pub mixer: Mixer,
-    /// The norms around it.
+    /// The norms around the mixer.
     pub mixer_norms: Norms,
     /// The feed-forward part.
     pub mlp: Mlp,
@@ -93,7 +93,7 @@ pub struct LayerSpec {
 }
 
 impl LayerSpec {
-    /// The linear layers that begin inside of a matrix, with their roles.
+    /// The linear layers that start within a matrix, not at its first row, with their roles.
     pub fn parts(&self) -> Vec<(&'static str, Linear)> {
         let mut parts = Vec::new();
         if let Some(Attention { projection: Projection::Parts, key, value, .. }) = self.attention() {
@@ -105,7 +105,7 @@ impl LayerSpec {
         parts
     }
 
-    /// The attention, in layers that have it.
+    /// The attention, if the layer has one.
     pub fn attention(&self) -> Option<&Attention> {
         match &self.mixer {
             Mixer::Attention(attention) => Some(attention),
@@ -131,7 +131,7 @@ impl LayerSpec {
     }
 }
 
-/// The language modeling task that a model was trained for.
+/// The language-modeling task that a model was trained for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HeadKind {
@@ -153,7 +153,7 @@ impl From<HeadKind> for crate::text::encode::HeadKind {
 /// The transform of a masked-LM head before it scores the vocabulary.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadTransform {
-    /// From the hidden width to that of the table.
+    /// Projects from the hidden width to the width of the table.
     pub dense: Linear,
     /// The nonlinearity.
     pub activation: Activation,
@@ -161,20 +161,20 @@ pub struct HeadTransform {
     pub norm: Norm,
 }
 
-/// From hidden states to logits.
+/// The language-model head, from hidden states to logits.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadSpec {
-    /// The factor of the hidden states, applied first.
+    /// The factor applied to the hidden states first.
     pub scale: f32,
-    /// Before scoring.
+    /// Applied before scoring.
     pub transform: Option<HeadTransform>,
-    /// From the hidden width to the width of the table.
+    /// Projects from the hidden width to the width of the table.
     pub projection: Option<Linear>,
-    /// One row for each token `[vocabulary, width]`; the token embedding where tied.
+    /// One row for each token `[vocabulary, width]`; the token embedding if tied.
     pub table: TensorId,
     /// Added to the logits `[vocabulary]`.
     pub bias: Option<TensorId>,
-    /// Logits l become cap * tanh(l / cap).
+    /// The softcap: logits l become cap * tanh(l / cap).
     pub softcap: Option<f32>,
 }
 
@@ -184,7 +184,7 @@ impl HeadSpec {
         HeadSpec { scale: 1.0, transform: None, projection: None, table, bias: None, softcap: None }
     }
 
-    /// The tensors that only the head has. A projection is not among them: it belongs to the decoder that it follows.
+    /// The tensors that belong only to the head. A projection is not among them: it belongs to the decoder.
     pub(super) fn own_tensors(&self, embedding: &Embedding) -> Vec<TensorId> {
         let transform = self.transform.iter().flat_map(|transform| {
             let HeadTransform { dense, norm, .. } = transform;
@@ -195,27 +195,27 @@ impl HeadSpec {
     }
 }
 
-/// From token ids to the residual stream.
+/// The embedding, from token ids to the residual stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Embedding {
     /// Rows of the tokens `[vocabulary, width]`; the width is the hidden width unless there is a projection.
     pub tokens: TensorId,
     /// The factor of a token's row.
     pub scale: f32,
-    /// From the width of a token's row to the hidden width.
+    /// Projects from the width of a token's row to the hidden width.
     pub projection: Option<Linear>,
-    /// Whether the projection comes last, so that types, positions and the norm have the width of a token's row.
+    /// Whether the projection is applied last, so that types, positions and the norm have the width of a token's row.
     pub projected_last: bool,
-    /// Segment embedding `[types, hidden]`; all tokens are of type 0.
+    /// Segment embedding `[types, hidden]`. All tokens are of type 0.
     pub types: Option<TensorId>,
     /// Learned positions.
     pub positions: Option<LearnedPositions>,
-    /// Applied to the sum.
+    /// Applied to the sum of the embeddings.
     pub norm: Option<Norm>,
 }
 
 impl Embedding {
-    /// Token rows as they are, without positions, types or a norm.
+    /// Token rows without positions, types, or a norm.
     pub fn of(tokens: TensorId) -> Embedding {
         Embedding {
             tokens,
@@ -235,7 +235,7 @@ impl Embedding {
     }
 }
 
-/// A transformer.
+/// The description of a transformer.
 #[derive(Clone, Debug)]
 pub struct ModelSpec {
     /// `model_type`.
@@ -254,14 +254,14 @@ pub struct ModelSpec {
     pub intermediate: u32,
     /// The length of the longest sequence.
     pub max_length: u32,
-    /// Each token sees itself and those before it, or all of its sequence.
+    /// Whether each token sees only itself and earlier tokens, or all of its sequence.
     pub causal: bool,
     /// The embedding.
     pub embedding: Embedding,
     /// The layers.
     pub layers: Vec<LayerSpec>,
-    /// Attention and MLP of a layer both read the layer's input: x + attention(norm(x)) + mlp(norm(x)). Otherwise the MLP reads what
-    /// the attention has been added to.
+    /// Whether attention and MLP of a layer both read the layer's input: x + attention(norm(x)) + mlp(norm(x)). Otherwise the MLP
+    /// reads the residual stream after the attention has been added.
     pub parallel_residual: bool,
     /// Applied to the last layer's output.
     pub final_norm: Option<Norm>,
@@ -292,17 +292,17 @@ impl ModelSpec {
         self.head.as_ref().map_err(Error::clone)
     }
 
-    /// The tensors that only the language-model head has.
+    /// The tensors that belong only to the language-model head.
     pub fn head_tensors(&self) -> Vec<TensorId> {
         self.head.as_ref().map_or_else(|_| Vec::new(), |head| head.own_tensors(&self.embedding))
     }
 
-    /// The language modeling task that the model was trained for. Its head may be missing all the same.
+    /// The language-modeling task that the model was trained for, even if its head is missing.
     pub fn head_kind(&self) -> HeadKind {
         if self.causal { HeadKind::CausalLm } else { HeadKind::MaskedLm }
     }
 
-    /// Whether rows of a matrix are also looked up, not only multiplied by: embeddings, and label words in the head.
+    /// Whether rows of a matrix are also looked up, in addition to matmuls: embeddings, and label words in the head.
     pub fn looks_up(&self, matrix: TensorId) -> bool {
         self.head.as_ref().is_ok_and(|head| head.table == matrix)
             || self.embedding.tables().any(|table| table == matrix)
@@ -313,7 +313,7 @@ impl ModelSpec {
         if self.causal { Pooling::Last } else { Pooling::Mean }
     }
 
-    /// Whether the tokens of a pair's second text are of another type than those of the first.
+    /// Whether the second text of a pair has a different token type from the first.
     pub fn has_token_types(&self) -> bool {
         self.embedding.types.is_some_and(|table| self.tensors.as_slice()[table].rows > 1)
     }
@@ -328,18 +328,18 @@ impl ModelSpec {
         self.kv_heads * self.head_dim
     }
 
-    /// Whether a layer has a convolution in place of attention.
+    /// Whether any layer has a convolution instead of attention.
     pub fn has_convolutions(&self) -> bool {
         self.layers.iter().any(|layer| layer.attention().is_none())
     }
 
-    /// Columns of a token's fused queries, keys and values, or of the inputs of a convolution, whichever are more.
+    /// Columns of a token's fused queries, keys and values, or of a convolution's inputs, whichever is larger.
     pub fn projected_width(&self) -> u32 {
         let convolved = if self.has_convolutions() { 3 * self.hidden } else { 0 };
         self.qkv_width().max(convolved)
     }
 
-    /// Columns of a token's attention, or of a convolution's output, whichever are more.
+    /// Columns of a token's attention output, or of a convolution's output, whichever is larger.
     pub fn mixed_width(&self) -> u32 {
         let convolved = if self.has_convolutions() { self.hidden } else { 0 };
         self.q_width().max(convolved)

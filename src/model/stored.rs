@@ -1,4 +1,4 @@
-//! The tensors of a model in checkpoints: their names, formats and orders.
+//! The tensors of a model in checkpoints: their names, formats and element orders.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use crate::format::checkpoint::{Checkpoint, TensorInfo};
 /// The number of elements of a transposed matrix that are read at a time: 4 MiB of f32.
 const CHUNK: usize = 1 << 20;
 
-/// The layers of other heads, as transformers calls them.
+/// The layers of other heads, as transformers names them.
 const OTHER_HEADS: [&str; 4] = ["score.", "classifier.", "qa_outputs.", "classification_head."];
 
-/// Endings of the tensors that quantized checkpoints have in place of a weight.
+/// Suffixes of the tensors that quantized checkpoints have instead of a weight.
 const QUANTIZED: [&str; 7] = [
     ".qweight",
     ".weight_packed",
@@ -30,11 +30,11 @@ pub(super) fn names(tensor: &TensorSpec) -> impl Iterator<Item = &String> {
     std::iter::once(&tensor.name).chain(&tensor.aliases)
 }
 
-/// The format in which the device holds each tensor of a checkpoint.
+/// The format in which the device stores each tensor of a checkpoint.
 ///
 /// # Errors
-/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has another shape; `invalid-argument` naming a matrix that is not in blocks, where
-/// weights cannot be converted to the format `wanted`.
+/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has the wrong shape; `invalid-argument`
+/// naming a matrix that is not quantized, if weights cannot be converted to the format `wanted`.
 pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Result<Vec<DType>> {
     let tensors = spec.tensors.as_slice().iter();
     let format = |tensor: &TensorSpec| {
@@ -48,10 +48,9 @@ pub fn formats(spec: &ModelSpec, checkpoint: &Checkpoint, wanted: DType) -> Resu
     tensors.map(format).collect()
 }
 
-/// The format in which the device holds a tensor that a file has in the format `found`. Norms and biases are f32.
-/// Matrices are f32 or f16 if one of these is wanted. Where a block format is wanted, blocks of any format that the
-/// file has are kept, since quantizing twice would only lose precision, and a matrix whose rows are not whole blocks is
-/// held in f16.
+/// The format in which the device stores a tensor that has the format `found` in the file. Norms and biases are f32. Matrices are
+/// f32 or f16 if one of these is wanted. If a block format is wanted, blocks in any format that the file has are kept, since
+/// quantizing twice would only lose precision, and a matrix whose rows are not whole blocks is stored as f16.
 pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
     match (tensor.kind, wanted) {
         (TensorKind::Vector, _) => DType::F32,
@@ -62,7 +61,7 @@ pub fn stored_as(tensor: &TensorSpec, found: DType, wanted: DType) -> DType {
     }
 }
 
-/// Some rows of a matrix of which the checkpoint holds the transpose.
+/// Reads the rows `rows` of a matrix whose transpose the checkpoint stores.
 ///
 /// # Errors
 /// The errors of [`Checkpoint::read_f32`].
@@ -88,10 +87,10 @@ pub(super) async fn read_transposed(
     Ok(values)
 }
 
-/// The tensor under its name or one of its aliases, with the shape that the spec expects.
+/// Finds the tensor under its name or one of its aliases, and checks that it has the shape that the spec expects.
 ///
 /// # Errors
-/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has another shape.
+/// `model-unsupported` naming a tensor that is missing; `file-corrupt` naming one that has the wrong shape.
 pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Result<&'a TensorInfo> {
     let info = names(tensor)
         .filter_map(|name| checkpoint.tensors.get(name))
@@ -105,8 +104,7 @@ pub(super) fn find<'a>(checkpoint: &'a Checkpoint, tensor: &TensorSpec) -> Resul
     Ok(info)
 }
 
-/// The error of a tensor that is missing from a checkpoint, with the cause as far as the names of
-/// the other tensors show it.
+/// The error for a tensor that is missing from a checkpoint, with the cause as far as the names of the other tensors show it.
 fn absence(checkpoint: &Checkpoint, tensor: &TensorSpec) -> Error {
     let (file, wanted) = (checkpoint.name(), &tensor.name);
     let unread = names(tensor).find_map(|name| checkpoint.unread.get_key_value(name));
@@ -138,7 +136,7 @@ fn absence(checkpoint: &Checkpoint, tensor: &TensorSpec) -> Error {
     }
 }
 
-/// The name of a tensor of a head that is not a language model's.
+/// The name of a tensor that belongs to a head other than the language-model head.
 pub(super) fn other_head(checkpoint: &Checkpoint) -> Option<&String> {
     let is_other = |name: &&String| OTHER_HEADS.iter().any(|head| name.starts_with(head));
     checkpoint.tensors.keys().find(is_other)

@@ -1,5 +1,5 @@
-//! Layers that are not in the device's memory. Their matrices are in a scratch file, as the device stores them, and every pass
-//! uploads them layer by layer into the same buffers, which have the size of the largest layer.
+//! Layers that are not kept in the device's memory. Their matrices are in a scratch file, in the device's storage format, and every
+//! pass uploads them layer by layer into the same buffers, which have the size of the largest layer.
 //!
 //! Only frozen matrices can be streamed, because nothing writes them back. Norms and biases, embeddings and the head stay in the
 //! device's memory.
@@ -13,27 +13,27 @@ use crate::error::Result;
 use crate::format::source::Scratch;
 use crate::gpu::{Backend, Buffer, MemoryClass, Upload};
 
-/// Where a part of a matrix is in the file.
+/// The location of a part of a matrix in the file.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// Index of the buffer that it is uploaded to.
+    /// Index of the buffer that the part is uploaded to.
     buffer: usize,
     offset: u64,
     bytes: u64,
 }
 
-/// The layers in a scratch file, and the buffers of one layer.
+/// The streamed layers in a scratch file, and the buffers of one layer.
 pub(super) struct Streamed {
     file: Rc<dyn Scratch>,
     buffers: Vec<Buffer>,
-    /// For each layer its parts.
+    /// The parts of each layer.
     layers: Vec<Vec<Place>>,
-    /// The place of each part of a streamed matrix, by the matrix and the part's first row.
+    /// The location of each part of a streamed matrix, by the matrix and the part's first row.
     places: BTreeMap<(TensorId, u32), Place>,
 }
 
 impl Streamed {
-    /// Allocates the buffers. `parts` gives for a matrix the first row, the rows and the bytes of each of its parts.
+    /// Allocates the buffers. `parts` gives the first row, the number of rows and the bytes of each part of a matrix.
     ///
     /// # Errors
     /// The errors of `parts` and of [`Backend::create`].
@@ -49,7 +49,7 @@ impl Streamed {
             let mut layer = Vec::new();
             for id in matrices {
                 for (first_row, _, bytes) in parts(id)? {
-                    // The end of a buffer that no element reaches is zeros, as in a buffer of the matrix alone.
+                    // The padding at the end of a buffer is zeros, as in a buffer of the matrix alone.
                     let bytes = bytes.next_multiple_of(16);
                     let place = Place { buffer: layer.len(), offset, bytes };
                     offset += bytes;
@@ -66,7 +66,7 @@ impl Streamed {
         Ok(Streamed { file, buffers, layers, places })
     }
 
-    /// Makes the file as long as the layers are together. All of it is zeros then.
+    /// Extends the file to the total size of the layers, filled with zeros.
     ///
     /// # Errors
     /// The errors of [`Scratch::write`].
@@ -75,18 +75,18 @@ impl Streamed {
         end.map_or(Ok(()), |end| self.file.write(end - 1, &[0]))
     }
 
-    /// The buffer of the part that begins at this row of a matrix, if the matrix is streamed.
+    /// The buffer of the part that starts at row `first_row` of a matrix, if the matrix is streamed.
     pub(super) fn buffer(&self, id: TensorId, first_row: u32) -> Option<Buffer> {
         let place = self.places.get(&(id, first_row))?;
         Some(self.buffers[place.buffer].clone())
     }
 
-    /// The file, and the offset in it of the part that begins at this row of a matrix, if the matrix is streamed.
+    /// The file, and the offset in it of the part that starts at row `first_row` of a matrix, if the matrix is streamed.
     pub(super) fn file(&self, id: TensorId, first_row: u32) -> Option<(&dyn Scratch, u64)> {
         self.places.get(&(id, first_row)).map(|place| (self.file.as_ref(), place.offset))
     }
 
-    /// What is uploaded before a layer's dispatches.
+    /// The uploads that are needed before a layer's dispatches.
     pub(super) fn uploads(&self, layer: usize) -> Vec<Upload> {
         let upload = |place: &Place| Upload {
             buffer: self.buffers[place.buffer].clone(),
@@ -98,7 +98,7 @@ impl Streamed {
     }
 }
 
-/// For each layer the matrices that are streamed: all that only this layer reads.
+/// The matrices of each layer that are streamed: all matrices that only this layer reads.
 fn matrices(spec: &ModelSpec) -> Vec<Vec<TensorId>> {
     let of = |layer: &LayerSpec| -> BTreeSet<TensorId> {
         layer.linears().iter().map(|(_, linear)| linear.weight).collect()

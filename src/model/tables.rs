@@ -1,4 +1,4 @@
-//! Rows of embedding tables, as each branch sees the table.
+//! Looks up rows of embedding tables, as each branch sees the table.
 
 use super::pass::{Pass, Target};
 use super::tensors::TensorId;
@@ -6,20 +6,20 @@ use crate::error::Result;
 use crate::gpu::Buffer;
 use crate::kernel::{embedding, embedding_perturbed};
 
-/// What is done with looked-up rows.
+/// What to do with looked-up rows.
 #[derive(Clone, Copy)]
 pub(super) enum Rows {
-    /// They are multiplied by a factor and overwrite what is there.
+    /// Multiply them by a factor and overwrite the destination.
     Scaled(f32),
-    /// They are added to what is there.
+    /// Add them to the destination.
     Added,
 }
 
 impl Pass<'_> {
-    /// `y[b, i, :] = scale * table_b[ids[i], :]`, or `+=`, as `then` says; ids `[count]`, y `[B, count, width]`.
+    /// `y[b, i, :] = scale * table_b[ids[i], :]`, or `+=`, depending on `then`; ids `[count]`, y `[B, count, width]`.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn table_rows(
         &mut self,
         table: TensorId,

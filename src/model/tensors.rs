@@ -1,7 +1,7 @@
-//! The tensors of a model, in their canonical order, and the linear layers and norms that are made of them.
+//! The tensors of a model, in their canonical order, and the linear layers and norms that consist of them.
 //!
-//! A tensor's index in the list is its *ordinal*, part of the counter that its random direction is drawn from
-//! ([`crate::zo::random`]), so the order of a family never changes.
+//! A tensor's index in the list is its *ordinal*, which is part of the counter that its random direction is drawn from
+//! ([`crate::zo::random`]). So the order of tensors in a family never changes.
 
 /// Index of a tensor in the model's canonical order: its ordinal.
 pub type TensorId = usize;
@@ -9,29 +9,29 @@ pub type TensorId = usize;
 /// How a tensor is stored and used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TensorKind {
-    /// `[rows, width]`: multiplied by, or looked up in. Weight decay applies.
+    /// `[rows, width]`: used in matmuls, or for looking up rows. Weight decay applies.
     Matrix,
-    /// `[width]`: a bias or a norm's weight. Never decays.
+    /// `[width]`: a bias or a norm's weight, without weight decay.
     Vector,
 }
 
 /// A tensor of the model.
 #[derive(Clone, Debug)]
 pub struct TensorSpec {
-    /// Its name in today's Hugging Face checkpoints, and in exports.
+    /// The tensor's name in current Hugging Face checkpoints, and in exports.
     pub name: String,
-    /// Names that other checkpoints have it under.
+    /// The tensor's names in other checkpoints.
     pub aliases: Vec<String>,
     /// Whether it is a matrix or a vector.
     pub kind: TensorKind,
-    /// 1 for a vector.
+    /// Number of rows; 1 for a vector.
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,
-    /// Whether checkpoints hold the transpose, `[width, rows]`, as GPT-2's do. On the device, and where elements are counted for
+    /// Whether checkpoints store the transpose, `[width, rows]`, as those of GPT-2 do. On the device, and for counting elements of
     /// random directions, the matrix is `[rows, width]`.
     pub transposed: bool,
-    /// For the kernel of a convolution, which is a vector here, the number of taps: checkpoints hold it as `[width / taps, 1, taps]`.
+    /// For the kernel of a convolution, which is a vector here, the number of taps. Checkpoints store it as `[width / taps, 1, taps]`.
     pub taps: Option<u32>,
     /// For a vector, the neutral value of its elements: 1 for the weight of most norms and for kernels, 0 for biases.
     pub neutral: f32,
@@ -43,7 +43,7 @@ impl TensorSpec {
         u64::from(self.rows) * u64::from(self.width)
     }
 
-    /// The shape as checkpoints have it.
+    /// The shape in checkpoints.
     pub fn shape(&self) -> Vec<u64> {
         match self.kind {
             TensorKind::Matrix if self.transposed => vec![self.width.into(), self.rows.into()],
@@ -56,16 +56,16 @@ impl TensorSpec {
     }
 }
 
-/// The tensors of a model, in canonical order. Families add to it as they describe the model.
+/// The tensors of a model, in canonical order. A family adds to the list while it describes the model.
 #[derive(Clone, Debug, Default)]
 pub struct TensorList {
     tensors: Vec<TensorSpec>,
-    /// Replacements tried on every name: (today's, another checkpoint's).
+    /// Replacements that are tried on every name: (current spelling, that of another checkpoint).
     spellings: Vec<(&'static str, &'static str)>,
 }
 
 impl TensorList {
-    /// An empty list. Every name is also looked for with each pair's first text replaced by its second.
+    /// An empty list. Every name is also looked up with each pair's first text replaced by its second.
     pub fn new(spellings: &[(&'static str, &'static str)]) -> Self {
         TensorList { tensors: Vec::new(), spellings: spellings.to_vec() }
     }
@@ -75,7 +75,8 @@ impl TensorList {
         &self.tensors
     }
 
-    /// Removes the tensors in `removed`, if they are the last ones: the ordinals of the others must not change. Returns whether they were.
+    /// Removes the tensors in `removed` if they are the last ones, since the ordinals of the others must not change. Returns
+    /// whether they were removed.
     pub(super) fn remove_last(&mut self, removed: &[TensorId]) -> bool {
         let left = self.tensors.len() - removed.len();
         let are_last = removed.iter().all(|id| *id >= left);
@@ -85,7 +86,7 @@ impl TensorList {
         are_last
     }
 
-    /// Adds names under which checkpoints may have the tensor. They are tried last.
+    /// Adds alternative names under which checkpoints may store the tensor. They are tried last.
     pub(super) fn add_aliases(&mut self, id: TensorId, aliases: &[&str]) {
         self.tensors[id].aliases.extend(aliases.iter().map(|alias| (*alias).to_owned()));
     }
@@ -121,7 +122,7 @@ impl TensorList {
         self.add(name.into(), TensorKind::Vector, (1, width), 0.0)
     }
 
-    /// Adds `prefix.weight` `[rows, width]` and, where asked for, `prefix.bias` `[rows]`.
+    /// Adds `prefix.weight` `[rows, width]` and, if `bias` is set, `prefix.bias` `[rows]`.
     pub fn linear(&mut self, prefix: impl AsRef<str>, rows: u32, width: u32, bias: bool) -> Linear {
         let prefix = prefix.as_ref();
         let weight = self.matrix(format!("{prefix}.weight"), rows, width);
@@ -129,15 +130,14 @@ impl TensorList {
         Linear { weight, bias, first_row: 0, rows, width }
     }
 
-    /// Adds a linear layer whose weight checkpoints hold transposed, `[width, rows]`: a Conv1D of transformers.
+    /// Adds a linear layer whose weight checkpoints store transposed, `[width, rows]`, such as transformers' Conv1D.
     pub fn conv1d(&mut self, prefix: impl AsRef<str>, rows: u32, width: u32, bias: bool) -> Linear {
         let linear = self.linear(prefix, rows, width, bias);
         self.tensors[linear.weight].transposed = true;
         linear
     }
 
-    /// Adds the kernel of a convolution of every column by itself, `prefix.weight` `[columns, 1, taps]`, and, where asked for,
-    /// `prefix.bias` `[columns]`.
+    /// Adds the kernel of a depthwise convolution, `prefix.weight` `[columns, 1, taps]` and, if `bias` is set, `prefix.bias` `[columns]`.
     pub fn convolution(&mut self, prefix: impl AsRef<str>, columns: u32, taps: u32, bias: bool) -> Taps {
         let prefix = prefix.as_ref();
         let size = (1, columns.saturating_mul(taps));
@@ -163,11 +163,11 @@ impl TensorList {
 /// y = W x + b, where W `[rows, width]` is a whole stored matrix, or consecutive rows of a fused one.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear {
-    /// The stored matrix that W is rows of.
+    /// The stored matrix that contains the rows of W.
     pub weight: TensorId,
-    /// The stored vector that b is elements of: as many as the stored matrix has rows.
+    /// The stored vector that contains the elements of b. It has as many elements as the stored matrix has rows.
     pub bias: Option<TensorId>,
-    /// The first of W's rows in the stored matrix, and of b's elements in the stored vector.
+    /// The first row of W in the stored matrix, and the first element of b in the stored vector.
     pub first_row: u32,
     /// Number of outputs.
     pub rows: u32,
@@ -176,7 +176,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// The layers of a fused matrix, with so many rows each, in their order.
+    /// Splits a fused layer into layers with the given numbers of rows, in order.
     pub fn split<const N: usize>(self, rows: [u32; N]) -> [Linear; N] {
         let mut first_row = self.first_row;
         rows.map(|rows| {
@@ -187,14 +187,14 @@ impl Linear {
     }
 }
 
-/// The kernel of a convolution of every column by itself.
+/// The kernel of a depthwise convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Taps {
-    /// `[columns, taps]`: the factors of a token and of those before it, its own last.
+    /// `[columns, taps]`: the factors of a token and its predecessors. The last tap belongs to the token itself.
     pub weight: TensorId,
     /// `[columns]`.
     pub bias: Option<TensorId>,
-    /// The number of tokens that are summed over.
+    /// The number of taps, which is the number of tokens that are summed over.
     pub taps: u32,
 }
 
@@ -205,7 +205,7 @@ pub enum NormKind {
     Layer {
         /// Added to the variance.
         eps: f32,
-        /// Whether it has b.
+        /// Whether it has a bias b.
         bias: bool,
     },
     /// Layer norm without w and b.
@@ -239,7 +239,7 @@ impl NormKind {
 pub struct Norm {
     /// The kind of norm.
     pub kind: NormKind,
-    /// Scale `[width]`; `None` for 1.
+    /// Scale `[width]`; `None` means 1.
     pub weight: Option<TensorId>,
     /// Shift `[width]`.
     pub bias: Option<TensorId>,

@@ -1,4 +1,4 @@
-//! The transformer: a model's weights and its adapter on a backend. [`super::forward`] is the forward pass through it.
+//! The transformer: a model's weights and adapter on a backend. [`super::forward`] is its forward pass.
 
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// A transformer of loaded weights, without an adapter and with the matmul tiles of an untuned device.
+    /// Creates a transformer from loaded weights, without an adapter and with the matmul tiles of an untuned device.
     pub fn new(backend: Rc<dyn Backend>, weights: Weights) -> Self {
         let tiles = Choice::untuned(&backend.limits());
         Transformer { backend, weights, adapter: None, readout: None, tiles }
@@ -40,7 +40,7 @@ impl Transformer {
         &self.weights
     }
 
-    /// Chooses the tensors that are trained. Workspaces that were made before no longer fit.
+    /// Selects the tensors that are trained. Workspaces created before this call no longer fit.
     ///
     /// # Errors
     /// The errors of [`Weights::train`].
@@ -48,12 +48,12 @@ impl Transformer {
         self.weights.train(self.backend.as_ref(), trained)
     }
 
-    /// The matmul tiles. The last bits of sums depend on them, so a run is resumed with the tiles that it began with.
+    /// The matmul tiles. The last bits of sums depend on them, so a resumed run uses the tiles that it began with.
     pub fn tiles(&self) -> Choice {
         self.tiles
     }
 
-    /// Chooses the matmul tiles. Workspaces that were made before may lack scratch that the tiles need.
+    /// Selects the matmul tiles. Workspaces created before this call may lack scratch that the tiles need.
     pub fn set_tiles(&mut self, tiles: Choice) {
         self.tiles = tiles;
     }
@@ -68,12 +68,12 @@ impl Transformer {
         self.adapter.as_ref()
     }
 
-    /// Adds an adapter to the weights, or removes it. Workspaces that were made before no longer fit.
+    /// Adds an adapter to the weights, or removes it. Workspaces created before this call no longer fit.
     pub fn set_adapter(&mut self, adapter: Option<Adapter>) {
         self.adapter = adapter;
     }
 
-    /// The classifier that [`Score::Readout`](super::Score::Readout) scores by, if there is one.
+    /// The classifier that [`Score::Readout`](super::Score::Readout) uses, if there is one.
     pub fn readout(&self) -> Option<&ReadoutHead> {
         self.readout.as_ref()
     }
@@ -83,7 +83,7 @@ impl Transformer {
         self.readout = readout;
     }
 
-    /// Loads the base weights again, over trained ones.
+    /// Loads the base weights again, overwriting trained ones.
     ///
     /// # Errors
     /// The errors of [`Weights::load`].
@@ -95,7 +95,7 @@ impl Transformer {
         self.weights.fill(self.backend.as_ref(), checkpoint, progress).await
     }
 
-    /// Writes a checkpoint's values over those of some tensors ([`Weights::fill_tensor`]).
+    /// Overwrites the values of some tensors with a checkpoint's ([`Weights::fill_tensor`]).
     ///
     /// # Errors
     /// The errors of [`Weights::load`].
@@ -111,14 +111,14 @@ impl Transformer {
         self.backend.as_ref()
     }
 
-    /// A workspace for passes of this extent, grown from `old` where that is too small.
+    /// A workspace for passes of this extent. `old` is reused, or replaced by a larger workspace if it is too small.
     ///
     /// # Errors
     /// The errors of [`Workspace::new`].
     pub fn workspace(&self, old: Option<Workspace>, extent: Extent) -> Result<Workspace> {
         let capacity = match old {
             Some(old) if old.fits(extent) => return Ok(old),
-            // The old one is freed before the new one is allocated: memory need not hold both.
+            // The old workspace is freed before the new one is allocated, so that memory need not hold both.
             Some(old) => old.capacity.union(extent.into()),
             None => extent.into(),
         };

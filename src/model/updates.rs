@@ -1,4 +1,4 @@
-//! Changes of the weights: pending updates, which are applied when weights are materialized, and the merging of a low-rank sum.
+//! Changes of the weights: pending updates, which are applied when weights are materialized, and merging a low-rank sum.
 
 use super::linear::{Block, blocks};
 use super::pass::Pass;
@@ -13,12 +13,12 @@ use crate::kernel::step::Step;
 use crate::kernel::{materialize, merge};
 
 impl Pass<'_> {
-    /// Applies the pending updates to norms, biases and the adapter, where they are trained, and writes what each branch sees of
-    /// them to the workspace.
+    /// Applies the pending updates to norms, biases and the adapter, if they are trained, and writes the version that each branch
+    /// sees to the workspace.
     pub(super) fn materialize_small_tensors(&mut self) {
         let (model, ws) = (self.model, self.ws);
         let norms_and_biases = (Some(model.weights().norms_and_biases()), &ws.norms_and_biases, 0);
-        // As in MeZO, weight decay leaves norms and biases alone. Adapters decay.
+        // As in MeZO, weight decay does not apply to norms and biases. It does apply to adapters.
         let adapter = (model.adapter().map(|adapter| &adapter.trained), &ws.adapter, 1);
         for (packed, materialized, decays) in [norms_and_biases, adapter] {
             if let (Some(packed), Some(materialized)) = (packed, materialized)
@@ -37,9 +37,9 @@ impl Pass<'_> {
         }
     }
 
-    /// Applies the pending updates to a block of a matrix, and writes what each branch sees of it to the scratch.
+    /// Applies the pending updates to a block of a matrix, and writes the version that each branch sees to the scratch.
     pub(super) fn materialize(&mut self, matrix: &Matrix, block: &Block<'_>, layout: Layout) {
-        // A part begins at a multiple of four rows, and so does a block: both begin with a whole vec4.
+        // Parts and blocks start at multiples of four rows, so both start at a whole vec4.
         let params = materialize::Params {
             vec4s: Layout::Rows.vec4s(block.rows, matrix.width),
             first_stored: (block.first_row - block.part.first_row) * matrix.width / 4,
@@ -54,10 +54,10 @@ impl Pass<'_> {
         materialize::record_matrix(&mut self.r, matrix.dtype, &params, step, &block.part.buffer, scratch);
     }
 
-    /// Applies the pending updates to a matrix, where it is trained and no linear layer of the pass has materialized it.
+    /// Applies the pending updates to a matrix that is trained but was not materialized by a linear layer of the pass.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of a family only.
+    /// `invalid-argument` only if a family's spec is wrong.
     pub(super) fn update_matrix(&mut self, id: TensorId) -> Result<()> {
         let matrix = self.model.weights().matrix(id)?;
         if matrix.trained {
@@ -86,11 +86,12 @@ impl Transformer {
         pass.run().await
     }
 
-    /// Adds the product of the low-rank adapter's factors to every matrix that it stands beside. Where weights are f16, they are
-    /// rounded stochastically with random bits of `key`.
+    /// Adds the product of the low-rank adapter's factors to every adapted matrix. f16 weights are rounded stochastically with
+    /// random bits from `key`.
     ///
     /// # Errors
-    /// `invalid-argument`, by a fault of the caller only: there is no such adapter, or a matrix is quantized. Errors from the backend.
+    /// `invalid-argument` if there is no such adapter or a matrix is quantized, which only a bug in the caller can cause; errors
+    /// from the backend.
     pub async fn merge(&self, key: [u32; 2]) -> Result<()> {
         let Some((adapter, fixed)) = self.adapter().and_then(|a| Some((a, a.fixed.as_ref()?))) else {
             bail!(InvalidArgument, "there is no low-rank sum to merge");

@@ -1,4 +1,4 @@
-//! A model's stored weights on the device: matrices in parts that can be bound whole, norms and biases side by side.
+//! A model's stored weights on the device: matrices in parts that each fit in a binding, and norms and biases packed together.
 
 use std::rc::Rc;
 
@@ -12,10 +12,10 @@ use crate::format::source::Scratch;
 use crate::gpu::{Backend, Buffer, Limits, MemoryClass};
 use crate::kernel::storage;
 
-/// Consecutive rows of a matrix in a buffer of their own.
+/// Consecutive rows of a matrix in a separate buffer.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// The first row. It is a multiple of 4, so that a part begins with a whole vec4, and with a whole group of every format.
+    /// The first row. It is a multiple of 4, so that a part starts at a whole vec4, and at a whole group in every format.
     pub first_row: u32,
     /// Number of rows.
     pub rows: u32,
@@ -28,7 +28,7 @@ pub struct Part {
 pub struct Matrix {
     /// The tensor's ordinal.
     pub id: TensorId,
-    /// The format that the device holds it in.
+    /// The format in which the device stores it.
     pub dtype: DType,
     /// Whether it is trained: branches see it perturbed, and updates change it.
     pub trained: bool,
@@ -36,11 +36,11 @@ pub struct Matrix {
     pub rows: u32,
     /// Elements of a row.
     pub width: u32,
-    /// The parts, in order. Together they have all rows.
+    /// The parts, in order. Together they contain all rows.
     pub parts: Vec<Part>,
 }
 
-/// The place of each tensor.
+/// Where a tensor is stored.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     Matrix(Matrix),
@@ -58,11 +58,11 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Weights of zeros. `formats` gives for each tensor of the spec the format that the device holds it in. The matrices of layers
-    /// are streamed from the file `layers`, if one is given.
+    /// Allocates weights of zeros. `formats` gives the format in which the device stores each tensor of the spec. If a file
+    /// `layers` is given, the matrices of layers are streamed from it.
     ///
     /// # Errors
-    /// `limit-exceeded` naming a tensor that no binding holds four rows of.
+    /// `limit-exceeded` naming a tensor of which not even four rows fit in a binding.
     pub fn allocate(
         backend: &dyn Backend,
         spec: Rc<ModelSpec>,
@@ -100,7 +100,7 @@ impl Weights {
         Ok(Weights { spec, places, norms_and_biases, streamed, fingerprint: 0 })
     }
 
-    /// Chooses the tensors that are trained. Before the first call, all tensors are trained whose format allows it.
+    /// Selects the tensors that are trained. Before the first call, all tensors whose format allows it are trained.
     ///
     /// # Errors
     /// `invalid-argument` for a matrix that is streamed, or whose format cannot be trained; errors from the backend.
@@ -133,7 +133,7 @@ impl Weights {
         &self.spec
     }
 
-    /// A hash of the names and values of all tensors as they were loaded. It is the same for any files that hold the same values.
+    /// A hash of the names and values of all tensors as they were loaded. It is the same for any files with the same values.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -141,7 +141,7 @@ impl Weights {
     /// A matrix.
     ///
     /// # Errors
-    /// `invalid-argument` for the ordinal of a vector: a fault of a family.
+    /// `invalid-argument` for the ordinal of a vector, which is a bug in a family.
     pub fn matrix(&self, id: TensorId) -> Result<&Matrix> {
         match self.places.get(id) {
             Some(Place::Matrix(matrix)) => Ok(matrix),
@@ -149,10 +149,10 @@ impl Weights {
         }
     }
 
-    /// Where a norm's weight or a bias begins in [`Weights::norms_and_biases`], in elements.
+    /// The offset of a norm's weight or a bias in [`Weights::norms_and_biases`], in elements.
     ///
     /// # Errors
-    /// `invalid-argument` for the ordinal of a matrix: a fault of a family.
+    /// `invalid-argument` for the ordinal of a matrix, which is a bug in a family.
     pub fn vector(&self, id: TensorId) -> Result<u32> {
         match self.places.get(id) {
             Some(Place::Vector(index)) => Ok(self.norms_and_biases.first(*index)),
@@ -165,7 +165,7 @@ impl Weights {
         &self.norms_and_biases
     }
 
-    /// The layers that are streamed, if any are.
+    /// The streamed layers, if any.
     pub(super) fn streamed(&self) -> Option<&Streamed> {
         self.streamed.as_ref()
     }
@@ -179,12 +179,12 @@ impl Weights {
     }
 }
 
-/// Whether a matrix is streamed. Every matrix has a part that begins at row 0.
+/// Whether a matrix is streamed. Every matrix has a part that starts at row 0.
 fn is_streamed(streamed: Option<&Streamed>, id: TensorId) -> bool {
     streamed.is_some_and(|streamed| streamed.file(id, 0).is_some())
 }
 
-/// The first row, the rows and the bytes of each part of a matrix.
+/// The first row, the number of rows and the bytes of each part of a matrix.
 fn parts(limits: &Limits, tensor: &TensorSpec, dtype: DType) -> Result<Vec<(u32, u32, u64)>> {
     // Four rows are whole groups in every format.
     let four = storage::bytes(dtype, 4 * u64::from(tensor.width));

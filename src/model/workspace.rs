@@ -11,13 +11,13 @@ use crate::gemm::Choice;
 use crate::gpu::{Backend, Buffer, MemoryClass};
 use crate::kernel::panels::{self, PANEL};
 
-/// Bytes of branch weights that are materialized at a time, at most. Larger matrices are taken in blocks of rows.
+/// Maximum bytes of branch weights that are materialized at a time. Larger matrices are processed in blocks of rows.
 const SCRATCH_BYTES: u64 = 24 << 20;
 
-/// Bytes of panels of an adapter's factors or label words, which are packed some columns at a time.
+/// Bytes of panels for an adapter's factors or label words, which are packed in groups of columns.
 const PANEL_BYTES: u64 = 1 << 20;
 
-/// Bytes of logits that are held at a time, at most.
+/// Maximum bytes of logits that are held at a time.
 const LOGITS_BYTES: u64 = 8 << 20;
 
 /// The size of a pass.
@@ -39,7 +39,7 @@ impl Extent {
         Extent { branches: 1, tokens: 1, targets: 1, labels: 0 }
     }
 
-    /// The smallest that is large enough for both.
+    /// The smallest extent that is large enough for both.
     pub fn union(self, other: Extent) -> Extent {
         Extent {
             branches: self.branches.max(other.branches),
@@ -57,24 +57,24 @@ pub struct Capacity {
     tokens: u32,
     targets: u32,
     labels: u32,
-    /// Tokens of all branches. The one branch of an evaluation may have more tokens than each branch of a step, and fewer than all
-    /// of them together.
+    /// Tokens of all branches together. The single branch of an evaluation may have more tokens than one branch of a step, but
+    /// fewer than all of them together.
     rows: u64,
-    /// Target rows of all branches.
+    /// Target rows of all branches together.
     scored: u64,
-    /// Label words of all branches.
+    /// Label words of all branches together.
     labelled: u64,
-    /// The number of positions that tokens may have, without those of a prefix.
+    /// The number of positions that tokens may have, not counting those of a prefix.
     positions: u32,
 }
 
 impl Capacity {
-    /// The same for a text with `positions` tokens, most of which are cached.
+    /// The same capacity, for a text with `positions` tokens, most of which are cached.
     pub fn with_positions(self, positions: u32) -> Capacity {
         Capacity { positions: self.positions.max(positions), ..self }
     }
 
-    /// The smallest that is large enough for both.
+    /// The smallest capacity that is large enough for both.
     pub fn union(self, other: Capacity) -> Capacity {
         Capacity {
             branches: self.branches.max(other.branches),
@@ -90,7 +90,7 @@ impl Capacity {
 }
 
 impl From<Extent> for Capacity {
-    /// Rounded up, so that batches of about the same size share a workspace.
+    /// Rounds up, so that batches of about the same size share a workspace.
     fn from(extent: Extent) -> Capacity {
         let round = |n: u32| n.max(1).next_multiple_of(64);
         let (branches, tokens, targets) =
@@ -102,13 +102,13 @@ impl From<Extent> for Capacity {
     }
 }
 
-/// Buffers for passes of up to certain extents.
+/// Buffers for passes up to a given size.
 pub struct Workspace {
-    /// The size of the passes that fit into it.
+    /// The size of the passes that fit.
     pub capacity: Capacity,
     /// Hidden states `[branch, token, hidden]`.
     pub hidden: Buffer,
-    /// Normalized hidden states, which a sublayer reads, or what it returns `[branch, token, hidden]`.
+    /// Normalized hidden states that a sublayer reads, or a sublayer's output `[branch, token, hidden]`.
     pub normed: Buffer,
     /// Queries, keys, values `[branch, token, (heads + 2 kv_heads) head_dim]`, or the inputs of a convolution `[branch, token, 3 hidden]`.
     pub qkv: Buffer,
@@ -118,19 +118,19 @@ pub struct Workspace {
     pub wide: Buffer,
     /// The product of a GLU `[branch, token, intermediate]`.
     pub glu: Option<Buffer>,
-    /// Norms and biases as each branch sees them `[branch, stride]`, where they are trained.
+    /// Norms and biases as each branch sees them `[branch, stride]`, if they are trained.
     pub norms_and_biases: Option<Buffer>,
     /// The adapter's trained tensors as each branch sees them `[branch, stride]`.
     pub adapter: Option<Buffer>,
     /// The product with the first of an adapter's two factors `[branch, row, rank]`.
     pub inner: Buffer,
-    /// The weights that each branch sees of a block of a matrix's rows.
+    /// A block of a matrix's rows, as each branch sees it.
     pub scratch: Buffer,
     /// The packed operands of a matmul, for tiles that read packed operands.
     pub panels: Option<Buffer>,
     /// Target rows `[branch, target, hidden]`, and their transform by the head `[branch, target, width of the table]`.
     pub gathered: Buffer,
-    /// Target rows through the head's dense layer, or its projection `[branch, target, width of the table]`.
+    /// Target rows after the head's dense layer or its projection `[branch, target, width of the table]`.
     pub transformed: Buffer,
     /// Logits of a block of the vocabulary `[branch, target, block]`.
     pub logits: Buffer,
@@ -148,37 +148,37 @@ pub struct Workspace {
     pub positions: Buffer,
     /// Rows of the type table: zeros `[token]`.
     pub types: Buffer,
-    /// For each window of attention or of a convolution that a layer has, the tokens that each token sees `[token]` x 2: first and end.
+    /// For each window of attention or of a convolution, the range of tokens that each token sees `[token]` x 2: first and end.
     pub spans: Vec<(Option<u32>, Buffer)>,
     /// Target rows `[target]`.
     pub target_rows: Buffer,
     /// Target labels or tokens `[target]`.
     pub target_labels: Buffer,
-    /// The tokens of each pooled sequence `[target]` x 2: first and end.
+    /// The token range of each pooled sequence `[target]` x 2: first and end.
     pub ranges: Buffer,
-    /// Token of each label word `[label]`.
+    /// The token of each label word `[label]`.
     pub label_ids: Buffer,
     /// Rows of the head's table for the label words `[branch, label, width of the table]`.
     pub label_rows: Buffer,
     /// The step's parameters ([`crate::kernel::step::Step`]).
     pub step: Buffer,
-    /// The buffers of each kind of rotary positions that a layer has.
+    /// The buffers of each kind of rotary positions in the model.
     pub rotations: Vec<Rotation>,
     /// Token rows before they are projected to the hidden width.
     pub projected: Option<Projected>,
-    /// Queries, keys and values before their heads are put in order.
+    /// Queries, keys and values before their heads are reordered.
     pub by_head: Option<ByHead>,
 }
 
 /// The rotations of one kind of rotary positions.
 pub struct Rotation {
-    /// Which kind.
+    /// The kind.
     pub rotary: Rotary,
-    /// Cos and sin of each position and pair `[row, dim / 2]` x 2. Where long sequences have other frequencies, their rows follow.
+    /// Cos and sin of each position and pair `[row, dim / 2]` x 2. If long sequences have other frequencies, their rows follow.
     pub table: Buffer,
     /// Rows of the table for short sequences.
     pub rows: u32,
-    /// Rows of the table `[token]`, where they are not the positions.
+    /// Row of the table for each token `[token]`, if it differs from the position.
     pub positions: Option<Buffer>,
 }
 
@@ -186,7 +186,7 @@ pub struct Rotation {
 pub struct Projected {
     /// `[branch, token, width]`.
     pub rows: Buffer,
-    /// The same normalized, where the norm comes before the projection.
+    /// The rows after normalization, if the norm comes before the projection.
     pub normed: Option<Buffer>,
 }
 
@@ -194,7 +194,7 @@ pub struct Projected {
 pub struct ByHead {
     /// `[branch, token, (heads + 2 kv_heads) head_dim]`.
     pub values: Buffer,
-    /// For each head in the order of [`Workspace::qkv`] its number in `values` `[token, heads + 2 kv_heads]`.
+    /// For each head in the order of [`Workspace::qkv`], its index in `values` `[token, heads + 2 kv_heads]`.
     pub picks: Buffer,
 }
 
@@ -217,7 +217,7 @@ impl Workspace {
         let glu = spec.layers.iter().any(|layer| matches!(layer.mlp, Mlp::Glu { .. }));
         let intermediate = u64::from(spec.intermediate);
         let hidden = u64::from(spec.hidden);
-        // Without a head nothing is scored.
+        // Without a head, nothing is scored.
         let table_width = spec.head.as_ref().map_or(0, |head| spec.tensors.as_slice()[head.table].width);
         let table_width = u64::from(table_width);
         let prefix = adapter.map_or(0, Adapter::prefix_length);
@@ -267,7 +267,7 @@ impl Workspace {
             let bytes = u64::from(branches) * u64::from(packed.stride()) * 4;
             packed.is_trained().then(|| backend.create(name, bytes, MemoryClass::Scratch)).transpose()
         };
-        // Rows that go through an adapter's factors: tokens, targets or label words.
+        // Rows that pass through an adapter's factors: tokens, targets or label words.
         let inner = rows.max(scored).max(labelled) * u64::from(adapter.map_or(0, Adapter::rank));
         let full = scored * u64::from(spec.vocabulary.max(labels)) * 4;
         let logits = full.min(LOGITS_BYTES.max(scored * 16 * u64::from(labels.div_ceil(4))));
@@ -315,7 +315,7 @@ impl Workspace {
         })
     }
 
-    /// The number of positions that tokens may have, without those of a prefix.
+    /// The number of positions that tokens may have, not counting those of a prefix.
     pub(super) fn positions(&self) -> u32 {
         self.capacity.positions
     }
@@ -329,15 +329,15 @@ impl Workspace {
 /// Bytes of panels: for a matmul's whole input, and for some columns of weights that are not materialized.
 fn panel_bytes(weights: &Weights, capacity: Capacity) -> u64 {
     let widest = weights.matrices().map(|matrix| matrix.width).max().unwrap_or(0);
-    // A branch's rows are whole panels: they are rounded to more than that.
+    // A branch's rows are padded to whole panels, and the capacity is already rounded up to more than that.
     let input = capacity.rows.max(capacity.scored) * u64::from(widest) * 4;
     input + 256 + panels::bytes(1, widest, capacity.branches).max(PANEL_BYTES)
 }
 
-/// Bytes of the scratch: as many copies of every matrix as it needs, whole or in blocks of at least a panel's rows.
+/// Bytes of the scratch for the copies of a matrix that branches need, whole or in blocks of at least a panel's rows.
 fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
     let of = |matrix: &Matrix| {
-        // An evaluation needs one copy, unless the weights are f32 and are read where they are stored.
+        // An evaluation needs one copy, unless the weights are f32 and are read directly.
         let copied = matrix.dtype != DType::F32 || tiles.packs();
         let copies = u64::from(if matrix.trained { branches } else { copied.into() });
         let row = u64::from(matrix.width) * 4;
@@ -347,7 +347,7 @@ fn scratch(weights: &Weights, branches: u32, tiles: Choice) -> u64 {
     weights.matrices().map(of).max().unwrap_or(16)
 }
 
-/// The numbers of heads in the order of queries, keys, values, where they are stored as query, key and value of each head in turn.
+/// The indices of heads in the order of queries, keys, values, where they are stored as query, key and value of each head in turn.
 fn head_picks(backend: &dyn Backend, heads: u32, tokens: u32) -> Result<Buffer> {
     let of_token = |token: u32| {
         (0..3).flat_map(move |part| (0..heads).map(move |head| (token * heads + head) * 3 + part))
@@ -358,7 +358,7 @@ fn head_picks(backend: &dyn Backend, heads: u32, tokens: u32) -> Result<Buffer> 
     Ok(buffer)
 }
 
-/// The table of rotations on the device.
+/// Writes the table of rotations to the device.
 fn rotation(backend: &dyn Backend, positions: u32, rotary: &Rotary) -> Result<Buffer> {
     let table = rotary.table(positions);
     let buffer = backend.create("rotation", table.len() as u64 * 8, MemoryClass::Activations)?;

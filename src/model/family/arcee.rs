@@ -1,4 +1,4 @@
-//! Arcee's AFM (2025): Llama with an MLP that has no gate, and a squared ReLU in it.
+//! Arcee's AFM (2025): Llama with an ungated MLP and squared ReLU.
 
 use super::decoder::{Differences, decoder};
 use super::parts::MlpLayers;

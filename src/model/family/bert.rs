@@ -1,5 +1,5 @@
-//! BERT (Devlin et al. 2018, arXiv 1810.04805); Megatron-BERT (Shoeybi et al. 2019, arXiv 1909.08053), which is BERT with norms before
-//! the sublayers; and ERNIE (Sun et al. 2019, arXiv 1904.09223), which is BERT with another training.
+//! BERT (Devlin et al. 2018, arXiv 1810.04805); Megatron-BERT (Shoeybi et al. 2019, arXiv 1909.08053), which is BERT with
+//! pre-norms; and ERNIE (Sun et al. 2019, arXiv 1904.09223), which is BERT with different pretraining.
 
 use super::encoder::{Names, PreNorms, encoder};
 use super::require;
@@ -21,7 +21,7 @@ pub(super) fn megatron_bert(config: &Config) -> Result<ModelSpec> {
 }
 
 pub(super) fn ernie(config: &Config) -> Result<ModelSpec> {
-    // A table of tasks, of which one row is added to the embeddings.
+    // A table of task embeddings, one row of which would be added to the embeddings.
     require(config, "use_task_id", false, false)?;
     encoder(config, &names("ernie", "ernie.", "ernie.pooler.dense", "ErnieForSequenceClassification"))
 }

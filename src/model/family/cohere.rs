@@ -1,6 +1,6 @@
-//! Command R (Cohere 2024) and Aya: a decoder whose attention and MLP read the same normalized input, with layer norms without biases,
-//! rotary positions that turn adjacent columns of a head, and scaled logits. Command R7B (arXiv 2504.00698): the same with attention to a
-//! window in most layers, and without rotary positions in the others.
+//! Command R (Cohere 2024) and Aya: a decoder whose attention and MLP read the same normalized input, with layer norms without
+//! biases, rotary positions that rotate adjacent columns of a head, and scaled logits. Command R7B (arXiv 2504.00698) is the same
+//! with sliding-window attention in most layers, and without rotary positions in the others.
 
 use super::decoder::{Differences, Multipliers, decoder};
 use super::parts::windowed;
@@ -14,7 +14,7 @@ pub(super) fn cohere(config: &Config) -> Result<ModelSpec> {
 }
 
 pub(super) fn cohere2(config: &Config) -> Result<ModelSpec> {
-    // Fields of Cohere's own code, which transformers does not read.
+    // Fields of Cohere's own code that transformers does not read.
     require(config, "use_parallel_block", true, true)?;
     require(config, "use_gated_activation", true, true)?;
     let Some(window) = window(config, 4096)? else {
@@ -34,7 +34,7 @@ pub(super) fn cohere2(config: &Config) -> Result<ModelSpec> {
 }
 
 fn differences(config: &Config, family: &'static str, default_theta: f32) -> Result<Differences> {
-    // The largest model has layer norms of its heads.
+    // The largest model has layer norms on its query and key heads.
     require(config, "use_qk_norm", false, false)?;
     let none = Differences::none(family, None);
     let logits = positive(config, "logit_scale", config.f32_or("logit_scale", 0.0625)?)?;

@@ -1,4 +1,4 @@
-//! The decoder of Llama, with rotary positions, grouped heads and SwiGLU. [`Differences`] lists the few ways in which
+//! The Llama decoder, with rotary positions, grouped-query attention and SwiGLU. [`Differences`] lists the few ways in which
 //! families differ from it.
 
 use super::activation;
@@ -10,7 +10,7 @@ use crate::model::{
     RotaryFields, TensorList,
 };
 
-/// How a family differs from the others of this architecture.
+/// How a family differs from the base architecture.
 pub(super) struct Differences {
     /// `model_type`.
     pub family: &'static str,
@@ -26,25 +26,25 @@ pub(super) struct Differences {
     pub head_dim: Option<u32>,
     /// The norms of queries and keys.
     pub head_norms: Option<HeadNorms>,
-    /// Whether they are applied after rotary positions.
+    /// Whether these norms are applied after rotary positions.
     pub rotated_first: bool,
-    /// The names of modules of the attention.
+    /// The module names of the attention.
     pub names: AttentionNames,
     /// Whether a layer normalizes the outputs of its sublayers instead of their inputs.
     pub norms_after: bool,
-    /// The norms of the outputs of attention and MLP, in families that have them beside those of the inputs.
+    /// The output norms of attention and MLP, in families that have them in addition to input norms.
     pub output_norms: Option<[&'static str; 2]>,
-    /// Whether the MLP reads what the attention reads, so that a layer has one norm.
+    /// Whether the MLP reads the same input as the attention, so that a layer has one norm.
     pub parallel_residual: bool,
-    /// Whether queries, keys and values are one matrix.
+    /// Whether queries, keys and values are one fused matrix.
     pub fused_attention: bool,
     /// The layers of the MLP.
     pub mlp: MlpLayers,
-    /// The field with the width of the MLP.
+    /// The field that has the width of the MLP.
     pub mlp_width: &'static str,
     /// The default of `hidden_act`.
     pub activation: &'static str,
-    /// The norms where they are not RMS norms.
+    /// The kind of norms, if they are not RMS norms.
     pub norm: Option<NormKind>,
     /// The default of `rms_norm_eps`.
     pub epsilon: f32,
@@ -52,30 +52,30 @@ pub(super) struct Differences {
     pub max_length: u32,
     /// The rotary positions.
     pub rotary: RotaryFields<'static>,
-    /// Those of layers with a window, where they differ.
+    /// The rotary positions of sliding-window layers, if they differ.
     pub window_rotary: Option<RotaryFields<'static>>,
     /// The default of `tie_word_embeddings`.
     pub tied: bool,
-    /// For each layer the window of its attention; layers beyond the list have none.
+    /// The attention window of each layer; layers beyond the end of the list have none.
     pub windows: Vec<Option<u32>>,
-    /// For each layer whether it has no rotary positions; layers beyond the list have them.
+    /// For each layer, whether it has no rotary positions; layers beyond the end of the list have them.
     pub unrotated: Vec<bool>,
-    /// The factors of parts of the model.
+    /// The factors applied to parts of the model.
     pub multipliers: Multipliers,
 }
 
-/// The factors of parts of a model.
+/// The factors applied to parts of a model.
 pub(super) struct Multipliers {
     pub embedding: f32,
-    /// Scores; `None` for 1 / sqrt(head_dim).
+    /// The factor of the attention scores; `None` for 1 / sqrt(head_dim).
     pub attention: Option<f32>,
-    /// The factor of what a sublayer adds to the residual stream.
+    /// The factor of a sublayer's output before it is added to the residual stream.
     pub residual: f32,
     pub logits: f32,
 }
 
 impl Differences {
-    /// Llama itself, without biases, under another name.
+    /// Llama itself, without biases, under another family name.
     pub(super) fn none(family: &'static str, class: Option<&'static str>) -> Differences {
         Differences {
             family,
@@ -106,7 +106,7 @@ impl Differences {
         }
     }
 
-    /// The same, with biases in the attention if `attention_bias` is true.
+    /// Adds biases to the attention if `attention_bias` is true.
     pub(super) fn with_attention_bias(self, config: &Config) -> Result<Differences> {
         let bias = config.bool_or("attention_bias", false)?;
         Ok(Differences { qkv_bias: bias, output_bias: bias, ..self })
@@ -128,7 +128,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
     let biases = (family.qkv_bias, family.output_bias);
     let Multipliers { embedding: scale, attention, residual, logits } = family.multipliers;
 
-    // Checkpoints that were saved from the model without its head have names without `model.`.
+    // Checkpoints saved from the base model without a head lack the prefix `model.`.
     let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = (0..sizes.layers).map(|i| {
@@ -158,7 +158,7 @@ pub(super) fn decoder(config: &Config, family: &Differences) -> Result<ModelSpec
         };
         let feeds =
             |tensors: &mut TensorList| sizes.mlp(tensors, &layer, family.mlp, activation, family.mlp_bias);
-        // Tensors are listed in the order of the file.
+        // Tensors are listed in the order of the checkpoint file.
         let (mixer_norms, attention_layer, mlp_norms, mlp);
         if family.norms_after {
             attention_layer = attends(&mut tensors);

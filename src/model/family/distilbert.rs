@@ -1,4 +1,4 @@
-//! DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT without token types, with names of its own.
+//! DistilBERT (Sanh et al. 2019, arXiv 1910.01108): BERT without token types, and with its own tensor names.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::model::{
     LayerSpec, LearnedPositions, Mixer, Mlp, ModelSpec, NormKind, Norms, TensorList,
 };
 
-/// DistilBERT's own names of fields that other families have too.
+/// DistilBERT's own names for fields that other families also have.
 const ALIASES: Aliases = &[
     ("hidden_size", "dim"),
     ("intermediate_size", "hidden_dim"),
@@ -17,7 +17,7 @@ const ALIASES: Aliases = &[
 ];
 
 pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
-    // Sinusoidal positions are a table in the checkpoint, as learned ones are.
+    // Sinusoidal positions are stored as a table in the checkpoint, like learned ones.
     let config = &config.with_aliases(ALIASES);
     let hidden = config.u32_or("hidden_size", 768)?;
     let heads = config.u32_or("num_attention_heads", 12)?;
@@ -28,7 +28,7 @@ pub(super) fn distilbert(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::layer(1e-12);
     let activation = activation(config, "activation", "gelu")?;
 
-    // Checkpoints that were saved from the model without its head have names without the family's.
+    // Checkpoints saved from the base model without a head lack the prefix.
     let mut tensors = TensorList::new(&[("distilbert.", "")]);
     let token_table = tensors.matrix("distilbert.embeddings.word_embeddings.weight", vocabulary, hidden);
     let table = tensors.matrix("distilbert.embeddings.position_embeddings.weight", positions, hidden);

@@ -1,5 +1,5 @@
-//! ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings of another width. Its generator has a masked-LM head; its
-//! discriminator has none that is used here.
+//! ELECTRA (Clark et al. 2020, arXiv 2003.10555): BERT with embeddings of another width. Its generator has a masked-LM head; the
+//! head of its discriminator is not used here.
 
 use super::encoder::{Names, encoder};
 use crate::error::Result;

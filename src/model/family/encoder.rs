@@ -1,5 +1,5 @@
-//! The encoder of BERT, with learned positions, and with norms after the sublayers or before them. Families differ from it mainly in
-//! names, which [`Names`] lists.
+//! The BERT encoder, with learned positions, and with post-norms or pre-norms. Families differ from it mainly in names, which
+//! [`Names`] lists.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::{Result, bail};
@@ -9,7 +9,7 @@ use crate::model::{
     Mixer, Mlp, ModelSpec, Norm, NormKind, Norms, TensorList,
 };
 
-/// How a family differs from the others of this architecture.
+/// How a family differs from the base architecture.
 pub(super) struct Names {
     /// `model_type`.
     pub family: &'static str,
@@ -21,9 +21,9 @@ pub(super) struct Names {
     pub norm: &'static str,
     /// The layer that scores the vocabulary.
     pub decoder: &'static str,
-    /// Its bias.
+    /// The bias of that layer.
     pub bias: &'static str,
-    /// The nonlinearity of the head; `None` if it is that of the layers.
+    /// The nonlinearity of the head; `None` if it is the same as that of the layers.
     pub head_activation: Option<Activation>,
     /// The classifier's head.
     pub classifier: ClassifierSpec,
@@ -31,17 +31,17 @@ pub(super) struct Names {
     pub position_offset: u32,
     /// Width of the embeddings; `None` for the hidden width.
     pub width: Option<u32>,
-    /// The norms before sublayers; `None` if they come after what a sublayer has been added to, as BERT's do.
+    /// The pre-norms; `None` for post-norms, as in BERT.
     pub pre_norms: Option<PreNorms>,
 }
 
-/// The names of norms that come before sublayers.
+/// The names of pre-norms.
 pub(super) struct PreNorms {
-    /// Of the attention, behind the layer's number.
+    /// The attention's norm, after the layer's number.
     pub attention: &'static str,
-    /// Of the MLP, behind the layer's number.
+    /// The MLP's norm, after the layer's number.
     pub mlp: &'static str,
-    /// Of the last layer's output, behind the prefix.
+    /// The norm of the last layer's output, after the prefix.
     pub last: &'static str,
     /// Whether the embeddings are normalized.
     pub embedding: bool,
@@ -66,8 +66,8 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let width = names.width.unwrap_or(hidden);
 
     let family = names.prefix.trim_end_matches('.');
-    // Checkpoints of the first BERT release call a norm's parameters gamma and beta. Sentence encoders are saved from the model
-    // without its head, whose names lack the family's.
+    // Checkpoints of the first BERT release call a norm's parameters gamma and beta. Sentence encoders are saved from the base
+    // model without a head, so their names lack the family's prefix.
     let mut tensors = TensorList::new(&[
         (names.prefix, ""),
         ("LayerNorm.weight", "LayerNorm.gamma"),
@@ -80,7 +80,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
     let table = tensors.matrix(format!("{family}.embeddings.position_embeddings.weight"), positions, width);
     let types = config.u32_or("type_vocab_size", 2)?;
     if types == 0 {
-        // transformers fails on it: tokens are of type 0.
+        // transformers fails in this case, because all tokens have type 0.
         bail!(ModelUnsupported, "{}: type_vocab_size is 0, expected 1 or more", config.name());
     }
     let type_table =
@@ -117,7 +117,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
         names.pre_norms.as_ref().map(|norms| tensors.norm(format!("{family}.{}", norms.last), norm, hidden));
     let dense = tensors.linear(names.dense, width, hidden, true);
     let head_norm = tensors.norm(names.norm, norm, width);
-    // Where the output matrix is the embedding, its bias has a name of its own.
+    // If the output matrix is tied to the embedding, its bias has a different name.
     let tied = config.bool_or("tie_word_embeddings", true)?;
     let (head_table, bias) = match tied {
         true => (token_table, names.bias.to_owned()),
@@ -144,7 +144,7 @@ pub(super) fn encoder(config: &Config, names: &Names) -> Result<ModelSpec> {
             positions: Some(LearnedPositions {
                 table,
                 offset: names.position_offset,
-                // Where positions begin behind the row of the padding token, transformers counts the tokens that are none.
+                // If the positions start after the padding token's row, transformers does not count padding tokens.
                 padding: names.position_offset.checked_sub(1),
             }),
             norm: embedding_norm,

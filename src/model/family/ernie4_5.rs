@@ -1,4 +1,4 @@
-//! ERNIE 4.5 without experts (Baidu 2025): Llama whose rotary positions turn adjacent columns of a head.
+//! ERNIE 4.5 without experts (Baidu 2025): Llama whose rotary positions rotate adjacent columns of a head.
 
 use super::decoder::{Differences, decoder};
 use crate::error::{Result, bail};
@@ -6,7 +6,7 @@ use crate::format::config::Config;
 use crate::model::{ModelSpec, RotaryFields};
 
 pub(super) fn ernie4_5(config: &Config) -> Result<ModelSpec> {
-    // A field of Baidu's own code, which transformers does not have.
+    // A field of Baidu's own code that transformers does not have.
     let ratio = config.f32_or("compression_ratio", 1.0)?;
     if ratio != 1.0 {
         bail!(ModelUnsupported, "{}: compression_ratio is {ratio}, only 1 is implemented", config.name());

@@ -1,5 +1,5 @@
-//! EXAONE 4 (LG AI Research 2025, arXiv 2507.11407): Llama with norms of the sublayers' outputs instead of their inputs, and with a
-//! norm of each query and key head. Where some layers attend to a window, the others have no rotary positions.
+//! EXAONE 4 (LG AI Research 2025, arXiv 2507.11407): Llama with output norms instead of input norms, and with a norm of each query
+//! and key head. If some layers use a sliding window, the others have no rotary positions.
 
 use super::decoder::{Differences, decoder};
 use super::parts::{HeadNorms, windowed};
@@ -10,7 +10,7 @@ use crate::model::ModelSpec;
 
 pub(super) fn exaone4(config: &Config) -> Result<ModelSpec> {
     let window = window(config, 4096)?;
-    // A pattern such as "LLLG" is published beside layer_types, and transformers reads it only there.
+    // A pattern such as "LLLG" is published only together with layer_types, and transformers reads it only then.
     let every = if window.is_none() || config.has("layer_types") { 1 } else { pattern(config)? };
     let windowed = windowed(config, layer_count(config, "num_hidden_layers")?, |i| (i + 1) % every != 0)?;
     let differences = Differences {
@@ -24,7 +24,7 @@ pub(super) fn exaone4(config: &Config) -> Result<ModelSpec> {
     decoder(config, &differences)
 }
 
-/// One in so many layers attends to all tokens.
+/// The period of the layers that attend to all tokens: one in this many layers does.
 fn pattern(config: &Config) -> Result<u32> {
     let field = "sliding_window_pattern";
     match config.is_null(field) {

@@ -1,10 +1,10 @@
-//! Fields of a configuration that several families read in the same way.
+//! Configuration fields that several families read in the same way.
 
 use crate::error::{Result, bail};
 use crate::format::config::Config;
 use crate::model::Activation;
 
-/// `hidden / heads`, which must divide.
+/// `hidden / heads`, which must be an integer.
 pub(super) fn head_dim(config: &Config, hidden: u32, heads: u32) -> Result<u32> {
     if heads == 0 || !hidden.is_multiple_of(heads) {
         let name = config.name();
@@ -26,7 +26,7 @@ pub(super) fn layer_count(config: &Config, field: &str) -> Result<u32> {
     }
 }
 
-/// A nonlinearity by the name that transformers has for it.
+/// A nonlinearity by its transformers name.
 pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<Activation> {
     match config.str_or(field, default)? {
         "gelu" | "gelu_python" => Ok(Activation::Gelu),
@@ -41,7 +41,7 @@ pub(super) fn activation(config: &Config, field: &str, default: &str) -> Result<
     }
 }
 
-/// A field that must have one value, since the other is not implemented.
+/// Rejects a field whose value is not `value`, since other values are not implemented.
 pub(super) fn require(config: &Config, field: &str, value: bool, default: bool) -> Result<()> {
     if config.bool_or(field, default)? != value {
         bail!(ModelUnsupported, "{}: {field} is {}, only {value} is implemented", config.name(), !value);
@@ -49,7 +49,7 @@ pub(super) fn require(config: &Config, field: &str, value: bool, default: bool) 
     Ok(())
 }
 
-/// A field's number, which must be more than 0.
+/// The value of a field, which must be positive.
 ///
 /// # Errors
 /// `model-unsupported` naming the field.
@@ -60,10 +60,10 @@ pub(super) fn positive(config: &Config, field: &str, number: f32) -> Result<f32>
     }
 }
 
-/// The window of `sliding_window`; `default` where the field is not there, none where it is null.
+/// The window in `sliding_window`: `default` if the field is absent, `None` if it is null.
 ///
 /// # Errors
-/// `model-unsupported` for a window of no token.
+/// `model-unsupported` for a window of 0 tokens.
 pub(super) fn window(config: &Config, default: u32) -> Result<Option<u32>> {
     if config.is_null("sliding_window") {
         return Ok(None);

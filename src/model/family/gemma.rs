@@ -1,5 +1,5 @@
-//! Gemma (arXiv 2403.08295): Llama with a GELU in place of the SiLU, embeddings multiplied by the root of their width, and norms that
-//! multiply by 1 + w.
+//! Gemma (arXiv 2403.08295): Llama with GELU instead of SiLU, embeddings multiplied by the square root of their width, and norms
+//! that multiply by 1 + w.
 
 use super::decoder::{Differences, Multipliers, decoder};
 use super::require;
@@ -25,7 +25,7 @@ pub(super) fn gemma(config: &Config) -> Result<ModelSpec> {
 
 const TANH: &str = "gelu_pytorch_tanh";
 
-/// The first files say "gelu" for the approximation by tanh, and transformers reads it as such.
+/// The first files say "gelu" where they mean the tanh approximation, and transformers reads it that way.
 fn with_tanh(config: &Config) -> Result<Config> {
     let mut fields = config.fields().clone();
     if config.opt_str("hidden_act")? == Some("gelu") {

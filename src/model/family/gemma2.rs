@@ -1,5 +1,5 @@
-//! Gemma 2 (arXiv 2408.00118): Gemma 3 with soft caps of scores and logits, and without norms of
-//! query and key heads. VaultGemma (arXiv 2510.15001): the same without norms of sublayers' outputs.
+//! Gemma 2 (arXiv 2408.00118): Gemma 3 with softcaps on scores and logits, and without norms of query and key heads. VaultGemma
+//! (arXiv 2510.15001): the same without output norms.
 
 use super::gemma3::{Version, decoder};
 use crate::error::Result;
@@ -14,7 +14,7 @@ pub(super) fn vaultgemma(config: &Config) -> Result<ModelSpec> {
     decoder(config, &Version { family: "vaultgemma", class: None, output_norms: false, ..version(config)? })
 }
 
-/// An absent cap is 50 or 30, and `null` is none.
+/// An absent cap field means 50 for scores and 30 for logits; `null` means no cap.
 fn version(config: &Config) -> Result<Version> {
     let cap = |field, default| match config.is_null(field) {
         true => Ok(None),

@@ -1,6 +1,6 @@
-//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and of query and
-//! key heads, all of which multiply by 1 + w; most layers attend to a window. [`Version`] lists the few differences of
-//! Gemma 2 and VaultGemma.
+//! The text model of Gemma 3 (arXiv 2503.19786): a decoder with norms before and after each sublayer and on query and key heads,
+//! all of which multiply by 1 + w. Most layers use a sliding window. [`Version`] lists the few differences of Gemma 2 and
+//! VaultGemma.
 
 use super::parts::{AttentionNames, HeadNorms, MlpLayers, Sizes, windowed};
 use super::{activation, positive, require, window};
@@ -17,25 +17,25 @@ pub(super) struct Version {
     pub family: &'static str,
     /// The class for text classification, if there is one.
     pub class: Option<&'static str>,
-    /// Whether the outputs of sublayers are normalized, beside their inputs.
+    /// Whether the outputs of sublayers are normalized, in addition to their inputs.
     pub output_norms: bool,
     /// Whether query and key heads are normalized.
     pub head_norms: bool,
-    /// The default period of the layers that see all tokens: the last layer of each period does.
+    /// The default period of the layers that see all tokens: the last layer of each period.
     pub pattern: u32,
     /// The rotary positions of layers that see all tokens.
     pub full: RotaryFields<'static>,
-    /// The rotary positions of layers with a window.
+    /// The rotary positions of sliding-window layers.
     pub sliding: RotaryFields<'static>,
-    /// Of scores.
+    /// The softcap of the attention scores.
     pub attention_softcap: Option<f32>,
-    /// Of logits.
+    /// The softcap of the logits.
     pub logit_softcap: Option<f32>,
     /// The default of `max_position_embeddings`.
     pub max_length: u32,
 }
 
-/// transformers has the field `attn_logit_softcapping` here too and does not use it.
+/// transformers also has the field `attn_logit_softcapping` here, but does not use it.
 pub(super) fn gemma3(config: &Config) -> Result<ModelSpec> {
     let of = |layer_type, theta, default_theta, scaled| {
         let layer_type = Some(layer_type);
@@ -77,7 +77,7 @@ pub(super) fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let logit_softcap =
         version.logit_softcap.map(|cap| positive("final_logit_softcapping", cap)).transpose()?;
 
-    // Checkpoints that were saved from the model without its head have names without `model.`.
+    // Checkpoints saved from the base model without a head lack the prefix `model.`.
     let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = windowed.into_iter().enumerate().map(|(i, windowed)| {

@@ -1,5 +1,6 @@
-//! GLM-4 and GLM-Edge (arXiv 2406.12793): Llama with biases of queries, keys and values, with rotary positions that turn adjacent columns
-//! of a part of each head, and with the input layers of the MLP in one matrix. GLM-4-0414 normalizes the sublayers' outputs too.
+//! GLM-4 and GLM-Edge (arXiv 2406.12793): Llama with biases on queries, keys and values, rotary positions that rotate adjacent
+//! columns of a part of each head, and the MLP's input layers fused into one matrix. GLM-4-0414 also normalizes the sublayers'
+//! outputs.
 
 use super::decoder::{Differences, decoder};
 use super::parts::MlpLayers;

@@ -1,6 +1,6 @@
-//! GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions, whose linear layers are stored transposed, and whose
-//! queries, keys and values are one of them. StarCoder's GPT-BigCode (Li et al. 2023, arXiv 2305.06161) stores them as others do, and has
-//! one head of keys and values.
+//! GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions, whose linear layers are stored transposed, with queries,
+//! keys and values fused into one. StarCoder's GPT-BigCode (Li et al. 2023, arXiv 2305.06161) does not store them transposed, and
+//! has a single key and value head.
 
 use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::model::{
     NormKind, Norms, Projection, TensorList,
 };
 
-/// GPT-2's own names of fields that other families have too.
+/// GPT-2's own names for fields that other families also have.
 const ALIASES: Aliases = &[
     ("hidden_size", "n_embd"),
     ("intermediate_size", "n_inner"),
@@ -30,11 +30,11 @@ struct Version {
     activation: &'static str,
     /// Whether linear layers are stored transposed.
     transposed: bool,
-    /// Whether there is one head of keys and values.
+    /// Whether there is a single key and value head.
     multi_query: bool,
-    /// Whether the rows of a head's query, key and value follow each other.
+    /// Whether the rows of each head's query, key and value are consecutive.
     by_head: bool,
-    /// Whether scores are divided by the number of the layer, from 1.
+    /// Whether scores are divided by the layer's number, counted from 1.
     scaled_by_layer: bool,
 }
 
@@ -80,7 +80,7 @@ fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
     let kv_heads = if version.multi_query { 1 } else { heads };
     let kv_width = kv_heads.saturating_mul(head_dim);
 
-    // The first checkpoints were saved from the model without its head.
+    // The first checkpoints were saved from the base model without a head.
     let mut tensors = TensorList::new(&[("transformer.", "")]);
     let token_table = tensors.matrix("transformer.wte.weight", vocabulary, hidden);
     let table = tensors.matrix("transformer.wpe.weight", max_length, hidden);
@@ -102,7 +102,7 @@ fn decoder(config: &Config, version: &Version) -> Result<ModelSpec> {
         let up = linear(&mut tensors, "mlp.c_fc", intermediate, hidden);
         let down = linear(&mut tensors, "mlp.c_proj", hidden, intermediate);
         let mut attention = Attention::new(head_dim, query, key, value, output);
-        // Parts begin with whole vec4s.
+        // Each part begins with a whole vec4.
         let whole = hidden.is_multiple_of(4) && kv_width.is_multiple_of(4);
         attention.projection = match whole {
             _ if version.by_head => Projection::ByHead,

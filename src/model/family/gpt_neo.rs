@@ -1,5 +1,5 @@
-//! GPT-Neo (Black et al. 2021): a pre-norm decoder with learned positions, whose scores are not scaled, and half of whose layers
-//! attend to a window.
+//! GPT-Neo (Black et al. 2021): a pre-norm decoder with learned positions and unscaled attention scores. Half of its layers use a
+//! sliding window.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::model::{
     NormKind, Norms, TensorList,
 };
 
-/// GPT-Neo's own names of fields that other families have too.
+/// GPT-Neo's own names for fields that other families also have.
 const ALIASES: Aliases = &[("num_attention_heads", "num_heads"), ("num_hidden_layers", "num_layers")];
 
 pub(super) fn gpt_neo(config: &Config) -> Result<ModelSpec> {
@@ -26,7 +26,7 @@ pub(super) fn gpt_neo(config: &Config) -> Result<ModelSpec> {
     let activation = activation(config, "activation_function", "gelu_new")?;
     let windows = windows(config, layer_count(config, "num_hidden_layers")?)?;
 
-    // Checkpoints that were saved from the model without its head have names without the prefix.
+    // Checkpoints saved from the base model without a head lack the prefix.
     let mut tensors = TensorList::new(&[("transformer.", "")]);
     let token_table = tensors.matrix("transformer.wte.weight", vocabulary, hidden);
     let table = tensors.matrix("transformer.wpe.weight", max_length, hidden);
@@ -76,7 +76,7 @@ pub(super) fn gpt_neo(config: &Config) -> Result<ModelSpec> {
     })
 }
 
-/// The window of each layer: `window_size` where `attention_layers`, or the shorter form `attention_types`, says "local".
+/// The window of each layer: `window_size` if `attention_layers`, or the shorter form `attention_types`, says "local".
 fn windows(config: &Config, layers: u32) -> Result<Vec<Option<u32>>> {
     let (name, size) = (config.name(), config.u32_or("window_size", 256)?);
     if size == 0 {
@@ -99,7 +99,7 @@ fn windows(config: &Config, layers: u32) -> Result<Vec<Option<u32>>> {
     kinds.into_iter().map(window).collect()
 }
 
-/// `attention_types` such as `[[["global", "local"], 12]]`, which is the default, written out; at most one more than `layers`.
+/// Expands `attention_types`, such as the default `[[["global", "local"], 12]]`, to a list of at most one more than `layers` entries.
 fn expanded(config: &Config, layers: u32) -> Result<Vec<&str>> {
     let Some(value) = config.value("attention_types") else {
         return Ok(["global", "local"].repeat(12));
@@ -113,7 +113,7 @@ fn expanded(config: &Config, layers: u32) -> Result<Vec<&str>> {
             config.name()
         );
     };
-    // Repetitions of no type would never end.
+    // Repeating an empty list would never end.
     let parts = parts.iter().filter(|(kinds, _)| !kinds.is_empty());
     let all = parts.flat_map(|(kinds, times)| (0..*times).flat_map(move |_| kinds.iter().copied()));
     Ok(all.take(layers as usize + 1).collect())

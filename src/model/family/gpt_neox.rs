@@ -1,5 +1,5 @@
-//! GPT-NeoX (Black et al. 2022, arXiv 2204.06745) and Pythia (Biderman et al. 2023, arXiv 2304.01373): a decoder whose attention and MLP
-//! read the same hidden states through norms of their own, and whose rotary positions are those of a part of each head.
+//! GPT-NeoX (Black et al. 2022, arXiv 2204.06745) and Pythia (Biderman et al. 2023, arXiv 2304.01373): a decoder whose attention
+//! and MLP read the same hidden states through separate norms, with rotary positions on a part of each head.
 
 use super::{activation, head_dim, layer_count};
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub(super) fn gpt_neox(config: &Config) -> Result<ModelSpec> {
     let fields = RotaryFields { theta: "rotary_emb_base", partial, ..RotaryFields::default() };
     let rotary = Rotary::read(config, head_dim, fields)?;
 
-    // Checkpoints that were saved from the model without its head have names without the family's.
+    // Checkpoints saved from the base model without a head lack the prefix.
     let mut tensors = TensorList::new(&[("gpt_neox.", "")]);
     let token_table = tensors.matrix("gpt_neox.embed_in.weight", vocabulary, hidden);
     let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {

@@ -9,7 +9,7 @@ use crate::model::{
     Rotary, RotaryScaling, TensorList,
 };
 
-/// GPT-J's own names of fields that other families have too.
+/// GPT-J's own names for fields that other families also have.
 const ALIASES: Aliases = &[
     ("hidden_size", "n_embd"),
     ("intermediate_size", "n_inner"),
@@ -34,7 +34,7 @@ pub(super) fn gptj(config: &Config) -> Result<ModelSpec> {
         scaling: RotaryScaling::None,
     };
 
-    // Checkpoints that were saved from the model without its head have names without the prefix.
+    // Checkpoints saved from the base model without a head lack the prefix.
     let mut tensors = TensorList::new(&[("transformer.", "")]);
     let token_table = tensors.matrix("transformer.wte.weight", vocabulary, hidden);
     let layers = (0..layer_count(config, "num_hidden_layers")?).map(|i| {

@@ -1,5 +1,6 @@
-//! Granite 3 (IBM 2024): Llama whose embeddings, scores, residual additions and logits are multiplied by numbers of the configuration.
-//! Granite 4 (IBM 2025) where it has neither experts nor Mamba layers: the same with the input layers of the MLP in one matrix.
+//! Granite 3 (IBM 2024): Llama whose embeddings, scores, residual additions and logits are multiplied by factors from the
+//! configuration. Granite 4 (IBM 2025) without experts and Mamba layers: the same with the MLP's input layers fused into one
+//! matrix.
 
 use super::decoder::{Differences, Multipliers, decoder};
 use super::parts::{MlpLayers, windowed};
@@ -24,7 +25,7 @@ pub(super) fn granitemoehybrid(config: &Config) -> Result<ModelSpec> {
         bail!(ModelUnsupported, "{name}: num_local_experts is {experts}, only 0 is implemented");
     }
     let layers = layer_count(config, "num_hidden_layers")?;
-    // Older files have the field under another name, and "attention" for "full_attention". Without it, all layers are Mamba's.
+    // Older files use another name for the field, and "attention" for "full_attention". Without the field, all layers are Mamba layers.
     let config = &config.with_aliases(&[("layer_types", "layers_block_type")]);
     if !config.has("layer_types") || windowed(config, layers, |_| false)?.contains(&true) {
         bail!(ModelUnsupported, "{name}: layer_types: only layers of type \"attention\" are implemented");

@@ -1,4 +1,4 @@
-//! Helium (Kyutai 2025): Llama whose rotary positions turn adjacent columns of a head.
+//! Helium (Kyutai 2025): Llama whose rotary positions rotate adjacent columns of a head.
 
 use super::decoder::{Differences, decoder};
 use crate::error::Result;

@@ -1,5 +1,5 @@
-//! Hunyuan without experts (Tencent 2025): Llama with a norm of each query and key head after their rotary positions, whose base a
-//! fixed factor raises.
+//! Hunyuan without experts (Tencent 2025): Llama with a norm of each query and key head after rotary positions, whose base is
+//! raised by a fixed factor.
 
 use super::decoder::{Differences, decoder};
 use super::parts::{AttentionNames, HeadNorms};
@@ -9,7 +9,7 @@ use crate::format::config::Config;
 use crate::model::{ModelSpec, RotaryFields};
 
 pub(super) fn hunyuan_v1_dense(config: &Config) -> Result<ModelSpec> {
-    // Fields of Tencent's own code, which transformers does not read.
+    // Fields of Tencent's own code that transformers does not read.
     require(config, "use_qk_norm", true, true)?;
     require(config, "use_cla", false, false)?;
     require(config, "mlp_bias", false, false)?;

@@ -8,14 +8,14 @@ use crate::model::{
     Norms, Rotary, RotaryFields, TensorList,
 };
 
-/// Older names of fields, which come before today's.
+/// Older field names, which take precedence over the current ones.
 const ALIASES: Aliases = &[
     ("tie_embedding", "tie_word_embeddings"),
     ("block_ff_dim", "intermediate_size"),
     ("intermediate_size", "block_ff_dim"),
 ];
 
-/// The names of modules of an attention.
+/// The module names of the attention.
 const NAMES: AttentionNames =
     AttentionNames { output: "out_proj", query_norm: "q_layernorm", key_norm: "k_layernorm" };
 
@@ -33,7 +33,7 @@ pub(super) fn lfm2(config: &Config) -> Result<ModelSpec> {
     }
     let bias = config.bool_or("conv_bias", false)?;
 
-    // Checkpoints that were saved from the model without its head have names without `model.`.
+    // Checkpoints saved from the base model without a head lack the prefix `model.`.
     let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = are_attention(config, sizes.layers)?.into_iter().enumerate().map(|(i, is_attention)| {
@@ -86,7 +86,7 @@ pub(super) fn lfm2(config: &Config) -> Result<ModelSpec> {
     })
 }
 
-/// The layers that have attention: by `layer_types`, or by their numbers in `full_attn_idxs`, or all of them.
+/// The layers that have attention: according to `layer_types`, or listed in `full_attn_idxs`, or all of them.
 fn are_attention(config: &Config, layers: u32) -> Result<Vec<bool>> {
     let (types, name) = (config.str_list("layer_types")?, config.name());
     if types.is_empty() {
@@ -107,7 +107,8 @@ fn are_attention(config: &Config, layers: u32) -> Result<Vec<bool>> {
     types.iter().map(is_attention).collect()
 }
 
-/// The width of the MLP: two thirds of the field's, times a factor, rounded up to a multiple, unless the configuration says otherwise.
+/// The width of the MLP: two thirds of the field's value, times a factor, rounded up to a multiple, unless the configuration
+/// disables this.
 fn intermediate(config: &Config) -> Result<u32> {
     let said = config.u32("block_ff_dim")?;
     if !config.bool_or("block_auto_adjust_ff_dim", true)? {

@@ -1,11 +1,11 @@
-//! Llama (Touvron et al. 2023) and its kin (SmolLM2, TinyLlama).
+//! Llama (Touvron et al. 2023) and derived models (SmolLM2, TinyLlama).
 
 use super::decoder::{Differences, decoder};
 use crate::error::Result;
 use crate::format::config::Config;
 use crate::model::ModelSpec;
 
-/// transformers has no window in this family, whatever `sliding_window` says.
+/// transformers has no sliding window in this family, whatever `sliding_window` says.
 pub(super) fn llama(config: &Config) -> Result<ModelSpec> {
     let llama = Differences::none("llama", Some("LlamaForSequenceClassification"));
     let differences =

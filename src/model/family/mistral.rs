@@ -1,6 +1,6 @@
-//! Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama with attention to a window in every layer, in its first version. Ministral
-//! (Mistral AI 2024): the same with a window in some layers. The text model of Ministral 3 (Mistral AI 2025): Mistral
-//! whose queries grow beyond the length of its pretraining.
+//! Mistral (Jiang et al. 2023, arXiv 2310.06825): Llama, with a sliding window in every layer in its first version. Ministral
+//! (Mistral AI 2024): the same with a window in some layers. The text model of Ministral 3 (Mistral AI 2025): Mistral with queries
+//! that are scaled up beyond the pretraining length.
 
 use serde_json::json;
 
@@ -51,7 +51,7 @@ pub(super) fn ministral3(config: &Config) -> Result<ModelSpec> {
         ..Differences::none("ministral3", Some("Ministral3ForSequenceClassification"))
     };
     let mut spec = decoder(config, &differences)?;
-    // Up to there the factor of queries, 1 + beta * ln(1 + floor(position / original)), is 1, and texts beyond it are refused.
+    // Up to the original length, the factor of queries, 1 + beta * ln(1 + floor(position / original)), is 1. Longer texts are rejected.
     let rope = config.opt_object("rope_scaling")?.or(config.opt_object("rope_parameters")?);
     if let Some(rope) = rope
         && rope.f32_or("llama_4_scaling_beta", 0.0)? != 0.0
@@ -63,7 +63,7 @@ pub(super) fn ministral3(config: &Config) -> Result<ModelSpec> {
     Ok(spec)
 }
 
-/// The rotary positions that transformers has where a configuration says nothing about them.
+/// Adds the rotary positions that transformers uses if a configuration does not specify them.
 fn with_yarn(config: &Config) -> Config {
     let mut fields = config.fields().clone();
     if !config.has("rope_parameters") && !config.has("rope_scaling") {

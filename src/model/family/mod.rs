@@ -1,4 +1,4 @@
-//! Families, with a short file for each: from `config.json` to a [`ModelSpec`].
+//! Model families, with a short file for each: from `config.json` to a [`ModelSpec`].
 
 mod arcee;
 mod bert;
@@ -137,10 +137,10 @@ pub const FAMILIES: &[Family] = &[
     Family { model_type: "xlm-roberta", spec: roberta::xlm_roberta, example: "FacebookAI/xlm-roberta-base" },
 ];
 
-/// The spec of a model by its `model_type`.
+/// The spec of a model, according to its `model_type`.
 ///
 /// # Errors
-/// `model-unsupported` naming the field of `config.json` that is missing or has a value that is not implemented.
+/// `model-unsupported` naming the field of `config.json` that is missing or has an unimplemented value.
 pub fn spec(config: &Config) -> Result<ModelSpec> {
     let found = config.str("model_type")?;
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == found) else {
@@ -150,7 +150,7 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
     };
     let mut spec = (family.spec)(config)?;
     if spec.causal {
-        // transformers lets every token of such a model see all of them: embedding models are made so.
+        // With `is_causal: false`, as in embedding models, transformers lets every token see all tokens.
         require(config, "is_causal", true, true)?;
     }
     name_tied_table(&mut spec);
@@ -160,8 +160,8 @@ pub fn spec(config: &Config) -> Result<ModelSpec> {
     Ok(spec)
 }
 
-/// The names of the table of a head. A conversion to safetensors keeps one of two tensors that share their storage, and
-/// this may be the head's.
+/// The names of a head's table. A conversion to safetensors keeps only one of two tensors that share their storage, and the one it
+/// keeps may be the head's.
 const HEAD_TABLES: [&str; 7] = [
     "lm_head.weight",
     "lm_head.decoder.weight",
@@ -172,7 +172,7 @@ const HEAD_TABLES: [&str; 7] = [
     "generator_lm_head.weight",
 ];
 
-/// Where a model has one table for embeddings and head, its checkpoint may have it under the head's name.
+/// If a model has one table for embeddings and head, its checkpoint may store it under the head's name.
 fn name_tied_table(spec: &mut ModelSpec) {
     if let Ok(head) = &spec.head
         && head.table == spec.embedding.tokens
@@ -181,7 +181,7 @@ fn name_tied_table(spec: &mut ModelSpec) {
     }
 }
 
-/// Sizes that the kernels can index with 32 bits, and that fit together.
+/// Checks that the sizes fit together, and that kernels can index them with 32 bits.
 fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
     let name = config.name();
     let positive = [
@@ -221,7 +221,8 @@ fn check_sizes(config: &Config, spec: &ModelSpec) -> Result<()> {
     Ok(())
 }
 
-/// The layers of a fused tensor begin with whole vec4s, in which kernels read weights, and have all of its rows together.
+/// Checks that each layer of a fused tensor begins at a whole vec4, the unit in which kernels read weights, and that the layers
+/// cover all rows.
 fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
     for (role, linear) in spec.layers.iter().flat_map(LayerSpec::parts) {
         let elements = u64::from(linear.first_row) * u64::from(linear.width);
@@ -235,7 +236,7 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
             );
         }
     }
-    // A pass updates the rows that it materializes: a row that no layer has would never be updated.
+    // A pass updates only the rows that it materializes, so a row that belongs to no layer would never be updated.
     let mut rows = BTreeMap::new();
     for (_, linear) in spec.linears() {
         *rows.entry(linear.weight).or_insert(0) += u64::from(linear.rows);
@@ -250,10 +251,10 @@ fn check_fused(config: &Config, spec: &ModelSpec) -> Result<()> {
     Ok(())
 }
 
-/// What a spec can express but the transformer does not compute.
+/// Rejects what a spec can express but the transformer does not implement.
 fn check_implemented(config: &Config, spec: &ModelSpec) -> Result<()> {
     let is_layer = |norm: Option<Norm>| norm.is_some_and(|norm| !matches!(norm.kind, NormKind::Rms { .. }));
-    // A kernel that reads the logits adds the bias, after the cap.
+    // A kernel that reads the logits adds the bias after the cap.
     let capped = spec.head.as_ref().is_ok_and(|head| head.softcap.is_some() && head.bias.is_some());
     let mut missing = vec![(capped, "a soft cap of biased logits")];
     for layer in &spec.layers {

@@ -1,5 +1,5 @@
-//! ModernBERT (Warner et al. 2024, arXiv 2412.13663): a pre-norm encoder with rotary positions and gated MLPs, most of whose layers
-//! attend to a window on both sides. Ettin's decoders (Weller et al. 2025, arXiv 2507.11412) are the same network with causal attention.
+//! ModernBERT (Warner et al. 2024, arXiv 2412.13663): a pre-norm encoder with rotary positions and gated MLPs. Most layers attend
+//! to a two-sided window. Ettin's decoders (Weller et al. 2025, arXiv 2507.11412) are the same network with causal attention.
 
 use super::parts::windowed;
 use super::{activation, head_dim, layer_count};
@@ -41,19 +41,19 @@ pub(super) fn modernbert_decoder(config: &Config) -> Result<ModelSpec> {
     spec(config, &version)
 }
 
-/// How the encoder and the decoder differ.
+/// The differences between the encoder and the decoder.
 struct Version {
     /// `model_type`.
     family: &'static str,
     /// The class for text classification.
     class: &'static str,
-    /// Whether a token sees only itself and those before it. Queries, keys and values then are matrices of their own.
+    /// Whether a token sees only itself and earlier tokens. Queries, keys and values are then separate matrices.
     causal: bool,
-    /// The dense layer and the norm of the language model's head.
+    /// The dense layer and the norm of the language-model head.
     head: [&'static str; 2],
     /// The tokens that the classifier reads.
     pooling: Pooling,
-    /// Whether the classifier's outputs have biases.
+    /// Whether the classifier's output layer has biases.
     output_bias: bool,
 }
 
@@ -68,12 +68,12 @@ fn spec(config: &Config, version: &Version) -> Result<ModelSpec> {
     let norm = NormKind::Layer { eps: config.f32_or("norm_eps", 1e-5)?, bias: norm_bias };
     let activation = activation(config, "hidden_activation", "gelu")?;
     let (bias, mlp_bias) = (config.bool_or("attention_bias", false)?, config.bool_or("mlp_bias", false)?);
-    // `local_attention` is the width of the window on both sides together, and `sliding_window` is that of one side.
+    // `local_attention` is the total width of the window, and `sliding_window` is the width of one side.
     let side = match config.opt_u32("sliding_window")? {
         Some(side) => side,
         None => config.u32_or("local_attention", 128)? / 2,
     };
-    // A side of the encoder's window is without the token itself.
+    // One side of the encoder's window does not include the token itself.
     let window = if version.causal { side } else { side.saturating_add(1) };
     let every = config.u32_or("global_attn_every_n_layers", 3)?.max(1);
     let windowed = windowed(config, layers, |i| i % every != 0)?;
@@ -86,13 +86,13 @@ fn spec(config: &Config, version: &Version) -> Result<ModelSpec> {
     let full = rotary("full_attention", "global_rope_theta", 160_000.0)?;
     let sliding = rotary("sliding_attention", "local_rope_theta", 10_000.0)?;
 
-    // Checkpoints that were saved from the model without its head have names without `model.`.
+    // Checkpoints saved from the base model without a head lack the prefix `model.`.
     let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embeddings.tok_embeddings.weight", vocabulary, hidden);
     let embedding_norm = tensors.norm("model.embeddings.norm", norm, hidden);
     let layers = windowed.into_iter().enumerate().map(|(i, windowed)| {
         let layer = format!("model.layers.{i}");
-        // The embedding's norm is that of the first layer.
+        // The first layer has no norm of its own; the embedding's norm takes its place.
         let attention_norm = (i > 0).then(|| tensors.norm(format!("{layer}.attn_norm"), norm, hidden));
         let (projection, [query, key, value]) = match version.causal {
             true => (

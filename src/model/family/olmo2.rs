@@ -1,6 +1,6 @@
-//! OLMo 2 (arXiv 2501.00656): Llama with norms of the sublayers' outputs instead of their inputs, and with norms of all queries
-//! together and of all keys together. OLMo 3 (arXiv 2512.13961): the same with attention to a window in three layers of four, whose
-//! rotary positions are not scaled.
+//! OLMo 2 (arXiv 2501.00656): Llama with output norms instead of input norms, and with norms over all query heads together and all
+//! key heads together. OLMo 3 (arXiv 2512.13961): the same with a sliding window in three of four layers, whose rotary positions
+//! are not scaled.
 
 use super::decoder::{Differences, decoder};
 use super::parts::{HeadNorms, windowed};
@@ -32,7 +32,7 @@ pub(super) fn olmo3(config: &Config) -> Result<ModelSpec> {
     let differences = Differences {
         windows: windowed.into_iter().map(|windowed| windowed.then_some(window)).collect(),
         rotary: of("full_attention", "rope_theta", true),
-        // transformers reads a base at the top for layers without a window alone.
+        // transformers applies a top-level base only to layers without a window.
         window_rotary: Some(of("sliding_attention", "sliding_attention.rope_theta", false)),
         ..differences(config, "olmo3", "Olmo3ForSequenceClassification")?
     };

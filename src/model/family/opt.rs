@@ -1,5 +1,5 @@
-//! OPT (Zhang et al. 2022): a decoder with learned positions and pre-norms. The one with 350 million parameters has post-norms, and
-//! projections between the hidden states and narrower embeddings.
+//! OPT (Zhang et al. 2022): a decoder with learned positions and pre-norms. The 350M model has post-norms, and projections between
+//! the hidden states and narrower embeddings.
 
 use super::{activation, head_dim, layer_count, require};
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub(super) fn opt(config: &Config) -> Result<ModelSpec> {
     let norm = NormKind::layer(1e-5);
     let activation = activation(config, "activation_function", "relu")?;
 
-    // Some checkpoints were saved from the model without its head.
+    // Some checkpoints were saved from the base model without a head.
     let mut tensors = TensorList::new(&[("model.decoder.", "decoder.")]);
     let token_table = tensors.matrix("model.decoder.embed_tokens.weight", vocabulary, width);
     let rows = max_length.saturating_add(POSITION_OFFSET);

@@ -1,4 +1,4 @@
-//! Parts that decoders with rotary positions share: their sizes, and their sublayers by the names that Llama gave them.
+//! Parts that decoders with rotary positions share: their sizes, and their sublayers under Llama's names.
 
 use super::{head_dim, layer_count};
 use crate::error::{Result, bail};
@@ -14,17 +14,17 @@ pub(super) enum HeadNorms {
     Together,
 }
 
-/// Names of modules of an attention that differ between families.
+/// Module names of an attention that differ between families.
 #[derive(Clone, Copy)]
 pub(super) struct AttentionNames {
-    /// The projection back to the hidden width.
+    /// The output projection, back to the hidden width.
     pub output: &'static str,
     pub query_norm: &'static str,
     pub key_norm: &'static str,
 }
 
 impl AttentionNames {
-    /// Those of Llama and Qwen3, with another name of the output.
+    /// The names of Llama and Qwen3, with another name for the output.
     pub(super) const fn with_output(output: &'static str) -> AttentionNames {
         AttentionNames { output, query_norm: "q_norm", key_norm: "k_norm" }
     }
@@ -33,11 +33,11 @@ impl AttentionNames {
 /// The layers of an MLP.
 #[derive(Clone, Copy)]
 pub(super) enum MlpLayers {
-    /// A gated linear unit, `mlp.gate_proj`, `mlp.up_proj` and `mlp.down_proj`.
+    /// A gated linear unit: `mlp.gate_proj`, `mlp.up_proj` and `mlp.down_proj`.
     Gated,
-    /// A gated linear unit in which the gate and the other input layer are rows of one matrix.
+    /// A gated linear unit with gate and up projection fused into one matrix.
     Fused { input: &'static str, output: &'static str },
-    /// Without a gate.
+    /// An MLP without a gate.
     Plain { input: &'static str, output: &'static str },
 }
 
@@ -51,14 +51,15 @@ pub(super) struct Sizes {
     pub head_dim: u32,
     pub intermediate: u32,
     pub layers: u32,
-    /// Columns of all query heads.
+    /// Total columns of all query heads.
     q_width: u32,
-    /// Columns of all key heads, and of all value heads.
+    /// Total columns of all key heads, and of all value heads.
     kv_width: u32,
 }
 
 impl Sizes {
-    /// The sizes in a configuration. Without `head_dim`, heads share the hidden width, or have `default_head_dim` columns.
+    /// Reads the sizes from a configuration. Without `head_dim`, the hidden width is divided among the heads, or they have
+    /// `default_head_dim` columns.
     pub(super) fn read(config: &Config, default_head_dim: Option<u32>) -> Result<Sizes> {
         let hidden = config.u32("hidden_size")?;
         let heads = config.u32("num_attention_heads")?;
@@ -84,7 +85,7 @@ impl Sizes {
         })
     }
 
-    /// `layer.self_attn`: projections with or without a bias, and, where `head_norms` says which, norms of queries and keys.
+    /// `layer.self_attn`: projections with or without a bias and, if `head_norms` is given, norms of queries and keys.
     pub(super) fn attention(
         &self,
         tensors: &mut TensorList,
@@ -108,7 +109,7 @@ impl Sizes {
         Attention { query_norm, key_norm, ..Attention::new(self.head_dim, query, key, value, output) }
     }
 
-    /// `layer.self_attn` without biases, where queries, keys and values are rows of `qkv_proj`.
+    /// `layer.self_attn` without biases, with queries, keys and values fused in `qkv_proj`.
     pub(super) fn fused_attention(&self, tensors: &mut TensorList, layer: &str) -> Attention {
         let (q, kv) = (self.q_width, self.kv_width);
         let rows = q.saturating_add(kv).saturating_add(kv);
@@ -158,7 +159,7 @@ pub(super) fn windowed(config: &Config, layers: u32, default: impl Fn(u32) -> bo
         bail!(ModelUnsupported, "{name}: layer_types has {} entries for {layers} layers", types.len());
     }
     let windowed = |kind: &&str| match *kind {
-        // The shorter name is an older one.
+        // The shorter name is the older one.
         "full_attention" | "attention" => Ok(false),
         "sliding_attention" => Ok(true),
         other => bail!(ModelUnsupported, "{name}: a layer of type {other:?} is not implemented"),

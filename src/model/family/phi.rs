@@ -1,6 +1,5 @@
-//! Phi 1, 1.5 and 2 (Gunasekar et al. 2023, arXiv 2306.11644; Li et al. 2023, arXiv 2309.05463): a
-//! decoder whose attention and MLP read the same normalized input, and whose rotary positions are
-//! those of a part of each head.
+//! Phi 1, 1.5 and 2 (Gunasekar et al. 2023, arXiv 2306.11644; Li et al. 2023, arXiv 2309.05463): a decoder whose attention and MLP
+//! read the same normalized input, with rotary positions on a part of each head.
 
 use super::parts::{AttentionNames, MlpLayers, Sizes};
 use super::{activation, require};
@@ -23,7 +22,7 @@ pub(super) fn phi(config: &Config) -> Result<ModelSpec> {
     let fields = RotaryFields { partial: Some(0.5), ..RotaryFields::default() };
     let rotary = Some(Rotary::read(config, head_dim, fields)?);
 
-    // Checkpoints that were saved from the model without its head have names without `model.`.
+    // Checkpoints saved from the base model without a head lack the prefix `model.`.
     let mut tensors = TensorList::new(&[("model.", "")]);
     let token_table = tensors.matrix("model.embed_tokens.weight", vocabulary, hidden);
     let layers = (0..sizes.layers).map(|i| {

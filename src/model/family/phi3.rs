@@ -1,5 +1,5 @@
-//! Phi-3, 3.5 and 4 mini (Abdin et al. 2024, arXiv 2404.14219): Llama whose queries, keys and values are one matrix, and so are the
-//! two input layers of the MLP. Those for long texts have LongRoPE.
+//! Phi-3, 3.5 and 4 mini (Abdin et al. 2024, arXiv 2404.14219): Llama with queries, keys and values fused into one matrix, and gate
+//! and up projection into another. The long-context versions use LongRoPE.
 
 use super::decoder::{Differences, decoder};
 use super::parts::MlpLayers;

@@ -1,4 +1,4 @@
-//! Qwen2 and 2.5 (arXiv 2407.10671): Llama with biases of queries, keys and values. Qwen3 (arXiv 2505.09388): Llama with a norm of
+//! Qwen2 and 2.5 (arXiv 2407.10671): Llama with biases on queries, keys and values. Qwen3 (arXiv 2505.09388): Llama with a norm of
 //! each query and key head.
 
 use super::decoder::{Differences, decoder};
@@ -29,8 +29,8 @@ pub(super) fn qwen3(config: &Config) -> Result<ModelSpec> {
     decoder(config, &differences.with_attention_bias(config)?)
 }
 
-/// Attention is to a window in the layers from `max_window_layers` on, if `use_sliding_window` says so: most models that have a
-/// `sliding_window` do not use it.
+/// Layers from `max_window_layers` on use a sliding window if `use_sliding_window` is set. Most models that have a `sliding_window`
+/// do not use it.
 fn windows(config: &Config) -> Result<Vec<Option<u32>>> {
     if !config.bool_or("use_sliding_window", false)? {
         return Ok(Vec::new());

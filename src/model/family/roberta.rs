@@ -1,6 +1,6 @@
-//! RoBERTa (Liu et al. 2019, arXiv 1907.11692), and XLM-RoBERTa (Conneau et al. 2019, arXiv 1911.02116) and CamemBERT (Martin et al.
-//! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies; data2vec (Baevski et al. 2022, arXiv 2202.03555), which is RoBERTa
-//! with another training; and RoBERTa with norms before the sublayers (Ott et al. 2019, arXiv 1904.01038).
+//! RoBERTa (Liu et al. 2019, arXiv 1907.11692); XLM-RoBERTa (Conneau et al. 2019, arXiv 1911.02116) and CamemBERT (Martin et al.
+//! 2019, arXiv 1911.03894), which are RoBERTa with other vocabularies; data2vec (Baevski et al. 2022, arXiv 2202.03555), which is
+//! RoBERTa with different pretraining; and RoBERTa with pre-norms (Ott et al. 2019, arXiv 1904.01038).
 
 use super::encoder::{Names, PreNorms, encoder};
 use crate::error::Result;
@@ -50,7 +50,7 @@ fn names(config: &Config, family: &'static str, prefix: &'static str, class: &'s
         bias: "lm_head.bias",
         head_activation: Some(Activation::Gelu),
         classifier: ClassifierSpec::first_token(class, dense, tanh, "classifier.out_proj"),
-        // Positions count from padding_idx + 1.
+        // Positions are counted from padding_idx + 1.
         position_offset: config.u32_or("pad_token_id", 1)?.saturating_add(1),
         width: None,
         pre_norms: None,

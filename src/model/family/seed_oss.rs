@@ -1,4 +1,4 @@
-//! Seed-OSS (ByteDance 2025): Llama with biases of queries, keys and values.
+//! Seed-OSS (ByteDance 2025): Llama with biases on queries, keys and values.
 
 use super::decoder::{Differences, decoder};
 use crate::error::Result;

@@ -10,7 +10,7 @@ use crate::model::{ModelSpec, RotaryFields};
 pub(super) fn smollm3(config: &Config) -> Result<ModelSpec> {
     let layers = layer_count(config, "num_hidden_layers")?;
     let unrotated = unrotated(config, layers)?;
-    // transformers asks `use_sliding_window` only for the layers that `layer_types` would have.
+    // transformers checks `use_sliding_window` only when it derives a missing `layer_types`.
     let is_windowed = config.has("layer_types") || config.bool_or("use_sliding_window", false)?;
     let windows = match is_windowed && config.has("sliding_window") {
         true => {
@@ -32,8 +32,8 @@ pub(super) fn smollm3(config: &Config) -> Result<ModelSpec> {
     decoder(config, &differences.with_attention_bias(config)?)
 }
 
-/// The layers without rotary positions: those with 0 in `no_rope_layers`, or every one whose number is a multiple of
-/// `no_rope_layer_interval`.
+/// The layers without rotary positions: those with 0 in `no_rope_layers`, or every layer whose number, counted from 1, is a
+/// multiple of `no_rope_layer_interval`.
 fn unrotated(config: &Config, layers: u32) -> Result<Vec<bool>> {
     let listed = config.u32_list("no_rope_layers")?;
     if listed.is_empty() {

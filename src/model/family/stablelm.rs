@@ -1,4 +1,4 @@
-//! StableLM (Bellagente et al. 2024, arXiv 2402.17834): Llama with layer norms, and with rotary positions of a part of each head.
+//! StableLM (Bellagente et al. 2024, arXiv 2402.17834): Llama with layer norms, and with rotary positions on a part of each head.
 
 use super::decoder::{Differences, decoder};
 use super::require;
@@ -7,7 +7,7 @@ use crate::format::config::Config;
 use crate::model::{ModelSpec, NormKind, RotaryFields};
 
 pub(super) fn stablelm(config: &Config) -> Result<ModelSpec> {
-    // The model of 12 billion parameters has a layer norm for each head.
+    // The 12B model has a layer norm for each head.
     require(config, "qk_layernorm", false, false)?;
     let differences = Differences {
         qkv_bias: config.bool_or("use_qkv_bias", false)?,
