@@ -1,4 +1,4 @@
-//! A monotonic clock for native programs and for a browser's worker.
+//! A monotonic clock for native programs and for a web worker.
 
 /// A point in time, in milliseconds since an arbitrary start.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +19,12 @@ impl Instant {
         Instant(now())
     }
 
-    /// Milliseconds from `earlier` to this moment.
+    /// Milliseconds from `earlier` to this instant.
     pub fn since(self, earlier: Instant) -> f64 {
         self.0 - earlier.0
     }
 
-    /// Milliseconds from this moment until now.
+    /// Milliseconds elapsed since this instant.
     pub fn elapsed_ms(self) -> f64 {
         Instant::now().since(self)
     }

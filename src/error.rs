@@ -1,4 +1,4 @@
-//! The one error type of the crate: a stable [`Code`] for programs and a message for people.
+//! The crate's only error type: a stable [`Code`] for programs and a message for people.
 //!
 //! A message names the file, field or row, what was expected there and what was found.
 
@@ -24,7 +24,7 @@ pub enum Code {
     DataInvalid,
     /// A trajectory was recorded with another model or other settings.
     TrajectoryMismatch,
-    /// A loss became infinite or not a number.
+    /// A loss became infinite or NaN.
     NonFiniteLoss,
     /// The disk or the origin's storage is full.
     StorageFull,
@@ -57,7 +57,7 @@ impl Code {
     }
 }
 
-/// An error with a stable code and a message that says where and what.
+/// An error with a stable code and a message that says where it occurred and what went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     code: Code,

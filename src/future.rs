@@ -1,5 +1,5 @@
-//! The future type of the crate. Everything runs on one thread, because a browser's worker has only
-//! one, and WebGPU handles in a browser cannot be sent to another.
+//! The future type of the crate. Everything runs on one thread, because a web worker has only one, and WebGPU handles in a browser
+//! cannot be sent to another thread.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,12 +1,12 @@
-//! PocketLLM fine-tunes a pretrained language model where it runs: in a browser tab over WebGPU, or natively over the same shaders.
+//! PocketLLM fine-tunes a pretrained language model where it runs: in a browser tab over WebGPU, or natively with the same shaders.
 //!
-//! Training is MeZO (Malladi et al. 2023, arXiv 2305.17333), as PocketLLM (arXiv 2407.01031) put it on a phone: two forward
-//! passes at theta +/- epsilon z, the direction z drawn from a seed on the GPU, no backward pass, no optimizer state.
+//! Training is MeZO (Malladi et al. 2023, arXiv 2305.17333), as PocketLLM (arXiv 2407.01031) did on a phone: two forward passes at
+//! theta +/- epsilon z, with the direction z drawn from a seed on the GPU, no backward pass, and no optimizer state.
 //!
-//! # The map
-//! Floors, each importing only from those below (`tests/floors.rs` checks it):
+//! # Code map
+//! Each floor imports only from the floors below it (`tests/it/floors.rs` checks this):
 //!
-//! | floor | modules | what is there |
+//! |floor | modules | contents |
 //! |---|---|---|
 //! | 0 | [`error`], [`names`], [`dtype`], [`rng`], [`future`], [`clock`] | the error type with its stable codes, the names of choices, the storage formats of weights, the random numbers of a run |
 //! | 1 | [`fit`], [`format`], [`text`] | classifiers fitted on the host; model files and where their bytes come from; tokenizers, data sets, tasks, prompt and chat templates, packed batches, metrics |
@@ -19,12 +19,12 @@
 //! | 8 | `cli` (native), `web` (wasm32) | what people and JavaScript call |
 //!
 //! # Invariants
-//! - Recording touches no device; `gpu/executor.rs` alone submits, `reference/host.rs` alone runs CPU reference kernels.
+//! - Recording touches no device: only `gpu/executor.rs` submits work, and only `reference/host.rs` runs CPU reference kernels.
 //! - The transformer knows no family and no file format; a family knows no kernel.
-//! - Weights change by additions of values that the host has scaled, so a trajectory replays to the same bits everywhere. Perturbed
-//!   weights are never stored.
-//! - Nothing from outside sizes an allocation unchecked; nothing panics on bad input.
-//! - No file is ever whole in memory: weights stream to the device a few MiB at a time.
+//! - Weights change only by additions of values that the host has scaled, so a trajectory replays to the same bits everywhere.
+//!   Perturbed weights are never stored.
+//! - No number from outside sizes an allocation unchecked, and nothing panics on bad input.
+//! - No file is held in memory as a whole: weights stream to the device a few MiB at a time.
 
 pub mod clock;
 #[cfg(any(not(target_arch = "wasm32"), feature = "cpu"))]

@@ -1,6 +1,6 @@
-//! Names of the choices that people make in options: one table for each, read by the command line, by the package and by files.
+//! The names of choices in options: one table for each choice, used by the command line, the package and files.
 
-/// A choice with names. The first name of each value is the one that is written; the others are only read.
+/// A choice with names. The first name of each value is the one that is written; the others are only accepted when reading.
 pub trait Named: Sized + Copy + PartialEq + 'static {
     /// Every value with its names.
     const NAMES: &'static [(Self, &'static [&'static str])];
@@ -11,10 +11,10 @@ pub trait Named: Sized + Copy + PartialEq + 'static {
         found.and_then(|(_, names)| names.first()).copied().unwrap_or_default()
     }
 
-    /// The value of any of its names.
+    /// The value with this name; any of its names is accepted.
     ///
     /// # Errors
-    /// A message that lists the names.
+    /// A message that lists the preferred names.
     fn named(text: &str) -> Result<Self, String> {
         match Self::NAMES.iter().find(|(_, names)| names.contains(&text)) {
             Some((value, _)) => Ok(*value),
@@ -27,7 +27,7 @@ pub trait Named: Sized + Copy + PartialEq + 'static {
     }
 }
 
-/// Gives an enum its names, and reads and writes it by them: `names!(Color: Red = "red" | "crimson", Blue = "blue")`.
+/// Gives an enum its names, and implements reading and writing it by name: `names!(Color: Red = "red" | "crimson", Blue = "blue")`.
 macro_rules! names {
     ($type:ident: $($variant:ident = $name:literal $(| $alias:literal)*),+ $(,)?) => {
         impl $crate::names::Named for $type {

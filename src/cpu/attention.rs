@@ -1,7 +1,7 @@
-//! Attention of many tokens. A few tokens have the CPU reference.
+//! Attention over many tokens. For a few tokens, the CPU reference runs instead.
 //!
-//! The keys of each head are written side by side first, 16 at a time, so that a query is multiplied with 16 keys at once. An addition
-//! waits for the one before it in the same sum, so several vectors of sums are added to in turns.
+//! The keys of each head are first interleaved in blocks of 16, so that a query is multiplied with 16 keys at once. Each addition
+//! has to wait for the previous one in the same sum, so several vectors of sums are accumulated alternately.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -11,16 +11,16 @@ use crate::error::Result;
 use crate::kernel::attention::Params;
 use crate::reference::{self, Call};
 
-/// Keys that are side by side.
+/// Number of keys that are interleaved.
 const KEYS: usize = 16;
 
-/// Up to so many tokens the reference is faster than arranging all keys.
+/// Maximum number of tokens for which the reference is faster than rearranging all keys.
 const FEW_TOKENS: u32 = 4;
 
 /// Tokens that a thread computes at a time.
 const TOKENS: usize = 8;
 
-/// The rows of one kind, keys or values: those of the prefix, then those of the batch.
+/// The keys or the values: the rows of the prefix, followed by those of the batch.
 #[derive(Clone, Copy)]
 struct Rows<'a> {
     prefix: &'a [f32],
@@ -31,7 +31,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// `count` elements of a row, from `column` of its heads on.
+    /// `count` elements of a row, starting at `column` of its heads.
     #[inline(always)]
     fn at(&self, row: usize, column: usize, count: usize) -> &[f32] {
         match row.checked_sub(self.prefix_rows) {
@@ -67,7 +67,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
             [(branch * params.kv_rows as usize * params.kv_stride as usize) + column as usize..],
         stride: params.kv_stride as usize,
     };
-    // No row beyond the last that any token sees.
+    // No token sees a row at or beyond this one.
     let end = spans[..tokens].iter().map(|span| span[1]).max().unwrap_or(0) as usize;
     let seen = params.prefix_rows as usize + end;
     let of_head = seen.next_multiple_of(KEYS) * dim;
@@ -119,7 +119,7 @@ struct Head<'a> {
     values: Rows<'a>,
     /// The head's first column in a row of values.
     column: usize,
-    /// The rows that the token sees after those of the prefix.
+    /// The range of rows that the token sees, apart from those of the prefix.
     span: [usize; 2],
     scale: f32,
     softcap: f32,
@@ -133,7 +133,7 @@ impl WithSimd for Head<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // The vectors of 16 keys, the blocks of keys that are multiplied at once, and the vectors of values.
+        // The number of vectors in 16 keys, the number of key blocks that are multiplied at once, and the number of value vectors.
         match S::F32_LANES {
             16 => self.run::<S, 1, 4, 2>(simd),
             8 => self.run::<S, 2, 2, 2>(simd),
@@ -176,7 +176,7 @@ impl Head<'_> {
         }
     }
 
-    /// Appends the scores of the first of these rows, as many as are in so many blocks of keys, to the weights; returns the next row.
+    /// Appends the scores of the first rows in `rows`, up to the end of `BLOCKS` blocks of keys, to the weights. Returns the next row.
     #[inline(always)]
     fn scores<S: Simd, const OF_KEYS: usize, const BLOCKS: usize>(
         &mut self,
@@ -206,8 +206,8 @@ impl Head<'_> {
         next
     }
 
-    /// Writes so many vectors of the output from this column on, and returns the number of their columns. The even rows have a sum
-    /// of their own, and so have the odd ones.
+    /// Writes `VECTORS` vectors of the output, starting at `column`, and returns the number of columns written. Even and odd rows
+    /// have separate sums.
     #[inline(always)]
     fn values<S: Simd, const VECTORS: usize>(
         &mut self,
@@ -234,7 +234,7 @@ impl Head<'_> {
         columns
     }
 
-    /// Writes one column of the output, of a head that is narrower than a vector or has columns left over.
+    /// Writes one column of the output, for a head that is narrower than a vector, or for the columns left over.
     #[inline(always)]
     fn value(&mut self, rows: impl Iterator<Item = usize>, column: usize) -> usize {
         let mut sums = [0.0; 2];

@@ -1,9 +1,9 @@
-//! Threads of a browser that share the products of a matmul.
+//! Browser threads that share the products of a matmul.
 //!
-//! The engine's memory belongs to one thread. Where the page is isolated from other origins, the package starts further workers with a
-//! memory that they share, and one function in it ([`super::products`]). The engine copies packed rows and weights there, the workers
-//! and the engine's own thread take groups of rows in turns, and the sums are copied back. Which thread computes a group changes no
-//! bit of it.
+//! The engine's memory belongs to one thread. If the page is cross-origin isolated, the package starts additional workers with a
+//! shared memory, in which they run a single function ([`super::products`]). The engine copies packed rows and weights to this
+//! memory. The workers and the engine's own thread then take groups of rows in turn, and the sums are copied back. The results do
+//! not depend on which thread computes a group.
 
 use std::cell::OnceCell;
 
@@ -14,19 +14,20 @@ use super::products::{self, TILE};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The shared memory, and this thread's part of the work: `www/src/package/crew.ts`.
+    /// The shared memory, and this thread's share of the work: `www/src/package/crew.ts`.
     pub type Crew;
 
-    /// Makes room for products of so many tiles, of which `group` are taken at a time, with at most so many panels, and copies the packed
-    /// rows. `sums` is the number of sums of a tile with a panel. False where there is no room, or a thread has failed.
+    /// Allocates room for the products of `tiles` tiles, which are taken in groups of `group`, with at most `panels` panels, and
+    /// copies the packed rows. `sums` is the number of sums of one tile with one panel. Returns false if there is not enough room
+    /// or a thread has failed.
     #[wasm_bindgen(method)]
     fn begin(this: &Crew, rows: &[f32], depth: u32, tiles: u32, group: u32, panels: u32, sums: u32) -> bool;
 
-    /// Copies so many packed panels, and lets the threads begin. The products of two calls may be under way.
+    /// Copies `panels` packed panels, and lets the threads start. The products of two calls may be in progress at the same time.
     #[wasm_bindgen(method)]
     fn post(this: &Crew, weights: &[f32], panels: u32);
 
-    /// Ends the products that were posted first, and copies their sums. False if a thread has failed, now or before.
+    /// Waits for the products that were posted first, and copies their sums. Returns false if a thread has ever failed.
     #[wasm_bindgen(method)]
     fn take(this: &Crew, sums: &mut [f32]) -> bool;
 
@@ -39,14 +40,14 @@ thread_local! {
     static CREW: OnceCell<Crew> = const { OnceCell::new() };
 }
 
-/// The module of the function for a shared memory; undefined where the browser refuses it.
+/// The compiled module of the function for a shared memory; undefined if the browser rejects it.
 pub(crate) fn module() -> JsValue {
     products::compiled(true).map_or(JsValue::UNDEFINED, JsValue::from)
 }
 
-/// Lets these threads take part from now on.
+/// Makes this crew's threads take part in later products.
 pub(crate) fn join(crew: Crew) {
-    // There is one crew for a module.
+    // There is one crew per module.
     let _ = CREW.with(|slot| slot.set(crew));
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn bytes() -> u64 {
     CREW.with(|slot| slot.get().map_or(0.0, Crew::bytes)) as u64
 }
 
-/// The products of packed rows with the weights of one task after another.
+/// The products of packed rows with the weights of a sequence of tasks.
 pub(super) struct Shared<'a> {
     crew: &'a Crew,
     tiles: usize,
@@ -63,8 +64,8 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Calls `with` with the threads, or without where there are none or no room: for `a`, packed to tiles of `depth`, in groups of so
-    /// many tiles, and for tasks of at most so many columns.
+    /// Calls `with` with the threads, or with `None` if there are no threads or not enough room. The rows `a` are packed in tiles
+    /// of depth `depth`, which are taken in groups of `group`, and each task has at most `columns` columns.
     pub(super) fn begin<T>(
         a: &[f32],
         [depth, group, columns]: [usize; 3],
@@ -80,12 +81,13 @@ impl Shared<'_> {
         })
     }
 
-    /// Begins with the products of these panels.
+    /// Starts the products with these panels.
     pub(super) fn post(&self, weights: &[f32]) {
         self.crew.post(weights, (weights.len() / (TILE[1] * self.depth)) as u32);
     }
 
-    /// The sums `[group, panel, tile, row, column]` of the weights that were posted first, of so many columns. None if a thread has failed.
+    /// The sums `[group, panel, tile, row, column]` of the weights that were posted first, which have `columns` columns. `None` if
+    /// a thread has failed.
     pub(super) fn take(&self, columns: usize) -> Option<Vec<f32>> {
         let [rows, across] = TILE;
         let mut sums = vec![0.0; columns.next_multiple_of(across) * self.tiles * rows];

@@ -1,4 +1,4 @@
-//! Rows of embedding tables. The bits are those of the CPU references.
+//! Rows of embedding tables. The results are bit-equal to those of the CPU references.
 
 use super::random::{BLOCK, Block, Weights};
 use super::threads::chunks;
@@ -9,12 +9,12 @@ use crate::kernel::{embedding, embedding_perturbed};
 use crate::reference::storage::stored_as;
 use crate::reference::{self, Call};
 
-/// The row of this part of the table that has the id, if it is in it.
+/// The row of the token `id` within this part of the table, if the part contains it.
 fn row_of(id: u32, first_row: u32, rows: u32) -> Option<usize> {
     id.checked_sub(first_row).filter(|row| *row < rows).map(|row| row as usize)
 }
 
-/// Writes `scale * row`, or adds it.
+/// Writes `scale * row`, or adds it if `accumulate` is 1.
 fn put(y: &mut [f32], row: &[f32], scale: f32, accumulate: u32) {
     for (y, w) in y.iter_mut().zip(row) {
         let w = scale * w;

@@ -1,19 +1,19 @@
-//! What follows the sums of a matmul.
+//! The steps after the sums of a matmul.
 
 use super::vector::activate;
 use crate::kernel::activation::Activation;
 
-/// What the sums go through on their way to `c`.
+/// The operations applied to the sums before they are written to `c`.
 #[derive(Clone, Copy)]
 pub(super) struct Finish<'a> {
-    /// One for each column, or none.
+    /// One for each column; empty if there is no bias.
     pub(super) bias: &'a [f32],
     pub(super) activation: Option<Activation>,
     pub(super) added: f32,
 }
 
 impl Finish<'_> {
-    /// Finishes the sums of the columns from `first` on.
+    /// Finishes the sums of the columns starting at `first`.
     #[inline(always)]
     pub(super) fn run(&self, sums: &mut [f32], first: usize, c: &mut [f32]) {
         if !self.bias.is_empty() {

@@ -7,12 +7,12 @@ use crate::kernel::NO_BIAS;
 use crate::kernel::cross_entropy_block::Params;
 use crate::reference::Call;
 
-/// What one row of a block comes to.
+/// The contribution of one row of a block.
 #[derive(Clone, Copy, Default)]
 struct Row {
     best: u32,
     maximum: f32,
-    /// Of exp(logit - maximum).
+    /// The sum of exp(logit - maximum).
     sum: f32,
     target: f32,
 }
@@ -29,7 +29,7 @@ impl Vectorized for SumOfExp<'_> {
     }
 }
 
-/// Index and value of the largest element; of equal ones, the first.
+/// Index and value of the largest element; the first one if several are equal.
 struct Largest<'a>(&'a [f32]);
 
 impl Vectorized for Largest<'_> {
@@ -42,7 +42,7 @@ impl Vectorized for Largest<'_> {
     }
 }
 
-/// Brings each row's maximum and sum up to date with a block of logits.
+/// Updates each row's maximum and sum with a block of logits.
 pub(super) fn block(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let logits = &call.input::<f32>(0)?[..];

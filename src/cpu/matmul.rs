@@ -1,6 +1,6 @@
-//! Matmul of a linear layer.
+//! The matmul of a linear layer.
 //!
-//! Of many rows, [`tiles`] computes the product. A few rows are not worth packing for; there, each sum has 32 partial sums.
+//! For many rows, [`tiles`] computes the product. Packing does not pay off for a few rows; there, each sum consists of 32 partial sums.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -17,13 +17,13 @@ use crate::reference::Call;
 use crate::reference::activation::provided;
 use crate::reference::storage::stored_as;
 
-/// Up to so many rows, weights are read where they are.
+/// Maximum number of rows for which weights are read without packing.
 const FEW_ROWS: usize = 4;
 
 /// Partial sums of a product with few rows.
 const PARTS: usize = 32;
 
-/// Elements of the rows of several branches that are packed at a time, unless one branch has more: 16 MiB.
+/// Maximum elements of the rows of several branches that are packed at a time, unless a single branch has more: 16 MiB.
 const PACKED: usize = 4 << 20;
 
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
@@ -81,7 +81,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Multiplies a few rows with weights that are read once, where they are.
+/// Multiplies a few rows with weights that are read only once and are not packed.
 fn few_rows(a: &[&[f32]], w: Matrix<'_>, c: &mut [&mut [f32]], finish: Finish<'_>) {
     /// Columns that a thread computes at a time.
     const COLUMNS: usize = 64;
@@ -99,7 +99,7 @@ fn few_rows(a: &[&[f32]], w: Matrix<'_>, c: &mut [&mut [f32]], finish: Finish<'_
                     &row[..]
                 }
                 Matrix::Rows { values, stride } => &values[n * stride..][..depth],
-                // Packed operands are for many rows only.
+                // Packed operands are used for many rows only.
                 Matrix::Panels { .. } => continue,
             };
             for (sum, a) in sums.iter_mut().zip(a) {

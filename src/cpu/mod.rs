@@ -1,9 +1,9 @@
-//! The CPU backend: fast kernels for the passes of a model, with vector instructions and, natively, threads.
+//! The CPU backend: fast kernels for a model's passes, with vector instructions and, natively, threads.
 //!
-//! A kernel that has no fast version here runs as its CPU reference, so every model works. Kernels that write weights give the
-//! bits of the reference. Activations may differ from it in their last bits, but they do not depend on the number of threads, and
-//! each sum has a fixed order, whatever the width of the vectors. Only whether a product is fused with its sum differs: it is
-//! with AVX2 and NEON. In WebAssembly it is in the matmuls of a browser with relaxed SIMD, where its processor fuses them.
+//! A kernel that has no fast version here runs as its CPU reference, so every model works. Kernels that write weights give the same
+//! bits as the reference. Activations may differ from it in their last bits, but they do not depend on the number of threads, and
+//! each sum has a fixed order, whatever the vector width. Only the use of fused multiply-adds differs: they are used with AVX2 and
+//! NEON and, in WebAssembly, in the matmuls of a browser with relaxed SIMD whose processor fuses them.
 
 mod attention;
 #[cfg(target_arch = "wasm32")]

@@ -12,9 +12,9 @@ const ROWS: usize = 16;
 /// A row of a layer norm.
 struct Layer<'a> {
     x: &'a [f32],
-    /// Empty where it is 1.
+    /// Empty if all weights are 1.
     weight: &'a [f32],
-    /// Empty where there is none.
+    /// Empty if there is no bias.
     bias: &'a [f32],
     y: &'a mut [f32],
     epsilon: f32,
@@ -48,7 +48,7 @@ fn of_branch(vectors: &[f32], start: usize, offset: u32, width: usize) -> &[f32]
     if offset == NO_BIAS { &[] } else { &vectors[start + offset as usize..][..width] }
 }
 
-/// Calls `each` with every row of `y`, after its index.
+/// Calls `each` with the index of every row of `y` and the row.
 fn for_rows(y: &mut [f32], rows: u32, width: usize, each: impl Fn(usize, &mut [f32]) + Sync) {
     chunks(&mut y[..rows as usize * width], ROWS * width, |i, y| {
         for (r, y) in y.chunks_exact_mut(width).enumerate() {
@@ -98,7 +98,8 @@ impl Vectorized for Rms<'_> {
     }
 }
 
-/// `y (+)= x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for whole rows; the reference does heads and norms in place.
+/// `y (+)= x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for whole rows. Norms of heads and norms in place run as
+/// the reference.
 pub(super) fn rms_norm(call: &Call<'_>) -> Result<()> {
     let params: rms_kernel::Params = call.uniform()?;
     let whole = params.heads == 1 && params.column == 0 && params.stride == params.width;

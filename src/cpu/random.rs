@@ -1,4 +1,4 @@
-//! The pending updates and the directions of 16 vec4s at a time. The bits are those of [`crate::reference::perturb`].
+//! The pending updates and the directions of 16 vec4s at a time. The results are bit-equal to those of [`crate::reference::perturb`].
 
 use super::vector::{Vectorized, vectorized};
 use crate::dtype::DType;
@@ -6,7 +6,7 @@ use crate::kernel::step::{FROZEN, Step};
 use crate::reference::perturb::rounded;
 use crate::rng::{Table, threefry2x32_run};
 
-/// Vec4s of a block.
+/// Vec4s in a block.
 pub(super) const BLOCK: usize = 16;
 
 /// Consecutive vec4s of a tensor.
@@ -38,7 +38,7 @@ fn direction(key: [u32; 2], first: u32, ordinal: u32, scaled: &Table) -> Block {
     std::array::from_fn(|i| [of(a[i]), of(a[i] >> 16), of(b[i]), of(b[i] >> 16)])
 }
 
-/// The weights of a step.
+/// The parameters with which the weights of a tensor are updated and perturbed.
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     pub(super) step: &'a Step,
@@ -69,7 +69,7 @@ impl Weights<'_> {
         }
     }
 
-    /// Calls `put` with what each of the branches sees of a block, in order.
+    /// Calls `put` with the version of a block that each of the branches sees, in order.
     pub(super) fn seen(
         &self,
         w: &Block,

@@ -1,6 +1,6 @@
-//! Work on chunks of a tensor, spread over the threads of the machine. Which thread computes a chunk changes no result.
+//! Work on chunks of a tensor, spread over the machine's threads. Results do not depend on which thread computes a chunk.
 
-/// Calls `each` with the index of every chunk of `len` elements, and the chunk; the last may be shorter.
+/// Calls `each` with every chunk of `len` elements, after its index. The last chunk may be shorter.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn chunks<T: Send>(data: &mut [T], len: usize, each: impl Fn(usize, &mut [T]) + Sync) {
     use rayon::iter::{IndexedParallelIterator, ParallelIterator};
@@ -12,7 +12,7 @@ pub(super) fn chunks<T: Send>(data: &mut [T], len: usize, each: impl Fn(usize, &
     data.par_chunks_mut(len.max(1)).enumerate().for_each(|(i, chunk)| each(i, chunk));
 }
 
-/// Calls `each` with the index of every chunk of `len` elements, and the chunk; the last may be shorter.
+/// Calls `each` with every chunk of `len` elements, after its index. The last chunk may be shorter.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn chunks<T: Send>(data: &mut [T], len: usize, each: impl Fn(usize, &mut [T]) + Sync) {
     data.chunks_mut(len.max(1)).enumerate().for_each(|(i, chunk)| each(i, chunk));
@@ -32,13 +32,13 @@ pub(super) fn tasks<T: Send>(tasks: Vec<T>, each: impl Fn(T) + Sync + Send) {
     tasks.into_iter().for_each(each);
 }
 
-/// How many threads there are.
+/// Number of threads.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn count() -> usize {
     rayon::current_num_threads()
 }
 
-/// How many threads there are.
+/// Number of threads.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn count() -> usize {
     1

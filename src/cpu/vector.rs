@@ -1,11 +1,11 @@
-//! Functions over many numbers, as loops that the compiler turns into vector instructions.
+//! Functions over arrays of numbers, written as loops that the compiler vectorizes.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::kernel::activation::Activation;
 use crate::reference::activation::ERFC;
 
-/// Partial sums of a long sum. Their number is fixed, so that the width of the vectors does not change the order of additions.
+/// Number of partial sums of a long sum. It is fixed, so that the vector width does not change the order of additions.
 const LANES: usize = 16;
 
 /// Work that is compiled once for each set of vector instructions.
@@ -28,7 +28,7 @@ impl<V: Vectorized> WithSimd for Run<V> {
     }
 }
 
-/// Runs it with the best instructions of this machine.
+/// Runs the work with the best instructions of this machine.
 pub(super) fn vectorized<V: Vectorized>(work: V) -> V::Output {
     Arch::new().dispatch(Run(work))
 }
@@ -40,9 +40,9 @@ pub(super) fn vectorized<V: Vectorized>(work: V) -> V::Output {
 pub(super) fn exp(x: f32) -> f32 {
     const TERMS: [f32; 6] =
         [1.987_569_2e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
-    // 1.5 * 2^23: the sum's low bits are the nearest whole number.
+    // 1.5 * 2^23: adding it leaves the nearest integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    // Comparisons, not min and max: a NaN stays a NaN.
+    // Comparisons instead of min and max, so that NaN is preserved.
     let clamped = if x < -87.0 { -87.0 } else { x };
     let clamped = if clamped > 88.0 { 88.0 } else { clamped };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
@@ -73,7 +73,7 @@ pub(super) fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     sums.iter().sum()
 }
 
-/// The largest element, or negative infinity. A NaN is no largest element.
+/// The largest element, or negative infinity. NaNs are ignored.
 #[inline(always)]
 pub(super) fn largest(values: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
@@ -87,7 +87,7 @@ pub(super) fn largest(values: &[f32]) -> f32 {
     most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
 }
 
-/// The complementary error function of z >= 0, to 1.2e-7 relatively: Numerical Recipes, erfcc.
+/// The complementary error function of z >= 0, to a relative error of 1.2e-7: Numerical Recipes, erfcc.
 #[inline(always)]
 fn erfc(z: f32) -> f32 {
     let z = if z > 12.0 { 12.0 } else { z };
@@ -111,7 +111,7 @@ fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-2.0 * u))
 }
 
-/// Applies an activation to all numbers.
+/// Applies an activation to all values in place.
 #[inline(always)]
 pub(super) fn activate(activation: Activation, values: &mut [f32]) {
     match activation {

@@ -1,4 +1,4 @@
-//! Weights as branches see them. The bits are those of the CPU references.
+//! Weights as branches see them. The results are bit-equal to those of the CPU references.
 
 use super::random::{BLOCK, Block, Weights};
 use super::threads::{chunks, tasks};
@@ -13,7 +13,7 @@ use crate::reference::{self, Call};
 /// Vec4s that a thread writes at a time; whole groups of every format.
 const CHUNK: usize = 4096;
 
-/// Decodes the stored elements from `first` on.
+/// Decodes stored elements, starting at `first`.
 pub(super) fn decode(dtype: DType, words: &[u32], first: usize, out: &mut [f32]) {
     let bytes: &[u8] = bytemuck::cast_slice(words);
     let (len, of_group) = (group_len(dtype) as usize, group_bytes(dtype) as usize);
@@ -31,7 +31,7 @@ pub(super) fn decode(dtype: DType, words: &[u32], first: usize, out: &mut [f32])
     out.copy_from_slice(&values[first - groups.start * len..][..out.len()]);
 }
 
-/// Writes stored weights as f32; the reference writes panels.
+/// Writes stored weights as f32. The reference handles panels.
 pub(super) fn dequantize(call: &Call<'_>) -> Result<()> {
     let params: DequantizeParams = call.uniform()?;
     if params.across != 0 {
@@ -46,15 +46,15 @@ pub(super) fn dequantize(call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A range of vec4s that one thread updates, and writes for every branch.
+/// A range of vec4s that one thread updates and writes for every branch.
 struct Range<'a> {
     first: u32,
     stored: &'a mut [u32],
     branches: Vec<&'a mut [f32]>,
 }
 
-/// Adds the pending updates, stores the sums and writes what each branch sees. The reference writes panels, and weights whose
-/// counters are listed.
+/// Adds the pending updates, stores the sums, and writes the version that each branch sees. The reference handles panels, and
+/// weights whose counters are listed.
 pub(super) fn materialize(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let dtype = stored_as(call);
@@ -102,7 +102,7 @@ fn write(of: Weights<'_>, range: Range<'_>, words: usize) {
     }
 }
 
-/// Stores weights that have been rounded to their format already.
+/// Stores weights that have already been rounded to their format.
 fn store(dtype: DType, weights: &[f32], stored: &mut [u32]) {
     match dtype {
         DType::F16 => {

@@ -1,8 +1,8 @@
-//! From the storage formats to f32.
+//! Decoding from the storage formats to f32.
 
 use half::f16;
 
-/// Calls `decode(block, values)` for as many whole blocks as both slices hold.
+/// Calls `decode(block, values)` for as many whole blocks as fit in both slices.
 fn blocks<const BYTES: usize, const LEN: usize>(
     bytes: &[u8],
     out: &mut [f32],
@@ -47,7 +47,7 @@ pub(super) fn q4_1(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// Element e of a block is in its half n = e / 128, there in the quarter j = e % 128 / 32, at column l = e % 32.
+/// Element e of a block is in half n = e / 128, there in quarter j = e % 128 / 32, at column l = e % 32.
 pub(super) fn q6_k(bytes: &[u8], out: &mut [f32]) {
     blocks(bytes, out, |b: &[u8; 210], o: &mut [f32; 256]| {
         let d = half_at(b, 208);
@@ -73,10 +73,10 @@ pub(super) fn q5_k(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// Decodes the 8 parts of a block of Q4_K or Q5_K, of which `quant(part, l)` is the quant of element l of a part.
+/// Decodes the 8 parts of a block of Q4_K or Q5_K. `quant(part, l)` is the quant of element l of a part.
 ///
-/// The scale and minimum of part k < 4 are in the low 6 bits of bytes k and k + 4. Those of part k + 4 have their low 4 bits in byte
-/// k + 8 and their high 2 bits at the top of bytes k and k + 4.
+/// The scale and minimum of part k < 4 are in the low 6 bits of bytes k and k + 4. For part k + 4, their low 4 bits are in byte k +
+/// 8, and their high 2 bits are at the top of bytes k and k + 4.
 fn parts_of_32(b: &[u8], out: &mut [f32; 256], quant: impl Fn(usize, usize) -> u8) {
     let (d, m) = (half_at(b, 0), half_at(b, 2));
     let small = &b[4..16];
@@ -96,7 +96,8 @@ fn parts_of_32(b: &[u8], out: &mut [f32; 256], quant: impl Fn(usize, usize) -> u
     }
 }
 
-/// The nibble of element l of a part of 32: two parts share 32 bytes, the first their low nibbles, the second their high ones.
+/// The nibble of element l of a part of 32 elements. Two parts share 32 bytes: the first part uses the low nibbles, the second the
+/// high ones.
 fn nibble(packed: &[u8], part: usize, l: usize) -> u8 {
     packed[part / 2 * 32 + l] >> (part % 2 * 4) & 15
 }
@@ -115,7 +116,7 @@ pub(super) fn q5_1(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// Spreads 4 bytes of fifth bits, one for each element, and 16 bytes of nibbles over 32 elements.
+/// Spreads 4 bytes of fifth bits, with one bit for each element, and 16 bytes of nibbles over 32 elements.
 fn fifth_bits(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
     for (e, out) in out.iter_mut().enumerate() {
         let low = packed[4 + e % 16] >> (e / 16 * 4) & 15;
@@ -134,7 +135,7 @@ pub(super) fn iq4_nl(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// The scale of part k has its low 4 bits in nibble k of bytes 4 to 7, and its high 2 bits at bit 2 k of the u16 before them.
+/// The low 4 bits of the scale of part k are in nibble k of bytes 4 to 7; its high 2 bits are at bit 2 k of the preceding u16.
 pub(super) fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
     blocks(bytes, out, |b: &[u8; 136], o: &mut [f32; 256]| {
         let d = half_at(b, 0);
@@ -147,8 +148,8 @@ pub(super) fn iq4_xs(bytes: &[u8], out: &mut [f32]) {
     });
 }
 
-/// Elements are ordered as in Q6_K. The scale k of 16 elements has its low 4 bits in byte k % 8 of 12 and its high 2 bits in byte
-/// 8 + k % 4.
+/// Elements are ordered as in Q6_K. For the scale k of 16 elements, the low 4 bits are in byte k % 8 of 12, and the high 2 bits are
+/// in byte 8 + k % 4.
 pub(super) fn q3_k(bytes: &[u8], out: &mut [f32]) {
     blocks(bytes, out, |b: &[u8; 110], o: &mut [f32; 256]| {
         let d = half_at(b, 108);

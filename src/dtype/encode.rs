@@ -1,5 +1,5 @@
-//! From f32 to the storage formats, with ggml's reference rounding, as in `gguf.quants.quantize`. Every function appends whole
-//! blocks of finite values.
+//! Encoding from f32 to the storage formats, with ggml's reference rounding, as in `gguf.quants.quantize`. Every function appends
+//! whole blocks of finite values.
 
 use half::f16;
 
@@ -27,7 +27,7 @@ pub(super) fn q8_0(values: &[f32], bytes: &mut Vec<u8>) {
 
 pub(super) fn q4_0(values: &[f32], bytes: &mut Vec<u8>) {
     for block in values.chunks_exact(32) {
-        // The first of the largest magnitudes, with its sign.
+        // The first element of the largest magnitude, with its sign.
         let most = block.iter().fold(0.0_f32, |most, x| if x.abs() > most.abs() { *x } else { most });
         let d = most / -8.0;
         let scale = inverse(d);
@@ -52,7 +52,7 @@ fn inverse(d: f32) -> f32 {
     if d == 0.0 { 0.0 } else { 1.0 / d }
 }
 
-/// Packs a block into nibbles: the quants of its first half in the low ones, those of its second half in the high ones.
+/// Packs a block into nibbles: the quants of the first half in the low nibbles, those of the second half in the high ones.
 fn pack(block: &[f32], bytes: &mut Vec<u8>, quant: impl Fn(f32) -> u8) {
     let (low, high) = block.split_at(block.len() / 2);
     bytes.extend(low.iter().zip(high).map(|(low, high)| quant(*low).min(15) | (quant(*high).min(15) << 4)));

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{decode, encode};
 
-/// The identifier of a [`Format`]. Everything is little-endian.
+/// The identifier of a [`Format`]. All formats are little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(non_camel_case_types, reason = "ggml's spelling")]
 pub enum DType {
@@ -46,7 +46,7 @@ pub enum DType {
     Q2_K,
 }
 
-/// Decodes as many whole blocks as both slices hold.
+/// Decodes as many whole blocks as fit in both slices.
 pub type Decode = fn(&[u8], &mut [f32]);
 
 /// Appends whole blocks of finite values to the bytes.
@@ -55,39 +55,39 @@ pub type Encode = fn(&[f32], &mut Vec<u8>);
 /// A storage format of weights.
 #[derive(Debug)]
 pub struct Format {
-    /// Its identifier.
+    /// The format's identifier.
     pub dtype: DType,
-    /// Its name in safetensors and ggml.
+    /// The format's name in safetensors and ggml.
     pub name: &'static str,
-    /// Its names in the options of the command line and the package, the preferred one first. Empty: no option names it.
+    /// The format's names in the options of the command line and the package, the preferred one first. Empty: no option selects it.
     pub options: &'static [&'static str],
-    /// Its number in `ggml_type`.
+    /// The format's number in `ggml_type`.
     pub ggml_type: u32,
-    /// Elements of a block.
+    /// Elements per block.
     pub block_len: usize,
-    /// Bytes of a block.
+    /// Bytes per block.
     pub block_bytes: usize,
-    /// Reads it.
+    /// The decoder.
     pub decode: Decode,
-    /// Writes it. None: the format is only read.
+    /// The encoder; `None` if the format can only be read.
     pub encode: Option<Encode>,
-    /// Whether weights can be updated in it. Kernels write such a format too.
+    /// Whether weights can be updated in this format. Kernels can also write such a format.
     pub trainable: bool,
-    /// Its layout in device memory. None: no device holds it.
+    /// The layout in device memory; `None` if no device stores the format.
     pub device: Option<Device>,
 }
 
-/// The layout of a format in device memory, which is read in words of 32 bits.
+/// The layout of a format in device memory, which is read in 32-bit words.
 ///
-/// A *group* is the smallest number of blocks that fills whole words. `order` lists byte ranges of a block. The device holds the
+/// A *group* is the smallest number of blocks that fills whole words. `order` lists byte ranges of a block. The device stores the
 /// first range of each block of the group, then the second range of each block, and so on.
 #[derive(Debug)]
 pub struct Device {
-    /// The name of the snippet of `shaders/lib/` that reads it, and the snippet.
+    /// The snippet of `shaders/lib/` that reads the format: its name and text.
     pub snippet: (&'static str, &'static str),
-    /// Blocks of a group.
+    /// Blocks per group.
     pub group: usize,
-    /// The byte ranges of a block in the order of the device. Empty: blocks are as in files.
+    /// The byte ranges of a block in the device's order. Empty: blocks are stored as in files.
     pub order: &'static [Range<usize>],
 }
 
@@ -98,7 +98,7 @@ macro_rules! snippet {
 }
 
 impl Device {
-    /// f32, as the shaders compute.
+    /// f32, the type that the shaders compute in.
     pub const F32: Device = Device { snippet: snippet!("storage_f32"), group: 4, order: &[] };
 }
 
@@ -295,7 +295,7 @@ impl Format {
         },
     ];
 
-    /// The formats that a device holds.
+    /// The formats that a device can store.
     pub fn on_device() -> impl Iterator<Item = &'static Format> {
         Format::ALL.iter().filter(|format| format.device.is_some())
     }
@@ -305,7 +305,7 @@ impl Format {
         Format::ALL.iter().filter(|format| format.trainable)
     }
 
-    /// The preferred names of the formats that options name.
+    /// The preferred names of the formats that options can select.
     pub fn options() -> impl Iterator<Item = &'static str> {
         Format::ALL.iter().filter_map(|format| format.options.first().copied())
     }

@@ -1,9 +1,9 @@
-//! Number formats in which weights are stored. [`Format::ALL`] is the table of them; every list of formats in the crate is
-//! derived from it.
+//! Number formats in which weights are stored. [`Format::ALL`] is the table of them, from which every list of formats in the crate
+//! is derived.
 //!
-//! The block formats are those of ggml: the elements of a block share a scale. Decoding follows ggml's `dequantize_row_*`
-//! operation by operation, in f32 and without fused multiply-adds, so that the results are bit-equal to those of llama.cpp
-//! and of the `gguf` Python package.
+//! The block formats are ggml's: the elements of a block share a scale. Decoding follows ggml's `dequantize_row_*` operation by
+//! operation, in f32 and without fused multiply-adds, so that the results are bit-equal to those of llama.cpp and of the `gguf`
+//! Python package.
 
 mod decode;
 mod encode;
@@ -18,15 +18,15 @@ pub use format::{DType, Decode, Device, Encode, Format};
 use crate::error::{Result, bail, err};
 
 impl DType {
-    /// The row of the table.
+    /// The format's entry in the table.
     pub fn format(self) -> &'static Format {
         &Format::ALL[self as usize]
     }
 
-    /// The format that a user names, as in `--dtype q8`.
+    /// The format with this option name, as in `--dtype q8`.
     ///
     /// # Errors
-    /// `invalid-argument` listing the names there are.
+    /// `invalid-argument` listing the known names.
     pub fn named(name: &str) -> Result<DType> {
         let format = Format::ALL.iter().find(|format| format.options.contains(&name));
         format.map(|format| format.dtype).ok_or_else(|| {
@@ -35,25 +35,25 @@ impl DType {
         })
     }
 
-    /// The name of the format that users see: for BF16, which no device holds, that of the format it is held in.
+    /// The option name of the format. For BF16, which no device stores, it is that of the format that replaces it.
     pub fn option(self) -> &'static str {
         self.format().options.first().unwrap_or(&"f32")
     }
 
-    /// Elements of a block: 1 for formats without blocks.
+    /// Elements per block; 1 for formats without blocks.
     pub fn block_len(self) -> usize {
         self.format().block_len
     }
 
-    /// Bytes of a block.
+    /// Bytes per block.
     pub fn block_bytes(self) -> usize {
         self.format().block_bytes
     }
 
-    /// Bytes that hold `elements` elements.
+    /// Bytes needed for `elements` elements.
     ///
     /// # Errors
-    /// `invalid-argument` when `elements` is not a whole number of blocks or the size overflows.
+    /// `invalid-argument` if `elements` is not a whole number of blocks or the size overflows.
     pub fn bytes_for(self, elements: u64) -> Result<u64> {
         let block = self.block_len() as u64;
         if !elements.is_multiple_of(block) {
@@ -75,17 +75,17 @@ impl DType {
         self.block_len() > 1
     }
 
-    /// Decodes `bytes` to f32. `bytes` and `out` should hold the same whole number of blocks. Where they do not, as many blocks as
-    /// both hold are decoded, and the rest of `out` is left as it is.
+    /// Decodes `bytes` to f32. `bytes` and `out` should have the same whole number of blocks. Otherwise, as many blocks as fit in
+    /// both are decoded, and the rest of `out` is unchanged.
     pub fn dequantize(self, bytes: &[u8], out: &mut [f32]) {
         (self.format().decode)(bytes, out);
     }
 
-    /// Encodes `values`, whole blocks of finite numbers. Values beyond the range of f16 become infinite in [`DType::F16`]: the
-    /// caller refuses them.
+    /// Encodes `values`, whole blocks of finite numbers. Values beyond the range of f16 become infinite in [`DType::F16`], so the
+    /// caller must reject them.
     ///
     /// # Errors
-    /// `invalid-argument` for a format that is only read, never written.
+    /// `invalid-argument` for a format that can only be read.
     pub fn quantize(self, values: &[f32]) -> Result<Vec<u8>> {
         let Some(encode) = self.format().encode else {
             bail!(InvalidArgument, "{}", self.cannot_encode());
@@ -95,7 +95,7 @@ impl DType {
         Ok(bytes)
     }
 
-    /// Says that weights cannot be converted to this format.
+    /// The message that weights cannot be converted to this format.
     pub(crate) fn cannot_encode(self) -> String {
         let others: Vec<&str> = Format::ALL
             .iter()

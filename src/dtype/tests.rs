@@ -1,4 +1,4 @@
-//! Decoding against the `gguf` package's results on the same bytes.
+//! Compares decoding with the `gguf` package's results on the same bytes.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ fn the_table_is_in_the_order_of_the_identifiers_and_without_duplicates() {
     }
 }
 
-/// `tests/golden/formats.py` wrote the blocks and what the `gguf` package decodes them to. A new format needs an entry there.
+/// `tests/golden/formats.py` wrote the blocks and the values that the `gguf` package decodes them to. A new format needs an entry there.
 #[test]
 fn block_formats_are_bit_equal_to_ggml() {
     #[derive(serde::Deserialize)]

@@ -1,24 +1,24 @@
-//! Which tile configuration each shape class of matmuls uses: what the tuner chooses, `--tiles` names and a run records.
+//! The tile configuration that each shape class of matmuls uses, which the tuner chooses, `--tiles` names, and a run records.
 
 use super::tiles::{self, Needs, TILES, Tile, UNPACKED};
 use crate::error::{Result, err};
 use crate::gpu::{Limits, MAX_WORKGROUPS};
 
-/// Shape classes of matmuls, by rows and columns. Each has a tile configuration of its own.
+/// Number of shape classes of matmuls, by rows and columns. Each has its own tile configuration.
 pub const CLASSES: usize = 6;
 
-/// The most rows and columns of a matmul of each class; the last class of each has no upper bound.
+/// The maximum rows and columns of a matmul of each class. The last class in each dimension has no upper bound.
 const ROWS: [u32; 2] = [4, 32];
 const COLUMNS: [u32; 1] = [32];
 
-/// The class of a matmul with so many rows and columns of its result.
+/// The class of a matmul whose result has `rows` rows and `columns` columns.
 pub(super) fn class(rows: u32, columns: u32) -> usize {
     let of = |ends: &[u32], n: u32| ends.iter().filter(|end| n > **end).count();
     of(&ROWS, rows) * (COLUMNS.len() + 1) + of(&COLUMNS, columns)
 }
 
-/// The matmul that represents a class when its candidates are timed: rows, columns, depth. A hardware GPU, which computes many
-/// outputs at a time, needs a larger one.
+/// The matmul that represents a class when the tiles are timed: rows, columns, depth. A hardware GPU, which computes many outputs
+/// at once, needs a larger one.
 pub(super) fn example(class: usize, software: bool) -> [u32; 3] {
     let columns = COLUMNS.len() + 1;
     if software {
@@ -28,23 +28,23 @@ pub(super) fn example(class: usize, software: bool) -> [u32; 3] {
     }
 }
 
-/// The kernels of a run where there are several that compute the same: the tile configuration of each class of matmuls, and the
-/// variant of attention. Written as text, it is the argument of `--tiles`.
+/// The choice among kernels that compute the same result: the tile configuration of each class of matmuls, and the attention
+/// variant. In text form, it is the argument of `--tiles`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// For each class, an index in [`TILES`].
+    /// For each class, an index into [`TILES`].
     pub tiles: [u8; CLASSES],
     /// Whether attention over many tokens keeps its output in registers, instead of in workgroup memory.
     pub attention_in_registers: bool,
 }
 
-/// The name, in the text of a choice, of attention in registers.
+/// The name of attention in registers in the text form of a choice.
 const ATTENTION_IN_REGISTERS: &str = "attention-in-registers";
 
 impl Choice {
-    /// A choice that is good enough without tuning. A software GPU executes the loop of a thread as it is written and pays for each
-    /// load, so that the widest tile is its fastest; one with short vectors has too few registers for the sums of the widest. A
-    /// hardware GPU shares loads through workgroup memory, and where there are few outputs, it splits the depth among its threads.
+    /// A choice that is good enough without tuning. A software GPU executes a thread's loop as written and pays for each load, so
+    /// the widest tile is usually the fastest; with short vectors, it has too few registers for the sums of that tile. A hardware
+    /// GPU shares loads through workgroup memory and, if there are few outputs, splits the depth among its threads.
     pub fn untuned(limits: &Limits) -> Choice {
         let (few, narrow) = if limits.software { ("1x16", "4x4") } else { ("split", "split") };
         let (some, many) = match (limits.subgroup, limits.lanes) {
@@ -58,10 +58,10 @@ impl Choice {
         Choice { tiles, attention_in_registers: limits.software }
     }
 
-    /// This choice, if the device can run it.
+    /// Returns this choice if the device can run it.
     ///
     /// # Errors
-    /// `limit-exceeded` naming the tile that it cannot run.
+    /// `limit-exceeded` naming a tile that the device cannot run.
     pub fn check(self, limits: &Limits) -> Result<Choice> {
         let tiles = self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile)));
         match tiles.clone().find(|tile| !tile.runs(limits)) {
@@ -79,11 +79,11 @@ impl Choice {
         }
     }
 
-    /// This choice for a run that is resumed, possibly on another device than the one it began on. Tiles for subgroups that this
-    /// device lacks are replaced by its untuned ones. Those sum in another order, which also differs between devices.
+    /// This choice for a run that is resumed, possibly on another device. Tiles that need subgroups that this device lacks are
+    /// replaced by its untuned tiles. They sum in another order, which differs between devices anyway.
     ///
     /// # Errors
-    /// `limit-exceeded` naming a tile in f16 that the device cannot run: the run would continue in another precision.
+    /// `limit-exceeded` naming an f16 tile that the device cannot run, since the run would continue in another precision.
     pub fn moved_to(mut self, limits: &Limits) -> Result<Choice> {
         for (tile, untuned) in self.tiles.iter_mut().zip(Choice::untuned(limits).tiles) {
             if TILES.get(usize::from(*tile)).is_some_and(|tile| !tile.half() && !tile.runs(limits)) {
@@ -93,17 +93,17 @@ impl Choice {
         self.check(limits)
     }
 
-    /// Whether the tile of any class takes packed operands. Such a run needs a scratch for panels.
+    /// Whether the tile of any class takes packed operands, so that the run needs a scratch for panels.
     pub fn packs(&self) -> bool {
         self.packed().is_some()
     }
 
-    /// The first of the classes' tiles that takes packed operands.
+    /// The first tile, in order of the classes, that takes packed operands.
     pub(super) fn packed(&self) -> Option<&'static Tile> {
         self.tiles.iter().filter_map(|tile| TILES.get(usize::from(*tile))).find(|tile| tile.panels.is_some())
     }
 
-    /// The tile for a matmul with so many rows and columns.
+    /// The tile for a matmul with `rows` rows and `columns` columns.
     pub fn tile(&self, rows: u32, columns: u32) -> &'static Tile {
         let chosen = TILES.get(usize::from(self.tiles[class(rows, columns)]));
         chosen
@@ -112,7 +112,7 @@ impl Choice {
     }
 }
 
-/// The names of the tiles of all classes, separated by commas, followed by the name of attention in registers if it is chosen.
+/// The tile names of all classes, separated by commas, followed by the name of attention in registers if it is chosen.
 impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tiles = self.tiles.iter().map(|tile| TILES[usize::from(*tile)].name);

@@ -3,20 +3,20 @@
 use crate::dtype::DType;
 use crate::kernel::panels::PANEL;
 
-/// In which order the weights of a matmul are in their buffer.
+/// The order of a matmul's weights in their buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// Row-major in this storage format, as the weights are stored.
+    /// Row-major in this storage format, read directly from the stored weights.
     Stored(DType),
-    /// In the scratch, row after row, f32.
+    /// In the scratch, row-major f32.
     Rows,
-    /// In the scratch, in panels of [`PANEL`] rows, `[row / 16, k, row % 16]`, f32: for tiles whose operands are packed. The width
+    /// In the scratch, f32 in panels of [`PANEL`] rows, `[row / 16, k, row % 16]`, for tiles that take packed operands. The width
     /// of a row is a multiple of 4.
     Panels,
 }
 
 impl Layout {
-    /// How many vec4s rows of `width` elements take.
+    /// Number of vec4s in `rows` rows of `width` elements.
     pub fn vec4s(self, rows: u32, width: u32) -> u32 {
         match self {
             Layout::Stored(_) | Layout::Rows => (rows * width).div_ceil(4),
@@ -24,7 +24,7 @@ impl Layout {
         }
     }
 
-    /// The `across` of the kernels that write weights: how many vec4s a row has where they write panels, 0 where they write rows.
+    /// The `across` parameter of the kernels that write weights: the number of vec4s in a row if they write panels, 0 if they write rows.
     pub fn across(self, width: u32) -> u32 {
         match self {
             Layout::Stored(_) | Layout::Rows => 0,

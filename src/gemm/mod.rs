@@ -1,8 +1,8 @@
-//! How matmuls are computed: the tile configurations of `shaders/matmul.wgsl`, the layouts of their operands, which
-//! of them each shape class uses, and the tuner that measures them.
+//! How matmuls are computed: the tile configurations of `shaders/matmul.wgsl`, the layouts of their operands, the choice of a tile
+//! for each shape class, and the tuner that measures them.
 //!
-//! The forward pass has a [`Plan`]. It asks the plan for the [`Layout`] that the weights of a matmul should have, writes them
-//! so, and has the plan record the matmul. One matmul becomes one dispatch or several: packing of operands, and products of
+//! The forward pass has a [`Plan`]. It asks the plan for the [`Layout`] that the weights of a matmul should have, writes them in
+//! this layout, and has the plan record the matmul. One matmul becomes one or several dispatches, which pack operands and multiply
 //! blocks of columns.
 
 mod choice;

@@ -1,4 +1,4 @@
-//! The plan of a pass: it records matmuls with the chosen tiles, and remembers which operand is packed.
+//! The plan of a pass: it records matmuls with the chosen tiles, and keeps track of which operand is packed.
 
 use super::choice::Choice;
 use super::layout::Layout;
@@ -14,9 +14,9 @@ use crate::kernel::{NO_BIAS, matmul, pack, storage};
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     choice: Choice,
-    /// Scratch for packed operands; without it, none are packed.
+    /// Scratch for packed operands; without it, nothing is packed.
     panels: Option<Buffer>,
-    /// The input whose panels are at the begin of the scratch.
+    /// The input whose panels are at the start of the scratch.
     packed: Option<Packed>,
 }
 
@@ -26,7 +26,7 @@ struct Packed {
     /// The id of the buffer that was packed.
     buffer: u64,
     params: pack::Params,
-    /// The dispatch that packed it.
+    /// The index of the dispatch that packed it.
     dispatch: usize,
 }
 
@@ -37,14 +37,14 @@ pub struct Tensors<'a> {
     pub a: &'a Buffer,
     /// `[branch, column, k]`.
     pub w: Binding,
-    /// The layout of `w`. For [`Layout::Panels`], which only [`Plan::layout`] may choose, `w_start` and `w_branch` count elements of
-    /// the panels.
+    /// The layout of `w`. For [`Layout::Panels`], which only [`Plan::layout`] may choose, `w_start` and `w_branch` are in elements
+    /// of the panels.
     pub layout: Layout,
-    /// `[branch, vector_stride]` f32: the buffer that the bias is in.
+    /// `[branch, vector_stride]` f32: the buffer that contains the bias.
     pub vectors: &'a Buffer,
     /// `[branch, row, c_stride]` f32, written.
     pub c: &'a Buffer,
-    /// What the sums go through before they are written.
+    /// The activation applied to the sums before they are written.
     pub activation: Option<Activation>,
 }
 
@@ -59,9 +59,10 @@ impl Plan {
         self.choice.attention_in_registers
     }
 
-    /// The layout that [`Plan::matmul`] should be given weights in. Panels, where the tile of this class takes packed operands and
-    /// the scratch holds those of `a`. As they are stored, where every branch sees them so (`stored` is their format) and a few rows
-    /// read each weight only once or twice. `params.w_start` and `w_branch` are ignored.
+    /// The layout in which [`Plan::matmul`] should be given the weights: panels, if the tile of this class takes packed operands
+    /// and the scratch has room for those of `a`; or as stored, if every branch sees the stored weights (`stored` is their format)
+    /// and they are f32 or so few rows are computed that each weight is read only once or twice. `params.w_start` and `w_branch`
+    /// are ignored.
     pub fn layout(&self, params: &Params, branches: u32, stored: Option<DType>) -> Layout {
         let rows_are_vec4s = [params.depth, params.a_stride, params.a_branch].iter().all(|n| n % 4 == 0);
         let a_bytes = panels::bytes(params.rows, params.depth, branches);
@@ -76,15 +77,15 @@ impl Plan {
         }
     }
 
-    /// Records `c[b, r, c_column + n] (+)= activation(sum_k a[b, r, k] * w[b, n, k] + bias[b, n])` for `branches` branches, with the
-    /// tile of its class.
+    /// Records `c[b, r, c_column + n] (+)= activation(sum_k a[b, r, k] * w[b, n, k] + bias[b, n])` for `branches` branches, with
+    /// the tile of the matmul's class.
     pub fn matmul(&mut self, r: &mut Recording, params: &Params, branches: u32, tensors: &Tensors<'_>) {
         let tile = self.choice.tile(params.rows, params.columns);
         let starts = [params.depth, params.a_stride, params.a_branch, params.w_start, params.w_branch];
         let vec4s = starts.iter().all(|s| s % 4 == 0);
         let panels = self.panels.clone().filter(|_| vec4s);
         if let (Layout::Panels, Some(panels)) = (tensors.layout, &panels) {
-            // The last rows of a matrix may be in another class, whose tile takes no panels.
+            // The last rows of a matrix may be in another class, whose tile does not take panels.
             let takes_panels = Some(tile).filter(|tile| tile.panels.is_some());
             let tile = takes_panels.or_else(|| self.choice.packed()).unwrap_or(tile);
             let (a, a_branch) = self.packed_input(r, params, branches, tensors.a, panels);
@@ -156,8 +157,9 @@ impl Plan {
         }
     }
 
-    /// The panels of `a`, and the elements between their branches. They are packed unless they are there from an earlier matmul with
-    /// the same input, as for queries, keys and values: since then no dispatch has bound `a`, and no other input has been packed.
+    /// The panels of `a`, and the number of elements between their branches. `a` is packed unless its panels are still there from
+    /// an earlier matmul with the same input, as for queries, keys and values. This requires that no dispatch has bound `a` since
+    /// then, and no other input has been packed.
     fn packed_input(
         &mut self,
         r: &mut Recording,
@@ -199,12 +201,12 @@ fn push(
     matmul::record(r, variant, tile.outputs, params, branches, bindings, weight_bytes);
 }
 
-/// The offset in the scratch of the panels of w, after those of a.
+/// The offset in the scratch of the panels of w, which follow those of a.
 fn w_offset(params: &Params, branches: u32) -> u64 {
     panels::bytes(params.rows, params.depth, branches).next_multiple_of(256)
 }
 
-/// How many columns of w fit into the scratch beside the panels of a; none where not even one panel does.
+/// The number of columns of w that fit in the scratch after the panels of a; `None` if not even one panel does.
 fn columns_at_once(panels: &Buffer, params: &Params, branches: u32) -> Option<u32> {
     let left = panels.bytes().checked_sub(w_offset(params, branches))?;
     let copies = if params.w_branch == 0 { 1 } else { branches };
@@ -229,7 +231,7 @@ mod tests {
     }
 
     impl Bench {
-        /// All matmuls packed, with a scratch that holds the input and 48 columns of weights.
+        /// Packs all matmuls, with a scratch for the input and 48 columns of weights.
         fn new() -> Bench {
             let dry = Dry::open(Limits::WEBGPU_DEFAULT);
             let choice: Choice = ["16x16-packed"; 6].join(",").parse().unwrap();
@@ -259,7 +261,7 @@ mod tests {
             self.plan.matmul(&mut self.r, &params, 1, &tensors);
         }
 
-        /// What was recorded since the last call: of a packing, also what was packed.
+        /// The dispatches recorded since the last call. For a pack, also which operand was packed.
         fn recorded(&mut self) -> Vec<String> {
             let name = |d: &crate::gpu::Dispatch| match d.variant.kernel.name {
                 "pack" => format!("pack {}", d.bindings[1].buffer.name()),

@@ -1,4 +1,4 @@
-//! Tile configurations of the matmul, and the variants of the kernel that they make.
+//! Tile configurations of the matmul, and the kernel variants for them.
 
 use crate::dtype::{DType, Format};
 use crate::gpu::{Limits, Variant};
@@ -8,32 +8,32 @@ use crate::kernel::{Entry, matmul, storage};
 /// A tile configuration: a snippet `shaders/lib/tile_*.wgsl`, the size of its workgroup, and the layout of its operands.
 #[derive(Debug)]
 pub struct Tile {
-    /// The name that `--tiles` takes and that runs record.
+    /// The name used in `--tiles` and recorded by runs.
     pub name: &'static str,
     snippet: &'static str,
-    /// The snippet for the outputs of one thread, where the tile's own snippet leaves them open.
+    /// The snippet for the outputs of one thread, if the tile's own snippet does not define them.
     block: Option<&'static str>,
     constants: &'static [(&'static str, u32)],
-    /// The snippet that reads operands from panels; none where the tile takes operands that are not packed.
+    /// The snippet that reads operands from panels; `None` if the tile takes operands that are not packed.
     pub(super) panels: Option<&'static str>,
-    /// What a device must have to run it.
+    /// What the tile requires of a device.
     pub needs: Needs,
     /// Rows and columns of the result that a workgroup computes.
     pub outputs: [u32; 2],
 }
 
-/// What a device must have to run a tile, beyond what every WebGPU device has.
+/// What a tile requires of a device, beyond the features that every WebGPU device has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing.
     Nothing,
-    /// Arithmetic in f16. Products, and the sums of 16 products, are in f16; they are added up in f32.
+    /// f16 arithmetic. Products, and the sums of 16 products, are f16; these are accumulated in f32.
     ShaderF16,
-    /// Subgroups of exactly this many threads, which exchange values.
+    /// Subgroups of exactly this many threads that can exchange values.
     Subgroups(u32),
     /// Subgroups of any size: the four threads of a quad exchange values.
     Quads,
-    /// Units that multiply matrices of 16 x 16. The operands are in f16, the sums in f32.
+    /// Units that multiply 16 x 16 matrices, with f16 operands and f32 sums.
     MatrixUnits,
 }
 
@@ -188,21 +188,21 @@ pub const TILES: &[Tile] = &[
     },
 ];
 
-/// The tile for a matmul whose chosen tile cannot compute it: operands that cannot be packed, or a grid beyond the limit.
+/// The fallback tile for a matmul that its chosen tile cannot compute: operands that cannot be packed, or a grid beyond the limit.
 pub(super) const UNPACKED: &Tile = &TILES[1];
 
-/// A tile with at most this many rows is for few rows, where each weight is read once or twice: it reads quantized weights as they
-/// are stored. With more rows it is faster to dequantize the weights first.
+/// A tile with at most this many rows is for few rows, where each weight is read only once or twice: it reads quantized weights
+/// directly. With more rows, it is faster to dequantize the weights first.
 pub(super) const FEW_ROWS: u32 = 4;
 
 impl Tile {
-    /// Whether the tuner should try it; `half`: whether it may compute in f16. The packed tiles keep 256 sums in a thread, more than
-    /// the registers of hardware hold, and the driver of a phone may take very long to compile them.
+    /// Whether the tuner should try this tile. `half`: whether tiles may compute in f16. The packed tiles keep 256 sums per thread,
+    /// which exceeds the registers of hardware GPUs, and a phone's driver may take very long to compile them.
     pub(super) fn suits(&self, limits: &Limits, half: bool) -> bool {
         self.runs(limits) && (half || !self.half()) && (self.panels.is_none() || limits.software)
     }
 
-    /// Whether the device can run it.
+    /// Whether the device can run this tile.
     pub fn runs(&self, limits: &Limits) -> bool {
         match self.needs {
             Needs::Nothing => true,
@@ -213,7 +213,7 @@ impl Tile {
         }
     }
 
-    /// Whether it multiplies in f16.
+    /// Whether the tile multiplies in f16.
     pub fn half(&self) -> bool {
         matches!(self.needs, Needs::ShaderF16 | Needs::MatrixUnits)
     }
@@ -226,7 +226,7 @@ impl Tile {
         }
     }
 
-    /// The matmul with this tile over such operands. `activation` is applied to the sums before they are written.
+    /// The matmul with this tile and operands. `activation` is applied to the sums before they are written.
     pub(super) fn variant(&self, operands: Operands, activation: Option<Activation>) -> Variant {
         let variant = Variant::from(&matmul::KERNEL).provide("operands", operands.snippet(self));
         let variant = variant.provide("tile", self.snippet).provide("threads", self.threads());
@@ -250,7 +250,7 @@ pub(super) enum Operands {
     Vec4s,
     /// Both from rows of any length.
     Scalars,
-    /// The weights in the format that they are stored in.
+    /// The weights in their storage format.
     Stored(DType),
 }
 
@@ -286,7 +286,7 @@ fn variants() -> Vec<Variant> {
     TILES.iter().flat_map(of).collect()
 }
 
-/// The index of a tile by its name.
+/// The index of the tile with this name.
 pub(super) fn index(name: &str) -> Option<u8> {
     TILES.iter().position(|tile| tile.name == name).map(|at| at as u8)
 }

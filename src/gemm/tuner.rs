@@ -1,4 +1,4 @@
-//! Chooses the matmul tiles for a device by timing them, and measures each tile.
+//! Chooses the matmul tiles for a device by timing them, and benchmarks each tile.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use crate::gpu::{Backend, Buffer, MemoryClass, Recording};
 use crate::kernel::matmul::Params;
 use crate::kernel::{NO_BIAS, multiply_add, pack, panels};
 
-/// A tile replaces the untuned one only if it is this many times as fast, so that noise does not choose.
+/// A tile replaces the untuned one only if it is faster by this factor, so that the choice is not due to noise.
 const BETTER: f64 = 1.05;
 
-/// A second or two on a software GPU, most of it compilation.
+/// Takes a second or two on a software GPU, most of it for compilation.
 const TUNING: Timing = Timing { loop_ms: 4.0, rounds: 3, hopeless: 2.0, total_ms: 1000.0 };
 
-/// Choices that were measured, by version and adapter: another version may have other kernels.
+/// Measured choices, by version and adapter, since another version may have other kernels.
 pub type Known = BTreeMap<String, String>;
 
-/// The choice that `wanted` names: `untuned`; the names of tiles; `auto`, the choice for this adapter in `known`, which is measured
-/// and added where there is none; or `auto-f16`, the same with tiles that compute in f16 among the candidates.
+/// The choice for `wanted`: `untuned`; names of tiles; `auto`, the choice for this adapter in `known`, which is measured and added
+/// if it is missing; or `auto-f16`, which is the same but includes f16 tiles among the candidates.
 ///
 /// # Errors
-/// `invalid-argument` naming the tiles there are; `limit-exceeded` where the device cannot run one; the errors of [`tune`].
+/// `invalid-argument` naming the existing tiles; `limit-exceeded` if the device cannot run one of them; the errors of [`tune`].
 pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> Result<Choice> {
     let limits = backend.limits();
     let half = match wanted {
@@ -45,8 +45,7 @@ pub async fn choose(backend: &dyn Backend, wanted: &str, known: &mut Known) -> R
     Ok(choice)
 }
 
-/// Times every tile that suits the device on an example of each class, and chooses the fastest. `half`: also tiles that compute in
-/// f16.
+/// Times every tile that suits the device on an example of each class, and chooses the fastest ones. `half`: also try f16 tiles.
 ///
 /// # Errors
 /// The errors of [`Backend::create`] and [`Backend::run`].
@@ -70,7 +69,7 @@ pub async fn tune(backend: &dyn Backend, half: bool) -> Result<Choice> {
     Ok(choice)
 }
 
-/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row and of an adapter's rank: rows, columns, depth.
+/// Matmuls of a wide model, of SmolLM2's width, of few rows, of one row, and of an adapter's rank: rows, columns, depth.
 pub const SHAPES: &[[u32; 3]] = &[
     [512, 1024, 1024],
     [512, 576, 1536],
@@ -80,28 +79,27 @@ pub const SHAPES: &[[u32; 3]] = &[
     [512, 8, 1024],
 ];
 
-/// Matmuls that are large enough for a hardware GPU: OPT-1.3B's, and one that is square.
+/// Matmuls that are large enough for a hardware GPU: those of OPT-1.3B, and a square one.
 pub const LARGE_SHAPES: &[[u32; 3]] = &[[512, 2048, 2048], [512, 8192, 2048], [512, 2048, 8192], [4096; 3]];
 
-/// How fast a tile was measured to be.
+/// The measured speed of a tile.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measured {
     /// Rows, columns, depth.
     pub shape: [u32; 3],
-    /// Of [`TILES`].
+    /// The tile's name in [`TILES`].
     pub tile: &'static str,
-    /// 10^9 operations a second.
+    /// 10^9 operations per second.
     pub gflops: f64,
-    /// The same, over what a kernel that only multiplies and adds does beside it.
+    /// The speed relative to that of a kernel that only multiplies and adds, measured alongside.
     #[serde(rename = "of_multiply_add")]
     pub of_peak: f64,
 }
 
-/// Measures matmuls of these shapes with every tile, after it has compared the results of each tile with those of `reference`, the
-/// CPU backend.
+/// Measures matmuls of these shapes with every tile, after comparing the results of each tile with those of `reference`, the CPU backend.
 ///
 /// # Errors
-/// `invalid-argument` naming a tile that computes something else; the errors of [`Backend::run`].
+/// `invalid-argument` naming a tile that computes wrong results; the errors of [`Backend::run`].
 pub async fn measure(
     backend: &dyn Backend,
     reference: &dyn Backend,
@@ -158,7 +156,7 @@ impl Bench {
             c: backend.create("c", bytes(rows, columns), MemoryClass::Scratch)?,
         };
         for (buffer, scale) in [(&bench.a, 1.0), (&bench.w, (3.0 / depth as f32).sqrt())] {
-            // Fractional parts of the multiples of the golden ratio: spread over -1..1, and cheap.
+            // Fractional parts of multiples of the golden ratio: spread over -1..1, and cheap to compute.
             let values: Vec<f32> = (0..buffer.bytes() / 4)
                 .map(|i| ((i as f64 * 0.618_033_988_749_895).fract() * 2.0 - 1.0) as f32 * scale)
                 .collect();
@@ -186,7 +184,7 @@ impl Bench {
         let choice = Choice { tiles: [tile as u8; CLASSES], ..Choice::default() };
         let mut plan = Plan::new(choice, Some(self.panels.clone()));
         let mut recording = Recording::new();
-        // The weights are in the layout that a step would materialize them in.
+        // The weights have the layout in which a step would materialize them.
         let layout = plan.layout(&params, 1, None);
         let w = if layout == Layout::Panels { &self.w_panels } else { &self.w };
         let tensors =
@@ -195,7 +193,7 @@ impl Bench {
         recording
     }
 
-    /// Compares the result of every tile with that of the CPU reference, which computes at most 16 rows.
+    /// Compares the result of every tile with that of the CPU reference, for at most 16 rows.
     async fn check(&self, backend: &dyn Backend, reference: &dyn Backend) -> Result<()> {
         let [rows, columns, depth] = self.shape;
         let exact = Bench::new(reference, [rows.min(16), columns, depth]).await?;
@@ -204,7 +202,7 @@ impl Bench {
         let limits = backend.limits();
         for (index, tile) in TILES.iter().enumerate().filter(|(_, tile)| tile.runs(&limits)) {
             let tolerance = if tile.half() { 1e-2 } else { 1e-4 };
-            // The result of an earlier tile must not pass for the result of this one.
+            // The result of an earlier tile must not be mistaken for that of this one.
             backend.write(&self.c, 0, &vec![0xff; self.c.bytes() as usize])?;
             backend.run(&self.record(index)).await?;
             let seen = read(backend, &self.c).await?;

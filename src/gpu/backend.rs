@@ -1,4 +1,4 @@
-//! What runs recordings: one interface for the GPU and for the CPU reference kernels.
+//! The interface that runs recordings, for the GPU and for the CPU reference kernels.
 
 use super::{Buffer, MemoryClass, MemoryUse, Recording, Upload};
 use crate::error::{Result, bail};
@@ -11,17 +11,17 @@ pub struct Limits {
     pub binding_bytes: u64,
     /// Size of the largest buffer in bytes.
     pub buffer_bytes: u64,
-    /// Whether the adapter is a software GPU. Its fastest matmul tiles are not those of hardware.
+    /// Whether the adapter is a software GPU, whose fastest matmul tiles differ from those of hardware.
     pub software: bool,
     /// Minimum number of threads in a subgroup; 0 if the adapter does not report it.
     pub subgroup: u32,
     /// Whether the threads of a subgroup can exchange values (the feature `subgroups`).
     pub subgroups: bool,
-    /// Number of threads in every subgroup, if all have the same size and can exchange values; otherwise 0.
+    /// Number of threads in every subgroup if all have the same size and can exchange values, otherwise 0.
     pub lanes: u32,
-    /// Whether a subgroup of 32 threads can multiply cooperative matrices of 16 x 16 in f16, with sums in f32.
+    /// Whether a subgroup of 32 threads can multiply 16 x 16 cooperative matrices in f16, with f32 sums.
     pub matrix_units: bool,
-    /// Whether the device computes in f16 (the feature `shader-f16`).
+    /// Whether the device supports f16 arithmetic (the feature `shader-f16`).
     pub shader_f16: bool,
 }
 
@@ -46,7 +46,7 @@ impl Limits {
 
 /// Runs recordings over buffers that it allocates.
 pub trait Backend {
-    /// A name to show to people: the adapter's, or "cpu".
+    /// A display name: that of the adapter, or "cpu".
     fn name(&self) -> String;
 
     /// The limits in force.
@@ -60,7 +60,7 @@ pub trait Backend {
         None
     }
 
-    /// Milliseconds spent in the driver or waiting for the device since it was opened. The rest of a run's time is the host's.
+    /// Milliseconds spent in the driver or waiting for the device since it was opened. The rest of a run's time is spent on the host.
     fn waited_ms(&self) -> f64 {
         0.0
     }
@@ -68,14 +68,14 @@ pub trait Backend {
     /// Creates a zeroed buffer of at least `bytes`, rounded up to 16.
     ///
     /// # Errors
-    /// `limit-exceeded` naming the buffer when it is larger than the device allows.
+    /// `limit-exceeded` naming the buffer if it is larger than the device allows.
     fn create(&self, name: &str, bytes: u64, class: MemoryClass) -> Result<Buffer>;
 
-    /// Writes `data` at `offset` bytes (a multiple of 4), before anything that is run later. Data whose length is not
-    /// a multiple of 4 is padded with zeros.
+    /// Writes `data` at byte `offset` (a multiple of 4), before anything that is run later. If its length is not a multiple of 4,
+    /// `data` is padded with zeros.
     ///
     /// # Errors
-    /// `invalid-argument` when the range is not inside the buffer.
+    /// `invalid-argument` if the range is not within the buffer.
     fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) -> Result<()>;
 
     /// Runs all dispatches in order. Returns when the last one has been submitted, not when it has finished.
@@ -84,23 +84,23 @@ pub trait Backend {
     /// `device-lost`, `out-of-memory`.
     fn run<'a>(&'a self, recording: &'a Recording) -> LocalFuture<'a, Result<()>>;
 
-    /// Reads `bytes` at `offset` (both multiples of 4) after everything that was run before.
+    /// Reads `bytes` bytes at byte `offset` (both multiples of 4), after everything that was run before.
     ///
     /// # Errors
     /// `device-lost`, `out-of-memory`, `invalid-argument`.
     fn read<'a>(&'a self, buffer: &'a Buffer, offset: u64, bytes: u64) -> LocalFuture<'a, Result<Vec<u8>>>;
 }
 
-/// Reads the bytes of an upload and writes them, before anything that is run later.
+/// Reads an upload's bytes from its file and writes them to its buffer, before anything that is run later.
 ///
 /// # Errors
-/// The errors of reading the file, and of [`Backend::write`].
+/// Read errors; the errors of [`Backend::write`].
 pub(crate) async fn upload(backend: &dyn Backend, upload: &Upload) -> Result<()> {
     let bytes = upload.file.read(upload.offset, upload.bytes as usize).await?;
     backend.write(&upload.buffer, 0, &bytes)
 }
 
-/// Checks that `[offset, offset + len)` lies in the buffer and is aligned to words.
+/// Checks that `[offset, offset + len)` is within the buffer and word-aligned.
 pub(crate) fn check_range(buffer: &Buffer, offset: u64, len: u64) -> Result<()> {
     let inside = offset.checked_add(len).is_some_and(|end| end <= buffer.bytes());
     if !inside || !offset.is_multiple_of(4) {

@@ -1,4 +1,4 @@
-//! Named buffers whose bytes are counted. They are in device memory, or in host memory for the CPU reference kernels.
+//! Named buffers whose sizes are tracked. They are in device memory, or in host memory for the CPU reference kernels.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::memory::{Lease, MemoryClass, MemoryTracker};
 
-/// Where a buffer's bytes are.
+/// Where a buffer's bytes are stored.
 #[derive(Debug)]
 pub enum Storage {
     /// In the GPU's memory.
@@ -28,14 +28,14 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Cached bind groups may still refer to the buffer; its memory is given back now all the same.
+        // Cached bind groups may still refer to the buffer, but its memory is freed now.
         if let Storage::Gpu(buffer) = &self.storage {
             buffer.destroy();
         }
     }
 }
 
-/// A shared handle to a buffer; the memory is freed with the last one.
+/// A shared handle to a buffer. The memory is freed with the last handle.
 #[derive(Clone, Debug)]
 pub struct Buffer(Rc<Inner>);
 
@@ -58,7 +58,7 @@ impl Buffer {
         }))
     }
 
-    /// An identifier that is unique in the process.
+    /// An identifier that is unique within the process.
     pub fn id(&self) -> u64 {
         self.0.id
     }
@@ -68,12 +68,12 @@ impl Buffer {
         &self.0.name
     }
 
-    /// Its size in bytes, a multiple of 16.
+    /// The size in bytes, a multiple of 16.
     pub fn bytes(&self) -> u64 {
         self.0.bytes
     }
 
-    /// Where the bytes are. Only backends need this.
+    /// Where the bytes are stored. Only backends need this.
     pub fn storage(&self) -> &Storage {
         &self.0.storage
     }

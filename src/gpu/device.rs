@@ -19,13 +19,13 @@ use crate::error::Code;
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
-/// The limits that are requested from the adapter.
+/// Which limits to request from the adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LimitsChoice {
     /// The largest buffers and bindings that the adapter offers.
     #[default]
     Adapter,
-    /// WebGPU's defaults, which even the smallest phone has.
+    /// WebGPU's default limits, which even the smallest phone supports.
     Default,
 }
 
@@ -53,8 +53,8 @@ pub struct Gpu {
     faults: Faults,
 }
 
-/// Whether the adapter multiplies cooperative matrices of 16 x 16 in f16, with sums in f32, by subgroups of 32 threads. Browsers do
-/// not offer them.
+/// Whether the adapter can multiply 16 x 16 cooperative matrices in f16, with f32 sums, in subgroups of 32 threads. Browsers do not
+/// offer them.
 fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
     use wgpu::CooperativeScalarType::{F16, F32};
     let (info, features) = (adapter.get_info(), adapter.features());
@@ -67,11 +67,11 @@ fn has_matrix_units(adapter: &wgpu::Adapter) -> bool {
             .any(|p| [p.m_size, p.n_size, p.k_size] == [16; 3] && (p.ab_type, p.cr_type) == (F16, F32))
 }
 
-/// The permission to use what wgpu calls experimental. The only such feature that a device is opened with is cooperative matrices.
+/// Enables wgpu's experimental features. Cooperative matrices are the only such feature that a device is opened with.
 #[allow(unsafe_code, reason = "wgpu marks every experimental feature so, whether or not its use is unsafe")]
 fn experimental() -> wgpu::ExperimentalFeatures {
     // SAFETY: the tile for matrix units loads and stores cooperative matrices only in workgroup memory, within the bounds of its
-    // arrays, and in complete subgroups. wgpu's documentation of the feature names no other requirement.
+    // arrays, and in complete subgroups. wgpu's documentation of the feature states no other requirement.
     unsafe { wgpu::ExperimentalFeatures::enabled() }
 }
 
@@ -81,8 +81,8 @@ pub type StopCheck = Box<dyn Fn() -> Result<()>>;
 /// Maximum bytes of pending writes. wgpu keeps them in staging memory until the next submit.
 const MAX_UNSENT: u64 = 32 << 20;
 
-/// How long a device may take to answer. Submits are meant to take a tenth of a second; a slow software GPU may need many seconds
-/// for the first ones. In a tab, the browser watches over the device.
+/// How long a device may take to respond. A submit is meant to take a tenth of a second, but a slow software GPU may need many
+/// seconds for the first ones. In a tab, the browser monitors the device.
 #[cfg(not(target_arch = "wasm32"))]
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -90,7 +90,7 @@ impl Gpu {
     /// Opens a device on the best adapter.
     ///
     /// # Errors
-    /// `webgpu-unavailable` when there is none.
+    /// `webgpu-unavailable` if there is none.
     pub async fn open(options: GpuOptions) -> Result<Rc<Gpu>> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
         let adapter = instance
@@ -161,7 +161,7 @@ impl Gpu {
         }))
     }
 
-    /// The adapter as its driver describes it.
+    /// The driver's description of the adapter.
     pub fn adapter(&self) -> &wgpu::AdapterInfo {
         &self.adapter
     }
@@ -172,13 +172,13 @@ impl Gpu {
         self.device.destroy();
     }
 
-    /// Calls `check` before each submit from now on. A recording that it aborts has run only in part, so its buffers are in an
+    /// Calls `check` before each submit from now on. A recording that it aborts has run only partly, so its buffers are in an
     /// intermediate state.
     pub fn stop_when(&self, check: Option<StopCheck>) {
         *self.stop.borrow_mut() = check;
     }
 
-    /// Calls `watch` from now on while a recording waits for programs that it is the first to use.
+    /// From now on, calls `watch` while a recording waits for programs that it is the first to use.
     pub fn watch_programs(&self, watch: Option<ProgramWatch>) {
         self.executor.borrow_mut().watch = watch;
     }
@@ -199,17 +199,17 @@ impl Gpu {
         &self.queue
     }
 
-    /// Every call of wgpu comes through here first, so that tests can make it fail.
+    /// Every wgpu call goes through here first, so that tests can make it fail.
     fn before_call(&self) {
         #[cfg(all(debug_assertions, not(target_arch = "wasm32")))]
         self.faults.before_call(&self.device, &self.reported);
     }
 
-    /// Returns the error that the device has reported, if there is one.
+    /// Returns the error that the device has reported, if any.
     fn check(&self) -> Result<()> {
         let found = self.reported.check();
-        // Natively, calls on a lost device may fail as invalid before the loss is reported, which a poll does once the device has nothing
-        // more to do.
+        // Natively, calls on a lost device may fail as invalid before the loss is reported. Polling reports it once the device has
+        // nothing more to do.
         #[cfg(not(target_arch = "wasm32"))]
         if found.as_ref().is_err_and(|error| error.code() == Code::LimitExceeded) {
             let _ =
@@ -219,7 +219,7 @@ impl Gpu {
         found
     }
 
-    /// Waits until the device has done everything that was submitted.
+    /// Waits until the device has finished everything that was submitted.
     #[cfg(not(target_arch = "wasm32"))]
     fn poll(&self) -> Result<()> {
         self.before_call();
@@ -245,7 +245,7 @@ impl Gpu {
         &self.tracker
     }
 
-    /// Submits commands. The time counts as waiting, because a software GPU computes meanwhile.
+    /// Submits commands. The time counts as waiting, because a software GPU computes during this call.
     pub(crate) fn submit(&self, commands: wgpu::CommandBuffer) {
         let start = Instant::now();
         self.unsent.set(0);
@@ -253,10 +253,10 @@ impl Gpu {
         self.waited_ms.set(self.waited_ms.get() + start.elapsed_ms());
     }
 
-    /// Waits until a callback of the device sends to `done`.
+    /// Waits until a device callback sends to `done`.
     pub(crate) async fn wait<T>(&self, done: futures_channel::oneshot::Receiver<T>) -> Result<T> {
         let start = Instant::now();
-        // The browser calls back by itself. Natively the device must be driven, and has called back when that ends.
+        // A browser calls back on its own. Natively, the device must be polled, and it has called back when the poll returns.
         #[cfg(not(target_arch = "wasm32"))]
         let value = {
             let mut done = done;
@@ -292,7 +292,7 @@ impl Gpu {
         }
         let (sender, receiver) = futures_channel::oneshot::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // The receiver is gone only when the read was given up.
+            // The receiver is gone only if the read was abandoned.
             let _ = sender.send(result);
         });
         self.wait(receiver).await?.map_err(|e| err!(DeviceLost, "reading {} back: {e}", buffer.name()))?;
@@ -306,14 +306,14 @@ impl Gpu {
 }
 
 impl Drop for Gpu {
-    /// Frees the device's memory at once. A browser would wait for its next garbage collection.
+    /// Frees the device's memory immediately. A browser would wait for its next garbage collection.
     fn drop(&mut self) {
         self.destroy();
     }
 }
 
-/// Whether an adapter computes on the CPU. A browser does not tell the kind of an adapter, but the names of its software GPUs
-/// are known.
+/// Whether an adapter computes on the CPU. A browser does not reveal the kind of an adapter, but the names of its software GPUs are
+/// known.
 fn is_software(adapter: &wgpu::AdapterInfo) -> bool {
     let names = [&adapter.name, &adapter.driver, &adapter.driver_info];
     let known = |name: &&String| ["swiftshader", "llvmpipe"].iter().any(|s| name.to_lowercase().contains(s));
@@ -378,7 +378,7 @@ impl Backend for Gpu {
         if self.unsent.get() >= MAX_UNSENT {
             self.unsent.set(0);
             self.queue().submit([]);
-            // Natively, frees the staging memory of what has been written; the browser does so by itself.
+            // Natively, this frees the staging memory of the writes; a browser does so by itself.
             #[cfg(not(target_arch = "wasm32"))]
             self.poll()?;
         }

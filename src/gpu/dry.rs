@@ -1,4 +1,4 @@
-//! A backend that allocates and runs nothing. It counts the memory that the same run would take on a device.
+//! A backend that allocates and runs nothing. It counts the memory that the same run would need on a device.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::future::LocalFuture;
 pub struct Dry {
     limits: Limits,
     tracker: MemoryTracker,
-    /// The uniform buffers that a device keeps, and their bytes.
+    /// The number of uniform buffers that a device keeps, and the lease for their bytes.
     uniforms: RefCell<Option<(u64, Lease)>>,
 }
 
@@ -55,7 +55,7 @@ impl Backend for Dry {
         let bytes = uniform_bytes(recording.dispatches().len());
         let mut uniforms = self.uniforms.borrow_mut();
         if uniforms.as_ref().is_none_or(|(held, _)| *held < bytes) {
-            // As on a device, the new buffers exist before the old ones are freed.
+            // As on a device, the new buffers are created before the old ones are freed.
             let lease = self.tracker.lease(MemoryClass::Transfer, bytes);
             *uniforms = Some((bytes, lease));
         }

@@ -11,30 +11,30 @@ use super::{Dispatch, Gpu, Recording, Storage, shader, upload};
 use crate::clock::Instant;
 use crate::error::{Result, bail};
 
-/// Uniforms are bound at offsets that are multiples of this: WebGPU's default `minUniformBufferOffsetAlignment`.
+/// The alignment of uniform offsets: WebGPU's default `minUniformBufferOffsetAlignment`.
 const SLOT: usize = 256;
 
-/// Number of uniform slots for this many dispatches, rounded up so that recordings of similar length share a buffer.
+/// Number of uniform slots for `dispatches` dispatches, rounded up so that recordings of similar length share a buffer.
 fn slots_for(dispatches: usize) -> usize {
     dispatches.next_power_of_two().max(256)
 }
 
-/// Bytes of the uniform buffer for this many dispatches.
+/// Size in bytes of the uniform buffer for `dispatches` dispatches.
 pub(super) fn uniform_bytes(dispatches: usize) -> u64 {
     (slots_for(dispatches) * SLOT) as u64
 }
 
-/// Target duration of one submit. It is short enough for a phone's watchdog and for the page to stay responsive.
+/// Target duration of one submit. It is short enough to avoid a phone's watchdog and to keep the page responsive.
 const SUBMIT_MS: f64 = 100.0;
 
-/// How many times the duration of a submit has been halved.
+/// How many times the target duration of a submit has been halved.
 static HALVINGS: AtomicU32 = AtomicU32::new(0);
 
 /// Maximum of [`HALVINGS`]: below an eighth of [`SUBMIT_MS`], more submits only cost time.
 const MAX_HALVINGS: u32 = 3;
 
-/// Halves the work of a submit for the devices that this process opens from now on. Drivers give up a device whose submit takes too
-/// long, and the device that was lost may have been given too much.
+/// Halves the work per submit for the devices that this process opens from now on. Drivers drop a device whose submit takes too
+/// long, which may be why the device was lost.
 pub(super) fn shorten_submits() {
     HALVINGS.fetch_add(1, Ordering::Relaxed);
 }
@@ -42,13 +42,13 @@ pub(super) fn shorten_submits() {
 /// Maximum number of submits in flight: one runs while the next is encoded.
 const IN_FLIGHT: usize = 2;
 
-/// Called while programs (compute pipelines) are compiled, with the number that is ready and the number that is known to be needed.
+/// Called while programs (compute pipelines) are compiled, with the number that are ready and the number known to be needed.
 pub type ProgramWatch = Box<dyn Fn(usize, usize)>;
 
-/// While the programs are watched, a submit needs at most this many new ones, so that their number grows visibly.
+/// While programs are watched, a submit needs at most this many new ones, so that progress is visible.
 const NEW_PROGRAMS: usize = 2;
 
-/// Maximum number of cached bind groups, many times what one step needs. Beyond it, all are dropped.
+/// Maximum number of cached bind groups, many times what one step needs. All are dropped when it is exceeded.
 const MAX_BIND_GROUPS: usize = 8192;
 
 #[derive(PartialEq, Eq, Hash)]
@@ -73,7 +73,7 @@ pub(crate) struct Executor {
     work_per_ms: f64,
     /// Target duration of one submit in milliseconds.
     submit_ms: f64,
-    /// What [`Gpu::watch_programs`] was given.
+    /// The callback given to [`Gpu::watch_programs`].
     pub(super) watch: Option<ProgramWatch>,
 }
 
@@ -84,7 +84,7 @@ impl Default for Executor {
             pipeline_by_key: HashMap::new(),
             bind_groups: HashMap::new(),
             uniforms: None,
-            // A slow software GPU; the first submits are small until the device is known.
+            // The speed of a slow software GPU, so that the first submits are small until the device's speed is known.
             work_per_ms: 1e6,
             submit_ms: SUBMIT_MS / f64::from(1 << HALVINGS.load(Ordering::Relaxed).min(MAX_HALVINGS)),
             watch: None,
@@ -96,12 +96,12 @@ impl Default for Executor {
 struct Pending {
     done: Receiver<()>,
     work: u64,
-    /// The number of programs that are ready when it has run.
+    /// The number of programs that will be ready when it has run.
     programs: usize,
 }
 
 impl Executor {
-    /// Runs a recording. The cell is never borrowed across an await.
+    /// Runs a recording. The cell is never borrowed across an await point.
     pub(crate) async fn run(this: &RefCell<Executor>, gpu: &Gpu, recording: &Recording) -> Result<()> {
         let _waiting = gpu.tracker().lease(MemoryClass::Transfer, recording.waiting_bytes());
         this.borrow_mut().write_uniforms(gpu, recording);
@@ -113,7 +113,7 @@ impl Executor {
         loop {
             if first == end {
                 let Some((uploads, dispatches)) = pieces.next() else { break };
-                // The device still computes what was submitted before, while these bytes are read and wait for the next submit.
+                // While these bytes are read and wait for the next submit, the device still computes what was submitted before.
                 for waiting in uploads {
                     upload(gpu, waiting).await?;
                 }
@@ -148,14 +148,14 @@ impl Executor {
         Ok(())
     }
 
-    /// Tells these numbers to the watch.
+    /// Reports these numbers to the watch.
     fn tell_programs(&self, ready: usize, needed: usize) {
         if let Some(watch) = &self.watch {
             watch(ready, needed);
         }
     }
 
-    /// The number of programs once a recording has run, if it is the first to use some and they are watched.
+    /// The number of programs after a recording has run, if programs are watched and it is the first to use some of them.
     fn new_programs(&self, recording: &Recording) -> Option<usize> {
         self.watch.as_ref()?;
         let keys = recording.dispatches().iter().map(|dispatch| dispatch.variant.key());
@@ -163,7 +163,7 @@ impl Executor {
         (!new.is_empty()).then(|| self.pipelines.len() + new.len())
     }
 
-    /// The number of dispatches that need only a few new programs together; at least one.
+    /// The number of leading dispatches that together need only a few new programs; at least one.
     fn with_few_new(&self, dispatches: &[Dispatch]) -> usize {
         let mut new = HashSet::new();
         for (count, dispatch) in dispatches.iter().enumerate() {
@@ -178,7 +178,7 @@ impl Executor {
         dispatches.len()
     }
 
-    /// The number of dispatches in the next submit, and their work.
+    /// The number of dispatches in the next submit, and their total work.
     fn budget(&self, dispatches: &[Dispatch]) -> (usize, u64) {
         let limit = (self.work_per_ms * self.submit_ms) as u64;
         let mut work = 0_u64;
@@ -191,7 +191,7 @@ impl Executor {
         (dispatches.len(), work)
     }
 
-    /// Moves the measured speed part of the way toward that of a submit, by at most a factor of 2.
+    /// Moves the speed estimate part of the way toward the measured speed of a submit, by at most a factor of 2.
     fn learn(&mut self, work: u64, ms: f64) {
         let seen = work as f64 / ms.max(0.05);
         let bounded = seen.clamp(self.work_per_ms / 2.0, self.work_per_ms * 2.0);
@@ -208,7 +208,7 @@ impl Executor {
                 usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
-            // Bind groups hold the old buffer until they are dropped.
+            // Bind groups keep the old buffer alive until they are dropped.
             self.bind_groups.clear();
             let lease = gpu.tracker().lease(MemoryClass::Transfer, bytes);
             self.uniforms = Some(Uniforms { buffer, slots, _lease: lease });
@@ -257,7 +257,7 @@ impl Executor {
         });
         let pipeline = gpu.device().create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(&key),
-            // The shader's own declarations are the layout: bindings are typed once, in WGSL.
+            // The layout comes from the shader's own declarations: bindings are declared only once, in WGSL.
             layout: None,
             module: &module,
             entry_point: Some("main"),
@@ -329,7 +329,7 @@ mod tests {
     use crate::gpu::{Backend, Dry, Limits};
     use crate::kernel::multiply_add;
 
-    /// Dispatches of 8192 operations for each of `rounds`, which is as little work as the kernel can do.
+    /// Dispatches of 8192 operations per round, the smallest amount of work that the kernel can do.
     fn dispatches(count: usize, rounds: u32) -> Recording {
         let dry = Dry::open(Limits::WEBGPU_DEFAULT);
         let buffer = dry.create("values", 4096, MemoryClass::Scratch).unwrap();
@@ -347,7 +347,7 @@ mod tests {
         let each = recording.dispatches()[0].cost.work;
         let (count, work) = executor.budget(recording.dispatches());
         assert_eq!(work, count as u64 * each);
-        // 10^9 operations a second are slower than any phone's GPU, and a watchdog waits for seconds.
+        // 10^9 operations per second is slower than any phone's GPU, and a watchdog waits for seconds.
         assert!(work as f64 <= 1e9 * executor.submit_ms / 1e3);
         assert!(count > 1 && count < 1000);
     }
@@ -364,7 +364,7 @@ mod tests {
         let mut executor = Executor::default();
         for _ in 0..5 {
             let before = executor.work_per_ms;
-            // A clock that did not move would say that the device is infinitely fast.
+            // If the clock did not advance, the device would seem infinitely fast.
             executor.learn(u64::MAX, 0.0);
             assert!(executor.work_per_ms <= 1.5 * before);
         }

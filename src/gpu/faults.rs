@@ -1,8 +1,9 @@
-//! Makes calls of the GPU fail on purpose, so that tests can see what a run does then. Only builds with debug assertions have this.
+//! Makes GPU calls fail on purpose, so that tests can see how a run reacts. Only builds with debug assertions have this.
 //!
-//! The environment variable `POCKETLLM_GPU_FAULTS` has a fault for each device that the process opens, such as `lost@17,memory@40`: the
-//! first device is lost before its 17th call, and the second is out of memory at its 40th. The calls are those of wgpu that
-//! create something, write, submit, wait or read. `count@0` changes nothing. Every device prints its number of calls to stderr.
+//! The environment variable `POCKETLLM_GPU_FAULTS` has a fault for each device that the process opens, such as `lost@17,memory@40`:
+//! the first device is lost before its 17th call, and the second runs out of memory at its 40th. The counted calls are those of
+//! wgpu that create something, write, submit, wait or read. `count@0` injects no fault. Every device prints its number of calls to
+//! stderr.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,11 +15,11 @@ use super::reported::Reported;
 pub(super) enum Fault {
     /// The device is lost.
     Lost,
-    /// The device reports that its memory is full.
+    /// The device reports that it is out of memory.
     Memory,
-    /// wgpu finds a call invalid.
+    /// wgpu rejects a call as invalid.
     Invalid,
-    /// The next buffer that is to be read cannot be mapped.
+    /// The next buffer to be read cannot be mapped.
     Map,
     /// The next wait for the device takes too long.
     Timeout,
@@ -28,13 +29,13 @@ pub(super) enum Fault {
 pub(super) struct Faults {
     planned: Option<(Fault, u64)>,
     calls: Cell<u64>,
-    /// Whether the call has come, and the fault waits for a call that it is about.
+    /// Whether the call has been reached, and the fault waits for the next call that it applies to.
     waiting: Cell<bool>,
     reports: bool,
 }
 
 impl Faults {
-    /// The fault that the environment names for the next device.
+    /// The fault that the environment variable specifies for the next device.
     pub(super) fn of_next_device() -> Faults {
         static DEVICES: AtomicUsize = AtomicUsize::new(0);
         let list = std::env::var("POCKETLLM_GPU_FAULTS").ok();
@@ -54,7 +55,7 @@ impl Faults {
         Faults { planned, calls: Cell::new(0), waiting: Cell::new(false), reports: list.is_some() }
     }
 
-    /// Counts a call, and does to the device what was planned for it.
+    /// Counts a call, and injects the planned fault when its call is reached.
     pub(super) fn before_call(&self, device: &wgpu::Device, reported: &Reported) {
         self.calls.set(self.calls.get() + 1);
         let Some((fault, call)) = self.planned else { return };
@@ -67,7 +68,7 @@ impl Faults {
                 reported.of_wgpu(&wgpu::Error::OutOfMemory { source: "a test has used it up".into() })
             }
             Fault::Invalid => {
-                // A buffer that can be mapped for reading is never a uniform.
+                // A buffer that can be mapped for reading cannot also be a uniform.
                 let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::UNIFORM;
                 let (label, mapped_at_creation) = (Some("of a test"), false);
                 let _ = device.create_buffer(&wgpu::BufferDescriptor {
@@ -81,7 +82,7 @@ impl Faults {
         }
     }
 
-    /// Whether the call that comes now is the one that `fault` makes fail.
+    /// Whether `fault` makes the current call fail.
     pub(super) fn strikes(&self, fault: Fault) -> bool {
         self.planned.is_some_and(|(planned, _)| planned == fault) && self.waiting.take()
     }

@@ -8,11 +8,11 @@ use std::rc::Rc;
 pub enum MemoryClass {
     /// Stored weights.
     Weights,
-    /// Parameters that are trained beside the weights: low-rank factors and prefixes.
+    /// Parameters that are trained in addition to the weights: low-rank factors and prefixes.
     Adapter,
-    /// Weights as the branches see them, materialized again for each matrix.
+    /// Weights as the branches see them, rematerialized for each matrix.
     Scratch,
-    /// Hidden states, attention inputs, logits, losses, key/value caches.
+    /// Hidden states, attention inputs, logits, losses, KV caches.
     Activations,
     /// Uniforms, read-back and other small buffers.
     Transfer,
@@ -31,12 +31,12 @@ pub struct MemoryUse {
     pub activations: u64,
     /// Bytes of uniforms and read-back buffers.
     pub transfer: u64,
-    /// The largest sum of the five since the device was opened.
+    /// The largest total of these five since the device was opened.
     pub peak: u64,
 }
 
 impl MemoryUse {
-    /// All bytes in use now.
+    /// Total bytes in use.
     pub fn total(&self) -> u64 {
         self.weights + self.adapter + self.scratch + self.activations + self.transfer
     }
@@ -52,7 +52,7 @@ impl MemoryUse {
     }
 }
 
-/// Counts the bytes of one device's buffers.
+/// Tracks the bytes of one device's buffers.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTracker(Rc<RefCell<MemoryUse>>);
 
@@ -62,7 +62,7 @@ impl MemoryTracker {
         *self.0.borrow()
     }
 
-    /// Counts `bytes` until the lease is dropped.
+    /// Counts `bytes` bytes as used until the lease is dropped.
     pub(crate) fn lease(&self, class: MemoryClass, bytes: u64) -> Lease {
         let mut usage = self.0.borrow_mut();
         *usage.class_mut(class) += bytes;
@@ -71,7 +71,7 @@ impl MemoryTracker {
     }
 }
 
-/// Bytes counted as in use for as long as this lives.
+/// Bytes that are counted as used as long as this value exists.
 #[derive(Debug)]
 pub(crate) struct Lease {
     tracker: MemoryTracker,
@@ -85,7 +85,7 @@ impl Drop for Lease {
     }
 }
 
-/// Bytes of memory that the system still has, where it reports them (on Linux).
+/// Available system memory in bytes, if the system reports it (on Linux).
 pub(super) fn system_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

@@ -1,8 +1,8 @@
 //! The device, its memory, and the recordings that run on it.
 //!
 //! A [`Recording`] is data: a list of kernel dispatches over named [`Buffer`]s. Recording never touches the device. Four
-//! [`Backend`]s take recordings: [`Gpu`] runs them through wgpu; `reference::Host` runs the CPU reference kernels; [`Dry`]
-//! runs nothing and counts what `Gpu` would allocate; [`Profiler`] wraps another backend and measures the time of each kernel.
+//! [`Backend`]s accept recordings: [`Gpu`] runs them through wgpu; `reference::Host` runs the CPU reference kernels; [`Dry`] runs
+//! nothing and counts what `Gpu` would allocate; [`Profiler`] wraps another backend and measures the time of each kernel.
 
 mod backend;
 mod buffer;

@@ -1,4 +1,4 @@
-//! Measures how the time of a run is divided among kernels.
+//! Measures how a run's time is divided among kernels.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,8 +21,8 @@ pub struct KernelTime {
     pub bytes: u64,
 }
 
-/// A backend that wraps another and keeps what was run. Timestamp queries are rarely available and clocks are too coarse for
-/// single dispatches, so the dispatches of each kernel are run again in a loop.
+/// A backend that wraps another and keeps what was run. Timestamp queries are rarely available, and clocks are too coarse for
+/// single dispatches, so the dispatches of each kernel are rerun in a loop.
 pub struct Profiler {
     inner: Rc<dyn Backend>,
     dispatches: RefCell<Vec<Dispatch>>,
@@ -34,13 +34,13 @@ impl Profiler {
         Rc::new(Profiler { inner, dispatches: RefCell::default() })
     }
 
-    /// Forgets what has been run.
+    /// Forgets everything run so far.
     pub fn forget(&self) {
         self.dispatches.borrow_mut().clear();
     }
 
-    /// Times the dispatches of each kernel since [`Profiler::forget`], the longest first. The contents of buffers are meaningless
-    /// afterwards.
+    /// Times the dispatches of each kernel since [`Profiler::forget`], and returns the kernels in order of decreasing time. The
+    /// contents of buffers are meaningless afterwards.
     ///
     /// # Errors
     /// The errors of [`Backend::run`].

@@ -26,7 +26,7 @@ pub struct Variant {
     pub kernel: &'static Kernel,
     /// For each `//#use @slot` in the text, the snippet that fills it.
     pub providers: Vec<(&'static str, &'static str)>,
-    /// `const NAME: u32 = value;` lines put before the text.
+    /// `const NAME: u32 = value;` lines that are put before the text.
     pub constants: Vec<(&'static str, u32)>,
 }
 
@@ -37,19 +37,19 @@ impl From<&'static Kernel> for Variant {
 }
 
 impl Variant {
-    /// The same with a provider chosen.
+    /// This variant with a provider added.
     pub fn provide(mut self, slot: &'static str, snippet: &'static str) -> Self {
         self.providers.push((slot, snippet));
         self
     }
 
-    /// The same with a generated constant.
+    /// This variant with a generated constant added.
     pub fn constant(mut self, name: &'static str, value: u32) -> Self {
         self.constants.push((name, value));
         self
     }
 
-    /// A text that is unique to this variant.
+    /// A string that is unique to this variant.
     pub fn key(&self) -> String {
         let mut key = self.kernel.name.to_owned();
         for (slot, snippet) in &self.providers {
@@ -67,7 +67,7 @@ impl Variant {
 pub struct Binding {
     /// The buffer.
     pub buffer: Buffer,
-    /// First byte; a multiple of 256 unless the whole buffer is bound.
+    /// The first byte, a multiple of 256 unless the whole buffer is bound.
     pub offset: u64,
     /// Number of bytes.
     pub bytes: u64,
@@ -86,24 +86,24 @@ pub struct Dispatch {
     pub variant: Variant,
     /// The bytes of `@binding(0)`.
     pub uniform: Vec<u8>,
-    /// What goes to `@binding(1)` and on.
+    /// The bindings from `@binding(1)` on.
     pub bindings: Vec<Binding>,
     /// Workgroups in x, y, z.
     pub grid: [u32; 3],
-    /// Its cost.
+    /// The approximate cost.
     pub cost: Cost,
 }
 
 /// The approximate cost of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Number of scalar operations, by which submits are budgeted.
+    /// Number of scalar operations, which determines how many dispatches a submit contains.
     pub work: u64,
-    /// Bytes of the tensors that it reads and writes, each counted once: the least traffic that memory has.
+    /// Bytes of the tensors that it reads and writes, each counted once: the minimum memory traffic.
     pub bytes: u64,
 }
 
-/// Bytes of a file that are written to the begin of a buffer while a recording runs.
+/// Bytes of a file that are written to the start of a buffer while a recording runs.
 #[derive(Clone)]
 pub struct Upload {
     /// The buffer.
@@ -123,13 +123,13 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// A list of dispatches, run in order; each sees what the ones before it wrote. Between them, bytes of files may be uploaded.
+/// A list of dispatches that run in order. Each sees what earlier ones wrote. Between them, file contents may be uploaded.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     dispatches: Vec<Dispatch>,
-    /// Uploads, each list with the index of the dispatch that it comes before.
+    /// Uploads, as lists with the index of the dispatch that they precede.
     uploads: Vec<(usize, Vec<Upload>)>,
-    /// For the id of each buffer that is bound, the index of the last dispatch that binds it.
+    /// For the id of each bound buffer, the index of the last dispatch that binds it.
     last_uses: HashMap<u64, usize>,
 }
 
@@ -147,12 +147,12 @@ impl Recording {
         &self.dispatches
     }
 
-    /// Adds uploads. The dispatches before them still see what the buffers held.
+    /// Adds uploads. Earlier dispatches still see the previous contents of the buffers.
     pub fn upload(&mut self, uploads: Vec<Upload>) {
         self.uploads.push((self.dispatches.len(), uploads));
     }
 
-    /// The recording in pieces: uploads, and the range of the dispatches that come after them and before the next uploads.
+    /// The recording in pieces: uploads, and the range of dispatches between them and the next uploads.
     pub fn pieces(&self) -> impl Iterator<Item = (&[Upload], Range<usize>)> {
         let begin: (usize, &[Upload]) = (0, &[]);
         let begins = [begin].into_iter().chain(self.uploads.iter().map(|(first, list)| (*first, &list[..])));
@@ -160,14 +160,14 @@ impl Recording {
         begins.zip(ends).map(|((first, uploads), end)| (uploads, first..end))
     }
 
-    /// Maximum bytes of uploads that wait for their turn while a recording runs: those of two pieces, the one that the device comes to
-    /// next and the one that the host reads.
+    /// Maximum bytes of uploads that are waiting while a recording runs: those of two consecutive pieces, the next one on the
+    /// device and the one that the host is reading.
     pub(super) fn waiting_bytes(&self) -> u64 {
         let bytes = |(_, list): &(usize, Vec<Upload>)| list.iter().map(|upload| upload.bytes).sum::<u64>();
         2 * self.uploads.iter().map(bytes).max().unwrap_or(0)
     }
 
-    /// The index of the last dispatch that binds a buffer, to read or to write it.
+    /// The index of the last dispatch that binds a buffer, for reading or writing.
     pub fn last_use(&self, buffer: &Buffer) -> Option<usize> {
         self.last_uses.get(&buffer.id()).copied()
     }
@@ -188,11 +188,12 @@ impl Recording {
         self.extend([Dispatch { variant: variant.into(), uniform, bindings, grid, cost }]);
     }
 
-    /// A grid of `groups` workgroups folded over x and y, for kernels that use `lib/linear.wgsl`: a dimension holds at most 65,535.
+    /// A grid of `groups` workgroups folded over x and y, for kernels that use `lib/linear.wgsl`. A dimension has at most 65,535
+    /// workgroups.
     pub fn fold(groups: u64) -> [u32; 3] {
         let rows = groups.div_ceil(u64::from(MAX_WORKGROUPS)).max(1);
         let columns = groups.div_ceil(rows);
-        // A product of two dimensions reaches 2^32 workgroups, beyond any buffer's elements.
+        // Two dimensions together hold about 2^32 workgroups, more than any buffer has elements.
         [columns as u32, rows as u32, 1]
     }
 }

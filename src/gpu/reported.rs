@@ -1,17 +1,17 @@
-//! What a device reports outside of a call.
+//! Errors that a device reports outside of a call.
 
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Code, Error, Result, err};
 
-/// The error that a device reported and that is the cause of the others.
+/// The reported error that is the cause of the others.
 #[derive(Clone, Default)]
 pub(super) struct Reported(Arc<Mutex<Option<Error>>>);
 
 impl Reported {
     /// Keeps the error, unless an earlier one is its cause. Returns whether it was kept.
     pub(super) fn set(&self, error: Error) -> bool {
-        // A device may be lost because its memory is full, and a lost device is the cause of whatever else is reported.
+        // A device may be lost because it is out of memory, and a lost device causes all other errors.
         let rank = |error: &Error| match error.code() {
             Code::OutOfMemory => 2,
             Code::DeviceLost => 1,
@@ -25,7 +25,7 @@ impl Reported {
         kept
     }
 
-    /// Keeps an error of wgpu.
+    /// Keeps a wgpu error.
     pub(super) fn of_wgpu(&self, error: &wgpu::Error) {
         self.set(match error {
             wgpu::Error::OutOfMemory { .. } => err!(OutOfMemory, "the GPU is out of memory: {error}"),
@@ -33,7 +33,7 @@ impl Reported {
         });
     }
 
-    /// The reported error, if there was one.
+    /// Returns the reported error, if any.
     pub(super) fn check(&self) -> Result<()> {
         match self.0.lock() {
             Ok(slot) => slot.clone().map_or(Ok(()), Err),

@@ -1,7 +1,7 @@
 //! Composes WGSL from the text of a kernel and the snippets that it names.
 //!
-//! One directive, on a line of its own: `//#use name` stands for `shaders/lib/name.wgsl`, once per text;
-//! `//#use @slot` stands for the snippet that the variant's provider puts in that slot.
+//! There is one directive, on a separate line: `//#use name` is replaced by `shaders/lib/name.wgsl`, once per text; `//#use @slot`
+//! is replaced by the snippet that the variant provides for that slot.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::error::{Result, err};
 
 macro_rules! snippets {
     ($($name:literal),* $(,)?) => {
-        /// The files of `shaders/lib/` but for those that read a storage format: name and text.
+        /// The files of `shaders/lib/`, except those that read a storage format: name and text.
         const SNIPPETS: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../shaders/lib/", $name, ".wgsl")))),*];
     };
@@ -84,17 +84,17 @@ pub fn snippets() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The complete WGSL text of a variant.
 ///
 /// # Errors
-/// `invalid-argument` naming a missing snippet or slot. This is a bug, which the test that composes every variant finds.
+/// `invalid-argument` naming a missing snippet or slot. This would be a bug, which is caught by the test that composes every variant.
 pub fn compose(variant: &Variant) -> Result<String> {
     let mut text = String::new();
     for (name, value) in &variant.constants {
         text += &format!("const {name}: u32 = {value}u;\n");
     }
     append(&mut text, variant, variant.kernel.name, variant.kernel.source, &mut HashSet::new())?;
-    // What a snippet enables comes before every declaration.
+    // `enable` directives must come before all declarations.
     let (mut enabled, rest): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with("enable "));
-    // A browser demands this line. naga, which needs none, does not read it yet: https://github.com/gfx-rs/wgpu/issues/5555
+    // Browsers require this line. naga does not need it and cannot parse it yet: https://github.com/gfx-rs/wgpu/issues/5555
     if cfg!(not(target_arch = "wasm32")) {
         enabled.retain(|line| *line != "enable subgroups;");
     }

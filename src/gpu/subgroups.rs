@@ -1,7 +1,8 @@
 //! Requests the feature `subgroups` from a browser.
 //!
-//! wgpu 30 cannot do so, because its table of WebGPU's features lacks this one (<https://github.com/gfx-rs/wgpu/issues/10146>). It hands
-//! WGSL to the browser unread, so nothing else is missing. When wgpu maps the feature, this module can go.
+//! wgpu 30 cannot do so, because this feature is missing from its table of WebGPU features
+//! (<https://github.com/gfx-rs/wgpu/issues/10146>). It passes WGSL to the browser unparsed, so nothing else is missing. When wgpu
+//! supports the feature, this module can be removed.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use wasm_bindgen::{JsCast, JsValue};
 const FEATURE: &str = "subgroups";
 const METHOD: &str = "requestDevice";
 
-/// Calls `request`, which calls `GPUAdapter.requestDevice` of the browser. Meanwhile that method adds the feature to those required, if
-/// the adapter offers it. Returns also whether it has.
+/// Calls `request`, which calls the browser's `GPUAdapter.requestDevice`. During this call, that method adds the feature to the
+/// required ones if the adapter offers it. Also returns whether it was added.
 pub(super) fn added<T>(request: impl FnOnce() -> T) -> (T, bool) {
     let offered = Rc::new(Cell::new(false));
     let seen = offered.clone();
@@ -31,7 +32,7 @@ pub(super) fn added<T>(request: impl FnOnce() -> T) -> (T, bool) {
     (result, offered.get())
 }
 
-/// Puts a proxy in the place of the method, whose calls go to `apply` with their adapter. A plain function would not learn of it.
+/// Replaces the method by a proxy that passes calls to `apply` together with their adapter, which a plain function would not receive.
 fn replace(apply: &JsValue) -> Option<(JsValue, Function)> {
     let class = get(&js_sys::global(), "GPUAdapter")?;
     let prototype = get(&class, "prototype")?;
@@ -48,7 +49,7 @@ fn add(adapter: &JsValue, arguments: &Array) -> Option<()> {
     let has: Function = get(&features, "has")?.dyn_into().ok()?;
     has.call1(&features, &FEATURE.into()).ok().filter(JsValue::is_truthy)?;
     let required: Array = get(&arguments.get(0), "requiredFeatures")?.dyn_into().ok()?;
-    // In case that wgpu asks for it as well.
+    // In case wgpu requests it as well.
     if !required.includes(&FEATURE.into(), 0) {
         required.push(&FEATURE.into());
     }

@@ -1,23 +1,23 @@
-//! Times recordings against one another, in loops long enough for a browser's coarse clock.
+//! Times recordings against each other, in loops long enough for a browser's coarse clock.
 
 use super::{Backend, Buffer, Recording};
 use crate::clock::Instant;
 use crate::error::Result;
 
-/// The duration of a measurement.
+/// The limits of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// Minimum milliseconds of a loop over one recording, many times the resolution of a browser's clock (65 to 100 microseconds).
     pub loop_ms: f64,
-    /// Number of rounds over all recordings. The fastest counts, because other load only slows a round down.
+    /// Number of rounds over all recordings. The fastest round counts, because other load only slows a round down.
     pub rounds: u32,
-    /// A recording that is slower than the fastest by this factor is not timed again.
+    /// A recording that is slower than the fastest one by this factor is not timed again.
     pub hopeless: f64,
-    /// No round begins after this many milliseconds.
+    /// No round starts after this many milliseconds.
     pub total_ms: f64,
 }
 
-/// Milliseconds per run of each recording. The recordings write to `probe`, which is read back to wait for their end.
+/// Milliseconds per run of each recording. All recordings write to `probe`, which is read back to wait for their completion.
 ///
 /// # Errors
 /// The errors of [`Backend::run`].
@@ -30,7 +30,7 @@ pub async fn time(
     let mut times = Vec::new();
     let mut loops = Vec::new();
     for recording in recordings {
-        // The first run compiles.
+        // The first run includes compilation.
         run(backend, recording, probe).await?;
         let ms = run(backend, recording, probe).await?;
         let fastest = times.iter().copied().fold(ms, f64::min);
@@ -40,7 +40,7 @@ pub async fn time(
         loops.push((repeat, repeated));
         times.push(ms);
     }
-    // Compilation does not count: it takes a phone longer than the rounds.
+    // Compilation is not included in the time limit: on a phone, it takes longer than the rounds.
     let start = Instant::now();
     for _ in 0..timing.rounds {
         if start.elapsed_ms() > timing.total_ms {

@@ -30,9 +30,9 @@ pub fn record(recording: &mut Recording, activation: Activation, x: &Buffer, cou
 pub enum Activation {
     /// x/2 (1 + erf(x / sqrt 2)).
     Gelu,
-    /// GELU with tanh in the place of erf: `gelu_new`, `gelu_pytorch_tanh`.
+    /// GELU with tanh instead of erf: `gelu_new`, `gelu_pytorch_tanh`.
     GeluTanh,
-    /// GELU with a sigmoid in the place of erf: `quick_gelu`.
+    /// GELU with a sigmoid instead of erf: `quick_gelu`.
     GeluSigmoid,
     /// max(x, 0).
     Relu,
@@ -43,7 +43,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// All of them.
+    /// All activations.
     pub const ALL: [Activation; 6] = [
         Activation::Gelu,
         Activation::GeluTanh,

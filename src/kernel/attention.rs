@@ -14,7 +14,7 @@ super::uniform! {
         pub tokens: u32,
         /// Query heads.
         pub heads: u32,
-        /// Key and value heads; divides `heads`.
+        /// Key and value heads, a divisor of `heads`.
         pub kv_heads: u32,
         /// Columns of a row of `query`.
         pub q_stride: u32,
@@ -28,20 +28,20 @@ super::uniform! {
         pub v_column: u32,
         /// The factor of the scores, usually 1 / sqrt(head_dim).
         pub scale: f32,
-        /// Keys that every token sees before its span; 0: there is no prefix.
+        /// Number of keys that every token sees before its span; 0 without a prefix.
         pub prefix_rows: u32,
         /// Elements of a branch in `prefix`.
         pub prefix_stride: u32,
-        /// The element of a branch where the prefix's keys begin, `[prefix_rows, kv_heads * head_dim]`.
+        /// The first element of the prefix's keys within a branch, `[prefix_rows, kv_heads * head_dim]`.
         pub prefix_key: u32,
-        /// The element of a branch where the prefix's values begin.
+        /// The first element of the prefix's values within a branch.
         pub prefix_value: u32,
-        /// Scores s become softcap * tanh(s / softcap); 0: they have no soft cap.
+        /// Scores s become softcap * tanh(s / softcap); 0 for no softcap.
         pub softcap: f32,
     }
 }
 
-/// Variants with head sizes of every kind, with and without a prefix and a soft cap.
+/// Variants with head sizes of every kind, with and without a prefix and a softcap.
 pub fn variants() -> Vec<Variant> {
     let head_dims =
         [("attention_vec4", 64), ("attention_vec4", 256), ("attention_scalar", 1), ("attention_scalar", 65)];
@@ -62,9 +62,9 @@ pub struct Tensors<'a> {
     pub query: &'a Buffer,
     /// `[branch, kv_rows, kv_stride]` f32.
     pub key_value: &'a Buffer,
-    /// `[token]` of two u32: the rows of `key_value` that a token sees, first and end.
+    /// `[token]` of two u32: the range of rows of `key_value` that a token sees, first and end.
     pub spans: &'a Buffer,
-    /// `[branch, prefix_stride]` f32: an adapter's tensors, packed. Any buffer where there is no prefix.
+    /// `[branch, prefix_stride]` f32: an adapter's tensors, packed. Any buffer if there is no prefix.
     pub prefix: &'a Buffer,
     /// `[branch, token, heads * head_dim]` f32, written.
     pub output: &'a Buffer,
@@ -79,23 +79,24 @@ pub struct Shape {
     pub head_dim: u32,
     /// Whether attention over many tokens keeps its output in registers, instead of in workgroup memory.
     pub in_registers: bool,
-    /// The lengths of all spans together, without the prefix.
+    /// The total length of all spans, without the prefix.
     pub visible: u64,
 }
 
-/// A workgroup of 64 holds the chunks of 4 columns of one head.
+/// Maximum columns of a head: a workgroup of 64 holds one head in chunks of 4 columns.
 pub const MAX_HEAD_DIM: u32 = 256;
 
-/// The most columns of a head whose outputs one invocation can keep: they take half of the 8,192 bytes of variables that WebGPU allows.
+/// Maximum columns of a head whose outputs one invocation keeps in registers: they take half of the 8,192 bytes of variables that
+/// WebGPU allows.
 const MOST_IN_REGISTERS: u32 = 128;
 
-/// Up to here a workgroup for each token is faster than one for 32 tokens, most of which are not there.
+/// Maximum number of tokens for which one workgroup per token is faster than one per 32 tokens, most of which would be missing.
 const FEW_TOKENS: u32 = 4;
 
 /// `output[b, t, h] = softmax(softcap(scale * q k^T)) v` over the rows of the prefix and the keys in the token's span.
 ///
 /// # Errors
-/// `model-unsupported` when `head_dim` is 0 or above [`MAX_HEAD_DIM`], or `kv_heads` does not divide `heads`.
+/// `model-unsupported` if `head_dim` is 0 or above [`MAX_HEAD_DIM`], or if `kv_heads` does not divide `heads`.
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, shape: Shape, params: Params) -> Result<()> {
     let (heads, kv_heads) = (params.heads, params.kv_heads);
     if shape.head_dim == 0 || shape.head_dim > MAX_HEAD_DIM {

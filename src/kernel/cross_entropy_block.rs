@@ -19,7 +19,7 @@ super::uniform! {
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,
-        /// 1 in the first block, 0 in those after.
+        /// 1 in the first block, 0 in later ones.
         pub start: u32,
     }
 }
@@ -36,17 +36,17 @@ pub struct Tensors<'a> {
     pub logits: &'a Buffer,
     /// `[branch, vector_stride]` f32.
     pub vectors: &'a Buffer,
-    /// `[target]` u32: the right token.
+    /// `[target]` u32: the correct token.
     pub targets: &'a Buffer,
     /// `[branch, target]` of 16 bytes, carried from block to block.
     pub state: &'a Buffer,
-    /// `[branch, target]` f32, right after the last block.
+    /// `[branch, target]` f32, valid after the last block.
     pub loss: &'a Buffer,
-    /// `[branch, target]` u32, right after the last block: the token of the largest logit.
+    /// `[branch, target]` u32, valid after the last block: the token with the largest logit.
     pub prediction: &'a Buffer,
 }
 
-/// `loss = log(sum of exp(logits + bias)) - (logits + bias)[target]`, over the blocks so far.
+/// `loss = log(sum of exp(logits + bias)) - (logits + bias)[target]`, over the blocks processed so far.
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params) {
     let Tensors { logits, vectors, targets, state, loss, prediction } = tensors;
     let bindings = [logits, vectors, targets, state, loss, prediction].map(Into::into).to_vec();

@@ -11,7 +11,7 @@ super::uniform! {
         pub rows: u32,
         /// Number of targets in each branch.
         pub rows_per_branch: u32,
-        /// Label words.
+        /// Number of label words.
         pub labels: u32,
         /// Offset in `vectors` of the vocabulary's bias, or [`NO_BIAS`](super::NO_BIAS).
         pub bias: u32,
@@ -28,17 +28,17 @@ pub fn variants() -> Vec<Variant> {
 /// The tensors.
 #[derive(Clone, Copy, Debug)]
 pub struct Tensors<'a> {
-    /// `[branch, target, label]` f32; the label words' biases are added to it.
+    /// `[branch, target, label]` f32, without the label words' biases, which the kernel adds.
     pub logits: &'a Buffer,
     /// `[branch, vector_stride]` f32.
     pub vectors: &'a Buffer,
     /// `[label]` u32: each label word's token.
     pub label_ids: &'a Buffer,
-    /// `[target]` u32: the right label.
+    /// `[target]` u32: the correct label.
     pub targets: &'a Buffer,
     /// `[branch, target]` f32, written.
     pub loss: &'a Buffer,
-    /// `[branch, target]` u32, written: the label of the largest logit.
+    /// `[branch, target]` u32, written: the label with the largest logit.
     pub prediction: &'a Buffer,
 }
 

@@ -1,4 +1,4 @@
-//! Dequantize: frozen weights as every branch sees them.
+//! Dequantize: converts frozen weights, which every branch sees unperturbed, to f32.
 
 use super::panels;
 use crate::dtype::{DType, Format};
@@ -9,9 +9,9 @@ super::kernel!("dequantize");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Vec4s of the range.
+        /// Number of vec4s in the range.
         pub vec4s: u32,
-        /// The vec4 of the stored buffer at which the range begins.
+        /// The index in the stored buffer of the range's first vec4.
         pub first_stored: u32,
         /// Unused: there is one copy of the weights.
         pub branch_stride: u32,
@@ -20,7 +20,7 @@ super::uniform! {
     }
 }
 
-/// Every variant that can be recorded: rows of f32 are bound as they are.
+/// Every variant that can be recorded. Rows of f32 need none, since they are bound directly.
 pub fn variants() -> Vec<Variant> {
     let layouts = |dtype| if dtype == DType::F32 { 1..2 } else { 0..2 };
     let of = |dtype| layouts(dtype).map(move |across| variant(dtype, across));
@@ -31,7 +31,7 @@ fn variant(dtype: DType, across: u32) -> Variant {
     panels::provide(across, Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype)))
 }
 
-/// `weights` = the vec4s of `stored` from `params.first_stored` on, in panels whole rows.
+/// `weights` = the vec4s of `stored`, starting at `params.first_stored`. If panels are written, the range is whole rows.
 pub fn record(recording: &mut Recording, dtype: DType, params: &Params, stored: &Buffer, weights: &Buffer) {
     let grid = panels::grid(params.across, params.vec4s);
     let bindings = vec![weights.into(), stored.into()];

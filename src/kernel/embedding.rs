@@ -1,4 +1,4 @@
-//! Embedding: rows of a table as it is stored.
+//! Embedding: looks up rows of a stored table.
 
 use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
@@ -8,19 +8,19 @@ super::kernel!("embedding");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Rows looked up.
+        /// Number of rows to look up.
         pub tokens: u32,
-        /// Elements of a row.
+        /// Elements per row.
         pub width: u32,
-        /// Branches, which all see the same rows.
+        /// Number of branches. All of them see the same rows.
         pub branches: u32,
-        /// The part's first row.
+        /// The first row of this part of the table.
         pub first_row: u32,
-        /// The part's rows.
+        /// Number of rows in this part of the table.
         pub rows: u32,
         /// 1: add to the output instead of replacing it.
         pub accumulate: u32,
-        /// What the rows are multiplied by.
+        /// The factor of the rows.
         pub scale: f32,
     }
 }
@@ -34,7 +34,7 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// `y[b, t, :] (+)= scale * w[ids[t], :]` for the rows that one part of the table holds.
+/// `y[b, t, :] (+)= scale * w[ids[t], :]` for the rows in one part of the table.
 pub fn record(
     recording: &mut Recording,
     dtype: DType,

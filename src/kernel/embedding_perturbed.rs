@@ -1,4 +1,4 @@
-//! Perturbed embedding: rows of a trained table as each branch sees them.
+//! Perturbed embedding: looks up rows of a trained table as each branch sees them.
 
 use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
@@ -8,9 +8,9 @@ super::kernel!("embedding_perturbed");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Rows looked up in each branch.
+        /// Number of rows to look up in each branch.
         pub tokens: u32,
-        /// Elements of a row.
+        /// Elements per row.
         pub width: u32,
         /// Number of branches.
         pub branches: u32,
@@ -18,18 +18,18 @@ super::uniform! {
         pub ordinal: u32,
         /// 1: weight decay applies to the table.
         pub decays: u32,
-        /// The part's first row.
+        /// The first row of this part of the table.
         pub first_row: u32,
-        /// The part's rows.
+        /// Number of rows in this part of the table.
         pub rows: u32,
         /// 1: add to the output instead of replacing it.
         pub accumulate: u32,
-        /// What the rows are multiplied by.
+        /// The factor of the rows.
         pub scale: f32,
     }
 }
 
-/// Every composition of the kernel.
+/// Every variant of the kernel.
 pub fn variants() -> Vec<Variant> {
     Format::trainable().map(|format| variant(format.dtype)).collect()
 }
@@ -38,10 +38,10 @@ fn variant(dtype: DType) -> Variant {
     Variant::from(&KERNEL).provide("storage", super::storage::provider(dtype))
 }
 
-/// The approximate number of operations for a vec4, as for [`super::materialize`].
+/// The approximate number of operations per vec4, as in [`super::materialize`].
 const WORK: u64 = 300;
 
-/// `y[b, t, :] (+)= scale * w_b[ids[t], :]` for the rows that one part of the table holds.
+/// `y[b, t, :] (+)= scale * w_b[ids[t], :]` for the rows in one part of the table.
 pub fn record(
     recording: &mut Recording,
     dtype: DType,

@@ -1,4 +1,4 @@
-//! Gather of rows: the positions that a head works on, the rows of a low-rank factor, the heads of fused queries, keys and values.
+//! Gathers rows: the positions that a head works on, the rows of a low-rank factor, or the heads of fused queries, keys and values.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -17,7 +17,7 @@ super::uniform! {
         pub count: u32,
         /// Number of columns.
         pub width: u32,
-        /// What the rows are multiplied by.
+        /// The factor of the rows.
         pub scale: f32,
     }
 }

@@ -1,4 +1,4 @@
-//! The gated linear unit of an MLP (Shazeer 2020, arXiv 2002.05202): SwiGLU where the activation is SiLU.
+//! The gated linear unit of an MLP (Shazeer 2020, arXiv 2002.05202); SwiGLU if the activation is SiLU.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 use crate::kernel::activation::Activation;

@@ -9,13 +9,13 @@ super::uniform! {
     pub struct Params {
         /// Rows to copy.
         pub rows: u32,
-        /// Columns to copy, all of the columns of the cache.
+        /// Columns to copy, which are all columns of the cache.
         pub width: u32,
         /// Columns of a row of x.
         pub stride: u32,
         /// First column to copy.
         pub column: u32,
-        /// Row of the cache where row 0 of x goes.
+        /// The row of the cache to which row 0 of x is copied.
         pub first_row: u32,
     }
 }

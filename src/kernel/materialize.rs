@@ -9,17 +9,17 @@ super::kernel!("materialize");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Vec4s of the range.
+        /// Number of vec4s in the range.
         pub vec4s: u32,
-        /// The vec4 of the stored buffer at which the range begins.
+        /// The index in the stored buffer of the range's first vec4.
         pub first_stored: u32,
-        /// Index in its tensor of the range's first vec4.
+        /// The index in its tensor of the range's first vec4.
         pub first_vec4: u32,
         /// The tensor's ordinal.
         pub ordinal: u32,
-        /// Branches to write; 0: only the updates are applied.
+        /// Number of branches to write; 0: only apply the updates.
         pub branches: u32,
-        /// Vec4s between the branches' weights.
+        /// Vec4s between the weights of consecutive branches.
         pub branch_stride: u32,
         /// 1: weight decay applies.
         pub decays: u32,
@@ -28,7 +28,7 @@ super::uniform! {
     }
 }
 
-/// Every composition of the kernel.
+/// Every variant of the kernel.
 pub fn variants() -> Vec<Variant> {
     let of = |dtype| [0, 1].map(|across| matrix(dtype, across));
     Format::trainable().flat_map(|format| of(format.dtype)).chain([packed()]).collect()
@@ -44,11 +44,11 @@ fn packed() -> Variant {
     panels::provide(0, variant.provide("counter", "counter_packed"))
 }
 
-/// The approximate number of operations for a vec4: the generator twice, the table, the additions.
+/// The approximate number of operations per vec4: the generator twice, the table, and the additions.
 const WORK: u64 = 300;
 
-/// A range of one tensor, f32 or f16: `params.vec4s` vec4s of `stored` to `weights` `[branch, branch_stride]`. In panels the range is
-/// whole rows.
+/// Materializes a range of one tensor, f32 or f16: `params.vec4s` vec4s of `stored` to `weights` `[branch, branch_stride]`. If
+/// panels are written, the range is whole rows.
 pub fn record_matrix(
     recording: &mut Recording,
     dtype: DType,
@@ -61,7 +61,7 @@ pub fn record_matrix(
     push(recording, matrix(dtype, params.across), params, bindings, dtype);
 }
 
-/// Many small tensors side by side, with a counter `(index in its tensor, ordinal)` for each vec4.
+/// Materializes many packed small tensors, with a counter `(index in its tensor, ordinal)` for each vec4.
 pub fn record_packed(
     recording: &mut Recording,
     params: &Params,
@@ -77,7 +77,7 @@ pub fn record_packed(
 fn push(recording: &mut Recording, variant: Variant, params: &Params, bindings: Vec<Binding>, dtype: DType) {
     let grid = panels::grid(params.across, params.vec4s);
     let vec4s = u64::from(params.vec4s);
-    // The stored weights are read and written.
+    // The stored weights are both read and written.
     let bytes = 2 * super::storage::bytes(dtype, 4 * vec4s) + 16 * vec4s * u64::from(params.branches);
     recording.push(variant, params, bindings, grid, Cost { work: vec4s * WORK, bytes });
 }

@@ -19,7 +19,7 @@ super::uniform! {
         pub a_branch: u32,
         /// First element of `w`.
         pub w_start: u32,
-        /// Elements between branches of `w`; 0: all branches share one.
+        /// Elements between branches of `w`; 0: all branches share the same weights.
         pub w_branch: u32,
         /// Elements between rows of `c`.
         pub c_stride: u32,
@@ -29,13 +29,13 @@ super::uniform! {
         pub bias: u32,
         /// Elements between branches of `vectors`.
         pub vector_stride: u32,
-        /// 0: the result overwrites `c`. Otherwise this times the result is added to `c`.
+        /// If 0, the result overwrites `c`. Otherwise the result times this factor is added to `c`.
         pub added: f32,
     }
 }
 
-/// `c[b, r, c_column + n] (+)= activation(sum_k a[b, r, k] * w[b, n, k] + bias[b, n])` for `branches` branches. `bindings`: a, w, the
-/// norms and biases, c. A workgroup computes `outputs` rows and columns of c; w has `weight_bytes` bytes for each branch.
+/// `c[b, r, c_column + n] (+)= activation(sum_k a[b, r, k] * w[b, n, k] + bias[b, n])` for `branches` branches. `bindings`: a, w,
+/// the norms and biases, c. A workgroup computes `outputs` rows and columns of c. `weight_bytes` is the size of w in each branch.
 pub fn record(
     recording: &mut Recording,
     variant: Variant,

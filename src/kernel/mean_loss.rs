@@ -7,7 +7,7 @@ super::kernel!("mean_loss");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Losses of a branch.
+        /// Number of losses in a branch.
         pub count: u32,
     }
 }

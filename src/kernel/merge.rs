@@ -1,4 +1,4 @@
-//! Merge: the product of two factors into stored weights.
+//! Merge: adds the product of two factors to stored weights.
 
 use crate::dtype::{DType, Format};
 use crate::gpu::{Buffer, Cost, Recording, Variant};
@@ -8,13 +8,13 @@ super::kernel!("merge");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// Vec4s of the range.
+        /// Number of vec4s in the range.
         pub vec4s: u32,
-        /// The vec4 of the stored buffer at which the range begins.
+        /// The index in the stored buffer of the range's first vec4.
         pub first_stored: u32,
-        /// Index in its tensor of the range's first vec4.
+        /// The index in its tensor of the range's first vec4.
         pub first_vec4: u32,
-        /// Elements of a row of the weights.
+        /// Elements per row of the weights.
         pub width: u32,
         /// Rows of a, columns of b.
         pub rank: u32,
@@ -24,9 +24,9 @@ super::uniform! {
         pub b_start: u32,
         /// The tensor's ordinal.
         pub ordinal: u32,
-        /// The key of the random bits with which f16 weights are rounded.
+        /// The first word of the key of the random bits with which f16 weights are rounded.
         pub key_low: u32,
-        /// The key's other word.
+        /// The second word of the key.
         pub key_high: u32,
         /// Always 0.
         pub zero: u32,

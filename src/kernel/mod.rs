@@ -1,11 +1,11 @@
-//! One typed wrapper for each file in `shaders/`. The table [`crate::reference::KERNELS`] has the CPU reference of each.
+//! One typed wrapper for each file in `shaders/`. The table [`crate::reference::KERNELS`] has the CPU reference of each kernel.
 //!
-//! A wrapper has the kernel's uniform as a struct, field by field what the WGSL declares, and a `record` that
-//! adds one dispatch to a [`Recording`]. It allocates nothing and never touches a device.
+//! A wrapper declares the kernel's uniform as a struct, with the same fields as in the WGSL, and a `record` function that adds one
+//! dispatch to a [`Recording`]. It allocates nothing and never touches a device.
 //!
-//! Activations are `[branch, token, width]` f32 with contiguous rows: element (b, t, c) of a tensor with row stride
-//! `stride` is at `(b * tokens + t) * stride + c`. Norm weights and biases are packed into one buffer
-//! `[branch, vector_stride]`, materialized for every branch.
+//! Activations are `[branch, token, width]` f32 with contiguous rows: element (b, t, c) of a tensor with row stride `stride` is at
+//! `(b * tokens + t) * stride + c`. Norm weights and biases are packed into one buffer `[branch, vector_stride]`, materialized for
+//! every branch.
 
 pub mod activation;
 pub mod attention;
@@ -36,7 +36,7 @@ pub mod storage;
 
 use crate::gpu::{Recording, Variant};
 
-/// Stands for the offset of a bias in a uniform where the layer has no bias.
+/// The offset of the bias in a uniform if the layer has no bias.
 pub const NO_BIAS: u32 = u32::MAX;
 
 /// Declares a kernel, by default as `KERNEL`, from its file in `shaders/`.
@@ -54,7 +54,7 @@ macro_rules! kernel {
 }
 use kernel;
 
-/// Declares a kernel's uniform, and its fields' offsets for the test that compares them with the WGSL.
+/// Declares a kernel's uniform, and the offsets of its fields for the test that compares them with the WGSL.
 macro_rules! uniform {
     (
         $(#[$about:meta])*
@@ -75,9 +75,9 @@ use uniform;
 /// What tests need to know about a kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// Its variants.
+    /// The kernel's variants.
     pub variants: fn() -> Vec<Variant>,
-    /// Bytes of its uniform.
+    /// Size of its uniform in bytes.
     pub uniform_bytes: usize,
     /// Name and byte offset of each field of its uniform.
     pub uniform_fields: &'static [(&'static str, usize)],
@@ -85,7 +85,7 @@ pub struct Entry {
 
 macro_rules! entries {
     ($($kernel:ident),* $(,)?) => {
-        /// Every kernel but the matmul ([`crate::gemm::tiles::ENTRY`]), for tests that go over all of them.
+        /// Every kernel except the matmul ([`crate::gemm::tiles::ENTRY`]), for tests that iterate over all kernels.
         pub const ALL: &[Entry] = &[$(Entry {
             variants: $kernel::variants,
             uniform_bytes: size_of::<$kernel::Params>(),
@@ -124,7 +124,7 @@ fn threads(count: u64) -> [u32; 3] {
     Recording::fold(count.div_ceil(64))
 }
 
-/// Rows that a workgroup sums side by side: `ROWS` of `shaders/lib/row_sum.wgsl`.
+/// Rows that a workgroup sums concurrently: `ROWS` of `shaders/lib/row_sum.wgsl`.
 const SUMMED_ROWS: u32 = 4;
 
 /// A grid with one workgroup for each row, for kernels that use `lib/linear.wgsl`.

@@ -1,4 +1,4 @@
-//! Pack: operands of the matmul on panels.
+//! Pack: writes matmul operands as panels.
 
 use super::panels::PANEL;
 use crate::gpu::{Binding, Cost, Recording, Variant};
@@ -14,7 +14,7 @@ super::uniform! {
         pub depth: u32,
         /// Elements between rows, a multiple of 4.
         pub stride: u32,
-        /// Element of the first row, a multiple of 4.
+        /// The first element of the first row, a multiple of 4.
         pub start: u32,
         /// Elements between the branches' rows, a multiple of 4.
         pub branch: u32,
@@ -32,7 +32,7 @@ fn variant() -> Variant {
     Variant::from(&KERNEL).provide("storage", "storage_f32")
 }
 
-/// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
+/// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`. The last panel is padded with copies of the last row.
 pub fn record(recording: &mut Recording, params: &Params, branches: u32, rows: Binding, packed: Binding) {
     let grid = [params.depth.div_ceil(64), params.rows.div_ceil(PANEL), branches];
     let elements = u64::from(params.rows) * u64::from(params.depth) * u64::from(branches);

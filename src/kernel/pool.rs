@@ -1,4 +1,4 @@
-//! Pooling of the rows of each sequence into one.
+//! Pools the rows of each sequence into one row.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -11,7 +11,7 @@ super::uniform! {
         pub branches: u32,
         /// Elements between branches of x.
         pub x_branch: u32,
-        /// Rows of y in a branch.
+        /// Rows of y per branch.
         pub count: u32,
         /// Number of columns.
         pub width: u32,
@@ -23,7 +23,7 @@ super::uniform! {
 pub struct Tensors<'a> {
     /// `[branch, row, width]`.
     pub x: &'a Buffer,
-    /// The first row of each mean, and the row after its last one `[count]` x 2, u32.
+    /// The range of rows of each mean, first and end, `[count]` x 2, u32.
     pub ranges: &'a Buffer,
     /// `[branch, count, width]`.
     pub y: &'a Buffer,
@@ -34,8 +34,8 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// `y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]`. `rows` is how many rows of a branch are read at
-/// most, by all means together.
+/// `y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]`. `rows` is an upper bound on the number of
+/// rows of a branch that are read for all means together.
 pub fn record(recording: &mut Recording, tensors: Tensors<'_>, params: Params, rows: u32) {
     let Tensors { x, ranges, y } = tensors;
     let (count, width) = (u64::from(params.branches) * u64::from(params.count), u64::from(params.width));

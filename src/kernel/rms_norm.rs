@@ -1,5 +1,4 @@
-//! RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467) over the last axis, or over each head of
-//! it.
+//! RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467) over the last axis, or over each head in it.
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -8,7 +7,7 @@ super::kernel!("rms_norm");
 super::uniform! {
     /// `@binding(0)`.
     pub struct Params {
-        /// How many vectors are normalized: branches times tokens times heads.
+        /// Number of vectors to normalize: branches times tokens times heads.
         pub rows: u32,
         /// Tokens times heads.
         pub rows_per_branch: u32,
@@ -22,11 +21,11 @@ super::uniform! {
         pub epsilon: f32,
         /// Added to the weight: 0, or 1 for models that store a weight as its difference from 1.
         pub weight_offset: f32,
-        /// Vectors of a token, side by side; all have the same weight.
+        /// Number of adjacent vectors per token. All of them use the same weight.
         pub heads: u32,
         /// Elements between tokens.
         pub stride: u32,
-        /// Column of a token where its first vector begins.
+        /// The column where a token's first vector begins.
         pub column: u32,
     }
 }
@@ -44,14 +43,13 @@ fn variant(place: &'static str) -> Variant {
     Variant::from(&KERNEL).provide("place", place)
 }
 
-/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector: x, y
-/// `[branch, token, stride]`, vectors `[branch, vector_stride]`. Columns of y that belong to no
-/// vector are left alone.
+/// `y = x / sqrt(mean of squares + epsilon) * (weight + weight_offset)` for each vector: x, y `[branch, token, stride]`, vectors
+/// `[branch, vector_stride]`. Columns of y that belong to no vector are unchanged.
 pub fn record(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     push(recording, COPY, vec![x, vectors, y], params);
 }
 
-/// Like the function above, but adds the result to y.
+/// Like [`record`], but adds the result to y.
 pub fn record_added(recording: &mut Recording, x: &Buffer, vectors: &Buffer, y: &Buffer, params: Params) {
     push(recording, ADD, vec![x, vectors, y], params);
 }

@@ -13,16 +13,15 @@ super::uniform! {
         pub tokens: u32,
         /// Columns of a row of x.
         pub stride: u32,
-        /// Heads to rotate, side by side from column 0: those of the queries, then those of the
-        /// keys.
+        /// Number of heads to rotate, side by side from column 0: those of the queries, then those of the keys.
         pub heads: u32,
         /// Columns of a head.
         pub head_dim: u32,
-        /// Columns of a head that are rotated, from its first on: even, at most `head_dim`.
+        /// Number of rotated columns of a head, starting with its first: even, at most `head_dim`.
         pub dim: u32,
-        /// Columns from the first of a pair to the first of the next pair.
+        /// Columns from the first column of a pair to the first column of the next pair.
         pub step: u32,
-        /// Columns from the first of a pair to its second.
+        /// Columns from the first column of a pair to its second.
         pub apart: u32,
     }
 }
@@ -32,8 +31,8 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Rotates x `[branch, token, stride]` in place. `table` `[position, dim / 2]` holds (cos, sin),
-/// `positions` `[token]` u32 the row of the table for each token.
+/// Rotates x `[branch, token, stride]` in place. `table` `[position, dim / 2]` has (cos, sin), and `positions` `[token]` u32 has
+/// the row of the table for each token.
 pub fn record(recording: &mut Recording, x: &Buffer, table: &Buffer, positions: &Buffer, params: Params) {
     let pairs = u64::from(params.rows) * u64::from(params.heads) * u64::from(params.dim / 2);
     let bindings = vec![x.into(), table.into(), positions.into()];

@@ -15,13 +15,13 @@ super::uniform! {
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,
-        /// 1 in the first block, 0 in those after.
+        /// 1 in the first block, 0 in later ones.
         pub start: u32,
-        /// 0 takes the largest logit.
+        /// The sampling temperature; 0 takes the largest logit.
         pub temperature: f32,
-        /// Threefry's key, first word: another one for every token drawn.
+        /// First word of the Threefry key, which differs for every token drawn.
         pub key_low: u32,
-        /// Threefry's key, second word.
+        /// Second word of the Threefry key.
         pub key_high: u32,
     }
 }
@@ -31,8 +31,8 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Adds a block's logits, `[width]`, to the draw; after the last block `chosen[0]` is the sampled token: vectors
-/// `[1, vector_stride]`, chosen `[2]` u32.
+/// Adds a block's logits, `[width]`, to the draw. After the last block, `chosen[0]` is the sampled token. Shapes: vectors `[1,
+/// vector_stride]`, chosen `[2]` u32.
 pub fn record(recording: &mut Recording, logits: &Buffer, vectors: &Buffer, chosen: &Buffer, params: Params) {
     let width = u64::from(params.width);
     let cost = Cost { work: 60 * width, bytes: 4 * width };

@@ -13,7 +13,7 @@ super::uniform! {
         pub tokens: u32,
         /// Columns of y.
         pub width: u32,
-        /// The number of tokens that are summed over.
+        /// The number of taps, which is the number of tokens that are summed over.
         pub taps: u32,
         /// Offset of the weight `[width, taps]` in `vectors`.
         pub weight: u32,
@@ -21,9 +21,9 @@ super::uniform! {
         pub bias: u32,
         /// Elements of a branch in `vectors`.
         pub vector_stride: u32,
-        /// Tokens in the cache.
+        /// Number of tokens in the cache.
         pub cached: u32,
-        /// 1 if there is a cache, which the new tokens are appended to.
+        /// 1 if there is a cache to which the new tokens are appended.
         pub append: u32,
     }
 }
@@ -38,11 +38,11 @@ pub fn variants() -> Vec<Variant> {
 pub struct Tensors<'a> {
     /// The projected input: b, c and v side by side `[branch, token, 3 * width]`.
     pub x: &'a Buffer,
-    /// The tokens that each token sees, first and end `[token]` x 2.
+    /// The range of tokens that each token sees, first and end, `[token]` x 2.
     pub spans: &'a Buffer,
     /// `[branch, vector_stride]`.
     pub vectors: &'a Buffer,
-    /// Products b v of earlier tokens `[capacity, width]`. Where there is no cache, any buffer that is none of the others.
+    /// Products b v of earlier tokens `[capacity, width]`. Without a cache, any buffer that is not bound elsewhere in this dispatch.
     pub cache: &'a Buffer,
     /// `[branch, token, width]`.
     pub y: &'a Buffer,

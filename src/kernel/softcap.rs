@@ -1,4 +1,4 @@
-//! The soft cap of logits (Gemma 2, arXiv 2408.00118).
+//! The softcap of logits (Gemma 2, arXiv 2408.00118).
 
 use crate::gpu::{Buffer, Cost, Recording, Variant};
 
@@ -9,7 +9,7 @@ super::uniform! {
     pub struct Params {
         /// Number of elements.
         pub count: u32,
-        /// The bound of the result, more than 0.
+        /// The bound of the result, positive.
         pub cap: f32,
     }
 }

@@ -1,25 +1,25 @@
-//! Weights in device memory: the layouts behind the snippets `shaders/lib/storage_*.wgsl`, which [`Device`] describes.
+//! Weights in device memory, in the layouts read by the snippets `shaders/lib/storage_*.wgsl` and described by [`Device`].
 
 use std::ops::Range;
 
 use crate::dtype::{DType, Device};
 
-/// The layout of a format. A format that no device holds, such as BF16, has that of f32.
+/// The layout of a format. A format that no device stores, such as BF16, uses the layout of f32.
 fn device(dtype: DType) -> &'static Device {
     dtype.format().device.as_ref().unwrap_or(&Device::F32)
 }
 
-/// Elements of a group.
+/// Elements per group.
 pub fn group_len(dtype: DType) -> u64 {
     (device(dtype).group * dtype.block_len()) as u64
 }
 
-/// Bytes of a group, in files and on the device.
+/// Bytes per group, in files and on the device.
 pub fn group_bytes(dtype: DType) -> u64 {
     (device(dtype).group * dtype.block_bytes()) as u64
 }
 
-/// Bytes that so many elements take on the device, in whole groups.
+/// Bytes that `elements` elements take on the device, in whole groups.
 pub fn bytes(dtype: DType, elements: u64) -> u64 {
     elements.div_ceil(group_len(dtype)) * group_bytes(dtype)
 }
@@ -29,7 +29,8 @@ pub fn provider(dtype: DType) -> &'static str {
     device(dtype).snippet.0
 }
 
-/// Blocks in the order of files, from the first of a group on, to the order of the device. The last group is filled up with zeros.
+/// Reorders blocks from the order of files to that of the device, starting with the first block of a group. The last group is
+/// padded with zeros.
 pub fn to_device(dtype: DType, mut blocks: Vec<u8>) -> Vec<u8> {
     let group = group_bytes(dtype) as usize;
     blocks.resize(blocks.len().next_multiple_of(group), 0);
@@ -37,7 +38,7 @@ pub fn to_device(dtype: DType, mut blocks: Vec<u8>) -> Vec<u8> {
     blocks
 }
 
-/// Whole groups in the order of the device to the order of files.
+/// Reorders whole groups from the device's order to that of files.
 pub fn from_device(dtype: DType, mut words: Vec<u8>) -> Vec<u8> {
     reorder(dtype, &mut words, |ordered, group, at, from| ordered[from].copy_from_slice(&group[at]));
     words

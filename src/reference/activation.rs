@@ -21,7 +21,7 @@ pub(crate) fn provided(call: &Call<'_>) -> Option<Activation> {
     Activation::ALL.into_iter().find(|a| Some(a.snippet()) == snippet)
 }
 
-/// The activation of a dispatch that must have one.
+/// The activation of a dispatch that requires one.
 pub(crate) fn required(call: &Call<'_>) -> Result<Activation> {
     provided(call).ok_or_else(|| err!(InvalidArgument, "{}: no activation is provided", call.name()))
 }
@@ -37,7 +37,7 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
             let u = 0.797_884_6 * (x + 0.044_715 * x * x * x);
             x / (1.0 + (-2.0 * u).min(88.0).exp())
         }
-        // Not max: a NaN stays a NaN.
+        // A comparison instead of max, so that NaN is preserved.
         Activation::Relu if x < 0.0 => 0.0,
         Activation::Relu => x,
         Activation::GeluSigmoid => x / (1.0 + (-1.702 * x).min(88.0).exp()),
@@ -47,7 +47,7 @@ pub(super) fn activate(activation: Activation, x: f32) -> f32 {
     }
 }
 
-/// Coefficients of the complementary error function's approximation, the highest power first: Numerical Recipes, erfcc.
+/// Coefficients of the approximation of the complementary error function, highest power first: Numerical Recipes, erfcc.
 pub(crate) const ERFC: [f32; 10] = [
     0.170_872_77,
     -0.822_152_23,
@@ -61,7 +61,7 @@ pub(crate) const ERFC: [f32; 10] = [
     -1.265_512_2,
 ];
 
-/// The complementary error function of z >= 0, to 1.2e-7 relatively: Numerical Recipes, erfcc.
+/// The complementary error function of z >= 0, to a relative error of 1.2e-7: Numerical Recipes, erfcc.
 fn erfc(z: f32) -> f32 {
     let z = z.min(12.0);
     let t = 1.0 / (1.0 + 0.5 * z);
@@ -72,7 +72,7 @@ fn erfc(z: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// erf by its Taylor series, in f64: good to 1e-9 up to 4.
+    /// erf by its Taylor series, in f64: accurate to 1e-9 up to x = 4.
     fn erf_series(x: f64) -> f64 {
         let (mut term, mut sum) = (x, x);
         for n in 1..120 {
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    /// PyTorch's values.
+    /// The expected values are PyTorch's.
     #[test]
     fn activations_at_known_points() {
         let cases = [

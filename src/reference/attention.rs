@@ -32,7 +32,7 @@ pub(crate) fn run(call: &Call<'_>) -> Result<()> {
             let row = key as usize * params.kv_heads as usize * head_dim;
             &prefix[branch * params.prefix_stride as usize + of as usize + row + column..][..head_dim]
         };
-        // Key and value of each row that the token sees.
+        // The key and value of each row that the token sees.
         let rows = (0..params.prefix_rows)
             .map(|key| (in_prefix(key, params.prefix_key), in_prefix(key, params.prefix_value)))
             .chain((first..end).map(|key| (in_span(key, params.k_column), in_span(key, params.v_column))));

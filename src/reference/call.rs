@@ -15,7 +15,7 @@ impl<'a> Call<'a> {
     /// The fields of the uniform.
     ///
     /// # Errors
-    /// `invalid-argument` when the bytes are of another size.
+    /// `invalid-argument` if the number of bytes does not match.
     pub(crate) fn uniform<U: AnyBitPattern>(&self) -> Result<U> {
         bytemuck::try_pod_read_unaligned(&self.0.uniform)
             .map_err(|e| err!(InvalidArgument, "{}: uniform: {e}", self.name()))
@@ -31,7 +31,7 @@ impl<'a> Call<'a> {
         self.0.grid
     }
 
-    /// The snippet that fills a provider's slot.
+    /// The snippet that provides a slot.
     pub(crate) fn provider(&self, slot: &str) -> Option<&'static str> {
         self.0.variant.providers.iter().find(|(s, _)| *s == slot).map(|(_, snippet)| *snippet)
     }
@@ -59,7 +59,7 @@ impl<'a> Call<'a> {
     /// The elements that `@binding(index + 1)` reads: f32 or u32.
     ///
     /// # Errors
-    /// `invalid-argument` when this dispatch also writes the same buffer, which WebGPU forbids.
+    /// `invalid-argument` if this dispatch also writes the same buffer, which WebGPU forbids.
     pub(crate) fn input<T: Pod>(&self, index: usize) -> Result<Ref<'a, [T]>> {
         let (binding, words) = self.binding(index)?;
         let words = words.try_borrow().map_err(|_| self.aliased(binding))?;
@@ -70,7 +70,7 @@ impl<'a> Call<'a> {
     /// The elements that `@binding(index + 1)` reads and writes.
     ///
     /// # Errors
-    /// `invalid-argument` when the same buffer is bound twice, which WebGPU forbids.
+    /// `invalid-argument` if the same buffer is bound twice, which WebGPU forbids.
     pub(crate) fn output<T: Pod>(&self, index: usize) -> Result<RefMut<'a, [T]>> {
         let (binding, words) = self.binding(index)?;
         let words = words.try_borrow_mut().map_err(|_| self.aliased(binding))?;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernel::cross_entropy_block::Params;
 use crate::reference::{Vectors, largest};
 
-/// Brings each row's maximum and sum up to date with a block of logits.
+/// Updates each row's maximum and sum with a block of logits.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let logits = call.input::<f32>(0)?;

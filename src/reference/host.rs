@@ -1,4 +1,4 @@
-//! A backend in host memory: runs the CPU reference kernel of each dispatch, or a faster one in its place.
+//! A backend in host memory, which runs the CPU reference kernel of each dispatch, or a faster kernel instead.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::gpu::{
 #[derive(Default)]
 pub struct Host {
     tracker: MemoryTracker,
-    /// Kernels that take the place of the CPU references of the same names.
+    /// Kernels that replace the CPU references of the same names.
     fast: &'static [(&'static str, Reference)],
 }
 
@@ -24,7 +24,7 @@ impl Host {
         Rc::default()
     }
 
-    /// A backend that runs these kernels, and the CPU reference of every other.
+    /// A backend that runs these kernels, and the CPU references of all others.
     pub fn with(fast: &'static [(&'static str, Reference)]) -> Rc<Host> {
         Rc::new(Host { fast, ..Host::default() })
     }
@@ -47,7 +47,7 @@ impl Backend for Host {
     }
 
     fn limits(&self) -> Limits {
-        // The same splits of large tensors as on the smallest GPU, so that both run the same recording.
+        // Large tensors are split in the same way as on the smallest GPU, so that both run the same recording.
         Limits::WEBGPU_DEFAULT
     }
 

@@ -1,8 +1,8 @@
-//! CPU reference of the snippets `shaders/lib/layout_*.wgsl`: where a vec4 of weights is written.
+//! CPU reference of the snippets `shaders/lib/layout_*.wgsl`: the position where a vec4 of weights is written.
 
 use crate::kernel::panels::PANEL;
 
-/// Writes vec4 number `i` of a range, in panels of rows of `across` vec4s, or row after row where that is 0.
+/// Writes the vec4 with index `i` of a range: in panels of rows of `across` vec4s or, if `across` is 0, row-major.
 pub(super) fn put(weights: &mut [f32], across: u32, i: usize, four: [f32; 4]) {
     let (panel, across) = (PANEL as usize, across as usize);
     let (first, step) = match across {

@@ -59,7 +59,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `[row, depth]` of panels.
+/// Converts panels to `[row, depth]`.
 fn unpack(panels: &[f32], rows: usize, depth: usize) -> Vec<f32> {
     let panel = PANEL as usize;
     let mut unpacked = Vec::with_capacity(rows * depth);
@@ -70,7 +70,7 @@ fn unpack(panels: &[f32], rows: usize, depth: usize) -> Vec<f32> {
     unpacked
 }
 
-/// Eight partial sums, so that the compiler may keep them in one vector register.
+/// A dot product with eight partial sums, so that the compiler can keep them in one vector register.
 fn dot(a: &[f32], w: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (whole_a, rest_a) = a.as_chunks::<8>();

@@ -19,7 +19,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<()> {
         for (lane, w) in w.iter_mut().enumerate() {
             let (row, column) = ((index * 4 + lane) / width, (index * 4 + lane) % width);
             for j in 0..rank {
-                // The last vec4 may go on beyond the tensor, into padding.
+                // The last vec4 may extend beyond the tensor into padding.
                 let (Some(a), Some(b)) =
                     (a.get(a_start + j * width + column), b.get(b_start + row * rank + j))
                 else {

@@ -1,7 +1,7 @@
 //! The CPU reference of each kernel, and the backend that runs recordings with them.
 //!
-//! A reference kernel is written to be read: plain loops in f32 that compute the formula in the header of the shader. The
-//! tests compare the shaders with them, and they run a model where there is no WebGPU.
+//! A reference kernel is written for readability: plain loops in f32 that compute the formula in the header of the shader. The
+//! tests compare the shaders with them, and they can run a model without WebGPU.
 
 pub(crate) mod activation;
 pub(crate) mod attention;
@@ -41,7 +41,7 @@ use crate::error::{Result, err};
 use crate::kernel::NO_BIAS;
 use crate::kernel::step::Step;
 
-/// The step parameters in the words of a buffer.
+/// Reads the step parameters from the words of a buffer.
 pub(crate) fn step(words: &[u32]) -> Result<Step> {
     Step::from_words(words)
         .ok_or_else(|| err!(InvalidArgument, "the buffer of the step parameters has {} words", words.len()))
@@ -64,7 +64,7 @@ impl<'a> Vectors<'a> {
     }
 }
 
-/// Index and value of the largest element; of equal ones, the first.
+/// Index and value of the largest element; the first one if several are equal.
 pub(crate) fn largest(values: &[f32]) -> (u32, f32) {
     let mut best = (0, f32::NEG_INFINITY);
     for (i, &value) in (0..).zip(values) {

@@ -4,7 +4,7 @@ use super::Call;
 use crate::error::Result;
 use crate::kernel::multiply_add::Params;
 
-/// `y[i]` = the sum of 64 accumulators after `rounds` of c = c * x + z.
+/// `y[i]` = the sum of 64 accumulators after `rounds` rounds of c = c * x + z.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;

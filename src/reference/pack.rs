@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernel::pack::Params;
 use crate::kernel::panels::PANEL;
 
-/// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`; beyond the last row of a panel, the last again.
+/// `packed[b, r / 16, k, r % 16] = rows[b, r, k]`. The last panel is padded with copies of the last row.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let mut packed = call.output::<f32>(0)?;

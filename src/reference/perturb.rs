@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::kernel::step::{FROZEN, Step};
 use crate::rng::{direction, samples, stochastic_half};
 
-/// A vec4 of weights, rounded as its format stores it.
+/// Rounds a vec4 of weights to its storage format.
 pub(crate) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [u32; 2]) -> [f32; 4] {
     if dtype != DType::F16 {
         return weights;
@@ -13,7 +13,7 @@ pub(crate) fn rounded(dtype: DType, weights: [f32; 4], key: [u32; 2], counter: [
     std::array::from_fn(|i| stochastic_half(weights[i], random[i]).to_f32())
 }
 
-/// A vec4 of weights after the pending updates.
+/// Applies the pending updates to a vec4 of weights.
 pub(crate) fn updated(
     step: &Step,
     dtype: DType,
@@ -36,7 +36,7 @@ pub(crate) fn updated(
     w
 }
 
-/// The weights that branch `b` sees, computed from the updated ones.
+/// The weights that branch `b` sees, computed from the updated weights.
 pub(crate) fn seen(step: &Step, weights: [f32; 4], counter: [u32; 2], b: usize) -> [f32; 4] {
     let branch = step.header.branches[b];
     let added = match step.tables.first() {

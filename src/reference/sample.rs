@@ -60,7 +60,7 @@ mod tests {
         assert!(gumbel(0).is_finite() && gumbel(u32::MAX).is_finite());
     }
 
-    /// The largest of logit + noise is a draw from the softmax: counts over 20,000 keys, standard errors below 0.0036.
+    /// The index of the largest logit + noise is a draw from the softmax: counts over 20,000 keys, standard errors below 0.0036.
     #[test]
     fn the_largest_score_is_a_draw_from_the_softmax() {
         let logits = [0.0_f32, 1.0, -1.0, 2.0];

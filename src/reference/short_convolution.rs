@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::kernel::short_convolution::Params;
 use crate::reference::Vectors;
 
-/// `y[t] = c[t] * (bias + sum over j of weight[:, j] * (b v)[t - (taps - 1) + j])`, and the products b v into the cache.
+/// `y[t] = c[t] * (bias + sum over j of weight[:, j] * (b v)[t - (taps - 1) + j])`. Also appends the products b v to the cache.
 pub(super) fn run(call: &Call<'_>) -> Result<()> {
     let params: Params = call.uniform()?;
     let x = call.input::<f32>(0)?;

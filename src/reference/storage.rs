@@ -12,7 +12,7 @@ pub(crate) fn stored_as(call: &Call<'_>) -> DType {
     formats.find(|dtype| snippet == Some(provider(*dtype))).unwrap_or(DType::F32)
 }
 
-/// Reads stored weights. It keeps the group that it has decoded last: kernels read one vec4 after another.
+/// Reads stored weights. It caches the group that it decoded last, because kernels read consecutive vec4s.
 pub(super) struct Stored<'a> {
     dtype: DType,
     words: &'a [u32],
@@ -46,7 +46,7 @@ pub(super) fn load_vec4(dtype: DType, words: &[u32], i: usize) -> [f32; 4] {
     Stored::new(dtype, words).load(i)
 }
 
-/// Writes vec4 `i` of weights in a trainable format, to which they have been rounded already.
+/// Writes vec4 `i` of weights in a trainable format. The weights have already been rounded to it.
 pub(super) fn store_vec4(dtype: DType, words: &mut [u32], i: usize, weights: [f32; 4]) -> Result<()> {
     let bytes = dtype.quantize(&weights)?;
     let len = bytes.len() / 4;

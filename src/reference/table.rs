@@ -11,7 +11,7 @@ use crate::error::Result;
 /// A CPU reference kernel.
 pub type Reference = fn(&Call<'_>) -> Result<()>;
 
-/// Every CPU reference kernel, under the name of the kernel that computes the same.
+/// Every CPU reference kernel, under the name of the kernel that it corresponds to.
 pub static KERNELS: &[(&str, Reference)] = &[
     ("activation", activation::run),
     ("attention", attention::run),

@@ -1,5 +1,5 @@
-//! The random numbers of a run as the host draws them. [`crate::zo::random`] specifies the streams; the same
-//! functions in WGSL are `shaders/lib/threefry.wgsl`, `perturb.wgsl` and `half.wgsl`.
+//! A run's random numbers, as drawn on the host. [`crate::zo::random`] specifies the streams. The same functions in WGSL are in
+//! `shaders/lib/threefry.wgsl`, `perturb.wgsl` and `half.wgsl`.
 
 mod threefry;
 
@@ -9,13 +9,13 @@ use half::f16;
 pub(crate) use threefry::threefry2x32_run;
 pub use threefry::{ROUNDS, threefry2x32};
 
-/// Entries of a table of scaled quantiles.
+/// Number of entries in a table of scaled quantiles.
 pub const QUANTILES: usize = 2048;
 
 /// Half-normal quantiles, scaled by the host.
 pub type Table = [f32; QUANTILES];
 
-/// The four random samples, of 16 bits each, that belong to a vec4 of a tensor.
+/// The four 16-bit random samples that belong to a vec4 of a tensor.
 pub(crate) fn samples(key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
     let bits = threefry2x32(key, counter);
     [bits[0] & 0xffff, bits[0] >> 16, bits[1] & 0xffff, bits[1] >> 16]
@@ -29,11 +29,11 @@ pub fn direction(key: [u32; 2], counter: [u32; 2], scaled: &Table) -> [f32; 4] {
     })
 }
 
-/// Rounds `x` stochastically to f16: away from zero with the probability that 16 random bits give. Values beyond the range
-/// of f16 become its largest.
+/// Rounds `x` stochastically to f16: away from zero with a probability given by 16 random bits. Values beyond the range of f16 are
+/// clamped to its largest value.
 ///
-/// A normal result drops 13 bits of the significand of |x|, a subnormal one drops one more for each power of two below the
-/// smallest normal f16. The random bits are added below the last bit that is kept.
+/// For a normal result, 13 bits of the significand of |x| are dropped. For a subnormal result, one more bit is dropped for each
+/// power of two below the smallest normal f16. The random bits are added below the last bit that is kept.
 pub fn stochastic_half(x: f32, random: u32) -> f16 {
     let magnitude = x.to_bits() & 0x7fff_ffff;
     let exponent = magnitude >> 23;

@@ -1,7 +1,7 @@
-//! Threefry-2x32 with 13 rounds, the generator of every random number in the crate.
+//! Threefry-2x32 with 13 rounds, the generator of all random numbers in the crate.
 //!
 //! Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011): 13 rounds are the fewest that pass
-//! BigCrush. Only additions, rotations and exclusive ors of 32-bit words: every device gives the same bits.
+//! BigCrush. It uses only additions, rotations and exclusive ors of 32-bit words, so every device gives the same bits.
 
 /// Rounds of mixing.
 pub const ROUNDS: usize = 13;
@@ -17,7 +17,7 @@ pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     [first[0], second[0]]
 }
 
-/// The random words of `N` counters that follow one another in their first word: all first words, then all second words.
+/// The random words for `N` counters with consecutive first words: all first words, then all second words.
 #[inline(always)]
 pub(crate) fn threefry2x32_run<const N: usize>(key: [u32; 2], counter: [u32; 2]) -> [[u32; N]; 2] {
     let keys = [key[0], key[1], key[0] ^ key[1] ^ PARITY];
@@ -25,7 +25,7 @@ pub(crate) fn threefry2x32_run<const N: usize>(key: [u32; 2], counter: [u32; 2])
     let mut y = [counter[1].wrapping_add(key[1]); N];
     for round in 0..ROUNDS {
         let injected = round % 4 == 3;
-        // The key is injected again after every fourth round, rotated, with the injection's number.
+        // The key is injected again after every fourth round, rotated and with the injection's number added.
         let injection = round / 4 + 1;
         for (x, y) in x.iter_mut().zip(&mut y) {
             *x = x.wrapping_add(*y);
@@ -43,7 +43,7 @@ pub(crate) fn threefry2x32_run<const N: usize>(key: [u32; 2], counter: [u32; 2])
 mod tests {
     use super::*;
 
-    /// `threefry2x32 13` in Random123's `kat_vectors`.
+    /// The known answers of `threefry2x32 13` in Random123's `kat_vectors`.
     #[test]
     fn known_answers() {
         let cases = [

@@ -46,7 +46,7 @@ names!(
     LowRank = "low-rank" | "lozo",
 );
 
-/// The settings of the gradient estimate and of its use.
+/// The settings of the gradient estimate and its use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Estimator {
@@ -182,13 +182,13 @@ impl Estimator {
         }
     }
 
-    /// Number of steps whose directions one step moves along: one, or as many as fit with momentum.
+    /// Number of steps whose directions one step moves along: one or, with momentum, as many as fit in one pass.
     pub fn reach(&self) -> usize {
         if self.momentum > 0.0 { MAX_UPDATES / self.probes as usize } else { 1 }
     }
 
-    /// The updates of the last step of `records`, which are the records of at least
-    /// [`Estimator::reach`] whole steps, or of all steps so far.
+    /// The updates for the last step of `records`. These must be the records of at least [`Estimator::reach`] whole steps, or of
+    /// all steps so far.
     pub fn updates(&self, seed: u64, records: &[Record]) -> Vec<Update> {
         let probes = self.probes as usize;
         let Some(last) = records.last() else { return Vec::new() };

@@ -1,5 +1,4 @@
-//! Zeroth-order optimization. It has the random directions, the gradient estimators, the
-//! updates, and the record of one probe.
+//! Zeroth-order optimization: the random directions, the gradient estimators, the updates, and the record of a probe.
 
 pub mod estimator;
 pub mod optimizer;

@@ -1,16 +1,17 @@
-//! The optimizers, which use the estimate of the gradient: plain steps along the directions, or Adam (Kingma and Ba 2015, arXiv 1412.6980).
+//! The optimizers, which use the gradient estimate: plain steps along the directions, or Adam (Kingma and Ba 2015, arXiv 1412.6980).
 //!
-//! With plain steps, the device adds multiples of the directions to the weights ([`super::update`]). Adam needs the estimate itself,
-//! and two moments of every trained value; ZO-AdaMM (Chen et al. 2019, arXiv 1910.06513) is Adam with a zeroth-order estimate. An
-//! adapter is so small that the host computes all of it, and the device only receives the new values:
+//! With plain steps, the device adds multiples of the directions to the weights ([`super::update`]). Adam needs the estimate
+//! itself, and two moments of every trained value; ZO-AdaMM (Chen et al. 2019, arXiv 1910.06513) is Adam with a zeroth-order
+//! estimate. An adapter is so small that the host computes all of this, and the device only receives the new values:
 //!
 //! ```text
 //! g  = 1/n sum_i g_i z_i            over the n probes of the step, in their order
 //! m  = beta1 m + (1 - beta1) g      v = beta2 v + (1 - beta2) g^2
 //! w  = f32(w decay - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon))
 //! ```
-//! All of this is f64 arithmetic with one rounding for each operation, and sqrt, which IEEE 754 rounds correctly; the powers of the
-//! betas are products. So the values follow from the initial values, the seed and the records, with the same bits on every host.
+//! All of this is f64 arithmetic with one rounding per operation, and sqrt, which IEEE 754 rounds correctly. The powers of the
+//! betas are computed as products. So the values follow from the initial values, the seed and the records, with the same bits on
+//! every host.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ use super::record::Record;
 use crate::error::{Result, bail};
 use crate::rng::{Table, direction};
 
-/// The rule by which trained values move.
+/// The rule for updating the trained values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimizer {
@@ -34,11 +35,11 @@ pub enum Optimizer {
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamSettings {
-    /// How much of the mean of the gradient is kept at each step.
+    /// The decay rate of the mean of the gradient.
     pub beta1: f32,
-    /// How much of the mean of its square is kept.
+    /// The decay rate of the mean of the squared gradient.
     pub beta2: f32,
-    /// Added to the root of that mean.
+    /// Added to the square root of that mean.
     pub epsilon: f32,
 }
 
@@ -50,7 +51,7 @@ impl Default for AdamSettings {
 }
 
 impl Optimizer {
-    /// Checks that the settings are allowed, also beside those of the estimator.
+    /// Checks that the settings are allowed, also in combination with those of the estimator.
     ///
     /// # Errors
     /// `invalid-argument`, naming the setting, its value and the allowed values.
@@ -75,7 +76,7 @@ impl Optimizer {
 #[derive(Clone, Debug)]
 struct Moments {
     ordinal: u32,
-    /// Of the gradient and of its square, for each element.
+    /// The moments of the gradient and of its square, for each element.
     of: Vec<[f64; 2]>,
 }
 
@@ -89,14 +90,14 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// The state before the first step, for tensors of these ordinals and numbers of elements.
+    /// The state before the first step, for tensors with these ordinals and numbers of elements.
     pub fn new(settings: AdamSettings, tensors: impl IntoIterator<Item = (u32, usize)>) -> Adam {
         let moments = |(ordinal, elements)| Moments { ordinal, of: vec![[0.0; 2]; elements] };
         Adam { settings, powers: [1.0; 2], tensors: tensors.into_iter().map(moments).collect() }
     }
 
-    /// Takes the step of these records, which are all those of one step, with directions of `estimator`. `values` are the values of
-    /// the tensors; tensors that are left out only have their moments updated.
+    /// Takes a step. `records` are all records of that step, with directions of `estimator`. `values` are the values of the
+    /// tensors. If `values` has fewer tensors, only the moments of the others are updated.
     pub fn step(&mut self, seed: u64, estimator: &Estimator, records: &[Record], values: &mut [Vec<f32>]) {
         let Some(last) = records.last() else { return };
         let AdamSettings { beta1, beta2, epsilon } = self.settings;
@@ -129,7 +130,7 @@ impl Adam {
     }
 }
 
-/// The estimate of the gradient of four elements.
+/// The gradient estimate for four elements.
 fn gradient(probes: &[([u32; 2], f64)], counter: [u32; 2], table: &Table) -> [f64; 4] {
     let mut sum = [0.0; 4];
     for (key, weight) in probes {

@@ -1,11 +1,9 @@
-//! The random numbers of a run, specified exactly, so that another program can draw the same ones.
+//! A run's random numbers, specified exactly, so that another program can draw the same ones.
 //!
 //! The generator is Threefry-2x32 with 13 rounds ([`crate::rng::threefry2x32`]).
 //!
-//! - *Stream key*:
-//!   `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. The
-//!   stream of a direction is the index of its probe. The other streams are these, with the number
-//!   that takes the place of the step in parentheses:
+//! - *Stream key*: `key = threefry(key = (seed's low word, seed's high word), counter = (step, stream))`. The stream of a direction
+//!   is the index of its probe. The other streams are listed here, with the number that replaces the step in parentheses:
 //!   - `0x8000_0000`: the order of the data (epoch)
 //!   - `0x8000_0001`: sampling (index of the generated token)
 //!   - `0x8000_0002`: the rounding of updates (step)
@@ -33,10 +31,9 @@
 //!   `for i in (1..n).rev() { swap(i, r mod (i + 1)) }`, where r are the words x0, x1 of
 //!   `threefry(key, counter = (block, 0))` for block 0, 1, ... The concatenated epochs are split
 //!   into batches. A draw of rows is the beginning of such a permutation.
-//! - *Order with labels spread evenly*: the m rows of a label keep the order that they have in the permutation. Row j of
-//!   them, from 0, moves to the place `(j + u) / m` of the epoch, where u is the place in the permutation of the label's first
-//!   row in the data, divided by n. Rows of equal places stay in the order of the permutation. With one label this is the
-//!   permutation itself.
+//! - *Order with labels spread evenly*: the m rows of a label keep their order in the permutation. Their row j, from 0, moves to
+//!   the place `(j + u) / m` of the epoch, where u is the place in the permutation of the label's first row in the data, divided by
+//!   n. Rows with equal places keep the order of the permutation. With one label this is the permutation itself.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -169,7 +166,7 @@ fn shuffled(key: [u32; 2], n: usize) -> Vec<usize> {
     order
 }
 
-/// A permutation of rows with their labels spread evenly, so that every batch has about the shares of the whole data.
+/// A permutation of rows with their labels spread evenly, so that every batch has about the label proportions of the whole data.
 fn spread(permutation: &[usize], labels: &[u32]) -> Vec<usize> {
     struct Label {
         offset: u128,
@@ -202,7 +199,7 @@ fn spread(permutation: &[usize], labels: &[u32]) -> Vec<usize> {
 enum Kind {
     AsGiven,
     Shuffled(u64),
-    /// Shuffled, with the labels of the examples spread evenly.
+    /// Shuffled, with the labels spread evenly.
     Balanced(u64, Vec<u32>),
 }
 
@@ -215,7 +212,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// Creates the order of `examples` examples, at least one: shuffled with a seed in every epoch, or as they are without one.
+    /// Creates the order of `examples` examples, at least one: shuffled with a seed in every epoch or, without a seed, in the given
+    /// order.
     pub fn new(seed: Option<u64>, examples: usize) -> Self {
         let kind = seed.map_or(Kind::AsGiven, Kind::Shuffled);
         Order { kind, examples: examples.max(1), epoch: None }

@@ -6,15 +6,15 @@ pub const RECORD_BYTES: usize = 32;
 /// One probe of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Record {
-    /// From 0.
+    /// Index of the step, from 0.
     pub step: u32,
-    /// From 0.
+    /// Index of the probe, from 0.
     pub probe: u32,
     /// The estimate of the gradient's projection on the probe's direction: see [`super::estimator`].
     pub projected_grad: f32,
     /// The step's learning rate.
     pub learning_rate: f32,
-    /// What decaying tensors are multiplied by in the step, once for all probes.
+    /// The factor that decaying tensors are multiplied by in the step, once for all probes.
     pub decay: f32,
     /// Loss at theta + epsilon z.
     pub loss_plus: f32,
@@ -43,7 +43,7 @@ impl Record {
         bytes
     }
 
-    /// The record in these bytes, if their checksum holds.
+    /// Decodes a record from its bytes, if the checksum matches.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Record> {
         let words: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
         let [step, probe, grad, rate, decay, plus, minus, crc] = words[..] else { return None };

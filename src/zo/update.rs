@@ -12,15 +12,13 @@ pub struct Update {
     pub coefficient: f32,
     /// The distribution of z.
     pub distribution: Distribution,
-    /// The factor by which tensors with weight decay are multiplied first:
-    /// 1 - learning rate * weight decay.
+    /// The factor by which tensors with weight decay are multiplied first: 1 - learning rate * weight decay.
     pub decay: f32,
     /// In the last update of a step, the key for rounding weights that are narrower than f32.
     pub rounding: Option<[u32; 2]>,
 }
 
-/// What the device adds in a step: the pending updates (at most [`MAX_UPDATES`]), and then epsilon
-/// times the direction of each branch.
+/// What the device adds in a step: the pending updates (at most [`MAX_UPDATES`]), and then epsilon times the direction of each branch.
 pub fn step(pending: &[Update], branches: &[Branch], epsilon: f32, distribution: Distribution) -> Step {
     let mut header = step::Header { count: pending.len().min(MAX_UPDATES) as u32, ..Default::default() };
     for (slot, update) in header.updates.iter_mut().zip(pending) {
