@@ -1,4 +1,4 @@
-//! A language model's head on label words, with the gradient of its log-loss: what [`super::head_fit`] fits.
+//! A language model's head on label words, with the gradient of its log-loss, which [`super::head_fit`] minimizes.
 
 use super::logistic::softmax;
 use super::matrix::{add_scaled, dot};
@@ -7,25 +7,25 @@ use crate::error::{Result, bail};
 /// A nonlinearity and its derivative.
 pub type Slope = fn(f64) -> (f64, f64);
 
-/// What is applied to hidden states before the label words' rows.
+/// The operation applied to hidden states before the label words' rows.
 #[derive(Clone, Debug)]
 pub enum HeadInner {
     /// A masked model's transform, `norm(activation(weight * h + bias))`.
     Dense {
         /// `[width, hidden]`.
         weight: Vec<f64>,
-        /// `[width]`, where the layer has biases.
+        /// `[width]`, if the layer has biases.
         bias: Option<Vec<f64>>,
         /// The nonlinearity.
         activation: Slope,
         /// The layer norm's weight, `[width]`.
         norm_weight: Vec<f64>,
-        /// The layer norm's bias, `[width]`, where it has one.
+        /// The layer norm's bias, `[width]`, if it has one.
         norm_bias: Option<Vec<f64>>,
         /// Added to the variance.
         epsilon: f64,
     },
-    /// A correction of low rank before a causal model's head, `h + b * (a * h)`.
+    /// A low-rank correction before a causal model's head, `h + b * (a * h)`.
     LowRank {
         /// `[rank, hidden]`.
         a: Vec<f64>,
@@ -39,43 +39,43 @@ pub enum HeadInner {
 pub struct WordHead {
     /// Number of features.
     pub hidden: usize,
-    /// What is applied to the features first.
+    /// The operation applied to the features first.
     pub inner: HeadInner,
     /// A row of weights for each label word, `[labels, width]`.
     pub rows: Vec<f64>,
-    /// `[labels]`, where the head has biases.
+    /// `[labels]`, if the head has biases.
     pub bias: Option<Vec<f64>>,
     /// Number of labels.
     pub labels: usize,
-    /// Logits l become cap * tanh(l / cap).
+    /// The softcap: logits l become cap * tanh(l / cap).
     pub softcap: Option<f64>,
 }
 
-/// What the pass of one row keeps for the gradient.
+/// The intermediate values of one row that the gradient needs.
 #[derive(Default)]
 pub(super) struct Row {
-    /// Before the nonlinearity, or a * h.
+    /// The values before the nonlinearity, or a * h.
     first: Vec<f64>,
     /// The slopes of the nonlinearity.
     slopes: Vec<f64>,
-    /// Normalized, before the norm's weight.
+    /// The normalized values, before the norm's weight.
     normalized: Vec<f64>,
-    /// 1 / deviation of the norm.
+    /// 1 / standard deviation in the norm.
     inverse: f64,
-    /// What the label words' rows are multiplied by.
+    /// The vector that the label words' rows are multiplied by.
     pub(super) inner: Vec<f64>,
     pub(super) logits: Vec<f64>,
-    /// The slopes of the cap.
+    /// The slopes of the softcap.
     caps: Vec<f64>,
 }
 
 impl WordHead {
-    /// Number of values that the label words' rows have.
+    /// Number of values in a label word's row.
     pub fn width(&self) -> usize {
         self.rows.len() / self.labels
     }
 
-    /// The groups of values that are fitted, in the order of [`WordHead::values`].
+    /// The groups of fitted values, in the order of [`WordHead::values`].
     fn groups(&self) -> Vec<&[f64]> {
         let mut groups: Vec<&[f64]> = Vec::new();
         match &self.inner {
@@ -108,16 +108,16 @@ impl WordHead {
         groups
     }
 
-    /// All values that are fitted, in this order: the weights, biases, norm weights and norm biases of the transform, or the factors a and
-    /// b; the rows; the biases. What the head does not have is left out.
+    /// All fitted values, in this order: the weights, biases, norm weights and norm biases of the transform, or the factors a and
+    /// b; the rows; the biases. Parts that the head does not have are left out.
     pub fn values(&self) -> Vec<f64> {
         self.groups().concat()
     }
 
-    /// Replaces all values that are fitted.
+    /// Replaces all fitted values.
     ///
     /// # Errors
-    /// `InvalidArgument` where there are not as many as [`WordHead::values`] has.
+    /// `InvalidArgument` if the number of values differs from that of [`WordHead::values`].
     pub fn set(&mut self, values: &[f64]) -> Result<()> {
         let expected: usize = self.groups().iter().map(|group| group.len()).sum();
         if values.len() != expected {
@@ -128,7 +128,7 @@ impl WordHead {
         Ok(())
     }
 
-    /// Replaces all values, of which there are as many.
+    /// Replaces all fitted values. Their number has already been checked.
     pub(super) fn place(&mut self, values: &[f64]) {
         let mut rest = values;
         for group in self.groups_mut() {
@@ -185,12 +185,12 @@ impl WordHead {
         }
     }
 
-    /// The log-loss of a row, whose gradient is added to that of all values.
+    /// Returns the log-loss of a row, and adds its gradient to `gradient`.
     pub(super) fn loss(&self, h: &[f64], label: usize, row: &mut Row, gradient: &mut [f64]) -> f64 {
         self.forward(h, row);
         let logit = row.logits[label];
         let loss = softmax(&mut row.logits) - logit;
-        // From here on, the gradient of the logits before the cap.
+        // From here on, this is the gradient with respect to the logits before the cap.
         row.logits[label] -= 1.0;
         row.logits.iter_mut().zip(&row.caps).for_each(|(residual, cap)| *residual *= cap);
         let (width, hidden) = (self.width(), self.hidden);

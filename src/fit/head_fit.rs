@@ -1,61 +1,62 @@
-//! Fitting a language model's head to label words, on cached hidden states h.
+//! Fits a language model's head to label words, on cached hidden states h.
 //!
-//! The fit begins at the pretrained values, and minimizes `sum over rows of -log softmax(logits)[label] + strength / 2 * |d|^2`, where d
-//! is the difference to the pretrained values. Each value is measured in a unit in which its typical input is 1: a weight of a
-//! feature is multiplied by the feature's deviation. The loss is a sum, so the penalty is a normal prior of one variance for any number of
-//! rows; the strength is chosen on the first rows and holds for more of them.
+//! The fit starts at the pretrained values, and minimizes `sum over rows of -log softmax(logits)[label] + strength / 2 * |d|^2`,
+//! where d is the difference from the pretrained values. Each value is measured in a unit in which its typical input is 1: a weight
+//! of a feature is multiplied by the feature's standard deviation. Since the loss is a sum, the penalty is a normal prior with the
+//! same variance for any number of rows. The strength is therefore chosen on the first rows and also holds for more rows.
 //!
-//! The problem is not convex. Its start and all its arithmetic are fixed, so that the same features give the same bits on every target.
+//! The problem is not convex. The starting point and all arithmetic are deterministic, so that the same features give the same bits
+//! on every target.
 
 use super::head::{HeadInner, Row, WordHead};
 use super::matrix::dot;
 use super::{Strength, lbfgs, strength};
 use crate::error::{Result, bail};
 
-/// The strengths tried, from the strongest. Weaker ones take longer and are tried until the held-out loss has risen.
+/// The strengths to try, strongest first. Weaker ones take longer, so trials end once the held-out loss has risen.
 const STRENGTHS: [f64; 6] = [3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0];
 
-/// Nats that a strength loses for being a factor of e away from the expected one; the loss grows with the square of the logarithm. The
-/// held-out loss of a few rows is noise for the most part.
+/// The penalty, in nats, of a strength that differs from the expected one by a factor of e. It grows with the square of the
+/// logarithm. The held-out loss of a few rows is mostly noise.
 const PRIOR: f64 = 1.0;
 
-/// Rows that the strength is chosen on, at most.
+/// Maximum number of rows that the strength is chosen on.
 const CHOSEN_ON: usize = 1000;
 
-/// Up to this many rows, five parts are held out in turn; above, one quarter.
+/// Maximum number of rows for which five parts are held out in turn; with more rows, a single quarter is held out.
 const MAX_FOLDED_ROWS: usize = 100;
 
-/// Largest entry of the mean gradient at which a trial of a strength ends.
+/// A trial of a strength ends when no entry of the mean gradient is larger than this.
 const TRIAL_TOLERANCE: f64 = 3e-4;
 
-/// The steps of a fit, at most.
+/// Maximum number of steps of a fit.
 const MAX_STEPS: usize = 300;
 
 /// A fitted head.
 #[derive(Clone, Debug)]
 pub struct WordFit {
-    /// The head, for features as they came.
+    /// The head, for unscaled features.
     pub head: WordHead,
-    /// The strength of the penalty that was fixed or chosen.
+    /// The strength of the penalty, as given or chosen.
     pub strength: f64,
-    /// The mean log-loss on the rows of the fit, in nats.
+    /// The mean log-loss on the fitted rows, in nats.
     pub loss: f64,
 }
 
-/// The mean and the deviation of each feature.
+/// The mean and the standard deviation of each feature.
 struct Scaling {
-    /// Zeros where features are not centered.
+    /// Zeros if features are not centered.
     mean: Vec<f64>,
     deviation: Vec<f64>,
 }
 
 impl WordHead {
-    /// Fits the head, whose values are the pretrained ones, to `features`, `[rows, hidden]`, and the label of each row. The fit ends where
-    /// no entry of the gradient of the mean loss exceeds `tolerance`.
+    /// Fits the head, which has the pretrained values, to `features`, `[rows, hidden]`, and the label of each row. The fit ends
+    /// when no entry of the gradient of the mean loss is larger than `tolerance`.
     ///
     /// # Errors
-    /// `InvalidArgument` where the sizes do not agree, or the strength is not a number greater than 0; `NonFiniteLoss` where a feature or a
-    /// fitted value is infinite or not a number.
+    /// `InvalidArgument` if the sizes do not match, or the strength is not a positive number; `NonFiniteLoss` if a feature or a
+    /// fitted value is infinite or NaN.
     pub fn fit(
         &self,
         features: &[f32],
@@ -107,13 +108,14 @@ impl WordHead {
         row.logits
     }
 
-    /// Whether the head has biases that can take up the features' means.
+    /// Whether the head has biases that can absorb the features' means.
     fn centers(&self) -> bool {
         matches!(self.inner, HeadInner::Dense { bias: Some(_), .. })
     }
 
-    /// The strength that is expected before any row is held out, and taken where none can be: what suited junk mail and the small BERT
-    /// from 64 rows to 5,046. A correction of low rank has fewer values, which must do more.
+    /// The strength that is expected before any row is held out, and used if none can be held out. It is the value that worked for
+    /// spam detection and the small BERT with 64 to 5,046 rows. A low-rank correction has fewer values, each of which must
+    /// contribute more.
     fn expected_strength(&self) -> f64 {
         match self.inner {
             HeadInner::Dense { .. } => 300.0,
@@ -121,7 +123,7 @@ impl WordHead {
         }
     }
 
-    /// The head that computes the same from standardized features.
+    /// The equivalent head for standardized features.
     fn standardized(&self, scaling: &Scaling) -> WordHead {
         let mut head = self.clone();
         match &mut head.inner {
@@ -133,13 +135,14 @@ impl WordHead {
                 }
                 scale_columns(weight, &scaling.deviation);
             }
-            // The correction applies to standardized features, because the initial values of a do not depend on their units.
+            // The correction applies to standardized features, so that the initial values of a need not depend on their units.
             HeadInner::LowRank { .. } => scale_columns(&mut head.rows, &scaling.deviation),
         }
         head
     }
 
-    /// The head that computes from features as they came what `fitted` computes from standardized ones; `start` is where the fit began.
+    /// Converts `fitted`, for standardized features, to the equivalent head for unscaled features. `start` is the head that the fit
+    /// started from.
     fn original(&self, start: &WordHead, fitted: &WordHead, scaling: &Scaling) -> WordHead {
         let inverse: Vec<f64> = scaling
             .deviation
@@ -210,7 +213,7 @@ impl Scaling {
         }
         for (deviation, mean) in deviation.iter_mut().zip(&mean) {
             *deviation = (*deviation / rows).sqrt();
-            // The rounding of the mean leaves a constant feature with a deviation below this.
+            // Rounding of the mean leaves a constant feature with a deviation below this.
             if *deviation <= 1e-11 * mean.abs() {
                 *deviation = 0.0;
             }
@@ -218,7 +221,7 @@ impl Scaling {
         Scaling { mean, deviation }
     }
 
-    /// Features with a mean of 0, if they are centered, and a mean square of 1. A constant feature becomes 0.
+    /// Features with mean 0, if they are centered, and mean square 1. A constant feature becomes 0.
     fn apply(&self, features: &[f32]) -> Vec<f64> {
         let of_columns = self.mean.iter().zip(&self.deviation).cycle();
         let standardized = features.iter().zip(of_columns).map(|(&value, (mean, &deviation))| {
@@ -232,11 +235,11 @@ impl Scaling {
 struct Problem<'a> {
     features: &'a [f64],
     labels: &'a [usize],
-    /// The rows of the fit.
+    /// The fitted rows.
     rows: Vec<usize>,
     head: WordHead,
     start: Vec<f64>,
-    /// How much each value moves for a distance of 1.
+    /// How far each value moves per unit of distance.
     units: Vec<f64>,
     /// How far each value has moved, in its unit.
     moved: Vec<f64>,
@@ -265,7 +268,7 @@ impl<'a> Problem<'a> {
         Problem { features, labels, rows, head: start.clone(), start: values, units, moved }
     }
 
-    /// Moves the head to the minimum, from where it is.
+    /// Moves the head to the minimum, starting from its current values.
     fn minimize(&mut self, strength: f64, tolerance: f64) {
         let Problem { features, labels, rows, head, start, units, moved } = self;
         let hidden = head.hidden;
@@ -306,7 +309,7 @@ fn place(values: &mut [f64], start: &[f64], units: &[f64], moved: &[f64]) {
     }
 }
 
-/// The strength of the lowest log-loss on held-out rows among the first ones, with what [`PRIOR`] adds.
+/// The strength with the lowest log-loss on held-out rows among the first rows, including the penalty of [`PRIOR`].
 fn choose(start: &WordHead, features: &[f64], labels: &[usize]) -> f64 {
     let labels = &labels[..labels.len().min(CHOSEN_ON)];
     let (parts, tried) = if labels.len() <= MAX_FOLDED_ROWS { (5, 5) } else { (4, 1) };
@@ -336,7 +339,7 @@ fn choose(start: &WordHead, features: &[f64], labels: &[usize]) -> f64 {
         if judged < best.1 {
             best = (strength, judged);
         }
-        // Weaker ones only fit the training rows better.
+        // Weaker strengths would only fit the training rows better.
         if judged > before {
             break;
         }

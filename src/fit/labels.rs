@@ -6,10 +6,10 @@ use tokenizers::NormalizedString;
 
 use crate::error::{Result, bail};
 
-/// A readout has at most this many labels. More are nearly always a column of another meaning, such as row numbers.
+/// The maximum number of labels of a readout. More labels nearly always mean that the column is something else, such as row numbers.
 pub const MAX_LABELS: usize = 1000;
 
-/// A label has at most this many bytes: more are nearly always a column of texts.
+/// The maximum length of a label in bytes. Longer values nearly always mean that the column has texts.
 pub const MAX_LABEL_BYTES: usize = 500;
 
 /// The distinct labels of a data set and the label of each row.
@@ -20,16 +20,16 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Numbers the labels of rows in the order of their bytes, so that the order of the rows does not matter.
+    /// Numbers the labels of rows, sorted by their bytes, so that the order of the rows does not matter.
     ///
     /// # Errors
-    /// `DataInvalid` where a label is empty or longer than [`MAX_LABEL_BYTES`], where labels look alike but for case, spaces or Unicode's form, where all rows have one label,
-    /// where there are no rows, and where there are more than [`MAX_LABELS`] labels.
+    /// `DataInvalid` if a label is empty or longer than [`MAX_LABEL_BYTES`], if two labels differ only in case, spaces or Unicode
+    /// normalization, if all rows have the same label, if there are no rows, or if there are more than [`MAX_LABELS`] labels.
     pub fn of<S: AsRef<str>>(rows: &[S]) -> Result<Labels> {
         Labels::at(rows, |row| row + 1)
     }
 
-    /// The same, where messages call row `i` by the number `number(i)`, such as its line in a file.
+    /// The same, but messages refer to row `i` by `number(i)`, such as its line in a file.
     ///
     /// # Errors
     /// The errors of [`Labels::of`].
@@ -71,10 +71,10 @@ impl Labels {
         Ok(Labels { names, of_rows })
     }
 
-    /// Takes the labels of rows as indices into `names`, where the names are known beforehand, for instance from label words.
+    /// Takes the labels of rows as indices into `names`, if the names are known beforehand, for instance from label words.
     ///
     /// # Errors
-    /// The errors of [`Labels::of`]; also `DataInvalid` where there are fewer rows than names, or a name has no row.
+    /// The errors of [`Labels::of`]; also `DataInvalid` if there are fewer rows than names, or a name has no row.
     pub fn named<S: AsRef<str>>(names: &[S], rows: &[S]) -> Result<Labels> {
         if rows.len() < names.len() {
             bail!(
@@ -106,7 +106,7 @@ impl Labels {
     /// Takes the labels of rows as indices into `names`.
     ///
     /// # Errors
-    /// `InvalidArgument` where an index is beyond the names.
+    /// `InvalidArgument` if an index is out of range.
     pub(crate) fn numbered(names: Vec<String>, of_rows: Vec<usize>) -> Result<Labels> {
         if let Some(beyond) = of_rows.iter().find(|label| **label >= names.len()) {
             bail!(InvalidArgument, "label {beyond}: expected one of {}", names.len());
@@ -119,7 +119,7 @@ impl Labels {
         Labels { names: self.names.clone(), of_rows: rows.iter().map(|row| self.of_rows[*row]).collect() }
     }
 
-    /// The distinct labels, in the order of their bytes.
+    /// The distinct labels, sorted by their bytes.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -130,18 +130,18 @@ impl Labels {
     }
 }
 
-/// The index of a label among names: spelled the same, or else differing only by case, spaces or how Unicode writes its letters.
+/// The index of a label among names: an exact match, or else one that differs only in case, spaces or Unicode normalization.
 pub fn position(names: &[String], label: &str) -> Option<usize> {
     let exact = names.iter().position(|name| name == label);
     exact.or_else(|| names.iter().position(|name| plain(name) == plain(label)))
 }
 
-/// A label in lower case, with single spaces and with composed letters: labels that people take for the same become equal.
+/// A label in lower case, with single spaces and composed letters. Labels that people consider the same become equal.
 fn plain(label: &str) -> String {
     lower(composed(label).get())
 }
 
-/// A label with composed letters, Unicode's form NFC. Some systems write "ö" as "o" with a mark.
+/// A label with composed letters (Unicode's NFC). Some systems write "ö" as "o" with a combining mark.
 fn composed(label: &str) -> NormalizedString {
     let mut composed = NormalizedString::from(label);
     composed.nfc();
@@ -153,7 +153,7 @@ fn lower(label: &str) -> String {
     label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
-/// Refuses labels that a person would take for the same: those that differ only by case or spaces, or by how Unicode writes their letters.
+/// Rejects labels that a person would consider the same: those that differ only in case, spaces or Unicode normalization.
 fn check_alike(first: &BTreeMap<&str, usize>) -> Result<()> {
     let mut seen: BTreeMap<String, (&str, usize)> = BTreeMap::new();
     for (&label, &row) in first {

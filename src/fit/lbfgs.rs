@@ -2,13 +2,13 @@
 
 use super::matrix::{add_scaled, dot};
 
-/// Pairs of a step and the change of the gradient along it that are kept.
+/// Number of pairs of a step and the change of the gradient along it that are kept.
 const PAIRS: usize = 10;
 
 const MAX_HALVINGS: usize = 40;
 
-/// Moves `x` to a minimum: until no entry of the gradient exceeds `tolerance`, rounding hides any descent, or `max_steps` have been
-/// taken. `objective` returns the value at a point, and writes the gradient there. All sums have a fixed order.
+/// Moves `x` to a minimum, until no entry of the gradient is larger than `tolerance`, rounding hides any descent, or `max_steps`
+/// steps have been taken. `objective` returns the value at a point, and writes the gradient there. All sums have a fixed order.
 pub(super) fn minimize(
     x: &mut Vec<f64>,
     tolerance: f64,
@@ -29,7 +29,7 @@ pub(super) fn minimize(
         // The first step has a length of at most 1, because nothing is known about the curvature yet.
         let mut length =
             if pairs.is_empty() { 1.0_f64.min(1.0 / dot(&direction, &direction).sqrt()) } else { 1.0 };
-        // Near the minimum the descent is smaller than the rounding of the objective.
+        // Near the minimum, the descent is smaller than the rounding error of the objective.
         let rounding = 1e-14 * (1.0 + value.abs());
         let mut halvings = 0;
         loop {
@@ -49,7 +49,7 @@ pub(super) fn minimize(
         let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>();
         let (step, change) = (difference(&moved, x), difference(&moved_gradient, &gradient));
         let curvature = dot(&step, &change);
-        // With a pair of no positive curvature, the next direction might not descend.
+        // With a pair that has no positive curvature, the next direction might not be a descent direction.
         if curvature > 1e-12 * dot(&change, &change) {
             if pairs.len() == PAIRS {
                 pairs.remove(0);
@@ -65,7 +65,7 @@ pub(super) fn minimize(
 struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
-    /// Their scalar product.
+    /// Their dot product.
     curvature: f64,
 }
 

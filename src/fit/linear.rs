@@ -1,4 +1,4 @@
-//! A linear classifier with the values that a file holds.
+//! A linear classifier with the values that a file stores.
 
 use super::logistic::softmax;
 use super::matrix::{add_scaled, dot};
@@ -13,10 +13,10 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A classifier from its values: for each class its weights, `[classes, width]`, then the biases, `[classes]`.
+    /// Creates a classifier from its values: the weights of each class, `[classes, width]`, then the biases, `[classes]`.
     ///
     /// # Errors
-    /// `InvalidArgument` where there are not that many values; `NonFiniteLoss` where one is infinite or not a number.
+    /// `InvalidArgument` if the number of values is wrong; `NonFiniteLoss` if one is infinite or NaN.
     pub fn from_values(values: &[f32], classes: usize, width: usize) -> Result<Linear> {
         let Some((weight, bias)) = classes
             .checked_mul(width)
@@ -63,7 +63,7 @@ impl Linear {
     /// The logit of each class for one row of features.
     ///
     /// # Errors
-    /// `InvalidArgument` where the row has another width than the weights.
+    /// `InvalidArgument` if the row and the weights differ in width.
     pub fn logits(&self, features: &[f32]) -> Result<Vec<f64>> {
         let width = self.width();
         if features.len() != width {
@@ -75,26 +75,26 @@ impl Linear {
     }
 }
 
-/// The log-loss of a class, in nats, from the logits of all.
+/// The log-loss of a class, in nats, from the logits of all classes.
 pub fn log_loss(logits: &[f64], class: usize) -> f64 {
     softmax(&mut logits.to_vec()) - logits[class]
 }
 
-/// The probability of each class from the logits of all.
+/// The probability of each class, from the logits of all classes.
 pub fn probabilities(logits: &[f64]) -> Vec<f64> {
     let mut probabilities = logits.to_vec();
     softmax(&mut probabilities);
     probabilities
 }
 
-/// A shift c of the features that stands for the biases: weight * c = bias, of all such shifts the shortest. None where there is none.
+/// The shortest shift c of the features that is equivalent to the biases: weight * c = bias. `None` if there is no such shift.
 ///
-/// The weights of a multinomial classifier add up to 0 over the classes, and so do its biases. So the last class is left out of the
-/// equations, and follows from the others.
+/// The weights of a multinomial classifier sum to 0 over the classes, and so do its biases. So the last class is left out of the
+/// equations, since it follows from the others.
 pub fn solve_rows(linear: &Linear) -> Option<Vec<f64>> {
     let (width, count) = (linear.width(), linear.bias.len().saturating_sub(1));
     let rows: Vec<Vec<f64>> = linear.weight.chunks_exact(width.max(1)).map(wide).collect();
-    // Cholesky's decomposition of weight * weight^T, row by row.
+    // Cholesky decomposition of weight * weight^T, row by row.
     let mut lower: Vec<Vec<f64>> = Vec::with_capacity(count);
     for (i, row) in rows.iter().take(count).enumerate() {
         let mut factors: Vec<f64> = Vec::with_capacity(i + 1);

@@ -1,7 +1,7 @@
 //! The penalized log-loss of multinomial logistic regression and its minimum by Newton's method.
 //!
-//! Each Newton step is solved by conjugate gradients, which need products with the Hessian only (Nocedal and Wright,
-//! Numerical Optimization, algorithm 7.1), and shortened until the objective falls.
+//! Each Newton step is solved by conjugate gradients, which only need products with the Hessian (Nocedal and Wright, Numerical
+//! Optimization, algorithm 7.1), and shortened until the objective decreases.
 
 use super::matrix::{Matrix, add_scaled, dot};
 
@@ -9,21 +9,21 @@ const MAX_NEWTON_STEPS: usize = 100;
 const MAX_CONJUGATE_STEPS: usize = 1000;
 const MAX_HALVINGS: usize = 40;
 
-/// What a fit minimizes.
+/// The problem that a fit minimizes.
 pub(super) struct Problem<'a> {
     /// `[all rows, width]`.
     pub(super) features: &'a Matrix,
-    /// The class of each of all rows.
+    /// The class of every row of `features`.
     pub(super) labels: &'a [usize],
-    /// The rows of the fit.
+    /// The rows that are fitted.
     pub(super) rows: &'a [usize],
     pub(super) classes: usize,
-    /// Whether the biases are fitted. Otherwise they stay 0.
+    /// Whether biases are fitted. Otherwise they stay 0.
     pub(super) bias: bool,
     pub(super) strength: f64,
 }
 
-/// Makes logits probabilities. Returns the logarithm of the sum of their exponentials.
+/// Converts logits to probabilities. Returns the logarithm of the sum of their exponentials.
 pub(super) fn softmax(logits: &mut [f64]) -> f64 {
     let largest = logits
         .iter()
@@ -38,12 +38,12 @@ pub(super) fn softmax(logits: &mut [f64]) -> f64 {
 }
 
 impl Problem<'_> {
-    /// Parameters of zero: for each class its weights, then its bias, `[classes, width + 1]`.
+    /// Zero parameters: the weights of each class, then its bias, `[classes, width + 1]`.
     pub(super) fn start(&self) -> Vec<f64> {
         vec![0.0; self.classes * (self.features.width + 1)]
     }
 
-    /// Moves `parameters` to the minimum: until no entry of the gradient exceeds `tolerance`, or rounding hides any descent.
+    /// Moves `parameters` to the minimum, until no entry of the gradient is larger than `tolerance`, or rounding hides any descent.
     pub(super) fn minimize(&self, parameters: &mut Vec<f64>, tolerance: f64) {
         let mut probabilities = vec![0.0; self.rows.len() * self.classes];
         let mut moved_probabilities = probabilities.clone();
@@ -56,7 +56,7 @@ impl Problem<'_> {
             }
             let direction = self.newton_direction(&gradient, &probabilities);
             let slope = dot(&gradient, &direction);
-            // Near the minimum the descent is smaller than the rounding of the objective.
+            // Near the minimum, the descent is smaller than the rounding error of the objective.
             let rounding = 1e-14 * (1.0 + objective.abs());
             let mut length = 1.0;
             let mut halvings = 0;
@@ -86,14 +86,14 @@ impl Problem<'_> {
         sum / rows.len() as f64
     }
 
-    /// The log-loss of one row; `probabilities` gets the probability of each class.
+    /// The log-loss of one row. Writes the probability of each class to `probabilities`.
     fn row_loss(&self, parameters: &[f64], row: usize, probabilities: &mut [f64]) -> f64 {
         self.products(parameters, row, probabilities);
         let logit = probabilities[self.labels[row]];
         softmax(probabilities) - logit
     }
 
-    /// For each class the product of a row with the class's weights, plus its bias.
+    /// For each class, the product of a row with the class's weights, plus its bias.
     fn products(&self, parameters: &[f64], row: usize, out: &mut [f64]) {
         let width = self.features.width;
         let features = self.features.row(row);
@@ -102,7 +102,7 @@ impl Problem<'_> {
         }
     }
 
-    /// The mean log-loss plus the penalty; `probabilities` gets `[rows, classes]`.
+    /// The mean log-loss plus the penalty. Writes `[rows, classes]` to `probabilities`.
     fn objective(&self, parameters: &[f64], probabilities: &mut [f64]) -> f64 {
         let mut loss = 0.0;
         for (&row, probabilities) in self.rows.iter().zip(probabilities.chunks_exact_mut(self.classes)) {
@@ -130,8 +130,8 @@ impl Problem<'_> {
         })
     }
 
-    /// The mean over the rows of `factor of (row, class) * (features of row, 1)`, plus the penalty's share of `vector`.
-    /// `change` gets a row, its probabilities, and the factors, which are its probabilities beforehand.
+    /// The mean over the rows of `factor of (row, class) * (features of row, 1)`, plus the penalty's contribution for `vector`.
+    /// `change` receives a row, its probabilities, and the factors, which are initialized to the probabilities.
     fn weighted_rows(
         &self,
         vector: &[f64],
@@ -159,7 +159,7 @@ impl Problem<'_> {
         sum
     }
 
-    /// Solves `Hessian * direction = -gradient` by conjugate gradients, the more exactly the smaller the gradient is.
+    /// Solves `Hessian * direction = -gradient` by conjugate gradients. The smaller the gradient, the more precise the solution.
     fn newton_direction(&self, gradient: &[f64], probabilities: &[f64]) -> Vec<f64> {
         let mut products = vec![0.0; self.classes];
         let mut direction = vec![0.0; gradient.len()];
@@ -174,7 +174,7 @@ impl Problem<'_> {
             }
             let image = self.hessian_product(&conjugate, probabilities, &mut products);
             let curvature = dot(&conjugate, &image);
-            // The objective is convex; only rounding brings the curvature to 0.
+            // The objective is convex, so only rounding can bring the curvature to 0.
             if curvature <= 0.0 {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Matrices of features, their standardization, and the space that their rows span.
+//! Matrices of features, their standardization, and their row space.
 
 /// `[rows, width]` in f64, row-major.
 pub(super) struct Matrix {
@@ -16,7 +16,7 @@ impl Matrix {
     }
 }
 
-/// The scalar product. It adds in four lanes and then the lanes in pairs: an order that compilers keep and can vectorize.
+/// The dot product. It adds in four lanes, and then the lanes in pairs: an order that compilers preserve and can vectorize.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let (a_whole, a_rest) = a.as_chunks::<4>();
@@ -30,7 +30,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
 }
 
-/// Adds `scale * x` onto `y`.
+/// Adds `scale * x` to `y`.
 pub(super) fn add_scaled(y: &mut [f64], scale: f64, x: &[f64]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += scale * x;
@@ -44,7 +44,7 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// Weights and a bias for features as they came, from those for standardized features.
+    /// Converts weights and a bias for standardized features to those for unscaled features.
     pub(super) fn undo(&self, weight: &[f64], bias: f64) -> (Vec<f64>, f64) {
         let weight: Vec<f64> =
             weight.iter().zip(&self.inverse).map(|(weight, inverse)| weight * inverse).collect();
@@ -53,8 +53,8 @@ impl Scaling {
     }
 }
 
-/// Brings each feature to variance 1 (over the rows, not rows - 1) and, where `center` asks for it, to mean 0. A constant feature
-/// becomes 0.
+/// Scales each feature to variance 1 (divided by rows, not rows - 1) and, if `center` is set, shifts it to mean 0. A constant
+/// feature becomes 0.
 pub(super) fn standardize(features: &[f32], width: usize, center: bool) -> (Matrix, Scaling) {
     let mut values: Vec<f64> = features.iter().map(|&value| f64::from(value)).collect();
     let rows = (values.len() / width) as f64;
@@ -78,8 +78,8 @@ pub(super) fn standardize(features: &[f32], width: usize, center: bool) -> (Matr
         .zip(&mean)
         .map(|(variance, mean)| {
             let deviation = (variance / rows).sqrt();
-            // The rounding of the mean leaves a constant feature with a deviation below this. One row of f32 that
-            // differs from 10 million others leaves more.
+            // Rounding of the mean leaves a constant feature with a deviation below this. A single f32 row that differs from 10
+            // million others leaves more.
             if deviation <= 1e-11 * mean.abs() { 0.0 } else { 1.0 / deviation }
         })
         .collect();
@@ -94,10 +94,10 @@ pub(super) fn standardize(features: &[f32], width: usize, center: bool) -> (Matr
     (Matrix { values, width }, Scaling { mean, inverse })
 }
 
-/// The rows of a matrix as coordinates in an orthonormal basis of the space that they span.
+/// The rows of a matrix as coordinates in an orthonormal basis of the row space.
 ///
-/// The best weights lie in that space, and their length is that of their coordinates, so that a fit on the coordinates is
-/// the fit on the features: with fewer rows than features a smaller one.
+/// The best weights lie in this space and have the same norm as their coordinates, so fitting the coordinates is equivalent to
+/// fitting the features. If there are fewer rows than features, it is a smaller problem.
 pub(super) struct RowSpace {
     /// `[rows, rank]`.
     pub(super) coordinates: Matrix,
@@ -107,7 +107,7 @@ pub(super) struct RowSpace {
 }
 
 impl RowSpace {
-    /// Builds the basis by the Gram-Schmidt process, each row projected twice so that the basis is orthogonal to rounding.
+    /// Builds the basis with the Gram-Schmidt process. Each row is projected twice, so that the basis is orthogonal up to rounding.
     pub(super) fn of(matrix: &Matrix) -> RowSpace {
         let mut basis: Vec<Vec<f64>> = Vec::new();
         let mut coordinates: Vec<Vec<f64>> = Vec::new();
@@ -123,7 +123,7 @@ impl RowSpace {
                 }
             }
             let left = dot(&rest, &rest).sqrt();
-            // The row lies in the space of the rows before it; what is left is rounding.
+            // The row lies in the span of the previous rows; the remainder is rounding error.
             if left > 1e-10 * length {
                 rest.iter_mut().for_each(|value| *value /= left);
                 basis.push(rest);
@@ -131,7 +131,7 @@ impl RowSpace {
             }
             coordinates.push(own);
         }
-        // Rows that are all the same have a rank of 0; a matrix has at least one column.
+        // If all rows are the same, the rank is 0, but a matrix has at least one column.
         let columns = basis.len().max(1);
         let mut values = Vec::with_capacity(coordinates.len() * columns);
         for mut row in coordinates {
@@ -141,7 +141,7 @@ impl RowSpace {
         RowSpace { coordinates: Matrix { values, width: columns }, basis, width: matrix.width }
     }
 
-    /// The vector of `width` values that has these coordinates.
+    /// The vector of `width` values with these coordinates.
     pub(super) fn expand(&self, coordinates: &[f64]) -> Vec<f64> {
         let mut vector = vec![0.0; self.width];
         for (direction, &coordinate) in self.basis.iter().zip(coordinates) {

@@ -1,12 +1,12 @@
 //! Fitting a classifier on cached features, on the host: multinomial logistic regression with an L2 penalty.
 //!
-//! The fit minimizes `mean over rows of -log softmax(W x + b)[label] + strength / 2 * |W|^2` over the standardized features
-//! `x` (each of mean 0 and variance 1). The biases `b` are not penalized. This is what scikit-learn's `LogisticRegression`
-//! minimizes with `C = 1 / (rows * strength)`; with two classes scikit-learn has one row of weights, the difference of our
-//! two, and `C = 2 / (rows * strength)`.
+//! The fit minimizes `mean over rows of -log softmax(W x + b)[label] + strength / 2 * |W|^2` over the standardized features `x`
+//! (mean 0 and variance 1 each). The biases `b` are not penalized. scikit-learn's `LogisticRegression` minimizes the same with `C =
+//! 1 / (rows * strength)`. With two classes, scikit-learn has one row of weights, the difference of our two rows, and `C = 2 /
+//! (rows * strength)`.
 //!
-//! All arithmetic is f64 in a fixed order, and `exp` and `log` are those of the `libm` crate, so that the same features
-//! give the same bits natively and in every browser.
+//! All arithmetic is f64 in a fixed order, and `exp` and `log` come from the `libm` crate, so that the same features give the same
+//! bits natively and in every browser.
 
 mod head;
 mod head_fit;
@@ -29,53 +29,54 @@ use matrix::{RowSpace, dot};
 pub use principal::SecondMoments;
 pub use strength::folds;
 
-/// Largest entry of the gradient at which a fit ends. The curvature is at least the strength along every weight, so that
-/// the weights are then within this value divided by the strength.
+/// A fit ends when no entry of the gradient is larger than this. The curvature along every weight is at least the strength, so the
+/// weights are then accurate to this value divided by the strength.
 const TOLERANCE: f64 = 1e-10;
 
-/// Features are replaced by coordinates in the space that the rows span where they are this many times as many as the
-/// rows. With fewer, an orthonormal basis of that space costs more than it saves.
+/// Features are replaced by coordinates in the row space if there are at least this many times as many features as rows. Otherwise,
+/// an orthonormal basis of that space costs more than it saves.
 const WIDE: usize = 4;
 
 /// The strength of the L2 penalty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Strength {
-    /// This strength, greater than 0.
+    /// This strength, a positive number.
     Fixed(f64),
-    /// The strength of the lowest log-loss on rows held out: by five folds up to 1,000 rows, on a quarter of the rows above.
+    /// The strength with the lowest log-loss on held-out rows: with five folds up to 1,000 rows, and with one quarter held out above.
     Chosen,
 }
 
-/// What is fitted.
+/// The options of a fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
     /// The strength of the penalty.
     pub strength: Strength,
-    /// Whether there are biases. Without them the features are brought to variance 1 but not to mean 0, because that would make biases.
+    /// Whether to fit biases. Without them, features are scaled to variance 1 but not shifted to mean 0, because that would
+    /// introduce biases.
     pub bias: bool,
 }
 
-/// A fitted linear classifier: `logits = weight * features + bias`. The standardization of the features is part of it.
+/// A fitted linear classifier: `logits = weight * features + bias`. The standardization of the features is included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Readout {
-    /// `[classes, width]`, row-major, for the features as they came.
+    /// `[classes, width]`, row-major, for unscaled features.
     pub weight: Vec<f64>,
     /// `[classes]`.
     pub bias: Vec<f64>,
-    /// The strength of the penalty that was fixed or chosen.
+    /// The strength of the penalty, as given or chosen.
     pub strength: f64,
-    /// The mean log-loss on the rows of the fit, in nats.
+    /// The mean log-loss on the fitted rows, in nats.
     pub loss: f64,
-    /// The mean log-loss on the rows held out at this strength, in nats, where the strength was chosen on some.
+    /// The mean log-loss on the held-out rows at this strength, in nats, if the strength was chosen on such rows.
     pub held_out_loss: Option<f64>,
 }
 
 impl Readout {
-    /// Fits a classifier on `features`, `[rows, width]` row-major, whose row `i` has the label `labels.of_rows()[i]`.
+    /// Fits a classifier to `features`, `[rows, width]` row-major, where row `i` has the label `labels.of_rows()[i]`.
     ///
     /// # Errors
-    /// `InvalidArgument` where the sizes do not agree or the strength is not a number greater than 0; `NonFiniteLoss` where
-    /// a feature is infinite or not a number.
+    /// `InvalidArgument` if the sizes do not match or the strength is not a positive number; `NonFiniteLoss` if a feature is
+    /// infinite or NaN.
     pub fn fit(features: &[f32], width: usize, labels: &Labels, fit: Fit) -> Result<Readout> {
         let Fit { strength, bias } = fit;
         let (of_rows, classes) = (labels.of_rows(), labels.names().len());
@@ -121,10 +122,10 @@ impl Readout {
         Ok(readout)
     }
 
-    /// The classifier with its values rounded to f32, as files hold them.
+    /// The classifier with its values rounded to f32, as files store them.
     ///
     /// # Errors
-    /// `NonFiniteLoss` where a value is beyond f32.
+    /// `NonFiniteLoss` if a value is beyond the range of f32.
     pub fn rounded(&self) -> Result<Linear> {
         let values: Vec<f32> = self.weight.iter().chain(&self.bias).map(|&value| value as f32).collect();
         Linear::from_values(&values, self.bias.len(), self.weight.len() / self.bias.len())
@@ -133,7 +134,7 @@ impl Readout {
     /// The probability of each class for one row of `width` features.
     ///
     /// # Errors
-    /// `InvalidArgument` where the row has another width than the rows of the fit.
+    /// `InvalidArgument` if the row and the rows of the fit differ in width.
     pub fn probabilities(&self, features: &[f32]) -> Result<Vec<f64>> {
         let width = self.weight.len() / self.bias.len();
         if features.len() != width {

@@ -1,17 +1,18 @@
-//! The principal directions of vectors: the leading eigenvectors of their second moments, by subspace iteration (Golub and Van Loan,
-//! Matrix Computations, section 8.2.4) from fixed signs, and Jacobi's method (section 8.5) for the small matrix that is left.
+//! The principal directions of vectors: the leading eigenvectors of their second moments. They are computed by subspace iteration
+//! (Golub and Van Loan, Matrix Computations, section 8.2.4) from fixed signs, and Jacobi's method (section 8.5) for the remaining
+//! small matrix.
 
 use super::matrix::{add_scaled, dot};
 use crate::rng::threefry2x32;
 
-/// Directions that are iterated beside those that are wanted; they make the iteration converge faster.
+/// Number of additional directions that are iterated to speed up convergence.
 const SPARE: usize = 8;
 
-/// Iterations. An eigenvector is found where those after the spare ones have a clearly smaller eigenvalue; otherwise what is found spans
-/// almost as much.
+/// Number of iterations. They converge to the eigenvectors if those after the spare ones have clearly smaller eigenvalues.
+/// Otherwise, the result captures almost as much of the second moments.
 const ITERATIONS: usize = 20;
 
-/// The second moments of a direction, as a part of the largest, below which it is not scaled up any further.
+/// The second moment of a direction, relative to the largest, below which the direction is not scaled up any further.
 const FLOOR: f64 = 1e-8;
 
 /// The sum of `x x^T` over vectors x `[width]`.
@@ -24,7 +25,7 @@ pub struct SecondMoments {
 }
 
 impl SecondMoments {
-    /// The moments of no vectors.
+    /// The moments of an empty set of vectors.
     pub fn new(width: usize) -> SecondMoments {
         SecondMoments { width, count: 0, sums: vec![0.0; width * width] }
     }
@@ -40,9 +41,9 @@ impl SecondMoments {
         }
     }
 
-    /// The `rank` leading eigenvectors of the mean of `x x^T`, `[rank, width]`, each divided by the root of its eigenvalue: the products
-    /// with the vectors then have a mean square of 1 and are not correlated. The largest element of each is positive. Vectors that
-    /// span fewer dimensions leave rows of zeros.
+    /// The `rank` leading eigenvectors of the mean of `x x^T`, `[rank, width]`, each divided by the square root of its eigenvalue.
+    /// The products with the vectors then have a mean square of 1 and are uncorrelated. The largest element of each eigenvector is
+    /// positive. If the vectors span fewer dimensions, the remaining rows are zeros.
     pub fn whitened(&self, rank: usize) -> Vec<f64> {
         let means = self.means();
         let apply = |q: &Vec<f64>| means.chunks_exact(self.width).map(|row| dot(row, q)).collect();
@@ -72,7 +73,7 @@ impl SecondMoments {
         found
     }
 
-    /// The mean of `x x^T`, the whole matrix.
+    /// The mean of `x x^T`, as a full matrix.
     fn means(&self) -> Vec<f64> {
         let count = self.count.max(1) as f64;
         let mut means = vec![0.0; self.sums.len()];
@@ -86,7 +87,7 @@ impl SecondMoments {
         means
     }
 
-    /// Vectors of fixed signs, which the iteration begins with.
+    /// Vectors of fixed signs, from which the iteration starts.
     fn signs(&self, count: usize) -> Vec<Vec<f64>> {
         let sign = |bit: u32| if bit & 1 == 0 { 1.0 } else { -1.0 };
         let vector = |row| (0..self.width).map(move |i| sign(threefry2x32([0, 0], [i as u32, row])[0]));
@@ -94,7 +95,7 @@ impl SecondMoments {
     }
 }
 
-/// The Gram-Schmidt process, each vector projected twice. A vector in the space of those before it becomes zero.
+/// The Gram-Schmidt process, with each vector projected twice. A vector in the span of the previous ones becomes zero.
 fn orthonormalize(vectors: &mut [Vec<f64>]) {
     for index in 0..vectors.len() {
         let (before, rest) = vectors.split_at_mut(index);
@@ -112,7 +113,7 @@ fn orthonormalize(vectors: &mut [Vec<f64>]) {
     }
 }
 
-/// The eigenvalues of a symmetric matrix, and its eigenvectors with unit length, by cyclic Jacobi rotations.
+/// The eigenvalues of a symmetric matrix and its normalized eigenvectors, by cyclic Jacobi rotations.
 fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = a.len();
     // Its rows become the eigenvectors.
@@ -123,7 +124,7 @@ fn eigen(mut a: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
             a.iter().enumerate().flat_map(|(i, row)| row.iter().enumerate().map(move |(j, x)| (i == j, x)));
         all.filter(|(diagonal, _)| *diagonal != off).map(|(_, x)| x * x).sum()
     };
-    // A few sweeps are enough for any matrix; the bound is for what is not a number.
+    // A few sweeps are enough for any matrix; the bound guards against NaNs.
     for _ in 0..50 {
         if square(&a, true) <= 1e-30 * square(&a, false) {
             break;

@@ -1,33 +1,34 @@
-//! The choice of the penalty's strength on rows held out.
+//! Chooses the penalty's strength on held-out rows.
 
 use super::labels::Labels;
 use super::logistic::Problem;
 use super::matrix::Matrix;
 
-/// The strengths tried, from the strongest: each fit begins at the one before it.
+/// The strengths to try, strongest first. Each fit starts from the previous one.
 const STRENGTHS: [f64; 12] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001];
 
-/// The strength where no row can be held out, and the one that is expected before any is.
+/// The strength used if no row can be held out, and the one expected before any row is held out.
 const DEFAULT: f64 = 1.0;
 
-/// Nats that a strength loses for being a factor of e away from [`DEFAULT`]; the loss grows with the square of the logarithm. It is a
-/// prior, log-normal with a variance of 2: the held-out loss of 32 rows is noise for the most part, and now and then it would choose a
-/// strength with which nothing is learned. Beside that of hundreds of rows it does not count.
+/// The penalty, in nats, of a strength that differs from [`DEFAULT`] by a factor of e. It grows with the square of the logarithm,
+/// which makes it a log-normal prior with a variance of 2. The held-out loss of 32 rows is mostly noise, and would sometimes choose
+/// a strength with which nothing is learned. Compared with the loss of hundreds of rows, the prior is negligible.
 const PRIOR: f64 = 0.25;
 
 const FOLDS: usize = 5;
 
-/// Above this many rows one part is held out in place of five in turn.
+/// Maximum number of rows for which five parts are held out in turn; above, only one part is held out.
 const MAX_FOLDED_ROWS: usize = 1000;
 
-/// The part of the rows that is held out above [`MAX_FOLDED_ROWS`]: one in this many.
+/// Above [`MAX_FOLDED_ROWS`], one in this many rows is held out.
 const PART: usize = 4;
 
-/// Largest entry of the gradient at which a trial ends: the held-out loss is then known to far less than strengths differ by.
+/// A trial ends when no entry of the gradient is larger than this. The held-out loss is then known far more precisely than the
+/// strengths differ.
 const TOLERANCE: f64 = 1e-4;
 
-/// The strength of the lowest log-loss on held-out rows, with what [`PRIOR`] adds, and its mean log-loss on them. Of equal ones the
-/// stronger is taken.
+/// The strength with the lowest log-loss on held-out rows, including the penalty of [`PRIOR`], and its mean log-loss on them. If
+/// several are equal, the strongest is chosen.
 pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: bool) -> (f64, Option<f64>) {
     let parts = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { PART };
     let tried = if labels.len() <= MAX_FOLDED_ROWS { FOLDS } else { 1 };
@@ -64,13 +65,13 @@ pub(super) fn choose(features: &Matrix, labels: &[usize], classes: usize, bias: 
     (STRENGTHS[best], Some(sums[best] / count as f64))
 }
 
-/// The part of each row of data with these labels, of `parts` parts. The only row of a label has none.
+/// The part, out of `parts`, of each row of data with these labels. A row that is the only one of its label has none.
 pub fn folds(labels: &Labels, parts: usize) -> Vec<Option<usize>> {
     parts_of_rows(labels.of_rows(), labels.names().len(), parts)
 }
 
-/// The part of each row: the rows of each class are dealt to the parts in turn, and each class goes on where the one before
-/// it ended. The only row of a class has no part, since a fit without it would know nothing of the class.
+/// The part of each row. The rows of each class are dealt to the parts in turn, and each class continues where the previous one
+/// ended. A row that is the only one of its class has no part, since a fit without it could not learn the class.
 pub(super) fn parts_of_rows(labels: &[usize], classes: usize, parts: usize) -> Vec<Option<usize>> {
     let mut part_of = vec![None; labels.len()];
     let mut next = 0;

@@ -1,13 +1,13 @@
-//! `config.json` as a checked view: every field is asked for by name and type.
+//! `config.json` as a checked view: every field is read by name and type.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, bail, err};
 
-/// A model's configuration, in Hugging Face's keys. A field that is `null` counts as absent.
+/// A model's configuration, with Hugging Face's keys. A field that is `null` counts as absent.
 ///
-/// Every getter refuses a field of the wrong type with `model-unsupported`. The message names the
-/// file, the field, what was expected and what was found.
+/// Every getter rejects a field of the wrong type with `model-unsupported`. The message names the file and the field, and says what
+/// was expected and what was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     name: String,
@@ -15,7 +15,7 @@ pub struct Config {
     aliases: Aliases,
 }
 
-/// Pairs of a field's name and another name that configurations have it under.
+/// Pairs of a field's name and an alternative name used in some configurations.
 pub type Aliases = &'static [(&'static str, &'static str)];
 
 impl Config {
@@ -36,13 +36,12 @@ impl Config {
         Config { name: name.to_owned(), fields, aliases: &[] }
     }
 
-    /// The same configuration, in which a field that is absent is looked for under its other names,
-    /// in their order.
+    /// The same configuration, in which a field that is absent is looked up under its alternative names, in order.
     pub fn with_aliases(&self, aliases: Aliases) -> Self {
         Config { aliases, ..self.clone() }
     }
 
-    /// All fields, under the names that the file has.
+    /// All fields, under the names in the file.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
@@ -160,7 +159,7 @@ impl Config {
         Ok(list.unwrap_or_default())
     }
 
-    /// An object inside, such as `rope_scaling`, as a view of its own, if the field exists.
+    /// A nested object, such as `rope_scaling`, as a separate view, if the field exists.
     pub fn opt_object(&self, key: &str) -> Result<Option<Config>> {
         let fields = self.opt(key, "an object", Value::as_object)?;
         let name = format!("{}: `{key}`", self.name);

@@ -32,11 +32,12 @@ pub struct ModelFiles {
     pub gguf: Option<Metadata>,
     /// The files of the tokenizer and of the chat template that are in a Hugging Face directory, by name.
     pub small_files: BTreeMap<String, Vec<u8>>,
-    /// The same files, and those of the tokenizer that were not read, such as a `vocab.txt` beside a `tokenizer.json`. A saved model gets copies of them.
+    /// The same files, and tokenizer files that were not read, such as a `vocab.txt` beside a `tokenizer.json`. A saved model gets
+    /// copies of them.
     pub copied_files: SourceFiles,
 }
 
-/// Files by name, whose content is read when it is needed.
+/// Files by name, whose content is read only when needed.
 #[derive(Clone, Default)]
 pub struct SourceFiles(pub Vec<(&'static str, Rc<dyn ByteSource>)>);
 
@@ -70,8 +71,7 @@ struct Place<'a> {
     dir: &'a dyn ModelDir,
     listing: Vec<Listed>,
     chosen: FileSet,
-    /// The files that were opened to see whether they exist. To open one from a server reads its
-    /// beginning, so no file is opened twice.
+    /// The files that were opened to see whether they exist. Opening a file on a server reads its beginning, so no file is opened twice.
     opened: BTreeMap<String, Rc<dyn ByteSource>>,
 }
 
@@ -123,7 +123,7 @@ impl Place<'_> {
     }
 }
 
-/// Reads a whole small file, and refuses one that stands for another file or has been cut off.
+/// Reads a whole small file. Rejects a file that is a stand-in for another one, or that has been cut off.
 async fn small(file: &str, source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> {
     // A list of merges may be empty.
     if file.ends_with(".json") || !source.is_empty() {
@@ -136,7 +136,7 @@ async fn small(file: &str, source: &dyn ByteSource, limit: u64) -> Result<Vec<u8
     Ok(bytes)
 }
 
-/// Opens those of the files `names` that exist, and lists them.
+/// Opens the files in `names` that exist, and lists them.
 async fn request(
     dir: &dyn ModelDir,
     names: &[impl AsRef<str>],

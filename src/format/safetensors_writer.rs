@@ -1,4 +1,4 @@
-//! Writes a safetensors file tensor by tensor, so that the model need not be in memory as a whole.
+//! Writes a safetensors file tensor by tensor, so that the whole model need not be in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,22 +23,21 @@ pub struct TensorSpec {
     pub shape: Vec<u64>,
 }
 
-/// A safetensors file that is being written. Tensors must be written in the order given at the
-/// start. If element sizes differ, list the wider ones first, so that every tensor is aligned.
+/// Writes a safetensors file. Tensors must be written in the order given at the start. If element sizes differ, list the wider ones
+/// first, so that every tensor is aligned.
 pub struct SafetensorsWriter<S> {
     sink: S,
     /// Name, element type and number of elements of each tensor.
     tensors: Vec<(String, DType, u64)>,
     current: usize,
-    /// Number of elements of the current tensor that are already written.
+    /// Number of elements of the current tensor that have been written.
     written: u64,
     file_len: u64,
     buffer: Vec<u8>,
 }
 
 impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
-    /// Writes the header. `metadata` becomes `__metadata__`; Hugging Face expects `format: pt` in
-    /// it.
+    /// Writes the header. `metadata` becomes `__metadata__`, in which Hugging Face expects `format: pt`.
     ///
     /// # Errors
     /// `invalid-argument` if a name occurs twice, a format is quantized, or sizes overflow; the
@@ -89,11 +88,11 @@ impl<S: FnMut(&[u8]) -> Result<()>> SafetensorsWriter<S> {
         self.file_len
     }
 
-    /// Appends `values` to the tensor `name`, which must be the next that is not complete.
+    /// Appends `values` to the tensor `name`, which must be the next incomplete one.
     ///
     /// # Errors
-    /// `invalid-argument` if another tensor is next, if the tensor would exceed its shape, or for a value that the format does not have;
-    /// the sink's own errors.
+    /// `invalid-argument` if another tensor is next, if the tensor would exceed its shape, or if the format cannot represent a
+    /// value; the sink's own errors.
     pub fn write_f32(&mut self, name: &str, values: &[f32]) -> Result<()> {
         self.skip_complete();
         let Some((due, dtype, elements)) = self.tensors.get(self.current) else {

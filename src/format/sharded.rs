@@ -47,8 +47,8 @@ pub fn shards(name: &str, index: &[u8]) -> Result<BTreeSet<String>> {
     Ok(index.weight_map.into_values().collect())
 }
 
-/// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from
-/// the file that the index gives for it. Tensors that are not in the index are left out.
+/// Opens the files in `dir` that `index` names, and parses their headers. Every tensor is read from the file that the index gives
+/// for it. Tensors that are not in the index are ignored.
 ///
 /// # Errors
 /// `file-corrupt` if the index cannot be parsed, if it names a file that is missing or outside the

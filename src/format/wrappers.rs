@@ -1,5 +1,5 @@
-//! Prefixes that training programs put before a model's tensor names: `torch.compile` wraps a module
-//! as `_orig_mod`, `DataParallel` as `module`.
+//! Prefixes that training programs add to a model's tensor names: `torch.compile` wraps a module as `_orig_mod`, `DataParallel` as
+//! `module`.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::error::{Result, bail};
 /// The name of a compiled module, which can be at any depth.
 const COMPILED: &str = "_orig_mod.";
 
-/// The name of a module that is trained on several devices. It is the outermost, and other modules
-/// may be called so as well, so that it is removed only if all names have it.
+/// The name of a module that is trained on several devices. It is the outermost one. Other modules may have the same name, so it is
+/// removed only if all names have it.
 const PARALLEL: &str = "module.";
 
-/// The same checkpoint, with the names that the model itself gives to its tensors.
+/// The same checkpoint with the model's original tensor names.
 ///
 /// # Errors
 /// `file-corrupt` if two tensors then have the same name.

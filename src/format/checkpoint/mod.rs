@@ -1,4 +1,4 @@
-//! The tensors of a model: their names, their storage formats, and reading of their elements.
+//! The tensors of a model: their names, their storage formats, and reading their elements.
 
 mod order;
 mod tensor;
@@ -25,8 +25,7 @@ const GATHER_BYTES: u64 = 1 << 20;
 pub struct Checkpoint {
     /// The tensors whose elements can be read.
     pub tensors: BTreeMap<String, TensorInfo>,
-    /// The names of all other tensors, such as BERT's `position_ids` or quantized weights, with the
-    /// element type as the file calls it.
+    /// The names of all other tensors, such as BERT's `position_ids` or quantized weights, with the element type as named in the file.
     pub unread: BTreeMap<String, String>,
     /// The `__metadata__` of safetensors files; empty for GGUF.
     pub metadata: BTreeMap<String, String>,
@@ -51,7 +50,7 @@ pub(crate) struct Parsed {
 }
 
 impl Checkpoint {
-    /// A checkpoint of these files.
+    /// A checkpoint with the tensors of these files.
     pub(crate) fn of(parsed: Parsed, sources: Vec<Rc<dyn ByteSource>>) -> Self {
         let Parsed { tensors, unread, metadata } = parsed;
         Checkpoint { tensors, unread, metadata, sources }
@@ -66,7 +65,7 @@ impl Checkpoint {
         Checkpoint { tensors, unread: BTreeMap::new(), metadata, sources }
     }
 
-    /// This checkpoint with the tensors of another in place of its own tensors of the same names, or beside them.
+    /// This checkpoint with the tensors of `other` added. They replace tensors with the same names.
     pub fn with_replaced(&self, other: &Checkpoint) -> Checkpoint {
         let mut replaced = self.clone();
         let moved = other.tensors.iter().map(|(name, tensor)| {
@@ -77,7 +76,7 @@ impl Checkpoint {
         replaced
     }
 
-    /// The tensors to which `name` gives a name, under these names.
+    /// The tensors for which `name` returns a name, under the new names.
     pub(crate) fn renamed(&self, name: impl Fn(&str) -> Option<String>) -> Checkpoint {
         let renamed = self.tensors.values().filter_map(|tensor| {
             let name = name(&tensor.name)?;
@@ -105,10 +104,9 @@ impl Checkpoint {
     /// Hugging Face's layout, and decodes them to f32. Values that are not finite are returned
     /// unchanged.
     ///
-    /// Only the blocks that contain these elements are read, with one exception: if GGUF
-    /// interleaves the rows of a rotary head and the range ends within a head, up to every second
-    /// row that is read is not needed. This takes memory for the result, for its stored bytes, and
-    /// 1 MiB or two rows. Read a few MiB at a time.
+    /// Only the blocks that contain these elements are read, with one exception: if GGUF interleaves the rows of a rotary head and
+    /// the range ends within a head, up to every second row that is read is not needed. Reading takes memory for the result, for
+    /// its stored bytes, and 1 MiB or two rows. Read a few MiB at a time.
     ///
     /// # Errors
     /// `invalid-argument` if the range is not within the tensor; the errors of
@@ -142,7 +140,7 @@ impl Checkpoint {
             if tensor.one_added {
                 values.iter_mut().for_each(|value| *value -= 1.0);
             }
-            // The range may begin and end within a block.
+            // The range may start and end within a block.
             let skip = (first_element - first * block) as usize;
             values.truncate(skip + count);
             values.drain(..skip);
@@ -187,7 +185,7 @@ impl Checkpoint {
         }
     }
 
-    /// The blocks of a matrix whose heads have alternating halves.
+    /// Reads blocks of a matrix whose heads have interleaved halves.
     async fn read_heads(
         &self,
         tensor: &TensorInfo,
@@ -211,12 +209,12 @@ impl Checkpoint {
         while at < end {
             let (this_row, inside) = (at / row, at % row);
             if inside != 0 || end - at < row {
-                // A part of one row.
+                // A part of a single row.
                 let n = (row - inside).min(end - at);
                 out.extend(self.read_stored(tensor, stored_row(this_row) * row + inside, n).await?);
                 at += n;
             } else if this_row.is_multiple_of(head_rows) && end - at >= head && head_rows <= rows_at_once {
-                // Whole heads are read in one piece and put in order here.
+                // Whole heads are read in one piece and reordered here.
                 let heads = ((end - at) / head).min((rows_at_once / head_rows).max(1));
                 let stored = self.read_stored(tensor, at, heads * head).await?;
                 for row in 0..heads * head_rows {
@@ -239,7 +237,7 @@ impl Checkpoint {
         Ok(out)
     }
 
-    /// The blocks of a matrix that has all queries, then all keys, then all values, head by head.
+    /// Reads blocks of a matrix that stores all queries, then all keys, then all values, in head order.
     async fn read_parts(
         &self,
         tensor: &TensorInfo,
@@ -260,8 +258,8 @@ impl Checkpoint {
         Ok(out)
     }
 
-    /// The elements of a tensor at regular distances. What is stored between the first and the last
-    /// of them is read once, in pieces.
+    /// Reads elements of a tensor that are stored at regular distances. Everything stored between the first and the last of them is
+    /// read once, in pieces.
     async fn read_strided(
         &self,
         tensor: &TensorInfo,

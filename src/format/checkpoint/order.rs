@@ -1,8 +1,8 @@
-//! The order in which a file has a tensor's elements.
+//! The order in which a file stores a tensor's elements.
 
 use std::ops::Range;
 
-/// The order of a tensor's elements in its file, compared to Hugging Face's order.
+/// The order of a tensor's elements in its file, relative to Hugging Face's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// The elements are stored in Hugging Face's order.
@@ -13,8 +13,8 @@ pub(crate) enum Order {
         /// Number of rows of one head, which is even and not 0.
         head_rows: u64,
     },
-    /// All queries are stored first, then all keys, then all values: in Hugging Face's order a head `h` has its query, key and value
-    /// together, and row `i` of its part `p` is stored as row `(p * heads + h) * head_rows + i`.
+    /// All queries are stored first, then all keys, then all values. In Hugging Face's order, the query, key and value of a head
+    /// `h` are adjacent, and row `i` of its part `p` is stored as row `(p * heads + h) * head_rows + i`.
     PartsTogether {
         /// Number of heads.
         heads: u64,
@@ -35,9 +35,8 @@ pub(crate) struct Strided {
 }
 
 impl Order {
-    /// The order of a tensor of this shape whose neighbors in each dimension are `strides` elements
-    /// apart. `None` if more than two dimensions remain after those are joined that are stored one
-    /// in the other, or if an element stands for several.
+    /// The order of a tensor of this shape whose neighbors in each dimension are `strides` elements apart. `None` if more than two
+    /// dimensions remain after merging dimensions that are contiguous in each other, or if several elements share the same storage.
     pub(crate) fn of_strides(shape: &[u64], strides: &[u64]) -> Option<Order> {
         if shape.contains(&0) {
             return Some(Order::AsStored);
@@ -66,11 +65,11 @@ impl Order {
     }
 }
 
-/// Whole numbers from the first to the last.
+/// An inclusive range of indices: first and last.
 type Span = (u64, u64);
 
 impl Strided {
-    /// The rows and columns, of `inner` elements each, in which the elements `first ..= last` are.
+    /// The rows and columns, with `inner` elements per row, that contain the elements `first ..= last`.
     fn box_of(self, first: u64, last: u64) -> (Span, Span) {
         let rows = (first / self.inner, last / self.inner);
         let whole = (0, self.inner - 1);
@@ -81,16 +80,15 @@ impl Strided {
         row * self.outer_stride + column * self.inner_stride
     }
 
-    /// The range of stored elements that has all of `count` elements from `first` on; `None` for no
-    /// elements.
+    /// The range of stored elements that contains the `count` elements from `first` on; `None` if `count` is 0.
     pub(super) fn stored(self, first: u64, count: u64) -> Option<Range<u64>> {
         let last = (first + count).checked_sub(1).filter(|_| count > 0)?;
         let (rows, columns) = self.box_of(first, last);
         Some(self.position(rows.0, columns.0)..self.position(rows.1, columns.1) + 1)
     }
 
-    /// Copies elements of `size` bytes to their places. `bytes` are those that are stored from `at`
-    /// on, and `out` has the elements from `first` on.
+    /// Copies elements of `size` bytes to their places. `bytes` has the stored elements starting at `at`, and `out` has the
+    /// elements starting at `first`.
     pub(super) fn place(self, bytes: &[u8], size: usize, at: u64, first: u64, out: &mut [u8]) {
         let last = first + (out.len() / size) as u64 - 1;
         let window = (at, at + (bytes.len() / size) as u64 - 1);
@@ -114,8 +112,8 @@ impl Strided {
     }
 }
 
-/// The indices in `all` whose place, `stride` times the index plus up to `most` and at least `least`,
-/// can be in `window`.
+/// The indices in `all` whose positions can be in `window`. The position of an index is `stride` times the index plus at least
+/// `least` and at most `most`.
 fn within(window: Span, most: u64, least: u64, stride: u64, all: Span) -> Range<u64> {
     let from = window.0.saturating_sub(most).div_ceil(stride).max(all.0);
     match window.1.checked_sub(least) {

@@ -20,19 +20,19 @@ pub struct TensorInfo {
     /// Byte offset of the tensor in that file.
     pub(super) offset: u64,
     pub(super) order: Order,
-    /// Whether the file holds each element with 1 added, as GGUF does for the norms of Gemma.
+    /// Whether the file stores each element with 1 added, as GGUF does for the norms of Gemma.
     pub(super) one_added: bool,
-    /// Whether the file holds the transpose of the matrix that `shape` describes.
+    /// Whether the file stores the transpose of the matrix that `shape` describes.
     pub(super) transpose_stored: bool,
 }
 
 impl TensorInfo {
-    /// Whether both are the same bytes of the same file, read in the same way.
+    /// Whether both are the same bytes of the same file, interpreted in the same way.
     pub fn is_stored_as(&self, other: &TensorInfo) -> bool {
         TensorInfo { name: self.name.clone(), ..other.clone() } == *self
     }
 
-    /// Describes a tensor in the checkpoint's file number `source`.
+    /// Describes a tensor in the checkpoint's file with index `source`.
     ///
     /// # Errors
     /// `file-corrupt` if the product of the shape overflows or a row is not a whole number of
@@ -76,7 +76,7 @@ impl TensorInfo {
     /// interleaved.
     ///
     /// # Errors
-    /// `file-corrupt` if the rows cannot be divided into that many heads of an even number of rows.
+    /// `file-corrupt` if the rows cannot be divided into `heads` heads with an even number of rows.
     pub(crate) fn with_interleaved_heads(mut self, heads: u64) -> Result<Self> {
         let rows = self.shape.first().copied().unwrap_or(1);
         let head_rows = rows.checked_div(heads).unwrap_or(0);
@@ -95,7 +95,7 @@ impl TensorInfo {
     /// Declares that the queries of all `heads` heads are stored first, then all keys, then all values.
     ///
     /// # Errors
-    /// `file-corrupt` if the rows cannot be divided into that many queries, keys and values.
+    /// `file-corrupt` if the rows cannot be divided into `heads` queries, keys and values.
     pub(crate) fn with_parts_together(mut self, heads: u64) -> Result<Self> {
         let rows = self.shape.first().copied().unwrap_or(1);
         let head_rows = rows.checked_div(heads.saturating_mul(3)).unwrap_or(0);
@@ -111,21 +111,21 @@ impl TensorInfo {
         Ok(self)
     }
 
-    /// Declares the distances at which the elements are stored ([`Order::of_strides`]).
+    /// Sets the order in which the elements are stored ([`Order::of_strides`]).
     pub(crate) fn with_order(mut self, order: Order) -> Self {
         self.order = order;
         self
     }
 
-    /// Declares that the file holds the transpose of Hugging Face's matrix.
+    /// Declares that the file stores the transpose of Hugging Face's matrix.
     pub(crate) fn with_transpose_stored(mut self) -> Self {
         self.shape.reverse();
         self.transpose_stored = true;
         self
     }
 
-    /// Whether the file holds the transpose of the matrix that [`TensorInfo::shape`] describes.
-    /// Elements are then read in the order of the transpose.
+    /// Whether the file stores the transpose of the matrix that [`TensorInfo::shape`] describes. Elements are then read in the
+    /// order of the transpose.
     pub(crate) fn transpose_stored(&self) -> bool {
         self.transpose_stored
     }

@@ -9,7 +9,7 @@ use crate::format::source::MemorySource;
 
 #[test]
 fn strided_elements_are_read_in_any_parts() {
-    // The element at place i is i.
+    // The element with index i has the value i.
     let values: Vec<f32> = (0..700_000).map(|i| i as f32).collect();
     let source = Rc::new(MemorySource::new("w", bytemuck::cast_slice::<f32, u8>(&values).to_vec()));
     let checkpoint = Checkpoint::new(BTreeMap::new(), BTreeMap::new(), vec![source]);

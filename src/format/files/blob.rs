@@ -1,4 +1,4 @@
-//! Files that a person chose in a browser.
+//! Files that the user chose in a browser.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,8 +18,7 @@ pub struct BlobDir {
 }
 
 impl BlobDir {
-    /// Makes a directory of these files. Directory pickers return paths. If several folders have a
-    /// model, the uppermost one is used.
+    /// Creates a directory of these files. Directory pickers return paths. If several folders have a model, the topmost one is used.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Blob)>) -> Self {
         let files: Vec<(String, Blob)> = files.into_iter().collect();
         let model = model_folder(files.iter().map(|(path, _)| path.as_str()));

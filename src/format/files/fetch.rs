@@ -10,15 +10,15 @@ use crate::error::{Code, Result};
 use crate::format::source::{ByteSource, FetchSource};
 use crate::future::LocalFuture;
 
-/// A model directory on a server, or the URL of a `.gguf` file with the other parts of it, if it is split.
+/// A model directory on a server, or the URL of a `.gguf` file, including its other parts if it is split.
 #[derive(Clone, Debug)]
 pub struct FetchDir {
     name: String,
-    /// The part of the URL before the file's name, with the slash.
+    /// The part of the URL before the file's name, including the slash.
     base: String,
     /// The part of the URL after the file's name, such as `?download=true`.
     query: String,
-    /// The names of the only files that belong to the model, if the URL is that of a `.gguf` file.
+    /// The only files that belong to the model, if the URL is that of a `.gguf` file.
     only: Option<Vec<String>>,
     signal: Option<AbortSignal>,
 }

@@ -9,12 +9,12 @@ use crate::error::{Result, bail};
 use crate::format::source::{ByteSource, FileSource};
 use crate::future::LocalFuture;
 
-/// A model directory on disk, or a `.gguf` file with the other parts of it, if it is split.
+/// A model directory on disk, or a `.gguf` file, including its other parts if it is split.
 #[derive(Clone, Debug)]
 pub struct FsDir {
     name: String,
     folder: PathBuf,
-    /// The names of the only files that belong to the model, if a `.gguf` file was named.
+    /// The only files that belong to the model, if a `.gguf` file was named.
     only: Option<Vec<String>>,
 }
 
@@ -22,7 +22,7 @@ impl FsDir {
     /// Refers to the directory or `.gguf` file at `path`.
     ///
     /// # Errors
-    /// `invalid-argument` if there is neither at `path`.
+    /// `invalid-argument` if neither exists at `path`.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         // The path is resolved, because the last component of "models/tiny/.." or "." is not a name.
@@ -75,7 +75,7 @@ impl ModelDir for FsDir {
             return Some(files.collect());
         }
         let entries = std::fs::read_dir(&self.folder).ok()?;
-        // The metadata are those of the file that a symbolic link leads to.
+        // The metadata is that of the file that a symbolic link points to.
         let files = entries.flatten().filter_map(|entry| {
             let metadata = entry.path().metadata().ok().filter(|metadata| metadata.is_file())?;
             let name = entry.file_name().into_string().ok()?;

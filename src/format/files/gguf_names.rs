@@ -1,21 +1,21 @@
-//! The names of `.gguf` files. Some are split into parts, as llama.cpp's `gguf-split` and the `gguf` Python package write them.
+//! The names of `.gguf` files. Some are split into parts, in the naming scheme of llama.cpp's `gguf-split` and the `gguf` Python package.
 
 /// Whether a file name or URL path ends in `.gguf`.
 pub fn is_gguf(name: &str) -> bool {
     name.get(name.len().saturating_sub(5)..).is_some_and(|end| end.eq_ignore_ascii_case(".gguf"))
 }
 
-/// The most parts of a split file. The names of all parts are requested, so a name must not stand for any number of them.
+/// Maximum number of parts of a split file. The names of all parts are requested, so a name must not imply an unlimited number.
 const MAX_PARTS: u32 = 1000;
 
 /// One part of a split file: `NAME-00002-of-00003.gguf`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part<'a> {
-    /// The name without the numbers and the ending.
+    /// The name without the numbers and the extension.
     pub(super) stem: &'a str,
     /// The number of parts.
     pub(super) count: u32,
-    /// The ending, `.gguf` in any case.
+    /// The extension, `.gguf` in any case.
     ending: &'a str,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The names of the files that belong to a `.gguf` file: it alone, or all parts of a split one.
+/// The names of the files that belong to a `.gguf` file: the file itself, or all parts if it is split.
 pub(super) fn with_parts(name: &str) -> Vec<String> {
     Part::of(name).map_or_else(|| vec![name.to_owned()], |part| part.names().collect())
 }

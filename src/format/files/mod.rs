@@ -37,8 +37,7 @@ use super::source::ByteSource;
 use crate::error::{Code, Result, bail};
 use crate::future::LocalFuture;
 
-/// The place of a model's files: a directory, the files of a file picker, a URL, or a single
-/// `.gguf` file.
+/// Where a model's files are: a directory, the files of a file picker, a URL, or a single `.gguf` file.
 pub trait ModelDir {
     /// The name of the directory, for display.
     fn name(&self) -> &str;
@@ -50,8 +49,8 @@ pub trait ModelDir {
     /// are on a server.
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn ByteSource>>>>;
 
-    /// The files that the directory contains. Returns `None` if the place cannot be listed; its
-    /// files are then requested by name, see [`first_names`].
+    /// The files that the directory contains. Returns `None` if it cannot be listed. Its files are then requested by name, see
+    /// [`first_names`].
     fn listing(&self) -> Option<Vec<Listed>> {
         None
     }
@@ -62,8 +61,7 @@ pub trait ModelDir {
     }
 }
 
-/// Returns an error if `file` is not a plain file name. The names in an index are untrusted, and
-/// must not lead outside the directory.
+/// Returns an error if `file` is not a plain file name. The names in an index are untrusted, and must not point outside the directory.
 pub(crate) fn check_file_name(dir: &str, file: &str) -> Result<()> {
     if file.is_empty() || file == "." || file == ".." || file.contains(['/', '\\', '\0', ':', '?', '#', '%'])
     {
@@ -72,8 +70,8 @@ pub(crate) fn check_file_name(dir: &str, file: &str) -> Result<()> {
     Ok(())
 }
 
-/// The folder of the model among the paths of a folder that a person chose: where the uppermost `config.json`
-/// or `.gguf` file is. Returns `None` if there is neither.
+/// The model's folder among the paths of a folder that the user chose: the folder with the topmost `config.json` or `.gguf` file.
+/// Returns `None` if there is neither.
 #[cfg(any(target_arch = "wasm32", test))]
 fn model_folder<'a>(paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let is_model = |name: &str| name.eq_ignore_ascii_case("config.json") || is_gguf(name);
@@ -83,7 +81,7 @@ fn model_folder<'a>(paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         .min_by_key(|folder| folder.split('/').count() - usize::from(folder.is_empty()))
 }
 
-/// A path's folder, empty if it has none, and the file's name.
+/// The folder of a path, empty if there is none, and the file name.
 #[cfg(any(target_arch = "wasm32", test))]
 fn folder_and_name(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))

@@ -1,21 +1,21 @@
-//! The quantization in the name of a `.gguf` file, by which one of several is chosen.
+//! The quantization in the name of a `.gguf` file, which is used to choose one of several files.
 
 use crate::error::{Result, bail};
 
-/// The order in which files are proposed if a place has several of them, the best first: exact and small ones before
-/// those that lose precision.
+/// The order in which files are suggested if there are several of them, best first: exact and small ones before those that lose
+/// precision.
 const SUITED: [&str; 20] = [
     "Q8_0", "F16", "BF16", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q5_1", "Q5_0", "Q4_1", "Q4_0",
     "IQ4_NL", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K", "F32", "FP16",
 ];
 
-/// The most suitable one among several files of the same model.
+/// The most suitable of several files of the same model.
 pub(super) fn suited<'a>(names: &[&'a str]) -> Option<&'a str> {
     let ranked = SUITED.iter().find_map(|wanted| names.iter().find(|name| is_quantized_as(name, wanted)));
     ranked.or(names.first()).copied()
 }
 
-/// The `.gguf` file of a quantization such as `Q8_0`, in any case.
+/// The `.gguf` file with a quantization such as `Q8_0`, in any case.
 ///
 /// # Errors
 /// `invalid-argument` if `place` has no such file, or several.
@@ -41,7 +41,7 @@ pub(super) fn of_quantization<'a>(place: &str, names: &[&'a str], quantization: 
     }
 }
 
-/// Whether a file's name has the name of a quantization in it, as a word of its own.
+/// Whether a file's name contains the name of a quantization as a separate word.
 fn is_quantized_as(name: &str, quantization: &str) -> bool {
     let (name, wanted) = (name.to_ascii_uppercase(), quantization.to_ascii_uppercase());
     let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -1,4 +1,4 @@
-//! The files of a model on a server, whose addresses are known.
+//! The files of a model on a server, whose URLs are known.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,17 +13,17 @@ use crate::future::LocalFuture;
 /// A file of a [`RemoteDir`].
 #[derive(Clone, Debug)]
 pub struct RemoteFile {
-    /// The name, which may have a path before it.
+    /// The name, which may include a path.
     pub name: String,
-    /// The address.
+    /// The URL.
     pub url: String,
     /// The size in bytes, if it is known.
     pub size: Option<u64>,
-    /// An access token for the server at this address.
+    /// An access token for the server at this URL.
     pub token: Option<String>,
 }
 
-/// The files that a server has listed, each with its address.
+/// The files that a server has listed, with their URLs.
 #[derive(Clone, Debug)]
 pub struct RemoteDir {
     name: String,
@@ -32,7 +32,7 @@ pub struct RemoteDir {
 }
 
 impl RemoteDir {
-    /// Makes a directory of the files. `signal` stops every download from it.
+    /// Creates a directory of the files. `signal` stops every download from it.
     pub fn new(
         name: String,
         files: impl IntoIterator<Item = RemoteFile>,
@@ -42,8 +42,7 @@ impl RemoteDir {
         RemoteDir { name, files: files.into_iter().map(named).collect(), signal }
     }
 
-    /// The same directory without the files of the tokenizer, which are not needed to describe a
-    /// model, and may be large.
+    /// The same directory without the tokenizer's files, which are not needed to describe a model and may be large.
     #[must_use]
     pub fn without_tokenizer(mut self) -> Self {
         let is_needed = |name: &str| {

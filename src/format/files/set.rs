@@ -1,4 +1,4 @@
-//! The rules for which files make a model. The command line, the package and the page all use them.
+//! The rules for which files form a model. The command line, the package and the page all use them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,23 +10,22 @@ use crate::text::tokenizer_files::{DECLARATION_FILES, VOCABULARY_FILES};
 /// The configuration of a model in Hugging Face's layout.
 pub const CONFIG_FILE: &str = "config.json";
 
-/// The weights of such a model in one file.
+/// The weights of such a model in a single file.
 pub const WEIGHTS_FILE: &str = "model.safetensors";
 
 /// The index of such a model's weights, if they are split into several files.
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 
-/// The tokenizer of such a model. It is optional, because a run on token ids needs none.
+/// The tokenizer of such a model. It is optional, because a run on token ids does not need it.
 pub use crate::text::tokenizer_files::TOKENIZER_FILE;
 
-/// An optional file with the chat template, which `tokenizer_config.json` may have as well.
+/// An optional file with the chat template, which may also be in `tokenizer_config.json`.
 pub const CHAT_FILE: &str = "chat_template.jinja";
 
-/// An optional file with the settings of generation, of which only the tokens that end a text are read.
+/// An optional file with generation settings. Only the tokens that end a text are read from it.
 pub const GENERATION_FILE: &str = "generation_config.json";
 
-/// The weights of such a model in PyTorch's format, which are read if there is neither a safetensors
-/// nor a .gguf file.
+/// The weights of such a model in PyTorch's format. They are read if there is neither a safetensors nor a .gguf file.
 pub const PICKLE_FILE: &str = "pytorch_model.bin";
 
 /// The index of such weights, if they are split into several files.
@@ -38,26 +37,26 @@ pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 /// Maximum size of a `tokenizer.json` or another tokenizer file in bytes.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// A file as a directory or a server lists it.
+/// A file in the listing of a directory or a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
-    /// The file's name, with its path below the listed place.
+    /// The file's name, including its path relative to the listed place.
     pub name: String,
     /// The size in bytes, if it is known.
     #[serde(default)]
     pub size: Option<u64>,
 }
 
-/// The files that make a model.
+/// The files that form a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSet {
-    /// One `.gguf` file, or the parts of a split one in order.
+    /// One `.gguf` file, or the parts of a split one, in order.
     Gguf(Vec<String>),
     /// A `config.json` with weights.
     HuggingFace {
         /// [`WEIGHTS_FILE`], [`INDEX_FILE`], [`PICKLE_FILE`] or [`PICKLE_INDEX_FILE`]. The files that an index names are not in the set.
         weights: &'static str,
-        /// The optional files that exist: those of the tokenizer, of the chat template and of generation.
+        /// The optional files that exist: those of the tokenizer, the chat template and generation.
         optional: Vec<&'static str>,
     },
 }
@@ -71,7 +70,7 @@ impl FileSet {
         }
     }
 
-    /// The names of the files, in the order in which they are downloaded: the small ones first.
+    /// The names of the files, in download order: small files first.
     pub fn names(&self) -> Vec<&str> {
         match self {
             FileSet::Gguf(names) => names.iter().map(String::as_str).collect(),
@@ -82,13 +81,13 @@ impl FileSet {
     }
 }
 
-/// Chooses the files of the model among those that `place` has: `config.json` with weights in
-/// safetensors, otherwise the only `.gguf` file, otherwise `config.json` with weights in PyTorch's format. `wanted` is the name of a `.gguf` file that was
-/// requested. Files in folders below `place` count only if they are requested. A `.gguf` file that is split into several counts as one.
+/// Chooses the model's files among those in `place`: `config.json` with weights in safetensors, otherwise the only `.gguf` file,
+/// otherwise `config.json` with weights in PyTorch's format. `wanted` is the name of a `.gguf` file that was requested. Files in
+/// folders below `place` count only if they are requested. A split `.gguf` file counts as one file.
 ///
 /// # Errors
-/// `invalid-argument` if the files make no model, if they make several, or if `wanted` is not among
-/// them; `limit-exceeded` if a file that is read as a whole is too long.
+/// `invalid-argument` if the files form no model or several models, or if `wanted` is not among them; `limit-exceeded` if a file
+/// that is read as a whole is too long.
 pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result<FileSet> {
     let has = |name: &str| listing.iter().any(|file| file.name == name);
     let gguf = gguf_models(listing);
@@ -103,7 +102,7 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
     let weights = [WEIGHTS_FILE, INDEX_FILE].iter().chain(pickles).find(|name| has(name)).copied();
     if let Some(weights) = weights.filter(|_| has(CONFIG_FILE)) {
         let mut optional = optional_files();
-        // A tokenizer.json has the vocabulary.
+        // tokenizer.json already contains the vocabulary.
         optional.retain(|name| has(name) && !(VOCABULARY_FILES.contains(name) && has(TOKENIZER_FILE)));
         check_size(listing, CONFIG_FILE, MAX_CONFIG_BYTES)?;
         for name in &optional {
@@ -135,7 +134,7 @@ pub fn files_of(place: &str, listing: &[Listed], wanted: Option<&str>) -> Result
     }
 }
 
-/// The set of a `.gguf` file: with all its parts, if it is a part of a split one.
+/// The set of a `.gguf` file, with all its parts if it belongs to a split one.
 fn gguf_set(place: &str, name: &str, has: impl Fn(&str) -> bool) -> Result<FileSet> {
     let names = with_parts(name);
     if let Some(missing) = names.iter().find(|name| !has(name)) {
@@ -148,20 +147,20 @@ fn gguf_set(place: &str, name: &str, has: impl Fn(&str) -> bool) -> Result<FileS
     Ok(FileSet::Gguf(names))
 }
 
-/// Every optional file: those of the tokenizer, of the chat template and of generation.
+/// Every optional file: those of the tokenizer, the chat template and generation.
 pub(crate) fn optional_files() -> Vec<&'static str> {
     let before = [TOKENIZER_FILE, DECLARATION_FILES[0], CHAT_FILE, GENERATION_FILE];
     before.into_iter().chain(DECLARATION_FILES[1..].iter().copied()).chain(VOCABULARY_FILES).collect()
 }
 
-/// The names to request first from a place that cannot be listed.
+/// The names to request first from a server that cannot be listed.
 pub fn first_names() -> Vec<&'static str> {
     let first = [CONFIG_FILE, WEIGHTS_FILE].into_iter().chain(optional_files());
     first.filter(|name| !VOCABULARY_FILES.contains(name)).collect()
 }
 
-/// The names to request from such a place when those that exist of [`first_names`], or a `.gguf` file that was requested, have been `found`: other forms of
-/// the weights, other forms of the tokenizer, and the other parts of a split `.gguf` file.
+/// The names to request next from such a server. `found` has the files of [`first_names`] that exist, or a `.gguf` file that was
+/// requested. The names are other forms of the weights and of the tokenizer, and the other parts of a split `.gguf` file.
 pub fn further_names(found: &[Listed]) -> Vec<String> {
     let has = |name: &str| found.iter().any(|file| file.name == name);
     let mut names = Vec::new();
@@ -178,7 +177,7 @@ pub fn further_names(found: &[Listed]) -> Vec<String> {
     names
 }
 
-/// The `.gguf` file of a quantization such as `Q8_0`, among those that `place` has.
+/// The `.gguf` file with a quantization such as `Q8_0`, among those in `place`.
 ///
 /// # Errors
 /// `invalid-argument` if there is no such file, or if there are several.
@@ -186,8 +185,8 @@ pub fn file_of_quantization(place: &str, listing: &[Listed], quantization: &str)
     of_quantization(place, &gguf_models(listing), quantization).map(str::to_owned)
 }
 
-/// The names of the `.gguf` files that may be models, in order. Files of vision projectors and of importance matrices
-/// are not models. For a split file, only the first part that exists is named.
+/// The names of the `.gguf` files that may be models, in order. Vision projectors and importance matrices are not models. For a
+/// split file, only the first existing part is included.
 fn gguf_models(listing: &[Listed]) -> Vec<&str> {
     let mut names: Vec<&str> = listing.iter().map(|file| file.name.as_str()).collect();
     names.retain(|name| is_gguf(name) && !name.contains('/'));
@@ -199,7 +198,7 @@ fn gguf_models(listing: &[Listed]) -> Vec<&str> {
         names.retain(is_model);
     }
     names.sort_unstable();
-    // The parts of one file are neighbors now, the first of them in front.
+    // The parts of one file are adjacent now, with the first of them in front.
     let whole = |name: &str| Part::of(name).map(|part| (part.stem.to_owned(), part.count));
     names.dedup_by(|next, first| whole(next).is_some_and(|part| whole(first) == Some(part)));
     names

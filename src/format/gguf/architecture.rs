@@ -1,7 +1,6 @@
-//! The architectures that are read from GGUF: one table entry each, which says what llama.cpp's
-//! converter renamed.
+//! The architectures that can be read from GGUF. Each has a table entry that says what llama.cpp's converter renamed.
 //!
-//! An architecture whose layers have the usual tensors is one more entry of [`ARCHITECTURES`].
+//! To support an architecture whose layers have the usual tensors, add an entry to [`ARCHITECTURES`].
 
 use super::modules::{
     GEMMA2, GEMMA3, GLM4, GPT_NEOX, GPT2, GPT2_OUTSIDE, HUNYUAN, LFM2, LFM2_OUTSIDE, LLAMA, OLMO2, OUTSIDE,
@@ -9,40 +8,38 @@ use super::modules::{
 };
 use serde_json::{Value as Json, json};
 
-/// What differs between an architecture of GGUF and the model of Hugging Face that it was converted
-/// from.
+/// The differences between a GGUF architecture and the Hugging Face model that it was converted from.
 pub(super) struct Architecture {
-    /// `general.architecture`, which its hyperparameters' keys begin with.
+    /// `general.architecture`, which is also the prefix of its hyperparameters' keys.
     pub(super) name: &'static str,
     /// `model_type` in `config.json`.
     pub(super) model_type: &'static str,
     /// The model's class in transformers.
     pub(super) class: &'static str,
-    /// Hyperparameters beside those that all architectures have: the key behind the architecture's
-    /// name, and the field of `config.json`.
+    /// Hyperparameters in addition to those that all architectures have: the key after the architecture's name, and the field of
+    /// `config.json`.
     pub(super) fields: &'static [(&'static str, &'static str)],
-    /// Fields that are not in the metadata because llama.cpp has them built in.
+    /// Fields that are missing from the metadata because llama.cpp hardcodes them.
     pub(super) known: fn(&Sizes) -> Json,
-    /// The key and the field of the norms' epsilon.
+    /// The metadata key and the `config.json` field of the norms' epsilon.
     pub(super) epsilon: (&'static str, &'static str),
-    /// The modules outside of the layers: GGUF's name, and Hugging Face's.
+    /// The modules outside of the layers: GGUF's name and Hugging Face's name.
     pub(super) outside: &'static [(&'static str, &'static str)],
-    /// The prefix of a layer's number in Hugging Face's names.
+    /// The prefix before a layer's number in Hugging Face's names.
     pub(super) layers: &'static str,
-    /// The modules of a layer: GGUF's name, and Hugging Face's behind the layer's number.
+    /// The modules of a layer: GGUF's name, and Hugging Face's name after the layer's number.
     pub(super) layer: &'static [(&'static str, &'static str)],
     /// Whether the rows of the query and key projections are stored with a head's rotary halves
     /// interleaved.
     pub(super) interleaved: bool,
-    /// The modules whose weights Hugging Face has as `[inputs, outputs]`; GGUF has all as
-    /// `[outputs, inputs]`.
+    /// The modules whose weights Hugging Face stores as `[inputs, outputs]`. GGUF stores all weights as `[outputs, inputs]`.
     pub(super) transposed: &'static [&'static str],
-    /// Whether norm weights are stored with the 1 added that the model adds.
+    /// Whether the 1 that the model adds to norm weights is already included in the stored weights.
     pub(super) norms_plus_one: bool,
-    /// The module whose rows Hugging Face has head by head, each head's query, key and value together; GGUF has all queries, then all
-    /// keys, then all values.
+    /// The module whose rows Hugging Face stores head by head, with each head's query, key and value together. GGUF stores all
+    /// queries, then all keys, then all values.
     pub(super) by_head: Option<&'static str>,
-    /// Whether a part of a head may be rotated: `rope.dimension_count` columns.
+    /// Whether only a part of a head may be rotated: `rope.dimension_count` columns.
     pub(super) partial: bool,
 }
 
@@ -58,13 +55,13 @@ fn swiglu(_: &Sizes) -> Json {
     json!({ "hidden_act": "silu" })
 }
 
-/// llama.cpp divides scores by the root of the head's width where there is no `attention.scale`.
+/// llama.cpp divides scores by the square root of the head's width if there is no `attention.scale`.
 fn granite(sizes: &Sizes) -> Json {
     json!({ "hidden_act": "silu", "attention_multiplier": 1.0 / (f64::from(sizes.head_dim)).sqrt() })
 }
 
-/// llama.cpp divides scores by the root of hidden / heads in the model of 62 layers (27B), and by
-/// that of the head's width in others. Every sixth layer sees all tokens.
+/// llama.cpp divides scores by the square root of hidden / heads in the model with 62 layers (27B), and by that of the head's width
+/// in the others. Every sixth layer sees all tokens.
 fn gemma3(sizes: &Sizes) -> Json {
     let width = if sizes.layers == 62 { sizes.hidden / sizes.heads } else { sizes.head_dim };
     json!({
@@ -74,13 +71,14 @@ fn gemma3(sizes: &Sizes) -> Json {
     })
 }
 
-/// llama.cpp divides scores by the root of hidden / heads in the model of 46 layers (27B), and by that of the head's width in others.
+/// llama.cpp divides scores by the square root of hidden / heads in the model with 46 layers (27B), and by that of the head's width
+/// in the others.
 fn gemma2(sizes: &Sizes) -> Json {
     let width = if sizes.layers == 46 { sizes.hidden / sizes.heads } else { sizes.head_dim };
     json!({ "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": width })
 }
 
-/// The values of most entries: the names and the norms of Llama.
+/// The values of most entries: Llama's names and norms.
 const BASE: Architecture = Architecture {
     name: "",
     model_type: "",
@@ -98,7 +96,7 @@ const BASE: Architecture = Architecture {
     partial: false,
 };
 
-/// Every architecture that is read.
+/// Every architecture that can be read.
 pub(super) const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         name: "gpt2",
@@ -162,7 +160,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         model_type: "lfm2",
         class: "Lfm2ForCausalLM",
         fields: &[("shortconv.l_cache", "conv_L_cache")],
-        // The width of the MLP is that of the file.
+        // The MLP's width in the file is the actual width.
         known: |_| json!({ "block_auto_adjust_ff_dim": false }),
         epsilon: ("attention.layer_norm_rms_epsilon", "norm_eps"),
         outside: LFM2_OUTSIDE,
@@ -183,7 +181,7 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
         model_type: "exaone4",
         class: "Exaone4ForCausalLM",
         fields: &[("attention.sliding_window", "sliding_window")],
-        // The metadata has no window where there is none.
+        // The metadata has no such key if there is no window.
         known: |_| json!({ "hidden_act": "silu", "sliding_window": null }),
         layer: OLMO2,
         ..BASE
@@ -340,19 +338,19 @@ pub(super) const ARCHITECTURES: &[Architecture] = &[
 ];
 
 impl Architecture {
-    /// The entry of `general.architecture`.
+    /// The entry for a `general.architecture`.
     pub(super) fn named(name: &str) -> Option<&'static Architecture> {
         ARCHITECTURES.iter().find(|architecture| architecture.name == name)
     }
 
-    /// The entry of a `model_type` of `config.json`.
+    /// The entry for a `model_type` of `config.json`.
     pub(super) fn of_model_type(name: &str) -> Option<&'static Architecture> {
-        // llama.cpp converts Mistral models to its llama.
+        // llama.cpp converts Mistral models to its `llama` architecture.
         let name = if name == "mistral" { "llama" } else { name };
         ARCHITECTURES.iter().find(|architecture| architecture.model_type == name)
     }
 
-    /// GGUF's name of a layer's module, such as `blk.0.attn_q` for `model.layers.0.self_attn.q_proj`.
+    /// GGUF's name for a layer's module, such as `blk.0.attn_q` for `model.layers.0.self_attn.q_proj`.
     pub(super) fn gguf(&self, path: &str) -> Option<String> {
         let (layer, module) = path.strip_prefix(self.layers)?.strip_prefix('.')?.split_once('.')?;
         let layer: u32 = layer.parse().ok()?;
@@ -360,7 +358,7 @@ impl Architecture {
         Some(format!("blk.{layer}.{name}"))
     }
 
-    /// Hugging Face's name of a tensor.
+    /// Hugging Face's name for a tensor.
     pub(super) fn hugging_face(&self, name: &str) -> Option<String> {
         let (module, parameter) = name.rsplit_once('.')?;
         if !matches!(parameter, "weight" | "bias") {
@@ -377,7 +375,7 @@ impl Architecture {
         Some(format!("{}.{layer}.{}.{parameter}", self.layers, renamed(self.layer, module)?))
     }
 
-    /// Whether a tensor of Hugging Face's name is a norm's weight.
+    /// Whether a tensor, by its Hugging Face name, is a norm's weight.
     pub(super) fn is_norm(name: &str) -> bool {
         name.ends_with("norm.weight")
     }

@@ -3,7 +3,7 @@
 use super::Metadata;
 use crate::error::Result;
 
-/// The hyperparameters of an architecture: metadata whose keys begin with its name.
+/// The hyperparameters of an architecture: metadata whose keys start with its name.
 pub(super) struct Hyperparameters<'a> {
     pub(super) metadata: &'a Metadata,
     pub(super) architecture: &'static str,
@@ -15,7 +15,7 @@ impl<'a> Hyperparameters<'a> {
         self.metadata.name()
     }
 
-    /// A hyperparameter's whole key.
+    /// A hyperparameter's full key.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}.{name}", self.architecture)
     }

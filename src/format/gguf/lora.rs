@@ -1,11 +1,11 @@
-//! Writes a LoRA adapter as llama.cpp loads it (`--lora`), in the layout of its `convert_lora_to_gguf.py`: the factors of the matrix
-//! `blk.0.attn_q.weight` are `blk.0.attn_q.weight.lora_a` `[r, inputs]` and `.lora_b` `[outputs, r]`, in f32. llama.cpp computes
-//! y += alpha / r * B (A x).
+//! Writes a LoRA adapter in the form that llama.cpp loads (`--lora`), in the layout of its `convert_lora_to_gguf.py`: the factors
+//! of the matrix `blk.0.attn_q.weight` are `blk.0.attn_q.weight.lora_a` `[r, inputs]` and `.lora_b` `[outputs, r]`, in f32.
+//! llama.cpp computes y += alpha / r * B (A x).
 
 use super::architecture::Architecture;
 use crate::error::{Result, bail};
 
-/// The version of GGUF that is written.
+/// The GGUF version to write.
 const VERSION: u32 = 3;
 
 /// The alignment of tensors in bytes, which is GGUF's default.
@@ -45,15 +45,15 @@ impl LoraBase<'_> {
         Architecture::of_model_type(self.model_type)
     }
 
-    /// Whether llama.cpp has an architecture for the model that is known here.
+    /// Whether the model has a llama.cpp architecture that this module knows.
     pub fn is_known(&self) -> bool {
         self.architecture().is_some()
     }
 
-    /// The adapter of this rank and alpha as a GGUF file.
+    /// Returns the adapter with this rank and alpha as a GGUF file.
     ///
     /// # Errors
-    /// `model-unsupported` if the architecture or a layer of it is not known.
+    /// `model-unsupported` if the architecture or one of its layers is not known.
     pub fn write(&self, rank: u32, alpha: f32, pairs: &[LoraPair]) -> Result<Vec<u8>> {
         let Some(architecture) = self.architecture() else {
             bail!(
@@ -83,7 +83,7 @@ impl LoraBase<'_> {
         let mut tensor = |name: String, values: &[f32], columns: usize| {
             string(&mut header, &name);
             header.extend(2_u32.to_le_bytes());
-            // The contiguous dimension is first.
+            // The contiguous dimension comes first.
             header.extend((columns as u64).to_le_bytes());
             header.extend((values.len().checked_div(columns).unwrap_or(0) as u64).to_le_bytes());
             header.extend(F32.to_le_bytes());
@@ -116,7 +116,7 @@ impl LoraBase<'_> {
     }
 }
 
-/// Appends a string as GGUF has it.
+/// Appends a string in GGUF's encoding.
 fn string(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());

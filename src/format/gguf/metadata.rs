@@ -1,4 +1,4 @@
-//! GGUF's key-value header, typed.
+//! GGUF's key-value header, with types.
 
 use std::collections::BTreeMap;
 
@@ -30,19 +30,19 @@ pub enum Value {
 
 /// The header of a GGUF file: `general.architecture`, `tokenizer.ggml.tokens` and so on.
 ///
-/// Getters refuse a value of another type with `file-corrupt`, naming file and key; the `opt_` ones
-/// give `None` for an absent key, the others refuse that too.
+/// Getters reject a value of another type with `file-corrupt`, naming the file and the key. For an absent key, the `opt_` getters
+/// return `None`, and the others return an error.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metadata {
     name: String,
     values: BTreeMap<String, Value>,
 }
 
-/// How many items are reserved before any of them has been read.
+/// Maximum number of items that are reserved before any of them has been read.
 const RESERVE: u64 = 1 << 16;
 
 impl Metadata {
-    /// Metadata from values that come from elsewhere; `name` is for messages.
+    /// Metadata from values of another source; `name` is for messages.
     pub fn new(name: &str, values: BTreeMap<String, Value>) -> Self {
         Metadata { name: name.to_owned(), values }
     }
@@ -71,7 +71,7 @@ impl Metadata {
         &self.name
     }
 
-    /// Whether the key is there.
+    /// Whether the key exists.
     pub fn has(&self, key: &str) -> bool {
         self.values.contains_key(key)
     }
@@ -81,7 +81,7 @@ impl Metadata {
         self.values.get(key)
     }
 
-    /// A string, where the key is there.
+    /// A string, if the key exists.
     pub fn opt_str(&self, key: &str) -> Result<Option<&str>> {
         self.opt(key, "a string", |value| match value {
             Value::Str(text) => Some(text.as_str()),
@@ -94,7 +94,7 @@ impl Metadata {
         self.opt_str(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// An integer from 0 to 2^32 - 1 of any width, where the key is there.
+    /// An integer from 0 to 2^32 - 1 of any width, if the key exists.
     pub fn opt_u32(&self, key: &str) -> Result<Option<u32>> {
         self.opt(key, "an integer from 0 to 4294967295", |value| match value {
             Value::Unsigned(n) => u32::try_from(*n).ok(),
@@ -108,7 +108,7 @@ impl Metadata {
         self.opt_u32(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// A number that is finite in f32, where the key is there.
+    /// A number that is finite in f32, if the key exists.
     pub fn opt_f32(&self, key: &str) -> Result<Option<f32>> {
         self.opt(key, "a finite number", |value| match value {
             Value::Float(x) => Some(*x as f32).filter(|x| x.is_finite()),
@@ -121,7 +121,7 @@ impl Metadata {
         self.opt_f32(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// A bool, where the key is there.
+    /// A bool, if the key exists.
     pub fn opt_bool(&self, key: &str) -> Result<Option<bool>> {
         self.opt(key, "a bool", |value| match value {
             Value::Bool(b) => Some(*b),
@@ -134,7 +134,7 @@ impl Metadata {
         self.opt_bool(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// An array of strings, where the key is there.
+    /// An array of strings, if the key exists.
     pub fn opt_strings(&self, key: &str) -> Result<Option<&[String]>> {
         self.opt(key, "an array of strings", |value| match value {
             Value::Strings(items) => Some(items.as_slice()),
@@ -147,7 +147,7 @@ impl Metadata {
         self.opt_strings(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// An array of integers of any width, where the key is there.
+    /// An array of integers of any width, if the key exists.
     pub fn opt_ints(&self, key: &str) -> Result<Option<&[i64]>> {
         self.opt(key, "an array of integers", |value| match value {
             Value::Ints(items) => Some(items.as_slice()),
@@ -160,7 +160,7 @@ impl Metadata {
         self.opt_ints(key)?.ok_or_else(|| self.missing(key))
     }
 
-    /// An array of floats, where the key is there.
+    /// An array of floats, if the key exists.
     pub fn opt_floats(&self, key: &str) -> Result<Option<&[f32]>> {
         self.opt(key, "an array of floats", |value| match value {
             Value::Floats(items) => Some(items.as_slice()),
@@ -209,7 +209,7 @@ fn show(value: &Value) -> String {
 const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
-/// Bytes of a scalar of the specification's `gguf_metadata_value_type`; of a string, its length's.
+/// Bytes of a scalar of the specification's `gguf_metadata_value_type`. For a string, bytes of its length.
 fn width(kind: u32) -> Option<u64> {
     match kind {
         0 | 1 | 7 => Some(1),

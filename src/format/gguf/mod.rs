@@ -1,5 +1,5 @@
-//! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated
-//! to what Hugging Face's files of the same model would say.
+//! GGUF versions 2 and 3 (<https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>), translated to the equivalent of Hugging
+//! Face's files for the same model.
 
 mod architecture;
 mod hyperparameters;
@@ -28,33 +28,34 @@ use architecture::{ARCHITECTURES, Architecture};
 use translate::translate;
 use window::Window;
 
-/// The `general.architecture` of the GGUF files of a `model_type`, where they are read.
+/// The `general.architecture` of the GGUF files of a `model_type`, if they can be read.
 pub fn architecture_of(model_type: &str) -> Option<&'static str> {
     Architecture::of_model_type(model_type).map(|architecture| architecture.name)
 }
 
-/// More dimensions than the format has.
+/// Maximum number of dimensions; the format has no more.
 const MAX_DIMENSIONS: u32 = 4;
 
-/// The bytes that the entry of a tensor takes at least: its name's length, dimensions, type and offset.
+/// The minimum size of a tensor's entry in bytes: its name's length, number of dimensions, type and offset.
 const TENSOR_BYTES: u64 = 8 + 4 + 4 + 8;
 
 /// A GGUF file's header, with the weights under Hugging Face's names.
 #[derive(Clone, Debug)]
 pub struct Gguf {
-    /// All of the header's keys and values; the tokenizer is built from `tokenizer.ggml.*`.
+    /// All keys and values of the header. The tokenizer is built from `tokenizer.ggml.*`.
     pub metadata: Metadata,
     /// The weights, in Hugging Face's names, shapes and row order.
     pub checkpoint: Checkpoint,
-    /// The fields that Hugging Face's `config.json` has.
+    /// The fields of the equivalent `config.json`.
     pub config: Config,
 }
 
-/// Parses the headers of a file, or of the parts of a split one in order. The first part has all metadata; the others have tensors.
+/// Parses the headers of a file, or of all parts of a split file, in order. The first part has all metadata; the others only have
+/// tensors.
 ///
 /// # Errors
-/// `file-corrupt`, naming file and tensor or key, where a file does not follow the format or is not the part that it should be;
-/// `model-unsupported` where the architecture, or the type of a tensor, is not supported.
+/// `file-corrupt`, naming the file and the tensor or key, if a file does not follow the format or is not the expected part;
+/// `model-unsupported` if the architecture or the type of a tensor is not supported.
 pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
     let mut first = None;
     let mut tensors = Vec::new();
@@ -64,7 +65,7 @@ pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
         check_part(source.name(), &metadata, number, parts.len())?;
         let alignment = u64::from(metadata.opt_u32("general.alignment")?.unwrap_or(32));
         if first.is_none() {
-            // Before the types of its tensors: another file of the same model would be refused again.
+            // This is checked before the tensor types, since another file of the same model would also be rejected.
             let architecture = architecture(source.name(), &metadata)?;
             first = Some((metadata, architecture));
         }
@@ -91,12 +92,13 @@ pub async fn parse(parts: Vec<Rc<dyn ByteSource>>) -> Result<Gguf> {
     Ok(Gguf { metadata, checkpoint: Checkpoint::new(named, BTreeMap::new(), parts), config })
 }
 
-/// The keys of a part of a split file (llama.cpp's `LLM_KV_SPLIT_*`): its number from 0, the number of parts, and that of all tensors.
+/// The metadata keys of a part of a split file (llama.cpp's `LLM_KV_SPLIT_*`): its index from 0, the number of parts, and the total
+/// number of tensors.
 const SPLIT_NUMBER: &str = "split.no";
 const SPLIT_COUNT: &str = "split.count";
 const SPLIT_TENSORS: &str = "split.tensors.count";
 
-/// Checks that a file is the part that its name says, or no part of another file.
+/// Checks that a file is the part that its name says or, if its name has no part number, that it is not a part of a split file.
 fn check_part(file: &str, metadata: &Metadata, number: usize, count: usize) -> Result<()> {
     let has =
         (metadata.opt_u32(SPLIT_NUMBER)?.unwrap_or(0), metadata.opt_u32(SPLIT_COUNT)?.unwrap_or(1).max(1));
@@ -121,7 +123,7 @@ fn check_part(file: &str, metadata: &Metadata, number: usize, count: usize) -> R
     );
 }
 
-/// The number of tensors, and the metadata.
+/// Reads the number of tensors and the metadata.
 async fn read_metadata(source: &dyn ByteSource, window: &mut Window<'_>) -> Result<(u64, Metadata)> {
     refuse_stand_in(source).await?;
     let file = source.name();
@@ -137,7 +139,7 @@ async fn read_metadata(source: &dyn ByteSource, window: &mut Window<'_>) -> Resu
         other => bail!(ModelUnsupported, "{file}: expected GGUF version 2 or 3, found {other}"),
     }
     let tensor_count = window.count(TENSOR_BYTES, "number of tensors").await?;
-    // A value takes at least a key's length, a type and a byte.
+    // A value takes at least a key's length, a type and one byte.
     let value_count = window.count(8 + 4 + 1, "number of metadata values").await?;
     Ok((tensor_count, Metadata::read(file, window, value_count).await?))
 }
@@ -155,7 +157,8 @@ fn architecture(file: &str, metadata: &Metadata) -> Result<&'static Architecture
     Ok(architecture)
 }
 
-/// The tensors as the file names and orders them, with shapes outermost first. They are in source `number` of the checkpoint.
+/// Reads the tensors with the names and order of the file, and with shapes outermost dimension first. They belong to the
+/// checkpoint's source with index `number`.
 async fn read_tensors(
     source: &dyn ByteSource,
     number: usize,
@@ -216,7 +219,7 @@ async fn read_tensors(
     Ok(infos)
 }
 
-/// One tensor's entry: name, type, shape with the outermost dimension first, and offset.
+/// Reads one tensor's entry: name, type, shape with the outermost dimension first, and offset.
 async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DType, Vec<u64>, u64)> {
     let name = window.string("tensor name").await?;
     let dimensions = window.u32(&name).await?;
@@ -230,7 +233,7 @@ async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DTy
     for _ in 0..dimensions {
         shape.push(window.u64(&name).await?);
     }
-    // GGUF lists the dimension that is contiguous in memory first.
+    // GGUF lists the contiguous dimension first.
     shape.reverse();
     let kind = window.u32(&name).await?;
     let Some(format) = Format::ALL.iter().find(|format| format.ggml_type == kind) else {
@@ -245,7 +248,7 @@ async fn tensor_info(file: &str, window: &mut Window<'_>) -> Result<(String, DTy
     Ok((name, format.dtype, shape, window.u64("tensor offset").await?))
 }
 
-/// The names of the types of ggml that are not read.
+/// The names of the ggml types that cannot be read.
 fn type_name(kind: u32) -> String {
     let name = match kind {
         9 => "Q8_1",

@@ -1,6 +1,6 @@
-//! The names of modules in GGUF, and in the files of Hugging Face.
+//! The names of modules in GGUF and in Hugging Face's files.
 
-/// The key and the field of the epsilon of RMS norms.
+/// The metadata key and the `config.json` field of the epsilon of RMS norms.
 pub(super) const RMS: (&str, &str) = ("attention.layer_norm_rms_epsilon", "rms_norm_eps");
 
 /// The modules outside of Llama's layers.
@@ -50,7 +50,7 @@ pub(super) const HUNYUAN: &[(&str, &str)] = &[
     ("ffn_down", "mlp.down_proj"),
 ];
 
-/// The modules outside of GPT-2's layers, and of StarCoder's.
+/// The modules outside of the layers of GPT-2 and StarCoder.
 pub(super) const GPT2_OUTSIDE: &[(&str, &str)] = &[
     ("token_embd", "transformer.wte"),
     ("position_embd", "transformer.wpe"),
@@ -58,7 +58,7 @@ pub(super) const GPT2_OUTSIDE: &[(&str, &str)] = &[
     ("output", "lm_head"),
 ];
 
-/// The modules outside of LFM2's layers: GGUF calls the norm of the last layer's output that of the embeddings.
+/// The modules outside of LFM2's layers. GGUF gives the norm of the last layer's output the name of the embeddings' norm.
 pub(super) const LFM2_OUTSIDE: &[(&str, &str)] = &[
     ("token_embd", "model.embed_tokens"),
     ("token_embd_norm", "model.embedding_norm"),
@@ -125,7 +125,7 @@ pub(super) const GEMMA2: &[(&str, &str)] = &[
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
-/// The modules of OLMo 2's layers, and of EXAONE 4's.
+/// The modules of the layers of OLMo 2 and EXAONE 4.
 pub(super) const OLMO2: &[(&str, &str)] = &[
     ("attn_q", "self_attn.q_proj"),
     ("attn_q_norm", "self_attn.q_norm"),
@@ -183,7 +183,7 @@ pub(super) const GPT_NEOX: &[(&str, &str)] = &[
     ("ffn_down", "mlp.dense_4h_to_h"),
 ];
 
-/// The modules of GLM-4-0414's layers, and of those of GLM-4, which have no norms of sublayers' outputs.
+/// The modules of GLM-4-0414's layers, and of GLM-4's, which have no output norms.
 pub(super) const GLM4: &[(&str, &str)] = &[
     ("attn_norm", "input_layernorm"),
     ("attn_q", "self_attn.q_proj"),
@@ -197,7 +197,7 @@ pub(super) const GLM4: &[(&str, &str)] = &[
     ("post_ffw_norm", "post_mlp_layernorm"),
 ];
 
-/// The modules of Seed-OSS's layers: Llama's with another name of the second norm.
+/// The modules of Seed-OSS's layers: Llama's, with another name for the second norm.
 pub(super) const SEED_OSS: &[(&str, &str)] = &[
     ("attn_norm", "input_layernorm"),
     ("attn_q", "self_attn.q_proj"),

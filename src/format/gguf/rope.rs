@@ -11,7 +11,7 @@ use crate::error::{Result, bail};
 use crate::format::checkpoint::{Checkpoint, TensorInfo};
 use crate::format::source::ByteSource;
 
-/// More pairs of rotary columns than a head has.
+/// Maximum number of factors, more than a head has pairs of rotary columns.
 const MOST_FACTORS: u64 = 1 << 16;
 
 /// The scaling that the metadata describes, if any.
@@ -35,7 +35,7 @@ pub(super) fn from_metadata(parameters: &Hyperparameters<'_>) -> Result<Option<J
     }
 }
 
-/// YaRN. What llama.cpp can change in it beyond Hugging Face's fields is refused.
+/// YaRN. Changes that llama.cpp allows beyond Hugging Face's fields are rejected.
 fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     for key in ["rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_ext_factor"] {
         if let Some(found) = parameters.opt_f32(key)?
@@ -63,7 +63,7 @@ fn yarn(parameters: &Hyperparameters<'_>, factor: f32) -> Result<Json> {
     Ok(scaling)
 }
 
-/// The name of the file that has the tensor.
+/// The name of the file that contains the tensor.
 fn file_of<'a>(parts: &'a [Rc<dyn ByteSource>], tensor: &TensorInfo) -> &'a str {
     parts.get(tensor.source).map_or("", |source| source.name())
 }
@@ -83,7 +83,7 @@ pub(super) async fn factors(parts: &[Rc<dyn ByteSource>], tensor: TensorInfo) ->
     alone.read_f32(&tensor, 0, count).await
 }
 
-/// LongRoPE's scaling, of which the converter stores the factors as tensors.
+/// LongRoPE's scaling. The converter stores its factors as tensors.
 pub(super) fn from_factors(
     parameters: &Hyperparameters<'_>,
     mut factors: BTreeMap<String, Vec<f32>>,
@@ -98,10 +98,9 @@ pub(super) fn from_factors(
     Ok(scaling)
 }
 
-/// Llama 3's scaling, of which the converter keeps only what each frequency is divided by: f32
-/// `[head_dim / 2]`. The published models differ only in the factor (8 or 32), which is what the
-/// lowest frequency is divided by; they are recognized by computing all divisors from it. Other
-/// divisors are described as LongRoPE's, with the same factors for short and long texts.
+/// Llama 3's scaling. The converter only keeps the divisor of each frequency: f32 `[head_dim / 2]`. The published models differ
+/// only in the factor (8 or 32), which is the divisor of the lowest frequency. They are recognized by computing all divisors from
+/// it. Other divisors are described as LongRoPE's, with the same factors for short and long texts.
 pub(super) async fn from_divisors(
     parts: &[Rc<dyn ByteSource>],
     tensor: TensorInfo,
@@ -132,7 +131,7 @@ pub(super) async fn from_divisors(
     })))
 }
 
-/// The scaling of the published models of Llama 3, if it gives these divisors.
+/// The scaling of the published Llama 3 models, if it gives these divisors.
 fn published_llama3(factors: &[f32], head_dim: u32, theta: f32) -> Option<Json> {
     const LOW: f64 = 1.0;
     const HIGH: f64 = 4.0;

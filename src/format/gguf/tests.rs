@@ -110,7 +110,7 @@ fn q8(rows: u64) -> Vec<u8> {
         .collect()
 }
 
-/// One layer, width 32, 2 heads of 16, 1 key-value head, 3 tokens.
+/// One layer, width 32, 2 heads of 16, 1 key and value head, 3 tokens.
 fn tiny() -> Builder {
     let mut builder = Builder::default()
         .str("general.architecture", "llama")
@@ -216,14 +216,14 @@ fn a_gemma_reads_as_hugging_face_has_it() {
         let tensor = checkpoint.get(&format!("model.layers.0.{name}.weight")).unwrap();
         block_on(checkpoint.read_f32(tensor, 1, count)).unwrap()
     };
-    // Norms hold 1 more than the model's weights; nothing else does, and query rows are in the usual order.
+    // The stored norms have 1 added to the model's weights; no other tensor does, and query rows are in the usual order.
     assert_eq!(read("self_attn.q_norm", 3), [0.0, 1.0, 2.0]);
     assert_eq!(read("post_feedforward_layernorm", 3), [0.0, 1.0, 2.0]);
     assert_eq!(read("pre_feedforward_layernorm", 3), [0.0, 1.0, 2.0]);
     assert_eq!(read("self_attn.q_proj", 34)[31..], [1000.0, 1001.0, 1002.0]);
 }
 
-/// A model that llama.cpp has under a name that is read, such as OLMo 3 under `olmo2`, may differ in these.
+/// A model that llama.cpp stores under an architecture that can be read, such as OLMo 3 under `olmo2`, may differ in these.
 #[test]
 fn hyperparameters_that_change_what_is_computed_are_read_or_refused() {
     for key in ["attention.scale", "logit_scale", "residual_scale", "embedding_scale", "attention.clamp_kqv"]
@@ -243,12 +243,12 @@ fn hyperparameters_that_change_what_is_computed_are_read_or_refused() {
     renamed("qwen2").u32(window, 128).parse().unwrap();
     let pattern = renamed("gemma3").u32("gemma3.attention.sliding_window_pattern", 4).parse().unwrap();
     assert_eq!(pattern.config.u32("sliding_window_pattern").unwrap(), 4);
-    // Where the file has no factor of scores, llama.cpp divides them by the root of the head's width.
+    // If the file has no factor for the scores, llama.cpp divides them by the square root of the head's width.
     let granite = renamed("granite").parse().unwrap();
     assert_eq!(granite.config.f32("attention_multiplier").unwrap(), 0.25);
 }
 
-/// Counts the bytes that are read.
+/// A source that counts the bytes that are read.
 struct Counting(MemorySource, Cell<usize>);
 
 impl ByteSource for Counting {
@@ -312,7 +312,7 @@ fn rotary_rows_are_put_in_order_for_every_range() {
         assert_eq!(decoded, expected);
         assert!(block_on(checkpoint.read_blocks(tensor, 1, blocks)).is_err());
     }
-    // A tensor in the usual order: its blocks and nothing else, from inside of one to inside of another.
+    // For a tensor in the usual order, only its blocks are read, from within one block to within another.
     let tensor = checkpoint.get("model.embed_tokens.weight").unwrap();
     source.1.set(0);
     let part = block_on(checkpoint.read_f32(tensor, 30, 4)).unwrap();
@@ -370,7 +370,7 @@ fn rope_scaling_is_recovered() {
     assert_eq!(scaling.u32("original_max_position_embeddings").unwrap(), 8192);
     assert!(!parsed.checkpoint.tensors.keys().any(|name| name.contains("rope")));
     let mut other = factors.clone();
-    // Llama 3's scaling with parameters that no published model has divides frequencies by other numbers.
+    // Llama 3's scaling with parameters that no published model uses divides frequencies by other numbers.
     other[0] = 2.0;
     let parsed = with(&other).parse().unwrap();
     let scaling = parsed.config.opt_object("rope_scaling").unwrap().unwrap();

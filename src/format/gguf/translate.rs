@@ -1,4 +1,4 @@
-//! From GGUF's metadata and tensors to what Hugging Face's files of the same model say.
+//! Translates GGUF's metadata and tensors to the equivalent of Hugging Face's files for the same model.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::format::checkpoint::TensorInfo;
 use crate::format::config::Config;
 use crate::format::source::ByteSource;
 
-/// Translates configuration and tensors.
+/// Translates the configuration and the tensors.
 ///
 /// # Errors
 /// `model-unsupported` if the file has a tensor or a hyperparameter that the architecture's model
@@ -98,7 +98,7 @@ pub(super) async fn translate(
     }
     set("mlp_bias", json!(has("mlp.up_proj.bias")));
     if architecture.name == "stablelm" {
-        // llama.cpp looks for this norm, whatever the metadata says.
+        // llama.cpp looks for this norm regardless of the metadata.
         set("use_parallel_residual", json!(!has("post_attention_layernorm.weight")));
     }
 
@@ -131,7 +131,7 @@ pub(super) async fn translate(
     Ok((Config::from_fields(file, fields), translated))
 }
 
-/// Hyperparameters that change what a model computes, each with a value that changes nothing.
+/// Hyperparameters that change what a model computes, each with the value at which it changes nothing.
 const NEUTRAL: [(&str, f32); 8] = [
     ("attention.clamp_kqv", 0.0),
     ("attention.max_alibi_bias", 0.0),
@@ -143,7 +143,7 @@ const NEUTRAL: [(&str, f32); 8] = [
     ("residual_scale", 1.0),
 ];
 
-/// Refuses a hyperparameter that changes what the model computes and that this architecture does not have here.
+/// Rejects a hyperparameter that changes what the model computes but is not implemented for this architecture.
 fn refuse_unread(parameters: &Hyperparameters<'_>, architecture: &Architecture) -> Result<()> {
     let file = parameters.file();
     let is_read = |key: &str| architecture.fields.iter().any(|(read, _)| *read == key);
@@ -174,7 +174,7 @@ fn refuse_unread(parameters: &Hyperparameters<'_>, architecture: &Architecture) 
     Ok(())
 }
 
-/// The field that says which layers attend to a window, where the metadata says it: all but the last of so many, or a list.
+/// The field that says which layers use a window, if the metadata has it: the period of the layers that do not, or a list.
 fn window_pattern(parameters: &Hyperparameters<'_>) -> Result<Option<(&'static str, Json)>> {
     let key = parameters.key("attention.sliding_window_pattern");
     Ok(match parameters.metadata.value(&key) {
@@ -187,7 +187,7 @@ fn window_pattern(parameters: &Hyperparameters<'_>) -> Result<Option<(&'static s
     })
 }
 
-/// The number of key and value heads of each layer, where the metadata has a list of them.
+/// The number of key and value heads of each layer, if the metadata has a list of them; empty otherwise.
 fn kv_heads_of_layers(parameters: &Hyperparameters<'_>) -> Result<Vec<u32>> {
     let key = parameters.key("attention.head_count_kv");
     let Some(super::Value::Ints(counts)) = parameters.metadata.value(&key) else { return Ok(Vec::new()) };
@@ -199,7 +199,7 @@ fn kv_heads_of_layers(parameters: &Hyperparameters<'_>) -> Result<Vec<u32>> {
     Ok(heads)
 }
 
-/// The types of layers by their key and value heads: those of LFM2 that have none are convolutions.
+/// The types of layers, derived from their number of key and value heads: LFM2's layers without such heads are convolutions.
 fn kinds_of_layers(parameters: &Hyperparameters<'_>, kv_heads: &[u32]) -> Result<Option<Json>> {
     let Some(most) = kv_heads.iter().copied().max() else { return Ok(None) };
     if kv_heads.iter().all(|heads| *heads == most) {
@@ -221,7 +221,7 @@ fn theta(parameters: &Hyperparameters<'_>) -> Result<f32> {
     Ok(parameters.opt_f32("rope.freq_base")?.unwrap_or(10_000.0))
 }
 
-/// The sizes of the model, as far as they must fit together.
+/// The sizes of the model, checked for consistency where necessary.
 fn sizes(
     parameters: &Hyperparameters<'_>,
     architecture: &Architecture,
@@ -265,7 +265,7 @@ fn sizes(
     Ok(Sizes { hidden, heads, head_dim, layers: parameters.u32("block_count")? })
 }
 
-/// The fields of `config.json` that the metadata alone decides.
+/// The fields of `config.json` that follow from the metadata alone.
 fn config(
     parameters: &Hyperparameters<'_>,
     architecture: &Architecture,
@@ -297,7 +297,7 @@ fn config(
     }
     refuse_unread(parameters, architecture)?;
     for (key, field) in architecture.fields {
-        // Whole numbers stay whole numbers, such as a window.
+        // Integers, such as a window, remain integers.
         let number = match parameters.metadata.value(&parameters.key(key)) {
             Some(super::Value::Unsigned(_) | super::Value::Signed(_)) => {
                 parameters.opt_u32(key)?.map(|n| json!(n))
@@ -311,7 +311,7 @@ fn config(
     if let Some((field, value)) = window_pattern(parameters)? {
         set(field, value);
     }
-    // A llama with a window is a Mistral, whose files llama.cpp's converter calls so.
+    // A llama with a window is a Mistral, which llama.cpp's converter names llama.
     if architecture.name == "llama" && parameters.opt_u32("attention.sliding_window")?.is_some() {
         set("model_type", json!("mistral"));
         set("architectures", json!(["MistralForCausalLM"]));

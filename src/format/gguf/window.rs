@@ -1,22 +1,22 @@
-//! A cursor over the beginning of a file whose length in bytes is not known before it is read.
+//! A cursor over the start of a file whose header length is not known before it is read.
 
 use crate::error::{Result, bail};
 use crate::format::source::ByteSource;
 
-/// The longest header read, in bytes: as for safetensors. A vocabulary of 256k tokens takes about 10 MB.
+/// Maximum length of a header in bytes, as for safetensors. A vocabulary of 256k tokens takes about 10 MB.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 
-/// Bytes read at first; each further read doubles, up to [`MAX_READ`].
+/// Size of the first read in bytes. Each further read doubles, up to [`MAX_READ`].
 const FIRST_READ: u64 = 64 << 10;
 const MAX_READ: u64 = 4 << 20;
 
-/// Reads ahead in growing steps and forgets what has been taken.
+/// Reads ahead in growing steps and discards what has been consumed.
 pub(super) struct Window<'a> {
     source: &'a dyn ByteSource,
     buffer: Vec<u8>,
-    /// Of the next byte, in the buffer.
+    /// Index of the next byte in the buffer.
     at: usize,
-    /// Of the buffer's end, in the file.
+    /// Offset of the buffer's end in the file.
     end: u64,
     next_read: u64,
 }
@@ -31,17 +31,17 @@ impl<'a> Window<'a> {
         self.end - (self.buffer.len() - self.at) as u64
     }
 
-    /// The number of bytes that a header can still have: the rest of the file, or of the limit.
+    /// The number of bytes that may still belong to the header: the rest of the file, or up to the limit.
     fn remaining(&self) -> u64 {
         self.source.len().min(MAX_HEADER_BYTES) - self.position()
     }
 
-    /// The next `len` bytes; `what` is what they are, for messages.
+    /// Reads the next `len` bytes. `what` describes them in messages.
     pub(super) async fn take(&mut self, len: u64, what: &str) -> Result<&[u8]> {
         let remaining = self.remaining();
         if len > remaining {
             let (name, at) = (self.source.name(), self.position());
-            // Nothing in a header is that long.
+            // Nothing in a valid header is longer than the limit.
             let is_cut = at.saturating_add(len) <= MAX_HEADER_BYTES;
             let cause = if is_cut { "; the file is incomplete or damaged" } else { "" };
             bail!(
@@ -83,7 +83,7 @@ impl<'a> Window<'a> {
         Ok(u64::from_le_bytes(self.array(what).await?))
     }
 
-    /// A count of things that take at least `each` bytes: refused where they cannot all be there.
+    /// Reads a count of items that take at least `each` bytes. It is rejected if they cannot all fit in the remaining bytes.
     pub(super) async fn count(&mut self, each: u64, what: &str) -> Result<u64> {
         let count = self.u64(what).await?;
         self.check_count(count, each, what)?;
@@ -102,7 +102,7 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// A length and that many bytes of UTF-8.
+    /// Reads a length and that many bytes of UTF-8.
     pub(super) async fn string(&mut self, what: &str) -> Result<String> {
         let at = self.position();
         let len = self.u64(what).await?;

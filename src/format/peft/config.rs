@@ -21,8 +21,7 @@ const MAX_LAYERS: u32 = 1 << 16;
 pub struct AdapterConfig {
     /// `base_model_name_or_path`: the model that the adapter was trained on.
     pub base_model: Option<String>,
-    /// `task_type`, such as [`super::CAUSAL_LM`]. It selects the class in which `peft` wraps the
-    /// model, and a prefix requires it.
+    /// `task_type`, such as [`super::CAUSAL_LM`]. It selects the class with which `peft` wraps the model. A prefix requires it.
     pub task_type: Option<String>,
     /// The method and its sizes.
     pub method: Method,
@@ -30,23 +29,23 @@ pub struct AdapterConfig {
     pub saved: Saved,
 }
 
-/// Which tensors of the base model an adapter contains, with the values that they have been trained to.
+/// The tensors of the base model for which an adapter contains trained values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// `modules_to_save`: the ends of the paths of modules that were trained whole, such as `classifier`.
+    /// `modules_to_save`: the path suffixes of modules that were trained as a whole, such as `classifier`.
     pub modules: Vec<String>,
     /// `bias` other than "none": biases were trained.
     pub biases: bool,
 }
 
-/// The path of the module that a tensor of the base model is in. All of a head `classifier` is one module, as in `peft`.
+/// The path of the module that a tensor of the base model belongs to. A whole head `classifier` is one module, as in `peft`.
 pub fn module_of(tensor: &str) -> &str {
     let path = tensor.rsplit_once('.').map_or(tensor, |(path, _)| path);
     if path.starts_with("classifier.") { "classifier" } else { path }
 }
 
 impl Saved {
-    /// The modules that these tensors are in.
+    /// The modules that these tensors belong to.
     pub fn of<'a>(tensors: impl Iterator<Item = &'a str>) -> Saved {
         let modules: BTreeSet<&str> = tensors.map(module_of).collect();
         Saved { modules: modules.into_iter().map(str::to_owned).collect(), biases: false }
@@ -54,7 +53,7 @@ impl Saved {
 
     /// Whether the adapter may contain the tensor with this name.
     pub(super) fn has(&self, tensor: &str) -> bool {
-        // The paths of the modules that the tensor is in.
+        // The paths of the modules that contain the tensor.
         let paths = tensor.match_indices('.').map(|(end, _)| &tensor[..end]);
         let within = |path: &str| self.modules.iter().any(|module| path.ends_with(module.as_str()));
         paths.into_iter().any(within) || self.biases && tensor.ends_with(".bias")
@@ -66,16 +65,16 @@ impl Saved {
 pub enum Method {
     /// Low-rank additions to linear layers, LoRA (Hu et al. 2021).
     Lora(Lora),
-    /// Trained keys and values before those of the sequence, prefix tuning (Li and Liang 2021).
+    /// Trained keys and values that precede those of the sequence, prefix tuning (Li and Liang 2021).
     Prefix(Prefix),
 }
 
 /// The settings of LoRA.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lora {
-    /// The rank r, at least 1, of modules without one of their own.
+    /// The rank r, at least 1, of modules that do not have their own.
     pub rank: u64,
-    /// The scaling parameter alpha of modules without one of their own.
+    /// The scaling parameter alpha of modules that do not have their own.
     pub alpha: f32,
     /// `rank_pattern`: the ranks of some modules.
     pub ranks: Patterns<u64>,
@@ -83,8 +82,8 @@ pub struct Lora {
     pub alphas: Patterns<f32>,
     /// Whether the scale is alpha / sqrt(r) instead of alpha / r (rsLoRA).
     pub rank_stabilized: bool,
-    /// `target_modules` if it is a list. Each entry is the end of the paths of adapted modules.
-    /// `None` for a pattern; then the tensors in the file show which modules are adapted.
+    /// `target_modules` if it is a list. Each entry is a path suffix of adapted modules. `None` for a pattern; the tensors in the
+    /// file then show which modules are adapted.
     pub targets: Option<Vec<String>>,
 }
 
@@ -108,8 +107,8 @@ impl Lora {
     }
 }
 
-/// Values of the modules whose paths match a regular expression. As in `peft`, an expression matches the end of a path, from its
-/// beginning or after a dot. The first of several that match is used, in the alphabetical order in which `peft` saves them.
+/// Values for the modules whose paths match a regular expression. As in `peft`, an expression matches a suffix of a path that
+/// begins at the start or after a dot. If several match, the first is used, in the alphabetical order in which `peft` saves them.
 #[derive(Clone, Debug)]
 pub struct Patterns<T>(Vec<(Regex, T)>);
 
@@ -127,7 +126,7 @@ impl<T: PartialEq> PartialEq for Patterns<T> {
 }
 
 impl<T: Copy> Patterns<T> {
-    /// Reads a field that is an object of expressions and values.
+    /// Reads a field that is an object with expressions as keys.
     fn parse(config: &Config, field: &str, value: impl Fn(&Value) -> Option<T>) -> Result<Self> {
         let name = config.name();
         let entries = match config.value(field) {
@@ -196,12 +195,11 @@ const REFUSED_LORA: [&str; 13] = [
     "velora_config",
 ];
 
-/// Initializations of A and B that leave the base weights unchanged. Other ones subtract the
-/// initial B A from the base weights.
+/// Initializations of A and B that leave the base weights unchanged. Others subtract the initial B A from the base weights.
 const PLAIN_INITS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
 impl AdapterConfig {
-    /// Reads the file's fields.
+    /// Parses the fields of the file.
     ///
     /// # Errors
     /// `file-corrupt` if it is not a JSON object; `model-unsupported`, naming the file and the field,
@@ -225,7 +223,7 @@ impl AdapterConfig {
         })
     }
 
-    /// The text of the file for an adapter of these modules (none for a prefix).
+    /// The content of the file for an adapter of these modules (empty for a prefix).
     pub fn to_json(&self, modules: &[Module]) -> String {
         let mut fields = json!({
             "base_model_name_or_path": self.base_model,
@@ -243,7 +241,7 @@ impl AdapterConfig {
                 "lora_dropout": 0.0,
                 "modules_to_save": Some(&self.saved.modules).filter(|modules| !modules.is_empty()),
                 "r": lora.rank,
-                // These are whole paths, because the end of one may also be the end of another.
+                // These are full paths, because a suffix of one may also be a suffix of another.
                 "target_modules": modules.iter().map(|m| m.path.as_str()).collect::<Vec<_>>(),
                 "use_dora": false,
                 "use_rslora": lora.rank_stabilized,
@@ -299,7 +297,7 @@ fn lora(config: &Config) -> Result<Lora> {
     })
 }
 
-/// What LoRA trains beside its factors.
+/// What LoRA trains in addition to its factors.
 fn saved(config: &Config) -> Result<Saved> {
     let biases = match config.str_or("bias", "none")? {
         "none" => false,
@@ -319,8 +317,8 @@ fn saved(config: &Config) -> Result<Saved> {
 
 fn prefix(config: &Config) -> Result<Prefix> {
     let name = config.name();
-    // With a projection, an MLP computes the keys and values during training. The saved tensor has
-    // its results, in the same form as without one.
+    // With a projection, an MLP computes the keys and values during training. The saved tensor contains its results, in the same
+    // form as without a projection.
     if config.bool_or("prefix_projection", false)? {
         bail!(ModelUnsupported, "{name}: `prefix_projection`: expected false, found true");
     }

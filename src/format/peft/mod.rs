@@ -1,9 +1,9 @@
 //! Adapters in the format of Hugging Face's `peft`: a directory with `adapter_config.json` and
 //! `adapter_model.safetensors`.
 //!
-//! - LoRA: each adapted linear layer has the tensors `base_model.model.<module>.lora_A.weight`
-//!   `[r, inputs]` and `lora_B` `[outputs, r]`, and computes y += scale * B (A x). Modules can have ranks and scales of their own. The layer's own
-//!   weight is the base model's tensor `<module>.weight`.
+//! - LoRA: each adapted linear layer has the tensors `base_model.model.<module>.lora_A.weight` `[r, inputs]` and `lora_B`
+//!   `[outputs, r]`, and computes y += scale * B (A x). Modules can have individual ranks and scales. The layer's own weight is the
+//!   base model's tensor `<module>.weight`.
 //! - Prefix tuning: there is one tensor `prompt_embeddings`
 //!   `[virtual tokens, layers * 2 * kv_heads * head_dim]`. A row has the keys of layer 0, its
 //!   values, the keys of layer 1, and so on. The prefix precedes every sequence like earlier tokens
@@ -33,17 +33,16 @@ pub const CONFIG_FILE: &str = "adapter_config.json";
 /// The file name of an adapter's weights.
 pub const WEIGHTS_FILE: &str = "adapter_model.safetensors";
 
-/// The file name of an adapter's weights before October 2023, which is read if there is no other.
+/// The file name of an adapter's weights before October 2023. It is read if there is no other.
 pub const PICKLE_FILE: &str = "adapter_model.bin";
 
 /// The `task_type` of a causal model's adapter.
 pub const CAUSAL_LM: &str = "CAUSAL_LM";
 
-/// The `task_type` of a masked model's prefix. `peft` has no task type of its own for masked
-/// models.
+/// The `task_type` of a masked model's prefix. `peft` has no separate task type for masked models.
 pub const FEATURE_EXTRACTION: &str = "FEATURE_EXTRACTION";
 
-/// The `task_type` of an adapter of a class `*ForSequenceClassification`.
+/// The `task_type` of an adapter of a `*ForSequenceClassification` class.
 pub const SEQ_CLS: &str = "SEQ_CLS";
 
 /// The prefix of a module's path in the tensor names of a LoRA file.
@@ -55,7 +54,7 @@ const PROMPT: &str = "prompt_embeddings";
 /// The properties of the base model that an adapter must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// The linear layers that can be adapted, in the order of the computation.
+    /// The linear layers that can be adapted, in order of computation.
     pub linears: Vec<Module>,
     /// Number of layers.
     pub layers: u64,

@@ -5,9 +5,9 @@
 pub struct Module {
     /// The path, such as `model.layers.0.self_attn.q_proj`.
     pub path: String,
-    /// Inputs.
+    /// Number of inputs.
     pub inputs: u64,
-    /// Outputs.
+    /// Number of outputs.
     pub outputs: u64,
     /// Whether the base model stores the weight as `[inputs, outputs]`, which `peft` calls `fan_in_fan_out`. A and B have the
     /// same shapes either way.

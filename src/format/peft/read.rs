@@ -24,8 +24,8 @@ impl Adapter {
     /// Opens the adapter in `dir`, and reads its settings and the header of its weights.
     ///
     /// # Errors
-    /// `invalid-argument` if a file is missing; `limit-exceeded` if the settings are too long;
-    /// those of [`AdapterConfig::parse`] and [`safetensors::parse`].
+    /// `invalid-argument` if a file is missing; `limit-exceeded` if the settings are too long; the errors of
+    /// [`AdapterConfig::parse`] and [`safetensors::parse`].
     pub async fn open(dir: &dyn ModelDir) -> Result<Adapter> {
         let name = dir.name();
         let Some(source) = dir.open(CONFIG_FILE).await? else {
@@ -46,9 +46,8 @@ impl Adapter {
         Ok(Adapter { name: name.to_owned(), config, file, checkpoint })
     }
 
-    /// The linear layers of the base model that the adapter adapts, in the model's order; none for a
-    /// prefix. This also checks that every tensor of the file belongs to the model and has the right
-    /// shape.
+    /// The linear layers of the base model that the adapter adapts, in the model's order; empty for a prefix. This also checks that
+    /// every tensor of the file belongs to the model and has the right shape.
     ///
     /// # Errors
     /// `file-corrupt` if a tensor is missing, does not have the shape that the settings require, or
@@ -117,13 +116,13 @@ impl Adapter {
         Ok(modules)
     }
 
-    /// The tensors of the base model that the adapter replaces, or adds to it (a classifier), under the names that they have there.
+    /// The tensors of the base model that the adapter replaces or adds (such as a classifier), under their names in the base model.
     pub fn replaced(&self) -> Checkpoint {
         self.checkpoint.renamed(|name| base_name(name).filter(|name| self.config.saved.has(name)))
     }
 
-    /// Checks that the file has each of the expected tensors in its shape, and no others but those that
-    /// replace tensors of the base model.
+    /// Checks that the file has each of the expected tensors with the right shape, and no others except those that replace tensors
+    /// of the base model.
     fn check(&self, expected: &[AdapterTensor]) -> Result<()> {
         let place = |name: &str| format!("{}/{}: tensor `{name}`", self.name, self.file);
         let mut names: Vec<&str> = Vec::new();
@@ -141,7 +140,7 @@ impl Adapter {
         let replaced = |name: &str| base_name(name).is_some_and(|name| self.config.saved.has(&name));
         let unknown = |name: &&String| names.binary_search(&name.as_str()).is_err() && !replaced(name);
         match self.checkpoint.tensors.keys().find(unknown) {
-            // As of an adapter of the head, which peft has among `all-linear` layers.
+            // For example an adapter of the head, which peft includes in `all-linear` layers.
             Some(other) if other.contains(".lora_") || other.contains(".base_layer.") => bail!(
                 ModelUnsupported,
                 "{}: expected to adapt layers of attention and of the MLP of this model, found another",
@@ -186,7 +185,7 @@ impl Adapter {
     }
 }
 
-/// The name in the base model of a tensor that is none of LoRA's factors: `peft` inserts `base_layer` into the paths of adapted modules.
+/// The name in the base model of a tensor that is not a LoRA factor. `peft` inserts `base_layer` into the paths of adapted modules.
 fn base_name(name: &str) -> Option<String> {
     let name = name.strip_prefix(ROOT)?;
     let own = name.contains(".lora_");

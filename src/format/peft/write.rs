@@ -7,20 +7,19 @@ use crate::dtype::DType;
 use crate::error::{Result, bail};
 use crate::format::safetensors_writer::{SafetensorsWriter, TensorSpec};
 
-/// The weights of an adapter that are being written, in f32. Tensors must be written in the order
-/// of [`super::tensors`]. A prefix is held in memory until its last part, because each row of the
-/// file has all layers side by side.
+/// Writes the weights of an adapter, in f32. Tensors must be written in the order of [`super::tensors`]. A prefix is held in memory
+/// until its last part, because each row of the file has all layers side by side.
 pub struct AdapterWriter<'a, S> {
     tensors: &'a [AdapterTensor],
     writer: SafetensorsWriter<S>,
     next: usize,
-    /// The parts so far of a file's tensor that consists of several.
+    /// The parts written so far of a file tensor that consists of several parts.
     parts: Vec<Vec<f32>>,
 }
 
 impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
-    /// Writes the header for these tensors, as [`super::tensors`] lists them, and then for tensors that replace those of the base model or
-    /// are added to it, by their names and shapes there.
+    /// Writes the header for these tensors, as listed by [`super::tensors`], and then for tensors that replace or extend those of
+    /// the base model, with their names and shapes there.
     ///
     /// # Errors
     /// The errors of [`SafetensorsWriter::new`].
@@ -90,7 +89,7 @@ impl<'a, S: FnMut(&[u8]) -> Result<()>> AdapterWriter<'a, S> {
         Ok(())
     }
 
-    /// Writes a tensor that replaces one of the base model, after those of the adapter.
+    /// Writes a tensor that replaces one of the base model. These follow the adapter's own tensors.
     ///
     /// # Errors
     /// The errors of [`SafetensorsWriter::write_f32`].

@@ -1,6 +1,6 @@
-//! The layout of PyTorch before 1.6, which `torch.save` still writes on request: five pickles (a
-//! number, the version, the machine, the tensors, and the keys of the storages), and then for each
-//! key, in that order, the number of elements (u64) and the elements.
+//! The layout of PyTorch before 1.6, which `torch.save` still writes on request: five pickles (a magic number, the version, the
+//! machine, the tensors, and the keys of the storages), followed by the number of elements (u64) and the elements for each key, in
+//! that order.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use super::values::{Storage, Tensor, Value};
 use crate::error::{Error, Result, bail};
 use crate::format::source::ByteSource;
 
-/// How the first pickle begins: with protocol 2, as `torch.save` writes it, or with protocol 4 or 5 and the length of what follows;
-/// then the opcode and the length of a number.
+/// The start of the first pickle: with protocol 2, as `torch.save` writes it, or with protocol 4 or 5 and a frame length; followed
+/// by the opcode and the length of a number.
 const BEGINNINGS: [&[u8]; 3] = [
     b"\x80\x02\x8a\x0a",
     b"\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0a",
     b"\x80\x05\x95\x0d\0\0\0\0\0\0\0\x8a\x0a",
 ];
 
-/// The number 0x1950a86a20f9469cfc6c, and the end of the first pickle.
+/// The magic number 0x1950a86a20f9469cfc6c, and the end of the first pickle.
 const MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
 /// Bytes to read first. Most state dicts fit.
 const FIRST_READ: u64 = 256 << 10;
 
-/// The tensors of a file, and where its storages begin.
+/// The tensors of a file, and where its storages start.
 pub(super) struct Legacy {
     pub(super) tensors: Vec<(String, Tensor)>,
     pub(super) begins: BTreeMap<String, u64>,
 }
 
-/// Whether a file begins as this layout does.
+/// Whether a file starts like this layout.
 pub(super) fn is_legacy(start: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| start.starts_with(&beginning[..4]))
 }
@@ -47,7 +47,7 @@ pub(super) async fn read(source: &dyn ByteSource) -> Result<Legacy> {
     }
 }
 
-/// Parses the pickles at the beginning of a file of `len` bytes.
+/// Parses the pickles at the start of a file of `len` bytes.
 fn parse(start: &[u8], len: u64) -> Result<Legacy> {
     let after = BEGINNINGS.iter().find_map(|beginning| start.strip_prefix(*beginning));
     let Some(rest) = after.and_then(|number| number.strip_prefix(MAGIC)) else {

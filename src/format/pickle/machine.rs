@@ -1,19 +1,18 @@
-//! A restricted unpickler: it knows the opcodes that describe a state dict, and a closed list of
-//! names ([`Global`]), none of which it runs. Crates such as `serde-pickle` have no persistent ids,
-//! by which PyTorch names its storages.
+//! A restricted unpickler. It knows the opcodes that describe a state dict and a closed list of names ([`Global`]), and runs none
+//! of them. Crates such as `serde-pickle` do not support persistent ids, by which PyTorch names its storages.
 //!
-//! Values are numbers into one list, so that neither reading nor freeing them recurses.
+//! Values are indices into one list, so that neither reading nor freeing them is recursive.
 
 use std::collections::BTreeMap;
 
 use super::values::{Global, Id, Storage, Tensor, Value, call, storage};
 use crate::error::{Result, bail, err};
 
-/// Maximum size of a pickle in bytes. That of a model with a thousand tensors has 100 kB.
+/// Maximum size of a pickle in bytes. The pickle of a model with a thousand tensors has 100 kB.
 pub(super) const MAX_PICKLE_BYTES: u64 = 4 << 20;
 
-/// Maximum number of values, about thirty times the number of tensors. A value takes much more memory than
-/// its opcode takes in the pickle.
+/// Maximum number of values, about thirty times the number of tensors. A value takes much more memory than its opcode takes in the
+/// pickle.
 const MAX_VALUES: usize = 1 << 18;
 
 /// Maximum length of a tensor's name. A pickle can repeat a long text in a few bytes.
@@ -30,7 +29,7 @@ pub(super) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Follows a pickle to its end.
+    /// Executes a pickle to its end.
     ///
     /// # Errors
     /// `file-corrupt` if the pickle is malformed; `model-unsupported` if it has an opcode or a name
@@ -52,7 +51,7 @@ impl<'a> Machine<'a> {
         Ok(machine)
     }
 
-    /// What follows the pickle.
+    /// The bytes after the pickle.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -62,14 +61,14 @@ impl<'a> Machine<'a> {
         Ok(&self.values[self.top()?])
     }
 
-    /// The value of a key in the dictionary that the pickle describes, if it is there.
+    /// The value of a key in the dictionary that the pickle describes, if it exists.
     pub(super) fn entry(&self, name: &str) -> Result<Option<&Value>> {
         let Value::Dict(items) = self.result()? else { bail!(FileCorrupt, "expected a dictionary") };
         let is_key = |id: Id| matches!(&self.values[id], Value::Text(text) if text == name);
         Ok(items.iter().find(|(key, _)| is_key(*key)).map(|(_, value)| &self.values[*value]))
     }
 
-    /// The tensors of the state dict that the pickle describes, in its order.
+    /// The tensors of the state dict that the pickle describes, in the pickle's order.
     ///
     /// # Errors
     /// `model-unsupported` if it describes something else.
@@ -100,7 +99,7 @@ impl<'a> Machine<'a> {
         Ok(tensors)
     }
 
-    /// Follows one opcode. Returns false at the end of the pickle.
+    /// Executes one opcode. Returns false at the end of the pickle.
     fn step(&mut self) -> Result<bool> {
         let [opcode] = self.array()?;
         match opcode {
@@ -130,7 +129,7 @@ impl<'a> Machine<'a> {
                 let len = u32::from_le_bytes(self.array()?);
                 self.text(len as usize)?;
             }
-            // Texts as Python 2 wrote them.
+            // Strings as written by Python 2.
             b'T' => {
                 let len = u32::from_le_bytes(self.array()?);
                 self.text(len as usize)?;
@@ -254,7 +253,7 @@ impl<'a> Machine<'a> {
         let [len] = self.array()?;
         let bytes = self.take(len.into())?;
         if len > 8 {
-            // The number that the older layout begins with has 10 bytes. No size is as long.
+            // The magic number at the start of the older layout has 10 bytes. No size is that long.
             self.push(Value::LongInt);
             return Ok(());
         }

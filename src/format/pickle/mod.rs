@@ -1,8 +1,7 @@
-//! The format of `pytorch_model.bin`, as `torch.save` writes it: since PyTorch 1.6 a zip archive of
-//! stored members, of which `<root>/data.pkl` is a pickle that describes the tensors, and
-//! `<root>/data/<key>` has the elements of one storage; before that, the same pickle among others,
-//! followed by the storages. Only the directory and the pickle are read at once. A tensor is a range
-//! of its storage.
+//! The format of `pytorch_model.bin`, as `torch.save` writes it. Since PyTorch 1.6, it is a zip archive of stored members:
+//! `<root>/data.pkl` is a pickle that describes the tensors, and `<root>/data/<key>` has the elements of one storage. Before that,
+//! it was the same pickle among others, followed by the storages. Only the directory and the pickle are read at first. A tensor is
+//! a range of its storage.
 
 mod legacy;
 mod machine;
@@ -22,8 +21,7 @@ use machine::{MAX_PICKLE_BYTES, Machine};
 use values::Tensor;
 use zip::Archive;
 
-/// Parses the directory and the pickle of a file. Of tensors whose elements cannot be read, only the
-/// names are kept.
+/// Parses the directory and the pickle of a file. For tensors whose elements cannot be read, only the names are kept.
 ///
 /// # Errors
 /// `file-corrupt` if the file does not follow the format; `model-unsupported` if its pickle does
@@ -33,7 +31,7 @@ pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Checkpoint> {
     Ok(Checkpoint::of(parsed, vec![source]))
 }
 
-/// Parses a file that has the number `index` in its checkpoint.
+/// Parses a file that has the index `index` in its checkpoint.
 pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     refuse_stand_in(source).await?;
     let start = source.read(0, source.len().min(4) as usize).await?;
@@ -102,7 +100,7 @@ async fn parse_zip(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Adds a tensor whose storage begins at `begin` in the file, after checking that it is within it.
+/// Adds a tensor whose storage starts at `begin` in the file, after checking that the tensor is within its storage.
 fn add(parsed: &mut Parsed, name: String, tensor: &Tensor, index: usize, begin: u64) -> Result<()> {
     let Tensor { storage, offset, shape, strides } = tensor;
     if shape.len() != strides.len() {
@@ -117,7 +115,7 @@ fn add(parsed: &mut Parsed, name: String, tensor: &Tensor, index: usize, begin: 
         .zip(strides)
         .try_fold(*offset, |last, (n, stride)| last.checked_add(n.saturating_sub(1).checked_mul(*stride)?));
     let order = Order::of_strides(shape, strides);
-    // An order in which an element stands for several is not read.
+    // An order in which several elements share the same storage is not supported.
     let most = if order.is_some() { storage.elements } else { u64::MAX };
     let is_within = match (elements, last) {
         (Some(0), _) => *offset <= storage.elements,

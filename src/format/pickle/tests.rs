@@ -18,7 +18,7 @@ fn open(bytes: &[u8]) -> Result<Checkpoint> {
     block_on(parse(Rc::new(MemorySource::new("tiny.bin", bytes.to_vec()))))
 }
 
-/// Checks that a file has the tensors of a safetensors file, in any parts.
+/// Checks that a file has the same tensors as a safetensors file, also when they are read in parts.
 fn equals(bytes: &[u8], right: &[u8]) -> Checkpoint {
     let right = block_on(safetensors::parse(Rc::new(MemorySource::new("s", right.to_vec())))).unwrap();
     let found = open(bytes).unwrap();
@@ -70,7 +70,7 @@ fn views_are_read_and_other_elements_passed_over() {
     }
 }
 
-/// A file that counts how often it is read.
+/// A source that counts how often it is read.
 struct Counted(MemorySource, std::cell::Cell<u32>);
 
 impl ByteSource for Counted {
@@ -93,7 +93,7 @@ fn storages_are_found_without_reading_their_headers() {
     for (bytes, reads) in [(TINY, 6), (LEGACY, 3), (VIEWS, 6)] {
         let source = Rc::new(Counted(MemorySource::new("x", bytes.to_vec()), std::cell::Cell::new(0)));
         block_on(parse(source.clone())).unwrap();
-        // Two of them at the beginning of the file, and one at its end.
+        // Two reads at the start of the file, and one at its end.
         assert!(source.1.get() <= reads, "{} reads", source.1.get());
     }
 }
@@ -117,7 +117,7 @@ fn damaged_files_are_errors() {
             let error = open(&whole[..len]).unwrap_err();
             assert!(error.code() == Code::FileCorrupt, "{len} bytes: {error}");
         }
-        // Any changed byte gives an error or tensors, and never a panic.
+        // Any changed byte must give an error or tensors, never a panic.
         for at in 0..whole.len() {
             for change in [0x01, 0x80, 0xff] {
                 let mut bytes = whole.to_vec();

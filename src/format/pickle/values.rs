@@ -6,10 +6,10 @@ use crate::error::{Result, bail};
 /// Maximum number of dimensions, more than any weight has.
 const MAX_DIMENSIONS: usize = 8;
 
-/// The elements of a storage.
+/// The element type of a storage.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Element {
-    /// The element type as safetensors calls it.
+    /// The element type's name in safetensors.
     pub(super) name: &'static str,
     /// The storage format, if elements of this type can be read.
     pub(super) dtype: Option<DType>,
@@ -29,7 +29,7 @@ pub(super) struct Tensor {
     /// Offset of the first element in its storage, in elements.
     pub(super) offset: u64,
     pub(super) shape: Vec<u64>,
-    /// Distance in elements of two neighbors in each dimension.
+    /// Distance in elements between neighbors in each dimension.
     pub(super) strides: Vec<u64>,
 }
 
@@ -50,13 +50,13 @@ pub(super) enum Value {
     Tensor(Tensor),
 }
 
-/// A name that a pickle may refer to. None of them is run.
+/// A name that a pickle may refer to. None of them is ever run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Global {
     OrderedDict,
     /// `_rebuild_tensor_v2`, or `_rebuild_tensor` of PyTorch 0.3.
     RebuildTensor,
-    /// `_rebuild_parameter`, also with state: its first argument is a tensor.
+    /// `_rebuild_parameter`, with or without state: its first argument is a tensor.
     RebuildParameter,
     /// Its arguments are a function, a class, the function's arguments, and state.
     RebuildFromType,
@@ -120,8 +120,8 @@ fn tuple(values: &[Value], id: Id) -> Result<Vec<&Value>> {
     }
 }
 
-/// A persistent id: `("storage", class, key, location, number of elements)`. The older layout
-/// has a sixth value, which describes a part of another storage if it is not None.
+/// A persistent id: `("storage", class, key, location, number of elements)`. The older layout has a sixth value, which describes a
+/// view of another storage if it is not None.
 pub(super) fn storage(values: &[Value], id: Id) -> Result<Storage> {
     match tuple(values, id)?.as_slice() {
         [
@@ -144,14 +144,14 @@ pub(super) fn storage(values: &[Value], id: Id) -> Result<Storage> {
     }
 }
 
-/// A call, of which only its description is kept.
+/// A call, of which only a description is kept.
 pub(super) fn call(values: &[Value], function: Id, arguments: Id) -> Result<Value> {
     let Value::Global(function) = values[function] else {
         bail!(FileCorrupt, "expected the name of a function");
     };
     Ok(match (function, tuple(values, arguments)?.as_slice()) {
         (Global::OrderedDict, []) => Value::Dict(Vec::new()),
-        // As Python 2 wrote it: a list of pairs.
+        // As written by Python 2: a list of pairs.
         (Global::OrderedDict, [Value::List(pairs)]) => {
             let pair = |id: &Id| match &values[*id] {
                 Value::List(pair) | Value::Tuple(pair) if pair.len() == 2 => Ok((pair[0], pair[1])),

@@ -1,6 +1,5 @@
-//! The directory of a zip archive whose members are stored, not compressed (APPNOTE 6.3.10, sections
-//! 4.3 and 4.5.3). The `zip` crate reads from blocking streams and brings decompressors along, so
-//! that it neither fits [`ByteSource`] nor a small WebAssembly module.
+//! The directory of a zip archive whose members are stored, not compressed (APPNOTE 6.3.10, sections 4.3 and 4.5.3). The `zip`
+//! crate reads from blocking streams and includes decompressors, so it fits neither [`ByteSource`] nor a small WebAssembly module.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
 /// Bytes of the end record, without the comment that may follow it.
 const END_BYTES: u64 = 22;
 
-/// PyTorch aligns the content of members to this many bytes.
+/// PyTorch aligns the content of members to a multiple of this many bytes.
 const ALIGNMENT: u64 = 64;
 
 /// The flag of an encrypted member (section 4.4.4).
@@ -25,11 +24,11 @@ const DESCRIPTOR: u16 = 8;
 pub(super) struct Member {
     /// Offset of the local header.
     header: u64,
-    /// Offset at which the next member or the directory begins.
+    /// Offset at which the next member or the directory starts.
     limit: u64,
-    /// Bytes of the content.
+    /// Size of the content in bytes.
     pub(super) size: u64,
-    /// Bytes of the name.
+    /// Size of the name in bytes.
     name_len: u64,
     method: u16,
     flags: u16,
@@ -82,7 +81,7 @@ impl Archive {
                 "expected the zip directory within the file, found {size} bytes at {directory}"
             );
         }
-        // The tail has the whole directory of most models.
+        // For most models, the tail contains the whole directory.
         let in_tail = directory.checked_sub(len - tail_len).and_then(|from| tail.get(from as usize..at));
         let in_tail = in_tail.and_then(|rest| rest.get(..size as usize)).map(<[u8]>::to_vec);
         let bytes = match in_tail {
@@ -120,8 +119,8 @@ impl Archive {
         }
     }
 
-    /// Offset of a member's content. It is computed if PyTorch wrote the archive, and otherwise read
-    /// from the local header, which costs a request for each member.
+    /// Offset of a member's content. It is computed if PyTorch wrote the archive. Otherwise it is read from the local header, which
+    /// costs a request for each member.
     pub(super) async fn data(source: &dyn ByteSource, member: &Member) -> Result<u64> {
         if let Some(data) = member.aligned_data() {
             return Ok(data);
@@ -140,12 +139,11 @@ impl Archive {
 }
 
 impl Member {
-    /// Where PyTorch puts the content: at the first multiple of 64 after the local header with an
-    /// extra field of at least 4 bytes. `None` if the content then does not end, with its data
-    /// descriptor, exactly where the next member begins.
+    /// Where PyTorch places the content: at the first multiple of 64 after the local header with an extra field of at least 4
+    /// bytes. `None` if the content, with its data descriptor, then does not end exactly where the next member starts.
     fn aligned_data(&self) -> Option<u64> {
         let large = u64::from(u32::MAX);
-        // The zip64 field in front of the padding has the two sizes, and the header's offset.
+        // The zip64 field before the padding has the two sizes and the header's offset.
         let (is_large, is_far) = (self.size >= large, self.header >= large);
         let zip64 = match (is_large, is_far) {
             (false, false) => 0,
@@ -163,7 +161,7 @@ impl Member {
     }
 }
 
-/// Finds where the member after each one begins, or the directory, and checks that it ends before.
+/// Finds where the member after each one, or the directory, starts, and checks that each member ends before that.
 fn set_limits(members: &mut BTreeMap<String, Member>, directory: u64) -> Result<()> {
     let mut in_order: Vec<_> = members.iter_mut().collect();
     in_order.sort_unstable_by_key(|(_, member)| member.header);
@@ -192,7 +190,7 @@ fn members(bytes: &[u8], count: u64) -> Result<BTreeMap<String, Member>> {
         let name = rest.get(46..46 + name_len).ok_or_else(truncated)?;
         let extra = rest.get(46 + name_len..46 + name_len + extra_len).ok_or_else(truncated)?;
         let Ok(name) = str::from_utf8(name) else { bail!(FileCorrupt, "expected member names in UTF-8") };
-        // Fields that do not fit 32 bits follow, in this order, in the extra field number 1.
+        // Fields that do not fit in 32 bits are stored, in this order, in the extra field with id 1.
         let mut fields = [size(24)?, size(20)?, size(42)?];
         let mut wide = zip64(extra).chunks_exact(8);
         for field in fields.iter_mut().filter(|field| **field == 0xffff_ffff) {

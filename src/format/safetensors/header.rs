@@ -1,5 +1,5 @@
-//! The JSON of a safetensors header. It is read entry by entry, because a map would silently keep
-//! only the last of two tensors with the same name.
+//! The JSON of a safetensors header. It is read entry by entry, because a map would silently keep only the last of two tensors with
+//! the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) dtype: String,
     #[serde(deserialize_with = "shape")]
     pub(super) shape: Vec<u64>,
-    /// Begin and end of the tensor in bytes, relative to the end of the header.
+    /// Start and end of the tensor in bytes, relative to the end of the header.
     pub(super) data_offsets: (u64, u64),
 }
 
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Header {
                         header.metadata = map.next_value()?;
                         continue;
                     }
-                    // serde's own message does not name the tensor.
+                    // serde's own error message does not name the tensor.
                     let entry = map
                         .next_value()
                         .map_err(|error| A::Error::custom(format_args!("tensor `{name}`: {error}")))?;

@@ -2,8 +2,7 @@
 //! little-endian length, a JSON header of that length, and then the bytes of the tensors, without
 //! holes, up to the end of the file.
 //!
-//! The `safetensors` crate makes the same checks but needs the whole file in memory; this module
-//! reads only the header.
+//! The `safetensors` crate does the same checks but needs the whole file in memory; this module reads only the header.
 
 mod header;
 #[cfg(test)]
@@ -24,17 +23,16 @@ pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 
 /// Parses the header of a file.
 ///
-/// Tensors of other element types than [`DType`]'s plain ones, such as BERT's `position_ids`, are
-/// checked, and then only their names are kept.
+/// Tensors of element types other than [`DType`]'s plain ones, such as BERT's `position_ids`, are checked, but only their names are kept.
 ///
 /// # Errors
-/// `file-corrupt`, naming file and tensor, if the file does not follow the format.
+/// `file-corrupt`, naming the file and the tensor, if the file does not follow the format.
 pub async fn parse(source: Rc<dyn ByteSource>) -> Result<Checkpoint> {
     let parsed = parse_file(source.as_ref(), 0).await?;
     Ok(Checkpoint::of(parsed, vec![source]))
 }
 
-/// Parses the header of a file that has the number `index` in its checkpoint.
+/// Parses the header of a file that has the index `index` in its checkpoint.
 pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<Parsed> {
     refuse_stand_in(source).await?;
     let file = source.name();
@@ -49,7 +47,7 @@ pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<
     let header_len = u64::from_le_bytes(prefix);
     let limit = MAX_HEADER_BYTES.min(len - 8);
     if header_len > limit {
-        // No header is that long.
+        // No valid header is longer than this.
         let cause = if header_len <= MAX_HEADER_BYTES { "; the file is incomplete" } else { "" };
         bail!(FileCorrupt, "{file}: expected a header of at most {limit} bytes, found {header_len}{cause}");
     }
@@ -66,8 +64,7 @@ pub(super) async fn parse_file(source: &dyn ByteSource, index: usize) -> Result<
     check(header, index, data, len - data).map_err(|error: Error| error.at(file))
 }
 
-/// Checks every entry against the data section, which begins at offset `data` and has `data_len`
-/// bytes.
+/// Checks every entry against the data section, which starts at offset `data` and has `data_len` bytes.
 fn check(header: Header, index: usize, data: u64, data_len: u64) -> Result<Parsed> {
     let mut spans: Vec<(u64, u64, String)> = Vec::with_capacity(header.entries.len());
     let mut tensors = BTreeMap::new();

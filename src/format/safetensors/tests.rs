@@ -18,8 +18,7 @@ fn parse_bytes(bytes: Vec<u8>) -> Result<Checkpoint> {
     block_on(parse(Rc::new(MemorySource::new("m.safetensors", bytes))))
 }
 
-/// Parses a malformed file, and checks the code of the error and that its message contains each of
-/// `says`.
+/// Parses a malformed file, and checks the code of the error and that its message contains each entry of `says`.
 fn refused(header: &str, data: &[u8], code: Code, says: &[&str]) {
     let error = parse_bytes(file(header, data)).expect_err(header);
     assert_eq!(error.code(), code, "{error}");

@@ -18,7 +18,7 @@ const FIRST_RANGE: u64 = 256 << 10;
 /// Pauses before a request is repeated, in milliseconds.
 const RETRY_AFTER: [i32; 2] = [500, 2000];
 
-/// Milliseconds without an answer or a byte after which a connection counts as broken.
+/// Milliseconds without a response or a byte after which a connection counts as broken.
 const SILENCE: i32 = 60_000;
 
 /// A file at a URL. Only its beginning is kept in memory; every further read is a range request.
@@ -30,7 +30,7 @@ const SILENCE: i32 = 60_000;
 pub struct FetchSource {
     name: String,
     url: String,
-    /// An access token of the server.
+    /// An access token for the server.
     token: Option<String>,
     signal: Option<AbortSignal>,
     len: u64,
@@ -40,18 +40,17 @@ pub struct FetchSource {
 }
 
 impl FetchSource {
-    /// Requests the beginning and the length of the file. Returns `None` if the server has no such
-    /// file.
+    /// Requests the beginning and the length of the file. Returns `None` if the server does not have the file.
     ///
     /// # Errors
-    /// `network` if the server does not answer, answers with a failure, or ignores `Range` for a
-    /// file longer than [`WHOLE_LIMIT`]; `aborted` if `signal` is aborted.
+    /// `network` if the server does not respond, responds with a failure, or ignores `Range` for a file longer than
+    /// [`WHOLE_LIMIT`]; `aborted` if `signal` is aborted.
     pub async fn open(name: &str, url: &str, signal: Option<AbortSignal>) -> Result<Option<Self>> {
         FetchSource::open_with_token(name, url, None, signal).await
     }
 
-    /// Does the same, and sends an access token to the server. A browser does not send it on to
-    /// another server that the request is redirected to (Fetch standard, HTTP-redirect fetch).
+    /// Like [`FetchSource::open`], but sends an access token to the server. If the request is redirected, a browser does not send
+    /// the token to the other server (Fetch standard, HTTP-redirect fetch).
     ///
     /// # Errors
     /// The errors of [`FetchSource::open`].
@@ -76,7 +75,7 @@ impl FetchSource {
         Ok(Some(FetchSource { len, head, etag, ..source }))
     }
 
-    /// The length of the file, its beginning and its `ETag`; `None` if the server has no such file.
+    /// The length of the file, its beginning and its `ETag`; `None` if the server does not have the file.
     async fn beginning(&self) -> Attempt<Option<(u64, Vec<u8>, Option<String>)>> {
         let (name, url) = (&self.name, &self.url);
         let response = self.request("GET", Some((0, FIRST_RANGE))).await?;
@@ -98,7 +97,7 @@ impl FetchSource {
             // An empty file has no ranges, so its length is 0.
             416 => (0, Vec::new()),
             200 => {
-                // Development servers answer a request for a missing file with their start page.
+                // Development servers respond to a request for a missing file with their start page.
                 if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
                     return Ok(None);
                 }
@@ -132,7 +131,7 @@ impl FetchSource {
         }
     }
 
-    /// Makes an attempt, and after a pause another one if the connection or the server has failed.
+    /// Makes an attempt. If the connection or the server fails, pauses and tries again.
     async fn retried<T>(&self, attempt: impl AsyncFn() -> Attempt<T>) -> Result<T> {
         let mut pauses = RETRY_AFTER.iter();
         loop {
@@ -159,8 +158,7 @@ impl FetchSource {
         let controller = AbortController::new()?;
         let signals: js_sys::Array = self.signal.iter().cloned().chain([controller.signal()]).collect();
         init.set_signal(Some(&AbortSignal::any(&signals)));
-        // The browser's cache has to ask the server whether what it has is still right. Without this, an
-        // answer 410 would be kept for good.
+        // The browser's cache must ask the server whether its copy is still current. Without this, a 410 response would be kept forever.
         Reflect::set(&init, &"cache".into(), &"no-cache".into())?;
         let headers = Headers::new()?;
         if let Some((offset, len)) = range {
@@ -171,15 +169,15 @@ impl FetchSource {
         }
         init.set_headers_headers(&headers);
         let request = Request::new_with_str_and_init(&self.url, &init)?;
-        // Both a page and a worker have a global `fetch`; their global scopes have different types.
+        // Both a page and a worker have a global `fetch`, but their global scopes have different types.
         let global = js_sys::global();
         let fetch: Function = property(&global, "fetch")?.dyn_into()?;
         let answer = heard(fetch.call1(&global, &request)?.dyn_into()?).await;
-        // Otherwise the browser's cache would let the next request for the file wait for this one.
+        // Otherwise, the browser's cache would make the next request for the file wait for this one.
         answer.inspect_err(|_| controller.abort())?.dyn_into()
     }
 
-    /// Reads the body in chunks, so that a body longer than `limit` is cancelled and never held.
+    /// Reads the body in chunks, so that a body longer than `limit` is cancelled and never held in memory.
     async fn body(&self, response: &Response, limit: u64) -> Attempt<Vec<u8>> {
         let stated = header(response, "content-length").and_then(|value| value.parse::<u64>().ok());
         // The stated length of a compressed response is not the length of the body.
@@ -228,13 +226,13 @@ impl FetchSource {
         self.signal.as_ref().is_some_and(AbortSignal::aborted)
     }
 
-    /// The failure of a connection, for the reason of a rejected promise.
+    /// The failure of a connection, with the reason from a rejected promise.
     fn broken(&self, cause: &JsValue) -> Failure {
         let error = err!(Network, "{}: {}: {}", self.name, self.url, reason(cause));
         Failure { error, temporary: true }
     }
 
-    /// The failure of an answer with this status.
+    /// The failure of a response with this status.
     fn status(&self, error: Error, status: u16) -> Failure {
         Failure { error, temporary: matches!(status, 408 | 429 | 500 | 502 | 503 | 504) }
     }
@@ -266,7 +264,7 @@ impl FetchSource {
     }
 }
 
-/// The result of an attempt, which may be repeated.
+/// The result of an attempt, which may be retried.
 type Attempt<T> = std::result::Result<T, Failure>;
 
 /// Why an attempt failed.
@@ -332,8 +330,8 @@ async fn read_step(reader: &JsValue) -> std::result::Result<Option<Uint8Array>, 
     Ok(Some(property(&step, "value")?.dyn_into()?))
 }
 
-/// Waits for what a server sends. Rejects if it sends nothing for [`SILENCE`] milliseconds: a phone that changes its
-/// network may leave a connection behind that never ends.
+/// Waits for data from a server. Fails if nothing arrives for [`SILENCE`] milliseconds, since a phone that switches networks may
+/// leave a connection that never ends.
 async fn heard(promise: Promise) -> std::result::Result<JsValue, JsValue> {
     let global = js_sys::global();
     let mut timer = JsValue::UNDEFINED;
@@ -352,7 +350,7 @@ async fn heard(promise: Promise) -> std::result::Result<JsValue, JsValue> {
     first
 }
 
-/// Waits for this time. Returns at once if there is no timer.
+/// Sleeps for the given time. Returns immediately if there is no timer.
 async fn sleep(milliseconds: i32) {
     let promise = Promise::new(&mut |resolve, _| {
         let timer = property(&js_sys::global(), "setTimeout").and_then(JsCast::dyn_into::<Function>);

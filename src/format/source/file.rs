@@ -8,8 +8,7 @@ use super::{ByteSource, buffer, check_range};
 use crate::error::{Result, err};
 use crate::future::LocalFuture;
 
-/// A file on disk. It is read with positioned reads and never memory-mapped, because another
-/// program may shorten it in the meantime.
+/// A file on disk. It is read with positioned reads and never memory-mapped, because another program may truncate it in the meantime.
 #[derive(Debug)]
 pub struct FileSource {
     name: String,

@@ -1,4 +1,4 @@
-//! Scratch files in the origin's private file system, by the synchronous access handle that only a worker can open.
+//! Scratch files in the origin's private file system, using the synchronous access handle that only a worker can open.
 
 use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
@@ -6,14 +6,14 @@ use super::{ByteSource, Scratch, buffer, check_range, reason};
 use crate::error::{Result, bail, err};
 use crate::future::LocalFuture;
 
-/// A scratch file behind an access handle, or behind an object with the handle's methods. Whoever has opened it deletes it.
+/// A scratch file behind an access handle, or behind an object with the handle's methods. Whoever opened it must delete it.
 #[derive(Clone, Debug)]
 pub struct HandleFile {
     handle: FileSystemSyncAccessHandle,
 }
 
 impl HandleFile {
-    /// The file of an open handle.
+    /// Creates a file from an open handle.
     pub fn new(handle: FileSystemSyncAccessHandle) -> Self {
         HandleFile { handle }
     }
@@ -28,7 +28,7 @@ impl HandleFile {
             match read.map(|count| count as usize) {
                 Ok(0) => bail!(FileCorrupt, "{}: ends within {len} bytes at offset {offset}", self.name()),
                 Ok(count) if count <= len - done => done += count,
-                // Chromium 156 returns the codes of some errors as unsigned numbers, here and where it writes.
+                // Chromium 156 returns some error codes as unsigned numbers, here and in writes.
                 Ok(_) => bail!(FileCorrupt, "{}: {len} bytes at offset {offset} cannot be read", self.name()),
                 Err(thrown) => {
                     let (name, reason) = (self.name(), reason(&thrown));
@@ -40,7 +40,7 @@ impl HandleFile {
     }
 }
 
-/// The place `done` bytes after `offset`. The conversion to f64 is exact, because no file is longer than 2^53 bytes.
+/// The position `done` bytes after `offset`. The conversion to f64 is exact, because no file is longer than 2^53 bytes.
 fn at(offset: u64, done: usize) -> FileSystemReadWriteOptions {
     let options = FileSystemReadWriteOptions::new();
     options.set_at((offset + done as u64) as f64);

@@ -66,7 +66,7 @@ pub async fn read_whole(source: &dyn ByteSource, limit: u64) -> Result<Vec<u8>> 
     }
 }
 
-/// What an exception of the browser says, for messages.
+/// The message of a browser exception.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn reason(thrown: &wasm_bindgen::JsValue) -> String {
     use wasm_bindgen::JsCast;

@@ -1,15 +1,15 @@
-//! Scratch files: what is written once and read often, and need not be kept.
+//! Scratch files: data that is written once, read often, and need not be kept.
 
 use super::ByteSource;
 use crate::error::{Result, bail};
 use crate::future::LocalFuture;
 
-/// A file that can be written as well. It is deleted when it is closed.
+/// A file that can also be written. It is deleted when it is closed.
 pub trait Scratch: ByteSource {
     /// Writes `bytes` at `offset`. Bytes that were never written are zeros, up to the end of the file.
     ///
     /// # Errors
-    /// `storage-full`; `invalid-argument` where the file cannot be written for another reason.
+    /// `storage-full`; `invalid-argument` if the file cannot be written for another reason.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
 }
 

@@ -10,11 +10,11 @@ use super::{ByteSource, Scratch, buffer, check_range};
 use crate::error::{Code, Error, Result, err};
 use crate::future::LocalFuture;
 
-/// A scratch file on disk. It has no name on Unix, and is deleted by the system elsewhere, so nothing is left of it even when the
-/// process is killed.
+/// A scratch file on disk. On Unix it has no name; elsewhere the system deletes it. So nothing is left of it even if the process is
+/// killed.
 #[derive(Debug)]
 pub struct ScratchFile {
-    /// The directory that it is in, for messages.
+    /// The directory that contains the file, for messages.
     place: String,
     file: File,
     len: Cell<u64>,
@@ -24,7 +24,7 @@ impl ScratchFile {
     /// Creates an empty file in this directory.
     ///
     /// # Errors
-    /// `storage-full`; `invalid-argument` where the directory cannot be written to.
+    /// `storage-full`; `invalid-argument` if the directory is not writable.
     pub fn create(dir: &Path) -> Result<ScratchFile> {
         let place = format!("the scratch file in {}", dir.display());
         match tempfile::tempfile_in(dir) {
@@ -99,7 +99,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = ScratchFile::create(dir.path()).unwrap();
         file.write(0, b"bytes").unwrap();
-        // Nothing is there even while it is open, so nothing stays when the process is killed.
+        // The directory is empty even while the file is open, so nothing remains if the process is killed.
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

@@ -1,5 +1,4 @@
-//! Files that are not what their names say: files that servers and version control leave in place of a model file, and
-//! files of which only the beginning exists.
+//! Files that are not what their names say: files that servers and version control leave in place of a model file, and truncated files.
 
 use super::ByteSource;
 use crate::error::{Result, bail};
@@ -10,8 +9,8 @@ const HEAD: u64 = 256;
 /// The first line of a Git LFS pointer (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// Refuses an empty file, a web page and a Git LFS pointer. Each is often found in place of a model
-/// file, and a parser would only say that the file is damaged.
+/// Rejects an empty file, a web page and a Git LFS pointer. They are often found in place of a model file, and a parser would only
+/// report that the file is damaged.
 ///
 /// # Errors
 /// `file-corrupt`, naming the file and what it is; and the errors of [`ByteSource::read`].
@@ -37,7 +36,7 @@ pub async fn refuse_stand_in(source: &dyn ByteSource) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a JSON object of which only the beginning exists.
+/// Rejects a truncated JSON object.
 ///
 /// # Errors
 /// `file-corrupt`, naming the file.
@@ -49,7 +48,7 @@ pub fn refuse_cut_json(name: &str, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file begins as HTML does, after a byte order mark and white space.
+/// Whether a file starts like HTML, after a byte order mark and white space.
 fn is_web_page(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     [&b"<!doctype"[..], b"<html", b"<head", b"<!--", b"<?xml"]

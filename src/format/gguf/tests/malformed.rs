@@ -1,4 +1,4 @@
-//! Files that are damaged or not supported are refused, by the name of what is wrong.
+//! Damaged or unsupported files are rejected with a message that names what is wrong.
 
 use super::*;
 
@@ -90,7 +90,7 @@ fn what_is_not_supported_is_named() {
         .str("llama.rope.scaling.type", "yarn")
         .f32("llama.rope.scaling.attn_factor", 2.0)
         .refused(unsupported, &["llama.rope.scaling.attn_factor", "2"]);
-    // Before the types of its tensors.
+    // The architecture is checked before the tensor types.
     tiny()
         .str("general.architecture", "mamba")
         .tensor("output_norm.weight", &[32], 10, vec![0; 128])
