@@ -2,12 +2,12 @@
 
 use crate::text::encode::{Example, Target};
 
-/// The input of a model: sequences packed end to end with their offsets, and the targets to score.
+/// The input of a model: sequences packed end to end, their offsets, and the targets to score.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// `[token]` Token ids of all sequences.
     pub ids: Vec<u32>,
-    /// `[token]` Position of each token in its own sequence, from 0.
+    /// `[token]` Position of each token within its sequence, from 0.
     pub positions: Vec<u32>,
     /// `[sequence + 1]` Start of each sequence in `ids`; the last entry is the number of tokens.
     pub cu_seqlens: Vec<u32>,
@@ -45,14 +45,12 @@ impl Batch {
         batch
     }
 
-    /// Makes a batch of one sequence without targets. As in [`Batch::pack`], tokens beyond 2^32 are
-    /// left out.
+    /// Creates a batch of one sequence without targets. As in [`Batch::pack`], tokens beyond 2^32 are left out.
     pub fn sequence(ids: &[u32]) -> Batch {
         Batch::continuing(ids, 0)
     }
 
-    /// Makes a batch of the tokens of one sequence that follow its first `cached` tokens, without
-    /// targets.
+    /// Creates a batch, without targets, of the tokens of one sequence after its first `cached` tokens.
     pub fn continuing(ids: &[u32], cached: u32) -> Batch {
         let tokens = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         Batch {

@@ -1,4 +1,4 @@
-//! Which column of a table, or key of a JSON object, holds which field of a row; and the rows so far.
+//! Which column of a table, or key of a JSON object, contains which field of a row; and the rows read so far.
 
 use serde::Serialize;
 
@@ -43,11 +43,11 @@ pub struct Problem {
     pub message: String,
 }
 
-/// The kind of rows that the columns make.
+/// The kind of rows that the columns form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Classified,
-    /// Texts, beside which there is no other column.
+    /// Texts, without any other column.
     Text,
     Completion,
     /// An instruction, perhaps an input, and an output, as in Alpaca's data.
@@ -57,7 +57,7 @@ pub(crate) enum Kind {
     ChatPair,
 }
 
-/// The kind of a file's rows, and the file's own name of each field's column.
+/// The kind of a file's rows, and each field's column name in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
     pub(crate) kind: Kind,
@@ -65,7 +65,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Texts and labels in the columns that were chosen. A second text is looked for by its name.
+    /// Texts and labels in the columns that were chosen. A second text is looked up by name.
     pub(crate) fn chosen<'a>(text: &str, label: &str, names: impl Iterator<Item = &'a str>) -> Columns {
         let is_second = |name: &&str| name.trim().eq_ignore_ascii_case("text_b");
         let text_b = names.into_iter().filter(|name| *name != text && *name != label).find(is_second);
@@ -74,11 +74,11 @@ impl Columns {
         Columns { kind: Kind::Classified, names }
     }
 
-    /// The fields among column names or keys, which count in any case. Columns called `text` and `label`, or
-    /// `prompt` and `completion`, come before those with another of the names.
+    /// Finds the fields among column names or keys, ignoring case. Columns called `text` and `label`, or `prompt` and `completion`,
+    /// take precedence over columns with alternative names.
     ///
     /// # Errors
-    /// `data-invalid`, beginning with `place`, when the columns make no row.
+    /// `data-invalid`, starting with `place`, if the columns do not form a row.
     pub(crate) fn of<'a>(place: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<Columns> {
         let find = |field: &str| names.clone().map(str::trim).find(|name| name.eq_ignore_ascii_case(field));
         let any = |fields: &[&str]| fields.iter().find_map(|field| find(field));
@@ -121,23 +121,23 @@ impl Columns {
         }
     }
 
-    /// The same columns, where prompt and completion are messages.
+    /// The same columns, with messages as prompt and completion.
     pub(crate) fn with_turns(self) -> Columns {
         Columns { kind: Kind::ChatPair, ..self }
     }
 
-    /// The file's own name of a field's column.
+    /// The file's own name for a field's column.
     pub(crate) fn name<'a>(&'a self, field: &'a str) -> &'a str {
         self.names.iter().find(|(known, _)| *known == field).map_or(field, |(_, name)| name)
     }
 
-    /// Each field with the file's own name of its column.
+    /// Each field with its column name in the file.
     pub(crate) fn names(self) -> Vec<(&'static str, String)> {
         self.names
     }
 }
 
-/// The rows that a reader has found, and the rows that it could not use.
+/// The rows that a reader has found, and the rows that could not be used.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) columns: Columns,
@@ -148,7 +148,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table with these columns, of all that the file has.
+    /// An empty table with these columns, out of all the columns in the file.
     pub(crate) fn new<'a>(columns: Columns, all: impl Iterator<Item = &'a str>) -> Table {
         let rows = match columns.kind {
             Kind::Classified => Rows::Classified(Vec::new()),
@@ -208,7 +208,7 @@ impl Table {
     }
 }
 
-/// The prompt of an instruction, in the form of Alpaca's data: each part under its heading.
+/// The prompt for an instruction in Alpaca's format, with each part under its heading.
 fn alpaca(instruction: &str, input: Option<&str>) -> String {
     match input.map(str::trim).filter(|input| !input.is_empty()) {
         Some(input) => {
@@ -218,23 +218,23 @@ fn alpaca(instruction: &str, input: Option<&str>) -> String {
     }
 }
 
-/// An error about a field, to stand behind the row's number.
+/// An error about a field, to follow the row's number.
 fn in_field(field: &str, error: &Error) -> Error {
     let separator = if error.message().starts_with(',') { "" } else { ": " };
     Error::new(error.code(), format!(", field `{field}`{separator}{}", error.message()))
 }
 
-/// A row of a file whose fields are looked up by the names of their columns.
+/// A row of a file whose fields are looked up by column name.
 pub(crate) trait Record {
-    /// The text in a column; `None` if the row has none. `field` says what it is for.
+    /// The text in a column; `None` if the row has none. `field` names the field in error messages.
     ///
     /// # Errors
-    /// `data-invalid` when it is no text.
+    /// `data-invalid` if the value is not a text.
     fn text(&self, column: &str, field: &str) -> Result<Option<String>>;
 
     /// The conversation in the columns.
     ///
     /// # Errors
-    /// `data-invalid` when they have none.
+    /// `data-invalid` if there is no conversation.
     fn conversation(&self, columns: &Columns) -> Result<Conversation>;
 }

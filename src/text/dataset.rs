@@ -1,19 +1,18 @@
-//! Reads a training or evaluation file into rows: the one set of rules of the command line, the package and
-//! the page.
+//! Reads a training or evaluation file into rows. The command line, the package and the page all use these rules.
 //!
 //! - The bytes determine the encoding ([`Encoding`]).
-//! - The ending of the file's name determines the format: `.csv`, `.tsv`, `.jsonl`, `.jsonlines`, `.ndjson`, `.json`
-//!   or `.txt`. With another ending or none, the look of the text does ([`Format`]), and so it does for JSON in a
-//!   `.txt` file.
-//! - CSV and TSV have a header. JSONL, or one JSON array, has the same names as keys: `text` (and `text_b`) with
-//!   `label`; `prompt` with `completion`; Alpaca's `instruction`, `input` and `output`; or, as JSON only,
-//!   `messages`, ShareGPT's `conversations`, or messages as `prompt` and `completion`. Other common names of the
-//!   columns of texts and labels, such as `review` and `sentiment`, are known as well.
-//! - The only column, or the only key, of a file may be `text` or one of its other names: each row is a text of its own, to write like.
-//! - Where there is no such header, [`inspect`] finds the columns of texts and labels ([`Layout`]).
+//! - The file name's extension determines the format: `.csv`, `.tsv`, `.jsonl`, `.jsonlines`, `.ndjson`, `.json` or `.txt`. With
+//!   another extension or none, the content does ([`Format`]), and also for JSON in a `.txt` file.
+//! - CSV and TSV have a header. JSONL, or one JSON array, has the same names as keys: `text` (and `text_b`) with `label`; `prompt`
+//!   with `completion`; Alpaca's `instruction`, `input` and `output`; or, as JSON only, `messages`, ShareGPT's `conversations`, or
+//!   messages as `prompt` and `completion`. Other common names for the columns of texts and labels, such as `review` and
+//!   `sentiment`, are also recognized.
+//! - The only column, or the only key, of a file may be `text` or an alternative name for it. Each row is then a separate text for
+//!   language modeling.
+//! - If there is no such header, [`inspect`] finds the columns of texts and labels ([`Layout`]).
 //! - Any other file is plain text.
 //!
-//! The files that data sets are published in are read by [`crate::text::task`].
+//! The published files of data sets are read by [`crate::text::task`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -56,10 +55,10 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// The rows, if all of them can be used, and sentences about how the file was understood.
+    /// Returns the rows, if all of them can be used, and sentences about how the file was interpreted.
     ///
     /// # Errors
-    /// `data-invalid` for the first row that cannot be used, and where it is not clear which columns the file has.
+    /// `data-invalid` for the first row that cannot be used, or if it is unclear which columns the file has.
     pub fn whole(self) -> Result<(Dataset, Vec<String>)> {
         let name = &self.dataset.name;
         if let Some(layout) = self.layout.as_ref().filter(|layout| layout.certainty == Certainty::Unsure) {
@@ -126,11 +125,11 @@ impl fmt::Display for Note {
     }
 }
 
-/// Reads a file whose columns have known names, and all of whose rows can be used.
+/// Reads a file whose columns have known names and whose rows can all be used.
 ///
 /// # Errors
-/// `data-invalid` naming the file, what was expected and what was found: bytes that are no text, a missing column or key, no
-/// rows, or a row that cannot be used.
+/// `data-invalid` naming the file, what was expected and what was found: bytes that are not text, a missing column or key, no rows,
+/// or a row that cannot be used.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
     let (text, encoding, _) = decoded(name, bytes)?;
     let format = match Format::named(name) {
@@ -147,18 +146,18 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Dataset> {
     reading.whole().map(|(dataset, _)| dataset)
 }
 
-/// Reads a file, and says how its columns were understood and which of its rows cannot be used.
+/// Reads a file, and reports how its columns were interpreted and which of its rows cannot be used.
 ///
 /// # Errors
-/// `data-invalid` naming the file, what was expected and what was found: bytes that are no text, a missing column or key, or no
-/// rows that can be used; `invalid-argument` for a chosen column that is not there.
+/// `data-invalid` naming the file, what was expected and what was found: bytes that are not text, a missing column or key, or no
+/// usable rows; `invalid-argument` for a chosen column that does not exist.
 pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
     let (text, encoding, decoding) = decoded(name, bytes)?;
     let asked = wanted.chooses() || wanted.labeled || wanted.unlabeled;
     let by_name = wanted.format.or_else(|| Format::named(name));
     let named = match by_name {
         Some(Format::Txt) if asked => None,
-        // A file whose name says plain text is plain text, unless the caller asks for rows or it is JSON.
+        // A file whose extension says plain text is plain text, unless the caller asks for rows or it is JSON.
         Some(Format::Txt) if wanted.format.is_none() => Some(Format::of_text_file(&text)),
         by_name => by_name,
     };
@@ -168,7 +167,7 @@ pub fn inspect(name: &str, bytes: &[u8], wanted: &Wanted) -> Result<Reading> {
     Ok(Reading { notes, by_content, ..reading })
 }
 
-/// Like [`inspect`], for a text. `named` is its format, where it is known.
+/// Like [`inspect`], for a text. `named` is its format, if known.
 fn understood(
     name: &str,
     text: Cow<'_, str>,
@@ -212,7 +211,7 @@ fn understood(
     }
 }
 
-/// The text of a file, its encoding, and what a person should know about both.
+/// The text of a file, its encoding, and notes for the user about both.
 fn decoded<'a>(name: &str, bytes: &'a [u8]) -> Result<(Cow<'a, str>, Encoding, Vec<Note>)> {
     refuse_binary(name, bytes)?;
     let (mut text, encoding) = decode(bytes).map_err(|e| e.at(name))?;
@@ -323,7 +322,7 @@ fn refusal(name: &str, problem: &Problem) -> Error {
     err!(DataInvalid, "{name}, {}", problem.message)
 }
 
-/// An error with the file's name before it, if it does not begin with it.
+/// Prefixes an error with the file's name, unless the error already starts with it.
 fn placed(name: &str, error: Error) -> Error {
     match error.message() {
         message if message.starts_with("row ") => refused_row(name, &error),
@@ -332,7 +331,7 @@ fn placed(name: &str, error: Error) -> Error {
     }
 }
 
-/// An error that begins with the number of a row, with the file's name before it.
+/// Prefixes an error that starts with a row number with the file's name.
 fn refused_row(name: &str, error: &Error) -> Error {
     Error::new(error.code(), format!("{name}, {}", error.message()))
 }

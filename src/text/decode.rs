@@ -1,4 +1,4 @@
-//! The bytes of a text file as text, in whatever encoding they were saved.
+//! Decodes the bytes of a text file, in whatever encoding they were saved.
 
 use std::borrow::Cow;
 
@@ -18,13 +18,13 @@ pub enum Encoding {
     /// UTF-16, big-endian, with a byte-order mark.
     #[serde(rename = "utf-16be")]
     Utf16Be,
-    /// Windows-1252, as spreadsheets in Western Europe write it.
+    /// Windows-1252, as written by spreadsheets in Western Europe.
     #[serde(rename = "windows-1252")]
     Windows1252,
 }
 
 impl Encoding {
-    /// The encoding in words.
+    /// The name of the encoding in words.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Encoding::Utf8 => "UTF-8",
@@ -34,8 +34,8 @@ impl Encoding {
     }
 }
 
-/// The characters of the bytes 0x80 to 0x9f in Windows-1252 (encoding.spec.whatwg.org); none for the five
-/// bytes that it leaves undefined. All other bytes are the characters of the same number.
+/// The characters for the bytes 0x80 to 0x9f in Windows-1252 (encoding.spec.whatwg.org); `None` for the five bytes that it leaves
+/// undefined. Every other byte is the character with the same number.
 const WINDOWS_1252: [Option<char>; 32] = {
     const fn c(code: u32) -> Option<char> {
         char::from_u32(code)
@@ -76,13 +76,13 @@ const WINDOWS_1252: [Option<char>; 32] = {
     ]
 };
 
-/// The text of a file, without a byte-order mark.
+/// Decodes the text of a file, without a byte-order mark.
 ///
-/// UTF-16 is recognized by its byte-order mark. Bytes that are not UTF-8 are Windows-1252 if no part of
-/// them is a character of UTF-8 beyond ASCII: otherwise the file is UTF-8 that was damaged. No text has the byte 0.
+/// UTF-16 is recognized by its byte-order mark. Bytes that are not UTF-8 are taken as Windows-1252 if no part of them is a UTF-8
+/// character beyond ASCII. Otherwise the file is damaged UTF-8. The byte 0 never occurs in text.
 ///
 /// # Errors
-/// `data-invalid` with the first byte that is no text.
+/// `data-invalid` with the first byte that is not text.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, Encoding)> {
     match bytes {
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).map(|text| (text, Encoding::Utf16Le)),
@@ -123,7 +123,7 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'_, str>> {
 fn windows_1252(bytes: &[u8]) -> Result<String> {
     let character = |(offset, byte): (usize, &u8)| {
         let found = match byte {
-            // No text has it, but nearly every other file does.
+            // It never occurs in text, but in nearly every other file.
             0 => None,
             0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
             _ => Some(char::from(*byte)),
@@ -158,7 +158,7 @@ mod tests {
         for (bytes, part) in [
             (&b"abc\x81"[..], "Windows-1252, found the byte 0x81 at byte 3"),
             (b"\x89PNG\r\n\x1a\n\0\0", "found the byte 0x00 at byte 8"),
-            // UTF-8 whose last character is torn.
+            // UTF-8 whose last character is truncated.
             (b"f\xc3\xbcr f\xc3", "UTF-8, found the byte 0xc3 at byte 6"),
             (b"\xff\xfea\0b", "UTF-16, found an incomplete character"),
             (b"\xff\xfe\x00\xd8", "UTF-16, found an incomplete character"),

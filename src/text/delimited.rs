@@ -1,4 +1,4 @@
-//! Rows from CSV (RFC 4180) and TSV, with a header.
+//! Reads rows from CSV (RFC 4180) and TSV, with a header.
 
 use csv::{ReaderBuilder, StringRecord};
 
@@ -7,17 +7,17 @@ use crate::text::chat::Conversation;
 use crate::text::columns::{Columns, Problem, Record, Table};
 use crate::text::rows::Rows;
 
-/// Comma-separated rows; quotes protect separators and line ends. Spreadsheets write a semicolon or a tab
-/// where the comma is the decimal mark: the header tells which.
+/// Comma-separated rows, in which quotes protect separators and line ends. Spreadsheets use a semicolon or a tab where the comma is
+/// the decimal separator; the header shows which.
 pub(crate) fn csv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, separator(text))
 }
 
-/// A character that texts do not contain, as the separator where there is only one column.
+/// A character that does not occur in texts, used as the separator if there is only one column.
 const UNIT_SEPARATOR: u8 = 0x1f;
 
-/// The separator of a table of comma-separated values, which its header shows. Where the header has none, a comma in a text without
-/// quotation marks divides nothing.
+/// The separator of a table of comma-separated values, according to its header. If the header has no separator, commas in texts
+/// without quotation marks do not divide a line.
 pub(crate) fn separator(text: &str) -> u8 {
     let header = text.trim_start().lines().next().unwrap_or_default();
     match header {
@@ -28,8 +28,8 @@ pub(crate) fn separator(text: &str) -> u8 {
     }
 }
 
-/// Tab-separated rows. In their registered format quotes have no meaning (as in GLUE's files), but spreadsheets write
-/// them as in CSV: quotes have a meaning where all of them are well-formed.
+/// Tab-separated rows. In the registered format, quotes have no meaning (as in GLUE's files), but spreadsheets write them as in
+/// CSV. So quotes have a meaning if all of them are well-formed.
 pub(crate) fn tsv(name: &str, text: &str) -> Result<Table> {
     rows(name, text, b'\t')
 }
@@ -39,8 +39,8 @@ fn has_quotes(text: &str, delimiter: u8) -> bool {
     delimiter != b'\t' || quotes_are_well_formed(text.as_bytes())
 }
 
-/// Whether each field that begins with a quote also ends with one, as RFC 4180 has it. A field with both a tab and
-/// a line end would be two rows whose quotes happen to match.
+/// Whether each field that begins with a quote also ends with one, as in RFC 4180. A field with both a tab and a line end would be
+/// two rows whose quotes happen to match.
 fn quotes_are_well_formed(text: &[u8]) -> bool {
     let is_end = |b: Option<&u8>| matches!(b, None | Some(b'\t' | b'\n' | b'\r'));
     let mut i = 0;
@@ -89,15 +89,14 @@ fn new_table(name: &str, columns: &[String]) -> Result<Table> {
     Ok(Table::new(Columns::of(&format!("{name}, header"), all())?, all()))
 }
 
-/// The records of a table that take several lines, with their first lines, by their quotation marks.
+/// The records of a table that span several lines because of their quotation marks, with the number of their first line.
 type LongRecords<'t> = Vec<(usize, &'t str)>;
 
 /// Checks that every field that begins with a quotation mark ends with one. Text after the closing mark is
 /// accepted on the line where the field began, and belongs to the field.
 ///
 /// # Errors
-/// `data-invalid`, beginning with the row, for a mark that is not closed, or closed on a later line in
-/// the middle of a text.
+/// `data-invalid`, starting with the row, for a mark that is not closed, or that is closed on a later line in the middle of a text.
 pub(crate) fn check_quotes(text: &str, delimiter: u8) -> Result<()> {
     match has_quotes(text, delimiter) {
         true => long_records(text, delimiter).map(drop),
@@ -156,8 +155,8 @@ fn long_records(text: &str, delimiter: u8) -> Result<LongRecords<'_>> {
     Ok(long)
 }
 
-/// Takes rows out of the table whose quotation marks enclose the end of one row and the start of
-/// another: each of their lines has all fields of a row, with a single word as its label.
+/// Removes rows from the table whose quotation marks enclose the end of one row and the start of another: each of their lines has
+/// all fields of a row, with a single word as its label.
 pub(crate) fn refuse_swallowed(
     table: &mut Table,
     text: &str,
@@ -196,7 +195,7 @@ pub(crate) fn refuse_swallowed(
     Ok(())
 }
 
-/// A record under the names of its columns.
+/// A record with the names of its columns.
 pub(crate) struct Line<'a> {
     pub(crate) columns: &'a [String],
     pub(crate) record: &'a StringRecord,
@@ -213,19 +212,19 @@ impl Record for Line<'_> {
     }
 }
 
-/// Takes the columns' names, a record's row and the record.
+/// A callback that takes the column names, the row number and the record.
 pub(crate) type Add<'a> = dyn FnMut(&[String], usize, &StringRecord) -> Result<()> + 'a;
 
-/// As [`Add`], where the record may have another number of fields than the header.
+/// Like [`Add`], for records that may have a different number of fields from the header.
 type AddAny<'a> = dyn FnMut(&[String], usize, Result<&StringRecord>) -> Result<()> + 'a;
 
-/// Records with the row of each.
+/// Records, each with its row number.
 pub(crate) type Grid = Vec<(usize, StringRecord)>;
 
 /// All records of a table; the first one may be a header.
 ///
 /// # Errors
-/// `data-invalid` when they are no text.
+/// `data-invalid` if they are not text.
 pub(crate) fn grid(name: &str, text: &str, delimiter: u8) -> Result<Grid> {
     let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
     let numbered = |record: csv::Result<StringRecord>| {
@@ -240,13 +239,13 @@ fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
         .delimiter(delimiter)
         .quoting(has_quotes(text, delimiter))
         .has_headers(false)
-        // A row of another length is reported with its number.
+        // A row with a different number of fields is reported with its row number.
         .flexible(true)
         .from_reader(text.as_bytes())
 }
 
-/// Gives each record of a table to `add`, with the columns' names and its row; the first record is the header unless `columns` are given.
-/// Quotes count as [`csv`] and [`tsv`] have it.
+/// Passes each record of a table to `add`, with the column names and the row number. The first record is the header unless
+/// `columns` are given. Quotes are handled as in [`csv`] and [`tsv`].
 pub(crate) fn each(
     name: &str,
     text: &str,
@@ -261,7 +260,7 @@ pub(crate) fn each(
     .map(drop)
 }
 
-/// As [`each`]; returns the columns' names.
+/// Like [`each`], and returns the column names.
 fn walk(
     name: &str,
     text: &str,
@@ -310,7 +309,7 @@ fn walk(
     Ok(columns)
 }
 
-/// Counts lines up to each record: the reader's own count lags behind at CRLF and at the blank lines it skips.
+/// Counts lines up to each record: the reader's own count lags behind at CRLF and at the blank lines that it skips.
 struct Lines<'t> {
     text: &'t [u8],
     byte: usize,

@@ -1,9 +1,9 @@
-//! The figures of an evaluation on rows with labels: the accuracy with its confidence interval, the baseline beside it,
-//! and the results of each label.
+//! The figures of an evaluation on rows with labels: the accuracy with its confidence interval, a baseline to compare it with, and
+//! the results of each label.
 //!
-//! An accuracy alone says little. Where 70% of the rows have one label, a model that always answers that label is right
-//! for 70% of them without having learned anything. So the accuracy always stands beside that baseline, and a sentence
-//! says whether the rows are enough to distinguish the two.
+//! An accuracy alone says little. If 70% of the rows have the same label, a model that always gives that label is right for 70% of
+//! them without having learned anything. So the accuracy is always reported with that baseline, and a sentence says whether there
+//! are enough rows to distinguish the two.
 
 use serde::Serialize;
 
@@ -12,9 +12,9 @@ use crate::text::rows::Rows;
 /// The standard normal quantile of a two-sided interval at 95%.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// With fewer rows, an accuracy says very little.
+/// With fewer rows than this, an accuracy says very little.
 const FEW: usize = 30;
-/// With fewer rows, nothing is claimed about what was learned.
+/// With fewer rows than this, nothing is claimed about what was learned.
 const TOO_FEW: usize = 10;
 
 /// The label of a row and the answer to it, as indices into the labels.
@@ -77,19 +77,19 @@ pub struct WrongRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The whole interval lies above the baseline.
+    /// The whole interval is above the baseline.
     Better,
-    /// The interval contains the baseline: nothing that was learned can be seen in these rows.
+    /// The interval contains the baseline, so these rows do not show that anything was learned.
     NotBetter,
-    /// The whole interval lies below the baseline.
+    /// The whole interval is below the baseline.
     Worse,
-    /// There are fewer than 10 rows, or so few that even right answers to all of them would not be distinguishable from the baseline.
+    /// There are fewer than 10 rows, or so few that even an accuracy of 100% could not be distinguished from the baseline.
     TooFew,
     /// All rows have the same label.
     OneLabel,
 }
 
-/// Wilson's score interval of a share at 95%: `right` of `rows`. It is `[0, 1]` where there are no rows.
+/// Wilson's score interval of a proportion at 95%: `right` of `rows`. It is `[0, 1]` if there are no rows.
 ///
 /// E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927); statsmodels calls it
 /// `proportion_confint(method="wilson")`.
@@ -101,14 +101,14 @@ pub fn wilson(right: usize, rows: usize) -> [f64; 2] {
     let center = share + Z * Z / (2.0 * n);
     let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    // Rounding must not exclude the shares 0 and 1 themselves.
+    // Rounding must not exclude the proportions 0 and 1 themselves.
     let low = if right == 0 { 0.0 } else { (center - spread) / scale };
     let high = if right == rows { 1.0 } else { (center + spread) / scale };
     [low, high]
 }
 
 impl Figures {
-    /// The figures of the answers to some rows. Indices beyond `labels` are ignored.
+    /// Computes the figures for the answers to some rows. Indices beyond `labels` are ignored.
     pub fn of(labels: &[String], answers: Vec<Answer>) -> Figures {
         let mut confusion = vec![vec![0_usize; labels.len()]; labels.len()];
         for Answer { expected, answered } in &answers {
@@ -134,7 +134,7 @@ impl Figures {
             })
             .collect();
         let rows: usize = per_label.iter().map(|label| label.rows).sum();
-        // `max_by_key` takes the last of several.
+        // `max_by_key` returns the last of several equal elements.
         let commonest = per_label.iter().rev().max_by_key(|label| label.rows);
         let (most, baseline_label) =
             commonest.map_or((0, String::new()), |label| (label.rows, label.label.clone()));
@@ -145,7 +145,7 @@ impl Figures {
         Figures { baseline, baseline_label, per_label, verdict, notes, answers }
     }
 
-    /// Those of the evaluated rows that were answered wrongly, in their order.
+    /// The rows that were answered wrongly, in order.
     pub fn wrong(&self, rows: &Rows) -> Vec<WrongRow> {
         let name =
             |at: u32| self.per_label.get(at as usize).map_or("", |label| label.label.as_str()).to_owned();
@@ -164,7 +164,7 @@ impl Figures {
 }
 
 impl Verdict {
-    /// `right` and `most` (the rows with the commonest label) of `rows`.
+    /// The verdict for `right` right answers to `rows` rows, `most` of which have the most common label.
     fn of(right: usize, rows: usize, most: usize) -> Verdict {
         let baseline = most as f64 / rows.max(1) as f64;
         let [low, high] = wilson(right, rows);
@@ -180,7 +180,7 @@ impl Verdict {
     }
 }
 
-/// The sentences about a verdict and about anything else that is notable.
+/// Sentences about the verdict and about anything else that is notable.
 fn notes(
     verdict: Verdict,
     rows: usize,
@@ -307,7 +307,7 @@ mod tests {
             (&half, &flipped, Verdict::Worse, "worse than always answering"),
             (&vec![1; 40], &vec![1; 40], Verdict::OneLabel, "All 40 examples have the label \"junk\""),
             (&vec![0, 1, 0, 1], &vec![0, 1, 0, 1], Verdict::TooFew, "4 examples are too few"),
-            // Of 40 rows 39 have one label: right answers to all of them could be chance.
+            // Of 40 rows, 39 have one label, so right answers to all of them could be chance.
             (&[vec![0; 39], vec![1]].concat(), &[vec![0; 39], vec![1]].concat(), Verdict::TooFew, "too few"),
         ] {
             let found = figures(&["real", "junk"], expected, answered);

@@ -1,4 +1,4 @@
-//! Guesses which column of a table has the texts and which one the labels, and whether the first row has the columns' names.
+//! Guesses which column of a table has the texts and which one the labels, and whether the first row has the column names.
 
 use std::collections::BTreeSet;
 
@@ -7,16 +7,16 @@ use serde::Serialize;
 
 use super::columns::{is_label, is_text};
 
-/// A label has at most this many characters and words; longer values are texts.
+/// Maximum characters and words of a label; longer values are texts.
 const LABEL_CHARS: usize = 40;
 const LABEL_WORDS: usize = 5;
-/// A column with more distinct values is not guessed to have the labels.
+/// Maximum number of distinct values in a column that is guessed to have the labels.
 const LABELS: usize = 50;
-/// Of at most this many rows, labels that do not repeat have at most this many characters and words.
+/// With at most this many rows, labels need not repeat, but they have stricter limits on characters and words.
 const FEW_ROWS: usize = 12;
 const FEW_CHARS: usize = 20;
 const FEW_WORDS: usize = 2;
-/// A name in the first row that is not one of the known names has at most this many characters and words.
+/// Maximum characters and words of a name in the first row that is not one of the known names.
 const NAME_CHARS: usize = 30;
 const NAME_WORDS: usize = 3;
 
@@ -24,11 +24,11 @@ const NAME_WORDS: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// A person has chosen the columns.
+    /// The user has chosen the columns.
     Chosen,
     /// One column looks like labels, and another one like texts.
     Likely,
-    /// Several columns could have the labels, or no column could.
+    /// Several columns could be the labels, or none could.
     Unsure,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn columns(
         (0..width).filter(|at| best > Likeness::None && likeness[*at] == best).collect();
     let named = named_label.filter(|at| Some(*at) != text);
     let label = named.or_else(|| candidates.last().copied());
-    // Texts that repeat like labels do may be labels.
+    // Texts that repeat as often as labels may be labels.
     let doubtful = text.is_some_and(|text| {
         named_text.is_none() && label.is_some_and(|label| distinct(rows, text) <= distinct(rows, label))
     });
@@ -115,7 +115,7 @@ pub(crate) fn is_header(first: &StringRecord, rest: &[&StringRecord]) -> bool {
             let is_new = !values(rest, label).any(|value| folded(value) == cell(label));
             is_new && text_is_long && Likeness::of(values(rest, label)) == Likeness::Strong
         }
-        // Without labels, a short first text looks like a name, unless it ends as a sentence does.
+        // Without labels, a short first text looks like a name, unless it ends like a sentence.
         None => text_is_long && !guess.text.is_some_and(|text| cell(text).ends_with(SENTENCE_ENDS)),
     }
 }
@@ -124,9 +124,9 @@ pub(crate) fn is_header(first: &StringRecord, rest: &[&StringRecord]) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Likeness {
     None,
-    /// They are short, and some of them repeat.
+    /// The values are short, and some of them repeat.
     Weak,
-    /// They are short, and each occurs twice or more on average.
+    /// The values are short, and each occurs at least twice on average.
     Strong,
 }
 
@@ -156,8 +156,8 @@ impl Likeness {
     }
 }
 
-/// Whether these are different labels of a few lines, so that they need not repeat: short words, which are no numbers, such as the hours
-/// before the colon of a time.
+/// Whether these are the labels of a few lines, which need not repeat: short words that are not numbers, such as the hours before
+/// the colon in a time.
 pub(crate) fn are_few_labels<'a>(values: impl Iterator<Item = &'a str>) -> bool {
     let labels: Vec<String> = values.map(folded).collect();
     let is_label = |label: &String| {

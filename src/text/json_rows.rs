@@ -1,4 +1,4 @@
-//! Rows from JSON: an object a line (JSONL), one array of objects, or objects over several lines.
+//! Reads rows from JSON: one object per line (JSONL), one array of objects, or objects that span several lines.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use crate::text::chat::{Conversation, parse};
 use crate::text::columns::{Columns, Kind, Record, Table};
 use crate::text::delimited::Grid;
 
-/// A row with its number. The row is the text of a JSON value.
+/// A row with its number. The row is the source text of a JSON value.
 type Numbered<'t> = (usize, Result<&'t RawValue>);
 
-/// Reads the rows of a file. `chosen` are the keys, where they are known beforehand.
+/// Reads the rows of a file. `chosen` are the keys, if they are known beforehand.
 pub(crate) fn read(name: &str, text: &str, chosen: Option<&Columns>) -> Result<Table> {
     let values = values(name, text)?;
     let wrapped = wrapped(&values);
@@ -29,8 +29,7 @@ pub(crate) fn is_known(text: &str) -> bool {
     object.is_some_and(|object| Columns::of("", object.fields.keys().map(String::as_str)).is_ok())
 }
 
-/// The values of a file: the items of an array, or one value on each line. Where the first value
-/// takes several lines, all of them may.
+/// The values of a file: the items of an array, or one value on each line. If the first value spans several lines, the others may too.
 fn values<'t>(name: &str, text: &'t str) -> Result<Vec<Numbered<'t>>> {
     let start = text.trim_start();
     if !start.starts_with('{') && (start.starts_with('[') || !start.contains('\n')) {
@@ -59,8 +58,8 @@ fn values<'t>(name: &str, text: &'t str) -> Result<Vec<Numbered<'t>>> {
     Ok(lines.map(parsed).collect())
 }
 
-/// The values of a file whose first value takes several lines, by the lines on which they start;
-/// none for other files. What follows a value that is not JSON is one problem.
+/// The values of a file whose first value spans several lines, with the lines on which they start; `None` for other files. The
+/// first value that is not JSON is reported as a problem, and ends the list.
 fn over_lines(text: &str) -> Option<Vec<Numbered<'_>>> {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut values = Vec::new();
@@ -125,7 +124,7 @@ fn collect(name: &str, chosen: Option<&Columns>, values: Vec<Numbered<'_>>) -> R
     table.ok_or_else(|| err!(DataInvalid, "{name}: expected at least one row, found none"))
 }
 
-/// The keys of the first object, and the values of all objects in their order as text; those that are no text are as JSON has them.
+/// The keys of the first object, and the values of all objects, in that order, as text. Values that are not strings are written as JSON.
 pub(crate) fn grid(text: &str) -> Option<(Vec<String>, Grid)> {
     let values = values("", text).ok()?;
     let values = wrapped(&values).unwrap_or(values);
@@ -163,7 +162,7 @@ impl Object<'_> {
         Ok(Object { fields, source })
     }
 
-    /// The columns, where a prompt and a completion may be lists of messages.
+    /// The columns, taking into account that a prompt and a completion may be lists of messages.
     fn with_turns(&self, columns: Columns) -> Columns {
         let is_list = |field| find(&self.fields, columns.name(field)).is_some_and(Value::is_array);
         match columns.kind {
@@ -173,7 +172,7 @@ impl Object<'_> {
     }
 }
 
-/// The fields of an object, none of which occurs twice.
+/// The fields of an object. No field may occur twice.
 struct Fields(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Fields {
@@ -202,7 +201,7 @@ impl<'de> Deserialize<'de> for Fields {
 }
 
 impl Record for Object<'_> {
-    /// A label may also be a number or a truth value. Null counts as absent.
+    /// A label may also be a number or a Boolean. Null counts as absent.
     fn text(&self, column: &str, field: &str) -> Result<Option<String>> {
         match (find(&self.fields, column), field) {
             (None | Some(Value::Null), _) => Ok(None),
@@ -221,7 +220,7 @@ impl Record for Object<'_> {
     }
 
     fn conversation(&self, columns: &Columns) -> Result<Conversation> {
-        // Templates print objects, so their fields keep the order of the file.
+        // Templates print objects, so their fields keep the order in the file.
         let row =
             parse(self.source).map_err(|e| err!(DataInvalid, ": expected a JSON object, found: {e}"))?;
         let own = |field: &str| {
@@ -237,7 +236,7 @@ impl Record for Object<'_> {
     }
 }
 
-/// A field's value, its name in any case.
+/// A field's value. Its name may have any case.
 fn find<'v>(object: &'v Map<String, Value>, field: &str) -> Option<&'v Value> {
     object.get(field).or_else(|| object.iter().find(|(key, _)| is(key, field)).map(|(_, value)| value))
 }

@@ -1,8 +1,7 @@
-//! Reads a file whose columns have no known names: the rows themselves show which column has what, or a person has
-//! chosen the columns.
+//! Reads a file whose columns have no known names. The content of the rows shows what the columns are, or the user has chosen them.
 //!
-//! Nothing is guessed in silence: a [`Layout`] describes what was found, how sure that is, and says it in a sentence.
-//! Where it is not certain, a person is asked.
+//! Nothing is guessed silently: a [`Layout`] describes what was found and how certain it is, and says so in a sentence. If it is
+//! not certain, the user is asked.
 
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,7 @@ use crate::error::{Result, bail, err};
 const SAMPLES: usize = 3;
 /// Maximum characters of such a value.
 const SAMPLE_CHARS: usize = 200;
-/// Labels that a sentence lists.
+/// Maximum number of labels listed in a sentence.
 const LISTED: usize = 6;
 
 /// What is known beforehand about a file.
@@ -93,7 +92,7 @@ pub(crate) enum FoundRows {
 }
 
 impl Wanted {
-    /// Whether a column was chosen.
+    /// Whether the user has chosen a column.
     pub(crate) fn chooses(&self) -> bool {
         self.text_column.is_some() || self.label_column.is_some()
     }
@@ -129,7 +128,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     let places = places(&names, wanted, shape.label())?;
     let looked: Vec<&StringRecord> = rows.iter().take(1000).map(|(_, record)| record).collect();
     let guess = guess::columns(first.map(|(_, names)| names), &looked, places.0, places.1);
-    // Of a few lines, labels need not repeat.
+    // With only a few lines, labels need not repeat.
     let few = wanted.labeled && guess.label == shape.label() && shape.has_few_labels(&grid);
     let certainty = if few { Certainty::Likely } else { guess.certainty };
     let guess = decided(Guess { certainty, ..guess }, names.len(), wanted);
@@ -159,7 +158,7 @@ pub(crate) fn find(name: &str, text: &str, is_table: Option<u8>, wanted: &Wanted
     Ok(Some(Found { layout, rows: FoundRows::Table(table) }))
 }
 
-/// The layout of rows of JSON whose keys are not known, with `names` of all keys; and the columns, where they were found.
+/// The layout of JSON rows whose keys are not known. `names` has all keys. Also returns the columns, if they were found.
 pub(crate) fn of_keys(names: &[String], grid: &Grid, wanted: &Wanted) -> Result<(Layout, Option<Columns>)> {
     let places = places(names, wanted, None)?;
     let looked: Vec<&StringRecord> = grid.iter().take(1000).map(|(_, record)| record).collect();
@@ -179,17 +178,17 @@ pub(crate) fn texts(grid: &[(usize, StringRecord)], at: usize) -> Vec<String> {
     texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
-/// The texts of a file, one a line, where it has no other columns.
+/// The texts of a file without other columns, one per line.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// The guess about so many columns under what is wanted.
+/// The guess about the columns, adjusted to what is wanted. `columns` is their number.
 fn decided(guess: Guess, columns: usize, wanted: &Wanted) -> Guess {
     let all = wanted.text_column.is_some() && wanted.label_column.is_some();
     let certainty = match guess.certainty {
         _ if all => Certainty::Chosen,
-        // The only column has the texts.
+        // The only column must have the texts.
         _ if columns == 1 && !wanted.labeled => Certainty::Likely,
         // One of the two columns is known.
         Certainty::Unsure if wanted.label_column.is_some() => Certainty::Likely,
@@ -228,7 +227,7 @@ fn describe(
         let name = names.get(at).map_or("", String::as_str);
         if first_line == FirstLine::Example { name.to_owned() } else { format!("the column {name:?}") }
     };
-    // The sentence is not true of columns that a person has exchanged.
+    // The sentence would be wrong if the user has swapped the columns.
     let sentence = shape
         .filter(|shape| shape.label().is_some() && shape.label() == guess.label)
         .and_then(Shape::sentence);
@@ -256,7 +255,7 @@ fn describe(
     }
 }
 
-/// The different labels, in brackets.
+/// The distinct labels, in parentheses.
 fn listed(labels: &[&str]) -> String {
     let mut different: Vec<&str> = Vec::new();
     for label in labels.iter().map(|label| label.trim()).filter(|label| !label.is_empty()) {
@@ -296,12 +295,12 @@ fn places(names: &[String], wanted: &Wanted, label: Option<usize>) -> Result<(Op
     }
 }
 
-/// What a column without a name is called, by its number from 1.
+/// The name of a column without a name, from its number counted from 1.
 fn number_of(at: usize) -> String {
     format!("column {at}")
 }
 
-/// The names of columns. One that is missing or repeated gets its number.
+/// The column names. A missing name is replaced by the column's number, and a repeated name is extended by it.
 fn distinct(header: &StringRecord) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (at, name) in (1..).zip(header) {

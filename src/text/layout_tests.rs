@@ -3,7 +3,7 @@ use crate::error::Code;
 use crate::text::dataset::{Reading, inspect};
 use crate::text::shape::Occurrence;
 
-/// What people paste: each with the sentence that says how it was understood, and its first and last row.
+/// What people paste: each with the sentence that says how it was interpreted, and its first and last row.
 const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
     (
         "work: Meeting at 4\nfamily: Dinner at 7: bring bread\nwork: Please send it\nfamily: Love you\n",
@@ -50,14 +50,14 @@ const PASTED: &[(&str, &str, [&str; 2], [&str; 2])] = &[
     ),
 ];
 
-/// A few lines, each with the certainty under which its rows are read as labeled, if they are.
+/// A few lines, each with the certainty with which its rows are read as labeled, if they are.
 const FEW: &[(&str, Option<Certainty>)] = &[
     ("friend: See you at noon\nscam: Pay here: now\n", Some(Certainty::Likely)),
     ("friend:See you\nscam:Pay here, or else\n", Some(Certainty::Likely)),
     ("친구：내일 봐\n사기：지금 송금하세요\n", Some(Certainty::Likely)),
     ("work: Meeting\nfamily: Dinner\nwork: Report\n", Some(Certainty::Likely)),
     ("very good: Loved it\nbad: Fell asleep\nso so: It ends\n", Some(Certainty::Likely)),
-    // One label alone, times, a line without a label, and what is too long for a label.
+    // Only one label, times, a line without a label, and values that are too long for a label.
     ("friend: See you at noon\nFriend: Lunch?\n", None),
     ("10:30 Meeting\n11:00 Lunch\n", None),
     ("friend: See you at noon\nPay here\n", None),
@@ -70,7 +70,7 @@ fn a_few_lines_are_read_as_labeled_where_each_begins_with_a_label() {
         let reading = pasted(text, &labeled());
         assert_eq!(reading.layout.as_ref().map(|layout| layout.certainty), *certainty, "{text}");
         assert_eq!(matches!(reading.dataset.rows, Rows::Classified(_)), certainty.is_some(), "{text}");
-        // Unless labels are expected, it is text.
+        // Unless labels are expected, it is plain text.
         assert!(matches!(
             pasted("friend: See you\nscam: Pay\n", &Wanted::default()).dataset.rows,
             Rows::Plain(_)
@@ -89,7 +89,7 @@ fn a_layout_says_as_data_how_lines_are_divided_and_whether_columns_have_names() 
     let table = pasted(PASTED[4].0, &labeled());
     assert_eq!((layout(&table).divided, layout(&table).columns[0].named), (None, true));
     assert!(layout(&lines).columns.iter().all(|column| !column.named));
-    // Where a person exchanges the columns, the sentence follows.
+    // If the user swaps the columns, the sentence changes accordingly.
     let exchanged = pasted(PASTED[0].0, &columns("1", "2"));
     assert!(
         layout(&exchanged)
@@ -133,12 +133,12 @@ fn what_people_paste_is_understood_and_said() {
             assert_eq!((rows.first(), rows.last()), (Some(first), Some(last)));
             assert_eq!(reading.problems, []);
         }
-        // A file of that content is not taken for anything else, whatever a program expects of it.
+        // A file with this content is never mistaken for anything else, whatever a program expects of it.
         assert!(dataset_of(text).is_none_or(|rows| matches!(rows, Rows::Plain(_))), "{text}");
     }
 }
 
-/// What a training reads without asking.
+/// What training reads without asking.
 fn dataset_of(text: &str) -> Option<Rows> {
     crate::text::dataset::read("the examples", text.as_bytes()).ok().map(|data| data.rows)
 }
@@ -199,7 +199,7 @@ fn where_it_is_not_clear_a_person_is_asked() {
         assert_eq!(rows(&reading)[0], ["Kommst du heute Abend?", "Anna"]);
         assert_eq!(reading.whole().unwrap().0.len(), 4);
     }
-    // Of one column that was chosen, the other follows.
+    // If one column is chosen, the other follows.
     let reading = inspect("mail.csv", table.as_bytes(), &columns("", "from")).unwrap();
     assert_eq!((layout(&reading).text, layout(&reading).certainty), (Some(3), Certainty::Likely));
     for (wanted, says) in [
@@ -228,7 +228,7 @@ fn texts_without_labels_are_read_for_labels_to_come() {
     assert_eq!(texts(&lines), ["Meeting at 4", "Love you, mum", "See you"]);
     let table = pasted("work: Meeting at 4\nfamily: Dinner\nwork: Send it\nfamily: Love you\n", &wanted);
     assert_eq!(texts(&table), ["Meeting at 4", "Dinner", "Send it", "Love you"]);
-    // Without that request, they are one text.
+    // Without that request, they are a single text.
     assert_eq!(texts(&pasted("Meeting at 4\nLove you\nSee you\n", &labeled())).len(), 1);
 }
 
@@ -246,7 +246,7 @@ fn prose_is_not_taken_for_rows() {
             assert_eq!(reading.layout, None);
         }
     }
-    // A file that is called text is text, and what looks like labels in it is looked for on request only.
+    // A file with the extension of text is plain text; labels in it are only looked for on request.
     let said = "Anna: Hello\nBen: Hello yourself\nAnna: Well\nBen: So\n";
     let as_text = inspect("talk.txt", said.as_bytes(), &Wanted::default()).unwrap();
     assert!(matches!(as_text.dataset.rows, Rows::Plain(_)));
@@ -269,7 +269,7 @@ fn json_with_other_keys_is_understood() {
 
 #[test]
 fn labels_are_any_words_in_any_number() {
-    // 24 examples in all, of 2 to 20 labels, one of them much more frequent than the others.
+    // 24 examples in total, of 2 to 20 labels, one of them much more frequent than the others.
     for labels in 2..=20 {
         let name = |at: usize| {
             ["가족", "Familie & Freunde", "😀", "spam", "Rückfrage"]

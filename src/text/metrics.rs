@@ -1,6 +1,5 @@
-//! The metrics besides the loss: accuracy, exact match and token F1. They are plain functions,
-//! because both evaluation and training use them; training uses them as objectives without a
-//! gradient.
+//! Metrics other than the loss: accuracy, exact match and token F1. They are plain functions, because both evaluation and training
+//! use them; training uses them as objectives without a gradient.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! It turns a person's file into packed tokens with targets.
+//! Converts a user's file to packed tokens with targets.
 //!
 //! - [`dataset`] reads [`rows`] from CSV, TSV, JSONL or plain text.
 //! - [`layout`] finds the columns of files that do not name them.
@@ -12,8 +12,8 @@
 //! - [`chat`] renders conversations with a model's own template.
 //! - [`metrics`] scores predictions, and [`figures`] says what the scores of labels mean.
 //!
-//! Invariants: this floor imports only [`crate::error`]; nothing here panics or allocates by a
-//! number that came from outside; an error about a row names the file, the row and the field.
+//! Invariants: this module imports only from floor 0; nothing here panics, or allocates by a number from outside without checking
+//! it; an error about a row names the file, the row and the field.
 
 pub mod batch;
 pub mod chat;

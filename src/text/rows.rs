@@ -1,4 +1,4 @@
-//! The rows of a data set, whatever file they were read from.
+//! The rows of a data set, independent of the kind of file that they were read from.
 
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
@@ -21,7 +21,7 @@ pub struct Classified {
     pub row: usize,
 }
 
-/// A prompt with the text that should follow it.
+/// A prompt and the text that should follow it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Completion {
     /// The text that the model is given; may be empty.
@@ -46,11 +46,10 @@ pub struct Question {
     pub row: usize,
 }
 
-/// The text that follows a question, with the space before it, if any.
+/// The text that follows a question, including a space before it, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// One of several candidates: the model's answer is the one whose tokens have the highest mean
-    /// log-likelihood.
+    /// One of several candidates. The model's answer is the candidate whose tokens have the highest mean log-likelihood.
     Choice {
         /// All candidates.
         candidates: Vec<String>,
@@ -95,7 +94,7 @@ pub enum Rows {
 }
 
 impl Rows {
-    /// Some of labeled rows, by their places, in this order. Rows without labels are not taken.
+    /// Selects labeled rows by their indices, in the given order. Rows of other kinds give an empty list.
     pub fn select(&self, places: &[usize]) -> Rows {
         match self {
             Rows::Classified(rows) => {
@@ -134,9 +133,9 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and
-    /// its bytes, an absent `text_b` and the end of a list as the length 2^64 - 1. The file's name, format and row numbers do not
-    /// matter, the rows' order does. Of a message with more than a role and a text, the other fields follow as JSON.
+    /// xxh3-64 of the content: a tag of the kind, then each field as its length in bytes (u64, little-endian) and its bytes. An
+    /// absent `text_b` and the end of a list are the length 2^64 - 1. The file's name, format and row numbers do not matter, but
+    /// the order of the rows does. If a message has fields other than a role and a text, they follow as JSON.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Xxh3::new();
         let mut field = |text: Option<&str>| match text {

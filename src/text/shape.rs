@@ -1,4 +1,4 @@
-//! How the lines of a file are divided into fields: a table, or a label and a text beside a mark.
+//! How the lines of a file are divided into fields: a table, or a label and a text separated by a mark.
 
 use csv::StringRecord;
 use serde::Serialize;
@@ -17,9 +17,9 @@ const COLUMNS: usize = 100;
 pub(crate) enum Shape {
     /// A table with this separator.
     Table(u8),
-    /// A label, then this character, then a text that may contain the character too.
+    /// A label, then this character, then a text that may also contain the character.
     Before(char),
-    /// A text that may contain this character, then the character, then a label.
+    /// A text that may also contain this character, then the character, then a label.
     After(char),
 }
 
@@ -56,7 +56,7 @@ impl Shape {
         tables.map(Shape::Table).chain(splits.filter(is_usual)).collect()
     }
 
-    /// The shape of a file with one column, whose name implies the `separator` of a table; `None` if its records have several fields.
+    /// The shape of a file with one column, if its name implies the `separator` of a table; `None` if its records have several fields.
     pub(crate) fn only_column(name: &str, head: &str, separator: u8) -> Option<Shape> {
         let separator = if separator == b'\t' { separator } else { delimited::separator(head) };
         let shape = Shape::Table(separator);
@@ -125,14 +125,14 @@ impl Shape {
             () if likely && fitting == grid.len() => 4,
             () if likely || (labeled && self.has_few_labels(&grid)) => 3,
             () if has_columns && is_table => 2,
-            // Text that might be rows is taken as plain text, unless the caller looks for rows.
+            // Text that might be rows is treated as plain text, unless the caller looks for rows.
             () if labeled && likeness > Likeness::None => 2,
             () if labeled && self == Shape::Table(b'\t') => 1,
             () => 0,
         }
     }
 
-    /// Whether the first record has the names of the columns, as it does if one of the `chosen` columns is in it.
+    /// Whether the first record has the column names, which is the case if it contains one of the `chosen` columns.
     pub(crate) fn has_header(self, grid: &Grid, chosen: &[&str]) -> bool {
         let rest: Vec<&StringRecord> = grid.iter().skip(1).take(1000).map(|(_, record)| record).collect();
         let Some((_, first)) = grid.first().filter(|_| !rest.is_empty()) else { return false };
@@ -141,7 +141,7 @@ impl Shape {
         matches!(self, Shape::Table(_)) && (first.iter().any(is_chosen) || guess::is_header(first, &rest))
     }
 
-    /// The index of the label's field, where the shape determines it.
+    /// The index of the label's field, if the shape determines it.
     pub(crate) fn label(self) -> Option<usize> {
         match self {
             Shape::Table(_) => None,
@@ -150,7 +150,7 @@ impl Shape {
         }
     }
 
-    /// Says what is missing in a line that does not have all fields.
+    /// The error for a line that lacks some fields.
     pub(crate) fn missing(self, fields: usize, record: &StringRecord) -> Error {
         match self {
             Shape::Table(_) => err!(DataInvalid, ": expected {fields} fields, found {}", record.len()),
@@ -172,7 +172,7 @@ impl Shape {
         }
     }
 
-    /// Whether every record has a short label before a colon, and there are so few of them that labels need not repeat.
+    /// Whether every record has a short label before a colon, and there are so few records that labels need not repeat.
     pub(crate) fn has_few_labels(self, grid: &Grid) -> bool {
         let labels = || grid.iter().map(|(_, record)| record.get(0).unwrap_or_default());
         matches!(self, Shape::Before(':' | '：'))

@@ -25,7 +25,7 @@ pub enum Format {
     Txt,
 }
 
-/// The first bytes of files that are not text, what kind of file they mark, and what to do with it.
+/// The first bytes of files that are not text, the kind of file they indicate, and what to do with it.
 const BINARY: [(&[u8], &str, &str); 14] = [
     (b"\x1f\x8b", "a file compressed with gzip", UNPACK),
     (b"BZh", "a file compressed with bzip2", UNPACK),
@@ -45,7 +45,7 @@ const BINARY: [(&[u8], &str, &str); 14] = [
 const UNPACK: &str = "unpack it first";
 const TABLE: &str = "convert it to CSV or JSONL first, for instance with pandas";
 
-/// Refuses the bytes of a file that is not text, and says what it is.
+/// Rejects the bytes of a file that is not text, and says what it is.
 ///
 /// # Errors
 /// `data-invalid` naming the kind of file and what to do with it.
@@ -57,7 +57,7 @@ pub(crate) fn refuse_binary(name: &str, bytes: &[u8]) -> Result<()> {
 }
 
 impl Format {
-    /// The format that the ending of a file's name implies.
+    /// The format that the file name's extension implies.
     pub(crate) fn named(name: &str) -> Option<Format> {
         let (_, ending) = name.rsplit_once('.')?;
         match ending.to_ascii_lowercase().as_str() {
@@ -94,7 +94,7 @@ impl Format {
         }
     }
 
-    /// The format of a text in a `.txt` file: JSON if its first row has fields that are known.
+    /// The format of a text in a `.txt` file: JSON if its first row has known fields.
     pub(crate) fn of_text_file(text: &str) -> Format {
         match Format::by_look(text) {
             format @ (Format::Json | Format::Jsonl) if json_rows::is_known(text) => format,
@@ -102,7 +102,7 @@ impl Format {
         }
     }
 
-    /// The format in words.
+    /// The name of the format in words.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Format::Csv => "CSV",

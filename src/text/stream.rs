@@ -5,24 +5,20 @@ use std::borrow::Borrow;
 use crate::error::Result;
 use crate::text::tokenizer::Tokenizer;
 
-/// Maximum number of tokens to hold back. A character has at most four bytes, so a few tokens complete
-/// it. If more tokens than this do not complete a character, the bytes are not UTF-8, and waiting for
-/// more does not help.
+/// Maximum number of tokens to hold back. A character has at most four bytes, so a few tokens complete it. If this many tokens do
+/// not complete a character, the bytes are not UTF-8, and waiting for more does not help.
 const MAX_HELD: usize = 8;
 
-/// Converts a stream of token ids to a stream of text, and holds back the first bytes of an
-/// incomplete character.
+/// Converts a stream of token ids to a stream of text. It holds back the first bytes of an incomplete character.
 ///
-/// All pieces together, including that of [`Detokenizer::finish`], are the text of all ids decoded
-/// at once, if that is UTF-8. Otherwise the two may differ in the number of U+FFFD for invalid
-/// bytes.
+/// All pieces together, including the result of [`Detokenizer::finish`], equal the text of all ids decoded at once, if that is
+/// valid UTF-8. Otherwise the two may differ in the number of U+FFFD for invalid bytes.
 #[derive(Debug)]
 pub struct Detokenizer<T> {
     tokenizer: T,
     skip_special: bool,
-    /// The ids that are decoded together: a few emitted ones, because the text of a token may
-    /// depend on the token before it (WordPiece, SentencePiece), and then those that are not
-    /// emitted yet.
+    /// The ids that are decoded together: a few that have been emitted, because the text of a token may depend on the previous
+    /// token (WordPiece, SentencePiece), followed by those that have not.
     ids: Vec<u32>,
     /// The number of `ids` that have been emitted.
     emitted: usize,
@@ -66,8 +62,7 @@ impl<T: Borrow<Tokenizer>> Detokenizer<T> {
         if text.ends_with('\u{FFFD}') && !all {
             return Ok(None);
         }
-        // A decoder may change text that was already emitted (WordPiece joins "don ' t"). That text
-        // stays as it is.
+        // A decoder may change text that was already emitted (WordPiece joins "don ' t"). That text is left unchanged.
         let new = text.get(before.len()..).unwrap_or_default().to_string();
         self.ids.drain(..self.emitted);
         self.emitted = self.ids.len();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::error::{Result, bail};
 
-/// The placeholder for the mask in every template. It is independent of the model's own spelling.
+/// The placeholder for the mask in every template, independent of the model's own spelling.
 const MASK: &str = "[MASK]";
 
 #[derive(Clone, Debug, PartialEq, Eq)]

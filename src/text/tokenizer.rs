@@ -1,5 +1,5 @@
-//! Converts text to token ids and back with the crate `tokenizers`, from the tokenizer files of a
-//! directory or from the vocabulary of a GGUF file.
+//! Converts text to token ids and back with the crate `tokenizers`, using the tokenizer files of a directory or the vocabulary of a
+//! GGUF file.
 
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, Encoding};
@@ -12,8 +12,7 @@ use crate::text::tokenizer_files::{self, TOKENIZER_FILE, json};
 /// The spellings of the mask token in the supported families.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 
-/// The spellings of an end-of-text token, the most likely first. A `tokenizer.json` does not say
-/// which token it is.
+/// The spellings of an end-of-text token, most likely first. A `tokenizer.json` does not say which token it is.
 const ENDS: [&str; 7] =
     ["</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>", "<|eot_id|>", "<|im_end|>", "<end_of_turn>"];
 
@@ -21,7 +20,7 @@ const ENDS: [&str; 7] =
 /// allows it.
 const STREAM_CHUNK: usize = 64 << 10;
 
-/// A tokenizer. It does not change after it has been read, and gives the same ids on every target.
+/// A tokenizer. It is immutable, and gives the same ids on every target.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -59,12 +58,12 @@ impl Tokenizer {
         Tokenizer::new(inner, file_name, mask, None)
     }
 
-    /// Reads the tokenizer of a Hugging Face directory: a `tokenizer.json`, or the vocabulary of an older model, with what the other
+    /// Reads the tokenizer of a Hugging Face directory: a `tokenizer.json` or the vocabulary of an older model, with what the other
     /// files declare. Returns `None` if there is neither.
     ///
     /// # Errors
-    /// `file-corrupt`, naming the file, if one does not follow its format; `model-unsupported` if the tokenizer has a feature that is
-    /// not implemented, or has no `tokenizer.json` and is of an unknown class.
+    /// `file-corrupt`, naming the file, if one does not follow its format; `model-unsupported` if the tokenizer has a feature that
+    /// is not implemented, or if there is no `tokenizer.json` and its class is unknown.
     pub fn from_files(of: TokenizerFiles<'_>) -> Result<Option<Self>> {
         let Some(bytes) = of.files.get(TOKENIZER_FILE) else {
             let Some(built) = tokenizer_files::build(of)? else { return Ok(None) };
@@ -76,8 +75,8 @@ impl Tokenizer {
         Tokenizer::new(inner, TOKENIZER_FILE, mask, eos).map(Some)
     }
 
-    /// A tokenizer that came from the file `source`, with the spellings of its mask and of its end-of-text token if the files name
-    /// them.
+    /// A tokenizer that was read from the file `source`. The spellings of its mask and its end-of-text token are given if the files
+    /// name them.
     fn new(
         mut inner: tokenizers::Tokenizer,
         source: &str,
@@ -117,7 +116,7 @@ impl Tokenizer {
         Ok(Tokenizer { inner, source, prefix, suffix, mask, eos, vocab_size })
     }
 
-    /// The tokenizer as a `tokenizer.json`.
+    /// Serializes the tokenizer as a `tokenizer.json`.
     ///
     /// # Errors
     /// `model-unsupported` if it cannot be written.
@@ -163,14 +162,13 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// Encodes a long text, without a special token at its end. To bound the memory, the text is
-    /// split at line ends, if that does not change the tokenizer's ids.
+    /// Encodes a long text, without a special token at its end. To limit memory use, the text is split at line ends, if that does
+    /// not change the tokenizer's ids.
     pub(crate) fn encode_stream(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids: Vec<u32> =
             self.pieces("a", true)?.iter().take_while(|p| p.added).map(|p| p.id).collect();
         let mut rest = text;
-        // A tokenizer that marks the start of a text (SentencePiece's dummy prefix) must get it as
-        // a whole.
+        // A tokenizer that marks the start of a text (SentencePiece's dummy prefix) must receive it as a whole.
         let whole = self.encode("a.\nb", false)?;
         let parts = [self.encode("a.\n", false)?, self.encode("b", false)?].concat();
         while whole == parts && rest.len() > STREAM_CHUNK {
@@ -218,8 +216,8 @@ impl Tokenizer {
         Ok(pieces)
     }
 
-    /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens. For each token, its id and the text that it
-    /// is from, 0 or 1; `None` for a special token.
+    /// Encodes a text, or a pair of texts as the tokenizer joins them, with special tokens. Returns each token's id and the text
+    /// that it comes from, 0 or 1; `None` for a special token.
     pub(crate) fn framed(&self, text: &str, text_b: Option<&str>) -> Result<Vec<(u32, Option<usize>)>> {
         let encoding = match text_b {
             Some(text_b) => self.inner.encode((text, text_b), true),
@@ -237,8 +235,8 @@ impl Tokenizer {
         }
     }
 
-    /// A pair for a tokenizer that puts special tokens around a text, but has no rule for pairs: the second text follows the first one's
-    /// special tokens, and is followed by its own.
+    /// Encodes a pair with a tokenizer that adds special tokens around a text but has no rule for pairs. The second text follows
+    /// the first one's special tokens, and is followed by its own.
     fn joined(&self, text: &str, text_b: &str) -> Result<Vec<(u32, Option<usize>)>> {
         let mut tokens = self.framed(text, None)?;
         let second = self.framed(text_b, None)?.into_iter().skip_while(|(_, of)| of.is_none());
@@ -268,7 +266,7 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
-    /// How many tokens of a text stand for something that the vocabulary cannot spell.
+    /// The number of tokens of a text that replace something that the vocabulary cannot represent.
     ///
     /// # Errors
     /// The errors of [`Tokenizer::encode`].
@@ -314,8 +312,7 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// The single token that spells `word` within a text, either after a space or directly after
-    /// the preceding text.
+    /// The single token that represents `word` within a text, either after a space or directly after the preceding text.
     ///
     /// # Errors
     /// `data-invalid`, naming the word, its spelling and the tokens that it splits into.
@@ -354,7 +351,7 @@ fn likely_mask(inner: &tokenizers::Tokenizer) -> Option<String> {
     MASKS.into_iter().find(|mask| inner.token_to_id(mask).is_some()).map(str::to_owned)
 }
 
-/// Whether a token is the unknown token, for words that the vocabulary cannot spell.
+/// Whether a token is the unknown token, for words that the vocabulary cannot represent.
 fn is_unknown(token: &str) -> bool {
     matches!(token, "[UNK]" | "<unk>" | "<|unk|>")
 }

@@ -93,7 +93,7 @@ fn a_gguf_tokenizer_splits_digits_and_frames() {
     assert_eq!(names(&t, &ids).join(" "), "<|bos|> it Ġwas Ġgreat Ġ 1 2 <user> <|end|> <|end|>");
     assert_eq!(t.decode(&ids, true).unwrap(), "it was great 12<user>");
     assert_eq!(t.decode(&ids, false).unwrap(), "<|bos|>it was great 12<user><|end|><|end|>");
-    // As in llama.cpp, the name of the pre-tokenizer decides whether a text begins with bos, where the file does not say.
+    // As in llama.cpp, the name of the pre-tokenizer determines whether a text starts with bos, if the file does not say.
     let llama = Tokenizer::from_gguf(gguf("llama-bpe")).unwrap();
     assert_eq!(names(&llama, &llama.encode("it12", true).unwrap()), ["<|bos|>", "it", "12"]);
     let without = Tokenizer::from_gguf(GgufVocab { add_bos: Some(false), ..gguf("llama-bpe") }).unwrap();
@@ -108,7 +108,7 @@ fn a_gguf_tokenizer_splits_digits_and_frames() {
 
 #[test]
 fn unknown_tokens_are_counted() {
-    // A word that cannot be spelled is one token. Bytes can spell everything.
+    // A word that the vocabulary cannot represent is one token. Bytes can represent everything.
     for (text, expected) in [("it was great", 0), ("it was 좋아", 1), ("좋아 나빠 .", 2), ("", 0)] {
         assert_eq!(bert().unknown_tokens(text).unwrap(), expected, "{text:?}");
     }

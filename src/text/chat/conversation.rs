@@ -1,4 +1,4 @@
-//! Conversations as rows have them: messages with all of their fields, and the variables of a row.
+//! Conversations as they appear in rows: messages with all of their fields, and the variables of a row.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub type Variables = BTreeMap<String, Value>;
 const MEDIA: [&str; 8] =
     ["image", "image_url", "input_image", "audio", "input_audio", "audio_url", "video", "video_url"];
 
-/// Variables that say how to render rather than what; the training sets them.
+/// Variables that determine how to render, not what; they are set by the training.
 const DECIDED: [&str; 5] =
     ["messages", "add_generation_prompt", "continue_final_message", "tokenize", "chat_template"];
 
@@ -28,17 +28,17 @@ const DECIDED: [&str; 5] =
 pub struct Message(Value);
 
 impl Message {
-    /// Creates a turn of a role and a text.
+    /// Creates a turn with a role and a text.
     pub fn new(role: &str, content: &str) -> Message {
         Message(Value::from_pairs([("role", role), ("content", content)]))
     }
 
-    /// `system`, `user`, `assistant`, `tool`, or another role that the template knows.
+    /// `system`, `user`, `assistant`, `tool`, or another role that the template supports.
     pub fn role(&self) -> String {
         self.get("role").and_then(|role| role.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// Whether the turn is the model's.
+    /// Whether the turn belongs to the model.
     pub fn is_answer(&self) -> bool {
         self.get("role").is_some_and(|role| role.as_str() == Some("assistant"))
     }
@@ -53,7 +53,7 @@ impl Message {
         self.0.try_iter().into_iter().flatten().map(|key| key.to_string()).collect()
     }
 
-    /// Passes the content to `field`, for a fingerprint.
+    /// Passes the content to `field`, to compute a fingerprint.
     pub(crate) fn hash(&self, field: &mut impl FnMut(Option<&str>)) {
         field(Some(&self.role()));
         let content = self.get("content");
@@ -65,7 +65,7 @@ impl Message {
         }
     }
 
-    /// The turn as the template sees it. Hugging Face gives the reasoning under all of its names.
+    /// The turn as the template sees it. As in Hugging Face, the reasoning is available under all of its names.
     pub(super) fn for_template(&self) -> Value {
         let reasoning = ["reasoning_content", "thinking", "reasoning"].iter().find_map(|name| self.get(name));
         let Some(reasoning) = reasoning else { return self.0.clone() };
@@ -133,9 +133,9 @@ impl From<Message> for Value {
 pub struct Conversation {
     /// The turns in order.
     pub messages: Vec<Message>,
-    /// The number of messages at the start that are only read: no turn among them is learned.
+    /// The number of leading messages that are only read: no turn among them is trained on.
     pub prompt: usize,
-    /// What else the row gives to the template.
+    /// The other variables that the row passes to the template.
     pub variables: Variables,
     /// The number of the row, as in [`crate::text::rows::Classified::row`].
     pub row: usize,
@@ -159,7 +159,7 @@ impl Conversation {
     pub(crate) fn of_row(row: &Value, turns: &str) -> Result<Conversation> {
         let mut messages = self::turns(&attr(row, turns)?)?;
         let mut variables = variables(row, &[turns])?;
-        // In ShareGPT's layout the system message is a column of its own.
+        // In ShareGPT's layout, the system message is in a separate column.
         if turns != "messages"
             && messages.first().is_none_or(|first| first.role() != "system")
             && let Some(system) = variables.remove("system")
@@ -170,7 +170,7 @@ impl Conversation {
         Ok(Conversation { messages, variables, ..Conversation::default() })
     }
 
-    /// Reads a row with messages as prompt and as completion. Only the completion is learned.
+    /// Reads a row with messages as prompt and as completion. Only the completion is trained on.
     pub(crate) fn of_pair(row: &Value, prompt: &str, completion: &str) -> Result<Conversation> {
         let mut messages = turns(&attr(row, prompt)?)?;
         let read = messages.len();
@@ -179,7 +179,7 @@ impl Conversation {
         Ok(Conversation { messages, prompt: read, variables, row: 0 })
     }
 
-    /// Passes the variables besides the messages to `field`, for a fingerprint.
+    /// Passes the variables to `field`, to compute a fingerprint.
     pub(crate) fn hash(&self, field: &mut impl FnMut(Option<&str>)) {
         if self.prompt > 0 {
             field(Some("\0prompt"));
@@ -192,7 +192,7 @@ impl Conversation {
         }
     }
 
-    /// Checks that there is a turn to learn from.
+    /// Checks that there is a turn to train on.
     ///
     /// # Errors
     /// `data-invalid` if no message is the assistant's.
@@ -226,7 +226,7 @@ impl Serialize for Conversation {
     }
 }
 
-/// A value as JSON, with the fields of objects in their order.
+/// Serializes a value as JSON, preserving the order of object fields.
 fn json(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -235,8 +235,7 @@ fn attr(row: &Value, name: &str) -> Result<Value> {
     row.get_attr(name).map_err(|e| err!(DataInvalid, "expected an object, found: {e}"))
 }
 
-/// The variables in a row: its fields except those that are `taken`, and those in
-/// `chat_template_kwargs`.
+/// The variables in a row: its fields except those in `taken`, and those in `chat_template_kwargs`.
 fn variables(row: &Value, taken: &[&str]) -> Result<Variables> {
     const KWARGS: &str = "chat_template_kwargs";
     let mut variables = Variables::new();
@@ -295,7 +294,7 @@ fn turns(list: &Value) -> Result<Vec<Message>> {
     (1..).zip(items).map(turn).collect()
 }
 
-/// A message of ShareGPT's, `{from, value}`, with the names of `messages`; `None` for another one.
+/// Converts a ShareGPT message, `{from, value}`, to the field names of `messages`; `None` for other messages.
 fn shared(item: &Value) -> Result<Option<Value>> {
     if item.kind() != ValueKind::Map {
         return Ok(None);
@@ -325,7 +324,7 @@ fn shared(item: &Value) -> Result<Option<Value>> {
     Ok(Some(Value::from_pairs(fields)))
 }
 
-/// The message of a call that ShareGPT's layout writes as JSON.
+/// The message for a tool call, which ShareGPT's layout encodes as JSON.
 fn called(value: &Value) -> Result<Value> {
     let calls: Option<Value> = value.as_str().and_then(|text| parse(text).ok());
     let calls = match calls {
@@ -342,7 +341,7 @@ fn found(value: Option<&Value>) -> String {
     value.filter(|value| !value.is_undefined()).map_or_else(|| "none".to_owned(), describe)
 }
 
-/// A value in words, for messages.
+/// Describes a value in words, for error messages.
 fn describe(value: &Value) -> String {
     match value.kind() {
         ValueKind::Undefined => "none".to_owned(),

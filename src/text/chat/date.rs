@@ -1,16 +1,16 @@
-//! The function `strftime_now` of chat templates, on the day that all runs share.
+//! The function `strftime_now` of chat templates, for a fixed date that all runs share.
 
 use crate::error::{Result, bail};
 
-/// What a code of strftime stands for on Friday, 26 July 2024, at midnight.
+/// The meaning of a strftime code on Friday, 26 July 2024, at midnight.
 #[derive(Clone, Copy)]
 enum Field {
-    /// A number, its least number of digits, and the character that fills them.
+    /// A number, its minimum number of digits, and the padding character.
     Number(u32, usize, char),
     Text(&'static str),
 }
 
-/// The value of a code, as Python has it on Linux in the C locale.
+/// The value of a code, as in Python on Linux in the C locale.
 fn field(code: char) -> Option<Field> {
     use Field::{Number, Text};
     Some(match code {
@@ -41,7 +41,7 @@ fn field(code: char) -> Option<Field> {
         'R' => Text("00:00"),
         'T' | 'X' => Text("00:00:00"),
         'r' => Text("12:00:00 AM"),
-        // The time has no zone.
+        // The time has no time zone.
         'z' | 'Z' => Text(""),
         'n' => Text("\n"),
         't' => Text("\t"),
@@ -50,11 +50,10 @@ fn field(code: char) -> Option<Field> {
     })
 }
 
-/// The date in strftime's format. The flags `-` (no filling), `_` (spaces), `0` (zeros) and `^`
-/// (upper case) may stand before a code.
+/// Formats the date in strftime's format. The flags `-` (no padding), `_` (spaces), `0` (zeros) and `^` (upper case) may precede a code.
 ///
 /// # Errors
-/// `model-unsupported` with the first code that is not known.
+/// `model-unsupported` with the first unknown code.
 pub(super) fn on_the_day(format: &str) -> Result<String> {
     let mut out = String::new();
     let mut chars = format.chars();

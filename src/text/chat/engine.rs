@@ -1,4 +1,4 @@
-//! The template engine with the functions, filters, tests and methods of Hugging Face's.
+//! The template engine with Hugging Face's functions, filters, tests and methods.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,7 @@ use minijinja_contrib::globals::joiner;
 
 use super::{date, json, python};
 
-/// Maximum number of steps of the template engine per rendering, far more than a conversation that
-/// fits a model needs.
+/// Maximum number of steps of the template engine per rendering, far more than needed for a conversation that fits in a model's context.
 const FUEL: u64 = 20_000_000;
 
 /// The error of a template's own function `raise_exception`.
@@ -48,7 +47,7 @@ pub(super) fn environment() -> Result<Environment<'static>, Error> {
     });
     environment.add_filter("escape", escaped);
     environment.add_filter("e", escaped);
-    // Jinja2's gives no items of maps.
+    // In Jinja2, `attr` does not return items of maps.
     environment.remove_filter("attr");
     environment.add_function("raise_exception", |message: Value| -> Result<Value, Error> {
         let error = Error::new(ErrorKind::InvalidOperation, message.to_string());
@@ -62,7 +61,7 @@ pub(super) fn environment() -> Result<Environment<'static>, Error> {
         true => Err(Error::new(ErrorKind::MissingArgument, "cycler: expected values")),
         false => Ok(Value::from_object(Cycler { items: items.to_vec(), at: AtomicUsize::new(0) })),
     });
-    // In Python, None is not iterable. Templates test this for the tools.
+    // In Python, None is not iterable. Templates check this for the tools.
     environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_test("sequence", |value: &Value| {
         matches!(value.kind(), ValueKind::String | ValueKind::Map | ValueKind::Seq | ValueKind::Iterable)
@@ -90,7 +89,7 @@ fn escaped(value: &Value) -> String {
     text.replace('"', "&#34;").replace('\'', "&#39;")
 }
 
-/// Values that follow each other in a circle.
+/// Values that are returned cyclically.
 #[derive(Debug)]
 struct Cycler {
     items: Vec<Value>,

@@ -1,5 +1,4 @@
-//! The filter `tojson` as in Hugging Face, which is Python's `json.dumps(value, ensure_ascii=False)`
-//! with the arguments that it is given.
+//! The filter `tojson` as in Hugging Face: Python's `json.dumps(value, ensure_ascii=False)` with the given arguments.
 
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
@@ -155,7 +154,7 @@ impl Writer {
     }
 }
 
-/// A value that is not a text, a list or a map.
+/// Converts a value that is not a string, a list or a map.
 fn scalar(value: &Value) -> String {
     match value.kind() {
         ValueKind::None => "null".to_owned(),

@@ -25,9 +25,9 @@ use crate::text::tokenizer_files::special_tokens;
 /// The engine parses expressions recursively, and a very long one would exhaust the stack.
 const MAX_TAG_BYTES: usize = 1500;
 
-/// The template that is used.
+/// The name of the template that is used.
 const CHAT: &str = "default";
-/// The one that some models have for conversations with tools.
+/// The name of the template that some models have for conversations with tools.
 const TOOL_USE: &str = "tool_use";
 
 /// A model's chat template.
@@ -40,7 +40,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     /// The template's file, for messages.
     name: String,
-    /// The texts of the templates, from which it is known what they read.
+    /// The texts of the templates, which show what they read.
     source: String,
     tokens: Vec<(String, String)>,
 }
@@ -92,10 +92,9 @@ impl ChatTemplate {
         }
     }
 
-    /// The template of a Hugging Face directory, if it has one. It is `chat_template.jinja`, or
-    /// otherwise `chat_template` of `tokenizer_config.json`, which is a text or a list of named
-    /// texts. Of these, `default` is used, or `tool_use` where a row has tools. `files` has the
-    /// contents of the directory's small files.
+    /// The template of a Hugging Face directory, if it has one: `chat_template.jinja`, or otherwise `chat_template` in
+    /// `tokenizer_config.json`, which is a text or a list of named texts. Of these, `default` is used, or `tool_use` if a row has
+    /// tools. `files` has the contents of the directory's small files.
     ///
     /// # Errors
     /// `file-corrupt` if a file does not follow its format; the errors of [`ChatTemplate::new`].
@@ -136,13 +135,12 @@ impl ChatTemplate {
         }
     }
 
-    /// Renders messages as the model's input, with the variables of their row. With
-    /// `add_generation_prompt` it ends where the model's answer begins.
+    /// Renders messages as the model's input, with the variables of their row. With `add_generation_prompt`, the result ends where
+    /// the model's answer begins.
     ///
     /// # Errors
-    /// `data-invalid`, with the template's own message, if the template refuses the conversation, or
-    /// if it prints a list of parts as it is; `model-unsupported`, with the line, if the template
-    /// cannot be run.
+    /// `data-invalid`, with the template's own message, if the template rejects the conversation, or if it prints a list of parts
+    /// directly; `model-unsupported`, with the line, if the template cannot be run.
     pub fn render(
         &self,
         messages: &[Message],
@@ -178,7 +176,7 @@ impl ChatTemplate {
         Ok(text)
     }
 
-    /// The fields of the messages and the variables of a row that no template has in its text.
+    /// The fields of the messages and the variables of a row that no template mentions.
     pub fn unread(&self, conversation: &Conversation) -> Vec<String> {
         let fields = conversation.messages.iter().flat_map(Message::fields);
         let names = fields.chain(conversation.variables.keys().cloned());
@@ -218,7 +216,7 @@ fn place(name: &str, error: &minijinja::Error) -> String {
     }
 }
 
-/// What went wrong in a template.
+/// The cause of an error in a template.
 fn reason(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()))
 }

@@ -1,13 +1,13 @@
-//! What templates expect from Python: its methods of texts, lists and maps, and how it prints numbers.
+//! Python features that templates expect: methods of strings, lists and maps, and the formatting of numbers.
 
 use minijinja::value::{Kwargs, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
-/// Maximum number of characters to which a text is filled.
+/// Maximum width, in characters, to which a string is padded.
 const MAX_WIDTH: i64 = 1000;
 
-/// A method of a value. Those that change the value do not exist, as in Jinja2's sandbox.
+/// Calls a method of a value. Methods that modify the value do not exist, as in Jinja2's sandbox.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     if let Some(text) = value.as_str()
         && let Some(result) = of_text(text, name, args)
@@ -35,13 +35,12 @@ fn invalid(why: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, why)
 }
 
-/// Whether Python's `str.format` would do more than insert values. A format with a width could fill
-/// to any length.
+/// Whether Python's `str.format` would do more than insert values. A format with a width could pad to any length.
 fn has_format(text: &str) -> bool {
     text.split('{').skip(1).any(|field| field.split('}').next().is_some_and(|inner| inner.contains(':')))
 }
 
-/// A text method that the engine lacks, or has with fewer arguments.
+/// A string method that the engine lacks, or supports with fewer arguments.
 fn of_text(text: &str, name: &str, args: &[Value]) -> Option<Result<Value, Error>> {
     Some(match name {
         "removeprefix" | "removesuffix" => from_args(args).map(|(affix,): (&str,)| {
@@ -112,7 +111,7 @@ fn tuple(parts: [Value; 3]) -> Value {
     Value::from(minijinja::value::Tuple::from(parts))
 }
 
-/// Python's white space, which has four control characters more than Unicode's.
+/// Python's white space, which has four more control characters than Unicode's.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
@@ -128,7 +127,7 @@ fn split(text: &str, args: &[Value], from_end: bool) -> Result<Value, Error> {
     let mark = mark.or(options.get("sep")?).filter(|mark| !mark.is_none());
     let most = most.or(options.get("maxsplit")?).unwrap_or(-1);
     options.assert_all_used()?;
-    // Without a bound there are as many parts as the text has.
+    // Without a limit, the text is split into as many parts as it has.
     let most = usize::try_from(most).map_or(usize::MAX, |most| most.saturating_add(1));
     let mut parts: Vec<&str> = match &mark {
         Some(mark) => match mark.as_str() {
@@ -145,8 +144,7 @@ fn split(text: &str, args: &[Value], from_end: bool) -> Result<Value, Error> {
     Ok(parts.into_iter().map(Value::from).collect())
 }
 
-/// The words of a text, at most `most`, the last of which has the rest of the text. From the end,
-/// they come in reverse order.
+/// The words of a text, at most `most`; the last one contains the rest of the text. With `from_end`, they are in reverse order.
 fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text;
@@ -173,7 +171,7 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
     }
 }
 
-/// The lines of a text by Python's rules, which know more line ends than `\n`.
+/// The lines of a text by Python's rules, which have more line ends than `\n`.
 fn lines(text: &str, keep: bool) -> Vec<&str> {
     let is_end = |c: char| {
         matches!(
@@ -239,7 +237,7 @@ fn filled(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     Ok(Value::from(format!("{sign}{}{digits}{}", fill.repeat(before), fill.repeat(missing - before))))
 }
 
-/// A number with a fraction as Python prints it; `None` for other values.
+/// Formats a floating-point number as Python prints it; `None` for other values.
 pub(super) fn float(value: &Value) -> Option<String> {
     if value.kind() != ValueKind::Number || value.is_integer() {
         return None;
@@ -257,7 +255,7 @@ pub(super) fn float(value: &Value) -> Option<String> {
             .into(),
         );
     }
-    // If there are two shortest spellings, Python takes the one whose last digit is even, as serde_json does.
+    // If there are two shortest spellings, Python chooses the one whose last digit is even, as serde_json does.
     let shortest = serde_json::Number::from_f64(number.abs())?.to_string();
     let (mantissa, power) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

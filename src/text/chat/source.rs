@@ -1,7 +1,7 @@
-//! The text of a template, before it is compiled.
+//! Prepares the text of a template before it is compiled.
 
-/// The text with the line ends that Jinja2 gives it, and with tags that have no effect instead of
-/// `generation` and `endgeneration`, which Hugging Face uses to mark an answer.
+/// The text with Jinja2's line ends, in which `generation` and `endgeneration`, which Hugging Face uses to mark an answer, are
+/// replaced by tags without effect.
 pub(super) fn prepared(source: &str) -> String {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
@@ -15,7 +15,7 @@ pub(super) fn prepared(source: &str) -> String {
         };
         let (tag, after) = tag.split_at(end + 2);
         match tag[2..end].trim_matches(['-', '+']).trim() {
-            // Like a block of Hugging Face's, `with` keeps the variables that are set in it.
+            // Like Hugging Face's block, `with` limits the scope of the variables that are set in it.
             "generation" => out.push_str(&tag.replacen("generation", "with", 1)),
             "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endwith", 1)),
             _ => out.push_str(tag),
@@ -26,7 +26,7 @@ pub(super) fn prepared(source: &str) -> String {
     out
 }
 
-/// Whether a name occurs in the text as a word of its own.
+/// Whether a name occurs in the text as a separate word.
 pub(super) fn mentions(source: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     source

@@ -22,7 +22,7 @@ fn chat_templates_are_found_in_their_files() {
     assert_eq!(render(Some("{{ bos_token }}file"), Some(config)).unwrap().unwrap(), "<s>file");
     let named = r#"{"chat_template":[{"name":"tool_use","template":"a"},{"name":"default","template":"b"}]}"#;
     assert_eq!(render(None, Some(named)).unwrap().unwrap(), "b");
-    // The map comes first, but not beside a table of all added tokens; a class has tokens of its own.
+    // The map takes precedence, except over a table of all added tokens. A class has its own tokens.
     let token = |config: &str, map: &str| {
         let files = [
             ("chat_template.jinja", Some("{{ bos_token }}")),

@@ -1,4 +1,4 @@
-//! JSON as values of the template engine, exactly: fields keep their order, and numbers their digits.
+//! JSON as values of the template engine, exactly: fields keep their order, and numbers keep their digits.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde_json::{Error, Result};
 /// Reads JSON as Python does, except for numbers beyond 38 digits or beyond the range of f64.
 ///
 /// # Errors
-/// An error with its place if the text is not JSON.
+/// An error with its position if the text is not JSON.
 pub(crate) fn parse(text: &str) -> Result<Value> {
     of(serde_json::from_str::<&RawValue>(text)?.get())
 }

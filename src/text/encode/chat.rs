@@ -40,7 +40,7 @@ impl<'t> ChatEncoder<'t> {
     /// answer when the answer is added, so that the answer's tokens cannot be identified.
     pub fn encode(&self, conversation: &Conversation) -> Result<Vec<Example>> {
         let place = |e: Error| match e.code() {
-            // It is the template's fault, and another row would show it too.
+            // The template is at fault, and other rows would fail as well.
             Code::ModelUnsupported => {
                 Error::new(e.code(), format!("{} (found at row {})", e.message(), conversation.row))
             }

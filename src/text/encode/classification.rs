@@ -9,9 +9,8 @@ use crate::text::rows::Classified;
 use crate::text::template::{Rendered, Template};
 use crate::text::tokenizer::{Piece, Tokenizer};
 
-/// Encodes labeled rows with a template. The ids are those that Hugging Face's tokenizer gives for
-/// the rendered template, with special tokens. Prompts that are too long lose tokens from the end
-/// of `{text}`, then of `{text_b}`.
+/// Encodes labeled rows with a template. The ids are those that Hugging Face's tokenizer gives for the rendered template, with
+/// special tokens. If a prompt is too long, tokens are removed from the end of `{text}`, then of `{text_b}`.
 #[derive(Clone, Debug)]
 pub struct ClassificationEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -129,8 +128,7 @@ impl<'t> ClassificationEncoder<'t> {
     }
 }
 
-/// Whether a token comes from `range` of the string. The space before a word may belong to the
-/// template.
+/// Whether a token comes from `range` of the string. The space before a word may belong to the template.
 fn is_within(piece: &Piece, range: &Range<usize>, string: &str) -> bool {
     let starts = piece.start >= range.start
         || string.get(piece.start..range.start).is_some_and(|before| before.trim().is_empty());

@@ -8,8 +8,7 @@ use crate::text::tokenizer::Tokenizer;
 /// The labels of a classification task, each with the word that the model predicts for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelWords {
-    /// The name of each label in the rows. It is the word itself, unless it was given as
-    /// `label=word` or `label:word`.
+    /// The name of each label in the rows. It is the word itself, unless it was given as `label=word` or `label:word`.
     pub names: Vec<String>,
     /// The label words.
     pub words: Vec<String>,
@@ -18,10 +17,9 @@ pub struct LabelWords {
 }
 
 impl LabelWords {
-    /// Finds the token of each label's word, as the vocabulary spells it in the template. In place
-    /// of the mask it has a leading space unless the mask starts the template. After the template
-    /// it has a leading space unless the template ends in one. A label is a word, or `label=word`
-    /// or `label:word` if the rows use another name.
+    /// Finds the token of each label's word, as the vocabulary spells it within the template. In place of the mask, the word has a
+    /// leading space unless the mask starts the template. After the template, it has a leading space unless the template ends in
+    /// one. A label is a word, or `label=word` or `label:word` if the rows use another name.
     ///
     /// # Errors
     /// `invalid-argument` if there are fewer than two labels, one is empty or repeated, or the
@@ -66,8 +64,8 @@ impl LabelWords {
         Ok(found)
     }
 
-    /// The index of a row's label, given as a name or a word, both in any case. Where the labels are
-    /// words without other names, and no word is a number, a row may also give the index itself.
+    /// The index of a row's label, given as a name or a word, ignoring case. If the labels are words without other names, and no
+    /// word is a number, a row may also give the index itself.
     ///
     /// # Errors
     /// `data-invalid`, naming the label and the known labels.
@@ -91,7 +89,7 @@ impl LabelWords {
     }
 }
 
-/// Returns an error if the head needs a mask and the template has none, or the other way around.
+/// Returns an error if the head needs a mask and the template has none, or vice versa.
 pub(crate) fn check_template(tokenizer: &Tokenizer, head: HeadKind, template: &Template) -> Result<()> {
     match (head, template.has_mask(), tokenizer.mask()) {
         (HeadKind::MaskedLm, false, _) => {

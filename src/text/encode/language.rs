@@ -25,10 +25,9 @@ impl<'t> CompletionEncoder<'t> {
         Ok(CompletionEncoder { tokenizer, max_len })
     }
 
-    /// Encodes the prompt's tokens, which are the same as for generation, and then the
-    /// completion's. The last token is not among the ids, because nothing is predicted from it.
-    /// Examples that are too long lose tokens from the start of the prompt, after its special
-    /// tokens.
+    /// Encodes the prompt's tokens, which are the same as for generation, followed by the completion's. The last token is not among
+    /// the ids, because nothing is predicted from it. If an example is too long, tokens are removed from the start of the prompt,
+    /// after its special tokens.
     ///
     /// # Errors
     /// `data-invalid`, naming the row, if the completion alone does not fit or has nothing to
@@ -38,8 +37,7 @@ impl<'t> CompletionEncoder<'t> {
             .map_err(|e| e.at(format!("row {}: field `completion`", row.row)))
     }
 
-    /// Encodes two texts like [`CompletionEncoder::encode`]. Without `ends`, the end of the text is
-    /// not scored.
+    /// Encodes two texts like [`CompletionEncoder::encode`]. Without `ends`, the end-of-text token is not scored.
     ///
     /// # Errors
     /// `data-invalid` if `text` alone does not fit or has nothing to score.
@@ -48,8 +46,8 @@ impl<'t> CompletionEncoder<'t> {
         let opening = tokenizer.open_pieces(prompt)?;
         let special = opening.iter().take_while(|p| p.added).count();
         let mut ids: Vec<u32> = opening.iter().map(|p| p.id).collect();
-        // Both texts are encoded as one if the tokens then begin with the prompt's, because a
-        // tokenizer may mark the start of a text.
+        // Both texts are encoded together if the resulting tokens begin with the prompt's, because a tokenizer may mark the start
+        // of a text.
         let full = tokenizer.encode(&format!("{prompt}{text}"), false)?;
         let mut completion = match full.strip_prefix(&ids[special..]) {
             Some(rest) => rest.to_vec(),
@@ -88,8 +86,8 @@ impl<'t> CompletionEncoder<'t> {
         Ok(Example { ids, targets })
     }
 
-    /// Encodes a prompt from which the model will generate up to `new_tokens` tokens. A prompt that
-    /// is too long loses tokens as in [`CompletionEncoder::encode`].
+    /// Encodes a prompt for generating up to `new_tokens` tokens. A prompt that is too long loses tokens as in
+    /// [`CompletionEncoder::encode`].
     ///
     /// # Errors
     /// The errors of [`Tokenizer::encode`].
@@ -123,9 +121,9 @@ impl<'t> PlainEncoder<'t> {
         Ok(PlainEncoder { tokenizer, context })
     }
 
-    /// Encodes the text as windows, in order. Each token of the text except the first is a label
-    /// exactly once: the last token of a window predicts the first token of the next. The last
-    /// window may be shorter. With `ends`, the end-of-text token is learned too, if the model has one.
+    /// Encodes the text as windows, in order. Each token of the text except the first is a label exactly once: the last token of a
+    /// window predicts the first token of the next. The last window may be shorter. With `ends`, the end-of-text token is also
+    /// trained on, if the model has one.
     ///
     /// # Errors
     /// `data-invalid` if the text has fewer than two tokens.

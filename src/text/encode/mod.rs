@@ -12,10 +12,10 @@ pub use labels::LabelWords;
 pub use language::{CompletionEncoder, PlainEncoder};
 pub use plain::TextEncoder;
 
-/// The kind of prediction that a model makes at a target.
+/// What a model predicts at a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadKind {
-    /// The model predicts the token in the mask's place (BERT, RoBERTa).
+    /// The model predicts the token at the mask (BERT, RoBERTa).
     MaskedLm,
     /// The model predicts the next token (OPT, Llama).
     CausalLm,
@@ -41,7 +41,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// The label of an example that is classified, which has one target; 0 for a text, whose targets are its next tokens.
+    /// The label of a classification example, which has one target; 0 for a text, whose targets are its next tokens.
     pub fn label(&self) -> u32 {
         match self.targets[..] {
             [target] => target.label,

@@ -1,12 +1,12 @@
-//! Encodes texts as they are, without a template, for a classifier on hidden states.
+//! Encodes texts without a template, for a classifier on hidden states.
 
 use crate::error::{Result, bail};
 use crate::text::encode::HeadKind;
 use crate::text::tokenizer::Tokenizer;
 
-/// Encodes a text, or a pair of texts, with the tokenizer's special tokens. The tokens of a pair are joined as the tokenizer does it for
-/// a bidirectional model; for a causal one, a line end is put between the texts. Texts that are too long lose tokens from their ends, the
-/// longer one of a pair first.
+/// Encodes a text, or a pair of texts, with the tokenizer's special tokens. For a bidirectional model, a pair is joined as the
+/// tokenizer does it; for a causal model, a line end is put between the texts. If the texts are too long, tokens are removed from
+/// their ends, starting with the longer one of a pair.
 #[derive(Clone, Debug)]
 pub struct TextEncoder<'t> {
     tokenizer: &'t Tokenizer,
@@ -31,7 +31,7 @@ impl<'t> TextEncoder<'t> {
     /// The ids of a text or of a pair.
     ///
     /// # Errors
-    /// `data-invalid` if there is no text, or not a single token.
+    /// `data-invalid` if there is no text, or if it has no tokens.
     pub fn encode(&self, text: &str, text_b: Option<&str>) -> Result<Vec<u32>> {
         if text.trim().is_empty() && text_b.is_none_or(|text_b| text_b.trim().is_empty()) {
             bail!(DataInvalid, "field `text`: expected a text, found an empty one");
@@ -49,7 +49,7 @@ impl<'t> TextEncoder<'t> {
         else {
             bail!(InvalidArgument, "length: {} tokens leave none for the text", self.max_len);
         };
-        // The longer text gives up its tokens until both are equally long, then both do.
+        // The longer text loses tokens until both are equally long; then both do.
         let kept_first = first.min(most.saturating_sub(second).max(most.div_ceil(2)));
         let mut left = [kept_first, second.min(most - kept_first)];
         let mut kept = Vec::with_capacity(self.max_len.min(tokens.len()));

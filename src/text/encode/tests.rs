@@ -128,7 +128,7 @@ fn rows_name_labels_by_name_word_or_index() {
     for (label, index) in [("spam", 0), ("HAM", 1), ("Terrible", 0), ("good", 1), (".", 2)] {
         assert_eq!(found(label).unwrap(), index, "{label}");
     }
-    // Labels with names have no indices.
+    // Labels with names cannot be given by index.
     for unknown in ["0", "2", "3", "-1", "eggs", "1.5", ""] {
         let e = found(unknown).unwrap_err();
         assert_eq!(e.code(), Code::DataInvalid);
@@ -137,12 +137,12 @@ fn rows_name_labels_by_name_word_or_index() {
         }
         assert!(!e.message().contains("index"), "{e}");
     }
-    // Words without names have, unless a word is a number.
+    // Words without names can, unless a word is a number.
     let e = encoder(&t, "{text} [MASK]", &["terrible", "good"], 64).unwrap();
     assert_eq!(e.encode(&row("a", None, " 1 ")).unwrap().targets[0].label, 1);
     let error = e.encode(&row("a", None, "2")).unwrap_err();
     assert!(error.message().contains("an index below 2"), "{error}");
-    // A number is the name that it was given as.
+    // A number is a name if it was given as one.
     let e = encoder(&t, "{text} [MASK]", &["1:terrible", "0:good"], 64).unwrap();
     assert_eq!(e.encode(&row("a", None, "0")).unwrap().targets[0].label, 1);
     let e = encoder(&t, "{text} [MASK]", &["2:terrible", "3:good"], 64).unwrap();
@@ -352,12 +352,12 @@ fn texts_and_pairs_are_encoded_as_they_are() {
     };
     assert_eq!(plain("A good movie", None, 64).unwrap(), "[CLS] a good movie [SEP]");
     assert_eq!(plain("good", Some("a movie"), 64).unwrap(), "[CLS] good [SEP] a movie [SEP]");
-    // The end is lost: of a pair, that of the longer text first, then of both.
+    // The ends are cut off: for a pair, first that of the longer text, then both.
     assert_eq!(plain("a good movie", None, 4).unwrap(), "[CLS] a good [SEP]");
     assert_eq!(plain("a good movie a good movie", Some("good"), 6).unwrap(), "[CLS] a good [SEP] good [SEP]");
     assert_eq!(plain("good", Some("a good movie a good"), 6).unwrap(), "[CLS] good [SEP] a good [SEP]");
     assert_eq!(plain("a good movie", Some("a good movie"), 6).unwrap(), "[CLS] a good [SEP] a [SEP]");
-    // A very long text takes no longer than to tokenize it.
+    // Encoding a very long text takes no longer than tokenizing it.
     assert_eq!(plain(&"movie ".repeat(100_000), None, 5).unwrap(), "[CLS] movie movie movie [SEP]");
     for (text, most, code) in [("  ", 64, Code::DataInvalid), ("a", 2, Code::InvalidArgument)] {
         assert_eq!(plain(text, None, most).unwrap_err().code(), code);
@@ -365,7 +365,7 @@ fn texts_and_pairs_are_encoded_as_they_are() {
     assert_eq!(plain("a", Some("a"), 3).unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(plain("", Some("movie"), 64).unwrap(), "[CLS] [SEP] movie [SEP]");
 
-    // A causal model reads a pair on two lines.
+    // For a causal model, a pair is on two lines.
     let t = gpt(false, false);
     let encoder = TextEncoder::new(&t, HeadKind::CausalLm, 64).unwrap();
     assert_eq!(encoder.encode("good", Some("movie")).unwrap(), t.encode("good\nmovie", true).unwrap());

@@ -1,9 +1,9 @@
-//! The tokenizer of a GGUF file, rebuilt from its fields `tokenizer.ggml.*`.
+//! The tokenizer of a GGUF file, rebuilt from its `tokenizer.ggml.*` fields.
 //!
 //! - `gpt2` is byte-level BPE with the pre-tokenizers of [`pre`].
-//! - `llama` and `t5` are SentencePiece's vocabularies, and `bert` is WordPiece: [`pieces`].
+//! - `llama` and `t5` are SentencePiece vocabularies, and `bert` is WordPiece: [`pieces`].
 //!
-//! Defaults are those of llama.cpp (`llama_vocab::impl::load` in `src/llama-vocab.cpp`).
+//! Defaults follow llama.cpp (`llama_vocab::impl::load` in `src/llama-vocab.cpp`).
 
 mod pieces;
 mod pre;
@@ -17,12 +17,11 @@ use self::pre::Pre;
 pub(crate) use self::pre::{QWEN2, split};
 use crate::error::{Result, bail, err};
 
-/// `tokenizer.ggml.token_type` of the token for what the vocabulary cannot spell.
+/// `tokenizer.ggml.token_type` of the token for text that the vocabulary cannot represent.
 const UNKNOWN: i32 = 2;
-/// `tokenizer.ggml.token_type` of a special token, which is never part of a text.
+/// `tokenizer.ggml.token_type` of a special token, which never comes from text.
 const CONTROL: i32 = 3;
-/// `tokenizer.ggml.token_type` of a token that the model's authors added. It is matched as a whole,
-/// and is part of a text.
+/// `tokenizer.ggml.token_type` of a token that the model's authors added. It is matched as a whole, and comes from text.
 const USER_DEFINED: i32 = 4;
 
 /// The `tokenizer.ggml.*` fields of a GGUF file.
@@ -34,7 +33,7 @@ pub struct GgufVocab {
     pub pre: String,
     /// `tokens`: the tokens in the order of their ids.
     pub tokens: Vec<String>,
-    /// `scores`: the score of each token, for SentencePiece's vocabularies.
+    /// `scores`: the score of each token, for SentencePiece vocabularies.
     pub scores: Vec<f32>,
     /// `merges`: the merges as `left right`, in order of priority.
     pub merges: Vec<String>,
@@ -44,20 +43,20 @@ pub struct GgufVocab {
     pub bos: Option<u32>,
     /// `eos_token_id`: the token that ends a text.
     pub eos: Option<u32>,
-    /// `unknown_token_id`: the unknown token. Byte-level BPE can spell everything; bytes that are
-    /// not in the vocabulary are left out, as in Hugging Face and llama.cpp.
+    /// `unknown_token_id`: the unknown token. Byte-level BPE can represent everything; bytes that are not in the vocabulary are
+    /// left out, as in Hugging Face and llama.cpp.
     pub unk: Option<u32>,
-    /// `seperator_token_id`: the token after a text of BERT. (The field is spelled so.)
+    /// `seperator_token_id` (spelled this way in the format): the token after a text, for BERT.
     pub sep: Option<u32>,
-    /// `mask_token_id`: the token that stands for a missing word.
+    /// `mask_token_id`: the token for a masked word.
     pub mask: Option<u32>,
     /// `add_bos_token`: whether a text starts with `bos`.
     pub add_bos: Option<bool>,
     /// `add_eos_token`: whether a text ends with `eos`.
     pub add_eos: Option<bool>,
-    /// `add_space_prefix`: whether a text of SentencePiece begins with a space. The default is yes for `llama`, and no for `t5`.
+    /// `add_space_prefix`: whether a SentencePiece text starts with a space. The default is yes for `llama`, and no for `t5`.
     pub add_space_prefix: Option<bool>,
-    /// `remove_extra_whitespaces`: whether runs of spaces count as one, for `t5`.
+    /// `remove_extra_whitespaces`: whether runs of spaces are collapsed to one, for `t5`.
     pub remove_extra_whitespaces: bool,
     /// `precompiled_charsmap`: the normalization rules of `t5`; empty if there are none.
     pub charsmap: Vec<u8>,
@@ -96,10 +95,10 @@ impl Default for GgufVocab {
 type Frame = (Option<u32>, Option<u32>);
 
 impl GgufVocab {
-    /// Sets what the file does not say to the defaults of its type, and returns the tokens that stand before and after a text.
+    /// Fills in the defaults of the tokenizer's type for missing fields, and returns the tokens before and after a text.
     ///
     /// # Errors
-    /// `model-unsupported`, naming the field, if the type or the pre-tokenizer is unknown; `file-corrupt`, naming the field, if the
+    /// `model-unsupported`, naming the field, if the type or the pre-tokenizer is unknown; `file-corrupt`, naming the field, if
     /// fields contradict each other.
     pub(crate) fn complete(&mut self) -> Result<Frame> {
         let count = self.tokens.len();
@@ -145,7 +144,7 @@ impl GgufVocab {
         Ok((self.bos.filter(|_| add_bos), self.eos.filter(|_| add_eos)))
     }
 
-    /// Builds the tokenizer of fields that are complete.
+    /// Builds the tokenizer from complete fields.
     pub(crate) fn build(self) -> Result<tokenizers::Tokenizer> {
         let byte_level = self.model == "gpt2";
         let special = |kind: i32| kind == CONTROL || kind == UNKNOWN && !byte_level;
@@ -214,8 +213,7 @@ impl GgufVocab {
     }
 }
 
-/// Parses `left right`. The only space is between the two, because byte-level tokens spell a space
-/// in another way.
+/// Parses `left right`. There is only one space, because byte-level tokens represent spaces by another character.
 fn merge(index: usize, text: &str) -> Result<(String, String)> {
     match text.split_once(' ') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {

@@ -1,5 +1,5 @@
-//! SentencePiece's vocabularies in GGUF files: `llama`, whose pieces are merged by their scores, and `t5`, which takes the most
-//! probable segmentation. And `bert`, whose words are split greedily.
+//! SentencePiece vocabularies in GGUF files: `llama`, whose pieces are merged by their scores, and `t5`, which uses the most
+//! probable segmentation. Also `bert`, whose words are split greedily.
 
 use tokenizers::decoders::byte_fallback::ByteFallback;
 use tokenizers::decoders::fuse::Fuse;
@@ -16,7 +16,7 @@ use super::{CONTROL, GgufVocab, UNKNOWN};
 use crate::error::{Result, bail, err};
 use crate::text::tokenizer_files::{charsmap, merges};
 
-/// SentencePiece's mark of a space.
+/// SentencePiece's marker for a space.
 const MARK: &str = "▁";
 
 impl GgufVocab {
@@ -26,7 +26,7 @@ impl GgufVocab {
             let (count, found) = (self.tokens.len(), self.scores.len());
             bail!(FileCorrupt, "tokenizer.ggml.scores: expected {count} numbers, found {found}");
         }
-        // Among the pieces that two neighbors could become, the one with the highest score comes first.
+        // Among the pieces that neighbors could be merged to, the one with the highest score is merged first.
         let mut order: Vec<usize> = (0..self.tokens.len()).collect();
         order.sort_by(|a, b| self.scores[*b].total_cmp(&self.scores[*a]));
         let merges = merges::of_pieces(order.iter().map(|&i| self.tokens[i].as_str()));
@@ -69,7 +69,7 @@ impl GgufVocab {
         self.marked(tokenizers::Tokenizer::new(unigram), rules)
     }
 
-    /// Sets the normalizer and the decoder of SentencePiece: a space is written as its mark, and a text begins with one.
+    /// Sets SentencePiece's normalizer and decoder: a space is replaced by its marker, and a text starts with one.
     fn marked(
         &self,
         mut inner: tokenizers::Tokenizer,
@@ -90,7 +90,7 @@ impl GgufVocab {
         Ok(inner)
     }
 
-    /// A vocabulary of the type `bert`. Its file marks the start of a word where BERT marks the continuation.
+    /// A vocabulary of the type `bert`. The file marks the start of a word, while BERT marks the continuation.
     pub(super) fn words(mut self) -> Result<tokenizers::Tokenizer> {
         for (i, token) in self.tokens.iter_mut().enumerate() {
             let kind = self.token_types.get(i).copied().unwrap_or_default();

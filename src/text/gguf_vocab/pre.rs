@@ -1,5 +1,5 @@
-//! The pre-tokenizers that llama.cpp names in `tokenizer.ggml.pre` (`src/llama-vocab.cpp`): the patterns that split a text into words,
-//! and the defaults that a name implies.
+//! The pre-tokenizers that llama.cpp names in `tokenizer.ggml.pre` (`src/llama-vocab.cpp`): the patterns that split a text into
+//! words, and the defaults that go with a name.
 
 use tokenizers::SplitDelimiterBehavior;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
@@ -9,15 +9,14 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 
 use crate::error::{Result, bail, err};
 
-/// GPT-2's pattern for words. Text that no alternative matches (a single space before a word) is a
-/// word of its own.
+/// GPT-2's pattern for words. Text that no alternative matches (a single space before a word) is a separate word.
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 pub(crate) const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const DIGIT: &str = r"\p{N}";
 const UP_TO_3_DIGITS: &str = r"\p{N}{1,3}";
-/// Words of BLOOM and its relatives. The closing bracket is one of the marks.
+/// Words of BLOOM and related models. The closing bracket is one of the listed characters.
 const BLOOM: &str = " ?[^(\\s|.,!?\u{2026}\u{3002}\u{ff0c}\u{3001}\u{964}\u{6d4}\u{60c})]+";
 const CJK: &str = "[\u{4e00}-\u{9fa5}\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+";
 const WIDE_CJK: &str = "[\u{4e00}-\u{9fa5}\u{800}-\u{4e00}\u{ac00}-\u{d7ff}]+";
@@ -36,29 +35,29 @@ const ALPHABETS: &str = concat!(
     "\u{fb00}-\u{fb06}\u{fb13}-\u{fb17}\u{ff21}-\u{ff3a}\u{ff41}-\u{ff5a}\u{10400}-\u{1044f}\u{104b0}-\u{104d3}",
     "\u{104d8}-\u{104fb}\u{10c80}-\u{10cb2}\u{10cc0}-\u{10cf2}\u{118a0}-\u{118df}\u{1e900}-\u{1e943}]+",
 );
-/// The words of DeepSeek V3, beside its numbers and [`CJK`].
+/// The words of DeepSeek V3, apart from its numbers and [`CJK`].
 const DEEPSEEK3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
 
-/// What the name of a pre-tokenizer means.
+/// A pre-tokenizer and its names.
 pub(super) struct Pre {
     names: &'static [&'static str],
-    /// The patterns by which a text is split, one after the other.
+    /// The patterns with which a text is split, applied one after the other.
     splits: &'static [&'static str],
-    /// Whether a text begins with the token bos, where the file does not say.
+    /// Whether a text starts with the bos token, if the file does not say.
     pub(super) add_bos: bool,
-    /// Whether a word that is a token is not split, whatever its merges.
+    /// Whether a word that is itself a token is kept whole, regardless of merges.
     pub(super) ignore_merges: bool,
-    /// Whether the original tokenizer normalizes text to NFC. llama.cpp does not, but the models were trained so.
+    /// Whether the original tokenizer normalizes text to NFC. llama.cpp does not, but the models were trained with it.
     pub(super) nfc: bool,
 }
 
-/// A name without special defaults.
+/// Names without special defaults.
 const fn plain(names: &'static [&'static str], splits: &'static [&'static str]) -> Pre {
     Pre { names, splits, add_bos: false, ignore_merges: false, nfc: false }
 }
 
 const PRES: &[Pre] = &[
-    // llama.cpp's fallback for files that name no pre-tokenizer.
+    // llama.cpp's fallback for files that do not name a pre-tokenizer.
     plain(&["default", ""], &[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]),
     plain(
         &[
@@ -224,10 +223,10 @@ const PRES: &[Pre] = &[
 ];
 
 impl Pre {
-    /// The meaning of a name.
+    /// The pre-tokenizer with this name.
     ///
     /// # Errors
-    /// `model-unsupported`, naming it, if it is not known.
+    /// `model-unsupported`, naming it, if the name is not known.
     pub(super) fn named(name: &str) -> Result<&'static Pre> {
         match PRES.iter().find(|pre| pre.names.contains(&name)) {
             Some(pre) => Ok(pre),
@@ -242,7 +241,7 @@ impl Pre {
         }
     }
 
-    /// Splits a text into words, and writes their bytes as the characters of byte-level BPE.
+    /// Splits a text into words, and represents their bytes as the characters of byte-level BPE.
     pub(super) fn build(&self) -> Result<Sequence> {
         let splits = self.splits.iter().map(|pattern| split(pattern)).collect::<Result<Vec<_>>>()?;
         let bytes = PreTokenizerWrapper::from(ByteLevel::new(false, true, false));
@@ -250,7 +249,7 @@ impl Pre {
     }
 }
 
-/// Makes every match of a pattern a word, and every text between two matches.
+/// Makes every match of a pattern, and every text between two matches, a word.
 pub(crate) fn split(regex: &str) -> Result<PreTokenizerWrapper> {
     Split::new(SplitPattern::Regex(regex.into()), SplitDelimiterBehavior::Isolated, false)
         .map(PreTokenizerWrapper::from)

@@ -21,7 +21,7 @@ pub(super) fn alternatives(record: &Record<'_>) -> Result<Choices> {
     }
 }
 
-/// A sentence with its first word in lower case, except for the word I.
+/// A sentence with its first word in lower case, unless it is the word I.
 fn within_sentence(text: &str) -> String {
     match text.split_once(' ') {
         Some(("I", _)) => text.to_owned(),
@@ -31,9 +31,8 @@ fn within_sentence(text: &str) -> String {
     }
 }
 
-/// ReCoRD: the query with each entity of the passage in its gap. The original files give entities
-/// as the positions of their first and last characters; tables derived from them give the entities'
-/// texts.
+/// ReCoRD: the query with each entity of the passage inserted in its gap. The original files give entities as the positions of
+/// their first and last characters; derived tables give the entities' texts.
 pub(super) fn entities(record: &Record<'_>) -> Result<Choices> {
     let query = record.text(&["query"])?.trim();
     if !query.contains("@placeholder") {

@@ -18,14 +18,14 @@ pub struct Task {
     pub(super) layout: Layout,
 }
 
-/// A field of the prompt: its name, and its possible paths in the files, in the order of the lookup.
+/// A field of the prompt: its name, and its possible paths in the files, in order of lookup.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) paths: &'static [&'static str],
 }
 
-/// A template, and the edits of the fields' trimmed texts before they are inserted.
+/// A template, and functions that edit the trimmed texts of fields before they are inserted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prompt {
     pub(super) template: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct Prompt {
 /// A field's name, and the function that edits its text.
 pub(super) type Edit = (&'static str, fn(&str) -> String);
 
-/// The word of a label, and the names that files use for the label besides the word and its index.
+/// The word for a label, and the names that files use for the label besides the word and its index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
     pub(super) word: &'static str,

@@ -1,9 +1,8 @@
 //! The table of tasks.
 //!
-//! The prompts and label words are those of the paper's tables 13 and 14 and of its authors' code.
-//! For masked models that code also removes the punctuation at the end of a premise before the
-//! prompt's `?`, and puts the first letter of the second sentence in lower case. Label words are in
-//! the order of the indices in the published files.
+//! The prompts and label words are those of the paper's tables 13 and 14 and of its authors' code. For masked models, that code
+//! also removes the punctuation at the end of a premise before the prompt's `?`, and converts the first letter of the second
+//! sentence to lower case. Label words are in the order of the indices in the published files.
 
 use super::answers;
 use super::definition::{Answers, Field, Prompt, Task, Word};
@@ -31,8 +30,7 @@ const fn word(word: &'static str, names: &'static [&'static str]) -> Word {
     Word { word, names }
 }
 
-/// The prompt for masked models. `[MASK]` takes the place of the word in a sentence such as
-/// `A? Yes, b.`
+/// The prompt for masked models. `[MASK]` replaces the word in a sentence such as `A? Yes, b.`
 const INFERENCE: Option<Prompt> = Some(Prompt {
     template: "{text}? [MASK], {text_b}",
     edits: &[("text", without_end_mark), ("text_b", lower_first)],
@@ -92,8 +90,8 @@ pub const TASKS: &[Task] = &[
     },
     Task {
         name: "trec",
-        // With the space, the label words are those within a sentence, as in the authors' code.
-        // Tokenizers include the space in the mask token.
+        // With the space, the label words are spelled as within a sentence, as in the authors' code. Tokenizers include the space
+        // in the mask token.
         masked: plain(" [MASK]: {text}"),
         causal: None,
         fields: &[TEXT],
@@ -236,8 +234,7 @@ fn without_full_stop(text: &str) -> String {
     text.strip_suffix('.').unwrap_or(text).to_owned()
 }
 
-/// A question with a capital first letter, and without its question mark, because the template has
-/// one.
+/// A question with a capital first letter, and without its question mark, because the template already has one.
 fn asked(text: &str) -> String {
     let mut chars = text.strip_suffix('?').unwrap_or(text).chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())

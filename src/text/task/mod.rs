@@ -1,10 +1,9 @@
 //! Tasks by name, with the prompts and settings of the MeZO paper (arXiv 2305.17333) and readers
 //! for the published files of their data sets.
 //!
-//! A [`Task`] is a row of a table ([`known`]). It gives the place of each field in the files, the
-//! prompts for a masked and a causal model, the possible answers, and how answers are scored.
-//! Reading a file returns an ordinary [`Dataset`], so that no other module depends on a task's
-//! name: labeled texts with a template for a masked model, and [`Question`]s for a causal one.
+//! A [`Task`] is an entry of a table ([`known`]). It defines where each field is in the files, the prompts for a masked and a
+//! causal model, the possible answers, and how answers are scored. Reading a file returns an ordinary [`Dataset`], so that no other
+//! module depends on a task's name: labeled texts with a template for a masked model, and [`Question`]s for a causal one.
 
 mod answers;
 mod definition;
@@ -41,7 +40,7 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Finds the task with this name, in any case and with or without hyphens.
+/// Finds the task with this name, ignoring case and hyphens.
 ///
 /// # Errors
 /// `invalid-argument`, with the known names.
@@ -70,7 +69,7 @@ impl Task {
     /// The task's prompt for models with this head.
     ///
     /// # Errors
-    /// `invalid-argument` if the task has none.
+    /// `invalid-argument` if the task has no prompt for such models.
     fn form(&self, head: HeadKind) -> Result<&Prompt> {
         self.prompt(head).ok_or_else(|| {
             let kind = match head {

@@ -11,8 +11,8 @@ use crate::text::json_rows::describe;
 /// The layout of a data set's files, in addition to tables with a header and JSON.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
-    /// Paths of the nested arrays with the examples, each within an item of the one before. A row
-    /// without the first array is an example itself.
+    /// Paths of the nested arrays with the examples, each within an item of the previous one. A row without the first array is
+    /// itself an example.
     pub(super) nest: &'static [&'static str],
     /// The format of line files. Such data sets also exist as CSV without a header, `label,text`.
     pub(super) lines: Option<Lines>,
@@ -38,7 +38,7 @@ impl Lines {
     }
 }
 
-/// An example, as the list of nested objects that contain it, the outermost first.
+/// An example, as the list of nested objects that contain it, outermost first.
 #[derive(Clone, Debug)]
 pub(crate) struct Record<'v> {
     scopes: Vec<&'v Value>,
@@ -74,7 +74,7 @@ impl<'v> Record<'v> {
         })
     }
 
-    /// A label as text; the value may be a string, a number or a Boolean.
+    /// A label as text. The value may be a string, a number or a Boolean.
     pub(super) fn label(&self, paths: &[&str]) -> Result<String> {
         match self.need(paths)? {
             Value::String(text) => Ok(text.trim().to_owned()),
@@ -97,7 +97,7 @@ fn keys(object: &Map<String, Value>) -> impl Iterator<Item = String> {
     object.keys().take(12).map(|key| format!("`{key}`"))
 }
 
-/// The value of an object at a path such as `a.b`. Keys match in any case.
+/// The value at a path such as `a.b` in an object. Keys match in any case.
 fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     path.split('.')
         .try_fold(value, |value, key| {
@@ -139,7 +139,7 @@ pub(super) fn unnest<'v>(value: &'v Value, nest: &[&str], row: usize) -> Result<
     Ok(records)
 }
 
-/// The rows of a file, each with its number. The file's ending determines its format.
+/// The rows of a file, each with its number. The file's extension determines its format.
 pub(super) fn values(layout: &Layout, task: &str, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     let ending = name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
     match (ending.as_str(), layout.lines) {
@@ -171,8 +171,8 @@ pub(super) fn without_stray_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The rows of a table as objects. The table has no header if its first line has no `label` and the
-/// data set is also published without one.
+/// The rows of a table as objects. The table has no header if its first line has no `label` and the data set is also published
+/// without a header.
 fn table(name: &str, text: &str, delimiter: u8, may_lack_header: bool) -> Result<Vec<(usize, Value)>> {
     let first = text.lines().next().unwrap_or_default().to_ascii_lowercase();
     let headed = first.split(char::from(delimiter)).any(|c| c.trim().trim_matches('"') == "label");
@@ -254,7 +254,7 @@ fn lines(format: Lines, name: &str, text: &str) -> Result<Vec<(usize, Value)>> {
     lines.map(parse).collect()
 }
 
-/// The label of the root and the words of a tree of `(label child child)` or `(label word)`.
+/// The label of the root and the words of a tree of the form `(label child child)` or `(label word)`.
 fn tree(line: &str) -> Option<(String, String)> {
     let mut words: Vec<String> = Vec::new();
     let mut label = None;

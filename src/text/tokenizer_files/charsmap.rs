@@ -1,17 +1,17 @@
 //! Checks SentencePiece's normalization rules before the crate `tokenizers` uses them.
 //!
-//! The rules are `[u32: bytes of the trie][trie][replacements]`. The trie is a double array of Darts (github.com/s-yata/darts-clone):
-//! the child of a node for a byte is at an offset that the node holds. The crate follows these offsets without checking them, and
-//! slices the replacements at the values of the leaves.
+//! The rules are `[u32: bytes of the trie][trie][replacements]`. The trie is a Darts double array (github.com/s-yata/darts-clone):
+//! the child of a node for a byte is at an offset that is stored in the node. The crate follows these offsets without checking
+//! them, and slices the replacements at the values of the leaves.
 
 use tokenizers::normalizers::Precompiled;
 
 use crate::error::{Result, bail, err};
 
-/// Reads the rules, after every step that a text could make in their trie has been checked.
+/// Reads the rules after checking every step that a text could take in their trie.
 ///
 /// # Errors
-/// `file-corrupt` if the rules do not follow their format or lead outside of it.
+/// `file-corrupt` if the rules do not follow their format or point outside of it.
 pub(crate) fn read(bytes: &[u8], name: &str) -> Result<Precompiled> {
     let corrupt = |what: &str| err!(FileCorrupt, "{name}: expected normalization rules, found {what}");
     let Some((size, rest)) = bytes.split_first_chunk::<4>() else { return Err(corrupt("no size")) };
@@ -31,14 +31,14 @@ pub(crate) fn read(bytes: &[u8], name: &str) -> Result<Precompiled> {
     Precompiled::from(bytes).map_err(|e| corrupt(&e.to_string()))
 }
 
-/// Whether every walk from the root stays inside the trie, and every leaf names a place in the replacements.
+/// Whether every walk from the root stays inside the trie, and every leaf points into the replacements.
 fn stays_inside(units: &[u32], replacements: &str) -> bool {
     let offset = |unit: u32| ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize;
     let Some(&root) = units.first() else { return false };
     let mut seen = vec![false; units.len()];
     let mut open = vec![offset(root)];
     while let Some(node) = open.pop() {
-        // The crate looks at the child of every byte, also where there is none.
+        // The crate looks up the child for every byte, even if it does not exist.
         if (node | 0xff) >= units.len() {
             return false;
         }
@@ -78,7 +78,7 @@ mod tests {
             bytes.extend(text.as_bytes());
             bytes
         };
-        // The root has its children from 0 on. "a" is a leaf with its value in the unit 512.
+        // The root's children start at 0. "a" is a leaf whose value is in unit 512.
         let mut units = vec![0u32; 768];
         units[0] = 256 << 10;
         units[256 + 97] = 97 | (1 << 8) | ((353 ^ 512) << 10);

@@ -5,7 +5,7 @@ use tokenizers::AddedToken;
 use super::declared::Declared;
 use crate::error::{Result, bail};
 
-/// The kinds of tokenizers. Each stands for a class of transformers and for the classes that behave like it.
+/// The kinds of tokenizers. Each represents a transformers class and the classes that behave like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Bert,
@@ -22,14 +22,14 @@ pub(super) enum Class {
     XlmRoberta,
 }
 
-/// What a class is read from and what it assumes.
+/// The files that a class is read from, and its defaults.
 pub(super) struct Rule {
     pub(super) class: Class,
-    /// Its names in `tokenizer_class`, without the ending `Fast`.
+    /// The names of the class in `tokenizer_class`, without the suffix `Fast`.
     pub(super) names: &'static [&'static str],
-    /// Each `model_type` of config.json that has this class if no file names one.
+    /// Each `model_type` in config.json that implies this class if no file names one.
     model_types: &'static [&'static str],
-    /// The spellings of its special tokens by role, where no file gives others.
+    /// The default spellings of its special tokens by role, for roles that no file specifies.
     pub(super) defaults: &'static [(&'static str, &'static str)],
 }
 
@@ -158,16 +158,16 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// Names that say only that there should be a `tokenizer.json`.
+/// Names that only say that there should be a `tokenizer.json`.
 const GENERIC: [&str; 3] = ["PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"];
 
-/// The rule of a class of transformers, if it is known.
+/// The rule of a transformers class, if known.
 pub(super) fn named(class: &str) -> Option<&'static Rule> {
     let class = class.strip_suffix("Fast").unwrap_or(class);
     RULES.iter().find(|rule| rule.names.contains(&class))
 }
 
-/// Chooses the rule by the class that a file names, otherwise by the model's type.
+/// Chooses the rule by the class that a file names, or otherwise by the model's type.
 ///
 /// # Errors
 /// `model-unsupported`, naming the class and the type, if neither is known.
@@ -208,14 +208,14 @@ impl Rule {
     }
 }
 
-/// The spelling of a role's token among defaults.
+/// The default spelling of a role's token.
 pub(super) fn default_of<'a>(defaults: &[(&str, &'a str)], role: &str) -> Option<&'a str> {
     defaults.iter().find(|(name, _)| *name == role).map(|(_, text)| *text)
 }
 
 impl Class {
-    /// Whether the mask token takes the space before it, where the files give only its spelling. The models were trained so.
-    /// (transformers 5 forgets it for RoBERTa and XLM-RoBERTa; 4 did not.)
+    /// Whether the mask token absorbs the space before it, if the files give only its spelling. The models were trained with this.
+    /// (transformers 5 does not do it for RoBERTa and XLM-RoBERTa; version 4 did.)
     fn mask_strips_left(self) -> bool {
         matches!(self, Class::Roberta | Class::Camembert | Class::XlmRoberta)
     }

@@ -1,8 +1,8 @@
-//! What the small files beside a vocabulary declare: `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+//! Declarations in the small files beside a vocabulary: `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
 //!
-//! They are merged as transformers 5 merges them (`_from_pretrained` in `tokenization_utils_base.py`). If `tokenizer_config.json` has
-//! `added_tokens_decoder`, it says everything. Otherwise `special_tokens_map.json` wins over the configuration, and
-//! `added_tokens.json` gives tokens their ids.
+//! They are merged as in transformers 5 (`_from_pretrained` in `tokenization_utils_base.py`). If `tokenizer_config.json` has
+//! `added_tokens_decoder`, the other files are not needed. Otherwise `special_tokens_map.json` takes precedence over the
+//! configuration, and `added_tokens.json` gives tokens their ids.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use tokenizers::AddedToken;
 
 use crate::error::{Result, bail, err};
 
-/// The files that declare something: the class of the tokenizer with its settings; the special tokens, in older models; and the ids
-/// of tokens outside the vocabulary, in older models.
+/// The files with declarations: the tokenizer's class and settings; the special tokens, in older models; and the ids of tokens
+/// outside the vocabulary, in older models.
 pub const DECLARATION_FILES: [&str; 3] =
     ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 const CONFIG_FILE: &str = DECLARATION_FILES[0];
@@ -26,11 +26,11 @@ pub(crate) const ROLES: [&str; 7] =
 /// Maximum number of bytes in an added token.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// A special token as a file writes it.
+/// A special token as written in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Special {
     pub(super) token: AddedToken,
-    /// Whether the file has only the spelling, so that the class decides the rest.
+    /// Whether the file has only the spelling, so that the class determines the other properties.
     pub(super) spelling_only: bool,
 }
 
@@ -120,15 +120,15 @@ impl Declared {
         }
     }
 
-    /// The class of transformers that the configuration names.
+    /// The transformers class that the configuration names.
     pub(super) fn class(&self) -> Option<&str> {
         self.config.get("tokenizer_class")?.as_str()
     }
 
-    /// A setting that is true or false.
+    /// A Boolean setting.
     ///
     /// # Errors
-    /// `file-corrupt` if it is something else.
+    /// `file-corrupt` if it is not a Boolean.
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -140,7 +140,7 @@ impl Declared {
     /// A setting that is a number of at most `most`.
     ///
     /// # Errors
-    /// `file-corrupt` if it is something else.
+    /// `file-corrupt` if it is anything else.
     pub(super) fn count(&self, key: &str, most: u64) -> Result<Option<u64>> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -153,7 +153,7 @@ impl Declared {
         }
     }
 
-    /// The token of a role. `default` is the spelling that the class has for it.
+    /// The token of a role. `default` is the class's spelling for it.
     pub(super) fn role(&self, role: &str, default: Option<&str>) -> Option<Special> {
         match self.roles.get(role) {
             Some(declared) => declared.clone(),
@@ -181,7 +181,7 @@ fn object(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Result<Option<Map<St
     }
 }
 
-/// A token as its spelling or as an object with its properties. `special` is the default of that property.
+/// Reads a token from its spelling or from an object with its properties. `special` is the default of that property.
 fn parse(field: &str, value: &Value, special: bool) -> Result<Special> {
     let (token, spelling_only) = match value {
         Value::String(text) => (AddedToken::from(text.clone(), true), true),

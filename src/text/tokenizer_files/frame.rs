@@ -9,7 +9,7 @@ use super::class::{Class, Rule};
 use super::declared::Declared;
 use crate::error::{Result, err};
 
-/// Sets the special tokens that a class puts around a text, once all tokens have their ids.
+/// Sets the special tokens that a class adds around a text, once all tokens have their ids.
 pub(super) fn add(rule: &Rule, inner: &mut Tokenizer, declared: &Declared) -> Result<()> {
     let token = |role: &str| -> Option<(String, u32)> {
         let text = rule.role(declared, role)?.content;
@@ -63,10 +63,10 @@ fn enclosed(cls: (String, u32), sep: (String, u32)) -> Result<PostProcessorWrapp
     template(&single, &[&single[..], &[Part::B(1), Part::Token(&sep, 1)]].concat())
 }
 
-/// A part of the form that a text is brought into, with its token type.
+/// A part of the template for a text, with its token type.
 #[derive(Clone, Copy)]
 enum Part<'a> {
-    /// The text, or the first of a pair.
+    /// The text, or the first text of a pair.
     A,
     /// The second text of a pair.
     B(u32),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::charsmap;
 use crate::error::{Result, bail, err};
 
-/// Maximum token id. It is far above every real one and far below anything that could overflow.
+/// Maximum token id. It is far above any real id and far below any value that could overflow.
 pub(super) const MAX_ID: u64 = 1 << 24;
 
 /// Parses a `tokenizer.json`, and disables its truncation and padding.
@@ -20,8 +20,7 @@ pub(crate) fn parse(bytes: &[u8], file_name: &str) -> Result<tokenizers::Tokeniz
     Ok(inner)
 }
 
-/// The parts of a tokenizer.json that the crate `tokenizers` does not check and on which it could
-/// panic.
+/// The parts of a tokenizer.json that the crate `tokenizers` does not check and that could make it panic.
 #[derive(Deserialize)]
 struct Probe {
     model: ModelProbe,
@@ -31,7 +30,7 @@ struct Probe {
     normalizer: Value,
     #[serde(default)]
     post_processor: Value,
-    /// Reading is the only way to find invalid texts and numbers, at which the crate panics.
+    /// Parsing it is the only way to find invalid strings and numbers, on which the crate panics.
     #[serde(default, rename = "decoder")]
     _decoder: Value,
 }
@@ -50,7 +49,7 @@ struct AddedProbe {
     id: u64,
 }
 
-/// The largest id of a vocabulary, which is read without storing the vocabulary.
+/// The largest id in a vocabulary, which is parsed without storing the vocabulary.
 #[derive(Default)]
 struct MaxId(u64);
 
@@ -101,7 +100,7 @@ fn probe(bytes: &[u8], file_name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks the rules of SentencePiece in a normalizer and in those that it consists of.
+/// Checks SentencePiece's rules in a normalizer and in the normalizers that it consists of.
 fn check_normalizer(normalizer: &Value, file_name: &str) -> Result<()> {
     for part in normalizer["normalizers"].as_array().into_iter().flatten() {
         check_normalizer(part, file_name)?;
@@ -117,8 +116,8 @@ fn check_normalizer(normalizer: &Value, file_name: &str) -> Result<()> {
     charsmap::read(&bytes, &place).map(drop)
 }
 
-/// Checks that templates have only special tokens that the post-processor defines, and that the template of a single text has no place
-/// for a second one.
+/// Checks that templates only use special tokens that the post-processor defines, and that the template for a single text has no
+/// place for a second one.
 fn check_post_processor(processor: &Value, file_name: &str) -> Result<()> {
     for part in processor["processors"].as_array().into_iter().flatten() {
         check_post_processor(part, file_name)?;
@@ -138,7 +137,7 @@ fn check_post_processor(processor: &Value, file_name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of a text in base64 (RFC 4648).
+/// Decodes base64 (RFC 4648).
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => Some(c - b'A'),
@@ -171,7 +170,7 @@ mod tests {
         assert_eq!(from_base64("Zm9v!"), None);
     }
 
-    /// At each of these, the crate `tokenizers` panics.
+    /// Each of these makes the crate `tokenizers` panic.
     #[test]
     fn parts_at_which_the_crate_panics_are_refused() {
         let model = r#""model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}"#;

@@ -1,17 +1,17 @@
-//! What SentencePiece's vocabularies in both kinds of files have in common: the merges that they imply.
+//! The merges that a SentencePiece vocabulary implies, used for both kinds of files.
 
 use std::collections::HashSet;
 
 use tokenizers::models::bpe::Merges;
 
-/// Maximum number of bytes in one piece. SentencePiece's own have at most 16 characters. The crate `tokenizers` recurses as deep
-/// as a piece is long.
+/// Maximum number of bytes in one piece. SentencePiece's own pieces have at most 16 characters. The recursion depth of the crate
+/// `tokenizers` is the length of a piece.
 pub(crate) const MAX_PIECE_BYTES: usize = 1024;
 
-/// Every way to join two pieces to a third, those of the first pieces first, and among those of a piece the shortest left part
-/// first. A SentencePiece model has no merges: it joins the two neighbors whose joint piece comes first.
+/// Every way to join two pieces to a third one, in the order of the joined pieces and, for the same joined piece, shortest left
+/// part first. A SentencePiece model has no merges: it joins the two neighbors whose joined piece comes first.
 ///
-/// Pieces of more than [`MAX_PIECE_BYTES`] have no merges, because the work grows with the square of the length.
+/// Pieces longer than [`MAX_PIECE_BYTES`] have no merges, because the work is quadratic in the length.
 pub(crate) fn of_pieces<'a>(pieces: impl Iterator<Item = &'a str> + Clone) -> Merges {
     let known: HashSet<&str> = pieces.clone().collect();
     let mut merges = Merges::new();

@@ -1,9 +1,9 @@
 //! The tokenizer of a Hugging Face directory: from `tokenizer.json`, or from the vocabulary files of older models.
 //!
-//! - [`class`] chooses the rule, as the tokenizer classes of transformers 5 do.
+//! - [`class`] chooses the rule, like the tokenizer classes of transformers 5.
 //! - [`vocabulary`] reads `vocab.json`, `merges.txt` and `vocab.txt`, [`sentencepiece`] a SentencePiece model.
 //! - [`pipeline`] builds the tokenizer of each class from them, and [`frame`] adds the special tokens around a text.
-//! - [`declared`] reads the small files that add special tokens and settings, also to a `tokenizer.json`.
+//! - [`declared`] reads the small files that add special tokens and settings, also for a `tokenizer.json`.
 
 pub(super) mod charsmap;
 mod class;
@@ -30,18 +30,18 @@ use crate::error::{Result, bail};
 /// The file with the whole tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
-/// What a model's files say about its tokenizer.
+/// The information about the tokenizer in a model's files.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenizerFiles<'a> {
     /// The bytes of the small files beside the weights, by name.
     pub files: &'a BTreeMap<String, Vec<u8>>,
     /// `model_type` of config.json.
     pub model_type: Option<&'a str>,
-    /// `tokenizer_class` of config.json, which tokenizer_config.json may replace.
+    /// `tokenizer_class` of config.json, which tokenizer_config.json may override.
     pub class: Option<&'a str>,
 }
 
-/// A tokenizer that has been built, with the special tokens that its files name.
+/// A tokenizer, with the special tokens that its files name.
 pub(super) struct Built {
     pub(super) inner: tokenizers::Tokenizer,
     /// The name of the file with the vocabulary, for messages.
@@ -53,7 +53,7 @@ pub(super) struct Built {
 /// Builds the tokenizer of a directory without a `tokenizer.json`. Returns `None` if there is no vocabulary either.
 ///
 /// # Errors
-/// `model-unsupported` if no rule is known for the class; `file-corrupt`, naming the file, if a file does not follow its format.
+/// `model-unsupported` if there is no rule for the class; `file-corrupt`, naming the file, if a file does not follow its format.
 pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
     let files = of.files;
     if !VOCABULARY_FILES.iter().any(|name| files.contains_key(*name)) {
@@ -69,8 +69,8 @@ pub(super) fn build(of: TokenizerFiles<'_>) -> Result<Option<Built>> {
     Ok(Some(Built { inner, source, mask: spelling("mask_token"), eos: spelling("eos_token") }))
 }
 
-/// Adds what the other files declare to a tokenizer that was read from `tokenizer.json`: tokens, and settings of its normalizer and
-/// pre-tokenizer. Returns the spellings of the mask and of the end of a text, if the files name them.
+/// Adds the declarations of the other files to a tokenizer that was read from `tokenizer.json`: tokens, and settings of its
+/// normalizer and pre-tokenizer. Returns the spellings of the mask and end-of-text tokens, if the files name them.
 ///
 /// # Errors
 /// `file-corrupt`, naming the file and the field.
@@ -91,7 +91,7 @@ pub(super) fn complete(
     Ok((spelling("mask_token"), spelling("eos_token")))
 }
 
-/// The special tokens of a directory by their roles, for a chat template. Roles that no file names have the class's default.
+/// The special tokens of a directory by role, for a chat template. Roles that no file specifies have the class's default.
 ///
 /// # Errors
 /// `file-corrupt`, naming the file and the field.
@@ -103,8 +103,8 @@ pub fn special_tokens(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<(String, 
     Ok(ROLES.into_iter().filter_map(token).collect())
 }
 
-/// Adds the tokens that the tokenizer does not have yet, in the order of transformers: those with ids, those with a role, then the
-/// others and those of the vocabulary file itself, `own`.
+/// Adds the tokens that the tokenizer does not have yet, in transformers' order: those with ids, those with a role, then the others
+/// and those of the vocabulary file itself, `own`.
 fn add_tokens(
     inner: &mut tokenizers::Tokenizer,
     declared: &Declared,

@@ -27,13 +27,13 @@ use super::{charsmap, merges, vocabulary};
 use crate::error::{Result, bail, err};
 use crate::text::gguf_vocab::{QWEN2, split};
 
-/// SentencePiece's mark of a space.
+/// SentencePiece's marker for a space.
 const MARK: char = '▁';
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The tokenizer of a class without its added tokens, the file that its vocabulary came from, and the tokens that this file declares
-/// as special or user-defined.
+/// The tokenizer of a class without its added tokens, the file that its vocabulary was read from, and the tokens that this file
+/// declares as special or user-defined.
 pub(super) fn build(
     rule: &Rule,
     files: &Files,
@@ -128,7 +128,7 @@ fn pieces(
     Ok((model, name, added))
 }
 
-/// A class whose pieces are merged in the order of their ids, with bytes for what has no piece.
+/// A class whose pieces are merged in the order of their ids, with bytes as a fallback.
 fn merged_pieces(
     rule: &Rule,
     files: &Files,
@@ -172,7 +172,7 @@ fn merged_pieces(
     Ok((inner, name, own))
 }
 
-/// A class that takes the most probable segmentation into pieces.
+/// A class that uses the most probable segmentation into pieces.
 fn scored_pieces(
     rule: &Rule,
     files: &Files,
@@ -189,7 +189,7 @@ fn scored_pieces(
     let scored = model.pieces.into_iter().map(|piece| (piece.text, f64::from(piece.score)));
     let plain = |text: String| (text, 0.0);
     let mut vocab: Vec<(String, f64)> = match rule.class {
-        // fairseq's vocabulary: four special tokens before SentencePiece's pieces, and the mask behind.
+        // fairseq's vocabulary: four special tokens before SentencePiece's pieces, and the mask after them.
         Class::XlmRoberta => {
             let before = ["bos_token", "pad_token", "eos_token", "unk_token"].map(token);
             let before = before.into_iter().collect::<Result<Vec<_>>>()?.into_iter().map(plain);
@@ -208,7 +208,7 @@ fn scored_pieces(
         _ => scored.collect(),
     };
     if rule.class == Class::T5 {
-        // The masks of T5's pre-training have the last ids, in reverse.
+        // The masks of T5's pretraining have the last ids, in reverse.
         let masks: Vec<String> = (0..declared.count("extra_ids", 1 << 16)?.unwrap_or(100))
             .map(|i| format!("<extra_id_{i}>"))
             .collect();
@@ -239,7 +239,7 @@ fn scored_pieces(
             }
             list.into_iter().chain(rules).collect()
         }
-        // transformers 5 does not use the rules of the file for this class.
+        // transformers 5 does not use the file's rules for this class.
         Class::DebertaV2 => {
             let lower = declared.flag("do_lower_case")?.unwrap_or(false);
             let spaces = normalizers::replace::ReplacePattern::Regex(r"\s{2,}|[\n\r\t]".to_owned());
@@ -281,8 +281,8 @@ fn replace(
     Replace::new(pattern, content).map_err(|e| err!(ModelUnsupported, "cannot build a normalizer: {e}"))
 }
 
-/// Gives the parts of a `tokenizer.json` the settings that `tokenizer_config.json` has for them. transformers does the same when it
-/// opens such a directory.
+/// Applies the settings in `tokenizer_config.json` to the parts of a `tokenizer.json`. transformers does the same when it opens
+/// such a directory.
 pub(super) fn override_settings(inner: &mut Tokenizer, declared: &Declared) -> Result<()> {
     if let Some(NormalizerWrapper::BertNormalizer(bert)) = inner.get_normalizer() {
         let mut bert = *bert;

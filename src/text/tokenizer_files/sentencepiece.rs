@@ -1,7 +1,8 @@
 //! Reads a SentencePiece model: a protocol buffer of the type `ModelProto` (`sentencepiece_model.proto` of SentencePiece).
 //!
-//! Only the fields that decide the tokens are read. A generated parser would add a code generator and a runtime to the engine for
-//! a dozen fields. No length in the file sizes an allocation: fields are slices of the file, and pieces are pushed one by one.
+//! Only the fields that determine the tokens are read. A generated parser would add a code generator and a runtime to the engine
+//! for a dozen fields. No length in the file determines the size of an allocation: fields are slices of the file, and pieces are
+//! pushed one by one.
 
 use super::merges::MAX_PIECE_BYTES;
 use crate::error::{Result, bail, err};
@@ -17,14 +18,14 @@ pub(super) enum Algorithm {
     Other(u64),
 }
 
-/// What a piece is for, `SentencePiece.Type`.
+/// The role of a piece, `SentencePiece.Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PieceType {
     /// It never comes from text: `<s>`, `</s>`.
     Control,
     /// It is matched as a whole, before anything else.
     UserDefined,
-    /// Any other: an ordinary piece, the unknown piece, a byte, an unused piece.
+    /// Any other piece: an ordinary piece, the unknown piece, a byte, an unused piece.
     Plain,
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Piece {
     pub(super) kind: PieceType,
 }
 
-/// The parts of a model that decide the tokens of a text.
+/// The parts of a model that determine the tokens of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SentencePiece {
     /// The pieces in the order of their ids.
@@ -44,12 +45,12 @@ pub(super) struct SentencePiece {
     pub(super) algorithm: Algorithm,
     /// The id of the unknown piece, if there is one.
     pub(super) unk: Option<u32>,
-    /// The rules by which text is normalized; empty if there are none.
+    /// The normalization rules for text; empty if there are none.
     pub(super) charsmap: Vec<u8>,
 }
 
 impl SentencePiece {
-    /// Parses the bytes of a model file; `name` is its name for messages.
+    /// Parses the bytes of a model file. `name` is its name for messages.
     ///
     /// # Errors
     /// `file-corrupt` if the bytes are not a SentencePiece model.

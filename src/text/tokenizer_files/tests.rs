@@ -1,4 +1,4 @@
-//! What the goldens of `tests/text_golden/` do not show: refusals, and files that were made to do harm.
+//! Cases that the golden files of `tests/text_golden/` do not cover: rejections, and malicious files.
 
 use super::sentencepiece::{Algorithm, PieceType, SentencePiece};
 use super::*;
@@ -77,7 +77,7 @@ fn damaged_files_are_named() {
         assert_eq!(error.code(), Code::FileCorrupt, "{error}");
         assert!(error.message().contains(says), "{says}: {error}");
     }
-    // An id that no rule can give: the vocabulary has 4 tokens, and the class adds one.
+    // An id that no rule can assign: the vocabulary has 4 tokens, and the class adds one.
     let hole = [vocab, merges, ("added_tokens.json", r#"{"<x>":99}"#)];
     let error = open(&hole, Some("opt")).unwrap_err();
     assert!(
@@ -114,7 +114,7 @@ fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
     [varint(number << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-/// A model of the given type with pieces, their scores falling.
+/// A model of the given type with the given pieces and decreasing scores.
 fn model(kind: u8, pieces: &[(&str, u8)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (i, (text, kind)) in pieces.iter().enumerate() {
@@ -138,7 +138,7 @@ fn a_sentencepiece_model_is_read() {
         [PieceType::Plain, PieceType::Control, PieceType::Control, PieceType::UserDefined]
     );
     assert_eq!((read.pieces[6].text.as_str(), read.pieces[6].score), ("▁a", -6.0));
-    // Without an unknown piece its id is -1.
+    // Without an unknown piece, its id is -1.
     let mut none = model(1, &PIECES);
     none.extend(field(2, &[varint(40 << 3), varint(u64::MAX)].concat()));
     assert_eq!(SentencePiece::parse(&none, "m").unwrap().unk, None);
@@ -161,7 +161,7 @@ fn a_sentencepiece_model_is_read() {
     }
 }
 
-/// Each class that has a SentencePiece model, with models that were cut, mutated or are noise: an error or a tokenizer, and no panic.
+/// Each class that has a SentencePiece model, with models that are truncated, mutated or random: an error or a tokenizer, and no panic.
 #[test]
 fn hostile_sentencepiece_models_are_harmless() {
     let classes = ["albert", "camembert", "deberta-v2", "gemma", "llama", "t5", "xlm-roberta"];

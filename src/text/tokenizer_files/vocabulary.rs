@@ -9,7 +9,7 @@ use tokenizers::models::bpe::{Merges, Vocab};
 use super::json::MAX_ID;
 use crate::error::{Result, bail, err};
 
-/// Every file that may have the vocabulary of a model without a `tokenizer.json`.
+/// Every file that may contain the vocabulary of a model without a `tokenizer.json`.
 pub const VOCABULARY_FILES: [&str; 7] = [
     "vocab.json",
     "merges.txt",
@@ -23,7 +23,7 @@ pub const VOCABULARY_FILES: [&str; 7] = [
 /// The bytes of a file that a class needs.
 ///
 /// # Errors
-/// `model-unsupported`, naming the class and what is there, if it is not among `files`.
+/// `model-unsupported`, naming the class and the existing files, if it is not among `files`.
 pub(super) fn required<'a>(
     files: &'a BTreeMap<String, Vec<u8>>,
     name: &str,
@@ -36,10 +36,10 @@ pub(super) fn required<'a>(
     })
 }
 
-/// Reads `vocab.json`: an object of tokens and their ids.
+/// Reads `vocab.json`: an object that maps tokens to their ids.
 ///
 /// # Errors
-/// `file-corrupt`.
+/// `file-corrupt` if it does not follow the format.
 pub(super) fn json(bytes: &[u8], name: &str) -> Result<Vocab> {
     struct Walk;
     impl<'de> Visitor<'de> for Walk {
@@ -64,7 +64,7 @@ pub(super) fn json(bytes: &[u8], name: &str) -> Result<Vocab> {
     Ok(vocab)
 }
 
-/// Reads `merges.txt`: two tokens on each line, the most important merge first.
+/// Reads `merges.txt`: two tokens on each line, highest priority first.
 ///
 /// # Errors
 /// `file-corrupt`, naming the line.
@@ -87,7 +87,7 @@ pub(super) fn merges(bytes: &[u8], name: &str) -> Result<Merges> {
 /// Reads `vocab.txt`: one token on each line, in the order of the ids.
 ///
 /// # Errors
-/// `file-corrupt`.
+/// `file-corrupt` if it does not follow the format.
 pub(super) fn lines(bytes: &[u8], name: &str) -> Result<Vocab> {
     Ok(text(bytes, name)?.lines().zip(0u32..).map(|(line, id)| (line.trim_end().to_owned(), id)).collect())
 }

@@ -1,4 +1,4 @@
-//! Files that are refused, torn or odd.
+//! Files that are rejected, truncated or unusual.
 
 use super::*;
 
@@ -104,8 +104,8 @@ fn torn_files_are_read_or_refused_without_panic() {
     }
 }
 
-/// The files of `tests/rows` are read as `expected.json` there says. With `POCKETLLM_WRITE=1` it is written, to be reviewed. The package's tests read them with the
-/// engine in wasm, and hold them against the same file.
+/// The files in `tests/rows` are read as its `expected.json` says. With `POCKETLLM_WRITE=1`, that file is written, and must be
+/// reviewed. The package's tests read them with the wasm engine and compare with the same file.
 #[test]
 #[cfg(not(target_arch = "wasm32"))] // there are no files
 fn odd_files_are_read_as_expected() {
@@ -128,7 +128,7 @@ fn odd_files_are_read_as_expected() {
     assert_eq!(found, expected, "{}", serde_json::to_string_pretty(&found).unwrap());
 }
 
-/// What `readRows` of the package returns for a file, or the message of its error.
+/// What the package's `readRows` returns for a file, or the message of its error.
 #[cfg(not(target_arch = "wasm32"))]
 fn inspected(name: &str, bytes: &[u8]) -> serde_json::Value {
     use serde_json::json;

@@ -11,7 +11,7 @@ fn rows(name: &str, text: &str) -> Vec<Classified> {
     }
 }
 
-/// The message of the refusal, which must be `data-invalid` and name the file.
+/// The message of the error, which must be `data-invalid` and name the file.
 fn refused(name: &str, bytes: impl AsRef<[u8]>) -> String {
     let e = read(name, bytes.as_ref()).unwrap_err();
     assert_eq!(e.code(), Code::DataInvalid);
@@ -34,7 +34,7 @@ fn csv_with_quotes_bom_and_any_case() {
 fn tsv_with_and_without_quoting() {
     let quoted = rows("a.tsv", "text\ttext_b\tlabel\n\"a\tb\"\tc\t1\n");
     assert_eq!((quoted[0].text.as_str(), quoted[0].text_b.as_deref()), ("a\tb", Some("c")));
-    // As in GLUE: a quote is a character.
+    // As in GLUE, a quote is an ordinary character.
     let plain = rows("a.tsv", "text\tlabel\n\"unclosed\t1\nsay \"hi\"\t0\n");
     assert_eq!((plain[0].text.as_str(), plain[1].text.as_str()), ("\"unclosed", "say \"hi\""));
     let merged = rows("a.tsv", "text\tlabel\n\"open\t1\nend\"\t0\n\"\"\t2\n");
@@ -115,7 +115,7 @@ fn every_field_of_a_conversation_is_kept_in_its_order() {
     ];
     others.iter().for_each(|other| assert_ne!(print(other), print(rows), "{other}"));
     let plain = r#"[{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}]"#;
-    // Trajectory files keep it: it must not change between releases.
+    // Trajectory files store this value, so it must not change between releases.
     assert_eq!(print(plain), PLAIN_CHAT);
 }
 
@@ -165,7 +165,7 @@ fn json_in_any_form_is_read() {
     let text = format!("\n{long_a}\n\n{long_b}\n");
     let Rows::Classified(rows) = read("a.json", text.as_bytes()).unwrap().rows else { panic!() };
     assert_eq!([rows[0].row, rows[1].row], [2, 7]);
-    // JSON without known fields stays text in a file of text.
+    // JSON without known fields in a text file remains text.
     assert!(matches!(read("a.txt", b"{\"a\": 1}").unwrap().rows, Rows::Plain(_)));
 }
 
@@ -178,7 +178,7 @@ fn rows_of_the_only_column_are_texts_of_their_own() {
     let wanted = ["Ahoy, friend!", "Two\nlines", "He said \"no\"."];
     let quoted = "\"Ahoy, friend!\"\r\n\"Two\nlines\"\r\n\"He said \"\"no\"\".\"\r\n";
     let json = wanted.map(|text| format!("{{\"text\":{}}}", serde_json::json!(text))).join("\n");
-    // Under a name that is known, a training takes them without asking.
+    // With a known name, training accepts the rows without asking.
     for (name, text) in [
         ("a.csv", format!("Text\n{quoted}")),
         ("a.tsv", format!("message\n{quoted}")),
@@ -192,12 +192,12 @@ fn rows_of_the_only_column_are_texts_of_their_own() {
             "{name}"
         );
     }
-    // Under another name or none, it is said how they were understood.
+    // With another name or none, the result says how the rows were interpreted.
     for (name, text, header, column) in [
         ("a.csv", format!("Reply\n{quoted}{quoted}"), true, "Reply"),
         ("a.csv", quoted.to_owned(), false, "column 1"),
         ("a.tsv", quoted.replace("\"Two\nlines\"", "Two lines"), false, "column 1"),
-        // A short first text is no name if it is a sentence.
+        // A short first text is not a column name if it is a sentence.
         ("a.csv", "\"Ahoy, friend!\"\n\"Where have I been? At sea!\"".to_owned(), false, "column 1"),
         ("a.jsonl", json.replace("\"text\"", "\"reply\""), false, "reply"),
     ] {
@@ -212,19 +212,19 @@ fn rows_of_the_only_column_are_texts_of_their_own() {
         assert_eq!(texts(&reading)[0], "Ahoy, friend!");
         assert!(reading.whole().is_ok());
     }
-    // A comma outside quotation marks divides nothing, and what has no text is left out.
+    // A comma outside quotation marks does not divide a line, and rows without text are left out.
     let plain = inspect("a.csv", b"text\nAhoy, friend!\n\" \"\nYes\n", &Wanted::default()).unwrap();
     assert_eq!(
         (texts(&plain), plain.problems.len()),
         (vec!["Ahoy, friend!".to_owned(), "Yes".to_owned()], 1)
     );
-    // Where labels are wanted, they are missing.
+    // If labels are wanted, their absence is an error.
     let labeled = Wanted { labeled: true, ..Wanted::default() };
     let reading = inspect("a.csv", format!("text\n{quoted}").as_bytes(), &labeled).unwrap();
     assert_eq!((texts(&reading).len(), reading.layout.as_ref().unwrap().certainty), (3, Certainty::Unsure));
     let error = reading.whole().unwrap_err();
     assert!(error.message().contains("`label`") && error.message().contains("found only texts"), "{error}");
-    // Columns of other fields alone are no texts.
+    // Columns that only have other fields are not texts.
     for (name, text) in
         [("a.csv", "label\nx\ny\n"), ("a.csv", "just a line\n"), ("a.jsonl", "{\"prompt\":\"a\"}\n")]
     {
@@ -247,14 +247,14 @@ fn what_a_file_was_taken_as_is_said() {
     assert!(notes("63", b"Once upon a time", &any).contains("read as plain text"));
     assert!(notes("a.csv", b"text,label\ra,x\rb,y\r", &any).contains("carriage returns"));
     assert!(notes("a.csv", b"text,label\nf\xfcr,x\n", &any).contains("Windows-1252"));
-    // An option has the last word.
+    // An option overrides everything else.
     let told = |format| Wanted { format: Some(format), ..Wanted::default() };
     assert_eq!(notes("63", csv, &told(Format::Csv)), "");
     assert!(inspect("a.csv", jsonl, &told(Format::Jsonl)).unwrap().problems.is_empty());
     let plain = inspect("a.jsonl", jsonl, &told(Format::Txt)).unwrap();
     assert!(matches!(plain.dataset.rows, Rows::Plain(_)) && plain.notes.is_empty());
     assert!(inspect("a.txt", b"text\tlabel\na\tx\n", &told(Format::Tsv)).unwrap().problems.is_empty());
-    // Other files are named.
+    // Other kinds of files are named in the error.
     for (bytes, part) in [
         (&b"\x1f\x8b\x08\0"[..], "gzip: unpack it first"),
         (b"PK\x03\x04\x14", ".xlsx: unpack it, or save the sheet as CSV"),
@@ -294,6 +294,6 @@ fn the_fingerprint_is_of_the_content() {
         print("a.txt", "text,label\na,1\nb,2\n"),
     ];
     assert!(!others.contains(&csv));
-    // Trajectory files keep it: it must not change between releases.
+    // Trajectory files store this value, so it must not change between releases.
     assert_eq!(csv, 144_570_385_755_322_967);
 }

@@ -1,4 +1,4 @@
-//! Files that a task refuses, or at least survives.
+//! Files that a task rejects, or at least survives.
 
 use super::{CAUSAL, MASKED};
 use crate::error::Code;
