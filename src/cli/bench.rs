@@ -16,7 +16,7 @@ use crate::gpu::{Backend, KernelTime, Profiler};
 use crate::reference::Host;
 use crate::train::{Bench, MethodKind, MethodOptions, Session, Settings, Sizes, trial};
 
-/// Minimum milliseconds of untimed rounds.
+/// Minimum milliseconds of untimed warm-up rounds.
 const WARM_UP_MS: f64 = 500.0;
 
 #[derive(Debug, clap::Args)]
@@ -79,7 +79,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     session = model::load(session, backend).await?;
     let mut bench = Bench::new(session, settings, args.seq_len).await?;
-    // These rounds compile the pipelines, and let a GPU that was idle raise its clock.
+    // These rounds compile the pipelines, and let an idle GPU raise its clock.
     let start = Instant::now();
     while start.elapsed_ms() < WARM_UP_MS {
         bench.forward().await?;
@@ -135,7 +135,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Times the kernels of a forward pass and of a step, each by itself.
+/// Times the kernels of a forward pass and of a step, each kernel separately.
 async fn profile(
     context: &Context,
     session: Session,
@@ -184,7 +184,7 @@ async fn profile(
     Ok(())
 }
 
-/// Measures the matmul kernel by itself.
+/// Measures the matmul kernel separately.
 async fn kernels(context: &Context) -> Result<()> {
     let backend = device::backend(context).await?;
     let large = if backend.limits().software { &[][..] } else { tuner::LARGE_SHAPES };
@@ -207,7 +207,7 @@ async fn kernels(context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Runs one whole step of a training, and prints its memory beside the plan.
+/// Runs one whole training step, and prints its memory next to the plan.
 async fn one_step(
     context: &Context,
     session: Session,

@@ -1,4 +1,4 @@
-//! The global flags, which every command takes.
+//! The global flags, which apply to every command.
 
 use clap::ValueEnum;
 

@@ -31,20 +31,20 @@ pub(super) struct PromptArgs {
     pub draw: Draw,
 }
 
-/// A data file: already read, or to be read once the model is known.
+/// A data file that has already been read, or will be read once the model is known.
 pub(super) enum DataFile {
     Read(Dataset),
     OfTask(&'static Task, String, Vec<u8>),
 }
 
 impl PromptArgs {
-    /// The task that is named, if one is.
+    /// The task named by the flag, if any.
     pub(super) fn task(&self) -> Result<Option<&'static Task>> {
         self.task.as_deref().map(task::find).transpose()
     }
 
-    /// The encoder that turns rows into examples for a model, on which the trajectory with this header has been
-    /// replayed. Without a prompt, a checkpoint that has a classifier of its own is used with it.
+    /// The encoder that turns rows into examples for a model, on which the trajectory with this header has been replayed. Without a
+    /// prompt, the checkpoint's own classifier is used if it has one.
     pub(super) async fn encoder(&self, session: &Session, header: Option<&Header>) -> Result<ExampleEncoder> {
         if let Some(header) = header
             && let Some(classifier) = Classifier::of(header, session)?
@@ -62,7 +62,7 @@ impl PromptArgs {
         prompt.of_words(session)
     }
 
-    /// The encoder of a run: the readout in the header of an interrupted run, or that of the prompt.
+    /// The encoder of a run: the readout in the header of an interrupted run, or the encoder of the prompt.
     pub(super) fn encoder_of_run(
         &self,
         session: &Session,
@@ -73,7 +73,7 @@ impl PromptArgs {
             .map_or_else(|| self.of_words(session), |classifier| Ok(ExampleEncoder::Readout(classifier)))
     }
 
-    /// The encoder of a prompt, or for language modeling.
+    /// The encoder of a prompt or, without a prompt, for language modeling.
     pub(super) fn of_words(&self, session: &Session) -> Result<ExampleEncoder> {
         match self.task()? {
             Some(task) => ExampleEncoder::of_task(session, task),
@@ -84,7 +84,7 @@ impl PromptArgs {
     /// The template and the label words that a readout is fitted to; `None` if there is no template.
     ///
     /// # Errors
-    /// `invalid-argument` for a task whose answers are no label words for this model.
+    /// `invalid-argument` for a task whose answers are not label words for this model.
     pub(super) fn words(&self, session: &Session) -> Result<Option<(String, Vec<String>)>> {
         let Some(template) = self.template(session)? else { return Ok(None) };
         match self.of_words(session)? {
@@ -97,13 +97,13 @@ impl PromptArgs {
         }
     }
 
-    /// The flag that gives a prompt, if one does.
+    /// The flag that gives a prompt, if any.
     fn prompt_flag(&self) -> Option<&'static str> {
         let given = [("--task", self.task.is_some()), ("--template", self.template.is_some())];
         given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
     }
 
-    /// Refuses a prompt beside a readout before the steps of another method.
+    /// Rejects a prompt that is given together with a readout before the steps of another method.
     ///
     /// # Errors
     /// `invalid-argument` naming the flag.
@@ -118,7 +118,7 @@ impl PromptArgs {
         }
     }
 
-    /// Refuses a prompt beside a readout that has its own.
+    /// Rejects a prompt that is given together with a readout that has its own.
     ///
     /// # Errors
     /// `invalid-argument` naming the flag.
@@ -132,7 +132,7 @@ impl PromptArgs {
         }
     }
 
-    /// The template that labels are put into.
+    /// The template that labels are inserted into.
     pub(super) fn template(&self, session: &Session) -> Result<Option<String>> {
         match self.task()? {
             Some(task) => task.template(session.head()).map(|template| Some(template.to_owned())),
@@ -155,8 +155,8 @@ impl PromptArgs {
         }
     }
 
-    /// Opens a data file, and reads it if that needs no model. `labeled` says that its rows have labels even if there
-    /// is no template. How its columns were understood is printed.
+    /// Opens a data file, and reads it if that does not require a model. `labeled` says that its rows have labels even if there is
+    /// no template. Prints how its columns were interpreted.
     pub(super) fn open(&self, path: &Path, labeled: bool) -> Result<DataFile> {
         let (name, bytes) = (files::name(path), files::read(path)?);
         Ok(match self.task()? {
@@ -177,7 +177,7 @@ impl PromptArgs {
 }
 
 impl DataFile {
-    /// The rows, for a model.
+    /// Returns the rows, in the form that the model needs.
     pub(super) fn read(self, session: &Session) -> Result<Dataset> {
         match self {
             DataFile::Read(data) => Ok(data),

@@ -1,4 +1,4 @@
-//! Opens the device that the global flags name.
+//! Opens the device selected by the global flags.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::reference::Host;
 /// Opens the backend.
 ///
 /// # Errors
-/// `webgpu-unavailable` when there is no GPU.
+/// `webgpu-unavailable` if there is no GPU.
 pub(super) async fn backend(context: &Context) -> Result<Rc<dyn Backend>> {
     Ok(match context.device {
         Device::Cpu => cpu::open(),

@@ -103,7 +103,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// The rows that stand before each evaluated one, if any are wanted.
+    /// The demonstrations to put before each evaluated row, if any are requested.
     fn demonstrations(
         &self,
         session: &Session,

@@ -1,4 +1,4 @@
-//! Writes the figures of an evaluation: as JSON fields, and in sentences.
+//! Formats the figures of an evaluation, as JSON fields and as sentences.
 
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,7 @@ pub(super) fn add_loss(object: &mut Value, name: &str, loss: Option<f64>) {
     }
 }
 
-/// The accuracy with its interval and its baseline, on one line. Empty for data without labels or answers.
+/// The accuracy with its interval and its baseline, on one line; empty for data without labels or answers.
 pub(super) fn accuracy(report: &EvaluationReport) -> String {
     let (Some(accuracy), Some([low, high])) = (report.accuracy, report.interval) else {
         return String::new();
@@ -43,7 +43,7 @@ pub(super) fn accuracy(report: &EvaluationReport) -> String {
     format!("accuracy {} (95% interval {} to {}{baseline})", percent(accuracy), percent(low), percent(high))
 }
 
-/// A fit of a readout, on one line.
+/// The result of a readout's fit, on one line.
 pub(super) fn readout(report: &ReadoutReport) -> String {
     let seconds = report.ms / 1e3;
     let held_out = report.held_out.as_ref().map_or(String::new(), |seen| {
@@ -52,7 +52,7 @@ pub(super) fn readout(report: &ReadoutReport) -> String {
     format!("{:>6} rows: loss {:.4}{held_out}, {seconds:.1} s", report.rows, report.loss)
 }
 
-/// What the accuracy means, and the result of each label, one sentence on a line.
+/// What the accuracy means, and the result of each label, with one sentence per line.
 pub(super) fn sentences(report: &EvaluationReport) -> Vec<String> {
     let Some(labels) = &report.labels else { return Vec::new() };
     let names: Vec<&str> = labels.per_label.iter().map(|label| label.label.as_str()).collect();
@@ -66,7 +66,7 @@ fn sentence(label: &LabelFigures, names: &[&str]) -> String {
     let mut mistakes: Vec<(usize, &str)> =
         label.confusion.iter().copied().zip(names.iter().copied()).collect();
     mistakes.retain(|(count, name)| *count > 0 && *name != label.label);
-    // The most frequent mistake first.
+    // Most frequent mistake first.
     mistakes.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let mistakes: Vec<String> =
         mistakes.iter().map(|(count, name)| format!(", {count} taken for {name:?}")).collect();

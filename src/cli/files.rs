@@ -1,4 +1,4 @@
-//! Reading and writing files, with errors that name the path. Files that are written replace earlier ones only when they are complete.
+//! Reads and writes files, with errors that name the path. A written file replaces an earlier one only when it is complete.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,7 +12,7 @@ const PARTIAL: &str = ".partial";
 /// Reads a file.
 ///
 /// # Errors
-/// `invalid-argument` when the file cannot be read.
+/// `invalid-argument` if the file cannot be read.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::new(Code::InvalidArgument, format!("{}: {e}", path.display())))
 }
@@ -36,7 +36,7 @@ pub(super) fn write_error(path: &Path, error: &io::Error) -> Error {
     Error::new(code, format!("{}: {error}", path.display()))
 }
 
-/// Makes a directory and its parents.
+/// Creates a directory and its parents.
 ///
 /// # Errors
 /// The errors of [`write_error`].
@@ -50,22 +50,22 @@ pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// A file that is written beside the one that it will replace. Until it is committed, the earlier file stays as it was.
-/// A replacement that is dropped before that is deleted.
+/// A file that is written next to the one that it will replace. Until it is committed, the earlier file stays unchanged. A
+/// replacement that is dropped before that is deleted.
 ///
 /// A symbolic link is followed. A pipe or a device, such as `/dev/stdout`, is written directly.
 pub(super) struct Replacement {
     /// The path in messages.
     named: PathBuf,
-    /// The file that is replaced.
+    /// The file to be replaced.
     target: PathBuf,
-    /// The file that is written; `None` for a pipe or a device, and none after it has received its final name.
+    /// The temporary file; `None` for a pipe or a device, and after the file has received its final name.
     partial: Option<PathBuf>,
     file: BufWriter<File>,
 }
 
 impl Replacement {
-    /// Creates the file beside `path`, so that a directory that cannot be written is found before there is anything to write.
+    /// Creates the temporary file next to `path`, so that an unwritable directory is detected before there is anything to write.
     ///
     /// # Errors
     /// The errors of [`write_error`].
@@ -96,7 +96,7 @@ impl Replacement {
         self.file.write_all(bytes).map_err(|e| write_error(&self.named, &e))
     }
 
-    /// Waits until the bytes are on the disk, and gives the file its name.
+    /// Waits until the bytes are on disk, and gives the file its final name.
     ///
     /// # Errors
     /// The errors of [`write_error`].
@@ -121,7 +121,7 @@ impl Drop for Replacement {
     }
 }
 
-/// The name beside `path` under which this process writes it.
+/// The temporary name next to `path` that this process writes to.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}{PARTIAL}", std::process::id()));
@@ -134,7 +134,7 @@ pub(super) fn is_partial(name: &str) -> bool {
     process.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Waits until the name of a file in its directory is on the disk. Systems without such a call keep the order by themselves.
+/// Waits until a file's directory entry is on disk. Systems without such a call preserve the order by themselves.
 fn sync_dir(file: &Path) {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _ = File::open(dir).and_then(|dir| dir.sync_all());

@@ -54,11 +54,11 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Claims `--out`, before anything is loaded. Returns it with the run that is there already, which `--resume` continues.
+    /// Claims `--out` before anything is loaded. Returns it with the run that already exists there, if any, which `--resume` continues.
     ///
     /// # Errors
-    /// The errors of [`OutDir::claim`]; `invalid-argument` if there is a run and the flag is not given, or if held-out rows are given
-    /// twice.
+    /// The errors of [`OutDir::claim`]; `invalid-argument` if there is a run and `--resume` is not given, or if held-out rows are
+    /// given in two ways.
     pub(super) fn claim(&self) -> Result<(OutDir, Option<Trajectory>)> {
         let mut inputs = vec![self.model.input()];
         inputs.extend(self.adapter.as_deref().map(|path| ("--adapter", path)));
@@ -87,7 +87,7 @@ impl Args {
         Ok((out, existing))
     }
 
-    /// Checks that the disk has space for `records` records with their lines of the log, and for the model if it is saved.
+    /// Checks that the disk has space for `records` records with their log lines, and for the model if it is saved.
     ///
     /// # Errors
     /// `storage-full`.
@@ -112,7 +112,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let held_out =
         args.eval.as_deref().map(|path| args.prompt.open(path, args.options.method.readout)).transpose()?;
     let backend = device::backend(context).await?;
-    // Every problem of the data is found before the weights are loaded.
+    // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let adapter = match &args.adapter {
         Some(path) => Some(read_adapter(&session, &FsDir::new(path)?).await?),
@@ -133,7 +133,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     }
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
     let held_out = held_out.map(|file| file.read(&session)).transpose()?.or(rest);
-    // A run that is resumed keeps its readout.
+    // A resumed run keeps its readout.
     let mut fitter = match (&settings.readout, &existing) {
         (Some(pooling), None) => {
             let settings = Settings { method: Method::Readout { pooling: *pooling }, ..settings.clone() };

@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let mut inputs_read = vec![args.model.input()];
     inputs_read.extend(args.adapter.as_deref().map(|path| ("--adapter", path)));
     out_dir::refuse_input_file(&args.out, &inputs_read)?;
-    // A file that cannot be written is found before the model is loaded.
+    // An unwritable file is detected before the model is loaded.
     let mut out = files::Replacement::create(&args.out)?;
     let mut session = args.model.load(context, args.dtype.dtype()?).await?;
     model::use_adapter(&mut session, args.adapter.as_deref()).await?;
@@ -98,7 +98,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The tensor of an input's token ids.
+/// The tensor with an input's token ids.
 fn ids_tensor(index: usize, ids: &[u32]) -> (String, Dtype, Vec<usize>, Vec<u8>) {
     let wide: Vec<u8> = ids.iter().flat_map(|id| i64::from(*id).to_le_bytes()).collect();
     (format!("input_ids_{index}"), Dtype::I64, vec![ids.len()], wide)

@@ -1,4 +1,4 @@
-//! The planned GPU memory of a run: how much it may be, and how it is shown.
+//! The planned GPU memory of a run: its limit, and how it is displayed.
 
 use crate::error::Result;
 use crate::train::{Plan, Session, Settings, Sizes};
@@ -15,8 +15,7 @@ impl LimitArgs {
     /// Plans a run.
     ///
     /// # Errors
-    /// `out-of-memory` when the run takes more than the flag allows or, without the flag, than the `known`
-    /// capacity of the device.
+    /// `out-of-memory` if the run needs more than the flag allows or, without the flag, more than the `known` capacity of the device.
     pub(super) async fn check(
         &self,
         session: &Session,

@@ -22,7 +22,7 @@ impl DtypeArgs {
     }
 }
 
-/// The storage formats that there are.
+/// The available storage formats.
 fn formats() -> PossibleValuesParser {
     let formats = Format::ALL.iter().filter_map(|format| format.options.split_first());
     formats.map(|(name, aliases)| PossibleValue::new(*name).aliases(aliases)).collect::<Vec<_>>().into()

@@ -103,21 +103,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reports bad usage, or prints the help that was asked for. There is no [`Context`] yet, so `--json` is
-/// looked for by hand.
+/// Reports bad usage, or prints the requested help. There is no [`Context`] yet, so `--json` is looked up manually.
 fn refuse(usage: &clap::Error) -> ExitCode {
     if usage.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
         print_json(Code::InvalidArgument, usage.to_string().trim_end());
     }
-    // If stderr is closed, nobody can be told.
+    // If stderr is closed, there is no way to report this.
     let _ = usage.print();
     if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
-/// Seconds before each attempt to begin again on a new device, because a driver may need a moment to restart.
+/// Seconds to wait before each attempt to start again on a new device, because a driver may need a moment to restart.
 const PAUSES: [u64; 3] = [0, 1, 3];
 
-/// Runs a command. If the GPU is lost, the command begins again on a new device, with shorter submits; a training goes on from its
+/// Runs a command. If the GPU is lost, the command starts again on a new device, with shorter submits. Training continues from its
 /// record.
 async fn run_to_end(context: &Context, command: &mut Command) -> Result<()> {
     for pause in PAUSES {
@@ -133,8 +132,8 @@ async fn run_to_end(context: &Context, command: &mut Command) -> Result<()> {
 }
 
 impl Command {
-    /// Prepares to run again what a lost device has interrupted. Returns whether that is possible: not where a part of the result
-    /// has been printed.
+    /// Prepares to rerun a command that a lost device has interrupted. Returns whether that is possible; it is not if a part of the
+    /// result has been printed.
     fn begins_again(&mut self, context: &Context) -> bool {
         match self {
             Command::Finetune(args) => {
@@ -170,6 +169,6 @@ fn report(context: &Context, error: &Error) {
 }
 
 fn print_json(code: Code, message: &str) {
-    // If stdout cannot be written, the message goes to stderr only.
+    // If stdout is not writable, the message goes only to stderr.
     let _ = print::say!("{}", serde_json::json!({ "error": { "code": code.as_str(), "message": message } }));
 }

@@ -1,4 +1,4 @@
-//! The model that a command works on: the flags that name it, and how it is loaded.
+//! The model that a command works on: the flags that specify it, and how it is loaded.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -25,20 +25,20 @@ pub(super) struct ModelPath {
 }
 
 impl ModelPath {
-    /// The directory's or file's contents.
+    /// The contents of the directory or file.
     ///
     /// # Errors
-    /// `invalid-argument` when there is none.
+    /// `invalid-argument` if it does not exist.
     pub(super) fn dir(&self) -> Result<FsDir> {
         FsDir::new(&self.model)
     }
 
-    /// The model as an input that no output may replace.
+    /// The model as an input that no output may overwrite.
     pub(super) fn input(&self) -> Input<'_> {
         ("--model", &self.model)
     }
 
-    /// The model, loaded onto a new backend.
+    /// Loads the model onto a new backend.
     pub(super) async fn load(&self, context: &Context, dtype: DType) -> Result<Session> {
         let backend = device::backend(context).await?;
         load(describe(context, backend.as_ref(), &self.dir()?, dtype).await?, backend).await
@@ -63,7 +63,7 @@ impl ModelOrConfig {
     /// The model's files.
     ///
     /// # Errors
-    /// `invalid-argument` when neither flag was given, or a file cannot be read.
+    /// `invalid-argument` if neither flag was given, or a file cannot be read.
     pub(super) fn dir(&self) -> Result<Box<dyn ModelDir>> {
         match (&self.model, &self.config) {
             (_, Some(path)) => {
@@ -108,7 +108,7 @@ impl TunedModel {
     }
 }
 
-/// Describes a model without loading its weights, with the matmul tiles that the flags name.
+/// Describes a model without loading its weights, with the matmul tiles selected by the flags.
 pub(super) async fn describe(
     context: &Context,
     backend: &dyn Backend,
@@ -120,7 +120,7 @@ pub(super) async fn describe(
     Ok(session)
 }
 
-/// Prepares a described model to stream its layers, if the flag says so.
+/// Prepares a described model to stream its layers, if the flag is set.
 pub(super) fn streamed(context: &Context, session: Session) -> Result<Session> {
     if !context.stream_layers {
         return Ok(session);
@@ -142,7 +142,7 @@ pub(super) async fn load(session: Session, backend: Rc<dyn Backend>) -> Result<S
     session
 }
 
-/// Loads the adapter in `path`, if one is given, beside the session's weights.
+/// Loads the adapter in `path`, if one is given, in addition to the session's weights.
 pub(super) async fn use_adapter(session: &mut Session, path: Option<&Path>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     let adapter = read_adapter(session, &FsDir::new(path)?).await?;

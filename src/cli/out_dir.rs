@@ -1,5 +1,5 @@
-//! The directory that a command writes into. It is claimed before anything is loaded: no other run writes there, it is not where an
-//! input is, and it can be written.
+//! The output directory of a command. It is claimed before anything is loaded. This ensures that no other run writes there, that it
+//! does not contain an input, and that it is writable.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -13,7 +13,7 @@ use super::print::note;
 use crate::error::{Result, bail};
 
 /// The file that is locked while a command writes into its directory. The system releases the lock when the process ends, in
-/// whatever way; the file itself means nothing.
+/// whatever way. The file's presence alone means nothing.
 pub(super) const LOCK_FILE: &str = "run.lock";
 
 /// The files of a trained model: the whole model, an adapter, or a readout.
@@ -35,22 +35,22 @@ pub(super) const RESULTS: &[&str] = &[
 /// A file or directory that a command reads, with the flag that names it.
 pub(super) type Input<'a> = (&'static str, &'a Path);
 
-/// A directory that this process alone writes into.
+/// A directory that only this process writes into.
 #[derive(Debug)]
 pub(super) struct OutDir {
     path: PathBuf,
-    /// Whether this process made the directory.
+    /// Whether this process created the directory.
     made: bool,
     /// The locked file; `None` if the file system has no locks.
     lock: Option<File>,
 }
 
 impl OutDir {
-    /// Claims `path` for a command that reads `inputs`, and writes the files `written` there.
+    /// Claims `path` for a command that reads `inputs` and writes the files `written` there.
     ///
     /// # Errors
-    /// `invalid-argument` when another process writes there, when an input would be overwritten, or when the directory cannot be
-    /// written; `storage-full`.
+    /// `invalid-argument` if another process writes there, if an input would be overwritten, or if the directory is not writable;
+    /// `storage-full`.
     pub(super) fn claim(path: &Path, inputs: &[Input<'_>], written: &[&str]) -> Result<OutDir> {
         if path.exists() && !path.is_dir() {
             bail!(InvalidArgument, "--out {}: expected a directory, found a file", path.display());
@@ -69,7 +69,7 @@ impl OutDir {
         &self.path
     }
 
-    /// Writes a file to find out whether that is possible, and deletes what killed processes left half written.
+    /// Writes a file to check that this is possible, and deletes partial files left by processes that were killed.
     fn probe(&self) -> Result<()> {
         let probe = files::Replacement::create(&self.path.join("trajectory.pocket"))?;
         drop(probe);
@@ -83,7 +83,7 @@ impl OutDir {
         Ok(())
     }
 
-    /// Checks that the disk has space for what will be written, as far as the system says how much there is.
+    /// Checks that the disk has space for `bytes` bytes, if the system reports the free space.
     ///
     /// # Errors
     /// `storage-full` with both numbers.
@@ -108,7 +108,7 @@ impl Drop for OutDir {
             let _ = std::fs::remove_file(self.path.join(LOCK_FILE));
         }
         if self.made {
-            // A directory that is not empty stays.
+            // A directory that is not empty is kept.
             let _ = std::fs::remove_dir(&self.path);
         }
     }
@@ -129,7 +129,7 @@ fn lock(dir: &Path) -> Result<Option<File>> {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                // Its process has written its number there. On Windows, what is locked cannot be read.
+                // The process that holds the lock has written its id there. On Windows, a locked file cannot be read.
                 let mut text = String::new();
                 let _ = file.take(20).read_to_string(&mut text);
                 let by = text.trim().parse().map_or(String::new(), |id: u32| format!(" (process {id})"));
@@ -139,7 +139,7 @@ fn lock(dir: &Path) -> Result<Option<File>> {
                     path.display()
                 );
             }
-            // Some network file systems have no locks.
+            // Some network file systems do not support locks.
             Err(TryLockError::Error(error)) => {
                 let _ = std::fs::remove_file(&path);
                 let path = path.display();
@@ -149,7 +149,7 @@ fn lock(dir: &Path) -> Result<Option<File>> {
                 return Ok(None);
             }
         }
-        // A process that ended in between may have deleted the file that is locked now.
+        // A process that has just ended may have deleted the file that is locked now.
         let locked = file.try_clone().and_then(Handle::from_file).map_err(failed)?;
         if Handle::from_path(&path).is_ok_and(|current| current == locked) {
             let written = file
@@ -162,9 +162,9 @@ fn lock(dir: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Refuses to write a file that is also read, under whatever names the two are known.
+/// Rejects output files that are also inputs, even if the two have different names.
 fn refuse_inputs(out: &Path, inputs: &[Input<'_>], written: &[&str]) -> Result<()> {
-    // What does not exist yet is no input.
+    // A file that does not exist yet cannot be an input.
     let Ok(dir) = Handle::from_path(out) else { return Ok(()) };
     for (flag, input) in inputs {
         if Handle::from_path(input).is_ok_and(|input| input == dir) {
@@ -178,7 +178,7 @@ fn refuse_inputs(out: &Path, inputs: &[Input<'_>], written: &[&str]) -> Result<(
     written.iter().try_for_each(|name| refuse_input_file(&out.join(name), inputs))
 }
 
-/// Refuses a file to write that is an input, or is in the directory of one.
+/// Rejects an output file that is an input, or is in an input's directory.
 ///
 /// # Errors
 /// `invalid-argument` naming both.
@@ -200,7 +200,7 @@ pub(super) fn refuse_input_file(out: &Path, inputs: &[Input<'_>]) -> Result<()> 
     Ok(())
 }
 
-/// Bytes that this user may still write on the disk of a directory; `None` if that is not known.
+/// Bytes that this user may still write on a directory's disk; `None` if unknown.
 #[cfg(unix)]
 fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;

@@ -1,4 +1,4 @@
-//! Writes what a run trained.
+//! Writes the results of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use crate::format::peft::{CONFIG_FILE, WEIGHTS_FILE};
 use crate::model::{Adapter, AdapterSpec};
 use crate::train::{Classifier, Header, Method, ReadoutFiles, Session, save_model};
 
-/// The name of a LoRA adapter's file for llama.cpp.
+/// The file name of a LoRA adapter for llama.cpp.
 const GGUF_ADAPTER: &str = "adapter.gguf";
 
-/// Writes what was trained into a directory: the whole model, or the adapter in peft's and llama.cpp's formats, each with the readout of
-/// a header. Returns the path of the file that holds the weights.
+/// Writes what was trained into a directory: the whole model, or the adapter in the formats of peft and llama.cpp, in each case
+/// with the readout in the header, if any. Returns the path of the file with the weights.
 pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir: &Path) -> Result<PathBuf> {
     let classifier = header.map(|header| Classifier::of(header, session)).transpose()?.flatten();
     match session.model.adapter().map(Adapter::spec) {
@@ -43,8 +43,8 @@ pub(super) async fn write_result(session: &Session, header: Option<&Header>, dir
     }
 }
 
-/// Writes the model, or a readout with the model's weights, into a directory that transformers (for some readouts, sentence-transformers)
-/// and this program open as it is.
+/// Writes the model, or a readout with the model's weights, into a directory that this program and transformers (for some readouts,
+/// sentence-transformers) can open.
 async fn write_model(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
     for (name, bytes) in session.small_files(readout).await? {
         let path = dir.join(name);
@@ -63,7 +63,7 @@ pub(super) fn model_bytes(session: &Session, method: &Method) -> u64 {
     session.model.spec().parameters().saturating_mul(width)
 }
 
-/// Writes `model.safetensors`, of the model or of a readout.
+/// Writes the `model.safetensors` of the model or of a readout.
 async fn write_weights(session: &Session, readout: Option<&ReadoutFiles>, dir: &Path) -> Result<PathBuf> {
     let path = files::make_dir(dir)?.join("model.safetensors");
     let mut file = Replacement::create(&path)?;

@@ -1,4 +1,4 @@
-//! `pocketllm plan`: how much GPU memory a run takes. No weights are read.
+//! `pocketllm plan`: how much GPU memory a run needs. No weights are read.
 
 use super::context::Context;
 use super::device;

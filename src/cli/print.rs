@@ -1,4 +1,4 @@
-//! Printing: results go to stdout and notes to stderr. Nothing panics when the reader of a pipe has gone away.
+//! Printing: results go to stdout and notes to stderr. Nothing panics if the reader of a pipe has closed it.
 
 use std::fmt::{Arguments, Display};
 use std::io::{ErrorKind, Write};
@@ -20,15 +20,15 @@ macro_rules! note {
 
 pub(super) use {note, say};
 
-/// Prints a line of results. A reader that has closed the pipe, as `head` does, has read all that it wanted, so this is not an error.
+/// Prints a line of results. A reader that has closed the pipe, as `head` does, has read all it needs, so this is not an error.
 ///
 /// # Errors
-/// The errors of [`write_error`], for example when stdout is a file on a full disk.
+/// The errors of [`write_error`], for example if stdout is a file on a full disk.
 pub(super) fn line(text: impl Display) -> Result<()> {
     piece(format_args!("{text}\n")).map(drop)
 }
 
-/// Prints a part of a line at once. Breaks if the reader has closed the pipe.
+/// Prints a part of a line immediately. Returns `Break` if the reader has closed the pipe.
 ///
 /// # Errors
 /// The errors of [`line`].
@@ -41,7 +41,7 @@ pub(super) fn piece(text: impl Display) -> Result<ControlFlow<()>> {
     }
 }
 
-/// Prints a line to stderr. A training continues even if nobody reads its notes any more.
+/// Prints a line to stderr. Training continues even if nobody reads its notes any more.
 pub(super) fn write_note(text: Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The template of a bar that counts replayed steps.
 pub(super) const REPLAY: &str = "replaying {bar:30} {pos}/{len} steps";
 
-/// A progress bar on stderr, drawn only if that is a terminal.
+/// A progress bar on stderr. It is drawn only if stderr is a terminal.
 pub(super) fn bar(length: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     if let Ok(style) = ProgressStyle::with_template(template) {

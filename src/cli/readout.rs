@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     let data = args.prompt.open(&args.train, true)?;
     let held_out = args.eval.as_deref().map(|path| args.prompt.open(path, true)).transpose()?;
     let backend = device::backend(context).await?;
-    // Every problem of the data is found before the weights are loaded.
+    // All problems with the data are found before the weights are loaded.
     let session = model::describe(context, backend.as_ref(), &args.model.dir()?, args.dtype.dtype()?).await?;
     let settings = args.options.resolve(session.model.spec(), None)?;
     let (data, rest) = args.prompt.draw(data.read(&session)?)?;
@@ -52,7 +52,7 @@ pub(super) async fn run(context: &Context, args: &Args) -> Result<()> {
     summary(context, args, &session, &trainer, &last, &plan)
 }
 
-/// The last fit, or the figures of a run that was complete already.
+/// The last fit, or the figures of a run that was already complete.
 #[derive(Default)]
 struct Last {
     report: Option<ReadoutReport>,
@@ -122,14 +122,14 @@ fn summary(
 
 const TRAJECTORY: &str = "trajectory.pocket";
 
-/// The directory of a run of method readout. Its trajectory is written anew after each fit.
+/// The directory of a run of method readout. Its trajectory is rewritten after each fit.
 struct ReadoutDir {
     path: PathBuf,
     log: File,
 }
 
 impl ReadoutDir {
-    /// Creates the directory, with an empty log: a run that was interrupted begins again.
+    /// Creates the directory with an empty log, since an interrupted run starts again.
     fn begin(path: &Path) -> Result<ReadoutDir> {
         files::make_dir(path)?;
         let log_path = path.join("log.jsonl");
@@ -137,8 +137,8 @@ impl ReadoutDir {
         Ok(ReadoutDir { path: path.to_owned(), log })
     }
 
-    /// Writes the line of a fit to the log, and then its trajectory. With the trajectory of the last fit the run is complete, so a kill
-    /// must find the log complete before it.
+    /// Writes a fit's line to the log, and then its trajectory. The trajectory of the last fit marks the run as complete, so the
+    /// log must be complete before it is written, in case the process is killed in between.
     fn fit(&mut self, header: &Header, report: &ReadoutReport) -> Result<()> {
         let held_out = report.held_out.as_ref();
         let mut line = json!({

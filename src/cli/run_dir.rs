@@ -1,4 +1,4 @@
-//! A run's directory: `trajectory.pocket` and `log.jsonl`, which survive being killed at any moment.
+//! A run's directory: `trajectory.pocket` and `log.jsonl`, which remain valid if the process is killed at any moment.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -19,7 +19,7 @@ const LOG: &str = "log.jsonl";
 /// The files of a run.
 pub(super) const FILES: &[&str] = &[TRAJECTORY, LOG];
 
-/// The approximate number of bytes that a probe adds to the files: its record, and its share of the log.
+/// The approximate number of bytes that a probe adds to the files: its record and its share of the log.
 pub(super) const BYTES_OF_STEP: u64 = 256;
 
 /// An open run.
@@ -28,7 +28,7 @@ pub(super) struct RunDir {
     trajectory: File,
     log_path: PathBuf,
     log: File,
-    /// The steps after which there was an evaluation, and its loss.
+    /// The steps after which there was an evaluation, with its loss.
     evaluated: Vec<(u64, f64)>,
 }
 
@@ -36,7 +36,7 @@ impl RunDir {
     /// The trajectory of the run in `dir`, if there is one.
     ///
     /// # Errors
-    /// `file-corrupt` when it is damaged before its last record.
+    /// `file-corrupt` if it is damaged before its last record.
     pub(super) fn existing(dir: &Path) -> Result<Option<Trajectory>> {
         let path = dir.join(TRAJECTORY);
         let bytes = match std::fs::read(&path) {
@@ -54,27 +54,26 @@ impl RunDir {
         Trajectory::parse(&name(&path), &bytes).map(Some)
     }
 
-    /// Starts or continues the files. An incomplete record at the end of the trajectory is removed. Log lines of steps
-    /// that the trajectory does not have are dropped, and lines of steps that only the trajectory has are written
-    /// again, without their time.
+    /// Starts or continues the files. An incomplete record at the end of the trajectory is removed. Log lines of steps that are not
+    /// in the trajectory are dropped, and lines of steps that are only in the trajectory are written again, without their time.
     ///
     /// # Errors
-    /// `storage-full`, or `invalid-argument` when the files cannot be written.
+    /// `storage-full`, or `invalid-argument` if the files cannot be written.
     pub(super) fn open(dir: &Path, run: &Trajectory) -> Result<RunDir> {
         make_dir(dir)?;
         let trajectory_path = dir.join(TRAJECTORY);
         let log_path = dir.join(LOG);
         let bytes = run.to_bytes()?;
         let whole = bytes.len() as u64;
-        // A run that is made longer gets another header, and its records move with it. A readout that a kill prevented has been fitted
-        // since the file was read.
+        // A run that is extended gets a new header, and its records move with it. A readout that is missing because the process was
+        // killed has been fitted since the file was read.
         if !begins_with(&trajectory_path, &bytes) {
             files::write(&trajectory_path, &bytes)?;
         }
         let failed = |e: io::Error| write_error(&trajectory_path, &e);
         let mut trajectory = File::options().write(true).open(&trajectory_path).map_err(failed)?;
         trajectory.set_len(whole).and_then(|()| trajectory.seek(SeekFrom::Start(whole))).map_err(failed)?;
-        // A torn or damaged line of the log is restored from the trajectory.
+        // A truncated or damaged log line is restored from the trajectory.
         let old = match std::fs::read(&log_path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -83,7 +82,7 @@ impl RunDir {
         let probes = run.header.settings.estimator.probes.max(1) as usize;
         let (lines, evaluated) = repaired(&String::from_utf8_lossy(&old), &run.records, probes);
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        // Evaluations and times are in no other file, so the log must survive a kill here.
+        // Evaluations and times are in no other file, so this write must not lose the log if the process is killed.
         files::write(&log_path, text)?;
         let log = File::options().append(true).open(&log_path).map_err(|e| write_error(&log_path, &e))?;
         Ok(RunDir { trajectory_path, trajectory, log_path, log, evaluated })
@@ -92,7 +91,7 @@ impl RunDir {
     /// Appends the last step of a run, with its number of tokens. The records are written first, because they alone define the run.
     ///
     /// # Errors
-    /// `storage-full`, or `invalid-argument` when the files cannot be written.
+    /// `storage-full`, or `invalid-argument` if the files cannot be written.
     pub(super) fn step(&mut self, run: &Trajectory, ms: f64, tokens: usize) -> Result<()> {
         let bytes = run.bytes_from(run.steps().saturating_sub(1));
         let probes = run.records.rchunks(run.header.settings.estimator.probes.max(1) as usize).next();
@@ -114,7 +113,7 @@ impl RunDir {
         self.line(&line)
     }
 
-    /// Removes steps that the run no longer has from its files: the last ones, if it was stopped because its loss exploded.
+    /// Removes from the files the steps that the run no longer has: the last ones, if it was stopped because its loss exploded.
     ///
     /// # Errors
     /// The errors of [`RunDir::open`].
@@ -129,13 +128,13 @@ impl RunDir {
         self.evaluated.iter().any(|(evaluated, _)| *evaluated == u64::from(step))
     }
 
-    /// The step whose evaluation has the lowest loss; the first of equal ones.
+    /// The step whose evaluation has the lowest loss, or the first of several equal ones.
     pub(super) fn best_step(&self) -> Option<u32> {
         let best = self.evaluated.iter().min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         best.and_then(|(step, _)| u32::try_from(*step).ok())
     }
 
-    /// Waits until all data are on the disk.
+    /// Waits until all data is on disk.
     ///
     /// # Errors
     /// `storage-full`, or `invalid-argument`.
@@ -149,15 +148,15 @@ impl RunDir {
     }
 }
 
-/// Whether a file begins with these bytes.
+/// Whether a file starts with these bytes.
 fn begins_with(path: &Path, start: &[u8]) -> bool {
     let mut found = vec![0; start.len()];
     File::open(path).and_then(|mut file| file.read_exact(&mut found)).is_ok() && found == start
 }
 
-/// Steps count from 1 here: they are the number of completed steps.
+/// Steps are counted from 1 here: the value is the number of completed steps.
 fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
-    // Means over the probes; the trajectory has the values of each.
+    // Means over the probes; the trajectory has the values of each probe.
     let mean = |of: fn(&Record) -> f32| {
         (probes.iter().map(|r| f64::from(of(r))).sum::<f64>() / probes.len().max(1) as f64) as f32
     };
@@ -172,8 +171,8 @@ fn step_line(probes: &[Record], ms: Value, tokens: Value) -> Value {
     })
 }
 
-/// The lines of the log that agree with the records, in order, and the steps after which there was an evaluation, with its loss. Lines stay as they
-/// are: numbers that are read and written again may differ in their last digit.
+/// The log lines that match the records, in order, and the steps after which there was an evaluation, with its loss. Lines are kept
+/// verbatim: numbers that are parsed and written again may differ in their last digit.
 fn repaired(old: &str, records: &[Record], probes: usize) -> (Vec<String>, Vec<(u64, f64)>) {
     struct Line<'a> {
         text: &'a str,

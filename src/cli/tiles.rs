@@ -1,4 +1,4 @@
-//! The matmul tiles of this machine's adapters: measured once, and remembered in a file in the user's cache.
+//! The matmul tiles for this machine's adapters, which are measured once and remembered in a file in the user's cache.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::gemm::Choice;
 use crate::gemm::tuner::{self, Known};
 use crate::gpu::Backend;
 
-/// The choice that `--tiles` asks for.
+/// The choice specified by `--tiles`.
 pub(super) async fn choose(backend: &dyn Backend, wanted: &str) -> Result<Choice> {
     let file = file();
     let before: Known = file

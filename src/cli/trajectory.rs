@@ -1,4 +1,4 @@
-//! Trajectory files that a flag names.
+//! Trajectory files that are named by a flag.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use crate::error::Result;
 use crate::train::{Header, Trajectory};
 use crate::train::{Session, dtype, replay};
 
-/// How the trajectory's run stored the weights.
+/// The storage format of the weights in the trajectory's run.
 pub(super) fn dtype_of(path: &Path) -> Result<DType> {
     dtype(&header(path)?.dtype)
 }
 
-/// The settings of the trajectory's run.
+/// The header of the trajectory, with its latest readout.
 pub(super) fn header(path: &Path) -> Result<Header> {
     Ok(open(path)?.latest_header())
 }

@@ -18,7 +18,7 @@ use crate::train::{
 
 #[wasm_bindgen]
 impl Tuner {
-    /// The label of each of many texts, with the probability of each label.
+    /// The label of each text, with the probability of each label.
     #[wasm_bindgen(js_name = classifyAll)]
     pub async fn classify_all(
         &mut self,
@@ -37,7 +37,7 @@ impl Tuner {
         texts.iter().map(length).collect::<Result<Vec<u32>>>().map_err(js_error)
     }
 
-    /// How many of the tokens of each text stand for something that the vocabulary cannot spell.
+    /// The number of tokens of each text that replace something that the vocabulary cannot represent.
     #[wasm_bindgen(js_name = unknownTokens)]
     pub fn unknown_tokens(&self, texts: Vec<String>) -> std::result::Result<Vec<u32>, JsValue> {
         let tokenizer = self.session.tokenizer().map_err(js_error)?;
@@ -47,7 +47,7 @@ impl Tuner {
 }
 
 impl Tuner {
-    /// Passes the number of programs that are compiled from now on to `listener`, or to nobody.
+    /// Sets the listener that receives the number of compiled programs from now on, or removes it.
     pub(super) fn watch_programs(&self, listener: Option<Function>) {
         self.device.watch_programs(listener.map(|listener| -> ProgramWatch {
             Box::new(move |ready, needed| {
@@ -99,7 +99,7 @@ impl Tuner {
         Ok(evaluated)
     }
 
-    /// The rows of `train` that stand before each evaluated row, if `inContext` asks for any.
+    /// The demonstrations from `train` to put before each evaluated row, if `inContext` requests any.
     fn demonstrations(
         &self,
         config: &JsValue,
@@ -138,7 +138,7 @@ impl Tuner {
         Ok(classification(&words, weights.into_iter().map(|weight| weight / sum)))
     }
 
-    /// The label of each of many texts, with the probability of each label.
+    /// The label of each text, with the probability of each label.
     pub(super) async fn answers(
         &mut self,
         texts: &[String],
@@ -159,7 +159,7 @@ impl Tuner {
         self.settle().await?;
         let tokens = match prompt.as_string() {
             Some(text) => self.session.prompt(&text)?,
-            // The template writes the special tokens itself.
+            // The template adds the special tokens itself.
             None => {
                 let Conversation { messages, variables, .. } = options::conversation(&prompt)?;
                 let text = self.session.chat_template()?.render(&messages, &variables, true)?;
@@ -186,7 +186,7 @@ impl Tuner {
     }
 }
 
-/// The labels with their probabilities, the likeliest first.
+/// The labels with their probabilities, in order of decreasing probability.
 fn classification(words: &[String], probabilities: impl IntoIterator<Item = f64>) -> Classification {
     let scored = words.iter().zip(probabilities);
     let mut scores: Vec<Scored> =

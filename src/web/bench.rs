@@ -1,5 +1,5 @@
-//! The measurements in a tab of `www/bench` and of the page `bench/`. They are in builds with the feature `bench` only, so visitors of the main page do
-//! not download them.
+//! The in-browser measurements of `www/bench` and of the page `bench/`. They are only in builds with the feature `bench`, so
+//! visitors of the main page do not download them.
 
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ use crate::train::{Bench, Options, Session, dtype};
 
 type Thrown<T> = std::result::Result<T, JsValue>;
 
-/// A loaded model that is set up to train on one batch, whose passes are timed one by one.
+/// A loaded model that is set up to train on one batch. Its passes are timed one by one.
 #[wasm_bindgen]
 pub struct TabBench {
     device: Rc<Device>,
@@ -51,7 +51,7 @@ struct Choices {
     shapes: Vec<OfShape>,
 }
 
-/// The tiles that the two choices have for a matmul of this shape: rows, columns, depth.
+/// The tiles in the two choices for a matmul of this shape: rows, columns, depth.
 #[derive(Serialize)]
 struct OfShape {
     shape: [u32; 3],
@@ -61,13 +61,13 @@ struct OfShape {
 
 #[wasm_bindgen]
 impl TabBench {
-    /// Loads the model of `{ url | config, dtype }` and sets it up for a training of its further options, on sequences of
-    /// `maxLength` random tokens. `tiles` are those that a training takes; without them, the untuned ones.
+    /// Loads the model of `{ url | config, dtype }` and sets it up for a training run with the remaining options, on sequences of
+    /// `maxLength` random tokens. `tiles` has the same meaning as for training; by default, the untuned tiles are used.
     pub async fn create(options: JsValue) -> Thrown<TabBench> {
         Self::open(&options).await.map_err(js_error)
     }
 
-    /// The adapter, the operations of a forward pass, and the GPU memory taken so far.
+    /// The adapter, the operations of a forward pass, and the GPU memory in use.
     pub fn info(&self) -> Thrown<JsValue> {
         let measured = Measured {
             adapter: self.device.name(),
@@ -79,13 +79,13 @@ impl TabBench {
         to_js(&measured).map_err(js_error)
     }
 
-    /// Milliseconds that the host has waited for the device so far. The rest of a step's time is the host's own.
+    /// Milliseconds that the host has waited for the device so far. The rest of a step's time is spent on the host.
     #[wasm_bindgen(js_name = waitedMs)]
     pub fn waited_ms(&self) -> f64 {
         self.device.waited_ms()
     }
 
-    /// Token ids of all sequences, end to end.
+    /// Token ids of all sequences, packed end to end.
     pub fn ids(&self) -> Uint32Array {
         Uint32Array::from(&self.bench.batch().ids[..])
     }
@@ -101,12 +101,12 @@ impl TabBench {
         Ok(Float32Array::from(&self.bench.logits().await.map_err(js_error)?[..]))
     }
 
-    /// Milliseconds of a forward pass.
+    /// Runs a forward pass and returns its time in milliseconds.
     pub async fn forward(&mut self) -> Thrown<f64> {
         self.bench.forward().await.map_err(js_error)
     }
 
-    /// Milliseconds of a step, after a forward pass.
+    /// Runs a step and returns its time in milliseconds. Requires a previous forward pass.
     pub async fn step(&mut self) -> Thrown<f64> {
         self.bench.step().await.map_err(js_error)
     }
@@ -129,7 +129,7 @@ impl TabBench {
 }
 
 impl Drop for TabBench {
-    /// Frees the memory of the device for the next measurement.
+    /// Frees the device's memory for the next measurement.
     fn drop(&mut self) {
         self.device.destroy();
     }
@@ -161,7 +161,7 @@ pub async fn measure_matmul(shape: Uint32Array) -> Thrown<JsValue> {
     measured.await.map_err(js_error)
 }
 
-/// The device's limits, the untuned choice of tiles and the one that the tuner makes, and what both use for [`tuner::SHAPES`].
+/// The device's limits, the untuned choice of tiles and the tuner's choice, and the tiles of both for [`tuner::SHAPES`].
 #[wasm_bindgen(js_name = chooseTiles)]
 pub async fn choose_tiles() -> Thrown<JsValue> {
     let chosen = async {
@@ -181,8 +181,8 @@ pub async fn choose_tiles() -> Thrown<JsValue> {
     chosen.await.map_err(js_error)
 }
 
-/// Logits `[token, vocabulary]` of each of `sequences`, an array of `Uint32Array`s of token ids, by the model of `options`, to be compared
-/// with those of another program.
+/// Logits `[token, vocabulary]` for each element of `sequences`, an array of `Uint32Array`s of token ids, computed by the model of
+/// `options`, for comparison with those of another program.
 #[wasm_bindgen(js_name = logitsOf)]
 pub async fn logits_of(options: JsValue, sequences: Array) -> Thrown<Array> {
     let computed = async {

@@ -17,7 +17,7 @@ use super::options;
 use crate::error::{Result, bail};
 use crate::gpu::LimitsChoice;
 
-/// Bytes of this module's linear memory, and of the memory that its threads share.
+/// Bytes of this module's linear memory and of the memory shared by its threads.
 pub(super) fn wasm_bytes() -> u64 {
     #[cfg(feature = "cpu")]
     let shared = crate::cpu::crew::bytes();
@@ -35,14 +35,14 @@ pub(super) async fn open(options: &JsValue) -> Result<Rc<Device>> {
     };
     #[cfg(not(feature = "cpu"))]
     return Device::open(crate::gpu::GpuOptions { limits }).await;
-    // The processor has the same limits in any case.
+    // The processor has the same limits in either case.
     #[cfg(feature = "cpu")]
     return Ok(Device::open(limits));
 }
 
 #[cfg(feature = "cpu")]
 mod processor {
-    //! The CPU backend in a worker, which must listen to its page now and then.
+    //! The CPU backend in a worker, which must regularly process messages from its page.
 
     use std::cell::{Cell, RefCell};
     use std::rc::Rc;
@@ -61,22 +61,22 @@ mod processor {
     };
     use crate::reference::Host;
 
-    /// The module that each thread of a crew starts, with the import `engine.memory`, a shared memory, and the export `products`.
+    /// The module that each thread of a crew starts. It imports `engine.memory`, a shared memory, and exports `products`.
     #[wasm_bindgen(js_name = crewModule)]
     pub fn crew_module() -> JsValue {
         crew::module()
     }
 
-    /// Lets these threads take part in matmuls from now on.
+    /// Makes these threads take part in matmuls from now on.
     #[wasm_bindgen(js_name = joinCrew)]
     pub fn join_crew(crew: crew::Crew) {
         crew::join(crew);
     }
 
-    /// Milliseconds of work after which messages of the page are received. A timer costs about 4 ms.
+    /// Milliseconds of work after which messages from the page are processed. A timer costs about 4 ms.
     const BUSY_MS: f64 = 200.0;
 
-    /// The CPU backend. Between two recordings it can be stopped.
+    /// The CPU backend. It can be stopped between two recordings.
     pub(crate) struct Processor {
         host: Rc<Host>,
         stop: RefCell<Option<StopCheck>>,
@@ -84,7 +84,7 @@ mod processor {
     }
 
     impl Processor {
-        /// A new backend. It has the same limits for both choices.
+        /// Creates a backend. It has the same limits for both choices.
         pub(crate) fn open(_: LimitsChoice) -> Rc<Processor> {
             Rc::new(Processor {
                 host: cpu::open(),
@@ -104,7 +104,7 @@ mod processor {
         /// Does nothing: the memory is freed with the buffers.
         pub(crate) fn destroy(&self) {}
 
-        /// Lets the worker receive messages, if it has been busy for long.
+        /// Lets the worker process messages if it has been busy for a long time.
         async fn listen(&self) {
             if self.listened.get().elapsed_ms() > BUSY_MS {
                 next_task().await;
@@ -152,7 +152,7 @@ mod processor {
         }
     }
 
-    /// Waits until the worker has received the messages that wait for it.
+    /// Waits until the worker has processed its pending messages.
     async fn next_task() {
         let promise = Promise::new(&mut |resolve, _| {
             let timer = Reflect::get(&js_sys::global(), &"setTimeout".into())

@@ -1,4 +1,4 @@
-//! Export from a tab: the weights, the directory of a model, or an adapter.
+//! Export from a tab: the weights, a model directory, or an adapter.
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -14,7 +14,7 @@ use crate::train::{Classifier, ExampleEncoder, ReadoutFiles};
 
 #[wasm_bindgen]
 impl Tuner {
-    /// The model as a safetensors file, given to `write` in chunks that are valid during the call only.
+    /// Passes the model as a safetensors file to `write`, in chunks that are valid only during the call.
     #[wasm_bindgen(js_name = exportModel)]
     pub async fn export_model(&mut self, write: Function) -> std::result::Result<(), JsValue> {
         self.settle().await.map_err(js_error)?;
@@ -24,15 +24,15 @@ impl Tuner {
         self.save(readout.as_ref(), &mut sink).await.map_err(js_error)
     }
 
-    /// The files of a directory that transformers opens, given to `write` as a path and a chunk. The chunks of a file follow one
-    /// another, and are valid during the call only.
+    /// Passes the files of a directory that transformers can open to `write`, as a path and a chunk. The chunks of a file are
+    /// consecutive, and are valid only during the call.
     #[wasm_bindgen(js_name = exportDirectory)]
     pub async fn export_directory(&mut self, write: Function) -> std::result::Result<(), JsValue> {
         self.directory(&write).await.map_err(js_error)
     }
 
-    /// The adapter's files: a text `config` and bytes `weights` for peft, bytes `gguf` where llama.cpp has such adapters, and `readout`, the
-    /// bytes of the readout's files by their names.
+    /// The adapter's files: a string `config` and bytes `weights` for peft, bytes `gguf` if llama.cpp supports such adapters, and
+    /// `readout`, the bytes of the readout's files by name.
     #[wasm_bindgen(js_name = exportAdapter)]
     pub async fn export_adapter(&mut self) -> std::result::Result<JsValue, JsValue> {
         self.settle().await.map_err(js_error)?;
@@ -83,7 +83,7 @@ impl Tuner {
         })
     }
 
-    /// The same, as files.
+    /// The readout that was fitted or restored, as files.
     async fn readout_files(&self) -> Result<Option<ReadoutFiles>> {
         match self.fitted()? {
             Some(classifier) => Ok(Some(classifier.files(&self.session, self.max_length).await?)),
@@ -91,7 +91,7 @@ impl Tuner {
         }
     }
 
-    /// Writes the weights, of a readout or of the model.
+    /// Writes the weights of a readout or of the model.
     async fn save(
         &self,
         readout: Option<&ReadoutFiles>,
@@ -104,7 +104,7 @@ impl Tuner {
     }
 }
 
-/// The error of a chunk that JavaScript did not take.
+/// The error for a chunk that JavaScript did not accept.
 fn unkept(thrown: JsValue) -> Error {
     err!(StorageFull, "a chunk of the model could not be stored: {}", reason(&thrown))
 }

@@ -1,4 +1,4 @@
-//! Says which files make up a model, so that TypeScript only lists and downloads them.
+//! Determines which files make up a model, so that TypeScript only lists and downloads them.
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -23,16 +23,15 @@ struct Wanted {
 
 #[derive(Serialize)]
 struct Chosen {
-    /// The names of the model's files, in the order of their download.
+    /// The names of the model's files, in download order.
     files: Vec<String>,
-    /// An index among them that names further files. The caller reads it and asks again.
+    /// The index, if one of them names further files. The caller reads it and calls again.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<&'static str>,
 }
 
-/// Chooses the files of a model among those of a `listing`, an array of `{ name, size? }`. `place`
-/// is its name for messages. `options` are `{ file?, quantization?,
-/// index? }`.
+/// Chooses the model's files from a `listing`, an array of `{ name, size? }`. `place` is its name for messages. `options` are `{
+/// file?, quantization?, index? }`.
 #[wasm_bindgen(js_name = filesOf)]
 pub fn files_of(place: &str, listing: JsValue, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     choose(place, listing, options).map_err(js_error)
@@ -55,8 +54,8 @@ fn choose(place: &str, listing: JsValue, options: JsValue) -> Result<JsValue> {
     to_js(&Chosen { files: names, index })
 }
 
-/// The names to request from a server that cannot be listed. Without a listing they are those to begin with; with a listing of those
-/// that exist, the further ones.
+/// The names to request from a server that cannot be listed: the first names without a listing, and further names with a listing of
+/// those that exist.
 #[wasm_bindgen(js_name = fileNames)]
 pub fn file_names(found: JsValue) -> std::result::Result<JsValue, JsValue> {
     let names = || -> Result<JsValue> {

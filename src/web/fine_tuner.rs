@@ -1,4 +1,4 @@
-//! The tuner: a loaded model, and the training, evaluation or generation that is in progress.
+//! The tuner: a loaded model, and the training, evaluation or generation in progress.
 
 use std::rc::Rc;
 
@@ -27,19 +27,19 @@ use crate::train::{
     read_adapter, replay,
 };
 
-/// What the weights on the device are.
+/// The current state of the weights on the device.
 pub(super) enum State {
-    /// The base model's.
+    /// The base model.
     Base,
-    /// The base model's, with an adapter that was loaded beside them.
+    /// The base model with a loaded adapter.
     Adapted(Box<AdapterFile>),
-    /// Those of a run.
+    /// The weights of a run.
     Training(Box<Trainer>),
-    /// The base model's, with a classifier of method readout on them.
+    /// The base model with a classifier of method readout.
     Readout(Box<ReadoutTrainer>),
-    /// Those of a trajectory.
+    /// The weights of a trajectory.
     Restored(Box<Trajectory>),
-    /// A step or a replay was stopped between two submits. The weights must be computed again from this trajectory before they are used.
+    /// A step or a replay was stopped between two submits. The weights must be recomputed from this trajectory before they are used.
     Torn(Box<Trajectory>),
     /// None of these, because a reload was interrupted.
     Unknown,
@@ -54,22 +54,22 @@ pub struct Tuner {
     pub(super) held_out: Option<Examples>,
     /// The training rows of a readout that is evaluated by cross-validation.
     pub(super) cross_validated: Option<Rows>,
-    /// The prompt of the last training or of the restored trajectory.
+    /// The prompt of the last training run or of the restored trajectory.
     pub(super) prompting: Prompting,
-    /// The length in tokens to which examples are truncated, from the last training or the restored trajectory; 0 is the default.
+    /// The length in tokens to which examples are truncated, from the last training run or the restored trajectory; 0 is the default.
     pub(super) max_length: u32,
-    /// The best evaluation of a training that ends with the weights of it.
+    /// The best evaluation of a training run that ends with its weights.
     pub(super) best: Option<Best>,
     /// Watches the training's losses.
     pub(super) diagnosis: Option<Diagnosis>,
     pub(super) writing: Option<Writing>,
-    /// Bytes of GPU memory that a training may take.
+    /// Maximum bytes of GPU memory that a training run may use.
     pub(super) max_gpu_bytes: Option<u64>,
 }
 
 #[wasm_bindgen]
 impl Tuner {
-    /// Opens the device and loads a model. `layers` of the options is a file that its layers are streamed from, if they are.
+    /// Opens the device and loads a model. The option `layers` is a file to stream the layers from, if they are streamed.
     pub async fn create(
         options: JsValue,
         on_progress: Function,
@@ -107,8 +107,7 @@ impl Tuner {
         .map_err(js_error)
     }
 
-    /// Starts a training, or continues the restored one. A search for the learning rate reports its progress, and can
-    /// be stopped.
+    /// Starts a training run, or continues the restored one. A search for the learning rate reports its progress, and can be stopped.
     #[wasm_bindgen(js_name = startTraining)]
     pub async fn start_training(
         &mut self,
@@ -123,8 +122,8 @@ impl Tuner {
         to_js(&start.map_err(js_error)?).map_err(js_error)
     }
 
-    /// One step of the training; `undefined` when it is complete. `cancel` stops it between two submits, and the run with it.
-    /// `on_progress` receives the number of programs that are compiled for it.
+    /// Runs one step of the training; returns `undefined` when it is complete. `cancel` stops it between two submits, which also
+    /// stops the run. `on_progress` receives the number of programs that are compiled for it.
     pub async fn step(
         &mut self,
         cancel: JsValue,
@@ -139,8 +138,8 @@ impl Tuner {
         }
     }
 
-    /// The trajectory file of the training or of what was restored; or the end of it, from the records of `step` (counted
-    /// from 0) on.
+    /// The trajectory file of the training run or of what was restored; or only its end, starting at the records of `step` (counted
+    /// from 0).
     #[wasm_bindgen(js_name = exportTrajectory)]
     pub fn export_trajectory(&self, step: Option<u32>) -> std::result::Result<Uint8Array, JsValue> {
         if let State::Readout(trainer) = &self.state {
@@ -155,7 +154,7 @@ impl Tuner {
         Ok(Uint8Array::from(&bytes.map_err(js_error)?[..]))
     }
 
-    /// The loss on data and the figures of the accuracy, with the weights of the steps so far. With `wrong` set, the rows that
+    /// The loss on data and the figures of the accuracy, with the weights after the steps so far. With `wrong` set, the rows that
     /// were answered wrongly are listed.
     pub async fn evaluate(
         &mut self,
@@ -169,7 +168,7 @@ impl Tuner {
         to_js(&report.map_err(js_error)?).map_err(js_error)
     }
 
-    /// The label of a text, with the probability of each.
+    /// The label of a text, with the probability of each label.
     pub async fn classify(
         &mut self,
         text: String,
@@ -179,7 +178,7 @@ impl Tuner {
         to_js(&answer).map_err(js_error)
     }
 
-    /// Starts to continue a prompt: a text, or the turns of a conversation, which the model's own template writes out.
+    /// Starts generating a continuation of a prompt: a text, or the turns of a conversation, which the model's own template renders.
     #[wasm_bindgen(js_name = startGeneration)]
     pub async fn start_generation(
         &mut self,
@@ -195,13 +194,13 @@ impl Tuner {
         self.next_piece().await.map_err(js_error)
     }
 
-    /// Frees the memory of the text that is being written.
+    /// Frees the memory of the text that is being generated.
     #[wasm_bindgen(js_name = endGeneration)]
     pub fn end_generation(&mut self) {
         self.writing = None;
     }
 
-    /// Loads an adapter in peft's form, `files: {name, blob}[]`. It replaces what was trained.
+    /// Loads an adapter in peft's format, `files: {name, blob}[]`. It replaces what was trained.
     #[wasm_bindgen(js_name = useAdapter)]
     pub async fn use_adapter(&mut self, options: JsValue) -> std::result::Result<(), JsValue> {
         self.load_adapter(&options).await.map_err(js_error)
@@ -254,13 +253,13 @@ impl Tuner {
         })
     }
 
-    /// The choice that `tiles` names. If it says that tiles are measured, `knownTiles` has the choices that were measured before.
+    /// The choice specified by `tiles`. If tiles are to be measured, `knownTiles` has the choices that were measured before.
     async fn tiles(device: &Rc<Device>, options: &JsValue, on_progress: &Function) -> Result<Choice> {
         let wanted = options::text(options, "tiles");
         let wanted = wanted.as_deref().unwrap_or("untuned");
         if wanted.starts_with("auto") {
             let known = options::text(options, "knownTiles").and_then(|known| known.parse::<Choice>().ok());
-            // Some names of another version may not be known.
+            // Some names from another version may be unknown.
             if let Some(Ok(known)) = known.map(|known| known.check(&device.limits())) {
                 return Ok(known);
             }
@@ -314,7 +313,7 @@ impl Tuner {
         }
     }
 
-    /// Applies the update of the last step, so that the weights are those of the records.
+    /// Applies the update of the last step, so that the weights match the records.
     pub(super) async fn settle(&mut self) -> Result<()> {
         match &mut self.state {
             State::Training(trainer) => trainer.settle(&mut self.session).await,
@@ -329,7 +328,7 @@ impl Tuner {
         }
     }
 
-    /// Back to the base weights.
+    /// Returns to the base weights.
     pub(super) async fn reset(&mut self) -> Result<()> {
         if !matches!(self.state, State::Base) {
             self.state = State::Unknown;
@@ -339,7 +338,7 @@ impl Tuner {
         Ok(())
     }
 
-    /// Computes the weights of a trajectory from the base weights.
+    /// Recomputes the weights of a trajectory from the base weights.
     async fn replay(
         &mut self,
         trajectory: Trajectory,
@@ -370,7 +369,7 @@ impl Tuner {
 }
 
 impl Drop for Tuner {
-    /// The device's memory is freed at once, even if JavaScript still refers to it.
+    /// The device's memory is freed immediately, even if JavaScript still refers to it.
     fn drop(&mut self) {
         self.device.destroy();
     }

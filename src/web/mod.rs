@@ -1,4 +1,4 @@
-//! The interface to JavaScript. The npm package wraps it, and people do not call it directly.
+//! The interface to JavaScript. The npm package wraps it; users do not call it directly.
 //!
 //! Errors reach JavaScript as `Error` objects with the fields `code` and `message`. Calls on one tuner never
 //! overlap: the package's worker queues them.
@@ -33,7 +33,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::error::Error;
 
-/// Shows panics in the browser's console.
+/// Reports panics in the browser's console.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();

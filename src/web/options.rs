@@ -1,4 +1,4 @@
-//! Reads options from JavaScript values, and converts reports to them.
+//! Reads options from JavaScript values, and converts reports to JavaScript values.
 
 use js_sys::{Array, Function, Reflect};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::text::rows::{Classified, Dataset, Rows};
 use crate::text::task::{self, Task};
 use crate::train::{Classifier, ExampleEncoder, Header, RandomModel, Session};
 
-/// A field of an object; `undefined` where it is absent or null.
+/// A field of an object; `None` if it is absent, undefined or null.
 pub(super) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
     let value = Reflect::get(object, &name.into()).ok()?;
     (!value.is_undefined() && !value.is_null()).then_some(value)
@@ -23,13 +23,13 @@ pub(super) fn text(object: &JsValue, name: &str) -> Option<String> {
     field(object, name)?.as_string()
 }
 
-/// A value as a Rust type.
+/// Converts a value to a Rust type.
 pub(super) fn parse<T: for<'a> Deserialize<'a>>(value: JsValue, what: &str) -> Result<T> {
     serde_wasm_bindgen::from_value(value).map_err(|e| err!(InvalidArgument, "{what}: {e}"))
 }
 
-/// Where the model's files are: `files: {name, blob}[]` or `remote: {name, url}[]`, with the `name` of them all, or `url`; or random weights, from the seed
-/// `randomWeights`, of a `config`, the text of a config.json. `signal` ends downloads.
+/// Where the model's files are: `files: {name, blob}[]` or `remote: {name, url}[]`, with a common `name`, or `url`; or random
+/// weights with the seed `randomWeights` for `config`, the text of a config.json. `signal` aborts downloads.
 pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn ModelDir>> {
     if let Some(files) = field(options, "files") {
         let mut named = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn model_dir(options: &JsValue, cancel: &JsValue) -> Result<Box<dyn M
     }
 }
 
-/// The directory of a model as [`model_dir`] makes it, without what describing the model does not need.
+/// The directory of a model as in [`model_dir`], without the files that are not needed to describe the model.
 pub(super) fn described_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
     match remote_dir(options, options)? {
         Some(remote) => Ok(Box::new(remote.without_tokenizer())),
@@ -64,7 +64,7 @@ pub(super) fn described_dir(options: &JsValue) -> Result<Box<dyn ModelDir>> {
     }
 }
 
-/// The files in the field `remote` of `options`: `{ name, url, size?, token? }[]`, with the `name` of them all.
+/// The files in the field `remote` of `options`: `{ name, url, size?, token? }[]`, with a common `name`.
 fn remote_dir(options: &JsValue, cancel: &JsValue) -> Result<Option<RemoteDir>> {
     #[derive(Deserialize)]
     struct Remote {
@@ -87,18 +87,18 @@ fn signal(cancel: &JsValue) -> Option<AbortSignal> {
     field(cancel, "signal").and_then(|signal| signal.dyn_into::<AbortSignal>().ok())
 }
 
-/// The bytes of a `Uint8Array`, or of a text in UTF-8; none of another value.
+/// The bytes of a `Uint8Array`, or of a string in UTF-8; `None` for other values.
 pub(super) fn bytes(value: &JsValue) -> Option<Vec<u8>> {
     let array = value.dyn_ref::<js_sys::Uint8Array>().map(copied);
     array.or_else(|| value.as_string().map(String::into_bytes))
 }
 
-/// A copy of the bytes of an array. One whose buffer is detached has none, and copying it would throw across this module.
+/// A copy of the bytes of an array. An array whose buffer is detached is empty, and copying it would throw through this module.
 pub(super) fn copied(array: &js_sys::Uint8Array) -> Vec<u8> {
     if array.length() == 0 { Vec::new() } else { array.to_vec() }
 }
 
-/// Checks whether the caller has asked to stop, with `aborted` of the object that it passed.
+/// Returns an error if the caller has requested a stop by setting `aborted` in the object that it passed.
 pub(super) fn check_cancel(cancel: &JsValue) -> Result<()> {
     match field(cancel, "aborted").is_some_and(|aborted| aborted.is_truthy()) {
         true => bail!(Aborted, "stopped as asked"),
@@ -124,7 +124,7 @@ impl Progress<'_> {
     }
 }
 
-/// The prompt around examples: that of a task, or a template and label words.
+/// The prompt around examples: a task's prompt, or a template and label words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prompting {
     task: Option<&'static Task>,
@@ -133,7 +133,7 @@ pub(super) struct Prompting {
 }
 
 impl Prompting {
-    /// The prompt of a call. Values that the call leaves out are taken from `last`.
+    /// The prompt for a call. Values that the call leaves out are taken from `last`.
     pub(super) fn of(config: &JsValue, last: Prompting) -> Result<Prompting> {
         let (task, template) = (text(config, "task"), text(config, "template"));
         let labels: Option<Vec<String>> =
@@ -152,7 +152,7 @@ impl Prompting {
         }
     }
 
-    /// The prompt of the run of a trajectory.
+    /// The prompt of a trajectory's run.
     pub(super) fn of_run(header: &Header) -> Result<Prompting> {
         match &header.task {
             Some(name) => Ok(Prompting { task: Some(task::find(name)?), ..Prompting::default() }),
@@ -162,7 +162,7 @@ impl Prompting {
         }
     }
 
-    /// Whether it is the same prompt.
+    /// Whether the two prompts are the same.
     pub(super) fn is_same(&self, other: &Prompting) -> bool {
         let parts = |it: &Prompting| (it.task.map(|task| task.name), it.template.clone(), it.labels.clone());
         parts(self) == parts(other)
@@ -181,10 +181,10 @@ impl Prompting {
         }
     }
 
-    /// The template and the label words, which a readout is fitted to; none where there is neither.
+    /// The template and the label words that a readout is fitted to; `None` if there are neither.
     ///
     /// # Errors
-    /// `invalid-argument` for a template without labels, labels without a template, and a task whose answers are no label words.
+    /// `invalid-argument` for a template without labels, labels without a template, or a task whose answers are not label words.
     pub(super) fn words(&self, session: &Session) -> Result<Option<(String, Vec<String>)>> {
         if self.task.is_none() && self.template.is_none() && self.labels.is_empty() {
             return Ok(None);
@@ -201,10 +201,10 @@ impl Prompting {
         }
     }
 
-    /// Refuses a prompt for a readout before the steps of another method.
+    /// Rejects a prompt for a readout before the steps of another method.
     ///
     /// # Errors
-    /// `invalid-argument`.
+    /// `invalid-argument` if there is a prompt.
     pub(super) fn refuse_for_readout(&self) -> Result<()> {
         if self.task.is_none() && self.template.is_none() && self.labels.is_empty() {
             return Ok(());
@@ -216,7 +216,7 @@ impl Prompting {
         )
     }
 
-    /// The template that labels are put into.
+    /// The template that labels are inserted into.
     pub(super) fn template(&self, session: &Session) -> Result<Option<&str>> {
         match self.task {
             Some(task) => task.template(session.head()).map(Some),
@@ -224,7 +224,7 @@ impl Prompting {
         }
     }
 
-    /// A data set of one text to classify. Its label does not matter; it is `label`.
+    /// A data set of one text to classify. Its label, `label`, does not matter.
     pub(super) fn row(
         &self,
         session: &Session,
@@ -245,7 +245,7 @@ impl Prompting {
         }
     }
 
-    /// The data in field `name` of `config`, the bytes or the text of a file; `file` is its name.
+    /// The data in field `name` of `config`: the bytes or the text of a file. `file` is the file's name.
     pub(super) fn data(
         &self,
         session: &Session,
@@ -263,12 +263,12 @@ impl Prompting {
     }
 }
 
-/// `seed`: a number or a bigint, 0 when left out.
+/// `seed`: a number or a bigint; 0 if absent.
 pub(super) fn seed(options: &JsValue) -> Result<u64> {
     field(options, "seed").map_or(Ok(0), |value| parse(value, "seed"))
 }
 
-/// A number that must be whole and not negative.
+/// A number that must be a non-negative integer.
 fn count(name: &str, value: f64) -> Result<u32> {
     if value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value) {
         bail!(InvalidArgument, "{name} is {value}, expected a whole number from 0 to {}", u32::MAX);
@@ -298,7 +298,7 @@ pub(super) fn conversation(prompt: &JsValue) -> Result<Conversation> {
     Conversation::from_json(&json).map_err(|e| e.at("prompt"))
 }
 
-/// A Rust value as a plain object.
+/// Converts a Rust value to a plain object.
 pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value.serialize(&serializer).map_err(|e| err!(InvalidArgument, "a report could not be made: {e}"))

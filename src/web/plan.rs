@@ -1,4 +1,4 @@
-//! The GPU memory of a run, computed before anything is loaded and compared with what the caller allows.
+//! The GPU memory of a run, computed before anything is loaded, and compared with what the caller allows.
 
 use std::rc::Rc;
 
@@ -13,9 +13,9 @@ use crate::format::source::NoScratch;
 use crate::gpu::Limits;
 use crate::train::{Options, Plan, Session, Settings, Sizes, dtype};
 
-/// Bytes by what they are for, `peak` in all and `adam` for comparison, of `{ files | url | config, dtype, method, .., batchSize,
-/// microBatch, maxLength, labels, maxGpuBytes, streamLayers }`: the options of `create` and of a training in one object. Reads `config.json` and
-/// the weights' header only, and needs no GPU.
+/// Bytes by purpose, with the total `peak`, and `adam` for comparison. The options are those of `create` and of a training run in
+/// one object: `{ files | url | config, dtype, method, .., batchSize, microBatch, maxLength, labels, maxGpuBytes, streamLayers }`.
+/// Reads only `config.json` and the weights' header, and needs no GPU.
 #[wasm_bindgen]
 pub async fn plan(options: JsValue) -> std::result::Result<JsValue, JsValue> {
     let planned = planned(&options).await.map_err(js_error)?;
@@ -35,8 +35,8 @@ async fn planned(options: &JsValue) -> Result<Plan> {
     check(&session, &settings, &sizes, max_bytes(options)?).await
 }
 
-/// Says whether a model can be used, before its weights are downloaded: throws what loading it would throw. `options` are those of
-/// `create`. Reads `config.json` and the weights' headers only.
+/// Checks whether a model can be used before its weights are downloaded, and throws the error that loading it would throw.
+/// `options` are those of `create`. Reads only `config.json` and the weights' headers.
 #[wasm_bindgen(js_name = checkModel)]
 pub async fn check_model(options: JsValue) -> std::result::Result<(), JsValue> {
     checked(&options).await.map_err(js_error)
@@ -49,7 +49,7 @@ async fn checked(options: &JsValue) -> Result<()> {
     check_weights(&session, max_bytes(options)?)
 }
 
-/// The described model with streamed layers, if `streamLayers` says so.
+/// The described model, with streamed layers if `streamLayers` is set.
 fn counted(options: &JsValue, session: Session) -> Result<Session> {
     let streams = options::field(options, "streamLayers").is_some_and(|value| value.is_truthy());
     if streams { session.stream_layers(Rc::new(NoScratch)) } else { Ok(session) }
@@ -69,7 +69,7 @@ pub(super) fn bytes(options: &JsValue, name: &str) -> Result<Option<u64>> {
     }
 }
 
-/// Returns the plan of a run, or refuses a run that takes more than is allowed.
+/// Returns the plan of a run, or rejects a run that needs more memory than allowed.
 pub(super) async fn check(
     session: &Session,
     settings: &Settings,
@@ -79,7 +79,7 @@ pub(super) async fn check(
     session.check_plan(settings, sizes, allowed, &option).await
 }
 
-/// Refuses a described model whose weights alone take more than is allowed.
+/// Rejects a described model whose weights alone need more memory than allowed.
 pub(super) fn check_weights(session: &Session, allowed: Option<u64>) -> Result<()> {
     let weights = session.model.backend().memory().weights;
     match allowed.filter(|allowed| weights > *allowed) {
@@ -92,7 +92,7 @@ pub(super) fn check_weights(session: &Session, allowed: Option<u64>) -> Result<(
     }
 }
 
-/// A setting as JavaScript writes it: `micro-batch` is `microBatch`.
+/// A setting in JavaScript's spelling: `micro-batch` becomes `microBatch`.
 fn option(what: &str, value: &str) -> String {
     let mut name = String::new();
     for (index, word) in what.split('-').enumerate() {

@@ -15,8 +15,8 @@ struct Probed {
     flops: f64,
 }
 
-/// Measures the device: how fast it passes random tokens through the small random model of `{ config, dtype }`, and whether it has `bytes`
-/// of memory, if they are given.
+/// Measures the device: how fast it passes random tokens through the small random model of `{ config, dtype }` and, if `bytes` is
+/// given, whether it has that much memory.
 #[wasm_bindgen]
 pub async fn probe(options: JsValue) -> std::result::Result<JsValue, JsValue> {
     let probed = probed(&options).await.map_err(js_error)?;

@@ -1,4 +1,4 @@
-//! Method readout in a tab: its fits are the steps of a training, and what it fitted answers afterwards.
+//! Method readout in a tab: its fits are the steps of a training run, and the fitted readout answers afterwards.
 
 use js_sys::Function;
 use wasm_bindgen::JsValue;
@@ -11,7 +11,7 @@ use crate::error::{Result, bail, err};
 use crate::train::{Classifier, Draw, ExampleEncoder, Options, ReadoutTrainer, Trajectory, draw};
 
 impl Tuner {
-    /// Begins a run of method readout, on label words where there is a template. It takes seconds, so a restored one begins again too.
+    /// Starts a run of method readout, on label words if there is a template. A run takes seconds, so a restored one also starts again.
     pub(super) async fn start_readout(&mut self, config: &JsValue, given: &Options) -> Result<Start> {
         let prompting = Prompting::of(config, Prompting::default())?;
         let settings = given.resolve(self.session.model.spec(), None)?;
@@ -55,7 +55,7 @@ impl Tuner {
         Ok(start)
     }
 
-    /// Fits a readout on the base weights, which the steps of another method then begin from.
+    /// Fits a readout on the base weights, from which the steps of another method then start.
     pub(super) async fn fit_first(
         &mut self,
         mut fitter: ReadoutTrainer,
@@ -71,7 +71,7 @@ impl Tuner {
         Ok(fitter.encoder().clone())
     }
 
-    /// The readout of the run that was restored, which its steps go on from.
+    /// The readout of the restored run, with which its steps continue.
     pub(super) fn readout_of_run(&self) -> Result<Option<ExampleEncoder>> {
         match &self.state {
             State::Restored(trajectory) if !trajectory.header.settings.method.is_readout() => {
@@ -82,7 +82,7 @@ impl Tuner {
         }
     }
 
-    /// The next fit, as a step; `None` after the last one.
+    /// Runs the next fit, reported as a step; `None` after the last one.
     pub(super) async fn next_fit(&mut self) -> Result<Option<Step>> {
         let State::Readout(trainer) = &mut self.state else {
             bail!(InvalidArgument, "no readout has been started");
@@ -116,7 +116,7 @@ impl Tuner {
         }))
     }
 
-    /// The classifier of the readout that was fitted or restored, if there is one.
+    /// The classifier of the readout that was fitted or restored, if any.
     pub(super) fn readout(&self) -> Result<Option<ExampleEncoder>> {
         let classifier = |trajectory: &Trajectory| Classifier::of(&trajectory.latest_header(), &self.session);
         Ok(match &self.state {
@@ -133,10 +133,11 @@ impl Tuner {
         })
     }
 
-    /// How a call turns rows into examples: by its own prompt; without one, by the readout; otherwise by the prompt of the last training.
+    /// How a call turns rows into examples: by its own prompt if it has one, otherwise by the readout, otherwise by the prompt of
+    /// the last training run.
     pub(super) fn encoder(&self, config: &JsValue) -> Result<(ExampleEncoder, Prompting)> {
         let prompting = Prompting::of(config, self.prompting.clone())?;
-        // The prompt of the training may be given again: that of a readout on label words is the readout's.
+        // The call may repeat the training prompt; if the readout is on label words, that is the readout's own prompt.
         let own = !prompting.is_same(&self.prompting);
         // A call with another prompt does not need the readout, which may not be fitted yet.
         let readout = if own { None } else { self.readout()? };

@@ -159,7 +159,7 @@ pub(super) struct Restored {
     pub settings: RunSettings,
 }
 
-/// The options of a run without its data. A training with these options continues the run.
+/// The options of a run without its data. A training run with these options continues the run.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RunSettings {

@@ -1,4 +1,4 @@
-//! Reads a file of examples, so that its rows can be shown before a model learns from them.
+//! Reads a file of examples, so that its rows can be shown before they are used for training.
 
 use std::collections::BTreeMap;
 
@@ -40,8 +40,9 @@ struct ReadRows {
     noted: Vec<Note>,
 }
 
-/// Reads a file: `data` is its bytes or its text, the ending of `name` its format. `{ textColumn, labelColumn, labeled, unlabeled }` say
-/// what is known of it ([`Wanted`]). By `{ shots, holdOut, dataSeed }`, rows are drawn as a training draws them.
+/// Reads a file. `data` is its bytes or its text, and the extension of `name` is its format. `{ textColumn, labelColumn, labeled,
+/// unlabeled }` is what is known about it ([`Wanted`]). If `{ shots, holdOut, dataSeed }` are given, rows are drawn as for
+/// training.
 #[wasm_bindgen(js_name = readRows)]
 pub fn read_rows(data: JsValue, name: String, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     read(data, &name, options).map_err(js_error)

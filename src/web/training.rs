@@ -1,4 +1,4 @@
-//! A training: its start and its steps.
+//! A training run: its start and its steps.
 
 use js_sys::Function;
 use wasm_bindgen::JsValue;
@@ -22,7 +22,7 @@ impl Tuner {
         on_progress: &Function,
         cancel: &JsValue,
     ) -> Result<Start> {
-        // A restored run's settings name the format of its weights; other weights would give another run.
+        // A restored run's settings determine the format of its weights; with other weights it would be a different run.
         let here = dtype_name(self.session.dtype());
         if let Some(dtype) = options::text(config, "dtype").filter(|dtype| dtype != here) {
             bail!(InvalidArgument, "dtype: the model is loaded as {here}, found {dtype}");
@@ -32,7 +32,7 @@ impl Tuner {
             return self.start_readout(config, &given).await;
         }
         let prompting = Prompting::of(config, Prompting::default())?;
-        // An adapter that was loaded is trained further, unless another method is named.
+        // A loaded adapter is trained further, unless another method is specified.
         let initial = match &self.state {
             State::Adapted(adapter)
                 if given.method.method.is_none_or(|kind| kind.name() == adapter.method.name()) =>
@@ -63,10 +63,10 @@ impl Tuner {
         if given.keep_best && settings.evaluate_every == 0 {
             settings.evaluate_every = settings.steps;
         }
-        // A readout has no steps to continue.
+        // A run of method readout has no steps to continue.
         let goes_on = |trajectory: &Trajectory| !trajectory.header.settings.method.is_readout();
         let restored_before = matches!(&self.state, State::Restored(trajectory) if goes_on(trajectory));
-        // A readout before the first step is fitted now, unless the restored run has it.
+        // A readout before the first step is fitted now, unless the restored run already has it.
         let fitter = match settings.readout {
             Some(pooling) => {
                 prompting.refuse_for_readout()?;
@@ -116,7 +116,7 @@ impl Tuner {
         let diagnosis = Diagnosis::new(settings.steps, learning_rate, settings.epsilon);
         let mut trainer =
             Trainer::new(&self.session, settings, encoder, prompting.template(&self.session)?, examples)?;
-        // A restored run continues where it was; any other run begins with the base weights.
+        // A restored run continues where it stopped; any other run starts with the base weights.
         let restored = match &self.state {
             State::Restored(trajectory) if goes_on(trajectory) => Some(trajectory.as_ref().clone()),
             _ => None,
@@ -151,8 +151,8 @@ impl Tuner {
         if let (Err(error), State::Training(trainer)) = (&step, &self.state)
             && matches!(error.code(), Code::Aborted | Code::NonFiniteLoss)
         {
-            // After an abort, the update before this step may have been applied to only a part of the weights. After an
-            // explosion, the weights are ahead of the records.
+            // After an abort, the previous step's update may have been applied to only a part of the weights. After an explosion,
+            // the weights are ahead of the records.
             self.state = State::Torn(Box::new(trainer.trajectory().clone()));
         }
         step
@@ -167,7 +167,7 @@ impl Tuner {
         };
         let Some(report) = trainer.step(&mut self.session).await? else {
             trainer.settle(&mut self.session).await?;
-            // A run that was stopped after its last step, but before its best one was kept.
+            // The run was stopped after its last step, but before its best one was kept.
             keep_best(&mut self.session, trainer, &mut self.best).await?;
             return Ok(None);
         };
@@ -203,7 +203,7 @@ impl Tuner {
     }
 }
 
-/// Ends a complete run with the weights of its best evaluation, where there is one. Returns the number of its steps.
+/// Ends a complete run with the weights of its best evaluation, if there is one. Returns the number of its steps.
 async fn keep_best(
     session: &mut Session,
     trainer: &mut Trainer,
