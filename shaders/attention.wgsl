@@ -1,14 +1,14 @@
 // Attention: output[b, t, h] = softmax(softcap(scale * q k^T)) v over the keys that token t attends to. These are a half-open span
-// of rows, given as data: its sequence (bidirectional), its sequence up to itself (causal), or a cache up to its position. Every
-// token also attends to the rows of the prefix, if there is one: the keys and values of an adapter, before the span. The softmax is
-// online: it keeps a running maximum and sum over tiles of keys, and rescales the outputs when the maximum grows, so that there is
-// no score matrix in memory.
+// of rows, given as data: its sequence (bidirectional), its sequence up to itself (causal), or a cache up to its position. If there
+// is a prefix, every token also attends to its rows: the keys and values of an adapter, before the span. The softmax is online: it
+// keeps a running maximum and sum over tiles of keys, and rescales the outputs when the maximum grows, so that no score matrix is
+// stored in memory.
 // Dispatch: [ceil(tokens / 32), heads, branches] workgroups of 64, for 32 queries and tiles of 32 keys. An invocation computes the
 // scores of 4 queries with 4 keys, and every 8th chunk of 4 columns of their outputs. For few tokens, see attention_decode.
 
 //#use attention
 
-const TILE: u32 = 32u; // number of queries, and of keys
+const TILE: u32 = 32u; // number of queries and of keys
 const OWN_CHUNKS: u32 = (CHUNKS + 7u) / 8u;
 
 var<workgroup> weights: array<vec4<f32>, 256>; // [query, key / 4]: scores, then exp(score - maximum)
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         end_key = max(end_key, spans[t].y);
     }
     let lane = local % 8u;
-    let own = (local / 8u) * 4u; // first of the invocation's queries
+    let own = (local / 8u) * 4u; // the invocation's first query
     let tokens = first_token + own + vec4<u32>(0u, 1u, 2u, 3u);
     let q_at = (branch * params.tokens + min(tokens, vec4<u32>(last_token))) * params.q_stride + head * HEAD_DIM;
     let kv_head = (head / (params.heads / params.kv_heads)) * HEAD_DIM;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < 4u * OWN_CHUNKS; i++) {
         sums[i] = vec4<f32>(0.0);
     }
-    // The first 32 invocations have these values of query `local`.
+    // The first 32 invocations hold these values for query `local`.
     var maximum = LOWEST;
     var total = 0.0;
 

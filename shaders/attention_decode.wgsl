@@ -1,4 +1,4 @@
-// Attention for few tokens and many keys, as in decoding with a cache. It computes the same as attention.wgsl, but a workgroup
+// Attention for few tokens and many keys, as in decoding with a cache. It computes the same as attention.wgsl, but here a workgroup
 // shares the keys of one token, in tiles of 256. An invocation computes the scores of 4 keys, and then sums every GROUPS-th vec4 of
 // values in one chunk of 4 columns.
 // Dispatch: [tokens, heads, branches] workgroups of 64.

@@ -1,7 +1,7 @@
 // Cross-entropy over the full vocabulary, block by block. One dispatch reads the logits of the tokens first .. first + width and
 // updates the state of each row, so that only one block of logits is in memory at a time:
 //   maximum = max(maximum, m),  sum = sum exp(maximum before - maximum) + (sum over the block of exp(logit - maximum)).
-// loss[r] = maximum + log(sum) - logit of the target; prediction[r] = token of the largest logit, and the lowest such token if
+// loss[r] = maximum + log(sum) - logit of the target; prediction[r] = the token with the largest logit, or the lowest such token if
 // several are equal. Both are written by every dispatch and are valid after the last block.
 // Dispatch: one workgroup per row, workgroups folded over x and y.
 

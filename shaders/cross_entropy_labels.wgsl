@@ -1,4 +1,4 @@
-// Cross-entropy over a few label words. It adds the words' biases to the logits in place, for callers that read them, and computes
+// Cross-entropy over a few label words. It adds the words' biases to the logits in place, for callers that read the logits, and computes
 //   loss[r] = log(sum over l of exp(logits[r, l])) - logits[r, target],  prediction[r] = the l of the largest logit.
 // Dispatch: one thread per row, 64 per workgroup, workgroups folded over x and y.
 

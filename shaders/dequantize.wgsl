@@ -1,10 +1,10 @@
-// Dequantize: writes `vec4s` vec4s of frozen weights, from `first_stored` on, to the scratch. All branches use the same copy.
+// Dequantize: writes `vec4s` vec4s of frozen weights, starting at `first_stored`, to the scratch. All branches use the same copy.
 // Dispatch: one thread per vec4, 64 per workgroup, as described in @layout.
 
 struct Params {
     vec4s: u32,
     first_stored: u32, // first vec4 of the range in the storage binding
-    branch_stride: u32, // not used, because there is one copy
+    branch_stride: u32, // unused, because there is only one copy
     across: u32, // vec4s per row, if panels are written
 }
 

@@ -1,5 +1,5 @@
-// Embedding: rows of a table as it is stored, y[b, t, :] = scale * w[ids[t], :], or += where `accumulate` is 1.
-// Rows outside [first_row, first_row + rows) belong to another part of the table, and are not changed.
+// Embedding: looks up rows of a stored table, y[b, t, :] = scale * w[ids[t], :], or += if `accumulate` is 1.
+// Rows outside [first_row, first_row + rows) belong to another part of the table; their outputs are not changed.
 // Dispatch: one thread per element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -1,6 +1,6 @@
-// Perturbed embedding: y[b, t, :] = scale * w_b[ids[t], :], or += where `accumulate` is 1. w_b is the table as branch b sees it: this
-// kernel applies the pending updates (which materialize writes back later) and the perturbation of the branch.
-// Rows outside [first_row, first_row + rows) belong to another part of the table, and are not changed.
+// Perturbed embedding: y[b, t, :] = scale * w_b[ids[t], :], or += if `accumulate` is 1. w_b is the table as branch b sees it: this
+// kernel applies the pending updates (which materialize writes back later) and the branch's perturbation.
+// Rows outside [first_row, first_row + rows) belong to another part of the table; their outputs are not changed.
 // Dispatch: one thread for each vec4 of the table that overlaps a row, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {
@@ -31,7 +31,7 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_group(group, groups) * 64u + local;
-    // A row that begins within a vec4 overlaps one more.
+    // A row that starts within a vec4 overlaps one more.
     let vec4s = select((params.width + 6u) / 4u, params.width / 4u, params.width % 4u == 0u);
     let row = i / vec4s;
     if (row >= params.branches * params.tokens) {
@@ -51,7 +51,7 @@ fn main(
     }
     w *= params.scale;
     for (var lane = 0u; lane < 4u; lane++) {
-        // Before the first element of the row, this wraps around to a column beyond its end.
+        // Before the first element of the row, this wraps around to a column beyond the row's end.
         let column = index * 4u + lane - first;
         if (column < params.width) {
             let at = row * params.width + column;

@@ -1,5 +1,5 @@
-// Gather rows: y[b, i, :] = scale * x[b, picks[i], :]. The rows are the positions that a head scores, those of a low-rank factor, or
-// the heads of fused queries, keys and values.
+// Gather rows: y[b, i, :] = scale * x[b, picks[i], :]. The rows are the positions that a head scores, the rows of a low-rank
+// factor, or the heads of fused queries, keys and values.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

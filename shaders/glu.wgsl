@@ -1,5 +1,5 @@
-// Gated linear unit (SwiGLU if activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c]. x is a fused projection, and each
-// of its rows has the gate and then the value.
+// Gated linear unit (SwiGLU if activate is SiLU): y[r, c] = activate(x[r, c]) * x[r, width + c]. x is a fused projection: each of
+// its rows has the gate, followed by the value.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

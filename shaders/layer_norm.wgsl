@@ -1,5 +1,5 @@
 // Layer norm: y[r, i] = (x[r, i] - mean) / sqrt(variance + epsilon) * weight[i] + bias[i], with mean and variance over the row. The
-// variance is computed from differences to the mean, because one pass over squares would cancel.
+// variance is computed from differences from the mean, because computing it from a sum of squares would suffer from cancellation.
 // Dispatch: 16 threads per row, 4 rows per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -40,7 +40,7 @@ fn main(
     }
     for (var b = 0u; b < params.branches;) {
         let added = perturbation(b, counter);
-        // This is a loop, and not an `if` that reuses the direction, because a software GPU runs both sides of an `if`.
+        // A loop, instead of an `if` that reuses the direction, because a software GPU runs both sides of an `if`.
         loop {
             put(b, group, groups, local, w + flip(added, step_.branches[b].sign));
             b++;

@@ -1,6 +1,6 @@
-// Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]). The weights are row-major, as in a
-// Linear layer. @tile divides the outputs among threads, @threads numbers them, @operands reads the operands. Sums are in f32, in an order that
-// the tile fixes.
+// Matmul with bias and activation: c[b, r, n] (+)= activate(sum_k a[b, r, k] * w[b, n, k] + bias[b, n]). The weights are row-major,
+// as in a Linear layer. @tile divides the outputs among threads, @threads numbers the threads, @operands reads the operands. Sums
+// are in f32, in an order that is fixed by the tile.
 // Dispatch: a workgroup of GROUP_X x GROUP_Y threads, each with a tile of the outputs; x: columns, y: rows, z: branch.
 
 struct Params {
@@ -15,7 +15,7 @@ struct Params {
     c_column: u32, // first column of c
     bias: u32, // offset in vectors, or 0xffffffff if there is no bias
     vector_stride: u32,
-    added: f32, // if not 0, this times the result is added to c; if 0, the result replaces c
+    added: f32, // if 0, the result replaces c; otherwise, the result times this is added to c
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,5 +1,5 @@
-// Multiply and add, without memory traffic: the peak rate with which a matmul is compared.
-//   y[i] = the sum of 64 accumulators after `rounds` of c = c * x + z
+// Multiply and add, without memory traffic: the peak rate that a matmul is compared with.
+//   y[i] = the sum of 64 accumulators after `rounds` rounds of c = c * x + z
 // Dispatch: one thread per element of y, 64 per workgroup.
 
 struct Params {

@@ -1,4 +1,4 @@
-// Pack: copies rows into panels of 16, which are the operands of the matmul on panels.
+// Pack: copies rows into panels of 16, the operands of the matmul on panels.
 //   packed[b, r / 16, k, r % 16] = rows[b, r, k]       beyond the end, the last row is repeated
 // Dispatch: a thread copies four rows and four k, and a workgroup of 64 copies a panel and 64 k; x: k, y: panels, z: branch.
 

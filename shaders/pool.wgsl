@@ -1,5 +1,5 @@
-// Pooling: y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]. The rows are the tokens of a sequence
-// that stand for all of it: all of them, the first or the last.
+// Pooling: y[b, s, c] = mean over the rows r in ranges[s, 0] .. ranges[s, 1] of x[b, r, c]. The rows are the tokens that represent
+// a sequence: all tokens, or a single one such as the first or the last.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -1,6 +1,6 @@
-// RMS norm: y[i] (+)= x[i] / sqrt(mean of squares + epsilon) * (weight[i] + weight_offset), with
-// the mean over `width` columns. Every token has `heads` adjacent vectors of `width` columns, from
-// `column` on. Each is normalized by itself, with the same weight.
+// RMS norm: y[i] (+)= x[i] / sqrt(mean of squares + epsilon) * (weight[i] + weight_offset), with the mean over `width` columns.
+// Every token has `heads` adjacent vectors of `width` columns, starting at `column`. Each is normalized separately, with the same
+// weight.
 // Dispatch: 16 threads per vector, 4 vectors per workgroup, workgroups folded over x and y.
 //   @place: `vectors`, and the input and output of the norm: norm_copy, norm_in_place or norm_add
 

@@ -1,9 +1,8 @@
 // Rotary positions, in place, on the first `dim` columns of the first `heads` heads of each row.
-// Pair i is column a = i * step with column b = a + apart: usually i with i + dim/2, in some models 2 i with 2 i + 1.
+// Pair i is column a = i * step with column b = a + apart: usually i with i + dim/2, in some models 2i with 2i + 1.
 //   x[a] = x[a] cos - x[b] sin
 //   x[b] = x[b] cos + x[a] sin
-// The cos and sin of (position, i) are from a table that the host computes. Columns from `dim` on
-// do not change.
+// The cos and sin of (position, i) come from a table that the host computes. Columns from `dim` on do not change.
 // Dispatch: one thread per pair, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -26,7 +26,7 @@ struct Params {
 //#use vector
 //#use workgroup_best
 
-// -log(E) with E = -log(1 - u), from 32 random bits. A small E makes a large score, so a series is used there, because log near 1
+// -log(E) with E = -log(1 - u), from 32 random bits. A small E gives a large score, so a series is used there, because log near 1
 // has an error of 5e-7 on a GPU.
 fn gumbel(bits: u32) -> f32 {
     let u = (f32(bits) + 0.5) * 2.3283064365386963e-10;

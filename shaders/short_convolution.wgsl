@@ -1,7 +1,7 @@
-// The gated short convolution of LFM2, causal and of every column by itself: with rows of x = (b, c, v) of `width` columns each,
+// The gated short convolution of LFM2, a causal depthwise convolution: with rows of x = (b, c, v) of `width` columns each,
 //   y[t, i] = c[t, i] * (bias[i] + sum over j < taps of weight[i, j] * (b v)[t - (taps - 1) + j, i])
-// over the tokens that token t sees: those from spans[t].x on, so that a convolution does not reach into another sequence. Of
-// earlier tokens of the one sequence, the products b v are in a cache, which those of the new tokens are appended to.
+// over the tokens that token t sees: those from spans[t].x on, so that a convolution does not reach into another sequence. If there
+// is a cache, it has the products b v of the sequence's earlier tokens, and those of the new tokens are appended to it.
 // Dispatch: one thread per element of y, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -1,5 +1,4 @@
-// Soft cap of logits: x[i] = cap * tanh(x[i] / cap), in place, so that no logit exceeds cap (Gemma
-// 2, arXiv 2408.00118).
+// Softcap of logits: x[i] = cap * tanh(x[i] / cap), in place, so that no logit exceeds cap (Gemma 2, arXiv 2408.00118).
 // Dispatch: one thread per element, 64 per workgroup, workgroups folded over x and y.
 
 struct Params {

@@ -13,6 +13,6 @@ fn activate(x: f32) -> f32 {
     p = p * t + 0.37409196;
     p = p * t + 1.00002368;
     p = p * t - 1.26551223;
-    // This is not max, so that a NaN stays a NaN.
+    // Not max, so that NaN is preserved.
     return select(x, 0.0, x < 0.0) - 0.5 * abs(x) * t * exp(p - z * z);
 }

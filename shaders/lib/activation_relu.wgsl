@@ -1,4 +1,4 @@
-// ReLU: max(x, 0). A NaN stays a NaN, so that the loss shows it.
+// ReLU: max(x, 0). NaN is preserved, so that it shows in the loss.
 fn activate(x: f32) -> f32 {
     return select(x, 0.0, x < 0.0);
 }

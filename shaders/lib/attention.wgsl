@@ -1,6 +1,6 @@
-// The common parts of the attention kernels: the parameters, the tensors, and the loads of keys and values.
+// The common parts of the attention kernels: the parameters, the tensors, and functions to load keys and values.
 //   generated: HEAD_DIM, 1..256; PREFIXED, 1 if there is a prefix, else 0, so that only the loads of one case are compiled
-//   generated: CAPPED, 1 if scores have a soft cap, else 0
+//   generated: CAPPED, 1 if scores have a softcap, else 0
 //   @access: `Element`, and access to four elements at a time: attention_vec4 or attention_scalar
 
 struct Params {

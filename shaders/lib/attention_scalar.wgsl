@@ -1,5 +1,5 @@
-// Access to the attention tensors element by element, for any head size and layout. A load returns the four elements from
-// `first` + 4 * chunk on, with zeros beyond HEAD_DIM.
+// Access to the attention tensors element by element, for any head size and layout. A load returns four elements, starting at
+// `first` + 4 * chunk, with zeros beyond HEAD_DIM.
 alias Element = f32;
 
 fn load_query(first: u32, chunk: u32) -> vec4<f32> {

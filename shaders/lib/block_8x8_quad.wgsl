@@ -1,12 +1,12 @@
-// Provider @block: a thread computes 8 x 8 outputs and reads half of the operands for them, four rows and four columns. The other half
-// comes from its neighbors in the quad. In f32 only.
+// Provider @block: a thread computes 8 x 8 outputs and loads half of the operands for them, four rows and four columns. The other
+// half comes from its neighbors in the quad. In f32 only.
 
 const BLOCK_ROWS: u32 = 8u;
 const BLOCK_COLUMNS: u32 = 8u;
 
 //#use quads
 
-// The rows and columns that the thread reads come first.
+// The rows and columns that the thread loads come first.
 struct Block {
     c00: mat4x4<f32>,
     c01: mat4x4<f32>,
@@ -16,7 +16,7 @@ struct Block {
 
 alias Totals = Block;
 
-// The four columns (x) and rows (y) that a thread reads, counted in fours.
+// The four columns (x) and rows (y) that a thread loads, in units of four.
 fn fours_of(thread: u32) -> vec2<u32> {
     let at = place_of(thread);
     return at + at.yx % 2u * vec2<u32>(GROUP_X, GROUP_Y);
@@ -37,7 +37,7 @@ fn added(total: Totals, block: Block) -> Totals {
     return Totals(total.c00 + block.c00, total.c01 + block.c01, total.c10 + block.c10, total.c11 + block.c11);
 }
 
-// The tile begins at a multiple of TILE_ROWS and TILE_COLUMNS, which are powers of two.
+// The tile starts at a multiple of TILE_ROWS and TILE_COLUMNS, which are powers of two.
 fn store_totals(total: Totals, b: u32, row: u32, column: u32) {
     let next_row = row ^ (GROUP_Y * 4u);
     let next_column = column ^ (GROUP_X * 4u);

@@ -8,13 +8,13 @@ fn from_half(h: vec4<u32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(value | ((h & vec4<u32>(0x8000u)) << vec4<u32>(16u)));
 }
 
-// Stochastic rounding: 16 random bits decide whether a value is rounded up. Exact values do not change. Values beyond the range of
-// f16 become its largest value.
+// Stochastic rounding: 16 random bits decide whether a value is rounded up. Exactly representable values do not change. Values
+// beyond the range of f16 become its largest value.
 fn to_half(x: vec4<f32>, random: vec4<u32>) -> vec4<u32> {
     let bits = bitcast<vec4<u32>>(x);
     let magnitude = bits & vec4<u32>(0x7fffffffu);
     let exponent = magnitude >> vec4<u32>(23u);
-    // A normal result drops 13 bits of the significand, and a subnormal one drops more.
+    // For a normal result, 13 bits of the significand are dropped; for a subnormal one, more.
     let normal = ((magnitude + (random >> vec4<u32>(3u))) >> vec4<u32>(13u)) - vec4<u32>(0x1c000u);
     let drop = vec4<u32>(126u) - min(exponent, vec4<u32>(112u));
     let scaled = select(

@@ -1,8 +1,8 @@
-// Provider @layout: weights in panels of 16 rows, for the matmul on panels. A panel is not changed beyond the last row.
+// Provider @layout: weights in panels of 16 rows, for the matmul on panels. Elements of a panel beyond the last row are not written.
 // Dispatch: a workgroup of 64 materializes 4 vec4s of each row of a panel; x: vec4s, y: panels.
 @group(0) @binding(1) var<storage, read_write> weights: array<f32>; // [branch, row / 16, k, row % 16], a branch 4 * branch_stride
 
-// The vec4 of the range that a thread materializes, or a number beyond the range if it has none.
+// The index of the vec4 in the range that a thread materializes, or a number beyond the range if there is none.
 fn vec4_index(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     let across = group.x * 4u + local / 16u;
     let row = group.y * 16u + local % 16u;

@@ -4,7 +4,7 @@
 
 //#use linear
 
-// The vec4 of the range that a thread materializes, or a number beyond the range if it has none.
+// The index of the vec4 in the range that a thread materializes, or a number beyond the range if there is none.
 fn vec4_index(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return linear_group(group, groups) * 64u + local;
 }

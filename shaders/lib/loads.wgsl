@@ -1,7 +1,7 @@
-// What the threads that share a tile load in one step: STEP vec4s of each of its rows and columns.
-//   LOADERS: the threads; A_LOADS, W_LOADS: the vec4s that each of them loads, at most four
+// The loads of the threads that share a tile, for one step: STEP vec4s of each of the tile's rows and columns.
+//   LOADERS: the number of threads; A_LOADS, W_LOADS: the number of vec4s that each of them loads, at most four
 
-// A thread's loads for one step: at most four vec4s each.
+// A thread's loads for one step: at most four vec4s of each operand.
 struct Loads {
     x0: vec4<f32>,
     x1: vec4<f32>,

@@ -1,4 +1,4 @@
-// The places of a norm that is added to its output.
+// The input and output of a norm whose result is added to the output.
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [branch, token, stride]
 @group(0) @binding(2) var<storage, read> vectors: array<f32>; // [branch, vector_stride]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // [branch, token, stride]

@@ -2,4 +2,4 @@
 enable f16;
 
 alias Number = f16;
-const SHORT_SUMS: bool = true; // sums are added up in f32 after 16 products
+const SHORT_SUMS: bool = true; // sums are accumulated in f32 after 16 products

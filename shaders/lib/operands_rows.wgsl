@@ -1,4 +1,4 @@
-// Part of @operands: row-major operands, four k at a time. An operand of a block is a vec4 along k of each of four rows.
+// Part of @operands: row-major operands, four k at a time. An operand of a block is, for each of four rows, a vec4 along k.
 
 const K_STEP: u32 = 4u;
 alias Operand = mat4x4<f32>; // [row, k]

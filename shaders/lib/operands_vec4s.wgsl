@@ -1,4 +1,4 @@
-// Provider @operands: row-major operands whose rows begin at a vec4 and consist of whole vec4s.
+// Provider @operands: row-major operands whose rows start at a vec4 and consist of whole vec4s.
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [branch, row, a_stride]
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>; // [branch, column, k]
 

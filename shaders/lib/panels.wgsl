@@ -1,5 +1,5 @@
-// Operands in panels of 16 rows, in the layout of shaders/pack.wgsl. An operand of a block is one column of four rows, so that one
-// address is enough for four elements. This matters if loads are expensive.
+// Operands in panels of 16 rows, in the layout of shaders/pack.wgsl. An operand of a block is one column of four rows, so that a
+// single address suffices for four elements. This matters if loads are expensive.
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [branch, row / 16, k, row % 16]
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>; // [branch, column / 16, k, column % 16]
 

@@ -1,5 +1,5 @@
-// The sum over a row, which THREADS adjacent invocations in a workgroup of 64 share. The order of additions is always the same.
-// It must be called in uniform control flow.
+// The sum over a row, computed by THREADS adjacent invocations in a workgroup of 64. The order of additions is always the same. It
+// must be called in uniform control flow.
 const THREADS: u32 = 16u;
 const ROWS: u32 = 4u;
 

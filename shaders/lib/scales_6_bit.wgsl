@@ -1,6 +1,6 @@
-// The 6-bit scale (x) and minimum (y) of part `part` of a block of ggml's Q4_K or Q5_K, whose 12 bytes are in three words. Bytes 0 to 3
-// hold the scales of the parts 0 to 3 in their low 6 bits, bytes 4 to 7 the minima. Bytes 8 to 11 hold the low 4 bits of the scales and
-// minima of the parts 4 to 7, whose high 2 bits are at the top of bytes 0 to 7.
+// The 6-bit scale (x) and minimum (y) of part `part` of a block of ggml's Q4_K or Q5_K, whose 12 bytes are in three words. Bytes 0
+// to 3 have the scales of parts 0 to 3 in their low 6 bits, and bytes 4 to 7 have the minima. Bytes 8 to 11 have the low 4 bits of
+// the scales and minima of parts 4 to 7, whose high 2 bits are at the top of bytes 0 to 7.
 fn scale_and_minimum(words: vec3<u32>, part: u32) -> vec2<f32> {
     let bytes = words >> vec3<u32>(part % 4u * 8u);
     let first = bytes.xy & vec2<u32>(63u);

@@ -1,5 +1,5 @@
-// Provider @storage: ggml's IQ4_XS, blocks of 256 in 34 words as in files: an f16 scale and 8 x 2 high bits of scales; a word of 8 x 4 low
-// bits of scales, one for 32 elements; then a nibble per element.
+// Provider @storage: ggml's IQ4_XS, blocks of 256 in 34 words as in files: an f16 scale and 8 x 2 high bits of scales; a word of 8
+// x 4 low bits of scales, with one scale for 32 elements; then a nibble per element.
 //#use half
 //#use iq4
 @group(0) @binding(2) var<storage, read> stored: array<u32>;

@@ -1,5 +1,5 @@
-// Provider @storage: ggml's Q2_K, blocks of 256 in 21 words as in files: 4 words of a byte for 16 elements, the scale in its low nibble and
-// the minimum in its high one; 16 words of two bits an element; f16 scale and minimum.
+// Provider @storage: ggml's Q2_K, blocks of 256 in 21 words as in files: 4 words with one byte for 16 elements, the scale in its
+// low nibble and the minimum in its high one; 16 words of two bits per element; f16 scale and minimum.
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 

@@ -1,5 +1,6 @@
-// Provider @storage: ggml's Q3_K, two blocks of 256 to a group of 55 words: of each block 8 words of third bits; then of each 16 words of two
-// low bits an element; then of each 3 words of scales of 6 bits, one for 16 elements; then two f16 scales.
+// Provider @storage: ggml's Q3_K, with two blocks of 256 in a group of 55 words: 8 words of third bits per block; then 16 words of
+// two low bits per element for each block; then 3 words of 6-bit scales for each block, with one scale for 16 elements; then two
+// f16 scales.
 //#use half
 @group(0) @binding(2) var<storage, read> stored: array<u32>;
 
@@ -14,7 +15,7 @@ fn load_vec4(i: u32) -> vec4<f32> {
     let high = stored[group + block * 8u + column] >> (n * 4u + quarter);
     let bytes = vec4<u32>(0u, 8u, 16u, 24u);
     let quants = ((vec4<u32>(low) >> bytes) & vec4<u32>(3u)) | (((vec4<u32>(high) >> bytes) & vec4<u32>(1u)) << vec4<u32>(2u));
-    // The scale k has its low 4 bits in byte k % 8, and its high 2 bits in byte 8 + k % 4.
+    // The low 4 bits of scale k are in byte k % 8, and its high 2 bits are in byte 8 + k % 4.
     let k = n * 8u + quarter * 2u + column / 4u;
     let scales = group + 48u + block * 3u;
     let low_bits = (stored[scales + k % 8u / 4u] >> (k % 4u * 8u + k / 8u * 4u)) & 15u;

@@ -1,5 +1,5 @@
-// Provider @storage: ggml's Q4_K, blocks of 256 in 36 words as in files: f16 scale and minimum; 3 words of 8 scales and 8 minima of 6 bits,
-// one of each for 32 elements; then a nibble an element.
+// Provider @storage: ggml's Q4_K, blocks of 256 in 36 words as in files: f16 scale and minimum; 3 words of 8 6-bit scales and 8
+// 6-bit minima, one of each for 32 elements; then a nibble per element.
 //#use half
 //#use scales_6_bit
 @group(0) @binding(2) var<storage, read> stored: array<u32>;

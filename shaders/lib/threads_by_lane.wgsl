@@ -1,10 +1,11 @@
-// Provider @threads: the entry point for a tile whose threads exchange values within a subgroup or a quad. It numbers the threads of a
-// workgroup so that the lanes of a subgroup have consecutive numbers, and gives the number as local.x. WGSL promises no relation between
-// local_invocation_index and the lanes. subgroup_id, which Chrome has since 144, would make the counter unnecessary.
+// Provider @threads: the entry point for a tile whose threads exchange values within a subgroup or a quad. It numbers the threads
+// of a workgroup so that the lanes of a subgroup have consecutive numbers, and passes the number as local.x. WGSL guarantees no
+// relation between local_invocation_index and the lanes. With subgroup_id, which Chrome supports since version 144, the counter
+// would be unnecessary.
 
 enable subgroups;
 
-var<workgroup> numbered: atomic<u32>; // threads that have a number so far
+var<workgroup> numbered: atomic<u32>; // number of threads numbered so far
 
 @compute @workgroup_size(GROUP_X * GROUP_Y)
 fn main(

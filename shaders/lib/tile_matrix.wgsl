@@ -1,6 +1,7 @@
-// Provider @tile: 32 x 32 outputs per subgroup of 32 threads on the GPU's matrix units, as cooperative matrices of 16 x 16: products of
-// f16, sums in f32. The threads load the next k from memory while the matrix units multiply. (The extension is wgpu's, for Vulkan.)
-//   SUBGROUPS_DOWN, SUBGROUPS_ACROSS: the subgroups of a workgroup; STEP: the vec4s of each row that it loads at a time
+// Provider @tile: 32 x 32 outputs per subgroup of 32 threads on the GPU's matrix units, as 16 x 16 cooperative matrices with f16
+// products and f32 sums. The threads load the next k from memory while the matrix units multiply. (The extension is wgpu's, for
+// Vulkan.)
+//   SUBGROUPS_DOWN, SUBGROUPS_ACROSS: the subgroups of a workgroup; STEP: the number of vec4s of each row to load at a time
 
 enable wgpu_cooperative_matrix;
 //#use @number
@@ -17,7 +18,7 @@ const PITCH: u32 = STEP + 2u; // vec4s between rows: whole 16 bytes, and few ban
 const LOADERS: u32 = GROUP_X * GROUP_Y;
 const A_LOADS: u32 = TILE_ROWS * STEP / LOADERS;
 const W_LOADS: u32 = TILE_COLUMNS * STEP / LOADERS;
-const WRITERS: u32 = 4u; // subgroups that write their results at a time
+const WRITERS: u32 = 4u; // number of subgroups that write their results at the same time
 
 var<workgroup> staged: array<vec4<f16>, (TILE_ROWS + TILE_COLUMNS) * PITCH>; // [row, then column][k / 4]
 var<workgroup> results: array<f32, WRITERS * 256u>; // [subgroup][row, column]

@@ -1,12 +1,12 @@
-// Provider @tile: 16 x 16 outputs per thread, in registers, for panels four k at a time. A thread loads 8 of its rows and 8 of its columns;
-// its neighbors in the quad load the others.
+// Provider @tile: 16 x 16 outputs per thread, in registers, for panels with four k at a time. A thread loads 8 of its rows and 8 of
+// its columns; its neighbors in the quad load the others.
 
 //#use quads
 
 // No thread returns early. Beyond the end, the last rows and columns are loaded again but not stored.
 fn make_tile(group: vec3<u32>, local: vec3<u32>) {
     let at = place_of(local.x);
-    // The rows and columns that the thread loads; the others differ in one bit.
+    // The rows and columns that the thread loads. The indices of the others differ in one bit.
     let row = (group.y * GROUP_Y + at.y) * 16u + at.x % 2u * 8u;
     let column = (group.x * GROUP_X + at.x) * 16u + at.y % 2u * 8u;
     let b = group.z;

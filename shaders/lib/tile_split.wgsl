@@ -1,5 +1,5 @@
-// Provider @tile: 4 x 4 outputs per workgroup, whose threads split k, for few rows on a GPU that needs coalesced reads. GROUP_X is a
-// power of 2, and GROUP_Y is 1.
+// Provider @tile: 4 x 4 outputs per workgroup, whose threads split k, for few rows on a GPU that needs coalesced reads. GROUP_X is
+// a power of two, and GROUP_Y is 1.
 
 var<workgroup> partial: array<mat4x4<f32>, GROUP_X>;
 

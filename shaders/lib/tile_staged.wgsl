@@ -1,8 +1,8 @@
-// Provider @tile: the threads of a workgroup copy STEP vec4s of each of its rows and columns to workgroup memory and multiply them in
-// registers. While they multiply, they load the next vec4s. For GPUs with workgroup memory of their own.
-//   @block: the outputs of a thread, and which of the tile's they are
+// Provider @tile: the threads of a workgroup copy STEP vec4s of each of its rows and columns to workgroup memory and multiply them
+// in registers. While they multiply, they load the next vec4s. For GPUs with dedicated workgroup memory.
+//   @block: the outputs of a thread, and their position in the tile
 //   @number: the type in which it computes
-// No local variable is indexed: where a compiler does not unroll the loop, it cannot keep an indexed array in registers.
+// No local variable is indexed dynamically: if a compiler does not unroll the loop, it cannot keep an indexed array in registers.
 
 //#use @number
 
@@ -14,14 +14,14 @@ const LOADERS: u32 = GROUP_X * GROUP_Y;
 const A_LOADS: u32 = TILE_ROWS * STEP / LOADERS;
 const W_LOADS: u32 = TILE_COLUMNS * STEP / LOADERS;
 
-// [row, then column][k / 4]. Rows r, r + 4, r + 8, .. are neighbors, and so are columns.
+// [row, then column][k / 4]. Rows r, r + 4, r + 8, .. are adjacent, and so are columns.
 var<workgroup> staged: array<vec4<Number>, (TILE_ROWS + TILE_COLUMNS) * PITCH>;
 
 //#use @block
 
 //#use loads
 
-// The place of the index-th vec4 among `rows` rows.
+// The position of the index-th vec4 among `rows` rows.
 fn place(rows: u32, index: u32) -> u32 {
     let row = index / STEP;
     return (row % 4u * (rows / 4u) + row / 4u) * PITCH + index % STEP;

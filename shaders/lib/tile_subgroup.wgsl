@@ -1,6 +1,6 @@
 // Provider @tile: 32 x 8 outputs per thread, in registers, for subgroups of 8 whose threads exchange what they load. Each thread
 // loads four rows of a and broadcasts them to the others, two k at a time. A workgroup is one subgroup, with its threads in order.
-// (There is no `enable subgroups`, because naga does not parse it yet.)
+// (There is no `enable subgroups`, because naga cannot parse it yet.)
 
 // Adds the contribution of two k to a block of 4 x 4: a's rows by w's columns.
 fn add(c: mat4x4<f32>, a0: vec4<f32>, w0: vec4<f32>, a1: vec4<f32>, w1: vec4<f32>) -> mat4x4<f32> {

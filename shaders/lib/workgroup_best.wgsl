@@ -1,5 +1,5 @@
-// The largest value over a workgroup of WORKGROUP (a power of two) invocations, and its index. If values are equal, the lowest index
-// wins. It must be called in uniform control flow.
+// The largest value over a workgroup of WORKGROUP (a power of two) invocations, and its index. If values are equal, the lowest
+// index wins. It must be called in uniform control flow.
 struct Best {
     value: f32,
     index: u32,
