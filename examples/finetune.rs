@@ -1,5 +1,5 @@
-//! Fine-tunes a model on a CSV file with `text` and `label`, and writes the record of the run:
-//! `cargo run --release --example finetune -- MODEL TRAIN.csv OUT.pocket`. Without arguments it trains a tiny random model.
+//! Fine-tunes a model on a CSV file with `text` and `label`, and writes the record of the run: `cargo run --release --example
+//! finetune -- MODEL TRAIN.csv OUT.pocket`. Without arguments, it trains a tiny random model.
 
 use pocketllm::dtype::DType;
 use pocketllm::error::{Code, Error, Result};
@@ -14,7 +14,7 @@ async fn finetune(model: &str, train: &str, out: &str) -> Result<()> {
     let gpu = Gpu::open(GpuOptions { limits: LimitsChoice::Adapter }).await?;
     let mut session = Session::open(gpu, &FsDir::new(model)?, DType::F32, &mut |_| Ok(())).await?;
 
-    // Rows become examples: each text stands in the template, and the model fills the mask with a label word.
+    // Rows become examples: each text is inserted into the template, and the model predicts a label word at the mask.
     let template = "{text} It was [MASK] .";
     let encoder =
         ExampleEncoder::new(&session, Some(template), &["great".to_owned(), "terrible".to_owned()])?;

@@ -1,8 +1,8 @@
-//! The targets of the fuzzers without a fuzzer and without a nightly compiler: on the committed inputs, and on these with changes at
-//! random. `tests/refusals.rs` has these tests.
+//! Runs the fuzz targets without a fuzzer and without a nightly compiler, on the committed inputs and on random mutations of them.
+//! `tests/refusals.rs` includes these tests.
 //!
-//! `POCKETLLM_FUZZ=600 cargo test --test refusals changed_inputs -- --nocapture` changes inputs of each target for 600 seconds;
-//! `POCKETLLM_FUZZ_TARGET` names a single one.
+//! `POCKETLLM_FUZZ=600 cargo test --test refusals changed_inputs -- --nocapture` mutates inputs of each target for 600 seconds;
+//! `POCKETLLM_FUZZ_TARGET` selects a single target.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::{targets, watched};
 
-/// Bytes that may be in use beyond the input.
+/// Maximum bytes that may be in use beyond the input.
 const MOST: usize = 64 << 20;
 
-/// Changed inputs of each target, where the environment gives no time.
+/// Number of mutated inputs for each target, if the environment gives no time.
 const FEW: u64 = 300;
 
-/// Pieces that mean something in one of the formats.
+/// Byte sequences with a meaning in one of the formats.
 const PIECES: &[&[u8]] = &[
     b"{",
     b"}",
@@ -64,7 +64,7 @@ fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
-/// What an input took: time, and bytes at one time. The memory is that of all tests of the process.
+/// The cost of an input: the time, and the peak number of bytes in use. The memory is that of all tests in the process.
 fn measure(target: fn(&[u8]), bytes: &[u8]) -> (Duration, usize) {
     let (before, start) = (watched::restart(), Instant::now());
     target(bytes);
@@ -92,7 +92,7 @@ impl Random {
     }
 }
 
-/// An input with one to eight changes.
+/// An input with one to eight random changes.
 fn changed(random: &mut Random, inputs: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = inputs[random.below(inputs.len())].1.clone();
     for _ in 0..1 + random.below(8) {
@@ -134,7 +134,7 @@ fn changed_inputs_are_read_or_refused() {
     for (name, target) in wanted {
         let inputs = corpus(name);
         let last = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}"));
-        // A long run begins elsewhere each time.
+        // A long run starts with a different seed each time.
         let begun =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
         let mut random = Random(if seconds.is_some() { begun } else { 1 });
@@ -144,11 +144,11 @@ fn changed_inputs_are_read_or_refused() {
             count += 1;
             let bytes = changed(&mut random, &inputs);
             if seconds.is_some() {
-                // If the process dies, this is the input.
+                // If the process dies, this file has the input.
                 std::fs::write(&last, &bytes).unwrap();
             }
             let (bad, time, taken) = match catch_unwind(AssertUnwindSafe(|| measure(*target, &bytes))) {
-                // Only the long run has the process for itself.
+                // Only the long run has the process to itself.
                 Ok((time, taken)) => {
                     (seconds.is_some() && (time.as_secs_f64() > 1.0 || taken > MOST), time, taken)
                 }

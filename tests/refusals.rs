@@ -1,5 +1,5 @@
-//! Damaged models, unusable data and foreign trajectories are refused with the right code and a message that names the
-//! place, without a panic and without a large allocation: natively and in a browser's worker, on the CPU reference kernels.
+//! Damaged models, unusable data and foreign trajectories are rejected with the right code and a message that names the place,
+//! without a panic and without a large allocation, both natively and in a browser's worker, on the CPU reference kernels.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -51,7 +51,7 @@ fn labels(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// The code, every part of the message, and nothing large allocated on the way.
+/// Checks the code and every part of the message, and that nothing large was allocated.
 fn check(what: &str, error: &Error, code: Code, parts: &[&str]) {
     assert_eq!(error.code(), code, "{what}: {error}");
     for part in parts {
@@ -74,7 +74,7 @@ async fn weights_refused(what: &str, weights: Vec<u8>, parts: &[&str]) {
     refused(what, &dir, Code::FileCorrupt, &parts).await;
 }
 
-/// The golden weights under a header changed by `edit`.
+/// The golden weights with a header changed by `edit`.
 fn header_edited(edit: impl FnOnce(&mut Map<String, Value>)) -> Vec<u8> {
     let length = u64::from_le_bytes(bert_weights()[..8].try_into().unwrap()) as usize;
     let mut header: Map<String, Value> = serde_json::from_slice(&bert_weights()[8..8 + length]).unwrap();
@@ -201,7 +201,7 @@ async_test! {
                     }
                 }
                 let source = std::rc::Rc::new(MemorySource::new("x.bin", bytes));
-                // What is read of a damaged file has sizes that fit in the file.
+                // Everything read from a damaged file has sizes that fit in the file.
                 if let Ok(checkpoint) = pickle::parse(source).await {
                     for tensor in checkpoint.tensors.values() {
                         let count = tensor.elements().min(1 << 16) as usize;
@@ -236,7 +236,7 @@ async_test! {
         let mut tokenizer: Value = serde_json::from_slice(tokenizer).unwrap();
         tokenizer["model"]["vocab"]["surplus"] = json!(5000);
         let dir = bert().with("tokenizer.json", tokenizer.to_string().into_bytes());
-        // A token that the model has no row for is refused only where a text contains it.
+        // A token that the model has no row for is rejected only if a text contains it.
         assert!(open(&dir).await.is_ok());
     }
 }

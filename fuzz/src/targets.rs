@@ -1,6 +1,6 @@
-//! What is fuzzed: one function for each kind of input from outside. It must return, without a panic, whatever the bytes are.
+//! The fuzz targets: one function for each kind of input from outside. Whatever the bytes are, it must return without a panic.
 //!
-//! The fuzzers of this folder call them with bytes that libFuzzer changes; `tests/refusals.rs` calls them with the committed corpora.
+//! The fuzzers in this folder call them with bytes mutated by libFuzzer; `tests/refusals.rs` calls them with the committed corpora.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,10 +23,10 @@ use pocketllm::text::tokenizer::{Tokenizer, TokenizerFiles};
 use pocketllm::train::{Session, Trajectory};
 use pollster::block_on;
 
-/// A kind of input, and the function that reads one.
+/// A kind of input, and the function that reads it.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
-/// Every target by the name of its fuzzer and of its corpus.
+/// Every target, by the name of its fuzzer and its corpus.
 pub(crate) const TARGETS: &[Target] = &[
     ("safetensors", safetensors),
     ("gguf", gguf),
@@ -40,13 +40,13 @@ pub(crate) const TARGETS: &[Target] = &[
     ("pickle", pickle),
 ];
 
-/// Elements of a tensor that are decoded.
+/// Maximum number of elements of a tensor that are decoded.
 const DECODED: usize = 1 << 12;
 
-/// Zeros after the bytes of a model file, so that a corpus needs headers only.
+/// Number of zeros after the bytes of a model file, so that a corpus only needs headers.
 const ZEROS: u64 = 1 << 20;
 
-/// A text of many kinds of characters.
+/// A text with many kinds of characters.
 const TEXT: &str = "Hello  world, it's 1234\n\té\u{301} 日本 😀 <s>[MASK]</s> ▁x\u{0}";
 
 /// A file with zeros after its bytes.
@@ -78,11 +78,11 @@ impl ByteSource for Padded {
     }
 }
 
-/// A folder of a few files. A weight file has zeros at its end.
+/// A folder with a few files. Weight files are followed by zeros.
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Files {
-    /// Files one after the other, each behind a line `@@ its name`.
+    /// Parses consecutive files, each preceded by a line `@@` with its name.
     fn of(bytes: &[u8]) -> Files {
         const MARK: &[u8] = b"@@ ";
         let mut files = BTreeMap::new();
@@ -117,7 +117,7 @@ fn source(bytes: &[u8], zeros: u64) -> Rc<dyn ByteSource> {
     Rc::new(Padded { bytes: bytes.to_vec(), len: bytes.len() as u64 + zeros })
 }
 
-/// Decodes the ends of every tensor.
+/// Decodes the start and the end of every tensor.
 fn decode(checkpoint: &Checkpoint) {
     for tensor in checkpoint.tensors.values() {
         let count = tensor.elements().min(DECODED as u64) as usize;
@@ -127,7 +127,8 @@ fn decode(checkpoint: &Checkpoint) {
     }
 }
 
-/// The file as it is; and the same bytes as a header whose length is right, before as many bytes of tensors as it speaks of.
+/// Parses the file unchanged; then the same bytes as a header with the right length, followed by as many bytes of tensors as it
+/// describes.
 fn safetensors(bytes: &[u8]) {
     if let Ok(checkpoint) = block_on(safetensors::parse(source(bytes, 0))) {
         decode(&checkpoint);
@@ -167,7 +168,7 @@ impl ModelDir for OneFile {
     }
 }
 
-/// Opens a model, allocates nothing for its weights, and uses its tokenizer and its chat template.
+/// Opens a model without allocating its weights, and uses its tokenizer and its chat template.
 fn describe(dir: &dyn ModelDir) {
     let Ok(session) = block_on(Session::describe(Limits::WEBGPU_DEFAULT, dir, DType::F32)) else { return };
     if let Ok(tokenizer) = session.tokenizer() {
@@ -204,7 +205,7 @@ fn tokenizer(bytes: &[u8]) {
     let _ = ChatTemplate::from_files(&files);
 }
 
-/// The base model of the adapters of the corpus.
+/// The base model of the adapters in the corpus.
 fn base() -> Base {
     let linear =
         |path: &str, outputs| Module { path: path.to_owned(), inputs: 3, outputs, transposed: false };
@@ -232,7 +233,7 @@ fn peft(bytes: &[u8]) {
     }
 }
 
-/// The file as it is; and a file of a header, initial values and records with the checksums that a fuzzer could not find.
+/// Parses the file unchanged; then a file of a header, initial values and records with correct checksums, which a fuzzer could not find.
 fn trajectory(bytes: &[u8]) {
     read_again(bytes);
     let parts = Files::of(bytes).0;
@@ -250,7 +251,7 @@ fn trajectory(bytes: &[u8]) {
     read_again(&file);
 }
 
-/// What is read of a trajectory can be written, and is then the same.
+/// A trajectory that can be parsed can also be written, and is then the same.
 fn read_again(bytes: &[u8]) {
     let Ok(read) = Trajectory::parse("t", bytes) else { return };
     let _ = read.header.settings.check();
@@ -260,7 +261,7 @@ fn read_again(bytes: &[u8]) {
     assert_eq!(again.records.len(), read.records.len());
 }
 
-/// The first byte chooses the name of the file and what is known about it.
+/// The first byte selects the file name and what is known about the file.
 fn data(bytes: &[u8]) {
     const NAMES: &[&str] = &["a.csv", "a.tsv", "a.jsonl", "a.json", "a.txt", "a"];
     const FORMATS: &[Option<Format>] =

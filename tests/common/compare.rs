@@ -1,4 +1,4 @@
-//! How computed values are held against expected ones.
+//! Comparison of computed values with expected ones.
 
 use pocketllm::dtype::DType;
 use pocketllm::train::Session;
@@ -11,7 +11,7 @@ pub(crate) fn deviations(ours: &[f32], right: &[f32]) -> f32 {
     let mean = right.iter().sum::<f32>() / right.len() as f32;
     let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
     let apart = ours.iter().zip(right).map(|(a, b)| (a - b).abs());
-    // A NaN must not pass as no difference.
+    // A NaN must not count as no difference.
     apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation
 }
 
@@ -20,8 +20,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Each base tensor's name and the SHA-256 of its values, as f16 where it is stored so and as f32 elsewhere. All are read at once,
-/// because a browser takes up to 0.1 s for each read.
+/// Each base tensor's name and the SHA-256 of its values, as f16 if it is stored as f16, otherwise as f32. All tensors are read at
+/// once, because a browser takes up to 0.1 s for each read.
 pub(crate) async fn digests(session: &Session) -> Vec<(String, String)> {
     let tensors = session.model.spec().tensors.as_slice();
     let all = (0..tensors.len()).map(|id| digest(session, id));
@@ -46,7 +46,7 @@ pub(crate) fn word(value: &Value) -> u32 {
     u32::from_str_radix(value.as_str().unwrap(), 16).unwrap()
 }
 
-/// A list of whole numbers.
+/// A list of integers.
 pub(crate) fn numbers(value: &Value) -> Vec<u32> {
     serde_json::from_value(value.clone()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The golden models, adapters and values of `tests/golden/`, built into the tests: a browser has no files.
+//! The golden models, adapters and values of `tests/golden/`, built into the tests, because a browser has no files.
 
 use pocketllm::format::files::MemoryDir;
 use serde_json::Value;
@@ -174,7 +174,7 @@ static FOLDERS: &[Folder] = &[
     model!("peft/blocks-llama-prefix" adapter),
 ];
 
-/// Every golden model whose logits transformers computed, and the folder that they are in.
+/// Every golden model whose logits were computed with transformers, with the folder of its expected values.
 pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
     let has = |folder: &Folder, file: &str| folder.1.iter().any(|(name, _)| *name == file);
     FOLDERS.iter().filter_map(move |folder| match folder.0 {
@@ -187,7 +187,7 @@ pub(crate) fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// What PyTorch and peft computed of models of each kind of attention (`tests/golden/steps.py`).
+/// The values that PyTorch and peft computed for models with each kind of attention (`tests/golden/steps.py`).
 pub(crate) fn steps() -> Value {
     serde_json::from_str(include_str!("../golden/steps.json")).unwrap()
 }
@@ -215,7 +215,7 @@ pub(crate) fn file(folder: &str, name: &str) -> &'static [u8] {
     found.unwrap_or_else(|| panic!("no golden {folder}/{name}")).1
 }
 
-/// The same, as JSON.
+/// The contents of a file, parsed as JSON.
 pub(crate) fn json(folder: &str, name: &str) -> Value {
     serde_json::from_slice(file(folder, name)).unwrap()
 }
@@ -228,22 +228,22 @@ pub(crate) fn dir(folder: &str) -> MemoryDir {
     files.fold(MemoryDir::new(folder), |dir, (name, bytes)| dir.with(*name, *bytes))
 }
 
-/// What peft computed with the adapters (`tests/golden/adapters.py`).
+/// The values that peft computed with the adapters (`tests/golden/adapters.py`).
 pub(crate) fn peft() -> Value {
     serde_json::from_str(include_str!("../golden/peft/expected.json")).unwrap()
 }
 
-/// What numpy and PyTorch computed of MeZO (`tests/golden/mezo.py`).
+/// The values that numpy and PyTorch computed for MeZO (`tests/golden/mezo.py`).
 pub(crate) fn mezo() -> Value {
     serde_json::from_str(include_str!("../golden/mezo/expected.json")).unwrap()
 }
 
-/// What peft, PyTorch and numpy computed of steps along directions of B, and of Adam (`tests/golden/directions.py`).
+/// The values that peft, PyTorch and numpy computed for steps along directions of B, and for Adam (`tests/golden/directions.py`).
 pub(crate) fn directions() -> Value {
     serde_json::from_str(include_str!("../golden/directions.json")).unwrap()
 }
 
-/// Where a golden file is, for programs that read it from the disk.
+/// The path of a golden file, for programs that read it from disk.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn path(path: &str) -> String {
     format!("{}/tests/golden/{path}", env!("CARGO_MANIFEST_DIR"))

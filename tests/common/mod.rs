@@ -1,7 +1,7 @@
-//! What the tests share: golden values, comparisons, one test body for native and for the browser, and the comparison of a
+//! Code that the tests share: golden values, comparisons, one test body for native and browser runs, and the comparison of a
 //! recording on the device with its CPU reference kernels.
 
-// Each test binary uses its own part of this.
+// Each test binary uses a different part of this module.
 #![allow(dead_code, unused_macros, unused_imports)]
 
 pub(crate) mod compare;
@@ -15,7 +15,7 @@ use pocketllm::gpu::{Backend, Buffer, Gpu, GpuOptions, LimitsChoice, MemoryClass
 use pocketllm::reference::Host;
 use pocketllm::rng::threefry2x32;
 
-/// A test that needs a device: natively it blocks, in a browser it is awaited. `own` before it says that no other test may use the
+/// A test that needs a device: natively it blocks, in a browser it is awaited. `own` before it means that no other test may use the
 /// device.
 macro_rules! device_test {
     (own $($test:tt)*) => { $crate::common::device_test! { @own_device $($test)* } };
@@ -64,7 +64,7 @@ macro_rules! async_test {
 }
 pub(crate) use async_test;
 
-/// Whether a missing adapter is a failure: set where the tests run (native) or were built (wasm).
+/// Whether a missing adapter is a failure, which is set in the environment of the test run (native) or of the build (wasm).
 fn required() -> bool {
     let native = std::env::var("POCKETLLM_REQUIRE_GPU").ok();
     native.as_deref().or(option_env!("POCKETLLM_REQUIRE_GPU")) == Some("1")
@@ -77,8 +77,8 @@ pub(crate) fn say(line: &str) {
     wasm_bindgen_test::console_log!("{line}");
 }
 
-/// Says that a test did not run: `tests/run` counts these lines. Natively the line goes past the harness, which keeps what a
-/// passing test prints to itself.
+/// Reports that a test did not run: `tests/run` counts these lines. Natively, the line bypasses the test harness, which captures
+/// the output of passing tests.
 pub(crate) fn skip(test: &str, why: &str) {
     #[cfg(not(target_arch = "wasm32"))]
     {
@@ -89,8 +89,8 @@ pub(crate) fn skip(test: &str, why: &str) {
     wasm_bindgen_test::console_log!("skipped: {test}: {why}");
 }
 
-/// A device with WebGPU's default limits, or nothing where there is none and none is required. Natively each test has its own. In a
-/// browser, where tests run one after another and a new device compiles all its programs anew, they share one.
+/// A device with WebGPU's default limits, or `None` if there is no adapter and none is required. Natively, each test has its own
+/// device. In a browser, where tests run one after another and a new device recompiles all its programs, they share one.
 pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
     #[cfg(not(target_arch = "wasm32"))]
     return own_device(test).await;
@@ -98,7 +98,7 @@ pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
     {
         thread_local!(static SHARED: std::cell::RefCell<Option<Rc<dyn Backend>>> = const { std::cell::RefCell::new(None) });
         let shared = SHARED.with_borrow(Clone::clone);
-        // A device that an earlier test has lost, or that has reported an error to it, creates nothing more.
+        // A device that an earlier test has lost, or on which it has caused an error, cannot create anything.
         let sound = shared.filter(|gpu| gpu.create("probe", 16, MemoryClass::Transfer).is_ok());
         let gpu = match sound {
             Some(gpu) => gpu,
@@ -109,7 +109,7 @@ pub(crate) async fn device(test: &str) -> Option<Rc<dyn Backend>> {
     }
 }
 
-/// A device that no other test uses, for a test that reads the device's peak of memory, or loses it.
+/// A device that no other test uses, for a test that reads the device's peak memory or loses the device.
 pub(crate) async fn own_device(test: &str) -> Option<Rc<dyn Backend>> {
     match Gpu::open(GpuOptions { limits: LimitsChoice::Default }).await {
         Ok(gpu) => Some(gpu),
@@ -121,7 +121,7 @@ pub(crate) async fn own_device(test: &str) -> Option<Rc<dyn Backend>> {
     }
 }
 
-/// Makes the buffers of a test on one backend.
+/// Creates the buffers of a test on one backend.
 pub(crate) struct Lab<'a>(pub(crate) &'a dyn Backend);
 
 impl Lab<'_> {
@@ -136,7 +136,7 @@ impl Lab<'_> {
         buffer
     }
 
-    /// Filled with a number that no kernel writes, so that what is left unwritten shows.
+    /// Fills the buffer with a number that no kernel writes, so that unwritten elements are detected.
     pub(crate) fn unwritten(&self, name: &str, count: u32) -> Buffer {
         self.floats(name, &vec![UNWRITTEN; count as usize])
     }
@@ -153,7 +153,7 @@ pub(crate) const UNWRITTEN: f32 = 1234.5;
 /// Words of each output buffer, on the device and on the host.
 pub(crate) type Outputs = Vec<(Vec<u32>, Vec<u32>)>;
 
-/// Records the same on the device and on the host, runs both and reads the named buffers back.
+/// Records the same dispatches on the device and on the host, runs both, and reads the named buffers back.
 pub(crate) async fn both(
     backend: &Rc<dyn Backend>,
     build: impl Fn(&Lab<'_>, &mut Recording) -> Vec<Buffer>,
@@ -175,29 +175,28 @@ pub(crate) async fn both(
     read.pop().unwrap_or_default().into_iter().zip(host).collect()
 }
 
-/// The largest difference of two tensors of floats, over the larger of 1 and the host's largest magnitude.
+/// The largest difference between two float tensors, relative to the larger of 1 and the host's largest magnitude.
 pub(crate) fn difference(device: &[u32], host: &[u32]) -> f32 {
     let largest =
         host.iter().map(|v| f32::from_bits(*v).abs()).filter(|v| *v != UNWRITTEN).fold(1.0, f32::max);
     let pairs = device.iter().zip(host).map(|(a, b)| (f32::from_bits(*a), f32::from_bits(*b)));
-    // A NaN must not pass as no difference.
+    // A NaN must not count as no difference.
     pairs.map(|(a, b)| if a.is_finite() { (a - b).abs() } else { f32::INFINITY }).fold(0.0, f32::max)
         / largest
 }
 
-/// Numbers in -1..1 that are the same everywhere.
+/// Numbers in -1..1 that are the same on every platform.
 pub(crate) fn noise(seed: u32, count: u32) -> Vec<f32> {
     let unit = |i| threefry2x32([seed, 0], [i, 0])[0] as f32 / 4_294_967_296.0;
     (0..count).map(|i| 2.0 * unit(i) - 1.0).collect()
 }
 
-/// Whole numbers below `end` that are the same everywhere.
+/// Integers below `end` that are the same on every platform.
 pub(crate) fn choices(seed: u32, count: u32, end: u32) -> Vec<u32> {
     (0..count).map(|i| threefry2x32([seed, 1], [i, 0])[0] % end).collect()
 }
 
-/// Weights in a storage format, as files hold them: noise, or, in a format that is only read, the blocks of its test vector over
-/// and over.
+/// Weights in a storage format, as in files: noise or, for a format that can only be read, repetitions of the blocks of its test vector.
 pub(crate) fn encoded(dtype: DType, seed: u32, elements: u32) -> Vec<u8> {
     dtype.quantize(&noise(seed, elements)).unwrap_or_else(|_| {
         let vectors: serde_json::Value =

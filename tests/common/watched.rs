@@ -1,4 +1,4 @@
-//! An allocator that knows how much memory is in use, and how large single allocations are.
+//! An allocator that tracks how much memory is in use, and how large single allocations are.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 /// Bytes in use.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
-/// The most bytes that were in use.
+/// Maximum bytes in use.
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 /// Bytes of the largest single allocation so far.
@@ -15,13 +15,13 @@ pub(crate) fn largest() -> usize {
     LARGEST.load(Relaxed)
 }
 
-/// The most bytes that were in use at one time since [`restart`].
+/// Maximum bytes in use at any time since [`restart`].
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn peak() -> usize {
     PEAK.load(Relaxed)
 }
 
-/// Begins a new measurement of the peak, and returns the bytes that are in use now.
+/// Starts a new measurement of the peak, and returns the bytes in use now.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn restart() -> usize {
     let now = IN_USE.load(Relaxed);

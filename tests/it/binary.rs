@@ -1,4 +1,4 @@
-//! Runs the built binary.
+//! Runs the compiled binary.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::common::golden;
 /// The template of the golden data in `bert/train.csv`, whose labels are `great` and `terrible`.
 pub(crate) const TEMPLATE: &str = "{text} It was [MASK] .";
 
-/// The binary with these arguments. Its output is kept.
+/// The binary with these arguments. Its output is captured.
 pub(crate) fn binary(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pocketllm"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &[&str]) -> Output {
     binary(args).output().unwrap()
 }
 
-/// `gpu`, or `cpu` where there is no adapter and none is required.
+/// `gpu`, or `cpu` if there is no adapter and none is required.
 pub(crate) fn device() -> &'static str {
     static DEVICE: OnceLock<&str> = OnceLock::new();
     DEVICE.get_or_init(|| {
@@ -54,7 +54,7 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The one JSON value that is all of stdout.
+/// The JSON value that stdout consists of.
 pub(crate) fn json(output: &Output) -> Value {
     let text = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("stdout: {e}: {text}\nstderr: {}", stderr(output)))

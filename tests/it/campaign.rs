@@ -1,5 +1,5 @@
-//! Runs that are broken on purpose: killed at random moments, cut at every byte of their last records, damaged at random, and out of
-//! disk space. On the CPU reference kernels.
+//! Runs that are disrupted on purpose: killed at random moments, truncated at every byte of their last records, randomly corrupted,
+//! and out of disk space. On the CPU reference kernels.
 //!
 //! The tests are short. `POCKETLLM_KILLS=1000 cargo test --test it campaign -- --nocapture` runs the long campaign of BENCHMARKS.md.
 #![cfg(not(target_arch = "wasm32"))]
@@ -40,7 +40,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("the best step", &["--steps", "30", "--readout", "--refit-every", "7", "--keep-best", "--eps", "1e-2"]),
 ];
 
-/// Number of kills, where the environment names none.
+/// Number of kills, if the environment does not specify it.
 const KILLS: usize = 30;
 
 fn finetune(kind: &[&str], out: &Path) -> Command {
@@ -57,7 +57,7 @@ fn finetune(kind: &[&str], out: &Path) -> Command {
     command
 }
 
-/// The files of a run that is complete; of the log, what does not depend on time.
+/// The files of a complete run. Of the log, only the parts that do not depend on time.
 pub(crate) struct Files {
     bytes: Vec<(PathBuf, Vec<u8>)>,
     log: Vec<BTreeMap<String, String>>,
@@ -73,7 +73,7 @@ pub(crate) fn files(dir: &Path) -> Files {
     let mut bytes = Vec::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(next) = dirs.pop() {
-        // A command that failed may have made no directory.
+        // A command that failed may not have created a directory.
         for entry in std::fs::read_dir(next).into_iter().flatten() {
             let path = entry.unwrap().path();
             if path.is_dir() {
@@ -84,7 +84,7 @@ pub(crate) fn files(dir: &Path) -> Files {
         }
     }
     bytes.sort();
-    // A model that is only saved has no log.
+    // If only a model is saved, there is no log.
     let log = std::fs::read_to_string(dir.join("log.jsonl")).unwrap_or_default();
     // Numbers are compared as they are written.
     let line = |line: &str| {
@@ -95,7 +95,7 @@ pub(crate) fn files(dir: &Path) -> Files {
     Files { bytes, log: log.lines().map(line).collect() }
 }
 
-/// Compares the files of a run with those of one that nothing happened to.
+/// Compares the files of a run with those of an undisturbed one.
 pub(crate) fn same(what: &str, found: &Files, reference: &Files) {
     let names = |files: &Files| files.bytes.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(found), names(reference), "{what}: the names of the files");
@@ -105,7 +105,7 @@ pub(crate) fn same(what: &str, found: &Files, reference: &Files) {
     assert_eq!(found.log, reference.log, "{what}: the log");
 }
 
-/// Runs until the end, and says what it takes.
+/// Runs to the end, and returns the time that it takes.
 fn complete(kind: &[&str], out: &Path) -> Duration {
     let start = Instant::now();
     let output = finetune(kind, out).output().unwrap();
@@ -140,7 +140,7 @@ fn killed_runs_end_with_the_bits_of_runs_that_were_not() {
         let at = (unit(1, runs) * KINDS.len() as f64) as usize;
         let ((name, kind), (reference, took)) = (KINDS[at], &references[at]);
         let out = root.path().join("run");
-        // A run is killed at most five times, and then left to end.
+        // A run is killed at most five times, and then allowed to finish.
         for _ in 0..5 {
             turn += 1;
             let mut child = finetune(kind, &out).spawn().unwrap();
@@ -155,7 +155,8 @@ fn killed_runs_end_with_the_bits_of_runs_that_were_not() {
             let record = std::fs::read(out.join("trajectory.pocket")).unwrap_or_default();
             let whole =
                 &reference.bytes.iter().find(|(path, _)| path.ends_with("trajectory.pocket")).unwrap().1;
-            // The record of a readout is written whole, after each fit, and one that keeps the best step is written again at the end.
+            // The record of a readout is rewritten after each fit, and the record of a run that keeps the best step is rewritten at
+            // the end.
             let fitted = kind.contains(&"readout") || kind.contains(&"--keep-best");
             assert!(fitted || whole.starts_with(&record), "{name}: not the beginning of the record");
             let is_whole = whole.len().abs_diff(record.len()).is_multiple_of(RECORD_BYTES);
@@ -207,7 +208,7 @@ fn damage_at_random_is_noticed() {
     let mut refused = 0;
     for flip in 0..FLIPS {
         let mut damaged = whole.clone();
-        // One to four bytes, next to each other or far apart.
+        // One to four bytes, adjacent or far apart.
         for part in 0..1 + flip % 4 {
             let at = (unit(3, 4 * flip + part) * whole.len() as f64) as usize;
             damaged[at] ^= 1 + (unit(4, 4 * flip + part) * 255.0) as u8;
@@ -216,7 +217,7 @@ fn damage_at_random_is_noticed() {
             continue;
         }
         match Trajectory::parse("t", &damaged) {
-            // Only the last record may be left out, as one that was not written to its end.
+            // Only the last record may be dropped, as one that was not written completely.
             Ok(read) => {
                 assert!(read.torn_bytes > 0 && read.header == intact.header, "flip {flip}");
                 assert_eq!(read.records, intact.records[..read.records.len()], "flip {flip}");
@@ -228,7 +229,7 @@ fn damage_at_random_is_noticed() {
             }
         }
     }
-    // A run does not go on from a damaged record, and leaves it as it is.
+    // A run does not continue from a damaged record, and leaves it unchanged.
     for at in [20, whole.len() / 2, whole.len() - 3 * RECORD_BYTES] {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x41;
@@ -242,7 +243,7 @@ fn damage_at_random_is_noticed() {
     println!("{FLIPS} damaged records: {refused} refused, the others without their last step");
 }
 
-/// Files that may grow to a limit only stand for a disk that becomes full: writes fail at any byte.
+/// A limit on file sizes simulates a disk that becomes full: writes fail at any byte.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_disk_that_becomes_full_loses_nothing() {

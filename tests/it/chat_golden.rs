@@ -1,5 +1,5 @@
-//! Conversations against Hugging Face's `apply_chat_template`, by the templates in `tests/chat_golden/` (written by its `make.py`)
-//! and by those in the folder that POCKETLLM_CHAT_GOLDEN names, if any; and small templates against Jinja2 (`jinja.py`).
+//! Compares conversations with Hugging Face's `apply_chat_template`, for the templates in `tests/chat_golden/` (written by its
+//! `make.py`) and for those in the folder named by POCKETLLM_CHAT_GOLDEN, if any; and small templates with Jinja2 (`jinja.py`).
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ struct Golden {
     cases: Vec<Case>,
 }
 
-/// A row of data, and what Hugging Face makes of it.
+/// A row of data, and the text that Hugging Face renders for it.
 #[derive(Deserialize)]
 struct Case {
     row: Box<RawValue>,
@@ -32,7 +32,7 @@ struct Smalls {
     cases: Vec<Small>,
 }
 
-/// A small template, and what Jinja2 makes of it; nothing where it refuses it.
+/// A small template, and the text that Jinja2 renders; `None` if Jinja2 rejects it.
 #[derive(Deserialize)]
 struct Small {
     template: String,
@@ -81,7 +81,7 @@ fn conversations_are_rendered_as_hugging_face_does() {
             match (&found, &case.text) {
                 (Ok(text), Some(expected)) if text == expected => same += 1,
                 (Err(_), None) => same += 1,
-                // A list of parts that a template prints as Python writes it is refused.
+                // A list of parts that a template prints in Python's notation is rejected.
                 (Err(_), Some(expected)) if expected.contains("[{'type': 'text'") => refused += 1,
                 _ => wrong.push(format!(
                     "{name}: {}\nexpected {:?} {:?}\nfound    {found:?}",
@@ -112,8 +112,8 @@ fn a_refusal_is_said_in_the_templates_own_words() {
     }
 }
 
-/// What Jinja2 does is done, or refused. Nothing that it refuses is done in another way in silence,
-/// except what is listed here.
+/// Templates are rendered as Jinja2 renders them, or rejected. No template that Jinja2 rejects is silently rendered, except those
+/// listed here.
 #[test]
 fn small_templates_are_rendered_as_jinja_does() {
     let Smalls { row, cases } =

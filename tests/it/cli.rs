@@ -1,5 +1,5 @@
-//! The command line as its users have it: the built binary, its files, its exit codes, and a run that is killed again and
-//! again. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU reference kernels.
+//! The command line from a user's perspective: the compiled binary, its files, its exit codes, and a run that is killed again and
+//! again. On the GPU; if there is none and `POCKETLLM_REQUIRE_GPU` is not 1, on the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -29,7 +29,7 @@ fn finetune(out: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// What the uninterrupted run wrote.
+/// The output of the uninterrupted run.
 struct Reference {
     trajectory: Vec<u8>,
     weights: Vec<u8>,
@@ -56,7 +56,7 @@ fn reference() -> &'static Reference {
     })
 }
 
-/// The log's lines, without what the trajectory cannot tell of a line that was lost: its time and tokens.
+/// The log's lines, without the fields that the trajectory cannot restore for a lost line: its time and tokens.
 fn log(dir: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(dir.join("log.jsonl")).unwrap();
     let without_time = |line: &str| {
@@ -67,7 +67,7 @@ fn log(dir: &Path) -> Vec<Value> {
     text.lines().map(without_time).collect()
 }
 
-/// A finished run's files are those of the uninterrupted one.
+/// A finished run's files are the same as those of the uninterrupted run.
 fn same_as_uninterrupted(dir: &Path) {
     let reference = reference();
     let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
@@ -77,16 +77,16 @@ fn same_as_uninterrupted(dir: &Path) {
     let steps: Vec<u64> =
         log.iter().filter(|l| l.get("loss_plus").is_some()).filter_map(|l| l["step"].as_u64()).collect();
     assert_eq!(steps, (1..=STEPS as u64).collect::<Vec<_>>(), "the log's steps");
-    // Evaluations too, in their places: they are made from the same weights.
+    // The evaluations are also the same, and in the same places, since they are computed from the same weights.
     assert_eq!(log, reference.log);
 }
 
-/// Bytes of records in a run's trajectory, torn ones included.
+/// Bytes of records in a run's trajectory, including truncated ones.
 fn written(dir: &Path, header: usize) -> usize {
     std::fs::metadata(dir.join("trajectory.pocket")).map_or(0, |m| (m.len() as usize).saturating_sub(header))
 }
 
-/// Waits until the child ends, at most until `until`. Returns whether it did.
+/// Waits until the child ends, but not longer than `until`. Returns whether it ended.
 fn ended(child: &mut Child, until: Instant) -> bool {
     loop {
         if child.try_wait().unwrap().is_some() {
@@ -116,7 +116,7 @@ fn a_run_killed_twenty_times_ends_as_one_that_was_not() {
         let before = written(dir.path(), header);
         let mut child = finetune(dir.path(), &["--resume"]).spawn().unwrap();
         let start = Instant::now();
-        // One in four at any moment after the start; the others once this process has stepped.
+        // One in four is killed at any moment after the start; the others once this process has taken a step.
         let mut alive = if turn % 4 == 0 {
             !ended(&mut child, start + Duration::from_secs_f64(0.05 + 0.95 * unit(2 * turn)))
         } else {
@@ -130,7 +130,7 @@ fn a_run_killed_twenty_times_ends_as_one_that_was_not() {
             child.kill().unwrap();
         }
         let output = child.wait_with_output().unwrap();
-        // It may have ended by itself just before.
+        // It may have ended by itself just before that.
         alive &= !output.status.success();
         if alive {
             #[cfg(unix)]
@@ -177,7 +177,7 @@ fn a_torn_tail_is_reported_and_done_again() {
             "{missing} bytes missing: the weights differ"
         );
     }
-    // Within the header nothing was trained yet.
+    // A run that was stopped within the header has not trained anything yet.
     for length in [0, 5, 16, header - 1] {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("trajectory.pocket"), &reference.trajectory[..length]).unwrap();
@@ -192,7 +192,7 @@ fn a_damaged_log_is_put_right() {
     let trajectory = &reference().trajectory;
     std::fs::write(dir.path().join("trajectory.pocket"), trajectory).unwrap();
     let lines: Vec<String> = reference().log.iter().map(Value::to_string).collect();
-    // A line torn in the middle, one twice, one of a step that is not there.
+    // A line truncated in the middle, a repeated line, and a line of a step that does not exist.
     let log = [&lines[..90], &lines[80..90], &["{\"step\":9999,\"loss_plus\":1}".to_owned()], &lines[91..]];
     let text = log.concat().join("\n").replace(&lines[20], &lines[20][..30]);
     std::fs::write(dir.path().join("log.jsonl"), text).unwrap();
@@ -281,7 +281,7 @@ fn an_existing_run_is_not_overwritten_nor_mixed_with_another() {
         );
         assert!(std::fs::read(&file).unwrap() == reference().trajectory, "{more:?}: the run was changed");
     }
-    // What is no trajectory is nobody's run, and not ours to overwrite, however short.
+    // A file that is not a trajectory belongs to no run, and must not be overwritten, however short it is.
     std::fs::write(&file, b"my notes").unwrap();
     let output = finetune(dir.path(), &["--resume"]).output().unwrap();
     assert_eq!((output.status.code(), &json(&output)["error"]["code"]), (Some(1), &"file-corrupt".into()));
@@ -346,7 +346,7 @@ fn a_run_takes_what_was_planned_and_is_refused_where_that_is_too_much() {
     assert!(stderr(&output).contains("GPU memory: "), "{}", stderr(&output));
     let result = json(&output);
     let planned = result["plan"]["peak"].as_u64().unwrap();
-    // The CPU reference kernels have no uniforms, which are most of what so small a model moves.
+    // The CPU reference kernels have no uniforms, which are most of what such a small model transfers.
     let uniforms = if device() == "cpu" { result["plan"]["transfer"].as_u64().unwrap() } else { 0 };
     let apart = result["gpu_bytes"]["peak"].as_u64().unwrap().abs_diff(planned);
     assert!(apart * 100 <= planned + uniforms * 100, "{result}");

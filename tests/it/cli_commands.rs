@@ -1,5 +1,5 @@
-//! `logits`, `evaluate` and `generate` as their users have them. On the GPU; where there is none and `POCKETLLM_REQUIRE_GPU` is not 1,
-//! on the CPU reference kernels.
+//! `logits`, `evaluate` and `generate` from a user's perspective. On the GPU; if there is none and `POCKETLLM_REQUIRE_GPU` is not
+//! 1, on the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ fn evaluate_says_what_an_accuracy_is_worth() {
     let interval: Vec<f64> = serde_json::from_value(report["interval"].clone()).unwrap();
     assert!(interval[0] < correct as f64 / 60.0 && interval[1] > correct as f64 / 60.0, "{interval:?}");
 
-    // The rows that were wrong are those of the confusion counts, with the line of the file and its text.
+    // The rows listed as wrong match the confusion counts, with their line in the file and their text.
     let wrong = report["wrong"].as_array().unwrap();
     assert_eq!(wrong.len() as u64, 60 - correct);
     let lines = std::fs::read_to_string(&data).unwrap();
@@ -148,7 +148,7 @@ fn columns_are_understood_and_said_or_chosen() {
         assert_eq!(json(&found), json(&expected), "{name}");
         assert!(stderr(&found).contains(says), "{}", stderr(&found));
     }
-    // Two columns look like labels: nothing is guessed.
+    // Two columns look like labels, so nothing is guessed.
     let source = |line: &str| match line {
         "Kritik,Urteil" => "Quelle",
         line if line.contains("film") => "a",
@@ -183,8 +183,8 @@ fn generate_continues_a_prompt_the_same_way_each_time() {
     assert_eq!(generate(device(), &hot), generate(device(), &hot));
 }
 
-/// A token of a byte-level vocabulary may be a part of a character. Where the last token is, the text still has
-/// everything that its tokens decode to.
+/// A token of a byte-level vocabulary may be a part of a character. If that is the last token, the text still has everything that
+/// its tokens decode to.
 #[test]
 fn a_text_that_ends_within_a_character_is_written_whole() {
     let model = golden::path("llama-gguf/model.gguf");

@@ -1,5 +1,5 @@
-//! `finetune --method readout` and `classify` as their users have them: the built binary, its files and its messages. On the CPU
-//! reference kernels, so that the test needs no GPU.
+//! `finetune --method readout` and `classify` from a user's perspective: the compiled binary, its files and its messages. On the
+//! CPU reference kernels, so that the tests need no GPU.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -40,7 +40,7 @@ fn a_readout_from_the_first_row_to_the_answer() {
     assert!(log.iter().all(|line| line["ms"].is_number() && line["eval_accuracy"].is_number()), "{log:?}");
     assert_eq!(log[2]["eval_loss"], done["eval_loss"]);
 
-    // The trajectory alone gives the same figures, the same file and answers.
+    // The trajectory alone gives the same figures, the same file and the same answers.
     let path = out.join("trajectory.pocket");
     let tuned = ["--model", &model, "--trajectory", text(&path)];
     let seen = json(&run(&[&["evaluate"], &tuned[..], &["--eval", &data]].concat()));
@@ -59,7 +59,7 @@ fn a_readout_from_the_first_row_to_the_answer() {
         answers[0]["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-9, "{answers}");
 
-    // A complete run is not done again, and not overwritten without being asked.
+    // A complete run is not repeated, and not overwritten without being asked.
     let before = trajectory(&out);
     let resumed = json(&finetune(&data, &out, &["--eval", &data, "--resume"]).output().unwrap());
     assert_eq!(resumed["eval_accuracy"], done["eval_accuracy"]);
@@ -67,7 +67,7 @@ fn a_readout_from_the_first_row_to_the_answer() {
     let error = json(&finetune(&data, &out, &[]).output().unwrap())["error"].clone();
     assert!(error["message"].as_str().unwrap().contains("--resume"), "{error}");
 
-    // One that is killed ends as one that was not.
+    // A run that is killed ends like an undisturbed one.
     let killed = dir.path().join("killed");
     for wait in [20, 60, 120, 200] {
         let mut child = finetune(&data, &killed, &["--resume"]).spawn().unwrap();
@@ -100,7 +100,7 @@ fn a_readout_on_label_words_from_the_first_row_to_the_exported_model() {
         json(&run(&[&["classify"], &tuned[..], &["--text", "this is one very happy film!"]].concat()));
     assert_eq!(answers[0]["label"], "great");
 
-    // The model that was saved is one for masked words, and answers the same with the template.
+    // The saved model is a masked language model, and gives the same answers with the template.
     let saved = json(&run(&[&["evaluate", "--model", text(&out), "--eval", &data], &WORDS[..]].concat()));
     assert_eq!(saved["accuracy"], done["eval_accuracy"]);
     assert!((saved["loss"].as_f64().unwrap() - done["eval_loss"].as_f64().unwrap()).abs() < 1e-5, "{saved}");
@@ -122,13 +122,13 @@ fn the_best_step_is_kept_where_the_last_one_is_worse() {
     let done = json(&run(&all));
     let steps = done["steps"].as_u64().unwrap();
     assert!(steps < 12 && steps.is_multiple_of(3), "{done}");
-    // What was kept is no worse than the readout alone.
+    // The kept weights are no worse than the readout alone.
     let log = std::fs::read_to_string(out.join("log.jsonl")).unwrap();
     let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     let kept = done["eval_loss"].as_f64().unwrap();
     assert!(first["step"] == 0 && kept <= first["eval_loss"].as_f64().unwrap(), "{first} and {kept}");
 
-    // The record replays to it, and the run is not done again.
+    // The record replays to them, and the run is not repeated.
     let whole = trajectory(&out);
     let read = pocketllm::train::Trajectory::parse("t", &whole).unwrap();
     assert_eq!((u64::from(read.steps()), read.header.kept_of), (steps, 12));
@@ -138,13 +138,13 @@ fn the_best_step_is_kept_where_the_last_one_is_worse() {
     let again = json(&run(&[&all[..], &["--resume"]].concat()));
     assert_eq!((&again["steps"], again["eval_loss"].as_f64()), (&done["steps"], Some(kept)));
     assert!(trajectory(&out) == whole);
-    // A longer run goes on from there.
+    // A longer run continues from there.
     let longer = [&begin[..], &more, &["--resume", "--steps", "15"]].concat();
     let longer: Vec<&str> =
         longer.iter().enumerate().filter(|(at, _)| ![11, 12].contains(at)).map(|(_, arg)| *arg).collect();
     let longer = json(&run(&longer));
     assert!(longer["eval_loss"].as_f64().unwrap() <= kept, "{longer}");
-    // There must be something to choose by.
+    // There must be evaluations to choose from.
     let other = dir.path().join("other");
     let error = json(&run(&[
         "finetune",
@@ -165,7 +165,7 @@ fn the_best_step_is_kept_where_the_last_one_is_worse() {
 fn an_adapter_is_saved_with_the_readout_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
-    // Labels by number, as a classifier without names has them.
+    // Labels given by number, as for a classifier without label names.
     let numbered = dir.path().join("numbered.csv");
     let rows = std::fs::read_to_string(&data).unwrap();
     std::fs::write(&numbered, rows.replace(",great", ",1").replace(",terrible", ",0")).unwrap();
@@ -177,7 +177,7 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
         let steps = ["--steps", "8", "--batch-size", "4", "--lr", "1e-2"];
         (json(&run(&[&begin[..], &more, &steps].concat())), out)
     };
-    // The class for classification that scores the first token has the readout as its head.
+    // The classification class that scores the first token has the readout as its head.
     let (done, out) = train("first");
     let config: Value =
         serde_json::from_slice(&std::fs::read(out.join("adapter_config.json")).unwrap()).unwrap();
@@ -191,7 +191,7 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
         json(&run(&["evaluate", "--model", &model, "--adapter", text(&out), "--eval", text(&numbered)]));
     let (loss, expected) = (seen["loss"].as_f64().unwrap(), done["eval_loss"].as_f64().unwrap());
     assert!((loss - expected).abs() < 1e-5, "{loss}, expected {expected}");
-    // The answers have the names of the labels, and names that do not fit the classifier are refused.
+    // The answers have the names of the labels, and names that do not match the classifier are rejected.
     let classify =
         || run(&["classify", "--model", &model, "--adapter", text(&out), "--text", "a fine film we loved"]);
     let label = json(&classify())[0]["label"].clone();
@@ -215,7 +215,7 @@ fn an_adapter_is_saved_with_the_readout_before_it() {
     for file in ["adapter_config.json", "adapter_model.safetensors", "readout.json"] {
         assert!(std::fs::read(again.join(file)).unwrap() == std::fs::read(out.join(file)).unwrap(), "{file}");
     }
-    // No class scores the mean, so the weights are in a file of their own.
+    // No class scores the mean, so the weights are in a separate file.
     let (_, out) = train("mean");
     let config: Value =
         serde_json::from_slice(&std::fs::read(out.join("adapter_config.json")).unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! What a run does to the files around it: two runs in one directory, outputs on top of inputs, directories that cannot be written,
-//! readers that go away, and runs that are made longer. On the CPU reference kernels, so that the tests need no GPU.
+//! How runs treat the files around them: two runs in one directory, outputs that would overwrite inputs, unwritable directories,
+//! readers that close their pipe, and runs that are extended. On the CPU reference kernels, so that the tests need no GPU.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -19,7 +19,7 @@ fn finetune(model: &str, out: &Path, more: &[&str]) -> Command {
     on_cpu(&[&args[..], &prompt, more].concat())
 }
 
-/// The message of a refusal, which has this code.
+/// The message of an error, which must have this code.
 fn refused(mut command: Command, code: &str) -> String {
     let output = command.output().unwrap();
     assert!(!output.status.success(), "{command:?}");
@@ -29,7 +29,7 @@ fn refused(mut command: Command, code: &str) -> String {
     value["error"]["message"].as_str().unwrap().to_owned()
 }
 
-/// Waits until a child has begun to write its records.
+/// Waits until a child has started to write its records.
 fn begun(child: &mut Child, out: &Path) {
     let start = Instant::now();
     while std::fs::read(out.join("log.jsonl")).map_or(true, |log| log.is_empty()) {
@@ -65,7 +65,7 @@ fn two_runs_never_share_a_directory() {
         assert!(message.contains("run.lock") && message.contains("--out"), "{message}");
         assert!(cfg!(windows) || message.contains(&id), "{message}");
     }
-    // The lock ends with the process, in whatever way that ends.
+    // The lock ends with the process, in whatever way it ends.
     first.kill().unwrap();
     first.wait().unwrap();
     let steps =
@@ -139,7 +139,7 @@ fn a_place_that_cannot_be_written_is_found_before_the_model_is_read() {
     let nowhere = dir.path().join("none/logits.safetensors");
     let logits = ["logits", "--model", &model, "--ids", "1", "--out", text(&nowhere)];
     assert!(refused(on_cpu(&logits), "invalid-argument").contains("none"));
-    // A refused run leaves nothing behind.
+    // A rejected run leaves nothing behind.
     let out = dir.path().join("out");
     refused(finetune(&model, &out, &["--steps", "1", "--max-gpu-bytes", "1"]), "out-of-memory");
     assert!(!out.exists());
@@ -179,7 +179,7 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(output.status.code(), Some(if all { 2 } else { 0 }), "{args:?}: {said}");
         assert!(!said.contains("panicked"), "{args:?}: {said}");
     }
-    // A training goes on when no one reads its notes.
+    // Training continues if nobody reads its notes.
     let mut child = finetune(&bert, &out, &["--steps", "2", "--eval", &data]).spawn().unwrap();
     drop(child.stderr.take());
     done("the command", &child.wait_with_output().unwrap());
@@ -221,7 +221,7 @@ fn a_finished_run_is_made_longer() {
     done("the command", &linear(&["--steps", "3"]).output().unwrap());
     let message = refused(linear(&["--steps", "5", "--resume"]), "trajectory-mismatch");
     assert!(message.contains("schedule linear") && message.contains("constant"), "{message}");
-    // The basis of a short run comes from fewer batches than that of a longer one.
+    // The basis of a short run is computed from fewer batches than that of a longer one.
     let short = dir.path().join("short");
     let lora = |more: &[&str]| finetune(&model, &short, &[&["--method", "lora"][..], more].concat());
     done("the command", &lora(&["--steps", "2"]).output().unwrap());

@@ -46,7 +46,7 @@ fn two_hundred_updates_on_the_cpu_are_numpys() {
     block_on(two_hundred_updates(cpu::open()));
 }
 
-/// The logits of a text that is longer than the rows of a task.
+/// The logits of a text that is longer than the chunks of rows that a task processes.
 fn logits(threads: usize) -> Vec<f32> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {

@@ -1,4 +1,4 @@
-//! The device's manners: what it counts, what it refuses, and what is said when it is lost.
+//! Device behavior: what it counts, what it rejects, and the error when it is lost.
 
 use std::rc::Rc;
 

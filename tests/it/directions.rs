@@ -1,4 +1,4 @@
-//! Steps of LoRA's B alone, Adam's, and activation bases, against PyTorch, peft and numpy (`tests/golden/directions.py`).
+//! Steps of LoRA's B alone, Adam's steps, and activation bases, compared with PyTorch, peft and numpy (`tests/golden/directions.py`).
 
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ fn constants(golden: &Value) -> AdamSettings {
     serde_json::from_value(golden["adam"].clone()).unwrap()
 }
 
-/// What targets are scored against: label words with these tokens, or the vocabulary where there are none.
+/// What targets are scored against: label words with these tokens, or the vocabulary if the list is empty.
 fn encoder(labels: Vec<u32>) -> ExampleEncoder {
     match labels.is_empty() {
         true => ExampleEncoder::LanguageModel,
@@ -69,7 +69,7 @@ device_test! {
                 let apart = (f64::from(*ours) - right).abs() / right.max(1.0);
                 assert!(apart <= LOSS, "{name} over {format}: {key} {ours}, peft has {right}");
             }
-            // What is saved is an adapter of peft as any other.
+            // The saved adapter is like any other peft adapter.
             let saved = session.save_adapter(None).await.unwrap();
             let again = MemoryDir::new("again")
                 .with("adapter_config.json", saved.config.into_bytes())

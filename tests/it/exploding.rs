@@ -1,5 +1,5 @@
-//! Runs that explode are stopped, with their record up to the last good step and advice that names the setting at fault. On the CPU
-//! reference kernels.
+//! Runs that explode are stopped, with their record truncated to the last good step, and with advice that names the setting at
+//! fault. On the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -45,7 +45,7 @@ fn an_exploded_run_is_stopped_with_its_good_steps() {
         assert!(message.contains(setting) && message.contains(value), "{more:?}: {message}");
         assert!(!String::from_utf8_lossy(&output.stderr).contains("Use a smaller epsilon"), "{more:?}");
 
-        // Log and record agree, and what they give is still good.
+        // Log and record agree, and yield weights that are still good.
         let bytes = std::fs::read(out.join("trajectory.pocket")).unwrap();
         let kept = Trajectory::parse("t", &bytes).unwrap();
         let log = std::fs::read_to_string(out.join("log.jsonl")).unwrap();

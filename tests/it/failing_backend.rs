@@ -1,7 +1,7 @@
-//! A backend whose calls fail in turn, over the CPU reference kernels: whatever the engine does then, it returns the backend's error and
-//! gives back all memory; and another attempt on the same device has the same result as ever.
+//! A backend over the CPU reference kernels, whose calls fail one at a time. Whatever the engine is doing at that point, it returns
+//! the backend's error and frees all memory, and another attempt on the same device gives the usual result.
 //!
-//! The test takes every 23rd call. `POCKETLLM_FAULTS=1000 cargo test --test it failing_backend` takes every one.
+//! The test lets every 23rd call fail. `POCKETLLM_FAULTS=1000 cargo test --test it failing_backend` lets every call fail.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::cell::Cell;
@@ -82,7 +82,7 @@ async fn open(backend: &Rc<Failing>, model: &str) -> Result<Session> {
     Session::open(backend.clone(), &golden::dir(model), DType::F32, &mut |_| Ok(())).await
 }
 
-/// Two steps, an evaluation and the trained model. Then the record is replayed on the base model.
+/// Runs two steps and an evaluation, and saves the trained model. Then the record is replayed on the base model.
 async fn train(backend: &Rc<Failing>, method: Method) -> Result<Vec<u8>> {
     let template = "{text} It was [MASK] .";
     let mut session = open(backend, "bert").await?;

@@ -1,4 +1,5 @@
-//! The table of families in `ARCHITECTURE.md` is what the program reads. `POCKETLLM_WRITE=1 cargo test --test it families` writes it.
+//! The table of families in `ARCHITECTURE.md` matches what the program reads. `POCKETLLM_WRITE=1 cargo test --test it families`
+//! writes it.
 
 use crate::common::golden;
 use pocketllm::error::Code;
@@ -51,7 +52,7 @@ fn families_are_in_order() {
     assert!(family::FAMILIES.is_sorted_by_key(|family| family.model_type));
 }
 
-/// The spec of a tiny model of a family with some fields of its own.
+/// The spec of a tiny model of a family, with some additional fields.
 fn tiny(model_type: &str, fields: &str) -> pocketllm::error::Result<ModelSpec> {
     let shared = format!(
         r#"{{"model_type":"{model_type}","vocab_size":61,"hidden_size":24,"num_attention_heads":4,"num_key_value_heads":2,
@@ -77,7 +78,7 @@ fn fields_that_are_left_out_have_the_defaults_of_transformers() {
     assert_eq!(caps(r#","final_logit_softcapping":5"#), (Some(50.0), Some(5.0)));
 }
 
-/// The configuration of transformers 5 has the width of one side of the window as `sliding_window`, and a file may say it so.
+/// The configuration of transformers 5 has the width of one side of the window in `sliding_window`, and a file may do the same.
 #[test]
 fn a_window_of_modernbert_is_on_both_sides() {
     let window = |fields| tiny("modernbert", fields).unwrap().layers[1].attention().unwrap().window;
@@ -86,7 +87,7 @@ fn a_window_of_modernbert_is_on_both_sides() {
     assert_eq!(window(r#","local_attention":7,"sliding_window":5"#), Some(6));
 }
 
-/// In transformers 5 the layers that `layer_types` lists have masks of the window whether or not `use_sliding_window` is set.
+/// In transformers 5, the layers listed in `layer_types` have window masks whether or not `use_sliding_window` is set.
 #[test]
 fn layers_of_smollm3_have_the_windows_that_are_listed() {
     let windows = |fields| {
@@ -116,7 +117,7 @@ fn a_part_of_a_head_is_rotated_only_in_families_where_transformers_does() {
     assert_eq!(dim("phi", r#","head_dim":8"#), 4);
 }
 
-/// Half of the layers have a window and rotary positions, and the others have neither; without a window all layers are alike.
+/// Half of the layers have a window and rotary positions, and the others have neither. Without a window, all layers are alike.
 #[test]
 fn layers_of_exaone_without_a_window_have_no_positions_where_others_have_one() {
     let layers = |fields| {
@@ -165,7 +166,7 @@ fn alpha_raises_the_base_of_hunyuans_rotary_positions() {
     assert_eq!(theta(r#","rope_scaling":{"alpha":1000,"type":"linear","factor":2}"#), 1e4);
 }
 
-/// A file may say "gelu" for the approximation by tanh, and transformers reads it as such.
+/// A file may say "gelu" for the tanh approximation, and transformers reads it that way.
 #[test]
 fn the_gelu_of_gemma_is_an_approximation() {
     let activation = |fields: &str| match tiny("gemma", fields).unwrap().layers[0].mlp {
@@ -176,7 +177,7 @@ fn the_gelu_of_gemma_is_an_approximation() {
     assert_eq!(activation(r#","hidden_act":"silu""#), Activation::Silu);
 }
 
-/// Beyond the length of the pretraining, Ministral 3 would multiply queries by a factor that is not computed.
+/// Beyond the pretraining length, Ministral 3 would multiply queries by a factor that is not implemented.
 #[test]
 fn texts_of_ministral_3_end_where_its_queries_would_grow() {
     let longest = |fields: &str| tiny("ministral3", fields).unwrap().max_length;
@@ -191,7 +192,7 @@ fn texts_of_ministral_3_end_where_its_queries_would_grow() {
     assert_eq!(longest(&rope("0.0")), 256);
 }
 
-/// Layers with a window have neither the scaling nor the base that stand at the top, as in transformers 5.
+/// Layers with a window use neither the scaling nor the base at the top level, as in transformers 5.
 #[test]
 fn layers_of_olmo_3_have_rotary_positions_by_their_type() {
     let spec =

@@ -1,5 +1,5 @@
-//! Pooled hidden states of every family and of a model without a language-model head, against transformers
-//! (`tests/golden/features.py`), and what such a model refuses.
+//! Pooled hidden states of every family and of a model without a language-model head, compared with transformers
+//! (`tests/golden/features.py`), and what such a model rejects.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use pocketllm::text::batch::Batch;
 use pocketllm::text::encode::Example;
 use pocketllm::train::{ExampleEncoder, Session};
 
-/// As for logits: over the standard deviation of the features.
+/// As for logits: relative to the standard deviation of the features.
 const TOLERANCE: f32 = 1e-4;
 
 const ENCODER: &str = "features/encoder";
@@ -24,7 +24,7 @@ async fn open(backend: Rc<dyn Backend>, name: &str) -> Session {
     Session::open(backend, &golden::dir(name), DType::F32, &mut |_| Ok(())).await.unwrap()
 }
 
-/// Compares the features of a model's cases, all of them in one batch.
+/// Compares the features of a model's cases, all in one batch.
 async fn check(backend: Rc<dyn Backend>, name: &str) {
     let folder = if name == "encoder" { ENCODER } else { name };
     let mut session = open(backend, folder).await;
@@ -92,7 +92,7 @@ device_test! {
             assert!(error.message().contains("cls.predictions.transform.dense.weight"), "{error}");
             assert!(error.message().contains("method readout"), "{error}");
         }
-        // A model that fills masks writes no text, with a head or without.
+        // A masked language model generates no text, with or without a head.
         assert!(session.model.generate(&[7], 1, Sampling::default()).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Classifiers fitted on the host, against scikit-learn (`tests/golden/readout.py`), and what labels are refused.
+//! Classifiers fitted on the host, compared with scikit-learn (`tests/golden/readout.py`), and labels that are rejected.
 
 use pocketllm::error::Code;
 use pocketllm::fit::{Fit, Labels, MAX_LABELS, Readout, Strength, position};
@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// The weights, biases, strength and losses of [`both_ways`], as the bits of f64: the same natively and in every browser.
+/// A digest of the weights, biases, strength and losses of [`both_ways`], as the bits of f64. It is the same natively and in every
+/// browser.
 const DIGEST: &str = "f105e4f72923048fb9e33c2860ba6d2a29a520eedb1dbbfc06a5140911a30003";
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -49,7 +50,7 @@ fn both_ways() -> [Readout; 2] {
 fn weights_and_loss_are_those_of_scikit_learn() {
     let mut cases: Vec<Value> = serde_json::from_str(include_str!("../golden/readout.json")).unwrap();
     assert_eq!(cases.len(), 10);
-    // More of them, in any units, written by tests/reference/fits.py.
+    // More cases, in any units, written by tests/reference/fits.py.
     if let Ok(path) = std::env::var("POCKETLLM_FITS") {
         cases.extend(serde_json::from_slice::<Vec<Value>>(&std::fs::read(path).unwrap()).unwrap());
     }
@@ -62,7 +63,7 @@ fn weights_and_loss_are_those_of_scikit_learn() {
         let width = features.len() / of_rows.len();
         let fit = Fit { strength, bias: case["biased"].as_bool().unwrap() };
         let readout = Readout::fit(&features, width, &labels(&of_rows), fit).unwrap();
-        // Weights of features in tiny units are large, so a difference is then relative to the largest value.
+        // Weights of features in tiny units are large, so differences are then relative to the largest value.
         let off = |ours: &[f64], key: &str| {
             let expected = numbers(&case[key]);
             assert_eq!(ours.len(), expected.len());
@@ -75,12 +76,12 @@ fn weights_and_loss_are_those_of_scikit_learn() {
             ("bias", off(&readout.bias, "bias")),
             ("loss", off(&[readout.loss], "loss")),
         ] {
-            // At weak penalties on collinear features, both programs end this close to the minimum.
+            // With weak penalties on collinear features, both programs end within this distance of the minimum.
             if off.is_nan() || off >= if committed { 1e-6 } else { 2e-6 } {
                 failures.push(format!("{}: {what} is off by {off:e}", case["name"]));
             }
         }
-        // The stored loss is that of the probabilities for the features as they came.
+        // The stored loss is that of the probabilities for unscaled features.
         let losses = features
             .chunks_exact(width)
             .zip(&of_rows)
@@ -117,7 +118,7 @@ fn the_strength_is_chosen_for_rows_held_out() {
         assert!(held_out > chosen.loss && held_out < 3f64.ln(), "{what}: {held_out}");
         assert_eq!(fixed.held_out_loss, None);
     }
-    // The best strength of noise is a strong one.
+    // The best strength for noise is a strong one.
     let (mut features, labels) = clusters(40, 30, 2, 3);
     features
         .iter_mut()
@@ -128,7 +129,7 @@ fn the_strength_is_chosen_for_rows_held_out() {
 
 #[test]
 fn rows_that_say_nothing_give_the_shares_of_the_labels() {
-    // Equal rows, as many features as make the fit take coordinates, and labels of one row each.
+    // Equal rows, enough features for the fit to use coordinates, and labels with one row each.
     for (of_rows, width) in [(vec![0, 0, 0, 1], 2), (vec![0, 0, 0, 1], 40), (vec![0, 1], 40)] {
         let features = vec![0.25; of_rows.len() * width];
         let readout = Readout::fit(&features, width, &labels(&of_rows), biased(Strength::Chosen)).unwrap();
@@ -162,7 +163,7 @@ fn labels_that_make_no_classifier_are_refused_by_name() {
         "\"Spam\" (row 3) and \"spam\" (row 1) differ only by case",
     );
     refused(Labels::of(&["not  spam", "real", "not spam "]), "differ only by case or spaces");
-    // The same letter composed and decomposed, as macOS writes it in names of files; they look the same.
+    // The same letter composed and decomposed, as in file names on macOS. The two look the same.
     refused(
         Labels::of(&["pers\u{f6}nlich", "perso\u{308}nlich"]),
         "differ only in how Unicode writes their letters",

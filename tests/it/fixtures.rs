@@ -1,4 +1,4 @@
-//! The sessions, batches and runs that several modules of tests share.
+//! Sessions, batches and runs that several test modules share.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use pocketllm::zo::estimator::Estimator;
 use pocketllm::zo::update;
 use serde_json::Value;
 
-/// Losses, relative to the larger of 1 and the loss: as for logits.
+/// Tolerance of losses, relative to the larger of 1 and the loss, as for logits.
 pub(super) const LOSS: f64 = 2e-5;
 
 pub(super) async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
@@ -25,7 +25,7 @@ pub(super) async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> 
     Session::open(backend, &golden::dir(name), dtype, &mut |_| Ok(())).await.unwrap()
 }
 
-/// The golden's batch: masked sequences with label words, or every next token.
+/// The golden batch: masked sequences with label words, or every next token.
 pub(super) fn batch(case: &Value) -> (Vec<Example>, Vec<u32>) {
     let sequences = case["sequences"].as_array().unwrap().iter().map(numbers);
     match case.get("mask_id") {
@@ -46,7 +46,7 @@ fn next_tokens(ids: Vec<u32>) -> Example {
     Example { targets: (1..ids.len()).map(target).collect(), ids }
 }
 
-/// Losses of the branches that an estimator has at a step.
+/// Losses of the branches of an estimator at a step.
 pub(super) async fn losses(
     session: &mut Session,
     case: &Value,
@@ -78,7 +78,7 @@ pub(super) fn trainer(session: &Session, settings: &Settings) -> Trainer {
     Trainer::new(session, settings.clone(), ExampleEncoder::LanguageModel, None, examples()).unwrap()
 }
 
-/// For each family a configuration with rows of whole blocks, so that quantized matrices stay quantized.
+/// For each family, a configuration with rows of whole blocks, so that quantized matrices stay quantized.
 pub(super) const BLOCKS: &[(&str, &str)] = &[
     (
         "random roberta",

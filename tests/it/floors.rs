@@ -1,5 +1,4 @@
-//! Which file of `src/` imports from which: each module imports only from floors below it, and no files import
-//! each other in a circle.
+//! Which file of `src/` imports from which: each module imports only from floors below it, and no files import each other in a circle.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeSet;
@@ -7,7 +6,7 @@ use std::path::Path;
 
 use crate::imports::Imports;
 
-/// Modules by floor, the lowest first; modules of one floor may import each other.
+/// Modules by floor, lowest first. Modules of the same floor may import each other.
 const FLOORS: &[&[&str]] = &[
     &["clock", "dtype", "error", "future", "names", "rng"],
     &["fit", "format", "text"],
@@ -20,7 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "web"],
 ];
 
-/// Files that import each other in a circle, and why they may. Each circle lies within one small module.
+/// Files that import each other in a circle, and why they may. Each circle is within one small module.
 const CIRCLES: &[(&[&str], &str)] = &[(
     &["gpu/device.rs", "gpu/executor.rs"],
     "the device owns its executor, which submits to that device: two halves of one type",
@@ -88,7 +87,7 @@ fn paths_of_every_form_are_found() {
     assert_eq!(used("a/mod.rs"), [""; 0]);
     assert_eq!(used("a/x.rs"), ["a/y.rs"]);
     assert_eq!(used("a/y.rs"), [""; 0]);
-    // `a::Deux` is declared in a/x.rs and only passed on by a/mod.rs.
+    // `a::Deux` is declared in a/x.rs and only re-exported by a/mod.rs.
     assert_eq!(used("b.rs"), ["a/mod.rs", "a/x.rs"]);
     assert_eq!(imports.circles(), [[""; 0]; 0]);
 }

@@ -1,7 +1,7 @@
-//! Published models, read and compared with what other programs read from the same files.
+//! Published models, compared with what other programs read from the same files.
 //!
-//! `python3 tests/fetch.py bert smollm2` puts them into `models/` (`POCKETLLM_MODELS` names another directory). Without
-//! them the tests are ignored; `./tests/run native` fetches them and runs these tests too.
+//! `python3 tests/fetch.py bert smollm2` downloads them to `models/` (`POCKETLLM_MODELS` names another directory). Without them,
+//! the tests are ignored. `./tests/run native` downloads them and runs these tests too.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::PathBuf;
@@ -66,9 +66,8 @@ fn smollm2_reads_as_transformers_has_it() {
     assert_eq!(metadata.str("tokenizer.ggml.pre").unwrap(), "smollm");
     assert_eq!(metadata.strings("tokenizer.ggml.tokens").unwrap().len(), 49152);
     assert_eq!(metadata.ints("tokenizer.ggml.token_type").unwrap().len(), 49152);
-    // Of the state_dict of transformers 5.23's LlamaForCausalLM.from_pretrained(gguf_file=), and of gguf
-    // 0.19's dequantize with the rows of q and k put in order: the same. The odd chunk begins and ends
-    // inside of blocks, rows and heads.
+    // The checksum of the state_dict of transformers 5.23's LlamaForCausalLM.from_pretrained(gguf_file=), and also of gguf 0.19's
+    // dequantize with the rows of q and k reordered. The odd chunk size starts and ends within blocks, rows and heads.
     assert_eq!(checksum(&files.checkpoint, 1 << 20), 0x9f3d_1fd1);
     assert_eq!(checksum(&files.checkpoint, 100_003), 0x9f3d_1fd1);
 }
@@ -80,6 +79,6 @@ fn bert_reads_as_safetensors_has_it() {
     assert_eq!(files.config.str("model_type").unwrap(), "bert");
     assert!(files.small_files["tokenizer.json"].len() > 700_000);
     assert_eq!(files.checkpoint.tensors.len(), 42);
-    // Of safetensors 0.8's load_file.
+    // The checksum of safetensors 0.8's load_file.
     assert_eq!(checksum(&files.checkpoint, 1 << 20), 0xf1be_033e);
 }

@@ -1,5 +1,5 @@
-//! Blobs and HTTP ranges in a browser's worker. `fetch` is replaced by a server in a few lines, so that
-//! every way in which a server can answer is tried without one.
+//! Blobs and HTTP ranges in a browser's worker. `fetch` is replaced by a server of a few lines, so that every possible server
+//! response is tested without a real server.
 #![cfg(target_arch = "wasm32")]
 
 use js_sys::{Reflect, eval};
@@ -13,7 +13,7 @@ use web_sys::{AbortSignal, Blob};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-/// `mode` decides how the server answers; `length` is the file's, whose byte `i` is `i % 251`.
+/// `mode` determines how the server responds; `length` is that of the file, whose byte `i` is `i % 251`.
 fn serve(mode: &str, length: u32) {
     eval(&format!(
         r#"

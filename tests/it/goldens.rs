@@ -1,5 +1,5 @@
-//! Logits of a tiny model of every family and file format, against Hugging Face transformers': on the device and on the
-//! CPU reference kernels. `tests/golden/generate.py` made models and logits.
+//! Logits of a tiny model of every family and file format, compared with Hugging Face transformers, on the device and on the CPU
+//! reference kernels. `tests/golden/generate.py` generated the models and the logits.
 
 use std::rc::Rc;
 
@@ -12,8 +12,8 @@ use pocketllm::reference::Host;
 use pocketllm::text::batch::Batch;
 use pocketllm::train::Session;
 
-/// Differences are taken over the standard deviation of the logits. Two orders of summation in f32 part by about
-/// 1e-6 of it; 1e-4 is what the project promises.
+/// Differences are relative to the standard deviation of the logits. Two summation orders in f32 differ by about 1e-6; 1e-4 is what
+/// the project promises.
 const TOLERANCE: f32 = 1e-4;
 
 device_test! {
@@ -28,7 +28,7 @@ device_test! {
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test::wasm_bindgen_test)]
 fn the_cpu_reference_agrees_with_transformers_too() {
     for golden in golden::models() {
-        // The host's futures are ready at once.
+        // The host's futures are ready immediately.
         let mut checked = Box::pin(check(Host::open(), golden, DType::F32));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(checked.as_mut().poll(&mut context).is_ready());
@@ -37,7 +37,7 @@ fn the_cpu_reference_agrees_with_transformers_too() {
 
 device_test! {
     async fn generation_follows_the_logits_of_the_whole_text(backend: Rc<dyn Backend>) {
-        // Each token is read back, which takes Firefox about a tenth of a second: in browsers, one model of each kind of
+        // Reading back each token takes Firefox about a tenth of a second, so in browsers there is only one model for each kind of
         // attention.
         let here = |name: &str| !cfg!(target_arch = "wasm32") || ["gpt2", "gemma3", "llama"].contains(&name);
         for (name, _) in golden::models().filter(|(name, _)| here(name)) {
@@ -48,7 +48,7 @@ device_test! {
 
 device_test! {
     async fn blocks_that_are_kept_give_the_logits_of_the_same_weights_dequantized(backend: Rc<dyn Backend>) {
-        // All matrices of these models are in blocks.
+        // All matrices of these models are quantized.
         for backend in [backend, Host::open()] {
             for name in ["llama-gguf-k", "llama-gguf-mixed"] {
                 check(backend.clone(), (name, name), DType::Q8_0).await;
@@ -58,11 +58,11 @@ device_test! {
     }
 }
 
-/// Greedy tokens, each computed from the cached keys and values of those before, are the most likely ones where the whole text is
-/// computed at once. The text is longer than any window, and than the positions that a workspace for its prompt would have.
+/// Greedy tokens, each computed from the cached keys and values of earlier tokens, are the most likely ones when the whole text is
+/// computed at once. The text is longer than any window, and has more positions than a workspace for its prompt would have.
 pub(super) async fn generate(backend: Rc<dyn Backend>, name: &str) {
     let mut session = open(backend, name, DType::F32).await;
-    // In a browser just beyond the windows.
+    // In a browser, only just longer than the windows.
     let most = if cfg!(target_arch = "wasm32") { 24 } else { 80 };
     let tokens = session.model.spec().max_length.min(most);
     if !session.model.spec().causal {
@@ -79,7 +79,7 @@ pub(super) async fn generate(backend: Rc<dyn Backend>, name: &str) {
     // The last one is beyond the cache.
     ids.truncate(tokens as usize);
     let logits = model.logits(workspace, &Batch::sequence(&ids)).await.unwrap();
-    // Beyond a length, LongRoPE has other frequencies for the whole text.
+    // Beyond a certain length, LongRoPE uses other frequencies for the whole text.
     let layers = &session.model.spec().layers;
     let change = layers.iter().filter_map(|layer| layer.attention()?.rotary.as_ref()?.long_beyond()).max();
     let first = change.map_or(prompt, |length| length as usize + 1);
@@ -92,7 +92,7 @@ pub(super) async fn generate(backend: Rc<dyn Backend>, name: &str) {
     say(&format!("{name}: {} tokens follow {prompt}", ids.len() - prompt));
 }
 
-/// `dtype` is how the matrices are stored on the device.
+/// `dtype` is the storage format of the matrices on the device.
 async fn open(backend: Rc<dyn Backend>, name: &str, dtype: DType) -> Session {
     Session::open(backend, &golden::dir(name), dtype, &mut |_| Ok(())).await.unwrap()
 }

@@ -1,8 +1,8 @@
-//! Calls of the GPU that fail on purpose: the device is lost, its memory is full, a call is invalid, a buffer cannot be mapped, or the
-//! device does not answer. The binary makes them fail, if it has debug assertions: see `src/gpu/faults.rs`.
+//! GPU calls that fail on purpose: the device is lost, it is out of memory, a call is invalid, a buffer cannot be mapped, or the
+//! device does not respond. The binary makes them fail if it has debug assertions: see `src/gpu/faults.rs`.
 //!
-//! The test takes a few calls of each command. `POCKETLLM_FAULTS=1000 cargo test --test it gpu_calls -- --nocapture` takes as many, and
-//! `POCKETLLM_FAULTS=all` makes every call fail in every way.
+//! The test lets a few calls of each command fail. `POCKETLLM_FAULTS=1000 cargo test --test it gpu_calls -- --nocapture` lets 1000
+//! of them fail, and `POCKETLLM_FAULTS=all` makes every call fail in every way.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::binary::{TEMPLATE, binary, device, done, json, path, stderr};
 use crate::campaign::{files, same, unit};
 use crate::common::{golden, skip};
 
-/// Faults, and the code of the error where the command cannot recover.
+/// Faults, and the code of the error if the command cannot recover.
 const FAULTS: &[(&str, &str)] = &[
     ("lost", "device-lost"),
     ("memory", "out-of-memory"),
@@ -35,10 +35,10 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("generate", &["generate", "--prompt-of-test"]),
 ];
 
-/// Number of faults of each command, where the environment names none.
+/// Number of faults for each command, if the environment does not specify it.
 const FEW: usize = 5;
 
-/// A command on the GPU that writes into `out`, if it writes anything.
+/// A command on the GPU that writes to `out`, if it writes anything.
 fn command(arguments: &[&str], trajectory: &str, out: &Path) -> Command {
     let (model, data) = (golden::path("bert"), golden::path("bert/train.csv"));
     let mut command = binary(&["--json", "--device", "gpu"]);
@@ -92,8 +92,8 @@ fn calls(output: &Output) -> Vec<u64> {
     stderr(output).lines().filter_map(|line| line.strip_prefix("GPU calls: ")?.parse().ok()).collect()
 }
 
-/// What a command has written to stdout, without what depends on time and place, and without the loss: a readout that is complete already
-/// does not tell it again.
+/// What a command has written to stdout, without values that depend on time and place, and without the loss, which a readout that
+/// was already complete does not report again.
 fn result(output: &Output) -> Value {
     let mut value = json(output);
     if let Some(object) = value.as_object_mut() {
@@ -137,7 +137,7 @@ fn gpu_calls_that_fail_lose_nothing() {
             assert!(!said.contains("panicked"), "{what}: {said}");
             if output.status.success() {
                 assert_eq!(result(&output), expected, "{what}");
-                // A second device was opened, unless the fault came after all that could notice it.
+                // A second device was opened, unless the fault came after anything that could notice it.
                 if calls(&output).len() > 1 { recovered += 1 } else { unharmed += 1 }
             } else {
                 refused += 1;

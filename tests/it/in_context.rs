@@ -1,4 +1,4 @@
-//! In-context learning compared with transformers (`tests/golden/in_context.py`), and what the command line says of it.
+//! In-context learning compared with transformers (`tests/golden/in_context.py`), and what the command line reports about it.
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ fn strings(value: &Value) -> Vec<String> {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// Pairs of a text and a label as the rows of a file whose first line is a header.
+/// Pairs of a text and a label, as the rows of a file whose first line is a header.
 fn classified(name: &str, pairs: &Value) -> Dataset {
     let pairs: Vec<(String, String)> = serde_json::from_value(pairs.clone()).unwrap();
     let row = |((text, label), row)| Classified { text, text_b: None, label, row };
@@ -30,7 +30,7 @@ fn classified(name: &str, pairs: &Value) -> Dataset {
     }
 }
 
-/// The demonstrations that show all rows in their order, by the first seed that draws them so.
+/// The demonstrations that contain all rows in their order, with the first seed that draws them that way.
 fn in_order(session: &Session, encoder: &ExampleEncoder, data: &Dataset) -> Option<Demonstrations> {
     let wanted: Vec<usize> = (2..data.len() + 2).collect();
     let draw = |seed| Demonstrations::draw(session, encoder, data, data.len() as u32, seed).unwrap();
@@ -107,7 +107,7 @@ device_test! {
             assert!((report.loss + likely_of_it).abs() < 1e-4, "{} {likely_of_it}", report.loss);
             let best = if likely[1] > likely[0] { 1 } else { 0 };
             assert_eq!(report.accuracy, Some(f64::from(u8::from(best == correct))));
-            // Nothing of a demonstration may be lost.
+            // No part of a demonstration may be cut off.
             let error = session.check_demonstrations(&encoder, &data, 40).unwrap_err();
             assert!(error.message().contains("row 2: expected at most 40 tokens"), "{error}");
         }
@@ -153,7 +153,7 @@ mod command_line {
             said.contains("2 examples (1 of \"model\", 1 of \"bert\") stand before each row: "),
             "{said}"
         );
-        // Texts are truncated, but not in silence, and demonstrations never are.
+        // Texts are truncated, but not silently, and demonstrations never are.
         let said = stderr(&evaluate(&["--in-context", "4", "--train", &train, "--max-length", "35"]));
         assert!(said.contains("3 of 5 texts are truncated, so that they fit into 35 tokens"), "{said}");
 

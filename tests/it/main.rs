@@ -1,8 +1,8 @@
-//! Every test of the crate as its users see it, in one binary: it is linked once, and fixtures have one place.
+//! Tests of the crate from its users' perspective, in one binary, which is linked only once and has all fixtures in one place.
 //!
-//! The tests run natively and, where a module says nothing else, in a browser's dedicated worker, as the tab's own engine does.
-//! Two binaries stand beside it: `tests/kernels`, whose tests run on a page's main thread, and `tests/refusals.rs`, whose
-//! allocator records the largest allocation of the process.
+//! The tests run natively and, unless a module says otherwise, in a browser's dedicated worker, like the engine in a tab. There are
+//! two other binaries: `tests/kernels`, whose tests run on a page's main thread, and `tests/refusals.rs`, whose allocator records
+//! the largest allocation of the process.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]

@@ -1,4 +1,4 @@
-//! Adapters over every base against peft (`tests/golden/adapters.py`), and what trained models are exported as.
+//! Adapters on every base model, compared with peft (`tests/golden/adapters.py`), and the exported forms of trained models.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use pocketllm::train::{Method, Session, Settings, Setup, dtype, read_adapter, sa
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 use serde_json::Value;
 
-/// Logits, in standard deviations of the expected: sums in another order.
+/// Tolerance of logits, in standard deviations of the expected ones, since sums are computed in another order.
 const LOGITS: f32 = 1e-4;
 
 async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base: &str, what: &str) {
@@ -30,7 +30,7 @@ async fn check_logits(session: &mut Session, case: &Value, expected: &[u8], base
         let mean = right.iter().sum::<f32>() / right.len() as f32;
         let deviation = (right.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / right.len() as f32).sqrt();
         let apart = ours.iter().zip(&right).map(|(a, b)| (a - b).abs());
-        // A NaN must not pass as no difference.
+        // A NaN must not count as no difference.
         let apart =
             apart.map(|d| if d.is_finite() { d } else { f32::INFINITY }).fold(0.0, f32::max) / deviation;
         assert!(apart <= LOGITS, "{what}, input {i}: logits differ by {apart} standard deviations");
@@ -66,7 +66,7 @@ device_test! {
                     assert!(apart <= LOSS, "{what}: {key} {ours}, peft has {right}");
                     worst = worst.max(apart);
                 }
-                // What is saved is what was read.
+                // The saved adapter is the one that was read.
                 let saved = session.save_adapter(None).await.unwrap();
                 let again = MemoryDir::new("again")
                     .with("adapter_config.json", saved.config.into_bytes())
@@ -147,7 +147,7 @@ device_test! {
     async fn probes_and_micro_batches_change_nothing_else(backend: Rc<dyn Backend>) {
         let golden = golden::peft();
         let case = golden["cases"].as_array().unwrap().iter().find(|c| c["adapter"] == "blocks-llama-lora").unwrap();
-        // A branch's loss does not depend on the branches beside it.
+        // A branch's loss does not depend on the other branches.
         let mut session = open(backend.clone(), "peft/blocks-llama", DType::F32).await;
         let two = Estimator::default();
         let setup = |estimator| Setup { method: &Method::Full, estimator, trainable: &[], seed: 0, initial: &[] };
@@ -156,7 +156,7 @@ device_test! {
         let four = Estimator { probes: 4, ..Estimator::default() };
         let together = losses(&mut session, case, &four, (5, 2, 1e-3)).await;
         assert_eq!(alone, together[..2], "the first probe of four");
-        // One probe by any name is the two-point estimate.
+        // With any name, one probe is the two-point estimate.
         let named: Estimator = serde_json::from_str(r#"{"estimator": "n-spsa", "probes": 1}"#).unwrap();
         assert_eq!(named, two);
 

@@ -1,5 +1,5 @@
-//! MeZO against a second implementation in numpy and PyTorch (`tests/golden/mezo.py`): the random direction, the order of the
-//! data, ten steps of two models, and two hundred updates, bit for bit where that is promised.
+//! MeZO compared with a second implementation in numpy and PyTorch (`tests/golden/mezo.py`): the random direction, the order of the
+//! data, ten steps of two models, and two hundred updates, bit for bit where that is guaranteed.
 
 use std::rc::Rc;
 
@@ -22,7 +22,7 @@ use pocketllm::zo::schedule::Schedule;
 use pocketllm::zo::update::{self, Update};
 use serde_json::Value;
 
-/// Losses of a step: the projected gradients of the steps before differ in their last bits, and so do the weights.
+/// Tolerance of a step's losses: the projected gradients of earlier steps differ in their last bits, and so do the weights.
 const LOSS: f64 = 1e-4;
 
 fn number(value: &Value) -> u64 {
@@ -51,19 +51,19 @@ fn a_balanced_order_is_as_specified() {
         let labels: Vec<u32> = serde_json::from_value(case["labels"].clone()).unwrap();
         let right: Vec<usize> = serde_json::from_value(case["order"].clone()).unwrap();
         let mut order = Order::balanced(number(&case["seed"]), labels);
-        // A batch is an epoch.
+        // The batch is a whole epoch.
         assert_eq!(order.batch(number(&case["epoch"]) as u32, right.len()), right, "{case}");
     }
 }
 
-/// z of elements `start..start + count` of a tensor, by the materialize kernel over weights of zero.
+/// z for the elements `start..start + count` of a tensor, computed by the materialize kernel on zero weights.
 async fn direction(backend: &dyn Backend, key: [u32; 2], ordinal: u32, start: u32, count: u32) -> Vec<u32> {
     let first_vec4 = start / 4;
     let vec4s = (start + count).div_ceil(4) - first_vec4;
     let stored = backend.create("stored", u64::from(vec4s) * 16, MemoryClass::Weights).unwrap();
     let weights = backend.create("weights", u64::from(vec4s) * 16, MemoryClass::Scratch).unwrap();
     let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
-    // Epsilon 1: the scaled table is the table.
+    // With epsilon 1, the scaled table is the table itself.
     let branch = Branch::along(key);
     let added = update::step(&[], &[branch], 1.0, Distribution::Gaussian);
     backend.write(&step, 0, &added.to_bytes()).unwrap();
@@ -95,7 +95,7 @@ device_test! {
                 assert_eq!(z, right, "{} {case}", backend.name());
             }
         }
-        // And many more, device against host.
+        // Many more elements, on the device and on the host.
         let key = threefry2x32([3, 4], [5, 6]);
         let (device, host) = (
             direction(backends[0].as_ref(), key, 9, 0, 1 << 20).await,
@@ -248,7 +248,7 @@ pub(super) async fn two_hundred_updates(backend: Rc<dyn Backend>) {
             word(bits)
         );
     }
-    // By way of the file, as a run would be replayed.
+    // Via the file, as a run would be replayed.
     let header = header(&session, run);
     let bytes = Trajectory { header, records, refits: Vec::new(), torn_bytes: 0 }.to_bytes().unwrap();
     let trajectory = Trajectory::parse("golden", &bytes).unwrap();

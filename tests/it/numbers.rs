@@ -1,5 +1,5 @@
-//! Weights that a storage format cannot hold are refused by the name of their tensor, and never become infinite in silence. On the
-//! CPU reference kernels.
+//! Weights that a storage format cannot represent are rejected with the name of their tensor, and never silently become infinite.
+//! On the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use pollster::block_on;
 
 use crate::common::golden;
 
-/// A model whose rows are whole blocks, in f32, with one element of a tensor replaced, loaded in this format.
+/// Loads, in this format, an f32 model whose rows are whole blocks, with one element of a tensor replaced.
 fn load(tensor: &str, element: usize, value: f32, dtype: DType) -> pocketllm::error::Result<Session> {
     let read = |file: &str| std::fs::read(golden::path(&format!("peft/blocks-llama/{file}"))).unwrap();
     let source = MemorySource::new("model.safetensors", read("model.safetensors"));
@@ -35,7 +35,7 @@ fn load(tensor: &str, element: usize, value: f32, dtype: DType) -> pocketllm::er
     for info in checkpoint.tensors.values() {
         let mut values = block_on(checkpoint.read_f32(info, 0, info.elements() as usize)).unwrap();
         if info.name == tensor {
-            // The writer does not write such a value.
+            // The writer rejects such a value.
             values[element] = MARK;
         }
         writer.write_f32(&info.name, &values).unwrap();
@@ -48,7 +48,7 @@ fn load(tensor: &str, element: usize, value: f32, dtype: DType) -> pocketllm::er
     block_on(Session::open(Host::open(), &dir, dtype, &mut |_| Ok(())))
 }
 
-/// A number that the model does not have.
+/// A number that does not occur in the model.
 const MARK: f32 = 1.234_567_8e17;
 
 const MATRIX: &str = "model.layers.0.mlp.up_proj.weight";

@@ -1,5 +1,5 @@
 //! A model with exactly the files of facebook/opt-1.3b: `pytorch_model.bin` in f16, `vocab.json` and `merges.txt`, and neither a
-//! model.safetensors nor a tokenizer.json. `tests/golden/published.py` made it, and transformers the values.
+//! model.safetensors nor a tokenizer.json. `tests/golden/published.py` generated it, and transformers computed the values.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const FOLDER: &str = "opt-published";
 
-/// The rows of the golden as a data file.
+/// The golden rows as a data file.
 fn data(golden: &Value) -> Vec<u8> {
     let rows = golden["rows"].as_array().unwrap().iter();
     rows.map(|row| format!("{row}\n")).collect::<String>().into_bytes()
@@ -53,7 +53,7 @@ device_test! {
     }
 }
 
-/// The command line trains it, and opens the weights that it saved.
+/// The command line trains the model, and opens the weights that it saved.
 #[cfg(not(target_arch = "wasm32"))]
 #[test]
 fn the_command_line_trains_a_published_opt() {

@@ -1,5 +1,5 @@
-//! The options of a run have one definition, `src/train/options.rs` and `method_options.rs`. Here its TypeScript is written and compared, and what it
-//! resolves to is held against the task's defaults, the presets and a trajectory's header.
+//! The options of a run have a single definition, in `src/train/options.rs` and `method_options.rs`. These tests write and compare
+//! their TypeScript types, and compare what they resolve to with the task's defaults, the presets and a trajectory's header.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::any::TypeId;
@@ -16,7 +16,7 @@ use pocketllm::zo::optimizer::{AdamSettings, Optimizer};
 
 const TYPESCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/www/src/package/types/options.ts");
 
-/// `lora_rank` as `loraRank`.
+/// Converts `lora_rank` to `loraRank`.
 fn camel_case(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap().to_owned();
@@ -49,7 +49,7 @@ fn kind(arg: &Arg) -> (String, String) {
     }
 }
 
-/// A constant of the options' kinds and an interface, for the arguments of `A` that `listed` does not have yet.
+/// A constant with the options' kinds and an interface, for the arguments of `A` that are not in `listed` yet.
 fn typescript<A: Args>(name: &str, extends: &str, what: &str, listed: &mut Vec<String>) -> String {
     let command = A::augment_args(Command::new("pocketllm"));
     let (mut kinds, mut fields) = (String::new(), String::new());
@@ -107,7 +107,7 @@ fn spec() -> ModelSpec {
     family::spec(&Config::parse("config.json", golden::file("bert", "config.json")).unwrap()).unwrap()
 }
 
-/// LoRA with the sizes that are not given.
+/// LoRA with default sizes.
 fn lora(a: LoraA) -> Method {
     Method::Lora { rank: 8, alpha: 16.0, targets: vec!["q".into(), "v".into()], a }
 }
@@ -122,7 +122,7 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
     assert_eq!((plain.learning_rate, plain.epsilon), (begin.learning_rate, begin.epsilon));
     let of_task = none.resolve(&spec, Some(sst2)).unwrap();
     assert_eq!((of_task.steps, of_task.batch_size, of_task.max_length), (100_000, 64, 256));
-    // As a page gives them.
+    // As given by a page.
     let given: Options = serde_json::from_str(
         r#"{ "steps": 10, "method": "lora", "estimator": "mezo", "learningRate": 1e-3, "seed": "18446744073709551615" }"#,
     ).unwrap();
@@ -130,13 +130,13 @@ fn given_values_win_over_the_tasks_and_those_over_presets() {
     assert_eq!((both.steps, both.batch_size, both.weight_decay), (10, 64, 0.1));
     assert_eq!((both.learning_rate, both.seed, &both.method), (1e-3, u64::MAX, &lora(LoraA::Activations)));
     assert_eq!(both.optimizer, Optimizer::Adam(AdamSettings::default()));
-    // LoRA as in its paper, and with momentum, moves by plain steps.
+    // LoRA as in its paper, and LoRA with momentum, use plain steps.
     for more in [r#""loraA": "trained""#, r#""loraA": "frozen""#, r#""momentum": 0.9"#] {
         let text = format!(r#"{{ "method": "lora", {more} }}"#);
         let given: Options = serde_json::from_str(&text).unwrap();
         assert_eq!(given.resolve(&spec, None).unwrap().optimizer, Optimizer::Sgd, "{more}");
     }
-    // With twice as many trained values, Adam's rate is 2^0.86 times as small.
+    // With twice as many trained values, Adam's rate is divided by 2^0.86.
     let rate = |rank| {
         let options: Options =
             serde_json::from_str(&format!(r#"{{ "method": "lora", "loraRank": {rank} }}"#)).unwrap();
@@ -245,11 +245,11 @@ fn the_options_of_a_trajectory_give_its_run_again() {
             dtype: "f32".into(),
             ..Header::default()
         };
-        // Through JSON, as JavaScript has them.
+        // Through JSON, as in JavaScript.
         let text = serde_json::to_string(&Options::of(&header)).unwrap();
         let again: Options = serde_json::from_str(&text).unwrap();
         assert_eq!(again.resolve(&spec, None).unwrap(), settings, "{text}");
-        // And as the file has them.
+        // And as in the file.
         let file = serde_json::to_string(&header).unwrap();
         assert_eq!(serde_json::from_str::<Header>(&file).unwrap(), header, "{file}");
     }

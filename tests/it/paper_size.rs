@@ -1,6 +1,6 @@
-//! One step of each of the papers' models at full size, on random weights: the memory that it takes beside the plan and the bound.
-//! A run takes minutes on a software GPU and up to 3 GB of memory, so it is ignored unless it is asked for by name, natively or
-//! in a tab (where the name is built in):
+//! One step of each of the papers' models at full size, on random weights: its memory, compared with the plan and a limit. A run
+//! takes minutes on a software GPU and up to 3 GB of memory, so it is ignored unless it is requested by name, natively or in a tab
+//! (where the name is built in):
 //!
 //! `POCKETLLM_PAPER=opt-lora cargo test --release --test it paper_size -- --ignored --nocapture`
 //! `POCKETLLM_PAPER=opt-lora WASM_BINDGEN_TEST_TIMEOUT=7200 wasm-pack test --release --headless --chrome -- --test it -- paper_size --ignored`
@@ -15,7 +15,7 @@ use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 const ROBERTA: &[u8] = include_bytes!("../configs/roberta-large.json");
 const OPT: &[u8] = include_bytes!("../configs/opt-1.3b.json");
 
-/// Bytes that a step may take.
+/// Maximum bytes that a step may take.
 const GB: u64 = 1_000_000_000;
 
 device_test! { own

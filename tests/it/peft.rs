@@ -1,5 +1,5 @@
-//! Adapters that Hugging Face's peft saved: read, checked against the model, written back, and their values put to use.
-//! `tests/golden/adapters.py` made them; `tests/reference/peft_load.py` loads what is written here into peft.
+//! Adapters saved by Hugging Face's peft are read, checked against the model, written back, and used. `tests/golden/adapters.py`
+//! generated them; `tests/reference/peft_load.py` loads the adapters written here into peft.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ use pocketllm::train::{Session, adapter_base, read_adapter};
 use pollster::block_on;
 use serde_json::Value;
 
-/// In standard deviations of the logits: what the project promises of an exported adapter.
+/// In standard deviations of the logits: what the project promises for an exported adapter.
 const TOLERANCE: f32 = 1e-4;
 
 struct Case {
@@ -50,7 +50,7 @@ fn cases() -> Vec<Case> {
     all["cases"].as_array().unwrap().iter().map(case).collect()
 }
 
-/// The adapter's values, tensor by tensor in their order.
+/// The adapter's values, tensor by tensor, in order.
 fn values(adapter: &Adapter, tensors: &[AdapterTensor]) -> Vec<Vec<f32>> {
     tensors.iter().map(|tensor| block_on(adapter.read(tensor)).unwrap()).collect()
 }
@@ -109,7 +109,7 @@ fn adapters_of_peft_are_read_and_written_back() {
         let theirs = fs::read(golden::path(&format!("peft/{name}/{WEIGHTS_FILE}"))).unwrap();
         assert_eq!(contents(&file), contents(&theirs), "{name}");
 
-        // Where peft_load.py finds it.
+        // Where peft_load.py looks for it.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peft").join(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(CONFIG_FILE), adapter.config.to_json(&modules)).unwrap();
@@ -147,7 +147,7 @@ fn lora_added_to_the_weights_gives_the_logits_of_peft() {
     }
 }
 
-/// Such an adapter is converted to one with the largest rank and one scale when it is loaded.
+/// Such an adapter is converted to one with the largest rank and a single scale when it is loaded.
 #[test]
 fn ranks_and_alphas_of_single_modules_are_those_of_peft() {
     for case in golden::peft()["patterns"].as_array().unwrap() {
@@ -195,13 +195,13 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
             let difference = deviations(&ours, &right);
             assert!(difference <= TOLERANCE, "{name}: {difference}");
         }
-        // A record has no place for these tensors, so they are not trained further. The base comes back.
+        // A trajectory cannot contain these tensors, so they are not trained further. The base model is restored.
         let error = file.initial().unwrap_err();
         assert!(error.message().contains("modules_to_save"), "{error}");
         block_on(session.reset(&mut |_| Ok(()))).unwrap();
         assert_eq!(logits(&mut session, &ids[0]), before, "{name}");
         assert!(!session.has_classifier_of_adapter());
-        // It also comes back when an adapter without such tensors is loaded next.
+        // It is also restored when an adapter without such tensors is loaded next.
         if !name.starts_with(&format!("{base}-")) {
             continue;
         }
@@ -213,7 +213,7 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
         assert_eq!(logits(&mut session, &ids[0]), alone, "{name}");
         assert!(!session.has_classifier_of_adapter());
     }
-    // The last tensor of the file is not a number, so the ones before it have been replaced when it is found.
+    // The last tensor of the file has a NaN, so the previous ones have already been replaced when it is found.
     let mut session =
         block_on(Session::open(Host::open(), &golden::dir("llama-untied"), DType::F32, &mut |_| Ok(())))
             .unwrap();
@@ -231,14 +231,14 @@ fn tensors_of_the_base_that_an_adapter_contains_replace_those_of_the_base() {
     assert!(session.model.adapter().is_none());
     assert_eq!(logits(&mut session, &[5, 6, 7]), before);
 
-    // Where the embedding is the output layer too, separate copies of them have no place.
+    // If the embedding is also the output layer, separate copies of the two are not supported.
     let config = std::str::from_utf8(golden::file("llama-untied", "config.json")).unwrap();
     let tied = config.replace("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
     assert_ne!(tied, config);
     let dir = MemoryDir::new("tied")
         .with("config.json", tied.into_bytes())
         .with("model.safetensors", golden::file("llama-untied", "model.safetensors"));
-    // Its weights would be refused, since the file has two tables.
+    // Loading its weights would fail, since the file has two tables.
     let session = block_on(Session::describe(Limits::WEBGPU_DEFAULT, &dir, DType::F32)).unwrap();
     let error = block_on(read_adapter(&session, &golden::dir(folder))).unwrap_err();
     assert_eq!(error.code(), Code::ModelUnsupported, "{error}");
@@ -266,7 +266,7 @@ fn logits(session: &mut Session, ids: &[u32]) -> Vec<f32> {
     block_on(model.logits(workspace, &Batch::sequence(ids))).unwrap()
 }
 
-/// A safetensors file of the base with W + scale B A in the place of W.
+/// A safetensors file of the base, with W replaced by W + scale B A.
 fn merged(case: &Case, lora: &Lora) -> Vec<u8> {
     let modules = case.adapter.modules(&adapter_base(&case.spec)).unwrap();
     let values = values(&case.adapter, &tensors(&case.adapter.config.method, &modules).unwrap());

@@ -1,4 +1,4 @@
-//! What is planned is what a run takes: the plan of a run beside the bytes that the device counts.
+//! The plan of a run matches what the run takes: the plan is compared with the bytes that the device counts.
 
 use std::rc::Rc;
 
@@ -34,12 +34,12 @@ device_test! {
             ("f16", Settings { micro_batch: 2, ..settings(activations, TwoPoint) }),
         ];
         let models = [golden::dir("peft/blocks-llama"), golden::dir("roberta"), golden::dir("opt")];
-        // A browser takes seconds to open a device, and counts no other bytes: one family there.
+        // A browser takes seconds to open a device, and counts the same bytes, so only one family is tested there.
         let count = if cfg!(target_arch = "wasm32") { 1 } else { models.len() };
         for dir in models.into_iter().take(count) {
             for (stored, settings) in &runs {
                 let stored = dtype(stored).unwrap();
-                // A device of its own: what one keeps of uniforms is counted from the first run on.
+                // A separate device, because uniform buffers that a device keeps are counted from its first run on.
                 let Some(backend) = crate::common::own_device("plan").await else { return };
                 let described = Session::describe(backend.limits(), &dir, stored).await.unwrap();
                 let length = 24;
@@ -99,16 +99,16 @@ fn an_evaluation_and_written_answers_are_planned_as_well() {
         let step = Sizes { examples: vec![[64, 1]; 2], ..Sizes::default() };
         let plan = async |sizes: &Sizes| session.plan(&settings, stored, sizes).await.unwrap().peak;
         let alone = plan(&step).await;
-        // Four times the rows of a step's two branches: 1,024 of one.
+        // Four times the rows of a step's two branches: 1,024 in one branch.
         let held_out = plan(&Sizes { held_out: vec![[64, 1]; 100], ..step.clone() }).await;
-        // 24 layers of keys and values for 250 tokens, and what else a pass over 200 takes.
+        // 24 layers of keys and values for 250 tokens, plus the memory of a pass over 200 tokens.
         let written = plan(&Sizes { written: [50, 200], ..step.clone() }).await;
         assert!((40_000_000..80_000_000).contains(&(held_out - alone)), "{held_out} {alone}");
         assert!((60_000_000..150_000_000).contains(&(written - alone)), "{written} {alone}");
     });
 }
 
-/// Options as JavaScript has them, and the peak of their plan for OPT-1.3B: the same natively and from a page.
+/// Options as in JavaScript, and the peak of their plan for OPT-1.3B, which is the same natively and from a page.
 const ASKED: &str = r#"{ "dtype": "q4", "method": "lora", "batchSize": 1, "maxLength": 64 }"#;
 const PEAK: u64 = 809_585_600;
 

@@ -1,4 +1,4 @@
-//! The measurement of a device before a download.
+//! Measuring a device before a download.
 
 use std::rc::Rc;
 

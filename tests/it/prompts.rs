@@ -1,4 +1,4 @@
-//! Where a generated text begins and ends, and tokenizers that do not fit the model exactly. On the CPU reference kernels.
+//! Where a generated text starts and ends, and tokenizers that do not match the model exactly. On the CPU reference kernels.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ fn read(file: &str) -> Vec<u8> {
     std::fs::read(golden::path(file)).unwrap()
 }
 
-/// A tokenizer of the words `w0` to `w{words - 1}`, which puts `w0` before a text and `w1` after it.
+/// A tokenizer with the words `w0` to `w{words - 1}`, which adds `w0` before a text and `w1` after it.
 fn tokenizer(words: usize) -> Vec<u8> {
     let vocabulary: serde_json::Map<String, Value> =
         (0..words).map(|i| (format!("w{i}"), json!(i))).collect();
@@ -49,7 +49,7 @@ fn config(change: impl Fn(&mut Value)) -> Vec<u8> {
     config.to_string().into_bytes()
 }
 
-/// The golden Llama with this many words and another configuration.
+/// The golden Llama with `words` words and a modified configuration.
 fn llama(words: usize, change: impl Fn(&mut Value)) -> Session {
     let dir = MemoryDir::new("llama")
         .with("config.json", config(change))
@@ -80,7 +80,7 @@ fn every_token_that_ends_a_text_ends_it() {
     let whole = written(&ends(json!(1)), true);
     assert_eq!(whole.len(), 6, "{whole:?}");
     let other = (2..words as u32).find(|id| !whole.contains(id)).unwrap();
-    // The first place of a token that has not been written before it.
+    // The first position of a token that has not been generated before it.
     let at = (1..whole.len()).find(|at| !whole[..*at].contains(&whole[*at])).unwrap();
     for named in
         [json!(whole[at]), json!([other, whole[at]]), json!([whole[at], other]), json!([1, other, whole[at]])]

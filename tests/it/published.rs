@@ -1,5 +1,5 @@
-//! Published classifiers, `*ForSequenceClassification`: their logits are those of transformers (`tests/golden/classifiers.py`), and what
-//! is no classifier is refused.
+//! Published classifiers, `*ForSequenceClassification`: their logits match those of transformers (`tests/golden/classifiers.py`),
+//! and heads that are not classifiers are rejected.
 
 use std::rc::Rc;
 
@@ -20,7 +20,7 @@ fn folder(family: &str) -> String {
     format!("classifiers/{family}")
 }
 
-/// A golden classifier with another configuration.
+/// A golden classifier with a modified configuration.
 fn configured(family: &str, change: impl Fn(&str) -> String) -> MemoryDir {
     let config = std::str::from_utf8(golden::file(&folder(family), "config.json")).unwrap();
     MemoryDir::new(family)
@@ -75,10 +75,10 @@ device_test! {
             .and_then(|data| encoder.encode(&session, &data, 32))
             .unwrap_err();
         assert!(error.message().contains("negative, neutral, positive"), "{error}");
-        // The second text of a pair would have another token type.
+        // The second text of a pair would have a different token type.
         let pairs = dataset::read("x.csv", b"text,text_b,label\na,b,0\n").unwrap();
         assert_eq!(encoder.encode(&session, &pairs, 32).unwrap_err().code(), Code::ModelUnsupported);
-        // Without names, labels are called as transformers calls them.
+        // Without names, labels have the names that transformers gives them.
         let unnamed = open(backend.clone(), &configured("bert", |config| config.replace("id2label", "other"))).await;
         assert_eq!(unnamed.published_classifier().await.unwrap().unwrap().labels[1], "LABEL_1");
     }

@@ -1,5 +1,5 @@
-//! Method readout from data to trajectory and back: what is fitted is what is stored, an interrupted run ends as one that was not, and
-//! data that no classifier can be fitted to are refused. (`tests/it/fit.rs` compares the fit itself with scikit-learn, and
+//! Method readout from data to trajectory and back: what is fitted is what is stored, an interrupted run ends like an uninterrupted
+//! one, and data that no classifier can be fitted to is rejected. (`tests/it/fit.rs` compares the fit itself with scikit-learn, and
 //! `tests/it/features.rs` the features with transformers.)
 
 use std::rc::Rc;
@@ -36,7 +36,7 @@ fn train_rows() -> Dataset {
     dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap()
 }
 
-/// A run on the rows, which are held out as well.
+/// A run on the rows, which are also held out.
 fn trainer(session: &Session, data: &Dataset) -> Result<ReadoutTrainer, Error> {
     let settings = options(None).resolve(session.model.spec(), None)?;
     ReadoutTrainer::new(session, settings, data, Some(data))
@@ -57,7 +57,7 @@ fn trajectory(trainer: &ReadoutTrainer) -> Trajectory {
 device_test! {
     async fn cross_validation_answers_each_row_once_without_its_own_label(backend: Rc<dyn Backend>) {
         let mut session = Session::open(backend, &encoder(), DType::F32, &mut |_| Ok(())).await.unwrap();
-        // The texts say nothing of their labels, and one label has a single row.
+        // The texts do not depend on their labels, and one label has a single row.
         let lines = (0..40).map(|row| format!("story {row},{}", if row * 7 % 40 < 20 { "a" } else { "b" }));
         let text = lines.fold("text,label\nthe only one,c\n".to_owned(), |text, line| text + &line + "\n");
         let settings = options(None).resolve(session.model.spec(), None).unwrap();
@@ -68,7 +68,7 @@ device_test! {
         assert_eq!(report.examples, 40);
         let right: u64 = report.labels.unwrap().per_label.iter().map(|label| label.correct as u64).sum();
         assert_eq!(report.accuracy.unwrap(), right as f64 / 40.0);
-        // Who had seen the labels would give nearly all of them.
+        // A classifier that had seen the labels would give nearly all of them.
         assert!(right < 34, "{right}");
         places.sort_unstable();
         assert_eq!(places, (1..41).collect::<Vec<_>>());
@@ -88,7 +88,7 @@ device_test! {
             assert_eq!(held_out, [60, 60, 60]);
             let last = reports[2].held_out.clone().unwrap();
 
-            // The trajectory alone gives the same classifier, and it the same figures.
+            // The trajectory alone gives the same classifier, which gives the same figures.
             let read = trajectory(&run);
             assert_eq!(read.header.labels, ["great", "terrible"]);
             assert_eq!(read.header.initial_values, 2 * (u64::from(session.model.spec().hidden) + 1));
@@ -141,10 +141,10 @@ device_test! {
             let fits = finish(&mut second, &mut session).await.len();
             assert_eq!(fits, if stopped_after == 3 { 0 } else { 3 }, "a complete run is left as it is");
             assert!(trajectory(&second) == trajectory(&whole), "stopped after {stopped_after} fits");
-            // A complete run is evaluated all the same.
+            // A complete run is evaluated nevertheless.
             assert!(second.evaluate(&mut session, usize::MAX, &mut |_| Ok(())).await.unwrap().is_some());
         }
-        // Another seed, other data or another pooling are another run.
+        // A different seed, different data or a different pooling makes a different run.
         let header = trajectory(&whole);
         for (options, data, says) in [
             (Options { seed: Some(6), ..options(None) }, train_rows(), "seed"),
@@ -170,12 +170,12 @@ device_test! { own
         let mut session = described.load(backend.clone(), &mut |_| Ok(())).await.unwrap();
         finish(&mut run, &mut session).await;
         let seen = backend.memory().peak;
-        // The plan holds for rows in any grouping.
+        // The plan is valid for any grouping of the rows.
         assert!(plan.peak >= seen && plan.peak < seen + seen / 5, "planned {}, took {seen}", plan.peak);
     }
 }
 
-/// Describes the encoder without loading it: the host's futures are ready at once.
+/// Describes the encoder without loading it: the host's futures are ready immediately.
 async fn described() -> Session {
     Session::describe(Limits::WEBGPU_DEFAULT, &encoder(), DType::F32).await.unwrap()
 }
@@ -199,7 +199,7 @@ device_test! {
         let prompts = dataset::read("x.jsonl", br#"{"prompt":"a","completion":"b"}"#).unwrap();
         assert_eq!(trainer(&session, &prompts).err().unwrap().code(), Code::DataInvalid);
 
-        // A held-out label may be spelled in another case, but must be known.
+        // A held-out label may differ in case, but must be known.
         let settings = options(None).resolve(session.model.spec(), None).unwrap();
         let train = csv("text,label\ngood,great\nbad,terrible\n");
         let held_out = |text: &str| ReadoutTrainer::new(&session, settings.clone(), &train, Some(&csv(text)));

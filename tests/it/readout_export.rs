@@ -1,5 +1,5 @@
-//! Exported readouts compute the readout's logits: the exported body is loaded again, and the head is computed here from the exported
-//! tensors, as transformers and sentence-transformers do it. (`tests/reference/readout_load.py` compares with these programs
+//! Exported readouts compute the readout's logits: the exported body is loaded again, and the head is computed here from the
+//! exported tensors, as in transformers and sentence-transformers. (`tests/reference/readout_load.py` compares with these programs
 //! themselves.)
 
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const TOLERANCE: f32 = 1e-4;
 
-/// A classifier of three labels with values of noise. As after a fit, the rows add up to 0, and so do the biases.
+/// A classifier with three labels and random values. As after a fit, the rows sum to 0, and so do the biases.
 fn classifier(session: &Session, pooling: Pooling, biased: bool) -> Classifier {
     let width = session.model.spec().hidden as usize;
     let mut values = noise(7, 3 * width as u32 + 3);
@@ -109,7 +109,7 @@ async fn check(backend: Rc<dyn Backend>, name: &str, pooling: Pooling, class: Op
     let worst = deviations(&logits, &right);
     assert!(worst <= TOLERANCE, "{name}, {pooling:?}: {worst}");
 
-    // A class of transformers is read back as a published classifier.
+    // A transformers class is read back as a published classifier.
     let published = exported.published_classifier().await.unwrap();
     assert_eq!(published.is_some(), class.is_some(), "{name}");
     if let Some(published) = published {
@@ -135,7 +135,7 @@ device_test! {
             ("gemma3", Pooling::Last, Some("Gemma3TextForSequenceClassification")),
             ("bert", Pooling::First, Some("BertForSequenceClassification")),
             ("roberta", Pooling::First, Some("RobertaForSequenceClassification")),
-            // No class of transformers scores these.
+            // No transformers class scores these.
             ("bert", Pooling::Mean, None),
             ("gpt2", Pooling::Mean, None),
             ("opt-projected", Pooling::Last, None),

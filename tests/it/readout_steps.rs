@@ -1,4 +1,4 @@
-//! Steps from a readout: they score texts by the frozen classifier on the device, and such a run resumes and replays to the same bits.
+//! Steps from a readout: they score texts with the frozen classifier on the device, and such a run resumes and replays to the same bits.
 
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ async fn state(session: &Session) -> (Vec<(String, String)>, Vec<u32>) {
     (digests(session).await, adapter.iter().map(|value| value.to_bits()).collect())
 }
 
-/// Fits the readout that the steps begin with.
+/// Fits the readout that the steps start from.
 async fn fit(session: &mut Session, settings: &Settings) -> (ExampleEncoder, Examples) {
     let data = dataset::read("train.csv", golden::file("bert", "train.csv")).unwrap();
     let method = Method::Readout { pooling: settings.readout.unwrap() };
@@ -51,7 +51,8 @@ device_test! {
             (encoder(), MethodKind::Lora, EstimatorKind::OneSided),
             (golden::dir("bert"), MethodKind::Prefix, EstimatorKind::TwoPoint),
         ] {
-            // Firefox takes about a tenth of a second to read a tensor back: in browsers, an adapter over one of the models.
+            // Firefox takes about a tenth of a second to read a tensor back, so in browsers only an adapter on one of the models is
+            // tested.
             if cfg!(target_arch = "wasm32") && kind != MethodKind::Lora {
                 continue;
             }
@@ -76,7 +77,7 @@ device_test! {
             let mut half = None;
             while let Some(report) = whole.step(&mut session).await.unwrap() {
                 if report.step == 0 && estimator == EstimatorKind::OneSided {
-                    // The device's loss at the plain weights, on all rows, is the host's.
+                    // The device's loss at the unperturbed weights, on all rows, equals the host's.
                     let plain = f64::from(report.loss_minus());
                     assert!((plain - before.loss).abs() < 1e-5, "{what}: {plain} and {}", before.loss);
                 }
@@ -97,7 +98,7 @@ device_test! {
             let after = session.evaluate(&encoder, &examples, &mut || Ok(())).await.unwrap();
             let bytes = whole.trajectory().to_bytes().unwrap();
 
-            // Replayed from the file alone, and evaluated with its readout.
+            // Replays from the file alone, and evaluates with its readout.
             let read = Trajectory::parse("t", &bytes).unwrap();
             let mut other = open(backend.clone(), &dir).await;
             replay(&mut other, &read, &mut |_| Ok(())).await.unwrap();
@@ -106,7 +107,7 @@ device_test! {
             let again = other.evaluate(&stored, &examples, &mut || Ok(())).await.unwrap();
             assert_eq!(again.loss.to_bits(), after.loss.to_bits(), "{what}");
 
-            // Resumed from half of it, with its readout.
+            // Resumes from half of the file, with its readout.
             let half = Trajectory::parse("t", &half.unwrap()).unwrap();
             let mut session = open(backend.clone(), &dir).await;
             let stored = ExampleEncoder::Readout(Classifier::of(&half.header, &session).unwrap().unwrap());
@@ -115,7 +116,7 @@ device_test! {
             while resumed.step(&mut session).await.unwrap().is_some() {}
             assert!(resumed.trajectory().to_bytes().unwrap() == bytes, "{what}: resumed");
 
-            // Another readout is another run.
+            // A different readout makes a different run.
             let labels = stored.label_words().to_vec();
             let pooling = settings.readout.unwrap();
             let unfitted = ExampleEncoder::Readout(Classifier::unfitted(&session, labels, pooling));
@@ -167,15 +168,15 @@ device_test! {
             let last = Classifier::of(&read.latest_header(), &session).unwrap().unwrap().linear;
             assert_ne!(first, last, "{what}: the readout stayed");
 
-            // A fit on the trained weights, from the data alone, is the last readout.
+            // Fitting again on the trained weights, from the data alone, gives the last readout.
             let again = fit(&mut session, &settings).await.0;
             let ExampleEncoder::Readout(again) = again else { unreachable!() };
-            // It passes the rows in other batches, whose sums differ in their last bits.
+            // The rows are passed in other batches, whose sums differ in their last bits.
             let pairs = again.linear.values().into_iter().zip(last.values());
             let apart = pairs.map(|(again, last)| (again - last).abs()).fold(0.0, f32::max);
             assert!(apart < 1e-3, "{what}: {apart}");
 
-            // Replayed from the file alone: the weights, and the loss by the last readout.
+            // Replays from the file alone, and checks the weights and the loss with the last readout.
             let mut other = open(backend.clone(), &encoder()).await;
             replay(&mut other, &read, &mut |_| Ok(())).await.unwrap();
             assert_eq!(state(&other).await, trained, "{what}: replayed");
@@ -184,7 +185,7 @@ device_test! {
             let loss = other.evaluate(&stored, &examples, &mut || Ok(())).await.unwrap().loss;
             assert_eq!(Some(&loss.to_bits()), after.last(), "{what}");
 
-            // Resumed from any place: before and after a fit, and within the bytes of one.
+            // Resumes from any position: before and after a fit, and within a fit's bytes.
             let refit = 4 * (2 * (session.model.spec().hidden as usize + 1)) + 4;
             let step = 32 * settings.estimator.probes as usize;
             let body = 6 * step + 3 * refit;
@@ -198,7 +199,7 @@ device_test! {
                 assert!(resumed.trajectory().to_bytes().unwrap() == bytes, "{what}: resumed after {kept} bytes");
             }
 
-            // The best step is found again from the record alone, and the run ends there with the readout of that moment.
+            // The best step is found again from the record alone, and the run ends there with the readout of that step.
             let evaluated = Settings { evaluate_every: 2, ..settings.clone() };
             let mut session = open(backend.clone(), &encoder()).await;
             let mut again = Trainer::new(&session, evaluated, stored.clone(), None, examples.clone()).unwrap();
@@ -211,7 +212,7 @@ device_test! {
             let kept = again.evaluate(&mut session, Some(&examples), &mut || Ok(())).await.unwrap();
             assert_eq!(kept.loss.to_bits(), after[0], "{what}: kept after two steps");
             assert!(again.is_complete() && again.trajectory().refits.len() == 1, "{what}");
-            // A run without these fits is another one.
+            // A run without these refits is a different run.
             let plain = Settings { refit_every: 0, ..settings.clone() };
             let mut resumed = Trainer::new(&session, plain, stored, None, examples.clone()).unwrap();
             let error = resumed.resume(&mut session, read, &mut |_| Ok(())).await.unwrap_err();
@@ -241,7 +242,7 @@ device_test! { own
         trainer.evaluate(&mut session, Some(&examples), &mut || Ok(())).await.unwrap();
         let seen = backend.memory().peak;
         assert!(plan.peak >= seen && plan.peak < seen + seen / 5, "planned {}, took {seen}", plan.peak);
-        // Without the readout that was fitted there is no such run.
+        // Without the fitted readout, there is no such run.
         let settings = trainer.settings().clone();
         let error = Trainer::new(&session, settings, ExampleEncoder::LanguageModel, None, examples).err().unwrap();
         assert_eq!(error.code(), Code::InvalidArgument);

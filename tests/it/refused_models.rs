@@ -1,5 +1,5 @@
-//! Published layouts that differ from what transformers writes today: they are read where their meaning is clear, and
-//! otherwise refused by their true cause before any weight is read.
+//! Published layouts that differ from what transformers writes today: they are read if their meaning is clear, and otherwise
+//! rejected with the actual cause before any weight is read.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use pocketllm::gpu::Limits;
 use pocketllm::reference::Host;
 use pocketllm::train::Session;
 
-/// The model whose safetensors header and configuration `edit` changed.
+/// The model with its safetensors header and configuration modified by `edit`.
 fn edited(folder: &str, edit: impl FnOnce(&mut Map<String, Value>, &mut Map<String, Value>)) -> MemoryDir {
     let weights = golden::file(folder, "model.safetensors");
     let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
@@ -25,7 +25,7 @@ fn edited(folder: &str, edit: impl FnOnce(&mut Map<String, Value>, &mut Map<Stri
         .with("config.json", Value::Object(config).to_string().into_bytes())
 }
 
-/// Renames tensors. `rename` gets each name.
+/// Renames tensors. `rename` receives each name.
 fn renamed(folder: &str, rename: impl Fn(&str) -> String) -> MemoryDir {
     edited(folder, |header, _| {
         let old = std::mem::take(header);
@@ -83,7 +83,7 @@ async_test! {
             let other = renamed(folder, |name| if name == embedding { head.to_owned() } else { name.to_owned() });
             assert_eq!(fingerprint(&other).await, fingerprint(&golden::dir(folder)).await, "{folder}");
         }
-        // A model whose head has a table of its own needs both.
+        // A model whose head has a separate table needs both.
         let other = renamed("llama-untied", |name| match name {
             "model.embed_tokens.weight" => "model.embed.weight".to_owned(),
             _ => name.to_owned(),
@@ -94,7 +94,7 @@ async_test! {
 
 async_test! {
     async fn a_head_that_was_trained_apart_from_its_embeddings_is_refused() {
-        // transformers keeps both tables where both are in the file and differ, whatever tie_word_embeddings says.
+        // transformers keeps both tables if both are in the file and differ, whatever tie_word_embeddings says.
         for (folder, embedding, head) in [
             ("bert", "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"),
             ("bert", "cls.predictions.bias", "cls.predictions.decoder.bias"),
@@ -132,7 +132,7 @@ async_test! {
 async_test! {
     async fn fields_that_change_what_is_computed_are_refused_by_name() {
         for (folder, field, value) in [
-            // Embedding models are decoders in which every token sees all of them.
+            // Embedding models are decoders in which every token sees all tokens.
             ("llama", "is_causal", json!(false)),
             ("gemma3", "is_causal", json!(false)),
             ("bert", "type_vocab_size", json!(0)),
@@ -149,7 +149,7 @@ async_test! {
 async_test! {
     async fn a_model_with_another_head_is_none_that_writes() {
         for (folder, class, layer) in [
-            // These share their table with the head, so that no tensor of the head is missing.
+            // These share their table with the head, so no tensor of the head is missing.
             ("llama", "LlamaForSequenceClassification", Some("score.weight")),
             ("llama", "LlamaForTokenClassification", None),
             ("llama", "LlamaForCausalLM", Some("score.weight")),
@@ -196,7 +196,7 @@ async_test! {
             let dir = edited("llama", |_, config| drop(config.insert(field.to_owned(), value)));
             refused(field, &dir, Code::ModelUnsupported, &[&["config.json", field, "GGUF"], parts].concat()).await;
         }
-        // Without the field, the tensors show it.
+        // Without the field, the tensors reveal it.
         let name = "model.layers.0.self_attn.q_proj.weight";
         for (other, parts) in [
             ("model.layers.0.self_attn.q_proj.qweight", &["q_proj.weight is quantized", "qweight"][..]),
@@ -270,7 +270,7 @@ async_test! {
         for bytes in [zip, legacy] {
             assert_eq!(fingerprint(&config.clone().with("pytorch_model.bin", bytes)).await, right);
         }
-        // Half of the tensors are taken from each of two files.
+        // Half of the tensors come from each of two files.
         let weights = safetensors::SafeTensors::deserialize(golden::file("bert", "model.safetensors")).unwrap();
         let names = weights.names().into_iter().enumerate();
         let map: Map<String, Value> =

@@ -1,4 +1,4 @@
-//! Runs of every storage format, method and estimator, and of every family: they replay and resume to the same bits.
+//! Runs with every storage format, method and estimator, and of every family, replay and resume to the same bits.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use pocketllm::zo::optimizer::{AdamSettings, Optimizer};
 use pocketllm::zo::random::Distribution;
 use pocketllm::zo::schedule::Schedule;
 
-/// [`digests`] of the base, and that of the adapter.
+/// [`digests`] of the base, and the digest of the adapter.
 async fn all_digests(session: &Session) -> BTreeMap<String, String> {
     let mut found: BTreeMap<_, _> = digests(session).await.into_iter().collect();
     let adapter = session.adapter_values().await.unwrap();
@@ -23,10 +23,10 @@ async fn all_digests(session: &Session) -> BTreeMap<String, String> {
     found
 }
 
-/// Every kind of run: storage, method, estimator.
+/// Every kind of run: storage format, method, estimator.
 pub(super) fn runs() -> Vec<(DType, Settings)> {
     let settings = |method: Method, estimator: Estimator| {
-        // Large enough that each step moves the loss, and f16 weights.
+        // Large enough that each step changes the loss, and f16 weights.
         let (epsilon, learning_rate) = match method {
             Method::Full | Method::Readout { .. } => (1e-3, 1e-5),
             Method::Lora { .. } => (1e-2, 1e-3),
@@ -99,18 +99,19 @@ pub(super) fn runs() -> Vec<(DType, Settings)> {
     runs
 }
 
-/// The first set-up of a run.
+/// The setup of a run before its first step.
 fn setup_of(settings: &Settings) -> Setup<'_> {
     let Settings { method, estimator, trainable, seed, .. } = settings;
     Setup { method, estimator, trainable, seed: *seed, initial: &[] }
 }
 
-/// A run with these settings; its records replayed on the device and on the host, and resumed from the middle, to the same bits.
+/// Runs with these settings, and checks that its records replay on the device and on the host, and resume from the middle, to the
+/// same bits.
 pub(super) async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DType, settings: &Settings) {
     let what =
         format!("{model} {dtype} {:?} {:?} {:?}", settings.method, settings.estimator, settings.optimizer);
     say(&what);
-    // The host has the same base weights, and reads them back at once.
+    // The host has the same base weights, and reads them back immediately.
     let before = all_digests(&open(Host::open(), model, dtype).await).await;
     let mut session = open(backend.clone(), model, dtype).await;
     let mut run = trainer(&session, settings);
@@ -121,7 +122,7 @@ pub(super) async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DTy
     let bytes = run.trajectory().to_bytes().unwrap();
     let trajectory = Trajectory::parse("the run", &bytes).unwrap();
     assert_eq!(trajectory.steps(), settings.steps, "{what}");
-    // On the device and on the host, whatever computed the losses.
+    // On the device and on the host, regardless of which computed the losses.
     for backend in [backend.clone(), Host::open()] {
         let mut session = open(backend.clone(), model, dtype).await;
         replay(&mut session, &trajectory, &mut |_| Ok(())).await.unwrap();
@@ -132,11 +133,11 @@ pub(super) async fn check_run(backend: &Rc<dyn Backend>, model: &str, dtype: DTy
     let end = bytes.len() - 3 * 32 * probes - 5;
     let mut torn = Trajectory::parse("the run", &bytes[..end]).unwrap();
     assert_eq!((torn.steps(), torn.torn_bytes), (4, 32 * probes - 5), "{what}");
-    // Where the number of steps changes nothing else, it may also have been a shorter run.
+    // If the number of steps affects nothing else, it may also have been a shorter run.
     if settings.schedule == Schedule::Constant {
         torn.header.settings.steps = 5;
     }
-    // With Adam, also from weights that contain the updates already: its moments are computed again.
+    // With Adam, also from weights that already contain the updates, where the moments are recomputed.
     for replayed in [false, true].into_iter().take(if settings.optimizer == Optimizer::Sgd { 1 } else { 2 }) {
         let mut session = open(backend.clone(), model, dtype).await;
         let mut second = trainer(&session, settings);
@@ -179,8 +180,8 @@ device_test! {
             chosen(DType::F32, "full", true),
             chosen(DType::F32, "prefix", false),
         ];
-        // Each tensor that is read back takes Firefox about a tenth of a second: in browsers, the family with the most
-        // particulars in f16, q8 and q4.
+        // Reading back each tensor takes Firefox about a tenth of a second, so in browsers only the family with the most special
+        // features is tested, in f16, q8 and q4.
         let (here, first) = match cfg!(target_arch = "wasm32") {
             true => ("random gemma3", 3),
             false => ("", runs.len()),

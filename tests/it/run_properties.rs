@@ -1,5 +1,5 @@
-//! What holds for any run: batches lose nothing, orders and rates depend on the step alone, every GPU has tiles, and every run replays and
-//! resumes to the same bits. POCKETLLM_CASES is the number of random cases for each test.
+//! Properties of all runs: batches lose nothing, orders and rates depend only on the step, every GPU has tiles, and every run
+//! replays and resumes to the same bits. POCKETLLM_CASES is the number of random cases for each test.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ fn limits() -> impl Strategy<Value = Limits> {
             software,
             subgroup,
             subgroups,
-            // All subgroups have one size, or it is not known.
+            // Either all subgroups have the same size, or it is unknown.
             lanes: if subgroups && lanes == subgroup { lanes } else { 0 },
             matrix_units: matrix_units && shader_f16 && lanes == 32,
             shader_f16,
@@ -86,7 +86,7 @@ proptest! {
         for epoch in flat.chunks_exact(examples) {
             prop_assert_eq!(epoch.iter().collect::<BTreeSet<_>>().len(), examples);
         }
-        // A run that is resumed begins at any step.
+        // A resumed run may start at any step.
         for (step, expected) in all.iter().rev() {
             prop_assert_eq!(&begin().batch(*step, batch), expected);
             prop_assert_eq!(&order.batch(*step, batch), expected);
@@ -106,7 +106,7 @@ proptest! {
     fn every_gpu_has_tiles_that_it_can_run(here in limits(), there in limits(), tiles in vec(0..TILES.len() as u8, 6)) {
         prop_assert!(Choice::untuned(&here).check(&here).is_ok());
         let chosen = Choice { tiles: tiles.try_into().unwrap(), attention_in_registers: true };
-        // As a run records it.
+        // In the form that a run records.
         prop_assert_eq!(chosen.to_string().parse::<Choice>().unwrap(), chosen);
         if chosen.check(&here).is_ok() {
             match chosen.moved_to(&there) {

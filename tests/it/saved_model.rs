@@ -1,4 +1,4 @@
-//! What `--save-model` writes: a directory that is opened as it is. `tests/reference/saved_load.py` opens one with transformers.
+//! What `--save-model` writes: a directory that can be opened directly. `tests/reference/saved_load.py` opens one with transformers.
 #![cfg(not(target_arch = "wasm32"))]
 
 use pocketllm::dtype::DType;

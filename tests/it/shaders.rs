@@ -1,4 +1,4 @@
-//! Every kernel composes and validates without a GPU, and its uniform is what the wrapper writes.
+//! Every kernel composes and validates without a GPU, and its uniform matches what the wrapper writes.
 
 #![cfg(not(target_arch = "wasm32"))]
 // A test fails by panicking.
@@ -10,12 +10,12 @@ use pocketllm::gemm::tiles;
 use pocketllm::gpu::{Variant, shader};
 use pocketllm::kernel::{ALL, Entry};
 
-/// WebGPU's default limits: storage buffers of a stage, bytes of workgroup memory, invocations of a workgroup.
+/// WebGPU's default limits: storage buffers per stage, bytes of workgroup memory, invocations per workgroup.
 const STORAGE_BUFFERS: usize = 8;
 const WORKGROUP_BYTES: u32 = 16 << 10;
 const INVOCATIONS: u32 = 256;
 
-/// Of a text that needs nothing beyond what WebGPU has without features, but for those that it shows to be made for.
+/// A validator for a text that needs nothing beyond WebGPU without optional features, except for the features that the text itself uses.
 fn validator(text: &str) -> Validator {
     let matrix = text.contains("enable wgpu_cooperative_matrix;");
     let half = text.contains("enable f16;");
@@ -76,7 +76,7 @@ fn bindings_are_numbered_without_gaps_and_all_used() {
             let Some(binding) = &variable.binding else { continue };
             assert_eq!(binding.group, 0, "{key}: group");
             assert!(seen.insert(binding.binding), "{key}: binding {} twice", binding.binding);
-            // `layout: None` leaves out what `main` does not use, and the bind group would not fit.
+            // `layout: None` omits bindings that `main` does not use, and the bind group would not match.
             assert!(!info.get_entry_point(0)[handle].is_empty(), "{key}: {:?} is not used", variable.name);
             let uniform = variable.space == naga::AddressSpace::Uniform;
             assert_eq!(uniform, binding.binding == 0, "{key}: binding 0 is the uniform, and no other");

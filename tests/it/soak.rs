@@ -1,5 +1,5 @@
-//! A run keeps its GPU memory: after the first steps it allocates nothing that it does not give back. `tests/reference/soak.py` watches a
-//! long run of the program, also its main memory and its pace.
+//! The GPU memory of a run stays constant: after the first steps, it frees everything that it allocates. `tests/reference/soak.py`
+//! monitors a long run of the program, including its main memory and its speed.
 
 use std::rc::Rc;
 

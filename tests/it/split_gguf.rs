@@ -1,4 +1,4 @@
-//! A `.gguf` file that is split into parts (`tests/golden/gguf_split.py`) is the model that the whole file is.
+//! A `.gguf` file that is split into parts (`tests/golden/gguf_split.py`) gives the same model as the whole file.
 
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,13 @@
-//! The random direction as a sample: moments and correlations over 10^8 draws lie within sampling error of what the table says.
+//! The random direction as a sample: moments and correlations over 10^8 draws agree with the table within sampling error.
 #![cfg(not(target_arch = "wasm32"))]
 
 use pocketllm::rng::direction;
 use pocketllm::zo::random::{quantiles, stream_key};
 
-/// Vec4s drawn: four samples each.
+/// Number of vec4s to draw, with four samples each.
 const VEC4S: u32 = 25_000_000;
 
-/// Standard errors that a figure may lie from what is expected: beyond 5, chance is one in two million.
+/// Maximum deviation from the expected value in standard errors. The probability of exceeding 5 by chance is one in two million.
 const SIGMAS: f64 = 5.0;
 
 #[derive(Default)]
@@ -16,7 +16,7 @@ struct Sums {
     products: [f64; 4],
 }
 
-/// Sums over a range of vec4s: powers of z, and z times that of another seed, step and tensor, and the next element's.
+/// Sums over a range of vec4s: powers of z, and products of z with that of another seed, step and tensor, and with the next element's.
 fn sums(range: std::ops::Range<u32>) -> Sums {
     let table = quantiles();
     let (key, seed, step) = (stream_key(1, 7, 0), stream_key(2, 7, 0), stream_key(1, 8, 0));
@@ -58,7 +58,7 @@ fn a_hundred_million_draws_are_normal_and_independent() {
         }
     }
     let n = f64::from(VEC4S) * 4.0;
-    // The table's own even moments: what the sample's are expected to be, and how far they scatter.
+    // The table's own even moments, which give the expected values of the sample's moments and their variance.
     let moment = |power: i32| quantiles().iter().map(|q| f64::from(*q).powi(power)).sum::<f64>() / 2048.0;
     let expected = [0.0, moment(2), 0.0, moment(4)];
     let variances = [moment(2), moment(4) - moment(2).powi(2), moment(6), moment(8) - moment(4).powi(2)];

@@ -1,4 +1,4 @@
-//! One step's losses of a model of each kind of attention against PyTorch, and adapters of families against peft
+//! One step's losses of a model with each kind of attention, compared with PyTorch, and adapters of families, compared with peft
 //! (`tests/golden/steps.py`).
 
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Storage formats of weights: f16 with stochastic rounding and blocks, against numpy and `gguf`.
+//! Storage formats of weights: f16 with stochastic rounding, and blocks, compared with numpy and `gguf`.
 
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ device_test! {
             let step = backend.create("step", MAX_BYTES, MemoryClass::Transfer).unwrap();
             let params = materialize::Params { vec4s, ..Default::default() };
             for first in (0..1000).step_by(10) {
-                // The same direction each time, rounded with other bits.
+                // The same direction each time, rounded with different random bits.
                 let update = |i| Update {
                     key: stream_key(1, 0, 0),
                     coefficient: 1e-6,

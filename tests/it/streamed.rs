@@ -1,4 +1,4 @@
-//! Layers that are read from a file in each pass: the same bits as with all weights on the device, in less of its memory.
+//! Layers that are read from a file in each pass: the same bits as with all weights on the device, using less of its memory.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use pocketllm::train::{
 };
 use pocketllm::zo::estimator::{Estimator, EstimatorKind};
 
-/// A scratch file in memory, of which reads fail from some number on.
+/// A scratch file in memory, whose reads fail from a given number on.
 struct Memory {
     bytes: RefCell<Vec<u8>>,
     reads: Cell<usize>,
@@ -85,7 +85,7 @@ fn lora(a: LoraA) -> Method {
     Method::Lora { rank: 4, alpha: 8.0, targets: vec!["all-linear".to_owned()], a }
 }
 
-/// What a session computes of a run, of texts and of hidden states.
+/// The results of a session for a run, for texts, and for hidden states.
 #[derive(Debug, PartialEq)]
 struct Computed {
     trajectory: Vec<u8>,
@@ -100,7 +100,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// Runs a run until this step, from a record on if one is given.
+/// Runs until step `until`, continuing from a record if one is given.
 async fn run(session: &mut Session, settings: &Settings, from: Option<Trajectory>, until: u32) -> Trajectory {
     session.reset(&mut |_| Ok(())).await.unwrap();
     let mut trainer = trainer(session, settings);
@@ -160,7 +160,7 @@ device_test! {
             (Method::Prefix { length: 3 }, TwoPoint),
         ];
         let names = ["random opt", "random qwen2", "random roberta", "random gpt2"];
-        // A browser compiles kernels for seconds: fewer models there.
+        // A browser takes seconds to compile kernels, so fewer models are tested there.
         let names = if cfg!(target_arch = "wasm32") { &names[..1] } else { &names[..] };
         #[cfg(not(target_arch = "wasm32"))]
         let backends = [device, pocketllm::cpu::open()];
@@ -179,7 +179,7 @@ device_test! {
                     let found = computed(&mut there, &settings).await;
                     assert_eq!(found, right, "{name} over {stored} on {}", backend.name());
 
-                    // A run begins in one mode and goes on in the other, and its record replays in both.
+                    // A run begins in one mode and continues in the other, and its record replays in both.
                     let begun = run(&mut here, &settings, None, 2).await;
                     let ended = run(&mut there, &settings, Some(begun), 3).await;
                     let whole = Trajectory::parse("t", &right.trajectory).unwrap();
@@ -227,7 +227,7 @@ device_test! { own
         let all = described.plan(&settings, DType::F16, &sizes).await.unwrap();
         let described = described.stream_layers(Memory::new()).unwrap();
         let plan = described.plan(&settings, DType::F16, &sizes).await.unwrap();
-        // Eleven of the twelve layers are not there, and two more wait.
+        // Of the twelve layers, eleven are not on the device, and two more are waiting.
         let layer = (64 * 192 + 64 * 64 + 2 * 64 * 256) * 2;
         assert_eq!(all.weights - plan.weights, 11 * layer);
         let saved = all.peak - plan.peak;
@@ -258,7 +258,7 @@ device_test! {
             let error = result.unwrap_err();
             assert_eq!(error.code(), Code::FileCorrupt);
             assert!(error.message().contains("scratch: "), "{error}");
-            // The record holds whole steps only, from which another process goes on.
+            // The record has only whole steps, from which another process can continue.
             file.fails_at.set(usize::MAX);
             let kept = Trajectory::parse("t", &trainer.trajectory().to_bytes().unwrap()).unwrap();
             let again = run(&mut session, &settings, Some(kept), 3).await;

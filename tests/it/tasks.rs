@@ -1,4 +1,4 @@
-//! Tasks and chat data from end to end, by the built binary on the CPU reference kernels: files as they are published, tiny golden models.
+//! Tasks and chat data end to end, with the compiled binary on the CPU reference kernels: published file formats and tiny golden models.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn run(args: &[&str]) -> Output {
     command.args(["--json", "--device", "cpu"]).args(args).output().unwrap()
 }
 
-/// What a command that must succeed printed.
+/// The output of a command that must succeed.
 fn done(args: &[&str]) -> Value {
     let output = run(args);
     let text = String::from_utf8_lossy(&output.stdout);
@@ -84,11 +84,11 @@ fn a_masked_model_learns_a_task_from_its_published_file() {
     assert_eq!(header["task"], "sst-2");
     assert_eq!(header["template"], "{text} It was [MASK].");
     assert_eq!(header["labels"], json!(["terrible", "great"]));
-    // What is not given is the preset of a model as small as this.
+    // Values that are not given come from the preset for a model as small as this.
     let number = |key: &str| header[key].as_f64().unwrap() as f32;
     assert_eq!((number("learning_rate"), number("epsilon")), (2e-5, 1e-3));
 
-    // The trajectory knows the task, and the same rows are held out again.
+    // The trajectory records the task, and the same rows are held out again.
     let trajectory = folder.path("run/trajectory.pocket");
     let again = done(&[
         "evaluate",
@@ -109,7 +109,7 @@ fn a_masked_model_learns_a_task_from_its_published_file() {
     assert_eq!(again["loss"], summary["eval_loss"]);
     assert_eq!(again["accuracy"], summary["eval_accuracy"]);
 
-    // The same prompt by hand, on rows of our own.
+    // The same prompt given explicitly, on other rows.
     let own = folder.file("own.csv", "text,label\na good movie,great\nthe bad movie,terrible\n");
     let by_task = done(&["evaluate", "--model", &model, "--task", "sst-2", "--eval", &own]);
     let by_hand = done(&[
@@ -124,7 +124,7 @@ fn a_masked_model_learns_a_task_from_its_published_file() {
         &own,
     ]);
     assert_eq!(by_task, by_hand);
-    // Resumed with the same flags it is complete; with other shots it is another run.
+    // Resumed with the same flags, the run is complete; with a different number of shots, it is a different run.
     args.push("--resume");
     assert_eq!(done(&args)["steps"], 3);
     let (code, message) = refused(&args.iter().map(|a| if *a == "4" { "5" } else { a }).collect::<Vec<_>>());
@@ -144,7 +144,7 @@ fn a_causal_model_answers_by_likelihood() {
     assert!((0.0..=1.0).contains(&accuracy));
     assert_eq!(header(&out)["labels"], json!([]));
 
-    // One candidate's loss is that of the same text as a completion, but for the end of the text.
+    // A single candidate's loss is that of the same text as a completion, except for the end of the text.
     let one = folder.file("one.tsv", "sentence\tlabel\ngood\t1\n");
     let report = done(&["evaluate", "--model", &model, "--task", "sst-2", "--eval", &one]);
     assert_eq!(report["examples"], 1);
@@ -174,7 +174,7 @@ fn candidates_and_text_are_evaluated() {
     assert!((0.0..=1.0).contains(&f1) && report["loss"].as_f64().unwrap().is_finite(), "{report}");
 }
 
-/// A causal golden model with a tokenizer of a few words and a chat template beside it.
+/// A causal golden model with a tokenizer of a few words, and a chat template.
 fn chatting(folder: &Folder, template: Option<&str>) -> String {
     let from = golden::path("llama");
     for name in ["config.json", "model.safetensors"] {
@@ -223,7 +223,7 @@ fn conversations_are_learned_by_the_models_own_template() {
         &out,
     ]);
     assert_eq!(summary["steps"], 2);
-    // The same by hand: the prompt as the template writes it, and the answer with its mark.
+    // The same, written out: the prompt as the template renders it, and the answer with its end marker.
     let report = done(&["evaluate", "--model", &model, "--eval", &chat]);
     let row = json!({"prompt": "<s>user\nwhat is this</s>\nassistant\n", "completion": "hello there</s>"});
     let by_hand = folder.file("completion.jsonl", &format!("{row}\n").repeat(3));

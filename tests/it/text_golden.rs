@@ -1,11 +1,11 @@
-//! Token ids against Hugging Face's `tokenizers`, for the tokenizers in `tests/text_golden/` (written by its
-//! `make.py`), and against transformers for the directories in `tests/text_golden/files/` (written by `files.py`). Goldens in the
-//! folder that POCKETLLM_TEXT_GOLDEN names are tested as well. Vocabularies in GGUF files are compared with llama.cpp
-//! (`llama_cpp/`, written by `llama_cpp.py`).
+//! Compares token ids with Hugging Face's `tokenizers`, for the tokenizers in `tests/text_golden/` (written by its `make.py`), and
+//! with transformers, for the directories in `tests/text_golden/files/` (written by `files.py`). Golden files in the folder named
+//! by POCKETLLM_TEXT_GOLDEN are also tested. Vocabularies in GGUF files are compared with llama.cpp (`llama_cpp/`, written by
+//! `llama_cpp.py`).
 //!
-//! Equality is exact: a model fed other ids than it was trained on is another model.
+//! The ids must be exactly equal: a model that receives different ids than in training is a different model.
 #![cfg(not(target_arch = "wasm32"))]
-// clippy.toml allows it in tests, which to clippy are only the functions marked so.
+// clippy.toml allows it in tests, but clippy only counts functions with the test attribute as tests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn goldens() -> Vec<(String, Tokenizer, Vec<Value>)> {
     out
 }
 
-/// The small files of a directory, with config.json.
+/// The small files of a directory, including config.json.
 fn small_files(files: &Value) -> BTreeMap<String, Vec<u8>> {
     let bytes = |content: &Value| match content["base64"].as_str() {
         Some(text) => base64(text),
@@ -152,9 +152,9 @@ fn gguf_fields(fields: &Value, pre: &str) -> GgufVocab {
     }
 }
 
-/// The vocabularies and pre-tokenizers that are compared with llama.cpp without odd texts, on which this project follows the original
-/// tokenizers: it normalizes Qwen's texts to NFC, does not strip marks that take space (BERT), normalizes by graphemes (T5), and
-/// takes the ideographic space for a CJK character, as DeepSeek's pattern says.
+/// The vocabularies and pre-tokenizers that are compared with llama.cpp without unusual texts. On such texts, this project follows
+/// the original tokenizers: it normalizes Qwen's texts to NFC, does not strip spacing marks (BERT), normalizes by graphemes (T5),
+/// and treats the ideographic space as a CJK character, as in DeepSeek's pattern.
 const WITHOUT_ODD: [&str; 10] = [
     "qwen2",
     "deepseek-r1-qwen",
@@ -201,7 +201,7 @@ fn vocabularies_of_gguf_files_give_the_ids_of_llama_cpp() {
 #[test]
 fn a_stream_joins_to_the_whole_text() {
     for (name, tokenizer, cases) in goldens() {
-        // WordPiece rewrites what it has shown ("don ' t"), and no model that generates uses it.
+        // WordPiece rewrites text that it has already emitted ("don ' t"), and no generative model uses it.
         if tokenizer.token_to_id("[CLS]").is_some() {
             continue;
         }

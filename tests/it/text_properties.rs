@@ -1,5 +1,5 @@
-//! What holds for any data file and any template: what a reference writer has written is read back, nothing is dropped in silence, and
-//! nothing panics. POCKETLLM_CASES is the number of random cases for each test, in place of a few hundred.
+//! Properties of all data files and templates: what a reference writer has written is read back, nothing is dropped silently, and
+//! nothing panics. POCKETLLM_CASES is the number of random cases for each test; the default is a few hundred.
 #![cfg(not(target_arch = "wasm32"))]
 
 use pocketllm::text::chat::{ChatTemplate, Conversation, Message, Variables};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// A text and its label.
 type Row = (String, String);
 
-/// Texts with the characters that mean something in data files.
+/// Texts with characters that have a meaning in data files.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-c ,;\t\"'\n\r{}\\[\\]:é\u{feff}😀.\\\\]{0,12}", "[^\0]{0,12}", "[a-z]{0,8}"]
 }
@@ -26,7 +26,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     vec((text(), label()), 1..8)
 }
 
-/// The rows of a labeled file, and the number of those that were left out.
+/// The rows of a labeled file, and the number of rows that were left out.
 fn labeled(name: &str, bytes: &[u8]) -> Option<(Vec<Row>, usize)> {
     let reading = dataset::inspect(name, bytes, &Wanted::default()).ok()?;
     let Rows::Classified(rows) = reading.dataset.rows else { return None };
@@ -34,7 +34,7 @@ fn labeled(name: &str, bytes: &[u8]) -> Option<(Vec<Row>, usize)> {
     Some((rows, reading.problems.len()))
 }
 
-/// A table as the csv crate writes it.
+/// A table as written by the csv crate.
 fn table(rows: &[Row], delimiter: u8, always: bool, windows: bool) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new();
     writer.delimiter(delimiter);
@@ -46,7 +46,7 @@ fn table(rows: &[Row], delimiter: u8, always: bool, windows: bool) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// Values of JSON without numbers that Python writes with an exponent.
+/// JSON values without numbers that Python writes with an exponent.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -79,7 +79,7 @@ proptest! {
     ) {
         let bytes = table(&rows, if semicolon { b';' } else { b',' }, always, windows);
         let (found, left_out) = labeled("a.csv", &bytes).unwrap_or_default();
-        // A quoted text whose lines look like rows may be left out, but it is told.
+        // A quoted text whose lines look like rows may be left out, but this is reported.
         let mut written = rows.iter();
         for row in &found {
             prop_assert!(written.any(|other| other == row), "{row:?} was not written");
@@ -135,7 +135,7 @@ proptest! {
         let conversation = Conversation::from_json(&row).unwrap();
         let found = template.render(&conversation.messages, &conversation.variables, false).unwrap();
         prop_assert_eq!(found, json!([message, variable]).to_string());
-        // What the package hands on is the same conversation.
+        // The package passes on the same conversation.
         let again = Conversation::from_json(&serde_json::to_string(&conversation).unwrap()).unwrap();
         prop_assert_eq!(again, conversation);
     }
@@ -148,7 +148,7 @@ proptest! {
     }
 }
 
-/// Pieces of data files and templates, which are put together at random.
+/// Pieces of data files and templates, which are combined at random.
 fn pieces(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
     vec(prop_oneof![8 => proptest::sample::select(pieces).prop_map(str::to_owned), 1 => text()], 0..24)
         .prop_map(|pieces| pieces.concat())

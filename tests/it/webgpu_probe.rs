@@ -1,11 +1,10 @@
-//! The first thing to look at when every GPU test fails: is there an adapter at all, is it the one
-//! this place is meant to have, and does it add two numbers? It asks wgpu directly, so nothing of
-//! this crate can be to blame.
+//! The first thing to look at if every GPU test fails: is there an adapter at all, is it the expected one, and does it compute
+//! correctly? It calls wgpu directly, so nothing in this crate can be to blame.
 //!
-//! In a browser it runs in a dedicated worker, as the tab's own engine does. Natively it is skipped
-//! and counted as such where there is no adapter, unless `POCKETLLM_REQUIRE_GPU=1`.
+//! In a browser it runs in a dedicated worker, like the engine in a tab. Natively, if there is no adapter, it is skipped and
+//! counted as skipped, unless `POCKETLLM_REQUIRE_GPU=1`.
 
-/// Numbers doubled by the probe: more than one workgroup, and not a multiple of one.
+/// Number of values that the probe processes: more than one workgroup, and not a multiple of one.
 const COUNT: u32 = 1000;
 
 /// `data[i] = 2 * data[i] + 1` over `data: [COUNT] u32`.
@@ -125,7 +124,7 @@ async fn compute(adapter: &wgpu::Adapter) {
     read_back.map_async(wgpu::MapMode::Read, .., move |result| {
         let _ = sender.send(result);
     });
-    // The browser maps by itself, once this task yields; natively someone must drive the device.
+    // A browser maps by itself once this task yields; natively, the device must be polled.
     #[cfg(not(target_arch = "wasm32"))]
     device
         .poll(wgpu::PollType::wait_indefinitely())

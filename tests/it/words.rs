@@ -1,5 +1,5 @@
-//! Readouts on label words: the fit of the head against SciPy and PyTorch (`tests/golden/words.py`), and a run from its data to its
-//! trajectory, its answers and its exported model.
+//! Readouts on label words: the fit of the head compared with SciPy and PyTorch (`tests/golden/words.py`), and a run from its data
+//! to its trajectory, its answers and its exported model.
 
 use std::rc::Rc;
 
@@ -26,8 +26,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 /// The template of the golden data, whose labels are `great` and `terrible`.
 const TEMPLATE: &str = "{text} It was [MASK] .";
 
-/// The values of the heads that the golden cases are fitted to with a chosen strength, as the bits of f64: the same natively and in every
-/// browser.
+/// A digest of the values of the heads that are fitted in the golden cases with a chosen strength, as the bits of f64. It is the
+/// same natively and in every browser.
 const DIGEST: &str = "826d517460af56830e8defaeb777e8a7e78ea2ea24d4cd0d056e72c204787653";
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -142,7 +142,7 @@ fn words(labels: &[&str]) -> Vec<String> {
     labels.iter().map(|label| (*label).to_owned()).collect()
 }
 
-/// A run on the rows, which are held out as well.
+/// A run on the rows, which are also held out.
 fn trainer(
     session: &Session,
     template: &str,
@@ -199,7 +199,7 @@ device_test! {
             assert!(last.loss < before.loss, "{} and {}", last.loss, before.loss);
             assert!((last.loss - reports[2].loss).abs() < 1e-5, "{} and {}", last.loss, reports[2].loss);
 
-            // The trajectory alone gives the same head, and it the same figures.
+            // The trajectory alone gives the same head, which gives the same figures.
             let read = Trajectory::parse("t", &run.header().to_bytes().unwrap()).unwrap();
             assert_eq!(read.header.settings.method, Method::Readout { pooling });
             assert_eq!((read.header.template.as_deref(), &read.header.labels), (Some(template), &words(&labels)));
@@ -262,14 +262,14 @@ device_test! {
             assert_eq!(fits, if stopped_after == 3 { 0 } else { 3 });
             assert!(second.header() == whole.header(), "stopped after {stopped_after} fits");
         }
-        // Another template is another run, and so is a classifier without one.
+        // A different template makes a different run, and so does a classifier without a template.
         let stored = Trajectory::parse("t", &whole.header().to_bytes().unwrap()).unwrap();
         let mut other = trainer(&session, "{text} [MASK] !", &labels, &data).unwrap();
         assert_eq!(other.resume(&mut session, &stored).unwrap_err().code(), Code::TrajectoryMismatch);
         let settings = options().resolve(session.model.spec(), None).unwrap();
         let mut other = ReadoutTrainer::new(&session, settings, &data, None).unwrap();
         assert_eq!(other.resume(&mut session, &stored).unwrap_err().code(), Code::TrajectoryMismatch);
-        // A head of another size than the trajectory says.
+        // The head has another size than the trajectory says.
         let mut header = stored.header.clone();
         header.initial.pop();
         header.initial_values -= 1;
@@ -298,7 +298,7 @@ device_test! {
             assert_eq!(error.code(), code, "{error}");
             assert!(error.message().contains(says), "{says}: {error}");
         }
-        // Labels may be spelled in another case.
+        // Labels may differ in case.
         assert!(trainer(&session, TEMPLATE, &two, &csv("text,label\ngood,Great\nbad, terrible\n")).is_ok());
         let error = trainer(&session, "{text} without a mask", &two, &csv(rows)).err().unwrap();
         assert_eq!(error.code(), Code::InvalidArgument, "{error}");

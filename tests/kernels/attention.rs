@@ -8,7 +8,7 @@ use pocketllm::kernel::attention;
 use crate::close;
 use crate::common::{Lab, both, noise};
 
-/// A case of attention; queries, keys and values are one fused projection unless there is a cache.
+/// An attention case. Queries, keys and values are one fused projection unless there is a cache.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     branches: u32,
@@ -20,19 +20,19 @@ struct Case {
     sees: Sees,
     /// Rows of the prefix.
     prefix: u32,
-    /// Soft cap of the scores; 0: none.
+    /// Softcap of the scores; 0 for none.
     softcap: f32,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Sees {
-    /// Sequences of this many tokens end to end, each seeing itself whole.
+    /// Packed sequences of this many tokens, in which each token sees its whole sequence.
     Packed(u32),
-    /// The same, each token seeing up to itself.
+    /// The same, but each token sees only itself and earlier tokens.
     Causal(u32),
-    /// The same, each token seeing only so many of the last tokens, itself among them: length, then window.
+    /// The same, but each token sees only the last `window` tokens, including itself: length, then window.
     Window(u32, u32),
-    /// A cache of this many rows, all of them.
+    /// A cache with this many rows, all of which are visible.
     Cache(u32),
 }
 
@@ -74,7 +74,7 @@ impl Case {
         }
         let mut prefix_rows = lab.floats("prefix", &[f32::NAN]);
         if prefix > 0 {
-            // Between other tensors of the adapter, values before keys.
+            // Between other tensors of the adapter, with values before keys.
             let count = (prefix * kv_heads * head_dim).next_multiple_of(4);
             params.prefix_rows = prefix;
             (params.prefix_value, params.prefix_key) = (8, 12 + count);
@@ -98,7 +98,7 @@ impl Case {
     }
 }
 
-/// Branches, tokens, heads, heads of keys and values, head size.
+/// Branches, tokens, heads, key and value heads, head size.
 fn case([branches, tokens, heads, kv_heads, head_dim]: [u32; 5], scale: f32, sees: Sees) -> Case {
     Case { branches, tokens, heads, kv_heads, head_dim, scale, sees, prefix: 0, softcap: 0.0 }
 }
@@ -114,24 +114,24 @@ fn capped(softcap: f32, case: Case) -> Case {
 kernel_test! {
     async fn attention_over_spans(backend: Rc<dyn Backend>) {
         let cases = [
-            // 32 tokens a workgroup, or 8 an invocation.
+            // 32 tokens per workgroup, or 8 per invocation.
             case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37)),
             case([2, 65, 9, 3, 64], 1.0, Sees::Causal(65)),
             case([3, 17, 3, 1, 3], 0.6, Sees::Causal(17)),
             case([1, 33, 5, 5, 65], 0.2, Sees::Packed(13)),
             case([1, 5, 2, 1, 36], 0.6, Sees::Cache(100)),
             case([1, 9, 2, 2, 64], 0.125, Sees::Causal(9)),
-            // A workgroup for each token.
+            // One workgroup per token.
             case([1, 1, 9, 3, 64], 0.125, Sees::Cache(300)),
             case([1, 1, 9, 3, 64], 1.0, Sees::Cache(65)),
             case([1, 1, 1, 1, 1], 1.0, Sees::Causal(1)),
             case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2)),
             case([1, 3, 3, 3, 65], 0.2, Sees::Causal(3)),
             case([1, 3, 1, 1, 256], 0.0625, Sees::Causal(3)),
-            // Spans of nothing.
+            // Empty spans.
             case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0)),
             case([1, 6, 3, 1, 3], 0.6, Sees::Cache(0)),
-            // A prefix: shorter than a tile, just one tile, several; before spans of every kind.
+            // A prefix that is shorter than a tile, exactly one tile, or several tiles; before spans of every kind.
             prefixed(5, case([2, 130, 9, 3, 64], 0.125, Sees::Packed(37))),
             prefixed(32, case([3, 33, 4, 2, 36], 0.6, Sees::Causal(17))),
             prefixed(70, case([2, 17, 3, 1, 3], 0.6, Sees::Causal(17))),
@@ -141,7 +141,7 @@ kernel_test! {
             prefixed(257, case([2, 3, 2, 1, 36], 0.2, Sees::Packed(2))),
             prefixed(256, case([2, 2, 4, 2, 3], 0.2, Sees::Causal(2))),
             prefixed(2, case([1, 2, 3, 1, 3], 0.6, Sees::Cache(0))),
-            // Windows: shorter than a tile of keys, and longer; alone, and with a soft cap.
+            // Windows that are shorter than a tile of keys, or longer; alone, and with a softcap.
             case([2, 130, 4, 2, 64], 0.125, Sees::Window(130, 16)),
             case([1, 100, 3, 1, 3], 0.6, Sees::Window(61, 40)),
             case([1, 3, 2, 1, 36], 0.2, Sees::Window(3, 2)),

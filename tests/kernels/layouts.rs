@@ -1,4 +1,4 @@
-//! Weights in panels: the same values as in rows, in the order that a packed matmul takes.
+//! Weights in panels: the same values as in rows, in the order that a packed matmul expects.
 
 use std::rc::Rc;
 
@@ -13,13 +13,13 @@ use pocketllm::zo::update;
 
 const BRANCHES: u32 = 2;
 
-/// Of panels `[row / 16, k, row % 16]` the rows.
+/// Converts panels `[row / 16, k, row % 16]` to rows.
 fn rows_of(panels: &[u32], rows: u32, width: u32) -> Vec<u32> {
     let place = |row: u32, k: u32| (row / 16 * width + k) * 16 + row % 16;
     (0..rows).flat_map(|row| (0..width).map(move |k| panels[place(row, k) as usize])).collect()
 }
 
-/// Weights of which the first four rows are not asked for.
+/// Weights whose first four rows are not used.
 fn stored(lab: &Lab<'_>, dtype: DType, rows: u32, width: u32) -> Buffer {
     let encoded = encoded(dtype, 1, (rows + 4) * width);
     lab.words("stored", &bytemuck::pod_collect_to_vec::<u8, u32>(&storage::to_device(dtype, encoded)))

@@ -8,7 +8,7 @@ use pocketllm::kernel::{NO_BIAS, cross_entropy_block, cross_entropy_labels, mean
 use crate::close;
 use crate::common::{both, choices, noise};
 
-/// Cross-entropy in f64, over rows of logits.
+/// Cross-entropy over rows of logits, computed in f64.
 fn exact_losses(logits: &[f32], width: u32, target: impl Fn(usize) -> u32) -> Vec<u32> {
     let rows = logits.chunks_exact(width as usize).enumerate();
     let loss = |(r, row): (usize, &[f32])| {
@@ -64,7 +64,7 @@ kernel_test! {
         for (branches, count, vocabulary, block) in [(1, 1, 3, 3), (2, 5, 257, 100), (2, 3, 65, 64)] {
             let vector_stride = vocabulary + 3;
             let mut logits: Vec<f32> = noise(1, branches * count * vocabulary).iter().map(|v| 8.0 * v).collect();
-            // Two equal largest logits in the first row: the first wins, within a block and across blocks.
+            // Two equal largest logits in the first row: the first one wins, within a block and across blocks.
             logits[1] = 9.0;
             logits[vocabulary as usize - 1] = 9.0;
             let vectors = noise(2, branches * vector_stride);

@@ -45,7 +45,7 @@ use pocketllm::kernel::*;
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
-/// The largest difference allowed, relative to the larger of 1 and the largest magnitude of the tensor.
+/// The maximum allowed difference, relative to the larger of 1 and the largest magnitude in the tensor.
 const TOLERANCES: &[(&str, f32, &str)] = &[
     ("gather_rows", 0.0, "a copy"),
     ("pool", 1e-6, "sums in another order; division to 2.5 ulp"),
@@ -67,7 +67,7 @@ const TOLERANCES: &[(&str, f32, &str)] = &[
     ("sample", 1e-5, "two logs to 2^-21 absolutely"),
 ];
 
-/// Compares a tensor of the device with the one of the CPU reference.
+/// Compares a device tensor with that of the CPU reference.
 fn close(kernel: &str, shape: &str, (device, host): &(Vec<u32>, Vec<u32>)) {
     let tolerance = TOLERANCES.iter().find(|(name, ..)| *name == kernel).unwrap().1;
     let seen = difference(device, host);
@@ -78,7 +78,7 @@ fn close(kernel: &str, shape: &str, (device, host): &(Vec<u32>, Vec<u32>)) {
 kernel_test! {
     async fn elementwise_kernels(backend: Rc<dyn Backend>) {
         for activation in Activation::ALL {
-            // Both tails, where a careless formula overflows, each with its own scale; and the middle.
+            // Both tails, where a naive formula overflows, each with its own scale; and the middle.
             let middle: Vec<f32> = (-60..=60).map(|i| i as f32 / 10.0).collect();
             for values in [middle, vec![-300.0, -88.0, -30.0, 30.0, 88.0, 300.0], vec![-1e18, 1e18]] {
                 let count = values.len() as u32;
@@ -120,7 +120,7 @@ kernel_test! {
             let (rows, vector_stride) = (branches * tokens, 2 * width + 5);
             let shape = format!("{branches} x {tokens} x {width}");
             let outputs = both(&backend, |lab, recording| {
-                // Off centre, as a real model's activations are.
+                // Not centered, like a real model's activations.
                 let x: Vec<f32> = noise(1, rows * width).iter().map(|v| v + 0.5).collect();
                 let x = lab.floats("x", &x);
                 let vectors = lab.floats("vectors", &noise(2, branches * vector_stride));
@@ -150,7 +150,7 @@ kernel_test! {
 
 kernel_test! {
     async fn norms_of_heads(backend: Rc<dyn Backend>) {
-        // Branches, tokens, heads, width, columns before the heads and behind them.
+        // Branches, tokens, heads, width, columns before and after the heads.
         let shapes = [(1, 1, 1, 1, 0, 0), (2, 5, 4, 14, 0, 28), (2, 3, 3, 64, 192, 7), (3, 2, 1, 257, 5, 0)];
         for (branches, tokens, heads, width, column, rest) in shapes {
             let (rows_per_branch, stride, vector_stride) = (tokens * heads, column + heads * width + rest, width + 5);
@@ -173,7 +173,7 @@ kernel_test! {
             close("rms_norm", &format!("{shape} to another buffer"), &outputs[0]);
             close("rms_norm", &format!("{shape} in place"), &outputs[1]);
             close("rms_norm", &format!("{shape} added"), &outputs[2]);
-            // The columns of no head stay as they are.
+            // Columns that belong to no head are unchanged.
             let others = |i: usize| !(column..column + heads * width).contains(&(i as u32 % stride));
             let own = &outputs[1].0;
             let before = noise(1, branches * tokens * stride);
@@ -184,7 +184,7 @@ kernel_test! {
 
 kernel_test! {
     async fn soft_caps(backend: Rc<dyn Backend>) {
-        // Around 0, where the formula could cancel, and far out, where it could overflow.
+        // Around 0, where the formula could suffer from cancellation, and far out, where it could overflow.
         let middle: Vec<f32> = (-600..=600).map(|i| i as f32 / 10.0).collect();
         let small: Vec<f32> = (-600..=600).map(|i| i as f32 / 1e4).collect();
         for values in [middle, small, vec![-1e30, -1e5, -0.0, 1e5, 1e30]] {
@@ -275,7 +275,7 @@ kernel_test! {
                 gather_rows::record(recording, &x, &picks, &y, gather_rows::Params {
                     branches, x_start: 0, x_branch: tokens * width, count, width, scale: 0.7,
                 });
-                // The first rows of x, two columns narrower where there are so many.
+                // The first rows of x, without their first two columns if the width allows it.
                 let column = 2.min(width - 1);
                 let cache = lab.unwritten("cache", (tokens + 3) * (width - column));
                 let params = kv_append::Params {
@@ -292,7 +292,7 @@ kernel_test! {
 
 kernel_test! {
     async fn short_convolutions(backend: Rc<dyn Backend>) {
-        // Branches, the lengths of sequences, cached tokens of the only one, columns and taps.
+        // Branches, the lengths of sequences, cached tokens of the only sequence, columns and taps.
         let shapes = [
             (1, &[1][..], 0, 1, 1), (2, &[5, 1, 17], 0, 30, 3), (3, &[2, 3], 0, 65, 4), (1, &[1], 9, 30, 3), (1, &[4], 2, 33, 4),
             (2, &[9], 0, 7, 12),

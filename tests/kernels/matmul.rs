@@ -38,7 +38,8 @@ kernel_test! {
         for (index, tile) in (0..).zip(TILES).filter(|(_, tile)| tile.runs(&limits)) {
             for (i, &shape) in SHAPES.iter().enumerate() {
                 let (biased, added) = [(false, 0.0), (true, 0.0), (false, 1.0), (true, -2.5)][i % 4];
-                // Tiles share the code that applies activations. One for each tile makes a third of the shaders that all would.
+                // Tiles share the code that applies activations. Testing one activation per tile compiles a third of the shaders
+                // that all would need.
                 let activation = [None, Some(Activation::ALL[index as usize % Activation::ALL.len()])][i % 2];
                 check(&backend, (index, tile), shape, (biased, activation, added)).await;
             }
@@ -81,14 +82,14 @@ async fn check(
     (biased, activation, added): (bool, Option<Activation>, f32),
 ) {
     let [branches, rows, columns, depth] = shape;
-    // One or all rows of w more than are used; c has columns before and after, which must be left as they are.
+    // One or all rows of w more than are used. c has columns before and after, which must not change.
     let whole = depth.is_multiple_of(4);
     let (w_start, w_branch) = (2 * depth, if branches == 2 { 0 } else { (columns + 4) * depth });
     let (a_stride, c_column, c_stride) = (depth + if whole { 8 } else { 3 }, 5, columns + 9);
     let vector_stride = columns + 7;
     let outputs = both(backend, |lab, recording| {
         let a = lab.floats("a", &noise(1, branches * rows * a_stride));
-        // Of a size that keeps the sums about 1.
+        // Scaled so that the sums are about 1.
         let scale = (3.0 / depth as f32).sqrt();
         let w: Vec<f32> = noise(2, (columns + 4) * depth * branches).iter().map(|w| w * scale).collect();
         let w = lab.floats("w", &w);
@@ -108,14 +109,14 @@ async fn check(
             vector_stride,
             added,
         };
-        // Room for a's panels and for 48 of w's columns: more are packed one block after another.
+        // Room for the panels of a and of 48 columns of w. If there are more columns, they are packed one block after another.
         let bytes = panels::bytes(rows, depth, branches) + 256 + panels::bytes(48, depth, branches);
         let panels = lab.unwritten("panels", (bytes / 4) as u32);
         let mut plan = Plan::new(Choice { tiles: [index; CLASSES], ..Choice::default() }, Some(panels));
         let (w, layout) = ((&w).into(), Layout::Rows);
         let tensors = Tensors { a: &a, w, layout, vectors: &vectors, c: &c, activation };
         plan.matmul(recording, &params, branches, &tensors);
-        // Once more on the same a: packed panels of it may be used again.
+        // A second matmul with the same a, whose panels may be reused.
         let again = lab.floats("again", &noise(4, branches * rows * c_stride));
         plan.matmul(recording, &params, branches, &Tensors { c: &again, ..tensors });
         vec![c, again]

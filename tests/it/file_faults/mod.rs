@@ -1,8 +1,8 @@
-//! Calls on files that fail on purpose: the disk is full, a read or a write fails, is interrupted, or is shorter than asked for. A library
-//! between the binary and the C library (`shim.rs`) makes them fail. On the CPU reference kernels.
+//! File operations that fail on purpose: the disk is full, or a read or a write fails, is interrupted, or is shorter than
+//! requested. A library between the binary and the C library (`shim.rs`) makes them fail. On the CPU reference kernels.
 //!
-//! The test takes a few calls of each command. `POCKETLLM_FAULTS=all cargo test --test it calls_on_files -- --nocapture` takes every
-//! one, with every error that it can have.
+//! The test lets a few calls of each command fail. `POCKETLLM_FAULTS=all cargo test --test it calls_on_files -- --nocapture` lets
+//! every call fail with every error that it can have.
 #![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use crate::common::golden;
 const FULL: i32 = 28;
 const BROKEN: i32 = 5;
 const INTERRUPTED: i32 = 4;
-/// Not an error: fewer bytes are read or written.
+/// Not an error: fewer bytes are read or written than requested.
 const SHORT: i32 = 0;
 
-/// Number of faults of each command, where the environment does not ask for all.
+/// Number of faults for each command, unless the environment requests all.
 const FEW: usize = 6;
 
 const COMMANDS: &[&str] =
@@ -50,7 +50,7 @@ impl Place {
             "lora" => &["--steps", "3", "--method", "lora"],
             "readout" => &["--method", "readout"],
             "adapter from a readout" => &["--steps", "2", "--readout", "--method", "lora"],
-            // The run that is there has two steps.
+            // The existing run has two steps.
             "resume" => &["--steps", "4"],
             _ => &[],
         };
@@ -87,7 +87,7 @@ impl Place {
         command
     }
 
-    /// Removes what a command has written, and puts there what it goes on from.
+    /// Removes what a command has written, and prepares the files that it continues from.
     fn begin(&self, name: &str) {
         let _ = std::fs::remove_dir_all(self.out());
         match name {
@@ -97,7 +97,7 @@ impl Place {
         }
     }
 
-    /// Runs a command with a fault. Returns the calls on files as well.
+    /// Runs a command with a fault. Also returns the calls on files.
     fn run(&self, name: &str, call: usize, errno: i32) -> (Output, Vec<String>) {
         let log = self.root.with_extension("log");
         let _ = std::fs::remove_file(&log);
@@ -127,7 +127,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a command has written to stdout, without the amounts of memory.
+/// What a command has written to stdout, without the memory figures.
 fn result(output: &Output) -> Value {
     let mut value = json(output);
     if let Some(object) = value.as_object_mut() {
@@ -136,7 +136,7 @@ fn result(output: &Output) -> Value {
     value
 }
 
-/// The errors that a call can have.
+/// The errors that a call can return.
 fn errors(call: &str) -> &'static [i32] {
     match call.split(' ').next().unwrap() {
         "read" | "write" | "pread64" | "pwrite64" => &[FULL, BROKEN, INTERRUPTED, SHORT],
@@ -200,7 +200,7 @@ fn calls_on_files_that_fail_lose_nothing() {
                 done(&what, &again);
             }
             if calls[call].starts_with("unlink") {
-                // What could not be deleted is there. A lock file means nothing.
+                // If a file could not be deleted, it is still there. A lock file means nothing.
                 let _ = std::fs::remove_file(place.out().join("run.lock"));
             }
             if let Some(expected) = &whole {
@@ -215,11 +215,11 @@ fn calls_on_files_that_fail_lose_nothing() {
     }
 }
 
-/// Checks that an error names the file of the call, and a full disk as such.
+/// Checks that an error names the file of the call, and identifies a full disk.
 fn named(what: &str, call: &str, error: &Value) {
     let (kind, path) = call.split_once(' ').unwrap();
     let file = Path::new(path).file_name().unwrap().to_str().unwrap();
-    // A file that is being written has the number of its process in its name.
+    // A file that is being written has the id of its process in its name.
     let file = file.strip_suffix(".partial").map_or(file, |name| name.rsplit_once('.').unwrap().0);
     assert!(error["message"].as_str().is_some_and(|text| text.contains(file)), "{what}: {error}");
     if what.contains("errno 28") && ["write", "fsync", "fdatasync"].contains(&kind) {

@@ -1,7 +1,8 @@
-//! Stands between the binary and the C library (`LD_PRELOAD`), and makes one call on a file below a directory fail. The test compiles it.
+//! A shim between the binary and the C library (`LD_PRELOAD`), which makes one call on a file below a directory fail. The test
+//! compiles it.
 //!
 //! `FAULT_ROOT` is the directory, `FAULT_LOG` a file to which every call is appended as a line, `FAULT_CALL` the call that fails,
-//! counted from 1, and `FAULT_ERRNO` its error number; 0 makes a read or a write shorter than asked for.
+//! counted from 1, and `FAULT_ERRNO` its error number; 0 makes a read or a write shorter than requested.
 
 #![allow(unused_unsafe, reason = "a macro that is unsafe by itself is used in unsafe calls")]
 
@@ -15,7 +16,7 @@ unsafe extern "C" {
     fn __errno_location() -> *mut c_int;
 }
 
-/// The next library that has a symbol.
+/// The handle for the next library that defines a symbol.
 const NEXT: *mut c_void = -1_isize as *mut c_void;
 
 struct Plan {
@@ -50,7 +51,7 @@ fn plan() -> Option<&'static Plan> {
     PLAN.get_or_init(read).as_ref()
 }
 
-/// Counts a call on a path. Returns the error number with which it fails.
+/// Counts a call on a path. If the call is to fail, returns the error number.
 fn strike(name: &str, path: &str) -> Option<c_int> {
     let plan = plan()?;
     if !path.starts_with(&plan.root) {
@@ -86,7 +87,7 @@ unsafe extern "C" fn open64(name: *const c_char, flags: c_int, mode: c_int) -> c
     }
 }
 
-/// Calls on an open file that move bytes.
+/// Calls that transfer bytes of an open file.
 macro_rules! transfers {
     ($($name:ident $symbol:literal ($bytes:ty $(, $offset:ident)?);)*) => {$(
         #[unsafe(no_mangle)]

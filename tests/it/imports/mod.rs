@@ -1,8 +1,8 @@
-//! Finds which file of a Rust crate imports from which, from the paths in its text.
+//! Finds which file of a Rust crate imports from which, based on the paths in the source text.
 //!
-//! A path is followed to the file that declares the item: through `use`, its aliases, and modules that only pass an
-//! item on. Paths count wherever they stand, in a `use` or in code, whether they begin with `crate`, `super`, `self` or
-//! a name that a `use` or `mod` brought in. Items that exist in tests only do not count.
+//! A path is followed to the file that declares the item: through `use`, its aliases, and modules that only re-export an item.
+//! Paths count wherever they appear, in a `use` or in code, and whether they begin with `crate`, `super`, `self` or a name
+//! introduced by a `use` or `mod`. Items that exist only in tests do not count.
 
 mod tokens;
 
@@ -11,14 +11,14 @@ use std::path::Path;
 
 use tokens::{Token, tokens, without_tests};
 
-/// Names of modules, from the crate's root down.
+/// Module names, starting at the crate's root.
 type Module = Vec<String>;
 
 /// A file of the crate.
 #[derive(Debug, Default)]
 struct File {
     name: String,
-    /// The paths that its `use` items bring in, by the name that each gets.
+    /// The paths that its `use` items import, by the name that each is given.
     names: BTreeMap<String, Module>,
     /// The paths that its text mentions.
     mentions: Vec<Module>,
@@ -38,7 +38,7 @@ impl Imports {
         Imports::of(files)
     }
 
-    /// The imports of files, given as names relative to `src/` and texts.
+    /// The imports of files, given as texts with names relative to `src/`.
     pub(crate) fn of(texts: Vec<(String, String)>) -> Imports {
         let is_test = |name: &str| name.ends_with("tests.rs") || name.contains("tests/");
         let modules: BTreeMap<Module, File> = texts
@@ -62,7 +62,7 @@ impl Imports {
         self.used.iter().map(|(name, used)| (name.as_str(), used))
     }
 
-    /// The largest sets of files in which each imports from each other, directly or not.
+    /// The largest sets of files that all import from each other, directly or indirectly.
     pub(crate) fn circles(&self) -> Vec<Vec<String>> {
         let reached: BTreeMap<&str, BTreeSet<&str>> =
             self.used.keys().map(|f| (f.as_str(), self.reach(f))).collect();
@@ -105,7 +105,7 @@ fn module_of(name: &str) -> Module {
     if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// A path from the crate's root; none for a path into another crate, or of something that is no module's.
+/// A path from the crate's root; `None` for a path into another crate, or to something that does not belong to a module.
 fn absolute(modules: &BTreeMap<Module, File>, module: &[String], path: &[String]) -> Option<Module> {
     let (first, rest) = path.split_first()?;
     let mut base = module.to_vec();
@@ -121,7 +121,7 @@ fn absolute(modules: &BTreeMap<Module, File>, module: &[String], path: &[String]
             if modules.contains_key(&base) {
                 return Some([&base[..], rest].concat());
             }
-            // A path that begins with the name it is given, as `use serde_json` does, is another crate's.
+            // A path that begins with the name it is given, as in `use serde_json`, belongs to another crate.
             let path = modules.get(module)?.names.get(name).filter(|path| path.first() != Some(first))?;
             return absolute(modules, module, &[path, rest].concat());
         }
@@ -132,7 +132,7 @@ fn absolute(modules: &BTreeMap<Module, File>, module: &[String], path: &[String]
     }
 }
 
-/// The name of the file that declares what is at a path; none where the path is a module itself.
+/// The name of the file that declares the item at a path; `None` if the path is itself a module.
 fn declaring(modules: &BTreeMap<Module, File>, path: &[String], depth: usize) -> Option<String> {
     assert!(depth < 20, "{path:?} is passed on in a circle");
     let mut length = (0..=path.len()).rev().find(|length| modules.contains_key(&path[..*length]))?;
@@ -152,7 +152,7 @@ fn declaring(modules: &BTreeMap<Module, File>, path: &[String], depth: usize) ->
     }
 }
 
-/// The names that a file's `use` items bring in, and the paths in the rest of its text.
+/// The names that a file's `use` items import, and the paths in the rest of its text.
 fn parse(tokens: &[Token]) -> File {
     let mut file = File::default();
     let (mut passed_on, mut single) = (Vec::new(), BTreeSet::new());
@@ -179,7 +179,7 @@ fn parse(tokens: &[Token]) -> File {
                 path.push(name);
                 at += 2;
             }
-            // A single name counts by the `use` that brought it in.
+            // A single name counts through the `use` that imported it.
             single.extend(path.first().cloned());
             if path.len() > 1 {
                 file.mentions.push(path);
@@ -188,14 +188,14 @@ fn parse(tokens: &[Token]) -> File {
             at += 1;
         }
     }
-    // An item that a `pub use` passes on is used by those who take it from there, and by the file itself only if it
-    // names the item again.
+    // An item that a `pub use` re-exports is used by the modules that import it from there, and by the file itself only if it
+    // mentions the item again.
     file.mentions
         .extend(passed_on.into_iter().filter(|(name, _)| single.contains(name)).map(|(_, path)| path));
     file
 }
 
-/// The names and paths of a `use` tree that begins at `at`; returns where it ends.
+/// The names and paths of a `use` tree that begins at `at`. Returns where it ends.
 fn tree(tokens: &[Token], mut at: usize, prefix: &[String], found: &mut Vec<(String, Module)>) -> usize {
     let mut path = prefix.to_vec();
     loop {
@@ -212,7 +212,7 @@ fn tree(tokens: &[Token], mut at: usize, prefix: &[String], found: &mut Vec<(Str
             return at + 1;
         }
         match tokens[at].name() {
-            // `{self, ...}` stands for the path before the braces.
+            // `{self, ...}` means the path before the braces.
             Some(name) if name == "self" && !path.is_empty() => {}
             Some(name) => path.push(name),
             None => {}

@@ -1,6 +1,6 @@
 //! A Rust file as names and punctuation, without comments, literals and tests.
 
-/// A name, or a mark of punctuation; `::` is one mark.
+/// A name, or a punctuation mark; `::` is one mark.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token(String);
 
@@ -96,7 +96,7 @@ fn raw_hashes(chars: &[char], start: usize) -> Option<(usize, usize)> {
     (chars.get(i) == Some(&'"')).then_some((i + 1, i - first))
 }
 
-/// The tokens without the items that `#[cfg(test)]` stands before.
+/// The tokens without the items that are preceded by `#[cfg(test)]`.
 pub(super) fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
     let mark = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
@@ -108,7 +108,7 @@ pub(super) fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
             continue;
         }
         i += mark.len();
-        // The item ends with its outermost braces, or with a semicolon before any.
+        // The item ends with its outermost braces, or with a semicolon before any braces.
         let mut depth = 0_usize;
         while i < tokens.len() {
             let token = &tokens[i];
