@@ -1,5 +1,5 @@
-//! Fine-tunes a model on a CSV file with `text` and `label`, and writes the record of the run: `cargo run --release --example
-//! finetune -- MODEL TRAIN.csv OUT.pocket`. Without arguments, it trains a tiny random model.
+//! Fine-tunes a model on a CSV file with `text` and `label`, and writes the record of the run:
+//! `cargo run --release --example finetune -- MODEL TRAIN.csv OUT.pocket`. Without arguments, it trains a tiny random model.
 
 use pocketllm::dtype::DType;
 use pocketllm::error::{Code, Error, Result};

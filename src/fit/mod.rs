@@ -1,9 +1,9 @@
 //! Fitting a classifier on cached features, on the host: multinomial logistic regression with an L2 penalty.
 //!
 //! The fit minimizes `mean over rows of -log softmax(W x + b)[label] + strength / 2 * |W|^2` over the standardized features `x`
-//! (mean 0 and variance 1 each). The biases `b` are not penalized. scikit-learn's `LogisticRegression` minimizes the same with `C =
-//! 1 / (rows * strength)`. With two classes, scikit-learn has one row of weights, the difference of our two rows, and `C = 2 /
-//! (rows * strength)`.
+//! (mean 0 and variance 1 each). The biases `b` are not penalized. scikit-learn's `LogisticRegression` minimizes the same with
+//! `C = 1 / (rows * strength)`. With two classes, scikit-learn has one row of weights, the difference of our two rows, and
+//! `C = 2 / (rows * strength)`.
 //!
 //! All arithmetic is f64 in a fixed order, and `exp` and `log` come from the `libm` crate, so that the same features give the same
 //! bits natively and in every browser.

@@ -31,8 +31,8 @@ pub fn variants() -> Vec<Variant> {
     vec![(&KERNEL).into()]
 }
 
-/// Adds a block's logits, `[width]`, to the draw. After the last block, `chosen[0]` is the sampled token. Shapes: vectors `[1,
-/// vector_stride]`, chosen `[2]` u32.
+/// Adds a block's logits, `[width]`, to the draw. After the last block, `chosen[0]` is the sampled token. Shapes: vectors
+/// `[1, vector_stride]`, chosen `[2]` u32.
 pub fn record(recording: &mut Recording, logits: &Buffer, vectors: &Buffer, chosen: &Buffer, params: Params) {
     let width = u64::from(params.width);
     let cost = Cost { work: 60 * width, bytes: 4 * width };

@@ -20,7 +20,7 @@ const PAIRS: &[(&str, &str)] =
 /// Names of the column of a conversation's messages. ShareGPT's are called `conversations`.
 const TURNS: &[&str] = &["messages", "conversations", "conversation"];
 
-/// Names of Alpaca's columns `input` and `output`, beside `instruction`.
+/// Names of Alpaca's columns `input` and `output`, which accompany `instruction`.
 const INPUT: &[&str] = &["input", "context"];
 const OUTPUT: &[&str] = &["output", "response"];
 

@@ -40,7 +40,7 @@ pub struct Question {
     pub prompt: String,
     /// The text that follows.
     pub reply: Reply,
-    /// The class of the row, where all rows share their labels.
+    /// The class of the row, if all rows share their labels.
     pub class: Option<u32>,
     /// As [`Classified::row`].
     pub row: usize,

@@ -26,7 +26,7 @@ pub struct Dense {
 pub struct LayerNorm {
     /// `[hidden]`.
     pub weight: Vec<f32>,
-    /// `[hidden]`; zeros where the norm has none.
+    /// `[hidden]`; zeros if the norm has no bias.
     pub bias: Vec<f32>,
     /// Added to the variance.
     pub epsilon: f32,
@@ -114,7 +114,7 @@ impl Classifier {
     /// The classifier in a trajectory: the one of method readout, or the readout that the steps started from. `None` for other runs.
     ///
     /// # Errors
-    /// `trajectory-mismatch` where the values in the header are not those of a classifier on this model.
+    /// `trajectory-mismatch` if the values in the header are not those of a classifier on this model.
     pub fn of(header: &Header, session: &Session) -> Result<Option<Classifier>> {
         let Some(pooling) = header.settings.pooling() else { return Ok(None) };
         let (labels, width) = (header.labels.clone(), session.model.spec().hidden as usize);

@@ -21,7 +21,7 @@ pub struct EvaluationReport {
     pub accuracy: Option<f64>,
     /// Wilson's 95% interval of the accuracy.
     pub interval: Option<[f64; 2]>,
-    /// The baseline beside the accuracy and the results of each label, where all examples share their labels.
+    /// The baseline for the accuracy and the results of each label, if all examples share their labels.
     pub labels: Option<Figures>,
     /// Mean F1 of the generated words against the best right answer, if the model generates answers.
     pub f1: Option<f64>,

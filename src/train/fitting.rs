@@ -10,7 +10,7 @@ use crate::error::{Result, bail};
 use crate::zo::estimator::EstimatorKind;
 
 impl Session {
-    /// Returns the plan of a run, or refuses a run that needs more than `capacity` bytes.
+    /// Returns the plan of a run, or rejects a run that needs more than `capacity` bytes.
     ///
     /// # Errors
     /// `out-of-memory` with the first change of settings that fits, where `name` gives each setting's name; the errors of

@@ -62,7 +62,7 @@ pub enum Method {
         /// Number of rows of keys and values.
         length: u32,
     },
-    /// A classifier on pooled hidden states, beside frozen weights: [`super::ReadoutTrainer`].
+    /// A classifier on pooled hidden states, with frozen weights: [`super::ReadoutTrainer`].
     Readout {
         /// The pooling: which tokens' hidden states are the features.
         pooling: Pooling,

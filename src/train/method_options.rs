@@ -1,4 +1,4 @@
-//! The options of what is trained and how the gradient is estimated, as a person gives them: see [`super::options`].
+//! The options for what is trained and how the gradient is estimated, as the user gives them: see [`super::options`].
 
 use serde::{Deserialize, Serialize};
 
@@ -149,7 +149,7 @@ pub struct MethodOptions {
 }
 
 impl MethodOptions {
-    /// The name of the method: as given, or by the preset.
+    /// The method's kind: as given, or according to the preset.
     fn kind(&self) -> MethodKind {
         self.method.unwrap_or(match self.preset {
             Some(NamedPreset::LowestLoss) => MethodKind::Lora,
@@ -157,7 +157,7 @@ impl MethodOptions {
         })
     }
 
-    /// How the learning rate changes where no option says it.
+    /// The change of the learning rate if no option specifies it.
     pub(super) fn schedule(&self) -> Schedule {
         match self.preset {
             Some(NamedPreset::LowestLoss) => Schedule::Linear,
@@ -165,12 +165,12 @@ impl MethodOptions {
         }
     }
 
-    /// Whether the labels are spread evenly over the order of the data where no option says it.
+    /// Whether the labels are spread evenly over the order of the data if no option specifies it.
     pub(super) fn is_balanced(&self) -> bool {
         self.preset == Some(NamedPreset::LowestLoss)
     }
 
-    /// LoRA's targets: as given, or by the preset.
+    /// LoRA's targets: as given, or according to the preset.
     fn targets(&self) -> Vec<String> {
         let default: &[&str] = match self.preset {
             Some(NamedPreset::LowestLoss) => &["all-linear"],
@@ -217,7 +217,7 @@ impl MethodOptions {
         self.pooling = readout;
     }
 
-    /// Checks that every value belongs to the method, so that none is ignored.
+    /// Checks that every given value belongs to the method, so that none is silently ignored.
     ///
     /// # Errors
     /// `invalid-argument` naming the value and the method that has it.
@@ -244,7 +244,7 @@ impl MethodOptions {
         Ok(())
     }
 
-    /// The optimizer; what is left out is as its paper has it.
+    /// The optimizer. Values that are left out are those of its paper.
     pub fn optimizer(&self) -> Optimizer {
         let basis = matches!(self.method(), Method::Lora { a: LoraA::Activations, .. });
         let adapts = basis && self.momentum.is_none_or(|momentum| momentum == 0.0);
@@ -270,7 +270,7 @@ impl MethodOptions {
         }
     }
 
-    /// The estimator; what is left out is as its paper has it.
+    /// The estimator. Values that are left out are those of its paper.
     pub fn estimator(&self) -> Estimator {
         let preset = Estimator::new(self.estimator.unwrap_or(match self.preset {
             Some(NamedPreset::LowestLoss) => EstimatorKind::OneSided,

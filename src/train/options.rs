@@ -1,9 +1,8 @@
-//! The options of a run as a person gives them. This is their only definition: the command line's flags, the package's
-//! options and the TypeScript types (which `tests/it/options.rs` writes) are derived from it, with these comments as
-//! their help texts.
+//! The options of a run as the user gives them. This is their only definition: the command line's flags, the package's options and
+//! the TypeScript types (which `tests/it/options.rs` writes) are derived from it, with these comments as their help texts.
 //!
-//! A value that is left out is the task's default, then the preset of the method, the estimator and the model's size, then a
-//! default of its own: [`Options::resolve`].
+//! If a value is left out, it is the task's default, otherwise the preset of the method, the estimator and the model's size,
+//! otherwise a general default: [`Options::resolve`].
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -20,7 +19,7 @@ use crate::text::task::Task;
 use crate::zo::estimator::EstimatorKind;
 use crate::zo::schedule::Schedule;
 
-/// All options of a run but those of the data.
+/// All options of a run except those of the data.
 ///
 /// ```
 /// use pocketllm::train::{MethodKind, MethodOptions, Options};
@@ -100,10 +99,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// The settings for a model: given values first, then the task's defaults, then presets, then defaults.
+    /// The settings for a model: given values first, then the task's defaults, then presets, then general defaults.
     ///
     /// # Errors
-    /// `invalid-argument` naming the setting, its value and what it may be.
+    /// `invalid-argument` naming the setting, its value and the allowed values.
     pub fn resolve(&self, spec: &ModelSpec, task: Option<&Task>) -> Result<Settings> {
         if self.is_readout() {
             let settings = self.check_readout()?;
@@ -134,7 +133,7 @@ impl Options {
     /// Checks that method readout can be fitted to label words with these options.
     ///
     /// # Errors
-    /// `invalid-argument` where a pooling is given.
+    /// `invalid-argument` if a pooling is given.
     pub fn check_words(&self) -> Result<()> {
         match self.method.pooling {
             Some(_) => bail!(
@@ -145,7 +144,7 @@ impl Options {
         }
     }
 
-    /// Checks what can be checked before a model is known.
+    /// Checks everything that can be checked before a model is known.
     ///
     /// # Errors
     /// The errors of [`Options::resolve`].
@@ -157,7 +156,8 @@ impl Options {
         self.with_preset(Preset { learning_rate, epsilon }).map(drop)
     }
 
-    /// Whether the labels are spread evenly over the order of the data: as given, or by the preset where the order is not the file's.
+    /// Whether the labels are spread evenly over the order of the data: as given, or according to the preset unless the order is
+    /// the file's.
     fn is_balanced(&self) -> bool {
         self.balanced.unwrap_or_else(|| self.method.is_balanced() && !self.sequential)
     }
@@ -204,7 +204,7 @@ impl Options {
         })
     }
 
-    /// Options of a method with nothing else given.
+    /// Options for a method, with everything else left out.
     fn of_method(method: &Method) -> Options {
         let mut options = MethodOptions::default();
         options.set(method);
@@ -242,10 +242,10 @@ impl Options {
         Ok(settings)
     }
 
-    /// The same options for an adapter that is trained further, which has its method and its sizes.
+    /// The same options for an adapter that is trained further, with the adapter's method and sizes.
     ///
     /// # Errors
-    /// `invalid-argument` where the options say another size than the adapter has.
+    /// `invalid-argument` if the options specify a different size from the adapter's.
     pub fn for_adapter(self, method: &Method) -> Result<Options> {
         let mut options = self.clone();
         options.method.set(method);
@@ -275,7 +275,7 @@ impl Options {
         self.learning_rate == Some(Rate::Auto)
     }
 
-    /// The options that give the run of a trajectory again.
+    /// The options that reproduce the run of a trajectory.
     pub fn of(header: &Header) -> Options {
         let settings = header.settings.clone();
         if let Method::Readout { .. } = settings.method {
@@ -328,7 +328,7 @@ fn in_words(name: &str) -> String {
     name.chars().map(word).collect()
 }
 
-/// A learning rate as it is given: a number, or `auto`.
+/// A learning rate as given: a number, or `auto`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
     /// This rate.
@@ -375,7 +375,7 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// A seed: a number, or decimal digits, since JavaScript's numbers do not hold 64 bits.
+/// A seed: a number or decimal digits, since JavaScript's numbers cannot represent all 64-bit values.
 fn seed<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

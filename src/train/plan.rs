@@ -51,7 +51,7 @@ pub struct Plan {
 pub struct Sizes {
     /// Number of tokens and targets of each training example.
     pub examples: Vec<[u32; 2]>,
-    /// The label of each training example ([`Example::label`]), by which a balanced order spreads them; 0 where it has none.
+    /// The label of each training example ([`Example::label`]), by which a balanced order spreads them; 0 if it has none.
     pub classes: Vec<u32>,
     /// Number of tokens and targets of each evaluation example.
     pub held_out: Vec<[u32; 2]>,
@@ -224,7 +224,7 @@ impl Session {
         session.pass(extent, Some(settings)).await?;
         let (model, ws) = session.prepare(Extent::least())?;
         model.apply_update(ws, &update::apply(&[])).await?;
-        // An evaluation after steps reads features back beside the larger workspace.
+        // An evaluation after steps reads features back while the larger workspace is allocated.
         if let (Some(extent), Some(pooling)) = (sizes.evaluation(), settings.readout) {
             session.pooled_pass(extent, pooling).await?;
         }

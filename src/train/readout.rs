@@ -229,7 +229,7 @@ impl ReadoutTrainer {
     /// rows whose features are known, and may stop the run by returning an error.
     ///
     /// # Errors
-    /// `non-finite-loss` where a feature is infinite or not a number; errors from the backend; errors from `progress`.
+    /// `non-finite-loss` if a feature is infinite or NaN; errors from the backend; errors from `progress`.
     pub async fn next(
         &mut self,
         session: &mut Session,

@@ -14,7 +14,7 @@ impl Trainer {
     /// trajectory.
     ///
     /// # Errors
-    /// `non-finite-loss` where a feature is infinite or not a number; errors from the backend.
+    /// `non-finite-loss` if a feature is infinite or NaN; errors from the backend.
     pub(super) async fn refit_if_due(&mut self, session: &mut Session) -> Result<()> {
         if !self.trajectory.refit_due() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The settings of a run, checked before anything is started. A trajectory's header contains them.
+//! The settings of a run, checked before anything is started. They are part of a trajectory's header.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +20,13 @@ pub enum Objective {
     Loss,
     /// The share of the targets that are not predicted.
     Accuracy,
-    /// 1 - the mean over the examples of the F1 of predicted tokens, where each token is predicted from the right ones before it.
+    /// 1 - the mean over the examples of the F1 of predicted tokens, where each token is predicted from the correct previous tokens.
     F1,
 }
 
 names!(Objective: Loss = "loss", Accuracy = "accuracy", F1 = "f1");
 
-/// The settings of a run, with a value for everything. [`super::Options`] are what a person gives.
+/// The settings of a run, with a value for everything. [`super::Options`] are the values that the user gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Number of steps of the run.
@@ -81,7 +81,7 @@ pub struct Settings {
     pub max_length: u32,
 }
 
-/// Whether a number has the default of fields that a file leaves out.
+/// Whether a number has its default value, in which case files leave the field out.
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_zero<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -130,7 +130,7 @@ impl Default for Settings {
 
 impl Settings {
     /// # Errors
-    /// `invalid-argument` naming the setting, its value and what it may be.
+    /// `invalid-argument` naming the setting, its value and the allowed values.
     pub fn check(&self) -> Result<()> {
         self.estimator.check()?;
         self.optimizer.check(&self.estimator)?;
@@ -208,7 +208,7 @@ impl Settings {
     /// Maximum tokens per example for a model. A prefix takes up part of the model's positions.
     ///
     /// # Errors
-    /// `invalid-argument` where the prefix leaves none.
+    /// `invalid-argument` if the prefix leaves no positions.
     pub fn length_for(&self, spec: &ModelSpec) -> Result<u32> {
         let prefix = if let Method::Prefix { length } = self.method { length } else { 0 };
         match spec.max_length.checked_sub(prefix) {
@@ -244,7 +244,7 @@ mod tests {
         let sequential = Settings { sequential: true, ..settings.clone() };
         assert_eq!(batches(&sequential), [[0, 1, 2], [3, 0, 1]]);
         assert_ne!(batches(&settings), batches(&sequential));
-        // A header contains the option only if it is on, so that records of runs without it stay as they were.
+        // A header contains the option only if it is set, so that records of runs without it are unchanged.
         assert!(!serde_json::to_string(&settings).unwrap().contains("sequential"));
         let text = serde_json::to_string(&sequential).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), sequential);

@@ -20,7 +20,7 @@ pub(super) struct Updater {
     optimizer: Optimizer,
     pending: Vec<Update>,
     window: Option<u32>,
-    /// None before the first step, and where the optimizer is not Adam.
+    /// `None` before the first step, and if the optimizer is not Adam.
     on_host: Option<OnHost>,
 }
 

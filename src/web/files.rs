@@ -30,8 +30,8 @@ struct Chosen {
     index: Option<&'static str>,
 }
 
-/// Chooses the model's files from a `listing`, an array of `{ name, size? }`. `place` is its name for messages. `options` are `{
-/// file?, quantization?, index? }`.
+/// Chooses the model's files from a `listing`, an array of `{ name, size? }`. `place` is its name for messages. `options` are
+/// `{ file?, quantization?, index? }`.
 #[wasm_bindgen(js_name = filesOf)]
 pub fn files_of(place: &str, listing: JsValue, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     choose(place, listing, options).map_err(js_error)

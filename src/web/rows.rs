@@ -40,9 +40,9 @@ struct ReadRows {
     noted: Vec<Note>,
 }
 
-/// Reads a file. `data` is its bytes or its text, and the extension of `name` is its format. `{ textColumn, labelColumn, labeled,
-/// unlabeled }` is what is known about it ([`Wanted`]). If `{ shots, holdOut, dataSeed }` are given, rows are drawn as for
-/// training.
+/// Reads a file. `data` is its bytes or its text, and the extension of `name` is its format.
+/// `{ textColumn, labelColumn, labeled, unlabeled }` is what is known about it ([`Wanted`]). If
+/// `{ shots, holdOut, dataSeed }` are given, rows are drawn as for training.
 #[wasm_bindgen(js_name = readRows)]
 pub fn read_rows(data: JsValue, name: String, options: JsValue) -> std::result::Result<JsValue, JsValue> {
     read(data, &name, options).map_err(js_error)

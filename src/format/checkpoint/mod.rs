@@ -148,7 +148,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the blocks `first_block .. first_block + count` of a matrix as they are stored, in
+    /// Reads the blocks `first_block .. first_block + count` of a matrix without decoding them, in
     /// Hugging Face's row order. Quantized weights are uploaded from these blocks. In the plain
     /// formats a block is one element.
     ///

@@ -25,7 +25,7 @@ pub(super) fn gemma(config: &Config) -> Result<ModelSpec> {
 
 const TANH: &str = "gelu_pytorch_tanh";
 
-/// The first files say "gelu" where they mean the tanh approximation, and transformers reads it that way.
+/// The first files say "gelu" but mean the tanh approximation, and transformers reads it that way.
 fn with_tanh(config: &Config) -> Result<Config> {
     let mut fields = config.fields().clone();
     if config.opt_str("hidden_act")? == Some("gelu") {
