@@ -210,7 +210,7 @@ fn a_stream_joins_to_the_whole_text() {
             let whole = tokenizer.decode(&ids, false).unwrap();
             let text = case["text"].as_str().unwrap();
             if whole != text {
-                continue; // bytes that the vocabulary lacks, or text that its normaliser changes
+                continue; // bytes that the vocabulary lacks, or text that its normalizer changes
             }
             let mut stream = Detokenizer::new(&tokenizer, false);
             let mut joined = String::new();

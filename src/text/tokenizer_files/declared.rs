@@ -1,7 +1,7 @@
 //! Declarations in the small files beside a vocabulary: `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
 //!
 //! They are merged as in transformers 5 (`_from_pretrained` in `tokenization_utils_base.py`). If `tokenizer_config.json` has
-//! `added_tokens_decoder`, the other files are not needed. Otherwise `special_tokens_map.json` takes precedence over the
+//! `added_tokens_decoder`, the other two files are ignored. Otherwise `special_tokens_map.json` takes precedence over the
 //! configuration, and `added_tokens.json` gives tokens their ids.
 
 use std::collections::BTreeMap;
