@@ -1,5 +1,5 @@
 /**
- * Tests "Check it yourself": airplane mode, the hash of the build, the hashes that the browser checks, and what a training
+ * Tests "Check it yourself": flight mode, the hash of the build, the hashes that the browser checks, and what a training
  * record contains.
  */
 import { createHash } from 'node:crypto';
