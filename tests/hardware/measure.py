@@ -88,7 +88,7 @@ def measure(args):
     for binary in args.tests:
         which = ["goldens"] if Path(binary).name.startswith("it") else []
         os.environ["POCKETLLM_REQUIRE_GPU"] = "1"
-        # One test at a time: each opens a device of its own.
+        # One test at a time, because each opens its own device.
         text = measurement.run([binary, *which, "--test-threads=1"], 240)
         if text is None:
             sys.exit(f"{binary}: {measurement.left_out[-1]['why']}: nothing is measured on a GPU that computes something else")

@@ -16,7 +16,7 @@ afterAll(async () => {
   model?.remove();
 });
 
-/** Runs in the page. A worker's GPU has no memory left if `full` is set when it starts, or as soon as it is told so. A trial of memory finds some. */
+/** Runs in the page. A worker's GPU has no memory left if `full` is set when it starts, or as soon as a message says so. A trial of memory finds some. */
 function exhaustible(): void {
   const make = URL.createObjectURL.bind(URL);
   const more = (full: boolean): string => `

@@ -51,7 +51,7 @@ const field = (page: Page): ReturnType<Page['getByLabel']> => page.getByLabel('K
 const tap = (page: Page): ReturnType<Page['getByRole']> => page.getByRole('button', { name: 'Keep its layers in storage' });
 const facts = (page: Page, text: string): ReturnType<Page['locator']> => page.locator('#hub-facts', { hasText: text });
 
-/** A device that reports this memory, of which a training may take a half. */
+/** A device that reports this memory. A training may take half of it. */
 const reporting = (bytes: number) => async (context: BrowserContext): Promise<void> => {
   await context.addInitScript((each) => Object.defineProperty(Navigator.prototype, 'deviceMemory', { value: each, configurable: true }), bytes / 0.5e9);
 };

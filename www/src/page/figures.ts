@@ -87,7 +87,7 @@ export function share({ examples }: Evaluation, accuracy: number): string {
   return examples < FEW ? t.figures.of(Math.round(accuracy * examples), examples) : percent(accuracy);
 }
 
-/** Bars for before and after, with a mark where always giving the commonest answer would be. */
+/** Bars for before and after, with a mark at the accuracy of always giving the most common answer. */
 function bars(before: number | undefined, after: number, baseline: number | undefined): HTMLElement {
   const bar = (value: number, when: string): HTMLElement => el('progress', { class: when, value: String(value), 'aria-hidden': 'true' });
   const place = el('div', { class: 'bar marked' }, ...(before === undefined ? [] : [bar(before, 'before')]), bar(after, 'after'));
